@@ -1,0 +1,80 @@
+// Package notify names what kextwatch can show: an alert, and the menu behind
+// its icon. It is plain data with two small interfaces; notify/desktop posts
+// alerts, notify/tray shows the menu, and the words come from agent/view.
+package notify
+
+import "context"
+
+// Alert is one notification.
+type Alert struct {
+	Title  string
+	Body   string
+	Urgent bool // with a sound; for a window that is running out
+}
+
+// Poster delivers alerts. Success means that the alert was handed over; no
+// system tells whether a person saw it.
+type Poster interface {
+	Post(ctx context.Context, alert Alert) error
+}
+
+// Menu is everything behind the icon in the menu bar. Its shape never
+// changes: an entry that has nothing to say is hidden or greyed out.
+type Menu struct {
+	Icon    Icon
+	Title   string // beside the icon: the minutes left, "24m"; mostly empty
+	Tooltip string
+	State   string   // the first line, in one sentence
+	Primary Item     // the one thing to click
+	Details []string // at most MaxDetails lines are shown
+	History Item
+	Check   Item
+	About   Item
+	Quit    Item
+}
+
+// MaxDetails is how many detail lines the menu has room for.
+const MaxDetails = 6
+
+// Item is one entry of the menu. An empty label hides it.
+type Item struct {
+	Label   string
+	Enabled bool
+}
+
+// Icon is the shape in the menu bar: four shapes, told apart without colour.
+type Icon int
+
+// The zero value is "cannot tell", never "all well".
+const (
+	IconUnsure Icon = iota
+	IconWell
+	IconWaiting
+	IconTodo
+)
+
+// Action is what the user chose in the menu.
+type Action string
+
+// The actions of the menu.
+const (
+	OpenSettings Action = "open-settings"
+	ShowHistory  Action = "show-history"
+	CheckNow     Action = "check-now"
+	ShowAbout    Action = "show-about"
+	Quit         Action = "quit"
+)
+
+// Tray is an icon with a menu.
+type Tray interface {
+	// Run shows the icon and blocks until Quit. It must be called on the main
+	// goroutine; on macOS it never returns, so everything worth keeping is
+	// saved before Quit. ready is called once, when the icon is there.
+	Run(ready func())
+	// Show replaces what is shown. It never blocks; only the newest menu counts.
+	Show(Menu)
+	// Clicks delivers what the user chose.
+	Clicks() <-chan Action
+	// Quit removes the icon.
+	Quit()
+}

@@ -1,0 +1,3 @@
+module github.com/getlantern/golog
+
+go 1.26.0

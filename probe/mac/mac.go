@@ -1,0 +1,81 @@
+// Package mac reads the facts of package probe from a Mac whose "/" is a
+// directory: "/" itself on a Mac, another Mac's mounted disk, or a directory
+// that passes for one.
+//
+// Every fact comes from a file, or from one of Apple's or Parallels' own
+// tools, and both are looked up beneath Root. There is no code here that only
+// a Mac could run, so what the tests run on Linux is what ships.
+//
+// All that is read is treated as hostile: sizes are capped, tools have a time
+// limit and an output cap, nothing goes through a shell. What cannot be read
+// becomes a probe.Gap, never a guess.
+package mac
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	securejoin "github.com/cyphar/filepath-securejoin"
+)
+
+// Mac is one Mac, seen through the directory that is its "/".
+type Mac struct {
+	Root    string // absolute; "/" is the Mac this program runs on
+	NoTools bool   // only read files: Root is another Mac's disk
+}
+
+// path turns a path of the Mac into one of this machine. Links beneath Root
+// resolve beneath Root, absolute ones too, so a simulated Mac cannot lead to
+// the files of the real one.
+func (m Mac) path(name string) (string, error) {
+	if m.Root == "/" {
+		return filepath.Clean(name), nil
+	}
+	p, err := securejoin.SecureJoin(m.Root, name)
+	if err != nil {
+		return "", fmt.Errorf("resolving %s beneath %s: %w", name, m.Root, err)
+	}
+	return p, nil
+}
+
+// readFile reads a regular file of at most limit bytes. Anything else that a
+// path can lead to (a pipe, a device, a directory) is refused without waiting.
+func (m Mac) readFile(name string, limit int64) ([]byte, error) {
+	p, err := m.path(name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := openRegular(p)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s is larger than %d bytes", name, limit)
+	}
+	return data, nil
+}
+
+// openRegular opens a regular file for reading; opening never blocks.
+func openRegular(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|openNonblock, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		f.Close()
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	return f, nil
+}

@@ -1,0 +1,50 @@
+package probe
+
+import (
+	"strconv"
+	"strings"
+)
+
+// OSVersion is a version of macOS: "10.15.7" "19H2026", or "26.3.1" "25D2128"
+// with the supplemental "(a)" of a rapid response.
+type OSVersion struct {
+	Version string
+	Build   string
+	Extra   string
+}
+
+// Known reports whether the version could be read.
+func (v OSVersion) Known() bool { return v.Version != "" }
+
+// AtLeast reports whether this macOS is major.minor or later. An unknown
+// version is older than any.
+func (v OSVersion) AtLeast(major, minor int) bool {
+	have, haveMinor := v.Major(), v.Minor()
+	return have > major || have == major && haveMinor >= minor
+}
+
+// Major is the first number of the version, 0 where it is not known.
+func (v OSVersion) Major() int { return v.number(0) }
+
+// Minor is the second number of the version, 0 where there is none.
+func (v OSVersion) Minor() int { return v.number(1) }
+
+func (v OSVersion) number(i int) int {
+	parts := strings.Split(v.Version, ".")
+	if i >= len(parts) {
+		return 0
+	}
+	n, err := strconv.Atoi(parts[i])
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+// String is the version as people write it: "26.3.1 (a)".
+func (v OSVersion) String() string {
+	if v.Extra == "" {
+		return v.Version
+	}
+	return v.Version + " " + v.Extra
+}

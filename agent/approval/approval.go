@@ -1,0 +1,165 @@
+// Package approval decides what the facts about a Mac ask of its user.
+//
+// Assess turns a snapshot, and what is remembered from earlier ones, into a
+// Status: for each watched product a verdict, the kernel extensions behind
+// it, and the approval window where one is known. Tell compares the status
+// with what the user has been told and returns what there is to say now.
+//
+// The package is pure: the clock is an argument, nothing is read or written,
+// and the wording is left to agent/view.
+//
+// The approval window is Apple's rule of Technical Note TN2459: the Allow
+// button stays for 30 minutes after a load attempt; a later attempt brings it
+// back, without a second alert. A window is only ever derived from an attempt
+// whose time is trustworthy; where there is none, the verdict says so.
+package approval
+
+import (
+	"time"
+
+	"kextwatch/probe"
+)
+
+// WindowLength is how long macOS keeps the Allow button after a load attempt
+// (TN2459; from macOS 11 on nobody at Apple has repeated the figure).
+const WindowLength = 30 * time.Minute
+
+// Verdict is where a product, or the whole Mac, stands.
+type Verdict string
+
+// The verdicts, worst first. The zero value means that nothing was assessed.
+const (
+	Managed        Verdict = "managed"
+	BlockedOpen    Verdict = "blocked-open"
+	BlockedUnknown Verdict = "blocked-unknown"
+	BlockedClosed  Verdict = "blocked-closed"
+	UpgradePending Verdict = "upgrade-pending"
+	LoadFailing    Verdict = "load-failing"
+	RestartPending Verdict = "restart-pending"
+	Incompatible   Verdict = "incompatible"
+	Unknown        Verdict = "unknown"
+	NotAsked       Verdict = "not-asked"
+	Approved       Verdict = "approved"
+	NotNeeded      Verdict = "not-needed"
+	NotInstalled   Verdict = "not-installed"
+)
+
+// Verdicts lists every verdict, worst first.
+var Verdicts = []Verdict{
+	Managed, BlockedOpen, BlockedUnknown, BlockedClosed, UpgradePending, LoadFailing,
+	RestartPending, Incompatible, Unknown, NotAsked, Approved, NotNeeded, NotInstalled,
+}
+
+// Blocked reports whether macOS refuses a kernel extension and an approval is
+// what it waits for.
+func (v Verdict) Blocked() bool {
+	switch v {
+	case Managed, BlockedOpen, BlockedUnknown, BlockedClosed:
+		return true
+	}
+	return false
+}
+
+// NeedsAction reports whether there is something for the user to do.
+func (v Verdict) NeedsAction() bool {
+	switch v {
+	case UpgradePending, LoadFailing, RestartPending, Incompatible:
+		return true
+	}
+	return v.Blocked()
+}
+
+func (v Verdict) severity() int {
+	for i, known := range Verdicts {
+		if v == known {
+			return len(Verdicts) - i
+		}
+	}
+	return 0
+}
+
+func worse(a, b Verdict) Verdict {
+	if b.severity() > a.severity() {
+		return b
+	}
+	return a
+}
+
+// Status is the answer to "where does this Mac stand?".
+type Status struct {
+	At           time.Time
+	Verdict      Verdict // the worst of the products
+	Mac          probe.Mac
+	Source       probe.SourceName // the policy source that answered, or empty
+	ReadAt       time.Time
+	Sources      []probe.Source
+	Products     []Product
+	OtherPending []string // other developers whose extensions wait in the same pane
+	Gaps         []probe.Gap
+	Fired        []Fired // the rules that decided, in order
+}
+
+// Product is one watched product.
+type Product struct {
+	Name      string
+	TeamID    string
+	Developer string // as macOS shows it in the pane
+	App       *probe.App
+	Verdict   Verdict
+	Window    *Window // of its items: the open one that closes first, else the last one
+	Loaded    bool    // every kernel extension on disk is loaded in that version
+	Items     []Item
+}
+
+// Item is one row of the pane: a team and the place its extensions share.
+// One click on Allow approves them all (TN2459).
+type Item struct {
+	Key      string
+	Name     string
+	Verdict  Verdict
+	Window   *Window
+	Attempts []Attempt // recent ones, oldest first
+	Kexts    []Kext
+}
+
+// Kext is one kernel extension and all that is known of it.
+type Kext struct {
+	BundleID      string
+	Path          string
+	Developer     string
+	Asked         bool // macOS has a policy row for it
+	Allowed       bool
+	AllowedBy     AllowedBy
+	Blocked       bool
+	Leftover      bool // a row of something that is no longer on this Mac
+	Loaded        bool // loaded in the version on disk
+	LoadedVersion string
+	DiskVersion   string
+	LastSeen      time.Time
+	CDHash        string
+}
+
+// AllowedBy says who allowed a kernel extension.
+type AllowedBy string
+
+// Who can allow a kernel extension.
+const (
+	ByUser AllowedBy = "user"
+	ByMDM  AllowedBy = "mdm"
+)
+
+// Attempt is a time at which something tried to load a kernel extension.
+type Attempt struct {
+	At       time.Time
+	Evidence Basis
+	BundleID string
+}
+
+// Basis says how an attempt is known.
+type Basis string
+
+// The ways to know of an attempt.
+const (
+	Seen        Basis = "seen"         // a good look a moment ago did not have the blocked row
+	LoadHistory Basis = "load-history" // last_seen of the load history
+)

@@ -1,0 +1,189 @@
+package approval
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"kextwatch/probe"
+)
+
+// Assess says where the Mac stands at now, and what to remember for the next
+// look. Neither mem nor snap is changed.
+func Assess(mem Memory, snap probe.Snapshot, now time.Time) (Status, Memory) {
+	a := &assessment{before: mem, mem: mem.clone(), snap: snap, now: now}
+	a.status = Status{
+		At:      now.UTC(),
+		Mac:     snap.Mac,
+		Sources: snap.Sources,
+		Gaps:    slices.Clone(snap.Gaps),
+	}
+	if snap.Policy != nil {
+		a.status.Source, a.status.ReadAt = snap.Policy.Source, snap.Policy.ReadAt
+	}
+	facts := gather(snap)
+	for _, w := range products {
+		product, ok := a.product(w, facts)
+		if !ok {
+			continue
+		}
+		a.status.Products = append(a.status.Products, product)
+		a.status.Verdict = worse(a.status.Verdict, product.Verdict)
+	}
+	a.status.OtherPending = otherPending(facts, now)
+	a.rememberLook(facts)
+	return a.status, a.mem
+}
+
+// assessment is one run of Assess.
+type assessment struct {
+	before Memory // as it was at the last look
+	mem    Memory // as it will be
+	snap   probe.Snapshot
+	now    time.Time
+	status Status
+}
+
+func (a *assessment) fire(rule Rule, subject string) {
+	a.status.Fired = append(a.status.Fired, Fired{rule, subject})
+}
+
+// product assesses one watched product; false: there is nothing of it to
+// report.
+func (a *assessment) product(w watched, facts []*kextFacts) (Product, bool) {
+	p := Product{Name: w.name, TeamID: w.teamID}
+	for i, app := range a.snap.Apps {
+		if app.Product == w.name {
+			p.App = &a.snap.Apps[i]
+		}
+	}
+	places := map[string][]*kextFacts{}
+	var order []string
+	for _, f := range facts {
+		if !w.has(f.teamID, f.bundleID) {
+			continue
+		}
+		at := place(f.path())
+		if places[at] == nil {
+			order = append(order, at)
+		}
+		places[at] = append(places[at], f)
+		if f.row != nil && p.Developer == "" {
+			p.Developer = f.row.Developer
+		}
+	}
+	found := p.App != nil
+	p.Loaded = p.App != nil
+	for _, at := range order {
+		item := a.item(w, at, places[at])
+		found = found || item.Verdict != ""
+		p.Loaded = p.Loaded && item.loaded()
+		p.Items = append(p.Items, item)
+	}
+	if !w.always && !found {
+		return Product{}, false
+	}
+	p.Loaded = p.Loaded && slices.ContainsFunc(p.Items, func(i Item) bool { return i.Verdict != "" })
+	p.Window = leadingWindow(p.Items)
+	p.Verdict = a.judge(p)
+	return p, true
+}
+
+// judge finds the verdict of a product: that of its worst item, unless
+// nothing is installed or nothing is needed. An attempt within the length of
+// a window proves need.
+func (a *assessment) judge(p Product) Verdict {
+	worst := Verdict("")
+	for _, item := range p.Items {
+		worst = worse(worst, item.Verdict)
+	}
+	switch {
+	case p.Window.Open() && worst.Blocked():
+		a.fire(RuleAttempted, p.Name)
+		return worst
+	case p.App == nil:
+		a.fire(RuleNoApp, p.Name)
+		return NotInstalled
+	case a.snap.Mac.Arch == probe.AppleSilicon:
+		a.fire(RuleAppleSilicon, p.Name)
+		return NotNeeded
+	case p.App.Edition == probe.AppStore:
+		a.fire(RuleAppStore, p.Name)
+		return NotNeeded
+	}
+	if a.snap.Mac.OS.AtLeast(11, 0) && worst != Approved {
+		a.status.Gaps = append(a.status.Gaps, needUnknown)
+	}
+	switch {
+	case worst == "" && a.snap.Policy == nil:
+		a.fire(RuleNoPolicy, p.Name)
+		return Unknown
+	case worst == "":
+		return NotAsked
+	}
+	return worst
+}
+
+// needUnknown: from macOS 11 on, Parallels 16 and later needs its kernel
+// extensions only for virtual machines on its own hypervisor.
+var needUnknown = probe.Gap{
+	Source: "virtual machines",
+	Err:    "which hypervisor the virtual machines use is not known",
+	Next:   "if every virtual machine uses Apple's hypervisor (Configure > Hardware > CPU & Memory > Advanced), no approval is needed",
+}
+
+// leadingWindow is the open window that closes first, else the last one.
+func leadingWindow(items []Item) *Window {
+	var lead *Window
+	for _, item := range items {
+		w := item.Window
+		switch {
+		case w == nil:
+		case lead == nil,
+			w.Open() && !lead.Open(),
+			w.Open() && w.ClosesAt.Before(lead.ClosesAt),
+			!lead.Open() && w.ClosesAt.After(lead.ClosesAt):
+			lead = w
+		}
+	}
+	return lead
+}
+
+// otherPending names the developers of other refused extensions that are on
+// this Mac or were tried just now: the pane then shows Details… instead of
+// one Allow button.
+func otherPending(facts []*kextFacts, now time.Time) []string {
+	var names []string
+	for _, f := range facts {
+		if !f.refused() || f.loaded != "" || watches(f.teamID, f.bundleID) || strings.HasPrefix(f.bundleID, "com.apple.") {
+			continue
+		}
+		if len(f.disk) == 0 && !f.attemptedWithin(WindowLength, now) {
+			continue
+		}
+		name := f.row.Developer
+		if name == "" {
+			name = f.bundleID
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// rememberLook keeps what the next look compares with. A look without a
+// policy leaves the last good one in place.
+func (a *assessment) rememberLook(facts []*kextFacts) {
+	if a.snap.Policy == nil {
+		return
+	}
+	look := Look{Source: a.snap.Policy.Source, At: a.now}
+	for _, f := range facts {
+		if watches(f.teamID, f.bundleID) && f.refused() {
+			look.Blocked = append(look.Blocked, key(f.teamID, f.bundleID))
+		}
+	}
+	a.mem.Look = look
+}

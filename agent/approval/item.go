@@ -1,0 +1,219 @@
+package approval
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// item assesses one row of the pane. Its verdict is empty where nothing of it
+// counts.
+func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
+	id := key(w.teamID, at)
+	memory := a.mem.Items[id]
+	memory.Window = memory.Window.advance(a.now)
+	memory = a.addAttempts(memory, facts)
+	item := Item{Key: id, Name: strings.TrimSuffix(path.Base(at), ".app"), Attempts: memory.Attempts}
+	if at == "" {
+		item.Name = w.name
+	}
+	for _, f := range facts {
+		item.Kexts = append(item.Kexts, a.kext(f))
+	}
+	blocked := slices.ContainsFunc(item.Kexts, func(k Kext) bool { return k.Blocked })
+	switch {
+	case a.snap.Policy == nil:
+	case !blocked:
+		memory.Window = Window{}
+	case memory.beforeBoot(a.snap.Mac):
+		a.fire(RuleBeforeBoot, item.Name)
+		memory.Window = Window{}
+	}
+	if memory.Window.known() && (blocked || memory.Window.Left > 0) {
+		window := memory.Window
+		item.Window = &window
+		if window.Reopened > 0 {
+			a.fire(RuleReopened, item.Name)
+		}
+	}
+	item.Verdict = a.itemVerdict(item, facts)
+	if memory.Windows > 0 {
+		a.mem.Items[id] = memory
+	}
+	for _, f := range facts {
+		a.rememberKext(f)
+	}
+	return item
+}
+
+// addAttempts adds what the facts newly prove, in the order it happened.
+func (a *assessment) addAttempts(memory ItemMemory, facts []*kextFacts) ItemMemory {
+	if a.snap.Policy == nil {
+		return memory
+	}
+	var fresh []Attempt
+	for _, f := range facts {
+		if !f.refused() || f.loadedFromDisk() {
+			continue
+		}
+		if attempt, ok := a.evidence(f); ok && !memory.remembers(attempt) {
+			fresh = append(fresh, attempt)
+		}
+	}
+	slices.SortStableFunc(fresh, func(x, y Attempt) int { return x.At.Compare(y.At) })
+	for _, attempt := range fresh {
+		memory = memory.attempt(attempt, a.now).remember(attempt)
+		switch last := memory.Attempts[len(memory.Attempts)-1]; {
+		case last != attempt: // older than what is known
+		case attempt.At.Before(a.snap.Mac.BootedAt):
+			memory.Session = earlierSession
+		default:
+			memory.Session = a.snap.Mac.BootSession
+		}
+	}
+	return memory
+}
+
+// kext puts the facts of one extension into words the user can check.
+func (a *assessment) kext(f *kextFacts) Kext {
+	k := Kext{
+		BundleID:      f.bundleID,
+		Path:          f.path(),
+		Asked:         f.row != nil,
+		Allowed:       f.allowed(),
+		Loaded:        f.loadedFromDisk(),
+		LoadedVersion: f.loaded,
+		DiskVersion:   f.diskVersion(),
+		LastSeen:      f.record().LastSeen,
+		CDHash:        f.record().CDHash,
+	}
+	switch {
+	case f.row != nil && f.row.Allowed:
+		k.AllowedBy = ByUser
+	case f.mdm:
+		k.AllowedBy = ByMDM
+		a.fire(RuleByMDM, f.bundleID)
+	}
+	if f.row != nil {
+		k.Developer = f.row.Developer
+	}
+	if len(f.disk) == 0 && !f.attemptedWithin(WindowLength, a.now) && !a.sawRecently(f) {
+		k.Leftover = true
+		a.fire(RuleLeftover, f.bundleID)
+	}
+	if k.LoadedVersion != "" && !k.Loaded && len(f.disk) > 0 {
+		a.fire(RuleOldLoaded, f.bundleID)
+	}
+	k.Blocked = f.refused() && !k.Loaded && !k.Leftover
+	return k
+}
+
+// sawRecently reports whether an attempt of this extension that the load
+// history does not name was seen within the length of a window.
+func (a *assessment) sawRecently(f *kextFacts) bool {
+	if a.snap.Policy == nil || !f.refused() {
+		return false
+	}
+	if _, ok := a.newSince(f); ok {
+		return true
+	}
+	for _, m := range a.before.Items {
+		for _, attempt := range m.Attempts {
+			ago := a.now.Sub(attempt.At)
+			if attempt.BundleID == f.bundleID && attempt.Evidence == Seen && ago >= 0 && ago <= WindowLength {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (a *assessment) itemVerdict(item Item, facts []*kextFacts) Verdict {
+	counts := func(k Kext) bool { return !k.Leftover }
+	some := func(is func(Kext) bool) bool {
+		return slices.ContainsFunc(item.Kexts, func(k Kext) bool { return counts(k) && is(k) })
+	}
+	switch {
+	case !slices.ContainsFunc(item.Kexts, counts):
+		return ""
+	case a.snap.Policy != nil && some(func(k Kext) bool { return k.Blocked }):
+		switch {
+		case item.Window == nil:
+			return BlockedUnknown
+		case item.Window.Open():
+			return BlockedOpen
+		}
+		return BlockedClosed
+	case item.loaded():
+		return Approved
+	case a.snap.Policy == nil:
+		a.fire(RuleNoPolicy, item.Name)
+		return Unknown
+	case a.snap.Mac.OS.AtLeast(11, 0) && slices.ContainsFunc(facts, a.replaced):
+		return UpgradePending
+	case a.snap.Mac.OS.AtLeast(11, 0) && slices.ContainsFunc(facts, a.allowedNow):
+		a.fire(RuleAllowedNow, item.Name)
+		return RestartPending
+	case some(func(k Kext) bool { return k.Allowed }):
+		return Approved
+	}
+	return NotAsked
+}
+
+// loaded reports whether all of the item that lies on disk is loaded, in that
+// version.
+func (i Item) loaded() bool {
+	for _, k := range i.Kexts {
+		if !k.Leftover && !k.Loaded {
+			return false
+		}
+	}
+	return true
+}
+
+// replaced: the extension is allowed, but what lies on disk is not what was
+// last seen loaded. From macOS 11 on, that needs another approval.
+func (a *assessment) replaced(f *kextFacts) bool {
+	if !f.allowed() || len(f.disk) == 0 || f.loadedFromDisk() {
+		return false
+	}
+	was, hash := a.before.Kexts[key(f.teamID, f.bundleID)], f.record().CDHash
+	return f.loaded != "" ||
+		was.LoadedVersion != "" && !f.onDisk(was.LoadedVersion) ||
+		was.LoadedCDHash != "" && hash != "" && was.LoadedCDHash != hash
+}
+
+// allowedNow: the extension was allowed in this boot session and is not
+// loaded. From macOS 11 on, it is loaded at the next start.
+func (a *assessment) allowedNow(f *kextFacts) bool {
+	session := a.snap.Mac.BootSession
+	return len(f.disk) > 0 && !f.loadedFromDisk() && session != "" && a.rememberedKext(f).AllowedIn == session
+}
+
+// rememberKext keeps when an extension became allowed, and what was loaded.
+func (a *assessment) rememberKext(f *kextFacts) {
+	if a.snap.Policy == nil {
+		return
+	}
+	a.mem.Kexts[key(f.teamID, f.bundleID)] = a.rememberedKext(f)
+}
+
+func (a *assessment) rememberedKext(f *kextFacts) KextMemory {
+	was, known := a.before.Kexts[key(f.teamID, f.bundleID)]
+	is := was
+	is.Allowed = f.allowed()
+	switch {
+	case !is.Allowed:
+		is.AllowedIn = ""
+	case known && !was.Allowed:
+		is.AllowedIn = a.snap.Mac.BootSession
+	}
+	if f.loadedFromDisk() {
+		is.LoadedVersion, is.LoadedCDHash = f.loaded, f.record().CDHash
+	}
+	return is
+}
+
+// earlierSession stands for "before this start-up" where the attempt itself
+// was not seen.
+const earlierSession = "earlier"

@@ -1,0 +1,65 @@
+package approval
+
+import (
+	"maps"
+	"time"
+
+	"kextwatch/probe"
+)
+
+// Memory is what has to outlive a look, and a restart of the agent. It is
+// plain data; the caller keeps it. Times are whole seconds, because that is
+// what a property list keeps.
+type Memory struct {
+	Look  Look
+	Items map[string]ItemMemory
+	Kexts map[string]KextMemory
+
+	// What the user has been told, by product, and the versions it was about.
+	Told     map[string]Told
+	OS       probe.OSVersion
+	Versions map[string]string // product → "16.5.1-49187"; empty: not installed
+	Source   probe.SourceName
+	Seq      int64 // of the last event
+}
+
+// Look is the last look at which the policy could be read.
+type Look struct {
+	Source  probe.SourceName
+	At      time.Time
+	Blocked []string // keys of the blocked rows
+}
+
+// ItemMemory is the approval window of an item and the attempts it rests on.
+type ItemMemory struct {
+	Window   Window
+	Windows  int // how many windows this item has had; numbers them
+	Attempts []Attempt
+	Session  string // the boot session of the last attempt
+}
+
+// KextMemory is what was last known of a kernel extension.
+type KextMemory struct {
+	Allowed       bool
+	AllowedIn     string // boot session in which it became allowed before our eyes
+	LoadedVersion string // the version last seen loaded, and its code directory hash
+	LoadedCDHash  string
+}
+
+// clone keeps Assess and Tell from changing the caller's maps.
+func (m Memory) clone() Memory {
+	m.Items = cloned(m.Items)
+	m.Kexts = cloned(m.Kexts)
+	m.Told = cloned(m.Told)
+	m.Versions = cloned(m.Versions)
+	return m
+}
+
+func cloned[V any](m map[string]V) map[string]V {
+	if m == nil {
+		return map[string]V{}
+	}
+	return maps.Clone(m)
+}
+
+func key(teamID, id string) string { return teamID + " " + id }

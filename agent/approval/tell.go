@@ -1,0 +1,259 @@
+package approval
+
+import (
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Reminders are the minutes left at which the user is reminded of an open
+// window.
+var Reminders = []int{15, 5, 1}
+
+// Told is what the user has been told about one product.
+type Told struct {
+	Verdict  Verdict  // the last one
+	Before   Verdict  // the last one that was not Unknown
+	Windows  []string // the windows that have been announced
+	Reminded int      // the last reminder's stage in minutes left, 0: none yet
+	Awaiting bool     // the user was sent to do something; say when all is loaded
+	Posting  bool     // an alert about the window was about to be posted
+	Due      bool     // the agent died while posting: remind at the next chance
+}
+
+// Notice is one thing that happened, to be recorded, and where Urgency is not
+// Silent also shown.
+type Notice struct {
+	Event   EventName
+	Urgency Urgency
+	Product Product // empty for events of the whole Mac
+	Window  *Window
+	Minutes int    // left, for a reminder
+	From    string // a verdict, a version or a source
+	To      string
+	Updates []Update // what was updated just before, told in the same alert
+}
+
+// Update is a change of version since the agent last looked, perhaps while it
+// was not running.
+type Update struct {
+	Event   EventName
+	Product string // "macOS" or a product's name
+	From    string
+	To      string
+}
+
+// Resume prepares a memory that was read from disk. Where the agent died
+// while posting, nobody knows whether the alert was seen: the first alert is
+// not repeated, but the next reminder is due at once.
+func (m Memory) Resume() Memory {
+	m = m.clone()
+	for name, told := range m.Told {
+		told.Due, told.Posting = told.Due || told.Posting, false
+		m.Told[name] = told
+	}
+	return m
+}
+
+// Posted notes that the alerts of the last Tell were handed over.
+func (m Memory) Posted() Memory {
+	m = m.clone()
+	for name, told := range m.Told {
+		told.Posting = false
+		m.Told[name] = told
+	}
+	return m
+}
+
+// Tell compares a status with what the user has been told. It returns what
+// there is to say now, in the order in which it happened, and the memory in
+// which all of it counts as said. At most one notice about a product is
+// shown; the others are only recorded.
+func Tell(mem Memory, status Status) ([]Notice, Memory) {
+	mem = mem.clone()
+	updates, known := mem.updates(status)
+	notices := mem.source(status)
+	for _, u := range updates {
+		notices = append(notices, Notice{Event: u.Event, From: u.From, To: u.To, Product: known[u.Product]})
+	}
+	alerted := false
+	for _, p := range status.Products {
+		told, said := mem.Told[p.Name].tell(p)
+		for i := range said {
+			if said[i].Urgency != Silent && !alerted {
+				said[i].Updates, alerted = updates, true
+			}
+		}
+		mem.Told[p.Name] = told
+		notices = append(notices, said...)
+	}
+	if len(updates) > 0 && !alerted {
+		mem.showUpdate(notices, updates)
+	}
+	return notices, mem
+}
+
+// showUpdate turns the newest update into the alert that says what it means.
+func (m Memory) showUpdate(notices []Notice, updates []Update) {
+	for i := len(notices) - 1; i >= 0; i-- {
+		if notices[i].Event == updates[len(updates)-1].Event {
+			notices[i].Urgency, notices[i].Updates = Plain, updates
+			return
+		}
+	}
+}
+
+// updates compares the versions with the remembered ones and remembers the
+// new ones. A version that cannot be read is no change.
+func (m *Memory) updates(status Status) ([]Update, map[string]Product) {
+	var updates []Update
+	products := map[string]Product{}
+	if os := status.Mac.OS; os.Known() {
+		if m.OS.Known() && m.OS != os {
+			updates = append(updates, Update{MacOSUpdated, "macOS", m.OS.String(), os.String()})
+		}
+		m.OS = os
+	}
+	for _, p := range status.Products {
+		products[p.Name] = p
+		now := ""
+		if p.App != nil {
+			if p.App.Version == "" {
+				continue
+			}
+			now = p.App.Version + "-" + p.App.Build
+		}
+		was, known := m.Versions[p.Name]
+		m.Versions[p.Name] = now
+		switch {
+		case !known || was == now:
+		case was == "":
+			updates = append(updates, Update{ParallelsInstalled, p.Name, "", now})
+		case now == "":
+			updates = append(updates, Update{ParallelsRemoved, p.Name, was, ""})
+		default:
+			updates = append(updates, Update{ParallelsUpdated, p.Name, was, now})
+		}
+	}
+	return updates, products
+}
+
+// noSource is remembered where no source answered; empty means never asked.
+const noSource = "none"
+
+// source notes that another source of policy answers, or none any more.
+func (m *Memory) source(status Status) []Notice {
+	was, now := m.Source, status.Source
+	if now == "" {
+		now = noSource
+	}
+	m.Source = now
+	switch {
+	case was == "" || was == now:
+		return nil
+	case now == noSource:
+		return []Notice{{Event: SourceLost, From: string(was)}}
+	}
+	return []Notice{{Event: SourceChanged, From: string(was), To: string(now)}}
+}
+
+// tell is Tell for one product.
+func (t Told) tell(p Product) (Told, []Notice) {
+	var notices []Notice
+	note := func(event EventName, urgency Urgency) *Notice {
+		notices = append(notices, Notice{Event: event, Urgency: urgency, Product: p, Window: p.Window, To: string(p.Verdict)})
+		return &notices[len(notices)-1]
+	}
+	if t.Verdict != p.Verdict {
+		var what telling
+		if t.Before != p.Verdict { // else it only was not known for a while
+			what = tellingFor(t.Before, p.Verdict)
+		}
+		if t.Verdict != "" && !slices.Contains(what.events, VerdictChanged) {
+			note(VerdictChanged, Silent).From = string(t.Verdict)
+		}
+		for _, event := range what.events {
+			note(event, what.urgency).From = string(t.Verdict)
+		}
+		t.Verdict = p.Verdict
+		if p.Verdict != Unknown {
+			t.Before = p.Verdict
+		}
+	}
+	t = t.tellWindow(p, note)
+	t.Awaiting = t.Awaiting && p.Verdict != NotNeeded && p.Verdict != NotInstalled || p.Verdict.NeedsAction()
+	if t.Awaiting && p.Loaded {
+		note(KextsLoaded, Plain)
+		t.Awaiting = false
+	}
+	onlyOneAlert(notices)
+	return t, notices
+}
+
+// tellWindow announces each window once, and its reminders.
+func (t Told) tellWindow(p Product, note func(EventName, Urgency) *Notice) Told {
+	w := p.Window
+	if !w.Open() || !(p.Verdict.Blocked() || p.Verdict == Unknown) {
+		t.Due = false
+		return t
+	}
+	stage := stageAt(w.Left)
+	if id := windowID(p); !slices.Contains(t.Windows, id) {
+		event := WindowOpened
+		if w.Reopened > 0 {
+			event = WindowReopened
+		}
+		note(event, Urgent)
+		const kept = 8
+		t.Windows = append(slices.Clone(t.Windows), id)
+		t.Windows = t.Windows[max(0, len(t.Windows)-kept):]
+		t.Reminded, t.Posting, t.Due = stage, true, false
+		return t
+	}
+	// A further attempt prolonged the window: its stages come again.
+	if t.Reminded > 0 && w.Left > time.Duration(t.Reminded)*time.Minute+2*time.Minute {
+		t.Reminded = stage
+	}
+	if t.Due || stage > 0 && (t.Reminded == 0 || stage < t.Reminded) {
+		note(WindowReminder, Urgent).Minutes = w.MinutesLeft()
+		t.Reminded, t.Due, t.Posting = stage, false, true
+	}
+	return t
+}
+
+// stageAt is the reminder that is due, or overdue, with this much time left;
+// 0 means none yet. Only the latest counts.
+func stageAt(left time.Duration) int {
+	stage := 0
+	for _, minutes := range Reminders {
+		if left <= time.Duration(minutes)*time.Minute && (stage == 0 || minutes < stage) {
+			stage = minutes
+		}
+	}
+	return stage
+}
+
+// windowID names a window across restarts of the agent.
+func windowID(p Product) string {
+	for _, item := range p.Items {
+		if item.Window == p.Window {
+			return key(item.Key, strconv.Itoa(p.Window.Number))
+		}
+	}
+	return ""
+}
+
+// onlyOneAlert leaves the most urgent notice an alert, the last of equals.
+func onlyOneAlert(notices []Notice) {
+	loudest := -1
+	for i, n := range notices {
+		if n.Urgency != Silent && (loudest < 0 || n.Urgency >= notices[loudest].Urgency) {
+			loudest = i
+		}
+	}
+	for i := range notices {
+		if i != loudest {
+			notices[i].Urgency = Silent
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package approval
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected output")
+
+// Every pair of verdicts has an entry, and the whole table can be read in
+// testdata/telling.txt.
+func TestTellingTable(t *testing.T) {
+	var out strings.Builder
+	for _, from := range append([]Verdict{""}, Verdicts...) {
+		for _, to := range Verdicts {
+			if from == to {
+				continue
+			}
+			told := Told{Verdict: from, Before: from}
+			_, notices := told.tell(Product{Name: "Parallels Desktop", Verdict: to, Window: windowFor(to)})
+			name := string(from)
+			if from == "" {
+				name = "(first sight)"
+			}
+			fmt.Fprintf(&out, "%-16s %-16s", name, to)
+			alerts := 0
+			for _, n := range notices {
+				fmt.Fprintf(&out, " %s%s", n.Event, []string{"", "!", "!!"}[n.Urgency])
+				if n.Urgency != Silent {
+					alerts++
+				}
+			}
+			out.WriteString("\n")
+			if (to.NeedsAction() || to == Unknown) && alerts != 1 {
+				t.Errorf("%s → %s: %d alerts, want one", name, to, alerts)
+			}
+			if alerts > 1 {
+				t.Errorf("%s → %s: %d alerts", name, to, alerts)
+			}
+		}
+	}
+	const file = "testdata/telling.txt"
+	if *update {
+		if err := os.WriteFile(file, []byte(out.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.String() != string(want) {
+		t.Errorf("the table changed; read it and run go test -update:\n%s", out.String())
+	}
+}
+
+func windowFor(v Verdict) *Window {
+	if v == BlockedOpen {
+		return &Window{Number: 1, Left: WindowLength}
+	}
+	return nil
+}
+
+func TestNothingIsSaidTwice(t *testing.T) {
+	for _, v := range Verdicts {
+		p := Product{Name: "Parallels Desktop", Verdict: v, Window: windowFor(v)}
+		told, _ := Told{}.tell(p)
+		if _, again := told.tell(p); len(again) > 0 {
+			t.Errorf("%s: said again: %+v", v, again)
+		}
+	}
+}

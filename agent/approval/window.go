@@ -1,0 +1,105 @@
+package approval
+
+import (
+	"slices"
+	"time"
+
+	"kextwatch/probe"
+)
+
+// Window is the time in which the Allow button is there.
+type Window struct {
+	Number   int // counts the windows of the item
+	OpenedAt time.Time
+	ClosesAt time.Time
+	Basis    Basis
+	Reopened int // how often it was over and came back without an alert of macOS
+
+	// Left was the time left at LeftAt. Within one process LeftAt carries the
+	// monotonic clock, so that a wall clock set back cannot prolong a window.
+	Left   time.Duration
+	LeftAt time.Time
+}
+
+// Open reports whether the window was open when it was last assessed.
+func (w *Window) Open() bool { return w != nil && w.Left > 0 }
+
+// MinutesLeft is the time left in minutes, rounded up: "1" until the end.
+func (w *Window) MinutesLeft() int {
+	return int((w.Left + time.Minute - 1) / time.Minute)
+}
+
+func (w Window) known() bool { return w.Number > 0 }
+
+// advance lets the window run on to now. The time left is the smaller of what
+// the wall clock and the monotonic clock allow: it never grows, is never
+// negative and never above WindowLength. Where the wall clock was set back,
+// the window moves with it.
+func (w Window) advance(now time.Time) Window {
+	if !w.known() {
+		return w
+	}
+	byWall := w.ClosesAt.Sub(now.Round(0))
+	byMonotonic := w.Left - max(0, now.Sub(w.LeftAt))
+	left := max(0, min(byWall, byMonotonic, WindowLength))
+	if shift := byWall - left; shift > 2*time.Second {
+		w.ClosesAt = w.ClosesAt.Add(-shift)
+		w.OpenedAt = w.OpenedAt.Add(-shift)
+	}
+	w.Left, w.LeftAt = left, now
+	return w
+}
+
+// attempt adds a load attempt to an item whose window has been advanced to
+// now: it opens a window, prolongs the one that was open at that time, or
+// reopens one that was over.
+func (m ItemMemory) attempt(a Attempt, now time.Time) ItemMemory {
+	w, end := m.Window, a.At.Add(WindowLength)
+	switch {
+	case w.known() && !end.After(w.ClosesAt):
+		return m
+	case w.known() && !a.At.After(w.ClosesAt):
+		w.ClosesAt = end
+	default:
+		m.Windows++
+		next := Window{Number: m.Windows, OpenedAt: a.At, ClosesAt: end, Basis: a.Evidence}
+		if w.known() {
+			next.Reopened = w.Reopened + 1
+		}
+		w = next
+	}
+	w.Left, w.LeftAt = max(0, min(end.Sub(now.Round(0)), WindowLength)), now
+	m.Window = w
+	return m
+}
+
+// remembers reports whether this very attempt is known already.
+func (m ItemMemory) remembers(a Attempt) bool {
+	return slices.ContainsFunc(m.Attempts, func(old Attempt) bool {
+		return old.BundleID == a.BundleID && old.At.Equal(a.At)
+	})
+}
+
+// remember keeps the newest attempts, oldest first.
+func (m ItemMemory) remember(a Attempt) ItemMemory {
+	const kept = 32
+	m.Attempts = append(slices.Clone(m.Attempts), a)
+	slices.SortStableFunc(m.Attempts, func(x, y Attempt) int { return x.At.Compare(y.At) })
+	if len(m.Attempts) > kept {
+		m.Attempts = m.Attempts[len(m.Attempts)-kept:]
+	}
+	return m
+}
+
+// beforeBoot reports whether the last attempt was made before the Mac was
+// started. The boot session decides where it is known: the boot time moves
+// when the clock is corrected.
+func (m ItemMemory) beforeBoot(mac probe.Mac) bool {
+	if len(m.Attempts) == 0 {
+		return false
+	}
+	if m.Session != "" && mac.BootSession != "" {
+		return m.Session != mac.BootSession
+	}
+	return m.Attempts[len(m.Attempts)-1].At.Before(mac.BootedAt)
+}

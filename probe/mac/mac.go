@@ -16,6 +16,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"syscall"
 
 	securejoin "github.com/cyphar/filepath-securejoin"
 )
@@ -26,10 +28,10 @@ type Mac struct {
 	NoTools bool   // only read files: Root is another Mac's disk
 }
 
-// path turns a path of the Mac into one of this machine. Links beneath Root
+// Resolve turns a path of the Mac into one of this machine. Links beneath Root
 // resolve beneath Root, absolute ones too, so a simulated Mac cannot lead to
 // the files of the real one.
-func (m Mac) path(name string) (string, error) {
+func (m Mac) Resolve(name string) (string, error) {
 	if m.Root == "/" {
 		return filepath.Clean(name), nil
 	}
@@ -43,7 +45,7 @@ func (m Mac) path(name string) (string, error) {
 // readFile reads a regular file of at most limit bytes. Anything else that a
 // path can lead to (a pipe, a device, a directory) is refused without waiting.
 func (m Mac) readFile(name string, limit int64) ([]byte, error) {
-	p, err := m.path(name)
+	p, err := m.Resolve(name)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +66,7 @@ func (m Mac) readFile(name string, limit int64) ([]byte, error) {
 
 // openRegular opens a regular file for reading; opening never blocks.
 func openRegular(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|openNonblock, 0)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -78,4 +80,32 @@ func openRegular(path string) (*os.File, error) {
 		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
 	return f, nil
+}
+
+// listLimit is how many entries of a directory are looked at.
+const listLimit = 256
+
+// list names what a directory holds, sorted. Where it holds more than
+// listLimit entries, some of them come with an error.
+func (m Mac) list(name string) ([]string, error) {
+	p, err := m.Resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.OpenFile(p, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_DIRECTORY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(listLimit + 1)
+	if err != nil && err != io.EOF {
+		return nil, fmt.Errorf("listing %s: %w", name, err)
+	}
+	if len(names) > listLimit {
+		names, err = names[:listLimit], fmt.Errorf("%s has more than %d entries: only some were looked at", name, listLimit)
+	} else {
+		err = nil
+	}
+	slices.Sort(names)
+	return names, err
 }

@@ -1,0 +1,24 @@
+package mac
+
+import (
+	"testing"
+	"time"
+
+	"kextwatch/probe"
+)
+
+// BenchmarkReadDatabase is one read of about 200 KB: copy, verify, open,
+// query, delete.
+func BenchmarkReadDatabase(b *testing.B) {
+	for _, journal := range []string{"WAL", "DELETE"} {
+		b.Run(journal, func(b *testing.B) {
+			m, _ := newPolicy(b, applePolicy(journal, paddedRows(80))...)
+			temp := b.TempDir()
+			for b.Loop() {
+				if _, source := m.readDatabase(b.Context(), temp, time.Now()); source.State != probe.OK {
+					b.Fatalf("%+v", source)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,159 @@
+package mac
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// bareMac is a Mac with nothing on it.
+func bareMac(t testing.TB) Mac {
+	t.Helper()
+	root, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Mac{Root: root}
+}
+
+// addFile puts a file on the Mac, with the directories above it.
+func addFile(t testing.TB, m Mac, name, data string) string {
+	t.Helper()
+	return addExecutable(t, m, name, data, 0o644)
+}
+
+// addTool puts a shell script on the Mac.
+func addTool(t testing.TB, m Mac, name, script string) string {
+	t.Helper()
+	return addExecutable(t, m, name, "#!/bin/sh\n"+script, 0o755)
+}
+
+func addExecutable(t testing.TB, m Mac, name, data string, mode fs.FileMode) string {
+	t.Helper()
+	p := filepath.Join(m.Root, name)
+	if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(p, []byte(data), mode); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// addLink puts a symbolic link on the Mac.
+func addLink(t testing.TB, m Mac, name, to string) {
+	t.Helper()
+	p := filepath.Join(m.Root, name)
+	if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(to, p); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func remove(t testing.TB, m Mac, name string) {
+	t.Helper()
+	if err := os.RemoveAll(filepath.Join(m.Root, name)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFilesAreBeneathRoot(t *testing.T) {
+	m := bareMac(t)
+	addFile(t, m, "/private/var/db/fact", "beneath")
+	addLink(t, m, "/var", "private/var")
+	addLink(t, m, "/absolute", "/private/var/db/fact")
+	addLink(t, m, "/upwards", "../../../../../../../../private/var/db/fact")
+	addLink(t, m, "/twice", "/absolute")
+	for _, name := range []string{"/var/db/fact", "/absolute", "/upwards", "/twice", "/../../private/var/db/fact"} {
+		data, err := m.readFile(name, 100)
+		if err != nil || string(data) != "beneath" {
+			t.Errorf("%s: %q, %v", name, data, err)
+		}
+	}
+	outside := filepath.Join(t.TempDir(), "outside")
+	if err := os.WriteFile(outside, []byte("outside"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	addLink(t, m, "/escape", outside)
+	if data, err := m.readFile("/escape", 100); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a link led out of the Mac: %q, %v", data, err)
+	}
+	addLink(t, m, "/loop", "/loop")
+	if _, err := m.readFile("/loop", 100); !errors.Is(err, syscall.ELOOP) {
+		t.Errorf("loop: %v", err)
+	}
+}
+
+func TestReadFileRefuses(t *testing.T) {
+	m := bareMac(t)
+	addFile(t, m, "/exact", strings.Repeat("x", 100))
+	if data, err := m.readFile("/exact", 100); err != nil || len(data) != 100 {
+		t.Errorf("at the limit: %d bytes, %v", len(data), err)
+	}
+	if _, err := m.readFile("/exact", 99); err == nil || !strings.Contains(err.Error(), "larger than 99 bytes") {
+		t.Errorf("over the limit: %v", err)
+	}
+	if err := syscall.Mkfifo(filepath.Join(m.Root, "fifo"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"/fifo", "/"} {
+		if _, err := m.readFile(name, 100); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestList(t *testing.T) {
+	m := bareMac(t)
+	for i := range listLimit {
+		addFile(t, m, fmt.Sprintf("/many/%03d", i), "")
+	}
+	names, err := m.list("/many")
+	if err != nil || len(names) != listLimit || !slices.IsSorted(names) {
+		t.Errorf("%d names, %v", len(names), err)
+	}
+	addFile(t, m, "/many/one more", "")
+	names, err = m.list("/many")
+	if err == nil || len(names) != listLimit {
+		t.Errorf("over the limit: %d names, %v", len(names), err)
+	}
+	if err := os.Mkdir(filepath.Join(m.Root, "empty"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := m.list("/empty"); err != nil || len(names) != 0 {
+		t.Errorf("empty: %q, %v", names, err)
+	}
+	if err := syscall.Mkfifo(filepath.Join(m.Root, "fifo"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"/fifo", "/absent", "/many/000"} {
+		if _, err := m.list(name); !absent(err) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain":                           "plain",
+		" two\nlines\t ":                  "two lines",
+		"a\x00b\x1b[31mc\x7f":             "ab[31mc",
+		"abc\u202edef\u2066ghi\u200b":     "abcdefghi",
+		"Äpfel 苹果 “x” €":                  "Äpfel 苹果 “x” €",
+		"bad \xff\xfe bytes":              "bad \ufffd\ufffd bytes",
+		strings.Repeat("ä", 1000):         strings.Repeat("ä", shownLimit),
+		"\u00a0no-break\u00a0space\u2028": "no-break space",
+	} {
+		if got := printable(in); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+}

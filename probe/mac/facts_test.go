@@ -1,0 +1,297 @@
+package mac
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"howett.net/plist"
+
+	"kextwatch/probe"
+)
+
+// addPlist puts a property list on the Mac, binary as often as XML.
+func addPlist(t testing.TB, m Mac, name string, value any) {
+	t.Helper()
+	format := plist.XMLFormat
+	if len(name)%2 == 0 {
+		format = plist.BinaryFormat
+	}
+	data, err := plist.Marshal(value, format)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addFile(t, m, name, string(data))
+}
+
+func TestReadOS(t *testing.T) {
+	main := func(version, build, extra string) systemVersionPlist {
+		return systemVersionPlist{version, build, extra}
+	}
+	for name, c := range map[string]struct {
+		main    any
+		cryptex any
+		want    probe.OSVersion
+		err     string
+	}{
+		"10.15":               {main("10.15.7", "19H2026", ""), nil, probe.OSVersion{Version: "10.15.7", Build: "19H2026"}, ""},
+		"two numbers":         {main("26.0", "25A354", ""), nil, probe.OSVersion{Version: "26.0", Build: "25A354"}, ""},
+		"beta":                {main("26.1", "25B5042k", ""), nil, probe.OSVersion{Version: "26.1", Build: "25B5042k"}, ""},
+		"cryptex says a":      {main("26.3.1", "25D2128", ""), main("26.3.1", "25D771280a", "(a)"), probe.OSVersion{Version: "26.3.1", Build: "25D2128", Extra: "(a)"}, ""},
+		"cryptex is the same": {main("26.3.1", "25D2128", ""), main("26.3.1", "25D2128", ""), probe.OSVersion{Version: "26.3.1", Build: "25D2128"}, ""},
+		"main says b":         {main("13.4.1", "22F82", "(b)"), nil, probe.OSVersion{Version: "13.4.1", Build: "22F82", Extra: "(b)"}, ""},
+		"cryptex is silent":   {main("13.4.1", "22F82", "(b)"), main("13.4.1", "22F82", ""), probe.OSVersion{Version: "13.4.1", Build: "22F82", Extra: "(b)"}, ""},
+		"cryptex wins":        {main("13.4.1", "22F82", "(b)"), main("", "", "(c)"), probe.OSVersion{Version: "13.4.1", Build: "22F82", Extra: "(c)"}, ""},
+		"extra is odd":        {main("13.4.1", "22F82", ""), main("", "", "(a) \x1b[31m"), probe.OSVersion{Version: "13.4.1", Build: "22F82"}, "supplemental version"},
+		"cryptex is damaged":  {main("13.4.1", "22F82", ""), []string{}, probe.OSVersion{Version: "13.4.1", Build: "22F82"}, "damaged property list"},
+		"pretends":            {main("10.16", "20A1", ""), nil, probe.OSVersion{}, "SYSTEM_VERSION_COMPAT"},
+		"no list":             {nil, nil, probe.OSVersion{}, "no such file"},
+		"no version":          {main("", "22F82", ""), nil, probe.OSVersion{}, "no version of macOS"},
+		"no build":            {main("13.4.1", "", ""), nil, probe.OSVersion{}, "no build of macOS"},
+		"one number":          {main("13", "22F82", ""), nil, probe.OSVersion{}, "no version of macOS"},
+		"two lines":           {main("13.4\n", "22F82", ""), nil, probe.OSVersion{}, "no version of macOS"},
+		"words":               {main("13.4; rm", "22F82", ""), nil, probe.OSVersion{}, "no version of macOS"},
+		"hostile build":       {main("13.4.1", "22F82\x1b[31m", ""), nil, probe.OSVersion{}, "no build of macOS"},
+		"a number":            {map[string]any{"ProductVersion": 13, "ProductBuildVersion": "22F82"}, nil, probe.OSVersion{}, "type mismatch"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := bareMac(t)
+			if c.main != nil {
+				addPlist(t, m, systemVersion, c.main)
+			}
+			if c.cryptex != nil {
+				addPlist(t, m, cryptexVersion, c.cryptex)
+			}
+			got, err := m.ReadOS()
+			if got != c.want {
+				t.Errorf("got %+v, want %+v", got, c.want)
+			}
+			wantError(t, err, c.err)
+		})
+	}
+}
+
+// wantError holds that err has part in its text; no part, no error.
+func wantError(t *testing.T, err error, part string) {
+	t.Helper()
+	if (err == nil) != (part == "") || err != nil && !strings.Contains(err.Error(), part) {
+		t.Errorf("error %v, want one with %q", err, part)
+	}
+}
+
+const testSession = "1F0E5B43-6E6B-4C57-9F7E-0A2E2E3B7C11"
+
+// sysctlScript answers like the real one: 64-bit ARM "" is a Mac that does not
+// know the option.
+func sysctlScript(arm64 string) string {
+	s := `case "$*" in
+"-n kern.boottime") echo "{ sec = 1782938539, usec = 240908 } Wed Jul  1 23:42:19 2026" ;;
+"-n kern.bootsessionuuid") echo ` + testSession + ` ;;
+`
+	if arm64 != "" {
+		s += `"-n hw.optional.arm64") echo ` + arm64 + ` ;;
+`
+	}
+	return s + `*) echo "sysctl: unknown oid '$2'" >&2; exit 1 ;;
+esac`
+}
+
+func TestMachine(t *testing.T) {
+	booted := time.Date(2026, 7, 1, 20, 42, 19, 240908000, time.UTC)
+	all := probe.Mac{BootedAt: booted, BootSession: testSession}
+	with := func(arch probe.Arch) probe.Mac { all := all; all.Arch = arch; return all }
+	for name, c := range map[string]struct {
+		os     string
+		script string
+		want   probe.Mac
+		gaps   string
+	}{
+		"Intel of 10.15":        {"10.15.7", sysctlScript(""), with(probe.Intel), ""},
+		"10.15 is not asked":    {"10.15.7", sysctlScript("1"), with(probe.Intel), ""},
+		"Intel of 26":           {"26.0", sysctlScript(""), with(probe.Intel), ""},
+		"Intel says 0":          {"14.0", sysctlScript("0"), with(probe.Intel), ""},
+		"Apple silicon":         {"11.0", sysctlScript("1"), with(probe.AppleSilicon), ""},
+		"unknown macOS, silent": {"", sysctlScript(""), with(probe.Intel), ""},
+		"unknown macOS":         {"", sysctlScript("1"), with(probe.AppleSilicon), ""},
+		"names before values": {"14.0", `case "$2" in
+kern.boottime) echo "kern.boottime: { sec = 1782938539, usec = 240908 } Wed Jul  1 23:42:19 2026" ;;
+kern.bootsessionuuid) echo "kern.bootsessionuuid: ` + testSession + `" ;;
+*) echo "hw.optional.arm64: 1" ;; esac`, with(probe.AppleSilicon), ""},
+		"answers rubbish": {"14.0", `echo "$RANDOM hello"`, probe.Mac{}, "processor, boot time, boot session"},
+		"answers nothing": {"14.0", ``, probe.Mac{}, "processor, boot time, boot session"},
+		"not allowed":     {"14.0", `echo "sysctl: Operation not permitted" >&2; exit 1`, probe.Mac{}, "processor, boot time, boot session"},
+		"crashes":         {"14.0", `kill -SEGV $$`, probe.Mac{}, "processor, boot time, boot session"},
+		"absent":          {"14.0", "", probe.Mac{}, "processor, boot time, boot session"},
+		"absent, 10.13":   {"10.13.6", "", probe.Mac{Arch: probe.Intel}, "boot time, boot session"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := bareMac(t)
+			if name != "absent" && name != "absent, 10.13" {
+				addTool(t, m, sysctlTool, c.script)
+			}
+			os := probe.OSVersion{Version: c.os}
+			got, gaps := m.machine(t.Context(), os)
+			want := c.want
+			want.OS = os
+			if got != want {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+			wantGaps(t, gaps, c.gaps)
+		})
+	}
+}
+
+// wantGaps holds that these sources are gaps, each with a reason and a way out.
+func wantGaps(t *testing.T, gaps []probe.Gap, sources string) {
+	t.Helper()
+	var got []string
+	for _, g := range gaps {
+		got = append(got, g.Source)
+		if g.Err == "" || g.Next == "" || g.Err != printable(g.Err) {
+			t.Errorf("gap without all it needs: %+v", g)
+		}
+	}
+	if strings.Join(got, ", ") != sources {
+		t.Errorf("gaps %+v, want %q", gaps, sources)
+	}
+}
+
+func TestMachineWithoutTools(t *testing.T) {
+	m := bareMac(t)
+	addTool(t, m, sysctlTool, sysctlScript("1"))
+	m.NoTools = true
+	got, gaps := m.machine(t.Context(), probe.OSVersion{Version: "14.0"})
+	if got.Arch != "" || !got.BootedAt.IsZero() || got.BootSession != "" {
+		t.Errorf("%+v", got)
+	}
+	wantGaps(t, gaps, "processor, boot time, boot session")
+	for _, g := range gaps {
+		if !strings.Contains(g.Err, errNoTools.Error()) || !strings.Contains(g.Next, "on that Mac") {
+			t.Errorf("%+v", g)
+		}
+	}
+}
+
+func TestParseBootTime(t *testing.T) {
+	for _, answer := range []string{
+		"", "{ sec = 0, usec = 0 }", "{ sec = -5, usec = 0 }", "{ sec = 99999999999999999999, usec = 0 }",
+		"{ sec = 1782938539 }", "sec = 1782938539, usec = 240908", "1782938539", "x { sec = 1782938539, usec = 1 }",
+	} {
+		if got, err := parseBootTime(answer); err == nil {
+			t.Errorf("%q: %v", answer, got)
+		}
+	}
+	got, err := parseBootTime("{sec=1782938539,usec=0}")
+	if err != nil || !got.Equal(time.Unix(1782938539, 0)) || got.Location() != time.UTC {
+		t.Errorf("without spaces: %v, %v", got, err)
+	}
+}
+
+func FuzzParseBootTime(f *testing.F) {
+	f.Add("{ sec = 1782938539, usec = 240908 } Wed Jul  1 23:42:19 2026")
+	f.Add("{ sec = 9999999999, usec = 999999 }")
+	f.Fuzz(func(t *testing.T, answer string) {
+		got, err := parseBootTime(answer)
+		if (err == nil) == got.IsZero() || err == nil && (got.Year() < 1970 || got.Year() > 2287) {
+			t.Errorf("%q: %v, %v", answer, got, err)
+		}
+	})
+}
+
+func TestParallels(t *testing.T) {
+	app := func(edition probe.Edition, id, version, build string) *probe.App {
+		return &probe.App{
+			Product: "Parallels Desktop", TeamID: probe.ParallelsTeamID, Path: parallelsPath,
+			Edition: edition, BundleID: id, Version: version, Build: build,
+		}
+	}
+	const standard, store = "com.parallels.desktop.console", "com.parallels.desktop.appstore"
+	unread := app("", "", "", "")
+	unversioned := app(probe.Standard, standard, "", "")
+	for name, c := range map[string]struct {
+		info any
+		want *probe.App
+		err  string
+	}{
+		"standard":         {bundleInfo{standard, "18.1.1", "53328"}, app(probe.Standard, standard, "18.1.1", "53328"), ""},
+		"App Store":        {bundleInfo{store, "1.9.0", "54729"}, app(probe.AppStore, store, "1.9.0", "54729"), ""},
+		"another program":  {bundleInfo{"com.example\x1b[31m.evil", "1.0", "1"}, nil, `not Parallels Desktop but "com.example`},
+		"no identifier":    {bundleInfo{"", "18.1.1", "53328"}, unread, "no bundle identifier"},
+		"no version":       {bundleInfo{standard, "", "53328"}, unversioned, "impossible version"},
+		"no build":         {bundleInfo{standard, "18.1.1", ""}, unversioned, "impossible version"},
+		"hostile version":  {bundleInfo{standard, "18.1.1\x1b]0;x\a", "53328"}, unversioned, "impossible version"},
+		"endless version":  {bundleInfo{standard, strings.Repeat("1", 1000), "53328"}, unversioned, "impossible version"},
+		"version a number": {map[string]any{"CFBundleIdentifier": standard, "CFBundleShortVersionString": "18.1.1", "CFBundleVersion": 53328}, unread, "type mismatch"},
+		"a list":           {[]string{standard}, unread, "type mismatch"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := bareMac(t)
+			addPlist(t, m, parallelsPath+"/Contents/Info.plist", c.info)
+			got, err := m.parallels()
+			wantError(t, err, c.err)
+			if (got == nil) != (c.want == nil) || got != nil && *got != *c.want {
+				t.Errorf("got %+v, want %+v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestParallelsAbsentOrDamaged(t *testing.T) {
+	m := bareMac(t)
+	if app, err := m.parallels(); app != nil || err != nil {
+		t.Errorf("absent: %v, %v", app, err)
+	}
+	// An installer is at work, or the disk is damaged: not the same as absent.
+	if err := os.MkdirAll(filepath.Join(m.Root, parallelsPath, "Contents"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if app, err := m.parallels(); app == nil || app.Version != "" || err == nil {
+		t.Errorf("half installed: %v, %v", app, err)
+	}
+	addFile(t, m, parallelsPath+"/Contents/Info.plist", "bplist00 and nothing else")
+	if app, err := m.parallels(); app == nil || app.Version != "" || err == nil {
+		t.Errorf("damaged: %v, %v", app, err)
+	}
+}
+
+func TestOpen(t *testing.T) {
+	m := bareMac(t)
+	opened := filepath.Join(m.Root, "opened")
+	addTool(t, m, openTool, `printf '%s|' "$@" >>'`+opened+`'`)
+	if err := m.OpenURL(t.Context(), "x-apple.systempreferences:com.apple.preference.security?General"); err != nil {
+		t.Error(err)
+	}
+	if err := m.OpenText(t.Context(), "/Users/me/a file.txt"); err != nil {
+		t.Error(err)
+	}
+	for _, url := range []string{"", "-a Calculator", "file:///etc/passwd", "/System/Applications/Calculator.app"} {
+		if err := m.OpenURL(t.Context(), url); err == nil {
+			t.Errorf("%q was opened", url)
+		}
+	}
+	for _, file := range []string{"", "-e", "relative.txt"} {
+		if err := m.OpenText(t.Context(), file); err == nil {
+			t.Errorf("%q was opened", file)
+		}
+	}
+	data, err := os.ReadFile(opened)
+	if want := "x-apple.systempreferences:com.apple.preference.security?General|-t|/Users/me/a file.txt|"; err != nil || string(data) != want {
+		t.Errorf("opened %q, %v", data, err)
+	}
+}
+
+func TestOpenSaysWhatToDo(t *testing.T) {
+	m := bareMac(t)
+	addTool(t, m, openTool, `echo 'LSOpenURLsWithRole() failed with error -10810' >&2; exit 1`)
+	err := m.OpenURL(t.Context(), "x-apple.systempreferences:x")
+	wantError(t, err, "open System Settings")
+	wantError(t, err, "-10810")
+	wantError(t, m.OpenText(t.Context(), "/a.txt"), "open /a.txt by hand")
+	m.NoTools = true
+	if err := m.OpenURL(t.Context(), "x-apple.systempreferences:x"); !errors.Is(err, errNoTools) {
+		t.Error(err)
+	}
+}

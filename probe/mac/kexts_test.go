@@ -1,0 +1,140 @@
+package mac
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"kextwatch/probe"
+)
+
+const (
+	testExtensions = parallelsPath + "/Contents/Library/Extensions"
+	hypervisorID   = "com.parallels.kext.hypervisor"
+	hypervisorPath = testExtensions + "/10.9/prl_hypervisor.kext"
+)
+
+var testApp = &probe.App{TeamID: probe.ParallelsTeamID, Path: parallelsPath}
+
+func addKext(t testing.TB, m Mac, place, id, version string) {
+	t.Helper()
+	addPlist(t, m, place+"/Contents/Info.plist", bundleInfo{ID: id, Version: version})
+}
+
+func parallelsKext(place, id, version string) probe.Kext {
+	return probe.Kext{TeamID: probe.ParallelsTeamID, Path: place, BundleID: id, Version: version}
+}
+
+func wantKexts(t *testing.T, got []probe.Kext, want ...probe.Kext) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestKextsOfTheApp(t *testing.T) {
+	m := bareMac(t)
+	addKext(t, m, hypervisorPath, hypervisorID, "14.0.1 45154")
+	addKext(t, m, testExtensions+"/10.6/prl_hypervisor.kext", hypervisorID, "14.0.1 45154")
+	addKext(t, m, testExtensions+"/prl_vnic.kext", "com.parallels.kext.vnic", "14.0.1 45154")
+	addKext(t, m, testExtensions+"/10.9/other.kext", "com.example.kext", "1.0")
+	addFile(t, m, testExtensions+"/10.9/README", "")
+	addFile(t, m, testExtensions+"/version.plist", "")
+	kexts, gaps := m.kexts(testApp, nil)
+	wantKexts(t, kexts,
+		parallelsKext(testExtensions+"/10.6/prl_hypervisor.kext", hypervisorID, "14.0.1 45154"),
+		parallelsKext(hypervisorPath, hypervisorID, "14.0.1 45154"),
+		parallelsKext(testExtensions+"/prl_vnic.kext", "com.parallels.kext.vnic", "14.0.1 45154"),
+	)
+	wantGaps(t, gaps, "")
+}
+
+func TestNoKexts(t *testing.T) {
+	for _, app := range []*probe.App{nil, testApp} {
+		kexts, gaps := bareMac(t).kexts(app, nil)
+		wantKexts(t, kexts)
+		wantGaps(t, gaps, "")
+	}
+}
+
+func TestStagedKexts(t *testing.T) {
+	m := bareMac(t)
+	addKext(t, m, hypervisorPath, hypervisorID, "15.1.3 47255")
+	addKext(t, m, stagedExtensions+hypervisorPath, hypervisorID, "15.1.2 47123")
+	addKext(t, m, stagedExtensions+testExtensions+"/10.9/prl_vnic.kext", "com.parallels.kext.vnic", "15.1.2 47123")
+	installed := parallelsKext(hypervisorPath, hypervisorID, "15.1.3 47255")
+	staged := parallelsKext(testExtensions+"/10.9/prl_vnic.kext", "com.parallels.kext.vnic", "15.1.2 47123")
+	staged.Staged = true
+	kexts, gaps := m.kexts(testApp, nil)
+	wantKexts(t, kexts, installed, staged)
+	wantGaps(t, gaps, "")
+
+	// Uninstalled: the history still leads to the staged copy.
+	remove(t, m, parallelsPath)
+	staged = parallelsKext(hypervisorPath, hypervisorID, "15.1.2 47123")
+	staged.Staged = true
+	kexts, gaps = m.kexts(nil, []probe.LoadRecord{{Path: stagedExtensions + hypervisorPath, TeamID: probe.ParallelsTeamID, BundleID: hypervisorID}})
+	wantKexts(t, kexts, staged)
+	wantGaps(t, gaps, "")
+}
+
+func TestKextsOfTheHistory(t *testing.T) {
+	m := bareMac(t)
+	addKext(t, m, hypervisorPath, hypervisorID, "14.0.1 45154")
+	addKext(t, m, "/Library/Extensions/HighPoint.kext", "com.highpoint-tech.kext", "4.4.5")
+	addKext(t, m, "/Library/Extensions/Replaced.kext", "com.example.new", "1")
+	addKext(t, m, "/Library/Extensions/NotAKext.app", "com.example.app", "1")
+	record := func(path, team, id string) probe.LoadRecord {
+		return probe.LoadRecord{Path: path, TeamID: team, BundleID: id}
+	}
+	kexts, gaps := m.kexts(testApp, []probe.LoadRecord{
+		record(hypervisorPath, probe.ParallelsTeamID, hypervisorID),
+		record(stagedExtensions+hypervisorPath, probe.ParallelsTeamID, hypervisorID),
+		record("/Library/Extensions/HighPoint.kext", "DX6G69M9N2", "com.highpoint-tech.kext"),
+		record("/Library/Extensions/HighPoint.kext", "DX6G69M9N2", "com.highpoint-tech.kext"),
+		record("/Library/Extensions/Replaced.kext", "DX6G69M9N2", "com.example.old"),
+		record("/Library/Extensions/Gone.kext", "DX6G69M9N2", "com.example.gone"),
+		record("/Library/Extensions/NotAKext.app", "DX6G69M9N2", "com.example.app"),
+		record("/Library/Extensions/../Extensions/HighPoint.kext", "TEAM", "com.highpoint-tech.kext"),
+		record("Library/Extensions/HighPoint.kext", "TEAM", "com.highpoint-tech.kext"),
+		record("", "TEAM", "com.highpoint-tech.kext"),
+	})
+	wantKexts(t, kexts,
+		parallelsKext(hypervisorPath, hypervisorID, "14.0.1 45154"),
+		probe.Kext{BundleID: "com.highpoint-tech.kext", TeamID: "DX6G69M9N2", Path: "/Library/Extensions/HighPoint.kext", Version: "4.4.5"},
+	)
+	wantGaps(t, gaps, "")
+}
+
+func TestKextsThatCannotBeRead(t *testing.T) {
+	m := bareMac(t)
+	addFile(t, m, testExtensions+"/10.9/a.kext/Contents/Info.plist", "bplist00")
+	addPlist(t, m, testExtensions+"/10.9/b.kext/Contents/Info.plist", map[string]any{"CFBundleIdentifier": hypervisorID, "CFBundleVersion": 14})
+	addKext(t, m, testExtensions+"/10.9/c\x1b.kext", "com.parallels.\x1b[31m", "1")
+	addKext(t, m, testExtensions+"/10.9/d.kext", hypervisorID, "")
+	addFile(t, m, testExtensions+"/10.9/empty.kext/Contents/MacOS/prl", "")
+	kexts, gaps := m.kexts(testApp, nil)
+	wantKexts(t, kexts)
+	const source = "kernel extensions on the disk"
+	wantGaps(t, gaps, strings.Join([]string{source, source, source, source}, ", "))
+}
+
+func TestKextsAreCapped(t *testing.T) {
+	m := bareMac(t)
+	var history []probe.LoadRecord
+	for i := range kextLimit + 10 {
+		place := fmt.Sprintf("/Library/Extensions/%d.kext", i)
+		history = append(history, probe.LoadRecord{Path: place, BundleID: "com.example", LastSeen: time.Unix(int64(i), 0)})
+		if i < 10 || i == kextLimit+9 {
+			addKext(t, m, place, "com.example", "1")
+		}
+	}
+	kexts, gaps := m.kexts(nil, history)
+	wantKexts(t, kexts, probe.Kext{BundleID: "com.example", Path: history[kextLimit+9].Path, Version: "1"})
+	wantGaps(t, gaps, "kernel extensions on the disk")
+	if len(gaps) == 1 && !strings.HasPrefix(gaps[0].Err, "10 more") {
+		t.Errorf("%+v", gaps)
+	}
+}

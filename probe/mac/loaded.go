@@ -1,0 +1,60 @@
+package mac
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+
+	"kextwatch/probe"
+)
+
+const loadedLimit = 4096 // kernel extensions; a Mac has some hundreds
+
+// loadedForm is a row of kextstat and kmutil:
+//
+//	26    1 0xffffff7f84210000 0x27000    0x27000    com.example.x (1.0) UUID <5 4 3 1>
+//
+// Addresses are 0 for everybody but root; versions may have spaces.
+var loadedForm = regexp.MustCompile(`^\s*[0-9]+\s+[0-9]+\s+(?:0x)?[0-9a-fA-F]+\s+(?:0x)?[0-9a-fA-F]+\s+(?:0x)?[0-9a-fA-F]+\s+([0-9A-Za-z._+-]{1,255}) \(([0-9A-Za-z ._+-]{1,64})\)`)
+
+// loaded asks the kernel which extensions it has loaded. kmutil came with
+// macOS 11 and made kextstat a mere front.
+func (m Mac) loaded(ctx context.Context, os probe.OSVersion) (probe.Loaded, error) {
+	kmutil := []string{"/usr/bin/kmutil", "showloaded", "--list-only"}
+	kextstat := []string{"/usr/sbin/kextstat", "-l"}
+	first, second := kextstat, kmutil
+	if os.AtLeast(11, 0) {
+		first, second = kmutil, kextstat
+	}
+	out, err := m.tool(ctx, first[0], first[1:]...)
+	if errors.Is(err, fs.ErrNotExist) {
+		out, err = m.tool(ctx, second[0], second[1:]...)
+	}
+	if err != nil {
+		return probe.Loaded{}, err
+	}
+	return parseLoaded(out)
+}
+
+// parseLoaded reads the rows among whatever else is printed. There always are
+// some, so that none is an error.
+func parseLoaded(out []byte) (probe.Loaded, error) {
+	var kexts []probe.LoadedKext
+	for line := range bytes.Lines(out) {
+		row := loadedForm.FindSubmatch(line)
+		if row == nil {
+			continue
+		}
+		if len(kexts) == loadedLimit {
+			return probe.Loaded{}, fmt.Errorf("the list of loaded kernel extensions has more than %d rows", loadedLimit)
+		}
+		kexts = append(kexts, probe.LoadedKext{BundleID: string(row[1]), Version: string(row[2])})
+	}
+	if len(kexts) == 0 {
+		return probe.Loaded{}, errors.New("the list of loaded kernel extensions has no row that can be read")
+	}
+	return probe.Loaded{Known: true, Kexts: kexts}, nil
+}

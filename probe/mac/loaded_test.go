@@ -1,0 +1,128 @@
+package mac
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"testing"
+
+	"kextwatch/probe"
+)
+
+const (
+	kmutilTool   = "/usr/bin/kmutil"
+	kextstatTool = "/usr/sbin/kextstat"
+
+	tableHead = "Index Refs Address            Size       Wired      Name (Version) UUID <Linked Against>\n"
+	tableRows = `    1  141 0                  0          0          com.apple.kpi.bsd (19.6.0) 7B4D6A1F-2A5B-3D84-8E2B-6F1C1B0F8E5A <>
+  163    0 0xffffff7f84210000 0x27000    0x27000    com.parallels.kext.hypervisor (14.0.1 45154) 0AA1A5B8-3C7F-3E7D-8C51-9E7C2D4C5E11 <5 4 3 1>
+  164    3 0xffffff7f8423a000 0x9000     0x9000     com.example.x (1.0)
+`
+)
+
+var tableKexts = []probe.LoadedKext{
+	{BundleID: "com.apple.kpi.bsd", Version: "19.6.0"},
+	{BundleID: "com.parallels.kext.hypervisor", Version: "14.0.1 45154"},
+	{BundleID: "com.example.x", Version: "1.0"},
+}
+
+func TestParseLoaded(t *testing.T) {
+	for name, out := range map[string]string{
+		"rows alone":    tableRows,
+		"head":          tableHead + tableRows,
+		"macOS 11":      "Executing: /usr/bin/kmutil showloaded\nNo variant specified, falling back to release\n" + tableHead + tableRows,
+		"no last break": strings.TrimSuffix(tableRows, "\n"),
+		"CRLF":          strings.ReplaceAll(tableRows, "\n", "\r\n"),
+		"rubbish between": "com.evil (1.0)\n1 2 3 4 5 com.evil\n1 2 x 4 5 com.evil (1.0)\n1 2 3 4 5 com.evil\x1b (1.0)\n" +
+			"1 2 3 4 5 com.evil (1.0\n1 2 3 4 5 com.evil (\x00)\n\x00\xff\n" + strings.Repeat("9", 10000) + "\n" + tableRows,
+	} {
+		got, err := parseLoaded([]byte(out))
+		if err != nil || !got.Known || !slices.Equal(got.Kexts, tableKexts) {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
+func TestRubbishIsNotNothingLoaded(t *testing.T) {
+	for name, out := range map[string]string{
+		"nothing":  "",
+		"head":     tableHead,
+		"words":    "Executing: /usr/bin/kmutil showloaded\n",
+		"too many": strings.Repeat("1 2 3 4 5 com.example (1)\n", loadedLimit+1),
+	} {
+		if got, err := parseLoaded([]byte(out)); err == nil || got.Known || got.Kexts != nil {
+			t.Errorf("%s: %d, %v", name, len(got.Kexts), err)
+		}
+	}
+	if got, err := parseLoaded([]byte(strings.Repeat("1 2 3 4 5 com.example (1)\n", loadedLimit))); err != nil || len(got.Kexts) != loadedLimit {
+		t.Errorf("at the limit: %d, %v", len(got.Kexts), err)
+	}
+}
+
+func TestLoadedAsksTheRightTool(t *testing.T) {
+	table := "cat <<'END'\n" + tableRows + "END\n"
+	old, current := probe.OSVersion{Version: "10.15.7"}, probe.OSVersion{Version: "11.0"}
+	const wrong = "exit 70"
+	for name, c := range map[string]struct {
+		os               probe.OSVersion
+		kmutil, kextstat string
+		err              string
+	}{
+		"macOS 11":               {current, `[ "$*" = "showloaded --list-only" ] || exit 1; ` + table, wrong, ""},
+		"macOS 11, no kmutil":    {current, "", `[ "$*" = -l ] || exit 1; ` + table, ""},
+		"macOS 10.15":            {old, wrong, `[ "$*" = -l ] || exit 1; ` + table, ""},
+		"10.15, no kextstat":     {old, table, "", ""},
+		"unknown macOS":          {probe.OSVersion{}, wrong, table, ""},
+		"neither":                {current, "", "", "does not exist"},
+		"fails":                  {current, table + "echo sorry >&2; exit 1", table, "sorry"},
+		"prints to stderr":       {current, "echo 'No variant specified' >&2; " + table, wrong, ""},
+		"prints only to stderr":  {current, "{ " + table + "\n} >&2", wrong, "no row"},
+		"prints nothing, exit 0": {old, table, "true", "no row"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := bareMac(t)
+			if c.kmutil != "" {
+				addTool(t, m, kmutilTool, c.kmutil)
+			}
+			if c.kextstat != "" {
+				addTool(t, m, kextstatTool, c.kextstat)
+			}
+			got, err := m.loaded(t.Context(), c.os)
+			wantError(t, err, c.err)
+			if got.Known != (c.err == "") || got.Known && !slices.Equal(got.Kexts, tableKexts) {
+				t.Errorf("%+v", got)
+			}
+			if name == "neither" && !errors.Is(err, fs.ErrNotExist) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func FuzzParseLoaded(f *testing.F) {
+	f.Add([]byte(tableHead + tableRows))
+	f.Add([]byte("Executing: /usr/bin/kmutil showloaded\n"))
+	f.Fuzz(func(t *testing.T, out []byte) {
+		got, err := parseLoaded(out)
+		if (err == nil) != got.Known || got.Known != (len(got.Kexts) > 0) || len(got.Kexts) > loadedLimit {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		for _, k := range got.Kexts {
+			if !bytes.Contains(out, fmt.Appendf(nil, "%s (%s)", k.BundleID, k.Version)) || printable(k.Version) != strings.TrimSpace(k.Version) {
+				t.Errorf("%+v was not printed", k)
+			}
+		}
+	})
+}
+
+func BenchmarkParseLoaded(b *testing.B) {
+	table := []byte(strings.Repeat(tableRows, 70)) // as long as a real one
+	for b.Loop() {
+		if _, err := parseLoaded(table); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,107 @@
+package mac
+
+import (
+	"context"
+	"time"
+
+	"kextwatch/probe"
+)
+
+// Prober looks at a Mac again and again. Files that change are read each time;
+// what only a tool can tell is remembered as long as it cannot have changed.
+// One goroutine at a time may use it.
+type Prober struct {
+	mac     Mac
+	temp    string
+	machine machineMemory
+	loaded  loadedMemory
+}
+
+// machineMemory is what the last good look found out about the Mac itself.
+type machineMemory struct {
+	read bool
+	mac  probe.Mac
+	gaps []probe.Gap
+}
+
+// loadedMemory is what the kernel answered when it was asked last.
+type loadedMemory struct {
+	read    bool
+	concern string // what the answer was wanted for
+	loaded  probe.Loaded
+	gaps    []probe.Gap
+}
+
+// NewProber returns a Prober of m. temp is a private folder for copies of the
+// policy database.
+func NewProber(m Mac, temp string) *Prober {
+	return &Prober{mac: m, temp: temp}
+}
+
+// Look reads the facts as they are now. It never fails: what could not be read
+// is a gap, or the state of a source. fresh also reads anew what a look
+// remembers from an earlier one: after a wake, or when the user asks.
+//
+// Where ctx ends, what was not read yet becomes a gap, and the next look reads
+// it.
+func (p *Prober) Look(ctx context.Context, now time.Time, fresh bool) probe.Snapshot {
+	var snap probe.Snapshot
+	mac, gaps := p.lookAtMachine(ctx, fresh)
+	snap.Mac = mac
+	snap.Gaps = append(snap.Gaps, gaps...)
+	policy, source := p.mac.readDatabase(ctx, p.temp, now)
+	snap.Policy, snap.Sources = policy, []probe.Source{source}
+	app, err := p.mac.parallels()
+	if err != nil {
+		snap.Gaps = append(snap.Gaps, gap("Parallels Desktop", err, "Install Parallels Desktop again."))
+	}
+	if app != nil {
+		snap.Apps = []probe.App{*app}
+	}
+	var history []probe.LoadRecord
+	if policy != nil {
+		history = policy.History
+	}
+	kexts, gaps := p.mac.kexts(app, history)
+	snap.Kexts = kexts
+	snap.Gaps = append(snap.Gaps, gaps...)
+	loaded, gaps := p.lookAtLoaded(ctx, snap, fresh)
+	snap.Loaded = loaded
+	snap.Gaps = append(snap.Gaps, gaps...)
+	return snap
+}
+
+func (p *Prober) lookAtMachine(ctx context.Context, fresh bool) (probe.Mac, []probe.Gap) {
+	if m := p.machine; m.read && !fresh {
+		return m.mac, m.gaps
+	}
+	var gaps []probe.Gap
+	os, err := p.mac.ReadOS()
+	if err != nil {
+		gaps = append(gaps, gap("macOS version", err, "Run `sw_vers` in Terminal and see what it says."))
+	}
+	mac, more := p.mac.machine(ctx, os)
+	gaps = append(gaps, more...)
+	p.machine = machineMemory{read: ctx.Err() == nil, mac: mac, gaps: gaps}
+	return mac, gaps
+}
+
+// lookAtLoaded asks the kernel only when its answer could change a verdict:
+// asking takes longer than all the rest, and a window has to be told at once.
+func (p *Prober) lookAtLoaded(ctx context.Context, snap probe.Snapshot, fresh bool) (probe.Loaded, []probe.Gap) {
+	if !needsLoaded(snap) {
+		p.loaded = loadedMemory{}
+		return probe.Loaded{}, nil
+	}
+	concern := loadedConcern(snap)
+	if m := p.loaded; m.read && !fresh && m.concern == concern {
+		return m.loaded, m.gaps
+	}
+	loaded, err := p.mac.loaded(ctx, snap.Mac.OS)
+	var gaps []probe.Gap
+	if err != nil {
+		gaps = []probe.Gap{toolGap("loaded kernel extensions", err, "kextstat")}
+	}
+	p.loaded = loadedMemory{read: ctx.Err() == nil, concern: concern, loaded: loaded, gaps: gaps}
+	return loaded, gaps
+}

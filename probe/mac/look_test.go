@@ -1,0 +1,244 @@
+package mac
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"kextwatch/probe"
+)
+
+var lookedAt = time.Date(2026, 7, 1, 21, 0, 0, 0, time.UTC)
+
+const (
+	insertRecord = `INSERT INTO kext_load_history_v3 VALUES ('` + hypervisorPath + `', '4C6364ACXT', 'com.parallels.kext.hypervisor', '', '2026-07-01 20:50:00', '2026-07-01 20:50:00', 0)`
+	removeAll    = `DELETE FROM kext_policy`
+)
+
+// lookStory is a Mac with Parallels, and a count of what its tools were asked.
+type lookStory struct {
+	t      *testing.T
+	m      Mac
+	prober *Prober
+}
+
+func newLookStory(t *testing.T, version, arm64 string) *lookStory {
+	t.Helper()
+	m := bareMac(t)
+	addPlist(t, m, systemVersion, systemVersionPlist{Version: version, Build: "19H2026"})
+	addPlist(t, m, parallelsPath+"/Contents/Info.plist", bundleInfo{"com.parallels.desktop.console", "14.0.1", "45154"})
+	addKext(t, m, hypervisorPath, hypervisorID, "14.0.1 45154")
+	note := func(what string) string { return "echo " + what + " >>'" + filepath.Join(m.Root, "asked") + "'\n" }
+	addTool(t, m, sysctlTool, note("sysctl")+sysctlScript(arm64))
+	addTool(t, m, kextstatTool, note("kextstat")+"cat <<'END'\n"+tableRows+"END\n")
+	addFile(t, m, kextPolicyPath, "")
+	fillDatabase(t, filepath.Join(m.Root, kextPolicyPath), applePolicy("WAL")...)
+	return &lookStory{t: t, m: m, prober: NewProber(m, t.TempDir())}
+}
+
+func (s *lookStory) sql(statements ...string) {
+	s.t.Helper()
+	fillDatabase(s.t, filepath.Join(s.m.Root, kextPolicyPath), statements...)
+}
+
+// look looks, and returns what the tools were asked meanwhile.
+func (s *lookStory) look(fresh bool) (snap probe.Snapshot, asked string) {
+	s.t.Helper()
+	log := filepath.Join(s.m.Root, "asked")
+	if err := os.RemoveAll(log); err != nil {
+		s.t.Fatal(err)
+	}
+	snap = s.prober.Look(s.t.Context(), lookedAt, fresh)
+	data, err := os.ReadFile(log)
+	if err != nil && !absent(err) {
+		s.t.Fatal(err)
+	}
+	return snap, strings.Join(strings.Fields(string(data)), " ")
+}
+
+func (s *lookStory) wantAsked(after string, fresh bool, want string) probe.Snapshot {
+	s.t.Helper()
+	snap, asked := s.look(fresh)
+	if asked != want {
+		s.t.Errorf("%s: asked %q, want %q", after, asked, want)
+	}
+	return snap
+}
+
+func TestLook(t *testing.T) {
+	s := newLookStory(t, "10.15.7", "")
+	s.sql(blockedRow, insertRecord)
+	snap, _ := s.look(false)
+	seen := time.Date(2026, 7, 1, 20, 50, 0, 0, time.UTC)
+	want := probe.Snapshot{
+		Policy: &probe.Policy{
+			Source: probe.Database, ReadAt: lookedAt,
+			Rows:    []probe.PolicyRow{{TeamID: "4C6364ACXT", BundleID: hypervisorID, Developer: "Parallels International GmbH", Flags: 4}},
+			History: []probe.LoadRecord{{Path: hypervisorPath, TeamID: "4C6364ACXT", BundleID: hypervisorID, CreatedAt: seen, LastSeen: seen}},
+		},
+		Sources: []probe.Source{{Name: probe.Database, State: probe.OK}},
+		Mac: probe.Mac{
+			OS: probe.OSVersion{Version: "10.15.7", Build: "19H2026"}, Arch: probe.Intel,
+			BootedAt: time.Date(2026, 7, 1, 20, 42, 19, 240908000, time.UTC), BootSession: testSession,
+		},
+		Apps: []probe.App{{
+			Product: "Parallels Desktop", TeamID: "4C6364ACXT", BundleID: "com.parallels.desktop.console",
+			Path: parallelsPath, Version: "14.0.1", Build: "45154", Edition: probe.Standard,
+		}},
+		Kexts:  []probe.Kext{{BundleID: hypervisorID, TeamID: "4C6364ACXT", Path: hypervisorPath, Version: "14.0.1 45154"}},
+		Loaded: probe.Loaded{Known: true, Kexts: tableKexts},
+	}
+	if !reflect.DeepEqual(snap, want) {
+		t.Errorf("got  %+v\nwant %+v", snap, want)
+	}
+}
+
+func TestLookAsksToolsOnlyWhenNeeded(t *testing.T) {
+	s := newLookStory(t, "10.15.7", "")
+	const machine = "sysctl sysctl" // boot time and session; 10.15 is Intel
+	s.wantAsked("first look", false, machine+" kextstat")
+	s.wantAsked("nothing", false, "")
+	s.wantAsked("the user's wish", true, machine+" kextstat")
+
+	s.sql(blockedRow, insertRecord)
+	snap := s.wantAsked("a new block", false, "")
+	if len(snap.Policy.Rows) != 1 || !snap.Loaded.Known || snap.Mac.BootSession != testSession {
+		t.Errorf("%+v", snap)
+	}
+	s.sql(`UPDATE kext_load_history_v3 SET last_seen = '2026-07-01 20:55:00'`)
+	s.wantAsked("another attempt, blocked", false, "")
+	s.sql(`INSERT INTO kext_policy VALUES ('TEAM', 'com.example', 1, 'Example', 0)`)
+	s.wantAsked("another vendor", false, "")
+
+	s.sql(`UPDATE kext_policy SET allowed = 1 WHERE team_id = '4C6364ACXT'`)
+	s.wantAsked("the user clicked Allow", false, "kextstat")
+	s.wantAsked("nothing", false, "")
+	s.sql(`UPDATE kext_load_history_v3 SET last_seen = '2026-07-01 20:56:00'`)
+	s.wantAsked("a load", false, "kextstat")
+	addKext(t, s.m, hypervisorPath, hypervisorID, "14.0.2 45155")
+	s.wantAsked("an update", false, "kextstat")
+	s.sql(`INSERT INTO kext_policy VALUES ('4C6364ACXT', 'com.parallels.kext.vnic', 0, '', 0)`)
+	s.wantAsked("another block", false, "")
+	s.sql(`INSERT INTO kext_policy_mdm VALUES ('4C6364ACXT', NULL, 1, 'uuid')`)
+	s.wantAsked("a profile", false, "kextstat")
+	s.wantAsked("nothing", false, "")
+
+	remove(t, s.m, parallelsPath)
+	s.wantAsked("uninstalled, rows left", false, "kextstat")
+	s.sql(removeAll)
+	snap = s.wantAsked("rows gone", false, "")
+	if snap.Loaded.Known || len(snap.Gaps) > 0 {
+		t.Errorf("%+v", snap)
+	}
+}
+
+func TestLookWithoutPolicyStillSeesUpdates(t *testing.T) {
+	s := newLookStory(t, "10.15.7", "")
+	remove(t, s.m, kextPolicyPath)
+	snap := s.wantAsked("first look", false, "sysctl sysctl kextstat")
+	if snap.Policy != nil || len(snap.Sources) != 1 || snap.Sources[0].State != probe.Absent || len(snap.Gaps) > 0 {
+		t.Errorf("%+v", snap)
+	}
+	s.wantAsked("nothing", false, "")
+	addKext(t, s.m, hypervisorPath, hypervisorID, "14.0.2 45155")
+	s.wantAsked("an update", false, "kextstat")
+}
+
+func TestLookOnAppleSiliconNeverAsksForKexts(t *testing.T) {
+	s := newLookStory(t, "14.0", "1")
+	s.sql(blockedRow)
+	snap := s.wantAsked("first look", false, "sysctl sysctl sysctl")
+	if snap.Mac.Arch != probe.AppleSilicon || snap.Loaded.Known || snap.Policy == nil || len(snap.Gaps) > 0 {
+		t.Errorf("%+v", snap)
+	}
+	s.wantAsked("the user's wish", true, "sysctl sysctl sysctl")
+}
+
+func TestLookWithoutParallelsAsksNothingOfTheKernel(t *testing.T) {
+	s := newLookStory(t, "10.15.7", "")
+	remove(t, s.m, parallelsPath)
+	s.wantAsked("first look", false, "sysctl sysctl")
+	s.sql(blockedRow)
+	s.wantAsked("a row of Parallels", false, "kextstat")
+	s.sql(removeAll)
+	s.wantAsked("row gone", false, "")
+	s.sql(blockedRow)
+	s.wantAsked("row back", false, "kextstat")
+}
+
+func TestLookRemembersGaps(t *testing.T) {
+	s := newLookStory(t, "10.15.7", "")
+	const failing = "echo tried >>'%'; exit 1"
+	log := filepath.Join(s.m.Root, "asked")
+	addTool(t, s.m, sysctlTool, strings.ReplaceAll(failing, "%", log))
+	addTool(t, s.m, kextstatTool, strings.ReplaceAll(failing, "%", log))
+	remove(t, s.m, systemVersion)
+	addFile(t, s.m, parallelsPath+"/Contents/Info.plist", "bplist00")
+	const all = "macOS version, processor, boot time, boot session, Parallels Desktop, loaded kernel extensions"
+	snap := s.wantAsked("first look", false, "tried tried tried tried")
+	wantGaps(t, snap.Gaps, all)
+	snap = s.wantAsked("nothing", false, "")
+	wantGaps(t, snap.Gaps, all)
+	if snap.Loaded.Known || snap.Mac != (probe.Mac{}) || len(snap.Apps) != 1 {
+		t.Errorf("%+v", snap)
+	}
+}
+
+func TestLookWithoutTools(t *testing.T) {
+	s := newLookStory(t, "14.0", "1")
+	s.m.NoTools = true
+	s.prober = NewProber(s.m, t.TempDir())
+	snap := s.wantAsked("first look", false, "")
+	wantGaps(t, snap.Gaps, "processor, boot time, boot session, loaded kernel extensions")
+	if snap.Mac.OS.Version != "14.0" || len(snap.Apps) != 1 || len(snap.Kexts) != 1 || snap.Policy == nil {
+		t.Errorf("%+v", snap)
+	}
+}
+
+// A look that was broken off is not remembered.
+func TestLookBrokenOff(t *testing.T) {
+	s := newLookStory(t, "10.15.7", "")
+	remove(t, s.m, kextPolicyPath)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	snap := s.prober.Look(ctx, lookedAt, false)
+	wantGaps(t, snap.Gaps, "boot time, boot session, loaded kernel extensions")
+	snap = s.wantAsked("the next look", false, "sysctl sysctl kextstat")
+	wantGaps(t, snap.Gaps, "")
+	if !snap.Loaded.Known || snap.Mac.BootSession == "" {
+		t.Errorf("%+v", snap)
+	}
+}
+
+// What one look returned, the next one may not change.
+func TestLooksAreApart(t *testing.T) {
+	s := newLookStory(t, "14.0", "")
+	s.m.NoTools = true
+	s.prober = NewProber(s.m, t.TempDir())
+	first, _ := s.look(false)
+	for i := range first.Gaps {
+		first.Gaps[i] = probe.Gap{}
+	}
+	second, _ := s.look(false)
+	wantGaps(t, second.Gaps, "processor, boot time, boot session, loaded kernel extensions")
+}
+
+func BenchmarkLook(b *testing.B) {
+	m := bareMac(b)
+	addPlist(b, m, systemVersion, systemVersionPlist{Version: "10.15.7", Build: "19H2026"})
+	addPlist(b, m, parallelsPath+"/Contents/Info.plist", bundleInfo{"com.parallels.desktop.console", "14.0.1", "45154"})
+	addKext(b, m, hypervisorPath, hypervisorID, "14.0.1 45154")
+	addFile(b, m, kextPolicyPath, "")
+	fillDatabase(b, filepath.Join(m.Root, kextPolicyPath), applePolicy("WAL", blockedRow, insertRecord)...)
+	m.NoTools = true
+	p := NewProber(m, b.TempDir())
+	for b.Loop() {
+		if snap := p.Look(b.Context(), lookedAt, false); snap.Policy == nil {
+			b.Fatalf("%+v", snap.Sources)
+		}
+	}
+}

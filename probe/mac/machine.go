@@ -1,0 +1,115 @@
+package mac
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"kextwatch/probe"
+)
+
+const (
+	sysctlTool  = "/usr/sbin/sysctl"
+	bootTime    = "kern.boottime"
+	bootSession = "kern.bootsessionuuid"
+	armOption   = "hw.optional.arm64"
+)
+
+var (
+	bootTimeForm = regexp.MustCompile(`^\{\s*sec\s*=\s*([0-9]{1,10}),\s*usec\s*=\s*([0-9]{1,6})\s*\}`)
+	uuidForm     = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+)
+
+// machine reads which Mac this is and since when it runs.
+func (m Mac) machine(ctx context.Context, os probe.OSVersion) (probe.Mac, []probe.Gap) {
+	mac := probe.Mac{OS: os}
+	var gaps []probe.Gap
+	unless := func(source, name string, err error) {
+		if err != nil {
+			gaps = append(gaps, toolGap(source, err, "sysctl "+name))
+		}
+	}
+	var err error
+	mac.Arch, err = m.arch(ctx, os)
+	unless("processor", armOption, err)
+	mac.BootedAt, err = m.bootedAt(ctx)
+	unless("boot time", bootTime, err)
+	mac.BootSession, err = m.bootSession(ctx)
+	unless("boot session", bootSession, err)
+	return mac, gaps
+}
+
+// arch asks for an option that tells the truth under Rosetta, too. Macs with
+// an Intel processor mostly do not know it.
+func (m Mac) arch(ctx context.Context, os probe.OSVersion) (probe.Arch, error) {
+	if os.Known() && !os.AtLeast(11, 0) {
+		return probe.Intel, nil // Apple silicon came with macOS 11
+	}
+	answer, err := m.sysctl(ctx, armOption)
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit) && bytes.Contains(exit.Stderr, []byte("unknown oid")):
+		return probe.Intel, nil
+	case err != nil:
+		return "", err
+	case answer == "1":
+		return probe.AppleSilicon, nil
+	case answer == "0":
+		return probe.Intel, nil
+	}
+	return "", unexpected(armOption, answer)
+}
+
+func (m Mac) bootedAt(ctx context.Context) (time.Time, error) {
+	answer, err := m.sysctl(ctx, bootTime)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return parseBootTime(answer)
+}
+
+// parseBootTime reads "{ sec = 1782938539, usec = 240908 } Wed Jul  1 …". The
+// date after it is local time and ignored.
+func parseBootTime(answer string) (time.Time, error) {
+	form := bootTimeForm.FindStringSubmatch(answer)
+	if form == nil {
+		return time.Time{}, unexpected(bootTime, answer)
+	}
+	sec, secErr := strconv.ParseInt(form[1], 10, 64)
+	usec, usecErr := strconv.ParseInt(form[2], 10, 64)
+	if secErr != nil || usecErr != nil || sec == 0 {
+		return time.Time{}, unexpected(bootTime, answer)
+	}
+	return time.Unix(sec, usec*1000).UTC(), nil
+}
+
+func (m Mac) bootSession(ctx context.Context) (string, error) {
+	answer, err := m.sysctl(ctx, bootSession)
+	if err != nil {
+		return "", err
+	}
+	if !uuidForm.MatchString(answer) {
+		return "", unexpected(bootSession, answer)
+	}
+	return answer, nil
+}
+
+// sysctl asks the kernel for one value.
+func (m Mac) sysctl(ctx context.Context, name string) (string, error) {
+	out, err := m.tool(ctx, sysctlTool, "-n", name)
+	if err != nil {
+		return "", err
+	}
+	answer := strings.TrimPrefix(strings.TrimSpace(string(out)), name+":")
+	return strings.TrimSpace(answer), nil
+}
+
+func unexpected(name, answer string) error {
+	return fmt.Errorf("%s answered %q to %s", sysctlTool, printable(answer), name)
+}

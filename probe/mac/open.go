@@ -1,0 +1,36 @@
+package mac
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+const openTool = "/usr/bin/open"
+
+// OpenURL opens a pane of System Settings (System Preferences up to macOS 12)
+// by its x-apple.systempreferences URL. Success means that macOS took the
+// request, not that the pane is visible. Errors say how to get there by hand.
+func (m Mac) OpenURL(ctx context.Context, url string) error {
+	if !strings.HasPrefix(url, "x-apple.systempreferences:") {
+		return fmt.Errorf("%q is not a pane of System Settings", printable(url))
+	}
+	if _, err := m.tool(ctx, openTool, url); err != nil {
+		return fmt.Errorf("opening the pane: %w; open System Settings (System Preferences up to macOS 12) from the Apple menu instead", err)
+	}
+	return nil
+}
+
+// OpenText opens a file in the user's text editor. Its path is absolute and
+// one of this machine, as for a file that kextwatch wrote. Errors name it, so
+// that it can be opened by hand.
+func (m Mac) OpenText(ctx context.Context, file string) error {
+	if !filepath.IsAbs(file) {
+		return fmt.Errorf("opening %q: the path has to be absolute", printable(file))
+	}
+	if _, err := m.tool(ctx, openTool, "-t", file); err != nil {
+		return fmt.Errorf("opening a text editor: %w; open %s by hand instead", err, printable(file))
+	}
+	return nil
+}

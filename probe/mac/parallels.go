@@ -1,0 +1,52 @@
+package mac
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+
+	"kextwatch/probe"
+)
+
+const parallelsPath = "/Applications/Parallels Desktop.app"
+
+var (
+	bundleIDForm = regexp.MustCompile(`^[0-9A-Za-z._+-]{1,255}$`)
+
+	// Parallels' kernel extensions have versions with a space: "14.0.1 45154".
+	bundleVersionForm = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z ._+-]{0,63}$`)
+)
+
+// parallels finds Parallels Desktop; nil where it is not installed. Where it
+// is there but cannot be read, what is known of it comes with the error.
+func (m Mac) parallels() (*probe.App, error) {
+	there, err := m.Resolve(parallelsPath)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(there); absent(err) {
+		return nil, nil
+	}
+	app := &probe.App{Product: "Parallels Desktop", TeamID: probe.ParallelsTeamID, Path: parallelsPath}
+	info, err := m.readInfo(parallelsPath)
+	if err != nil {
+		return app, err
+	}
+	switch info.ID {
+	case "com.parallels.desktop.console":
+		app.Edition = probe.Standard
+	case "com.parallels.desktop.appstore":
+		app.Edition = probe.AppStore
+	case "":
+		return app, errors.New(parallelsPath + " has no bundle identifier")
+	default:
+		return nil, fmt.Errorf("%s is not Parallels Desktop but %q", parallelsPath, printable(info.ID))
+	}
+	app.BundleID = info.ID
+	if !bundleVersionForm.MatchString(info.ShortVersion) || !bundleVersionForm.MatchString(info.Version) {
+		return app, fmt.Errorf("%s has the impossible version %q (%q)", parallelsPath, printable(info.ShortVersion), printable(info.Version))
+	}
+	app.Version, app.Build = info.ShortVersion, info.Version
+	return app, nil
+}

@@ -1,0 +1,88 @@
+package simmac
+
+import (
+	"database/sql"
+	"fmt"
+	"time"
+
+	"kextwatch/probe"
+)
+
+const sqlTime = "2006-01-02 15:04:05" // always UTC
+
+// change is one method at work: it sees the policy and the state together.
+type change struct {
+	*sql.Tx
+	st *state
+}
+
+// change commits what a method did to policy and state, or neither if it failed.
+func (m *Mac) change(method func(*change) error) error {
+	st, err := m.loadState()
+	if err != nil {
+		return err
+	}
+	db, err := m.openDB(policyDB)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	tx, err := db.Begin()
+	if err != nil {
+		return fmt.Errorf("KextPolicy: %w", err)
+	}
+	defer tx.Rollback()
+	if err := method(&change{tx, st}); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("KextPolicy: %w", err)
+	}
+	return m.saveState(st)
+}
+
+// record puts a load attempt into the load history.
+func (c *change) record(k kext, now time.Time) error {
+	at := now.UTC().Format(sqlTime)
+	_, err := c.Exec(`INSERT INTO kext_load_history_v3 (path, team_id, bundle_id, boot_uuid, created_at, last_seen, flags)
+		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET last_seen = excluded.last_seen`,
+		k.path, k.team, k.id, c.st.HistoryUUID, at, at, historyFlags(c.st.version()))
+	if err != nil || !hasCDHash(c.st.version()) {
+		return err
+	}
+	_, err = c.Exec(`UPDATE kext_load_history_v3 SET cdhash = ? WHERE path = ?`, k.cdhash(), k.path)
+	return err
+}
+
+// historyFlags are values that were seen for signed extensions; nobody knows
+// what they mean.
+func historyFlags(v probe.OSVersion) int {
+	switch {
+	case !v.AtLeast(10, 14):
+		return 5
+	case !v.AtLeast(10, 15):
+		return 21
+	}
+	return 53
+}
+
+// permitted reports whether macOS would let k load: a profile allows it, or
+// the user did. From macOS 11 on a user's approval is for one binary only.
+func (c *change) permitted(k kext) (bool, error) {
+	var mdm, user bool
+	err := c.QueryRow(`SELECT
+		EXISTS (SELECT 1 FROM kext_policy_mdm WHERE team_id = ?1 AND allowed AND ifnull(bundle_id, '') IN ('', ?2)),
+		EXISTS (SELECT 1 FROM kext_policy WHERE team_id = ?1 AND bundle_id = ?2 AND allowed)`,
+		k.team, k.id).Scan(&mdm, &user)
+	if err != nil {
+		return false, fmt.Errorf("KextPolicy: %w", err)
+	}
+	sameBinary := c.st.version().Major() == 10 || c.st.Approved[k.id] == k.cdhash()
+	return mdm || user && sameBinary, nil
+}
+
+// linked reports whether k is ready to load: from macOS 11 on only what was in
+// the auxiliary kernel collection when the Mac booted is.
+func (c *change) linked(k kext) bool {
+	return c.st.version().Major() == 10 || c.st.Linked[k.id] == k.version
+}

@@ -1,0 +1,66 @@
+package simmac
+
+import (
+	"fmt"
+	"regexp"
+	"time"
+
+	"kextwatch/probe"
+)
+
+// Options say which Mac to make. The zero value is an Intel Mac with macOS
+// 10.15.7, the user "me" and no Parallels, booted now.
+type Options struct {
+	MacOS     string        // "10.15.7"; 10.13 or later
+	Build     string        // "19H2026"; empty: the one that belongs to MacOS
+	Parallels string        // "18.1.1-53328" or "18.1.1"; empty: not installed
+	Edition   probe.Edition // of Parallels
+	Arch      probe.Arch
+	User      string    // short name of the one user, "me"
+	Now       time.Time // when this Mac was set up and booted
+}
+
+var userName = regexp.MustCompile(`^[a-z_][a-z0-9_-]*$`)
+
+func withDefaults(o Options) Options {
+	if o.MacOS == "" {
+		o.MacOS = "10.15.7"
+	}
+	if o.Arch == "" {
+		o.Arch = probe.Intel
+	}
+	if o.Edition == "" {
+		o.Edition = probe.Standard
+	}
+	if o.User == "" {
+		o.User = "me"
+	}
+	if o.Now.IsZero() {
+		o.Now = time.Now()
+	}
+	return o
+}
+
+// check refuses what no Mac can be.
+func (o Options) check() (probe.OSVersion, error) {
+	v, err := parseMacOS(o.MacOS, o.Build)
+	if err != nil {
+		return v, err
+	}
+	if o.Parallels != "" {
+		if _, _, err := parseParallels(o.Parallels); err != nil {
+			return v, err
+		}
+	}
+	switch {
+	case o.Arch != probe.Intel && o.Arch != probe.AppleSilicon:
+		return v, fmt.Errorf("processor %q: take %s or %s", o.Arch, probe.Intel, probe.AppleSilicon)
+	case o.Arch == probe.AppleSilicon && v.Major() < 11:
+		return v, fmt.Errorf("macOS %s does not run on Apple silicon: take 11 or later", v)
+	case bundleIDs[o.Edition] == "":
+		return v, fmt.Errorf("edition %q: take %s or %s", o.Edition, probe.Standard, probe.AppStore)
+	case !userName.MatchString(o.User):
+		return v, fmt.Errorf("user %q: take a short name of lower-case letters and digits", o.User)
+	}
+	return v, nil
+}

@@ -1,0 +1,90 @@
+package simmac
+
+import (
+	"database/sql"
+	"fmt"
+	"net/url"
+	"os"
+
+	_ "modernc.org/sqlite"
+
+	"kextwatch/probe"
+)
+
+const (
+	policyDir = "/private/var/db/SystemPolicyConfiguration"
+	policyDB  = policyDir + "/KextPolicy"
+	execDB    = policyDir + "/ExecPolicy"
+)
+
+// policySchema is Apple's, as macOS 10.13 creates it.
+const policySchema = `
+CREATE TABLE IF NOT EXISTS settings ( name TEXT, value TEXT, PRIMARY KEY (name) );
+CREATE TABLE IF NOT EXISTS kext_policy ( team_id TEXT, bundle_id TEXT, allowed BOOLEAN, developer_name TEXT, flags INTEGER, PRIMARY KEY (team_id, bundle_id) );
+CREATE TABLE IF NOT EXISTS kext_policy_mdm ( team_id TEXT, bundle_id TEXT, allowed BOOLEAN, payload_uuid TEXT, PRIMARY KEY (team_id, bundle_id) );
+CREATE TABLE IF NOT EXISTS kext_load_history_v3 ( path TEXT PRIMARY KEY, team_id TEXT, bundle_id TEXT, boot_uuid TEXT, created_at TEXT, last_seen TEXT, flags INTEGER );
+INSERT OR IGNORE INTO settings VALUES ('migrationPerformed', 'YES');`
+
+// execSchema stands for the database beside it, which changes whenever a
+// program is started. Nobody here reads its tables.
+const execSchema = `CREATE TABLE IF NOT EXISTS policy_scan_cache ( volume_uuid TEXT, object_id INTEGER, timestamp INTEGER );`
+
+// migratePolicy creates the policy databases, or brings them to what this
+// macOS has: the column cdhash from 10.14 on, a write-ahead log from 11 on, a
+// table whose columns nobody has described (one is made up) in 26.
+func (m *Mac) migratePolicy(v probe.OSVersion) error {
+	if err := m.migrate(execDB, execSchema, v); err != nil {
+		return err
+	}
+	schema := policySchema
+	if v.AtLeast(26, 0) {
+		schema += `CREATE TABLE IF NOT EXISTS deprecation_alert_history ( path TEXT PRIMARY KEY );`
+	}
+	return m.migrate(policyDB, schema, v)
+}
+
+func (m *Mac) migrate(name, schema string, v probe.OSVersion) error {
+	db, err := m.openDB(name)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	mode := "delete"
+	if v.AtLeast(11, 0) {
+		mode = "wal"
+	}
+	if _, err := db.Exec("PRAGMA journal_mode=" + mode); err != nil {
+		return fmt.Errorf("%s: setting journal mode %s: %w", name, mode, err)
+	}
+	if _, err := db.Exec(schema); err != nil {
+		return fmt.Errorf("%s: creating tables: %w", name, err)
+	}
+	if name == policyDB && hasCDHash(v) {
+		if err := addCDHash(db); err != nil {
+			return fmt.Errorf("%s: adding the column cdhash: %w", name, err)
+		}
+	}
+	return os.Chmod(m.at(name), 0o600)
+}
+
+func hasCDHash(v probe.OSVersion) bool { return v.AtLeast(10, 14) }
+
+func addCDHash(db *sql.DB) error {
+	var n int
+	const count = `SELECT count(*) FROM pragma_table_info('kext_load_history_v3') WHERE name = 'cdhash'`
+	if err := db.QueryRow(count).Scan(&n); err != nil || n > 0 {
+		return err
+	}
+	_, err := db.Exec(`ALTER TABLE kext_load_history_v3 ADD COLUMN cdhash TEXT`)
+	return err
+}
+
+func (m *Mac) openDB(name string) (*sql.DB, error) {
+	dsn := url.URL{Scheme: "file", Path: m.at(name), RawQuery: "_pragma=busy_timeout(5000)"}
+	db, err := sql.Open("sqlite", dsn.String())
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	return db, nil
+}

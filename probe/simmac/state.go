@@ -1,0 +1,126 @@
+package simmac
+
+import (
+	"crypto/rand"
+	"crypto/sha1"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"kextwatch/probe"
+)
+
+// simDir holds what a real Mac keeps in its kernel.
+const simDir = "/private/var/db/kextwatch-sim"
+
+// state is what has to be remembered between two methods and lies in no file
+// that a real Mac has. Maps are keyed by bundle id.
+type state struct {
+	MacOS       string
+	Build       string
+	Arch        probe.Arch
+	BootedAt    time.Time
+	BootSession string
+	HistoryUUID string            // boot_uuid of the load history, the same at every boot
+	Loaded      map[string]string // version in the kernel
+	Linked      map[string]string // version in the auxiliary kernel collection, macOS 11 and later
+	Approved    map[string]string // code directory hash that was approved, macOS 11 and later
+}
+
+func (st *state) version() probe.OSVersion {
+	return probe.OSVersion{Version: st.MacOS, Build: st.Build}
+}
+
+func (st *state) boot(now time.Time) {
+	st.BootedAt = now.UTC()
+	st.BootSession = newUUID()
+	st.Loaded = map[string]string{}
+}
+
+func (m *Mac) loadState() (*state, error) {
+	data, err := os.ReadFile(m.at(simDir + "/state.json"))
+	if err != nil {
+		return nil, err
+	}
+	st := new(state)
+	if err := json.Unmarshal(data, st); err != nil {
+		return nil, fmt.Errorf("the simulation's own state is damaged: %w", err)
+	}
+	return st, nil
+}
+
+// saveState also writes what the tools print from.
+func (m *Mac) saveState(st *state) error {
+	data, err := json.MarshalIndent(st, "", "  ")
+	if err != nil {
+		return err
+	}
+	for name, text := range map[string]string{
+		"state.json": string(data) + "\n",
+		"sysctl":     sysctlText(st),
+		"kexts":      kextTable(st),
+		"sw_vers":    strings.Join([]string{productName(st.version()), st.MacOS, st.Build}, "\n") + "\n",
+	} {
+		if err := m.write(simDir+"/"+name, []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sysctlText has one line per name, as sysctl(8) prints it. An Intel Mac has
+// no hw.optional.arm64 at all.
+func sysctlText(st *state) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "kern.ostype: Darwin\n")
+	fmt.Fprintf(&b, "kern.osrelease: %d.%d.0\n", darwin(st.version()), st.version().Minor())
+	fmt.Fprintf(&b, "kern.osversion: %s\n", st.Build)
+	fmt.Fprintf(&b, "kern.osproductversion: %s\n", st.MacOS)
+	fmt.Fprintf(&b, "kern.boottime: { sec = %d, usec = %d } %s\n",
+		st.BootedAt.Unix(), st.BootedAt.Nanosecond()/1000, st.BootedAt.Format("Mon Jan _2 15:04:05 2006"))
+	fmt.Fprintf(&b, "kern.bootsessionuuid: %s\n", st.BootSession)
+	fmt.Fprintf(&b, "hw.machine: %s\n", st.Arch)
+	if st.Arch == probe.AppleSilicon {
+		fmt.Fprintf(&b, "hw.optional.arm64: 1\n")
+	}
+	return b.String()
+}
+
+// kextTable has the lines of kextstat(8) as an ordinary user sees them, all
+// addresses 0. The first ones are parts of the kernel, as on every Mac.
+func kextTable(st *state) string {
+	var b strings.Builder
+	index := 0
+	line := func(refs int, size, id, version, linked string) {
+		index++
+		fmt.Fprintf(&b, "%5d %4d %-18s %-10s %-10s %s (%s) %s <%s>\n",
+			index, refs, "0", size, size, id, version, uuidOf(id+version), linked)
+	}
+	kernel := fmt.Sprintf("%d.%d.0", darwin(st.version()), st.version().Minor())
+	for _, id := range []string{"com.apple.kpi.bsd", "com.apple.kpi.iokit", "com.apple.kpi.libkern", "com.apple.kpi.mach"} {
+		line(100, "0", id, kernel, "")
+	}
+	for _, id := range slices.Sorted(maps.Keys(st.Loaded)) {
+		line(0, "0x27000", id, st.Loaded[id], "4 3 2 1")
+	}
+	return b.String()
+}
+
+func newUUID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return formatUUID(b[:])
+}
+
+func uuidOf(s string) string {
+	sum := sha1.Sum([]byte(s))
+	return formatUUID(sum[:16])
+}
+
+func formatUUID(b []byte) string {
+	return fmt.Sprintf("%X-%X-%X-%X-%X", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}

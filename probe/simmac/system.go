@@ -1,0 +1,89 @@
+package simmac
+
+import (
+	"os"
+	"time"
+
+	"howett.net/plist"
+
+	"kextwatch/probe"
+)
+
+const installHistory = "/Library/Receipts/InstallHistory.plist"
+
+type systemVersion struct {
+	ProductBuildVersion       string
+	ProductCopyright          string
+	ProductName               string
+	ProductUserVisibleVersion string
+	ProductVersion            string
+}
+
+type installed struct {
+	ContentType        string    `plist:"contentType,omitempty"`
+	Date               time.Time `plist:"date"`
+	DisplayName        string    `plist:"displayName"`
+	DisplayVersion     string    `plist:"displayVersion"`
+	PackageIdentifiers []string  `plist:"packageIdentifiers,omitempty"`
+	ProcessName        string    `plist:"processName"`
+}
+
+// writeSystem lays out what every Mac has.
+func (m *Mac) writeSystem(st *state, user string, now time.Time) error {
+	home := "/Users/" + user
+	for _, dir := range []string{
+		"/Applications", "/Library/Extensions", "/Library/LaunchAgents", "/Library/LaunchDaemons",
+		"/Library/PrivilegedHelperTools", "/Library/StagedExtensions", "/Library/SystemExtensions",
+		"/Users/Shared", home + "/Library/Application Support", home + "/Library/LaunchAgents",
+		home + "/Library/Logs", home + "/Library/Preferences",
+		policyDir, "/private/var/tmp", simDir,
+	} {
+		if err := os.MkdirAll(m.at(dir), 0o755); err != nil {
+			return err
+		}
+	}
+	if err := os.Symlink("private/var", m.at("/var")); err != nil {
+		return err
+	}
+	if err := m.writeSystemVersion(st.version()); err != nil {
+		return err
+	}
+	history := []installed{{
+		ContentType: "config-data", Date: now.UTC(), DisplayName: "XProtectPlistConfigData", DisplayVersion: "2164",
+		PackageIdentifiers: []string{"com.apple.pkg.XProtectPlistConfigData_10_15.16U4380"}, ProcessName: "softwareupdated",
+	}, macOSInstalled(st.version(), now)}
+	if err := m.writePlist(installHistory, history, plist.XMLFormat); err != nil {
+		return err
+	}
+	return m.writeOffers(st.version(), nil, now)
+}
+
+func productName(v probe.OSVersion) string {
+	if v.Major() == 10 {
+		return "Mac OS X"
+	}
+	return "macOS"
+}
+
+func (m *Mac) writeSystemVersion(v probe.OSVersion) error {
+	return m.writePlist("/System/Library/CoreServices/SystemVersion.plist", systemVersion{
+		ProductBuildVersion:       v.Build,
+		ProductCopyright:          "Apple Inc.",
+		ProductName:               productName(v),
+		ProductUserVisibleVersion: v.Version,
+		ProductVersion:            v.Version,
+	}, plist.XMLFormat)
+}
+
+// macOSInstalled is the entry that an installed macOS leaves; from 11 on it
+// names no packages.
+func macOSInstalled(v probe.OSVersion, now time.Time) installed {
+	entry := installed{
+		Date: now.UTC(), DisplayName: "macOS " + v.Version, DisplayVersion: v.Version, ProcessName: "softwareupdated",
+	}
+	if v.Major() == 10 {
+		entry.DisplayName += " Update"
+		entry.PackageIdentifiers = []string{"com.apple.pkg.update.os." + v.Version + "." + v.Build}
+	}
+	return entry
+}

@@ -1,0 +1,52 @@
+package simmac
+
+import (
+	"embed"
+	"errors"
+	"io/fs"
+	"os"
+
+	"kextwatch/probe"
+)
+
+// The tools are shell scripts. They find their Mac from the path they were
+// started with, and need a POSIX shell, cat, mkdir and rm.
+//
+//go:embed tools
+var tools embed.FS
+
+// toolPlaces says where each script is installed. The kernel extension table
+// has two front ends; kmutil came with macOS 11.
+var toolPlaces = map[string]string{
+	"/bin/launchctl":     "launchctl.sh",
+	"/usr/bin/csrutil":   "csrutil.sh",
+	kmutil:               "kextstat.sh",
+	"/usr/bin/open":      "open.sh",
+	"/usr/bin/osascript": "osascript.sh",
+	"/usr/bin/sw_vers":   "sw_vers.sh",
+	"/usr/sbin/kextstat": "kextstat.sh",
+	"/usr/sbin/spctl":    "spctl.sh",
+	"/usr/sbin/sysctl":   "sysctl.sh",
+}
+
+const kmutil = "/usr/bin/kmutil"
+
+// writeTools installs the tools of this macOS that are not there yet.
+func (m *Mac) writeTools(v probe.OSVersion) error {
+	for place, script := range toolPlaces {
+		if place == kmutil && !v.AtLeast(11, 0) {
+			continue
+		}
+		if _, err := os.Stat(m.at(place)); !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		data, err := tools.ReadFile("tools/" + script)
+		if err != nil {
+			return err
+		}
+		if err := m.write(place, data, 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+package simmac
+
+import (
+	"fmt"
+	"time"
+
+	"howett.net/plist"
+
+	"kextwatch/probe"
+)
+
+const updateSettings = "/Library/Preferences/com.apple.SoftwareUpdate.plist"
+
+type softwareUpdate struct {
+	AutomaticCheckEnabled           bool
+	LastAttemptSystemVersion        string
+	LastRecommendedUpdatesAvailable int
+	LastSuccessfulDate              time.Time
+	LastUpdatesAvailable            int
+	RecommendedUpdates              []recommendedUpdate
+}
+
+type recommendedUpdate struct {
+	DisplayName    string `plist:"Display Name"`
+	DisplayVersion string `plist:"Display Version"`
+	Identifier     string
+	ProductKey     string `plist:"Product Key"`
+}
+
+// UpdateMacOS installs a later macOS and restarts. The policy database becomes
+// what that macOS has.
+func (m *Mac) UpdateMacOS(version string, now time.Time) error {
+	v, st, err := m.laterMacOS(version)
+	if err != nil {
+		return err
+	}
+	if err := m.migratePolicy(v); err != nil {
+		return err
+	}
+	if err := m.writeSystemVersion(v); err != nil {
+		return err
+	}
+	var history []installed
+	if err := m.readPlist(installHistory, &history); err != nil {
+		return err
+	}
+	if err := m.writePlist(installHistory, append(history, macOSInstalled(v, now)), plist.XMLFormat); err != nil {
+		return err
+	}
+	if err := m.writeOffers(v, nil, now); err != nil {
+		return err
+	}
+	if err := m.writeTools(v); err != nil {
+		return err
+	}
+	st.MacOS, st.Build = v.Version, v.Build
+	if err := m.saveState(st); err != nil {
+		return err
+	}
+	return m.Restart(now)
+}
+
+// OfferMacOS lets Software Update offer a later macOS.
+func (m *Mac) OfferMacOS(version string, now time.Time) error {
+	v, st, err := m.laterMacOS(version)
+	if err != nil {
+		return err
+	}
+	name := marketingName(v)
+	offer := recommendedUpdate{DisplayName: name, DisplayVersion: v.Version, Identifier: name + "-" + v.Version, ProductKey: "012-34567"}
+	if st.version().AtLeast(12, 0) {
+		size := "minor"
+		if v.Major() > st.version().Major() {
+			size = "major"
+		}
+		offer.ProductKey = fmt.Sprintf("MSU_UPDATE_%s_patch_%s_%s", v.Build, v.Version, size)
+		offer.Identifier = offer.ProductKey
+	}
+	return m.writeOffers(st.version(), []recommendedUpdate{offer}, now)
+}
+
+func (m *Mac) laterMacOS(version string) (probe.OSVersion, *state, error) {
+	v, err := parseMacOS(version, "")
+	if err != nil {
+		return v, nil, err
+	}
+	st, err := m.loadState()
+	if err != nil {
+		return v, nil, err
+	}
+	if !newer(v.Version, st.MacOS) {
+		return v, nil, fmt.Errorf("this Mac already has macOS %s: take a version after it, not %s", st.MacOS, version)
+	}
+	return v, st, nil
+}
+
+func (m *Mac) writeOffers(v probe.OSVersion, offers []recommendedUpdate, now time.Time) error {
+	return m.writePlist(updateSettings, softwareUpdate{
+		AutomaticCheckEnabled:           true,
+		LastAttemptSystemVersion:        fmt.Sprintf("%s (%s)", v.Version, v.Build),
+		LastRecommendedUpdatesAvailable: len(offers),
+		LastSuccessfulDate:              now.UTC(),
+		LastUpdatesAvailable:            len(offers),
+		RecommendedUpdates:              offers,
+	}, plist.BinaryFormat)
+}

@@ -1,0 +1,128 @@
+package assets
+
+import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/png"
+	"testing"
+)
+
+var (
+	templates = map[string][]byte{"well": Well, "waiting": Waiting, "todo": Todo, "unsure": Unsure}
+	badges    = map[string][]byte{"well": WellBadge, "waiting": WaitingBadge, "todo": TodoBadge, "unsure": UnsureBadge}
+)
+
+func decode(t *testing.T, data []byte) image.Image {
+	t.Helper()
+	img, err := png.Decode(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
+func nrgba(img image.Image, x, y int) color.NRGBA {
+	return color.NRGBAModel.Convert(img.At(x, y)).(color.NRGBA)
+}
+
+func TestSizes(t *testing.T) {
+	for _, set := range []map[string][]byte{templates, badges} {
+		for name, data := range set {
+			if got := decode(t, data).Bounds(); got != image.Rect(0, 0, 32, 32) {
+				t.Errorf("%s is %v, want 32 × 32", name, got)
+			}
+		}
+	}
+	if got := decode(t, App).Bounds(); got != image.Rect(0, 0, 128, 128) {
+		t.Errorf("App is %v, want 128 × 128", got)
+	}
+}
+
+// macOS colours what is black and leaves what is transparent.
+func TestTemplatesAreBlackOnNothing(t *testing.T) {
+	for name, data := range templates {
+		img, solid, clear := decode(t, data), 0, 0
+		for y := range 32 {
+			for x := range 32 {
+				c := nrgba(img, x, y)
+				switch {
+				case c.R != 0 || c.G != 0 || c.B != 0:
+					t.Fatalf("%s: pixel %d,%d is %v, not black", name, x, y, c)
+				case c.A == 255:
+					solid++
+				case c.A == 0:
+					clear++
+				}
+			}
+		}
+		if solid < 100 || clear < 200 {
+			t.Errorf("%s: %d solid and %d clear pixels of 1024: nearly empty or nearly full", name, solid, clear)
+		}
+	}
+}
+
+// A badge must show on a white and on a black panel.
+func TestBadgesHaveBothDarkAndLight(t *testing.T) {
+	for name, data := range badges {
+		img, dark, light := decode(t, data), 0, 0
+		for y := range 32 {
+			for x := range 32 {
+				c := nrgba(img, x, y)
+				if c.A == 255 && c.G < 64 {
+					dark++
+				}
+				if c.A == 255 && c.G > 224 {
+					light++
+				}
+			}
+		}
+		if dark < 100 || light < 60 {
+			t.Errorf("%s: %d dark and %d light pixels", name, dark, light)
+		}
+	}
+}
+
+// Two icons are told apart when at least half of the ink they show
+// together, as large as the menu bar shows them, is ink of one only.
+func TestShapesDiffer(t *testing.T) {
+	for _, size := range []int{16, 32} {
+		for a, adata := range templates {
+			for b, bdata := range templates {
+				if a >= b {
+					continue
+				}
+				ink, differ := compare(alphas(decode(t, adata), size), alphas(decode(t, bdata), size))
+				if differ*2 < ink {
+					t.Errorf("%s and %s at %d pixels: %d of %d differ", a, b, size, differ, ink)
+				}
+			}
+		}
+	}
+}
+
+// alphas shrinks the picture to size × size and returns how much ink is where.
+func alphas(img image.Image, size int) []int {
+	step := 32 / size
+	out := make([]int, 0, size*size)
+	for y := 0; y < 32; y += step {
+		for x := 0; x < 32; x += step {
+			sum := 0
+			for dy := range step {
+				for dx := range step {
+					sum += int(nrgba(img, x+dx, y+dy).A)
+				}
+			}
+			out = append(out, sum/step/step)
+		}
+	}
+	return out
+}
+
+func compare(a, b []int) (ink, differ int) {
+	for i := range a {
+		ink += max(a[i], b[i])
+		differ += max(a[i], b[i]) - min(a[i], b[i])
+	}
+	return ink, differ
+}

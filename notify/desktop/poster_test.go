@@ -1,0 +1,209 @@
+package desktop
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"kextwatch/notify"
+)
+
+var ctx = context.Background()
+
+// script writes a program for sh; its folder is in $dir.
+func script(t *testing.T, name, text string) string {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	text = "#!/bin/sh\ndir='" + filepath.Dir(name) + "'\n" + text
+	if err := os.WriteFile(name, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func read(t *testing.T, elem ...string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(elem...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestPostStartsTheProgram(t *testing.T) {
+	dir := t.TempDir()
+	program := script(t, filepath.Join(dir, "kextwatch"), `
+/bin/cat >"$dir/in"
+echo "$@" >"$dir/args"
+/usr/bin/env >"$dir/env"
+pwd >"$dir/pwd"
+echo noise
+`)
+	t.Setenv(busVariable, "unix:path=/some bus")
+	t.Setenv("DYLD_INSERT_LIBRARIES", "/evil.dylib")
+	t.Setenv("PATH", dir)
+	poster := Poster{Program: program, Root: "/mac"}
+	if err := poster.Post(ctx, notify.Alert{Title: "Two\nlines", Body: "Click\u00a0Allow.\nNow."}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := read(t, dir, "in"), "Two lines\nClick Allow.\nNow."; got != want {
+		t.Errorf("standard input %q, want %q", got, want)
+	}
+	if got := read(t, dir, "args"); got != "post\n" {
+		t.Errorf("arguments %q", got)
+	}
+	if got := read(t, dir, "pwd"); got != "/\n" {
+		t.Errorf("folder %q", got)
+	}
+	env := read(t, dir, "env")
+	for _, want := range []string{busVariable + "=unix:path=/some bus\n", "PATH=/mac/usr/bin:/mac/bin:/mac/usr/sbin:/mac/sbin\n"} {
+		if !strings.Contains(env, want) {
+			t.Errorf("environment lacks %q:\n%s", want, env)
+		}
+	}
+	if strings.Contains(env, "DYLD_") {
+		t.Errorf("environment is the agent's own:\n%s", env)
+	}
+	if err := poster.Post(ctx, notify.Alert{Title: "Soon", Urgent: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, dir, "args"); got != "post --urgent\n" {
+		t.Errorf("arguments %q", got)
+	}
+}
+
+func TestPostTellsWhatTheProgramSaid(t *testing.T) {
+	program := script(t, filepath.Join(t.TempDir(), "kextwatch"), `
+{ echo 'kextwatch: error: no bus'
+  echo 'kextwatch: hint: start one'
+  i=0; while [ $i -lt 2000 ]; do echo 'and so on, and so on'; i=$((i+1)); done
+} >&2
+exit 69
+`)
+	err := Poster{Program: program, Root: "/"}.Post(ctx, notify.Alert{Title: "t"})
+	if err == nil || !strings.HasPrefix(err.Error(), "posting a notification: no bus; start one; and so on") {
+		t.Fatalf("%.200v", err)
+	}
+	if len(err.Error()) > 5000 {
+		t.Errorf("the error has %d bytes", len(err.Error()))
+	}
+}
+
+func TestPostEndsAProgramThatHangs(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// The pipe reads as ended when the last process that holds it is gone.
+	program := script(t, filepath.Join(dir, "kextwatch"), `
+exec 3>"$dir/pipe"
+/bin/sleep 600 &
+/bin/sleep 600
+`)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	posted := make(chan error, 1)
+	go func() { posted <- Poster{Program: program, Root: "/"}.Post(ctx, notify.Alert{Title: "t"}) }()
+	held, err := os.Open(pipe) // waits for the program to open it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	cancel()
+	if err := <-posted; !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	gone := make(chan error, 1)
+	go func() { _, err := io.Copy(io.Discard, held); gone <- err }()
+	select {
+	case err := <-gone:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("a process is left")
+	}
+}
+
+func TestPostRefuses(t *testing.T) {
+	alert := notify.Alert{Title: "t"}
+	absent := Poster{Program: filepath.Join(t.TempDir(), "absent"), Root: "/"}
+	if err := absent.Post(ctx, alert); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "start it again") {
+		t.Errorf("no program: %v", err)
+	}
+	for _, root := range []string{"", "relative", "/a:/tmp/evil"} {
+		if err := (Poster{Program: "/bin/true", Root: root}).Post(ctx, alert); err == nil {
+			t.Errorf("root %q was taken", root)
+		}
+	}
+	over, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := (Poster{Program: "/bin/sh", Root: "/"}).Post(over, alert); !errors.Is(err, context.Canceled) {
+		t.Errorf("a context that is over: %v", err)
+	}
+}
+
+// desktopTool is what beeep runs here: always on a Mac, elsewhere when there
+// is no bus.
+func desktopTool() string {
+	if runtime.GOOS == "darwin" {
+		return "usr/bin/osascript"
+	}
+	return "usr/bin/notify-send"
+}
+
+func noBus(t *testing.T) {
+	t.Setenv(busVariable, "")
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+}
+
+// The whole way, with the test binary as the child and a tool beneath Root.
+func TestPostRunsTheToolBeneathRoot(t *testing.T) {
+	noBus(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	tool := script(t, filepath.Join(root, desktopTool()), `for arg; do echo "$arg"; done >"$dir/args"`)
+	t.Setenv("PATH", t.TempDir())
+	script(t, filepath.Join(os.Getenv("PATH"), "terminal-notifier"), `echo >"$dir/ran"`)
+
+	poster := Poster{Program: self, Root: root}
+	if err := poster.Post(ctx, notify.Alert{Title: "Parallels \u202ewaits", Body: `Say "yes" & click.`, Urgent: true}); err != nil {
+		t.Fatal(err)
+	}
+	want := "Parallels waits\nSay \"yes\" + click.\n-a\nkextwatch\n"
+	if runtime.GOOS == "darwin" {
+		want = "-e\ndisplay notification \"Say \\\"yes\\\" & click.\" with title \"Parallels waits\" sound name \"default\"\n"
+	}
+	if got := read(t, filepath.Dir(tool), "args"); !strings.HasPrefix(got, want) {
+		t.Errorf("%s was called with\n%s, want\n%s", tool, got, want)
+	}
+	if _, err := os.Stat(filepath.Join(os.Getenv("PATH"), "ran")); err == nil {
+		t.Error("terminal-notifier from the user's PATH was run")
+	}
+}
+
+func TestPostWithoutADesktop(t *testing.T) {
+	noBus(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = Poster{Program: self, Root: t.TempDir()}.Post(ctx, notify.Alert{Title: "t", Body: "b"})
+	if err == nil || !strings.Contains(err.Error(), "; "+wayOut(runtime.GOOS)) {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,113 @@
+//go:build desktop && linux
+
+package desk
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// Entry is one line of an icon's menu.
+type Entry struct {
+	Label     string
+	Enabled   bool
+	Visible   bool
+	Separator bool
+
+	id int32
+}
+
+// layout is a node of the menu as com.canonical.dbusmenu sends it.
+type layout struct {
+	ID         int32
+	Properties map[string]dbus.Variant
+	Children   []dbus.Variant
+}
+
+// Menu reads the icon's menu, hidden entries included.
+func (i Icon) Menu(t testing.TB) []Entry {
+	t.Helper()
+	var revision uint32
+	var root layout
+	err := i.menu(t).Call(menuName+".GetLayout", 0, int32(0), int32(-1), []string{}).Store(&revision, &root)
+	if err != nil {
+		t.Fatalf("reading the menu: %v", err)
+	}
+	var entries []Entry
+	for _, child := range root.Children {
+		var node layout
+		if err := dbus.Store([]any{child.Value()}, &node); err != nil {
+			t.Fatalf("reading the menu: %v", err)
+		}
+		entries = append(entries, node.entry())
+	}
+	return entries
+}
+
+// entry fills in what is left out when it is the default. An underscore marks
+// a key to press; two stand for one.
+func (l layout) entry() Entry {
+	e := Entry{Enabled: true, Visible: true, id: l.ID}
+	if v, ok := l.Properties["label"].Value().(string); ok {
+		e.Label = strings.ReplaceAll(v, "__", "_")
+	}
+	if v, ok := l.Properties["enabled"].Value().(bool); ok {
+		e.Enabled = v
+	}
+	if v, ok := l.Properties["visible"].Value().(bool); ok {
+		e.Visible = v
+	}
+	e.Separator = l.Properties["type"].Value() == "separator"
+	return e
+}
+
+// WaitMenu waits until the menu is as wanted and returns it. At first a menu
+// may be empty, and a change takes a moment to arrive.
+func (i Icon) WaitMenu(t testing.TB, wanted func([]Entry) bool) []Entry {
+	t.Helper()
+	deadline := time.Now().Add(Patience)
+	for {
+		menu := i.Menu(t)
+		if wanted(menu) {
+			return menu
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the menu stayed %+v", menu)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// Find returns the visible entry with that label.
+func Find(menu []Entry, label string) (Entry, bool) {
+	for _, e := range menu {
+		if e.Visible && e.Label == label {
+			return e, true
+		}
+	}
+	return Entry{}, false
+}
+
+// Click waits for an entry with that label that can be clicked, and clicks it.
+func (i Icon) Click(t testing.TB, label string) {
+	t.Helper()
+	menu := i.WaitMenu(t, func(menu []Entry) bool {
+		e, ok := Find(menu, label)
+		return ok && e.Enabled
+	})
+	e, _ := Find(menu, label)
+	now := uint32(time.Now().Unix())
+	if err := i.menu(t).Call(menuName+".Event", 0, e.id, "clicked", dbus.MakeVariant(""), now).Err; err != nil {
+		t.Fatalf("clicking %q: %v", label, err)
+	}
+}
+
+// menu asks the icon where its menu is: libraries differ.
+func (i Icon) menu(t testing.TB) dbus.BusObject {
+	t.Helper()
+	path, _ := i.Property(t, "Menu").(dbus.ObjectPath)
+	return i.panel.conn.Object(i.owner, path)
+}

@@ -1,0 +1,64 @@
+//go:build desktop && linux
+
+package desk
+
+import (
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// Notification is one notification as it was sent over the bus.
+type Notification struct {
+	App, Title, Body string
+	Urgency          byte // 0 low, 1 normal, 2 critical
+	Picture          bool // it came with picture data
+}
+
+// Notifications is a notification daemon that only remembers.
+type Notifications struct {
+	posted chan Notification
+	silent bool
+	ended  chan struct{}
+}
+
+// StartNotifications puts a notification daemon on the bus. A silent one takes
+// every notification and never answers.
+func StartNotifications(t testing.TB, address string, silent bool) *Notifications {
+	t.Helper()
+	n := &Notifications{posted: make(chan Notification, 1000), silent: silent, ended: make(chan struct{})}
+	t.Cleanup(func() { close(n.ended) })
+	const name = "org.freedesktop.Notifications"
+	conn := connect(t, address, name)
+	if err := conn.Export(daemon{n}, "/org/freedesktop/Notifications", name); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// Next waits for the next notification.
+func (n *Notifications) Next(t testing.TB) Notification {
+	t.Helper()
+	select {
+	case note := <-n.posted:
+		return note
+	case <-time.After(Patience):
+		t.Fatal("no notification came")
+		return Notification{}
+	}
+}
+
+// daemon has the methods of the bus interface alone.
+type daemon struct{ n *Notifications }
+
+func (d daemon) Notify(app string, replaces uint32, icon, title, body string, actions []string, hints map[string]dbus.Variant, timeout int32) (uint32, *dbus.Error) {
+	note := Notification{App: app, Title: title, Body: body}
+	note.Urgency, _ = hints["urgency"].Value().(byte)
+	_, note.Picture = hints["image-data"]
+	d.n.posted <- note
+	if d.n.silent {
+		<-d.n.ended
+	}
+	return 1, nil
+}

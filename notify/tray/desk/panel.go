@@ -1,0 +1,110 @@
+//go:build desktop && linux
+
+package desk
+
+import (
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+	"github.com/godbus/dbus/v5/prop"
+)
+
+const (
+	watcherName = "org.kde.StatusNotifierWatcher"
+	itemName    = "org.kde.StatusNotifierItem"
+	menuName    = "com.canonical.dbusmenu"
+)
+
+// Panel is a desktop panel that shows tray icons.
+type Panel struct {
+	conn       *dbus.Conn
+	registered chan Icon
+	signals    atomic.Int64
+}
+
+// Icon is a tray icon in a Panel.
+type Icon struct {
+	panel *Panel
+	owner string
+	path  dbus.ObjectPath
+}
+
+// StartPanel puts a panel on the bus. Start it before the program under test:
+// an icon that finds no panel may take another way.
+func StartPanel(t testing.TB, address string) *Panel {
+	t.Helper()
+	p := &Panel{registered: make(chan Icon, 16)}
+	p.conn = connect(t, address, watcherName)
+	changes := make(chan *dbus.Signal, 1000)
+	p.conn.Signal(changes)
+	for _, name := range []string{itemName, menuName} {
+		if err := p.conn.AddMatchSignal(dbus.WithMatchInterface(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	go func() {
+		for s := range changes { // closed with the connection
+			if strings.HasPrefix(s.Name, itemName+".") || strings.HasPrefix(s.Name, menuName+".") {
+				p.signals.Add(1)
+			}
+		}
+	}()
+	const path = "/StatusNotifierWatcher"
+	_, err := prop.Export(p.conn, path, prop.Map{watcherName: {
+		"IsStatusNotifierHostRegistered": {Value: true},
+		"RegisteredStatusNotifierItems":  {Value: []string{}},
+		"ProtocolVersion":                {Value: int32(0)},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.conn.Export(watcher{p}, path, watcherName); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// watcher has the methods of the bus interface alone.
+type watcher struct{ p *Panel }
+
+// RegisterStatusNotifierItem takes the name of the icon's owner, as the
+// specification says, or the path of its object, as libayatana does.
+func (w watcher) RegisterStatusNotifierItem(service string, sender dbus.Sender) *dbus.Error {
+	icon := Icon{panel: w.p, owner: service, path: "/StatusNotifierItem"}
+	if strings.HasPrefix(service, "/") {
+		icon.owner, icon.path = string(sender), dbus.ObjectPath(service)
+	}
+	w.p.registered <- icon
+	return nil
+}
+
+func (w watcher) RegisterStatusNotifierHost(string) *dbus.Error { return nil }
+
+// WaitIcon waits until a program shows an icon.
+func (p *Panel) WaitIcon(t testing.TB) Icon {
+	t.Helper()
+	select {
+	case icon := <-p.registered:
+		return icon
+	case <-time.After(Patience):
+		t.Fatal("no icon came")
+		return Icon{}
+	}
+}
+
+// Signals is how many changes of icons and menus were announced so far.
+func (p *Panel) Signals() int64 { return p.signals.Load() }
+
+// Property reads a property of the icon, such as IconName, Status or
+// XAyatanaLabel.
+func (i Icon) Property(t testing.TB, name string) any {
+	t.Helper()
+	v, err := i.panel.conn.Object(i.owner, i.path).GetProperty(itemName + "." + name)
+	if err != nil {
+		t.Fatalf("the icon's %s: %v", name, err)
+	}
+	return v.Value()
+}

@@ -1,0 +1,209 @@
+package tray
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"kextwatch/notify"
+)
+
+// recorder is a bar that writes down what is done to it. Like GTK it shows a
+// line that is changed.
+type recorder struct {
+	calls []string
+	lines []*recorded
+}
+
+type recorded struct {
+	bar              *recorder
+	name             string
+	action           notify.Action
+	label            string
+	enabled, visible bool
+}
+
+func (r *recorder) log(format string, args ...any) {
+	r.calls = append(r.calls, fmt.Sprintf(format, args...))
+}
+
+func (r *recorder) SetIcon(icon notify.Icon)  { r.log("icon %d", icon) }
+func (r *recorder) SetTitle(title string)     { r.log("title %q", title) }
+func (r *recorder) SetTooltip(tooltip string) { r.log("tooltip %q", tooltip) }
+func (r *recorder) AddSeparator()             { r.lines = append(r.lines, &recorded{name: "----", visible: true}) }
+func (r *recorder) AddLine(a notify.Action) entry {
+	l := &recorded{bar: r, name: fmt.Sprint(len(r.lines)), action: a, enabled: true, visible: true}
+	r.lines = append(r.lines, l)
+	return l
+}
+
+func (l *recorded) SetTitle(s string) { l.bar.log("%s %q", l.name, s); l.label, l.visible = s, true }
+func (l *recorded) Enable()           { l.bar.log("%s enable", l.name); l.enabled, l.visible = true, true }
+func (l *recorded) Disable()          { l.bar.log("%s disable", l.name); l.enabled, l.visible = false, true }
+func (l *recorded) Show()             { l.bar.log("%s show", l.name); l.visible = true }
+func (l *recorded) Hide()             { l.bar.log("%s hide", l.name); l.visible = false }
+
+// take returns the calls since the last time.
+func (r *recorder) take() []string {
+	calls := r.calls
+	r.calls = nil
+	return calls
+}
+
+// text is the menu as a person sees it, greyed lines in brackets.
+func (r *recorder) text() string {
+	var lines []string
+	for _, l := range r.lines {
+		switch {
+		case !l.visible:
+		case l.bar == nil:
+			lines = append(lines, l.name)
+		case l.enabled:
+			lines = append(lines, l.label)
+		default:
+			lines = append(lines, "("+l.label+")")
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+func waiting() notify.Menu {
+	return notify.Menu{
+		Icon:    notify.IconWaiting,
+		Title:   "24m",
+		Tooltip: "Parallels waits for approval",
+		State:   "Parallels waits for approval",
+		Primary: notify.Item{Label: "Open Security & Privacy…", Enabled: true},
+		Details: []string{"Parallels Desktop 16.5.1", "24 minutes left"},
+		History: notify.Item{Label: "History…", Enabled: true},
+		Check:   notify.Item{Label: "Check Now", Enabled: false},
+		About:   notify.Item{Label: "About kextwatch", Enabled: true},
+		Quit:    notify.Item{Label: "Quit kextwatch", Enabled: true},
+	}
+}
+
+func TestSkeleton(t *testing.T) {
+	r := &recorder{}
+	newDisplay(r)
+	if got, want := r.text(), "----\n----\n----"; got != want {
+		t.Errorf("an empty menu shows\n%s", got)
+	}
+	if r.calls[0] != "icon 0" {
+		t.Errorf("the first call is %q, want the icon that claims nothing", r.calls[0])
+	}
+	var actions []notify.Action
+	for _, l := range r.lines {
+		if l.action != "" {
+			actions = append(actions, l.action)
+		}
+	}
+	want := []notify.Action{notify.OpenSettings, notify.ShowHistory, notify.CheckNow, notify.ShowAbout, notify.Quit}
+	if !slices.Equal(actions, want) {
+		t.Errorf("actions %q, want %q", actions, want)
+	}
+}
+
+func TestMenuIsShown(t *testing.T) {
+	r := &recorder{}
+	d := newDisplay(r)
+	d.show(waiting())
+	want := `(Parallels waits for approval)
+Open Security & Privacy…
+(Parallels Desktop 16.5.1)
+(24 minutes left)
+----
+History…
+(Check Now)
+----
+About kextwatch
+----
+Quit kextwatch`
+	if got := r.text(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestOnlyWhatDiffersIsWritten(t *testing.T) {
+	r := &recorder{}
+	d := newDisplay(r)
+	menu := waiting()
+	d.show(menu)
+	r.take()
+	for _, step := range []struct {
+		name   string
+		change func(*notify.Menu)
+		calls  []string
+	}{
+		{"nothing", func(m *notify.Menu) {}, nil},
+		{"icon", func(m *notify.Menu) { m.Icon = notify.IconTodo }, []string{"icon 3"}},
+		{"title", func(m *notify.Menu) { m.Title = "23m" }, []string{`title "23m"`}},
+		{"title gone", func(m *notify.Menu) { m.Title = "" }, []string{`title ""`}},
+		{"tooltip", func(m *notify.Menu) { m.Tooltip = "x" }, []string{`tooltip "x"`}},
+		{"state", func(m *notify.Menu) { m.State = "Restart" }, []string{`0 "Restart"`}},
+		{"greyed", func(m *notify.Menu) { m.Primary.Enabled = false }, []string{"1 disable"}},
+		{"hidden", func(m *notify.Menu) { m.Primary.Label = "" }, []string{"1 hide"}},
+		{"still hidden", func(m *notify.Menu) { m.Primary.Enabled = true }, nil},
+		{"back, as it was", func(m *notify.Menu) { m.Primary = notify.Item{Label: "Open Security & Privacy…"} }, []string{"1 show"}},
+		{"hidden again", func(m *notify.Menu) { m.Primary.Label = "" }, []string{"1 hide"}},
+		{"back, new", func(m *notify.Menu) { m.Primary = notify.Item{Label: "Restart…", Enabled: true} }, []string{`1 "Restart…"`, "1 enable", "1 show"}},
+		{"one detail less", func(m *notify.Menu) { m.Details = []string{"only"} }, []string{`2 "only"`, "3 hide"}},
+		{"invisible is empty", func(m *notify.Menu) { m.Details = []string{"\u200b \x00"} }, []string{"2 hide"}},
+		{"too many", func(m *notify.Menu) { m.Details = strings.Split("abcdefgh", "") },
+			[]string{`2 "a"`, "2 show", `3 "b"`, "3 show", `4 "c"`, "4 disable", "4 show", `5 "d"`, "5 disable", "5 show", `6 "e"`, "6 disable", "6 show", `7 "f"`, "7 disable", "7 show"}},
+	} {
+		step.change(&menu)
+		d.show(menu)
+		if calls := r.take(); !slices.Equal(calls, step.calls) {
+			t.Errorf("%s: %q, want %q", step.name, calls, step.calls)
+		}
+	}
+}
+
+// Any menu after any other looks as if it were the first, and is still when
+// shown again.
+func FuzzDisplay(f *testing.F) {
+	f.Add("State", "Primary", "detail", uint8(0b1010), "x\x00", "", "\xff", uint8(0b0101))
+	f.Add("", "", "", uint8(0), "s", "p", "d", uint8(255))
+	f.Fuzz(func(t *testing.T, s1, p1, d1 string, bits1 uint8, s2, p2, d2 string, bits2 uint8) {
+		first, second := random(s1, p1, d1, bits1), random(s2, p2, d2, bits2)
+		r, fresh := &recorder{}, &recorder{}
+		d := newDisplay(r)
+		d.show(first)
+		d.show(second)
+		newDisplay(fresh).show(second)
+		if r.text() != fresh.text() {
+			t.Errorf("%+v after %+v shows\n%s\nwant\n%s", second, first, r.text(), fresh.text())
+		}
+		r.take()
+		d.show(second)
+		if calls := r.take(); calls != nil {
+			t.Errorf("shown again: %q", calls)
+		}
+	})
+}
+
+func random(state, primary, detail string, bits uint8) notify.Menu {
+	bit := func(n int) bool { return bits>>n&1 == 1 }
+	m := notify.Menu{State: state, Primary: notify.Item{Label: primary, Enabled: bit(0)}, Icon: notify.Icon(bits >> 6)}
+	for i := range int(bits) % 9 {
+		m.Details = append(m.Details, detail[:len(detail)*i/8])
+	}
+	if bit(4) {
+		m.Quit = notify.Item{Label: detail, Enabled: bit(5)}
+	}
+	return m
+}
+
+func TestPlain(t *testing.T) {
+	for in, want := range map[string]string{
+		"24\u00a0min\nleft": "24 min left",
+		"\x1b[31mred\u202e": "[31mred",
+		" a\xffb\x00 ":      "ab",
+		"Größe 分 … „x“ 🙂_&": "Größe 分 … „x“ 🙂_&",
+	} {
+		if got := plain(in); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}

@@ -1,0 +1,71 @@
+//go:build cgo && (darwin || tray)
+
+package tray
+
+import (
+	"errors"
+	"os"
+	"runtime"
+
+	"github.com/getlantern/systray"
+
+	"kextwatch/assets"
+	"kextwatch/notify"
+)
+
+// New prepares the icon; Run shows it. It fails on Linux when there is no
+// display, because GTK would then end the process.
+//
+// A process can have one tray in its life.
+func New() (notify.Tray, error) {
+	if runtime.GOOS != "darwin" && os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" {
+		return nil, errors.New("there is no display for an icon (DISPLAY and WAYLAND_DISPLAY are not set); start kextwatch in a desktop session, or with --headless")
+	}
+	return realTray{newTray()}, nil
+}
+
+type realTray struct{ *tray }
+
+// Run shows the icon until Quit.
+func (t realTray) Run(ready func()) {
+	select {
+	case <-t.quit:
+		return
+	default:
+	}
+	systray.Run(func() {
+		t.serve(menuBar{t}, ready)
+		systray.Quit()
+	}, nil)
+}
+
+// menuBar is systray as a bar.
+type menuBar struct{ tray realTray }
+
+// icons has a template image, for macOS, and a badge, for Linux.
+var icons = map[notify.Icon]struct{ template, badge []byte }{
+	notify.IconUnsure:  {assets.Unsure, assets.UnsureBadge},
+	notify.IconWell:    {assets.Well, assets.WellBadge},
+	notify.IconWaiting: {assets.Waiting, assets.WaitingBadge},
+	notify.IconTodo:    {assets.Todo, assets.TodoBadge},
+}
+
+func (menuBar) SetIcon(icon notify.Icon) {
+	pictures, ok := icons[icon]
+	if !ok {
+		pictures = icons[notify.IconUnsure]
+	}
+	systray.SetTemplateIcon(pictures.template, pictures.badge)
+}
+
+func (menuBar) SetTitle(title string)     { systray.SetTitle(title) }
+func (menuBar) SetTooltip(tooltip string) { systray.SetTooltip(tooltip) }
+func (menuBar) AddSeparator()             { systray.AddSeparator() }
+
+func (b menuBar) AddLine(action notify.Action) entry {
+	item := systray.AddMenuItem("", "")
+	if action != "" {
+		go b.tray.handOn(item.ClickedCh, action)
+	}
+	return item
+}

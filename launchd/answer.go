@@ -1,0 +1,120 @@
+package launchd
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// What launchctl's refusals mean.
+var (
+	// ErrNotLoaded: launchd does not know the job.
+	ErrNotLoaded = errors.New("launchd does not know this job")
+	// ErrNoSession: the user has no graphical login session, so an agent
+	// cannot run. An ssh login is none.
+	ErrNoSession = errors.New("nobody is logged in at the Mac's screen as this user: log in there, then run this again")
+	// ErrDisabled: the user, or launchctl disable, switched the job off.
+	ErrDisabled = errors.New("this job is switched off")
+
+	errBusy = errors.New("launchd is still working on this job")
+	// errRefused is launchd's answer for a job that is loaded already, one
+	// that is still being unloaded, and a property list it does not like.
+	errRefused = errors.New("launchd refuses the job")
+)
+
+// refusals are the codes that are launchd's own, not errors of the system,
+// as seen from macOS 10.14 to 26. launchctl uses them as its exit status and
+// writes them into its message.
+var refusals = map[int]error{
+	3:   ErrNotLoaded, // bootout: "No such process"
+	5:   errRefused,   // "Input/output error"
+	36:  errBusy,      // bootout: "Operation now in progress"
+	37:  errBusy,      // "Operation already in progress", while a bootout goes on
+	113: ErrNotLoaded, // print, kickstart: "Could not find service"
+	119: ErrDisabled,  // "Service is disabled"
+	125: ErrNoSession, // "Domain does not support specified action"
+}
+
+// failure is the message of every launchctl verb that failed:
+// "Bootstrap failed: 5: Input/output error", "Load failed: …".
+var failure = regexp.MustCompile(`(?m)^[A-Z][a-z-]+ failed: (\d{1,9}): `)
+
+// judge turns launchctl's answer about a service into an error, or nil. The
+// message counts more than the exit status, which older releases leave at 0.
+func judge(service string, status int, output string) error {
+	message := failure.FindStringSubmatch(output)
+	if status == 0 && message == nil {
+		return nil
+	}
+	code := status
+	if message != nil {
+		code, _ = strconv.Atoi(message[1])
+	}
+	text := cmp.Or(firstLine(output), "it said nothing")
+	switch meaning := refusals[code]; meaning {
+	case nil:
+		return fmt.Errorf("exit status %d: %s", status, text)
+	case ErrDisabled:
+		return fmt.Errorf("%w: switch it on in System Settings > General > Login Items & Extensions (macOS 13 and later), "+
+			"or with launchctl enable %s (%s)", meaning, service, text)
+	default:
+		return fmt.Errorf("%w (%s)", meaning, text)
+	}
+}
+
+// firstLine is the first line of a tool's output, fit to be shown.
+func firstLine(output string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(output), "\n")
+	line = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, line)
+	if runes := []rune(line); len(runes) > 200 {
+		line = string(runes[:200]) + "…"
+	}
+	return line
+}
+
+// State is how a loaded job is.
+type State struct {
+	Name     string // "running", "waiting", "not running", "spawn scheduled"; empty: not known
+	PID      int    // 0: not running
+	LastExit string // "0", "1: …", "(never exited)"; empty: not known
+}
+
+// Running reports whether the job's program runs.
+func (s State) Running() bool { return s.Name == "running" }
+
+// parseState reads launchctl print. Its man page calls the form no API; these
+// three keys look alike from macOS 10.14 to 26. Only the first level counts:
+// blocks within it (sockets, endpoints) have a state of their own.
+func parseState(output string) State {
+	var s State
+	depth := 0
+	for line := range strings.Lines(output) {
+		line = strings.TrimSpace(line)
+		key, value, _ := strings.Cut(line, " = ")
+		switch {
+		case strings.HasSuffix(line, "{"):
+			depth++
+		case line == "}":
+			depth--
+		case depth != 1:
+		case key == "state":
+			s.Name = firstLine(value)
+		case key == "pid":
+			if pid, err := strconv.Atoi(value); err == nil && pid > 0 {
+				s.PID = pid
+			}
+		case key == "last exit code":
+			s.LastExit = firstLine(value)
+		}
+	}
+	return s
+}

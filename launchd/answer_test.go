@@ -1,0 +1,100 @@
+package launchd
+
+import (
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+)
+
+func TestParseState(t *testing.T) {
+	for name, tc := range map[string]struct {
+		printed string
+		want    State
+	}{
+		"running, as macOS 11 and later print it": {`gui/501/io.kextwatch.agent = {
+	active count = 1
+	path = /Users/ada/Library/LaunchAgents/io.kextwatch.agent.plist
+	type = LaunchAgent
+	state = running
+
+	program = /Applications/kextwatch.app/Contents/MacOS/kextwatch
+	arguments = {
+		/Applications/kextwatch.app/Contents/MacOS/kextwatch
+		run
+	}
+	inherited environment = {
+		state = crashed
+		pid = 1
+	}
+	runs = 1
+	pid = 812
+	last exit code = (never exited)
+	endpoints = {
+		"x" = {
+			state = active
+		}
+	}
+}
+`, State{"running", 812, "(never exited)"}},
+		"as macOS 10.14 heads it": {"io.kextwatch.agent = {\n\tstate = waiting\n\tlast exit code = 0\n}\n", State{"waiting", 0, "0"}},
+		"after a crash":           {"x = {\n\tstate = spawn scheduled\n\tlast exit code = 78: EX_CONFIG\n}\n", State{"spawn scheduled", 0, "78: EX_CONFIG"}},
+		"a strange pid":           {"x = {\n\tstate = running\n\tpid = -5\n}\n", State{"running", 0, ""}},
+		"control characters":      {"x = {\n\tstate = run\x1bning\n}\n", State{"running", 0, ""}},
+		"something else":          {"state = running\npid = 5\n", State{}},
+		"nothing":                 {"", State{}},
+	} {
+		if got := parseState(tc.printed); got != tc.want {
+			t.Errorf("%s: %+v, want %+v", name, got, tc.want)
+		}
+	}
+}
+
+func FuzzParseState(f *testing.F) {
+	f.Add("gui/501/x = {\n\tstate = running\n\tpid = 812\n\tlast exit code = 0\n}\n")
+	f.Add("x = {\n\ty = {\n\t\tstate = active\n\t}\n}\n}\n{\n")
+	f.Fuzz(func(t *testing.T, output string) {
+		s := parseState(output)
+		if s.PID < 0 {
+			t.Errorf("pid %d", s.PID)
+		}
+		showable(t, s.Name)
+		showable(t, s.LastExit)
+	})
+}
+
+func FuzzJudge(f *testing.F) {
+	f.Add(5, "Bootstrap failed: 5: Input/output error")
+	f.Add(0, "Load failed: 999999999999: \x1b[2J")
+	f.Add(113, "Could not find service")
+	f.Fuzz(func(t *testing.T, status int, output string) {
+		err := judge("gui/501/io.kextwatch.agent", status, output)
+		if status != 0 && err == nil {
+			t.Errorf("exit status %d is no error", status)
+		}
+		if err != nil {
+			showable(t, err.Error())
+		}
+	})
+}
+
+func FuzzLabelOf(f *testing.F) {
+	ours, _ := Agent("/usr/local/bin/kextwatch", "/Users/ada").Plist()
+	f.Add(ours)
+	f.Add([]byte("<?xml version=\"1.0\"?><plist><dict><key>Label</key><integer>5</integer></dict></plist>"))
+	f.Add([]byte("<?xml" + strings.Repeat("<array>", 5000)))
+	f.Add([]byte("bplist00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if label, err := labelOf(data); err != nil && label != "" {
+			t.Errorf("label %q and error %v", label, err)
+		}
+	})
+}
+
+// showable fails for text that could do something to a terminal, or flood it.
+func showable(t *testing.T, text string) {
+	t.Helper()
+	if strings.ContainsFunc(text, unicode.IsControl) || utf8.RuneCountInString(text) > 500 {
+		t.Errorf("cannot be shown: %q", text)
+	}
+}

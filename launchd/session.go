@@ -1,0 +1,104 @@
+package launchd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	patience = 15 * time.Second // a bootout was seen to take 3 to 5 s
+	pause    = 250 * time.Millisecond
+	settling = 5 * time.Second // how long a job may take to start
+)
+
+// unload ends a loaded job and waits until launchd has let go of it: before
+// that, it refuses to load the job again.
+func (p Place) unload(ctx context.Context, label string) error {
+	err := p.Launchctl.Bootout(ctx, p.UID, label)
+	if err != nil && !absent(err) && !errors.Is(err, errBusy) {
+		return err
+	}
+	again, err := poll(ctx, patience, func() (bool, error) {
+		_, err := p.Launchctl.Print(ctx, p.UID, label)
+		if absent(err) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	if again {
+		return fmt.Errorf("launchd has not let go of %s after %v: try again in a minute", label, patience)
+	}
+	return err
+}
+
+// load loads the job. Refusals are taken for a bootout that is not over yet,
+// until patience ends; whether a refused job is loaded after all, Print says.
+func (p Place) load(ctx context.Context, label string) error {
+	again, err := poll(ctx, patience, func() (bool, error) {
+		refusal := p.Launchctl.Bootstrap(ctx, p.UID, p.Plist)
+		if !errors.Is(refusal, errRefused) && !errors.Is(refusal, errBusy) {
+			return false, refusal
+		}
+		if _, err := p.Launchctl.Print(ctx, p.UID, label); err == nil {
+			return false, nil
+		}
+		return true, refusal
+	})
+	if again {
+		return fmt.Errorf("%w: look whether it is switched off in System Settings > General > Login Items & Extensions "+
+			"(macOS 13 and later), and who owns %s", err, p.Plist)
+	}
+	return err
+}
+
+// start sees to it that a loaded job runs. A job that ended by itself, and
+// well, had nothing to do: its log says why.
+func (p Place) start(ctx context.Context, job Job) (string, error) {
+	_, err := poll(ctx, patience, func() (bool, error) {
+		err := p.Launchctl.Kickstart(ctx, p.UID, job.Label)
+		return errors.Is(err, errBusy), err
+	})
+	if err != nil {
+		return "", err
+	}
+	var state State
+	_, err = poll(ctx, settling, func() (bool, error) {
+		var err error
+		state, err = p.Launchctl.Print(ctx, p.UID, job.Label)
+		return err == nil && !state.Running(), err
+	})
+	switch {
+	case err != nil:
+		return "", err
+	case state.Running():
+		return fmt.Sprintf("running as process %d", state.PID), nil
+	case state.LastExit == "0":
+		return "it ended by itself, without an error: see " + job.StandardErrorPath, nil
+	default:
+		return "", fmt.Errorf("%s is loaded but does not run (state %q, last exit code %q): see %s",
+			job.Label, state.Name, state.LastExit, job.StandardErrorPath)
+	}
+}
+
+// absent reports whether err says that the job is not loaded.
+func absent(err error) bool {
+	return errors.Is(err, ErrNotLoaded) || errors.Is(err, ErrNoSession)
+}
+
+// poll calls try while it says again, for as long as limit, and returns its
+// last answer.
+func poll(ctx context.Context, limit time.Duration, try func() (again bool, err error)) (bool, error) {
+	for end := time.Now().Add(limit); ; {
+		again, err := try()
+		if !again || time.Now().After(end) {
+			return again, err
+		}
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}

@@ -23,6 +23,12 @@ const (
 	RuleNoPolicy     Rule = "no-policy"
 )
 
+// Rules lists every rule.
+var Rules = []Rule{
+	RuleLeftover, RuleByMDM, RuleSeen, RuleLoadHistory, RuleFuture, RuleAtBoot, RuleScan, RuleBeforeBoot,
+	RuleReopened, RuleOldLoaded, RuleAllowedNow, RuleAppleSilicon, RuleAppStore, RuleAttempted, RuleNoApp, RuleNoPolicy,
+}
+
 // Fired is one rule and what it was about: a bundle ID or a product.
 type Fired struct {
 	Rule    Rule

@@ -1,0 +1,99 @@
+package view
+
+import (
+	"fmt"
+
+	"kextwatch/agent/approval"
+	"kextwatch/notify"
+	"kextwatch/probe"
+)
+
+// Menu is what the icon in the menu bar shows.
+func Menu(st approval.Status, version string) notify.Menu {
+	pane := PaneFor(st.Mac.OS)
+	m := notify.Menu{
+		Icon:    icon(st.Verdict),
+		State:   "kextwatch is looking…",
+		Primary: notify.Item{Label: "Open " + pane.Name + "…", Enabled: true},
+		History: notify.Item{Label: "History…", Enabled: true},
+		Check:   notify.Item{Label: "Check Now", Enabled: true},
+		About:   notify.Item{Label: "About kextwatch " + version, Enabled: true},
+		Quit:    notify.Item{Label: "Quit kextwatch", Enabled: true},
+	}
+	if len(st.Products) == 0 {
+		m.Tooltip = m.State
+		return m
+	}
+	worst := st.Products[0]
+	for _, p := range st.Products {
+		if p.Verdict == st.Verdict {
+			worst = p
+			break
+		}
+	}
+	m.State = worst.Name + ": " + State(worst)
+	m.Tooltip = "kextwatch: " + m.State
+	if worst.Window.Open() {
+		m.Title = fmt.Sprintf("%dm", worst.Window.MinutesLeft())
+	}
+	m.Details = details(worst, st)
+	return m
+}
+
+func icon(v approval.Verdict) notify.Icon {
+	switch v {
+	case approval.BlockedOpen, approval.BlockedUnknown, approval.BlockedClosed:
+		return notify.IconWaiting
+	case approval.Managed, approval.UpgradePending, approval.LoadFailing, approval.RestartPending, approval.Incompatible:
+		return notify.IconTodo
+	case approval.NotAsked, approval.Approved, approval.NotNeeded, approval.NotInstalled:
+		return notify.IconWell
+	}
+	return notify.IconUnsure
+}
+
+// details are short lines: a menu is no place for paragraphs.
+func details(p approval.Product, st approval.Status) []string {
+	var lines []string
+	add := func(line string) { lines = append(lines, line) }
+	if p.Verdict.Blocked() {
+		for _, item := range p.Items {
+			for _, k := range item.Kexts {
+				if k.Blocked && k.Developer != "" {
+					add("Shown in the pane as “" + Clean(k.Developer) + "”")
+					break
+				}
+			}
+		}
+	}
+	if p.Window.Open() {
+		add(fmt.Sprintf("Allow button until %s", clock(p.Window.ClosesAt)))
+	}
+	if len(st.OtherPending) > 0 && p.Verdict.Blocked() {
+		add("Other developers wait too: click Details…")
+	}
+	switch p.Verdict {
+	case approval.BlockedOpen, approval.BlockedUnknown:
+		add("Button does nothing? Press Tab, then Space")
+		if st.Mac.OS.AtLeast(11, 0) {
+			add("After Allow, restart the Mac")
+		}
+	case approval.BlockedClosed:
+		add("No Allow button? Let Parallels try again:")
+		if st.Mac.OS.AtLeast(11, 0) {
+			add("start a VM that uses the Parallels hypervisor")
+		} else {
+			add("quit " + p.Name + " and open it again")
+		}
+	case approval.Unknown:
+		for _, s := range st.Sources {
+			if s.State != probe.OK {
+				add(fmt.Sprintf("%s: %s", s.Name, Clean(s.Reason)))
+			}
+		}
+	}
+	if p.App != nil && p.App.Version != "" {
+		add(fmt.Sprintf("%s %s, macOS %s", p.Name, Clean(p.App.Version), st.Mac.OS))
+	}
+	return lines[:min(len(lines), notify.MaxDetails)]
+}

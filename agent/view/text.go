@@ -1,0 +1,82 @@
+package view
+
+import (
+	"fmt"
+	"strings"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe"
+)
+
+// Text is the answer of `kextwatch status`.
+func Text(st approval.Status) string {
+	var b strings.Builder
+	for _, p := range st.Products {
+		fmt.Fprintf(&b, "%s: %s\n", title(p), State(p))
+		line(&b, "Why", Why(p, st))
+		line(&b, "Next", Next(p, st))
+		if p.Window.Open() {
+			line(&b, "Window", fmt.Sprintf("%s  %s – %s (%s)", Bar(*p.Window, 30), clock(p.Window.OpenedAt), clock(p.Window.ClosesAt), basis(p.Window.Basis)))
+		}
+	}
+	fmt.Fprintf(&b, "%s\n", macLine(st.Mac))
+	for _, s := range st.Sources {
+		if s.State == probe.OK {
+			fmt.Fprintf(&b, "Policy read from the %s\n", s.Name)
+			continue
+		}
+		fmt.Fprintf(&b, "Policy source %s: %s: %s\n", s.Name, s.State, Clean(s.Reason))
+	}
+	for _, g := range st.Gaps {
+		fmt.Fprintf(&b, "Not known: %s: %s\n", g.Source, Clean(g.Err))
+		line(&b, "Next", Clean(g.Next))
+	}
+	return b.String()
+}
+
+func line(b *strings.Builder, label, text string) {
+	if text != "" {
+		fmt.Fprintf(b, "  %-7s %s\n", label, text)
+	}
+}
+
+func title(p approval.Product) string {
+	if p.App == nil || p.App.Version == "" {
+		return p.Name
+	}
+	return fmt.Sprintf("%s %s (%s)", p.Name, Clean(p.App.Version), Clean(p.App.Build))
+}
+
+func macLine(mac probe.Mac) string {
+	version := "an unknown macOS"
+	if mac.OS.Known() {
+		version = fmt.Sprintf("macOS %s (%s)", mac.OS, mac.OS.Build)
+	}
+	switch mac.Arch {
+	case probe.Intel:
+		version += ", Intel"
+	case probe.AppleSilicon:
+		version += ", Apple silicon"
+	}
+	if !mac.BootedAt.IsZero() {
+		version += ", started " + mac.BootedAt.Local().Format("2006-01-02 15:04")
+	}
+	return version
+}
+
+// Bar draws how much of a window is left.
+func Bar(w approval.Window, width int) string {
+	full := int(int64(width) * int64(w.Left) / int64(approval.WindowLength))
+	full = max(0, min(full, width))
+	return "[" + strings.Repeat("#", full) + strings.Repeat("-", width-full) + "]"
+}
+
+func basis(b approval.Basis) string {
+	switch b {
+	case approval.Seen:
+		return "seen as it happened"
+	case approval.LoadHistory:
+		return "from the load history"
+	}
+	return string(b)
+}

@@ -1,0 +1,190 @@
+package view
+
+import (
+	"fmt"
+	"strings"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe"
+)
+
+// State is where a product stands, in a few words.
+func State(p approval.Product) string {
+	switch p.Verdict {
+	case approval.Managed:
+		return "blocked, and managed by your organisation"
+	case approval.BlockedOpen:
+		return "waiting for your approval, " + minutes(p.Window.MinutesLeft()) + " left"
+	case approval.BlockedUnknown:
+		return "blocked until you approve it"
+	case approval.BlockedClosed:
+		return "blocked, and the time to approve it is over"
+	case approval.UpgradePending:
+		return "updated, and waiting for another approval"
+	case approval.LoadFailing:
+		return "approved, but macOS still refuses to load it"
+	case approval.RestartPending:
+		return "approved; restart the Mac to finish"
+	case approval.Incompatible:
+		return "made for an older macOS"
+	case approval.Unknown:
+		return "cannot tell"
+	case approval.NotAsked:
+		return "not asked for approval yet"
+	case approval.Approved:
+		if p.Loaded {
+			return "approved and loaded"
+		}
+		return "approved"
+	case approval.NotNeeded:
+		return "needs no approval on this Mac"
+	case approval.NotInstalled:
+		return "not installed"
+	}
+	return "not looked at yet"
+}
+
+// Why says what the verdict rests on.
+func Why(p approval.Product, st approval.Status) string {
+	blocked := 0
+	for _, item := range p.Items {
+		for _, k := range item.Kexts {
+			if k.Blocked {
+				blocked++
+			}
+		}
+	}
+	refused := fmt.Sprintf("macOS blocked %s of %s", count(blocked, "kernel extension", "kernel extensions"), p.Name)
+	about := ""
+	if st.Mac.OS.AtLeast(11, 0) {
+		about = "about " // nobody at Apple has repeated the half hour since
+	}
+	switch p.Verdict {
+	case approval.Managed:
+		return sentences(refused, "a configuration profile keeps users from approving it")
+	case approval.BlockedOpen:
+		return sentences(refused, fmt.Sprintf("the Allow button is there until %s%s", about, clock(p.Window.ClosesAt)))
+	case approval.BlockedUnknown:
+		return sentences(refused, "when that was cannot be told, so the Allow button may or may not be there")
+	case approval.BlockedClosed:
+		return sentences(refused, fmt.Sprintf("the Allow button was there until %s%s", about, clock(p.Window.ClosesAt)))
+	case approval.UpgradePending:
+		return "The kernel extensions on disk are not the ones that were last loaded; macOS wants a new approval for them."
+	case approval.LoadFailing:
+		return "The kernel extensions are approved, and macOS still refused to load them after a restart."
+	case approval.RestartPending:
+		return "The kernel extensions are approved; from macOS 11 on they are loaded at the next start."
+	case approval.Incompatible:
+		return "This version of " + p.Name + " was made for an older macOS."
+	case approval.Unknown:
+		return sentences("no source of the kernel extension policy could be read", lastWindow(p))
+	case approval.NotAsked:
+		return "macOS has not been asked to load the kernel extensions of " + p.Name + " yet."
+	case approval.Approved:
+		return approvedBecause(p)
+	case approval.NotNeeded:
+		if st.Mac.Arch == probe.AppleSilicon {
+			return p.Name + " uses no kernel extensions on Apple silicon."
+		}
+		return "This edition of " + p.Name + " brings no kernel extensions."
+	case approval.NotInstalled:
+		return p.Name + " is not installed."
+	}
+	return ""
+}
+
+func lastWindow(p approval.Product) string {
+	if !p.Window.Open() {
+		return ""
+	}
+	return fmt.Sprintf("when it last could be, an Allow button was there until %s", clock(p.Window.ClosesAt))
+}
+
+func approvedBecause(p approval.Product) string {
+	if p.Loaded {
+		return "All kernel extensions are loaded in the version that is installed."
+	}
+	for _, item := range p.Items {
+		for _, k := range item.Kexts {
+			if k.AllowedBy == approval.ByMDM {
+				return "A configuration profile allows the kernel extensions."
+			}
+		}
+	}
+	return "The kernel extensions are allowed."
+}
+
+// Next says what there is to do now; empty: nothing.
+func Next(p approval.Product, st approval.Status) string {
+	os, pane := st.Mac.OS, PaneFor(st.Mac.OS)
+	switch p.Verdict {
+	case approval.Managed:
+		return "Ask your administrator to allow the kernel extensions of " + p.Name + " (team " + p.TeamID + ")."
+	case approval.BlockedOpen:
+		return sentences("open "+pane.Path+" and "+clickAllow(p, st), otherHypervisor(os))
+	case approval.BlockedUnknown:
+		return sentences("open "+pane.Path+" and "+clickAllow(p, st), "if there is no button, "+tryAgain(p, os)+", then look again", otherHypervisor(os))
+	case approval.BlockedClosed:
+		return sentences("look in "+pane.Path+" whether the Allow button is still there", "if not, "+tryAgain(p, os)+", then click Allow", otherHypervisor(os))
+	case approval.UpgradePending:
+		return "Open " + pane.Path + ", approve the update and restart the Mac."
+	case approval.LoadFailing:
+		return "Restart the Mac once more; if that does not help, look at https://kb.parallels.com/125319."
+	case approval.RestartPending:
+		return "Restart the Mac."
+	case approval.Incompatible:
+		return "Update " + p.Name + "."
+	case approval.Unknown:
+		return unknownNext(st)
+	case approval.NotAsked:
+		if os.AtLeast(11, 0) {
+			return "Nothing yet. When a virtual machine on the Parallels hypervisor starts, macOS will block the extensions, and you will have about 30 minutes to allow them."
+		}
+		return "Nothing yet. When you open " + p.Name + ", macOS will block the extensions, and you will have 30 minutes to allow them."
+	case approval.Approved:
+		if !p.Loaded && !os.AtLeast(11, 0) {
+			return "Nothing. If " + p.Name + " is open and does not work, quit it and open it again."
+		}
+	}
+	return ""
+}
+
+func clickAllow(p approval.Product, st approval.Status) string {
+	click := "click Allow"
+	if len(st.OtherPending) > 0 && p.Developer != "" {
+		click = "click Details…, tick “" + Clean(p.Developer) + "” and click OK (other developers wait there too)"
+	}
+	if st.Mac.OS.AtLeast(11, 0) {
+		return click + ", then restart the Mac"
+	}
+	return click
+}
+
+// tryAgain makes Parallels load its extensions once more: its service does so
+// up to macOS 10.15; from 11 on only a virtual machine that needs them does.
+func tryAgain(p approval.Product, os probe.OSVersion) string {
+	if os.AtLeast(11, 0) {
+		return "start a stopped virtual machine that uses the Parallels hypervisor (installing " + p.Name + " again does it too)"
+	}
+	return "quit " + p.Name + " and open it again"
+}
+
+func otherHypervisor(os probe.OSVersion) string {
+	if !os.AtLeast(11, 0) {
+		return ""
+	}
+	return "Or switch the virtual machine to Apple's hypervisor: that needs no approval and no restart, but has no nested virtualization"
+}
+
+func unknownNext(st approval.Status) string {
+	var ways []string
+	for _, s := range st.Sources {
+		if s.State != probe.OK && s.Next != "" {
+			ways = append(ways, sentence(Clean(s.Next)))
+		}
+	}
+	if len(ways) == 0 {
+		return "Run kextwatch status again in a moment."
+	}
+	return strings.Join(ways, " ")
+}

@@ -1,0 +1,247 @@
+package view
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"kextwatch/agent/approval"
+	"kextwatch/notify"
+	"kextwatch/probe"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected output")
+
+func TestMain(m *testing.M) {
+	time.Local = time.UTC
+	os.Exit(m.Run())
+}
+
+var opened = time.Date(2026, 5, 6, 5, 45, 0, 0, time.UTC)
+
+// statusWith is a Mac whose only product stands at this verdict.
+func statusWith(v approval.Verdict, macOS string) approval.Status {
+	p := approval.Product{
+		Name: "Parallels Desktop", TeamID: probe.ParallelsTeamID, Developer: "Parallels International GmbH", Verdict: v,
+		App: &probe.App{Product: "Parallels Desktop", Version: "16.5.1", Build: "49187", Edition: probe.Standard},
+	}
+	item := approval.Item{Key: "4C6364ACXT /Applications/Parallels Desktop.app", Name: "Parallels Desktop", Verdict: v}
+	for _, id := range []string{"hypervisor", "vnic"} {
+		item.Kexts = append(item.Kexts, approval.Kext{
+			BundleID: "com.parallels.kext." + id, Developer: p.Developer, Asked: true, Blocked: v.Blocked(), DiskVersion: "16.5.1 49187",
+		})
+	}
+	switch v {
+	case approval.BlockedOpen:
+		item.Window = &approval.Window{Number: 1, OpenedAt: opened, ClosesAt: opened.Add(30 * time.Minute), Basis: approval.LoadHistory, Left: 25 * time.Minute}
+	case approval.BlockedClosed:
+		item.Window = &approval.Window{Number: 1, OpenedAt: opened, ClosesAt: opened.Add(30 * time.Minute), Basis: approval.LoadHistory}
+	case approval.NotInstalled:
+		p.App = nil
+	}
+	p.Window, p.Items = item.Window, []approval.Item{item}
+	st := approval.Status{
+		At: opened.Add(5 * time.Minute), Verdict: v, Products: []approval.Product{p}, Source: probe.Database,
+		Mac:     probe.Mac{OS: probe.OSVersion{Version: macOS, Build: "1A1"}, Arch: probe.Intel, BootedAt: opened.Add(-time.Hour)},
+		Sources: []probe.Source{{Name: probe.Database, State: probe.OK}},
+	}
+	if v == approval.Unknown {
+		st.Source = ""
+		st.Sources = []probe.Source{{Name: probe.Database, State: probe.Denied, Reason: "only root may read it", Next: "run sudo kextwatch status"}}
+	}
+	return st
+}
+
+// Every sentence for every verdict, on a macOS of each family.
+func TestWords(t *testing.T) {
+	var out strings.Builder
+	for _, macOS := range []string{"10.15.7", "12.7.6", "26.2"} {
+		for _, v := range approval.Verdicts {
+			st := statusWith(v, macOS)
+			fmt.Fprintf(&out, "=== macOS %s, %s\n%s", macOS, v, Text(st))
+			writeMenu(&out, Menu(st, "1.0"))
+		}
+	}
+	golden(t, "testdata/words.txt", out.String())
+}
+
+func writeMenu(out *strings.Builder, m notify.Menu) {
+	fmt.Fprintf(out, "--- menu, icon %d, title %q\n%s\n", m.Icon, m.Title, m.State)
+	for _, item := range []notify.Item{m.Primary} {
+		fmt.Fprintf(out, "> %s\n", item.Label)
+	}
+	for _, d := range m.Details {
+		fmt.Fprintf(out, "  %s\n", d)
+	}
+	out.WriteString("\n")
+}
+
+// Every alert, with and without an icon to click.
+func TestAlerts(t *testing.T) {
+	events := []struct {
+		event approval.EventName
+		after approval.Verdict
+	}{
+		{approval.WindowOpened, approval.BlockedOpen},
+		{approval.WindowReopened, approval.BlockedOpen},
+		{approval.WindowReminder, approval.BlockedOpen},
+		{approval.WindowClosed, approval.BlockedClosed},
+		{approval.BlockedNoWindow, approval.BlockedUnknown},
+		{approval.ApprovedEvent, approval.Approved},
+		{approval.RestartNeeded, approval.RestartPending},
+		{approval.KextsLoaded, approval.Approved},
+		{approval.UpgradeEvent, approval.UpgradePending},
+		{approval.LoadFailingEvent, approval.LoadFailing},
+		{approval.ManagedEvent, approval.Managed},
+		{approval.VerdictChanged, approval.Unknown},
+		{approval.VerdictChanged, approval.Incompatible},
+		{approval.MacOSUpdated, approval.NotAsked},
+		{approval.MacOSUpdated, approval.Approved},
+		{approval.ParallelsUpdated, approval.BlockedClosed},
+		{approval.ParallelsInstalled, approval.NotAsked},
+		{approval.ParallelsRemoved, approval.NotInstalled},
+	}
+	var out strings.Builder
+	for _, macOS := range []string{"10.15.7", "26.2"} {
+		for _, e := range events {
+			st := statusWith(e.after, macOS)
+			n := approval.Notice{Event: e.event, Urgency: approval.Plain, Product: st.Products[0], Window: st.Products[0].Window, Minutes: 5, From: "16.5.0-49183", To: "16.5.1-49187"}
+			if e.event == approval.MacOSUpdated {
+				n.Product, n.From, n.To = approval.Product{}, "10.14.6", macOS
+			}
+			a := Alert(n, st, true)
+			fmt.Fprintf(&out, "=== macOS %s, %s, now %s\n%s\n%s\nhistory: %s\n\n", macOS, e.event, e.after, a.Title, a.Body, EventText(n))
+		}
+	}
+	golden(t, "testdata/alerts.txt", out.String())
+}
+
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s no longer holds; read the change and run go test -update", file)
+		for i, line := range strings.Split(got, "\n") {
+			if lines := strings.Split(string(want), "\n"); i >= len(lines) || lines[i] != line {
+				t.Fatalf("line %d is now %q", i+1, line)
+			}
+		}
+	}
+}
+
+func TestWithoutAnIconTheAlertNamesThePane(t *testing.T) {
+	st := statusWith(approval.BlockedOpen, "10.15.7")
+	n := approval.Notice{Event: approval.WindowOpened, Urgency: approval.Urgent, Product: st.Products[0], Window: st.Products[0].Window}
+	a := Alert(n, st, false)
+	if strings.Contains(a.Body, "icon") || !strings.Contains(a.Body, "System Preferences > Security & Privacy > General") || !a.Urgent {
+		t.Errorf("alert %+v, want the way to the pane in words", a)
+	}
+}
+
+func TestAnUpdateIsToldWithTheWindowItOpened(t *testing.T) {
+	st := statusWith(approval.BlockedOpen, "10.15.7")
+	n := approval.Notice{
+		Event: approval.WindowOpened, Urgency: approval.Urgent, Product: st.Products[0], Window: st.Products[0].Window,
+		Updates: []approval.Update{{Event: approval.MacOSUpdated, Product: "macOS", From: "10.14.6", To: "10.15.7"}},
+	}
+	if a := Alert(n, st, true); !strings.HasPrefix(a.Body, "macOS was updated from 10.14.6 to 10.15.7. macOS blocked") {
+		t.Errorf("body %q, want the update first", a.Body)
+	}
+}
+
+func TestOtherDevelopersMeanDetails(t *testing.T) {
+	st := statusWith(approval.BlockedOpen, "12.7.6")
+	st.OtherPending = []string{"VMware, Inc."}
+	next := Next(st.Products[0], st)
+	if !strings.Contains(next, "click Details…, tick “Parallels International GmbH”") {
+		t.Errorf("next %q, want Details…", next)
+	}
+}
+
+// What a database or a property list holds may be hostile: nothing of it may
+// reach the terminal or the menu as it is.
+func TestHostileNames(t *testing.T) {
+	for _, name := range []string{
+		"\x1b[31mred\x07\x00", "line\nbreak\r\ttab", "\u202egnp.exe", "zero\u200bwidth\ufeff", strings.Repeat("x", 10_000), "\xff\xfe", "`$(touch /tmp/x)`\"';--",
+	} {
+		st := statusWith(approval.BlockedOpen, "10.15.7")
+		p := &st.Products[0]
+		p.Developer, p.App.Version, p.App.Build = name, name, name
+		p.Items[0].Kexts[0] = approval.Kext{BundleID: name, Path: name, Developer: name, Blocked: true, DiskVersion: name, LoadedVersion: name}
+		st.OtherPending = []string{name}
+		st.Gaps = []probe.Gap{{Source: "database", Err: name, Next: name}}
+		st.Sources = append(st.Sources, probe.Source{Name: "reader", State: probe.Failed, Reason: name, Next: name})
+		st.Fired = []approval.Fired{{Rule: approval.RuleScan, Subject: name}}
+		menu := Menu(st, "1.0")
+		shown := append([]string{Explain(st), menu.State, menu.Tooltip}, menu.Details...)
+		n := approval.Notice{Event: approval.ParallelsUpdated, Urgency: approval.Plain, Product: *p, From: name, To: name}
+		alert := Alert(n, st, true)
+		shown = append(shown, alert.Title, alert.Body, EventText(n))
+		for _, text := range shown {
+			if !utf8.ValidString(text) {
+				t.Errorf("%.20q: shows invalid text %.80q", name, text)
+			}
+			for _, r := range text {
+				if r != '\n' && !unicode.IsPrint(r) {
+					t.Errorf("%.20q: shows %q in %.80q", name, r, text)
+					break
+				}
+			}
+			for line := range strings.Lines(text) {
+				if len(line) > 1000 {
+					t.Errorf("%.20q: a line of %d bytes", name, len(line))
+				}
+			}
+		}
+	}
+}
+
+func TestEveryRuleHasASentence(t *testing.T) {
+	for _, r := range approval.Rules {
+		if ruleWords(r) == string(r) {
+			t.Errorf("rule %s has no sentence", r)
+		}
+	}
+}
+
+func TestBeforeTheFirstLook(t *testing.T) {
+	m := Menu(approval.Status{}, "1.0")
+	if m.Icon != notify.IconUnsure || m.State == "" || m.Primary.Label == "" {
+		t.Errorf("menu %+v, want one that says that nothing is known yet", m)
+	}
+}
+
+func TestBar(t *testing.T) {
+	for _, tt := range []struct {
+		left time.Duration
+		want string
+	}{{30 * time.Minute, "[##########]"}, {15 * time.Minute, "[#####-----]"}, {0, "[----------]"}} {
+		if got := Bar(approval.Window{Left: tt.left}, 10); got != tt.want {
+			t.Errorf("%v: %s, want %s", tt.left, got, tt.want)
+		}
+	}
+}
+
+func FuzzClean(f *testing.F) {
+	f.Add("Parallels International GmbH")
+	f.Add("\x1b[0m\u202e\xff")
+	f.Fuzz(func(t *testing.T, s string) {
+		got := Clean(s)
+		if !utf8.ValidString(got) || strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) || len(got) > 210 {
+			t.Errorf("Clean(%q) = %q", s, got)
+		}
+	})
+}

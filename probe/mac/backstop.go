@@ -1,0 +1,75 @@
+package mac
+
+import (
+	"io/fs"
+	"os"
+	"time"
+)
+
+const (
+	liveEvery  = 10 * time.Minute // events arrive; this only catches lost ones
+	blindEvery = time.Minute      // events are missing; this is all there is
+
+	// Wall clock and monotonic clock never drift this far apart between two
+	// looks at them: the Mac slept, or its clock was set.
+	clockJump = 30 * time.Second
+)
+
+// stamped are the paths whose stat tells that facts may have changed. Of the
+// extension folders that is all there is to tell: a folder's own time changes
+// with its entries.
+var stamped = []string{
+	policyDir + "/KextPolicy",
+	policyDir + "/KextPolicy-wal",
+	policyDir + "/KextPolicy-journal",
+	"/Library/Application Support/io.kextwatch.agent/policy.plist",
+	"/Applications/Parallels Desktop.app/Contents/Info.plist",
+	"/Library/Extensions",
+	"/Library/StagedExtensions",
+	"/Library/SystemExtensions",
+}
+
+// stamp is what stat says about one path; zero where there is nothing or stat
+// is refused. The mode counts because a change of it can make a file readable.
+type stamp struct {
+	id       fileID
+	size     int64
+	modified int64 // nanoseconds
+	mode     fs.FileMode
+}
+
+// stamps needs no right to read any of the files.
+func (m Mac) stamps() []stamp {
+	all := make([]stamp, len(stamped))
+	for i, name := range stamped {
+		p, err := m.Resolve(name)
+		if err != nil {
+			continue
+		}
+		if info, err := os.Stat(p); err == nil {
+			all[i] = stamp{identify(info), info.Size(), info.ModTime().UnixNano(), info.Mode()}
+		}
+	}
+	return all
+}
+
+// clocks is one reading of the two clocks. The running one stands still while
+// a Mac sleeps.
+type clocks struct {
+	wall    time.Time
+	running time.Duration
+}
+
+func systemClocks() func() clocks {
+	start := time.Now()
+	return func() clocks {
+		now := time.Now()
+		return clocks{wall: now.Round(0), running: now.Sub(start)} // Round strips the monotonic reading
+	}
+}
+
+// jumped reports that the clocks ran apart from c to later, in either direction.
+func (c clocks) jumped(later clocks) bool {
+	apart := later.wall.Sub(c.wall) - (later.running - c.running)
+	return apart.Abs() > clockJump
+}

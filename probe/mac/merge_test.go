@@ -1,0 +1,113 @@
+package mac
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"kextwatch/probe"
+)
+
+const ms = time.Millisecond
+
+type look struct {
+	at      time.Duration
+	settled bool
+}
+
+// play sends events at the given times and returns the looks that follow.
+func play(t *testing.T, events []time.Duration) (looks []look) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		b := newBurst()
+		for _, at := range append(events, 24*time.Hour) {
+			event := time.After(at - time.Since(start))
+		waiting:
+			for {
+				select {
+				case <-event:
+					break waiting
+				case <-b.timer.C:
+					looks = append(looks, look{time.Since(start), b.look()})
+				}
+			}
+			if at < 24*time.Hour {
+				b.touch()
+			}
+		}
+	})
+	return looks
+}
+
+func TestBurst(t *testing.T) {
+	tests := []struct {
+		name   string
+		events []time.Duration
+		want   []look
+	}{
+		{"nothing", nil, nil},
+		{"one event", []time.Duration{0}, []look{{0, false}, {20 * ms, false}, {150 * ms, true}}},
+		{"two close together", []time.Duration{0, 10 * ms}, []look{{0, false}, {30 * ms, false}, {160 * ms, true}}},
+		{"one more before it is quiet", []time.Duration{0, 100 * ms},
+			[]look{{0, false}, {20 * ms, false}, {120 * ms, false}, {250 * ms, true}}},
+		{"two bursts", []time.Duration{0, time.Second},
+			[]look{{0, false}, {20 * ms, false}, {150 * ms, true}, {1000 * ms, false}, {1020 * ms, false}, {1150 * ms, true}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := play(t, tt.events); !slices.Equal(got, tt.want) {
+				t.Errorf("looks = %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestBurstInStorm(t *testing.T) {
+	var events []time.Duration
+	for at := time.Duration(0); at < 10*time.Second; at += ms {
+		events = append(events, at)
+	}
+	looks := play(t, events)
+	// One at the start and one every 250 ms, then the two after the last event.
+	if len(looks) != 41+2 {
+		t.Fatalf("%d looks in ten seconds of storm, want 43", len(looks))
+	}
+	for i := 1; i < 41; i++ {
+		if gap := looks[i].at - looks[i-1].at; gap != inStorm || looks[i].settled {
+			t.Errorf("look %d: %v after the one before, settled %t", i, gap, looks[i].settled)
+		}
+	}
+	last := events[len(events)-1]
+	want := []look{{last + afterLast, false}, {last + afterQuiet, true}}
+	if got := looks[len(looks)-2:]; !slices.Equal(got, want) {
+		t.Errorf("after the storm: %v, want %v", got, want)
+	}
+}
+
+func TestOffer(t *testing.T) {
+	settled, woke := probe.Hint{Settled: true}, probe.Hint{Woke: true}
+	tests := []struct {
+		name         string
+		older, newer probe.Hint
+		want         probe.Hint
+	}{
+		{"settled is the newer's", settled, probe.Hint{}, probe.Hint{}},
+		{"settled now", probe.Hint{}, settled, settled},
+		{"woke stays", woke, settled, probe.Hint{Settled: true, Woke: true}},
+		{"woke now", settled, woke, woke},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			slot := make(chan probe.Hint, 1)
+			offer(slot, tt.older)
+			offer(slot, tt.newer)
+			if got := <-slot; got != tt.want {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+			if len(slot) != 0 {
+				t.Error("a second hint is waiting")
+			}
+		})
+	}
+}

@@ -1,0 +1,167 @@
+package mac
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"kextwatch/probe"
+)
+
+// Watcher says when to look at a Mac again: its policy database, the published
+// policy, Parallels Desktop, or the extension folders may have changed.
+//
+// It watches these paths, or their nearest existing ancestors until they come
+// into being, and follows them when they are removed, replaced or made again.
+// Besides, it compares their stat every 10 minutes, and every minute while
+// events are missing.
+type Watcher struct {
+	mac   Mac
+	hints chan probe.Hint
+
+	open                  func() (*fsnotify.Watcher, error)
+	clocks                func() clocks
+	liveEvery, blindEvery time.Duration
+
+	// Owned by the goroutine of run.
+	events   *fileEvents
+	paths    *burst // when to see whether the spots are still the right ones
+	facts    *burst // when to hand out a hint
+	backstop *time.Timer
+	stamps   []stamp // as they were at the last hint
+	clock    clocks  // as they were at the last hint or backstop
+	woke     bool
+
+	mu   sync.Mutex
+	gaps []probe.Gap
+}
+
+// Watch watches m until ctx ends. No change made after it returned is missed
+// for longer than the backstop takes. What cannot be watched is told by Gaps.
+func Watch(ctx context.Context, m Mac) *Watcher {
+	w := newWatcher(m)
+	w.start(ctx)
+	return w
+}
+
+func newWatcher(m Mac) *Watcher {
+	return &Watcher{
+		mac:        m,
+		hints:      make(chan probe.Hint, 1),
+		open:       fsnotify.NewWatcher,
+		clocks:     systemClocks(),
+		liveEvery:  liveEvery,
+		blindEvery: blindEvery,
+	}
+}
+
+// Hints has one slot: a new hint replaces one that was not taken. The channel
+// is closed when ctx has ended and nothing is watched any more.
+func (w *Watcher) Hints() <-chan probe.Hint { return w.hints }
+
+// Gaps are the reasons why live events are missing now; none if all is well.
+// A hint comes when they change. It may be called from any goroutine.
+func (w *Watcher) Gaps() []probe.Gap {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.gaps)
+}
+
+func (w *Watcher) start(ctx context.Context) {
+	w.paths, w.facts = newBurst(), newBurst()
+	w.backstop = time.NewTimer(w.liveEvery)
+	w.stamps, w.clock = w.mac.stamps(), w.clocks()
+	w.arm(w.mac.spots())
+	w.noteGaps()
+	go w.run(ctx)
+}
+
+func (w *Watcher) run(ctx context.Context) {
+	defer close(w.hints)
+	defer func() { w.events.close() }()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.events.counted:
+			w.facts.touch()
+		case <-w.events.moved:
+			w.paths.touch()
+		case w.events.broken = <-w.events.errs:
+			w.paths.touch()
+		case <-w.paths.timer.C:
+			w.paths.look()
+			w.follow(false)
+		case <-w.facts.timer.C:
+			w.hint(w.facts.look())
+		case <-w.backstop.C:
+			w.noteSleep()
+			if w.woke {
+				w.facts.touch()
+			}
+			w.follow(true)
+			w.backstop.Reset(w.every())
+		}
+	}
+}
+
+func (w *Watcher) hint(settled bool) {
+	w.noteSleep()
+	w.stamps = w.mac.stamps()
+	offer(w.hints, probe.Hint{Settled: settled, Woke: w.woke})
+	w.woke = false
+}
+
+func (w *Watcher) noteSleep() {
+	now := w.clocks()
+	w.woke = w.woke || w.clock.jumped(now)
+	w.clock = now
+}
+
+// follow sees to it that what should be watched is watched, and asks for a
+// hint where something changed, also without an event. What failed is tried
+// again only on retry, so that a fault cannot keep the agent busy.
+func (w *Watcher) follow(retry bool) {
+	spots := w.mac.spots()
+	covered := w.events.cover(spots)
+	switch {
+	case !covered, retry && w.events.broken != nil:
+		w.events.close()
+		w.arm(spots)
+	case retry:
+		w.events.retry()
+	}
+	w.events.addFiles()
+	gapsChanged := w.noteGaps()
+	if !covered || gapsChanged || !slices.Equal(w.stamps, w.mac.stamps()) {
+		w.facts.touch()
+	}
+}
+
+// arm watches the spots, and looks again soon: they may have moved meanwhile.
+func (w *Watcher) arm(spots []spot) {
+	w.events = openEvents(w.open, spots)
+	w.paths.touch()
+}
+
+func (w *Watcher) noteGaps() (changed bool) {
+	gaps := w.events.gaps()
+	changed = !slices.Equal(gaps, w.gaps)
+	if len(gaps) > 0 && len(w.gaps) == 0 {
+		w.backstop.Reset(w.blindEvery)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.gaps = gaps
+	return changed
+}
+
+func (w *Watcher) every() time.Duration {
+	if len(w.gaps) > 0 {
+		return w.blindEvery
+	}
+	return w.liveEvery
+}

@@ -1,0 +1,87 @@
+package mac
+
+import (
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"syscall"
+)
+
+// target is a directory of the Mac in which changes matter.
+type target struct {
+	dir   string
+	names []string // the entries that matter; none: all of them
+}
+
+const (
+	policyDir      = "/var/db/SystemPolicyConfiguration"
+	policyDatabase = "KextPolicy"
+)
+
+// Directories are watched rather than files, because a file replaced by rename
+// takes its watch with it. None is watched with what lies beneath: on a Mac
+// every entry of a watched directory costs a file descriptor.
+//
+// The policy directory also holds ExecPolicy, written whenever a program
+// starts, and KextPolicy-shm, which says nothing that -wal does not: neither
+// counts. Of the application both the bundle and its Contents are watched,
+// because a renamed parent raises no event on its children.
+var targets = []target{
+	{policyDir, []string{policyDatabase, "KextPolicy-wal", "KextPolicy-journal"}},
+	{"/Library/Application Support/io.kextwatch.agent", []string{"policy.plist"}},
+	{"/Applications/Parallels Desktop.app", []string{"Contents"}},
+	{"/Applications/Parallels Desktop.app/Contents", []string{"Info.plist", "Library"}},
+	{"/Library/Extensions", nil},
+	{"/Library/StagedExtensions", nil},
+	{"/Library/SystemExtensions", nil},
+}
+
+// spot is the directory of this machine to watch for a target now.
+type spot struct {
+	dir   string // without links; "" when not even Root is there
+	id    fileID
+	found bool // it is the target itself, not its nearest existing ancestor
+}
+
+// fileID tells a directory from another one put in its place.
+type fileID struct{ device, inode uint64 }
+
+func identify(info fs.FileInfo) fileID {
+	st := info.Sys().(*syscall.Stat_t)
+	return fileID{uint64(st.Dev), st.Ino}
+}
+
+// spots finds the directory to watch for each of the targets, in their order.
+func (m Mac) spots() []spot {
+	all := make([]spot, len(targets))
+	for i, t := range targets {
+		all[i] = m.spot(t.dir)
+	}
+	return all
+}
+
+func (m Mac) spot(name string) spot {
+	target, err := m.Resolve(name)
+	if err != nil {
+		if name == "/" {
+			return spot{}
+		}
+		above := m.spot(path.Dir(name)) // a folder on the way may not be entered
+		above.found = false
+		return above
+	}
+	root := filepath.Clean(m.Root)
+	for dir := target; ; dir = filepath.Dir(dir) {
+		if info, err := os.Stat(dir); err == nil && info.IsDir() {
+			// On kqueue fsnotify never stops listing a watch that was added
+			// through a link, even when it has ended.
+			if real, err := filepath.EvalSymlinks(dir); err == nil {
+				return spot{real, identify(info), dir == target}
+			}
+		}
+		if dir == root || dir == "/" {
+			return spot{}
+		}
+	}
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// arrows is a statement of policy: which package may import which package of
+// ours or which module of others, and why. Anyone may import the standard
+// library. A build that breaks it is mended in
+// the code, not here. What the core must name is plain; what touches the
+// machine is one level down, and only package main knows both.
+var arrows = []struct{ importer, imported, because string }{
+	{"agent", "agent/approval", "package main wires everything"},
+	{"agent", "agent/view", "package main wires everything"},
+	{"agent", "assets", "package main wires everything"},
+	{"agent", "launchd", "package main wires everything"},
+	{"agent", "notify", "package main wires everything"},
+	{"agent", "notify/desktop", "package main wires everything"},
+	{"agent", "notify/tray", "package main wires everything"},
+	{"agent", "probe", "package main wires everything"},
+	{"agent", "probe/mac", "package main wires everything"},
+	{"agent", "probe/simmac", "package main wires everything"},
+	{"agent", "github.com/google/renameio/v2", "what survives a restart is written whole or not at all"},
+	{"agent", "github.com/spf13/cobra", "the commands"},
+	{"agent", "github.com/vbauerster/mpb/v8", "the bar of the demo"},
+	{"agent", "howett.net/plist", "memory, status and settings are property lists"},
+
+	{"agent/view", "agent/approval", "finds the words for what approval decided"},
+	{"agent/view", "notify", "fills in the menu and the alerts"},
+	{"agent/view", "probe", "names the facts"},
+	{"agent/approval", "probe", "judges the facts"},
+
+	{"probe/mac", "probe", "reads the facts"},
+	{"probe/mac", "github.com/cyphar/filepath-securejoin", "links beneath a Mac's root stay beneath it"},
+	{"probe/mac", "github.com/fsnotify/fsnotify", "notices changes"},
+	{"probe/mac", "howett.net/plist", "Info.plist and its like"},
+	{"probe/mac", "modernc.org/sqlite", "the policy database"},
+	{"probe/simmac", "probe", "makes a Mac out of facts"},
+	{"probe/simmac", "probe/mac", "knows where a Mac keeps them"},
+	{"probe/simmac", "howett.net/plist", "writes what probe/mac reads, in the real formats"},
+	{"probe/simmac", "modernc.org/sqlite", "writes what probe/mac reads, in the real formats"},
+
+	{"notify/desktop", "assets", "the picture beside an alert"},
+	{"notify/desktop", "notify", "posts its alerts"},
+	{"notify/desktop", "github.com/gen2brain/beeep", "knows every desktop's notifications"},
+	{"notify/tray", "assets", "the icons"},
+	{"notify/tray", "notify", "shows its menu"},
+	{"notify/tray", "github.com/getlantern/systray", "knows every desktop's menu bar"},
+
+	{"notify/tray/desk", "github.com/godbus/dbus/v5", "plays the panel and the notification service in tests"},
+
+	{"launchd", "howett.net/plist", "a job is a property list"},
+}
+
+// plain packages depend, however far away, on the standard library and on
+// other plain packages alone, so that every rule can be tested without a Mac.
+var plain = []string{"agent/approval", "agent/view", "notify", "probe"}
+
+// unwanted packages would raise the oldest macOS that can load the program:
+// since Go 1.25, crypto/x509 needs a symbol of macOS 12. Kextwatch sends
+// nothing anywhere, so it needs none of them.
+var unwanted = []string{"crypto/tls", "crypto/x509", "net/http"}
+
+const module = "kextwatch/"
+
+// builds are the programs that people run. Looking at imports takes no C
+// compiler, also where the program does.
+var builds = []struct {
+	name string
+	env  []string
+	tags string
+}{
+	{"linux", []string{"GOOS=linux", "CGO_ENABLED=0"}, ""},
+	{"linux with a tray", []string{"GOOS=linux", "CGO_ENABLED=1"}, "tray,desktop"},
+	{"darwin", []string{"GOOS=darwin", "GOARCH=arm64", "CGO_ENABLED=1"}, ""},
+	{"darwin without cgo", []string{"GOOS=darwin", "GOARCH=amd64", "CGO_ENABLED=0"}, ""},
+}
+
+func TestArrows(t *testing.T) {
+	for _, build := range builds {
+		t.Run(build.name, func(t *testing.T) {
+			packages := list(t, build.env, build.tags)
+			for path, p := range packages {
+				importer, ours := strings.CutPrefix(path, module)
+				if !ours {
+					continue
+				}
+				for _, path := range p.Imports {
+					if q := packages[path]; !q.Standard && !allowed(importer, q.origin()) {
+						t.Errorf("%s must not import %s", importer, path)
+					}
+				}
+			}
+			for _, importer := range plain {
+				for _, path := range packages[module+importer].Deps {
+					if !packages[path].Standard && !slices.Contains(plain, strings.TrimPrefix(path, module)) {
+						t.Errorf("%s is plain and must not depend on %s", importer, path)
+					}
+				}
+			}
+			for _, path := range packages[module+"agent"].Deps {
+				if slices.Contains(unwanted, path) {
+					t.Errorf("%s got into the program; go mod why %[1]s says how", path)
+				}
+			}
+		})
+	}
+}
+
+func allowed(importer, imported string) bool {
+	for _, a := range arrows {
+		if a.importer == importer && a.imported == imported {
+			return true
+		}
+	}
+	return false
+}
+
+type goPackage struct {
+	ImportPath string
+	Standard   bool
+	Module     struct{ Path string }
+	Imports    []string // by the package itself, not by its tests
+	Deps       []string // the same, however far away
+}
+
+// origin is what the arrows call a package: by its folder if it is ours,
+// by its module if it is not.
+func (p goPackage) origin() string {
+	if folder, ours := strings.CutPrefix(p.ImportPath, module); ours {
+		return folder
+	}
+	return p.Module.Path
+}
+
+// list returns the packages of this module and all they depend on.
+func list(t *testing.T, env []string, tags string) map[string]goPackage {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-deps", "-tags", tags, "-json=ImportPath,Standard,Module,Imports,Deps", "./...")
+	cmd.Dir = ".."
+	cmd.Env = append(os.Environ(), env...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", cmd, err, &stderr)
+	}
+	packages := make(map[string]goPackage)
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p goPackage
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages[p.ImportPath] = p
+	}
+	for _, name := range append([]string{"agent"}, plain...) {
+		if packages[module+name].ImportPath == "" {
+			t.Fatalf("%v does not know the package %s", cmd, name)
+		}
+	}
+	return packages
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"kextwatch/probe/mac"
+)
+
+// invocation is one call of the program: its host, and the global flags.
+type invocation struct {
+	host
+	speaker
+	root, volume, homeFlag, nowFlag, logLevel string
+	exit                                      int
+	mac                                       mac.Mac
+	log                                       *slog.Logger
+}
+
+// run is the whole program; main only chooses streams and exit code.
+func run(ctx context.Context, args []string, h host) int {
+	in := &invocation{host: h, speaker: speaker{out: h.stdout, err: h.stderr}}
+	root := in.commands()
+	root.SetArgs(args)
+	root.SetIn(h.stdin)
+	root.SetOut(h.stdout)
+	root.SetErr(h.stderr)
+	if err := root.ExecuteContext(ctx); err != nil {
+		if f := (*failure)(nil); !errors.As(err, &f) && in.mac.Root == "" {
+			// cobra's own complaints, before any command ran
+			err = usage("kextwatch --help lists the commands and flags", "%w", err)
+		}
+		return in.fail(err)
+	}
+	return in.exit
+}
+
+func (in *invocation) commands() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "kextwatch",
+		Short: "Says when macOS waits for you to allow a kernel extension",
+		Long: `kextwatch says when macOS waits for you to allow a kernel extension of
+Parallels Desktop, for how long the Allow button is there, and opens the pane.`,
+		Example: `  kextwatch status            where things stand, once
+  kextwatch install           start at login, as a LaunchAgent
+  kextwatch open              open the pane with the Allow button
+  kextwatch demo              the whole story, on a simulated Mac`,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return in.prepare() },
+		Args:              cobra.NoArgs,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	flags := root.PersistentFlags()
+	flags.StringVar(&in.root, "root", "/", "a simulated Mac: `DIR` is its /; every file and tool is beneath it")
+	flags.StringVar(&in.volume, "volume", "", "another Mac's disk at `DIR`: files only, nothing is executed")
+	flags.StringVar(&in.homeFlag, "home", "", "the user's home (default $HOME, or the only one beneath --root)")
+	flags.StringVar(&in.nowFlag, "now", "", "judge as if it were this `TIME` (RFC 3339): status, explain")
+	flags.BoolVar(&in.speaker.json, "json", false, "one JSON document on standard output")
+	flags.StringVar(&in.logLevel, "log-level", "info", "`LEVEL` of the log on standard error: error, warn, info, debug")
+	root.AddCommand(
+		in.runCommand(), in.statusCommand(), in.explainCommand(), in.historyCommand(), in.openCommand(),
+		in.installCommand(), in.uninstallCommand(), in.demoCommand(), in.simCommand(), in.postCommand(), in.versionCommand(),
+	)
+	return root
+}
+
+// prepare turns the global flags into the Mac to look at.
+func (in *invocation) prepare() error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(in.logLevel)); err != nil {
+		return usage("use error, warn, info or debug", "--log-level %q is no level", in.logLevel)
+	}
+	in.log = slog.New(slog.NewTextHandler(in.stderr, &slog.HandlerOptions{Level: level}))
+	if in.nowFlag != "" {
+		now, err := time.Parse(time.RFC3339, in.nowFlag)
+		if err != nil {
+			return usage("write it like 2026-05-06T05:50:00Z", "--now %q is no time", in.nowFlag)
+		}
+		in.clock.now = func() time.Time { return now }
+	}
+	dir, flag := in.root, "--root"
+	if in.volume != "" {
+		if in.root != "/" {
+			return usage("--root runs the tools beneath it, --volume runs nothing", "--root and --volume cannot go together")
+		}
+		dir, flag = in.volume, "--volume"
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	if info, err := os.Stat(abs); err != nil || !info.IsDir() {
+		return usage("name a directory that is laid out as a Mac's /", "%s %s is not a directory", flag, dir)
+	}
+	in.mac = mac.Mac{Root: abs, NoTools: in.volume != ""}
+	return nil
+}
+
+// home is the folder of the user whose Mac this is, a path of this machine.
+func (in *invocation) home() (string, error) {
+	if in.homeFlag != "" {
+		return filepath.Abs(in.homeFlag)
+	}
+	if in.mac.Root == "/" {
+		if home := in.env("HOME"); filepath.IsAbs(home) {
+			return home, nil
+		}
+		return "", usage("name it with --home DIR", "HOME does not name your home folder")
+	}
+	users := filepath.Join(in.mac.Root, "Users")
+	entries, err := os.ReadDir(users)
+	if err != nil {
+		return "", usage("name the home with --home DIR", "%s has no folder Users", in.mac.Root)
+	}
+	var homes []string
+	for _, e := range entries {
+		if e.IsDir() && e.Name() != "Shared" && !strings.HasPrefix(e.Name(), ".") {
+			homes = append(homes, filepath.Join(users, e.Name()))
+		}
+	}
+	if len(homes) != 1 {
+		return "", usage("name the home with --home DIR", "%s holds %d homes", users, len(homes))
+	}
+	return homes[0], nil
+}

@@ -1,0 +1,23 @@
+//go:build machorun
+
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// darwinProgram is the program for macOS, run here by machorun.
+func darwinProgram(t *testing.T) program {
+	t.Helper()
+	argv := strings.Fields(os.Getenv("KEXTWATCH_DARWIN"))
+	if len(argv) != 2 {
+		t.Fatal("KEXTWATCH_DARWIN has to be: MACHORUN PROGRAM; make machorun sets it")
+	}
+	return argv
+}
+
+// The program that ships to Macs does the main job, on a simulated Mac that a
+// Linux process changes.
+func TestDarwinJourney(t *testing.T) { journey(t, darwinProgram(t)) }

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"kextwatch/agent/approval"
+	"kextwatch/notify"
+	"kextwatch/probe/mac"
+	"kextwatch/probe/simmac"
+)
+
+func (in *invocation) demoCommand() *cobra.Command {
+	d := demo{}
+	var keep, name string
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "The whole story, on a simulated Mac, before your eyes",
+		Long: `demo makes a simulated Mac in a temporary directory, runs the real agent
+against it, and plays a story. Where there is a desktop, the icon and the
+notifications are real. Nothing on your own Mac is read or changed.
+
+Stories:
+` + storyHelp(),
+		Example: `  kextwatch demo
+  kextwatch demo --story restart --speed 120
+  kextwatch demo --keep /tmp/demo     then: kextwatch explain --root /tmp/demo/mac`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if d.speed < 1 || d.speed > 240 {
+				return usage("60 plays a minute in a second", "--speed %g is not between 1 and 240", d.speed)
+			}
+			s, ok := stories[name]
+			if !ok {
+				return usage("kextwatch demo --help lists the stories", "there is no story %q", name)
+			}
+			d.story = s
+			return in.demo(cmd.Context(), d, keep)
+		},
+	}
+	cmd.Flags().Float64Var(&d.speed, "speed", 60, "how many times faster than real time: `N`")
+	cmd.Flags().StringVar(&name, "story", "update", "which story: `NAME`")
+	cmd.Flags().StringVar(&keep, "keep", "", "keep the simulated Mac in the new directory `DIR`")
+	return cmd
+}
+
+// demo plays one story. It replaces edges of the host (the clock, the root,
+// the poster, the tray) and nothing else: the agent does not know.
+type demo struct {
+	*invocation
+	story  story
+	speed  float64
+	start  time.Time
+	sim    *simmac.Mac
+	screen *screen
+	happen chan event
+	tray   notify.Tray // nil: no desktop
+}
+
+func (in *invocation) demo(ctx context.Context, d demo, keep string) error {
+	dir, done, err := demoDir(keep)
+	if err != nil {
+		return unavailable(err, "--keep names a new directory")
+	}
+	defer done()
+	d.start = in.clock.now()
+	own := *in
+	own.clock = spedUp(d.start, d.speed)
+	own.mac = mac.Mac{Root: filepath.Join(dir, "mac")}
+	own.homeFlag = ""
+	d.invocation, d.happen = &own, make(chan event, 64)
+	if d.sim, err = simmac.New(own.mac.Root, simmac.Options{MacOS: d.story.macOS, Parallels: d.story.parallels, User: "you", Now: d.start.Add(-24 * time.Hour)}); err != nil {
+		return err
+	}
+	d.screen = newScreen(in.out, own.clock, d.start)
+	defer d.screen.close()
+	d.screen.say("demo", d.story.title+" "+fmt.Sprintf("%g times faster than real time. This Mac is a directory: %s.", d.speed, own.mac.Root))
+	if d.tray, err = in.newTray(); err != nil {
+		d.screen.say("demo", "No icon in a menu bar here ("+err.Error()+"): the story is told in words.")
+		return d.play(ctx)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	withTray(ctx, stop, d.tray, func(ctx context.Context) { err = d.play(ctx) })
+	return err
+}
+
+func demoDir(keep string) (dir string, done func(), err error) {
+	if keep != "" {
+		dir, err = filepath.Abs(keep)
+		if err == nil {
+			err = os.Mkdir(dir, 0o755)
+		}
+		return dir, func() {}, err
+	}
+	dir, err = os.MkdirTemp("", "kextwatch-demo-")
+	return dir, func() { os.RemoveAll(dir) }, err
+}
+
+// spedUp is a clock that starts at start and runs speed times as fast.
+func spedUp(start time.Time, speed float64) clock {
+	begin := time.Now()
+	return clock{
+		now: func() time.Time {
+			return start.Add(time.Duration(float64(time.Since(begin)) * speed))
+		},
+		after: func(d time.Duration) <-chan time.Time {
+			return time.After(time.Duration(float64(d) / speed))
+		},
+	}
+}
+
+// play runs the agent and lets the story happen to its Mac. A restart of the
+// Mac ends the agent, and it starts again with the next login.
+func (d *demo) play(ctx context.Context) error {
+	end := d.login(ctx)
+	defer func() { end() }()
+	for _, s := range d.story.steps {
+		at := d.start.Add(time.Duration(s.minute * float64(time.Minute)))
+		if err := d.waitUntil(ctx, at); err != nil {
+			return err
+		}
+		if s.says != "" {
+			d.screen.say("story", s.says)
+		}
+		if s.restarts {
+			end()
+		}
+		if s.do != nil {
+			if err := s.do(d.sim, d.clock.now()); err != nil {
+				return fmt.Errorf("the story went wrong: %w", err)
+			}
+		}
+		if s.restarts {
+			end = d.login(ctx)
+		}
+		for _, want := range s.expect {
+			if err := d.expect(ctx, want); err != nil {
+				return err
+			}
+		}
+	}
+	end()
+	d.screen.say("demo", "The end.")
+	return nil
+}
+
+// login starts the agent, as launchd does; the result ends it.
+func (d *demo) login(ctx context.Context) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	home, err := d.home()
+	if err != nil {
+		cancel()
+		return func() {}
+	}
+	p := placesIn(home)
+	st, _ := openStore(p, d.clock.now())
+	a := d.newAgent(ctx, st, mac.NewProber(d.mac, p.state), &eventLines{d})
+	a.poster = shownPoster{d.screen, a.poster}
+	a.show = d.screen.follow(a)
+	if d.tray != nil {
+		show := a.show
+		a.show = func(m notify.Menu) { show(m); d.tray.Show(m) }
+		a.clicks, a.tray = d.tray.Clicks(), true
+	}
+	over := make(chan struct{})
+	go func() {
+		a.watch(ctx)
+		close(over)
+	}()
+	return func() {
+		cancel()
+		<-over
+	}
+}
+
+func (d *demo) waitUntil(ctx context.Context, at time.Time) error {
+	for {
+		left := at.Sub(d.clock.now())
+		if left <= 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return unavailable(ctx.Err(), "")
+		case <-d.clock.after(left):
+		}
+	}
+}
+
+// expect waits for an event of the agent: the demo only ends well when the
+// agent did its work.
+func (d *demo) expect(ctx context.Context, want approval.EventName) error {
+	const patience = 10 * time.Second // real ones
+	late := time.After(patience)
+	for {
+		select {
+		case e := <-d.happen:
+			if e.Event == want {
+				return nil
+			}
+		case <-late:
+			return fmt.Errorf("the story went wrong: %s did not happen", want)
+		case <-ctx.Done():
+			return unavailable(ctx.Err(), "")
+		}
+	}
+}
+
+// eventLines hears the agent's events, as `run --events` writes them.
+type eventLines struct{ d *demo }
+
+func (l *eventLines) Write(line []byte) (int, error) {
+	if e, ok := parseEvent(string(line)); ok {
+		if e.Event != approval.VerdictChanged {
+			l.d.screen.say("kextwatch", e.Text)
+		}
+		select {
+		case l.d.happen <- e:
+		default:
+		}
+	}
+	return len(line), nil
+}
+
+// shownPoster shows an alert in the terminal, and on the desktop where there
+// is one.
+type shownPoster struct {
+	screen *screen
+	real   notify.Poster
+}
+
+func (p shownPoster) Post(ctx context.Context, alert notify.Alert) error {
+	p.screen.say("alert", alert.Title+" — "+strings.ReplaceAll(alert.Body, "\n", " "))
+	return p.real.Post(ctx, alert)
+}

@@ -1,0 +1,80 @@
+//go:build desktop && tray && linux
+
+package main
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"kextwatch/notify/tray/desk"
+)
+
+// The whole program on a desktop: the panel shows the icon, the notification
+// service the alert, and a click on the menu opens the pane of that macOS.
+func TestDesktop(t *testing.T) {
+	for _, tt := range []struct{ macOS, primary, url string }{
+		{"12.7.6", "Open Security & Privacy…", "x-apple.systempreferences:com.apple.preference.security?General"},
+		{"13.7.2", "Open Privacy & Security…", "x-apple.systempreferences:com.apple.settings.PrivacySecurity.extension"},
+	} {
+		t.Run(tt.macOS, func(t *testing.T) {
+			root, sim := simulated(t, tt.macOS)
+			bus, display := desk.StartBus(t), desk.StartDisplay(t)
+			notifications := desk.StartNotifications(t, bus, false)
+			panel := desk.StartPanel(t, bus)
+			program := thisProgram(t)
+			agent := program.command(t, "run", "--root", root)
+			agent.Env = append(os.Environ(), "DBUS_SESSION_BUS_ADDRESS="+bus, "DISPLAY="+display, "NO_AT_BRIDGE=1", "GTK_A11Y=none")
+			agent.Stderr = os.Stderr
+			if err := agent.Start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { agent.Process.Kill() })
+
+			icon := panel.WaitIcon(t)
+			icon.WaitMenu(t, shows("Parallels Desktop: not asked for approval yet"))
+			if err := sim.Attempt(time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			alert := notifications.Next(t)
+			if alert.Title != "Parallels Desktop needs your approval" || !strings.Contains(alert.Body, "Click the kextwatch icon") {
+				t.Errorf("notification %+v, want one that says what to click", alert)
+			}
+			menu := icon.WaitMenu(t, shows("Parallels Desktop: waiting for your approval, 30 minutes left"))
+			if menu[0].Enabled || menu[1].Label != tt.primary || !menu[1].Enabled {
+				t.Errorf("menu begins with %+v, want the state and then %s", menu[:2], tt.primary)
+			}
+			if title := icon.Property(t, "XAyatanaLabel"); title != "30m" {
+				t.Errorf("title %q, want 30m", title)
+			}
+			icon.Click(t, tt.primary)
+			eventually(t, "the pane was opened", func() bool {
+				opened, err := sim.Opened()
+				return err == nil && slices.Equal(opened, []string{tt.url})
+			})
+			icon.Click(t, "History…")
+			eventually(t, "the history was opened", func() bool {
+				opened, _ := sim.Opened()
+				return len(opened) == 2 && strings.HasSuffix(opened[1], "history.txt")
+			})
+
+			if err := sim.Allow(time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			if alert := notifications.Next(t); alert.Title != "Parallels Desktop: restart your Mac" {
+				t.Errorf("notification %+v, want the restart", alert)
+			}
+			icon.WaitMenu(t, shows("Parallels Desktop: approved; restart the Mac to finish"))
+			icon.Click(t, "Quit kextwatch")
+			if err := agent.Wait(); err != nil {
+				t.Errorf("after Quit: %v, want exit 0, so that launchd lets it be", err)
+			}
+		})
+	}
+}
+
+func shows(state string) func([]desk.Entry) bool {
+	return func(menu []desk.Entry) bool { return len(menu) > 0 && menu[0].Label == state }
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/agent/view"
+	"kextwatch/probe"
+)
+
+// document is the machine form of a status: `status --json`, and status.plist
+// for programs that read property lists. False is always written; what is not
+// known is absent or empty.
+type document struct {
+	Schema    int              `json:"schema" plist:"schema"`
+	CheckedAt time.Time        `json:"checked_at" plist:"checked_at"`
+	Verdict   approval.Verdict `json:"verdict" plist:"verdict"`
+	Mac       macDoc           `json:"mac" plist:"mac"`
+	Policy    policyDoc        `json:"policy" plist:"policy"`
+	Products  []productDoc     `json:"products" plist:"products"`
+	Gaps      []gapDoc         `json:"gaps" plist:"gaps"`
+}
+
+type macDoc struct {
+	MacOS       string     `json:"macos" plist:"macos"`
+	Build       string     `json:"build" plist:"build"`
+	Extra       string     `json:"extra" plist:"extra"`
+	Arch        probe.Arch `json:"arch" plist:"arch"`
+	BootedAt    *time.Time `json:"booted_at,omitempty" plist:"booted_at,omitempty"`
+	BootSession string     `json:"boot_session" plist:"boot_session"`
+}
+
+type policyDoc struct {
+	Source  probe.SourceName `json:"source" plist:"source"`
+	ReadAt  *time.Time       `json:"read_at,omitempty" plist:"read_at,omitempty"`
+	Sources []sourceDoc      `json:"sources" plist:"sources"`
+}
+
+type sourceDoc struct {
+	Name   probe.SourceName  `json:"name" plist:"name"`
+	State  probe.SourceState `json:"state" plist:"state"`
+	Reason string            `json:"reason,omitempty" plist:"reason,omitempty"`
+	Next   string            `json:"next,omitempty" plist:"next,omitempty"`
+}
+
+type productDoc struct {
+	Name      string           `json:"name" plist:"name"`
+	TeamID    string           `json:"team_id" plist:"team_id"`
+	Developer string           `json:"developer" plist:"developer"`
+	Version   string           `json:"version" plist:"version"`
+	Build     string           `json:"build" plist:"build"`
+	Path      string           `json:"path" plist:"path"`
+	Edition   probe.Edition    `json:"edition" plist:"edition"`
+	Verdict   approval.Verdict `json:"verdict" plist:"verdict"`
+	Why       string           `json:"why" plist:"why"`
+	Next      string           `json:"next" plist:"next"`
+	Window    *windowDoc       `json:"window,omitempty" plist:"window,omitempty"`
+	Items     []itemDoc        `json:"items" plist:"items"`
+}
+
+type windowDoc struct {
+	OpenedAt    time.Time      `json:"opened_at" plist:"opened_at"`
+	ClosesAt    time.Time      `json:"closes_at" plist:"closes_at"`
+	MinutesLeft int            `json:"minutes_left" plist:"minutes_left"`
+	Basis       approval.Basis `json:"basis" plist:"basis"`
+	Reopened    int            `json:"reopened" plist:"reopened"`
+}
+
+type itemDoc struct {
+	Name     string           `json:"name" plist:"name"`
+	Verdict  approval.Verdict `json:"verdict" plist:"verdict"`
+	Window   *windowDoc       `json:"window,omitempty" plist:"window,omitempty"`
+	Attempts []attemptDoc     `json:"attempts" plist:"attempts"`
+	Kexts    []kextDoc        `json:"kexts" plist:"kexts"`
+}
+
+type attemptDoc struct {
+	At       time.Time      `json:"at" plist:"at"`
+	Evidence approval.Basis `json:"evidence" plist:"evidence"`
+	BundleID string         `json:"bundle_id" plist:"bundle_id"`
+}
+
+type kextDoc struct {
+	BundleID      string             `json:"bundle_id" plist:"bundle_id"`
+	Path          string             `json:"path" plist:"path"`
+	Allowed       bool               `json:"allowed" plist:"allowed"`
+	AllowedBy     approval.AllowedBy `json:"allowed_by" plist:"allowed_by"`
+	Loaded        bool               `json:"loaded" plist:"loaded"`
+	LoadedVersion string             `json:"loaded_version" plist:"loaded_version"`
+	DiskVersion   string             `json:"disk_version" plist:"disk_version"`
+	LastSeen      *time.Time         `json:"last_seen,omitempty" plist:"last_seen,omitempty"`
+	Leftover      bool               `json:"leftover" plist:"leftover"`
+}
+
+type gapDoc struct {
+	Source string `json:"source" plist:"source"`
+	Error  string `json:"error" plist:"error"`
+	Next   string `json:"next" plist:"next"`
+}
+
+func newDocument(st approval.Status) document {
+	doc := document{
+		Schema: 1, CheckedAt: st.At.Truncate(time.Second), Verdict: st.Verdict,
+		Mac: macDoc{
+			MacOS: st.Mac.OS.Version, Build: st.Mac.OS.Build, Extra: st.Mac.OS.Extra,
+			Arch: st.Mac.Arch, BootedAt: known(st.Mac.BootedAt), BootSession: st.Mac.BootSession,
+		},
+		Policy:   policyDoc{Source: st.Source, ReadAt: known(st.ReadAt), Sources: []sourceDoc{}},
+		Products: []productDoc{},
+		Gaps:     []gapDoc{},
+	}
+	for _, s := range st.Sources {
+		doc.Policy.Sources = append(doc.Policy.Sources, sourceDoc{s.Name, s.State, view.Clean(s.Reason), view.Clean(s.Next)})
+	}
+	for _, p := range st.Products {
+		doc.Products = append(doc.Products, newProductDoc(p, st))
+	}
+	for _, g := range st.Gaps {
+		doc.Gaps = append(doc.Gaps, gapDoc{g.Source, view.Clean(g.Err), view.Clean(g.Next)})
+	}
+	return doc
+}
+
+func newProductDoc(p approval.Product, st approval.Status) productDoc {
+	doc := productDoc{
+		Name: p.Name, TeamID: p.TeamID, Developer: view.Clean(p.Developer), Verdict: p.Verdict,
+		Why: view.Why(p, st), Next: view.Next(p, st), Window: newWindowDoc(p.Window),
+		Items: []itemDoc{},
+	}
+	if p.App != nil {
+		doc.Version, doc.Build, doc.Path, doc.Edition = view.Clean(p.App.Version), view.Clean(p.App.Build), p.App.Path, p.App.Edition
+	}
+	for _, item := range p.Items {
+		i := itemDoc{Name: view.Clean(item.Name), Verdict: item.Verdict, Window: newWindowDoc(item.Window), Attempts: []attemptDoc{}, Kexts: []kextDoc{}}
+		for _, a := range item.Attempts {
+			i.Attempts = append(i.Attempts, attemptDoc{a.At, a.Evidence, view.Clean(a.BundleID)})
+		}
+		for _, k := range item.Kexts {
+			i.Kexts = append(i.Kexts, kextDoc{
+				BundleID: view.Clean(k.BundleID), Path: view.Clean(k.Path), Allowed: k.Allowed, AllowedBy: k.AllowedBy,
+				Loaded: k.Loaded, LoadedVersion: view.Clean(k.LoadedVersion), DiskVersion: view.Clean(k.DiskVersion),
+				LastSeen: known(k.LastSeen), Leftover: k.Leftover,
+			})
+		}
+		doc.Items = append(doc.Items, i)
+	}
+	return doc
+}
+
+func newWindowDoc(w *approval.Window) *windowDoc {
+	if w == nil {
+		return nil
+	}
+	return &windowDoc{w.OpenedAt.UTC(), w.ClosesAt.UTC(), w.MinutesLeft(), w.Basis, w.Reopened}
+}
+
+func known(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC().Truncate(time.Second)
+	return &t
+}

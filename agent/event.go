@@ -1,0 +1,86 @@
+package main
+
+import (
+	"encoding/json"
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/agent/view"
+)
+
+// event is one line of the history and of `run --events`.
+type event struct {
+	Schema      int                `json:"schema"`
+	Seq         int64              `json:"seq"`
+	At          time.Time          `json:"at"`
+	Event       approval.EventName `json:"event"`
+	Product     string             `json:"product,omitempty"`
+	TeamID      string             `json:"team_id,omitempty"`
+	Verdict     approval.Verdict   `json:"verdict,omitempty"`
+	BundleIDs   []string           `json:"bundle_ids,omitempty"`
+	OpenedAt    *time.Time         `json:"opened_at,omitempty"`
+	ClosesAt    *time.Time         `json:"closes_at,omitempty"`
+	Basis       approval.Basis     `json:"basis,omitempty"`
+	MinutesLeft *int               `json:"minutes_left,omitempty"`
+	From        string             `json:"from,omitempty"`
+	To          string             `json:"to,omitempty"`
+	Error       string             `json:"error,omitempty"`
+	Text        string             `json:"text"`
+
+	told bool // written to those who follow the events live
+}
+
+// newEvent is the record of a notice.
+func newEvent(n approval.Notice, seq int64, now time.Time) event {
+	e := event{
+		Schema: 1, Seq: seq, At: now.UTC().Truncate(time.Millisecond),
+		Event: n.Event, Product: n.Product.Name, TeamID: n.Product.TeamID, Verdict: n.Product.Verdict,
+		BundleIDs: bundleIDs(n.Product), Text: view.EventText(n),
+	}
+	switch n.Event {
+	case approval.VerdictChanged, approval.MacOSUpdated, approval.ParallelsInstalled, approval.ParallelsUpdated,
+		approval.ParallelsRemoved, approval.SourceChanged, approval.SourceLost:
+		e.From, e.To = n.From, n.To
+	case approval.NotificationFailed:
+		e.Error = n.To
+	case approval.WindowReminder:
+		e.MinutesLeft = &n.Minutes
+	}
+	if w := n.Window; w != nil {
+		e.OpenedAt, e.ClosesAt, e.Basis = &w.OpenedAt, &w.ClosesAt, w.Basis
+	}
+	return e
+}
+
+// bundleIDs are the blocked extensions, or where none is blocked all of them.
+func bundleIDs(p approval.Product) []string {
+	var blocked, all []string
+	for _, item := range p.Items {
+		for _, k := range item.Kexts {
+			if k.Blocked {
+				blocked = append(blocked, k.BundleID)
+			}
+			if !k.Leftover {
+				all = append(all, k.BundleID)
+			}
+		}
+	}
+	if len(blocked) > 0 {
+		return blocked
+	}
+	return all
+}
+
+func (e event) line() string {
+	data, err := json.Marshal(e)
+	if err != nil {
+		panic(err) // plain data of our own: it can always be encoded
+	}
+	return string(data)
+}
+
+func parseEvent(line string) (event, bool) {
+	var e event
+	err := json.Unmarshal([]byte(line), &e)
+	return e, err == nil && e.Seq > 0
+}

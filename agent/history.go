@@ -1,0 +1,176 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"kextwatch/agent/view"
+)
+
+const (
+	historySize  = 1 << 20 // bytes; a line has about 400
+	historyFiles = 3
+)
+
+// journal is the history: one JSON object a line, oldest first, in up to
+// three files of which path is the newest.
+type journal struct{ path string }
+
+// append adds lines and syncs them. A line that a crash cut short is ended
+// first, so that it spoils no other.
+func (j journal) append(lines []string) error {
+	if err := j.rotate(); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(j.path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	text := strings.Join(lines, "\n") + "\n"
+	if info, err := f.Stat(); err == nil && info.Size() > 0 {
+		last := make([]byte, 1)
+		if _, err := f.ReadAt(last, info.Size()-1); err == nil && last[0] != '\n' {
+			text = "\n" + text
+		}
+	}
+	if _, err := f.WriteString(text); err != nil {
+		return fmt.Errorf("writing the history: %w", err)
+	}
+	return f.Sync()
+}
+
+func (j journal) rotate() error {
+	info, err := os.Stat(j.path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() < historySize {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for i := historyFiles - 1; i > 0; i-- {
+		if err := os.Rename(j.file(i-1), j.file(i)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("rotating the history: %w", err)
+		}
+	}
+	return nil
+}
+
+// file is the i-th newest file.
+func (j journal) file(i int) string {
+	if i == 0 {
+		return j.path
+	}
+	return fmt.Sprintf("%s.%d", j.path, i)
+}
+
+// read returns the events at or after since, oldest first. Lines that are no
+// events are passed over.
+func (j journal) read(since time.Time) ([]event, error) {
+	var events []event
+	for i := historyFiles - 1; i >= 0; i-- {
+		data, err := os.ReadFile(j.file(i))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for line := range bytes.Lines(data) {
+			if e, ok := parseEvent(string(line)); ok && !e.At.Before(since) {
+				events = append(events, e)
+			}
+		}
+	}
+	return events, nil
+}
+
+// lastSeq is the number of the newest event, 0 where there is none.
+func (j journal) lastSeq() int64 {
+	events, err := j.read(time.Time{})
+	if err != nil {
+		return 0
+	}
+	last := int64(0)
+	for _, e := range events {
+		last = max(last, e.Seq)
+	}
+	return last
+}
+
+func (in *invocation) historyCommand() *cobra.Command {
+	var since string
+	cmd := &cobra.Command{
+		Use:   "history",
+		Short: "What happened, newest last",
+		Example: `  kextwatch history --since 48h
+  kextwatch history --since 2026-05-01 --json`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			from, err := parseSince(since, in.clock.now())
+			if err != nil {
+				return err
+			}
+			home, err := in.home()
+			if err != nil {
+				return err
+			}
+			events, err := journal{placesIn(home).history}.read(from)
+			if err != nil {
+				return unavailable(fmt.Errorf("reading the history: %w", err), "run this as the user whose agent it is")
+			}
+			in.writeHistory(events)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&since, "since", "", "only what happened since `WHEN`: 48h, 2026-05-01 or 2026-05-01T12:00:00Z")
+	return cmd
+}
+
+func parseSince(s string, now time.Time) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t, nil
+	}
+	if t, err := time.ParseInLocation(time.DateOnly, s, time.Local); err == nil {
+		return t, nil
+	}
+	return time.Time{}, usage("write it like 48h, 2026-05-01 or 2026-05-01T12:00:00Z", "--since %q is no time", s)
+}
+
+func (in *invocation) writeHistory(events []event) {
+	if in.speaker.json {
+		if events == nil {
+			events = []event{}
+		}
+		in.document(map[string]any{"schema": 1, "events": events})
+		return
+	}
+	w := bufio.NewWriter(in.out)
+	defer w.Flush()
+	writeHistory(w, events)
+}
+
+// writeHistory writes the events for people, one a line, oldest first.
+func writeHistory(w io.Writer, events []event) {
+	if len(events) == 0 {
+		fmt.Fprintln(w, "Nothing has happened yet. The agent writes the history: kextwatch install starts it.")
+	}
+	for _, e := range events {
+		fmt.Fprintf(w, "%s  %-18s %s\n", e.At.Local().Format("2006-01-02 15:04:05"), e.Event, view.Clean(e.Text))
+	}
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"kextwatch/notify"
+	"kextwatch/notify/desktop"
+	"kextwatch/notify/tray"
+	"kextwatch/probe"
+	"kextwatch/probe/mac"
+)
+
+// host is every edge of this program: what the tests and the demo replace,
+// and nothing else does.
+type host struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	env            func(string) string
+	uid            int
+	clock          clock
+	newTray        func() (notify.Tray, error)
+	newPoster      func(toolsRoot string) (notify.Poster, error)
+	watch          func(ctx context.Context, m mac.Mac) watcher
+}
+
+// clock is the time of day, and a way to wait. Wall-clock time decides: a
+// sleeping Mac stops timers.
+type clock struct {
+	now   func() time.Time
+	after func(time.Duration) <-chan time.Time
+}
+
+// watcher says when to look again, and what it cannot watch.
+type watcher interface {
+	Hints() <-chan probe.Hint
+	Gaps() []probe.Gap
+}
+
+// newHost is the machine this program runs on.
+func newHost() host {
+	return host{
+		stdin:     os.Stdin,
+		stdout:    os.Stdout,
+		stderr:    os.Stderr,
+		env:       os.Getenv,
+		uid:       os.Geteuid(),
+		clock:     clock{now: time.Now, after: time.After},
+		newTray:   tray.New,
+		newPoster: newPoster,
+		watch:     func(ctx context.Context, m mac.Mac) watcher { return mac.Watch(ctx, m) },
+	}
+}
+
+// newPoster posts through a short-lived child, so that a notification server
+// that never answers cannot hold up the agent.
+func newPoster(root string) (notify.Poster, error) {
+	program, err := executable()
+	if err != nil {
+		return nil, err
+	}
+	return desktop.Poster{Program: program, Root: root}, nil
+}
+
+// executable is this program, as it can be started again.
+func executable() (string, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Clean(program), nil
+}

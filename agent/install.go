@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"kextwatch/launchd"
+)
+
+func (in *invocation) installCommand() *cobra.Command {
+	var dryRun bool
+	var program string
+	cmd := &cobra.Command{
+		Use:   "install",
+		Short: "Start kextwatch at login, as a LaunchAgent, and now",
+		Long: `install writes the LaunchAgent of the user who runs it and has launchd start
+it. It prints each step, and can be repeated: what is so already stays.`,
+		Example: `  kextwatch install --dry-run
+  kextwatch install`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return in.install(cmd.Context(), program, dryRun) },
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the steps, do nothing")
+	cmd.Flags().StringVar(&program, "program", "", "the program to start, by its absolute `PATH` (default: this one)")
+	return cmd
+}
+
+func (in *invocation) uninstallCommand() *cobra.Command {
+	var dryRun, keepData bool
+	cmd := &cobra.Command{
+		Use:     "uninstall",
+		Short:   "Stop kextwatch and remove what it wrote",
+		Example: "  kextwatch uninstall --keep-data",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return in.uninstall(cmd.Context(), keepData, dryRun) },
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the steps, do nothing")
+	cmd.Flags().BoolVar(&keepData, "keep-data", false, "keep the history, the memory and the log")
+	return cmd
+}
+
+func (in *invocation) install(ctx context.Context, program string, dryRun bool) error {
+	home, place, err := in.launchPlace()
+	if err != nil {
+		return err
+	}
+	if program == "" {
+		if program, err = executable(); err != nil {
+			return err
+		}
+	}
+	if !filepath.IsAbs(program) {
+		return usage("give the absolute path", "--program %q is not an absolute path", program)
+	}
+	plan, err := place.Install(ctx, launchd.Agent(program, home))
+	if err != nil {
+		return unavailable(err, launchHint(err))
+	}
+	return in.carryOut(ctx, plan, dryRun)
+}
+
+func (in *invocation) uninstall(ctx context.Context, keepData, dryRun bool) error {
+	home, place, err := in.launchPlace()
+	if err != nil {
+		return err
+	}
+	var folders []string
+	if p := placesIn(home); !keepData {
+		folders = []string{p.log, p.state}
+	}
+	return in.carryOut(ctx, place.Uninstall(ctx, label, folders...), dryRun)
+}
+
+// launchPlace is where the LaunchAgent of this user belongs.
+func (in *invocation) launchPlace() (home string, place launchd.Place, err error) {
+	if in.mac.NoTools {
+		return "", place, usage("leave --volume out", "nothing is installed on another Mac's disk")
+	}
+	home, err = in.home()
+	if err != nil {
+		return "", place, err
+	}
+	if err := in.mayWriteTo(home); err != nil {
+		return "", place, unavailable(err, "run it without sudo, as the user who sees the menu bar")
+	}
+	tool, err := in.mac.Resolve("/bin/launchctl")
+	if err != nil {
+		return "", place, unavailable(err, "")
+	}
+	return home, launchd.Place{
+		Plist: launchd.AgentPlist(home), UID: in.uid, Launchctl: launchd.Launchctl{Tool: tool},
+	}, nil
+}
+
+// carryOut prints the steps of a plan, one by one as they are done.
+func (in *invocation) carryOut(ctx context.Context, plan launchd.Plan, dryRun bool) error {
+	type stepDoc struct {
+		Step    string `json:"step"`
+		Outcome string `json:"outcome"`
+		Error   string `json:"error,omitempty"`
+	}
+	steps := []stepDoc{}
+	report := func(step launchd.Step, outcome string, err error) {
+		doc := stepDoc{Step: step.Does, Outcome: outcome}
+		if err != nil {
+			doc.Outcome, doc.Error = "failed", err.Error()
+		}
+		steps = append(steps, doc)
+		if in.speaker.json {
+			return
+		}
+		if err != nil {
+			in.say("%s: failed: %v", step.Does, err)
+			return
+		}
+		in.say("%s: %s", step.Does, outcome)
+	}
+	var err error
+	if dryRun {
+		for _, step := range plan.Steps {
+			outcome := "would be done"
+			if step.Already {
+				outcome = "already so"
+			}
+			report(step, outcome, step.Err)
+		}
+	} else if err = plan.Run(ctx, report); err != nil && !in.speaker.json {
+		return unavailable(err, launchHint(err))
+	}
+	if in.speaker.json {
+		in.document(map[string]any{"schema": 1, "dry_run": dryRun, "steps": steps})
+		if err != nil {
+			in.exit = exitUnavailable
+		}
+	}
+	return nil
+}
+
+// launchHint is the way out that launchd's own words leave open.
+func launchHint(err error) string {
+	if errors.Is(err, launchd.ErrDisabled) {
+		return "switch it on in System Settings > General > Login Items & Extensions (up to macOS 12: launchctl enable)"
+	}
+	return "repeat it: what is done already stays, and kextwatch install --dry-run shows what is left"
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	_ "modernc.org/sqlite" // the database driver
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"kextwatch": main})
+}
+
+// The scripts are stories of what happens on a Mac. Each is one behaviour a
+// user could name; CONTRIBUTING.md has the language.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
+			env.Setenv("TMPDIR", filepath.Join(env.WorkDir, "tmp"))
+			env.Setenv("TZ", "UTC")
+			for _, name := range []string{"DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS"} {
+				env.Setenv(name, "")
+			}
+			for _, name := range []string{"MACHORUN", "MACHORUN_HIDE"} { // set where a darwin program is run elsewhere
+				if value, ok := os.LookupEnv(name); ok {
+					env.Setenv(name, value)
+				}
+			}
+			for _, dir := range []string{"home", "tmp"} {
+				if err := os.Mkdir(filepath.Join(env.WorkDir, dir), 0o700); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"sqlite":   sqliteCommand,
+			"waitfor":  waitforCommand,
+			"exits":    exitsCommand,
+			"truncate": truncateCommand,
+			"ago":      agoCommand,
+		},
+	})
+}
+
+// sqlite FILE SQL… runs statements on a database, one connection.
+func sqliteCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: sqlite FILE SQL…")
+	}
+	file := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(filepath.Dir(file), 0o755))
+	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)")
+	ts.Check(err)
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	for _, statement := range args[1:] {
+		if strings.HasSuffix(statement, ".sql") {
+			statement = ts.ReadFile(statement)
+		}
+		_, err := db.Exec(statement)
+		ts.Check(err)
+	}
+}
+
+// waitfor FILE REGEXP waits until a line of the file matches; "stdout" is the
+// standard output of the program in the background.
+func waitforCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: waitfor FILE REGEXP")
+	}
+	want, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	file := ts.MkAbs(args[0])
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if data, err := os.ReadFile(file); err == nil && want.Match(data) {
+			return
+		}
+	}
+	data, _ := os.ReadFile(file)
+	ts.Fatalf("%s: no line matches %s in\n%s", args[0], args[1], data)
+}
+
+// exits CODE COMMAND… runs a command that has to end with this exit code.
+func exitsCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND…")
+	}
+	code := "0"
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		code = strconv.Itoa(exit.ExitCode())
+	}
+	if code != args[0] {
+		ts.Fatalf("exit code %s, want %s", code, args[0])
+	}
+}
+
+// truncate FILE BYTES cuts a file.
+func truncateCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: truncate FILE BYTES")
+	}
+	size, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), size))
+}
+
+// ago DURATION VARIABLE sets a variable to a time before now, as SQLite
+// writes it.
+func agoCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: ago DURATION VARIABLE")
+	}
+	d, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	ts.Setenv(args[1], fmt.Sprint(time.Now().Add(-d).UTC().Format(time.DateTime)))
+}

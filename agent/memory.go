@@ -1,0 +1,103 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"reflect"
+	"time"
+
+	"github.com/google/renameio/v2"
+	"howett.net/plist"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe/mac"
+)
+
+// memoryFile is what survives a restart of the agent.
+type memoryFile struct {
+	Schema  int
+	Memory  approval.Memory
+	Pending []string // events that may not be in the history yet, one JSON object each
+}
+
+const memorySchema = 1
+
+// readMemory reads the memory; an absent file is an empty one.
+func readMemory(path string) (memoryFile, error) {
+	const largest = 1 << 20 // bytes
+	var m memoryFile
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, nil
+	}
+	if err != nil {
+		return m, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, largest+1))
+	if err != nil {
+		return m, err
+	}
+	if len(data) > largest {
+		return m, fmt.Errorf("%w: larger than %d bytes", errDamaged, largest)
+	}
+	if err := mac.DecodePlist(data, &m); err != nil {
+		return memoryFile{}, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	if m.Schema != memorySchema {
+		return memoryFile{}, fmt.Errorf("%w: schema %d is not known to this version", errDamaged, m.Schema)
+	}
+	return m, nil
+}
+
+var errDamaged = errors.New("the memory is damaged")
+
+// takeMemory is readMemory for the agent itself: it sets a damaged file aside
+// under a name that says when, and never overwrites it. aside is that name.
+func takeMemory(path string, now time.Time) (m memoryFile, aside string, err error) {
+	m, err = readMemory(path)
+	if !errors.Is(err, errDamaged) {
+		return m, "", err
+	}
+	aside = fmt.Sprintf("%s.damaged-%s", path, now.UTC().Format("20060102T150405Z"))
+	if renamed := os.Rename(path, aside); renamed != nil {
+		return m, "", errors.Join(err, renamed)
+	}
+	return m, aside, err
+}
+
+// saveMemory replaces the memory: temporary file, sync, rename.
+func saveMemory(path string, m memoryFile) error {
+	m.Schema = memorySchema
+	return savePlist(path, m)
+}
+
+func savePlist(path string, value any) error {
+	data, err := plist.MarshalIndent(value, plist.XMLFormat, "\t")
+	if err != nil {
+		return fmt.Errorf("encoding %s: %w", path, err)
+	}
+	return renameio.WriteFile(path, data, 0o600)
+}
+
+// sameMemory reports whether saving b after a would tell a restarted agent
+// nothing new: the time of the last look, and the seconds of a window that
+// runs on, are not worth a write.
+func sameMemory(a, b approval.Memory) bool {
+	return reflect.DeepEqual(coarse(a), coarse(b))
+}
+
+func coarse(m approval.Memory) approval.Memory {
+	m.Look = approval.Look{}
+	items := map[string]approval.ItemMemory{}
+	for id, item := range m.Items {
+		item.Window.Left = item.Window.Left.Truncate(time.Minute)
+		item.Window.LeftAt = time.Time{}
+		items[id] = item
+	}
+	m.Items = items
+	return m
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"kextwatch/agent/view"
+	"kextwatch/probe/mac"
+)
+
+func (in *invocation) openCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "open",
+		Short: "Open the pane with the Allow button, and say which it is",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			pane, err := openPane(cmd.Context(), in.mac)
+			if err != nil {
+				return unavailable(err, "open it yourself: "+pane.Path)
+			}
+			if in.speaker.json {
+				in.document(map[string]any{"schema": 1, "opened": pane.URL, "pane": pane.Path})
+				return nil
+			}
+			in.say("Opened %s.", pane.Path)
+			return nil
+		},
+	}
+}
+
+// openPane opens the pane of this macOS.
+func openPane(ctx context.Context, m mac.Mac) (view.Pane, error) {
+	os, _ := m.ReadOS() // not known: the pane of the older macOS, which both understand
+	pane := view.PaneFor(os)
+	if err := m.OpenURL(ctx, pane.URL); err != nil {
+		return pane, fmt.Errorf("opening %s: %w", pane.Name, err)
+	}
+	return pane, nil
+}

@@ -1,0 +1,28 @@
+package main
+
+import "path/filepath"
+
+// label names the LaunchAgent, the settings domain and the folders.
+const label = "io.kextwatch.agent"
+
+// places are the files of the agent beneath a user's home.
+type places struct {
+	state   string // 0700
+	memory  string
+	history string
+	status  string // for others to read
+	lock    string
+	log     string // the folder
+}
+
+func placesIn(home string) places {
+	state := filepath.Join(home, "Library", "Application Support", label)
+	return places{
+		state:   state,
+		memory:  filepath.Join(state, "memory.plist"),
+		history: filepath.Join(state, "history.jsonl"),
+		status:  filepath.Join(state, "status.plist"),
+		lock:    filepath.Join(state, "lock"),
+		log:     filepath.Join(home, "Library", "Logs", label),
+	}
+}

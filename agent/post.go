@@ -1,0 +1,32 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"kextwatch/notify/desktop"
+)
+
+func (in *invocation) postCommand() *cobra.Command {
+	var urgent bool
+	cmd := &cobra.Command{
+		Use:   "post",
+		Short: "Post one notification; its text is read from standard input",
+		Long: `post shows one notification and exits. The first line of standard input is
+the title, the rest is the text. The agent starts it for each alert, so that a
+notification service that never answers cannot hold it up.`,
+		Example: `  printf 'Title\nText\n' | kextwatch post`,
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			alert, err := desktop.ReadAlert(in.stdin, urgent)
+			if err != nil {
+				return usage("write a title, a new line and the text to standard input", "%w", err)
+			}
+			if err := desktop.Send(alert); err != nil {
+				return unavailable(err, "see whether notifications are allowed, and not silenced")
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&urgent, "urgent", false, "with a sound")
+	return cmd
+}

@@ -1,0 +1,335 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe/simmac"
+)
+
+// program is kextwatch as a command: argv that starts it.
+type program []string
+
+// thisProgram is this test binary under the name that makes it kextwatch.
+func thisProgram(tb testing.TB) program {
+	tb.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	name := filepath.Join(tb.TempDir(), "kextwatch")
+	if err := os.Link(self, name); err != nil {
+		data, err := os.ReadFile(self)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if err := os.WriteFile(name, data, 0o755); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return program{name}
+}
+
+func (p program) command(tb testing.TB, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(tb.Context(), p[0], append(p[1:], args...)...)
+	cmd.Env = append(os.Environ(), "DISPLAY=", "WAYLAND_DISPLAY=", "DBUS_SESSION_BUS_ADDRESS=", "XDG_RUNTIME_DIR=")
+	return cmd
+}
+
+// status is what `kextwatch status --json` answers, and its exit code.
+func (p program) status(tb testing.TB, root string) (document, int) {
+	tb.Helper()
+	cmd := p.command(tb, "status", "--root", root, "--json")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, _ := cmd.Output()
+	var doc document
+	if err := json.Unmarshal(out, &doc); err != nil {
+		tb.Fatalf("status: %v in %q; %s", err, out, &stderr)
+	}
+	return doc, cmd.ProcessState.ExitCode()
+}
+
+// running is an agent in a process of its own.
+type running struct {
+	cmd    *exec.Cmd
+	events chan event
+	stderr bytes.Buffer
+}
+
+// run starts the agent without an icon and waits until it has looked once.
+func (p program) run(tb testing.TB, root string) *running {
+	tb.Helper()
+	r := &running{cmd: p.command(tb, "run", "--root", root, "--headless", "--events", "-"), events: make(chan event, 1024)}
+	r.cmd.Stderr = &r.stderr
+	out, err := r.cmd.StdoutPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := r.cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		r.cmd.Process.Kill()
+		r.cmd.Wait()
+	})
+	go r.read(out)
+	r.want(tb, approval.AgentStarted)
+	status := filepath.Join(root, "Users", "me", "Library", "Application Support", label, "memory.plist")
+	eventually(tb, "the agent has looked", func() bool {
+		m, err := readMemory(status)
+		return err == nil && m.Memory.OS.Known()
+	})
+	return r
+}
+
+func (r *running) read(out io.Reader) {
+	defer close(r.events)
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if e, ok := parseEvent(lines.Text()); ok {
+			r.events <- e
+		}
+	}
+}
+
+// patience is for slow machines; nothing here is a measurement.
+const patience = 20 * time.Second
+
+// want waits for an event, passing over others.
+func (r *running) want(tb testing.TB, name approval.EventName) event {
+	tb.Helper()
+	late := time.After(patience)
+	for {
+		select {
+		case e, ok := <-r.events:
+			if !ok {
+				tb.Fatalf("the agent ended before %s; %s", name, &r.stderr)
+			}
+			if e.Event == name {
+				return e
+			}
+		case <-late:
+			tb.Fatalf("no %s after %v", name, patience)
+		}
+	}
+}
+
+// end sends a signal and returns the exit code and the last events.
+func (r *running) end(tb testing.TB, signal os.Signal) (int, []approval.EventName) {
+	tb.Helper()
+	if err := r.cmd.Process.Signal(signal); err != nil {
+		tb.Fatal(err)
+	}
+	var last []approval.EventName
+	for e := range r.events {
+		last = append(last, e.Event)
+	}
+	r.cmd.Wait()
+	return r.cmd.ProcessState.ExitCode(), last
+}
+
+func eventually(tb testing.TB, what string, is func() bool) {
+	tb.Helper()
+	for end := time.Now().Add(patience); !is(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			tb.Fatalf("not within %v: %s", patience, what)
+		}
+	}
+}
+
+// simulated makes a Mac that has been up for an hour, with Parallels not yet
+// asked for approval.
+func simulated(tb testing.TB, macOS string) (root string, sim *simmac.Mac) {
+	tb.Helper()
+	root = filepath.Join(tb.TempDir(), "mac")
+	sim, err := simmac.New(root, simmac.Options{MacOS: macOS, Parallels: "16.5.1", Now: time.Now().Add(-time.Hour)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return root, sim
+}
+
+// daemon is syspolicyd as far as the database goes: it keeps its connection
+// open.
+type daemon struct {
+	tb testing.TB
+	db *sql.DB
+}
+
+func policyDaemon(tb testing.TB, root string) daemon {
+	tb.Helper()
+	db, err := sql.Open("sqlite", "file:"+policyFile(root)+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	db.SetMaxOpenConns(1)
+	tb.Cleanup(func() { db.Close() })
+	return daemon{tb, db}
+}
+
+func policyFile(root string) string {
+	return filepath.Join(root, "private/var/db/SystemPolicyConfiguration/KextPolicy")
+}
+
+const hypervisorPath = "/Applications/Parallels Desktop.app/Contents/Library/Extensions/10.9/prl_hypervisor.kext"
+
+// block commits what a refused load attempt leaves behind.
+func (d daemon) block(at time.Time) {
+	d.tb.Helper()
+	d.commit(`INSERT OR IGNORE INTO kext_policy VALUES ('4C6364ACXT', 'com.parallels.kext.hypervisor', 0, 'Parallels International GmbH', 4)`,
+		fmt.Sprintf(`INSERT OR REPLACE INTO kext_load_history_v3 (path, team_id, bundle_id, created_at, last_seen, flags)
+			VALUES ('%s', '4C6364ACXT', 'com.parallels.kext.hypervisor', '%s', '%[2]s', 53)`, hypervisorPath, at.UTC().Format(time.DateTime)))
+}
+
+func (d daemon) commit(statements ...string) {
+	d.tb.Helper()
+	tx, err := d.db.Begin()
+	if err != nil {
+		d.tb.Fatal(err)
+	}
+	for _, s := range statements {
+		if _, err := tx.Exec(s); err != nil {
+			d.tb.Fatal(err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		d.tb.Fatal(err)
+	}
+}
+
+// journey is the main job on a real process: another process's commit opens a
+// window, a later attempt reopens it, an approval ends it.
+func journey(t *testing.T, p program) {
+	root, _ := simulated(t, "12.7.6")
+	syspolicyd := policyDaemon(t, root)
+	agent := p.run(t, root)
+
+	began := time.Now().Add(-time.Second)
+	syspolicyd.block(time.Now())
+	e := agent.want(t, approval.WindowOpened)
+	if e.OpenedAt.Before(began.Truncate(time.Second)) || e.ClosesAt.Sub(*e.OpenedAt) != approval.WindowLength || e.TeamID != "4C6364ACXT" {
+		t.Errorf("event %+v, want a window of 30 minutes that opened now", e)
+	}
+	if doc, code := p.status(t, root); doc.Verdict != approval.BlockedOpen || code != 1 || doc.Products[0].Window.MinutesLeft != 30 {
+		t.Errorf("status %s, exit %d, window %+v; want blocked-open, 1, 30 minutes", doc.Verdict, code, doc.Products[0].Window)
+	}
+	syspolicyd.commit(`UPDATE kext_policy SET allowed = 1`)
+	agent.want(t, approval.ApprovedEvent)
+	agent.want(t, approval.RestartNeeded)
+
+	code, last := agent.end(t, syscall.SIGTERM)
+	if code != 0 || !slices.Contains(last, approval.AgentStopped) {
+		t.Errorf("SIGTERM: exit %d after %q, want 0 and agent-stopped; %s", code, last, &agent.stderr)
+	}
+	again := p.run(t, root)
+	syspolicyd.commit(`UPDATE kext_policy SET allowed = 0`)
+	again.want(t, approval.VerdictChanged)
+	if code, _ := again.end(t, syscall.SIGTERM); code != 0 {
+		t.Errorf("SIGTERM: exit %d, want 0", code)
+	}
+}
+
+func TestProgramJourney(t *testing.T) { journey(t, thisProgram(t)) }
+
+// A window that was over, and an attempt later on, in WAL mode.
+func TestProgramReopenedWindow(t *testing.T) {
+	root, _ := simulated(t, "12.7.6")
+	syspolicyd := policyDaemon(t, root)
+	syspolicyd.block(time.Now().Add(-50 * time.Minute))
+	agent := thisProgram(t).run(t, root)
+	agent.want(t, approval.BlockedNoWindow)
+	syspolicyd.commit(fmt.Sprintf(`UPDATE kext_load_history_v3 SET last_seen = '%s' WHERE team_id = '4C6364ACXT'`, time.Now().UTC().Format(time.DateTime)))
+	if e := agent.want(t, approval.WindowReopened); e.Verdict != approval.BlockedOpen {
+		t.Errorf("event %+v, want blocked-open", e)
+	}
+}
+
+// With no writer, looking leaves no trace in Apple's folder, in either
+// journal mode.
+func TestProgramLeavesThePolicyFolderAlone(t *testing.T) {
+	for _, macOS := range []string{"10.15.7", "12.7.6"} {
+		root, _ := simulated(t, macOS)
+		dir := filepath.Dir(policyFile(root))
+		before := footprint(t, dir)
+		p := thisProgram(t)
+		agent := p.run(t, root)
+		p.status(t, root)
+		agent.end(t, syscall.SIGTERM)
+		if after := footprint(t, dir); after != before {
+			t.Errorf("macOS %s: before\n%s\nafter\n%s", macOS, before, after)
+		}
+	}
+}
+
+func footprint(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, name := range append([]string{"."}, names(entries)...) {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "%s %v %d %v %s\n", name, info.Mode(), info.Size(), info.ModTime(), inode(info))
+	}
+	return b.String()
+}
+
+func names(entries []os.DirEntry) []string {
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// inode is all that stat tells, but for the time of the last access.
+func inode(info os.FileInfo) string {
+	stat := reflect.ValueOf(info.Sys()).Elem()
+	var all []string
+	for i := range stat.NumField() {
+		if name := stat.Type().Field(i).Name; !strings.HasPrefix(name, "Atim") {
+			all = append(all, fmt.Sprintf("%s:%v", name, stat.Field(i)))
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// A commit of another process, to the line of the event. In the figures,
+// worst is the slowest of all.
+func BenchmarkCommitToEvent(b *testing.B) {
+	root, _ := simulated(b, "12.7.6")
+	syspolicyd := policyDaemon(b, root)
+	agent := thisProgram(b).run(b, root)
+	var took []time.Duration
+	for b.Loop() {
+		syspolicyd.block(time.Now())
+		committed := time.Now()
+		agent.want(b, approval.WindowOpened)
+		took = append(took, time.Since(committed))
+		syspolicyd.commit(`DELETE FROM kext_policy`, `DELETE FROM kext_load_history_v3 WHERE team_id = '4C6364ACXT'`)
+		agent.want(b, approval.VerdictChanged)
+		time.Sleep(1100 * time.Millisecond) // macOS notes attempts by the second
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "median-ms")
+	b.ReportMetric(float64(took[len(took)-1].Microseconds())/1000, "worst-ms")
+	b.ReportMetric(0, "ns/op")
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"kextwatch/probe"
+	"kextwatch/probe/simmac"
+)
+
+// simVerb changes a simulated Mac.
+type simVerb struct {
+	name, value, help string
+	do                func(m *simmac.Mac, value string, now time.Time) error
+}
+
+var simVerbs = []simVerb{
+	{"attempt", "[BUNDLE-ID]", "Parallels tries to load its kernel extensions, or only this one", func(m *simmac.Mac, id string, now time.Time) error {
+		if id == "" {
+			return m.Attempt(now)
+		}
+		return m.AttemptKext(id, now)
+	}},
+	{"allow", "", "the user clicks Allow", func(m *simmac.Mac, _ string, now time.Time) error { return m.Allow(now) }},
+	{"mdm-allow", "", "a configuration profile allows the team", func(m *simmac.Mac, _ string, now time.Time) error { return m.MDMAllow(now) }},
+	{"load", "", "the kernel extensions are loaded", func(m *simmac.Mac, _ string, now time.Time) error { return m.Load(now) }},
+	{"restart", "", "the Mac restarts", func(m *simmac.Mac, _ string, now time.Time) error { return m.Restart(now) }},
+	{"update-macos", "VERSION", "macOS is updated, and the Mac restarts", (*simmac.Mac).UpdateMacOS},
+	{"update-parallels", "VERSION", "Parallels Desktop is updated", (*simmac.Mac).UpdateParallels},
+	{"remove-parallels", "", "Parallels Desktop is put in the bin", func(m *simmac.Mac, _ string, _ time.Time) error { return m.RemoveParallels() }},
+	{"offer-macos", "VERSION", "Software Update offers this macOS", (*simmac.Mac).OfferMacOS},
+}
+
+func (in *invocation) simCommand() *cobra.Command {
+	var o simmac.Options
+	var arch, edition string
+	cmd := &cobra.Command{
+		Use:   "sim DIR VERB [VALUE]",
+		Short: "Make or change a simulated Mac: a directory that passes for one",
+		Long: `sim makes a directory that passes for a Mac, and changes it as a real Mac
+would change. --now says when it happens.
+
+Verbs:
+` + simHelp(),
+		Example: `  kextwatch sim /tmp/mac new --macos 10.15.7 --parallels 16.5.1
+  kextwatch run --root /tmp/mac --headless --events - &
+  kextwatch sim /tmp/mac attempt
+  kextwatch status --root /tmp/mac`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 2 || len(args) > 3 {
+				return usage("kextwatch sim --help lists the verbs", "sim takes a directory, a verb and at most one value")
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			o.Arch, o.Edition = probe.Arch(arch), probe.Edition(edition)
+			o.Now = in.clock.now()
+			return in.sim(args[0], args[1], strings.Join(args[2:], ""), o)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.MacOS, "macos", "10.15.7", "new: `VERSION` of macOS")
+	flags.StringVar(&o.Build, "build", "", "new: `BUILD` of macOS (default: that of the version)")
+	flags.StringVar(&o.Parallels, "parallels", "16.5.1", "new: `VERSION` of Parallels Desktop, or \"\" for none")
+	flags.StringVar(&arch, "arch", string(probe.Intel), "new: processor, x86_64 or arm64 (`ARCH`)")
+	flags.StringVar(&edition, "edition", string(probe.Standard), "new: `EDITION` of Parallels Desktop, standard or app-store")
+	flags.StringVar(&o.User, "user", "me", "new: `NAME` of the user's home folder")
+	return cmd
+}
+
+func simHelp() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "  %-28s %s\n", "new", "make one; DIR must be empty or not exist")
+	for _, v := range simVerbs {
+		fmt.Fprintf(&b, "  %-28s %s\n", strings.TrimSpace(v.name+" "+v.value), v.help)
+	}
+	return b.String()
+}
+
+func (in *invocation) sim(dir, name, value string, o simmac.Options) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	if name == "new" {
+		if value != "" {
+			return usage("kextwatch sim --help lists its flags", "new takes no value")
+		}
+		o.Now = o.Now.Add(-time.Hour) // started an hour ago: what happens next is no start-up noise
+		if _, err := simmac.New(dir, o); err != nil {
+			return unavailable(err, "name another directory")
+		}
+		return in.simDone(dir, name, value)
+	}
+	for _, verb := range simVerbs {
+		if verb.name != name {
+			continue
+		}
+		if verb.value == "" && value != "" || strings.HasPrefix(verb.value, "V") && value == "" {
+			return usage("kextwatch sim --help lists the verbs", "it is: sim DIR %s %s", name, verb.value)
+		}
+		m, err := simmac.Open(dir)
+		if err != nil {
+			return unavailable(err, "kextwatch sim DIR new makes a simulated Mac")
+		}
+		if err := verb.do(m, value, o.Now); err != nil {
+			return unavailable(err, "")
+		}
+		return in.simDone(dir, name, value)
+	}
+	return usage("kextwatch sim --help lists the verbs", "sim has no verb %q", name)
+}
+
+func (in *invocation) simDone(dir, name, value string) error {
+	if in.speaker.json {
+		in.document(map[string]any{"schema": 1, "dir": dir, "verb": name, "value": value})
+		return nil
+	}
+	in.say("%s: %s", dir, strings.TrimSpace(name+" "+value))
+	return nil
+}

@@ -1,0 +1,97 @@
+package main
+
+// The only writer of errors, warnings and hints. Its rules: lower case, no
+// full stop, the program's name in front; what to do about it on a line of
+// its own.
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+)
+
+// Exit codes, after sysexits.h.
+const (
+	exitUsage       = 64
+	exitUnavailable = 69
+	exitDefect      = 70
+)
+
+// failure is an error with a way out and an exit code.
+type failure struct {
+	exit int
+	err  error
+	hint string
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// usage is a command that was called in a wrong way.
+func usage(hint, format string, args ...any) error {
+	return &failure{exitUsage, fmt.Errorf(format, args...), hint}
+}
+
+// unavailable is a tool, a permission or a file that is missing.
+func unavailable(err error, hint string) error {
+	return &failure{exitUnavailable, err, hint}
+}
+
+// speaker writes to the user.
+type speaker struct {
+	out, err io.Writer
+	json     bool
+}
+
+// fail says what went wrong and returns the exit code.
+func (s speaker) fail(err error) int {
+	f := &failure{exit: exitDefect, err: err}
+	if !errors.As(err, &f) && errors.Is(err, fs.ErrPermission) {
+		f.exit = exitUnavailable
+	}
+	if s.json {
+		s.document(map[string]any{"schema": 1, "error": map[string]string{
+			"code": codeWord(f.exit), "message": err.Error(), "hint": f.hint,
+		}})
+		return f.exit
+	}
+	fmt.Fprintf(s.err, "kextwatch: error: %s\n", err)
+	s.hint(f.hint)
+	return f.exit
+}
+
+func codeWord(exit int) string {
+	switch exit {
+	case exitUsage:
+		return "usage"
+	case exitUnavailable:
+		return "unavailable"
+	}
+	return "defect"
+}
+
+func (s speaker) warn(hint, format string, args ...any) {
+	fmt.Fprintf(s.err, "kextwatch: warning: %s\n", fmt.Sprintf(format, args...))
+	s.hint(hint)
+}
+
+func (s speaker) hint(hint string) {
+	if hint != "" {
+		fmt.Fprintf(s.err, "kextwatch: hint: %s\n", hint)
+	}
+}
+
+// say writes a line of the answer; document writes a whole answer as JSON.
+func (s speaker) say(format string, args ...any) {
+	fmt.Fprintf(s.out, format+"\n", args...)
+}
+
+func (s speaker) document(doc any) {
+	enc := json.NewEncoder(s.out)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	// What is written here is plain data of our own: it can always be encoded.
+	_ = enc.Encode(doc)
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe"
+)
+
+// store keeps the agent's files. When they cannot be written it goes on: a
+// full disk must not cost a window.
+type store struct {
+	places  places
+	journal journal
+	memory  memoryFile // as it is on the disk
+	pending []event    // not yet in the history
+	broken  string     // what cannot be written, and why
+}
+
+// errSaidAlready marks a complaint that is in the log already.
+var errSaidAlready = errors.New("still the same")
+
+// openStore reads what an earlier agent left. warnings are for the user.
+func openStore(p places, now time.Time) (s *store, warnings []string) {
+	s = &store{places: p, journal: journal{p.history}}
+	if err := os.MkdirAll(p.state, 0o700); err != nil {
+		return s, []string{err.Error()}
+	}
+	sweep(p)
+	memory, aside, err := takeMemory(p.memory, now)
+	switch {
+	case aside != "":
+		warnings = append(warnings, fmt.Sprintf("%v; it has been set aside as %s", err, aside))
+	case err != nil:
+		warnings = append(warnings, fmt.Sprintf("the memory cannot be read: %v", err))
+	}
+	s.memory = memory
+	last := s.journal.lastSeq()
+	for _, line := range memory.Pending {
+		if e, ok := parseEvent(line); ok && e.Seq > last {
+			s.pending = append(s.pending, e)
+		}
+	}
+	s.memory.Memory.Seq = max(s.memory.Memory.Seq, last)
+	return s, warnings
+}
+
+// sweep removes what a killed agent left of a file being written.
+func sweep(p places) {
+	left, _ := filepath.Glob(filepath.Join(p.state, ".*.plist*"))
+	for _, name := range left {
+		os.Remove(name)
+	}
+}
+
+// save writes the memory if it says anything new.
+func (s *store) save(mem approval.Memory) error {
+	lines := make([]string, len(s.pending))
+	for i, e := range s.pending {
+		lines[i] = e.line()
+	}
+	if s.memory.Schema != 0 && sameMemory(s.memory.Memory, mem) && strings.Join(lines, "\n") == strings.Join(s.memory.Pending, "\n") {
+		return nil
+	}
+	m := memoryFile{Schema: memorySchema, Memory: mem, Pending: lines}
+	if err := saveMemory(s.places.memory, m); err != nil {
+		return s.trouble(err)
+	}
+	s.memory, s.broken = m, ""
+	return nil
+}
+
+// record writes the pending events to the history and returns their lines.
+// Events that cannot be written stay pending; each line is returned once.
+func (s *store) record() ([]string, error) {
+	var lines, fresh []string
+	for i, e := range s.pending {
+		lines = append(lines, e.line())
+		if !e.told {
+			fresh = append(fresh, e.line())
+			s.pending[i].told = true
+		}
+	}
+	if len(lines) == 0 {
+		return nil, nil
+	}
+	if err := s.journal.append(lines); err != nil {
+		const most = 200
+		s.pending = s.pending[max(0, len(s.pending)-most):]
+		return fresh, s.trouble(err)
+	}
+	s.pending = nil
+	return fresh, nil
+}
+
+// publish writes the status for other programs to read.
+func (s *store) publish(st approval.Status) error {
+	if err := savePlist(s.places.status, newDocument(st)); err != nil {
+		return s.trouble(err)
+	}
+	return nil
+}
+
+func (s *store) trouble(err error) error {
+	if s.broken == err.Error() {
+		return errSaidAlready
+	}
+	s.broken = err.Error()
+	return err
+}
+
+// gaps tells the user what cannot be kept.
+func (s *store) gaps() []probe.Gap {
+	if s.broken == "" {
+		return nil
+	}
+	return []probe.Gap{{
+		Source: "agent's files", Err: s.broken,
+		Next: "make room on the disk and let your user write to " + s.places.state,
+	}}
+}
+
+// errRunning: another agent of this user runs.
+var errRunning = errors.New("kextwatch is already running for this user")
+
+// lockState makes this the only agent of the user until the file is closed.
+func lockState(p places) (*os.File, error) {
+	if err := os.MkdirAll(p.state, 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(p.lock, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, errRunning
+		}
+		return nil, err
+	}
+	return f, nil
+}

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe"
+)
+
+func writeFile(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func fullMemory() approval.Memory {
+	when := time.Date(2026, 5, 6, 5, 45, 0, 0, time.UTC)
+	return approval.Memory{
+		Look: approval.Look{Source: probe.Database, At: when, Blocked: []string{"4C6364ACXT com.parallels.kext.vnic"}},
+		Items: map[string]approval.ItemMemory{"4C6364ACXT /Applications/Parallels Desktop.app": {
+			Window:   approval.Window{Number: 3, OpenedAt: when, ClosesAt: when.Add(30 * time.Minute), Basis: approval.Seen, Reopened: 2, Left: 7 * time.Minute, LeftAt: when},
+			Windows:  3,
+			Attempts: []approval.Attempt{{At: when, Evidence: approval.Seen, BundleID: "com.parallels.kext.vnic"}},
+			Session:  "S1",
+		}},
+		Kexts:    map[string]approval.KextMemory{"k": {Allowed: true, AllowedIn: "S1", LoadedVersion: "1 2", LoadedCDHash: "ab"}},
+		Told:     map[string]approval.Told{"Parallels Desktop": {Verdict: approval.BlockedOpen, Before: approval.BlockedOpen, Windows: []string{"w 3"}, Reminded: 15, Awaiting: true, Posting: true}},
+		OS:       probe.OSVersion{Version: "26.3.1", Build: "25D2128", Extra: "(a)"},
+		Versions: map[string]string{"Parallels Desktop": "26.4.1-57516"},
+		Source:   probe.Database,
+		Seq:      42,
+	}
+}
+
+func TestMemoryComesBackAsItWas(t *testing.T) {
+	p := placesIn(t.TempDir())
+	writeFile(t, p.lock, "")
+	st, _ := openStore(p, time.Now())
+	mem := fullMemory()
+	if err := st.save(mem); err != nil {
+		t.Fatal(err)
+	}
+	again, warnings := openStore(p, time.Now())
+	if len(warnings) > 0 || !sameMemory(mem, again.memory.Memory) {
+		t.Errorf("read back %+v (%q), want %+v", again.memory.Memory, warnings, mem)
+	}
+	if got := again.memory.Memory.Items["4C6364ACXT /Applications/Parallels Desktop.app"].Window.Left; got != 7*time.Minute {
+		t.Errorf("%v left, want 7 minutes", got)
+	}
+	info, err := os.Stat(p.memory)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, want 0600", info.Mode())
+	}
+}
+
+func TestMemoryIsOnlyWrittenWhenItSaysSomethingNew(t *testing.T) {
+	p := placesIn(t.TempDir())
+	writeFile(t, p.lock, "")
+	st, _ := openStore(p, time.Now())
+	mem := fullMemory()
+	if err := st.save(mem); err != nil {
+		t.Fatal(err)
+	}
+	first, _ := os.Stat(p.memory)
+	mem.Look.At = mem.Look.At.Add(time.Minute)
+	if err := st.save(mem); err != nil {
+		t.Fatal(err)
+	}
+	if again, _ := os.Stat(p.memory); !os.SameFile(first, again) {
+		t.Error("another look alone was worth a write")
+	}
+	mem.Seq++
+	if err := st.save(mem); err != nil {
+		t.Fatal(err)
+	}
+	if again, _ := os.Stat(p.memory); os.SameFile(first, again) {
+		t.Error("news were not written")
+	}
+}
+
+func TestDamagedMemoryIsSetAside(t *testing.T) {
+	for _, content := range []string{"", "rubbish", "<plist><dict><key>Schema</key><integer>7</integer></dict></plist>", strings.Repeat("x", 2<<20)} {
+		p := placesIn(t.TempDir())
+		writeFile(t, p.memory, content)
+		st, warnings := openStore(p, time.Now())
+		aside, _ := filepath.Glob(p.memory + ".damaged-*")
+		if len(warnings) != 1 || len(aside) != 1 || !strings.Contains(warnings[0], aside[0]) {
+			t.Fatalf("%.10q: warnings %q, set aside %q; want one that names the other", content, warnings, aside)
+		}
+		kept, err := os.ReadFile(aside[0])
+		if err != nil || !bytes.Equal(kept, []byte(content)) {
+			t.Errorf("%.10q: not kept as it was", content)
+		}
+		if err := st.save(fullMemory()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// An event is in the saved memory before it is in the history. Whatever died
+// in between is made up for at the next start, once.
+func TestPendingEventsReachTheHistoryOnce(t *testing.T) {
+	p := placesIn(t.TempDir())
+	writeFile(t, p.lock, "")
+	st, _ := openStore(p, time.Now())
+	st.pending = []event{{Schema: 1, Seq: 1, Event: approval.AgentStarted}, {Schema: 1, Seq: 2, Event: approval.WindowOpened}}
+	if err := st.save(fullMemory()); err != nil {
+		t.Fatal(err)
+	}
+	if err := (journal{p.history}).append([]string{st.pending[0].line()}); err != nil { // and then it died
+		t.Fatal(err)
+	}
+	for range 2 {
+		st, _ = openStore(p, time.Now())
+		if _, err := st.record(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	events, err := journal{p.history}.read(time.Time{})
+	if err != nil || len(events) != 2 || events[1].Event != approval.WindowOpened {
+		t.Errorf("history %+v, %v; want each event once", events, err)
+	}
+}
+
+// A memory that was lost does not start the numbers again.
+func TestEventNumbersNeverRepeat(t *testing.T) {
+	p := placesIn(t.TempDir())
+	writeFile(t, p.history, `{"schema":1,"seq":41,"event":"agent-started"}`+"\n"+`{"seq":`)
+	st, _ := openStore(p, time.Now())
+	if st.memory.Memory.Seq != 41 {
+		t.Errorf("seq %d, want 41", st.memory.Memory.Seq)
+	}
+}
+
+func TestHistoryAfterALineCutShort(t *testing.T) {
+	p := placesIn(t.TempDir())
+	writeFile(t, p.history, `{"schema":1,"seq":1,"event":"agent-started"}`+"\n"+`{"schema":1,"seq":2,"ev`)
+	j := journal{p.history}
+	if err := j.append([]string{event{Schema: 1, Seq: 3, Event: approval.AgentStopped}.line()}); err != nil {
+		t.Fatal(err)
+	}
+	events, err := j.read(time.Time{})
+	if err != nil || len(events) != 2 || events[0].Seq != 1 || events[1].Seq != 3 {
+		t.Errorf("history %+v, %v; want 1 and 3", events, err)
+	}
+}
+
+func TestHistoryIsRotated(t *testing.T) {
+	p := placesIn(t.TempDir())
+	j := journal{p.history}
+	writeFile(t, p.lock, "")
+	seq := int64(0)
+	for range 40 {
+		var lines []string
+		for range 100 {
+			seq++
+			lines = append(lines, event{Schema: 1, Seq: seq, Event: approval.AgentStarted, Text: strings.Repeat("x", 1000)}.line())
+		}
+		if err := j.append(lines); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, _ := filepath.Glob(p.history + "*")
+	if len(files) != historyFiles {
+		t.Errorf("%d files, want %d", len(files), historyFiles)
+	}
+	for _, f := range files {
+		if info, _ := os.Stat(f); info.Size() > historySize+200_000 || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %d bytes, mode %v", f, info.Size(), info.Mode())
+		}
+	}
+	events, err := j.read(time.Time{})
+	if err != nil || events[len(events)-1].Seq != seq {
+		t.Fatalf("the newest event is missing: %v", err)
+	}
+	for i := 1; i < len(events); i++ {
+		if events[i].Seq != events[i-1].Seq+1 {
+			t.Fatalf("event %d follows %d", events[i].Seq, events[i-1].Seq)
+		}
+	}
+}
+
+func TestOnlyOneAgentRuns(t *testing.T) {
+	p := placesIn(t.TempDir())
+	first, err := lockState(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lockState(p); err != errRunning {
+		t.Errorf("a second one: %v, want %v", err, errRunning)
+	}
+	first.Close()
+	second, err := lockState(p)
+	if err != nil {
+		t.Fatalf("after the first has ended: %v", err)
+	}
+	second.Close()
+}

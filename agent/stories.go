@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe/simmac"
+)
+
+// story is what happens to a simulated Mac, and what the agent is expected to
+// notice.
+type story struct {
+	title            string
+	macOS, parallels string
+	steps            []storyStep
+}
+
+type storyStep struct {
+	minute   float64 // since the story began
+	says     string
+	do       func(*simmac.Mac, time.Time) error
+	restarts bool // the Mac restarts: the agent ends and starts again at login
+	expect   []approval.EventName
+}
+
+var stories = map[string]story{
+	"update": {
+		title: "After an update to macOS 10.15, Parallels is blocked, and the first window is missed.",
+		macOS: "10.14.6", parallels: "16.5.1",
+		steps: []storyStep{
+			{minute: 0, says: "You have Parallels Desktop 16.5.1 and macOS 10.14.6, and have not opened Parallels yet."},
+			{minute: 1, says: "macOS is updated to 10.15.7 while kextwatch is not running, and the Mac restarts.",
+				do:       func(m *simmac.Mac, now time.Time) error { return m.UpdateMacOS("10.15.7", now) },
+				restarts: true, expect: []approval.EventName{approval.MacOSUpdated}},
+			{minute: 3, says: "You open Parallels. macOS blocks its kernel extensions and shows its one alert. You click it away.",
+				do: (*simmac.Mac).Attempt, expect: []approval.EventName{approval.WindowOpened}},
+			{minute: 4, says: "You have lunch.",
+				expect: []approval.EventName{approval.WindowReminder, approval.WindowReminder, approval.WindowReminder, approval.WindowClosed}},
+			{minute: 36, says: "You open Parallels again. macOS brings the button back, and says nothing.",
+				do: (*simmac.Mac).Attempt, expect: []approval.EventName{approval.WindowReopened}},
+			{minute: 38, says: "You click Allow.",
+				do: (*simmac.Mac).Allow, expect: []approval.EventName{approval.ApprovedEvent}},
+			{minute: 39, says: "Parallels loads its kernel extensions.",
+				do: (*simmac.Mac).Load, expect: []approval.EventName{approval.KextsLoaded}},
+			{minute: 40},
+		},
+	},
+	"restart": {
+		title: "From macOS 11 on, an approved kernel extension is loaded at the next start.",
+		macOS: "12.7.6", parallels: "18.3.4",
+		steps: []storyStep{
+			{minute: 0, says: "You have Parallels Desktop 18.3.4 and macOS 12.7.6."},
+			{minute: 1, says: "macOS is updated to 13.7.2, and the Mac restarts.",
+				do:       func(m *simmac.Mac, now time.Time) error { return m.UpdateMacOS("13.7.2", now) },
+				restarts: true, expect: []approval.EventName{approval.MacOSUpdated}},
+			{minute: 5, says: "You start a virtual machine that uses the Parallels hypervisor. macOS blocks its kernel extensions.",
+				do: (*simmac.Mac).Attempt, expect: []approval.EventName{approval.WindowOpened}},
+			{minute: 7, says: "You click Allow.",
+				do: (*simmac.Mac).Allow, expect: []approval.EventName{approval.RestartNeeded}},
+			{minute: 8, says: "You restart the Mac.",
+				do: (*simmac.Mac).Restart, restarts: true, expect: []approval.EventName{approval.KextsLoaded}},
+			{minute: 9},
+		},
+	},
+}
+
+func storyHelp() string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(stories)) {
+		fmt.Fprintf(&b, "  %-10s %s\n", name, stories[name].title)
+	}
+	return b.String()
+}

@@ -1,0 +1,261 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/agent/view"
+	"kextwatch/notify"
+	"kextwatch/probe"
+)
+
+// agent is the program that runs in the background. The goroutine that calls
+// watch owns all of it.
+//
+// The loop: look, assess, say what is new, wait. Before anything is said, the
+// memory is saved in which it counts as said: a crash in between repeats no
+// alert. Then the history is written and the alert handed over, and the
+// outcome is saved.
+type agent struct {
+	clock   clock
+	log     *slog.Logger
+	look    func(ctx context.Context, now time.Time, fresh bool) probe.Snapshot
+	watcher watcher
+	clicks  <-chan notify.Action
+	show    func(notify.Menu)
+	tray    bool // there is an icon to click
+	poster  notify.Poster
+	do      func(context.Context, notify.Action, approval.Status) error
+	store   *store
+	events  io.Writer // nil: nobody asked
+
+	mem      approval.Memory
+	status   approval.Status
+	verify   time.Time // until when to ask whether what was approved gets loaded
+	deferred time.Time // since when the middle of a burst has been holding something back
+	busy     time.Time // since when the database has been too busy to read
+	queue    []notify.Alert
+	deliver  func(notify.Alert)
+	outcomes chan error
+	posting  bool
+}
+
+const (
+	// A burst that never ends holds nothing back for longer than this.
+	deferFor = 2 * time.Second
+
+	// After an approval the kernel takes a moment to load, and tells nobody.
+	verifyEvery = 5 * time.Second
+	verifyFor   = time.Minute
+
+	// A database that is written all the time is asked again this often, and
+	// after busyFor the user is told.
+	busyAgain = 500 * time.Millisecond
+	busyFor   = 10 * time.Second
+)
+
+// watch runs until ctx ends or the user quits.
+func (a *agent) watch(ctx context.Context) {
+	a.outcomes = make(chan error, 1)
+	a.deliver = func(alert notify.Alert) { a.outcomes <- a.poster.Post(ctx, alert) }
+	a.mem = a.store.memory.Memory.Resume()
+	a.say([]approval.Notice{{Event: approval.AgentStarted}})
+	next := glance{fresh: true, settled: true}
+	for more := true; more; {
+		in := a.lookOnce(ctx, next)
+		next, more = a.wait(ctx, in)
+	}
+	a.say([]approval.Notice{{Event: approval.AgentStopped}})
+}
+
+// glance is how to look.
+type glance struct {
+	fresh   bool // also at what hardly ever changes
+	settled bool // nothing is in the middle of being written
+}
+
+// lookOnce looks, and says what is new. It returns when to look again by
+// itself; 0: only when something happens.
+func (a *agent) lookOnce(ctx context.Context, how glance) time.Duration {
+	now := a.clock.now()
+	snap := a.look(ctx, now, how.fresh)
+	if ctx.Err() != nil {
+		return 0
+	}
+	if a.tooBusy(snap, now) {
+		return busyAgain
+	}
+	snap.Gaps = append(snap.Gaps, a.watcher.Gaps()...)
+	snap.Gaps = append(snap.Gaps, a.store.gaps()...)
+	status, mem := approval.Assess(a.mem, snap, now)
+	notices, mem := approval.Tell(mem, status)
+	if !how.settled && a.holdBack(notices, now) {
+		return deferFor
+	}
+	a.deferred = time.Time{}
+	a.mem, a.status = mem, status
+	a.say(notices)
+	if a.show != nil {
+		a.show(view.Menu(status, version))
+	}
+	next, runs := status.Next()
+	if a.verifying(notices, now) && (!runs || next > verifyEvery) {
+		return verifyEvery
+	}
+	if !runs {
+		return 0
+	}
+	return next
+}
+
+// verifying reports whether an approval is so young that its extensions may be
+// loading just now.
+func (a *agent) verifying(notices []approval.Notice, now time.Time) bool {
+	for _, n := range notices {
+		switch n.Event {
+		case approval.ApprovedEvent:
+			a.verify = now.Add(verifyFor)
+		case approval.KextsLoaded:
+			a.verify = time.Time{}
+		}
+	}
+	return now.Before(a.verify)
+}
+
+// tooBusy passes over a database that is being written right now: what was
+// known a moment ago is better than nothing.
+func (a *agent) tooBusy(snap probe.Snapshot, now time.Time) bool {
+	busy := snap.Policy == nil && len(snap.Sources) > 0 && snap.Sources[0].State == probe.Busy
+	if !busy || a.status.Source == "" {
+		a.busy = time.Time{}
+		return false
+	}
+	if a.busy.IsZero() {
+		a.busy = now
+	}
+	return now.Sub(a.busy) < busyFor
+}
+
+// holdBack reports whether a look in the middle of a burst of changes waits
+// for the end of it. Only an open window is announced at once: what else is
+// half written may look different in a moment.
+func (a *agent) holdBack(notices []approval.Notice, now time.Time) bool {
+	if len(notices) == 0 {
+		return false
+	}
+	for _, n := range notices {
+		if n.Event == approval.WindowOpened || n.Event == approval.WindowReopened {
+			return false
+		}
+	}
+	if a.deferred.IsZero() {
+		a.deferred = now
+	}
+	return now.Sub(a.deferred) < deferFor
+}
+
+// wait ends when it is time to look again, and says how; more is false when
+// the agent is to stop.
+func (a *agent) wait(ctx context.Context, in time.Duration) (next glance, more bool) {
+	var timer <-chan time.Time
+	if in > 0 {
+		timer = a.clock.after(in)
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return glance{}, false
+		case <-timer:
+			return glance{settled: true, fresh: a.clock.now().Before(a.verify)}, true
+		case hint := <-a.watcher.Hints():
+			return glance{settled: hint.Settled, fresh: hint.Woke}, true
+		case err := <-a.outcomes:
+			a.posted(err)
+		case action := <-a.clicks:
+			switch action {
+			case notify.Quit:
+				return glance{}, false
+			case notify.CheckNow:
+				return glance{settled: true, fresh: true}, true
+			}
+			a.start(ctx, action)
+		}
+	}
+}
+
+// start does what the user clicked, without holding up the loop.
+func (a *agent) start(ctx context.Context, action notify.Action) {
+	status := a.status
+	go func() {
+		if err := a.do(ctx, action, status); err != nil && ctx.Err() == nil {
+			a.log.Error("a menu entry failed", "action", action, "error", err)
+		}
+	}()
+}
+
+// say saves the notices as said, records them and shows those that are
+// alerts.
+func (a *agent) say(notices []approval.Notice) {
+	now := a.clock.now()
+	for _, n := range notices {
+		a.mem.Seq++
+		a.store.pending = append(a.store.pending, newEvent(n, a.mem.Seq, now))
+	}
+	a.complain(a.store.save(a.mem))
+	lines, err := a.store.record()
+	a.complain(err)
+	for _, line := range lines {
+		if a.events != nil {
+			if _, err := fmt.Fprintln(a.events, line); err != nil {
+				a.complain(fmt.Errorf("writing an event: %w", err))
+			}
+		}
+	}
+	if len(notices) > 0 && len(a.status.Products) > 0 {
+		a.complain(a.store.publish(a.status))
+	}
+	for _, n := range notices {
+		if n.Urgency != approval.Silent {
+			a.queue = append(a.queue, view.Alert(n, a.status, a.tray))
+		}
+	}
+	a.post()
+}
+
+// post hands over the next alert; at most one is under way.
+func (a *agent) post() {
+	if a.posting || len(a.queue) == 0 {
+		return
+	}
+	alert := a.queue[0]
+	a.queue, a.posting = a.queue[1:], true
+	go a.deliver(alert)
+}
+
+// posted notes the outcome of an alert. A failed one is an event; it is not
+// tried again, because the icon says the same.
+func (a *agent) posted(err error) {
+	a.posting = false
+	if err != nil {
+		a.log.Warn("a notification could not be shown", "error", err)
+		a.say([]approval.Notice{{Event: approval.NotificationFailed, To: view.Clean(err.Error())}})
+	}
+	a.post()
+	if !a.posting {
+		a.mem = a.mem.Posted()
+		a.complain(a.store.save(a.mem))
+	}
+}
+
+// complain logs what kept the agent from writing its files; the store keeps
+// it as a gap for the user to see.
+func (a *agent) complain(err error) {
+	if err != nil && !errors.Is(err, errSaidAlready) {
+		a.log.Error("the agent's files cannot be written", "error", err)
+	}
+}

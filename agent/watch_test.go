@@ -1,0 +1,429 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/notify"
+	"kextwatch/probe"
+)
+
+// bubble is everything around the loop, in a synctest bubble: a Mac that is a
+// snapshot, a watcher that is a channel, alerts and events that are lists.
+type bubble struct {
+	hints  chan probe.Hint
+	clicks chan notify.Action
+
+	mu     sync.Mutex
+	snap   probe.Snapshot
+	fresh  int
+	looks  int
+	alerts []notify.Alert
+	menus  []notify.Menu
+	lines  []event
+	refuse error         // what posting an alert answers
+	hang   chan struct{} // posting waits for it
+	did    []notify.Action
+}
+
+func newBubble() *bubble {
+	d := &bubble{hints: make(chan probe.Hint, 1), clicks: make(chan notify.Action, 1)}
+	d.snap = probe.Snapshot{
+		Policy:  &probe.Policy{Source: probe.Database},
+		Sources: []probe.Source{{Name: probe.Database, State: probe.OK}},
+		Mac:     probe.Mac{OS: probe.OSVersion{Version: "10.15.7"}, Arch: probe.Intel, BootSession: "S1"},
+		Apps:    []probe.App{{Product: "Parallels Desktop", TeamID: probe.ParallelsTeamID, Version: "16.5.1", Build: "49187", Edition: probe.Standard}},
+		Kexts: []probe.Kext{{BundleID: "com.parallels.kext.hypervisor", TeamID: probe.ParallelsTeamID, Version: "16.5.1 49187",
+			Path: "/Applications/Parallels Desktop.app/Contents/Library/Extensions/10.9/prl_hypervisor.kext"}},
+		Loaded: probe.Loaded{Known: true},
+	}
+	return d
+}
+
+func (d *bubble) Hints() <-chan probe.Hint { return d.hints }
+func (d *bubble) Gaps() []probe.Gap        { return nil }
+
+func (d *bubble) Post(ctx context.Context, alert notify.Alert) error {
+	if d.hang != nil {
+		select {
+		case <-d.hang:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.alerts = append(d.alerts, alert)
+	return d.refuse
+}
+
+func (d *bubble) Write(line []byte) (int, error) {
+	e, ok := parseEvent(string(line))
+	if !ok {
+		return 0, errors.New("not an event")
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lines = append(d.lines, e)
+	return len(line), nil
+}
+
+func (d *bubble) look(_ context.Context, _ time.Time, fresh bool) probe.Snapshot {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.looks++
+	if fresh {
+		d.fresh++
+	}
+	return d.snap
+}
+
+// change lets something happen to the Mac.
+func (d *bubble) change(what func(*probe.Snapshot)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.snap.Policy != nil {
+		p := *d.snap.Policy
+		p.Rows, p.History = slices.Clone(p.Rows), slices.Clone(p.History)
+		d.snap.Policy = &p
+	}
+	what(&d.snap)
+}
+
+func (d *bubble) attempt() {
+	d.change(func(s *probe.Snapshot) {
+		now := time.Now().UTC().Truncate(time.Second)
+		s.Policy.Rows = []probe.PolicyRow{{TeamID: probe.ParallelsTeamID, BundleID: "com.parallels.kext.hypervisor", Developer: "Parallels International GmbH"}}
+		s.Policy.History = []probe.LoadRecord{{TeamID: probe.ParallelsTeamID, BundleID: "com.parallels.kext.hypervisor", LastSeen: now}}
+	})
+}
+
+func (d *bubble) hint(h probe.Hint) {
+	d.hints <- h
+	synctest.Wait()
+}
+
+// said are the events so far, without those of the agent itself; it forgets
+// them.
+func (d *bubble) said() []string {
+	synctest.Wait()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var words []string
+	for _, e := range d.lines {
+		if e.Event != approval.VerdictChanged && !strings.HasPrefix(string(e.Event), "agent-") {
+			words = append(words, string(e.Event))
+		}
+	}
+	d.lines = nil
+	return words
+}
+
+func (d *bubble) want(t *testing.T, said ...string) {
+	t.Helper()
+	if got := d.said(); !slices.Equal(got, said) {
+		t.Errorf("said %q, want %q", got, said)
+	}
+}
+
+func (d *bubble) alertCount() int {
+	synctest.Wait()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.alerts)
+}
+
+// start runs an agent on the files in dir; the result stops it.
+func (d *bubble) start(t *testing.T, dir string) (stop func()) {
+	t.Helper()
+	st, warnings := openStore(placesIn(dir), time.Now())
+	if len(warnings) > 0 {
+		t.Fatal(warnings)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	a := &agent{
+		clock:   clock{now: time.Now, after: time.After},
+		log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
+		look:    d.look,
+		watcher: d,
+		clicks:  d.clicks,
+		show: func(m notify.Menu) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.menus = append(d.menus, m)
+		},
+		poster: d,
+		do: func(_ context.Context, action notify.Action, _ approval.Status) error {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.did = append(d.did, action)
+			return nil
+		},
+		store:  st,
+		events: d,
+	}
+	go func() {
+		a.watch(ctx)
+		close(over)
+	}()
+	synctest.Wait()
+	return func() {
+		cancel()
+		<-over
+	}
+}
+
+var settled = probe.Hint{Settled: true}
+
+func TestLoopTellsAWindowToItsEnd(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		defer d.start(t, dir)()
+		d.want(t)
+		d.attempt()
+		d.hint(probe.Hint{})
+		d.want(t, "window-opened")
+		time.Sleep(15*time.Minute - time.Second)
+		d.want(t)
+		time.Sleep(time.Second)
+		d.want(t, "window-reminder")
+		time.Sleep(10 * time.Minute)
+		d.want(t, "window-reminder")
+		time.Sleep(4 * time.Minute)
+		d.want(t, "window-reminder")
+		time.Sleep(time.Minute)
+		d.want(t, "window-closed")
+		if got := d.alertCount(); got != 5 {
+			t.Errorf("%d alerts, want 5", got)
+		}
+		looks := d.looks
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		if d.looks != looks {
+			t.Errorf("with nothing going on it looked %d times in a day, want none", d.looks-looks)
+		}
+	})
+}
+
+func TestLoopRestartsInsideAWindow(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		stop := d.start(t, dir)
+		d.attempt()
+		d.hint(settled)
+		d.want(t, "window-opened")
+		time.Sleep(10 * time.Minute)
+		stop()
+		d.said()
+		stop = d.start(t, dir)
+		defer stop()
+		d.want(t)
+		if d.alertCount() != 1 {
+			t.Errorf("%d alerts after the restart, want still one", d.alertCount())
+		}
+		if m := d.menus[len(d.menus)-1]; m.Title != "20m" {
+			t.Errorf("title %q, want 20m", m.Title)
+		}
+		time.Sleep(5 * time.Minute)
+		d.want(t, "window-reminder")
+	})
+}
+
+// The agent dies between saving what it is about to say and saying it: the
+// next one does not repeat the alert, but reminds at once.
+func TestLoopDiesWhilePosting(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		d.hang = make(chan struct{})
+		stop := d.start(t, dir)
+		d.attempt()
+		d.hint(settled)
+		d.want(t, "window-opened")
+		stop() // the alert is still on its way
+		d.hang = nil
+		d.said()
+		defer d.start(t, dir)()
+		d.want(t, "window-reminder")
+	})
+}
+
+func TestLoopActsOnTheEndOfABurst(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		defer d.start(t, dir)()
+		good := d.snap.Policy
+		d.change(func(s *probe.Snapshot) {
+			s.Policy, s.Sources = nil, []probe.Source{{Name: probe.Database, State: probe.Damaged}}
+		})
+		d.hint(probe.Hint{}) // half written
+		d.want(t)
+		d.change(func(s *probe.Snapshot) {
+			s.Policy, s.Sources = good, []probe.Source{{Name: probe.Database, State: probe.OK}}
+		})
+		d.hint(settled)
+		d.want(t)
+		if d.alertCount() != 0 {
+			t.Errorf("alerts %+v, want none", d.alerts)
+		}
+	})
+}
+
+func TestLoopABurstWithoutEndHoldsNothingBack(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		defer d.start(t, dir)()
+		d.change(func(s *probe.Snapshot) {
+			s.Policy.Rows = []probe.PolicyRow{{TeamID: probe.ParallelsTeamID, BundleID: "com.parallels.kext.hypervisor"}}
+		})
+		time.Sleep(2 * time.Minute) // too long for the new row to date itself
+		for range 20 {
+			d.hint(probe.Hint{})
+			time.Sleep(250 * time.Millisecond)
+		}
+		d.want(t, "blocked")
+	})
+}
+
+func TestLoopABusyDatabaseIsAskedAgain(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		defer d.start(t, dir)()
+		good := d.snap.Policy
+		d.change(func(s *probe.Snapshot) {
+			s.Policy, s.Sources = nil, []probe.Source{{Name: probe.Database, State: probe.Busy}}
+		})
+		d.hint(settled)
+		time.Sleep(5 * time.Second)
+		d.want(t)
+		d.change(func(s *probe.Snapshot) { s.Policy = good })
+		time.Sleep(time.Second)
+		d.want(t)
+		d.change(func(s *probe.Snapshot) { s.Policy = nil })
+		d.hint(settled)
+		time.Sleep(busyFor + time.Second)
+		d.want(t, "source-lost")
+	})
+}
+
+func TestLoopAFailedNotificationIsAnEvent(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		d.refuse = errors.New("no\nserver")
+		defer d.start(t, dir)()
+		d.attempt()
+		d.hint(settled)
+		d.want(t, "window-opened", "notification-failed")
+		events, err := journal{placesIn(dir).history}.read(time.Time{})
+		if err != nil || events[len(events)-1].Error != "no server" {
+			t.Errorf("history %+v, %v; want the reason in one line", events, err)
+		}
+		time.Sleep(time.Minute)
+		d.want(t) // not tried again: the icon says it
+	})
+}
+
+func TestLoopAlertsComeOneAfterTheOther(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		d.hang = make(chan struct{})
+		defer d.start(t, dir)()
+		d.attempt()
+		d.hint(settled)
+		time.Sleep(16 * time.Minute)
+		d.want(t, "window-opened", "window-reminder") // a notification that hangs does not hold up the loop
+		close(d.hang)
+		if d.alertCount() != 2 {
+			t.Errorf("%d alerts, want 2", d.alertCount())
+		}
+	})
+}
+
+func TestLoopMenu(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		stopped := d.start(t, dir)
+		defer stopped()
+		before := d.fresh
+		d.clicks <- notify.CheckNow
+		synctest.Wait()
+		if d.fresh != before+1 {
+			t.Error("Check Now did not look at everything anew")
+		}
+		d.clicks <- notify.OpenSettings
+		synctest.Wait()
+		if !slices.Equal(d.did, []notify.Action{notify.OpenSettings}) {
+			t.Errorf("did %q, want open-settings", d.did)
+		}
+		d.clicks <- notify.Quit
+		synctest.Wait()
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if last := d.lines[len(d.lines)-1]; last.Event != approval.AgentStopped {
+			t.Errorf("last event %s, want agent-stopped", last.Event)
+		}
+	})
+}
+
+func TestLoopAWakeReadsEverythingAnew(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		defer d.start(t, dir)()
+		before := d.fresh
+		d.hint(probe.Hint{Settled: true, Woke: true})
+		if d.fresh != before+1 {
+			t.Error("a wake did not read what is read only once")
+		}
+	})
+}
+
+// A home that cannot be written costs the memory, not the window.
+func TestLoopWithoutAPlaceForItsFiles(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "home")
+	writeFile(t, dir, "a file where the home should be")
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		st, warnings := openStore(placesIn(dir), time.Now())
+		if len(warnings) != 1 {
+			t.Errorf("warnings %q, want one", warnings)
+		}
+		a := &agent{
+			clock: clock{now: time.Now, after: time.After}, log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			look: d.look, watcher: d, poster: d, store: st, events: d,
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		over := make(chan struct{})
+		go func() { a.watch(ctx); close(over) }()
+		synctest.Wait()
+		d.attempt()
+		d.hint(settled)
+		d.want(t, "window-opened")
+		time.Sleep(15 * time.Minute)
+		d.want(t, "window-reminder")
+		cancel()
+		<-over
+		if gaps := st.gaps(); len(gaps) != 1 || gaps[0].Next == "" {
+			t.Errorf("gaps %+v, want one with a way out", gaps)
+		}
+	})
+}

@@ -1,0 +1,148 @@
+# Written for GNU make 3.81, which macOS ships, and later.
+
+GO           ?= go
+STATICCHECK  ?= v0.8.2
+MACHORUN_SRC ?= ../shared/machorun
+
+# The logger that stands in for systray's is a module of its own.
+PACKAGES  = ./... github.com/getlantern/golog
+PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+
+VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BUILD   = $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+
+# The tray needs a C compiler; on Linux also a library, and then its build tag.
+CGO      = $(filter 1,$(shell $(GO) env CGO_ENABLED))
+TRAY_LIB = $(shell pkg-config --exists ayatana-appindicator3-0.1 2>/dev/null && echo found)
+TAGS     = $(if $(CGO),$(if $(TRAY_LIB),tray))
+MACOS    = $(filter darwin,$(shell $(GO) env GOOS))
+TRAY     = $(if $(CGO),$(if $(MACOS)$(TRAY_LIB),with))
+
+# The oldest macOS the program loads on is the C compiler's to know; without
+# it, that is the one it was built on.
+OLDEST_MACOS = -mmacosx-version-min=$(if $(filter arm64,$(shell $(GO) env GOARCH)),11.0,10.13)
+MACOS_FLAGS  = $(if $(MACOS),CGO_CFLAGS='-O2 -g $(OLDEST_MACOS)' CGO_LDFLAGS='-O2 -g $(OLDEST_MACOS)')
+
+# What the tests of the real tray and notifications need: X, D-Bus, a daemon.
+MISSING      = $(strip $(if $(CGO),,gcc) $(if $(TRAY_LIB),,libayatana-appindicator3-dev) \
+	$(foreach tool,Xvfb dbus-daemon dunst,$(if $(shell command -v $(tool) 2>/dev/null),,$(tool))))
+DESKTOP_TAGS = $(if $(MISSING),$(TAGS),tray desktop)
+
+# The tests that cannot work under machorun, by name.
+# TestArrows: runs go list, which has no module cache as an ordinary user.
+NOT_UNDER_MACHORUN = TestArrows
+
+empty =
+space = $(empty) $(empty)
+
+.PHONY: help demo test build check lint race darwin machorun under-machorun deps bench fuzz clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+
+demo: build ## the whole story on a simulated Mac, before your eyes
+	bin/kextwatch demo
+
+test: ## all tests that need nothing but Go; the tray, too, where its library is there
+	$(GO) test -tags '$(TAGS)' $(PACKAGES)
+
+build: ## bin/kextwatch, with the tray where its library is there
+	$(MACOS_FLAGS) $(BUILD) -tags '$(TAGS)' -o bin/kextwatch ./agent
+	@echo "bin/kextwatch is built $(if $(TRAY),with the tray,without the tray: make deps installs what it needs)"
+
+check: lint race darwin machorun ## all that CI runs beside make test
+
+lint: build/staticcheck-$(STATICCHECK) ## gofmt, go mod tidy, vet and staticcheck for every platform
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted"; exit 1; }
+	$(GO) mod tidy -diff
+	$(GO) vet -tags '$(DESKTOP_TAGS) machorun' $(PACKAGES)
+	$< -tags '$(DESKTOP_TAGS) machorun' $(PACKAGES)
+	@set -e; for platform in $(PLATFORMS); do \
+		echo "vet and staticcheck for $$platform"; \
+		export GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0; \
+		$(GO) vet $(PACKAGES); \
+		$< $(PACKAGES); \
+	done
+
+build/staticcheck-$(STATICCHECK):
+	GOBIN='$(CURDIR)/build' $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK)
+	mv build/staticcheck $@
+
+race: ## all tests with the race detector, and those of the real tray and notifications
+	@[ -z '$(MISSING)' ] || { \
+		echo 'left out: the tests of the real tray and notifications. Missing: $(MISSING). On Debian, make deps installs it.'; \
+		[ '$(CI)' != true ]; }
+	$(GO) test -race -tags '$(DESKTOP_TAGS)' $(PACKAGES)
+
+darwin: build/kextwatch-darwin-amd64 build/kextwatch-darwin-arm64 ## the program for macOS, without cgo and so without the tray
+
+build/kextwatch-darwin-%: FORCE
+	GOOS=darwin GOARCH=$* CGO_ENABLED=0 $(BUILD) -o $@ ./agent
+
+FORCE:
+
+machorun: ## the program for macOS and its tests, run on Linux by machorun
+	@if [ ! -d '$(MACHORUN_SRC)' ]; then \
+		echo 'left out: running the program for macOS here. There is no $(MACHORUN_SRC).'; \
+	elif [ "$$(uname -sm)" != 'Linux x86_64' ]; then \
+		echo 'left out: running the program for macOS here. machorun needs Linux on x86_64.'; \
+	else \
+		$(MAKE) --no-print-directory under-machorun; \
+	fi
+
+# All that runs is copied to a folder of its own and run by an ordinary user,
+# for permissions do not bind root.
+under-machorun: build/kextwatch-darwin-amd64
+	$(MAKE) -C '$(MACHORUN_SRC)' OUT='$(CURDIR)/build/machorun'
+	@set -e; \
+	stage=$$(mktemp -d); trap 'rm -rf "$$stage"' EXIT; \
+	mkdir "$$stage/tests" "$$stage/home" "$$stage/tmp"; \
+	cp build/machorun build/kextwatch-darwin-amd64 "$$stage"; \
+	$(GO) test -c -tags machorun -o "$$stage/end-to-end" ./agent; \
+	export GOOS=darwin GOARCH=amd64 CGO_ENABLED=0; \
+	$(GO) test -c -o "$$stage/tests/" ./...; \
+	dirs=$$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.Dir}}{{end}}' ./...); \
+	nobody=; \
+	if [ "$$(id -u)" = 0 ]; then \
+		nobody='setpriv --reuid=65534 --regid=65534 --clear-groups'; \
+		chmod -R a+rX "$$stage"; \
+		chown 65534:65534 "$$stage/home" "$$stage/tmp"; \
+	fi; \
+	run() { \
+		$$nobody env -i PATH="$$PATH" HOME="$$stage/home" TMPDIR="$$stage/tmp" \
+			KEXTWATCH_DARWIN="$$stage/machorun $$stage/kextwatch-darwin-amd64" "$$@"; \
+	}; \
+	failed=; \
+	for dir in $$dirs; do \
+		echo "under machorun: the tests of $${dir#$(CURDIR)/}"; \
+		(cd "$$dir" && run "$$stage/machorun" "$$stage/tests/$${dir##*/}.test" \
+			-test.timeout 5m -test.skip '^($(subst $(space),|,$(strip $(NOT_UNDER_MACHORUN))))$$') \
+			|| failed="$$failed $${dir#$(CURDIR)/}"; \
+	done; \
+	[ -z "$$failed" ] || { echo "failed under machorun:$$failed"; exit 1; }; \
+	echo 'under machorun: the program, from end to end'; \
+	cd agent; \
+	[ -n "$$(run "$$stage/end-to-end" -test.list Darwin)" ] || { echo 'there is no such test'; exit 1; }; \
+	run "$$stage/end-to-end" -test.timeout 5m -test.run Darwin
+
+deps: ## install what make check needs, on Debian and its like
+	@command -v apt-get >/dev/null || { \
+		echo 'make deps knows apt-get only. On macOS, xcode-select --install brings all there is to bring.'; exit 1; }
+	$(SUDO) apt-get update
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+		ca-certificates gcc libc6-dev make pkg-config libayatana-appindicator3-dev xvfb dbus dunst
+
+SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
+
+bench: ## the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
+
+fuzz: ## every fuzz target for ten seconds
+	@set -e; for dir in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$dir | grep '^Fuzz'); do \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime 10s $$dir; \
+		done; \
+	done
+
+clean: ## remove all that was made
+	rm -rf bin build

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -58,36 +59,41 @@ type demo struct {
 	speed  float64
 	start  time.Time
 	sim    *simmac.Mac
+	stop   context.CancelFunc
 	screen *screen
 	happen chan event
 	tray   notify.Tray // nil: no desktop
 }
 
 func (in *invocation) demo(ctx context.Context, d demo, keep string) error {
-	dir, done, err := demoDir(keep)
+	dir, clean, err := demoDir(keep)
 	if err != nil {
 		return unavailable(err, "--keep names a new directory")
 	}
-	defer done()
 	d.start = in.clock.now()
 	own := *in
 	own.clock = spedUp(d.start, d.speed)
 	own.mac = mac.Mac{Root: filepath.Join(dir, "mac")}
 	own.homeFlag = ""
 	d.invocation, d.happen = &own, make(chan event, 64)
-	if d.sim, err = simmac.New(own.mac.Root, simmac.Options{MacOS: d.story.macOS, Parallels: d.story.parallels, User: "you", Now: d.start.Add(-24 * time.Hour)}); err != nil {
-		return err
-	}
 	d.screen = newScreen(in.out, own.clock, d.start)
-	defer d.screen.close()
-	d.screen.say("demo", d.story.title+" "+fmt.Sprintf("%g times faster than real time. This Mac is a directory: %s.", d.speed, own.mac.Root))
-	if d.tray, err = in.newTray(); err != nil {
-		d.screen.say("demo", "No icon in a menu bar here ("+err.Error()+"): the story is told in words.")
-		return d.play(ctx)
+	ctx, d.stop = context.WithCancel(ctx)
+	defer d.stop()
+	tell := func(ctx context.Context) {
+		if err = d.play(ctx); errors.Is(err, context.Canceled) {
+			d.screen.say("demo", "Stopped.")
+			err = nil
+		}
+		d.screen.close()
+		clean()
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	withTray(ctx, stop, d.tray, func(ctx context.Context) { err = d.play(ctx) })
+	var missing error
+	if d.tray, missing = in.newTray(); missing != nil {
+		d.screen.say("demo", "No icon in a menu bar here ("+missing.Error()+"): the story is told in words.")
+		tell(ctx)
+	} else {
+		withTray(ctx, d.stop, d.tray, tell)
+	}
 	return err
 }
 
@@ -119,6 +125,14 @@ func spedUp(start time.Time, speed float64) clock {
 // play runs the agent and lets the story happen to its Mac. A restart of the
 // Mac ends the agent, and it starts again with the next login.
 func (d *demo) play(ctx context.Context) error {
+	var err error
+	d.sim, err = simmac.New(d.mac.Root, simmac.Options{
+		MacOS: d.story.macOS, Parallels: d.story.parallels, User: "you", Now: d.start.Add(-24 * time.Hour),
+	})
+	if err != nil {
+		return err
+	}
+	d.screen.say("demo", fmt.Sprintf("%s %g times faster than real time. This Mac is a directory: %s.", d.story.title, d.speed, d.mac.Root))
 	end := d.login(ctx)
 	defer func() { end() }()
 	for _, s := range d.story.steps {
@@ -172,6 +186,9 @@ func (d *demo) login(ctx context.Context) (end func()) {
 	over := make(chan struct{})
 	go func() {
 		a.watch(ctx)
+		if ctx.Err() == nil {
+			d.stop() // the user chose Quit
+		}
 		close(over)
 	}()
 	return func() {
@@ -188,7 +205,7 @@ func (d *demo) waitUntil(ctx context.Context, at time.Time) error {
 		}
 		select {
 		case <-ctx.Done():
-			return unavailable(ctx.Err(), "")
+			return ctx.Err()
 		case <-d.clock.after(left):
 		}
 	}
@@ -197,8 +214,9 @@ func (d *demo) waitUntil(ctx context.Context, at time.Time) error {
 // expect waits for an event of the agent: the demo only ends well when the
 // agent did its work.
 func (d *demo) expect(ctx context.Context, want approval.EventName) error {
-	const patience = 10 * time.Second // real ones
-	late := time.After(patience)
+	// A window may pass before it happens, and then the machine may be slow.
+	const slow = 10 * time.Second
+	late := time.After(slow + time.Duration(float64(approval.WindowLength)/d.speed))
 	for {
 		select {
 		case e := <-d.happen:
@@ -208,7 +226,7 @@ func (d *demo) expect(ctx context.Context, want approval.EventName) error {
 		case <-late:
 			return fmt.Errorf("the story went wrong: %s did not happen", want)
 		case <-ctx.Done():
-			return unavailable(ctx.Err(), "")
+			return ctx.Err()
 		}
 	}
 }

@@ -59,6 +59,11 @@ func TestDesktop(t *testing.T) {
 				opened, _ := sim.Opened()
 				return len(opened) == 2 && strings.HasSuffix(opened[1], "history.txt")
 			})
+			icon.Click(t, "About kextwatch "+version)
+			eventually(t, "what it knows was opened", func() bool {
+				opened, _ := sim.Opened()
+				return len(opened) == 3 && strings.HasSuffix(opened[2], "about.txt")
+			})
 
 			if err := sim.Allow(time.Now()); err != nil {
 				t.Fatal(err)

@@ -55,7 +55,15 @@ type productDoc struct {
 	Why       string           `json:"why" plist:"why"`
 	Next      string           `json:"next" plist:"next"`
 	Window    *windowDoc       `json:"window,omitempty" plist:"window,omitempty"`
+	Reasons   []reasonDoc      `json:"reasons" plist:"reasons"`
 	Items     []itemDoc        `json:"items" plist:"items"`
+}
+
+// reasonDoc is one reason why the Allow button may not work.
+type reasonDoc struct {
+	Code string `json:"code" plist:"code"`
+	Text string `json:"text" plist:"text"`
+	Next string `json:"next" plist:"next"`
 }
 
 type windowDoc struct {
@@ -125,7 +133,7 @@ func newProductDoc(p approval.Product, st approval.Status) productDoc {
 	doc := productDoc{
 		Name: p.Name, TeamID: p.TeamID, Developer: view.Clean(p.Developer), Verdict: p.Verdict,
 		Why: view.Why(p, st), Next: view.Next(p, st), Window: newWindowDoc(p.Window),
-		Items: []itemDoc{},
+		Reasons: []reasonDoc{}, Items: []itemDoc{},
 	}
 	if p.App != nil {
 		doc.Version, doc.Build, doc.Path, doc.Edition = view.Clean(p.App.Version), view.Clean(p.App.Build), p.App.Path, p.App.Edition

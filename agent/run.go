@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/view"
 	"kextwatch/notify"
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
@@ -146,28 +147,30 @@ func (in *invocation) newAgent(ctx context.Context, st *store, prober *mac.Probe
 
 // menuAction does what a menu entry says.
 func (in *invocation) menuAction(st *store) func(context.Context, notify.Action, approval.Status) error {
-	return func(ctx context.Context, action notify.Action, _ approval.Status) error {
+	return func(ctx context.Context, action notify.Action, status approval.Status) error {
 		switch action {
 		case notify.OpenSettings:
 			_, err := openPane(ctx, in.mac)
 			return err
 		case notify.ShowHistory:
-			return in.showHistory(ctx, st)
+			events, err := st.journal.read(time.Time{})
+			if err != nil {
+				return err
+			}
+			var text strings.Builder
+			writeHistory(&text, events)
+			return in.showText(ctx, filepath.Join(st.places.state, "history.txt"), text.String())
+		case notify.ShowAbout:
+			about := "kextwatch " + version + "\n\n" + view.Explain(status)
+			return in.showText(ctx, filepath.Join(st.places.state, "about.txt"), about)
 		}
 		return fmt.Errorf("no such menu entry: %s", action)
 	}
 }
 
-// showHistory opens the history as a text.
-func (in *invocation) showHistory(ctx context.Context, st *store) error {
-	events, err := st.journal.read(time.Time{})
-	if err != nil {
-		return err
-	}
-	var text strings.Builder
-	writeHistory(&text, events)
-	file := filepath.Join(st.places.state, "history.txt")
-	if err := renameio.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+// showText opens a text in the user's editor.
+func (in *invocation) showText(ctx context.Context, file, text string) error {
+	if err := renameio.WriteFile(file, []byte(text), 0o600); err != nil {
 		return err
 	}
 	return in.mac.OpenText(ctx, file)

@@ -63,7 +63,7 @@ func (a *assessment) product(w watched, facts []*kextFacts) (Product, bool) {
 		if !w.has(f.teamID, f.bundleID) {
 			continue
 		}
-		at := place(f.path())
+		at := a.place(f)
 		if places[at] == nil {
 			order = append(order, at)
 		}
@@ -72,27 +72,36 @@ func (a *assessment) product(w watched, facts []*kextFacts) (Product, bool) {
 			p.Developer = f.row.Developer
 		}
 	}
-	found := p.App != nil
-	p.Loaded = p.App != nil
+	p.Loaded = true
 	for _, at := range order {
 		item := a.item(w, at, places[at])
-		found = found || item.Verdict != ""
 		p.Loaded = p.Loaded && item.loaded()
 		p.Items = append(p.Items, item)
 	}
-	if !w.always && !found {
+	onDisk := slices.ContainsFunc(p.Items, func(i Item) bool { return i.Verdict != "" })
+	if !w.always && p.App == nil && !onDisk {
 		return Product{}, false
 	}
-	p.Loaded = p.Loaded && slices.ContainsFunc(p.Items, func(i Item) bool { return i.Verdict != "" })
+	installed := p.App != nil || !w.always // of the others only the extensions are looked for
+	p.Loaded = p.Loaded && installed && onDisk
 	p.Window = leadingWindow(p.Items)
-	p.Verdict = a.judge(p)
+	p.Verdict = a.judge(p, installed)
 	return p, true
+}
+
+// place is where the item of an extension is. One that has left the disk
+// still belongs to the item it was part of.
+func (a *assessment) place(f *kextFacts) string {
+	if path := f.path(); path != "" {
+		return place(path)
+	}
+	return a.before.Kexts[key(f.teamID, f.bundleID)].Place
 }
 
 // judge finds the verdict of a product: that of its worst item, unless
 // nothing is installed or nothing is needed. An attempt within the length of
 // a window proves need.
-func (a *assessment) judge(p Product) Verdict {
+func (a *assessment) judge(p Product, installed bool) Verdict {
 	worst := Verdict("")
 	for _, item := range p.Items {
 		worst = worse(worst, item.Verdict)
@@ -101,13 +110,13 @@ func (a *assessment) judge(p Product) Verdict {
 	case p.Window.Open() && worst.Blocked():
 		a.fire(RuleAttempted, p.Name)
 		return worst
-	case p.App == nil:
+	case !installed:
 		a.fire(RuleNoApp, p.Name)
 		return NotInstalled
 	case a.snap.Mac.Arch == probe.AppleSilicon:
 		a.fire(RuleAppleSilicon, p.Name)
 		return NotNeeded
-	case p.App.Edition == probe.AppStore:
+	case p.App != nil && p.App.Edition == probe.AppStore:
 		a.fire(RuleAppStore, p.Name)
 		return NotNeeded
 	}
@@ -179,9 +188,9 @@ func (a *assessment) rememberLook(facts []*kextFacts) {
 	if a.snap.Policy == nil {
 		return
 	}
-	look := Look{Source: a.snap.Policy.Source, At: a.now}
+	look := Look{Source: a.snap.Policy.Source, At: a.now, Session: a.snap.Mac.BootSession}
 	for _, f := range facts {
-		if watches(f.teamID, f.bundleID) && f.refused() {
+		if watches(f.teamID, f.bundleID) && f.row != nil && !f.row.Allowed {
 			look.Blocked = append(look.Blocked, key(f.teamID, f.bundleID))
 		}
 	}

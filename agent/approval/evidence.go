@@ -23,32 +23,31 @@ const (
 )
 
 // evidence returns the newest load attempt of a refused extension that the
-// facts prove, and whether there is one.
-func (a *assessment) evidence(f *kextFacts) (Attempt, bool) {
-	attempt := Attempt{BundleID: f.bundleID}
+// facts name, and whether they prove it. One that is not proved is not asked
+// about again; one without a time is not worth remembering.
+func (a *assessment) evidence(f *kextFacts) (attempt Attempt, proved bool) {
+	attempt = Attempt{BundleID: f.bundleID}
 	lastSeen := f.record().LastSeen
-	future := lastSeen.Sub(a.now) > futureTolerance
-	if future {
+	if lastSeen.Sub(a.now) > futureTolerance {
 		a.fire(RuleFuture, f.bundleID)
 		lastSeen = time.Time{}
 	}
 	if earlier, ok := a.newSince(f); ok {
 		attempt.Evidence, attempt.At = Seen, earlier
 		if !lastSeen.Before(earlier) {
-			attempt.At = lastSeen
+			attempt.At = lastSeen.UTC().Truncate(time.Second)
 		}
 		a.fire(RuleSeen, f.bundleID)
-	} else {
-		if lastSeen.IsZero() || a.isScan(f, lastSeen) {
-			return Attempt{}, false
-		}
-		attempt.Evidence, attempt.At = LoadHistory, lastSeen
-		a.fire(RuleLoadHistory, f.bundleID)
+		return attempt, true
 	}
-	if attempt.At.After(a.now) {
-		attempt.At = a.now
+	if lastSeen.IsZero() {
+		return attempt, false
 	}
-	attempt.At = attempt.At.UTC().Truncate(time.Second)
+	attempt.Evidence, attempt.At = LoadHistory, lastSeen.UTC().Truncate(time.Second)
+	if a.isScan(f, lastSeen) {
+		return attempt, false
+	}
+	a.fire(RuleLoadHistory, f.bundleID)
 	return attempt, true
 }
 

@@ -11,8 +11,9 @@ import (
 func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 	id := key(w.teamID, at)
 	memory := a.mem.Items[id]
+	over := memory.Window.known() && memory.Window.Left == 0
 	memory.Window = memory.Window.advance(a.now)
-	memory = a.addAttempts(memory, facts)
+	memory = a.addAttempts(memory, over, facts)
 	item := Item{Key: id, Name: strings.TrimSuffix(path.Base(at), ".app"), Attempts: memory.Attempts}
 	if at == "" {
 		item.Name = w.name
@@ -23,13 +24,13 @@ func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 	blocked := slices.ContainsFunc(item.Kexts, func(k Kext) bool { return k.Blocked })
 	switch {
 	case a.snap.Policy == nil:
-	case !blocked:
-		memory.Window = Window{}
+	case !slices.ContainsFunc(facts, (*kextFacts).refused):
+		memory.Window, memory.Earlier = Window{}, 0
 	case memory.beforeBoot(a.snap.Mac):
 		a.fire(RuleBeforeBoot, item.Name)
 		memory.Window = Window{}
 	}
-	if memory.Window.known() && (blocked || memory.Window.Left > 0) {
+	if memory.Window.known() && (blocked || a.snap.Policy == nil && memory.Window.Left > 0) {
 		window := memory.Window
 		item.Window = &window
 		if window.Reopened > 0 {
@@ -37,17 +38,21 @@ func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 		}
 	}
 	item.Verdict = a.itemVerdict(item, facts)
-	if memory.Windows > 0 {
+	if memory.Windows > 0 || len(memory.Dismissed) > 0 {
 		a.mem.Items[id] = memory
 	}
-	for _, f := range facts {
-		a.rememberKext(f)
+	if a.snap.Policy != nil {
+		for _, f := range facts {
+			was := a.rememberedKext(f)
+			was.Place = at
+			a.mem.Kexts[key(f.teamID, f.bundleID)] = was
+		}
 	}
 	return item
 }
 
 // addAttempts adds what the facts newly prove, in the order it happened.
-func (a *assessment) addAttempts(memory ItemMemory, facts []*kextFacts) ItemMemory {
+func (a *assessment) addAttempts(memory ItemMemory, over bool, facts []*kextFacts) ItemMemory {
 	if a.snap.Policy == nil {
 		return memory
 	}
@@ -56,13 +61,19 @@ func (a *assessment) addAttempts(memory ItemMemory, facts []*kextFacts) ItemMemo
 		if !f.refused() || f.loadedFromDisk() {
 			continue
 		}
-		if attempt, ok := a.evidence(f); ok && !memory.remembers(attempt) {
+		attempt, proved := a.evidence(f)
+		switch {
+		case attempt.At.IsZero() || memory.remembers(attempt):
+		case proved:
 			fresh = append(fresh, attempt)
+		default:
+			memory = memory.dismiss(attempt)
 		}
 	}
 	slices.SortStableFunc(fresh, func(x, y Attempt) int { return x.At.Compare(y.At) })
 	for _, attempt := range fresh {
-		memory = memory.attempt(attempt, a.now).remember(attempt)
+		memory = memory.attempt(attempt, over, a.now).remember(attempt)
+		over = false
 		switch last := memory.Attempts[len(memory.Attempts)-1]; {
 		case last != attempt: // older than what is known
 		case attempt.At.Before(a.snap.Mac.BootedAt):
@@ -190,14 +201,9 @@ func (a *assessment) allowedNow(f *kextFacts) bool {
 	return len(f.disk) > 0 && !f.loadedFromDisk() && session != "" && a.rememberedKext(f).AllowedIn == session
 }
 
-// rememberKext keeps when an extension became allowed, and what was loaded.
-func (a *assessment) rememberKext(f *kextFacts) {
-	if a.snap.Policy == nil {
-		return
-	}
-	a.mem.Kexts[key(f.teamID, f.bundleID)] = a.rememberedKext(f)
-}
-
+// rememberedKext is what to keep of an extension: when it became allowed, and
+// what was loaded. Whether it was allowed before or after a restart that fell
+// between two looks, nobody knows.
 func (a *assessment) rememberedKext(f *kextFacts) KextMemory {
 	was, known := a.before.Kexts[key(f.teamID, f.bundleID)]
 	is := was
@@ -205,7 +211,7 @@ func (a *assessment) rememberedKext(f *kextFacts) KextMemory {
 	switch {
 	case !is.Allowed:
 		is.AllowedIn = ""
-	case known && !was.Allowed:
+	case known && !was.Allowed && a.before.Look.Session == a.snap.Mac.BootSession:
 		is.AllowedIn = a.snap.Mac.BootSession
 	}
 	if f.loadedFromDisk() {

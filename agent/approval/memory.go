@@ -27,19 +27,23 @@ type Memory struct {
 type Look struct {
 	Source  probe.SourceName
 	At      time.Time
-	Blocked []string // keys of the blocked rows
+	Session string   // of the boot
+	Blocked []string // keys of the rows that were not allowed
 }
 
 // ItemMemory is the approval window of an item and the attempts it rests on.
 type ItemMemory struct {
-	Window   Window
-	Windows  int // how many windows this item has had; numbers them
-	Attempts []Attempt
-	Session  string // the boot session of the last attempt
+	Window    Window
+	Windows   int // how many windows this item has had; numbers them
+	Earlier   int // those since it was last not blocked
+	Attempts  []Attempt
+	Dismissed []Attempt // times that looked like attempts and were none
+	Session   string    // the boot session of the last attempt
 }
 
 // KextMemory is what was last known of a kernel extension.
 type KextMemory struct {
+	Place         string // of the item it belongs to
 	Allowed       bool
 	AllowedIn     string // boot session in which it became allowed before our eyes
 	LoadedVersion string // the version last seen loaded, and its code directory hash

@@ -334,7 +334,7 @@ func TestStoryRestartInsideAWindow(t *testing.T) {
 	s.look(at(11), BlockedUnknown, "blocked!")
 	s.minutesLeft(-1)
 	s.attempt(at(12), hypervisor)
-	s.look(at(12), BlockedOpen, "window-opened!")
+	s.look(at(12), BlockedOpen, "window-reopened!") // macOS is silent about it
 }
 
 func TestStoryAnOldAttemptFoundAfterARestart(t *testing.T) {
@@ -424,4 +424,165 @@ func TestStoryUpdateAndWindowAreOneAlert(t *testing.T) {
 	if len(alerts) != 1 || alerts[0].Event != WindowOpened || !slices.Contains(alerts[0].Updates, want) {
 		t.Errorf("alerts %+v, want the window with the update in it", alerts)
 	}
+}
+
+// The clock ran ahead and is set back after the window was over; then Parallels
+// tries again, before anybody looked.
+func TestStoryTriedAgainAsTheClockIsSetBack(t *testing.T) {
+	s := newStory(t, "10.15.7")
+	s.attempt(at(2), allKexts...)
+	s.look(at(2), BlockedOpen, "window-opened!")
+	s.look(at(33), BlockedClosed, "window-closed!")
+	s.attempt(at(20), allKexts...)
+	s.look(at(20).Add(time.Second), BlockedOpen, "window-reopened!")
+	s.minutesLeft(30)
+}
+
+// The end of a window has been told; an attempt of its last second turns up.
+func TestStoryAnAttemptInTheLastSecond(t *testing.T) {
+	s := newStory(t, "10.15.7")
+	s.attempt(at(2), hypervisor)
+	s.look(at(2), BlockedOpen, "window-opened!")
+	s.look(at(32), BlockedClosed, "window-closed!")
+	s.attempt(at(32), vnic)
+	s.look(at(32).Add(500*time.Millisecond), BlockedOpen, "window-reopened!")
+}
+
+// A clock that is set back by less than is tolerated makes no new attempts of
+// an old one.
+func TestStoryASmallCorrectionOfTheClock(t *testing.T) {
+	s := newStory(t, "10.15.7")
+	s.attempt(at(2), hypervisor)
+	s.look(at(2).Add(5*time.Second), BlockedOpen, "window-opened!")
+	left := s.last.Products[0].Window.Left
+	for _, seconds := range []int{-100, -60, -30, -1, 0} {
+		s.look(at(2).Add(time.Duration(seconds)*time.Second), BlockedOpen)
+		if now := s.last.Products[0].Window.Left; now > left {
+			t.Errorf("%d s: the window grew from %v to %v", seconds, left, now)
+		}
+	}
+}
+
+// What was recognized as a scan stays one when the trace of it is gone.
+func TestStoryAScanIsNotForgotten(t *testing.T) {
+	s := newStory(t, "12.7.6")
+	s.attempt(at(10), hypervisor)
+	s.look(at(10), BlockedOpen, "window-opened!")
+	s.look(at(45), BlockedClosed, "window-closed!")
+	s.attempt(at(60), hypervisor)
+	p := s.policy()
+	p.History = append(p.History, probe.LoadRecord{Path: "/Library/Extensions/x.kext", TeamID: "OTHER", BundleID: "com.other.x", LastSeen: at(60)})
+	s.look(at(60), BlockedClosed)
+	p = s.policy()
+	p.History[len(p.History)-1].LastSeen = at(65)
+	s.look(at(65), BlockedClosed)
+}
+
+// A profile that goes away uncovers an old refusal: nobody tried anything.
+func TestStoryAProfileIsRemoved(t *testing.T) {
+	s := newStory(t, "10.15.7")
+	s.refuse(allKexts...)
+	s.policy().MDM = []probe.MDMRow{{TeamID: probe.ParallelsTeamID, Allowed: true}}
+	s.look(at(300), Approved)
+	s.policy().MDM = nil
+	s.look(at(300.5), BlockedUnknown, "blocked!")
+}
+
+func TestStoryReinstalledAfterTheWindow(t *testing.T) {
+	s := newStory(t, "10.15.7")
+	s.attempt(at(2), allKexts...)
+	s.look(at(2), BlockedOpen, "window-opened!")
+	s.look(at(40), BlockedClosed, "window-closed!")
+	s.uninstall()
+	s.look(at(41), NotInstalled, "parallels-removed!")
+	s.install("16.5.1", "49187")
+	s.look(at(45), BlockedClosed, "parallels-installed", "blocked!")
+}
+
+// The app is replaced in the middle of a window that the load history does not
+// name.
+func TestStoryReplacedInsideASeenWindow(t *testing.T) {
+	s := newStory(t, "10.15.7")
+	s.look(at(1), NotAsked)
+	s.refuse(hypervisor)
+	s.look(at(1.2), BlockedOpen, "window-opened!")
+	s.uninstall()
+	s.look(at(1.5), BlockedOpen, "parallels-removed!")
+	s.install("16.5.1", "49187")
+	s.look(at(2), BlockedOpen, "parallels-installed!")
+}
+
+// Two rows of the pane, each with a window of its own.
+func TestStoryTwoItems(t *testing.T) {
+	const other = "com.parallels.kext.other"
+	s := newStory(t, "10.15.7")
+	s.snap.Kexts = append(s.snap.Kexts, probe.Kext{BundleID: other, TeamID: probe.ParallelsTeamID, Path: "/Library/Extensions/o.kext", Version: "1"})
+	s.attempt(at(2), hypervisor, other)
+	s.look(at(2), BlockedOpen, "window-opened", "window-opened!")
+	s.look(at(40), BlockedClosed, "window-closed!")
+	s.attempt(at(50), hypervisor)
+	s.look(at(50), BlockedOpen, "window-reopened!")
+	s.attempt(at(55), other)
+	s.look(at(55), BlockedOpen, "window-reopened!")
+	s.look(at(65), BlockedOpen, "window-reminder 15!")
+	s.look(at(75), BlockedOpen, "window-reminder 5!")
+	s.look(at(80), BlockedOpen) // the other one has 5 minutes: told as it took the lead
+	s.look(at(84), BlockedOpen, "window-reminder 1!")
+	s.look(at(85), BlockedClosed, "window-closed!")
+}
+
+// Of Parallels Access only the extensions are looked for.
+func TestStoryParallelsAccess(t *testing.T) {
+	const id = "com.parallels.virtualhid"
+	s := newStory(t, "10.15.7")
+	s.uninstall()
+	s.snap.Kexts = []probe.Kext{{BundleID: id, TeamID: probe.ParallelsTeamID, Path: "/Library/Extensions/v.kext", Version: "1"}}
+	s.attempt(at(2), id)
+	s.look(at(2), BlockedOpen, "window-opened!")
+	s.look(at(33), BlockedClosed, "window-closed!")
+	s.allow()
+	s.look(at(34), Approved, "approved!")
+}
+
+// Approved, and restarted before the agent looked again: whether the approval
+// came before the restart nobody knows, so no restart is asked for.
+func TestStoryApprovedAndRestartedUnseen(t *testing.T) {
+	s := newStory(t, "12.7.6")
+	s.attempt(at(20), allKexts...)
+	s.look(at(20), BlockedOpen, "window-opened!")
+	s.allow()
+	s.restart(at(30), "SESSION-2")
+	s.agentRestarts()
+	s.look(at(40), Approved, "approved!")
+}
+
+func TestStoryAnotherBuildOfTheSameMacOS(t *testing.T) {
+	s := newStory(t, "10.15.7")
+	s.look(at(1), NotAsked)
+	s.snap.Mac.OS.Build = "19H2026"
+	s.last, s.mem = Assess(s.mem, s.snap, at(2))
+	notices, _ := Tell(s.mem, s.last)
+	if len(notices) != 1 || notices[0].From != "10.15.7 1A1" || notices[0].To != "10.15.7 19H2026" {
+		t.Errorf("notices %+v, want the builds", notices)
+	}
+}
+
+// A source that comes and goes is one alert, not one each time.
+func TestStoryASourceThatComesAndGoes(t *testing.T) {
+	s := newStory(t, "10.15.7")
+	s.look(at(1), NotAsked)
+	policy := s.snap.Policy
+	s.snap.Policy = nil
+	s.look(at(2), Unknown, "source-lost", "verdict-changed!")
+	for m := 3.0; m < 8; m += 2 {
+		s.snap.Policy = policy
+		s.look(at(m), NotAsked, "source-changed")
+		s.snap.Policy = nil
+		s.look(at(m+1), Unknown, "source-lost")
+	}
+	s.agentRestarts()
+	s.snap.Policy = policy
+	s.look(at(10), NotAsked, "source-changed")
+	s.snap.Policy = nil
+	s.look(at(11), Unknown, "source-lost", "verdict-changed!")
 }

@@ -15,7 +15,9 @@ type Told struct {
 	Verdict  Verdict  // the last one
 	Before   Verdict  // the last one that was not Unknown
 	Windows  []string // the windows that have been announced
-	Reminded int      // the last reminder's stage in minutes left, 0: none yet
+	Lead     string   // the window the reminders are about
+	Reminded int      // its last reminder's stage in minutes left, 0: none yet
+	Dark     Verdict  // the verdict before the last alert that nobody can tell
 	Awaiting bool     // the user was sent to do something; say when all is loaded
 	Posting  bool     // an alert about the window was about to be posted
 	Due      bool     // the agent died while posting: remind at the next chance
@@ -49,7 +51,7 @@ type Update struct {
 func (m Memory) Resume() Memory {
 	m = m.clone()
 	for name, told := range m.Told {
-		told.Due, told.Posting = told.Due || told.Posting, false
+		told.Due, told.Posting, told.Dark = told.Due || told.Posting, false, ""
 		m.Told[name] = told
 	}
 	return m
@@ -110,7 +112,11 @@ func (m *Memory) updates(status Status) ([]Update, map[string]Product) {
 	products := map[string]Product{}
 	if os := status.Mac.OS; os.Known() {
 		if m.OS.Known() && m.OS != os {
-			updates = append(updates, Update{MacOSUpdated, "macOS", m.OS.String(), os.String()})
+			from, to := m.OS.String(), os.String()
+			if from == to { // another build of the same version
+				from, to = from+" "+m.OS.Build, to+" "+os.Build
+			}
+			updates = append(updates, Update{MacOSUpdated, "macOS", from, to})
 		}
 		m.OS = os
 	}
@@ -169,6 +175,12 @@ func (t Told) tell(p Product) (Told, []Notice) {
 		if t.Before != p.Verdict { // else it only was not known for a while
 			what = tellingFor(t.Before, p.Verdict)
 		}
+		if p.Verdict == Unknown { // one alert, however often the source comes and goes
+			if t.Dark != "" && t.Dark == t.Before {
+				what = telling{}
+			}
+			t.Dark = t.Before
+		}
 		if t.Verdict != "" && !slices.Contains(what.events, VerdictChanged) {
 			note(VerdictChanged, Silent).From = string(t.Verdict)
 		}
@@ -190,31 +202,45 @@ func (t Told) tell(p Product) (Told, []Notice) {
 	return t, notices
 }
 
-// tellWindow announces each window once, and its reminders.
+// tellWindow announces each window once, and the reminders of the one that
+// closes first.
 func (t Told) tellWindow(p Product, note func(EventName, Urgency) *Notice) Told {
 	w := p.Window
 	if !w.Open() || !(p.Verdict.Blocked() || p.Verdict == Unknown) {
 		t.Due = false
 		return t
 	}
-	stage := stageAt(w.Left)
-	if id := windowID(p); !slices.Contains(t.Windows, id) {
+	stage, lead, announced := stageAt(w.Left), "", false
+	for _, item := range p.Items {
+		if !item.Window.Open() {
+			continue
+		}
+		id := key(item.Key, strconv.Itoa(item.Window.Number))
+		if item.Window == w {
+			lead = id
+		}
+		if slices.Contains(t.Windows, id) {
+			continue
+		}
 		event := WindowOpened
-		if w.Reopened > 0 {
+		if item.Window.Reopened > 0 {
 			event = WindowReopened
 		}
-		note(event, Urgent)
+		note(event, Urgent).Window = item.Window
 		const kept = 8
 		t.Windows = append(slices.Clone(t.Windows), id)
 		t.Windows = t.Windows[max(0, len(t.Windows)-kept):]
-		t.Reminded, t.Posting, t.Due = stage, true, false
-		return t
+		announced = true
 	}
 	// A further attempt prolonged the window: its stages come again.
-	if t.Reminded > 0 && w.Left > time.Duration(t.Reminded)*time.Minute+2*time.Minute {
-		t.Reminded = stage
+	prolonged := t.Reminded > 0 && w.Left > time.Duration(t.Reminded)*time.Minute+2*time.Minute
+	if announced || prolonged || lead != t.Lead {
+		t.Lead, t.Reminded = lead, stage
 	}
-	if t.Due || stage > 0 && (t.Reminded == 0 || stage < t.Reminded) {
+	switch {
+	case announced:
+		t.Posting, t.Due = true, false
+	case t.Due || stage > 0 && (t.Reminded == 0 || stage < t.Reminded):
 		note(WindowReminder, Urgent).Minutes = w.MinutesLeft()
 		t.Reminded, t.Due, t.Posting = stage, false, true
 	}
@@ -231,16 +257,6 @@ func stageAt(left time.Duration) int {
 		}
 	}
 	return stage
-}
-
-// windowID names a window across restarts of the agent.
-func windowID(p Product) string {
-	for _, item := range p.Items {
-		if item.Window == p.Window {
-			return key(item.Key, strconv.Itoa(p.Window.Number))
-		}
-	}
-	return ""
 }
 
 // onlyOneAlert leaves the most urgent notice an alert, the last of equals.

@@ -20,7 +20,7 @@ func TestTellingTable(t *testing.T) {
 				continue
 			}
 			told := Told{Verdict: from, Before: from}
-			_, notices := told.tell(Product{Name: "Parallels Desktop", Verdict: to, Window: windowFor(to)})
+			_, notices := told.tell(productAt(to))
 			name := string(from)
 			if from == "" {
 				name = "(first sight)"
@@ -57,16 +57,18 @@ func TestTellingTable(t *testing.T) {
 	}
 }
 
-func windowFor(v Verdict) *Window {
+func productAt(v Verdict) Product {
+	p := Product{Name: "Parallels Desktop", Verdict: v}
 	if v == BlockedOpen {
-		return &Window{Number: 1, Left: WindowLength}
+		p.Window = &Window{Number: 1, Left: WindowLength}
+		p.Items = []Item{{Key: "item", Verdict: v, Window: p.Window}}
 	}
-	return nil
+	return p
 }
 
 func TestNothingIsSaidTwice(t *testing.T) {
 	for _, v := range Verdicts {
-		p := Product{Name: "Parallels Desktop", Verdict: v, Window: windowFor(v)}
+		p := productAt(v)
 		told, _ := Told{}.tell(p)
 		if _, again := told.tell(p); len(again) > 0 {
 			t.Errorf("%s: said again: %+v", v, again)

@@ -52,43 +52,55 @@ func (w Window) advance(now time.Time) Window {
 
 // attempt adds a load attempt to an item whose window has been advanced to
 // now: it opens a window, prolongs the one that was open at that time, or
-// reopens one that was over.
-func (m ItemMemory) attempt(a Attempt, now time.Time) ItemMemory {
-	w, end := m.Window, a.At.Add(WindowLength)
+// reopens one that was over. over says that the last look found it over: then
+// the user may have been told so.
+func (m ItemMemory) attempt(a Attempt, over bool, now time.Time) ItemMemory {
+	opened := a.At
+	if opened.After(now) {
+		opened = now.UTC().Truncate(time.Second)
+	}
+	w, end := m.Window, opened.Add(WindowLength)
 	switch {
 	case w.known() && !end.After(w.ClosesAt):
 		return m
-	case w.known() && !a.At.After(w.ClosesAt):
+	case w.known() && !over && !opened.After(w.ClosesAt):
 		w.ClosesAt = end
 	default:
 		m.Windows++
-		next := Window{Number: m.Windows, OpenedAt: a.At, ClosesAt: end, Basis: a.Evidence}
-		if w.known() {
-			next.Reopened = w.Reopened + 1
-		}
-		w = next
+		w = Window{Number: m.Windows, OpenedAt: opened, ClosesAt: end, Basis: a.Evidence, Reopened: m.Earlier}
+		m.Earlier++
 	}
 	w.Left, w.LeftAt = max(0, min(end.Sub(now.Round(0)), WindowLength)), now
 	m.Window = w
 	return m
 }
 
+// dismiss remembers a time that was no attempt: what showed it may be gone at
+// the next look.
+func (m ItemMemory) dismiss(a Attempt) ItemMemory {
+	m.Dismissed = keepNewest(m.Dismissed, a)
+	return m
+}
+
+// remember adds an attempt.
+func (m ItemMemory) remember(a Attempt) ItemMemory {
+	m.Attempts = keepNewest(m.Attempts, a)
+	return m
+}
+
 // remembers reports whether this very attempt is known already.
 func (m ItemMemory) remembers(a Attempt) bool {
-	return slices.ContainsFunc(m.Attempts, func(old Attempt) bool {
+	return slices.ContainsFunc(slices.Concat(m.Attempts, m.Dismissed), func(old Attempt) bool {
 		return old.BundleID == a.BundleID && old.At.Equal(a.At)
 	})
 }
 
-// remember keeps the newest attempts, oldest first.
-func (m ItemMemory) remember(a Attempt) ItemMemory {
+// keepNewest adds an attempt and keeps the newest, oldest first.
+func keepNewest(attempts []Attempt, a Attempt) []Attempt {
 	const kept = 32
-	m.Attempts = append(slices.Clone(m.Attempts), a)
-	slices.SortStableFunc(m.Attempts, func(x, y Attempt) int { return x.At.Compare(y.At) })
-	if len(m.Attempts) > kept {
-		m.Attempts = m.Attempts[len(m.Attempts)-kept:]
-	}
-	return m
+	attempts = append(slices.Clone(attempts), a)
+	slices.SortStableFunc(attempts, func(x, y Attempt) int { return x.At.Compare(y.At) })
+	return attempts[max(0, len(attempts)-kept):]
 }
 
 // beforeBoot reports whether the last attempt was made before the Mac was

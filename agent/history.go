@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/view"
+	"kextwatch/probe/mac"
 )
 
 const (
@@ -36,17 +37,25 @@ func (j journal) append(lines []string) error {
 		return err
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
 	text := strings.Join(lines, "\n") + "\n"
-	if info, err := f.Stat(); err == nil && info.Size() > 0 {
+	if size := info.Size(); size > 0 {
 		last := make([]byte, 1)
-		if _, err := f.ReadAt(last, info.Size()-1); err == nil && last[0] != '\n' {
+		if _, err := f.ReadAt(last, size-1); err == nil && last[0] != '\n' {
 			text = "\n" + text
 		}
 	}
-	if _, err := f.WriteString(text); err != nil {
+	if _, err = f.WriteString(text); err == nil {
+		err = f.Sync()
+	}
+	if err != nil {
+		f.Truncate(info.Size()) // a full disk may have taken some: they come again
 		return fmt.Errorf("writing the history: %w", err)
 	}
-	return f.Sync()
+	return nil
 }
 
 func (j journal) rotate() error {
@@ -78,7 +87,7 @@ func (j journal) file(i int) string {
 func (j journal) read(since time.Time) ([]event, error) {
 	var events []event
 	for i := historyFiles - 1; i >= 0; i-- {
-		data, err := os.ReadFile(j.file(i))
+		data, err := mac.ReadFile(j.file(i), 2*historySize)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"reflect"
@@ -29,20 +28,14 @@ const memorySchema = 1
 func readMemory(path string) (memoryFile, error) {
 	const largest = 1 << 20 // bytes
 	var m memoryFile
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	data, err := mac.ReadFile(path, largest)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return m, nil
-	}
-	if err != nil {
+	case errors.Is(err, mac.ErrTooLarge):
+		return m, fmt.Errorf("%w: %w", errDamaged, err)
+	case err != nil:
 		return m, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, largest+1))
-	if err != nil {
-		return m, err
-	}
-	if len(data) > largest {
-		return m, fmt.Errorf("%w: larger than %d bytes", errDamaged, largest)
 	}
 	if err := mac.DecodePlist(data, &m); err != nil {
 		return memoryFile{}, fmt.Errorf("%w: %w", errDamaged, err)

@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -27,10 +29,11 @@ func fullMemory() approval.Memory {
 	return approval.Memory{
 		Look: approval.Look{Source: probe.Database, At: when, Blocked: []string{"4C6364ACXT com.parallels.kext.vnic"}},
 		Items: map[string]approval.ItemMemory{"4C6364ACXT /Applications/Parallels Desktop.app": {
-			Window:   approval.Window{Number: 3, OpenedAt: when, ClosesAt: when.Add(30 * time.Minute), Basis: approval.Seen, Reopened: 2, Left: 7 * time.Minute, LeftAt: when},
-			Windows:  3,
-			Attempts: []approval.Attempt{{At: when, Evidence: approval.Seen, BundleID: "com.parallels.kext.vnic"}},
-			Session:  "S1",
+			Window:    approval.Window{Number: 3, OpenedAt: when, ClosesAt: when.Add(30 * time.Minute), Basis: approval.Seen, Reopened: 2, Left: 7 * time.Minute, LeftAt: when},
+			Windows:   3,
+			Attempts:  []approval.Attempt{{At: when, Evidence: approval.Seen, BundleID: "com.parallels.kext.vnic"}},
+			Dismissed: []approval.Attempt{{At: when, Evidence: approval.LoadHistory, BundleID: "com.parallels.kext.vnic"}},
+			Session:   "S1",
 		}},
 		Kexts:    map[string]approval.KextMemory{"k": {Allowed: true, AllowedIn: "S1", LoadedVersion: "1 2", LoadedCDHash: "ab"}},
 		Told:     map[string]approval.Told{"Parallels Desktop": {Verdict: approval.BlockedOpen, Before: approval.BlockedOpen, Windows: []string{"w 3"}, Reminded: 15, Awaiting: true, Posting: true}},
@@ -204,4 +207,55 @@ func TestOnlyOneAgentRuns(t *testing.T) {
 		t.Fatalf("after the first has ended: %v", err)
 	}
 	second.Close()
+}
+
+// Whatever lies at the place of a file of ours, nobody waits for it.
+func TestAPipeInPlaceOfAFile(t *testing.T) {
+	p := placesIn(t.TempDir())
+	writeFile(t, p.lock, "")
+	for _, name := range []string{p.memory, p.history} {
+		if err := syscall.Mkfifo(name, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, warnings := openStore(p, time.Now()); len(warnings) != 1 {
+		t.Errorf("warnings %q, want one about the memory", warnings)
+	}
+	if _, err := (journal{p.history}).read(time.Time{}); err == nil {
+		t.Error("a pipe was read as the history")
+	}
+}
+
+// A disk that fills up in the middle of a line takes nothing, so that nothing
+// comes twice.
+func TestHistoryOnAFullDisk(t *testing.T) {
+	p := placesIn(t.TempDir())
+	writeFile(t, p.history, `{"schema":1,"seq":1,"event":"agent-started"}`+"\n")
+	j := journal{p.history}
+	var old syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
+		t.Fatal(err)
+	}
+	signal.Ignore(syscall.SIGXFSZ)
+	defer signal.Reset(syscall.SIGXFSZ)
+	limit := old
+	limit.Cur = 120
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	lines := []string{event{Schema: 1, Seq: 2, Event: approval.AgentStopped}.line(), event{Schema: 1, Seq: 3, Event: approval.AgentStarted}.line()}
+	err := j.append(lines)
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
+		t.Fatal(err)
+	}
+	if err == nil {
+		t.Fatal("the disk was not full")
+	}
+	if err := j.append(lines); err != nil {
+		t.Fatal(err)
+	}
+	events, err := j.read(time.Time{})
+	if err != nil || len(events) != 3 {
+		t.Errorf("history %+v, %v; want three events, each once", events, err)
+	}
 }

@@ -12,6 +12,7 @@
 package mac
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -49,17 +50,26 @@ func (m Mac) readFile(name string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := openRegular(p)
+	return ReadFile(p, limit)
+}
+
+// ErrTooLarge is what ReadFile answers for a file above its limit.
+var ErrTooLarge = errors.New("larger than it may be")
+
+// ReadFile reads a regular file of this machine, of at most limit bytes, and
+// never waits for one that is a pipe.
+func ReadFile(path string, limit int64) ([]byte, error) {
+	f, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
+		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
 	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s is larger than %d bytes", name, limit)
+		return nil, fmt.Errorf("%s: %w: %d bytes", path, ErrTooLarge, limit)
 	}
 	return data, nil
 }

@@ -13,8 +13,10 @@ const (
 	afterLast = 20 * time.Millisecond
 	// A second look for the commits that took longer than that to appear.
 	afterQuiet = 150 * time.Millisecond
-	// Where events come too close together for a quiet moment, look anyway.
-	inStorm = 250 * time.Millisecond
+	// Where events come too close together for a quiet moment, look anyway;
+	// and no more often than that once a burst has gone on for stormAfter.
+	inStorm    = 250 * time.Millisecond
+	stormAfter = time.Second
 )
 
 // burst decides when to look while events come in: at once on the first one,
@@ -23,7 +25,8 @@ const (
 type burst struct {
 	timer  *time.Timer // fires when it is time to look; call look then
 	phase  phase
-	last   time.Time // the last event
+	first  time.Time // the first event of the burst
+	last   time.Time // its last event
 	looked time.Time // the last look
 }
 
@@ -47,7 +50,7 @@ func (b *burst) touch() {
 	b.last = time.Now()
 	switch b.phase {
 	case idle:
-		b.phase = starting
+		b.phase, b.first = starting, b.last
 		b.timer.Reset(0)
 	case trailing, settling:
 		b.phase = trailing
@@ -74,8 +77,9 @@ func (b *burst) schedule() {
 	due := b.last.Add(afterQuiet)
 	if b.phase == trailing {
 		due = b.last.Add(afterLast)
-		if latest := b.looked.Add(inStorm); latest.Before(due) {
-			due = latest
+		storm := b.last.Sub(b.first) > stormAfter
+		if next := b.looked.Add(inStorm); storm || next.Before(due) {
+			due = next
 		}
 	}
 	b.timer.Reset(time.Until(due))

@@ -85,6 +85,23 @@ func TestBurstInStorm(t *testing.T) {
 	}
 }
 
+// Events with a little quiet between them are a storm as well, once they do
+// not end.
+func TestBurstThatDoesNotEnd(t *testing.T) {
+	var events []time.Duration
+	for at := time.Duration(0); at < 10*time.Second; at += 30 * ms {
+		events = append(events, at)
+	}
+	looks := play(t, events)
+	atOnce := slices.IndexFunc(looks, func(l look) bool { return l.at > stormAfter+inStorm })
+	if perSecond := float64(len(looks)-atOnce) / 9; perSecond > 4.5 {
+		t.Errorf("%.1f looks a second, want about 4", perSecond)
+	}
+	if last := looks[len(looks)-1]; !last.settled || last.at < events[len(events)-1]+afterQuiet {
+		t.Errorf("last look %+v, want one %v after the last event", last, afterQuiet)
+	}
+}
+
 func TestOffer(t *testing.T) {
 	settled, woke := probe.Hint{Settled: true}, probe.Hint{Woke: true}
 	tests := []struct {

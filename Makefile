@@ -6,7 +6,7 @@ MACHORUN_SRC ?= ../shared/machorun
 
 # The logger that stands in for systray's is a module of its own.
 PACKAGES  = ./... github.com/getlantern/golog
-PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+PLATFORMS = linux/amd64 darwin/amd64 darwin/arm64
 
 VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD   = $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'

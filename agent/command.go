@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ func run(ctx context.Context, args []string, h host) int {
 	in := &invocation{host: h, speaker: speaker{out: h.stdout, err: h.stderr}}
 	root := in.commands()
 	root.SetArgs(args)
+	in.speaker.json = slices.Contains(args, "--json") // also for a mistake before it
 	root.SetIn(h.stdin)
 	root.SetOut(h.stdout)
 	root.SetErr(h.stderr)
@@ -54,7 +56,7 @@ Parallels Desktop, for how long the Allow button is there, and opens the pane.`,
   kextwatch demo              the whole story, on a simulated Mac`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return in.prepare() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return in.prepare(cmd.Name()) },
 		Args:              cobra.NoArgs,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -73,12 +75,15 @@ Parallels Desktop, for how long the Allow button is there, and opens the pane.`,
 }
 
 // prepare turns the global flags into the Mac to look at.
-func (in *invocation) prepare() error {
+func (in *invocation) prepare(command string) error {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(in.logLevel)); err != nil {
 		return usage("use error, warn, info or debug", "--log-level %q is no level", in.logLevel)
 	}
 	in.log = slog.New(slog.NewTextHandler(in.stderr, &slog.HandlerOptions{Level: level}))
+	if in.nowFlag != "" && !slices.Contains([]string{"status", "explain", "sim"}, command) {
+		return usage("it goes with status, explain and sim", "--now cannot go with %s", command)
+	}
 	if in.nowFlag != "" {
 		now, err := time.Parse(time.RFC3339, in.nowFlag)
 		if err != nil {

@@ -48,12 +48,13 @@ func readMemory(path string) (memoryFile, error) {
 
 var errDamaged = errors.New("the memory is damaged")
 
-// takeMemory is readMemory for the agent itself: it sets a damaged file aside
-// under a name that says when, and never overwrites it. aside is that name.
+// takeMemory is readMemory for the agent itself: it sets a file that cannot be
+// read aside, under a name that says when, and never overwrites it. aside is
+// that name.
 func takeMemory(path string, now time.Time) (m memoryFile, aside string, err error) {
 	m, err = readMemory(path)
-	if !errors.Is(err, errDamaged) {
-		return m, "", err
+	if err == nil {
+		return m, "", nil
 	}
 	aside = fmt.Sprintf("%s.damaged-%s", path, now.UTC().Format("20060102T150405Z"))
 	if renamed := os.Rename(path, aside); renamed != nil {

@@ -61,6 +61,9 @@ func (in *invocation) openEvents(to string) (io.Writer, func(), error) {
 }
 
 func (in *invocation) runAgent(ctx context.Context, headless bool, events io.Writer) error {
+	if in.mac.NoTools {
+		return usage("kextwatch status --volume looks at it once", "another Mac's disk does not change by itself")
+	}
 	home, err := in.home()
 	if err != nil {
 		return err

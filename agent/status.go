@@ -87,8 +87,8 @@ func (in *invocation) remembered() approval.Memory {
 		return approval.Memory{}
 	}
 	m, err := readMemory(placesIn(home).memory)
-	if err != nil {
-		return approval.Memory{}
+	if err != nil || m.Memory.Look.At.After(in.clock.now()) {
+		return approval.Memory{} // none, or it knows what is still to come
 	}
 	return m.Memory
 }

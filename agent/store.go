@@ -60,20 +60,20 @@ func sweep(p places) {
 }
 
 // save writes the memory if it says anything new.
-func (s *store) save(mem approval.Memory) error {
+func (s *store) save(mem approval.Memory) (wrote bool, err error) {
 	lines := make([]string, len(s.pending))
 	for i, e := range s.pending {
 		lines[i] = e.line()
 	}
 	if s.memory.Schema != 0 && sameMemory(s.memory.Memory, mem) && strings.Join(lines, "\n") == strings.Join(s.memory.Pending, "\n") {
-		return nil
+		return false, nil
 	}
 	m := memoryFile{Schema: memorySchema, Memory: mem, Pending: lines}
 	if err := saveMemory(s.places.memory, m); err != nil {
-		return s.trouble(err)
+		return false, s.trouble(err)
 	}
 	s.memory, s.broken = m, ""
-	return nil
+	return true, nil
 }
 
 // record writes the pending events to the history and returns their lines.
@@ -95,7 +95,7 @@ func (s *store) record() ([]string, error) {
 		s.pending = s.pending[max(0, len(s.pending)-most):]
 		return fresh, s.trouble(err)
 	}
-	s.pending = nil
+	s.pending, s.broken = nil, ""
 	return fresh, nil
 }
 

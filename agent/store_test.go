@@ -49,7 +49,7 @@ func TestMemoryComesBackAsItWas(t *testing.T) {
 	writeFile(t, p.lock, "")
 	st, _ := openStore(p, time.Now())
 	mem := fullMemory()
-	if err := st.save(mem); err != nil {
+	if _, err := st.save(mem); err != nil {
 		t.Fatal(err)
 	}
 	again, warnings := openStore(p, time.Now())
@@ -70,19 +70,19 @@ func TestMemoryIsOnlyWrittenWhenItSaysSomethingNew(t *testing.T) {
 	writeFile(t, p.lock, "")
 	st, _ := openStore(p, time.Now())
 	mem := fullMemory()
-	if err := st.save(mem); err != nil {
+	if _, err := st.save(mem); err != nil {
 		t.Fatal(err)
 	}
 	first, _ := os.Stat(p.memory)
 	mem.Look.At = mem.Look.At.Add(time.Minute)
-	if err := st.save(mem); err != nil {
+	if _, err := st.save(mem); err != nil {
 		t.Fatal(err)
 	}
 	if again, _ := os.Stat(p.memory); !os.SameFile(first, again) {
 		t.Error("another look alone was worth a write")
 	}
 	mem.Seq++
-	if err := st.save(mem); err != nil {
+	if _, err := st.save(mem); err != nil {
 		t.Fatal(err)
 	}
 	if again, _ := os.Stat(p.memory); os.SameFile(first, again) {
@@ -103,9 +103,29 @@ func TestDamagedMemoryIsSetAside(t *testing.T) {
 		if err != nil || !bytes.Equal(kept, []byte(content)) {
 			t.Errorf("%.10q: not kept as it was", content)
 		}
-		if err := st.save(fullMemory()); err != nil {
+		if _, err := st.save(fullMemory()); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A memory that may not be read is set aside as well: it would stay unreadable
+// for ever, and each start would tell everything anew.
+func TestUnreadableMemoryIsSetAside(t *testing.T) {
+	p := placesIn(t.TempDir())
+	writeFile(t, p.lock, "")
+	if err := os.Mkdir(p.memory, 0o700); err != nil { // root may read any file, but no directory
+		t.Fatal(err)
+	}
+	st, warnings := openStore(p, time.Now())
+	if len(warnings) != 1 {
+		t.Errorf("warnings %q, want one", warnings)
+	}
+	if _, err := st.save(fullMemory()); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(p.memory); err != nil || info.Mode() != 0o600 {
+		t.Errorf("mode %v, %v; want 0600", info.Mode(), err)
 	}
 }
 
@@ -116,7 +136,7 @@ func TestPendingEventsReachTheHistoryOnce(t *testing.T) {
 	writeFile(t, p.lock, "")
 	st, _ := openStore(p, time.Now())
 	st.pending = []event{{Schema: 1, Seq: 1, Event: approval.AgentStarted}, {Schema: 1, Seq: 2, Event: approval.WindowOpened}}
-	if err := st.save(fullMemory()); err != nil {
+	if _, err := st.save(fullMemory()); err != nil {
 		t.Fatal(err)
 	}
 	if err := (journal{p.history}).append([]string{st.pending[0].line()}); err != nil { // and then it died

@@ -34,15 +34,16 @@ type agent struct {
 	store   *store
 	events  io.Writer // nil: nobody asked
 
-	mem      approval.Memory
-	status   approval.Status
-	verify   time.Time // until when to ask whether what was approved gets loaded
-	deferred time.Time // since when the middle of a burst has been holding something back
-	busy     time.Time // since when the database has been too busy to read
-	queue    []notify.Alert
-	deliver  func(notify.Alert)
-	outcomes chan error
-	posting  bool
+	mem       approval.Memory
+	status    approval.Status
+	published bool      // status.plist is of this agent
+	verify    time.Time // until when to ask whether what was approved gets loaded
+	deferred  time.Time // since when the middle of a burst has been holding something back
+	busy      time.Time // since when the database has been too busy to read
+	queue     []notify.Alert
+	deliver   func(notify.Alert)
+	outcomes  chan error
+	posting   bool
 }
 
 const (
@@ -53,10 +54,11 @@ const (
 	verifyEvery = 5 * time.Second
 	verifyFor   = time.Minute
 
-	// A database that is written all the time is asked again this often, and
-	// after busyFor the user is told.
+	// A database that is written all the time is asked again this often; after
+	// busyFor the user is told, and it is asked less often.
 	busyAgain = 500 * time.Millisecond
 	busyFor   = 10 * time.Second
+	busyLater = 15 * time.Second
 )
 
 // watch runs until ctx ends or the user quits.
@@ -87,7 +89,8 @@ func (a *agent) lookOnce(ctx context.Context, how glance) time.Duration {
 	if ctx.Err() != nil {
 		return 0
 	}
-	if a.tooBusy(snap, now) {
+	busy := a.tooBusy(snap, now)
+	if busy && now.Sub(a.busy) < busyFor {
 		return busyAgain
 	}
 	snap.Gaps = append(snap.Gaps, a.watcher.Gaps()...)
@@ -106,6 +109,9 @@ func (a *agent) lookOnce(ctx context.Context, how glance) time.Duration {
 	next, runs := status.Next()
 	if a.verifying(notices, now) && (!runs || next > verifyEvery) {
 		return verifyEvery
+	}
+	if busy && !runs {
+		return busyLater
 	}
 	if !runs {
 		return 0
@@ -127,18 +133,17 @@ func (a *agent) verifying(notices []approval.Notice, now time.Time) bool {
 	return now.Before(a.verify)
 }
 
-// tooBusy passes over a database that is being written right now: what was
-// known a moment ago is better than nothing.
+// tooBusy reports whether the database is being written right now, and keeps
+// since when. What was known a moment ago is better than nothing.
 func (a *agent) tooBusy(snap probe.Snapshot, now time.Time) bool {
 	busy := snap.Policy == nil && len(snap.Sources) > 0 && snap.Sources[0].State == probe.Busy
-	if !busy || a.status.Source == "" {
+	switch {
+	case !busy:
 		a.busy = time.Time{}
-		return false
-	}
-	if a.busy.IsZero() {
+	case a.busy.IsZero():
 		a.busy = now
 	}
-	return now.Sub(a.busy) < busyFor
+	return busy
 }
 
 // holdBack reports whether a look in the middle of a burst of changes waits
@@ -206,7 +211,8 @@ func (a *agent) say(notices []approval.Notice) {
 		a.mem.Seq++
 		a.store.pending = append(a.store.pending, newEvent(n, a.mem.Seq, now))
 	}
-	a.complain(a.store.save(a.mem))
+	news, err := a.store.save(a.mem)
+	a.complain(err)
 	lines, err := a.store.record()
 	a.complain(err)
 	for _, line := range lines {
@@ -216,8 +222,9 @@ func (a *agent) say(notices []approval.Notice) {
 			}
 		}
 	}
-	if len(notices) > 0 && len(a.status.Products) > 0 {
+	if (news || !a.published) && len(a.status.Products) > 0 {
 		a.complain(a.store.publish(a.status))
+		a.published = true
 	}
 	for _, n := range notices {
 		if n.Urgency != approval.Silent {
@@ -248,7 +255,8 @@ func (a *agent) posted(err error) {
 	a.post()
 	if !a.posting {
 		a.mem = a.mem.Posted()
-		a.complain(a.store.save(a.mem))
+		_, err := a.store.save(a.mem)
+		a.complain(err)
 	}
 }
 

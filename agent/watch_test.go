@@ -322,6 +322,33 @@ func TestLoopABusyDatabaseIsAskedAgain(t *testing.T) {
 	})
 }
 
+// Busy at the very start is no reason to say that nobody can tell; and once it
+// has been said, the database is asked again without any event.
+func TestLoopBusyFromTheStart(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		good := d.snap.Policy
+		d.change(func(s *probe.Snapshot) {
+			s.Policy, s.Sources = nil, []probe.Source{{Name: probe.Database, State: probe.Busy}}
+		})
+		defer d.start(t, dir)()
+		time.Sleep(busyFor - time.Second)
+		if d.alertCount() != 0 {
+			t.Errorf("alerts %+v, want none yet", d.alerts)
+		}
+		time.Sleep(2 * time.Second)
+		if d.alertCount() != 1 {
+			t.Errorf("%d alerts, want one", d.alertCount())
+		}
+		d.change(func(s *probe.Snapshot) {
+			s.Policy, s.Sources = good, []probe.Source{{Name: probe.Database, State: probe.OK}}
+		})
+		time.Sleep(busyLater)
+		d.want(t, "source-changed")
+	})
+}
+
 func TestLoopAFailedNotificationIsAnEvent(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {

@@ -29,6 +29,7 @@ type Mac struct {
 	Arch        Arch
 	BootedAt    time.Time
 	BootSession string // kern.bootsessionuuid: new at every boot
+	Offline     bool   // only the disk is here; the Mac it belongs to does not run
 }
 
 // Arch is the kind of processor, as `uname -m` names it.

@@ -1,6 +1,7 @@
 package approval
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -32,6 +33,7 @@ func Assess(mem Memory, snap probe.Snapshot, now time.Time) (Status, Memory) {
 	}
 	a.status.OtherPending = otherPending(facts, now)
 	a.rememberLook(facts)
+	a.forget(facts)
 	return a.status, a.mem
 }
 
@@ -180,6 +182,18 @@ func otherPending(facts []*kextFacts, now time.Time) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// forget drops what was remembered of extensions that no fact names any more.
+func (a *assessment) forget(facts []*kextFacts) {
+	if a.snap.Policy == nil {
+		return
+	}
+	named := map[string]bool{}
+	for _, f := range facts {
+		named[key(f.teamID, f.bundleID)] = true
+	}
+	maps.DeleteFunc(a.mem.Kexts, func(k string, _ KextMemory) bool { return !named[k] })
 }
 
 // rememberLook keeps what the next look compares with. A look without a

@@ -21,7 +21,15 @@ var products = []watched{
 }
 
 func (w watched) has(teamID, bundleID string) bool {
-	return teamID == w.teamID && strings.HasPrefix(bundleID, w.prefix)
+	return teamID == w.teamID && strings.HasPrefix(bundleID, w.prefix) && wellFormed(bundleID)
+}
+
+// wellFormed reports whether an ID can be a bundle ID: letters, digits,
+// hyphens, periods (and underscores, which occur all the same).
+func wellFormed(bundleID string) bool {
+	return len(bundleID) <= 255 && !strings.ContainsFunc(bundleID, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '.' || r == '_')
+	})
 }
 
 func watches(teamID, bundleID string) bool {

@@ -66,6 +66,11 @@ func TestVerdicts(t *testing.T) {
 			p.Rows = append(p.Rows, probe.PolicyRow{BundleID: hypervisor})
 			p.History = append(p.History, probe.LoadRecord{BundleID: hypervisor, LastSeen: at(40)})
 		}, NotAsked},
+		{"a bundle ID that can be none", "10.15.7", func(s *macStory) { s.attempt(at(40), "com.parallels.kext.\x01x") }, NotAsked},
+		{"a disk without its Mac", "10.15.7", func(s *macStory) {
+			s.attempt(at(40), hypervisor)
+			s.snap.Mac.BootedAt, s.snap.Mac.BootSession, s.snap.Mac.Offline = time.Time{}, "", true
+		}, BlockedUnknown},
 		{"Apple silicon", "14.7.2", func(s *macStory) { s.snap.Mac.Arch = probe.AppleSilicon }, NotNeeded},
 		{"Apple silicon, policy unreadable", "14.7.2", func(s *macStory) { s.snap.Mac.Arch = probe.AppleSilicon; s.snap.Policy = nil }, NotNeeded},
 		{"Apple silicon, blocked long ago", "14.7.2", func(s *macStory) { s.snap.Mac.Arch = probe.AppleSilicon; s.attempt(at(5), hypervisor) }, NotNeeded},

@@ -104,11 +104,14 @@ func keepNewest(attempts []Attempt, a Attempt) []Attempt {
 }
 
 // beforeBoot reports whether the last attempt was made before the Mac was
-// started. The boot session decides where it is known: the boot time moves
-// when the clock is corrected.
+// started, or before it will be. The boot session decides where it is known:
+// the boot time moves when the clock is corrected.
 func (m ItemMemory) beforeBoot(mac probe.Mac) bool {
 	if len(m.Attempts) == 0 {
 		return false
+	}
+	if mac.Offline {
+		return true
 	}
 	if m.Session != "" && mac.BootSession != "" {
 		return m.Session != mac.BootSession

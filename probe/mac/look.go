@@ -81,6 +81,7 @@ func (p *Prober) lookAtMachine(ctx context.Context, fresh bool) (probe.Mac, []pr
 		gaps = append(gaps, gap("macOS version", err, "Run `sw_vers` in Terminal and see what it says."))
 	}
 	mac, more := p.mac.machine(ctx, os)
+	mac.Offline = p.mac.NoTools
 	gaps = append(gaps, more...)
 	p.machine = machineMemory{read: ctx.Err() == nil, mac: mac, gaps: gaps}
 	return mac, gaps

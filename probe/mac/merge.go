@@ -61,7 +61,7 @@ func (b *burst) touch() {
 // look says that the timer fired, and whether this is the burst's last look.
 func (b *burst) look() (settled bool) {
 	b.looked = time.Now()
-	if b.phase == settling {
+	if b.phase == settling || b.phase == trailing && b.looked.Sub(b.last) >= afterQuiet {
 		b.phase = idle
 		return true
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,6 +65,7 @@ type demo struct {
 	screen *screen
 	happen chan event
 	tray   notify.Tray // nil: no desktop
+	alone  *sync.Once  // has it been said that there are no notifications?
 }
 
 func (in *invocation) demo(ctx context.Context, d demo, keep string) error {
@@ -75,7 +78,8 @@ func (in *invocation) demo(ctx context.Context, d demo, keep string) error {
 	own.clock = spedUp(d.start, d.speed)
 	own.mac = mac.Mac{Root: filepath.Join(dir, "mac")}
 	own.homeFlag = ""
-	d.invocation, d.happen = &own, make(chan event, 64)
+	own.log = slog.New(slog.DiscardHandler) // the screen tells all of it
+	d.invocation, d.happen, d.alone = &own, make(chan event, 64), new(sync.Once)
 	d.screen = newScreen(in.out, own.clock, d.start)
 	ctx, d.stop = context.WithCancel(ctx)
 	defer d.stop()
@@ -176,7 +180,7 @@ func (d *demo) login(ctx context.Context) (end func()) {
 	p := placesIn(home)
 	st, _ := openStore(p, d.clock.now())
 	a := d.newAgent(ctx, st, mac.NewProber(d.mac, p.state), &eventLines{d})
-	a.poster = shownPoster{d.screen, a.poster}
+	a.poster = shownPoster{d.screen, a.poster, d.alone}
 	a.show = d.screen.follow(a)
 	if d.tray != nil {
 		show := a.show
@@ -252,9 +256,13 @@ func (l *eventLines) Write(line []byte) (int, error) {
 type shownPoster struct {
 	screen *screen
 	real   notify.Poster
+	alone  *sync.Once
 }
 
 func (p shownPoster) Post(ctx context.Context, alert notify.Alert) error {
 	p.screen.say("alert", alert.Title+" — "+strings.ReplaceAll(alert.Body, "\n", " "))
-	return p.real.Post(ctx, alert)
+	if err := p.real.Post(ctx, alert); err != nil {
+		p.alone.Do(func() { p.screen.say("demo", "No notification service here: alerts are shown in this terminal alone.") })
+	}
+	return nil
 }

@@ -54,7 +54,7 @@ func (m Mac) readFile(name string, limit int64) ([]byte, error) {
 }
 
 // ErrTooLarge is what ReadFile answers for a file above its limit.
-var ErrTooLarge = errors.New("larger than it may be")
+var ErrTooLarge = errors.New("too large")
 
 // ReadFile reads a regular file of this machine, of at most limit bytes, and
 // never waits for one that is a pipe.
@@ -69,7 +69,7 @@ func ReadFile(path string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
 	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s: %w: %d bytes", path, ErrTooLarge, limit)
+		return nil, fmt.Errorf("%s is %w: larger than %d bytes", path, ErrTooLarge, limit)
 	}
 	return data, nil
 }

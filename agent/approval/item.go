@@ -63,7 +63,7 @@ func (a *assessment) addAttempts(memory ItemMemory, over bool, facts []*kextFact
 		}
 		attempt, proved := a.evidence(f)
 		switch {
-		case attempt.At.IsZero() || memory.remembers(attempt):
+		case attempt.At.IsZero() || attempt.Evidence == LoadHistory && memory.remembers(attempt):
 		case proved:
 			fresh = append(fresh, attempt)
 		default:

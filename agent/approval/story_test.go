@@ -586,3 +586,18 @@ func TestStoryASourceThatComesAndGoes(t *testing.T) {
 	s.snap.Policy = nil
 	s.look(at(11), Unknown, "source-lost", "verdict-changed!")
 }
+
+// A row that goes away and comes back within the second that dates it is a new
+// attempt all the same: it was just seen to appear.
+func TestStoryARowComesBackWithinASecond(t *testing.T) {
+	s := newStory(t, "12.7.6")
+	now := at(10)
+	s.look(now, NotAsked)
+	s.refuse(hypervisor)
+	s.look(now.Add(100*time.Millisecond), BlockedOpen, "window-opened!")
+	s.policy().Rows = nil
+	s.look(now.Add(200*time.Millisecond), NotAsked)
+	s.refuse(hypervisor)
+	s.look(now.Add(900*time.Millisecond), BlockedOpen, "window-opened!")
+	s.look(now.Add(time.Second), BlockedOpen)
+}

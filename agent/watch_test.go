@@ -143,6 +143,25 @@ func (d *bubble) alertCount() int {
 	return len(d.alerts)
 }
 
+// sight is what can be seen of a bubble from outside.
+type sight struct {
+	looks, fresh int
+	alerts       []notify.Alert
+	did          []notify.Action
+	menu         notify.Menu // the newest
+}
+
+func (d *bubble) now() sight {
+	synctest.Wait()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := sight{looks: d.looks, fresh: d.fresh, alerts: slices.Clone(d.alerts), did: slices.Clone(d.did)}
+	if len(d.menus) > 0 {
+		s.menu = d.menus[len(d.menus)-1]
+	}
+	return s
+}
+
 // start runs an agent on the files in dir; the result stops it.
 func (d *bubble) start(t *testing.T, dir string) (stop func()) {
 	t.Helper()
@@ -208,11 +227,11 @@ func TestLoopTellsAWindowToItsEnd(t *testing.T) {
 		if got := d.alertCount(); got != 5 {
 			t.Errorf("%d alerts, want 5", got)
 		}
-		looks := d.looks
+		looks := d.now().looks
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()
-		if d.looks != looks {
-			t.Errorf("with nothing going on it looked %d times in a day, want none", d.looks-looks)
+		if now := d.now().looks; now != looks {
+			t.Errorf("with nothing going on it looked %d times in a day, want none", now-looks)
 		}
 	})
 }
@@ -234,7 +253,7 @@ func TestLoopRestartsInsideAWindow(t *testing.T) {
 		if d.alertCount() != 1 {
 			t.Errorf("%d alerts after the restart, want still one", d.alertCount())
 		}
-		if m := d.menus[len(d.menus)-1]; m.Title != "20m" {
+		if m := d.now().menu; m.Title != "20m" {
 			t.Errorf("title %q, want 20m", m.Title)
 		}
 		time.Sleep(5 * time.Minute)
@@ -278,7 +297,7 @@ func TestLoopActsOnTheEndOfABurst(t *testing.T) {
 		d.hint(settled)
 		d.want(t)
 		if d.alertCount() != 0 {
-			t.Errorf("alerts %+v, want none", d.alerts)
+			t.Errorf("alerts %+v, want none", d.now().alerts)
 		}
 	})
 }
@@ -335,7 +354,7 @@ func TestLoopBusyFromTheStart(t *testing.T) {
 		defer d.start(t, dir)()
 		time.Sleep(busyFor - time.Second)
 		if d.alertCount() != 0 {
-			t.Errorf("alerts %+v, want none yet", d.alerts)
+			t.Errorf("alerts %+v, want none yet", d.now().alerts)
 		}
 		time.Sleep(2 * time.Second)
 		if d.alertCount() != 1 {
@@ -390,16 +409,16 @@ func TestLoopMenu(t *testing.T) {
 		d := newBubble()
 		stopped := d.start(t, dir)
 		defer stopped()
-		before := d.fresh
+		before := d.now().fresh
 		d.clicks <- notify.CheckNow
 		synctest.Wait()
-		if d.fresh != before+1 {
+		if d.now().fresh != before+1 {
 			t.Error("Check Now did not look at everything anew")
 		}
 		d.clicks <- notify.OpenSettings
 		synctest.Wait()
-		if !slices.Equal(d.did, []notify.Action{notify.OpenSettings}) {
-			t.Errorf("did %q, want open-settings", d.did)
+		if did := d.now().did; !slices.Equal(did, []notify.Action{notify.OpenSettings}) {
+			t.Errorf("did %q, want open-settings", did)
 		}
 		d.clicks <- notify.Quit
 		synctest.Wait()
@@ -416,9 +435,9 @@ func TestLoopAWakeReadsEverythingAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
 		defer d.start(t, dir)()
-		before := d.fresh
+		before := d.now().fresh
 		d.hint(probe.Hint{Settled: true, Woke: true})
-		if d.fresh != before+1 {
+		if d.now().fresh != before+1 {
 			t.Error("a wake did not read what is read only once")
 		}
 	})

@@ -10,7 +10,7 @@ const ParallelsTeamID = "4C6364ACXT"
 // what was tried.
 type Policy struct {
 	Source  SourceName
-	ReadAt  time.Time
+	ReadAt  time.Time // when the rows were read from macOS
 	Rows    []PolicyRow
 	MDM     []MDMRow
 	History []LoadRecord
@@ -23,6 +23,13 @@ type PolicyRow struct {
 	Allowed   bool
 	Developer string
 	Flags     int64 // undocumented; shown, never used
+
+	// What only the framework tells.
+	App            string // name of the application
+	AppPath        string
+	Pending        Answer // it waits in the pane: tried, and not approved
+	PendingUpgrade Answer // allowed, but the binary changed: it waits for another approval
+	NeedsRestart   Answer // allowed, and loaded at the next start
 }
 
 // MDMRow is a row of kext_policy_mdm: what a configuration profile allows. An
@@ -52,8 +59,13 @@ type SourceName string
 
 // The sources of policy, best first.
 const (
-	Database SourceName = "database"
+	Database  SourceName = "database"  // Apple's file, read by root
+	Reader    SourceName = "reader"    // what the root reader published of it
+	Framework SourceName = "framework" // macOS's own SystemPolicy.framework
 )
+
+// TellsTimes reports whether the source knows when loads were tried.
+func (n SourceName) TellsTimes() bool { return n == Database || n == Reader }
 
 // Source says how one way to the policy answered.
 type Source struct {

@@ -14,13 +14,19 @@ import "time"
 
 // Snapshot is everything one look at a Mac found.
 type Snapshot struct {
-	Policy  *Policy // nil: no source answered
-	Sources []Source
-	Mac     Mac
-	Apps    []App
-	Kexts   []Kext
-	Loaded  Loaded
-	Gaps    []Gap
+	Policy      *Policy // nil: no source answered
+	Sources     []Source
+	Disagree    string    // how two sources that both answered differ; empty: they do not
+	Attempts    []Attempt // besides the load history; oldest first
+	Mac         Mac
+	Apps        []App
+	Kexts       []Kext
+	Loaded      Loaded
+	Machines    Machines
+	Enforcement Enforcement
+	Situation   Situation
+	Updates     Updates
+	Gaps        []Gap
 }
 
 // Mac says which Mac this is and since when it runs.

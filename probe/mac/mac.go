@@ -27,6 +27,8 @@ import (
 type Mac struct {
 	Root    string // absolute; "/" is the Mac this program runs on
 	NoTools bool   // only read files: Root is another Mac's disk
+	Home    string // the user's home, a path of this machine; empty: nobody's files are read
+	UID     int    // the user
 }
 
 // Resolve turns a path of the Mac into one of this machine. Links beneath Root

@@ -1,0 +1,143 @@
+package approval
+
+import (
+	"bytes"
+	_ "embed" // the built-in table
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"sync"
+	"unicode"
+
+	"kextwatch/probe"
+)
+
+// Table says for which macOS each major version of Parallels Desktop was made.
+type Table struct {
+	Rows []Row
+}
+
+// Row is one major version of Parallels Desktop.
+type Row struct {
+	Major        int        `json:"major"`
+	MinMacOS     string     `json:"min_macos"`     // the oldest it runs on; empty: not known
+	MaxMacOS     string     `json:"max_macos"`     // the newest it was made for: "10.15", or "13" for all of 13
+	Confidence   Confidence `json:"confidence"`    // in MaxMacOS
+	LastBuild    string     `json:"last_build"`    // "18.3.4-53630"; empty: not known
+	ReleaseNotes string     `json:"release_notes"` // an https URL; empty: not known
+	Source       string     `json:"source"`        // where MaxMacOS and MinMacOS are from
+}
+
+// Confidence is how far a row can be trusted.
+type Confidence string
+
+// The confidences. What is unsure must not decide anything.
+const (
+	Sure   Confidence = "sure"
+	Likely Confidence = "likely"
+	Unsure Confidence = "unsure"
+)
+
+// MadeForOlder reports whether the row's version of Parallels was made for an
+// older macOS than this one, and how sure that is. It may run all the same.
+func (r Row) MadeForOlder(os probe.OSVersion) (bool, Confidence) {
+	newest := probe.OSVersion{Version: r.MaxMacOS}
+	older := os.Major() > newest.Major()
+	if os.Major() == 10 && newest.Major() == 10 { // up to 10.15 the second number counted releases
+		older = os.Minor() > newest.Minor()
+	}
+	return older, r.Confidence
+}
+
+// For finds the row of an installed version, "18.1.1".
+func (t Table) For(version string) (Row, bool) {
+	major := probe.OSVersion{Version: version}.Major()
+	for _, row := range t.Rows {
+		if row.Major == major {
+			return row, true
+		}
+	}
+	return Row{}, false
+}
+
+//go:embed compat.json
+var compat []byte
+
+// Compat is the built-in table.
+func Compat() Table { return builtIn() }
+
+var builtIn = sync.OnceValue(func() Table {
+	t, err := ParseTable(compat)
+	if err != nil {
+		panic(err) // a test reads it
+	}
+	return t
+})
+
+var (
+	macOSForm = regexp.MustCompile(`^[0-9]{1,3}(\.[0-9]{1,3}){0,2}$`)
+	buildForm = regexp.MustCompile(`^[0-9]{1,3}(\.[0-9]{1,3}){1,2}-[0-9]{1,9}$`)
+	urlForm   = regexp.MustCompile(`^https://[0-9A-Za-z.-]{1,100}/[0-9A-Za-z._~/?=&%#-]{0,300}$`)
+)
+
+// ParseTable reads a table of the form of compat.json. It takes nothing that
+// is wrong or unknown: a table decides what people are told.
+func ParseTable(data []byte) (Table, error) {
+	const largest, most = 256 << 10, 200 // bytes, rows
+	if len(data) > largest {
+		return Table{}, fmt.Errorf("the compatibility table is larger than %d bytes", largest)
+	}
+	var file struct {
+		Schema int   `json:"schema"`
+		Rows   []Row `json:"rows"`
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&file); err != nil {
+		return Table{}, fmt.Errorf("the compatibility table: %w", err)
+	}
+	_, err := decoder.Token()
+	switch {
+	case err != io.EOF:
+		return Table{}, errors.New("the compatibility table: there is more after it")
+	case file.Schema != 1:
+		return Table{}, fmt.Errorf("the compatibility table: schema %d is not 1", file.Schema)
+	case len(file.Rows) == 0 || len(file.Rows) > most:
+		return Table{}, fmt.Errorf("the compatibility table: %d rows are not between 1 and %d", len(file.Rows), most)
+	}
+	seen := map[int]bool{}
+	for i, row := range file.Rows {
+		if err := row.check(); err != nil {
+			return Table{}, fmt.Errorf("the compatibility table, row %d: %w", i+1, err)
+		}
+		if seen[row.Major] {
+			return Table{}, fmt.Errorf("the compatibility table, row %d: there is another one for %d", i+1, row.Major)
+		}
+		seen[row.Major] = true
+	}
+	return Table{file.Rows}, nil
+}
+
+func (r Row) check() error {
+	optional := func(form *regexp.Regexp, value string) bool { return value == "" || form.MatchString(value) }
+	switch {
+	case r.Major < 1 || r.Major > 999:
+		return fmt.Errorf("major %d is no version of Parallels Desktop", r.Major)
+	case !macOSForm.MatchString(r.MaxMacOS) || probe.OSVersion{Version: r.MaxMacOS}.Major() == 0:
+		return fmt.Errorf("max_macos %q is no version of macOS", r.MaxMacOS)
+	case !optional(macOSForm, r.MinMacOS):
+		return fmt.Errorf("min_macos %q is no version of macOS", r.MinMacOS)
+	case r.Confidence != Sure && r.Confidence != Likely && r.Confidence != Unsure:
+		return fmt.Errorf("confidence %q is not sure, likely or unsure", r.Confidence)
+	case !optional(buildForm, r.LastBuild):
+		return fmt.Errorf("last_build %q is not like 18.3.4-53630", r.LastBuild)
+	case !optional(urlForm, r.ReleaseNotes):
+		return fmt.Errorf("release_notes %q is no https URL", r.ReleaseNotes)
+	case len(r.Source) > 300 || strings.ContainsFunc(r.Source, func(c rune) bool { return !unicode.IsPrint(c) }):
+		return errors.New("source is not one short line")
+	}
+	return nil
+}

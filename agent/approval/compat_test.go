@@ -1,0 +1,116 @@
+package approval
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"kextwatch/probe"
+)
+
+func TestBuiltInTable(t *testing.T) {
+	rows := Compat().Rows
+	if len(rows) != 13 || rows[0].Major != 10 || rows[12].Major != 27 {
+		t.Fatalf("%d rows", len(rows))
+	}
+	for _, row := range rows {
+		if row.Source == "" || !strings.HasPrefix(row.LastBuild, strconv.Itoa(row.Major)+".") {
+			t.Errorf("%+v", row)
+		}
+		if row.MinMacOS != "" && row.Confidence == Unsure {
+			t.Errorf("an unsure row claims a minimum: %+v", row)
+		}
+	}
+}
+
+func TestMadeForOlder(t *testing.T) {
+	for _, c := range []struct {
+		parallels, macOS string
+		older            bool
+		confidence       Confidence
+	}{
+		{"15.1.5", "10.15.7", false, Likely},
+		{"15.1.5", "11.0", true, Likely},
+		{"14.1.3", "10.14.6", false, Likely},
+		{"14.1.3-45485", "10.15", true, Likely},
+		{"16.5.1", "11.7.10", false, Likely},
+		{"16.5.1", "12.0.1", true, Likely},
+		{"16.5.1", "10.13.6", false, Likely},
+		{"26.4.1", "26.2", false, Sure},
+		{"26.4.1", "27.0", true, Sure},
+		{"26.4.1", "", false, Sure},
+		{"26.4.1", "rubbish", false, Sure},
+		{"11.2.3", "10.13.6", true, Unsure},
+	} {
+		row, ok := Compat().For(c.parallels)
+		older, confidence := row.MadeForOlder(probe.OSVersion{Version: c.macOS})
+		if !ok || older != c.older || confidence != c.confidence {
+			t.Errorf("Parallels %s on macOS %q: %v, %v, %v", c.parallels, c.macOS, ok, older, confidence)
+		}
+	}
+	for _, version := range []string{"", "21.0.0", "9", "rubbish", "-18.1.1", "0"} {
+		if row, ok := Compat().For(version); ok {
+			t.Errorf("%q is in the table: %+v", version, row)
+		}
+	}
+}
+
+const oneRow = `{"schema": 1, "rows": [{"major": 18, "min_macos": "10.14", "max_macos": "13", "confidence": "likely", "last_build": "18.3.4-53630", "release_notes": "https://kb.parallels.com/129060", "source": "x"}]}`
+
+func TestParseTableIsStrict(t *testing.T) {
+	if _, err := ParseTable([]byte(oneRow)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ParseTable([]byte(`{"schema": 1, "rows": [{"major": 18, "max_macos": "13", "confidence": "sure"}]}`)); err != nil {
+		t.Errorf("only what is needed: %v", err)
+	}
+	for _, change := range [][2]string{
+		{`"schema": 1`, `"schema": 2`},
+		{`"schema": 1, `, ``},
+		{`"schema": 1`, `"schema": 1, "extra": 1`},
+		{`"source": "x"`, `"source": "x", "extra": 1`},
+		{`]}`, `]} {}`},
+		{`]}`, ``},
+		{`18,`, `0,`},
+		{`18,`, `"18",`},
+		{`"13"`, `""`},
+		{`"13"`, `"0"`},
+		{`"13"`, `"13; rm"`},
+		{`"10.14"`, `"Mojave"`},
+		{`"likely"`, `"certain"`},
+		{`"18.3.4-53630"`, `"18.3.4"`},
+		{`https://kb`, `http://kb`},
+		{`https://kb.parallels.com/129060`, `https://kb.parallels.com/$(id)`},
+		{`"x"`, `"x\u001b[31m"`},
+		{`"x"`, `"` + strings.Repeat("x", 301) + `"`},
+		{`{"major": 18`, `{"major": 18, "max_macos": "12", "confidence": "sure"}, {"major": 18`},
+		{`{"schema"`, strings.Repeat(" ", 256<<10) + `{"schema"`},
+	} {
+		changed := strings.Replace(oneRow, change[0], change[1], 1)
+		if changed == oneRow {
+			t.Fatalf("%q is not there to be changed", change[0])
+		}
+		if _, err := ParseTable([]byte(changed)); err == nil {
+			t.Errorf("%q in place of %q was taken", change[1][:min(60, len(change[1]))], change[0])
+		}
+	}
+}
+
+func FuzzParseTable(f *testing.F) {
+	f.Add([]byte(oneRow))
+	f.Add(compat)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		table, err := ParseTable(data)
+		if (err == nil) != (len(table.Rows) > 0) {
+			t.Fatalf("%d rows, %v", len(table.Rows), err)
+		}
+		for _, row := range table.Rows {
+			if found, ok := table.For(strconv.Itoa(row.Major)); !ok || found != row {
+				t.Errorf("%+v is not found: %+v", row, found)
+			}
+			if older, _ := row.MadeForOlder(probe.OSVersion{Version: row.MaxMacOS}); older {
+				t.Errorf("%+v was not made for its own newest macOS", row)
+			}
+		}
+	})
+}

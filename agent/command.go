@@ -105,7 +105,10 @@ func (in *invocation) prepare(command string) error {
 	if info, err := os.Stat(abs); err != nil || !info.IsDir() {
 		return usage("name a directory that is laid out as a Mac's /", "%s %s is not a directory", flag, dir)
 	}
-	in.mac = mac.Mac{Root: abs, NoTools: in.volume != ""}
+	in.mac = mac.Mac{Root: abs, NoTools: in.volume != "", UID: in.uid}
+	if home, err := in.home(); err == nil {
+		in.mac.Home = home
+	}
 	return nil
 }
 

@@ -169,7 +169,8 @@ func (d *demo) play(ctx context.Context) error {
 	return nil
 }
 
-// login starts the agent, as launchd does; the result ends it.
+// login starts the agent, as launchd does, and waits until it has looked once:
+// what happens next is news to it. The result ends it.
 func (d *demo) login(ctx context.Context) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	home, err := d.home()
@@ -187,6 +188,9 @@ func (d *demo) login(ctx context.Context) (end func()) {
 		a.show = func(m notify.Menu) { show(m); d.tray.Show(m) }
 		a.clicks, a.tray = d.tray.Clicks(), true
 	}
+	looked := make(chan struct{})
+	first, show := sync.OnceFunc(func() { close(looked) }), a.show
+	a.show = func(m notify.Menu) { first(); show(m) }
 	over := make(chan struct{})
 	go func() {
 		a.watch(ctx)
@@ -195,6 +199,10 @@ func (d *demo) login(ctx context.Context) (end func()) {
 		}
 		close(over)
 	}()
+	select {
+	case <-looked:
+	case <-over:
+	}
 	return func() {
 		cancel()
 		<-over

@@ -30,12 +30,20 @@ func (in *invocation) openCommand() *cobra.Command {
 	}
 }
 
-// openPane opens the pane of this macOS.
+// openPane opens the pane of this macOS: by its address, by the older one, or
+// at least the application that has it.
 func openPane(ctx context.Context, m mac.Mac) (view.Pane, error) {
 	os, _ := m.ReadOS() // not known: the pane of the older macOS, which both understand
 	pane := view.PaneFor(os)
-	if err := m.OpenURL(ctx, pane.URL); err != nil {
-		return pane, fmt.Errorf("opening %s: %w", pane.Name, err)
+	var err error
+	for _, url := range pane.URLs {
+		if err = m.OpenURL(ctx, url); err == nil {
+			pane.URL = url
+			return pane, nil
+		}
 	}
-	return pane, nil
+	if m.OpenSettings(ctx) == nil {
+		return pane, nil // the application at least; the words say where to go in it
+	}
+	return pane, fmt.Errorf("opening %s: %w", pane.Name, err)
 }

@@ -140,11 +140,12 @@ func (in *invocation) newAgent(ctx context.Context, st *store, prober *mac.Probe
 		look: func(ctx context.Context, now time.Time, fresh bool) probe.Snapshot {
 			return prober.Look(ctx, now, fresh)
 		},
-		watcher: in.watch(ctx, in.mac),
-		poster:  poster,
-		do:      in.menuAction(st),
-		store:   st,
-		events:  events,
+		settings: approval.DefaultSettings,
+		watcher:  in.watch(ctx, in.mac),
+		poster:   poster,
+		do:       in.menuAction(st),
+		store:    st,
+		events:   events,
 	}
 }
 

@@ -75,7 +75,7 @@ func (in *invocation) lookOnce(ctx context.Context) (approval.Status, error) {
 	if err := ctx.Err(); err != nil {
 		return approval.Status{}, unavailable(err, "")
 	}
-	st, _ := approval.Assess(in.remembered(), snap, now)
+	st, _ := approval.DefaultSettings().Assess(in.remembered(), snap, now)
 	return st, nil
 }
 

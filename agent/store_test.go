@@ -35,11 +35,14 @@ func fullMemory() approval.Memory {
 			Dismissed: []approval.Attempt{{At: when, Evidence: approval.LoadHistory, BundleID: "com.parallels.kext.vnic"}},
 			Session:   "S1",
 		}},
-		Kexts:    map[string]approval.KextMemory{"k": {Allowed: true, AllowedIn: "S1", LoadedVersion: "1 2", LoadedCDHash: "ab"}},
+		Kexts:    map[string]approval.KextMemory{"k": {Allowed: true, AllowedIn: "S1", LoadedVersion: "1 2", LoadedCDHash: "ab", AllowedEarlier: true, RefusedIn: "S1", RestartIn: "S1", UpgradeIn: "S1"}},
 		Told:     map[string]approval.Told{"Parallels Desktop": {Verdict: approval.BlockedOpen, Before: approval.BlockedOpen, Windows: []string{"w 3"}, Reminded: 15, Awaiting: true, Posting: true}},
 		OS:       probe.OSVersion{Version: "26.3.1", Build: "25D2128", Extra: "(a)"},
 		Versions: map[string]string{"Parallels Desktop": "26.4.1-57516"},
 		Source:   probe.Database,
+		Disagree: "the framework knows less",
+		Offered:  []string{"27.0"},
+		Snoozed:  when,
 		Seq:      42,
 	}
 }

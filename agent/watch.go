@@ -22,9 +22,12 @@ import (
 // alert. Then the history is written and the alert handed over, and the
 // outcome is saved.
 type agent struct {
-	clock   clock
-	log     *slog.Logger
-	look    func(ctx context.Context, now time.Time, fresh bool) probe.Snapshot
+	clock clock
+	log   *slog.Logger
+	look  func(ctx context.Context, now time.Time, fresh bool) probe.Snapshot
+
+	settings func() approval.Settings // as they are now
+
 	watcher watcher
 	clicks  <-chan notify.Action
 	show    func(notify.Menu)
@@ -79,6 +82,8 @@ func (a *agent) watch(ctx context.Context) {
 type glance struct {
 	fresh   bool // also at what hardly ever changes
 	settled bool // nothing is in the middle of being written
+
+	quietUntil time.Time // the policy had not changed since the last look until then
 }
 
 // lookOnce looks, and says what is new. It returns when to look again by
@@ -95,8 +100,10 @@ func (a *agent) lookOnce(ctx context.Context, how glance) time.Duration {
 	}
 	snap.Gaps = append(snap.Gaps, a.watcher.Gaps()...)
 	snap.Gaps = append(snap.Gaps, a.store.gaps()...)
-	status, mem := approval.Assess(a.mem, snap, now)
-	notices, mem := approval.Tell(mem, status)
+	snap.QuietUntil = how.quietUntil
+	settings := a.settings()
+	status, mem := settings.Assess(a.mem, snap, now)
+	notices, mem := settings.Tell(mem, status)
 	if !how.settled && a.holdBack(notices, now) {
 		return deferFor
 	}
@@ -178,7 +185,7 @@ func (a *agent) wait(ctx context.Context, in time.Duration) (next glance, more b
 		case <-timer:
 			return glance{settled: true, fresh: a.clock.now().Before(a.verify)}, true
 		case hint := <-a.watcher.Hints():
-			return glance{settled: hint.Settled, fresh: hint.Woke}, true
+			return glance{settled: hint.Settled, fresh: hint.Woke, quietUntil: hint.QuietUntil}, true
 		case err := <-a.outcomes:
 			a.posted(err)
 		case action := <-a.clicks:

@@ -18,6 +18,7 @@ type Snapshot struct {
 	Sources     []Source
 	Disagree    string    // how two sources that both answered differ; empty: they do not
 	Attempts    []Attempt // besides the load history; oldest first
+	QuietUntil  time.Time // the files of the policy had not changed since the last look until then
 	Mac         Mac
 	Apps        []App
 	Kexts       []Kext
@@ -99,4 +100,7 @@ type Gap struct {
 type Hint struct {
 	Settled bool // the last look of a burst: nothing more is expected to follow
 	Woke    bool // the Mac slept, or its clock jumped: what is read only once may be stale
+
+	// Until when nothing had changed since the hint before; zero: not known.
+	QuietUntil time.Time
 }

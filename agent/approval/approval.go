@@ -1,8 +1,8 @@
 // Package approval decides what the facts about a Mac ask of its user.
 //
-// Assess turns a snapshot, and what is remembered from earlier ones, into a
+// Settings.Assess turns a snapshot, and what is remembered from earlier ones, into a
 // Status: for each watched product a verdict, the kernel extensions behind
-// it, and the approval window where one is known. Tell compares the status
+// it, and the approval window where one is known. Settings.Tell compares the status
 // with what the user has been told and returns what there is to say now.
 //
 // The package is pure: the clock is an argument, nothing is read or written,
@@ -97,6 +97,7 @@ type Status struct {
 	OtherPending []string // other developers whose extensions wait in the same pane
 	Gaps         []probe.Gap
 	Fired        []Fired // the rules that decided, in order
+	Facts        probe.Snapshot
 }
 
 // Product is one watched product.
@@ -108,6 +109,9 @@ type Product struct {
 	Verdict   Verdict
 	Window    *Window // of its items: the open one that closes first, else the last one
 	Loaded    bool    // every kernel extension on disk is loaded in that version
+	Need      Need
+	Made      *Row     // what it was made for; nil: not known
+	Reasons   []Reason // why it does not simply work, the one that matters most first
 	Items     []Item
 }
 
@@ -144,8 +148,10 @@ type AllowedBy string
 
 // Who can allow a kernel extension.
 const (
-	ByUser AllowedBy = "user"
-	ByMDM  AllowedBy = "mdm"
+	ByUser      AllowedBy = "user"
+	ByMDM       AllowedBy = "mdm"
+	ByRecovery  AllowedBy = "recovery"     // spctl kext-consent add
+	NotEnforced AllowedBy = "not-enforced" // nobody is asked on this Mac
 )
 
 // Attempt is a time at which something tried to load a kernel extension.
@@ -162,4 +168,6 @@ type Basis string
 const (
 	Seen        Basis = "seen"         // a good look a moment ago did not have the blocked row
 	LoadHistory Basis = "load-history" // last_seen of the load history
+	Log         Basis = Basis(probe.FromLog)
+	Retry       Basis = Basis(probe.FromRetry)
 )

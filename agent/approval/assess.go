@@ -3,7 +3,6 @@ package approval
 import (
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"kextwatch/probe"
@@ -11,18 +10,20 @@ import (
 
 // Assess says where the Mac stands at now, and what to remember for the next
 // look. Neither mem nor snap is changed.
-func Assess(mem Memory, snap probe.Snapshot, now time.Time) (Status, Memory) {
-	a := &assessment{before: mem, mem: mem.clone(), snap: snap, now: now}
+func (s Settings) Assess(mem Memory, snap probe.Snapshot, now time.Time) (Status, Memory) {
+	a := &assessment{settings: s, before: mem, mem: mem.clone(), snap: snap, now: now}
 	a.status = Status{
 		At:      now.UTC(),
 		Mac:     snap.Mac,
 		Sources: snap.Sources,
 		Gaps:    slices.Clone(snap.Gaps),
+		Facts:   snap,
 	}
 	if snap.Policy != nil {
 		a.status.Source, a.status.ReadAt = snap.Policy.Source, snap.Policy.ReadAt
 	}
 	facts := gather(snap)
+	products := s.Vendors.products(facts)
 	for _, w := range products {
 		product, ok := a.product(w, facts)
 		if !ok {
@@ -31,14 +32,19 @@ func Assess(mem Memory, snap probe.Snapshot, now time.Time) (Status, Memory) {
 		a.status.Products = append(a.status.Products, product)
 		a.status.Verdict = worse(a.status.Verdict, product.Verdict)
 	}
-	a.status.OtherPending = otherPending(facts, now)
-	a.rememberLook(facts)
+	if len(a.status.Products) == 0 {
+		a.status.Verdict = NotInstalled // of what is watched
+	}
+	a.status.OtherPending = otherPending(facts, products, now)
+	a.rememberLook(facts, products)
 	a.forget(facts)
 	return a.status, a.mem
 }
 
 // assessment is one run of Assess.
 type assessment struct {
+	settings Settings
+
 	before Memory // as it was at the last look
 	mem    Memory // as it will be
 	snap   probe.Snapshot
@@ -62,7 +68,7 @@ func (a *assessment) product(w watched, facts []*kextFacts) (Product, bool) {
 	places := map[string][]*kextFacts{}
 	var order []string
 	for _, f := range facts {
-		if !w.has(f.teamID, f.bundleID) {
+		if !w.has(f) {
 			continue
 		}
 		at := a.place(f)
@@ -84,10 +90,13 @@ func (a *assessment) product(w watched, facts []*kextFacts) (Product, bool) {
 	if !w.always && p.App == nil && !onDisk {
 		return Product{}, false
 	}
-	installed := p.App != nil || !w.always // of the others only the extensions are looked for
+	installed := p.App != nil || !w.app && onDisk
 	p.Loaded = p.Loaded && installed && onDisk
 	p.Window = leadingWindow(p.Items)
+	p.Need = a.need(w, p.App)
+	p.Made = a.made(w, p.App)
 	p.Verdict = a.judge(p, installed)
+	p.Reasons = a.reasons(w, p)
 	return p, true
 }
 
@@ -115,32 +124,49 @@ func (a *assessment) judge(p Product, installed bool) Verdict {
 	case !installed:
 		a.fire(RuleNoApp, p.Name)
 		return NotInstalled
-	case a.snap.Mac.Arch == probe.AppleSilicon:
-		a.fire(RuleAppleSilicon, p.Name)
-		return NotNeeded
-	case p.App != nil && p.App.Edition == probe.AppStore:
-		a.fire(RuleAppStore, p.Name)
+	case p.Need.Answer == probe.No:
+		a.fire(p.Need.Because, p.Name)
 		return NotNeeded
 	}
-	if a.snap.Mac.OS.AtLeast(11, 0) && worst != Approved {
+	if p.Need.Because != "" {
+		a.fire(p.Need.Because, p.Name)
+	}
+	if p.App != nil && p.App.TeamID == probe.ParallelsTeamID && p.Need.unclear(a.snap.Machines) && worst != Approved {
+		a.fire(RuleNeedUnknown, p.Name)
 		a.status.Gaps = append(a.status.Gaps, needUnknown)
 	}
-	switch {
-	case worst == "" && a.snap.Policy == nil:
+	if worst == "" && a.snap.Policy == nil {
 		a.fire(RuleNoPolicy, p.Name)
-		return Unknown
-	case worst == "":
-		return NotAsked
+		worst = Unknown
+	} else if worst == "" {
+		worst = NotAsked
+	}
+	if a.madeForOlder(p) {
+		a.fire(RuleMadeForOlder, p.Name)
+		worst = worse(worst, Incompatible)
 	}
 	return worst
 }
 
-// needUnknown: from macOS 11 on, Parallels 16 and later needs its kernel
-// extensions only for virtual machines on its own hypervisor.
-var needUnknown = probe.Gap{
-	Source: "virtual machines",
-	Err:    "which hypervisor the virtual machines use is not known",
-	Next:   "if every virtual machine uses Apple's hypervisor (Configure > Hardware > CPU & Memory > Advanced), no approval is needed",
+// made is what the installed Parallels was made for, where the table knows.
+func (a *assessment) made(w watched, app *probe.App) *Row {
+	if !w.parallels() || app == nil {
+		return nil
+	}
+	if row, ok := a.settings.Compat.For(app.Version); ok {
+		return &row
+	}
+	return nil
+}
+
+// madeForOlder: it is needed and not loaded, and a row of the table that is
+// not a mere guess says that it was made for an older macOS.
+func (a *assessment) madeForOlder(p Product) bool {
+	if p.Made == nil || p.Loaded || !a.snap.Loaded.Known {
+		return false
+	}
+	older, confidence := p.Made.MadeForOlder(a.snap.Mac.OS)
+	return older && confidence != Unsure
 }
 
 // leadingWindow is the open window that closes first, else the last one.
@@ -163,10 +189,10 @@ func leadingWindow(items []Item) *Window {
 // otherPending names the developers of other refused extensions that are on
 // this Mac or were tried just now: the pane then shows Details… instead of
 // one Allow button.
-func otherPending(facts []*kextFacts, now time.Time) []string {
+func otherPending(facts []*kextFacts, products []watched, now time.Time) []string {
 	var names []string
 	for _, f := range facts {
-		if !f.refused() || f.loaded != "" || watches(f.teamID, f.bundleID) || strings.HasPrefix(f.bundleID, "com.apple.") {
+		if !f.refused() || f.loaded != "" || watches(products, f) || f.fromApple() {
 			continue
 		}
 		if len(f.disk) == 0 && !f.attemptedWithin(WindowLength, now) {
@@ -198,13 +224,13 @@ func (a *assessment) forget(facts []*kextFacts) {
 
 // rememberLook keeps what the next look compares with. A look without a
 // policy leaves the last good one in place.
-func (a *assessment) rememberLook(facts []*kextFacts) {
+func (a *assessment) rememberLook(facts []*kextFacts, products []watched) {
 	if a.snap.Policy == nil {
 		return
 	}
-	look := Look{Source: a.snap.Policy.Source, At: a.now, Session: a.snap.Mac.BootSession}
+	look := Look{Source: a.snap.Policy.Source, At: a.readAt(), Session: a.snap.Mac.BootSession}
 	for _, f := range facts {
-		if watches(f.teamID, f.bundleID) && f.row != nil && !f.row.Allowed {
+		if watches(products, f) && f.row != nil && !f.row.Allowed {
 			look.Blocked = append(look.Blocked, key(f.teamID, f.bundleID))
 		}
 	}

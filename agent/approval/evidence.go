@@ -12,7 +12,7 @@ const (
 	// by it.
 	seenWithin = 90 * time.Second
 
-	// futureTolerance is how far ahead of the clock a last_seen may lie.
+	// futureTolerance is how far ahead of the clock an attempt may lie.
 	futureTolerance = 2 * time.Minute
 
 	// From macOS 11 on, last_seen also moves when macOS scans the installed
@@ -22,11 +22,12 @@ const (
 	bootScanFor = 2 * time.Minute
 )
 
-// evidence returns the newest load attempt of a refused extension that the
-// facts name, and whether they prove it. One that is not proved is not asked
-// about again; one without a time is not worth remembering.
-func (a *assessment) evidence(f *kextFacts) (attempt Attempt, proved bool) {
-	attempt = Attempt{BundleID: f.bundleID}
+// evidence returns the load attempts of a refused extension that the facts
+// prove, and those times that look like one and are none: they are not asked
+// about again, also when what showed it is gone.
+func (a *assessment) evidence(f *kextFacts) (proved, dismissed []Attempt) {
+	proved = a.told(f)
+	attempt := Attempt{BundleID: f.bundleID}
 	lastSeen := f.record().LastSeen
 	if lastSeen.Sub(a.now) > futureTolerance {
 		a.fire(RuleFuture, f.bundleID)
@@ -38,17 +39,38 @@ func (a *assessment) evidence(f *kextFacts) (attempt Attempt, proved bool) {
 			attempt.At = lastSeen.UTC().Truncate(time.Second)
 		}
 		a.fire(RuleSeen, f.bundleID)
-		return attempt, true
+		return append(proved, attempt), nil
 	}
 	if lastSeen.IsZero() {
-		return attempt, false
+		return proved, nil
 	}
 	attempt.Evidence, attempt.At = LoadHistory, lastSeen.UTC().Truncate(time.Second)
 	if a.isScan(f, lastSeen) {
-		return attempt, false
+		return proved, []Attempt{attempt}
 	}
 	a.fire(RuleLoadHistory, f.bundleID)
-	return attempt, true
+	return append(proved, attempt), nil
+}
+
+// told are the attempts that the log named, or Parallels when it was asked to
+// try again. How such an attempt ended does not matter: the extension is
+// refused, so it was.
+func (a *assessment) told(f *kextFacts) []Attempt {
+	var attempts []Attempt
+	for _, t := range f.told {
+		if t.At.IsZero() || t.Outcome == probe.Permitted || t.Outcome == probe.NeedsRestart {
+			continue
+		}
+		if t.At.Sub(a.now) > futureTolerance {
+			a.fire(RuleFuture, f.bundleID)
+			continue
+		}
+		attempts = append(attempts, Attempt{At: t.At.UTC().Truncate(time.Second), Evidence: Basis(t.From), BundleID: f.bundleID})
+	}
+	if len(attempts) > 0 {
+		a.fire(RuleTold, f.bundleID)
+	}
+	return attempts
 }
 
 // newSince returns the time of the look before, if that look was good, recent
@@ -58,9 +80,14 @@ func (a *assessment) newSince(f *kextFacts) (time.Time, bool) {
 	if look.At.IsZero() || look.Source != a.snap.Policy.Source {
 		return time.Time{}, false
 	}
+	at := look.At
+	if quiet := a.snap.QuietUntil; quiet.After(at) && !quiet.After(a.now) {
+		at = quiet // nothing had changed since that look
+	}
 	// A sleeping Mac stops the monotonic clock and a correction moves the
 	// wall clock: both have to agree that it was a moment ago.
-	for _, ago := range []time.Duration{a.now.Sub(look.At), a.now.Round(0).Sub(look.At.Round(0))} {
+	read := a.readAt()
+	for _, ago := range []time.Duration{read.Sub(at), read.Round(0).Sub(at.Round(0))} {
 		if ago < 0 || ago > seenWithin {
 			return time.Time{}, false
 		}
@@ -68,7 +95,17 @@ func (a *assessment) newSince(f *kextFacts) (time.Time, bool) {
 	if slices.Contains(look.Blocked, key(f.teamID, f.bundleID)) {
 		return time.Time{}, false
 	}
-	return look.At.Round(0).UTC().Truncate(time.Second), true
+	return at.Round(0).UTC().Truncate(time.Second), true
+}
+
+// readAt is when the policy was read from macOS: now, but for a source that
+// hands on what it read before.
+func (a *assessment) readAt() time.Time {
+	at := a.snap.Policy.ReadAt
+	if at.IsZero() || !at.Before(a.now.Round(0)) {
+		return a.now
+	}
+	return a.now.Add(at.Sub(a.now.Round(0))) // keeps the monotonic reading
 }
 
 // isScan reports whether a last_seen is more likely macOS looking over the

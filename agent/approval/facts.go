@@ -13,8 +13,9 @@ type kextFacts struct {
 	teamID   string
 	bundleID string
 	row      *probe.PolicyRow
-	mdm      bool // a configuration profile allows it
+	by       AllowedBy // who allows it besides the user; empty: nobody
 	history  []probe.LoadRecord
+	told     []probe.Attempt // by the log or by Parallels, oldest first
 	disk     []probe.Kext
 	loaded   string // the loaded version
 }
@@ -44,17 +45,56 @@ func gather(snap probe.Snapshot) []*kextFacts {
 			f := get(record.TeamID, record.BundleID)
 			f.history = append(f.history, record)
 		}
-		for _, f := range all {
-			f.mdm = allowedByMDM(p.MDM, f.teamID, f.bundleID)
-		}
 	}
 	for _, f := range all {
+		f.by = allowedBy(snap, f.teamID, f.bundleID)
 		f.loaded = f.loadedVersion(snap.Loaded)
+		f.told = attemptsOf(snap.Attempts, f.teamID, f.bundleID)
 	}
 	slices.SortFunc(all, func(a, b *kextFacts) int {
 		return strings.Compare(key(a.teamID, a.bundleID), key(b.teamID, b.bundleID))
 	})
 	return all
+}
+
+// allowedBy says who besides the user allows an extension. Where nothing is
+// enforced, it does not matter who else does.
+func allowedBy(snap probe.Snapshot, teamID, bundleID string) AllowedBy {
+	e := snap.Enforcement
+	switch {
+	case snap.Policy != nil && allowedByMDM(snap.Policy.MDM, teamID, bundleID), allowedByProfile(e.Profile, teamID, bundleID):
+		return ByMDM
+	case teamID != "" && slices.Contains(e.Consent.Teams, teamID):
+		return ByRecovery
+	case e.Consent.Enabled == probe.No || e.SIP.KextApproval == probe.No:
+		return NotEnforced
+	}
+	return ""
+}
+
+// allowedByProfile reads the payload itself, for the sources of policy that do
+// not tell what profiles allow.
+func allowedByProfile(p probe.KextProfile, teamID, bundleID string) bool {
+	if p.Present != probe.Yes || teamID == "" {
+		return false
+	}
+	return slices.Contains(p.Teams, teamID) || slices.ContainsFunc(p.Kexts, func(k probe.TeamKexts) bool {
+		return k.TeamID == teamID && slices.Contains(k.BundleIDs, bundleID)
+	})
+}
+
+// attemptsOf are the told attempts that were about an extension. What
+// Parallels itself was refused names none, so it is about all of its own.
+func attemptsOf(all []probe.Attempt, teamID, bundleID string) []probe.Attempt {
+	var own []probe.Attempt
+	for _, t := range all {
+		switch {
+		case t.TeamID != "" && t.TeamID != teamID:
+		case t.BundleID == bundleID, t.BundleID == "" && t.TeamID != "":
+			own = append(own, t)
+		}
+	}
+	return own
 }
 
 // allowedByMDM: a row for the very bundle decides, else one for the team.
@@ -126,7 +166,7 @@ func (f *kextFacts) record() probe.LoadRecord {
 	return newest
 }
 
-func (f *kextFacts) allowed() bool { return f.mdm || f.row != nil && f.row.Allowed }
+func (f *kextFacts) allowed() bool { return f.by != "" || f.row != nil && f.row.Allowed }
 
 // refused reports whether macOS holds the extension back until somebody
 // allows it.
@@ -135,9 +175,20 @@ func (f *kextFacts) refused() bool { return f.row != nil && !f.allowed() }
 // loadedFromDisk: an older version in the kernel does not count as loaded.
 func (f *kextFacts) loadedFromDisk() bool { return f.loaded != "" && f.onDisk(f.loaded) }
 
-// attemptedWithin reports whether the load history names a moment in the last
-// d before now. A time in the future is no evidence beyond a small tolerance.
+// attemptedWithin reports whether the load history, or what was told, names a
+// moment in the last d before now. A time in the future is no evidence beyond
+// a small tolerance.
 func (f *kextFacts) attemptedWithin(d time.Duration, now time.Time) bool {
-	seen := f.record().LastSeen
-	return !seen.IsZero() && now.Sub(seen) <= d && seen.Sub(now) <= futureTolerance
+	recent := func(at time.Time) bool {
+		return !at.IsZero() && now.Sub(at) <= d && at.Sub(now) <= futureTolerance
+	}
+	return recent(f.record().LastSeen) || slices.ContainsFunc(f.told, func(t probe.Attempt) bool { return recent(t.At) })
+}
+
+// toldSince reports whether an attempt at or after a moment ended like this.
+// The start of the Mac is told to the second only.
+func (f *kextFacts) toldSince(since time.Time, outcome probe.Outcome) bool {
+	return slices.ContainsFunc(f.told, func(t probe.Attempt) bool {
+		return t.Outcome == outcome && !t.At.Before(since.Truncate(time.Second))
+	})
 }

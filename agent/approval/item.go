@@ -4,7 +4,12 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"kextwatch/probe"
 )
+
+// allowedRule is what is reported where somebody besides the user allows it.
+var allowedRule = map[AllowedBy]Rule{ByMDM: RuleByMDM, ByRecovery: RuleRecovery, NotEnforced: RuleNotEnforced}
 
 // item assesses one row of the pane. Its verdict is empty where nothing of it
 // counts.
@@ -14,6 +19,7 @@ func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 	over := memory.Window.known() && memory.Window.Left == 0
 	memory.Window = memory.Window.advance(a.now)
 	memory = a.addAttempts(memory, over, facts)
+	hidden := memory.beforeLogin(a.snap.Situation.LoginAt, a.now)
 	item := Item{Key: id, Name: strings.TrimSuffix(path.Base(at), ".app"), Attempts: memory.Attempts}
 	if at == "" {
 		item.Name = w.name
@@ -30,7 +36,10 @@ func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 		a.fire(RuleBeforeBoot, item.Name)
 		memory.Window = Window{}
 	}
-	if memory.Window.known() && (blocked || a.snap.Policy == nil && memory.Window.Left > 0) {
+	if hidden && blocked {
+		a.fire(RuleBeforeLogin, item.Name)
+	}
+	if memory.Window.known() && !hidden && (blocked || a.snap.Policy == nil && memory.Window.Left > 0) {
 		window := memory.Window
 		item.Window = &window
 		if window.Reopened > 0 {
@@ -61,13 +70,16 @@ func (a *assessment) addAttempts(memory ItemMemory, over bool, facts []*kextFact
 		if !f.refused() || f.loadedFromDisk() {
 			continue
 		}
-		attempt, proved := a.evidence(f)
-		switch {
-		case attempt.At.IsZero() || attempt.Evidence == LoadHistory && memory.remembers(attempt):
-		case proved:
-			fresh = append(fresh, attempt)
-		default:
-			memory = memory.dismiss(attempt)
+		proved, dismissed := a.evidence(f)
+		for _, attempt := range proved {
+			if attempt.Evidence == Seen || !memory.remembers(attempt) {
+				fresh = append(fresh, attempt)
+			}
+		}
+		for _, attempt := range dismissed {
+			if !memory.remembers(attempt) {
+				memory = memory.dismiss(attempt)
+			}
 		}
 	}
 	slices.SortStableFunc(fresh, func(x, y Attempt) int { return x.At.Compare(y.At) })
@@ -101,9 +113,9 @@ func (a *assessment) kext(f *kextFacts) Kext {
 	switch {
 	case f.row != nil && f.row.Allowed:
 		k.AllowedBy = ByUser
-	case f.mdm:
-		k.AllowedBy = ByMDM
-		a.fire(RuleByMDM, f.bundleID)
+	case f.by != "":
+		k.AllowedBy = f.by
+		a.fire(allowedRule[f.by], f.bundleID)
 	}
 	if f.row != nil {
 		k.Developer = f.row.Developer
@@ -149,6 +161,9 @@ func (a *assessment) itemVerdict(item Item, facts []*kextFacts) Verdict {
 		return ""
 	case a.snap.Policy != nil && some(func(k Kext) bool { return k.Blocked }):
 		switch {
+		case a.forbidden():
+			a.fire(RuleManaged, item.Name)
+			return Managed
 		case item.Window == nil:
 			return BlockedUnknown
 		case item.Window.Open():
@@ -162,8 +177,10 @@ func (a *assessment) itemVerdict(item Item, facts []*kextFacts) Verdict {
 		return Unknown
 	case a.snap.Mac.OS.AtLeast(11, 0) && slices.ContainsFunc(facts, a.replaced):
 		return UpgradePending
-	case a.snap.Mac.OS.AtLeast(11, 0) && slices.ContainsFunc(facts, a.allowedNow):
-		a.fire(RuleAllowedNow, item.Name)
+	case slices.ContainsFunc(facts, a.failing):
+		a.fire(RuleLoadFailing, item.Name)
+		return LoadFailing
+	case a.snap.Mac.OS.AtLeast(11, 0) && slices.ContainsFunc(facts, a.waitsForRestart):
 		return RestartPending
 	case some(func(k Kext) bool { return k.Allowed }):
 		return Approved
@@ -182,44 +199,8 @@ func (i Item) loaded() bool {
 	return true
 }
 
-// replaced: the extension is allowed, but what lies on disk is not what was
-// last seen loaded. From macOS 11 on, that needs another approval.
-func (a *assessment) replaced(f *kextFacts) bool {
-	if !f.allowed() || len(f.disk) == 0 || f.loadedFromDisk() {
-		return false
-	}
-	was, hash := a.before.Kexts[key(f.teamID, f.bundleID)], f.record().CDHash
-	return f.loaded != "" ||
-		was.LoadedVersion != "" && !f.onDisk(was.LoadedVersion) ||
-		was.LoadedCDHash != "" && hash != "" && was.LoadedCDHash != hash
+// forbidden reports whether a profile keeps users from approving anything.
+func (a *assessment) forbidden() bool {
+	p := a.snap.Enforcement.Profile
+	return p.Present == probe.Yes && p.UserOverrides == probe.No
 }
-
-// allowedNow: the extension was allowed in this boot session and is not
-// loaded. From macOS 11 on, it is loaded at the next start.
-func (a *assessment) allowedNow(f *kextFacts) bool {
-	session := a.snap.Mac.BootSession
-	return len(f.disk) > 0 && !f.loadedFromDisk() && session != "" && a.rememberedKext(f).AllowedIn == session
-}
-
-// rememberedKext is what to keep of an extension: when it became allowed, and
-// what was loaded. Whether it was allowed before or after a restart that fell
-// between two looks, nobody knows.
-func (a *assessment) rememberedKext(f *kextFacts) KextMemory {
-	was, known := a.before.Kexts[key(f.teamID, f.bundleID)]
-	is := was
-	is.Allowed = f.allowed()
-	switch {
-	case !is.Allowed:
-		is.AllowedIn = ""
-	case known && !was.Allowed && a.before.Look.Session == a.snap.Mac.BootSession:
-		is.AllowedIn = a.snap.Mac.BootSession
-	}
-	if f.loadedFromDisk() {
-		is.LoadedVersion, is.LoadedCDHash = f.loaded, f.record().CDHash
-	}
-	return is
-}
-
-// earlierSession stands for "before this start-up" where the attempt itself
-// was not seen.
-const earlierSession = "earlier"

@@ -2,6 +2,7 @@ package approval
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"kextwatch/probe"
@@ -20,6 +21,9 @@ type Memory struct {
 	OS       probe.OSVersion
 	Versions map[string]string // product → "16.5.1-49187"; empty: not installed
 	Source   probe.SourceName
+	Disagree string   // how sources differed when that was last recorded
+	Offered  []string // the macOS versions that have been warned about
+	Snoozed  time.Time
 	Seq      int64 // of the last event
 }
 
@@ -43,9 +47,17 @@ type ItemMemory struct {
 
 // KextMemory is what was last known of a kernel extension.
 type KextMemory struct {
-	Place         string // of the item it belongs to
-	Allowed       bool
-	AllowedIn     string // boot session in which it became allowed before our eyes
+	Place     string // of the item it belongs to
+	Allowed   bool
+	AllowedIn string // boot session in which it became allowed before our eyes
+
+	// Allowed already before this start of the Mac.
+	AllowedEarlier bool
+
+	// Boot sessions in which macOS refused it, said that it needs a restart, or
+	// asked for another approval.
+	RefusedIn, RestartIn, UpgradeIn string
+
 	LoadedVersion string // the version last seen loaded, and its code directory hash
 	LoadedCDHash  string
 }
@@ -56,6 +68,7 @@ func (m Memory) clone() Memory {
 	m.Kexts = cloned(m.Kexts)
 	m.Told = cloned(m.Told)
 	m.Versions = cloned(m.Versions)
+	m.Offered = slices.Clone(m.Offered)
 	return m
 }
 

@@ -1,6 +1,7 @@
 package approval
 
 import (
+	"slices"
 	"strings"
 
 	"kextwatch/probe"
@@ -12,17 +13,58 @@ type watched struct {
 	name   string
 	teamID string
 	prefix string
+	app    bool // an application says whether it is installed; else its extensions do
 	always bool // reported even when nothing of it is on this Mac
 }
 
-var products = []watched{
-	{name: "Parallels Desktop", teamID: probe.ParallelsTeamID, prefix: "com.parallels.kext.", always: true},
+var parallelsProducts = []watched{
+	{name: "Parallels Desktop", teamID: probe.ParallelsTeamID, prefix: "com.parallels.kext.", app: true, always: true},
 	{name: "Parallels Access", teamID: probe.ParallelsTeamID, prefix: "com.parallels.virtual"},
 }
 
-func (w watched) has(teamID, bundleID string) bool {
-	return teamID == w.teamID && strings.HasPrefix(bundleID, w.prefix) && wellFormed(bundleID)
+// products are what these vendors have, of which the facts know something.
+func (v Vendors) products(facts []*kextFacts) []watched {
+	var all []watched
+	if v.has(probe.ParallelsTeamID) {
+		all = append(all, parallelsProducts...)
+	}
+	seen := []string{probe.ParallelsTeamID}
+	add := func(teamID, developer string, always bool) {
+		if slices.Contains(seen, teamID) {
+			return
+		}
+		seen = append(seen, teamID)
+		name := vendors[teamID]
+		if name == "" {
+			name = developer
+		}
+		if name == "" {
+			name = "Team " + teamID
+		}
+		all = append(all, watched{name: name, teamID: teamID, always: always})
+	}
+	for _, f := range facts {
+		if f.row != nil && v.has(f.teamID) && f.teamID != "" && !f.fromApple() {
+			add(f.teamID, f.row.Developer, slices.Contains(v.Teams, f.teamID))
+		}
+	}
+	for _, teamID := range v.Teams {
+		add(teamID, "", true)
+	}
+	return all
 }
+
+func (w watched) has(f *kextFacts) bool {
+	return f.teamID == w.teamID && strings.HasPrefix(f.bundleID, w.prefix) && wellFormed(f.bundleID) && !f.fromApple()
+}
+
+func watches(products []watched, f *kextFacts) bool {
+	return slices.ContainsFunc(products, func(w watched) bool { return w.has(f) })
+}
+
+// parallels reports whether this is a product of Parallels, about which more
+// is known than that its extensions exist.
+func (w watched) parallels() bool { return w.teamID == probe.ParallelsTeamID }
 
 // wellFormed reports whether an ID can be a bundle ID: letters, digits,
 // hyphens, periods (and underscores, which occur all the same).
@@ -30,15 +72,6 @@ func wellFormed(bundleID string) bool {
 	return len(bundleID) <= 255 && !strings.ContainsFunc(bundleID, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '.' || r == '_')
 	})
-}
-
-func watches(teamID, bundleID string) bool {
-	for _, w := range products {
-		if w.has(teamID, bundleID) {
-			return true
-		}
-	}
-	return false
 }
 
 // place is what the extensions of one row of the pane have in common besides

@@ -21,12 +21,32 @@ const (
 	RuleAttempted    Rule = "attempted" // an attempt proves that the extension is needed
 	RuleNoApp        Rule = "no-app"
 	RuleNoPolicy     Rule = "no-policy"
+
+	RuleRecovery            Rule = "allowed-from-recovery" // spctl kext-consent names the team
+	RuleNotEnforced         Rule = "not-enforced"          // consent or SIP's kext approval is off
+	RuleManaged             Rule = "managed"               // a profile forbids users to approve
+	RuleTold                Rule = "told"                  // the log, or Parallels itself, names the attempt
+	RuleBeforeLogin         Rule = "before-login"          // the attempt was made before this login
+	RuleReplaced            Rule = "replaced"              // allowed, but not what was last seen loaded
+	RuleUpgrade             Rule = "upgrade"               // macOS asks for another approval of a new binary
+	RuleLoadFailing         Rule = "load-failing"          // allowed before this start, refused since
+	RuleNeedsRestart        Rule = "needs-restart"         // macOS says that it is loaded at the next start
+	RuleOldMacOS            Rule = "old-macos"             // up to 10.15 Parallels always needs them
+	RuleOldParallels        Rule = "old-parallels"         // before 16 it always does
+	RuleParallelsHypervisor Rule = "parallels-hypervisor"
+	RuleKextNetworking      Rule = "kext-networking"
+	RuleAppleHypervisor     Rule = "apple-hypervisor"
+	RuleNeedUnknown         Rule = "need-unknown"
+	RuleMadeForOlder        Rule = "made-for-older"
 )
 
-// Rules lists every rule.
+// Rules lists every rule, in the order in which they are applied.
 var Rules = []Rule{
-	RuleLeftover, RuleByMDM, RuleSeen, RuleLoadHistory, RuleFuture, RuleAtBoot, RuleScan, RuleBeforeBoot,
-	RuleReopened, RuleOldLoaded, RuleAllowedNow, RuleAppleSilicon, RuleAppStore, RuleAttempted, RuleNoApp, RuleNoPolicy,
+	RuleSeen, RuleLoadHistory, RuleTold, RuleFuture, RuleAtBoot, RuleScan, RuleBeforeBoot, RuleBeforeLogin, RuleReopened,
+	RuleByMDM, RuleRecovery, RuleNotEnforced, RuleLeftover, RuleOldLoaded, RuleManaged,
+	RuleReplaced, RuleUpgrade, RuleLoadFailing, RuleAllowedNow, RuleNeedsRestart, RuleNoPolicy,
+	RuleAttempted, RuleNoApp, RuleAppleSilicon, RuleAppStore, RuleOldMacOS, RuleOldParallels,
+	RuleKextNetworking, RuleParallelsHypervisor, RuleAppleHypervisor, RuleNeedUnknown, RuleMadeForOlder,
 }
 
 // Fired is one rule and what it was about: a bundle ID or a product.

@@ -18,6 +18,14 @@ const (
 	usbconnect = "com.parallels.kext.usbconnect"
 )
 
+// standard is what holds where nobody chose anything, but without the
+// compatibility table: most stories are about something else.
+var standard = func() Settings {
+	s := DefaultSettings()
+	s.Compat = Table{}
+	return s
+}()
+
 var allKexts = []string{hypervisor, vnic, netbridge, usbconnect}
 
 var bootTime = time.Date(2026, 5, 6, 5, 0, 0, 0, time.UTC)
@@ -34,11 +42,13 @@ type macStory struct {
 	snap probe.Snapshot
 	mem  Memory
 	last Status
+
+	settings Settings
 }
 
 // newStory begins with an Intel Mac, Parallels installed, nothing asked yet.
 func newStory(t *testing.T, macOS string) *macStory {
-	s := &macStory{t: t}
+	s := &macStory{t: t, settings: standard}
 	s.snap = probe.Snapshot{
 		Policy: &probe.Policy{Source: probe.Database},
 		Mac: probe.Mac{
@@ -134,8 +144,8 @@ func (s *macStory) agentRestarts() {
 func (s *macStory) look(now time.Time, want Verdict, said ...string) Status {
 	s.t.Helper()
 	var notices []Notice
-	s.last, s.mem = Assess(s.mem, s.snap, now)
-	notices, s.mem = Tell(s.mem, s.last)
+	s.last, s.mem = s.settings.Assess(s.mem, s.snap, now)
+	notices, s.mem = s.settings.Tell(s.mem, s.last)
 	s.mem = s.mem.Posted()
 	var got []string
 	for _, n := range notices {
@@ -276,8 +286,8 @@ func TestStoryTheAgentRestartsInsideAWindow(t *testing.T) {
 func TestStoryTheAgentDiesWhilePosting(t *testing.T) {
 	s := newStory(t, "10.15.7")
 	s.attempt(at(2), hypervisor)
-	s.last, s.mem = Assess(s.mem, s.snap, at(3))
-	_, s.mem = Tell(s.mem, s.last) // saved, but nobody knows whether it was shown
+	s.last, s.mem = standard.Assess(s.mem, s.snap, at(3))
+	_, s.mem = standard.Tell(s.mem, s.last) // saved, but nobody knows whether it was shown
 	s.agentRestarts()
 	s.look(at(4), BlockedOpen, "window-reminder 28!")
 	s.agentRestarts()
@@ -412,15 +422,15 @@ func TestStoryUpdateAndWindowAreOneAlert(t *testing.T) {
 	s.snap.Mac.OS = probe.OSVersion{Version: "10.15.7", Build: "19H2026"}
 	s.restart(at(60), "SESSION-2")
 	s.attempt(at(61), allKexts...)
-	s.last, s.mem = Assess(s.mem, s.snap, at(62))
-	notices, _ := Tell(s.mem, s.last)
+	s.last, s.mem = standard.Assess(s.mem, s.snap, at(62))
+	notices, _ := standard.Tell(s.mem, s.last)
 	var alerts []Notice
 	for _, n := range notices {
 		if n.Urgency != Silent {
 			alerts = append(alerts, n)
 		}
 	}
-	want := Update{MacOSUpdated, "macOS", "10.14.6", "10.15.7"}
+	want := Update{MacOSUpdated, "macOS", "10.14.6", "10.15.7", time.Time{}}
 	if len(alerts) != 1 || alerts[0].Event != WindowOpened || !slices.Contains(alerts[0].Updates, want) {
 		t.Errorf("alerts %+v, want the window with the update in it", alerts)
 	}
@@ -560,8 +570,8 @@ func TestStoryAnotherBuildOfTheSameMacOS(t *testing.T) {
 	s := newStory(t, "10.15.7")
 	s.look(at(1), NotAsked)
 	s.snap.Mac.OS.Build = "19H2026"
-	s.last, s.mem = Assess(s.mem, s.snap, at(2))
-	notices, _ := Tell(s.mem, s.last)
+	s.last, s.mem = standard.Assess(s.mem, s.snap, at(2))
+	notices, _ := standard.Tell(s.mem, s.last)
 	if len(notices) != 1 || notices[0].From != "10.15.7 1A1" || notices[0].To != "10.15.7 19H2026" {
 		t.Errorf("notices %+v, want the builds", notices)
 	}

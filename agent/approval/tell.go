@@ -6,10 +6,6 @@ import (
 	"time"
 )
 
-// Reminders are the minutes left at which the user is reminded of an open
-// window.
-var Reminders = []int{15, 5, 1}
-
 // Told is what the user has been told about one product.
 type Told struct {
 	Verdict  Verdict  // the last one
@@ -43,6 +39,7 @@ type Update struct {
 	Product string // "macOS" or a product's name
 	From    string
 	To      string
+	At      time.Time // when it was installed; zero: not known
 }
 
 // Resume prepares a memory that was read from disk. Where the agent died
@@ -71,16 +68,21 @@ func (m Memory) Posted() Memory {
 // there is to say now, in the order in which it happened, and the memory in
 // which all of it counts as said. At most one notice about a product is
 // shown; the others are only recorded.
-func Tell(mem Memory, status Status) ([]Notice, Memory) {
+func (s Settings) Tell(mem Memory, status Status) ([]Notice, Memory) {
 	mem = mem.clone()
 	updates, known := mem.updates(status)
 	notices := mem.source(status)
+	notices = append(notices, mem.disagreement(status)...)
 	for _, u := range updates {
 		notices = append(notices, Notice{Event: u.Event, From: u.From, To: u.To, Product: known[u.Product]})
 	}
+	if !s.AfterUpdates {
+		updates = nil
+	}
+	hush := mem.hush(status.At)
 	alerted := false
 	for _, p := range status.Products {
-		told, said := mem.Told[p.Name].tell(p)
+		told, said := mem.Told[p.Name].tell(p, s.Reminders, hush)
 		for i := range said {
 			if said[i].Urgency != Silent && !alerted {
 				said[i].Updates, alerted = updates, true
@@ -92,7 +94,18 @@ func Tell(mem Memory, status Status) ([]Notice, Memory) {
 	if len(updates) > 0 && !alerted {
 		mem.showUpdate(notices, updates)
 	}
+	notices = append(notices, s.offers(&mem, status)...)
 	return notices, mem
+}
+
+// disagreement records once how two sources of policy differ.
+func (m *Memory) disagreement(status Status) []Notice {
+	now := status.Facts.Disagree
+	if now == "" || now == m.Disagree {
+		return nil
+	}
+	m.Disagree = now
+	return []Notice{{Event: SourcesDiffer, To: now}}
 }
 
 // showUpdate turns the newest update into the alert that says what it means.
@@ -116,7 +129,7 @@ func (m *Memory) updates(status Status) ([]Update, map[string]Product) {
 			if from == to { // another build of the same version
 				from, to = from+" "+m.OS.Build, to+" "+os.Build
 			}
-			updates = append(updates, Update{MacOSUpdated, "macOS", from, to})
+			updates = append(updates, Update{MacOSUpdated, "macOS", from, to, installedAt(status.Facts.Updates, os)})
 		}
 		m.OS = os
 	}
@@ -134,11 +147,11 @@ func (m *Memory) updates(status Status) ([]Update, map[string]Product) {
 		switch {
 		case !known || was == now:
 		case was == "":
-			updates = append(updates, Update{ParallelsInstalled, p.Name, "", now})
+			updates = append(updates, Update{Event: ParallelsInstalled, Product: p.Name, To: now})
 		case now == "":
-			updates = append(updates, Update{ParallelsRemoved, p.Name, was, ""})
+			updates = append(updates, Update{Event: ParallelsRemoved, Product: p.Name, From: was})
 		default:
-			updates = append(updates, Update{ParallelsUpdated, p.Name, was, now})
+			updates = append(updates, Update{Event: ParallelsUpdated, Product: p.Name, From: was, To: now})
 		}
 	}
 	return updates, products
@@ -164,7 +177,7 @@ func (m *Memory) source(status Status) []Notice {
 }
 
 // tell is Tell for one product.
-func (t Told) tell(p Product) (Told, []Notice) {
+func (t Told) tell(p Product, reminders []int, hush hush) (Told, []Notice) {
 	var notices []Notice
 	note := func(event EventName, urgency Urgency) *Notice {
 		notices = append(notices, Notice{Event: event, Urgency: urgency, Product: p, Window: p.Window, To: string(p.Verdict)})
@@ -192,11 +205,14 @@ func (t Told) tell(p Product) (Told, []Notice) {
 			t.Before = p.Verdict
 		}
 	}
-	t = t.tellWindow(p, note)
+	t = t.tellWindow(p, reminders, hush, note)
 	t.Awaiting = t.Awaiting && p.Verdict != NotNeeded && p.Verdict != NotInstalled || p.Verdict.NeedsAction()
 	if t.Awaiting && p.Loaded {
 		note(KextsLoaded, Plain)
 		t.Awaiting = false
+	}
+	if hush == snoozing {
+		hushed(notices, lastStage(reminders))
 	}
 	onlyOneAlert(notices)
 	return t, notices
@@ -204,13 +220,14 @@ func (t Told) tell(p Product) (Told, []Notice) {
 
 // tellWindow announces each window once, and the reminders of the one that
 // closes first.
-func (t Told) tellWindow(p Product, note func(EventName, Urgency) *Notice) Told {
+func (t Told) tellWindow(p Product, reminders []int, hush hush, note func(EventName, Urgency) *Notice) Told {
 	w := p.Window
 	if !w.Open() || !(p.Verdict.Blocked() || p.Verdict == Unknown) {
 		t.Due = false
 		return t
 	}
-	stage, lead, announced := stageAt(w.Left), "", false
+	t.Due = t.Due || hush == snoozeOver
+	stage, lead, announced := stageAt(w.Left, reminders), "", false
 	for _, item := range p.Items {
 		if !item.Window.Open() {
 			continue
@@ -249,9 +266,9 @@ func (t Told) tellWindow(p Product, note func(EventName, Urgency) *Notice) Told 
 
 // stageAt is the reminder that is due, or overdue, with this much time left;
 // 0 means none yet. Only the latest counts.
-func stageAt(left time.Duration) int {
+func stageAt(left time.Duration, reminders []int) int {
 	stage := 0
-	for _, minutes := range Reminders {
+	for _, minutes := range reminders {
 		if left <= time.Duration(minutes)*time.Minute && (stage == 0 || minutes < stage) {
 			stage = minutes
 		}

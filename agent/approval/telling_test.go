@@ -20,7 +20,7 @@ func TestTellingTable(t *testing.T) {
 				continue
 			}
 			told := Told{Verdict: from, Before: from}
-			_, notices := told.tell(productAt(to))
+			_, notices := told.tell(productAt(to), standard.Reminders, talking)
 			name := string(from)
 			if from == "" {
 				name = "(first sight)"
@@ -69,8 +69,8 @@ func productAt(v Verdict) Product {
 func TestNothingIsSaidTwice(t *testing.T) {
 	for _, v := range Verdicts {
 		p := productAt(v)
-		told, _ := Told{}.tell(p)
-		if _, again := told.tell(p); len(again) > 0 {
+		told, _ := Told{}.tell(p, standard.Reminders, talking)
+		if _, again := told.tell(p, standard.Reminders, talking); len(again) > 0 {
 			t.Errorf("%s: said again: %+v", v, again)
 		}
 	}

@@ -97,7 +97,7 @@ func TestVerdicts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newStory(t, tt.macOS)
 			tt.mac(s)
-			status, _ := Assess(Memory{}, s.snap, now)
+			status, _ := standard.Assess(Memory{}, s.snap, now)
 			if status.Verdict != tt.want {
 				t.Errorf("verdict %s, want %s; rules %v", status.Verdict, tt.want, status.Fired)
 			}
@@ -126,10 +126,10 @@ func TestNewRowSinceTheLastLook(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newStory(t, "12.7.6")
-			_, mem := Assess(Memory{}, s.snap, at(40))
+			_, mem := standard.Assess(Memory{}, s.snap, at(40))
 			tt.mac(s)
 			now := at(40).Add(tt.gap)
-			status, mem := Assess(mem, s.snap, now)
+			status, mem := standard.Assess(mem, s.snap, now)
 			if status.Verdict != tt.want {
 				t.Fatalf("verdict %s, want %s; rules %v", status.Verdict, tt.want, status.Fired)
 			}
@@ -139,7 +139,7 @@ func TestNewRowSinceTheLastLook(t *testing.T) {
 			if w := status.Products[0].Window; !w.OpenedAt.Equal(tt.open) || w.Basis != Seen {
 				t.Errorf("window %+v, want one seen to open at %v", w, tt.open)
 			}
-			status, _ = Assess(mem, s.snap, now.Add(5*time.Minute))
+			status, _ = standard.Assess(mem, s.snap, now.Add(5*time.Minute))
 			if status.Verdict != tt.want {
 				t.Errorf("five minutes later %s, want %s", status.Verdict, tt.want)
 			}
@@ -157,7 +157,7 @@ func TestOtherDevelopersWaitInTheSamePane(t *testing.T) {
 		probe.PolicyRow{BundleID: "com.apple.nke.rvi"},
 	)
 	p.History = append(p.History, probe.LoadRecord{TeamID: "EG7KH642X6", BundleID: "com.vmware.kext.vmnet", LastSeen: at(41)})
-	status, _ := Assess(Memory{}, s.snap, at(42))
+	status, _ := standard.Assess(Memory{}, s.snap, at(42))
 	if want := []string{"VMware, Inc."}; !slices.Equal(status.OtherPending, want) {
 		t.Errorf("also waiting: %q, want %q", status.OtherPending, want)
 	}
@@ -166,10 +166,10 @@ func TestOtherDevelopersWaitInTheSamePane(t *testing.T) {
 func TestAssessChangesNothingItWasGiven(t *testing.T) {
 	s := newStory(t, "12.7.6")
 	s.attempt(at(2), allKexts...)
-	_, mem := Assess(Memory{}, s.snap, at(3))
+	_, mem := standard.Assess(Memory{}, s.snap, at(3))
 	before, window := len(s.snap.Gaps), mem.Items
 	first := window[key(probe.ParallelsTeamID, app)].Window
-	Assess(mem, s.snap, at(20))
+	standard.Assess(mem, s.snap, at(20))
 	if len(s.snap.Gaps) != before || mem.Items[key(probe.ParallelsTeamID, app)].Window != first {
 		t.Error("Assess changed its arguments")
 	}
@@ -177,7 +177,7 @@ func TestAssessChangesNothingItWasGiven(t *testing.T) {
 
 func TestNextLook(t *testing.T) {
 	s := newStory(t, "10.15.7")
-	status, _ := Assess(Memory{}, s.snap, at(1))
+	status, _ := standard.Assess(Memory{}, s.snap, at(1))
 	if d, runs := status.Next(); runs {
 		t.Errorf("with no window the next look is in %v, want none", d)
 	}
@@ -186,7 +186,7 @@ func TestNextLook(t *testing.T) {
 		now  time.Time
 		want time.Duration
 	}{{at(2), 15 * time.Second}, {at(2).Add(50 * time.Second), 10 * time.Second}, {at(2).Add(29*time.Minute + 59*time.Second), time.Second}} {
-		status, _ = Assess(Memory{}, s.snap, tt.now)
+		status, _ = standard.Assess(Memory{}, s.snap, tt.now)
 		if d, runs := status.Next(); !runs || d != tt.want {
 			t.Errorf("%v: next look in %v (%v), want %v", tt.now, d, runs, tt.want)
 		}

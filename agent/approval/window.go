@@ -103,6 +103,20 @@ func keepNewest(attempts []Attempt, a Attempt) []Attempt {
 	return attempts[max(0, len(attempts)-kept):]
 }
 
+// earlierSession stands for "before this start-up" where the attempt itself
+// was not seen.
+const earlierSession = "earlier"
+
+// beforeLogin reports whether the last attempt was made before the user logged
+// in, and that was not long ago: macOS may have held its alert back until then,
+// and counted the half hour from there.
+func (m ItemMemory) beforeLogin(login, now time.Time) bool {
+	if len(m.Attempts) == 0 || login.IsZero() || now.Before(login) || now.Sub(login) >= WindowLength {
+		return false
+	}
+	return m.Attempts[len(m.Attempts)-1].At.Before(login.Truncate(time.Second))
+}
+
 // beforeBoot reports whether the last attempt was made before the Mac was
 // started, or before it will be. The boot session decides where it is known:
 // the boot time moves when the clock is corrected.

@@ -14,6 +14,11 @@ import (
 func Alert(n approval.Notice, st approval.Status, tray bool) notify.Alert {
 	a := notify.Alert{Urgent: n.Urgency == approval.Urgent}
 	a.Title, a.Body = alertWords(n, st, tray)
+	if n.Event == approval.WindowOpened || n.Event == approval.WindowReopened || n.Event == approval.WindowReminder || n.Event == approval.BlockedNoWindow {
+		if o := obstacle(n.Product, st); o != nil {
+			a.Body = sentences(a.Body, o.Title, o.Next)
+		}
+	}
 	for i, u := range n.Updates {
 		if n.Event != u.Event {
 			a.Body = sentences(updated(n.Updates[i]), a.Body)
@@ -45,6 +50,8 @@ func alertWords(n approval.Notice, st approval.Status, tray bool) (title, body s
 		return p.Name + " is ready", "All its kernel extensions are approved and loaded."
 	case approval.MacOSUpdated, approval.ParallelsInstalled, approval.ParallelsUpdated, approval.ParallelsRemoved:
 		return updated(approval.Update{Event: n.Event, Product: p.Name, From: n.From, To: n.To}), meansNow(st)
+	case approval.MacOSOffered:
+		return say("Before you install macOS %s", Clean(n.To)), beforeUpdate(n)
 	case approval.VerdictChanged:
 		if p.Verdict == approval.Unknown {
 			return "kextwatch cannot see what macOS blocks", sentences(Next(p, st))
@@ -66,6 +73,24 @@ func click(st approval.Status, tray bool) string {
 	return "Open " + pane.Path + ", " + allow
 }
 
+// beforeUpdate says in which order to go about an update of macOS that the
+// installed Parallels was not made for.
+func beforeUpdate(n approval.Notice) string {
+	p := n.Product
+	return sentences(
+		say("%s was made for macOS up to %s", title(p), madeFor(p)),
+		say("first update %s (%s)", p.Name, releaseNotes(p)),
+		say("keep automatic macOS updates off until then, and make a backup"),
+		say("Apple says what is new in it (%s)", macOSNotes()))
+}
+
+func madeFor(p approval.Product) string {
+	if p.Made == nil {
+		return "?"
+	}
+	return p.Made.MaxMacOS
+}
+
 func updated(u approval.Update) string {
 	product := u.Product
 	if u.Event == approval.MacOSUpdated {
@@ -77,7 +102,10 @@ func updated(u approval.Update) string {
 	case approval.ParallelsRemoved:
 		return product + " was removed"
 	}
-	return fmt.Sprintf("%s was updated from %s to %s", product, version(u.From), version(u.To))
+	if !u.At.IsZero() {
+		return say("%s was updated from %s to %s on %s", product, version(u.From), version(u.To), u.At.Local().Format("2 January, 15:04"))
+	}
+	return say("%s was updated from %s to %s", product, version(u.From), version(u.To))
 }
 
 // version drops the build of "16.5.1-49187".
@@ -121,6 +149,12 @@ func EventText(n approval.Notice) string {
 		return sentence(updated(approval.Update{Event: n.Event, Product: p.Name, From: n.From, To: n.To}))
 	case approval.SourceLost:
 		return sentence("the kernel extension policy can no longer be read from the " + n.From)
+	case approval.SourcesDiffer:
+		return sentence(say("the sources of policy differ: %s", Clean(n.To)))
+	case approval.MacOSOffered:
+		return sentence(say("Software Update offers macOS %s; %s was made for macOS up to %s", Clean(n.To), title(p), madeFor(p)))
+	case approval.SnoozedEvent:
+		return sentence(say("quiet until %s", n.To))
 	case approval.SourceChanged:
 		return sentence("the kernel extension policy is read from the " + n.To)
 	case approval.AgentStarted:

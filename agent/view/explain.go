@@ -2,9 +2,11 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"kextwatch/agent/approval"
+	"kextwatch/probe"
 )
 
 // Explain is Text with every fact used and every rule that fired.
@@ -28,14 +30,66 @@ func Explain(st approval.Status) string {
 	if len(st.OtherPending) > 0 {
 		fmt.Fprintf(&b, "\nOther developers waiting in the same pane: %s\n", Clean(strings.Join(st.OtherPending, "; ")))
 	}
-	b.WriteString("\nRules, in order\n")
-	for _, f := range st.Fired {
-		fmt.Fprintf(&b, "  %s: %s\n", Clean(f.Subject), ruleWords(f.Rule))
-	}
-	if len(st.Fired) == 0 {
-		b.WriteString("  none fired\n")
-	}
+	explainReasons(&b, st)
+	explainMachines(&b, st)
+	explainRules(&b, st)
 	return b.String()
+}
+
+func explainReasons(b *strings.Builder, st approval.Status) {
+	for _, p := range st.Products {
+		for _, r := range Reasons(p, st) {
+			fmt.Fprintf(b, "\n%s (%s)\n", r.Title, r.Code)
+			line(b, "Why", r.Text)
+			line(b, "Next", r.Next)
+		}
+	}
+}
+
+// explainMachines shows what need rests on, and the row of the compatibility
+// table.
+func explainMachines(b *strings.Builder, st approval.Status) {
+	for _, p := range st.Products {
+		if p.Made != nil {
+			fmt.Fprintf(b, "\n%s\n", say("%s %d was made for macOS %s to %s (%s; source: %s)",
+				p.Name, p.Made.Major, p.Made.MinMacOS, p.Made.MaxMacOS, p.Made.Confidence, Clean(p.Made.Source)))
+		}
+	}
+	machines := st.Facts.Machines
+	if len(machines.List) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n%s\n", say("Virtual machines, by %s", machines.From))
+	for _, vm := range machines.List {
+		words := []string{orNothing(string(vm.Hypervisor), say("unknown")) + say(" hypervisor")}
+		if vm.State != "" {
+			words = append(words, string(vm.State))
+		}
+		if vm.Nested == probe.Yes {
+			words = append(words, say("nested virtualization"))
+		}
+		fmt.Fprintf(b, "  %s: %s\n", Clean(vm.Name), strings.Join(words, ", "))
+	}
+}
+
+// explainRules lists every rule in order, those that fired with what they were
+// about, and then those that did not.
+func explainRules(b *strings.Builder, st approval.Status) {
+	fired := map[approval.Rule][]string{}
+	for _, f := range st.Fired {
+		if subject := Clean(f.Subject); !slices.Contains(fired[f.Rule], subject) {
+			fired[f.Rule] = append(fired[f.Rule], subject)
+		}
+	}
+	fmt.Fprintf(b, "\n%s\n", say("Rules, in order"))
+	for _, r := range approval.Rules {
+		if subjects := fired[r]; len(subjects) > 0 {
+			fmt.Fprintf(b, "  + %s: %s\n", list(subjects), ruleWords(r))
+		} else {
+			fmt.Fprintf(b, "  - %s\n", ruleWords(r))
+		}
+	}
+	fmt.Fprintf(b, "  %s\n", say("(+ fired, - did not)"))
 }
 
 func kextWords(k approval.Kext) string {
@@ -48,6 +102,8 @@ func kextWords(k approval.Kext) string {
 	add(k.Leftover, "a leftover, no longer on this Mac")
 	add(k.AllowedBy == approval.ByUser, "allowed by the user")
 	add(k.AllowedBy == approval.ByMDM, "allowed by a configuration profile")
+	add(k.AllowedBy == approval.ByRecovery, "allowed from macOS Recovery")
+	add(k.AllowedBy == approval.NotEnforced, "needs no approval on this Mac")
 	add(k.Asked && !k.Allowed, "not allowed")
 	add(!k.Asked && !k.Allowed, "macOS has no row for it")
 	add(k.DiskVersion != "", "on disk "+Clean(k.DiskVersion))
@@ -100,6 +156,44 @@ func ruleWords(r approval.Rule) string {
 		return "it is not installed"
 	case approval.RuleNoPolicy:
 		return "no source of policy answered"
+	}
+	return laterRuleWords(r)
+}
+
+func laterRuleWords(r approval.Rule) string {
+	switch r {
+	case approval.RuleTold:
+		return say("the log, or Parallels itself, names the attempt")
+	case approval.RuleBeforeLogin:
+		return say("the last attempt was made before you logged in, and macOS may have held its alert back: no window is claimed")
+	case approval.RuleRecovery:
+		return say("its developer was allowed from macOS Recovery")
+	case approval.RuleNotEnforced:
+		return say("user consent, or System Integrity Protection's approval of kernel extensions, is switched off: macOS asks nobody")
+	case approval.RuleManaged:
+		return say("a configuration profile forbids users to approve kernel extensions")
+	case approval.RuleReplaced:
+		return say("it is allowed, but what lies on the disk is not what was last seen loaded: from macOS 11 on that needs another approval")
+	case approval.RuleUpgrade:
+		return say("macOS says that this is another binary than the approved one")
+	case approval.RuleLoadFailing:
+		return say("it was allowed before this start, and macOS refused it since")
+	case approval.RuleNeedsRestart:
+		return say("macOS says that it is loaded at the next start")
+	case approval.RuleOldMacOS:
+		return say("up to macOS 10.15, Parallels Desktop always needs its kernel extensions")
+	case approval.RuleOldParallels:
+		return say("before version 16, Parallels Desktop always needs its kernel extensions")
+	case approval.RuleParallelsHypervisor:
+		return say("a virtual machine uses the Parallels hypervisor, which is a kernel extension")
+	case approval.RuleKextNetworking:
+		return say("the networking of Parallels is set to use kernel extensions")
+	case approval.RuleAppleHypervisor:
+		return say("every virtual machine uses Apple's hypervisor: no kernel extension is needed")
+	case approval.RuleNeedUnknown:
+		return say("whether a virtual machine needs the kernel extensions is not known: judged as if one did")
+	case approval.RuleMadeForOlder:
+		return say("the compatibility table says that this version was made for an older macOS")
 	}
 	return string(r)
 }

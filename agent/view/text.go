@@ -18,6 +18,11 @@ func Text(st approval.Status) string {
 		if p.Window.Open() {
 			line(&b, "Window", fmt.Sprintf("%s  %s – %s (%s)", Bar(*p.Window, 30), clock(p.Window.OpenedAt), clock(p.Window.ClosesAt), basis(p.Window.Basis)))
 		}
+		for _, r := range Reasons(p, st) {
+			if r.Severity != approval.Note && !saidByVerdict[r.Code] {
+				line(&b, "Mind", sentences(r.Text, r.Next))
+			}
+		}
 	}
 	fmt.Fprintf(&b, "%s\n", macLine(st.Mac))
 	for _, s := range st.Sources {
@@ -26,12 +31,21 @@ func Text(st approval.Status) string {
 			continue
 		}
 		fmt.Fprintf(&b, "Policy source %s: %s: %s\n", s.Name, s.State, Clean(s.Reason))
+		if st.Source == "" {
+			line(&b, "Next", Clean(s.Next))
+		}
 	}
 	for _, g := range st.Gaps {
 		fmt.Fprintf(&b, "Not known: %s: %s\n", g.Source, Clean(g.Err))
 		line(&b, "Next", Clean(g.Next))
 	}
 	return b.String()
+}
+
+// saidByVerdict are the reasons that the verdict's own sentences tell.
+var saidByVerdict = map[approval.ReasonCode]bool{
+	approval.ReasonManaged: true, approval.ReasonWindowOver: true, approval.ReasonUpdateAgain: true,
+	approval.ReasonRestart: true, approval.ReasonTooOld: true,
 }
 
 func line(b *strings.Builder, label, text string) {
@@ -77,6 +91,10 @@ func basis(b approval.Basis) string {
 		return "seen as it happened"
 	case approval.LoadHistory:
 		return "from the load history"
+	case approval.Log:
+		return say("from the log")
+	case approval.Retry:
+		return say("from the retry")
 	}
 	return string(b)
 }

@@ -54,7 +54,7 @@ func Why(p approval.Product, st approval.Status) string {
 			}
 		}
 	}
-	refused := fmt.Sprintf("macOS blocked %s of %s", count(blocked, "kernel extension", "kernel extensions"), p.Name)
+	refused := sentences(say("macOS blocked %s of %s", count(blocked, "kernel extension", "kernel extensions"), p.Name), stuck(p))
 	about := ""
 	if st.Mac.OS.AtLeast(11, 0) {
 		about = "about " // nobody at Apple has repeated the half hour since
@@ -75,7 +75,10 @@ func Why(p approval.Product, st approval.Status) string {
 	case approval.RestartPending:
 		return "The kernel extensions are approved; from macOS 11 on they are loaded at the next start."
 	case approval.Incompatible:
-		return "This version of " + p.Name + " was made for an older macOS."
+		if p.Made == nil {
+			return say("This version of %s was made for an older macOS.", p.Name)
+		}
+		return say("%s was made for macOS up to %s.", title(p), p.Made.MaxMacOS)
 	case approval.Unknown:
 		return sentences("no source of the kernel extension policy could be read", lastWindow(p))
 	case approval.NotAsked:
@@ -83,14 +86,29 @@ func Why(p approval.Product, st approval.Status) string {
 	case approval.Approved:
 		return approvedBecause(p)
 	case approval.NotNeeded:
-		if st.Mac.Arch == probe.AppleSilicon {
-			return p.Name + " uses no kernel extensions on Apple silicon."
+		switch p.Need.Because {
+		case approval.RuleAppleSilicon:
+			return say("%s uses no kernel extensions on Apple silicon.", p.Name)
+		case approval.RuleAppStore:
+			return say("The App Store edition of %s brings no kernel extensions.", p.Name)
 		}
-		return "This edition of " + p.Name + " brings no kernel extensions."
+		return say("Every virtual machine uses Apple's hypervisor, which needs no kernel extension.")
 	case approval.NotInstalled:
 		return p.Name + " is not installed."
 	}
 	return ""
+}
+
+// stuck names the virtual machines that cannot start meanwhile.
+func stuck(p approval.Product) string {
+	var names []string
+	for _, vm := range p.Need.VMs {
+		names = append(names, vm.Name)
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return say("until it is allowed, these virtual machines cannot start: %s", list(names))
 }
 
 func lastWindow(p approval.Product) string {
@@ -106,8 +124,13 @@ func approvedBecause(p approval.Product) string {
 	}
 	for _, item := range p.Items {
 		for _, k := range item.Kexts {
-			if k.AllowedBy == approval.ByMDM {
-				return "A configuration profile allows the kernel extensions."
+			switch k.AllowedBy {
+			case approval.ByMDM:
+				return say("A configuration profile allows the kernel extensions.")
+			case approval.ByRecovery:
+				return say("The developer was allowed from macOS Recovery.")
+			case approval.NotEnforced:
+				return say("macOS asks nobody for an approval on this Mac.")
 			}
 		}
 	}
@@ -119,31 +142,46 @@ func Next(p approval.Product, st approval.Status) string {
 	os, pane := st.Mac.OS, PaneFor(st.Mac.OS)
 	switch p.Verdict {
 	case approval.Managed:
-		return "Ask your administrator to allow the kernel extensions of " + p.Name + " (team " + p.TeamID + ")."
+		return say("Ask your administrator to allow the kernel extensions of %s (team %s)%s.", p.Name, p.TeamID, payload(p))
 	case approval.BlockedOpen:
-		return sentences("open "+pane.Path+" and "+clickAllow(p, st), otherHypervisor(os))
+		return sentences("open "+pane.Path+" and "+clickAllow(p, st), otherHypervisor(p, os))
 	case approval.BlockedUnknown:
-		return sentences("open "+pane.Path+" and "+clickAllow(p, st), "if there is no button, "+tryAgain(p, os)+", then look again", otherHypervisor(os))
+		return sentences("open "+pane.Path+" and "+clickAllow(p, st), "if there is no button, "+tryAgain(p, os)+", then look again", otherHypervisor(p, os))
 	case approval.BlockedClosed:
-		return sentences("look in "+pane.Path+" whether the Allow button is still there", "if not, "+tryAgain(p, os)+", then click Allow", otherHypervisor(os))
+		return sentences("look in "+pane.Path+" whether the Allow button is still there", "if not, "+tryAgain(p, os)+", then click Allow", otherHypervisor(p, os))
 	case approval.UpgradePending:
 		return "Open " + pane.Path + ", approve the update and restart the Mac."
 	case approval.LoadFailing:
-		return "Restart the Mac once more; if that does not help, look at https://kb.parallels.com/125319."
+		return say("Restart the Mac once more; if that does not help, see Parallels' page about it (%s).", errorPage(p))
 	case approval.RestartPending:
 		return "Restart the Mac."
 	case approval.Incompatible:
-		return "Update " + p.Name + "."
+		return say("Update %s (%s).", p.Name, releaseNotes(p))
 	case approval.Unknown:
 		return unknownNext(st)
 	case approval.NotAsked:
-		if os.AtLeast(11, 0) {
-			return "Nothing yet. When a virtual machine on the Parallels hypervisor starts, macOS will block the extensions, and you will have about 30 minutes to allow them."
-		}
-		return "Nothing yet. When you open " + p.Name + ", macOS will block the extensions, and you will have 30 minutes to allow them."
+		return sentences("nothing yet", firstTry(p, os))
 	case approval.Approved:
 		if !p.Loaded && !os.AtLeast(11, 0) {
 			return "Nothing. If " + p.Name + " is open and does not work, quit it and open it again."
+		}
+	}
+	return ""
+}
+
+// firstTry says what will happen when somebody wants to work.
+func firstTry(p approval.Product, os probe.OSVersion) string {
+	if os.AtLeast(11, 0) && p.App != nil {
+		return say("When a virtual machine on the Parallels hypervisor starts, macOS will block the extensions, and you will have about 30 minutes to allow them")
+	}
+	return say("When you open %s, macOS will block the extensions, and you will have 30 minutes to allow them", p.Name)
+}
+
+// payload names the profile that forbids users to approve, where it is told.
+func payload(p approval.Product) string {
+	for _, r := range p.Reasons {
+		if name := list(r.About); r.Code == approval.ReasonManaged && name != "" {
+			return say("; the profile is “%s”", name)
 		}
 	}
 	return ""
@@ -163,17 +201,42 @@ func clickAllow(p approval.Product, st approval.Status) string {
 // tryAgain makes Parallels load its extensions once more: its service does so
 // up to macOS 10.15; from 11 on only a virtual machine that needs them does.
 func tryAgain(p approval.Product, os probe.OSVersion) string {
-	if os.AtLeast(11, 0) {
-		return "start a stopped virtual machine that uses the Parallels hypervisor (installing " + p.Name + " again does it too)"
+	switch {
+	case p.App == nil:
+		return say("open %s again", p.Name)
+	case !os.AtLeast(11, 0):
+		return say("quit %s and open it again", p.Name)
 	}
-	return "quit " + p.Name + " and open it again"
+	for _, vm := range p.Need.VMs {
+		if vm.State == probe.VMStopped {
+			return say("start the virtual machine “%s”, or run kextwatch retry (installing %s again does it too)", Clean(vm.Name), p.Name)
+		}
+	}
+	return say("start a stopped virtual machine that uses the Parallels hypervisor (installing %s again does it too)", p.Name)
 }
 
-func otherHypervisor(os probe.OSVersion) string {
-	if !os.AtLeast(11, 0) {
+// otherHypervisor is the way that needs no approval: from macOS 11 on there is
+// one, but not for nested virtualization.
+func otherHypervisor(p approval.Product, os probe.OSVersion) string {
+	if !os.AtLeast(11, 0) || p.App == nil {
 		return ""
 	}
-	return "Or switch the virtual machine to Apple's hypervisor: that needs no approval and no restart, but has no nested virtualization"
+	var movable, nested []string
+	for _, vm := range p.Need.CanMove() {
+		movable = append(movable, vm.Name)
+	}
+	for _, vm := range p.Need.Nested() {
+		nested = append(nested, vm.Name)
+	}
+	switch {
+	case len(movable) > 0 && len(nested) > 0:
+		return say("or switch %s to Apple's hypervisor, which needs no approval and no restart; %s cannot, because of nested virtualization", list(movable), list(nested))
+	case len(movable) > 0:
+		return say("or switch %s to Apple's hypervisor: that needs no approval and no restart", list(movable))
+	case len(nested) > 0:
+		return say("%s needs the Parallels hypervisor, because of nested virtualization", list(nested))
+	}
+	return say("or switch the virtual machine to Apple's hypervisor: that needs no approval and no restart, but has no nested virtualization")
 }
 
 func unknownNext(st approval.Status) string {

@@ -91,6 +91,7 @@ func offer(slot chan probe.Hint, h probe.Hint) {
 	select {
 	case untaken := <-slot:
 		h.Woke = h.Woke || untaken.Woke
+		h.QuietUntil = untaken.QuietUntil // up to the first change that nobody has looked at
 	default:
 	}
 	slot <- h

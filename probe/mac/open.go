@@ -22,6 +22,15 @@ func (m Mac) OpenURL(ctx context.Context, url string) error {
 	return nil
 }
 
+// OpenSettings opens System Settings (System Preferences up to macOS 12),
+// whose bundle ID has not changed with its name.
+func (m Mac) OpenSettings(ctx context.Context) error {
+	if _, err := m.tool(ctx, openTool, "-b", "com.apple.systempreferences"); err != nil {
+		return fmt.Errorf("opening System Settings: %w", err)
+	}
+	return nil
+}
+
 // OpenText opens a file in the user's text editor. Its path is absolute and
 // one of this machine, as for a file that kextwatch wrote. Errors name it, so
 // that it can be opened by hand.

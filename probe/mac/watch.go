@@ -34,6 +34,7 @@ type Watcher struct {
 	stamps   []stamp // as they were at the last hint
 	clock    clocks  // as they were at the last hint or backstop
 	woke     bool
+	quiet    time.Time // the last backstop that found the stamps of the last hint
 
 	mu   sync.Mutex
 	gaps []probe.Gap
@@ -111,8 +112,8 @@ func (w *Watcher) run(ctx context.Context) {
 func (w *Watcher) hint(settled bool) {
 	w.noteSleep()
 	w.stamps = w.mac.stamps()
-	offer(w.hints, probe.Hint{Settled: settled, Woke: w.woke})
-	w.woke = false
+	offer(w.hints, probe.Hint{Settled: settled, Woke: w.woke, QuietUntil: w.quiet})
+	w.woke, w.quiet = false, time.Time{}
 }
 
 func (w *Watcher) noteSleep() {
@@ -136,7 +137,12 @@ func (w *Watcher) follow(retry bool) {
 	}
 	w.events.addFiles()
 	gapsChanged := w.noteGaps()
-	if !covered || gapsChanged || !slices.Equal(w.stamps, w.mac.stamps()) {
+	before := time.Now()
+	unchanged := slices.Equal(w.stamps, w.mac.stamps())
+	if retry && unchanged && w.facts.phase == idle && w.stamps[0] != (stamp{}) { // zero: stat is refused
+		w.quiet = before
+	}
+	if !covered || gapsChanged || !unchanged {
 		w.facts.touch()
 	}
 }

@@ -1,0 +1,246 @@
+package approval
+
+import (
+	"testing"
+	"time"
+
+	"kextwatch/probe"
+)
+
+// told adds what the log, or Parallels itself, said of an attempt.
+func (s *macStory) told(from probe.Evidence, outcome probe.Outcome, when time.Time, id string) {
+	t := probe.Attempt{At: when, TeamID: probe.ParallelsTeamID, BundleID: id, From: from, Outcome: outcome}
+	s.snap.Attempts = append(s.snap.Attempts, t)
+}
+
+// newerStory is a Mac with macOS 12, all that the framework can tell, and a
+// virtual machine that needs the extensions.
+func newerStory(t *testing.T) *macStory {
+	s := newStory(t, "12.7.6")
+	s.install("17.1.7", "51588")
+	s.snap.Policy.Source = probe.Framework
+	s.vms(vm("Windows", probe.ParallelsHypervisor))
+	return s
+}
+
+// The framework knows no times; the log does, also of a second attempt.
+func TestStoryFrameworkAndLog(t *testing.T) {
+	s := newerStory(t)
+	s.look(at(10), NotAsked)
+	s.refuse(allKexts...)
+	s.told(probe.FromLog, probe.Refused, at(20), hypervisor)
+	s.look(at(20), BlockedOpen, "window-opened!")
+	s.minutesLeft(30)
+	if w := s.last.Products[0].Window; w.Basis != Log {
+		t.Errorf("basis %s, want %s", w.Basis, Log)
+	}
+	s.look(at(21), BlockedOpen) // the same line again
+	s.look(at(51), BlockedClosed, "window-closed!")
+	s.told(probe.FromLog, probe.Tried, at(60), hypervisor)
+	s.look(at(60), BlockedOpen, "window-reopened!")
+	s.minutesLeft(30)
+}
+
+// Without the log, a reopened window cannot be seen: the row does not change.
+func TestStoryFrameworkAlone(t *testing.T) {
+	s := newerStory(t)
+	s.look(at(10), NotAsked)
+	s.snap.QuietUntil = at(29.5) // the files had not changed until then
+	s.refuse(allKexts...)
+	s.look(at(30), BlockedOpen, "window-opened!")
+	if w := s.last.Products[0].Window; w.Basis != Seen || !w.OpenedAt.Equal(at(29.5)) {
+		t.Errorf("window %+v, want one seen to open when the files were last quiet", w)
+	}
+	s.look(at(61), BlockedClosed, "window-closed!")
+	s.look(at(70), BlockedClosed)
+}
+
+// What is handed on was read some time ago: a row in it is as old as that.
+func TestStoryAnOldAnswer(t *testing.T) {
+	s := newerStory(t)
+	s.snap.Policy.ReadAt = at(10)
+	s.look(at(10), NotAsked)
+	s.look(at(29), NotAsked)
+	s.refuse(allKexts...)
+	s.snap.Policy.ReadAt = at(29.1)
+	s.look(at(29.2), BlockedUnknown, "blocked!") // the answer before is 19 minutes old
+}
+
+func TestStoryParallelsSaysItWasRefused(t *testing.T) {
+	s := newerStory(t)
+	s.refuse(allKexts...)
+	s.look(at(10), BlockedUnknown, "blocked!")
+	s.told(probe.FromRetry, probe.Refused, at(11), "") // error 56521 names no extension
+	s.look(at(11), BlockedOpen, "window-opened!")
+	if w := s.last.Products[0].Window; w.Basis != Retry || w.MinutesLeft() != 30 {
+		t.Errorf("window %+v, want one by the retry", w)
+	}
+	if !s.last.Products[0].has(ReasonError56521) {
+		t.Errorf("reasons %v, want the error", s.last.Products[0].Reasons)
+	}
+}
+
+func TestToldAttemptsThatAreNone(t *testing.T) {
+	tests := []struct {
+		name string
+		told probe.Attempt
+	}{
+		{"another team", probe.Attempt{At: at(40), TeamID: "EG7KH642X6", BundleID: hypervisor, From: probe.FromLog, Outcome: probe.Refused}},
+		{"another extension", probe.Attempt{At: at(40), TeamID: probe.ParallelsTeamID, BundleID: "com.parallels.kext.other", From: probe.FromLog, Outcome: probe.Refused}},
+		{"permitted", probe.Attempt{At: at(40), TeamID: probe.ParallelsTeamID, BundleID: hypervisor, From: probe.FromLog, Outcome: probe.Permitted}},
+		{"in the future", probe.Attempt{At: at(50), TeamID: probe.ParallelsTeamID, BundleID: hypervisor, From: probe.FromLog, Outcome: probe.Refused}},
+		{"without a time", probe.Attempt{TeamID: probe.ParallelsTeamID, BundleID: hypervisor, From: probe.FromLog, Outcome: probe.Refused}},
+		{"nameless", probe.Attempt{At: at(40), From: probe.FromLog, Outcome: probe.Refused}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newerStory(t)
+			s.refuse(hypervisor)
+			s.snap.Attempts = []probe.Attempt{tt.told}
+			s.look(at(45), BlockedUnknown, "blocked!")
+		})
+	}
+}
+
+// macOS may hold its alert back until the user has logged in.
+func TestStoryTriedBeforeTheLogin(t *testing.T) {
+	s := newStory(t, "10.15.7")
+	s.attempt(at(10), hypervisor)
+	s.snap.Situation = probe.Situation{Asked: true, LoginAt: at(12)}
+	s.look(at(13), BlockedUnknown, "blocked!")
+	s.minutesLeft(-1)
+	s.look(at(41), BlockedUnknown)
+	s.look(at(42), BlockedClosed, "blocked!")
+	s.attempt(at(43), hypervisor)
+	s.look(at(43), BlockedOpen, "window-reopened!")
+}
+
+// From macOS 11 on, an update of an approved extension is blocked once more,
+// and no row says so.
+func TestStoryUpgradePending(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(s *macStory)
+	}{
+		{"the old version is still loaded", func(s *macStory) { s.install("17.1.8", "51600"); s.snap.Machines = probe.Machines{} }},
+		{"the framework says so", func(s *macStory) { s.policy().Rows[0].PendingUpgrade = probe.Yes; s.snap.Loaded.Kexts = nil }},
+		{"the log says so", func(s *macStory) {
+			s.told(probe.FromLog, probe.Upgrade, at(60), hypervisor)
+			s.snap.Loaded.Kexts = nil
+		}},
+		{"another code directory hash", func(s *macStory) {
+			s.policy().History[0].CDHash = "bbbb"
+			s.snap.Loaded.Kexts = nil
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newerStory(t)
+			s.attempt(at(1), allKexts...)
+			s.allow()
+			for i := range s.snap.Policy.History {
+				s.snap.Policy.History[i].CDHash = "aaaa"
+			}
+			s.load("17.1.7 51588")
+			s.look(at(10), Approved)
+			tt.change(s)
+			status, mem := standard.Assess(s.mem, s.snap, at(60))
+			if status.Verdict != UpgradePending {
+				t.Fatalf("verdict %s, want %s; rules %v", status.Verdict, UpgradePending, status.Fired)
+			}
+			notices, mem := standard.Tell(mem, status)
+			if last := notices[len(notices)-1]; last.Event != UpgradeEvent || last.Urgency != Urgent {
+				t.Errorf("told %+v, want an urgent alert", notices)
+			}
+			s.mem = mem
+			for i := range s.policy().Rows {
+				s.snap.Policy.Rows[i].PendingUpgrade = ""
+			}
+			s.snap.Attempts = nil
+			s.load(s.snap.Kexts[0].Version)
+			s.last, _ = standard.Assess(s.mem, s.snap, at(61))
+			if s.last.Verdict != Approved {
+				t.Errorf("loaded, and still %s; rules %v", s.last.Verdict, s.last.Fired)
+			}
+		})
+	}
+}
+
+// Approved, restarted, and macOS refuses it all the same.
+func TestStoryLoadFailing(t *testing.T) {
+	s := newerStory(t)
+	s.refuse(allKexts...)
+	s.look(at(10), BlockedUnknown, "blocked!")
+	s.allow()
+	s.look(at(11), RestartPending, "approved", "restart-needed!")
+	s.restart(at(20), "SESSION-2")
+	s.agentRestarts()
+	s.look(at(21), Approved)
+	s.told(probe.FromLog, probe.Refused, at(25), hypervisor)
+	s.look(at(25), LoadFailing, "load-failing!")
+	s.snap.Attempts = nil // lines are not kept for ever
+	s.agentRestarts()
+	s.look(at(60), LoadFailing)
+	s.load("17.1.7 51588")
+	s.look(at(61), Approved, "approved", "kexts-loaded!")
+	s.snap.Loaded.Kexts = nil
+	s.restart(at(70), "SESSION-3")
+	s.look(at(71), Approved) // a new start knows nothing of it
+}
+
+// What the kernel has loaded is not known: nothing is claimed to fail.
+func TestStoryNothingFailsUnseen(t *testing.T) {
+	s := newerStory(t)
+	s.attempt(at(1), allKexts...)
+	s.allow()
+	s.look(at(10), Approved)
+	s.restart(at(20), "SESSION-2")
+	s.snap.Loaded = probe.Loaded{}
+	s.told(probe.FromLog, probe.Refused, at(25), hypervisor)
+	s.look(at(25), Approved)
+}
+
+// macOS itself says that only a restart is missing, also where nobody saw the
+// click on Allow.
+func TestStoryRestartPending(t *testing.T) {
+	s := newerStory(t)
+	s.refuse(allKexts...)
+	s.allow()
+	s.policy().Rows[0].NeedsRestart = probe.Yes
+	s.look(at(10), RestartPending, "restart-needed!")
+	s.policy().Rows[0].NeedsRestart = ""
+	s.told(probe.FromLog, probe.NeedsRestart, at(12), vnic)
+	s.look(at(12), RestartPending)
+	s.restart(at(20), "SESSION-2")
+	s.snap.Attempts = nil
+	s.load("17.1.7 51588")
+	s.look(at(21), Approved, "kexts-loaded!")
+}
+
+// A window that is open goes on when another source takes over, and is not
+// announced again.
+func TestStoryTheSourceChangesInsideAWindow(t *testing.T) {
+	s := newStory(t, "12.7.6")
+	s.install("17.1.7", "51588")
+	s.vms(vm("Windows", probe.ParallelsHypervisor))
+	s.look(at(9.5), NotAsked)
+	s.attempt(at(10), allKexts...)
+	s.look(at(10), BlockedOpen, "window-opened!")
+	database := s.snap.Policy
+	s.snap.Policy = &probe.Policy{Source: probe.Framework, Rows: database.Rows}
+	s.look(at(12), BlockedOpen, "source-changed")
+	s.minutesLeft(28)
+	s.snap.Policy = database
+	s.look(at(14), BlockedOpen, "source-changed")
+	s.minutesLeft(26)
+	s.attempt(at(50), hypervisor)
+	s.look(at(50), BlockedOpen, "window-reopened!")
+}
+
+func TestSourcesThatDifferAreRecordedOnce(t *testing.T) {
+	s := newStory(t, "10.15.7")
+	s.snap.Disagree = "the framework allows com.parallels.kext.vnic, the database does not"
+	s.look(at(1), NotAsked, "sources-differ")
+	s.look(at(2), NotAsked)
+	s.snap.Disagree = ""
+	s.look(at(3), NotAsked)
+}

@@ -1,0 +1,91 @@
+package approval
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"kextwatch/probe"
+)
+
+// Need says whether a product needs its kernel extensions on this Mac.
+type Need struct {
+	Answer  probe.Answer // not known is judged as Yes
+	Because Rule
+	VMs     []probe.VM // that use Parallels' own hypervisor: they cannot start without
+	Known   bool       // VMs are all there are
+}
+
+// need works out whether Parallels Desktop needs its extensions: always up to
+// macOS 10.15 and before Parallels 16; later only for a virtual machine on its
+// own hypervisor, or for networking where that was asked for.
+func (a *assessment) need(w watched, app *probe.App) Need {
+	machines := a.snap.Machines
+	switch {
+	case !w.parallels() || !w.app || app == nil:
+		return Need{}
+	case a.snap.Mac.Arch == probe.AppleSilicon:
+		return Need{Answer: probe.No, Because: RuleAppleSilicon}
+	case app.Edition == probe.AppStore:
+		return Need{Answer: probe.No, Because: RuleAppStore}
+	case !a.snap.Mac.OS.Known():
+		return Need{}
+	case !a.snap.Mac.OS.AtLeast(11, 0):
+		return Need{Answer: probe.Yes, Because: RuleOldMacOS}
+	case app.Version != "" && major(app.Version) < 16:
+		return Need{Answer: probe.Yes, Because: RuleOldParallels}
+	}
+	n := Need{Known: machines.Known}
+	apple := 0
+	for _, vm := range machines.List {
+		switch vm.Hypervisor {
+		case probe.ParallelsHypervisor:
+			n.VMs = append(n.VMs, vm)
+		case probe.AppleHypervisor:
+			apple++
+		}
+	}
+	switch {
+	case machines.Kextless == probe.No:
+		n.Answer, n.Because = probe.Yes, RuleKextNetworking
+	case len(n.VMs) > 0:
+		n.Answer, n.Because = probe.Yes, RuleParallelsHypervisor
+	case machines.Known && apple > 0 && apple == len(machines.List) && machines.Kextless == probe.Yes:
+		n.Answer, n.Because = probe.No, RuleAppleHypervisor
+	}
+	return n
+}
+
+// unclear reports whether something had to be known and is not. Where prlctl
+// says that there is no virtual machine at all, nothing is missing.
+func (n Need) unclear(machines probe.Machines) bool {
+	return n.Answer == "" && !(machines.Known && len(machines.List) == 0)
+}
+
+// CanMove names the virtual machines that could use Apple's hypervisor
+// instead; Nested those that cannot, because they use nested virtualization.
+func (n Need) CanMove() []probe.VM {
+	return slices.DeleteFunc(slices.Clone(n.VMs), func(vm probe.VM) bool { return vm.Nested == probe.Yes })
+}
+
+// Nested names the virtual machines that only Parallels' hypervisor can run.
+func (n Need) Nested() []probe.VM {
+	return slices.DeleteFunc(slices.Clone(n.VMs), func(vm probe.VM) bool { return vm.Nested != probe.Yes })
+}
+
+func major(version string) int {
+	first, _, _ := strings.Cut(version, ".")
+	n, err := strconv.Atoi(first)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// needUnknown: from macOS 11 on, Parallels 16 and later needs its kernel
+// extensions only for virtual machines on its own hypervisor.
+var needUnknown = probe.Gap{
+	Source: "virtual machines",
+	Err:    "which hypervisor the virtual machines use is not known",
+	Next:   "if every virtual machine uses Apple's hypervisor (Configure > Hardware > CPU & Memory > Advanced), no approval is needed",
+}

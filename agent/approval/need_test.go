@@ -1,0 +1,139 @@
+package approval
+
+import (
+	"testing"
+
+	"kextwatch/probe"
+)
+
+// vms gives the Mac virtual machines, as prlctl lists them.
+func (s *macStory) vms(list ...probe.VM) {
+	s.snap.Machines = probe.Machines{Known: true, From: "prlctl", List: list, Kextless: probe.Yes}
+}
+
+func vm(name string, h probe.Hypervisor) probe.VM {
+	return probe.VM{UUID: "8C7A0E6C-0000-4000-8000-000000000001", Name: name, State: probe.VMStopped, Hypervisor: h}
+}
+
+// Who needs the kernel extensions of Parallels: without these rules, Macs with
+// macOS 11 and later would be alarmed for nothing.
+func TestNeed(t *testing.T) {
+	apple, parallels := vm("Windows", probe.AppleHypervisor), vm("Nested", probe.ParallelsHypervisor)
+	tests := []struct {
+		name      string
+		macOS     string
+		parallels string
+		mac       func(s *macStory)
+		want      Verdict
+		because   Rule
+		gap       bool
+	}{
+		{"10.15: always", "10.15.7", "16.5.1", func(s *macStory) { s.vms(apple) }, NotAsked, RuleOldMacOS, false},
+		{"11+, Parallels 15: always", "11.7.10", "15.1.5", func(s *macStory) { s.vms(apple) }, NotAsked, RuleOldParallels, false},
+		{"every VM on Apple's hypervisor, no row", "12.7.6", "17.1.7", func(s *macStory) { s.vms(apple, apple) }, NotNeeded, RuleAppleHypervisor, false},
+		{"the same, blocked long ago", "12.7.6", "17.1.7", func(s *macStory) { s.vms(apple); s.attempt(at(5), hypervisor) }, NotNeeded, RuleAppleHypervisor, false},
+		{"the same, policy unreadable", "12.7.6", "17.1.7", func(s *macStory) { s.vms(apple); s.snap.Policy = nil }, NotNeeded, RuleAppleHypervisor, false},
+		{"the same, but tried just now", "12.7.6", "17.1.7", func(s *macStory) { s.vms(apple); s.attempt(at(40), hypervisor) }, BlockedOpen, RuleAppleHypervisor, false},
+		{"one VM on Parallels' hypervisor", "12.7.6", "17.1.7", func(s *macStory) { s.vms(apple, parallels) }, NotAsked, RuleParallelsHypervisor, false},
+		{"kernel extensions for networking", "12.7.6", "17.1.7", func(s *macStory) { s.vms(apple); s.snap.Machines.Kextless = probe.No }, NotAsked, RuleKextNetworking, false},
+		{"networking is not known", "12.7.6", "17.1.7", func(s *macStory) { s.vms(apple); s.snap.Machines.Kextless = "" }, NotAsked, "", true},
+		{"a VM with an unknown hypervisor", "12.7.6", "17.1.7", func(s *macStory) { s.vms(apple, vm("?", "")) }, NotAsked, "", true},
+		{"not all VMs are known", "12.7.6", "17.1.7", func(s *macStory) { s.vms(apple); s.snap.Machines.Known = false }, NotAsked, "", true},
+		{"no answer at all", "12.7.6", "17.1.7", func(s *macStory) {}, NotAsked, "", true},
+		{"prlctl says there is none", "12.7.6", "17.1.7", func(s *macStory) { s.vms() }, NotAsked, "", false},
+		{"App Store edition", "12.7.6", "17.1.7", func(s *macStory) { s.snap.Apps[0].Edition = probe.AppStore }, NotNeeded, RuleAppStore, false},
+		{"Apple silicon", "14.7.2", "19.4.3", func(s *macStory) { s.snap.Mac.Arch = probe.AppleSilicon }, NotNeeded, RuleAppleSilicon, false},
+		{"macOS not known", "", "17.1.7", func(s *macStory) { s.vms(apple) }, NotAsked, "", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newStory(t, tt.macOS)
+			s.install(tt.parallels, "1")
+			tt.mac(s)
+			status, _ := standard.Assess(Memory{}, s.snap, at(45))
+			p := status.Products[0]
+			if status.Verdict != tt.want || p.Need.Because != tt.because {
+				t.Errorf("verdict %s because %q, want %s because %q", status.Verdict, p.Need.Because, tt.want, tt.because)
+			}
+			if gap := len(status.Gaps) > 0; gap != tt.gap {
+				t.Errorf("gaps %v, want one: %v", status.Gaps, tt.gap)
+			}
+		})
+	}
+}
+
+func TestWhichVirtualMachinesAreStuck(t *testing.T) {
+	s := newStory(t, "12.7.6")
+	s.install("17.1.7", "51588")
+	nested := vm("Lab", probe.ParallelsHypervisor)
+	nested.Nested = probe.Yes
+	s.vms(vm("Office", probe.AppleHypervisor), vm("Old Windows", probe.ParallelsHypervisor), nested)
+	s.attempt(at(40), hypervisor)
+	status, _ := standard.Assess(Memory{}, s.snap, at(41))
+	need := status.Products[0].Need
+	if len(need.VMs) != 2 || len(need.CanMove()) != 1 || need.CanMove()[0].Name != "Old Windows" || len(need.Nested()) != 1 || need.Nested()[0].Name != "Lab" {
+		t.Errorf("need %+v, want Old Windows that could move and Lab that cannot", need)
+	}
+}
+
+// What besides the user's click allows an extension, or forbids one.
+func TestEnforcement(t *testing.T) {
+	tests := []struct {
+		name  string
+		mac   func(e *probe.Enforcement)
+		want  Verdict
+		by    AllowedBy
+		cause ReasonCode
+	}{
+		{"nothing special", func(e *probe.Enforcement) {}, BlockedOpen, "", ""},
+		{"consent is off", func(e *probe.Enforcement) { e.Consent.Enabled = probe.No }, Approved, NotEnforced, ReasonConsentOff},
+		{"the team was added from Recovery", func(e *probe.Enforcement) {
+			e.Consent = probe.Consent{Enabled: probe.Yes, Teams: []string{probe.ParallelsTeamID}}
+		}, Approved, ByRecovery, ""},
+		{"another team was", func(e *probe.Enforcement) {
+			e.Consent = probe.Consent{Enabled: probe.Yes, Teams: []string{"EG7KH642X6"}}
+		}, BlockedOpen, "", ""},
+		{"SIP's kext approval is off", func(e *probe.Enforcement) {
+			e.SIP = probe.SIP{State: probe.SIPCustom, KextApproval: probe.No}
+		}, Approved, NotEnforced, ReasonSIP},
+		{"SIP is off, its kext approval unknown", func(e *probe.Enforcement) { e.SIP.State = probe.SIPDisabled }, BlockedOpen, "", ReasonSIP},
+		{"a profile forbids users", func(e *probe.Enforcement) {
+			e.Profile = probe.KextProfile{Present: probe.Yes, UserOverrides: probe.No, Name: "Fleet"}
+		}, Managed, "", ReasonManaged},
+		{"a profile lets users", func(e *probe.Enforcement) {
+			e.Profile = probe.KextProfile{Present: probe.Yes, UserOverrides: probe.Yes}
+		}, BlockedOpen, "", ""},
+		{"a profile that cannot be seen", func(e *probe.Enforcement) { e.Profile = probe.KextProfile{UserOverrides: probe.No} }, BlockedOpen, "", ""},
+		{"a profile allows the team", func(e *probe.Enforcement) {
+			e.Profile = probe.KextProfile{Present: probe.Yes, UserOverrides: probe.No, Teams: []string{probe.ParallelsTeamID}}
+		}, Approved, ByMDM, ""},
+		{"a profile allows one of four", func(e *probe.Enforcement) {
+			e.Profile = probe.KextProfile{Present: probe.Yes, UserOverrides: probe.Yes, Kexts: []probe.TeamKexts{{TeamID: probe.ParallelsTeamID, BundleIDs: []string{vnic}}}}
+		}, BlockedOpen, "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newStory(t, "12.7.6")
+			s.install("17.1.7", "51588")
+			s.attempt(at(40), allKexts...)
+			tt.mac(&s.snap.Enforcement)
+			status, _ := standard.Assess(Memory{}, s.snap, at(41))
+			p := status.Products[0]
+			if status.Verdict != tt.want || p.Items[0].Kexts[0].AllowedBy != tt.by {
+				t.Errorf("verdict %s, allowed by %q, want %s by %q", status.Verdict, p.Items[0].Kexts[0].AllowedBy, tt.want, tt.by)
+			}
+			if tt.cause != "" && !p.has(tt.cause) || tt.cause == "" && p.has(ReasonManaged) {
+				t.Errorf("reasons %v, want %q", p.Reasons, tt.cause)
+			}
+		})
+	}
+}
+
+func (p Product) has(code ReasonCode) bool {
+	for _, r := range p.Reasons {
+		if r.Code == code {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,239 @@
+package approval
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"kextwatch/probe"
+)
+
+// One Mac for every reason of the catalogue, and one that is alike but for
+// what the reason is about.
+func TestReasons(t *testing.T) {
+	blocked := func(s *macStory) {
+		s.attempt(at(40), allKexts...)
+		s.snap.Situation = probe.Situation{Asked: true, UID: 501, ConsoleUID: 501}
+	}
+	tests := []struct {
+		code  ReasonCode
+		macOS string
+		holds func(s *macStory)
+		about []string
+		not   func(s *macStory)
+	}{
+		{ReasonManaged, "12.7.6", func(s *macStory) {
+			blocked(s)
+			s.snap.Enforcement.Profile = probe.KextProfile{Present: probe.Yes, UserOverrides: probe.No, Name: "Fleet"}
+		}, []string{"Fleet"}, blocked},
+		{ReasonNotAdmin, "12.7.6", func(s *macStory) { blocked(s); s.snap.Situation.Admin = probe.No }, nil, func(s *macStory) {
+			blocked(s)
+			s.snap.Situation.Admin = probe.No
+			s.snap.Mac.OS.Version = "10.15.7" // any user may approve there
+		}},
+		{ReasonNotAdmin, "12.7.6", func(s *macStory) { blocked(s); s.snap.Situation.Admin = probe.No }, nil, func(s *macStory) {
+			blocked(s)
+			s.snap.Situation.Admin = probe.No
+			s.snap.Enforcement.Profile = probe.KextProfile{Present: probe.Yes, UserOverrides: probe.Yes, NonAdminsAllow: probe.Yes}
+		}},
+		{ReasonOtherUser, "12.7.6", func(s *macStory) { blocked(s); s.snap.Situation.ConsoleUID = 502 }, nil, func(s *macStory) { blocked(s); s.snap.Situation.ConsoleUID = -1 }},
+		{ReasonLocked, "12.7.6", func(s *macStory) { blocked(s); s.snap.Situation.Locked = probe.Yes }, nil, blocked},
+		{ReasonRemote, "10.15.7", func(s *macStory) { blocked(s); s.snap.Situation.Remote = []string{"TeamViewer"} }, []string{"TeamViewer"}, func(s *macStory) { s.snap.Situation.Remote = []string{"TeamViewer"} }},
+		{ReasonInputTool, "10.15.7", func(s *macStory) { blocked(s); s.snap.Situation.InputTools = []string{"SteerMouse"} }, []string{"SteerMouse"}, blocked},
+		{ReasonPaneOpen, "13.7.2", func(s *macStory) { blocked(s); s.snap.Situation.PaneOpen = probe.Yes }, nil, blocked},
+		{ReasonWindowOver, "10.15.7", func(s *macStory) { s.attempt(at(5), allKexts...) }, nil, blocked},
+		{ReasonUpdateAgain, "12.7.6", func(s *macStory) { s.attempt(at(5), allKexts...); s.allow(); s.load("16.5.0 49183") }, nil, blocked},
+		{ReasonRestart, "12.7.6", func(s *macStory) {
+			s.attempt(at(5), allKexts...)
+			s.allow()
+			s.policy().Rows[0].NeedsRestart = probe.Yes
+		}, nil, blocked},
+		{ReasonError56521, "12.7.6", func(s *macStory) { s.refuse(allKexts...); s.told(probe.FromRetry, probe.Refused, at(41), "") }, nil, func(s *macStory) {
+			s.refuse(allKexts...)
+			s.told(probe.FromRetry, probe.Refused, at(-41), "")
+		}},
+		{ReasonSystemExtension, "12.7.6", func(s *macStory) {
+			s.snap.Situation.Extensions = []probe.SystemExtension{{TeamID: "W5364U7YZB", BundleID: "io.tailscale.ipn", State: "activated waiting for user"}}
+		}, []string{"io.tailscale.ipn"}, func(s *macStory) {
+			s.snap.Situation.Extensions = []probe.SystemExtension{{TeamID: "W5364U7YZB", BundleID: "io.tailscale.ipn", State: "activated enabled"}}
+		}},
+		{ReasonSIP, "10.15.7", func(s *macStory) { s.snap.Enforcement.SIP.State = probe.SIPCustom }, nil, func(s *macStory) { s.snap.Enforcement.SIP.State = probe.SIPEnabled }},
+		{ReasonConsentOff, "10.15.7", func(s *macStory) { s.snap.Enforcement.Consent.Enabled = probe.No }, nil, func(s *macStory) { s.snap.Enforcement.Consent.Enabled = probe.Yes }},
+		{ReasonNothingTried, "10.15.7", func(s *macStory) {}, nil, blocked},
+		{ReasonNotNeeded, "12.7.6", func(s *macStory) { s.vms(vm("Windows", probe.AppleHypervisor)) }, nil, func(s *macStory) { s.snap.Mac.Arch = probe.AppleSilicon }},
+		{ReasonAppleSilicon, "14.7.2", func(s *macStory) { s.snap.Mac.Arch = probe.AppleSilicon }, nil, func(s *macStory) {}},
+		{ReasonServiceDown, "10.15.7", func(s *macStory) { s.snap.Situation.Service = probe.No }, nil, func(s *macStory) { s.snap.Situation.Service = probe.Yes }},
+		{ReasonTooOld, "13.7.2", func(s *macStory) {}, []string{"11"}, func(s *macStory) { s.install("18.3.4", "53630") }},
+	}
+	covered := map[ReasonCode]bool{}
+	for _, tt := range tests {
+		t.Run(string(tt.code), func(t *testing.T) {
+			covered[tt.code] = true
+			s := newStory(t, tt.macOS)
+			tt.holds(s)
+			status, _ := DefaultSettings().Assess(Memory{}, s.snap, at(45))
+			i := slices.IndexFunc(status.Products[0].Reasons, func(r Reason) bool { return r.Code == tt.code })
+			if i < 0 {
+				t.Fatalf("reasons %v at verdict %s, want %s", status.Products[0].Reasons, status.Verdict, tt.code)
+			}
+			if about := status.Products[0].Reasons[i].About; !slices.Equal(about, tt.about) {
+				t.Errorf("about %q, want %q", about, tt.about)
+			}
+			s = newStory(t, tt.macOS)
+			tt.not(s)
+			if status, _ = standard.Assess(Memory{}, s.snap, at(45)); status.Products[0].has(tt.code) {
+				t.Errorf("also without cause: %v at verdict %s", status.Products[0].Reasons, status.Verdict)
+			}
+		})
+	}
+	for _, r := range Catalogue {
+		if !covered[r.Code] {
+			t.Errorf("no Mac has the reason %s", r.Code)
+		}
+	}
+}
+
+func TestStorySnooze(t *testing.T) {
+	s := newStory(t, "10.15.7")
+	s.look(at(1), NotAsked)
+	s.attempt(at(2), allKexts...)
+	s.look(at(2), BlockedOpen, "window-opened!")
+	s.mem = s.mem.Snooze(at(10))
+	s.look(at(9), BlockedOpen)
+	s.agentRestarts()
+	s.look(at(10), BlockedOpen, "window-reminder 22!") // the quiet is over
+	s.look(at(11), BlockedOpen)
+	s.mem = s.mem.Snooze(at(32))
+	s.look(at(17), BlockedOpen, "window-reminder 15")
+	s.look(at(27), BlockedOpen, "window-reminder 5")
+	s.look(at(31), BlockedOpen, "window-reminder 1!") // about to close: breaks through, once
+	s.look(at(31.5), BlockedOpen)
+	s.look(at(32), BlockedClosed, "window-closed!")
+}
+
+func TestStoryAWindowOpensInASnooze(t *testing.T) {
+	s := newStory(t, "10.15.7")
+	s.look(at(1), NotAsked)
+	s.mem = s.mem.Snooze(at(10))
+	s.attempt(at(2), allKexts...)
+	s.look(at(2), BlockedOpen, "window-opened")
+	s.look(at(10), BlockedOpen, "window-reminder 22!")
+	s.mem = s.mem.Snooze(at(200)) // the clock was ahead when that was chosen
+	s.look(at(17), BlockedOpen, "window-reminder 15!")
+}
+
+func TestReminders(t *testing.T) {
+	s := newStory(t, "10.15.7")
+	chosen := standard
+	chosen.Reminders = []int{10}
+	s.attempt(at(2), allKexts...)
+	for _, tt := range []struct {
+		minute float64
+		want   EventName
+	}{{2, WindowOpened}, {17, ""}, {22, WindowReminder}, {31, ""}, {32, WindowClosed}} {
+		var notices []Notice
+		s.last, s.mem = chosen.Assess(s.mem, s.snap, at(tt.minute))
+		notices, s.mem = chosen.Tell(s.mem, s.last)
+		got := EventName("")
+		for _, n := range notices {
+			if n.Urgency != Silent {
+				got = n.Event
+			}
+		}
+		if got != tt.want {
+			t.Errorf("minute %v: %q, want %q", tt.minute, got, tt.want)
+		}
+	}
+}
+
+// One warning for each macOS that is offered and that Parallels was not made
+// for.
+func TestStoryAMacOSIsOffered(t *testing.T) {
+	s := newStory(t, "12.7.6")
+	s.settings = DefaultSettings()
+	s.install("17.1.7", "51588")
+	s.vms(vm("Windows", probe.ParallelsHypervisor))
+	s.look(at(1), NotAsked)
+	s.snap.Updates.Offered = []probe.Offer{{Name: "macOS Monterey 12.7.7", Version: "12.7.7"}}
+	s.look(at(2), NotAsked)
+	s.snap.Updates.Offered = []probe.Offer{{Name: "macOS Ventura 13.7.2", Version: "13.7.2"}, {Name: "macOS Sonoma 14.7.2", Version: "14.7.2"}}
+	s.look(at(3), NotAsked, "macos-offered!", "macos-offered!")
+	s.agentRestarts()
+	s.look(at(4), NotAsked)
+	s.install("18.3.4", "53630")
+	s.look(at(5), NotAsked, "parallels-updated!")
+	quiet := DefaultSettings()
+	quiet.BeforeUpdates = false
+	s.snap.Updates.Offered = []probe.Offer{{Name: "macOS Sequoia 15.2", Version: "15.2"}}
+	s.last, s.mem = quiet.Assess(s.mem, s.snap, at(6))
+	notices, _ := quiet.Tell(s.mem, s.last)
+	if len(notices) != 1 || notices[0].Event != MacOSOffered || notices[0].Urgency != Silent {
+		t.Errorf("told %+v, want the offer recorded and no alert", notices)
+	}
+}
+
+func TestUpdatesSayWhenTheyWereInstalled(t *testing.T) {
+	s := newStory(t, "10.14.6")
+	s.look(at(1), NotAsked)
+	s.snap.Mac.OS = probe.OSVersion{Version: "10.15.7", Build: "19H2026"}
+	s.snap.Updates.Installed = []probe.Installation{{At: at(-60), Version: "10.14.6"}, {At: at(30), Version: "10.15.7"}}
+	s.last, s.mem = standard.Assess(s.mem, s.snap, at(40))
+	notices, _ := standard.Tell(s.mem, s.last)
+	if len(notices) == 0 || len(notices[0].Updates) != 1 || !notices[0].Updates[0].At.Equal(at(30)) {
+		t.Errorf("told %+v, want the time of the update", notices)
+	}
+	silent := standard
+	silent.AfterUpdates = false
+	for _, n := range first(silent.Tell(s.mem, s.last)) {
+		if n.Urgency != Silent {
+			t.Errorf("told %+v though nobody wants to hear of updates", n)
+		}
+	}
+}
+
+func first[A, B any](a A, _ B) A { return a }
+
+// Whose extensions are watched is a choice.
+func TestVendors(t *testing.T) {
+	const vmware = "EG7KH642X6"
+	others := func() *macStory {
+		s := newStory(t, "10.15.7")
+		p := s.policy()
+		p.Rows = append(p.Rows,
+			probe.PolicyRow{TeamID: vmware, BundleID: "com.vmware.kext.vmnet", Developer: "VMware, Inc."},
+			probe.PolicyRow{TeamID: "AAAAAAAAAA", BundleID: "com.unknown.kext", Developer: "Somebody"},
+			probe.PolicyRow{TeamID: "DX6G69M9N2", BundleID: "com.highpoint-tech.kext.HighPointRR", Developer: "HighPoint"},
+		)
+		p.History = append(p.History,
+			probe.LoadRecord{Path: "/Applications/VMware Fusion.app/Contents/Library/kexts/vmnet.kext", TeamID: vmware, BundleID: "com.vmware.kext.vmnet", LastSeen: at(40)},
+			probe.LoadRecord{Path: "/Library/Extensions/u.kext", TeamID: "AAAAAAAAAA", BundleID: "com.unknown.kext", LastSeen: at(40)},
+			probe.LoadRecord{Path: "/Library/Extensions/HighPointRR.kext", TeamID: "DX6G69M9N2", BundleID: "com.highpoint-tech.kext.HighPointRR", LastSeen: at(40)},
+		)
+		return s
+	}
+	tests := []struct {
+		name    string
+		vendors Vendors
+		want    []string
+	}{
+		{"parallels", standard.Vendors, []string{"Parallels Desktop not-asked"}},
+		{"all", Vendors{All: true}, []string{"Parallels Desktop not-asked", "Somebody blocked-open", "VMware Fusion blocked-open"}},
+		{"one team", Vendors{Teams: []string{vmware}}, []string{"VMware Fusion blocked-open"}},
+		{"a team that is not there", Vendors{Teams: []string{"VB5E2TV963"}}, []string{"VirtualBox not-installed"}},
+		{"none", Vendors{}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			choice := standard
+			choice.Vendors = tt.vendors
+			status, _ := choice.Assess(Memory{}, others().snap, at(41).Add(time.Second))
+			var got []string
+			for _, p := range status.Products {
+				got = append(got, p.Name+" "+string(p.Verdict))
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("products %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,57 @@
+package approval
+
+import (
+	"slices"
+	"time"
+
+	"kextwatch/probe"
+)
+
+// installedAt is when this macOS was installed, by the newest entry of the
+// install history that names it; zero where there is none.
+func installedAt(u probe.Updates, os probe.OSVersion) time.Time {
+	var at time.Time
+	for _, i := range u.Installed {
+		if i.Version == os.Version && i.At.After(at) {
+			at = i.At
+		}
+	}
+	return at
+}
+
+// offers warns once about each macOS that Software Update offers and the
+// installed Parallels was not made for. An unsure row of the table warns, too:
+// the words say what it rests on.
+func (s Settings) offers(mem *Memory, status Status) []Notice {
+	var notices []Notice
+	for _, p := range status.Products {
+		if p.Made == nil || p.Need.Answer == probe.No {
+			continue
+		}
+		for _, offer := range status.Facts.Updates.Offered {
+			os := probe.OSVersion{Version: offer.Version}
+			older, _ := p.Made.MadeForOlder(os)
+			if !older || !laterMacOS(os, status.Mac.OS) || slices.Contains(mem.Offered, offer.Version) {
+				continue
+			}
+			n := Notice{Event: MacOSOffered, Product: p, From: status.Mac.OS.Version, To: offer.Version}
+			if s.BeforeUpdates {
+				n.Urgency = Plain
+			}
+			notices = append(notices, n)
+			mem.Offered = append(mem.Offered, offer.Version)
+		}
+	}
+	const kept = 32
+	mem.Offered = mem.Offered[max(0, len(mem.Offered)-kept):]
+	return notices
+}
+
+// laterMacOS reports whether a is of a later release than b: 15 after 14,
+// 10.15 after 10.14.
+func laterMacOS(a, b probe.OSVersion) bool {
+	if a.Major() != b.Major() {
+		return a.Major() > b.Major()
+	}
+	return a.Major() == 10 && a.Minor() > b.Minor()
+}

@@ -64,11 +64,11 @@ Parallels Desktop, for how long the Allow button is there, and opens the pane.`,
 	flags.StringVar(&in.root, "root", "/", "a simulated Mac: `DIR` is its /; every file and tool is beneath it")
 	flags.StringVar(&in.volume, "volume", "", "another Mac's disk at `DIR`: files only, nothing is executed")
 	flags.StringVar(&in.homeFlag, "home", "", "the user's home (default $HOME, or the only one beneath --root)")
-	flags.StringVar(&in.nowFlag, "now", "", "judge as if it were this `TIME` (RFC 3339): status, explain")
+	flags.StringVar(&in.nowFlag, "now", "", "judge as if it were this `TIME` (RFC 3339): status, explain, doctor")
 	flags.BoolVar(&in.speaker.json, "json", false, "one JSON document on standard output")
 	flags.StringVar(&in.logLevel, "log-level", "info", "`LEVEL` of the log on standard error: error, warn, info, debug")
 	root.AddCommand(
-		in.runCommand(), in.statusCommand(), in.explainCommand(), in.historyCommand(), in.openCommand(),
+		in.runCommand(), in.statusCommand(), in.explainCommand(), in.doctorCommand(), in.historyCommand(), in.openCommand(),
 		in.installCommand(), in.uninstallCommand(), in.demoCommand(), in.simCommand(), in.postCommand(), in.versionCommand(),
 	)
 	return root
@@ -81,8 +81,8 @@ func (in *invocation) prepare(command string) error {
 		return usage("use error, warn, info or debug", "--log-level %q is no level", in.logLevel)
 	}
 	in.log = slog.New(slog.NewTextHandler(in.stderr, &slog.HandlerOptions{Level: level}))
-	if in.nowFlag != "" && !slices.Contains([]string{"status", "explain", "sim"}, command) {
-		return usage("it goes with status, explain and sim", "--now cannot go with %s", command)
+	if in.nowFlag != "" && !slices.Contains([]string{"status", "explain", "doctor", "sim"}, command) {
+		return usage("it goes with status, explain, doctor and sim", "--now cannot go with %s", command)
 	}
 	if in.nowFlag != "" {
 		now, err := time.Parse(time.RFC3339, in.nowFlag)

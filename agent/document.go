@@ -56,14 +56,30 @@ type productDoc struct {
 	Next      string           `json:"next" plist:"next"`
 	Window    *windowDoc       `json:"window,omitempty" plist:"window,omitempty"`
 	Reasons   []reasonDoc      `json:"reasons" plist:"reasons"`
+	Needed    probe.Answer     `json:"needed" plist:"needed"`
+	MadeFor   string           `json:"made_for_macos,omitempty" plist:"made_for_macos,omitempty"`
+	Machines  []machineDoc     `json:"virtual_machines" plist:"virtual_machines"`
 	Items     []itemDoc        `json:"items" plist:"items"`
 }
 
-// reasonDoc is one reason why the Allow button may not work.
+// machineDoc is a virtual machine. Stuck: it cannot start before an approval.
+type machineDoc struct {
+	Name       string           `json:"name" plist:"name"`
+	State      probe.VMState    `json:"state" plist:"state"`
+	Hypervisor probe.Hypervisor `json:"hypervisor" plist:"hypervisor"`
+	Nested     probe.Answer     `json:"nested_virtualization" plist:"nested_virtualization"`
+	Stuck      bool             `json:"stuck" plist:"stuck"`
+}
+
+// reasonDoc is one reason why Parallels or its Allow button does not simply
+// work.
 type reasonDoc struct {
-	Code string `json:"code" plist:"code"`
-	Text string `json:"text" plist:"text"`
-	Next string `json:"next" plist:"next"`
+	Code     approval.ReasonCode `json:"code" plist:"code"`
+	Severity approval.Severity   `json:"severity" plist:"severity"`
+	Check    string              `json:"check" plist:"check"`
+	Title    string              `json:"title" plist:"title"`
+	Text     string              `json:"text" plist:"text"`
+	Next     string              `json:"next" plist:"next"`
 }
 
 type windowDoc struct {
@@ -133,7 +149,13 @@ func newProductDoc(p approval.Product, st approval.Status) productDoc {
 	doc := productDoc{
 		Name: p.Name, TeamID: p.TeamID, Developer: view.Clean(p.Developer), Verdict: p.Verdict,
 		Why: view.Why(p, st), Next: view.Next(p, st), Window: newWindowDoc(p.Window),
-		Reasons: []reasonDoc{}, Items: []itemDoc{},
+		Reasons: []reasonDoc{}, Needed: p.Need.Answer, Machines: machineDocs(p, st), Items: []itemDoc{},
+	}
+	if p.Made != nil {
+		doc.MadeFor = p.Made.MaxMacOS
+	}
+	for _, r := range view.Reasons(p, st) {
+		doc.Reasons = append(doc.Reasons, reasonDoc{r.Code, r.Severity, r.Check, r.Title, r.Text, r.Next})
 	}
 	if p.App != nil {
 		doc.Version, doc.Build, doc.Path, doc.Edition = view.Clean(p.App.Version), view.Clean(p.App.Build), p.App.Path, p.App.Edition
@@ -153,6 +175,21 @@ func newProductDoc(p approval.Product, st approval.Status) productDoc {
 		doc.Items = append(doc.Items, i)
 	}
 	return doc
+}
+
+// machineDocs are the virtual machines, of Parallels Desktop alone.
+func machineDocs(p approval.Product, st approval.Status) []machineDoc {
+	docs := []machineDoc{}
+	if p.App == nil || p.App.TeamID != probe.ParallelsTeamID {
+		return docs
+	}
+	waits := p.Verdict.NeedsAction()
+	for _, vm := range st.Facts.Machines.List {
+		docs = append(docs, machineDoc{
+			view.Clean(vm.Name), vm.State, vm.Hypervisor, vm.Nested, waits && vm.Hypervisor == probe.ParallelsHypervisor,
+		})
+	}
+	return docs
 }
 
 func newWindowDoc(w *approval.Window) *windowDoc {

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"kextwatch/agent/approval"
+	"kextwatch/agent/view"
+	"kextwatch/launchd"
+	"kextwatch/probe"
+)
+
+func (in *invocation) doctorCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Every check, with the next step for what is not well",
+		Long: `doctor looks once and goes through every check: the policy, Parallels, macOS,
+who sits at the Mac, kextwatch itself. Each line that is not well says what to
+do next.
+
+Exit status: 0 nothing to do, 1 something to do, 2 cannot tell.`,
+		Example: `  kextwatch doctor
+  kextwatch doctor --json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return in.doctor(cmd.Context()) },
+	}
+}
+
+func (in *invocation) doctor(ctx context.Context) error {
+	st, err := in.lookOnce(ctx)
+	if err != nil {
+		return err
+	}
+	checks := view.Checks(st, in.own())
+	in.exit = doctorCode(st, checks)
+	if in.speaker.json {
+		in.document(map[string]any{"schema": 1, "checks": checkDocs(checks)})
+		return nil
+	}
+	fmt.Fprint(in.out, view.CheckText(checks))
+	return nil
+}
+
+type checkDoc struct {
+	ID      string     `json:"id"`
+	Level   view.Level `json:"level"`
+	Summary string     `json:"summary"`
+	Detail  string     `json:"detail"`
+	Next    string     `json:"next"`
+}
+
+func checkDocs(checks []view.Check) []checkDoc {
+	docs := []checkDoc{}
+	for _, c := range checks {
+		docs = append(docs, checkDoc{c.ID, c.Level, c.Summary, c.Detail, c.Next})
+	}
+	return docs
+}
+
+// doctorCode: a failed check is something to do, as a verdict can be.
+func doctorCode(st approval.Status, checks []view.Check) int {
+	for _, c := range checks {
+		if c.Level == view.Fail && st.Verdict != approval.Unknown {
+			return 1
+		}
+	}
+	return statusCode(st.Verdict)
+}
+
+// own is what kextwatch knows of itself.
+func (in *invocation) own() view.Own {
+	var own view.Own
+	if _, err := in.newTray(); err != nil {
+		own.Tray = err.Error()
+	}
+	home, err := in.home()
+	if err != nil {
+		return own
+	}
+	p := placesIn(home)
+	own.Running = agentRuns(p)
+	own.Installed = installed(home)
+	if events, err := (journal{p.history}).read(time.Time{}); err == nil {
+		own.Notifications, own.NotifyKnown = lastPosting(events)
+	}
+	return own
+}
+
+// installed reports whether the LaunchAgent's property list is there.
+func installed(home string) probe.Answer {
+	_, err := os.Stat(launchd.AgentPlist(home))
+	switch {
+	case err == nil:
+		return probe.Yes
+	case errors.Is(err, os.ErrNotExist):
+		return probe.No
+	}
+	return ""
+}
+
+// agentRuns reports whether an agent holds the lock. The shared lock that is
+// taken for a moment makes a starting agent try again.
+func agentRuns(p places) probe.Answer {
+	f, err := os.OpenFile(p.lock, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return probe.No
+	case err != nil:
+		return ""
+	}
+	defer f.Close()
+	switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); {
+	case err == nil:
+		return probe.No
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return probe.Yes
+	}
+	return ""
+}
+
+// lastPosting is the error of the last alert, if it failed, and whether there
+// was any.
+func lastPosting(events []event) (failure string, known bool) {
+	for _, e := range events {
+		switch e.Event {
+		case approval.NotificationFailed:
+			failure, known = e.Error, true
+		case approval.WindowOpened, approval.WindowReopened, approval.WindowReminder, approval.WindowClosed, approval.BlockedNoWindow:
+			failure, known = "", true
+		}
+	}
+	return failure, known
+}

@@ -1,0 +1,184 @@
+package view
+
+import (
+	"strings"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe"
+)
+
+func (c checking) policySource() Check {
+	const id = "policy.source"
+	if c.st.Source != "" {
+		check := ok(id, say("The policy is read from the %s", c.st.Source))
+		var others []string
+		for _, s := range c.st.Sources {
+			if s.Name != c.st.Source && s.State != probe.OK {
+				others = append(others, say("%s: %s", s.Name, Clean(s.Reason)))
+			}
+		}
+		check.Detail = strings.Join(others, "; ")
+		if c.st.Facts.Disagree != "" {
+			return Check{id, Warn, say("Two sources of policy differ"), Clean(c.st.Facts.Disagree),
+				say("Restart the Mac; if they still differ, send the answer of kextwatch doctor --facts to the project.")}
+		}
+		return check
+	}
+	if c.worst.Verdict == approval.NotNeeded || c.worst.Verdict == approval.NotInstalled {
+		return Check{ID: id, Level: Unsure, Summary: say("No source of policy answers, and none is needed")}
+	}
+	var why []string
+	for _, s := range c.st.Sources {
+		if s.Reason != "" {
+			why = append(why, say("%s: %s", s.Name, Clean(s.Reason)))
+		}
+	}
+	return Check{id, Fail, say("No source of policy answers"), strings.Join(why, "; "), unknownNext(c.st)}
+}
+
+func (c checking) policyReader() Check {
+	const id = "policy.reader"
+	for _, s := range c.st.Sources {
+		if s.Name != probe.Reader {
+			continue
+		}
+		switch {
+		case s.State == probe.OK:
+			return ok(id, say("The root reader publishes the policy"))
+		case s.State != probe.Absent:
+			return Check{id, Fail, say("The root reader does not work"), Clean(s.Reason), sentence(orNothing(Clean(s.Next), say("install it again: sudo kextwatch install --reader")))}
+		}
+	}
+	switch c.st.Source {
+	case probe.Database:
+		return ok(id, say("The root reader is not installed, and here not needed"))
+	case probe.Framework:
+		return Check{id, Warn, say("The root reader is not installed"),
+			say("Without it, kextwatch cannot always tell when an Allow button appeared."), say("Let an administrator run: sudo kextwatch install --reader")}
+	}
+	if c.worst.Verdict == approval.NotNeeded || c.worst.Verdict == approval.NotInstalled {
+		return ok(id, say("The root reader is not installed, and not needed"))
+	}
+	return Check{id, Warn, say("The root reader is not installed"), "", say("Let an administrator run: sudo kextwatch install --reader")}
+}
+
+func (c checking) installed() Check {
+	const id = "parallels.installed"
+	if c.parallels.App == nil {
+		return ok(id, say("Parallels Desktop is not installed"))
+	}
+	check := ok(id, say("%s is installed", title(c.parallels)))
+	check.Detail = Clean(c.parallels.App.Path)
+	return check
+}
+
+func (c checking) version() Check {
+	const id = "parallels.version"
+	p := c.parallels
+	switch {
+	case p.App == nil:
+		return ok(id, say("Parallels Desktop is not installed"))
+	case p.Made == nil:
+		return Check{ID: id, Level: Unsure, Summary: say("For which macOS this version was made is not known")}
+	}
+	if older, _ := p.Made.MadeForOlder(c.st.Mac.OS); older {
+		return Check{id, Warn, say("%s was made for macOS up to %s", title(p), p.Made.MaxMacOS),
+			say("The table says so with the confidence “%s”.", p.Made.Confidence), say("Update %s (%s).", p.Name, releaseNotes(p))}
+	}
+	return ok(id, say("%s was made for this macOS", title(p)))
+}
+
+func (c checking) needed() Check {
+	const id = "parallels.needed"
+	p := c.parallels
+	switch {
+	case p.App == nil:
+		return ok(id, say("Parallels Desktop is not installed"))
+	case p.Need.Answer == probe.No:
+		return ok(id, say("No kernel extension is needed: %s", ruleWords(p.Need.Because)))
+	case p.Need.Answer == probe.Yes:
+		check := ok(id, say("Kernel extensions are needed: %s", ruleWords(p.Need.Because)))
+		check.Detail = sentences(stuckNames(p), otherHypervisor(p, c.st.Mac.OS))
+		return check
+	}
+	return c.notKnown(id, say("Whether a virtual machine needs kernel extensions is not known"), "virtual machines")
+}
+
+func stuckNames(p approval.Product) string {
+	var names []string
+	for _, vm := range p.Need.VMs {
+		names = append(names, vm.Name)
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return say("on the Parallels hypervisor: %s", list(names))
+}
+
+func (c checking) asked() Check {
+	const id = "parallels.asked"
+	p := c.worst
+	switch {
+	case p.Verdict.Blocked(), p.Verdict == approval.UpgradePending:
+		return Check{id, Fail, p.Name + ": " + State(p), Why(p, c.st), Next(p, c.st)}
+	case p.Verdict == approval.Unknown:
+		return Check{id, Unsure, say("Whether an approval waits cannot be told"), "", say("See policy.source.")}
+	}
+	return ok(id, sentence(orNothing(p.Name, say("nothing"))+": "+State(p)))
+}
+
+func (c checking) loaded() Check {
+	const id = "parallels.loaded"
+	p := c.worst
+	switch {
+	case p.Loaded:
+		return ok(id, say("All kernel extensions are loaded in the version that is installed"))
+	case p.Verdict == approval.LoadFailing:
+		return Check{id, Fail, say("macOS refuses to load what is approved"), Why(p, c.st), Next(p, c.st)}
+	case p.Verdict == approval.NotNeeded, p.Verdict == approval.NotInstalled:
+		return ok(id, say("Nothing has to be loaded"))
+	case !c.st.Facts.Loaded.Known:
+		return c.notKnown(id, say("What the kernel has loaded is not known"), "loaded kernel extensions")
+	case p.Verdict == approval.Approved:
+		return ok(id, say("Not loaded at present; they are when %s needs them", p.Name))
+	}
+	if p.Verdict == approval.NotAsked {
+		return ok(id, say("Not loaded, because nothing has tried to yet"))
+	}
+	return Check{id, Warn, say("Not loaded"), "", say("See parallels.asked and restart.")}
+}
+
+func (c checking) service() Check {
+	const id = "parallels.service"
+	switch {
+	case c.parallels.App == nil:
+		return ok(id, say("Parallels Desktop is not installed"))
+	case c.st.Facts.Situation.Service == probe.Yes:
+		return ok(id, say("Parallels' service runs"))
+	case c.st.Facts.Situation.Service == probe.No:
+		check := ok(id, say("Parallels' service does not run; it starts with Parallels Desktop"))
+		if r, holds := c.reason(approval.ReasonServiceDown); holds {
+			check.Detail, check.Next = r.Text, r.Next
+		}
+		return check
+	}
+	return c.notKnown(id, say("Whether Parallels' service runs is not known"), "processes")
+}
+
+func (c checking) restart() Check {
+	return c.unless(approval.ReasonRestart, Fail, "restart", say("No restart is missing"))
+}
+
+func (c checking) window() Check {
+	const id = "window"
+	p := c.worst
+	switch {
+	case p.Window.Open():
+		return Check{id, Fail, say("An Allow button is there until about %s (%s left)", clock(p.Window.ClosesAt), minutes(p.Window.MinutesLeft())), "", say("kextwatch open shows the pane.")}
+	case p.Verdict == approval.BlockedClosed:
+		return c.unless(approval.ReasonWindowOver, Fail, id, "")
+	case p.Verdict == approval.BlockedUnknown:
+		return Check{id, Unsure, say("Whether an Allow button is there cannot be told"), "", say("kextwatch open shows the pane.")}
+	}
+	return ok(id, say("No approval window is open"))
+}

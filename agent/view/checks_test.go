@@ -1,0 +1,134 @@
+package view
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe"
+)
+
+var families = []string{"10.13.6", "10.15.7", "12.7.6", "14.7.2", "26.2"}
+
+// Every reason of the catalogue in words, on five versions of macOS.
+func TestReasonWords(t *testing.T) {
+	var out strings.Builder
+	for _, entry := range approval.Catalogue {
+		before := ""
+		for _, macOS := range families {
+			st := statusWith(approval.BlockedOpen, macOS)
+			p := st.Products[0]
+			p.Made = &approval.Row{Major: 16, MaxMacOS: "11", ReleaseNotes: "https://kb.parallels.com/125053"}
+			p.Need.Because = approval.RuleAppleHypervisor
+			r := reasonWords(approval.Reason{Code: entry.Code, Severity: entry.Severity, Check: entry.Check, About: []string{"One", "Two"}}, p, st)
+			if r.Title == "" || r.Text == "" || r.Title == string(entry.Code) || r.Severity != approval.Note && r.Next == "" {
+				t.Errorf("%s: incomplete: %+v", entry.Code, r)
+			}
+			words := fmt.Sprintf("%s\n%s\n→ %s\n", r.Title, r.Text, r.Next)
+			if words != before {
+				fmt.Fprintf(&out, "=== %s (%s, %s), macOS %s\n%s\n", entry.Code, entry.Severity, entry.Check, macOS, words)
+			}
+			before = words
+		}
+	}
+	golden(t, "testdata/reasons.txt", out.String())
+}
+
+// The checks that scripts rely on, in their order.
+var checkIDs = strings.Fields(`policy.source policy.reader parallels.installed parallels.version parallels.needed parallels.asked
+	parallels.loaded parallels.service restart window macos.version macos.update-offered macos.auto-update backup.recent sip kext-consent
+	mdm.kext-policy system-extensions session.console session.locked session.remote session.input-tools session.admin settings.pane-open
+	settings.valid agent.installed agent.running notifications tray`)
+
+func TestChecks(t *testing.T) {
+	well := func() (approval.Status, Own) {
+		st := statusWith(approval.Approved, "12.7.6")
+		st.Products[0].Loaded = true
+		st.Products[0].Made = &approval.Row{Major: 17, MaxMacOS: "12"}
+		st.Products[0].Need = approval.Need{Answer: probe.Yes, Because: approval.RuleParallelsHypervisor}
+		st.Sources = append(st.Sources, probe.Source{Name: probe.Reader, State: probe.OK})
+		st.Facts = probe.Snapshot{
+			Loaded:      probe.Loaded{Known: true},
+			Enforcement: probe.Enforcement{SIP: probe.SIP{State: probe.SIPEnabled}, Consent: probe.Consent{Enabled: probe.Yes}, Profile: probe.KextProfile{Present: probe.No}},
+			Situation:   probe.Situation{Asked: true, UID: 501, ConsoleUID: 501, Locked: probe.No, Admin: probe.Yes, PaneOpen: probe.No, Service: probe.Yes},
+			Updates:     probe.Updates{Install: probe.No, Backup: probe.Backup{On: probe.Yes, Last: st.At.Add(-time.Hour)}},
+		}
+		return st, Own{Installed: probe.Yes, Running: probe.Yes, NotifyKnown: true}
+	}
+	tests := []struct {
+		name string
+		mac  func(st *approval.Status, own *Own)
+		want map[string]Level // all else is well
+	}{
+		{"all well", func(*approval.Status, *Own) {}, nil},
+		{"blocked, in a bad moment", func(st *approval.Status, own *Own) {
+			*st = statusWith(approval.BlockedOpen, "12.7.6")
+			st.Facts = probe.Snapshot{
+				Loaded:    probe.Loaded{Known: true},
+				Situation: probe.Situation{Asked: true, UID: 501, ConsoleUID: 502, Locked: probe.Yes, Admin: probe.No, PaneOpen: probe.Yes, Remote: []string{"TeamViewer"}, InputTools: []string{"SteerMouse"}, Service: probe.No},
+			}
+			for _, code := range []approval.ReasonCode{approval.ReasonNotAdmin, approval.ReasonOtherUser, approval.ReasonLocked, approval.ReasonRemote, approval.ReasonInputTool, approval.ReasonPaneOpen} {
+				st.Products[0].Reasons = append(st.Products[0].Reasons, approval.Reason{Code: code, Severity: approval.Obstacle, About: []string{"Something"}})
+			}
+			*own = Own{Installed: probe.No, Running: probe.No, Settings: []string{"Reminders: not a list"}, Notifications: "no service", Tray: "no display"}
+		}, map[string]Level{
+			"parallels.version": Unsure, "parallels.needed": Unsure, "parallels.asked": Fail, "parallels.loaded": Warn, "window": Fail,
+			"macos.auto-update": Unsure, "backup.recent": Unsure, "sip": Unsure, "kext-consent": Unsure, "mdm.kext-policy": Unsure,
+			"session.console": Warn, "session.locked": Warn, "session.remote": Warn, "session.input-tools": Warn, "session.admin": Warn, "settings.pane-open": Warn,
+			"settings.valid": Warn, "agent.installed": Warn, "agent.running": Warn, "notifications": Warn, "tray": Warn,
+		}},
+		{"nothing can be read", func(st *approval.Status, own *Own) {
+			*st, *own = statusWith(approval.Unknown, "12.7.6"), Own{}
+			st.Mac.OS = probe.OSVersion{}
+		}, map[string]Level{
+			"policy.source": Fail, "policy.reader": Warn, "parallels.version": Unsure, "parallels.needed": Unsure, "parallels.asked": Unsure,
+			"parallels.loaded": Unsure, "parallels.service": Unsure, "macos.version": Unsure, "macos.auto-update": Unsure, "backup.recent": Unsure,
+			"sip": Unsure, "kext-consent": Unsure, "mdm.kext-policy": Unsure, "system-extensions": Unsure, "session.console": Unsure,
+			"session.locked": Unsure, "session.remote": Unsure, "session.input-tools": Unsure, "session.admin": Unsure, "settings.pane-open": Unsure,
+			"agent.installed": Unsure, "agent.running": Unsure, "notifications": Unsure,
+		}},
+		{"managed", func(st *approval.Status, own *Own) {
+			st.Verdict, st.Products[0].Verdict, st.Products[0].Loaded = approval.Managed, approval.Managed, false
+			st.Products[0].Reasons = []approval.Reason{{Code: approval.ReasonManaged, About: []string{"Fleet"}}}
+		}, map[string]Level{"parallels.asked": Fail, "parallels.loaded": Warn, "mdm.kext-policy": Fail}},
+		{"a macOS is offered that Parallels was not made for", func(st *approval.Status, own *Own) {
+			st.Facts.Updates.Offered = []probe.Offer{{Version: "14.7.2"}}
+			st.Facts.Updates.Install = probe.Yes
+			st.Facts.Updates.Backup.Last = st.At.Add(-30 * 24 * time.Hour)
+		}, map[string]Level{"macos.update-offered": Warn, "macos.auto-update": Warn, "backup.recent": Warn}},
+		{"the reader is broken, and the framework differs", func(st *approval.Status, own *Own) {
+			st.Sources[1] = probe.Source{Name: probe.Reader, State: probe.Failed, Reason: "is stale"}
+			st.Facts.Disagree = "the framework allows one more"
+		}, map[string]Level{"policy.source": Warn, "policy.reader": Fail}},
+	}
+	var out strings.Builder
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			st, own := well()
+			tt.mac(&st, &own)
+			checks := Checks(st, own)
+			fmt.Fprintf(&out, "=== %s\n%s\n", tt.name, CheckText(checks))
+			var ids []string
+			for _, c := range checks {
+				ids = append(ids, c.ID)
+				want := tt.want[c.ID]
+				if want == "" {
+					want = Ok
+				}
+				if c.Level != want {
+					t.Errorf("%s is %s (%s), want %s", c.ID, c.Level, c.Summary, want)
+				}
+				if c.Summary == "" || (c.Level == Warn || c.Level == Fail) && c.Next == "" {
+					t.Errorf("%s: incomplete: %+v", c.ID, c)
+				}
+			}
+			if !slices.Equal(ids, checkIDs) {
+				t.Errorf("checks %q, want %q", ids, checkIDs)
+			}
+		})
+	}
+	golden(t, "testdata/checks.txt", out.String())
+}

@@ -1,7 +1,6 @@
 package view
 
 import (
-	"fmt"
 	"strings"
 
 	"kextwatch/agent/approval"
@@ -31,46 +30,46 @@ func alertWords(n approval.Notice, st approval.Status, tray bool) (title, body s
 	p := n.Product
 	switch n.Event {
 	case approval.WindowOpened:
-		return p.Name + " needs your approval",
-			sentences(fmt.Sprintf("macOS blocked its kernel extensions, and shows Allow for %s", minutes(n.Window.MinutesLeft())), click(st, tray))
+		return say("%s needs your approval", p.Name),
+			sentences(say("macOS blocked its kernel extensions, and shows Allow for %s", minutes(n.Window.MinutesLeft())), click(st, tray))
 	case approval.WindowReopened:
-		return p.Name + ": Allow is back",
-			sentences(fmt.Sprintf("macOS shows the button again for %s, without an alert of its own", minutes(n.Window.MinutesLeft())), click(st, tray))
+		return say("%s: Allow is back", p.Name),
+			sentences(say("macOS shows the button again for %s, without an alert of its own", minutes(n.Window.MinutesLeft())), click(st, tray))
 	case approval.WindowReminder:
-		return fmt.Sprintf("%s: %s left to click Allow", p.Name, minutes(n.Minutes)), sentences(click(st, tray))
+		return say("%s: %s left to click Allow", p.Name, minutes(n.Minutes)), sentences(click(st, tray))
 	case approval.WindowClosed:
-		return p.Name + ": the time to approve is over", Next(p, st)
+		return say("%s: the time to approve is over", p.Name), Next(p, st)
 	case approval.BlockedNoWindow:
-		return p.Name + " is blocked", sentences(Next(p, st))
+		return say("%s is blocked", p.Name), sentences(Next(p, st))
 	case approval.ApprovedEvent:
-		return p.Name + " is approved", sentences("macOS may load its kernel extensions now", "open "+p.Name+" again if it does not work yet")
+		return say("%s is approved", p.Name), sentences(say("macOS may load its kernel extensions now"), say("open %s again if it does not work yet", p.Name))
 	case approval.RestartNeeded:
-		return p.Name + ": restart your Mac", Why(p, st)
+		return say("%s: restart your Mac", p.Name), Why(p, st)
 	case approval.KextsLoaded:
-		return p.Name + " is ready", "All its kernel extensions are approved and loaded."
+		return say("%s is ready", p.Name), say("All its kernel extensions are approved and loaded.")
 	case approval.MacOSUpdated, approval.ParallelsInstalled, approval.ParallelsUpdated, approval.ParallelsRemoved:
 		return updated(approval.Update{Event: n.Event, Product: p.Name, From: n.From, To: n.To}), meansNow(st)
 	case approval.MacOSOffered:
 		return say("Before you install macOS %s", Clean(n.To)), beforeUpdate(n)
 	case approval.VerdictChanged:
 		if p.Verdict == approval.Unknown {
-			return "kextwatch cannot see what macOS blocks", sentences(Next(p, st))
+			return say("kextwatch cannot see what macOS blocks"), sentences(Next(p, st))
 		}
 	}
-	return p.Name + ": " + State(p), sentences(Why(p, st), Next(p, st))
+	return say("%s: %s", p.Name, State(p)), sentences(Why(p, st), Next(p, st))
 }
 
 // click says how to get to the button.
 func click(st approval.Status, tray bool) string {
 	pane := PaneFor(st.Mac.OS)
-	allow := "then Allow"
+	allow := say("then Allow")
 	if len(st.OtherPending) > 0 {
-		allow = "then Details…"
+		allow = say("then Details…")
 	}
 	if tray {
-		return "Click the kextwatch icon in the menu bar, then Open " + pane.Name + ", " + allow
+		return say("Click the kextwatch icon in the menu bar, then Open %s, %s", pane.Name, allow)
 	}
-	return "Open " + pane.Path + ", " + allow
+	return say("Open %s, %s", pane.Path, allow)
 }
 
 // beforeUpdate says in which order to go about an update of macOS that the
@@ -98,9 +97,9 @@ func updated(u approval.Update) string {
 	}
 	switch u.Event {
 	case approval.ParallelsInstalled:
-		return fmt.Sprintf("%s %s was installed", product, version(u.To))
+		return say("%s %s was installed", product, version(u.To))
 	case approval.ParallelsRemoved:
-		return product + " was removed"
+		return say("%s was removed", product)
 	}
 	if !u.At.IsZero() {
 		return say("%s was updated from %s to %s on %s", product, version(u.From), version(u.To), u.At.Local().Format("2 January, 15:04"))
@@ -119,10 +118,10 @@ func meansNow(st approval.Status) string {
 	var parts []string
 	for _, p := range st.Products {
 		if !p.Verdict.NeedsAction() && p.Verdict != approval.Unknown && p.Verdict != approval.NotAsked {
-			parts = append(parts, sentence(p.Name+": "+State(p)), "Nothing to do.")
+			parts = append(parts, sentence(say("%s: %s", p.Name, State(p))), say("Nothing to do."))
 			continue
 		}
-		parts = append(parts, sentence(p.Name+": "+State(p)), Next(p, st))
+		parts = append(parts, sentence(say("%s: %s", p.Name, State(p))), Next(p, st))
 	}
 	return strings.Join(parts, " ")
 }
@@ -132,23 +131,23 @@ func EventText(n approval.Notice) string {
 	p := n.Product
 	switch n.Event {
 	case approval.WindowOpened:
-		return sentence(fmt.Sprintf("macOS blocked %s; the Allow button is there until %s", p.Name, clock(n.Window.ClosesAt)))
+		return sentence(say("macOS blocked %s; the Allow button is there until %s", p.Name, clock(n.Window.ClosesAt)))
 	case approval.WindowReopened:
-		return sentence(fmt.Sprintf("%s was tried again; the Allow button is back until %s", p.Name, clock(n.Window.ClosesAt)))
+		return sentence(say("%s was tried again; the Allow button is back until %s", p.Name, clock(n.Window.ClosesAt)))
 	case approval.WindowReminder:
-		return sentence(fmt.Sprintf("%s left to approve %s", minutes(n.Minutes), p.Name))
+		return sentence(say("%s left to approve %s", minutes(n.Minutes), p.Name))
 	case approval.WindowClosed:
-		return sentence("the time to approve " + p.Name + " is over")
+		return sentence(say("the time to approve %s is over", p.Name))
 	case approval.ApprovedEvent:
-		return sentence(p.Name + " was approved")
+		return sentence(say("%s was approved", p.Name))
 	case approval.RestartNeeded:
-		return sentence(p.Name + " is approved and needs a restart of the Mac")
+		return sentence(say("%s is approved and needs a restart of the Mac", p.Name))
 	case approval.KextsLoaded:
-		return sentence("all kernel extensions of " + p.Name + " are loaded")
+		return sentence(say("all kernel extensions of %s are loaded", p.Name))
 	case approval.MacOSUpdated, approval.ParallelsInstalled, approval.ParallelsUpdated, approval.ParallelsRemoved:
 		return sentence(updated(approval.Update{Event: n.Event, Product: p.Name, From: n.From, To: n.To}))
 	case approval.SourceLost:
-		return sentence("the kernel extension policy can no longer be read from the " + n.From)
+		return sentence(say("the kernel extension policy can no longer be read from the %s", n.From))
 	case approval.SourcesDiffer:
 		return sentence(say("the sources of policy differ: %s", Clean(n.To)))
 	case approval.MacOSOffered:
@@ -156,13 +155,13 @@ func EventText(n approval.Notice) string {
 	case approval.SnoozedEvent:
 		return sentence(say("quiet until %s", n.To))
 	case approval.SourceChanged:
-		return sentence("the kernel extension policy is read from the " + n.To)
+		return sentence(say("the kernel extension policy is read from the %s", n.To))
 	case approval.AgentStarted:
-		return "kextwatch started."
+		return say("kextwatch started.")
 	case approval.AgentStopped:
-		return "kextwatch stopped."
+		return say("kextwatch stopped.")
 	case approval.NotificationFailed:
-		return "A notification could not be shown."
+		return say("A notification could not be shown.")
 	}
-	return sentence(p.Name + ": " + State(p))
+	return sentence(say("%s: %s", p.Name, State(p)))
 }

@@ -12,7 +12,7 @@ func (c checking) macosVersion() Check {
 	os := c.st.Mac.OS
 	switch {
 	case !os.Known():
-		return c.notKnown(id, say("Which macOS this is cannot be read"), "macOS version")
+		return c.notKnown(id, say("Which macOS this is cannot be read"), gapVersion)
 	case !os.AtLeast(12, 0):
 		return Check{id, Warn, macLine(c.st.Mac), say("kextwatch is built to load on this macOS, and was not tried on it."),
 			say("Tell the project how it went: kextwatch doctor --facts.")}
@@ -59,7 +59,7 @@ func (c checking) autoUpdate() Check {
 	case on == probe.No:
 		return ok(id, say("macOS does not install its updates by itself"))
 	}
-	return c.notKnown(id, say("Whether macOS installs its updates by itself is not known"), "software update")
+	return c.notKnown(id, say("Whether macOS installs its updates by itself is not known"), gapUpdates)
 }
 
 func (c checking) backup() Check {
@@ -75,14 +75,14 @@ func (c checking) backup() Check {
 	case b.On == probe.No:
 		return Check{id, Warn, say("Time Machine makes no backups"), "", say("Make a backup before you update macOS or Parallels.")}
 	}
-	return c.notKnown(id, say("When the last backup was made is not known"), "time machine")
+	return c.notKnown(id, say("When the last backup was made is not known"), gapBackup)
 }
 
 func (c checking) sip() Check {
 	const id = "sip"
 	switch c.st.Facts.Enforcement.SIP.State {
 	case "":
-		return c.notKnown(id, say("Whether System Integrity Protection is on is not known"), "System Integrity Protection")
+		return c.notKnown(id, say("Whether System Integrity Protection is on is not known"), gapSIP)
 	case probe.SIPEnabled:
 		return ok(id, say("System Integrity Protection is on"))
 	}
@@ -99,7 +99,7 @@ func (c checking) consent() Check {
 	case consent.Enabled == probe.Yes:
 		return ok(id, say("Kernel extensions need the consent of a user"))
 	}
-	return c.notKnown(id, say("Whether kernel extensions need consent is not known"), "kext consent")
+	return c.notKnown(id, say("Whether kernel extensions need consent is not known"), gapConsent)
 }
 
 func (c checking) profile() Check {
@@ -117,7 +117,7 @@ func (c checking) profile() Check {
 	case p.Present == probe.No:
 		return ok(id, say("No configuration profile is about kernel extensions"))
 	}
-	return c.notKnown(id, say("Whether a configuration profile is about kernel extensions is not known"), "configuration profiles")
+	return c.notKnown(id, say("Whether a configuration profile is about kernel extensions is not known"), gapProfiles)
 }
 
 func (c checking) systemExtensions() Check {
@@ -130,7 +130,7 @@ func (c checking) systemExtensions() Check {
 func (c checking) console() Check {
 	const id = "session.console"
 	if c.st.Facts.Situation.ConsoleUID < 0 || !c.st.Facts.Situation.Asked {
-		return c.notKnown(id, say("Who is at the screen is not known"), "console")
+		return c.notKnown(id, say("Who is at the screen is not known"), gapConsole)
 	}
 	return c.unless(approval.ReasonOtherUser, Warn, id, say("You are at the screen, or nothing waits there"))
 }
@@ -138,7 +138,7 @@ func (c checking) console() Check {
 func (c checking) locked() Check {
 	const id = "session.locked"
 	if c.st.Facts.Situation.Locked == "" {
-		return c.notKnown(id, say("Whether the screen is locked is not known"), "screen lock")
+		return c.notKnown(id, say("Whether the screen is locked is not known"), gapLock)
 	}
 	return c.unless(approval.ReasonLocked, Warn, id, say("The screen is not locked, or nothing waits there"))
 }
@@ -175,7 +175,7 @@ func (c checking) admin() Check {
 	case probe.No:
 		return c.unless(approval.ReasonNotAdmin, Warn, id, say("You are no administrator, and need not be for what waits now"))
 	}
-	return c.notKnown(id, say("Whether you are an administrator is not known"), "administrator")
+	return c.notKnown(id, say("Whether you are an administrator is not known"), gapAdmin)
 }
 
 func (c checking) paneOpen() Check {
@@ -186,7 +186,7 @@ func (c checking) paneOpen() Check {
 	case probe.No:
 		return ok(id, say("The pane with the Allow button is not open"))
 	}
-	return c.notKnown(id, say("Whether the pane with the Allow button is open is not known"), "processes")
+	return c.notKnown(id, say("Whether the pane with the Allow button is open is not known"), gapProcesses)
 }
 
 func (c checking) settingsValid() Check {

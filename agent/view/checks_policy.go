@@ -101,7 +101,7 @@ func (c checking) needed() Check {
 		check.Detail = sentences(stuckNames(p), otherHypervisor(p, c.st.Mac.OS))
 		return check
 	}
-	return c.notKnown(id, say("Whether a virtual machine needs kernel extensions is not known"), "virtual machines")
+	return c.notKnown(id, say("Whether a virtual machine needs kernel extensions is not known"), gapMachines)
 }
 
 func stuckNames(p approval.Product) string {
@@ -120,11 +120,11 @@ func (c checking) asked() Check {
 	p := c.worst
 	switch {
 	case p.Verdict.Blocked(), p.Verdict == approval.UpgradePending:
-		return Check{id, Fail, p.Name + ": " + State(p), Why(p, c.st), Next(p, c.st)}
+		return Check{id, Fail, say("%s: %s", p.Name, State(p)), Why(p, c.st), Next(p, c.st)}
 	case p.Verdict == approval.Unknown:
 		return Check{id, Unsure, say("Whether an approval waits cannot be told"), "", say("See policy.source.")}
 	}
-	return ok(id, sentence(orNothing(p.Name, say("nothing"))+": "+State(p)))
+	return ok(id, sentence(say("%s: %s", orNothing(p.Name, say("nothing")), State(p))))
 }
 
 func (c checking) loaded() Check {
@@ -138,7 +138,7 @@ func (c checking) loaded() Check {
 	case p.Verdict == approval.NotNeeded, p.Verdict == approval.NotInstalled:
 		return ok(id, say("Nothing has to be loaded"))
 	case !c.st.Facts.Loaded.Known:
-		return c.notKnown(id, say("What the kernel has loaded is not known"), "loaded kernel extensions")
+		return c.notKnown(id, say("What the kernel has loaded is not known"), gapLoaded)
 	case p.Verdict == approval.Approved:
 		return ok(id, say("Not loaded at present; they are when %s needs them", p.Name))
 	}
@@ -162,7 +162,7 @@ func (c checking) service() Check {
 		}
 		return check
 	}
-	return c.notKnown(id, say("Whether Parallels' service runs is not known"), "processes")
+	return c.notKnown(id, say("Whether Parallels' service runs is not known"), gapProcesses)
 }
 
 func (c checking) restart() Check {

@@ -15,7 +15,7 @@ func Explain(st approval.Status) string {
 	b.WriteString(Text(st))
 	for _, p := range st.Products {
 		for _, item := range p.Items {
-			fmt.Fprintf(&b, "\n%s, one row of the pane: %s\n", item.Name, orNothing(string(item.Verdict), "nothing of it counts"))
+			fmt.Fprintf(&b, "\n%s\n", say("%s, one row of the pane: %s", item.Name, orNothing(string(item.Verdict), say("nothing of it counts"))))
 			for _, a := range item.Attempts {
 				fmt.Fprintf(&b, "  tried   %s UTC  %s (%s)\n", a.At.Format("2006-01-02 15:04:05"), Clean(a.BundleID), basis(a.Evidence))
 			}
@@ -28,7 +28,7 @@ func Explain(st approval.Status) string {
 		}
 	}
 	if len(st.OtherPending) > 0 {
-		fmt.Fprintf(&b, "\nOther developers waiting in the same pane: %s\n", Clean(strings.Join(st.OtherPending, "; ")))
+		fmt.Fprintf(&b, "\n%s\n", say("Other developers waiting in the same pane: %s", Clean(strings.Join(st.OtherPending, "; "))))
 	}
 	explainReasons(&b, st)
 	explainMachines(&b, st)
@@ -40,8 +40,8 @@ func explainReasons(b *strings.Builder, st approval.Status) {
 	for _, p := range st.Products {
 		for _, r := range Reasons(p, st) {
 			fmt.Fprintf(b, "\n%s (%s)\n", r.Title, r.Code)
-			line(b, "Why", r.Text)
-			line(b, "Next", r.Next)
+			line(b, say("Why"), r.Text)
+			line(b, say("Next"), r.Next)
 		}
 	}
 }
@@ -99,18 +99,18 @@ func kextWords(k approval.Kext) string {
 			words = append(words, yes)
 		}
 	}
-	add(k.Leftover, "a leftover, no longer on this Mac")
-	add(k.AllowedBy == approval.ByUser, "allowed by the user")
-	add(k.AllowedBy == approval.ByMDM, "allowed by a configuration profile")
-	add(k.AllowedBy == approval.ByRecovery, "allowed from macOS Recovery")
-	add(k.AllowedBy == approval.NotEnforced, "needs no approval on this Mac")
-	add(k.Asked && !k.Allowed, "not allowed")
-	add(!k.Asked && !k.Allowed, "macOS has no row for it")
-	add(k.DiskVersion != "", "on disk "+Clean(k.DiskVersion))
-	add(k.Loaded, "loaded")
-	add(!k.Loaded && k.LoadedVersion == "", "not loaded")
-	add(!k.Loaded && k.LoadedVersion != "", "loaded in another version, "+Clean(k.LoadedVersion))
-	add(!k.LastSeen.IsZero(), "last seen "+k.LastSeen.UTC().Format("2006-01-02 15:04:05")+" UTC")
+	add(k.Leftover, say("a leftover, no longer on this Mac"))
+	add(k.AllowedBy == approval.ByUser, say("allowed by the user"))
+	add(k.AllowedBy == approval.ByMDM, say("allowed by a configuration profile"))
+	add(k.AllowedBy == approval.ByRecovery, say("allowed from macOS Recovery"))
+	add(k.AllowedBy == approval.NotEnforced, say("needs no approval on this Mac"))
+	add(k.Asked && !k.Allowed, say("not allowed"))
+	add(!k.Asked && !k.Allowed, say("macOS has no row for it"))
+	add(k.DiskVersion != "", say("on disk %s", Clean(k.DiskVersion)))
+	add(k.Loaded, say("loaded"))
+	add(!k.Loaded && k.LoadedVersion == "", say("not loaded"))
+	add(!k.Loaded && k.LoadedVersion != "", say("loaded in another version, %s", Clean(k.LoadedVersion)))
+	add(!k.LastSeen.IsZero(), say("last seen %s UTC", k.LastSeen.UTC().Format("2006-01-02 15:04:05")))
 	return strings.Join(words, ", ")
 }
 
@@ -125,37 +125,37 @@ func orNothing(s, nothing string) string {
 func ruleWords(r approval.Rule) string {
 	switch r {
 	case approval.RuleLeftover:
-		return "macOS has a row for it, but it is not on this Mac and was not tried in the last 30 minutes: a leftover"
+		return say("macOS has a row for it, but it is not on this Mac and was not tried in the last 30 minutes: a leftover")
 	case approval.RuleByMDM:
-		return "a configuration profile allows it"
+		return say("a configuration profile allows it")
 	case approval.RuleSeen:
-		return "a look a moment ago did not have this blocked row: it was tried between the two"
+		return say("a look a moment ago did not have this blocked row: it was tried between the two")
 	case approval.RuleLoadHistory:
-		return "the load history names the attempt"
+		return say("the load history names the attempt")
 	case approval.RuleFuture:
-		return "the load history names a time in the future: no evidence"
+		return say("the load history names a time in the future: no evidence")
 	case approval.RuleAtBoot:
-		return "the load history was refreshed within 2 minutes of the start, which macOS does by itself: no evidence"
+		return say("the load history was refreshed within 2 minutes of the start, which macOS does by itself: no evidence")
 	case approval.RuleScan:
-		return "the load history was refreshed for several developers at once, which macOS does by itself: no evidence"
+		return say("the load history was refreshed for several developers at once, which macOS does by itself: no evidence")
 	case approval.RuleBeforeBoot:
-		return "the last attempt was made before this start, which may have brought the button back: no window is claimed"
+		return say("the last attempt was made before this start, which may have brought the button back: no window is claimed")
 	case approval.RuleReopened:
-		return "a window was over, and another attempt opened this one"
+		return say("a window was over, and another attempt opened this one")
 	case approval.RuleOldLoaded:
-		return "the kernel runs another version than the one on disk: it does not count as loaded"
+		return say("the kernel runs another version than the one on disk: it does not count as loaded")
 	case approval.RuleAllowedNow:
-		return "it was allowed since the Mac was started, and is not loaded: it will be at the next start"
+		return say("it was allowed since the Mac was started, and is not loaded: it will be at the next start")
 	case approval.RuleAppleSilicon:
-		return "no kernel extensions are used on Apple silicon"
+		return say("no kernel extensions are used on Apple silicon")
 	case approval.RuleAppStore:
-		return "the App Store edition brings no kernel extensions"
+		return say("the App Store edition brings no kernel extensions")
 	case approval.RuleAttempted:
-		return "an attempt in the last 30 minutes shows that it is needed"
+		return say("an attempt in the last 30 minutes shows that it is needed")
 	case approval.RuleNoApp:
-		return "it is not installed"
+		return say("it is not installed")
 	case approval.RuleNoPolicy:
-		return "no source of policy answered"
+		return say("no source of policy answered")
 	}
 	return laterRuleWords(r)
 }

@@ -1,7 +1,6 @@
 package view
 
 import (
-	"fmt"
 
 	"kextwatch/agent/approval"
 	"kextwatch/notify"
@@ -13,12 +12,12 @@ func Menu(st approval.Status, version string) notify.Menu {
 	pane := PaneFor(st.Mac.OS)
 	m := notify.Menu{
 		Icon:    icon(st.Verdict),
-		State:   "kextwatch is looking…",
-		Primary: notify.Item{Label: "Open " + pane.Name + "…", Enabled: true},
-		History: notify.Item{Label: "History…", Enabled: true},
-		Check:   notify.Item{Label: "Check Now", Enabled: true},
-		About:   notify.Item{Label: "About kextwatch " + version, Enabled: true},
-		Quit:    notify.Item{Label: "Quit kextwatch", Enabled: true},
+		State:   say("kextwatch is looking…"),
+		Primary: notify.Item{Label: say("Open %s…", pane.Name), Enabled: true},
+		History: notify.Item{Label: say("History…"), Enabled: true},
+		Check:   notify.Item{Label: say("Check Now"), Enabled: true},
+		About:   notify.Item{Label: say("About kextwatch %s", version), Enabled: true},
+		Quit:    notify.Item{Label: say("Quit kextwatch"), Enabled: true},
 	}
 	if len(st.Products) == 0 {
 		m.Tooltip = m.State
@@ -31,10 +30,10 @@ func Menu(st approval.Status, version string) notify.Menu {
 			break
 		}
 	}
-	m.State = worst.Name + ": " + State(worst)
-	m.Tooltip = "kextwatch: " + m.State
+	m.State = say("%s: %s", worst.Name, State(worst))
+	m.Tooltip = say("kextwatch: %s", m.State)
 	if worst.Window.Open() {
-		m.Title = fmt.Sprintf("%dm", worst.Window.MinutesLeft())
+		m.Title = say("%dm", worst.Window.MinutesLeft())
 	}
 	m.Details = details(worst, st)
 	return m
@@ -60,40 +59,40 @@ func details(p approval.Product, st approval.Status) []string {
 		for _, item := range p.Items {
 			for _, k := range item.Kexts {
 				if k.Blocked && k.Developer != "" {
-					add("Shown in the pane as “" + Clean(k.Developer) + "”")
+					add(say("Shown in the pane as “%s”", Clean(k.Developer)))
 					break
 				}
 			}
 		}
 	}
 	if p.Window.Open() {
-		add(fmt.Sprintf("Allow button until %s", clock(p.Window.ClosesAt)))
+		add(say("Allow button until %s", clock(p.Window.ClosesAt)))
 	}
 	if len(st.OtherPending) > 0 && p.Verdict.Blocked() {
-		add("Other developers wait too: click Details…")
+		add(say("Other developers wait too: click Details…"))
 	}
 	switch p.Verdict {
 	case approval.BlockedOpen, approval.BlockedUnknown:
-		add("Button does nothing? Press Tab, then Space")
+		add(say("Button does nothing? Press Tab, then Space"))
 		if st.Mac.OS.AtLeast(11, 0) {
-			add("After Allow, restart the Mac")
+			add(say("After Allow, restart the Mac"))
 		}
 	case approval.BlockedClosed:
-		add("No Allow button? Let Parallels try again:")
+		add(say("No Allow button? Let Parallels try again:"))
 		if st.Mac.OS.AtLeast(11, 0) {
-			add("start a VM that uses the Parallels hypervisor")
+			add(say("start a VM that uses the Parallels hypervisor"))
 		} else {
-			add("quit " + p.Name + " and open it again")
+			add(say("quit %s and open it again", p.Name))
 		}
 	case approval.Unknown:
 		for _, s := range st.Sources {
 			if s.State != probe.OK {
-				add(fmt.Sprintf("%s: %s", s.Name, Clean(s.Reason)))
+				add(say("%s: %s", s.Name, Clean(s.Reason)))
 			}
 		}
 	}
 	if p.App != nil && p.App.Version != "" {
-		add(fmt.Sprintf("%s %s, macOS %s", p.Name, Clean(p.App.Version), st.Mac.OS))
+		add(say("%s %s, macOS %s", p.Name, Clean(p.App.Version), st.Mac.OS))
 	}
 	return lines[:min(len(lines), notify.MaxDetails)]
 }

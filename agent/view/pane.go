@@ -51,7 +51,7 @@ func SystemExtensionPane(os probe.OSVersion) Pane {
 // settingsApp is the application that has the panes.
 func settingsApp(os probe.OSVersion) string {
 	if os.AtLeast(13, 0) {
-		return "System Settings"
+		return say("System Settings")
 	}
-	return "System Preferences"
+	return say("System Preferences")
 }

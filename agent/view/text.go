@@ -13,31 +13,31 @@ func Text(st approval.Status) string {
 	var b strings.Builder
 	for _, p := range st.Products {
 		fmt.Fprintf(&b, "%s: %s\n", title(p), State(p))
-		line(&b, "Why", Why(p, st))
-		line(&b, "Next", Next(p, st))
+		line(&b, say("Why"), Why(p, st))
+		line(&b, say("Next"), Next(p, st))
 		if p.Window.Open() {
-			line(&b, "Window", fmt.Sprintf("%s  %s – %s (%s)", Bar(*p.Window, 30), clock(p.Window.OpenedAt), clock(p.Window.ClosesAt), basis(p.Window.Basis)))
+			line(&b, say("Window"), say("%s  %s – %s (%s)", Bar(*p.Window, 30), clock(p.Window.OpenedAt), clock(p.Window.ClosesAt), basis(p.Window.Basis)))
 		}
 		for _, r := range Reasons(p, st) {
 			if r.Severity != approval.Note && !saidByVerdict[r.Code] {
-				line(&b, "Mind", sentences(r.Text, r.Next))
+				line(&b, say("Mind"), sentences(r.Text, r.Next))
 			}
 		}
 	}
 	fmt.Fprintf(&b, "%s\n", macLine(st.Mac))
 	for _, s := range st.Sources {
 		if s.State == probe.OK {
-			fmt.Fprintf(&b, "Policy read from the %s\n", s.Name)
+			fmt.Fprintln(&b, say("Policy read from the %s", s.Name))
 			continue
 		}
-		fmt.Fprintf(&b, "Policy source %s: %s: %s\n", s.Name, s.State, Clean(s.Reason))
+		fmt.Fprintln(&b, say("Policy source %s: %s: %s", s.Name, s.State, Clean(s.Reason)))
 		if st.Source == "" {
-			line(&b, "Next", Clean(s.Next))
+			line(&b, say("Next"), Clean(s.Next))
 		}
 	}
 	for _, g := range st.Gaps {
-		fmt.Fprintf(&b, "Not known: %s: %s\n", g.Source, Clean(g.Err))
-		line(&b, "Next", Clean(g.Next))
+		fmt.Fprintln(&b, say("Not known: %s: %s", g.Source, Clean(g.Err)))
+		line(&b, say("Next"), Clean(g.Next))
 	}
 	return b.String()
 }
@@ -58,22 +58,22 @@ func title(p approval.Product) string {
 	if p.App == nil || p.App.Version == "" {
 		return p.Name
 	}
-	return fmt.Sprintf("%s %s (%s)", p.Name, Clean(p.App.Version), Clean(p.App.Build))
+	return say("%s %s (%s)", p.Name, Clean(p.App.Version), Clean(p.App.Build))
 }
 
 func macLine(mac probe.Mac) string {
-	version := "an unknown macOS"
+	version := say("an unknown macOS")
 	if mac.OS.Known() {
-		version = fmt.Sprintf("macOS %s (%s)", mac.OS, mac.OS.Build)
+		version = say("macOS %s (%s)", mac.OS, mac.OS.Build)
 	}
 	switch mac.Arch {
 	case probe.Intel:
-		version += ", Intel"
+		version = say("%s, Intel", version)
 	case probe.AppleSilicon:
-		version += ", Apple silicon"
+		version = say("%s, Apple silicon", version)
 	}
 	if !mac.BootedAt.IsZero() {
-		version += ", started " + mac.BootedAt.Local().Format("2006-01-02 15:04")
+		version = say("%s, started %s", version, mac.BootedAt.Local().Format("2006-01-02 15:04"))
 	}
 	return version
 }
@@ -88,9 +88,9 @@ func Bar(w approval.Window, width int) string {
 func basis(b approval.Basis) string {
 	switch b {
 	case approval.Seen:
-		return "seen as it happened"
+		return say("seen as it happened")
 	case approval.LoadHistory:
-		return "from the load history"
+		return say("from the load history")
 	case approval.Log:
 		return say("from the log")
 	case approval.Retry:

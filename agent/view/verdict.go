@@ -1,7 +1,6 @@
 package view
 
 import (
-	"fmt"
 	"strings"
 
 	"kextwatch/agent/approval"
@@ -12,36 +11,36 @@ import (
 func State(p approval.Product) string {
 	switch p.Verdict {
 	case approval.Managed:
-		return "blocked, and managed by your organisation"
+		return say("blocked, and managed by your organisation")
 	case approval.BlockedOpen:
-		return "waiting for your approval, " + minutes(p.Window.MinutesLeft()) + " left"
+		return say("waiting for your approval, %s left", minutes(p.Window.MinutesLeft()))
 	case approval.BlockedUnknown:
-		return "blocked until you approve it"
+		return say("blocked until you approve it")
 	case approval.BlockedClosed:
-		return "blocked, and the time to approve it is over"
+		return say("blocked, and the time to approve it is over")
 	case approval.UpgradePending:
-		return "updated, and waiting for another approval"
+		return say("updated, and waiting for another approval")
 	case approval.LoadFailing:
-		return "approved, but macOS still refuses to load it"
+		return say("approved, but macOS still refuses to load it")
 	case approval.RestartPending:
-		return "approved; restart the Mac to finish"
+		return say("approved; restart the Mac to finish")
 	case approval.Incompatible:
-		return "made for an older macOS"
+		return say("made for an older macOS")
 	case approval.Unknown:
-		return "cannot tell"
+		return say("cannot tell")
 	case approval.NotAsked:
-		return "not asked for approval yet"
+		return say("not asked for approval yet")
 	case approval.Approved:
 		if p.Loaded {
-			return "approved and loaded"
+			return say("approved and loaded")
 		}
-		return "approved"
+		return say("approved")
 	case approval.NotNeeded:
-		return "needs no approval on this Mac"
+		return say("needs no approval on this Mac")
 	case approval.NotInstalled:
-		return "not installed"
+		return say("not installed")
 	}
-	return "not looked at yet"
+	return say("not looked at yet")
 }
 
 // Why says what the verdict rests on.
@@ -54,35 +53,31 @@ func Why(p approval.Product, st approval.Status) string {
 			}
 		}
 	}
-	refused := sentences(say("macOS blocked %s of %s", count(blocked, "kernel extension", "kernel extensions"), p.Name), stuck(p))
-	about := ""
-	if st.Mac.OS.AtLeast(11, 0) {
-		about = "about " // nobody at Apple has repeated the half hour since
-	}
+	refused := sentences(say("macOS blocked %s of %s", count(blocked, "1 kernel extension", "%d kernel extensions"), p.Name), stuck(p))
 	switch p.Verdict {
 	case approval.Managed:
-		return sentences(refused, "a configuration profile keeps users from approving it")
+		return sentences(refused, say("a configuration profile keeps users from approving it"))
 	case approval.BlockedOpen:
-		return sentences(refused, fmt.Sprintf("the Allow button is there until %s%s", about, clock(p.Window.ClosesAt)))
+		return sentences(refused, say("the Allow button is there until %s", closing(p, st)))
 	case approval.BlockedUnknown:
-		return sentences(refused, "when that was cannot be told, so the Allow button may or may not be there")
+		return sentences(refused, say("when that was cannot be told, so the Allow button may or may not be there"))
 	case approval.BlockedClosed:
-		return sentences(refused, fmt.Sprintf("the Allow button was there until %s%s", about, clock(p.Window.ClosesAt)))
+		return sentences(refused, say("the Allow button was there until %s", closing(p, st)))
 	case approval.UpgradePending:
-		return "The kernel extensions on disk are not the ones that were last loaded; macOS wants a new approval for them."
+		return say("The kernel extensions on disk are not the ones that were last loaded; macOS wants a new approval for them.")
 	case approval.LoadFailing:
-		return "The kernel extensions are approved, and macOS still refused to load them after a restart."
+		return say("The kernel extensions are approved, and macOS still refused to load them after a restart.")
 	case approval.RestartPending:
-		return "The kernel extensions are approved; from macOS 11 on they are loaded at the next start."
+		return say("The kernel extensions are approved; from macOS 11 on they are loaded at the next start.")
 	case approval.Incompatible:
 		if p.Made == nil {
 			return say("This version of %s was made for an older macOS.", p.Name)
 		}
 		return say("%s was made for macOS up to %s.", title(p), p.Made.MaxMacOS)
 	case approval.Unknown:
-		return sentences("no source of the kernel extension policy could be read", lastWindow(p))
+		return sentences(say("no source of the kernel extension policy could be read"), lastWindow(p))
 	case approval.NotAsked:
-		return "macOS has not been asked to load the kernel extensions of " + p.Name + " yet."
+		return say("macOS has not been asked to load the kernel extensions of %s yet.", p.Name)
 	case approval.Approved:
 		return approvedBecause(p)
 	case approval.NotNeeded:
@@ -94,9 +89,18 @@ func Why(p approval.Product, st approval.Status) string {
 		}
 		return say("Every virtual machine uses Apple's hypervisor, which needs no kernel extension.")
 	case approval.NotInstalled:
-		return p.Name + " is not installed."
+		return say("%s is not installed.", p.Name)
 	}
 	return ""
+}
+
+// closing is when the button goes: from macOS 11 on nobody at Apple has
+// repeated the half hour.
+func closing(p approval.Product, st approval.Status) string {
+	if st.Mac.OS.AtLeast(11, 0) {
+		return say("about %s", clock(p.Window.ClosesAt))
+	}
+	return clock(p.Window.ClosesAt)
 }
 
 // stuck names the virtual machines that cannot start meanwhile.
@@ -115,12 +119,12 @@ func lastWindow(p approval.Product) string {
 	if !p.Window.Open() {
 		return ""
 	}
-	return fmt.Sprintf("when it last could be, an Allow button was there until %s", clock(p.Window.ClosesAt))
+	return say("when it last could be, an Allow button was there until %s", clock(p.Window.ClosesAt))
 }
 
 func approvedBecause(p approval.Product) string {
 	if p.Loaded {
-		return "All kernel extensions are loaded in the version that is installed."
+		return say("All kernel extensions are loaded in the version that is installed.")
 	}
 	for _, item := range p.Items {
 		for _, k := range item.Kexts {
@@ -134,7 +138,7 @@ func approvedBecause(p approval.Product) string {
 			}
 		}
 	}
-	return "The kernel extensions are allowed."
+	return say("The kernel extensions are allowed.")
 }
 
 // Next says what there is to do now; empty: nothing.
@@ -144,26 +148,26 @@ func Next(p approval.Product, st approval.Status) string {
 	case approval.Managed:
 		return say("Ask your administrator to allow the kernel extensions of %s (team %s)%s.", p.Name, p.TeamID, payload(p))
 	case approval.BlockedOpen:
-		return sentences("open "+pane.Path+" and "+clickAllow(p, st), otherHypervisor(p, os))
+		return sentences(say("open %s and %s", pane.Path, clickAllow(p, st)), otherHypervisor(p, os))
 	case approval.BlockedUnknown:
-		return sentences("open "+pane.Path+" and "+clickAllow(p, st), "if there is no button, "+tryAgain(p, os)+", then look again", otherHypervisor(p, os))
+		return sentences(say("open %s and %s", pane.Path, clickAllow(p, st)), say("if there is no button, %s, then look again", tryAgain(p, os)), otherHypervisor(p, os))
 	case approval.BlockedClosed:
-		return sentences("look in "+pane.Path+" whether the Allow button is still there", "if not, "+tryAgain(p, os)+", then click Allow", otherHypervisor(p, os))
+		return sentences(say("look in %s whether the Allow button is still there", pane.Path), say("if not, %s, then click Allow", tryAgain(p, os)), otherHypervisor(p, os))
 	case approval.UpgradePending:
-		return "Open " + pane.Path + ", approve the update and restart the Mac."
+		return say("Open %s, approve the update and restart the Mac.", pane.Path)
 	case approval.LoadFailing:
 		return say("Restart the Mac once more; if that does not help, see Parallels' page about it (%s).", errorPage(p))
 	case approval.RestartPending:
-		return "Restart the Mac."
+		return say("Restart the Mac.")
 	case approval.Incompatible:
 		return say("Update %s (%s).", p.Name, releaseNotes(p))
 	case approval.Unknown:
 		return unknownNext(st)
 	case approval.NotAsked:
-		return sentences("nothing yet", firstTry(p, os))
+		return sentences(say("nothing yet"), firstTry(p, os))
 	case approval.Approved:
 		if !p.Loaded && !os.AtLeast(11, 0) {
-			return "Nothing. If " + p.Name + " is open and does not work, quit it and open it again."
+			return say("Nothing. If %s is open and does not work, quit it and open it again.", p.Name)
 		}
 	}
 	return ""
@@ -188,12 +192,12 @@ func payload(p approval.Product) string {
 }
 
 func clickAllow(p approval.Product, st approval.Status) string {
-	click := "click Allow"
+	click := say("click Allow")
 	if len(st.OtherPending) > 0 && p.Developer != "" {
-		click = "click Details…, tick “" + Clean(p.Developer) + "” and click OK (other developers wait there too)"
+		click = say("click Details…, tick “%s” and click OK (other developers wait there too)", Clean(p.Developer))
 	}
 	if st.Mac.OS.AtLeast(11, 0) {
-		return click + ", then restart the Mac"
+		return say("%s, then restart the Mac", click)
 	}
 	return click
 }
@@ -247,7 +251,7 @@ func unknownNext(st approval.Status) string {
 		}
 	}
 	if len(ways) == 0 {
-		return "Run kextwatch status again in a moment."
+		return say("Run kextwatch status again in a moment.")
 	}
 	return strings.Join(ways, " ")
 }

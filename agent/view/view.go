@@ -11,7 +11,6 @@
 package view
 
 import (
-	"fmt"
 	"strings"
 	"time"
 	"unicode"
@@ -40,14 +39,7 @@ func Clean(s string) string {
 // clock is a time of day where the user is.
 func clock(t time.Time) string { return t.Local().Format("15:04") }
 
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
-func minutes(n int) string { return count(n, "minute", "minutes") }
+func minutes(n int) string { return count(n, "1 minute", "%d minutes") }
 
 // sentence begins with a capital, but for names that do not, and ends with a
 // full stop.

@@ -1,7 +1,6 @@
 package view
 
 import (
-
 	"kextwatch/agent/approval"
 	"kextwatch/notify"
 	"kextwatch/probe"

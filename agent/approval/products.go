@@ -36,7 +36,7 @@ func (v Vendors) products(facts []*kextFacts) []watched {
 		seen = append(seen, teamID)
 		name := vendors[teamID]
 		if name == "" {
-			name = developer
+			name = oneLine(developer)
 		}
 		if name == "" {
 			name = "Team " + teamID

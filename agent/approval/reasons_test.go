@@ -2,6 +2,7 @@ package approval
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,6 +90,20 @@ func TestReasons(t *testing.T) {
 	for _, r := range Catalogue {
 		if !covered[r.Code] {
 			t.Errorf("no Mac has the reason %s", r.Code)
+		}
+	}
+}
+
+func TestTheNameOfAnUnknownVendor(t *testing.T) {
+	for _, tt := range []struct{ developer, want string }{
+		{"Somebody Ltd.", "Somebody Ltd."}, {"a\x1b[31mb\u202ec\n\xff", "a[31mbc"}, {"\x00", "Team AAAAAAAAAA"}, {strings.Repeat("x", 1000), strings.Repeat("x", 60)},
+	} {
+		s := newStory(t, "10.15.7")
+		s.policy().Rows = []probe.PolicyRow{{TeamID: "AAAAAAAAAA", BundleID: "com.unknown.kext", Developer: tt.developer}}
+		choice := standard
+		choice.Vendors = Vendors{Teams: []string{"AAAAAAAAAA"}}
+		if status, _ := choice.Assess(Memory{}, s.snap, at(1)); status.Products[0].Name != tt.want {
+			t.Errorf("%q becomes %q, want %q", tt.developer, status.Products[0].Name, tt.want)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // vendors are the products behind team IDs, for those who watch more than
@@ -37,6 +38,18 @@ var vendors = map[string]string{
 var shippedWithMacOS = []string{
 	"ACS6x", "ArcMSR", "ATTOCelerityFC8", "ATTOExpressSASHBA2", "ATTOExpressSASRAID2", "CalDigitHDProDrv",
 	"HighPointIOP", "HighPointRR", "PromiseSTEX", "SoftRAID",
+}
+
+// oneLine makes a name of a developer's: anybody can choose one.
+func oneLine(developer string) string {
+	const longest = 60
+	var name []rune
+	for _, r := range strings.ToValidUTF8(developer, "") {
+		if unicode.IsPrint(r) && len(name) < longest {
+			name = append(name, r)
+		}
+	}
+	return strings.TrimSpace(string(name))
 }
 
 // fromApple reports whether an extension came with macOS.

@@ -1,0 +1,124 @@
+package view
+
+import (
+	"bytes"
+	_ "embed" // the page
+	"fmt"
+	"html/template"
+	"strings"
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe"
+)
+
+// Report is everything on one page, for a person or a help desk.
+type Report struct {
+	Made     time.Time
+	Version  string // of kextwatch
+	Redacted bool
+	Icon     template.URL // a picture as data
+	Headline string
+	Why      string
+	Next     string
+	Urgent   bool
+	Products []ReportProduct
+	Checks   []Check
+	Facts    []Fact
+	Gaps     []probe.Gap
+	Timeline Timeline
+	History  []Happening
+}
+
+// ReportProduct is one product and all that is known of its extensions.
+type ReportProduct struct {
+	Title   string
+	State   string
+	Reasons []Reason
+	Kexts   []Fact
+}
+
+// Fact is a name and what was read for it.
+type Fact struct{ Name, Value string }
+
+// NewReport puts a report together. redact is applied to every text that was
+// read from this Mac.
+func NewReport(st approval.Status, checks []Check, history []Happening, version string, redact func(string) string) Report {
+	r := Report{Made: st.At, Version: version, Headline: say("Nothing is watched")}
+	for i := range history {
+		history[i].Text = redact(Clean(history[i].Text))
+	}
+	r.History, r.Timeline = history, NewTimeline(history, st.At)
+	for _, p := range st.Products {
+		if p.Verdict == st.Verdict && r.Next == "" && r.Why == "" {
+			r.Headline = redact(title(p) + ": " + State(p))
+			r.Why, r.Next, r.Urgent = redact(Why(p, st)), redact(orNothing(Next(p, st), say("Nothing to do."))), p.Verdict.NeedsAction()
+		}
+		r.Products = append(r.Products, reportProduct(p, st, redact))
+	}
+	for _, c := range checks {
+		c.Summary, c.Detail, c.Next = redact(c.Summary), redact(c.Detail), redact(c.Next)
+		r.Checks = append(r.Checks, c)
+	}
+	for _, g := range st.Gaps {
+		r.Gaps = append(r.Gaps, probe.Gap{Source: redact(Clean(g.Source)), Err: redact(Clean(g.Err)), Next: redact(Clean(g.Next))})
+	}
+	r.Facts = facts(st, redact)
+	return r
+}
+
+func reportProduct(p approval.Product, st approval.Status, redact func(string) string) ReportProduct {
+	out := ReportProduct{Title: redact(title(p)), State: redact(State(p))}
+	for _, reason := range Reasons(p, st) {
+		reason.Text, reason.Next = redact(reason.Text), redact(reason.Next)
+		out.Reasons = append(out.Reasons, reason)
+	}
+	for _, item := range p.Items {
+		for _, k := range item.Kexts {
+			out.Kexts = append(out.Kexts, Fact{redact(Clean(k.BundleID)), redact(kextWords(k))})
+		}
+	}
+	return out
+}
+
+func facts(st approval.Status, redact func(string) string) []Fact {
+	all := []Fact{{say("Mac"), macLine(st.Mac)}}
+	add := func(name, value string) {
+		if value != "" {
+			all = append(all, Fact{name, redact(Clean(value))})
+		}
+	}
+	for _, s := range st.Sources {
+		add(say("Policy source %s", s.Name), strings.TrimSpace(string(s.State)+" "+s.Reason))
+	}
+	for _, vm := range st.Facts.Machines.List {
+		add(say("Virtual machine %s", Clean(vm.Name)), strings.TrimSpace(string(vm.Hypervisor)+" "+string(vm.State)))
+	}
+	add(say("System Integrity Protection"), string(st.Facts.Enforcement.SIP.State))
+	add(say("Consent for kernel extensions"), string(st.Facts.Enforcement.Consent.Enabled))
+	for _, i := range st.Facts.Updates.Installed {
+		add(say("Installed on %s", i.At.Local().Format("2006-01-02")), i.Name)
+	}
+	for i := range all {
+		all[i].Name = redact(all[i].Name)
+	}
+	return all
+}
+
+//go:embed report.html
+var reportPage string
+
+var reportTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
+	"say":  func(text string) string { return translated(text) },
+	"time": func(t time.Time) string { return t.Local().Format("2006-01-02 15:04") },
+	"mark": mark,
+}).Parse(reportPage))
+
+// HTML is the page: one file that needs nothing else, no script, no network.
+func (r Report) HTML() ([]byte, error) {
+	var page bytes.Buffer
+	if err := reportTemplate.Execute(&page, r); err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	return page.Bytes(), nil
+}

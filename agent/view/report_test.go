@@ -1,0 +1,143 @@
+package view
+
+import (
+	"encoding/xml"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe"
+)
+
+func plain(s string) string { return s }
+
+func sampleHistory(at time.Time) []Happening {
+	hours := func(n int) time.Time { return at.Add(-time.Duration(n) * time.Hour) }
+	return []Happening{
+		{At: hours(72), Event: approval.AgentStarted, Text: "kextwatch started."},
+		{At: hours(50), Event: approval.MacOSUpdated, Text: "macOS was updated from 10.14.6 to 10.15.7."},
+		{At: hours(48), Event: approval.WindowOpened, Text: "macOS blocked Parallels Desktop.", OpenedAt: hours(48), ClosesAt: hours(48).Add(30 * time.Minute)},
+		{At: hours(4), Event: approval.WindowReopened, Text: "Parallels Desktop was tried again.", OpenedAt: hours(4), ClosesAt: hours(4).Add(30 * time.Minute)},
+		{At: hours(3), Event: approval.ApprovedEvent, Text: "Parallels Desktop was approved."},
+	}
+}
+
+func TestReport(t *testing.T) {
+	st := statusWith(approval.BlockedOpen, "10.15.7")
+	st.Gaps = []probe.Gap{{Source: gapBackup, Err: "not permitted", Next: "Allow Full Disk Access."}}
+	page, err := NewReport(st, Checks(st, Own{}), sampleHistory(st.At), "1.0", plain).HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"Parallels Desktop 16.5.1 (49187): waiting for your approval, 25 minutes left", `class="next">Open System Preferences`,
+		`aria-label="Timeline of 3 days: 5 events.`, "parallels.asked", "com.parallels.kext.hypervisor", "not permitted", "was tried again",
+	} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("the report lacks %q", want)
+		}
+	}
+	for _, foreign := range []string{"<script", "http-equiv=\"refresh\"", "src=\"http", "href="} {
+		if strings.Contains(string(page), foreign) {
+			t.Errorf("the report has %q: it has to stand alone", foreign)
+		}
+	}
+}
+
+// A hostile name must not become markup, nor leave its place in the page.
+func TestReportOfHostileNames(t *testing.T) {
+	before := elements(t, hostileReport(t, "Somebody"))
+	for _, name := range []string{
+		`</style><script>alert(1)</script>`, `" onload="alert(1)`, `<img src=x onerror=alert(1)>`, "{{.}}", "\u202egnp\x00\x1b[31m", `javascript:alert(1)`,
+		`" & do shell script "touch /tmp/x`, "`$(touch /tmp/x)`", strings.Repeat("x", 10_000),
+	} {
+		page := hostileReport(t, name)
+		if after := elements(t, page); after != before {
+			t.Errorf("%.30q: the page has %d elements, want %d", name, after, before)
+		}
+		for _, r := range "\x00\x1b\u202e" {
+			if strings.ContainsRune(page, r) {
+				t.Errorf("%.30q: the page has %q", name, r)
+			}
+		}
+	}
+}
+
+func hostileReport(t *testing.T, name string) string {
+	t.Helper()
+	st := statusWith(approval.BlockedOpen, "10.15.7")
+	p := &st.Products[0]
+	p.Developer, p.App.Version = name, name
+	p.Items[0].Kexts[0].BundleID = name
+	p.Reasons = []approval.Reason{{Code: approval.ReasonRemote, Severity: approval.Obstacle, About: []string{name}}}
+	st.Facts.Machines.List = []probe.VM{{Name: name, Hypervisor: probe.ParallelsHypervisor}}
+	p.Need.VMs = st.Facts.Machines.List
+	st.Gaps = []probe.Gap{{Source: name, Err: name, Next: name}}
+	history := []Happening{{At: st.At.Add(-time.Hour), Event: approval.WindowOpened, Text: name, OpenedAt: st.At.Add(-time.Hour), ClosesAt: st.At}}
+	page, err := NewReport(st, Checks(st, Own{Notifications: name}), history, "1.0", plain).HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(page)
+}
+
+// elements counts the elements of a page as a lenient reader sees them.
+func elements(t *testing.T, page string) int {
+	t.Helper()
+	d := xml.NewDecoder(strings.NewReader(page))
+	d.Strict, d.AutoClose, d.Entity = false, append(xml.HTMLAutoClose, "meta"), xml.HTMLEntity
+	n := 0
+	for {
+		token, err := d.Token()
+		if err == io.EOF {
+			return n
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := token.(xml.StartElement); ok {
+			n++
+		}
+	}
+}
+
+func TestReportLeavesOutWhatIsPrivate(t *testing.T) {
+	const secret = "Zoes Windows"
+	st := statusWith(approval.BlockedOpen, "12.7.6")
+	st.Facts.Machines.List = []probe.VM{{Name: secret, Hypervisor: probe.ParallelsHypervisor}}
+	st.Products[0].Need.VMs = st.Facts.Machines.List
+	history := []Happening{{At: st.At.Add(-time.Hour), Event: approval.ApprovedEvent, Text: secret}}
+	redact := func(s string) string { return strings.ReplaceAll(s, secret, "<vm>") }
+	page, err := NewReport(st, Checks(st, Own{}), history, "1.0", redact).HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(page), secret) || !strings.Contains(string(page), "&lt;vm&gt;") {
+		t.Error("the report shows the name of a virtual machine that was to be left out")
+	}
+}
+
+func TestTimeline(t *testing.T) {
+	now := opened.Add(5 * time.Minute)
+	tl := NewTimeline(sampleHistory(now), now)
+	if len(tl.Lanes) != len(lanes) || len(tl.Days) < 3 {
+		t.Fatalf("timeline %+v, want %d lanes and three days", tl, len(lanes))
+	}
+	window := tl.Lanes[2]
+	if len(window.Bars) != 2 || window.Bars[0].X >= window.Bars[1].X || window.Bars[0].Width < 4 {
+		t.Errorf("windows %+v, want two bars in order", window.Bars)
+	}
+	for _, lane := range tl.Lanes {
+		for _, m := range lane.Marks {
+			if m.X < laneLeft || m.X > timelineWidth {
+				t.Errorf("%s: mark at %d is outside of the picture", lane.Name, m.X)
+			}
+		}
+	}
+	old := []Happening{{At: now.Add(-400 * 24 * time.Hour), Event: approval.ApprovedEvent}, {At: now.Add(time.Hour), Event: approval.ApprovedEvent}}
+	if tl := NewTimeline(old, now); len(tl.Lanes[3].Marks) != 0 {
+		t.Errorf("marks %+v of what is long ago or to come", tl.Lanes[3].Marks)
+	}
+}

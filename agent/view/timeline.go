@@ -1,0 +1,133 @@
+package view
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"kextwatch/agent/approval"
+)
+
+// Happening is one event of the history, as the report shows it.
+type Happening struct {
+	At       time.Time
+	Event    approval.EventName
+	Text     string
+	OpenedAt time.Time // of the window it is about; zero: none
+	ClosesAt time.Time
+}
+
+// Timeline is a picture of the last days: a lane for each kind of thing, time
+// from left to right. All lengths are in the units of the picture.
+type Timeline struct {
+	Label         string // for those who hear the picture
+	Width, Height int
+	Lanes         []Lane
+	Days          []Day
+	Now           int
+}
+
+// Lane is one line of a timeline.
+type Lane struct {
+	Name  string
+	Y     int
+	Marks []Mark
+	Bars  []Span
+}
+
+// Mark is a moment, Span a time from X to X + Width. Tip is shown on hovering.
+type Mark struct {
+	X   int
+	Tip string
+}
+
+// Span is a bar in a lane.
+type Span struct {
+	X, Width int
+	Tip      string
+}
+
+// Day is where a day begins.
+type Day struct {
+	X    int
+	Name string
+}
+
+// What a timeline shows, in its order. Restarts of the Mac are seen by the
+// agent starting with it.
+var lanes = []struct {
+	name   func() string
+	events []approval.EventName
+}{
+	{func() string { return say("Updates") }, []approval.EventName{approval.MacOSUpdated, approval.ParallelsUpdated, approval.ParallelsInstalled, approval.ParallelsRemoved}},
+	{func() string { return say("Blocked") }, []approval.EventName{approval.BlockedNoWindow, approval.ManagedEvent, approval.UpgradeEvent, approval.LoadFailingEvent}},
+	{func() string { return say("Allow button") }, []approval.EventName{approval.WindowOpened, approval.WindowReopened}},
+	{func() string { return say("Approved") }, []approval.EventName{approval.ApprovedEvent, approval.KextsLoaded}},
+	{func() string { return say("Restarts") }, []approval.EventName{approval.AgentStarted, approval.RestartNeeded}},
+}
+
+const (
+	timelineWidth = 720
+	laneLeft      = 110 // room for the names
+	laneHeight    = 34
+	laneTop       = 30 // room for the days
+	longest       = 14 * 24 * time.Hour
+	shortest      = 24 * time.Hour
+)
+
+// NewTimeline draws the events up to now: as far back as the oldest, at least
+// a day and at most two weeks.
+func NewTimeline(events []Happening, now time.Time) Timeline {
+	length := shortest
+	for _, e := range events {
+		if ago := now.Sub(e.At); ago > length && ago <= longest {
+			length = ago
+		}
+	}
+	from := now.Add(-length - length/50)
+	t := Timeline{Width: timelineWidth, Height: laneTop + laneHeight*len(lanes) + 10, Now: at(now, from, now)}
+	shown := 0
+	for i, lane := range lanes {
+		l := Lane{Name: lane.name(), Y: laneTop + laneHeight*i + laneHeight/2}
+		for _, e := range events {
+			if !slices.Contains(lane.events, e.Event) || e.At.Before(from) || e.At.After(now) {
+				continue
+			}
+			shown++
+			tip := e.At.Local().Format("2006-01-02 15:04") + " " + Clean(e.Text)
+			if e.OpenedAt.IsZero() || !e.ClosesAt.After(e.OpenedAt) {
+				l.Marks = append(l.Marks, Mark{at(e.At, from, now), tip})
+				continue
+			}
+			x := at(e.OpenedAt, from, now)
+			l.Bars = append(l.Bars, Span{x, max(4, at(e.ClosesAt, from, now)-x), tip})
+		}
+		t.Lanes = append(t.Lanes, l)
+	}
+	t.Days = days(from, now)
+	t.Label = say("Timeline of %s days: %s events. The same stands as text under History.", strconv.Itoa(int(length.Hours()/24+0.5)), strconv.Itoa(shown))
+	return t
+}
+
+// at is where a moment lies; what is outside lies on the edge.
+func at(moment, from, to time.Time) int {
+	part := float64(moment.Sub(from)) / float64(to.Sub(from))
+	return laneLeft + int(min(max(part, 0), 1)*(timelineWidth-laneLeft-10))
+}
+
+// days are the midnights, each third one where there are many.
+func days(from, to time.Time) []Day {
+	y, m, d := from.Local().Date()
+	every := 1
+	if to.Sub(from) > 8*24*time.Hour {
+		every = 3
+	}
+	var all []Day
+	for i := 1; ; i += every {
+		midnight := time.Date(y, m, d+i, 0, 0, 0, 0, time.Local)
+		if midnight.After(to) {
+			return all
+		}
+		all = append(all, Day{at(midnight, from, to), midnight.Format("Jan 2")})
+	}
+}

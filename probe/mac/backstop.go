@@ -47,10 +47,14 @@ func (m Mac) stamps() []stamp {
 			continue
 		}
 		if info, err := os.Stat(p); err == nil {
-			all[i] = stamp{identify(info), info.Size(), info.ModTime().UnixNano(), info.Mode()}
+			all[i] = stampOf(info)
 		}
 	}
 	return all
+}
+
+func stampOf(info fs.FileInfo) stamp {
+	return stamp{identify(info), info.Size(), info.ModTime().UnixNano(), info.Mode()}
 }
 
 // clocks is one reading of the two clocks. The running one stands still while

@@ -11,10 +11,12 @@ import (
 // what only a tool can tell is remembered as long as it cannot have changed.
 // One goroutine at a time may use it.
 type Prober struct {
-	mac     Mac
-	temp    string
-	machine machineMemory
-	loaded  loadedMemory
+	mac         Mac
+	temp        string
+	machine     machineMemory
+	loaded      loadedMemory
+	machines    machinesMemory
+	enforcement enforcementMemory
 }
 
 // machineMemory is what the last good look found out about the Mac itself.

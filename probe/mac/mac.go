@@ -104,7 +104,12 @@ func (m Mac) list(name string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.OpenFile(p, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_DIRECTORY, 0)
+	return listDir(p)
+}
+
+// listDir is list for a path of this machine.
+func listDir(name string) ([]string, error) {
+	dir, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, err
 	}

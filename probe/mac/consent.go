@@ -1,0 +1,79 @@
+package mac
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strings"
+
+	"kextwatch/probe"
+)
+
+const (
+	spctlTool = "/usr/sbin/spctl"
+
+	teamLimit = 256 // teams that are listed; a Mac has none or a few
+
+	noConsentList = "no kext consent configuration found"
+)
+
+var (
+	teamForm    = regexp.MustCompile(`^[0-9A-Z]{10}$`)
+	consentForm = regexp.MustCompile(`(?m)^Kernel Extension User Consent: (ENABLED|DISABLED)\s*$`)
+)
+
+// consent asks what was decided in Recovery: whether macOS asks users at all,
+// and which teams it need not ask about.
+func (m Mac) consent(ctx context.Context) (probe.Consent, []probe.Gap) {
+	var consent probe.Consent
+	out, err := m.tool(ctx, spctlTool, "kext-consent", "status")
+	if err == nil {
+		consent.Enabled, err = parseConsent(out)
+	}
+	if err != nil {
+		return probe.Consent{}, []probe.Gap{toolGap("consent to kernel extensions", err, "spctl kext-consent status")}
+	}
+	out, err = m.tool(ctx, spctlTool, "kext-consent", "list")
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && bytes.Contains(exit.Stderr, []byte(noConsentList)) {
+		return consent, nil
+	}
+	if err == nil {
+		consent.Teams, err = parseConsentTeams(out)
+	}
+	if err != nil {
+		return consent, []probe.Gap{toolGap("teams allowed from Recovery", err, "spctl kext-consent list")}
+	}
+	return consent, nil
+}
+
+func parseConsent(out []byte) (probe.Answer, error) {
+	said := consentForm.FindAllSubmatch(out, 2)
+	if len(said) != 1 {
+		return "", fmt.Errorf("spctl kext-consent status answered %q", printable(string(out)))
+	}
+	return probe.AnswerOf(string(said[0][1]) == "ENABLED"), nil
+}
+
+// parseConsentTeams reads a head line and the team IDs after it, or that there
+// is no list.
+func parseConsentTeams(out []byte) ([]string, error) {
+	said := strings.TrimSpace(string(out))
+	if said == "spctl: "+noConsentList+"." {
+		return nil, nil
+	}
+	rest, ok := strings.CutPrefix(said, "Allowed Team Identifiers:")
+	teams := strings.Fields(rest)
+	if !ok || len(teams) > teamLimit {
+		return nil, fmt.Errorf("spctl kext-consent list answered %q", printable(said))
+	}
+	for _, team := range teams {
+		if !teamForm.MatchString(team) {
+			return nil, fmt.Errorf("spctl kext-consent list names the impossible team %q", printable(team))
+		}
+	}
+	return teams, nil
+}

@@ -1,0 +1,119 @@
+package mac
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"kextwatch/probe"
+)
+
+// machinesMemory is what Parallels and its files told when they were asked last.
+type machinesMemory struct {
+	read     bool
+	concern  string // what the answer was wanted for
+	machines probe.Machines
+	gaps     []probe.Gap
+}
+
+// lookAtMachines asks for the virtual machines only when their answer could
+// change a verdict, and only when something may have changed it: prlctl takes
+// long. Machines that were made or changed in another folder than the usual
+// ones are seen at an attempt, or in a fresh look.
+func (p *Prober) lookAtMachines(ctx context.Context, snap probe.Snapshot, fresh bool) (probe.Machines, []probe.Gap) {
+	app := parallelsApp(snap)
+	if snap.Mac.Arch == probe.AppleSilicon || !machinesMatter(app, snap.Mac.OS) {
+		p.machines = machinesMemory{}
+		return probe.Machines{}, nil
+	}
+	concern := p.mac.machinesConcern(*app, snap)
+	if m := p.machines; m.read && !fresh && m.concern == concern {
+		return m.machines, m.gaps
+	}
+	machines, gaps := p.mac.machines(ctx, app, snap.Mac.OS)
+	p.machines = machinesMemory{read: ctx.Err() == nil, concern: concern, machines: machines, gaps: gaps}
+	return machines, gaps
+}
+
+func parallelsApp(snap probe.Snapshot) *probe.App {
+	i := slices.IndexFunc(snap.Apps, func(app probe.App) bool { return app.TeamID == probe.ParallelsTeamID })
+	if i < 0 {
+		return nil
+	}
+	return &snap.Apps[i]
+}
+
+// machinesConcern sums up what tells that the virtual machines may be others
+// than they were: their usual folders and files, the network settings, another
+// version of Parallels, and every attempt to load one of its extensions.
+func (m Mac) machinesConcern(app probe.App, snap probe.Snapshot) string {
+	lines := []string{fmt.Sprintf("version %q", app.Version)}
+	stamp := func(path string, err error) {
+		if err == nil {
+			if info, err := os.Lstat(path); err == nil {
+				lines = append(lines, fmt.Sprintf("%q %v", path, stampOf(info)))
+			}
+		}
+	}
+	stamp(m.Resolve(prlctlTool))
+	stamp(m.Resolve(networkSettings))
+	files, errs := m.configs()
+	for _, file := range files {
+		stamp(file, nil)
+	}
+	for _, err := range errs {
+		lines = append(lines, err.Error())
+	}
+	return strings.Join(append(lines, parallelsAttempts(snap)...), "\n")
+}
+
+// parallelsAttempts names the attempts to load an extension of Parallels.
+func parallelsAttempts(snap probe.Snapshot) []string {
+	var lines []string
+	if snap.Policy != nil {
+		for _, record := range snap.Policy.History {
+			if fromParallels(record.TeamID, record.BundleID) {
+				lines = append(lines, fmt.Sprintf("tried %q %v", record.BundleID, record.LastSeen.UTC()))
+			}
+		}
+	}
+	for _, attempt := range snap.Attempts {
+		if attempt.TeamID == probe.ParallelsTeamID || strings.HasPrefix(attempt.BundleID, "com.parallels.") {
+			lines = append(lines, fmt.Sprintf("tried %q %v", attempt.BundleID, attempt.At.UTC()))
+		}
+	}
+	slices.Sort(lines) // rows have no order
+	return lines
+}
+
+// enforcementMemory is what the tools told when they were asked last.
+type enforcementMemory struct {
+	read        bool
+	concern     string // the boot session, and the profile's file
+	enforcement probe.Enforcement
+	gaps        []probe.Gap
+}
+
+// lookAtEnforcement asks once in a boot session, since System Integrity
+// Protection and the consent are changed from Recovery only, and again when
+// the profile's file is another one.
+func (p *Prober) lookAtEnforcement(ctx context.Context, snap probe.Snapshot, fresh bool) (probe.Enforcement, []probe.Gap) {
+	if !needsLoaded(snap) {
+		p.enforcement = enforcementMemory{}
+		return probe.Enforcement{}, nil
+	}
+	concern := snap.Mac.BootSession
+	if path, err := p.mac.Resolve(managedKextPolicy); err == nil {
+		if info, err := os.Stat(path); err == nil {
+			concern += fmt.Sprint(stampOf(info))
+		}
+	}
+	if m := p.enforcement; m.read && !fresh && m.concern == concern {
+		return m.enforcement, m.gaps
+	}
+	enforcement, gaps := p.mac.enforcement(ctx, snap.Mac.OS)
+	p.enforcement = enforcementMemory{read: ctx.Err() == nil, concern: concern, enforcement: enforcement, gaps: gaps}
+	return enforcement, gaps
+}

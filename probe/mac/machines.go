@@ -1,0 +1,81 @@
+package mac
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"kextwatch/probe"
+)
+
+// machineLimit is how many virtual machines are looked at.
+const machineLimit = 256
+
+// machinesMatter reports whether what the virtual machines use decides if
+// Parallels Desktop needs its kernel extensions. Up to macOS 10.15 it always
+// does, and only version 16 and later can do without them. The App Store
+// edition has none.
+func machinesMatter(app *probe.App, os probe.OSVersion) bool {
+	return os.AtLeast(11, 0) && app != nil && app.Edition == probe.Standard &&
+		probe.OSVersion{Version: app.Version}.AtLeast(16, 0)
+}
+
+// machines reads which virtual machines there are, which hypervisor each of
+// them uses, and whether networking does without kernel extensions: of an
+// Intel Mac with macOS 11 or later and Parallels Desktop 16 or later. Of any
+// other nothing is known, and no tool is run.
+//
+// prlctl knows all of the user's machines. Where it does not answer, the
+// machines in their usual folders are read; there may be others elsewhere, so
+// that finding none there says nothing.
+func (m Mac) machines(ctx context.Context, app *probe.App, os probe.OSVersion) (probe.Machines, []probe.Gap) {
+	if !machinesMatter(app, os) {
+		return probe.Machines{}, nil
+	}
+	var gaps []probe.Gap
+	found, err := m.askPrlctl(ctx)
+	if err != nil {
+		gaps = append(gaps, prlctlGap(err))
+		var more []probe.Gap
+		found, more = m.searchConfigs(ctx)
+		gaps = append(gaps, more...)
+	}
+	if unknown := countUnknown(found.List); unknown > 0 {
+		gaps = append(gaps, gap("virtual machines", fmt.Errorf("the hypervisor of %d of %d virtual machines is not known", unknown, len(found.List)),
+			"Look at the hypervisor in the configuration of each virtual machine in Parallels Desktop."))
+	}
+	found.Kextless, err = m.kextless()
+	if err != nil {
+		gaps = append(gaps, gap("Parallels networking", err, "Open Parallels Desktop once, so that it writes its network settings anew."))
+	}
+	return found, gaps
+}
+
+func countUnknown(list []probe.VM) int {
+	n := 0
+	for _, vm := range list {
+		if vm.Hypervisor == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// prlctlGap says how to get an answer from prlctl.
+func prlctlGap(err error) probe.Gap {
+	if errors.Is(err, errAsRoot) {
+		return gap("virtual machines", err, "Run kextwatch as yourself, without sudo.")
+	}
+	return toolGap("virtual machines", err, "prlctl list -a")
+}
+
+// machineID is a UUID without the braces that some write around it; empty
+// where it is none.
+func machineID(text string) string {
+	id := strings.TrimSuffix(strings.TrimPrefix(text, "{"), "}")
+	if !uuidForm.MatchString(id) {
+		return ""
+	}
+	return id
+}

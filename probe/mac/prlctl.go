@@ -1,0 +1,126 @@
+package mac
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"kextwatch/probe"
+)
+
+// prlctlTool is a link to Parallels' own tool in its application.
+const prlctlTool = "/usr/local/bin/prlctl"
+
+var errAsRoot = errors.New("prlctl is not run as root: it would list the machines of root")
+
+// askPrlctl asks Parallels for the user's virtual machines. Nothing of
+// Parallels is ever run as root on a real Mac: /usr/local/bin may be anyone's.
+func (m Mac) askPrlctl(ctx context.Context) (probe.Machines, error) {
+	if m.UID == 0 && m.Root == "/" {
+		return probe.Machines{}, errAsRoot
+	}
+	out, err := m.tool(ctx, prlctlTool, "list", "-a", "-i", "--json")
+	if err != nil {
+		return probe.Machines{}, err
+	}
+	list, err := parsePrlctl(out)
+	if err != nil {
+		return probe.Machines{}, err
+	}
+	return probe.Machines{Known: true, From: "prlctl", List: list}, nil
+}
+
+// prlctlVM is what is read of a virtual machine in prlctl's list. The place of
+// Optimization was seen at the top; Hardware, its sibling, is the other place
+// where it could be.
+type prlctlVM struct {
+	ID           string
+	Name         string
+	State        string
+	Home         string // its bundle, with a slash at the end
+	Optimization prlctlOptimization
+	Hardware     struct {
+		Optimization prlctlOptimization
+	}
+}
+
+type prlctlOptimization struct {
+	Hypervisor string `json:"Hypervisor type"`
+	Nested     string `json:"Nested virtualization"`
+}
+
+// parsePrlctl reads `prlctl list -a -i --json`: "[]" where there is no
+// virtual machine.
+func parsePrlctl(out []byte) ([]probe.VM, error) {
+	var all []prlctlVM
+	if err := json.Unmarshal(out, &all); err != nil {
+		return nil, fmt.Errorf("prlctl did not print a list of virtual machines: %w", err)
+	}
+	if all == nil {
+		return nil, errors.New("prlctl did not print a list of virtual machines but null")
+	}
+	if len(all) > machineLimit {
+		return nil, fmt.Errorf("prlctl lists more than %d virtual machines", machineLimit)
+	}
+	var list []probe.VM
+	for _, vm := range all {
+		id := machineID(vm.ID)
+		if id == "" {
+			return nil, fmt.Errorf("prlctl lists a virtual machine with the impossible ID %q", printable(vm.ID))
+		}
+		list = append(list, probe.VM{
+			UUID:       id,
+			Name:       printable(vm.Name),
+			Path:       bundlePath(vm.Home),
+			State:      machineState(vm.State),
+			Hypervisor: hypervisor(either(vm.Optimization.Hypervisor, vm.Hardware.Optimization.Hypervisor)),
+			Nested:     onOrOff(either(vm.Optimization.Nested, vm.Hardware.Optimization.Nested)),
+		})
+	}
+	return list, nil
+}
+
+func either(first, second string) string {
+	if first != "" {
+		return first
+	}
+	return second
+}
+
+// bundlePath is a proper absolute path, or nothing.
+func bundlePath(home string) string {
+	if clean := path.Clean(home); path.IsAbs(clean) && clean == printable(clean) {
+		return clean
+	}
+	return ""
+}
+
+func machineState(word string) probe.VMState {
+	switch state := probe.VMState(strings.ToLower(word)); state {
+	case probe.VMStopped, probe.VMRunning, probe.VMSuspended:
+		return state
+	}
+	return ""
+}
+
+// hypervisor understands the words that prlctl set --hypervisor-type takes.
+func hypervisor(word string) probe.Hypervisor {
+	switch is := probe.Hypervisor(strings.ToLower(word)); is {
+	case probe.ParallelsHypervisor, probe.AppleHypervisor:
+		return is
+	}
+	return ""
+}
+
+func onOrOff(word string) probe.Answer {
+	switch strings.ToLower(word) {
+	case "on":
+		return probe.Yes
+	case "off":
+		return probe.No
+	}
+	return ""
+}

@@ -1,0 +1,94 @@
+package mac
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"kextwatch/probe"
+)
+
+const (
+	profilesTool = "/usr/bin/profiles"
+
+	kextPayload = "com.apple.syspolicy.kernel-extension-policy"
+
+	// managedKextPolicy is where macOS keeps the payload of a device profile,
+	// for everybody to read.
+	managedKextPolicy = "/Library/Managed Preferences/" + kextPayload + ".plist"
+)
+
+// kextPolicyPlist is the payload. What is not in it means no: Apple's default
+// of AllowUserOverrides and AllowNonAdminUserApprovals is false.
+type kextPolicyPlist struct {
+	UserOverrides  bool                `plist:"AllowUserOverrides"`
+	NonAdminsAllow bool                `plist:"AllowNonAdminUserApprovals"`
+	Teams          []string            `plist:"AllowedTeamIdentifiers"`
+	Kexts          map[string][]string `plist:"AllowedKernelExtensions"`
+}
+
+// profile reads the configuration profile payload about kernel extensions:
+// from the file that macOS keeps of it, or else from what the profiles tool
+// prints. That tool shows an ordinary user no device profile, so that only
+// root can know that there is none.
+func (m Mac) profile(ctx context.Context, os probe.OSVersion) (probe.KextProfile, []probe.Gap) {
+	var policy kextPolicyPlist
+	err := m.readPlist(managedKextPolicy, &policy)
+	switch {
+	case err == nil:
+		return policy.profile("", os), nil
+	case !absent(err):
+		return probe.KextProfile{}, []probe.Gap{gap("configuration profile", err, "Ask whoever manages this Mac which kernel extensions its profiles allow.")}
+	}
+	out, err := m.tool(ctx, profilesTool, "show", "-type", "configuration")
+	if err != nil {
+		return probe.KextProfile{}, []probe.Gap{profilesGap(err)}
+	}
+	found, name, err := parseProfiles(string(out))
+	switch {
+	case err != nil:
+		return probe.KextProfile{}, []probe.Gap{profilesGap(err)}
+	case found != nil:
+		return found.profile(name, os), nil
+	case m.UID == 0:
+		return probe.KextProfile{Present: probe.No}, nil
+	}
+	return probe.KextProfile{}, nil
+}
+
+func profilesGap(err error) probe.Gap {
+	return toolGap("configuration profiles", err, "sudo profiles show -type configuration")
+}
+
+// profile is the payload as plain facts. Teams and extensions that cannot be
+// any allow none, and are left out. Before macOS 11 there was no setting for
+// users who are no administrators: they all may.
+func (p kextPolicyPlist) profile(name string, os probe.OSVersion) probe.KextProfile {
+	found := probe.KextProfile{
+		Present:       probe.Yes,
+		Name:          printable(name),
+		UserOverrides: probe.AnswerOf(p.UserOverrides),
+	}
+	if os.AtLeast(11, 0) {
+		found.NonAdminsAllow = probe.AnswerOf(p.NonAdminsAllow)
+	}
+	for _, team := range p.Teams {
+		if teamForm.MatchString(team) {
+			found.Teams = append(found.Teams, strings.Clone(team))
+		}
+	}
+	for _, team := range slices.Sorted(maps.Keys(p.Kexts)) {
+		if team != "" && !teamForm.MatchString(team) {
+			continue
+		}
+		kexts := probe.TeamKexts{TeamID: strings.Clone(team)}
+		for _, id := range p.Kexts[team] {
+			if bundleIDForm.MatchString(id) {
+				kexts.BundleIDs = append(kexts.BundleIDs, strings.Clone(id))
+			}
+		}
+		found.Kexts = append(found.Kexts, kexts)
+	}
+	return found
+}

@@ -1,0 +1,175 @@
+package mac
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// The text of `profiles show` has lines such as
+//
+//	_computerlevel[1] attribute: name: Kernel extensions
+//	_computerlevel[1] payload[1] type = com.apple.syspolicy.kernel-extension-policy
+//
+// and a payload as "Key = value;" lines in braces. Its whole layout is
+// documented nowhere, so that only what is surely understood is taken.
+var (
+	profileLine   = regexp.MustCompile(`^\s*(\S+\[[0-9]+\]) attribute: (.*)$`)
+	payloadLine   = regexp.MustCompile(`^\s*(\S+\[[0-9]+\]) payload\[[0-9]+\]`)
+	kextPolicyKey = regexp.MustCompile(`\b(AllowUserOverrides|AllowNonAdminUserApprovals|AllowedTeamIdentifiers|AllowedKernelExtensions)\b`)
+	flagForm      = regexp.MustCompile(`^ = ([01]);`)
+	listForm      = regexp.MustCompile(`^ = \(([^(){}]*)\);`)
+	teamsForm     = regexp.MustCompile(`^ = \{([^{}]*)\};`)
+	teamKextsForm = regexp.MustCompile(`^\s*"?([0-9A-Z]{0,10})"?\s*=\s*\(([^()=]*)\);`)
+)
+
+var errProfileText = errors.New("printed profiles in a form that is not known")
+
+// payloadText is one payload of a profile as it was printed.
+type payloadText struct {
+	level string // "_computerlevel[1]"
+	text  string
+}
+
+// parseProfiles finds the payload about kernel extensions; nil where there
+// surely is none among what was printed. name is that of its profile, where it
+// is told.
+func parseProfiles(out string) (found *kextPolicyPlist, name string, err error) {
+	if !strings.Contains(out, kextPayload) {
+		if !profileTextKnown(out) {
+			return nil, "", fmt.Errorf("%s: %w: %s", profilesTool, errProfileText, printable(out))
+		}
+		return nil, "", nil
+	}
+	payloads, names := splitPayloads(out)
+	var ours []payloadText
+	for _, p := range payloads {
+		if strings.Contains(p.text, kextPayload) {
+			ours = append(ours, p)
+		}
+	}
+	// Several payloads of this type are possible; how macOS unites them is not
+	// known.
+	if len(ours) != 1 || strings.Count(out, kextPayload) != 1 {
+		return nil, "", fmt.Errorf("%s: %w: %s is named more than once, or in no payload", profilesTool, errProfileText, kextPayload)
+	}
+	policy, err := parseKextPayload(ours[0].text)
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: %w", profilesTool, err)
+	}
+	return &policy, names[ours[0].level], nil
+}
+
+// profileTextKnown reports whether the text is a list of profiles, or says
+// that there are none.
+func profileTextKnown(out string) bool {
+	if strings.HasPrefix(strings.TrimSpace(out), "There are no configuration profiles installed") {
+		return true
+	}
+	for line := range strings.Lines(out) {
+		if profileLine.MatchString(strings.TrimSpace(line)) {
+			return true
+		}
+	}
+	return false
+}
+
+// splitPayloads tells the payloads apart, by the lines that begin with their
+// number, and names the profiles by level.
+func splitPayloads(out string) (payloads []payloadText, names map[string]string) {
+	names = map[string]string{}
+	var text strings.Builder
+	head, level := "", ""
+	end := func() {
+		if head != "" {
+			payloads = append(payloads, payloadText{level, text.String()})
+		}
+		head = ""
+		text.Reset()
+	}
+	for line := range strings.Lines(out) {
+		if p := profileLine.FindStringSubmatch(strings.TrimSpace(line)); p != nil {
+			end()
+			if name, ok := strings.CutPrefix(p[2], "name: "); ok {
+				names[p[1]] = name
+			}
+			continue
+		}
+		if p := payloadLine.FindStringSubmatch(line); p != nil && p[0] != head {
+			end()
+			head, level = p[0], p[1]
+		}
+		text.WriteString(line)
+	}
+	end()
+	return payloads, names
+}
+
+// parseKextPayload reads the keys of the payload. At least one has to be there
+// in the known form; one that is there in another is an error.
+func parseKextPayload(text string) (kextPolicyPlist, error) {
+	policy := kextPolicyPlist{Kexts: map[string][]string{}}
+	told := map[string]bool{}
+	for _, at := range kextPolicyKey.FindAllStringIndex(text, -1) {
+		key, rest := text[at[0]:at[1]], text[at[1]:]
+		if told[key] {
+			return policy, fmt.Errorf("%w: %s is there more than once", errProfileText, key)
+		}
+		told[key] = true
+		if !policy.set(key, rest) {
+			return policy, fmt.Errorf("%w: %s", errProfileText, key)
+		}
+	}
+	if len(told) == 0 {
+		return policy, fmt.Errorf("%w: the payload has none of its keys", errProfileText)
+	}
+	return policy, nil
+}
+
+// set takes the value that the text begins with, and reports whether it is in
+// the known form.
+func (p *kextPolicyPlist) set(key, text string) bool {
+	form := map[string]*regexp.Regexp{"AllowedTeamIdentifiers": listForm, "AllowedKernelExtensions": teamsForm}[key]
+	if form == nil {
+		form = flagForm
+	}
+	value := form.FindStringSubmatch(text)
+	if value == nil {
+		return false
+	}
+	switch key {
+	case "AllowUserOverrides":
+		p.UserOverrides = value[1] == "1"
+	case "AllowNonAdminUserApprovals":
+		p.NonAdminsAllow = value[1] == "1"
+	case "AllowedTeamIdentifiers":
+		p.Teams = listed(value[1])
+	case "AllowedKernelExtensions":
+		return p.setKexts(value[1])
+	}
+	return true
+}
+
+func (p *kextPolicyPlist) setKexts(text string) bool {
+	for strings.TrimSpace(text) != "" {
+		team := teamKextsForm.FindStringSubmatch(text)
+		if team == nil {
+			return false
+		}
+		p.Kexts[team[1]] = listed(team[2])
+		text = text[len(team[0]):]
+	}
+	return true
+}
+
+// listed splits a list such as `4C6364ACXT, "com.example.kext"`.
+func listed(text string) []string {
+	var values []string
+	for part := range strings.SplitSeq(text, ",") {
+		if part = strings.Trim(strings.TrimSpace(part), `"`); part != "" {
+			values = append(values, part)
+		}
+	}
+	return values
+}

@@ -1,0 +1,108 @@
+package mac
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"kextwatch/probe"
+)
+
+const (
+	csrutilTool = "/usr/bin/csrutil"
+	nvramTool   = "/usr/sbin/nvram"
+	csrVariable = "csr-active-config"
+
+	// allowUnapprovedKexts is CSR_ALLOW_UNAPPROVED_KEXTS of XNU's csr.h: macOS
+	// asks nobody to approve a kernel extension.
+	allowUnapprovedKexts = 0x200
+)
+
+// The forms of `csrutil status`. From macOS 11 on a Mac with a part of SIP
+// switched off says "unknown (Custom Configuration)", before that "enabled".
+var (
+	sipForm     = regexp.MustCompile(`(?m)^System Integrity Protection status: (enabled|disabled|unknown)( \(Custom Configuration\))?\.\s*$`)
+	signingForm = regexp.MustCompile(`(?m)^\s*Kext Signing: (enabled|disabled)\s*$`)
+)
+
+// sip asks how much of System Integrity Protection is on. csrutil does not
+// print whether macOS asks for approvals, so that the variable it stores is
+// read where anything is switched off.
+func (m Mac) sip(ctx context.Context) (probe.SIP, []probe.Gap) {
+	out, err := m.tool(ctx, csrutilTool, "status")
+	if err != nil {
+		return probe.SIP{}, []probe.Gap{toolGap("System Integrity Protection", err, "csrutil status")}
+	}
+	sip, err := parseSIP(out)
+	if err != nil {
+		return probe.SIP{}, []probe.Gap{toolGap("System Integrity Protection", err, "csrutil status")}
+	}
+	if sip.State == probe.SIPEnabled {
+		return sip, nil
+	}
+	out, err = m.tool(ctx, nvramTool, csrVariable)
+	if err == nil {
+		sip.KextApproval, err = parseKextApproval(out)
+	}
+	if err != nil {
+		return sip, []probe.Gap{toolGap("approval of kernel extensions", err, "nvram "+csrVariable)}
+	}
+	return sip, nil
+}
+
+// parseSIP reads what csrutil prints; of a custom configuration also the line
+// about signatures of kernel extensions.
+func parseSIP(out []byte) (probe.SIP, error) {
+	said := sipForm.FindAllSubmatch(out, 2)
+	if len(said) != 1 {
+		return probe.SIP{}, fmt.Errorf("csrutil answered %q", printable(string(out)))
+	}
+	state, custom := string(said[0][1]), len(said[0][2]) > 0
+	switch {
+	case custom:
+		return probe.SIP{State: probe.SIPCustom, KextSigning: kextSigning(out)}, nil
+	case state == "enabled":
+		return probe.SIP{State: probe.SIPEnabled, KextSigning: probe.Yes, KextApproval: probe.Yes}, nil
+	case state == "disabled":
+		return probe.SIP{State: probe.SIPDisabled, KextSigning: probe.No}, nil
+	}
+	return probe.SIP{}, errors.New("csrutil does not know the state itself")
+}
+
+func kextSigning(out []byte) probe.Answer {
+	lines := signingForm.FindAllSubmatch(out, 2)
+	if len(lines) != 1 {
+		return ""
+	}
+	return probe.AnswerOf(string(lines[0][1]) == "enabled")
+}
+
+// parseKextApproval reads the four bytes of the configuration, the lowest
+// first: "csr-active-config<tab>w%02%00%00". What is not printable is written
+// as % and two digits.
+func parseKextApproval(out []byte) (probe.Answer, error) {
+	line := strings.TrimSuffix(string(out), "\n")
+	value, ok := strings.CutPrefix(line, csrVariable+"\t")
+	var config []byte
+	for ok && len(value) > 0 && len(config) <= 4 {
+		if value[0] != '%' {
+			config, value = append(config, value[0]), value[1:]
+			continue
+		}
+		ok = len(value) >= 3
+		if ok {
+			n, err := strconv.ParseUint(value[1:3], 16, 8)
+			ok = err == nil
+			config, value = append(config, byte(n)), value[3:]
+		}
+	}
+	if !ok || len(config) != 4 {
+		return "", fmt.Errorf("nvram answered %q", printable(string(bytes.TrimSpace(out))))
+	}
+	bits := uint32(config[0]) | uint32(config[1])<<8 | uint32(config[2])<<16 | uint32(config[3])<<24
+	return probe.AnswerOf(bits&allowUnapprovedKexts == 0), nil
+}

@@ -32,6 +32,14 @@ var simVerbs = []simVerb{
 	{"update-macos", "VERSION", "macOS is updated, and the Mac restarts", (*simmac.Mac).UpdateMacOS},
 	{"update-parallels", "VERSION", "Parallels Desktop is updated", (*simmac.Mac).UpdateParallels},
 	{"remove-parallels", "", "Parallels Desktop is put in the bin", func(m *simmac.Mac, _ string, _ time.Time) error { return m.RemoveParallels() }},
+	{"add-vm", "NAME [parallels|apple]", "a virtual machine is made, for this hypervisor", func(m *simmac.Mac, value string, _ time.Time) error { return m.AddVM(simVM(value)) }},
+	{"set-vm", "NAME parallels|apple", "a stopped virtual machine gets this hypervisor", func(m *simmac.Mac, value string, _ time.Time) error { return m.SetVM(simVM(value)) }},
+	{"vm-state", "NAME running|stopped", "a virtual machine runs, or does not", setVMState},
+	{"start-vm", "NAME", "the user starts a virtual machine, and Parallels tries to load what it needs", (*simmac.Mac).StartVM},
+	{"kextless", "on|off", "Parallels' networking does without kernel extensions, or not", func(m *simmac.Mac, value string, _ time.Time) error { return m.SetKextless(value) }},
+	{"sip", "enabled|disabled|custom|no-approval", "System Integrity Protection is changed in Recovery", func(m *simmac.Mac, value string, now time.Time) error { return m.SetSIP(simmac.SIP(value), now) }},
+	{"consent", "on|off|TEAM", "consent to kernel extensions is changed in Recovery", (*simmac.Mac).SetConsent},
+	{"profile", "forbid|allow-users|allow-team|none", "a configuration profile for kernel extensions is installed", func(m *simmac.Mac, value string, _ time.Time) error { return m.SetProfile(simmac.Profile(value)) }},
 	{"offer-macos", "VERSION", "Software Update offers this macOS", (*simmac.Mac).OfferMacOS},
 }
 
@@ -51,15 +59,15 @@ Verbs:
   kextwatch sim /tmp/mac attempt
   kextwatch status --root /tmp/mac`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) < 2 || len(args) > 3 {
-				return usage("kextwatch sim --help lists the verbs", "sim takes a directory, a verb and at most one value")
+			if len(args) < 2 || len(args) > 4 {
+				return usage("kextwatch sim --help lists the verbs", "sim takes a directory, a verb and at most two values")
 			}
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			o.Arch, o.Edition = probe.Arch(arch), probe.Edition(edition)
 			o.Now = in.clock.now()
-			return in.sim(args[0], args[1], strings.Join(args[2:], ""), o)
+			return in.sim(args[0], args[1], strings.Join(args[2:], " "), o)
 		},
 	}
 	flags := cmd.Flags()
@@ -74,9 +82,9 @@ Verbs:
 
 func simHelp() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "  %-28s %s\n", "new", "make one; DIR must be empty or not exist")
+	fmt.Fprintf(&b, "  %-44s %s\n", "new", "make one; DIR must be empty or not exist")
 	for _, v := range simVerbs {
-		fmt.Fprintf(&b, "  %-28s %s\n", strings.TrimSpace(v.name+" "+v.value), v.help)
+		fmt.Fprintf(&b, "  %-44s %s\n", strings.TrimSpace(v.name+" "+v.value), v.help)
 	}
 	return b.String()
 }
@@ -100,7 +108,7 @@ func (in *invocation) sim(dir, name, value string, o simmac.Options) error {
 		if verb.name != name {
 			continue
 		}
-		if verb.value == "" && value != "" || strings.HasPrefix(verb.value, "V") && value == "" {
+		if verb.value == "" && value != "" || verb.value != "" && verb.value[0] != '[' && value == "" {
 			return usage("kextwatch sim --help lists the verbs", "it is: sim DIR %s %s", name, verb.value)
 		}
 		m, err := simmac.Open(dir)
@@ -113,6 +121,22 @@ func (in *invocation) sim(dir, name, value string, o simmac.Options) error {
 		return in.simDone(dir, name, value)
 	}
 	return usage("kextwatch sim --help lists the verbs", "sim has no verb %q", name)
+}
+
+// simVM splits a name from the hypervisor after it, if there is one.
+func simVM(value string) simmac.VM {
+	if i := strings.LastIndex(value, " "); i > 0 {
+		switch is := probe.Hypervisor(value[i+1:]); is {
+		case probe.ParallelsHypervisor, probe.AppleHypervisor:
+			return simmac.VM{Name: value[:i], Hypervisor: is}
+		}
+	}
+	return simmac.VM{Name: value}
+}
+
+func setVMState(m *simmac.Mac, value string, _ time.Time) error {
+	i := strings.LastIndex(value, " ")
+	return m.SetVMState(value[:max(i, 0)], probe.VMState(value[i+1:]))
 }
 
 func (in *invocation) simDone(dir, name, value string) error {

@@ -90,6 +90,13 @@ func (m *Mac) Allow(_ time.Time) error {
 	if err != nil {
 		return err
 	}
+	users, err := m.usersMayApprove()
+	if err != nil {
+		return err
+	}
+	if !users {
+		return errors.New("a configuration profile forbids users to approve kernel extensions")
+	}
 	return m.change(func(c *change) error {
 		waiting, err := c.waiting(kexts)
 		if err != nil {
@@ -134,8 +141,13 @@ func (c *change) waiting(kexts []kext) (bool, error) {
 // Parallels. macOS does not note when it came.
 func (m *Mac) MDMAllow(_ time.Time) error {
 	return m.change(func(c *change) error {
-		_, err := c.Exec(`INSERT OR REPLACE INTO kext_policy_mdm (team_id, bundle_id, allowed, payload_uuid)
-			VALUES (?, '', 1, ?)`, probe.ParallelsTeamID, newUUID())
-		return err
+		return c.allowTeam(probe.ParallelsTeamID)
 	})
+}
+
+// allowTeam is what a profile adds to the policy.
+func (c *change) allowTeam(team string) error {
+	_, err := c.Exec(`INSERT OR REPLACE INTO kext_policy_mdm (team_id, bundle_id, allowed, payload_uuid)
+		VALUES (?, '', 1, ?)`, team, newUUID())
+	return err
 }

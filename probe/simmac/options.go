@@ -18,6 +18,7 @@ type Options struct {
 	Arch      probe.Arch
 	User      string    // short name of the one user, "me"
 	Now       time.Time // when this Mac was set up and booted
+	VMs       []VM      // virtual machines in ~/Parallels
 }
 
 var userName = regexp.MustCompile(`^[a-z_][a-z0-9_-]*$`)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"howett.net/plist"
@@ -105,6 +106,11 @@ func (m *Mac) installParallels(release string, edition probe.Edition, arch probe
 	if err := m.writeApp(unpacked, version, build, edition); err != nil {
 		return err
 	}
+	if edition == probe.Standard {
+		if err := m.writePrlctl(unpacked, version); err != nil {
+			return err
+		}
+	}
 	// Parallels 27 runs on Apple silicon alone, where no edition brings any.
 	if edition == probe.Standard && arch == probe.Intel && numbers(version)[0] < 27 {
 		if err := m.writeKexts(unpacked, version+" "+build); err != nil {
@@ -139,4 +145,31 @@ func (m *Mac) writeKexts(app, version string) error {
 		}
 	}
 	return nil
+}
+
+const prlctl = "/usr/local/bin/prlctl"
+
+// writePrlctl puts Parallels' own tool into the application, and a link to it
+// where the installer makes one. RemoveParallels leaves that link.
+func (m *Mac) writePrlctl(app, version string) error {
+	script, err := tools.ReadFile("tools/prlctl.sh")
+	if err != nil {
+		return err
+	}
+	const inApp = "/Contents/MacOS/prlctl"
+	if err := m.write(app+inApp, script, 0o755); err != nil {
+		return err
+	}
+	major, _, _ := strings.Cut(version, ".")
+	if err := m.write(simDir+"/parallels-major", []byte(major+"\n"), 0o644); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(m.at("/usr/local/bin"), 0o755); err != nil {
+		return err
+	}
+	err = os.Symlink(appPath+inApp, m.at(prlctl))
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
 }

@@ -71,7 +71,7 @@ func emptyDir(dir string) (*Mac, error) {
 func (m *Mac) setUp(v probe.OSVersion, o Options) error {
 	st := &state{
 		MacOS: v.Version, Build: v.Build, Arch: o.Arch,
-		HistoryUUID: newUUID(), Linked: map[string]string{}, Approved: map[string]string{},
+		HistoryUUID: newUUID(), Linked: map[string]string{}, Approved: map[string]string{}, User: o.User,
 	}
 	st.boot(o.Now)
 	if err := m.writeSystem(st, o.User, o.Now); err != nil {
@@ -88,6 +88,11 @@ func (m *Mac) setUp(v probe.OSVersion, o Options) error {
 	}
 	if err := m.bundleAppleExtensions(o.Now); err != nil {
 		return err
+	}
+	for _, vm := range o.VMs {
+		if err := m.AddVM(vm); err != nil {
+			return err
+		}
 	}
 	if o.Parallels == "" {
 		return nil

@@ -29,6 +29,12 @@ type state struct {
 	Loaded      map[string]string // version in the kernel
 	Linked      map[string]string // version in the auxiliary kernel collection, macOS 11 and later
 	Approved    map[string]string // code directory hash that was approved, macOS 11 and later
+
+	User         string
+	VMs          []machine
+	SIP          SIP // empty: enabled
+	ConsentOff   bool
+	ConsentTeams []string // allowed from Recovery
 }
 
 func (st *state) version() probe.OSVersion {
@@ -39,6 +45,9 @@ func (st *state) boot(now time.Time) {
 	st.BootedAt = now.UTC()
 	st.BootSession = newUUID()
 	st.Loaded = map[string]string{}
+	for i := range st.VMs {
+		st.VMs[i].State = probe.VMStopped
+	}
 }
 
 func (m *Mac) loadState() (*state, error) {
@@ -59,11 +68,22 @@ func (m *Mac) saveState(st *state) error {
 	if err != nil {
 		return err
 	}
+	machines, err := machineList(st)
+	if err != nil {
+		return err
+	}
 	for name, text := range map[string]string{
 		"state.json": string(data) + "\n",
 		"sysctl":     sysctlText(st),
 		"kexts":      kextTable(st),
 		"sw_vers":    strings.Join([]string{productName(st.version()), st.MacOS, st.Build}, "\n") + "\n",
+
+		"prlctl-list":         machines,
+		"prlctl-start":        machineStarts(st),
+		"csrutil":             csrutilText(st),
+		"nvram":               nvramText(st),
+		"kext-consent-status": consentText(st),
+		"kext-consent-list":   consentTeamsText(st),
 	} {
 		if err := m.write(simDir+"/"+name, []byte(text), 0o644); err != nil {
 			return err

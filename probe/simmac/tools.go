@@ -24,7 +24,9 @@ var toolPlaces = map[string]string{
 	"/usr/bin/open":      "open.sh",
 	"/usr/bin/osascript": "osascript.sh",
 	"/usr/bin/sw_vers":   "sw_vers.sh",
+	"/usr/bin/profiles":  "profiles.sh",
 	"/usr/sbin/kextstat": "kextstat.sh",
+	"/usr/sbin/nvram":    "nvram.sh",
 	"/usr/sbin/spctl":    "spctl.sh",
 	"/usr/sbin/sysctl":   "sysctl.sh",
 }

@@ -1,0 +1,203 @@
+package simmac
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"howett.net/plist"
+
+	"kextwatch/probe"
+)
+
+// SIP says how System Integrity Protection is set.
+type SIP string
+
+// The settings of SIP.
+const (
+	SIPEnabled    SIP = "enabled"
+	SIPDisabled   SIP = "disabled"
+	SIPCustom     SIP = "custom"      // signatures of kernel extensions and the file system are not protected
+	SIPNoApproval SIP = "no-approval" // macOS asks nobody to approve kernel extensions
+)
+
+// csrConfigs are the bytes of csr-active-config, as nvram prints them.
+var csrConfigs = map[SIP]string{
+	SIPEnabled:    "",
+	SIPDisabled:   "w%00%00%00",
+	SIPCustom:     "%03%00%00%00",
+	SIPNoApproval: "%00%02%00%00",
+}
+
+// SetSIP changes System Integrity Protection in Recovery and restarts the Mac.
+func (m *Mac) SetSIP(sip SIP, now time.Time) error {
+	if _, ok := csrConfigs[sip]; !ok {
+		return fmt.Errorf("SIP %q: take %s, %s, %s or %s", sip, SIPEnabled, SIPDisabled, SIPCustom, SIPNoApproval)
+	}
+	return m.inRecovery(now, func(st *state) error {
+		st.SIP = sip
+		return nil
+	})
+}
+
+var teamID = regexp.MustCompile(`^[0-9A-Z]{10}$`)
+
+// SetConsent changes the users' consent to kernel extensions in Recovery and
+// restarts the Mac: "on" asks users and forgets the teams that were allowed
+// there, "off" asks nobody, a team ID allows that team.
+func (m *Mac) SetConsent(setting string, now time.Time) error {
+	return m.inRecovery(now, func(st *state) error {
+		switch {
+		case setting == "on" || setting == "off":
+			st.ConsentOff, st.ConsentTeams = setting == "off", nil
+		case !teamID.MatchString(setting):
+			return fmt.Errorf("consent %q: take on, off, or a team ID such as %s", setting, probe.ParallelsTeamID)
+		case !slices.Contains(st.ConsentTeams, setting):
+			st.ConsentTeams = append(st.ConsentTeams, setting)
+		}
+		return nil
+	})
+}
+
+func (m *Mac) inRecovery(now time.Time, change func(*state) error) error {
+	if err := m.changeState(change); err != nil {
+		return err
+	}
+	return m.Restart(now)
+}
+
+// asksNobody reports whether extensions of a team need no approval of a user
+// or a profile.
+func (st *state) asksNobody(team string) bool {
+	return st.SIP == SIPNoApproval || st.ConsentOff || slices.Contains(st.ConsentTeams, team)
+}
+
+// Profile is a configuration profile with the payload for kernel extensions.
+type Profile string
+
+// The profiles.
+const (
+	ProfileForbid     Profile = "forbid"      // allows another team only, and users may approve none
+	ProfileAllowUsers Profile = "allow-users" // allows another team, and users may approve others
+	ProfileAllowTeam  Profile = "allow-team"  // allows Parallels only
+	NoProfile         Profile = "none"
+)
+
+const managedKextPolicy = "/Library/Managed Preferences/com.apple.syspolicy.kernel-extension-policy.plist"
+
+type kextPolicyPayload struct {
+	AllowUserOverrides     bool `plist:",omitempty"`
+	AllowedTeamIdentifiers []string
+}
+
+// anotherTeam is the team that a profile without Parallels allows.
+const anotherTeam = "EQHXZ8M8AV"
+
+// SetProfile installs this profile in place of the one that was there. macOS
+// keeps its payload in a file and its teams in the policy.
+func (m *Mac) SetProfile(profile Profile) error {
+	payload := kextPolicyPayload{AllowUserOverrides: profile == ProfileAllowUsers}
+	switch profile {
+	case ProfileForbid, ProfileAllowUsers:
+		payload.AllowedTeamIdentifiers = []string{anotherTeam}
+	case ProfileAllowTeam:
+		payload.AllowedTeamIdentifiers = []string{probe.ParallelsTeamID}
+	case NoProfile:
+	default:
+		return fmt.Errorf("profile %q: take %s, %s, %s or %s", profile, ProfileForbid, ProfileAllowUsers, ProfileAllowTeam, NoProfile)
+	}
+	err := m.change(func(c *change) error {
+		if _, err := c.Exec(`DELETE FROM kext_policy_mdm`); err != nil {
+			return err
+		}
+		for _, team := range payload.AllowedTeamIdentifiers {
+			if err := c.allowTeam(team); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if profile == NoProfile {
+		err := os.Remove(m.at(managedKextPolicy))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	return m.writePlist(managedKextPolicy, payload, plist.BinaryFormat)
+}
+
+// usersMayApprove reports whether no profile forbids it.
+func (m *Mac) usersMayApprove() (bool, error) {
+	var payload kextPolicyPayload
+	err := m.readPlist(managedKextPolicy, &payload)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	return payload.AllowUserOverrides, err
+}
+
+// csrutilText is what csrutil status prints. A custom configuration is spelt
+// out; from macOS 11 on with three more parts.
+func csrutilText(st *state) string {
+	const head = "System Integrity Protection status: "
+	custom := map[string]bool{"Kext Signing": st.SIP == SIPCustom, "Filesystem Protections": st.SIP == SIPCustom}
+	state, parts := "enabled", []string{
+		"Apple Internal", "Kext Signing", "Filesystem Protections", "Debugging Restrictions",
+		"DTrace Restrictions", "NVRAM Protections", "BaseSystem Verification",
+	}
+	if st.version().AtLeast(11, 0) {
+		state = "unknown"
+		parts = append(parts, "Boot-arg Restrictions", "Kernel Integrity Protections", "Authenticated Root Requirement")
+	}
+	switch st.SIP {
+	case "", SIPEnabled:
+		return head + "enabled.\n"
+	case SIPDisabled:
+		return head + "disabled.\n"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s%s (Custom Configuration).\n\nConfiguration:\n", head, state)
+	for _, part := range parts {
+		is := "enabled"
+		if custom[part] || part == "Apple Internal" {
+			is = "disabled"
+		}
+		fmt.Fprintf(&b, "\t%s: %s\n", part, is)
+	}
+	b.WriteString("\nThis is an unsupported configuration, likely to break in the future and leave your machine in an unknown state.\n")
+	return b.String()
+}
+
+// nvramText has a line for each variable that is set.
+func nvramText(st *state) string {
+	text := "SystemAudioVolume\t0\n"
+	if config := csrConfigs[st.SIP]; config != "" {
+		text += "csr-active-config\t" + config + "\n"
+	}
+	return text
+}
+
+// consentText is what spctl kext-consent status prints.
+func consentText(st *state) string {
+	if st.ConsentOff {
+		return "Kernel Extension User Consent: DISABLED\n"
+	}
+	return "Kernel Extension User Consent: ENABLED\n"
+}
+
+// consentTeamsText is what spctl kext-consent list prints.
+func consentTeamsText(st *state) string {
+	if len(st.ConsentTeams) == 0 {
+		return "spctl: no kext consent configuration found.\n"
+	}
+	return "Allowed Team Identifiers:\n" + strings.Join(st.ConsentTeams, "\n") + "\n"
+}

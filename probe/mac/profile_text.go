@@ -18,9 +18,9 @@ var (
 	profileLine   = regexp.MustCompile(`^\s*(\S+\[[0-9]+\]) attribute: (.*)$`)
 	payloadLine   = regexp.MustCompile(`^\s*(\S+\[[0-9]+\]) payload\[[0-9]+\]`)
 	kextPolicyKey = regexp.MustCompile(`\b(AllowUserOverrides|AllowNonAdminUserApprovals|AllowedTeamIdentifiers|AllowedKernelExtensions)\b`)
-	flagForm      = regexp.MustCompile(`^ = ([01]);`)
-	listForm      = regexp.MustCompile(`^ = \(([^(){}]*)\);`)
-	teamsForm     = regexp.MustCompile(`^ = \{([^{}]*)\};`)
+	flagForm      = regexp.MustCompile(`^\s*=\s*([01]);`)
+	listForm      = regexp.MustCompile(`^\s*=\s*\(([^(){}]*)\);`)
+	teamsForm     = regexp.MustCompile(`^\s*=\s*\{([^{}]*)\};`)
 	teamKextsForm = regexp.MustCompile(`^\s*"?([0-9A-Z]{0,10})"?\s*=\s*\(([^()=]*)\);`)
 )
 

@@ -1,0 +1,145 @@
+package mac
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"kextwatch/probe"
+)
+
+const (
+	vmID      = "c4653e88-add3-1c0d-a766-8084dd4bcdde"
+	otherVMID = "DE22DF32-80E2-4E92-BA4B-EFB3A66CF092"
+)
+
+var bigSur = probe.OSVersion{Version: "11.7.10"}
+
+func parallelsVersion(version string) *probe.App {
+	return &probe.App{TeamID: probe.ParallelsTeamID, Path: parallelsPath, Version: version, Edition: probe.Standard}
+}
+
+// prints is the script of a tool that prints this.
+func prints(text string) string { return "cat <<'END'\n" + text + "\nEND\n" }
+
+// config is a config.pvs with what real ones have around what is read.
+// homeMac is a Mac with a user's home.
+func homeMac(t testing.TB) Mac {
+	m := bareMac(t)
+	m.Home = filepath.Join(m.Root, "Users/me")
+	m.UID = 501
+	return m
+}
+
+func TestMachinesFromPrlctl(t *testing.T) {
+	m := homeMac(t)
+	addLink(t, m, prlctlTool, parallelsPath+"/Contents/MacOS/prlctl")
+	addTool(t, m, parallelsPath+"/Contents/MacOS/prlctl", `[ "$*" = "list -a -i --json" ] || exit 1
+`+prints(`[{"ID": "{`+vmID+`}", "Name": "Windows 11", "State": "stopped", "Home": "\/Users\/me\/Parallels\/Windows 11.pvm\/",
+ "Optimization": {"Hypervisor type": "parallels", "Nested virtualization": "on"}, "Hardware": {"cpu": {"cpus": 2}}}]`))
+	addFile(t, m, "/Users/me/Parallels/Ignored.pvm/config.pvs", "rubbish")
+	got, gaps := m.machines(t.Context(), parallelsVersion("18.1.1"), bigSur)
+	want := probe.Machines{Known: true, From: "prlctl", Kextless: probe.Yes, List: []probe.VM{{
+		UUID: vmID, Name: "Windows 11", Path: "/Users/me/Parallels/Windows 11.pvm", State: probe.VMStopped,
+		Hypervisor: probe.ParallelsHypervisor, Nested: probe.Yes,
+	}}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	wantGaps(t, gaps, "")
+}
+
+func TestMachinesOnlyWhereTheyMatter(t *testing.T) {
+	m := homeMac(t)
+	addTool(t, m, prlctlTool, `echo ran >'`+m.Root+`/ran'; echo '[]'`)
+	store := parallelsVersion("18.1.1")
+	store.Edition = probe.AppStore
+	for name, c := range map[string]struct {
+		app *probe.App
+		os  probe.OSVersion
+	}{
+		"no Parallels":     {nil, bigSur},
+		"App Store":        {store, bigSur},
+		"Parallels 15":     {parallelsVersion("15.1.5"), bigSur},
+		"unknown version":  {parallelsVersion(""), bigSur},
+		"macOS 10.15":      {parallelsVersion("18.1.1"), probe.OSVersion{Version: "10.15.7"}},
+		"macOS is unknown": {parallelsVersion("18.1.1"), probe.OSVersion{}},
+	} {
+		got, gaps := m.machines(t.Context(), c.app, c.os)
+		if !reflect.DeepEqual(got, probe.Machines{}) || len(gaps) > 0 {
+			t.Errorf("%s: %+v, %+v", name, got, gaps)
+		}
+	}
+	if _, err := os.Stat(m.Root + "/ran"); err == nil {
+		t.Error("prlctl was run")
+	}
+	for _, version := range []string{"16.0.1", "26.4.1"} {
+		if got, _ := m.machines(t.Context(), parallelsVersion(version), probe.OSVersion{Version: "26.2"}); !got.Known {
+			t.Errorf("%s: %+v", version, got)
+		}
+	}
+}
+
+// Whatever prlctl does wrong, the machines on the disk are found, and the gap
+// says why prlctl did not tell.
+func TestMachinesWithoutPrlctl(t *testing.T) {
+	const service = "Unable to connect to Parallels Service. Make sure that the prl_disp_service process is active"
+	for name, c := range map[string]struct{ script, err string }{
+		"missing":          {"", "does not exist"},
+		"hangs":            {"sleep 60", "in time"},
+		"fails":            {"echo '" + service + "' >&2; exit 255", "prl_disp_service"},
+		"fails with JSON":  {"echo '[]'; exit 1", "exit status 1"},
+		"prints nothing":   {"true", "did not print a list"},
+		"prints rubbish":   {`printf '\000\377[{'`, "did not print a list"},
+		"another language": {prints(`[{"Kennung": "{` + vmID + `}", "Optimierung": {"Hypervisor-Typ": "Apple"}}]`), "impossible ID"},
+		"a table":          {prints("UUID                                    STATUS       IP_ADDR         NAME"), "did not print a list"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if strings.HasSuffix(name, "hangs") {
+				setToolLimit(t, 2*time.Second)
+			}
+			m := homeMac(t)
+			if c.script != "" {
+				addTool(t, m, prlctlTool, c.script)
+			}
+			addFile(t, m, "/Users/me/Parallels/One.pvm/config.pvs", config("{"+vmID+"}", "One", "1"))
+			addFile(t, m, "/Users/Shared/Parallels/Two.pvm/config.pvs", config("{"+otherVMID+"}", "Two", "0"))
+			addFile(t, m, "/Users/me/Documents/Parallels/Three.pvm/config.pvs", "never looked at")
+			got, gaps := m.machines(t.Context(), parallelsVersion("18.1.1"), bigSur)
+			want := probe.Machines{Known: true, From: "config.pvs", Kextless: probe.Yes, List: []probe.VM{
+				{UUID: otherVMID, Name: "Two", Path: "/Users/Shared/Parallels/Two.pvm", Hypervisor: probe.ParallelsHypervisor},
+				{UUID: vmID, Name: "One", Path: "/Users/me/Parallels/One.pvm", Hypervisor: probe.AppleHypervisor},
+			}}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got  %+v\nwant %+v", got, want)
+			}
+			wantGaps(t, gaps, "virtual machines")
+			if len(gaps) > 0 && !strings.Contains(gaps[0].Err, c.err) {
+				t.Errorf("%+v, want one with %q", gaps, c.err)
+			}
+		})
+	}
+}
+
+// wantSane holds what is true of every virtual machine that was read.
+func wantSane(t *testing.T, vm probe.VM) {
+	t.Helper()
+	if !uuidForm.MatchString(vm.UUID) || vm.Name != printable(vm.Name) || vm.Path != bundlePath(vm.Path) {
+		t.Errorf("%+v", vm)
+	}
+}
+
+// Without a tool the answer is never "there are none".
+// A home outside of the Mac's root is shown as it is.
+func TestUnknownHypervisorsAreTold(t *testing.T) {
+	m := homeMac(t)
+	addTool(t, m, prlctlTool, prints(`[{"ID": "`+vmID+`", "Optimization": {"Hypervisor type": "new"}}, {"ID": "`+otherVMID+`", "Optimization": {"Hypervisor type": "apple"}}]`))
+	got, gaps := m.machines(t.Context(), parallelsVersion("18.1.1"), bigSur)
+	wantGaps(t, gaps, "virtual machines")
+	if !got.Known || !strings.Contains(gaps[0].Err, "1 of 2") {
+		t.Errorf("%+v, %+v", got, gaps)
+	}
+}

@@ -34,6 +34,8 @@ func TestParseLoaded(t *testing.T) {
 		"rows alone":    tableRows,
 		"head":          tableHead + tableRows,
 		"macOS 11":      "Executing: /usr/bin/kmutil showloaded\nNo variant specified, falling back to release\n" + tableHead + tableRows,
+		"kmutil":        "No variant specified, falling back to release\n" + tableHead + tableRows,
+		"words after":   tableHead + tableRows + "Executing: /usr/bin/kmutil showloaded\nNo variant specified, falling back to release\n",
 		"no last break": strings.TrimSuffix(tableRows, "\n"),
 		"CRLF":          strings.ReplaceAll(tableRows, "\n", "\r\n"),
 		"rubbish between": "com.evil (1.0)\n1 2 3 4 5 com.evil\n1 2 x 4 5 com.evil (1.0)\n1 2 3 4 5 com.evil\x1b (1.0)\n" +
@@ -42,6 +44,42 @@ func TestParseLoaded(t *testing.T) {
 		got, err := parseLoaded([]byte(out))
 		if err != nil || !got.Known || !slices.Equal(got.Kexts, tableKexts) {
 			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
+// The forms of a row, from macOS 10.13 to 26.
+func TestParseLoadedRow(t *testing.T) {
+	const id = "com.parallels.kext.hypervisor"
+	for row, version := range map[string]string{
+		"   26    1 0xffffff7f84210000 0x27000    0x27000    " + id + " (1.0) UUID <5 4 3 1>":                           "1.0",
+		"   26    1 0xffffff7f84210000 0x27000    0x27000    " + id + " (14.0.1 45154) " + testSession + " <5 4 3 1>":   "14.0.1 45154",
+		"  163    0 0                  0x27000    0x27000    " + id + " (18.1.1 53328) " + testSession + " <5 4 3 1>":   "18.1.1 53328",
+		"  163    0 0                  0          0          " + id + " (26.4.1 57516) " + testSession + " <>":          "26.4.1 57516",
+		"  163    0 0x0                0x0        0x0        " + id + " (26.4.1 57516)":                                 "26.4.1 57516",
+		"    1  141 0xffffff800a200000 0x1af50    0x1af50    " + id + " (999.1.1d1)":                                    "999.1.1d1",
+		"12345 1234 0xffffff7f84210000 0xffffffff 0xffffffff " + id + " (1.0.0b2 rc-3_x+y) " + testSession + " <1 2 3>": "1.0.0b2 rc-3_x+y",
+		"1 2 3 4 5 " + id + " (1)":                       "1",
+		"Executing: /usr/bin/kmutil showloaded":          "",
+		"No variant specified, falling back to release":  "",
+		strings.TrimSuffix(tableHead, "\n"):              "",
+		id + " (1.0)":                                    "",
+		"26 1 0xffffff7f84210000 0x27000 " + id + " (1)": "",
+		"26 1 0xg 0x27000 0x27000 " + id + " (1)":        "",
+		"x 26 1 0 0 0 " + id + " (1)":                    "",
+		"26 1 0 0 0 " + id + " ()":                       "",
+		"26 1 0 0 0 " + id + " 1.0":                      "",
+		"26 1 0 0 0 com.parallels/kext (1)":              "",
+	} {
+		got, err := parseLoaded([]byte(row + "\n"))
+		if version == "" {
+			if err == nil || got.Known {
+				t.Errorf("%q: %+v", row, got)
+			}
+			continue
+		}
+		if want := []probe.LoadedKext{{BundleID: id, Version: version}}; err != nil || !slices.Equal(got.Kexts, want) {
+			t.Errorf("%q: %+v, %v", row, got, err)
 		}
 	}
 }
@@ -78,6 +116,7 @@ func TestLoadedAsksTheRightTool(t *testing.T) {
 		"unknown macOS":          {probe.OSVersion{}, wrong, table, ""},
 		"neither":                {current, "", "", "does not exist"},
 		"fails":                  {current, table + "echo sorry >&2; exit 1", table, "sorry"},
+		"says so on stdout":      {current, "echo 'Executing: /usr/bin/kmutil showloaded'; echo 'No variant specified, falling back to release'; " + table, wrong, ""},
 		"prints to stderr":       {current, "echo 'No variant specified' >&2; " + table, wrong, ""},
 		"prints only to stderr":  {current, "{ " + table + "\n} >&2", wrong, "no row"},
 		"prints nothing, exit 0": {old, table, "true", "no row"},

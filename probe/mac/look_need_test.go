@@ -1,0 +1,241 @@
+package mac
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"kextwatch/probe"
+)
+
+// needStory is a Mac with Parallels, and a count of what its tools were asked.
+type needStory struct {
+	t      *testing.T
+	m      Mac
+	prober *Prober
+	snap   probe.Snapshot
+}
+
+func newNeedStory(t *testing.T) *needStory {
+	m := homeMac(t)
+	note := func(what string) string { return "echo " + what + " >>'" + filepath.Join(m.Root, "asked") + "'\n" }
+	addTool(t, m, prlctlTool, note("prlctl")+prints(`[{"ID": "`+vmID+`", "Optimization": {"Hypervisor type": "apple"}}]`))
+	addTool(t, m, csrutilTool, note("csrutil")+prints(sipHead+"enabled."))
+	addTool(t, m, spctlTool, note("spctl")+spctl(prints(consentHead+"ENABLED"), prints(noTeamsReply)))
+	addTool(t, m, profilesTool, note("profiles")+prints(noProfiles))
+	snap := probe.Snapshot{
+		Mac:    probe.Mac{OS: bigSur, Arch: probe.Intel, BootSession: testSession},
+		Apps:   []probe.App{*parallelsVersion("18.1.1")},
+		Policy: &probe.Policy{},
+	}
+	return &needStory{t, m, NewProber(m, t.TempDir()), snap}
+}
+
+// asked is what the tools were asked since it was called last.
+func (s *needStory) asked() string {
+	s.t.Helper()
+	log := filepath.Join(s.m.Root, "asked")
+	data, err := os.ReadFile(log)
+	if err != nil && !absent(err) {
+		s.t.Fatal(err)
+	}
+	if err := os.RemoveAll(log); err != nil {
+		s.t.Fatal(err)
+	}
+	return strings.Join(strings.Fields(string(data)), " ")
+}
+
+func (s *needStory) wantMachines(after string, fresh, asked, known bool) {
+	s.t.Helper()
+	got, gaps := s.prober.lookAtMachines(s.t.Context(), s.snap, fresh)
+	if did := s.asked() == "prlctl"; did != asked {
+		s.t.Errorf("%s: prlctl was asked: %v", after, did)
+	}
+	if got.Known != known || known && len(got.List) != 1 || len(gaps) > 0 {
+		s.t.Errorf("%s: %+v, %+v", after, got, gaps)
+	}
+}
+
+func TestLookAtMachinesAsksOnlyWhenNeeded(t *testing.T) {
+	s := newNeedStory(t)
+	s.wantMachines("first look", false, true, true)
+	s.wantMachines("nothing", false, false, true)
+	s.wantMachines("the user's wish", true, true, true)
+
+	addFile(t, s.m, "/Users/me/Parallels/One.pvm/config.pvs", config(vmID, "One", "1"))
+	s.wantMachines("a new machine", false, true, true)
+	addFile(t, s.m, "/Users/me/Parallels/One.pvm/config.pvs", config(vmID, "Another name", "0"))
+	s.wantMachines("a changed machine", false, true, true)
+	addFile(t, s.m, "/Users/me/Parallels/One.pvm/harddisk", "grows")
+	s.wantMachines("its disk", false, false, true)
+	addFile(t, s.m, "/Users/Shared/Parallels/Two.pvm/config.pvs", config(vmID, "Two", "1"))
+	s.wantMachines("a shared machine", false, true, true)
+	remove(t, s.m, "/Users/me/Parallels")
+	s.wantMachines("a machine is gone", false, true, true)
+	addFile(t, s.m, networkSettings, "<ParallelsNetworkConfig/>")
+	s.wantMachines("network settings", false, true, true)
+	s.snap.Apps[0].Version = "18.3.4"
+	s.wantMachines("an update", false, true, true)
+	addFile(t, s.m, prlctlTool+".new", "")
+	s.wantMachines("another tool", false, false, true)
+
+	seen := time.Date(2026, 7, 1, 20, 50, 0, 0, time.UTC)
+	record := probe.LoadRecord{TeamID: probe.ParallelsTeamID, BundleID: hypervisorID, LastSeen: seen}
+	s.snap.Policy.History = []probe.LoadRecord{record, {TeamID: "TEAM", BundleID: "com.example", LastSeen: seen}}
+	s.wantMachines("an attempt", false, true, true)
+	s.snap.Policy.History = []probe.LoadRecord{{TeamID: "TEAM", BundleID: "com.example", LastSeen: seen.Add(time.Hour)}, record}
+	s.wantMachines("another vendor's attempt", false, false, true)
+	s.snap.Policy.History[1].LastSeen = seen.Add(time.Minute)
+	s.wantMachines("another attempt", false, true, true)
+	s.snap.Attempts = []probe.Attempt{{At: seen, TeamID: probe.ParallelsTeamID, From: probe.FromRetry}}
+	s.wantMachines("an attempt that was told", false, true, true)
+	s.snap.Policy = nil
+	s.wantMachines("no policy", false, true, true)
+	s.wantMachines("nothing", false, false, true)
+}
+
+func TestLookAtMachinesOnlyWhereTheyMatter(t *testing.T) {
+	for name, change := range map[string]func(*probe.Snapshot){
+		"Apple silicon": func(snap *probe.Snapshot) { snap.Mac.Arch = probe.AppleSilicon },
+		"macOS 10.15":   func(snap *probe.Snapshot) { snap.Mac.OS = probe.OSVersion{Version: "10.15.7"} },
+		"App Store":     func(snap *probe.Snapshot) { snap.Apps[0].Edition = probe.AppStore },
+		"Parallels 15":  func(snap *probe.Snapshot) { snap.Apps[0].Version = "15.1.5" },
+		"not installed": func(snap *probe.Snapshot) { snap.Apps = nil },
+		"another app":   func(snap *probe.Snapshot) { snap.Apps[0].TeamID = "TEAM" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newNeedStory(t)
+			before := s.snap.Apps[0]
+			change(&s.snap)
+			s.wantMachines(name, true, false, false)
+			s.snap.Mac, s.snap.Apps = probe.Mac{OS: bigSur, Arch: probe.Intel}, []probe.App{before}
+			s.wantMachines("and back", false, true, true)
+		})
+	}
+}
+
+func TestLookAtMachinesRemembersGaps(t *testing.T) {
+	s := newNeedStory(t)
+	addTool(t, s.m, prlctlTool, "echo prlctl >>'"+filepath.Join(s.m.Root, "asked")+"'; exit 255")
+	for _, want := range []string{"prlctl", ""} {
+		_, gaps := s.prober.lookAtMachines(t.Context(), s.snap, false)
+		wantGaps(t, gaps, "virtual machines, virtual machines on the disk")
+		if asked := s.asked(); asked != want {
+			t.Errorf("asked %q, want %q", asked, want)
+		}
+	}
+}
+
+// A look that was broken off is not remembered.
+func TestLookAtNeedBrokenOff(t *testing.T) {
+	s := newNeedStory(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got, gaps := s.prober.lookAtMachines(ctx, s.snap, false); got.Known || len(gaps) == 0 {
+		t.Errorf("%+v, %+v", got, gaps)
+	}
+	if got, gaps := s.prober.lookAtEnforcement(ctx, s.snap, false); got.SIP.State != "" || len(gaps) == 0 {
+		t.Errorf("%+v, %+v", got, gaps)
+	}
+	s.wantMachines("the next look", false, true, true)
+	s.wantEnforcement("the next look", false, allEnforcement)
+}
+
+const allEnforcement = "csrutil spctl spctl profiles"
+
+func (s *needStory) wantEnforcement(after string, fresh bool, asked string) probe.Enforcement {
+	s.t.Helper()
+	got, gaps := s.prober.lookAtEnforcement(s.t.Context(), s.snap, fresh)
+	if did := s.asked(); did != asked {
+		s.t.Errorf("%s: asked %q, want %q", after, did, asked)
+	}
+	if got.SIP.State != probe.SIPEnabled || got.Consent.Enabled != probe.Yes || len(gaps) > 0 {
+		s.t.Errorf("%s: %+v, %+v", after, got, gaps)
+	}
+	return got
+}
+
+func TestLookAtEnforcementAsksOncePerBoot(t *testing.T) {
+	s := newNeedStory(t)
+	s.wantEnforcement("first look", false, allEnforcement)
+	s.wantEnforcement("nothing", false, "")
+	s.wantEnforcement("the user's wish", true, allEnforcement)
+	s.snap.Policy.Rows = []probe.PolicyRow{{TeamID: probe.ParallelsTeamID, BundleID: hypervisorID}}
+	s.wantEnforcement("a block", false, "")
+	s.snap.Mac.BootSession = "2F0E5B43-6E6B-4C57-9F7E-0A2E2E3B7C11"
+	s.wantEnforcement("a restart", false, allEnforcement)
+
+	addPlist(t, s.m, managedKextPolicy, map[string]any{})
+	if got := s.wantEnforcement("a profile", false, "csrutil spctl spctl"); got.Profile.UserOverrides != probe.No {
+		t.Errorf("%+v", got)
+	}
+	addPlist(t, s.m, managedKextPolicy, map[string]any{"AllowUserOverrides": true})
+	if got := s.wantEnforcement("another profile", false, "csrutil spctl spctl"); got.Profile.UserOverrides != probe.Yes {
+		t.Errorf("%+v", got)
+	}
+	s.wantEnforcement("nothing", false, "")
+	remove(t, s.m, managedKextPolicy)
+	if got := s.wantEnforcement("no profile", false, allEnforcement); got.Profile.Present != "" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestLookAtEnforcementOnlyWhereAKextMatters(t *testing.T) {
+	s := newNeedStory(t)
+	s.snap.Mac.Arch = probe.AppleSilicon
+	got, gaps := s.prober.lookAtEnforcement(t.Context(), s.snap, true)
+	if got.SIP.State != "" || len(gaps) > 0 || s.asked() != "" {
+		t.Errorf("Apple silicon: %+v, %+v", got, gaps)
+	}
+	s.snap.Mac.Arch, s.snap.Apps = probe.Intel, nil
+	got, gaps = s.prober.lookAtEnforcement(t.Context(), s.snap, true)
+	if got.SIP.State != "" || len(gaps) > 0 || s.asked() != "" {
+		t.Errorf("no Parallels: %+v, %+v", got, gaps)
+	}
+	s.snap.Policy.Rows = []probe.PolicyRow{{TeamID: probe.ParallelsTeamID, BundleID: hypervisorID}}
+	s.wantEnforcement("a row of Parallels", false, allEnforcement)
+}
+
+// BenchmarkLookAtNeed is what a look costs when nothing changed: twenty
+// virtual machines, no tool.
+func BenchmarkLookAtNeed(b *testing.B) {
+	m := homeMac(b)
+	for i := range 20 {
+		addFile(b, m, "/Users/me/Parallels/"+strings.Repeat("x", i+1)+".pvm/config.pvs", config(vmID, "x", "1"))
+	}
+	addTool(b, m, prlctlTool, "echo '[]'")
+	p := NewProber(m, b.TempDir())
+	snap := probe.Snapshot{Mac: probe.Mac{OS: bigSur, Arch: probe.Intel, BootSession: testSession}, Apps: []probe.App{*parallelsVersion("18.1.1")}}
+	for b.Loop() {
+		if got, _ := p.lookAtMachines(b.Context(), snap, false); !got.Known {
+			b.Fatalf("%+v", got)
+		}
+		p.lookAtEnforcement(b.Context(), snap, false)
+	}
+}
+
+// BenchmarkMachines is what asking costs: prlctl, or twenty config.pvs.
+func BenchmarkMachines(b *testing.B) {
+	m := homeMac(b)
+	for i := range 20 {
+		addFile(b, m, "/Users/me/Parallels/"+strings.Repeat("x", i+1)+".pvm/config.pvs", config(vmID, "x", "1")+strings.Repeat("\n", 20_000))
+	}
+	b.Run("config.pvs", func(b *testing.B) {
+		for b.Loop() {
+			if got, _ := m.machines(b.Context(), parallelsVersion("18.1.1"), bigSur); len(got.List) != 20 {
+				b.Fatalf("%+v", got)
+			}
+		}
+	})
+	addTool(b, m, prlctlTool, prints("["+strings.TrimSuffix(strings.Repeat(`{"ID": "`+vmID+`", "Optimization": {"Hypervisor type": "apple"}},`, 20), ",")+"]"))
+	b.Run("prlctl", func(b *testing.B) {
+		for b.Loop() {
+			if got, _ := m.machines(b.Context(), parallelsVersion("18.1.1"), bigSur); len(got.List) != 20 || got.From != "prlctl" {
+				b.Fatalf("%+v", got)
+			}
+		}
+	})
+}

@@ -1,0 +1,118 @@
+package mac_test
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"kextwatch/probe"
+	"kextwatch/probe/mac"
+	"kextwatch/probe/simmac"
+)
+
+var simStart = time.Date(2026, 5, 6, 5, 0, 0, 0, time.UTC)
+
+// simulated is a simulated Mac, and the same as it is read.
+func simulated(t *testing.T, o simmac.Options) (*simmac.Mac, mac.Mac) {
+	t.Helper()
+	dir := t.TempDir()
+	o.Now = simStart
+	sim, err := simmac.New(dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sim, mac.Mac{Root: dir, Home: dir + "/Users/me", UID: 501}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMachinesOfASimulatedMac(t *testing.T) {
+	sim, m := simulated(t, simmac.Options{MacOS: "13.7.2", Parallels: "18.3.4"})
+	app := &probe.App{TeamID: probe.ParallelsTeamID, Version: "18.3.4", Edition: probe.Standard}
+	os := probe.OSVersion{Version: "13.7.2"}
+	read := func() probe.Machines {
+		t.Helper()
+		got, gaps := mac.ReadMachines(m, t.Context(), app, os)
+		if len(gaps) > 0 {
+			t.Errorf("%+v", gaps)
+		}
+		for i := range got.List {
+			got.List[i].UUID = ""
+		}
+		return got
+	}
+	want := probe.Machines{Known: true, From: "prlctl", Kextless: probe.Yes}
+	if got := read(); !reflect.DeepEqual(got, want) {
+		t.Errorf("none: got %+v, want %+v", got, want)
+	}
+	must(t, sim.AddVM(simmac.VM{Name: "Windows 11", Hypervisor: probe.ParallelsHypervisor}))
+	must(t, sim.SetVMState("Windows 11", probe.VMRunning))
+	must(t, sim.SetKextless("off"))
+	want.Kextless = probe.No
+	want.List = []probe.VM{{
+		Name: "Windows 11", Path: "/Users/me/Parallels/Windows 11.pvm",
+		State: probe.VMRunning, Hypervisor: probe.ParallelsHypervisor, Nested: probe.No,
+	}}
+	if got := read(); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+
+	// Its files say the same, as far as they go.
+	m.NoTools = true
+	want.From, want.List[0].State, want.List[0].Nested = "config.pvs", "", ""
+	got, gaps := mac.ReadMachines(m, t.Context(), app, os)
+	got.List[0].UUID = ""
+	if !reflect.DeepEqual(got, want) || len(gaps) != 1 {
+		t.Errorf("files: got %+v, %+v, want %+v", got, gaps, want)
+	}
+}
+
+func TestEnforcementOfASimulatedMac(t *testing.T) {
+	for _, version := range []string{"10.13.6", "10.15.7", "13.7.2", "26.2"} {
+		t.Run(version, func(t *testing.T) {
+			sim, m := simulated(t, simmac.Options{MacOS: version, Parallels: "16.5.1"})
+			expect := func(what string, want probe.Enforcement) {
+				t.Helper()
+				got, gaps := mac.ReadEnforcement(m, t.Context(), probe.OSVersion{Version: version})
+				if !reflect.DeepEqual(got, want) || len(gaps) > 0 {
+					t.Errorf("%s:\n got %+v, %+v\nwant %+v", what, got, gaps, want)
+				}
+			}
+			want := probe.Enforcement{
+				SIP:     probe.SIP{State: probe.SIPEnabled, KextSigning: probe.Yes, KextApproval: probe.Yes},
+				Consent: probe.Consent{Enabled: probe.Yes},
+			}
+			expect("fresh", want)
+			must(t, sim.SetSIP(simmac.SIPDisabled, simStart))
+			want.SIP = probe.SIP{State: probe.SIPDisabled, KextSigning: probe.No, KextApproval: probe.Yes}
+			expect("disabled", want)
+			must(t, sim.SetSIP(simmac.SIPCustom, simStart))
+			want.SIP.State = probe.SIPCustom
+			expect("custom", want)
+			must(t, sim.SetSIP(simmac.SIPNoApproval, simStart))
+			want.SIP = probe.SIP{State: probe.SIPCustom, KextSigning: probe.Yes, KextApproval: probe.No}
+			expect("no-approval", want)
+			must(t, sim.SetConsent(probe.ParallelsTeamID, simStart))
+			want.Consent.Teams = []string{probe.ParallelsTeamID}
+			expect("team", want)
+			must(t, sim.SetConsent("off", simStart))
+			want.Consent = probe.Consent{Enabled: probe.No}
+			expect("consent off", want)
+
+			want.Profile = probe.KextProfile{Present: probe.Yes, UserOverrides: probe.No, Teams: []string{"EQHXZ8M8AV"}}
+			if version[:2] != "10" {
+				want.Profile.NonAdminsAllow = probe.No
+			}
+			must(t, sim.SetProfile(simmac.ProfileForbid))
+			expect("forbid", want)
+			want.Profile.UserOverrides = probe.Yes
+			must(t, sim.SetProfile(simmac.ProfileAllowUsers))
+			expect("allow-users", want)
+		})
+	}
+}

@@ -84,9 +84,11 @@ func TestLookAtMachinesAsksOnlyWhenNeeded(t *testing.T) {
 
 	seen := time.Date(2026, 7, 1, 20, 50, 0, 0, time.UTC)
 	record := probe.LoadRecord{TeamID: probe.ParallelsTeamID, BundleID: hypervisorID, LastSeen: seen}
-	s.snap.Policy.History = []probe.LoadRecord{record, {TeamID: "TEAM", BundleID: "com.example", LastSeen: seen}}
+	vnic := record
+	vnic.BundleID = "com.parallels.kext.vnic"
+	s.snap.Policy.History = []probe.LoadRecord{vnic, record, {TeamID: "TEAM", BundleID: "com.example", LastSeen: seen}}
 	s.wantMachines("an attempt", false, true, true)
-	s.snap.Policy.History = []probe.LoadRecord{{TeamID: "TEAM", BundleID: "com.example", LastSeen: seen.Add(time.Hour)}, record}
+	s.snap.Policy.History = []probe.LoadRecord{{TeamID: "TEAM", BundleID: "com.example", LastSeen: seen.Add(time.Hour)}, record, vnic}
 	s.wantMachines("another vendor's attempt", false, false, true)
 	s.snap.Policy.History[1].LastSeen = seen.Add(time.Minute)
 	s.wantMachines("another attempt", false, true, true)
@@ -126,6 +128,10 @@ func TestLookAtMachinesRemembersGaps(t *testing.T) {
 		if asked := s.asked(); asked != want {
 			t.Errorf("asked %q, want %q", asked, want)
 		}
+	}
+	addTool(t, s.m, prlctlTool, "echo '[]'")
+	if got, gaps := s.prober.lookAtMachines(t.Context(), s.snap, false); !got.Known || len(gaps) > 0 {
+		t.Errorf("another prlctl was not asked: %+v, %+v", got, gaps)
 	}
 }
 

@@ -74,6 +74,7 @@ func TestParseProfiles(t *testing.T) {
 		"none for the Mac":  {"There are no configuration profiles installed on this system\n", nil, ""},
 		"others":            {"_computerlevel[1] attribute: name: MDM Profile\n_computerlevel[1] attribute: organization: Example\n", nil, ""},
 		"users may":         {profilesText("    AllowUserOverrides = 1;"), &kextPolicyPlist{UserOverrides: true, Kexts: map[string][]string{}}, "Kernel extensions"},
+		"named twice":       {strings.ReplaceAll(profilesText("    AllowUserOverrides = 0;"), "com.example.kexts", kextPayload), &kextPolicyPlist{Kexts: map[string][]string{}}, "Kernel extensions"},
 		"only a team":       {profilesText("    AllowedTeamIdentifiers = (\n        EQHXZ8M8AV\n    );"), &kextPolicyPlist{Teams: []string{"EQHXZ8M8AV"}, Kexts: map[string][]string{}}, "Kernel extensions"},
 		"no team":           {profilesText("    AllowedTeamIdentifiers = (\n    );"), &kextPolicyPlist{Kexts: map[string][]string{}}, "Kernel extensions"},
 		"all, tidy":         {profilesText(tidy(allKeys)), &kextPolicyPlist{NonAdminsAllow: true, Teams: []string{"EQHXZ8M8AV", "4C6364ACXT"}, Kexts: map[string][]string{"": {"com.example.old"}, "4C6364ACXT": {"com.parallels.kext.hypervisor", "com.parallels.kext.vnic"}}}, "Kernel extensions"},

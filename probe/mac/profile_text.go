@@ -51,8 +51,8 @@ func parseProfiles(out string) (found *kextPolicyPlist, name string, err error) 
 	}
 	// Several payloads of this type are possible; how macOS unites them is not
 	// known.
-	if len(ours) != 1 || strings.Count(out, kextPayload) != 1 {
-		return nil, "", fmt.Errorf("%s: %w: %s is named more than once, or in no payload", profilesTool, errProfileText, kextPayload)
+	if len(ours) != 1 {
+		return nil, "", fmt.Errorf("%s: %w: %s is in more than one payload, or in none", profilesTool, errProfileText, kextPayload)
 	}
 	policy, err := parseKextPayload(ours[0].text)
 	if err != nil {

@@ -31,6 +31,32 @@ var (
 // An absent tool is fs.ErrNotExist. A tool that fails returns an
 // *exec.ExitError that carries what it wrote to standard error.
 func (m Mac) tool(ctx context.Context, name string, args ...string) ([]byte, error) {
+	return m.toolWithin(ctx, toolLimit, name, args...)
+}
+
+// toolWithin is tool for one that is known to need another time.
+func (m Mac) toolWithin(ctx context.Context, limit time.Duration, name string, args ...string) ([]byte, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errToolStuck)
+	defer cancel()
+	cmd, err := m.command(ctx, name, args...)
+	if err != nil {
+		return nil, err
+	}
+	stdout, stderr := &cappedBuffer{overflow: cancel}, &cappedBuffer{overflow: cancel}
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	err = runGroup(cmd)
+	if stdout.full || stderr.full {
+		return nil, fmt.Errorf("%s: %w", name, errTooMuch)
+	}
+	if err != nil {
+		return nil, toolError(ctx, name, err, stderr.kept.Bytes())
+	}
+	return stdout.kept.Bytes(), nil
+}
+
+// command is a tool ready to run: with a minimal environment, in a process
+// group of its own that is killed when ctx ends.
+func (m Mac) command(ctx context.Context, name string, args ...string) (*exec.Cmd, error) {
 	if m.NoTools {
 		return nil, fmt.Errorf("%s: %w", name, errNoTools)
 	}
@@ -38,39 +64,40 @@ func (m Mac) tool(ctx context.Context, name string, args ...string) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, toolLimit, errToolStuck)
-	defer cancel()
-	stdout, stderr := &cappedBuffer{overflow: cancel}, &cappedBuffer{overflow: cancel}
 	cmd := exec.CommandContext(ctx, p, args...)
 	cmd.Env = []string{"PATH=/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=C"}
 	cmd.Dir = "/"
-	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	killAll := func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.Cancel = killAll
+	cmd.Cancel = func() error { return killGroup(cmd) }
 	cmd.WaitDelay = toolGrace
-	err = cmd.Run()
+	return cmd, nil
+}
+
+func runGroup(cmd *exec.Cmd) error {
+	err := cmd.Run()
 	if err != nil && cmd.Process != nil {
-		killAll() // what it started may have outlived it
+		killGroup(cmd) // what it started may have outlived it
 	}
+	return err
+}
+
+func killGroup(cmd *exec.Cmd) error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+
+// toolError says why a tool failed; stderr is what it said itself.
+func toolError(ctx context.Context, name string, err error, stderr []byte) error {
 	var exit *exec.ExitError
 	switch {
-	case stdout.full || stderr.full:
-		return nil, fmt.Errorf("%s: %w", name, errTooMuch)
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("%s: %w", name, context.Cause(ctx))
+		return fmt.Errorf("%s: %w", name, context.Cause(ctx))
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+		return fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 	case errors.As(err, &exit):
-		exit.Stderr = stderr.kept.Bytes()
-		if said := printable(stderr.kept.String()); said != "" {
-			return nil, fmt.Errorf("%s: %w: %s", name, err, said)
+		exit.Stderr = stderr
+		if said := printable(string(stderr)); said != "" {
+			return fmt.Errorf("%s: %w: %s", name, err, said)
 		}
-		return nil, fmt.Errorf("%s: %w", name, err)
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return stdout.kept.Bytes(), nil
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 // cappedBuffer keeps at most toolOutput bytes and calls overflow on more. The

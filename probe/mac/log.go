@@ -40,8 +40,7 @@ type LogFollower struct {
 	stream  func(ctx context.Context, each func(line []byte)) error
 	hints   chan probe.Hint
 	changed chan struct{} // what is wanted changed
-	noticed chan struct{} // an attempt was logged
-	alive   chan struct{} // the tool printed something
+	noticed chan struct{} // an attempt was logged, or the gap changed
 	ended   chan error
 
 	// Owned by the goroutine of Run.
@@ -67,7 +66,6 @@ func FollowLog(m Mac) *LogFollower {
 		hints:   make(chan probe.Hint, 1),
 		changed: make(chan struct{}, 1),
 		noticed: make(chan struct{}, 1),
-		alive:   make(chan struct{}, 1),
 		ended:   make(chan error, 1),
 	}
 }
@@ -131,8 +129,6 @@ func (f *LogFollower) Run(ctx context.Context) {
 			f.obey(ctx)
 		case <-f.again.C:
 			f.start(ctx)
-		case <-f.alive:
-			f.note(nil)
 		case <-f.noticed:
 			f.news.touch()
 		case <-f.news.timer.C:
@@ -170,10 +166,6 @@ func (f *LogFollower) start(ctx context.Context) {
 func (f *LogFollower) end(ctx context.Context, err error) {
 	f.stop()
 	f.stop = nil
-	select {
-	case <-f.alive: // it was; that it ended is news now
-	default:
-	}
 	switch {
 	case !f.isWanted():
 	case errors.Is(err, context.Canceled): // stopped, and wanted again meanwhile
@@ -192,9 +184,9 @@ func (f *LogFollower) end(ctx context.Context, err error) {
 	}
 }
 
-// line takes one line of the log.
+// line takes one line of the log. Whatever it is, the log is being followed.
 func (f *LogFollower) line(text []byte) {
-	signal(f.alive)
+	f.note(nil)
 	found := parseLogLine(text)
 	if len(found) == 0 {
 		return
@@ -221,7 +213,7 @@ func (f *LogFollower) note(gap *probe.Gap) {
 	f.gap = gap
 	f.mu.Unlock()
 	if !same {
-		f.news.touch()
+		signal(f.noticed)
 	}
 }
 

@@ -132,7 +132,7 @@ func TestLogStartsAgainEverMoreSlowly(t *testing.T) {
 // the pauses are short again.
 func TestLogRetry(t *testing.T) {
 	followInBubble(t, func(n int) (time.Duration, error) {
-		if n == 6 || n == 7 {
+		if n == 6 || n == 7 || n == 9 {
 			return 0, errStreamEnded
 		}
 		return forever(n)
@@ -154,6 +154,14 @@ func TestLogRetry(t *testing.T) {
 		f.Retry() // dies at 5.5 s
 		if got := f.after(time.Hour); got != "[0s 1s 2s 3s 4s 5s 5.5s 6.5s]" || f.live.Load() != 1 {
 			t.Errorf("started at %s, %d run", got, f.live.Load())
+		}
+		f.Want(false)
+		f.after(time.Second)
+		f.Want(true) // dies, would come a second later
+		f.after(500 * time.Millisecond)
+		f.Retry()
+		if f.after(time.Hour); len(f.starts) != 10 || f.live.Load() != 1 {
+			t.Errorf("started at %v, %d run", f.starts, f.live.Load())
 		}
 	})
 }
@@ -200,8 +208,7 @@ func TestLogGivesUp(t *testing.T) {
 // A tool that printed something works: the gap goes. That it printed before it
 // died does not make it work.
 func TestLogGapGoesWithTheFirstLine(t *testing.T) {
-	for n := range 100 { // two things happen at once: take every order
-		ends := n > 0
+	for _, ends := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			f := FollowLog(Mac{})
 			tries := 0

@@ -52,7 +52,7 @@ func (m *Mac) attempt(kexts []kext, now time.Time) error {
 				return err
 			}
 		}
-		return nil
+		return c.logAttempt(kexts, now)
 	})
 }
 
@@ -85,7 +85,7 @@ func (c *change) block(k kext) error {
 // application at once (Apple TN2459). It fails when none waits for approval;
 // it does not mind how long ago the attempt was. macOS does not note when the
 // button was clicked.
-func (m *Mac) Allow(_ time.Time) error {
+func (m *Mac) Allow(now time.Time) error {
 	kexts, err := m.someKexts()
 	if err != nil {
 		return err
@@ -113,6 +113,7 @@ func (m *Mac) Allow(_ time.Time) error {
 			}
 			c.st.Approved[k.id] = k.cdhash()
 		}
+		c.logAllowed(now)
 		return nil
 	})
 }

@@ -37,7 +37,7 @@ func (m *Mac) Load(now time.Time) error {
 			return c.notApproved(refused)
 		}
 		if len(unlinked) > 0 {
-			return fmt.Errorf("macOS refuses: Loading extension(s): %s requires a reboot", names(unlinked))
+			return fmt.Errorf("macOS refuses: %s", needsReboot(unlinked))
 		}
 		for _, k := range kexts {
 			if err := m.seen(c, k, now); err != nil {
@@ -45,21 +45,30 @@ func (m *Mac) Load(now time.Time) error {
 			}
 			c.load(k)
 		}
-		return nil
+		return c.logAttempt(kexts, now)
 	})
 }
 
 // notApproved is the error in macOS's own words.
 func (c *change) notApproved(kexts []kext) error {
-	pane := "System Settings"
-	if c.st.version().Major() < 13 {
-		pane = "System Preferences"
-	}
-	words := fmt.Sprintf("Extension with identifiers %s not approved to load. Please approve using %s.", names(kexts), pane)
+	words := c.notApprovedText(kexts)
 	if c.st.version().Major() == 10 {
 		words = fmt.Sprintf("%s failed to load - (libkern/kext) system policy prevents loading", names(kexts))
 	}
 	return fmt.Errorf("%w: macOS refuses: %s", fs.ErrPermission, words)
+}
+
+// notApprovedText is the sentence of macOS 11 and later.
+func (c *change) notApprovedText(kexts []kext) string {
+	pane := "System Settings"
+	if c.st.version().Major() < 13 {
+		pane = "System Preferences"
+	}
+	return fmt.Sprintf("Extension with identifiers %s not approved to load. Please approve using %s.", names(kexts), pane)
+}
+
+func needsReboot(kexts []kext) string {
+	return fmt.Sprintf("Loading extension(s): %s requires a reboot", names(kexts))
 }
 
 // Restart boots the Mac. Nothing is loaded afterwards up to macOS 10.15; from
@@ -91,6 +100,7 @@ func (m *Mac) Restart(now time.Time) error {
 		for id, version := range linked {
 			c.st.Loaded[id] = version
 		}
+		c.logBooted(kexts, now.Add(bootScan))
 		return m.scan(c, now.Add(bootScan))
 	})
 }

@@ -10,13 +10,16 @@ import (
 
 const sqlTime = "2006-01-02 15:04:05" // always UTC
 
-// change is one method at work: it sees the policy and the state together.
+// change is one method at work: it sees the policy and the state together, and
+// says in the log what it does.
 type change struct {
 	*sql.Tx
-	st *state
+	st  *state
+	log journal
 }
 
-// change commits what a method did to policy and state, or neither if it failed.
+// change commits what a method did to policy and state and logs it, or nothing
+// if it failed.
 func (m *Mac) change(method func(*change) error) error {
 	st, err := m.loadState()
 	if err != nil {
@@ -32,13 +35,17 @@ func (m *Mac) change(method func(*change) error) error {
 		return fmt.Errorf("KextPolicy: %w", err)
 	}
 	defer tx.Rollback()
-	if err := method(&change{tx, st}); err != nil {
+	c := &change{Tx: tx, st: st}
+	if err := method(c); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("KextPolicy: %w", err)
 	}
-	return m.saveState(st)
+	if err := m.saveState(st); err != nil {
+		return err
+	}
+	return m.saveJournal(&c.log)
 }
 
 // record puts a load attempt into the load history.

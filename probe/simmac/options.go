@@ -17,6 +17,7 @@ type Options struct {
 	Edition   probe.Edition // of Parallels
 	Arch      probe.Arch
 	User      string    // short name of the one user, "me"
+	Standard  bool      // the user is no administrator
 	Now       time.Time // when this Mac was set up and booted
 	VMs       []VM      // virtual machines in ~/Parallels
 }

@@ -86,6 +86,9 @@ func (m *Mac) setUp(v probe.OSVersion, o Options) error {
 	if err := m.saveState(st); err != nil {
 		return err
 	}
+	if err := m.setUpLog(o.Standard); err != nil {
+		return err
+	}
 	if err := m.bundleAppleExtensions(o.Now); err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // The tools are shell scripts. They find their Mac from the path they were
-// started with, and need a POSIX shell, cat, mkdir and rm.
+// started with, and need a POSIX shell, cat, mkdir, rm, tail and wc.
 //
 //go:embed tools
 var tools embed.FS
@@ -21,6 +21,7 @@ var toolPlaces = map[string]string{
 	"/bin/launchctl":     "launchctl.sh",
 	"/usr/bin/csrutil":   "csrutil.sh",
 	kmutil:               "kextstat.sh",
+	"/usr/bin/log":       "log.sh",
 	"/usr/bin/open":      "open.sh",
 	"/usr/bin/osascript": "osascript.sh",
 	"/usr/bin/sw_vers":   "sw_vers.sh",

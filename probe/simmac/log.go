@@ -1,0 +1,168 @@
+package simmac
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"time"
+)
+
+// logFile holds what the log tool prints, a line for each message.
+const logFile = simDir + "/log"
+
+// The processes that log about kernel extensions. kernelmanagerd took the
+// place of kextd in macOS 11.
+const (
+	kextd          = "/usr/libexec/kextd"
+	kernelmanagerd = "/usr/libexec/kernelmanagerd"
+	syspolicyd     = "/usr/libexec/syspolicyd"
+)
+
+// logEntry has the fields of `log stream --style ndjson`, two of them beyond
+// what a float can hold.
+type logEntry struct {
+	TraceID                  uint64 `json:"traceID"`
+	EventMessage             string `json:"eventMessage"`
+	EventType                string `json:"eventType"`
+	Source                   any    `json:"source"`
+	FormatString             string `json:"formatString"`
+	ActivityIdentifier       int    `json:"activityIdentifier"`
+	Subsystem                string `json:"subsystem"`
+	Category                 string `json:"category"`
+	ThreadID                 int    `json:"threadID"`
+	SenderImageUUID          string `json:"senderImageUUID"`
+	BootUUID                 string `json:"bootUUID"`
+	ProcessImagePath         string `json:"processImagePath"`
+	Timestamp                string `json:"timestamp"`
+	SenderImagePath          string `json:"senderImagePath"`
+	MachTimestamp            uint64 `json:"machTimestamp"`
+	MessageType              string `json:"messageType"`
+	ProcessImageUUID         string `json:"processImageUUID"`
+	ProcessID                int    `json:"processID"`
+	SenderProgramCounter     int    `json:"senderProgramCounter"`
+	ParentActivityIdentifier int    `json:"parentActivityIdentifier"`
+	TimezoneName             string `json:"timezoneName"`
+}
+
+// setUpLog makes a log in which nothing happened yet. Only an administrator
+// may follow it.
+func (m *Mac) setUpLog(standardUser bool) error {
+	if standardUser {
+		if err := m.write(simDir+"/standard-user", nil, 0o644); err != nil {
+			return err
+		}
+	}
+	return m.write(logFile, nil, 0o644)
+}
+
+// journal is what one event puts into the log.
+type journal struct{ bytes.Buffer }
+
+func (j *journal) add(now time.Time, process, subsystem, message string) {
+	entry := logEntry{
+		TraceID: 0xfedcba9876543210, EventMessage: message, EventType: "logEvent", FormatString: "%{public}s",
+		Subsystem: subsystem, ThreadID: 5174, SenderImageUUID: uuidOf(process), ProcessImagePath: process,
+		Timestamp: now.Local().Format("2006-01-02 15:04:05.000000-0700"), SenderImagePath: process,
+		MachTimestamp: 1<<60 + uint64(now.UnixNano()), MessageType: "Default", ProcessImageUUID: uuidOf(process),
+		ProcessID: 262, SenderProgramCounter: 79292,
+	}
+	if subsystem != "" {
+		entry.Category = "default"
+	}
+	data, _ := json.Marshal(entry) // plain data can always be encoded
+	j.Write(bytes.ReplaceAll(data, []byte("/"), []byte(`\/`)))
+	j.WriteByte('\n')
+}
+
+// saveJournal appends the lines to the log in one step.
+func (m *Mac) saveJournal(j *journal) error {
+	if j.Len() == 0 {
+		return nil
+	}
+	f, err := os.OpenFile(m.at(logFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(j.Bytes())
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// logAttempt logs what macOS says of an attempt to load these extensions.
+func (c *change) logAttempt(kexts []kext, now time.Time) error {
+	var refused, unlinked []kext
+	for _, k := range kexts {
+		ok, err := c.permitted(k)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			refused = append(refused, k)
+		} else if !c.linked(k) {
+			unlinked = append(unlinked, k)
+		}
+		if c.st.version().Major() > 10 {
+			if err := c.logEvaluation(k, ok, now); err != nil {
+				return err
+			}
+		} else if !ok {
+			// Nobody has seen what kextd says of one that is allowed.
+			place := url.URL{Scheme: "file", Path: "/Library/StagedExtensions" + k.path + "/"}
+			c.log.add(now, kextd, "", fmt.Sprintf(
+				`Kext rejected due to system policy: <OSKext 0x7fb4e8c1a2b0 [0x7fff9a1c0af0]> { URL = "%s", ID = "%s" }`, &place, k.id))
+		}
+	}
+	switch {
+	case c.st.version().Major() == 10:
+	case len(refused) > 0:
+		c.log.add(now, kernelmanagerd, "", "failed to load/rebuild extensions: "+c.notApprovedText(refused))
+	case len(unlinked) > 0:
+		c.log.add(now, kmutil, "", "kmutil encountered error (28): "+needsReboot(unlinked))
+	}
+	return nil
+}
+
+// logEvaluation is what syspolicyd says of one extension, macOS 11 and later.
+// A changed binary is first allowed, then found to need another approval.
+func (c *change) logEvaluation(k kext, ok bool, now time.Time) error {
+	say := func(words string) {
+		c.log.add(now, syspolicyd, "com.apple.syspolicy.kext", fmt.Sprintf("%s Kext (%s, %s) version: %s", words, k.team, k.id, k.cdhash()))
+	}
+	var row bool
+	err := c.QueryRow(`SELECT EXISTS (SELECT 1 FROM kext_policy WHERE team_id = ? AND bundle_id = ? AND allowed)`, k.team, k.id).Scan(&row)
+	if err != nil {
+		return fmt.Errorf("KextPolicy: %w", err)
+	}
+	say("canLoadKernelExtension - direct, evaluate,")
+	if ok || row {
+		say("Kernel Extension ALLOWED:")
+	} else {
+		say("Kernel Extension BLOCKED:")
+	}
+	if row && !ok {
+		say("Triggered kext upgrade:")
+	}
+	return nil
+}
+
+// logAllowed logs that someone clicked Allow: from macOS 11 on, that makes a
+// restart necessary. Nobody has seen a line of an earlier one.
+func (c *change) logAllowed(now time.Time) {
+	if c.st.version().Major() > 10 {
+		c.log.add(now, kernelmanagerd, "", "auxkc build requires reboot, calling out to syspolicyd")
+	}
+}
+
+// logBooted logs what the kernel took from the auxiliary collection.
+func (c *change) logBooted(kexts []kext, at time.Time) {
+	for _, k := range kexts {
+		if c.st.Loaded[k.id] != "" {
+			place := url.URL{Scheme: "file", Path: k.path}
+			c.log.add(at, kernelmanagerd, "", fmt.Sprintf("%s exists in Optional(%s), telling kernel to mark as available", k.id, &place))
+		}
+	}
+}

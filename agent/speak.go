@@ -77,6 +77,11 @@ func (s speaker) warn(hint, format string, args ...any) {
 	s.hint(hint)
 }
 
+// progress says what takes a while.
+func (s speaker) progress(format string, args ...any) {
+	fmt.Fprintf(s.err, "kextwatch: %s\n", fmt.Sprintf(format, args...))
+}
+
 func (s speaker) hint(hint string) {
 	if hint != "" {
 		fmt.Fprintf(s.err, "kextwatch: hint: %s\n", hint)

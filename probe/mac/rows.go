@@ -33,30 +33,40 @@ var (
 	errTooManyRows   = fmt.Errorf("more than %d rows", rowLimit)
 )
 
-// readRows reads the copy of a policy database at path. The copy is opened
-// for writing: only then does SQLite apply a -wal and roll a -journal back.
-func readRows(ctx context.Context, path string) (*probe.Policy, error) {
+// readRows reads the copy of a policy database at path.
+func readRows(ctx context.Context, path string) (policy *probe.Policy, err error) {
+	err = inCopy(ctx, path, func(tx *sql.Tx) error {
+		policy, err = readPolicy(ctx, tx)
+		return err
+	})
+	return policy, err
+}
+
+// inCopy reads the copy of a policy database at path in one transaction. The
+// copy is opened for writing: only then does SQLite apply a -wal and roll a
+// -journal back.
+func inCopy(ctx context.Context, path string, read func(tx *sql.Tx) error) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if info.Size() == 0 {
-		return nil, errEmptyFile
+		return errEmptyFile
 	}
 	uri := url.URL{Scheme: "file", Path: path, RawQuery: "_pragma=trusted_schema(OFF)"}
 	db, err := sql.Open("sqlite", uri.String())
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer db.Close()
 	// Each query ends with ctx. The transaction must not: database/sql would
 	// then close the connection on its own, perhaps after the copy is removed.
 	tx, err := db.BeginTx(context.WithoutCancel(ctx), nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer tx.Rollback()
-	return readPolicy(ctx, tx)
+	return read(tx)
 }
 
 func readPolicy(ctx context.Context, tx *sql.Tx) (*probe.Policy, error) {

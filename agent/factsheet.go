@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"kextwatch/probe/mac"
+)
+
+const (
+	// A real Mac answers in a few seconds. One on which every tool is stuck is
+	// not waited for longer than this; what is left is then not asked.
+	factsLimit = 40 * time.Second
+
+	// For the names to leave out: without them nothing is handed out.
+	namesLimit = 10 * time.Second
+
+	// A question that takes longer than this is named meanwhile.
+	slowQuestion = time.Second
+)
+
+// factSheet asks this Mac the open questions about macOS and Parallels, and
+// returns the answers as Markdown, to be pasted into a report. It reads only;
+// of names it leaves out what docs/on-a-mac.md says. It goes on where a
+// question has no answer, and says so there.
+func (in *invocation) factSheet(ctx context.Context) (string, error) {
+	temp, err := os.MkdirTemp("", "kextwatch-")
+	if err != nil {
+		return "", unavailable(err, "set TMPDIR to a folder you may write to")
+	}
+	defer os.RemoveAll(temp)
+	m := in.mac
+	m.UID = in.uid
+	redactor, err := in.redactor(ctx, m, private{temp, "temporary folder"})
+	if err != nil {
+		return "", err
+	}
+	all, cancel := context.WithTimeout(ctx, factsLimit)
+	defer cancel()
+	asker := "an ordinary user"
+	if in.uid == 0 {
+		asker = "root"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Facts from a Mac\n\nBy kextwatch %s, as %s. Please read it before you paste it.\n", version, asker)
+	for _, q := range m.Questions(temp, nil) {
+		start := time.Now()
+		lines := in.ask(all, q.Text, q.Ask)
+		if err := ctx.Err(); err != nil {
+			return "", unavailable(err, "")
+		}
+		fmt.Fprintf(&b, "\n## %s\n\n", q.Text)
+		for _, line := range lines {
+			fmt.Fprintf(&b, "    %s\n", line) // indented: shown as it is, whatever it holds
+		}
+		fmt.Fprintf(&b, "\n(%.2f s)\n", time.Since(start).Seconds())
+	}
+	return redactor.redact(b.String()), nil
+}
+
+// ask names a question that takes a while.
+func (in *invocation) ask(ctx context.Context, question string, ask func(context.Context) []string) []string {
+	answer := make(chan []string, 1)
+	go func() { answer <- ask(ctx) }()
+	for slow := time.After(slowQuestion); ; {
+		select {
+		case lines := <-answer:
+			return lines
+		case <-slow:
+			in.progress("%s", question)
+		}
+	}
+}
+
+// redactor takes out the names of this Mac and of its users, and what else is
+// given. Paths of a simulated Mac lose the directory it lies in.
+func (in *invocation) redactor(ctx context.Context, m mac.Mac, more ...private) (redactor, error) {
+	ctx, cancel := context.WithTimeout(ctx, namesLimit)
+	defer cancel()
+	privates := append(ownersPrivates(m.Owner(ctx)), more...)
+	if err := ctx.Err(); err != nil {
+		return redactor{}, unavailable(fmt.Errorf("finding the names to leave out: %w", err), "try again when the Mac is less busy")
+	}
+	for _, name := range []string{"USER", "LOGNAME", "SUDO_USER"} {
+		privates = append(privates, private{in.env(name), "user"})
+	}
+	if m.Root != "/" {
+		privates = append(privates, private{m.Root, "root"})
+	}
+	return newRedactor(privates...), nil
+}

@@ -1,0 +1,227 @@
+package mac
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"kextwatch/probe"
+)
+
+const (
+	answerLimit = 60 // lines of an answer
+
+	profilerTool  = "/usr/sbin/system_profiler"
+	profilerLimit = 20 * time.Second // it looks at all of the system first
+
+	logTrial = 2 * time.Second // for a first line of the log
+)
+
+// Question is something that nobody has told about macOS or Parallels Desktop
+// and that a Mac can answer, without anything being changed on it.
+type Question struct {
+	Text string // the question, one line
+	ask  func(ctx context.Context) []string
+}
+
+// Ask returns the answer, line by line; what could not be found out is said
+// there too. The lines hold no control characters, but may name the user and
+// the computer.
+func (q Question) Ask(ctx context.Context) []string {
+	if err := ctx.Err(); err != nil {
+		return []string{"not asked: " + err.Error()}
+	}
+	return q.ask(ctx)
+}
+
+// Questions lists all questions. temp is a private folder for a copy of the
+// policy database. framework asks macOS's own SystemPolicy.framework; nil
+// leaves that question out.
+func (m Mac) Questions(temp string, framework func(context.Context, time.Time) (*probe.Policy, probe.Source)) []Question {
+	questions := []Question{
+		{"Which Mac is this?", m.whichMac},
+		{"Who may list and stat the policy's folder, and what are its modes and flags?", m.policyFiles},
+		{"What form does the policy database have?", func(ctx context.Context) []string { return m.databaseForm(ctx, temp) }},
+		{"What does System Information list as disabled software?", m.disabledSoftware},
+		{"Which styles does the log tool know, and may this user follow the log?", m.logAccess},
+		{"Which mode has the database of system extensions, and what frames their list?", m.systemExtensionFiles},
+		{"What do csrutil and spctl say?", func(ctx context.Context) []string {
+			return m.printed(ctx, everyLine, "/usr/bin/csrutil status", "/usr/sbin/spctl kext-consent status", "/usr/sbin/spctl kext-consent list")
+		}},
+		{"May this user list the loaded kernel extensions?", m.loadedList},
+		{"May this user see configuration profiles, and how is the one for kernel extensions printed?", m.profileForm},
+		{"Does launchd answer for this user's session?", m.session},
+		{"Which kernel extensions does Parallels Desktop bring, and what do they need?", m.parallelsExtensions},
+		{"Where is the job of Parallels' service?", m.serviceJob},
+		{"Which words does prlctl have for the hypervisor of a virtual machine?", m.hypervisorWords},
+	}
+	if framework != nil {
+		questions = append(questions, Question{"Does SystemPolicy.framework answer this user?", func(ctx context.Context) []string {
+			return frameworkAnswers(framework(ctx, time.Now()))
+		}})
+	}
+	return questions
+}
+
+func everyLine(string) bool { return true }
+
+// printed runs commands that have no blanks in their words, and returns what
+// they print, each under its command; only the lines that are wanted.
+func (m Mac) printed(ctx context.Context, wanted func(line string) bool, commands ...string) []string {
+	var lines []string
+	for _, command := range commands {
+		words := strings.Fields(command)
+		out, err := m.tool(ctx, words[0], words[1:]...)
+		lines = append(lines, answered(command, out, err, wanted)...)
+	}
+	return lines
+}
+
+// answered is what a command printed, or how it failed.
+func answered(command string, out []byte, err error, wanted func(line string) bool) []string {
+	lines := []string{"$ " + command}
+	if err != nil {
+		return append(lines, printable(err.Error()))
+	}
+	for line := range strings.Lines(string(out)) {
+		if len(lines) > answerLimit {
+			return append(lines, "(and more)")
+		}
+		text := strings.TrimLeft(line, " \t")
+		if shown := printable(text); shown != "" && wanted(text) {
+			lines = append(lines, strings.Repeat(" ", min(len(line)-len(text), 40))+shown)
+		}
+	}
+	return lines
+}
+
+func (m Mac) whichMac(ctx context.Context) []string {
+	lines := m.printed(ctx, everyLine, "/usr/bin/sw_vers")
+	for _, name := range []string{
+		"kern.osproductversion", "kern.osversion", "kern.osrelease", "hw.machine", "hw.model", armOption, "sysctl.proc_translated", bootTime, bootSession,
+	} {
+		answer, err := m.sysctl(ctx, name)
+		if err != nil {
+			answer = err.Error()
+		}
+		lines = append(lines, name+": "+printable(answer))
+	}
+	return lines
+}
+
+// disabledSoftware asks for JSON, which macOS 10.13 and 10.14 may not know.
+func (m Mac) disabledSoftware(ctx context.Context) []string {
+	const kind = "SPDisabledSoftwareDataType"
+	out, err := m.toolWithin(ctx, profilerLimit, profilerTool, kind, "-json")
+	lines := answered(profilerTool+" "+kind+" -json", out, err, everyLine)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, errToolStuck) {
+		out, err = m.toolWithin(ctx, profilerLimit, profilerTool, kind)
+		lines = append(lines, answered(profilerTool+" "+kind, out, err, everyLine)...)
+	}
+	return lines
+}
+
+func (m Mac) logAccess(ctx context.Context) []string {
+	lines := m.printed(ctx, func(line string) bool { return strings.Contains(line, "style") }, logTool+" help stream")
+	lines = append(lines, "$ "+logTool+" stream --style ndjson --predicate …")
+	ctx, cancel := context.WithTimeout(ctx, logTrial)
+	defer cancel()
+	start := time.Now()
+	var first string
+	var after time.Duration
+	err := m.stream(ctx, func(line []byte) {
+		if first == "" {
+			first, after = printable(string(line)), time.Since(start)
+			cancel()
+		}
+	}, logTool, "stream", "--style", "ndjson", "--predicate", logPredicate)
+	switch {
+	case first != "":
+		return append(lines, fmt.Sprintf("permitted; its first line came after %.1f s: %.60s", after.Seconds(), first))
+	case errors.Is(err, context.DeadlineExceeded):
+		return append(lines, fmt.Sprintf("printed nothing within %v", logTrial))
+	}
+	return append(lines, printable(err.Error()))
+}
+
+// systemExtensionFiles leaves the extensions themselves out: only what frames
+// their list is not known.
+func (m Mac) systemExtensionFiles(ctx context.Context) []string {
+	const database = "/Library/SystemExtensions/db.plist"
+	lines := []string{m.described(database)}
+	lines = append(lines, m.printed(ctx, everyLine, "/bin/ls -ldO "+database)...)
+	return append(lines, m.printed(ctx, func(line string) bool {
+		return strings.HasPrefix(line, "---") || strings.Contains(line, "extension(s)") || strings.HasPrefix(line, "enabled")
+	}, "/usr/bin/systemextensionsctl list")...)
+}
+
+func (m Mac) loadedList(ctx context.Context) []string {
+	os, _ := m.ReadOS() // what it cannot tell decides only which tool is asked first
+	loaded, err := m.loaded(ctx, os)
+	if err != nil {
+		return []string{printable(err.Error())}
+	}
+	lines := []string{fmt.Sprintf("yes, %d", len(loaded.Kexts))}
+	for _, kext := range loaded.Kexts {
+		if strings.HasPrefix(kext.BundleID, "com.parallels.") {
+			lines = append(lines, kext.BundleID+" "+kext.Version)
+		}
+	}
+	return lines
+}
+
+// profileForm shows only the lines with the keys that matter; the rest of a
+// profile is nobody's business.
+func (m Mac) profileForm(ctx context.Context) []string {
+	return m.printed(ctx, func(line string) bool {
+		for _, word := range []string{
+			"com.apple.syspolicy.kernel-extension-policy", "AllowUserOverrides", "AllowedTeamIdentifiers",
+			"AllowedKernelExtensions", "AllowNonAdminUserApprovals", "no configuration profiles", "requires root",
+		} {
+			if strings.Contains(line, word) {
+				return true
+			}
+		}
+		return false
+	}, "/usr/bin/profiles show -type configuration")
+}
+
+func (m Mac) session(ctx context.Context) []string {
+	return m.printed(ctx, func(line string) bool {
+		return strings.HasPrefix(line, "gui/") || strings.HasPrefix(line, "type =")
+	}, fmt.Sprintf("/bin/launchctl print gui/%d", m.UID))
+}
+
+// described says what lstat tells of a path and whether it may be opened. The
+// number of the error tells a file's mode from macOS's privacy protection.
+func (m Mac) described(name string) string {
+	p, err := m.Resolve(name)
+	if err != nil {
+		return printable(err.Error())
+	}
+	info, err := os.Lstat(p)
+	if err != nil {
+		return name + ": stat: " + errorNumber(err)
+	}
+	owner := info.Sys().(*syscall.Stat_t)
+	may := "may be opened"
+	if f, err := os.OpenFile(p, os.O_RDONLY|syscall.O_NONBLOCK, 0); err != nil {
+		may = "opening: " + errorNumber(err)
+	} else {
+		f.Close()
+	}
+	return fmt.Sprintf("%s: %v, uid %d, gid %d, %d bytes, changed %s; %s", name, info.Mode(), owner.Uid, owner.Gid,
+		info.Size(), info.ModTime().UTC().Format(time.RFC3339), may)
+}
+
+func errorNumber(err error) string {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return fmt.Sprintf("error %d, %v", int(errno), errno)
+	}
+	return printable(err.Error())
+}

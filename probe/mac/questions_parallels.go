@@ -1,0 +1,150 @@
+package mac
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+const (
+	parallelsJob = "com.parallels.desktop.launchdaemon"
+	prlctlTool   = "/usr/local/bin/prlctl"
+)
+
+// hypervisorForm is one or two words, such as "apple".
+var hypervisorForm = regexp.MustCompile(`^[A-Za-z]{1,20}(?: [A-Za-z]{1,20})?$`)
+
+// parallelsExtensions lists what lies in the application. Nobody has told what
+// its extensions need of the kernel, nor which are left in recent versions.
+func (m Mac) parallelsExtensions(context.Context) []string {
+	app, err := m.parallels()
+	switch {
+	case err != nil:
+		return []string{printable(err.Error())}
+	case app == nil:
+		return []string{"Parallels Desktop is not installed"}
+	}
+	lines := []string{fmt.Sprintf("Parallels Desktop %s (%s), edition %s", app.Version, app.Build, app.Edition)}
+	search := kextSearch{mac: m}
+	for _, place := range search.places(app.Path + "/Contents/Library/Extensions") {
+		lines = append(lines, m.extensionNeeds(place)...)
+	}
+	for _, gap := range search.gaps {
+		lines = append(lines, gap.Err)
+	}
+	if len(lines) == 1 {
+		lines = append(lines, "it brings no kernel extension")
+	}
+	return lines
+}
+
+func (m Mac) extensionNeeds(place string) []string {
+	var info struct {
+		ID           string            `plist:"CFBundleIdentifier"`
+		ShortVersion string            `plist:"CFBundleShortVersionString"`
+		Version      string            `plist:"CFBundleVersion"`
+		Libraries    map[string]string `plist:"OSBundleLibraries"`
+	}
+	err := m.readPlist(place+"/Contents/Info.plist", &info)
+	if absent(err) {
+		err = m.readPlist(stagedExtensions+place+"/Contents/Info.plist", &info)
+	}
+	if err != nil {
+		return []string{printable(place + ": " + err.Error())}
+	}
+	lines := []string{
+		printable(strings.TrimPrefix(place, parallelsPath)),
+		"    " + printable(fmt.Sprintf("%s, CFBundleShortVersionString %q, CFBundleVersion %q", info.ID, info.ShortVersion, info.Version)),
+	}
+	for _, name := range slices.Sorted(maps.Keys(info.Libraries)) {
+		if len(lines) == answerLimit {
+			return append(lines, "    (and more)")
+		}
+		lines = append(lines, "    "+printable(name+" "+info.Libraries[name]))
+	}
+	return lines
+}
+
+// serviceJob looks at all places that were ever named for the job.
+func (m Mac) serviceJob(ctx context.Context) []string {
+	var lines []string
+	const service = parallelsPath + "/Contents/MacOS/Parallels Service.app/Contents/"
+	for _, dir := range []string{
+		"/Library/LaunchDaemons", service + "Resources", service + "LaunchDaemons", service + "Library/LaunchDaemons",
+		parallelsPath + "/Contents/Library/LaunchDaemons",
+	} {
+		names, err := m.list(dir)
+		if err != nil && !absent(err) {
+			lines = append(lines, dir+": "+errorNumber(err))
+		}
+		for _, name := range names {
+			if strings.HasPrefix(name, "com.parallels.") && strings.HasSuffix(name, ".plist") {
+				lines = append(lines, printable(dir+"/"+name))
+			}
+		}
+	}
+	return append(lines, m.printed(ctx, func(line string) bool {
+		return strings.HasPrefix(line, "path =") || strings.HasPrefix(line, "state =") || strings.HasPrefix(line, "program =")
+	}, "/bin/launchctl print system/"+parallelsJob)...)
+}
+
+// hypervisorWords lists the values of "Hypervisor type", and nothing else that
+// prlctl says of virtual machines.
+func (m Mac) hypervisorWords(ctx context.Context) []string {
+	out, err := m.tool(ctx, prlctlTool, "list", "-a", "-i", "--json")
+	if err != nil {
+		return []string{printable(err.Error())}
+	}
+	return countedWords(out)
+}
+
+func countedWords(out []byte) []string {
+	var answer any
+	if err := json.Unmarshal(out, &answer); err != nil {
+		return []string{prlctlTool + " did not print JSON"} // what it printed may hold names
+	}
+	words := map[string]int{}
+	countWords(answer, words)
+	var lines []string
+	for _, word := range slices.Sorted(maps.Keys(words)) {
+		lines = append(lines, fmt.Sprintf("%s: %d", word, words[word]))
+	}
+	if len(lines) == 0 {
+		lines = []string{"none"}
+	}
+	return lines
+}
+
+// countWords counts the values wherever they are in the answer.
+func countWords(value any, words map[string]int) {
+	switch value := value.(type) {
+	case []any:
+		for _, v := range value {
+			countWords(v, words)
+		}
+	case map[string]any:
+		for key, v := range value {
+			if strings.EqualFold(key, "Hypervisor type") {
+				words[hypervisorWord(v)]++
+				continue
+			}
+			countWords(v, words)
+		}
+	}
+}
+
+// hypervisorWord is a value that can hold no name.
+func hypervisorWord(value any) string {
+	word, ok := value.(string)
+	if !ok {
+		return fmt.Sprintf("(a %T)", value)
+	}
+	if !hypervisorForm.MatchString(word) {
+		return "(another text)"
+	}
+	return fmt.Sprintf("%q", word)
+}

@@ -48,7 +48,7 @@ func (in *invocation) factSheet(ctx context.Context) (string, error) {
 	fmt.Fprintf(&b, "# Facts from a Mac\n\nBy kextwatch %s, as %s. Please read it before you paste it.\n", version, asker)
 	for _, q := range m.Questions(temp, nil) {
 		start := time.Now()
-		lines := in.ask(all, q.Text, q.Ask)
+		lines := in.askMac(all, q.Text, q.Ask)
 		if err := ctx.Err(); err != nil {
 			return "", unavailable(err, "")
 		}
@@ -61,8 +61,8 @@ func (in *invocation) factSheet(ctx context.Context) (string, error) {
 	return redactor.redact(b.String()), nil
 }
 
-// ask names a question that takes a while.
-func (in *invocation) ask(ctx context.Context, question string, ask func(context.Context) []string) []string {
+// askMac names a question that takes a while.
+func (in *invocation) askMac(ctx context.Context, question string, ask func(context.Context) []string) []string {
 	answer := make(chan []string, 1)
 	go func() { answer <- ask(ctx) }()
 	for slow := time.After(slowQuestion); ; {
@@ -80,7 +80,7 @@ func (in *invocation) ask(ctx context.Context, question string, ask func(context
 func (in *invocation) redactor(ctx context.Context, m mac.Mac, more ...private) (redactor, error) {
 	ctx, cancel := context.WithTimeout(ctx, namesLimit)
 	defer cancel()
-	privates := append(ownersPrivates(m.Owner(ctx)), more...)
+	privates := append(namesOf(m.Names(ctx)), more...)
 	if err := ctx.Err(); err != nil {
 		return redactor{}, unavailable(fmt.Errorf("finding the names to leave out: %w", err), "try again when the Mac is less busy")
 	}

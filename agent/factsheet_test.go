@@ -128,7 +128,7 @@ func TestSlowQuestionIsNamed(t *testing.T) {
 		in, stderr := asking("/", 501, nil)
 		for took, want := range map[time.Duration]string{time.Millisecond: "", time.Minute: "kextwatch: Why?\n"} {
 			stderr.Reset()
-			got := in.ask(t.Context(), "Why?", func(context.Context) []string {
+			got := in.askMac(t.Context(), "Why?", func(context.Context) []string {
 				time.Sleep(took)
 				return []string{"because"}
 			})

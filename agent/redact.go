@@ -50,10 +50,10 @@ func newRedactor(privates ...private) redactor {
 	return r
 }
 
-// ownersPrivates are the privates of a Mac's owner.
-func ownersPrivates(o mac.Owner) []private {
+// namesOf are the privates of a Mac.
+func namesOf(n mac.Names) []private {
 	var all []private
-	for kind, texts := range map[string][]string{"user": o.Users, "computer": o.Computers, "serial": o.Serials} {
+	for kind, texts := range map[string][]string{"user": n.Users, "computer": n.Computers, "serial": n.Serials} {
 		for _, text := range texts {
 			all = append(all, private{text, kind})
 		}

@@ -44,7 +44,7 @@ func (q Question) Ask(ctx context.Context) []string {
 func (m Mac) Questions(temp string, framework func(context.Context, time.Time) (*probe.Policy, probe.Source)) []Question {
 	questions := []Question{
 		{"Which Mac is this?", m.whichMac},
-		{"Who may list and stat the policy's folder, and what are its modes and flags?", m.policyFiles},
+		{"Who may list and stat the policy's folder, and what are its modes and flags?", m.policyFolder},
 		{"What form does the policy database have?", func(ctx context.Context) []string { return m.databaseForm(ctx, temp) }},
 		{"What does System Information list as disabled software?", m.disabledSoftware},
 		{"Which styles does the log tool know, and may this user follow the log?", m.logAccess},

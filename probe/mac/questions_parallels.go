@@ -10,11 +10,6 @@ import (
 	"strings"
 )
 
-const (
-	parallelsJob = "com.parallels.desktop.launchdaemon"
-	prlctlTool   = "/usr/local/bin/prlctl"
-)
-
 // hypervisorForm is one or two words, such as "apple".
 var hypervisorForm = regexp.MustCompile(`^[A-Za-z]{1,20}(?: [A-Za-z]{1,20})?$`)
 
@@ -89,13 +84,13 @@ func (m Mac) serviceJob(ctx context.Context) []string {
 	}
 	return append(lines, m.printed(ctx, func(line string) bool {
 		return strings.HasPrefix(line, "path =") || strings.HasPrefix(line, "state =") || strings.HasPrefix(line, "program =")
-	}, "/bin/launchctl print system/"+parallelsJob)...)
+	}, "/bin/launchctl print system/com.parallels.desktop.launchdaemon")...)
 }
 
 // hypervisorWords lists the values of "Hypervisor type", and nothing else that
 // prlctl says of virtual machines.
 func (m Mac) hypervisorWords(ctx context.Context) []string {
-	out, err := m.tool(ctx, prlctlTool, "list", "-a", "-i", "--json")
+	out, err := m.tool(ctx, "/usr/local/bin/prlctl", "list", "-a", "-i", "--json")
 	if err != nil {
 		return []string{printable(err.Error())}
 	}
@@ -105,7 +100,7 @@ func (m Mac) hypervisorWords(ctx context.Context) []string {
 func countedWords(out []byte) []string {
 	var answer any
 	if err := json.Unmarshal(out, &answer); err != nil {
-		return []string{prlctlTool + " did not print JSON"} // what it printed may hold names
+		return []string{"prlctl did not print JSON"} // what it printed may hold names
 	}
 	words := map[string]int{}
 	countWords(answer, words)

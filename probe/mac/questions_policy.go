@@ -11,8 +11,8 @@ import (
 	"kextwatch/probe"
 )
 
-// policyFiles describes the policy's folder and what is known to be in it.
-func (m Mac) policyFiles(ctx context.Context) []string {
+// policyFolder describes the policy's folder and what is known to be in it.
+func (m Mac) policyFolder(ctx context.Context) []string {
 	lines := []string{m.described(policyDir)}
 	for _, name := range []string{"KextPolicy", "KextPolicy-wal", "KextPolicy-shm", "KextPolicy-journal", "ExecPolicy", "SystemPolicy"} {
 		lines = append(lines, m.described(policyDir+"/"+name))

@@ -91,7 +91,7 @@ func FuzzHypervisorWords(f *testing.F) {
 		for _, line := range countedWords(out) {
 			word, _, _ := strings.Cut(line, `": `)
 			word = strings.TrimPrefix(word, `"`)
-			fixed := strings.HasPrefix(line, "(") || line == "none" || line == prlctlTool+" did not print JSON"
+			fixed := strings.HasPrefix(line, "(") || line == "none" || line == "prlctl did not print JSON"
 			if !fixed && !hypervisorForm.MatchString(word) {
 				t.Errorf("%q", line)
 			}
@@ -174,7 +174,7 @@ func TestQuestionsAreNotAskedTooLate(t *testing.T) {
 	}
 }
 
-func TestOwner(t *testing.T) {
+func TestNames(t *testing.T) {
 	m := bareMac(t)
 	for _, home := range []string{"ada", "Shared", ".localized"} {
 		addFile(t, m, "/Users/"+home+"/x", "")
@@ -183,11 +183,11 @@ func TestOwner(t *testing.T) {
 	addTool(t, m, "/usr/sbin/scutil", `case $2 in ComputerName) echo "Ada’s Mac" ;; LocalHostName) echo Adas-Mac ;; *) echo "HostName: not set"; exit 1 ;; esac`)
 	addTool(t, m, sysctlTool, `echo Adas-Mac.fritz.box`)
 	addTool(t, m, "/usr/sbin/ioreg", `printf '{\n  "IOPlatformSerialNumber" = "C02XG0FDJGH5"\n  "IOPlatformUUID" = "x"\n}\n'`)
-	got := fmt.Sprintf("%q", m.Owner(t.Context()))
+	got := fmt.Sprintf("%q", m.Names(t.Context()))
 	if want := `{["ada" "ada" "Ada Lovelace"] ["Ada’s Mac" "Adas-Mac" "Adas-Mac.fritz.box" "Adas-Mac"] ["C02XG0FDJGH5"]}`; got != want {
 		t.Errorf("%s", got)
 	}
-	if got := bareMac(t).Owner(t.Context()); len(got.Users)+len(got.Computers)+len(got.Serials) != 0 {
+	if got := bareMac(t).Names(t.Context()); len(got.Users)+len(got.Computers)+len(got.Serials) != 0 {
 		t.Errorf("of nothing: %q", got)
 	}
 }

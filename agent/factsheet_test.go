@@ -73,7 +73,7 @@ END`)
 		`"_name" : "<user> <serial>", "path" : "/Users/<user>/x.kext"`,
 		"--style ( default | compact | json | ndjson | syslog )", "permitted; its first line came after ",
 		"--- com.apple.system_extension.network_extension (Go to System Settings)",
-		"Kernel Extension User Consent: ENABLED", "AllowUserOverrides = 1;", "gui/501 = {", "yes, 4\n",
+		"Kernel Extension User Consent: ENABLED", "AllowUserOverrides = 1;", "    2 lines in all", "this boot:\n        0 rows\n", "gui/501 = {", "yes, 4\n",
 		"com.parallels.kext.hypervisor, CFBundleShortVersionString", `    "apple": 2`, `    "parallels": 1`, "(another text): 1", "(a float64): 1",
 		"launchctl print system/com.parallels.desktop.launchdaemon", " s)\n",
 	} {

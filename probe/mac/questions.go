@@ -1,6 +1,7 @@
 package mac
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -177,17 +178,21 @@ func (m Mac) loadedList(ctx context.Context) []string {
 // profileForm shows only the lines with the keys that matter; the rest of a
 // profile is nobody's business.
 func (m Mac) profileForm(ctx context.Context) []string {
-	return m.printed(ctx, func(line string) bool {
+	const command = "/usr/bin/profiles show -type configuration"
+	words := strings.Fields(command)
+	out, err := m.tool(ctx, words[0], words[1:]...)
+	lines := answered(command, out, err, func(line string) bool {
 		for _, word := range []string{
 			"com.apple.syspolicy.kernel-extension-policy", "AllowUserOverrides", "AllowedTeamIdentifiers",
-			"AllowedKernelExtensions", "AllowNonAdminUserApprovals", "no configuration profiles", "requires root",
+			"AllowedKernelExtensions", "AllowNonAdminUserApprovals",
 		} {
 			if strings.Contains(line, word) {
 				return true
 			}
 		}
 		return false
-	}, "/usr/bin/profiles show -type configuration")
+	})
+	return append(lines, fmt.Sprintf("%d lines in all", bytes.Count(out, []byte("\n"))))
 }
 
 func (m Mac) session(ctx context.Context) []string {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"kextwatch/probe"
@@ -27,9 +28,12 @@ func (m Mac) policyFolder(ctx context.Context) []string {
 	return append(lines, m.printed(ctx, everyLine, "/bin/ls -ldOe@ "+policyDir, "/bin/ls -lO "+policyDir)...)
 }
 
+// databaseQuery asks for one column of text.
+type databaseQuery struct{ about, query string }
+
 // databaseQueries ask for forms and counts. Of the rows only those of
-// Parallels are shown. Each has one column of text.
-var databaseQueries = []struct{ about, query string }{
+// Parallels are shown.
+var databaseQueries = []databaseQuery{
 	{"tables", `SELECT t.name || ': ' || group_concat(c.name || ' ' || c.type, ', ')
 		FROM sqlite_master AS t, pragma_table_info(t.name) AS c WHERE t.type = 'table' AND t.rootpage > 0 GROUP BY t.name`},
 	{"indexes, triggers and views", `SELECT type || ' ' || name FROM sqlite_master WHERE type <> 'table'`},
@@ -60,8 +64,13 @@ func (m Mac) databaseForm(ctx context.Context, temp string) []string {
 		return []string{databaseProblem(err).Reason, "an answer needs: sudo"}
 	}
 	lines := []string{journalMode(file)}
+	queries := databaseQueries
+	if session, err := m.bootSession(ctx); err == nil { // it has the form of a UUID
+		queries = append(slices.Clone(queries), databaseQuery{"kext_load_history_v3, boot_uuid is that of this boot",
+			`SELECT count(*) || ' rows' FROM kext_load_history_v3 WHERE upper(boot_uuid) = upper('` + session + `')`})
+	}
 	err = inCopy(ctx, file, func(tx *sql.Tx) error {
-		for _, q := range databaseQueries {
+		for _, q := range queries {
 			rows, err := selectAll(ctx, tx, "WITH a(answer) AS ("+q.query+") SELECT ifnull(substr(answer, 1, 2000), 'NULL') FROM a LIMIT 40",
 				func(text *string) []any { return []any{text} })
 			lines = append(lines, q.about+":")

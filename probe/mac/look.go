@@ -17,6 +17,7 @@ type Prober struct {
 	loaded      loadedMemory
 	machines    machinesMemory
 	enforcement enforcementMemory
+	asking      asking
 }
 
 // machineMemory is what the last good look found out about the Mac itself.
@@ -51,8 +52,8 @@ func (p *Prober) Look(ctx context.Context, now time.Time, fresh bool) probe.Snap
 	mac, gaps := p.lookAtMachine(ctx, fresh)
 	snap.Mac = mac
 	snap.Gaps = append(snap.Gaps, gaps...)
-	policy, source := p.mac.readDatabase(ctx, p.temp, now)
-	snap.Policy, snap.Sources = policy, []probe.Source{source}
+	policy, sources, disagree := p.lookAtPolicy(ctx, now, fresh)
+	snap.Policy, snap.Sources, snap.Disagree = policy, sources, disagree
 	app, err := p.mac.parallels()
 	if err != nil {
 		snap.Gaps = append(snap.Gaps, gap("Parallels Desktop", err, "Install Parallels Desktop again."))

@@ -74,13 +74,14 @@ func TestLook(t *testing.T) {
 	s.sql(blockedRow, insertRecord)
 	snap, _ := s.look(false)
 	seen := time.Date(2026, 7, 1, 20, 50, 0, 0, time.UTC)
+	_, reader := s.m.readPublished(lookedAt)
 	want := probe.Snapshot{
 		Policy: &probe.Policy{
 			Source: probe.Database, ReadAt: lookedAt,
 			Rows:    []probe.PolicyRow{{TeamID: "4C6364ACXT", BundleID: hypervisorID, Developer: "Parallels International GmbH", Flags: 4}},
 			History: []probe.LoadRecord{{Path: hypervisorPath, TeamID: "4C6364ACXT", BundleID: hypervisorID, CreatedAt: seen, LastSeen: seen}},
 		},
-		Sources: []probe.Source{{Name: probe.Database, State: probe.OK}},
+		Sources: []probe.Source{{Name: probe.Database, State: probe.OK}, reader},
 		Mac: probe.Mac{
 			OS: probe.OSVersion{Version: "10.15.7", Build: "19H2026"}, Arch: probe.Intel,
 			BootedAt: time.Date(2026, 7, 1, 20, 42, 19, 240908000, time.UTC), BootSession: testSession,
@@ -140,7 +141,7 @@ func TestLookWithoutPolicyStillSeesUpdates(t *testing.T) {
 	s := newLookStory(t, "10.15.7", "")
 	remove(t, s.m, kextPolicyPath)
 	snap := s.wantAsked("first look", false, "sysctl sysctl kextstat")
-	if snap.Policy != nil || len(snap.Sources) != 1 || snap.Sources[0].State != probe.Absent || len(snap.Gaps) > 0 {
+	if snap.Policy != nil || len(snap.Sources) != 3 || snap.Sources[0].State != probe.Absent || len(snap.Gaps) > 0 {
 		t.Errorf("%+v", snap)
 	}
 	s.wantAsked("nothing", false, "")

@@ -1,0 +1,197 @@
+package mac
+
+import (
+	"context"
+	"os"
+	"slices"
+	"time"
+
+	"kextwatch/probe"
+)
+
+const (
+	// Where stat is refused nothing tells that the policy moved.
+	blindAsking = 15 * time.Minute
+
+	// A commit can become visible after the last change of a file. An answer
+	// given sooner than this after one may lack it.
+	visibleAfter = 100 * time.Millisecond
+
+	// Of a burst of changes three looks come (see burst). Where files go on
+	// moving and the answer stays the same, the askings may themselves be what
+	// moves them: then they come less and less often.
+	freeAskings = 3
+	slowestBusy = time.Minute
+	calmAfter   = 5 * time.Minute
+)
+
+// failedAskings are the pauses after one, two and more askings in a row
+// without an answer. One that hangs holds up a look for as long as a tool may
+// take.
+var failedAskings = [...]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute}
+
+// asking is what the framework answered when it was asked last, and what
+// decides when to ask it again.
+type asking struct {
+	wanted bool        // no better source answered at the last look
+	hinted bool        // somebody says that the answer may have changed
+	seen   policyStamp // at the last look
+
+	at      time.Time   // of the last asking; zero: never
+	stamp   policyStamp // just before it
+	settled bool        // no file had moved just before it
+	policy  *probe.Policy
+	source  probe.Source
+	failed  int // askings in a row without an answer
+	same    int // askings in a row that brought nothing new, because files moved
+}
+
+// AskAgain says that the answer of the framework may have changed, though no
+// file shows it: a line of the log told of an attempt. The next look asks.
+func (p *Prober) AskAgain() { p.asking.hinted = true }
+
+// AskFrameworkIn is how long after now a look has to come for the framework to
+// be asked in time; false: it is not asked by itself, because a better source
+// answers or stat tells when the policy moves.
+func (p *Prober) AskFrameworkIn(now time.Time) (time.Duration, bool) {
+	a := p.asking
+	if !a.wanted || a.at.IsZero() {
+		return 0, false
+	}
+	pause, asks := a.pause(false)
+	return max(pause-a.ago(now), visibleAfter), asks
+}
+
+// due reports whether to ask at now, with the stamp of this look seen.
+func (a asking) due(now time.Time, fresh bool) bool {
+	if a.at.IsZero() {
+		return true
+	}
+	pause, asks := a.pause(fresh)
+	return asks && a.ago(now) >= pause
+}
+
+// pause is how long after the last asking the next one comes; false: not
+// before something happens.
+func (a asking) pause(fresh bool) (time.Duration, bool) {
+	hinted := fresh || a.hinted
+	moved := a.seen != a.stamp || !a.settled
+	switch {
+	case a.failed > 0 && (hinted || moved):
+		return failedAskings[0], true
+	case a.failed > 0:
+		return failedAskings[min(a.failed, len(failedAskings))-1], true
+	case hinted:
+		return 0, true
+	case moved && a.same < freeAskings:
+		return 0, true
+	case moved:
+		return min(time.Second<<min(a.same-freeAskings, 10), slowestBusy), true
+	case !a.seen.told:
+		return blindAsking, true
+	}
+	return 0, false
+}
+
+// ago is how long ago the last asking was. The wall clock decides, because the
+// other one stands still while a Mac sleeps; where it was set back, the time
+// is not known and counts as long.
+func (a asking) ago(now time.Time) time.Duration {
+	ago := now.Round(0).Sub(a.at.Round(0))
+	if ago < 0 {
+		return blindAsking
+	}
+	return ago
+}
+
+// askFramework asks, and remembers the answer unless ctx ended meanwhile.
+func (p *Prober) askFramework(ctx context.Context, now time.Time, fresh bool) (*probe.Policy, probe.Source) {
+	settled := p.asking.seen.settled(time.Now())
+	policy, source := p.mac.readFramework(ctx, now)
+	if ctx.Err() != nil {
+		return nil, source
+	}
+	a := &p.asking
+	switch {
+	case fresh || a.hinted || a.ago(now) >= calmAfter || !sameAnswer(a.policy, policy):
+		a.same = 0
+	default:
+		a.same++
+	}
+	switch source.State {
+	case probe.Timeout, probe.Failed:
+		a.failed++
+	default: // what this macOS does not have, it will not have in a minute
+		a.failed = 0
+	}
+	a.at, a.stamp, a.settled, a.hinted = now, a.seen, settled, false
+	a.policy, a.source = policy, source
+	return a.answer()
+}
+
+// answer is the last answer, apart from the one that is remembered.
+func (a asking) answer() (*probe.Policy, probe.Source) {
+	if a.policy == nil {
+		return nil, a.source
+	}
+	policy := *a.policy
+	policy.Rows = slices.Clone(policy.Rows)
+	return &policy, a.source
+}
+
+func sameAnswer(a, b *probe.Policy) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return slices.Equal(a.Rows, b.Rows)
+}
+
+// policyFiles move when the policy may have: when it is written, and when
+// Parallels is installed or updated.
+var policyFiles = [...]string{
+	policyDir + "/KextPolicy",
+	policyDir + "/KextPolicy-wal",
+	policyDir + "/KextPolicy-journal",
+	parallelsPath + "/Contents/Info.plist",
+}
+
+// policyStamp is what stat says about policyFiles. It needs no right to read
+// them, only to enter their folder.
+type policyStamp struct {
+	told  bool // stat answers for the policy
+	files [len(policyFiles)]stamp
+}
+
+func (m Mac) policyStamp() policyStamp {
+	var s policyStamp
+	for i, name := range policyFiles {
+		p, err := m.Resolve(name)
+		if err != nil {
+			continue
+		}
+		info, err := os.Stat(p)
+		if err == nil {
+			s.files[i] = stampOf(info)
+		}
+		if i == 0 {
+			s.told = err == nil || absent(err)
+		}
+	}
+	return s
+}
+
+// settled reports that nothing moved just before now.
+func (s policyStamp) settled(now time.Time) bool {
+	return !slices.ContainsFunc(s.files[:], func(f stamp) bool {
+		ago := now.Sub(time.Unix(0, f.modified))
+		return ago >= 0 && ago < visibleAfter
+	})
+}
+
+// movedSince reports that the policy was written after t, as far as stat
+// tells; where it does not, it may have been.
+func (s policyStamp) movedSince(t time.Time) bool {
+	return !s.told || slices.ContainsFunc(s.files[:], func(f stamp) bool {
+		return f != stamp{} && time.Unix(0, f.modified).After(t)
+	})
+}

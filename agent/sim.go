@@ -41,6 +41,13 @@ var simVerbs = []simVerb{
 	{"consent", "on|off|TEAM", "consent to kernel extensions is changed in Recovery", (*simmac.Mac).SetConsent},
 	{"profile", "forbid|allow-users|allow-team|none", "a configuration profile for kernel extensions is installed", func(m *simmac.Mac, value string, _ time.Time) error { return m.SetProfile(simmac.Profile(value)) }},
 	{"offer-macos", "VERSION", "Software Update offers this macOS", (*simmac.Mac).OfferMacOS},
+	{"lock-policy", "", "nobody may read the policy database, as an ordinary user on a real Mac", func(m *simmac.Mac, _ string, _ time.Time) error { return m.LockPolicy() }},
+	{"unlock-policy", "", "the policy database can be read again", func(m *simmac.Mac, _ string, _ time.Time) error { return m.UnlockPolicy() }},
+	{"remove-framework", "", "this macOS has no SPKernelExtensionPolicy any more", func(m *simmac.Mac, _ string, _ time.Time) error { return m.RemoveFramework() }},
+	{"tool-fails", "TOOL HOW", "HOW: hang, flood, half, crash, rubbish, none, heal", func(m *simmac.Mac, value string, _ time.Time) error {
+		tool, how, _ := strings.Cut(value, " ")
+		return m.BreakTool(tool, how)
+	}},
 }
 
 func (in *invocation) simCommand() *cobra.Command {
@@ -108,7 +115,13 @@ func (in *invocation) sim(dir, name, value string, o simmac.Options) error {
 		if verb.name != name {
 			continue
 		}
-		if verb.value == "" && value != "" || verb.value != "" && verb.value[0] != '[' && value == "" {
+		required := 0
+		for _, part := range strings.Fields(verb.value) {
+			if part[0] != '[' {
+				required++
+			}
+		}
+		if given := len(strings.Fields(value)); given < required || given > 0 && verb.value == "" {
 			return usage("kextwatch sim --help lists the verbs", "it is: sim DIR %s %s", name, verb.value)
 		}
 		m, err := simmac.Open(dir)

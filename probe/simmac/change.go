@@ -2,6 +2,7 @@ package simmac
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,7 +26,7 @@ func (m *Mac) change(method func(*change) error) error {
 	if err != nil {
 		return err
 	}
-	db, err := m.openDB(policyDB)
+	db, err := m.openDB(m.policyPlace())
 	if err != nil {
 		return err
 	}
@@ -39,8 +40,16 @@ func (m *Mac) change(method func(*change) error) error {
 	if err := method(c); err != nil {
 		return err
 	}
-	if err := tx.Commit(); err != nil {
+	// Before the files of the database move: who asks because they did must
+	// find the new answer.
+	if err := m.writeFramework(c); err != nil {
+		return err
+	}
+	if err := errors.Join(tx.Commit(), db.Close()); err != nil {
 		return fmt.Errorf("KextPolicy: %w", err)
+	}
+	if err := m.showLocked(); err != nil {
+		return err
 	}
 	if err := m.saveState(st); err != nil {
 		return err

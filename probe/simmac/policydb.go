@@ -40,7 +40,10 @@ func (m *Mac) migratePolicy(v probe.OSVersion) error {
 	if v.AtLeast(26, 0) {
 		schema += `CREATE TABLE IF NOT EXISTS deprecation_alert_history ( path TEXT PRIMARY KEY );`
 	}
-	return m.migrate(policyDB, schema, v)
+	if err := m.migrate(m.policyPlace(), schema, v); err != nil {
+		return err
+	}
+	return m.showLocked()
 }
 
 func (m *Mac) migrate(name, schema string, v probe.OSVersion) error {
@@ -59,7 +62,7 @@ func (m *Mac) migrate(name, schema string, v probe.OSVersion) error {
 	if _, err := db.Exec(schema); err != nil {
 		return fmt.Errorf("%s: creating tables: %w", name, err)
 	}
-	if name == policyDB && hasCDHash(v) {
+	if name != execDB && hasCDHash(v) {
 		if err := addCDHash(db); err != nil {
 			return fmt.Errorf("%s: adding the column cdhash: %w", name, err)
 		}

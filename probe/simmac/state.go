@@ -29,6 +29,7 @@ type state struct {
 	Loaded      map[string]string // version in the kernel
 	Linked      map[string]string // version in the auxiliary kernel collection, macOS 11 and later
 	Approved    map[string]string // code directory hash that was approved, macOS 11 and later
+	NoFramework bool              // this macOS has no SPKernelExtensionPolicy
 
 	User         string
 	VMs          []machine

@@ -1,3 +1,8 @@
 #!/bin/sh
-# osascript ...: notes what it was asked to run, and answers nothing.
-printf '%s\n' "$*" >>"${0%/*}/../../private/var/db/kextwatch-sim/osascript"
+# osascript -l JavaScript -e SCRIPT: answers a script that asks
+# SystemPolicy.framework. Anything else it notes, and answers nothing.
+state=${0%/*}/../../private/var/db/kextwatch-sim
+case "$1 $2 $3 $4" in
+'-l JavaScript -e '*SPKernelExtensionPolicy*) cat "$state/framework" ;;
+*) printf '%s\n' "$*" >>"$state/osascript" ;;
+esac

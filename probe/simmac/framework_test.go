@@ -1,0 +1,139 @@
+package simmac_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"kextwatch/probe/simmac"
+)
+
+// frameworkItem is as much of an answer as the tests look at.
+type frameworkItem struct {
+	Application      string
+	Bundles          []string
+	Allowed          bool
+	Restart, Upgrade bool
+	Team, Path       string
+	Developer        string
+	Modified         bool
+}
+
+type frameworkAnswer struct {
+	Protocol         int
+	State            string
+	Current, Pending []frameworkItem
+}
+
+// framework is what the Mac's osascript answers to a script that asks for the
+// policy.
+func (s sim) framework() (answer frameworkAnswer) {
+	s.t.Helper()
+	out, errs, code := s.run("usr/bin/osascript", "-l", "JavaScript", "-e", "… SPKernelExtensionPolicy …")
+	if code != 0 || errs != "" {
+		s.t.Fatalf("osascript: exit %d, %s", code, errs)
+	}
+	s.must(json.Unmarshal([]byte(out), &answer))
+	return answer
+}
+
+func TestFrameworkAnswersFromThePolicy(t *testing.T) {
+	s := newSim(t, simmac.Options{MacOS: "12.7.6", Parallels: "17.1.7"})
+	if a := s.framework(); a.Protocol != 1 || a.State != "ok" || len(a.Current)+len(a.Pending) > 0 {
+		t.Errorf("nothing tried: %+v", a)
+	}
+	s.must(s.Attempt(minutes(1)))
+	a := s.framework()
+	if len(a.Current) != 1 || len(a.Pending) != 1 || a.Current[0].Allowed || len(a.Current[0].Bundles) != 4 || a.Current[0].Application != "Parallels Desktop" {
+		t.Errorf("blocked: %+v", a)
+	}
+	s.must(s.Allow(minutes(2)))
+	if a := s.framework(); len(a.Current) != 1 || len(a.Pending) > 0 || !a.Current[0].Allowed || !a.Current[0].Restart || a.Current[0].Upgrade {
+		t.Errorf("allowed: %+v", a)
+	}
+	s.must(s.Restart(minutes(3)))
+	if a := s.framework(); a.Current[0].Restart {
+		t.Errorf("restarted: %+v", a)
+	}
+	s.must(s.UpdateParallels("17.1.4", minutes(4)))
+	s.must(s.Attempt(minutes(5)))
+	if a := s.framework(); !a.Current[0].Allowed || !a.Current[0].Upgrade {
+		t.Errorf("updated and tried: %+v", a)
+	}
+	s.must(s.RemoveFramework())
+	s.must(s.Attempt(minutes(6)))
+	if a := s.framework(); a.State != "unsupported" || a.Current != nil {
+		t.Errorf("removed: %+v", a)
+	}
+}
+
+func TestLockedPolicyGoesOnChanging(t *testing.T) {
+	const place = "/private/var/db/SystemPolicyConfiguration/KextPolicy"
+	s := newSim(t, simmac.Options{MacOS: "12.7.6", Parallels: "17.1.7"})
+	s.must(s.LockPolicy())
+	s.must(s.LockPolicy())
+	before, err := os.Stat(s.dir + place)
+	s.must(err)
+	if before.Mode() != 0 {
+		t.Errorf("a locked database has the mode %v", before.Mode())
+	}
+	s.must(s.Attempt(minutes(1)))
+	after, err := os.Stat(s.dir + place)
+	s.must(err)
+	if os.SameFile(before, after) || after.Mode() != 0 {
+		t.Errorf("an attempt does not show: %v, then %v", before, after)
+	}
+	if a := s.framework(); len(a.Pending) != 1 {
+		t.Errorf("the framework: %+v", a)
+	}
+	s.must(s.UpdateMacOS("13.7.2", minutes(2)))
+	if info, err := os.Stat(s.dir + place); err != nil || info.Mode() != 0 {
+		t.Errorf("an update opened the database: %v, %v", info, err)
+	}
+	s.must(s.UnlockPolicy())
+	s.must(s.UnlockPolicy())
+	if info, err := os.Stat(s.dir + place); err != nil || info.Mode() != 0o600 {
+		t.Errorf("an open database: %v, %v", info, err)
+	}
+	s.expect("rows", policy, policyRows(0)...)
+}
+
+func TestBreakTool(t *testing.T) {
+	s := newSim(t, simmac.Options{MacOS: "10.15.7", Parallels: "16.5.1"})
+	const tool = "usr/sbin/kextstat"
+	good, _, _ := s.run(tool, "-l")
+	printed := strings.TrimRight(good, "\n") // all but what the shell drops
+	for how, ok := range map[string]func(out string, code int) bool{
+		"flood":   func(out string, _ int) bool { return len(out) == 100<<20 },
+		"half":    func(out string, code int) bool { return code == 0 && out == printed[:len(printed)/2] },
+		"crash":   func(out string, code int) bool { return code != 0 && out == "" },
+		"rubbish": func(out string, code int) bool { return code == 0 && strings.Contains(out, "rubbish\x00") },
+	} {
+		s.must(s.BreakTool("kextstat", how))
+		if out, _, code := s.run(tool, "-l"); !ok(out, code) {
+			t.Errorf("%s: exit %d, %d bytes: %.200q", how, code, len(out), out)
+		}
+	}
+	s.must(s.BreakTool("kextstat", "none"))
+	s.must(s.BreakTool("kextstat", "none"))
+	if _, err := os.Stat(s.dir + "/" + tool); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("none: %v", err)
+	}
+	s.must(s.BreakTool("kextstat", "heal"))
+	s.must(s.BreakTool("kextstat", "heal"))
+	if out, _, code := s.run(tool, "-l"); out != good || code != 0 {
+		t.Errorf("healed: exit %d, %q", code, out)
+	}
+	for _, bad := range [][2]string{{"kextstat", "sings"}, {"kextstat", ""}, {"nothing", "hang"}, {"../sbin/kextstat", "hang"}, {"", "none"}} {
+		if err := s.BreakTool(bad[0], bad[1]); err == nil {
+			t.Errorf("%q was accepted", bad)
+		}
+	}
+	if entries, err := os.ReadDir(s.dir + "/usr/sbin"); err != nil || slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return strings.HasPrefix(e.Name(), ".") }) {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}

@@ -152,10 +152,10 @@ func TestLinksResolveBeneathRoot(t *testing.T) {
 	})
 }
 
-// A file that never rests is busy: an unverified copy is not used. It is large,
+// neverRests keeps changing the file until rest is called. It is made large,
 // so that each copy takes many times as long as two changes.
-func TestBusyDatabase(t *testing.T) {
-	m, file := newPolicy(t, appleSchema...)
+func neverRests(t *testing.T, file string) (rest func()) {
+	t.Helper()
 	noError(t, os.Truncate(file, 32<<20))
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -169,10 +169,19 @@ func TestBusyDatabase(t *testing.T) {
 			}
 		}
 	}()
+	return func() {
+		close(stop)
+		<-stopped
+	}
+}
+
+// A file that never rests is busy: an unverified copy is not used.
+func TestBusyDatabase(t *testing.T) {
+	m, file := newPolicy(t, appleSchema...)
+	rest := neverRests(t, file)
 	temp := t.TempDir()
 	policy, source := m.readDatabase(t.Context(), temp, time.Now())
-	close(stop)
-	<-stopped
+	rest()
 	if source.State != probe.Busy {
 		t.Errorf("got %+v", source)
 	}

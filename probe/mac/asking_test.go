@@ -1,0 +1,303 @@
+package mac
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"kextwatch/probe"
+)
+
+// askingStory is a Mac whose database nobody can read, and the time. Its
+// osascript counts how often it is asked.
+type askingStory struct {
+	*lookStory
+	now   time.Time
+	moves int
+}
+
+const frameworkAsked = "osascript"
+
+func newAskingStory(t *testing.T) *askingStory {
+	t.Helper()
+	s := &askingStory{lookStory: newLookStory(t, "10.15.7", ""), now: lookedAt}
+	addFile(t, s.m, kextPolicyPath, "not a database")
+	for _, name := range policyFiles {
+		if _, err := os.Stat(filepath.Join(s.m.Root, name)); err == nil {
+			s.move(name)
+		}
+	}
+	s.answers(okAnswer("["+fmt.Sprintf(parallelsItem, false)+"]", "[]"))
+	return s
+}
+
+// answers makes the framework answer this.
+func (s *askingStory) answers(text string) { s.does("cat <<'END'\n" + text + "\nEND\n") }
+
+func (s *askingStory) does(script string) {
+	s.t.Helper()
+	addTool(s.t, s.m, osascriptTool, "echo "+frameworkAsked+" >>'"+filepath.Join(s.m.Root, "asked")+"'\n"+script)
+}
+
+// move changes the time of a file, long ago for the clock on the wall.
+func (s *askingStory) move(name string) {
+	s.t.Helper()
+	s.moves++
+	at := time.Now().Add(-24*time.Hour + time.Duration(s.moves)*time.Minute)
+	noError(s.t, os.Chtimes(filepath.Join(s.m.Root, name), at, at))
+}
+
+// want looks at a time after the last look and expects so many askings.
+func (s *askingStory) want(after string, later time.Duration, fresh bool, askings int) probe.Snapshot {
+	s.t.Helper()
+	log := filepath.Join(s.m.Root, "asked")
+	noError(s.t, os.RemoveAll(log))
+	s.now = s.now.Add(later)
+	snap := s.prober.Look(s.t.Context(), s.now, fresh)
+	data, err := os.ReadFile(log)
+	if err != nil && !absent(err) {
+		s.t.Fatal(err)
+	}
+	if got := strings.Count(string(data), frameworkAsked); got != askings {
+		s.t.Errorf("%s: asked %d times, want %d", after, got, askings)
+	}
+	return snap
+}
+
+func (s *askingStory) wantIn(after string, in time.Duration, asks bool) {
+	s.t.Helper()
+	if gotIn, got := s.prober.AskFrameworkIn(s.now); gotIn != in && asks || got != asks {
+		s.t.Errorf("%s: the next asking in %v, %t; want %v, %t", after, gotIn, got, in, asks)
+	}
+}
+
+func TestFrameworkIsAskedOnlyWhenItsAnswerMayHaveChanged(t *testing.T) {
+	s := newAskingStory(t)
+	snap := s.want("the first look", 0, false, 1)
+	if snap.Policy == nil || snap.Policy.Source != probe.Framework || len(snap.Policy.Rows) != 2 || snap.Sources[2] != (probe.Source{Name: probe.Framework, State: probe.OK}) {
+		t.Errorf("%+v, %+v", snap.Policy, snap.Sources)
+	}
+	first := s.now
+	snap = s.want("nothing", 24*time.Hour, false, 0)
+	if snap.Policy == nil || !snap.Policy.ReadAt.Equal(first) || len(snap.Policy.Rows) != 2 {
+		t.Errorf("between two askings: %+v", snap.Policy)
+	}
+	s.wantIn("nothing", 0, false)
+	s.want("somebody asks", time.Second, true, 1)
+	s.want("nothing", time.Second, false, 0)
+	s.prober.AskAgain()
+	s.want("a line of the log", time.Second, false, 1)
+	s.want("nothing", time.Second, false, 0)
+	for _, name := range []string{policyFiles[0], policyFiles[3]} {
+		s.move(name)
+		s.want(name+" moved", time.Second, false, 1)
+		s.want("nothing", time.Second, false, 0)
+	}
+	addFile(t, s.m, policyFiles[1], "")
+	s.move(policyFiles[1])
+	s.want("a -wal came", 10*time.Minute, false, 1)
+	remove(t, s.m, policyFiles[1])
+	s.want("a -wal went", 10*time.Minute, false, 1)
+	addFile(t, s.m, policyDir+"/ExecPolicy", "")
+	addFile(t, s.m, policyFiles[0]+"-shm", "")
+	s.want("another database moved", time.Second, false, 0)
+	s.wantIn("nothing", 0, false)
+}
+
+// An answer may lack a commit that became visible only after it.
+func TestFrameworkIsAskedAgainAfterAFileJustMoved(t *testing.T) {
+	s := newAskingStory(t)
+	s.want("the first look", 0, false, 1)
+	ahead := time.Now().Add(time.Second) // the move is to be less than visibleAfter ago whenever this runs
+	for time.Now().Before(ahead) {
+		noError(t, os.Chtimes(filepath.Join(s.m.Root, policyFiles[0]), time.Now(), time.Now()))
+		s.want("a file just moved", time.Second, false, 1)
+		if !s.prober.asking.settled {
+			break
+		}
+	}
+	s.wantIn("a file just moved", visibleAfter, true)
+	s.want("the next look", time.Second, false, 1)
+}
+
+// What the askings themselves might move does not keep the Mac busy.
+func TestFrameworkIsAskedLessWhereFilesMoveForNothing(t *testing.T) {
+	s := newAskingStory(t)
+	s.want("the first look", 0, true, 1)
+	asked := 0
+	for range 20 * 60 {
+		s.move(policyFiles[0])
+		if wanted, asks := s.prober.AskFrameworkIn(s.now); asks && wanted > slowestBusy {
+			t.Fatalf("the next look in %v", wanted)
+		}
+		before := s.prober.asking.at
+		s.now = s.now.Add(time.Second)
+		s.prober.Look(t.Context(), s.now, false)
+		if s.prober.asking.at != before {
+			asked++
+		}
+	}
+	if asked != 27 {
+		t.Errorf("asked %d times in 20 minutes of moves for nothing", asked)
+	}
+	s.answers(okAnswer("["+fmt.Sprintf(parallelsItem, true)+"]", "[]"))
+	s.move(policyFiles[0])
+	snap := s.want("something new", slowestBusy, false, 1)
+	if !snap.Policy.Rows[0].Allowed {
+		t.Errorf("%+v", snap.Policy)
+	}
+	s.move(policyFiles[0])
+	s.want("something moved after something new", time.Second, false, 1)
+}
+
+func TestFrameworkWhereStatIsRefused(t *testing.T) {
+	s := newAskingStory(t)
+	remove(t, s.m, policyDir)
+	addLink(t, s.m, policyDir, policyDir) // stat fails on a link to itself, also for root
+	s.want("the first look", 0, false, 1)
+	s.wantIn("the first look", 15*time.Minute, true)
+	s.want("14 minutes", 14*time.Minute, false, 0)
+	s.wantIn("14 minutes", time.Minute, true)
+	snap := s.want("15 minutes", time.Minute, false, 1)
+	if snap.Policy == nil || !snap.Policy.ReadAt.Equal(s.now) {
+		t.Errorf("%+v", snap.Policy)
+	}
+	s.want("Parallels was updated", time.Minute, false, 0)
+	s.move(policyFiles[3])
+	s.want("Parallels was updated", time.Minute, false, 1)
+	s.want("the clock was set back", -time.Hour, false, 1)
+}
+
+// One that hangs holds up a look for as long as a tool may take.
+func TestFrameworkThatFailsIsAskedLess(t *testing.T) {
+	s := newAskingStory(t)
+	s.does("kill -SEGV $$")
+	snap := s.want("the first look", 0, false, 1)
+	if snap.Policy != nil || snap.Sources[2].State != probe.Failed {
+		t.Errorf("%+v, %+v", snap.Policy, snap.Sources)
+	}
+	for _, pause := range []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, 15 * time.Minute} {
+		s.wantIn("a failure", pause, true)
+		snap = s.want("too early", pause-time.Second, false, 0)
+		if snap.Policy != nil || snap.Sources[2].State != probe.Failed {
+			t.Errorf("the failure is forgotten: %+v, %+v", snap.Policy, snap.Sources)
+		}
+		s.want(fmt.Sprint(pause, " after a failure"), time.Second, false, 1)
+	}
+	s.want("somebody asks at once", 59*time.Second, true, 0)
+	s.move(policyFiles[0])
+	s.want("a file moved", 0, false, 0)
+	s.wantIn("a file moved", time.Second, true)
+	s.want("a file moved a minute after a failure", time.Second, false, 1)
+	s.want("somebody asks", time.Minute, true, 1)
+	s.answers(okAnswer("["+fmt.Sprintf(parallelsItem, true)+"]", "[]"))
+	if snap = s.want("it answers again", 15*time.Minute, false, 1); snap.Policy == nil || !snap.Policy.Rows[0].Allowed {
+		t.Errorf("%+v", snap.Policy)
+	}
+	s.wantIn("it answers again", 0, false)
+	s.want("nothing", 24*time.Hour, false, 0)
+
+	// What was true before is not true now, whoever cannot say.
+	s.does("exit 1")
+	s.move(policyFiles[0])
+	if snap = s.want("a failure after an answer", time.Second, false, 1); snap.Policy != nil {
+		t.Errorf("an answer from before: %+v", snap.Policy)
+	}
+}
+
+// What this macOS does not have is not asked for again and again.
+func TestFrameworkThatIsNotThereIsNotAskedByItself(t *testing.T) {
+	for name, break_ := range map[string]func(s *askingStory){
+		"no class": func(s *askingStory) { s.answers(`{"protocol":1,"state":"unsupported","reason":"no class"}`) },
+		"no tool":  func(s *askingStory) { remove(s.t, s.m, osascriptTool) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newAskingStory(t)
+			break_(s)
+			s.prober.Look(t.Context(), s.now, true)
+			s.wantIn("the first look", 0, false)
+			s.want("nothing", 24*time.Hour, false, 0)
+		})
+	}
+}
+
+func TestFrameworkBesideABetterSource(t *testing.T) {
+	s := newLookStory(t, "10.15.7", "")
+	s.sql(`INSERT INTO kext_policy VALUES ('4C6364ACXT', 'com.parallels.kext.hypervisor', 1, '', 1), ('4C6364ACXT', 'com.parallels.kext.usbconnect', 1, '', 1)`)
+	a := &askingStory{lookStory: s, now: lookedAt}
+	a.answers(okAnswer("["+fmt.Sprintf(parallelsItem, true)+"]", "[]"))
+	old := time.Now().Add(-time.Hour)
+	settle := func() {
+		noError(t, os.Chtimes(filepath.Join(s.m.Root, policyFiles[0]), old, old))
+		old = old.Add(time.Minute)
+	}
+	a.move(policyFiles[3])
+	settle()
+	if snap := a.want("a look", 0, false, 0); len(snap.Sources) != 2 || snap.Disagree != "" {
+		t.Errorf("%+v, %q", snap.Sources, snap.Disagree)
+	}
+	a.wantIn("a better source answers", 0, false)
+	const differ = "com.parallels.kext.usbconnect is allowed by the database, not by the framework; com.parallels.kext.vnic is allowed by the framework, not by the database"
+	snap := a.want("somebody asks", 0, true, 1)
+	if snap.Policy.Source != probe.Database || len(snap.Sources) != 3 || snap.Disagree != differ {
+		t.Errorf("%+v, %q", snap.Sources, snap.Disagree)
+	}
+	if snap = a.want("somebody asks again, nothing moved", 0, true, 0); snap.Disagree != differ {
+		t.Errorf("%q", snap.Disagree)
+	}
+	s.sql(`UPDATE kext_policy SET flags = 5`)
+	settle()
+	if snap = a.want("the policy moved", 0, false, 0); snap.Disagree != "" || len(snap.Sources) != 3 {
+		t.Errorf("an old answer compared with a new one: %q", snap.Disagree)
+	}
+	s.sql(`INSERT INTO kext_policy_mdm VALUES ('4C6364ACXT', NULL, 1, 'uuid')`)
+	settle()
+	if snap = a.want("a profile allows the team", 0, true, 1); snap.Disagree != "" {
+		t.Errorf("%q", snap.Disagree)
+	}
+	remove(t, s.m, kextPolicyPath)
+	if snap = a.want("the database is gone", 0, false, 1); snap.Policy == nil || snap.Policy.Source != probe.Framework {
+		t.Errorf("%+v", snap.Sources)
+	}
+	s.m.NoTools = true
+	s.prober = NewProber(s.m, t.TempDir())
+	if snap = a.want("files only", 0, true, 0); snap.Policy != nil || len(snap.Sources) != 2 {
+		t.Errorf("%+v", snap.Sources)
+	}
+}
+
+func TestFrameworkIsNotAskedOnAppleSilicon(t *testing.T) {
+	s := newLookStory(t, "14.0", "1")
+	remove(t, s.m, kextPolicyPath)
+	a := &askingStory{lookStory: s, now: lookedAt}
+	a.answers(okAnswer("[]", "[]"))
+	if snap := a.want("a look", 0, true, 0); snap.Policy != nil || len(snap.Sources) != 2 {
+		t.Errorf("%+v", snap.Sources)
+	}
+}
+
+// What one look returned, the next one does not share.
+func TestFrameworkAnswersAreApart(t *testing.T) {
+	s := newAskingStory(t)
+	first := s.want("the first look", 0, false, 1)
+	first.Policy.Rows[0] = probe.PolicyRow{}
+	if second := s.want("the next look", 0, false, 0); second.Policy.Rows[0].BundleID == "" {
+		t.Errorf("%+v", second.Policy.Rows)
+	}
+}
+
+func TestFrameworkIsNotAskedForADatabaseInUse(t *testing.T) {
+	s := newLookStory(t, "10.15.7", "")
+	a := &askingStory{lookStory: s, now: lookedAt}
+	a.answers(okAnswer("[]", "[]"))
+	rest := neverRests(t, filepath.Join(s.m.Root, kextPolicyPath))
+	snap := a.want("a look in the middle of it", 0, true, 0)
+	rest()
+	if snap.Policy != nil || snap.Sources[0].State != probe.Busy {
+		t.Errorf("%+v, %+v", snap.Policy, snap.Sources)
+	}
+	a.wantIn("a busy database", 0, false)
+}

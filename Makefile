@@ -24,8 +24,9 @@ OLDEST_MACOS = -mmacosx-version-min=$(if $(filter arm64,$(shell $(GO) env GOARCH
 MACOS_FLAGS  = $(if $(MACOS),CGO_CFLAGS='-O2 -g $(OLDEST_MACOS)' CGO_LDFLAGS='-O2 -g $(OLDEST_MACOS)')
 
 # What the tests of the real tray and notifications need: X, D-Bus, a daemon.
+# The script that asks macOS's own framework runs under node in its test.
 MISSING      = $(strip $(if $(CGO),,gcc) $(if $(TRAY_LIB),,libayatana-appindicator3-dev) \
-	$(foreach tool,Xvfb dbus-daemon dunst,$(if $(shell command -v $(tool) 2>/dev/null),,$(tool))))
+	$(foreach tool,Xvfb dbus-daemon dunst node,$(if $(shell command -v $(tool) 2>/dev/null),,$(tool))))
 DESKTOP_TAGS = $(if $(MISSING),$(TAGS),tray desktop)
 
 # The tests that cannot work under machorun, by name.
@@ -70,7 +71,7 @@ build/staticcheck-$(STATICCHECK):
 
 race: ## all tests with the race detector, and those of the real tray and notifications
 	@[ -z '$(MISSING)' ] || { \
-		echo 'left out: the tests of the real tray and notifications. Missing: $(MISSING). On Debian, make deps installs it.'; \
+		echo 'left out: the tests of the real tray, notifications and the framework script. Missing: $(MISSING). On Debian, make deps installs it.'; \
 		[ '$(CI)' != true ]; }
 	$(GO) test -race -tags '$(DESKTOP_TAGS)' $(PACKAGES)
 
@@ -130,7 +131,7 @@ deps: ## install what make check needs, on Debian and its like
 		echo 'make deps knows apt-get only. On macOS, xcode-select --install brings all there is to bring.'; exit 1; }
 	$(SUDO) apt-get update
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-		ca-certificates gcc libc6-dev make pkg-config libayatana-appindicator3-dev xvfb dbus dunst
+		ca-certificates gcc libc6-dev make pkg-config libayatana-appindicator3-dev xvfb dbus dunst nodejs
 
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 

@@ -23,9 +23,11 @@ func TestMain(m *testing.M) {
 
 // The scripts are stories of what happens on a Mac. Each is one behaviour a
 // user could name; CONTRIBUTING.md has the language.
-func TestScript(t *testing.T) {
+func TestScript(t *testing.T) { runScripts(t, "testdata/script") }
+
+func runScripts(t *testing.T, dir string) {
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))

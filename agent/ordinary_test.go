@@ -1,0 +1,68 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// The scripts in testdata/ordinary are about what an ordinary user may not
+// read.
+func TestScriptOrdinaryUser(t *testing.T) {
+	if asOrdinaryUser(t) {
+		runScripts(t, "testdata/ordinary")
+	}
+}
+
+// asOrdinaryUser reports whether the test runs as an ordinary user. For root
+// no file is unreadable, so root runs the test once more as somebody else, in
+// a folder of his own with a copy of testdata.
+func asOrdinaryUser(t *testing.T) bool {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return true
+	}
+	dir, err := os.MkdirTemp("/tmp", "ordinary")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	const somebody = 65534
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, filepath.Base(self))
+	data, err := os.ReadFile(self)
+	if err == nil {
+		err = os.WriteFile(program, data, 0o755)
+	}
+	if err == nil {
+		err = os.CopyFS(filepath.Join(dir, "testdata"), os.DirFS("testdata"))
+	}
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	temp := filepath.Join(dir, "tmp")
+	if err == nil {
+		err = os.Mkdir(temp, 0o700)
+	}
+	if err == nil {
+		err = os.Chown(temp, somebody, somebody)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), program, "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: somebody, Gid: somebody}}
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+		t.Errorf("as an ordinary user: %v\n%s", err, out)
+	}
+	return false
+}

@@ -123,6 +123,69 @@ func TestFrameworkIsAskedAgainAfterAFileJustMoved(t *testing.T) {
 	s.want("the next look", time.Second, false, 1)
 }
 
+// An hour in which nothing happens, looked at every minute.
+func TestFrameworkInAnIdleHour(t *testing.T) {
+	hour := func(s *askingStory) (askings int) {
+		for range 60 {
+			s.now = s.now.Add(time.Minute)
+			before := s.prober.asking.at
+			s.prober.Look(t.Context(), s.now, false)
+			if s.prober.asking.at != before {
+				askings++
+			}
+		}
+		return askings
+	}
+	s := newAskingStory(t)
+	s.want("the first look", 0, false, 1)
+	if n := hour(s); n != 0 {
+		t.Errorf("asked %d times", n)
+	}
+	remove(t, s.m, policyDir)
+	addLink(t, s.m, policyDir, policyDir)
+	s.want("stat is refused from now on", 0, false, 1)
+	if n := hour(s); n != 4 {
+		t.Errorf("where stat is refused: asked %d times", n)
+	}
+	s.does("exit 1")
+	s.want("no answer from now on", 0, true, 1)
+	if n := hour(s); n != 5 {
+		t.Errorf("where it does not answer: asked %d times", n)
+	}
+}
+
+// The framework does not tell of loads; the kernel is asked when the policy
+// moved.
+func TestLookAtLoadedBesideTheFramework(t *testing.T) {
+	s := newAskingStory(t)
+	_, asked := s.look(false)
+	if !strings.Contains(asked, "kextstat") {
+		t.Errorf("the first look asked %q", asked)
+	}
+	look := func(after, want string) {
+		t.Helper()
+		s.now = s.now.Add(time.Second)
+		noError(t, os.RemoveAll(filepath.Join(s.m.Root, "asked")))
+		s.prober.Look(t.Context(), s.now, false)
+		data, err := os.ReadFile(filepath.Join(s.m.Root, "asked"))
+		if err != nil && !absent(err) {
+			t.Fatal(err)
+		}
+		if got := strings.Join(strings.Fields(string(data)), " "); got != want {
+			t.Errorf("%s: asked %q, want %q", after, got, want)
+		}
+	}
+	s.move(policyFiles[0])
+	look("an attempt, blocked", "osascript")
+	s.answers(okAnswer("["+fmt.Sprintf(parallelsItem, true)+"]", "[]"))
+	s.move(policyFiles[0])
+	look("the user clicked Allow", "osascript kextstat")
+	look("nothing", "")
+	s.move(policyFiles[0])
+	look("a load", "osascript kextstat")
+	look("nothing", "")
+}
+
 // What the askings themselves might move does not keep the Mac busy.
 func TestFrameworkIsAskedLessWhereFilesMoveForNothing(t *testing.T) {
 	s := newAskingStory(t)

@@ -46,6 +46,11 @@ func loadedConcern(snap probe.Snapshot) string {
 				lines = append(lines, fmt.Sprintf("tried %q %v", record.BundleID, record.LastSeen.UTC()))
 			}
 		}
+		// An attempt moves the policy's files; a source that does not tell when
+		// one was made is read anew then.
+		if len(allowed) > 0 && !snap.Policy.Source.TellsTimes() {
+			lines = append(lines, fmt.Sprintf("read %v", snap.Policy.ReadAt.UTC()))
+		}
 	}
 	for _, kext := range snap.Kexts {
 		if fromParallels(kext.TeamID, kext.BundleID) && (allowed[""] || allowed[kext.BundleID]) {

@@ -179,7 +179,7 @@ func judgeFramework(err error) (state probe.SourceState, reason, next string) {
 	const restart = "restart the Mac if it stays so"
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return probe.Absent, osascriptTool + " does not exist", "install macOS again: this tool is part of it"
+		return probe.Absent, osascriptTool + " does not exist", "restart the Mac; the tool is part of macOS"
 	case errors.Is(err, errFrameworkGone):
 		return probe.Unsupported, "SystemPolicy.framework " + err.Error(), "look for a newer kextwatch that knows this macOS"
 	case errors.Is(err, errToolStuck):

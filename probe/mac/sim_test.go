@@ -12,8 +12,8 @@ import (
 
 var simStart = time.Date(2026, 5, 6, 5, 0, 0, 0, time.UTC)
 
-// simulated is a simulated Mac, and the same as it is read.
-func simulated(t *testing.T, o simmac.Options) (*simmac.Mac, mac.Mac) {
+// makeMac is a simulated Mac, and the same as it is read.
+func makeMac(t *testing.T, o simmac.Options) (*simmac.Mac, mac.Mac) {
 	t.Helper()
 	dir := t.TempDir()
 	o.Now = simStart
@@ -32,7 +32,7 @@ func must(t *testing.T, err error) {
 }
 
 func TestMachinesOfASimulatedMac(t *testing.T) {
-	sim, m := simulated(t, simmac.Options{MacOS: "13.7.2", Parallels: "18.3.4"})
+	sim, m := makeMac(t, simmac.Options{MacOS: "13.7.2", Parallels: "18.3.4"})
 	app := &probe.App{TeamID: probe.ParallelsTeamID, Version: "18.3.4", Edition: probe.Standard}
 	os := probe.OSVersion{Version: "13.7.2"}
 	read := func() probe.Machines {
@@ -75,7 +75,7 @@ func TestMachinesOfASimulatedMac(t *testing.T) {
 func TestEnforcementOfASimulatedMac(t *testing.T) {
 	for _, version := range []string{"10.13.6", "10.15.7", "13.7.2", "26.2"} {
 		t.Run(version, func(t *testing.T) {
-			sim, m := simulated(t, simmac.Options{MacOS: version, Parallels: "16.5.1"})
+			sim, m := makeMac(t, simmac.Options{MacOS: version, Parallels: "16.5.1"})
 			expect := func(what string, want probe.Enforcement) {
 				t.Helper()
 				got, gaps := mac.ReadEnforcement(m, t.Context(), probe.OSVersion{Version: version})

@@ -31,6 +31,9 @@ func addTool(t *testing.T, root, name, script string) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Remove(file); err != nil && !os.IsNotExist(err) { // a link would be followed on this machine
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(file, []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ var stories = map[string]story{
 			{minute: 3, says: "You open Parallels. macOS blocks its kernel extensions and shows its one alert. You click it away.",
 				do: (*simmac.Mac).Attempt, expect: []approval.EventName{approval.WindowOpened}},
 			{minute: 4, says: "You have lunch.",
-				expect: []approval.EventName{approval.WindowReminder, approval.WindowReminder, approval.WindowReminder, approval.WindowClosed}},
+				expect: []approval.EventName{approval.WindowReminder, approval.WindowClosed}},
 			{minute: 36, says: "You open Parallels again. macOS brings the button back, and says nothing.",
 				do: (*simmac.Mac).Attempt, expect: []approval.EventName{approval.WindowReopened}},
 			{minute: 38, says: "You click Allow.",

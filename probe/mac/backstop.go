@@ -17,7 +17,9 @@ const (
 
 // stamped are the paths whose stat tells that facts may have changed. Of the
 // extension folders that is all there is to tell: a folder's own time changes
-// with its entries.
+// with its entries. The settings of Software Update say which macOS is offered;
+// their folders are not watched, because on a Mac that takes a descriptor for
+// every file in them.
 var stamped = []string{
 	policyDir + "/KextPolicy",
 	policyDir + "/KextPolicy-wal",
@@ -27,6 +29,8 @@ var stamped = []string{
 	"/Library/Extensions",
 	"/Library/StagedExtensions",
 	"/Library/SystemExtensions",
+	updateSettings,
+	managedSettings,
 }
 
 // stamp is what stat says about one path; zero where there is nothing or stat
@@ -38,10 +42,12 @@ type stamp struct {
 	mode     fs.FileMode
 }
 
-// stamps needs no right to read any of the files.
-func (m Mac) stamps() []stamp {
-	all := make([]stamp, len(stamped))
-	for i, name := range stamped {
+func (m Mac) stamps() []stamp { return m.stampsOf(stamped) }
+
+// stampsOf needs no right to read any of the files.
+func (m Mac) stampsOf(names []string) []stamp {
+	all := make([]stamp, len(names))
+	for i, name := range names {
 		p, err := m.Resolve(name)
 		if err != nil {
 			continue

@@ -18,6 +18,8 @@ type Prober struct {
 	machines    machinesMemory
 	enforcement enforcementMemory
 	asking      asking
+	situation   situationMemory
+	updates     updatesMemory
 }
 
 // machineMemory is what the last good look found out about the Mac itself.

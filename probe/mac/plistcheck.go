@@ -20,6 +20,7 @@ var (
 func checkXML(data []byte) error {
 	scanner := xml.NewDecoder(bytes.NewReader(data))
 	nodes, depth := 0, 0
+	limit := max(plistNodes, len(data)/16) // nothing expands here: a long list may have as many as it is long
 	for {
 		token, err := scanner.Token()
 		if err == io.EOF && nodes > 0 {
@@ -38,7 +39,7 @@ func checkXML(data []byte) error {
 		case xml.EndElement:
 			depth--
 		}
-		if nodes > plistNodes {
+		if nodes > limit {
 			return errTooBig
 		}
 		if depth > plistDepth {

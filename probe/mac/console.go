@@ -1,0 +1,105 @@
+package mac
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"syscall"
+
+	"kextwatch/probe"
+)
+
+const (
+	consoleDevice = "/dev/console"
+	ioregTool     = "/usr/sbin/ioreg"
+	idTool        = "/usr/bin/id"
+)
+
+// consoleUID is the user at screen and keyboard: macOS gives him /dev/console.
+// 0 is the login window, -1 not known.
+func (m Mac) consoleUID() (int, error) {
+	p, err := m.Resolve(consoleDevice)
+	if err != nil {
+		return -1, err
+	}
+	info, err := os.Stat(p)
+	if err != nil {
+		return -1, err
+	}
+	return int(info.Sys().(*syscall.Stat_t).Uid), nil
+}
+
+// ioregRoot is what the root of the I/O registry says about the sessions with
+// a desktop. While a session's screen is not locked, the second key is absent.
+type ioregRoot struct {
+	Users []struct {
+		UID    any `plist:"kCGSSessionUserIDKey"`
+		Locked any `plist:"CGSSessionScreenIsLocked"`
+	} `plist:"IOConsoleUsers"`
+}
+
+// locked reports whether the screen of the user's session is locked. Apple
+// documents neither key, but screen-lock tools have relied on them for years
+// (IamFaizanKhalid/lock, lgarron/dotfiles). A user without a session, or a
+// list without sessions, leaves it open.
+func (m Mac) locked(ctx context.Context) (probe.Answer, error) {
+	out, err := m.tool(ctx, ioregTool, "-n", "Root", "-d1", "-a")
+	if err != nil {
+		return "", err
+	}
+	return parseLocked(out, m.UID)
+}
+
+func parseLocked(out []byte, uid int) (probe.Answer, error) {
+	var root ioregRoot
+	if err := DecodePlist(out, &root); err != nil {
+		return "", fmt.Errorf("%s: %w", ioregTool, err)
+	}
+	for _, session := range root.Users {
+		if n, ok := session.UID.(uint64); ok && n == uint64(uid) {
+			return probe.AnswerOf(isTrue(session.Locked)), nil
+		}
+	}
+	return "", nil
+}
+
+// isTrue takes the two ways in which property lists say yes.
+func isTrue(value any) bool {
+	n, number := value.(uint64)
+	return value == true || number && n == 1
+}
+
+// adminGroup is the group of the administrators on every Mac.
+const adminGroup = 80
+
+// admin reports whether whoever runs this program is an administrator.
+func (m Mac) admin(ctx context.Context) (probe.Answer, error) {
+	out, err := m.tool(ctx, idTool, "-G")
+	if err != nil {
+		return "", err
+	}
+	return parseGroups(out)
+}
+
+// parseGroups reads the numbers of all the groups of a user, on one line.
+func parseGroups(out []byte) (probe.Answer, error) {
+	var groups []int
+	for field := range bytes.FieldsSeq(out) {
+		group, err := strconv.ParseUint(string(field), 10, 32)
+		if err != nil {
+			return "", unexpectedGroups(out)
+		}
+		groups = append(groups, int(group))
+	}
+	if len(groups) == 0 {
+		return "", unexpectedGroups(out)
+	}
+	return probe.AnswerOf(slices.Contains(groups, adminGroup)), nil
+}
+
+func unexpectedGroups(out []byte) error {
+	return fmt.Errorf("%s answered %q instead of the numbers of groups", idTool, printable(string(out)))
+}

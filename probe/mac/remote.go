@@ -1,0 +1,66 @@
+package mac
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+)
+
+const netstatTool = "/usr/sbin/netstat"
+
+// screenSharing is Apple's own; it runs only while somebody is connected, and
+// shortly after. ARDAgent is always there, and SSMenuAgent outlives the
+// connection: neither is a sign.
+var screenSharing = []program{{"Screen Sharing", []string{"screensharingd", "ScreensharingAgent"}}}
+
+// remotePrograms let others control this Mac while they run for a user. What
+// root runs of them only waits to be called.
+var remotePrograms = []program{
+	{"AnyDesk", []string{"AnyDesk"}},
+	{"Chrome Remote Desktop", []string{"remoting_me2me_host"}},
+	{"Parsec", []string{"parsecd"}},
+	{"RustDesk", []string{"RustDesk", "rustdesk"}},
+	{"TeamViewer", []string{"TeamViewer"}},
+}
+
+// remoteSigns are signs that the Mac is used from afar. They prove nothing:
+// the programs may run without anybody connected.
+func remoteSigns(processes []process) []string {
+	signs := running(screenSharing, processes, anybody)
+	return append(signs, running(remotePrograms, processes, func(p process) bool { return p.uid != 0 })...)
+}
+
+// screenShared reports whether somebody is connected to the port of screen
+// sharing, as far as netstat tells.
+func (m Mac) screenShared(ctx context.Context) (bool, error) {
+	out, err := m.tool(ctx, netstatTool, "-an", "-p", "tcp")
+	if err != nil {
+		return false, err
+	}
+	return parseNetstat(out)
+}
+
+// parseNetstat looks for an established connection whose local end is port
+// 5900: "192.168.1.10.5900", also in IPv6. The heading tells a list without
+// connections from no list at all.
+//
+//	Proto Recv-Q Send-Q  Local Address          Foreign Address        (state)
+//	tcp4       0      0  192.168.1.10.5900      192.168.1.20.52444     ESTABLISHED
+func parseNetstat(out []byte) (shared bool, err error) {
+	heading := false
+	for line := range bytes.Lines(out) {
+		fields := strings.Fields(string(line))
+		switch {
+		case len(fields) > 0 && fields[0] == "Proto":
+			heading = true
+		case len(fields) >= 6 && strings.HasPrefix(fields[0], "tcp") && fields[5] == "ESTABLISHED":
+			shared = shared || strings.HasSuffix(fields[3], ".5900")
+			heading = true
+		}
+	}
+	if !heading {
+		return false, errors.New("the list of network connections has no line that can be read")
+	}
+	return shared, nil
+}

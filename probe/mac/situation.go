@@ -1,0 +1,104 @@
+package mac
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"kextwatch/probe"
+)
+
+const situationAge = time.Minute // while a window is open, a look comes every 15 s
+
+// situationLimit is for all the tools together: an alert waits for them. A
+// variable only so that the tests need not wait.
+var situationLimit = 5 * time.Second
+
+// situation looks at what is going on at the Mac. Five tools are asked at
+// once; the last of them only where macOS's own list of system extensions
+// cannot be read.
+func (m Mac) situation(ctx context.Context, os probe.OSVersion) (probe.Situation, []probe.Gap) {
+	ctx, cancel := context.WithTimeoutCause(ctx, situationLimit, errToolStuck)
+	defer cancel()
+	s := probe.Situation{Asked: true, UID: m.UID}
+	var (
+		programs                                        []process
+		shared                                          bool
+		noPrograms, noNetwork, noAdmin, noLock, noSysex error
+		asked                                           sync.WaitGroup
+	)
+	asked.Go(func() { programs, noPrograms = m.processes(ctx) })
+	asked.Go(func() { shared, noNetwork = m.screenShared(ctx) })
+	asked.Go(func() { s.Admin, noAdmin = m.admin(ctx) })
+	asked.Go(func() { s.Locked, noLock = m.locked(ctx) })
+	asked.Go(func() { s.Extensions, noSysex = m.systemExtensions(ctx, os) })
+	var noConsole error
+	s.ConsoleUID, noConsole = m.consoleUID()
+	asked.Wait()
+
+	if shared {
+		s.Remote = append(s.Remote, "a connection to screen sharing")
+	}
+	if noPrograms == nil {
+		atHand := func(p process) bool { return p.uid == 0 || p.uid == m.UID || p.uid == s.ConsoleUID }
+		s.Remote = append(s.Remote, remoteSigns(programs)...)
+		s.InputTools = running(inputTools, programs, atHand)
+		s.PaneOpen = paneOpen(programs, os, atHand)
+		s.Service = probe.AnswerOf(runs(programs, parallelsService, anybody))
+		s.LoginAt = loginAt(programs, m.UID, time.Now()) // what ps says is of now, whatever moment is judged
+	}
+
+	var gaps []probe.Gap
+	unless := func(source string, err error, command string) {
+		if err != nil {
+			gaps = append(gaps, toolGap(source, err, command))
+		}
+	}
+	unless("running programs", noPrograms, "ps -axo uid,etime,comm")
+	unless("network connections", noNetwork, "netstat -an -p tcp")
+	unless("console user", noConsole, "ls -l "+consoleDevice)
+	unless("screen lock", noLock, "ioreg -n Root -d1 -a")
+	unless("administrator", noAdmin, "id -G")
+	unless("system extensions", noSysex, "systemextensionsctl list")
+	return s, gaps
+}
+
+// parallelsService is the part of Parallels that loads the kernel extensions.
+const parallelsService = "prl_disp_service"
+
+// situationMemory is what the last look at the situation found.
+type situationMemory struct {
+	at        time.Time // zero: there was none
+	situation probe.Situation
+	gaps      []probe.Gap
+}
+
+// lookAtSituation looks only while somebody may have to click on Allow, or
+// when asked to look afresh: it costs several processes. Of another Mac's disk
+// there is no situation.
+func (p *Prober) lookAtSituation(ctx context.Context, snap probe.Snapshot, fresh bool, now time.Time) (probe.Situation, []probe.Gap) {
+	if p.mac.NoTools || !fresh && !waitsForAllow(snap) {
+		p.situation = situationMemory{}
+		return probe.Situation{}, nil
+	}
+	age := now.Sub(p.situation.at)
+	if m := p.situation; !fresh && !m.at.IsZero() && age >= 0 && age < situationAge {
+		return m.situation, m.gaps
+	}
+	s, gaps := p.mac.situation(ctx, snap.Mac.OS)
+	p.situation = situationMemory{}
+	if ctx.Err() == nil {
+		p.situation = situationMemory{at: now, situation: s, gaps: gaps}
+	}
+	return s, gaps
+}
+
+// waitsForAllow reports whether an extension of Parallels is refused and not
+// loaded.
+func waitsForAllow(snap probe.Snapshot) bool {
+	return snap.Policy != nil && slices.ContainsFunc(snap.Policy.Rows, func(row probe.PolicyRow) bool {
+		return !row.Allowed && fromParallels(row.TeamID, row.BundleID) &&
+			!slices.ContainsFunc(snap.Loaded.Kexts, func(k probe.LoadedKext) bool { return k.BundleID == row.BundleID })
+	})
+}

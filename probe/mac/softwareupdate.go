@@ -1,0 +1,91 @@
+package mac
+
+import (
+	"regexp"
+	"strings"
+
+	"kextwatch/probe"
+)
+
+const offerLimit = 16 // of macOS; Software Update offers two or three at a time
+
+// offered is an update that Software Update recommends.
+type offered struct {
+	Name    string `plist:"Display Name"`
+	Version string `plist:"Display Version"`
+	Key     string `plist:"Product Key"`
+}
+
+// productKey is the key of macOS itself from macOS 12 on:
+// "MSU_UPDATE_22G830_patch_13.6.9_minor".
+var productKey = regexp.MustCompile(`^MSU_UPDATE_([0-9A-Za-z]{3,16})_[a-z]{1,16}_([0-9]{1,3}(?:\.[0-9]{1,3}){0,3})(?:_[a-z]{1,16})?$`)
+
+// offers are the versions of macOS that Software Update offers, without
+// Safari, Command Line Tools and security updates of the same version.
+func (m Mac) offers() ([]probe.Offer, error) {
+	var settings struct {
+		Recommended []offered `plist:"RecommendedUpdates"`
+	}
+	if err := m.readPlist(updateSettings, &settings); err != nil {
+		return nil, err
+	}
+	var all []probe.Offer
+	for _, o := range settings.Recommended {
+		offer, ok := o.macOS()
+		if ok && len(all) < offerLimit {
+			all = append(all, offer)
+		}
+	}
+	return all, nil
+}
+
+// macOS is what the update offers where it is macOS itself.
+func (o offered) macOS() (probe.Offer, bool) {
+	name := printable(o.Name)
+	offer := probe.Offer{Name: name}
+	if form := productKey.FindStringSubmatch(o.Key); form != nil {
+		offer.Build, offer.Version = strings.Clone(form[1]), strings.Clone(form[2])
+	} else if strings.HasPrefix(name, "macOS ") {
+		offer.Version = versionIn(strings.TrimSpace(o.Version), name)
+	}
+	if name == "" {
+		offer.Name = "macOS " + offer.Version
+	}
+	return offer, offer.Version != ""
+}
+
+// updateSwitches are the settings of Software Update. An absent one has
+// macOS's default, which differs from version to version.
+type updateSwitches struct {
+	Check    any `plist:"AutomaticCheckEnabled"`
+	Download any `plist:"AutomaticDownload"`
+	Install  any `plist:"AutomaticallyInstallMacOSUpdates"`
+}
+
+// switches reads what macOS does by itself. What a configuration profile
+// forces wins over what the user set.
+func (m Mac) switches(u *probe.Updates) error {
+	var user, managed updateSwitches
+	err := m.readPlist(updateSettings, &user)
+	if managedErr := m.readPlist(managedSettings, &managed); managedErr != nil && !absent(managedErr) {
+		return managedErr // what it forces is not known, so nothing is
+	}
+	u.Check = firstAnswer(managed.Check, user.Check)
+	u.Download = firstAnswer(managed.Download, user.Download)
+	u.Install = firstAnswer(managed.Install, user.Install)
+	return err
+}
+
+// firstAnswer is the first of the values that says yes or no.
+func firstAnswer(values ...any) probe.Answer {
+	for _, value := range values {
+		n, number := value.(uint64)
+		switch {
+		case isTrue(value):
+			return probe.Yes
+		case value == false, number && n == 0:
+			return probe.No
+		}
+	}
+	return ""
+}

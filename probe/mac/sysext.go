@@ -1,0 +1,114 @@
+package mac
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"kextwatch/probe"
+)
+
+const (
+	extensionsFile  = "/Library/SystemExtensions/db.plist"
+	extensionsTool  = "/usr/bin/systemextensionsctl"
+	extensionLimit  = 256 // system extensions; a Mac has a handful
+	extensionPrefix = "com.apple.system_extension."
+)
+
+// extensionsPlist is what macOS keeps of system extensions, as osquery and
+// KnockKnock read it.
+type extensionsPlist struct {
+	Extensions []struct {
+		Identifier string   `plist:"identifier"`
+		TeamID     string   `plist:"teamID"`
+		State      string   `plist:"state"`
+		Categories []string `plist:"categories"`
+	} `plist:"extensions"`
+}
+
+// systemExtensions lists the system extensions of every team, from macOS's own
+// file or, where that cannot be read, from its tool. They came with macOS
+// 10.15. Where there are more than extensionLimit, some come with an error.
+func (m Mac) systemExtensions(ctx context.Context, os probe.OSVersion) ([]probe.SystemExtension, error) {
+	if os.Known() && !os.AtLeast(10, 15) {
+		return nil, nil
+	}
+	var file extensionsPlist
+	if err := m.readPlist(extensionsFile, &file); err == nil {
+		return file.list()
+	}
+	out, err := m.tool(ctx, extensionsTool, "list")
+	if err != nil {
+		return nil, err
+	}
+	return parseExtensions(out)
+}
+
+func (f extensionsPlist) list() ([]probe.SystemExtension, error) {
+	var all []probe.SystemExtension
+	for _, e := range f.Extensions {
+		if len(all) == extensionLimit {
+			return all, errManyExtensions
+		}
+		category := ""
+		if len(e.Categories) > 0 {
+			category = e.Categories[0]
+		}
+		all = append(all, newExtension(e.TeamID, e.Identifier, category, strings.ReplaceAll(e.State, "_", " ")))
+	}
+	return all, nil
+}
+
+var errManyExtensions = fmt.Errorf("there are more than %d system extensions: only some were looked at", extensionLimit)
+
+func newExtension(teamID, bundleID, category, state string) probe.SystemExtension {
+	return probe.SystemExtension{
+		TeamID:   printable(teamID),
+		BundleID: printable(bundleID),
+		Category: strings.TrimPrefix(printable(category), extensionPrefix),
+		State:    printable(state),
+	}
+}
+
+// extensionCount is the first line: "1 extension(s)".
+var extensionCount = regexp.MustCompile(`^([0-9]{1,5}) extension\(s\)`)
+
+// parseExtensions reads the tool's list. A line "--- CATEGORY" begins the
+// extensions of one category; from macOS 15 on a hint for people follows it.
+//
+//	1 extension(s)
+//	--- com.apple.system_extension.network_extension
+//	enabled	active	teamID	bundleID (version)	name	[state]
+//	*	*	VBG97UB4TA	com.objective-see.lulu.extension (2.3.0/2.3.0)	Extension	[activated enabled]
+func parseExtensions(out []byte) ([]probe.SystemExtension, error) {
+	var all []probe.SystemExtension
+	category, count := "", -1
+	for raw := range bytes.Lines(out) {
+		line := strings.TrimRight(string(raw), " \r\n")
+		if form := extensionCount.FindStringSubmatch(line); form != nil && count < 0 {
+			count, _ = strconv.Atoi(form[1])
+			continue
+		}
+		if rest, ok := strings.CutPrefix(line, "--- "); ok {
+			category, _, _ = strings.Cut(rest, " ")
+			continue
+		}
+		fields := strings.Split(line, "\t")
+		state := fields[len(fields)-1]
+		if len(fields) < 6 || fields[2] == "teamID" || !strings.HasPrefix(state, "[") || !strings.HasSuffix(state, "]") {
+			continue
+		}
+		if len(all) == extensionLimit {
+			return all, errManyExtensions
+		}
+		bundleID, _, _ := strings.Cut(fields[3], " ")
+		all = append(all, newExtension(fields[2], bundleID, category, state[1:len(state)-1]))
+	}
+	if count < 0 || len(all) < count {
+		return all, fmt.Errorf("%s printed a list of which only %d lines could be read", extensionsTool, len(all))
+	}
+	return all, nil
+}

@@ -48,6 +48,16 @@ var simVerbs = []simVerb{
 		tool, how, _ := strings.Cut(value, " ")
 		return m.BreakTool(tool, how)
 	}},
+	{"auto-update", "on|off", "macOS installs its updates by itself, or not", switched((*simmac.Mac).SetAutoUpdate)},
+	{"backup", "TIME", "Time Machine made a backup at this time", backup},
+	{"run-program", "PATH", "the user starts a program", (*simmac.Mac).RunProgram},
+	{"quit-program", "PATH", "a program ends", func(m *simmac.Mac, path string, _ time.Time) error { return m.QuitProgram(path) }},
+	{"connect-vnc", "", "somebody connects to screen sharing", func(m *simmac.Mac, _ string, _ time.Time) error { return m.ConnectVNC(true) }},
+	{"disconnect-vnc", "", "nobody is connected any more", func(m *simmac.Mac, _ string, _ time.Time) error { return m.ConnectVNC(false) }},
+	{"console", "me|other|nobody", "who sits at screen and keyboard; takes root for others", func(m *simmac.Mac, who string, _ time.Time) error { return m.SeatAtConsole(who) }},
+	{"lock", "on|off", "the screen is locked, or not", switched((*simmac.Mac).LockScreen)},
+	{"admin", "on|off", "the user is an administrator, or not", switched((*simmac.Mac).SetAdmin)},
+	{"sysext", "TEAM ID STATE", "a system extension is in this state, activated_waiting_for_user", sysext},
 }
 
 func (in *invocation) simCommand() *cobra.Command {
@@ -66,15 +76,15 @@ Verbs:
   kextwatch sim /tmp/mac attempt
   kextwatch status --root /tmp/mac`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) < 2 || len(args) > 4 {
-				return usage("kextwatch sim --help lists the verbs", "sim takes a directory, a verb and at most two values")
+			if len(args) < 2 {
+				return usage("kextwatch sim --help lists the verbs", "sim takes a directory, a verb and what belongs to it")
 			}
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			o.Arch, o.Edition = probe.Arch(arch), probe.Edition(edition)
 			o.Now = in.clock.now()
-			return in.sim(args[0], args[1], strings.Join(args[2:], " "), o)
+			return in.sim(args[0], args[1], args[2:], o)
 		},
 	}
 	flags := cmd.Flags()
@@ -87,6 +97,19 @@ Verbs:
 	return cmd
 }
 
+// takes reports whether the verb has as many values; one in brackets may be
+// missing.
+func (v simVerb) takes(values []string) bool {
+	least, most := 0, 0
+	for _, name := range strings.Fields(v.value) {
+		most++
+		if name[0] != '[' {
+			least++
+		}
+	}
+	return len(values) >= least && len(values) <= most
+}
+
 func simHelp() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "  %-44s %s\n", "new", "make one; DIR must be empty or not exist")
@@ -96,11 +119,12 @@ func simHelp() string {
 	return b.String()
 }
 
-func (in *invocation) sim(dir, name, value string, o simmac.Options) error {
+func (in *invocation) sim(dir, name string, values []string, o simmac.Options) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return err
 	}
+	value := strings.Join(values, " ")
 	if name == "new" {
 		if value != "" {
 			return usage("kextwatch sim --help lists its flags", "new takes no value")
@@ -115,13 +139,7 @@ func (in *invocation) sim(dir, name, value string, o simmac.Options) error {
 		if verb.name != name {
 			continue
 		}
-		required := 0
-		for _, part := range strings.Fields(verb.value) {
-			if part[0] != '[' {
-				required++
-			}
-		}
-		if given := len(strings.Fields(value)); given < required || given > 0 && verb.value == "" {
+		if !verb.takes(values) {
 			return usage("kextwatch sim --help lists the verbs", "it is: sim DIR %s %s", name, verb.value)
 		}
 		m, err := simmac.Open(dir)

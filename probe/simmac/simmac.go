@@ -77,6 +77,9 @@ func (m *Mac) setUp(v probe.OSVersion, o Options) error {
 	if err := m.writeSystem(st, o.User, o.Now); err != nil {
 		return err
 	}
+	if err := m.writeConsole(); err != nil {
+		return err
+	}
 	if err := m.writeTools(v); err != nil {
 		return err
 	}

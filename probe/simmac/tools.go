@@ -10,13 +10,13 @@ import (
 )
 
 // The tools are shell scripts. They find their Mac from the path they were
-// started with, and need a POSIX shell, cat, mkdir, rm, tail and wc.
+// started with, and need a POSIX shell, cat, date, mkdir, rm, tail and wc.
 //
 //go:embed tools
 var tools embed.FS
 
 // toolPlaces says where each script is installed. The kernel extension table
-// has two front ends; kmutil came with macOS 11.
+// has two front ends; kmutil came with macOS 11, system extensions with 10.15.
 var toolPlaces = map[string]string{
 	"/bin/launchctl":     "launchctl.sh",
 	"/usr/bin/csrutil":   "csrutil.sh",
@@ -30,14 +30,23 @@ var toolPlaces = map[string]string{
 	"/usr/sbin/nvram":    "nvram.sh",
 	"/usr/sbin/spctl":    "spctl.sh",
 	"/usr/sbin/sysctl":   "sysctl.sh",
+
+	"/bin/ps":           "ps.sh",
+	"/usr/bin/id":       "id.sh",
+	"/usr/sbin/ioreg":   "ioreg.sh",
+	"/usr/sbin/netstat": "netstat.sh",
+	extensionsTool:      "systemextensionsctl.sh",
 }
 
-const kmutil = "/usr/bin/kmutil"
+const (
+	kmutil         = "/usr/bin/kmutil"
+	extensionsTool = "/usr/bin/systemextensionsctl"
+)
 
 // writeTools installs the tools of this macOS that are not there yet.
 func (m *Mac) writeTools(v probe.OSVersion) error {
 	for place, script := range toolPlaces {
-		if place == kmutil && !v.AtLeast(11, 0) {
+		if place == kmutil && !v.AtLeast(11, 0) || place == extensionsTool && !v.AtLeast(10, 15) {
 			continue
 		}
 		if _, err := os.Stat(m.at(place)); !errors.Is(err, fs.ErrNotExist) {

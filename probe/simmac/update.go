@@ -1,7 +1,9 @@
 package simmac
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"howett.net/plist"
@@ -12,12 +14,14 @@ import (
 const updateSettings = "/Library/Preferences/com.apple.SoftwareUpdate.plist"
 
 type softwareUpdate struct {
-	AutomaticCheckEnabled           bool
-	LastAttemptSystemVersion        string
-	LastRecommendedUpdatesAvailable int
-	LastSuccessfulDate              time.Time
-	LastUpdatesAvailable            int
-	RecommendedUpdates              []recommendedUpdate
+	AutomaticCheckEnabled            bool
+	AutomaticDownload                *bool `plist:",omitempty"`
+	AutomaticallyInstallMacOSUpdates *bool `plist:",omitempty"`
+	LastAttemptSystemVersion         string
+	LastRecommendedUpdatesAvailable  int
+	LastSuccessfulDate               time.Time
+	LastUpdatesAvailable             int
+	RecommendedUpdates               []recommendedUpdate
 }
 
 type recommendedUpdate struct {
@@ -94,13 +98,17 @@ func (m *Mac) laterMacOS(version string) (probe.OSVersion, *state, error) {
 	return v, st, nil
 }
 
+// writeOffers leaves what the user switched as it is.
 func (m *Mac) writeOffers(v probe.OSVersion, offers []recommendedUpdate, now time.Time) error {
-	return m.writePlist(updateSettings, softwareUpdate{
-		AutomaticCheckEnabled:           true,
-		LastAttemptSystemVersion:        fmt.Sprintf("%s (%s)", v.Version, v.Build),
-		LastRecommendedUpdatesAvailable: len(offers),
-		LastSuccessfulDate:              now.UTC(),
-		LastUpdatesAvailable:            len(offers),
-		RecommendedUpdates:              offers,
-	}, plist.BinaryFormat)
+	var settings softwareUpdate
+	if err := m.readPlist(updateSettings, &settings); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	settings.AutomaticCheckEnabled = true
+	settings.LastAttemptSystemVersion = fmt.Sprintf("%s (%s)", v.Version, v.Build)
+	settings.LastRecommendedUpdatesAvailable = len(offers)
+	settings.LastSuccessfulDate = now.UTC()
+	settings.LastUpdatesAvailable = len(offers)
+	settings.RecommendedUpdates = offers
+	return m.writePlist(updateSettings, settings, plist.BinaryFormat)
 }

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"kextwatch/probe/simmac"
+)
+
+// switched makes a verb of something that is on or off.
+func switched(set func(*simmac.Mac, bool) error) func(*simmac.Mac, string, time.Time) error {
+	return func(m *simmac.Mac, value string, _ time.Time) error {
+		if value != "on" && value != "off" {
+			return fmt.Errorf("%q is neither on nor off", value)
+		}
+		return set(m, value == "on")
+	}
+}
+
+func backup(m *simmac.Mac, value string, _ time.Time) error {
+	at, err := time.Parse(time.RFC3339, value)
+	if err != nil {
+		return fmt.Errorf("%q is no time: write it like 2026-05-06T05:50:00Z", value)
+	}
+	return m.Backup(at)
+}
+
+func sysext(m *simmac.Mac, value string, _ time.Time) error {
+	fields := strings.Fields(value)
+	if len(fields) != 3 {
+		return fmt.Errorf("%q is not a team, a bundle ID and a state", value)
+	}
+	return m.SetSystemExtension(fields[0], fields[1], fields[2])
+}

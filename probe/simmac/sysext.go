@@ -1,0 +1,79 @@
+package simmac
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"howett.net/plist"
+)
+
+const (
+	extensionsDB   = "/Library/SystemExtensions/db.plist"
+	extensionsList = simDir + "/system-extensions"
+	extensionKind  = "com.apple.system_extension.network_extension"
+)
+
+// extensionsFile is what macOS keeps of system extensions.
+type extensionsFile struct {
+	BootUUID   string            `plist:"bootUUID"`
+	Extensions []systemExtension `plist:"extensions"`
+	Version    int               `plist:"version"`
+}
+
+type systemExtension struct {
+	Categories []string `plist:"categories"`
+	Identifier string   `plist:"identifier"`
+	State      string   `plist:"state"`
+	TeamID     string   `plist:"teamID"`
+}
+
+var (
+	teamForm  = regexp.MustCompile(`^[0-9A-Z]{10}$`)
+	idForm    = regexp.MustCompile(`^[0-9A-Za-z.-]{1,100}$`)
+	stateForm = regexp.MustCompile(`^[a-z_]{1,60}$`)
+)
+
+// SetSystemExtension gives a system extension a state as macOS spells it,
+// "activated_waiting_for_user"; a new one is a network extension.
+func (m *Mac) SetSystemExtension(team, id, state string) error {
+	switch {
+	case !teamForm.MatchString(team):
+		return fmt.Errorf("team %q: write ten letters and digits", team)
+	case !idForm.MatchString(id):
+		return fmt.Errorf("bundle ID %q: write one such as com.example.extension", id)
+	case !stateForm.MatchString(state):
+		return fmt.Errorf("state %q: write one such as activated_waiting_for_user", state)
+	}
+	var file extensionsFile
+	if err := m.readPlist(extensionsDB, &file); err != nil {
+		file = extensionsFile{BootUUID: newUUID(), Version: 1} // the first one
+	}
+	known := false
+	for i, e := range file.Extensions {
+		if e.TeamID == team && e.Identifier == id {
+			file.Extensions[i].State, known = state, true
+		}
+	}
+	if !known {
+		file.Extensions = append(file.Extensions, systemExtension{[]string{extensionKind}, id, state, team})
+	}
+	if err := m.writePlist(extensionsDB, file, plist.BinaryFormat); err != nil {
+		return err
+	}
+	return m.write(extensionsList, []byte(extensionTable(file.Extensions)), 0o644)
+}
+
+// extensionTable is what systemextensionsctl prints.
+func extensionTable(extensions []systemExtension) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d extension(s)\n--- %s\nenabled\tactive\tteamID\tbundleID (version)\tname\t[state]\n", len(extensions), extensionKind)
+	for _, e := range extensions {
+		star := ""
+		if e.State == "activated_enabled" {
+			star = "*"
+		}
+		fmt.Fprintf(&b, "%s\t%[1]s\t%s\t%s (1.0/1)\tExtension\t[%s]\n", star, e.TeamID, e.Identifier, strings.ReplaceAll(e.State, "_", " "))
+	}
+	return b.String()
+}

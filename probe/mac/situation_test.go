@@ -1,0 +1,314 @@
+package mac
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"kextwatch/probe"
+)
+
+const (
+	netstatHead = "Active Internet connections (including servers)\nProto Recv-Q Send-Q  Local Address          Foreign Address        (state)    \n"
+	vncRow      = "tcp4       0      0  192.168.1.10.5900      192.168.1.20.52444     ESTABLISHED\n"
+	otherRow    = "tcp4       0      0  192.168.1.10.52444     192.168.1.20.5900      ESTABLISHED\n"
+	listenRow   = "tcp46      0      0  *.5900                 *.*                    LISTEN     \n"
+)
+
+func TestParseNetstat(t *testing.T) {
+	for name, c := range map[string]struct {
+		out    string
+		shared bool
+		err    string
+	}{
+		"connected":          {netstatHead + listenRow + vncRow, true, ""},
+		"over IPv6":          {netstatHead + "tcp6       0      0  fe80::10e2:3a4b%e.5900 fe80::1c2d%en0.52444   ESTABLISHED\n", true, ""},
+		"through a tunnel":   {netstatHead + "tcp4 0 0 127.0.0.1.5900 127.0.0.1.50000 ESTABLISHED\n", true, ""},
+		"with more columns":  {netstatHead + "tcp4 0 0 10.0.0.1.5900 10.0.0.2.5 ESTABLISHED 131072 131072 412 0\n", true, ""},
+		"this Mac looks":     {netstatHead + otherRow, false, ""},
+		"only listens":       {netstatHead + listenRow, false, ""},
+		"was connected":      {netstatHead + strings.Replace(vncRow, "ESTABLISHED", "TIME_WAIT  ", 1), false, ""},
+		"another port":       {netstatHead + strings.Replace(vncRow, ".5900 ", ".15900", 1), false, ""},
+		"no connections":     {netstatHead, false, ""},
+		"nothing":            {"", false, "no line that can be read"},
+		"rubbish":            {"\x00\xff\ntcp\ntcp4 5900 ESTABLISHED\n", false, "no line that can be read"},
+		"another language":   {"Aktive Internetverbindungen\n", false, "no line that can be read"},
+		"rubbish in between": {netstatHead + "\x00\xff\n" + vncRow + strings.Repeat("x", 10000), true, ""},
+	} {
+		shared, err := parseNetstat([]byte(c.out))
+		wantError(t, err, c.err)
+		if shared != c.shared {
+			t.Errorf("%s: %v, want %v", name, shared, c.shared)
+		}
+	}
+}
+
+func FuzzParseNetstat(f *testing.F) {
+	f.Add([]byte(netstatHead + vncRow + listenRow))
+	f.Add([]byte("netstat: illegal option"))
+	f.Fuzz(func(t *testing.T, out []byte) {
+		if shared, err := parseNetstat(out); shared && (err != nil || !strings.Contains(string(out), ".5900")) {
+			t.Errorf("%v, %v", shared, err)
+		}
+	})
+}
+
+func TestParseGroups(t *testing.T) {
+	for out, want := range map[string]probe.Answer{
+		"20 12 61 79 80 81 98 701 33 100 204 250 395 398 399 400\n": probe.Yes,
+		"20 12 61 701 100\n": probe.No,
+		"80":                 probe.Yes,
+		"":                   "",
+		"staff admin\n":      "",
+		"20 -80\n":           "",
+		"20 80 99999999999":  "",
+		"id: invalid user\n": "",
+	} {
+		got, err := parseGroups([]byte(out))
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q, %v", out, got, err)
+		}
+	}
+}
+
+func ioregOf(sessions string) string {
+	return `<?xml version="1.0" encoding="UTF-8"?><plist version="1.0"><dict><key>IOConsoleLocked</key><false/><key>IOKitDiagnostics</key><dict><key>Classes</key><dict><key>IOService</key><integer size="32">0x1</integer></dict></dict>` + sessions + `</dict></plist>`
+}
+
+func session(uid int, locked string) string {
+	if locked != "" {
+		locked = "<key>CGSSessionScreenIsLocked</key>" + locked
+	}
+	return fmt.Sprintf(`<dict>%s<key>kCGSSessionUserIDKey</key><integer size="64">%d</integer></dict>`, locked, uid)
+}
+
+func TestParseLocked(t *testing.T) {
+	users := func(sessions ...string) string {
+		return ioregOf("<key>IOConsoleUsers</key><array>" + strings.Join(sessions, "") + "</array>")
+	}
+	for name, c := range map[string]struct {
+		out  string
+		want probe.Answer
+		err  string
+	}{
+		"locked":              {users(session(501, "<true/>")), probe.Yes, ""},
+		"locked, as a number": {users(session(501, "<integer>1</integer>")), probe.Yes, ""},
+		"not locked":          {users(session(501, "")), probe.No, ""},
+		"unlocked again":      {users(session(501, "<false/>")), probe.No, ""},
+		"only the other's":    {users(session(502, "<true/>"), session(501, "")), probe.No, ""},
+		"only another user":   {users(session(502, "<true/>")), "", ""},
+		"nobody":              {users(), "", ""},
+		"no list of sessions": {ioregOf(""), "", ""},
+		"odd user":            {users("<dict><key>kCGSSessionUserIDKey</key><string>501</string></dict>"), "", ""},
+		"nothing":             {"", "", "neither XML nor binary"},
+		"words":               {"+-o Root  <class IORegistryEntry>", "", "neither XML nor binary"},
+		"half":                {users(session(501, "<true/>"))[:200], "", "damaged property list"},
+		"another shape":       {ioregOf("<key>IOConsoleUsers</key><string>me</string>"), "", "damaged property list"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := parseLocked([]byte(c.out), 501)
+			wantError(t, err, c.err)
+			if got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func FuzzParseLocked(f *testing.F) {
+	f.Add([]byte(ioregOf("<key>IOConsoleUsers</key><array>" + session(501, "<true/>") + "</array>")))
+	f.Fuzz(func(t *testing.T, out []byte) {
+		if got, err := parseLocked(out, 501); err != nil && got != "" {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
+}
+
+// busyMac is a Mac of the user 501 (or of whoever may not give files away) on
+// which everything is going on that can be.
+func busyMac(t testing.TB) Mac {
+	t.Helper()
+	m := bareMac(t)
+	m.UID = 501
+	console := addFile(t, m, consoleDevice, "")
+	if os.Geteuid() == 0 {
+		if err := os.Chown(console, 501, -1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	print := func(text string) string { return "cat <<'END'\n" + text + "END\n" }
+	addTool(t, m, psTool, `[ "$*" = "-axww -o uid= -o etime= -o comm=" ] || exit 1; `+print(psRows+
+		"0 01:00 /Applications/Parallels Desktop.app/Contents/MacOS/Parallels Service.app/Contents/MacOS/prl_disp_service\n"+
+		"501 00:10 /Applications/TeamViewer.app/Contents/MacOS/TeamViewer\n"+
+		"502 00:10 /Applications/Cog.app/Contents/MacOS/Cog\n"+
+		"501 00:02 /x/SecurityPrivacyExtension\n"))
+	addTool(t, m, netstatTool, `[ "$*" = "-an -p tcp" ] || exit 1; `+print(netstatHead+vncRow))
+	addTool(t, m, idTool, `[ "$*" = -G ] || exit 1; echo 20 80`)
+	addTool(t, m, ioregTool, `[ "$*" = "-n Root -d1 -a" ] || exit 1; `+print(ioregOf("<key>IOConsoleUsers</key><array>"+session(501, "<true/>")+"</array>\n")+"\n"))
+	addTool(t, m, extensionsTool, `[ "$*" = list ] || exit 1; `+print(extensionList))
+	return m
+}
+
+func consoleOwner(t testing.TB, m Mac) int {
+	t.Helper()
+	info, err := os.Stat(filepath.Join(m.Root, consoleDevice))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(info.Sys().(*syscall.Stat_t).Uid)
+}
+
+// ofNow takes the login time, which depends on the clock, from a situation.
+func ofNow(s probe.Situation) probe.Situation {
+	s.LoginAt = time.Time{}
+	return s
+}
+
+func TestSituation(t *testing.T) {
+	m := busyMac(t)
+	before := time.Now().Add(-42*time.Hour - 15*time.Minute - 53*time.Second)
+	got, gaps := m.situation(t.Context(), probe.OSVersion{Version: "26.2"})
+	after := time.Now().Add(-42*time.Hour - 15*time.Minute - 52*time.Second)
+	wantGaps(t, gaps, "")
+	if got.LoginAt.Before(before.Truncate(time.Second)) || got.LoginAt.After(after) {
+		t.Errorf("logged in at %v, not between %v and %v", got.LoginAt, before, after)
+	}
+	want := probe.Situation{
+		Asked: true, UID: 501, ConsoleUID: consoleOwner(t, m), Locked: probe.Yes, Admin: probe.Yes,
+		Remote:     []string{"a connection to screen sharing", "TeamViewer"},
+		InputTools: []string{"SteerMouse"},
+		PaneOpen:   probe.Yes, Service: probe.Yes, Extensions: listedExtensions,
+	}
+	if !reflect.DeepEqual(ofNow(got), want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// Whatever one tool does, the others' answers stay as they are.
+func TestSituationWithoutOneOfThem(t *testing.T) {
+	situationLimit = 2 * time.Second
+	t.Cleanup(func() { situationLimit = 5 * time.Second })
+	macOS := probe.OSVersion{Version: "26.2"}
+	whole := busyMac(t)
+	all, _ := whole.situation(t.Context(), macOS)
+	for tool, c := range map[string]struct {
+		source string
+		loses  func(*probe.Situation)
+	}{
+		psTool: {"running programs", func(s *probe.Situation) {
+			s.Remote, s.InputTools, s.PaneOpen, s.Service = s.Remote[:1:1], nil, "", ""
+		}},
+		netstatTool:    {"network connections", func(s *probe.Situation) { s.Remote = s.Remote[1:] }},
+		idTool:         {"administrator", func(s *probe.Situation) { s.Admin = "" }},
+		ioregTool:      {"screen lock", func(s *probe.Situation) { s.Locked = "" }},
+		extensionsTool: {"system extensions", func(s *probe.Situation) { s.Extensions = nil }},
+	} {
+		want := ofNow(all)
+		c.loses(&want)
+		for ailment, script := range map[string]string{
+			"is missing":              "",
+			"hangs":                   "sleep 60 & wait",
+			"prints rubbish":          `printf '\000\377<plist>\n[x]\t\t\t\t\t[x'`,
+			"prints nothing":          "true",
+			"speaks another language": "echo 'Zugriff verweigert'",
+			"fails":                   "echo sorry >&2; exit 1",
+			"prints without end":      "yes /usr/libexec/UserEventAgent",
+		} {
+			t.Run(filepath.Base(tool)+" "+ailment, func(t *testing.T) {
+				m := busyMac(t)
+				if script == "" {
+					remove(t, m, tool)
+				} else {
+					addTool(t, m, tool, script)
+				}
+				got, gaps := m.situation(t.Context(), macOS)
+				wantGaps(t, gaps, c.source)
+				if !reflect.DeepEqual(ofNow(got), want) {
+					t.Errorf("got  %+v\nwant %+v", got, want)
+				}
+			})
+		}
+	}
+	t.Run("no console", func(t *testing.T) {
+		m := busyMac(t)
+		remove(t, m, consoleDevice)
+		got, gaps := m.situation(t.Context(), macOS)
+		wantGaps(t, gaps, "console user")
+		want := ofNow(all)
+		want.ConsoleUID = -1
+		if !reflect.DeepEqual(ofNow(got), want) {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+	})
+}
+
+func (s *lookStory) lookAtSituation(snap probe.Snapshot, fresh bool, now time.Time) (probe.Situation, string) {
+	s.t.Helper()
+	log := filepath.Join(s.m.Root, "asked")
+	if err := os.RemoveAll(log); err != nil {
+		s.t.Fatal(err)
+	}
+	got, _ := s.prober.lookAtSituation(s.t.Context(), snap, fresh, now)
+	data, err := os.ReadFile(log)
+	if err != nil && !absent(err) {
+		s.t.Fatal(err)
+	}
+	return got, strings.Join(strings.Fields(string(data)), " ")
+}
+
+// The tools cost several processes: they are asked while somebody may have to
+// click, and then once a minute.
+func TestSituationIsLookedAtWhileItMatters(t *testing.T) {
+	s := newLookStory(t, "10.15.7", "")
+	addTool(t, s.m, psTool, "echo ps >>'"+filepath.Join(s.m.Root, "asked")+"'\necho 0 00:00 /bin/ps")
+	blocked, quiet := probe.Snapshot{Policy: &probe.Policy{Rows: []probe.PolicyRow{{TeamID: "4C6364ACXT", BundleID: hypervisorID}}}}, probe.Snapshot{}
+	loaded := blocked
+	loaded.Loaded = probe.Loaded{Known: true, Kexts: []probe.LoadedKext{{BundleID: hypervisorID, Version: "14.0.1 45154"}}}
+	other := probe.Snapshot{Policy: &probe.Policy{Rows: []probe.PolicyRow{{TeamID: "EG7KH642X6", BundleID: "com.vmware.kext.vmx86"}}}}
+	at := lookedAt
+	for _, step := range []struct {
+		what  string
+		snap  probe.Snapshot
+		fresh bool
+		after time.Duration
+		asked string
+		known bool
+	}{
+		{"nothing waits", quiet, false, 0, "", false},
+		{"another vendor waits", other, false, 0, "", false},
+		{"refused, but loaded all the same", loaded, false, 0, "", false},
+		{"blocked", blocked, false, 0, "ps", true},
+		{"a tick of the window", blocked, false, 15 * time.Second, "", true},
+		{"almost a minute", blocked, false, 44 * time.Second, "", true},
+		{"a minute", blocked, false, time.Second, "ps", true},
+		{"somebody asks", blocked, true, 0, "ps", true},
+		{"the clock was set back", blocked, false, -time.Hour, "ps", true},
+		{"allowed", quiet, false, time.Second, "", false},
+		{"blocked again at once", blocked, false, time.Second, "ps", true},
+		{"somebody asks while nothing waits", quiet, true, time.Second, "ps", true},
+	} {
+		at = at.Add(step.after)
+		got, asked := s.lookAtSituation(step.snap, step.fresh, at)
+		if asked != step.asked || got.Asked != step.known {
+			t.Errorf("%s: asked %q, %v; want %q, %v", step.what, asked, got.Asked, step.asked, step.known)
+		}
+	}
+	s.prober.mac.NoTools = true
+	if got, asked := s.lookAtSituation(blocked, true, at); asked != "" || got.Asked {
+		t.Errorf("another Mac's disk: asked %q, %+v", asked, got)
+	}
+}
+
+func BenchmarkSituation(b *testing.B) {
+	m := busyMac(b)
+	for b.Loop() {
+		if _, gaps := m.situation(b.Context(), probe.OSVersion{Version: "26.2"}); len(gaps) > 0 {
+			b.Fatal(gaps)
+		}
+	}
+}

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -18,7 +20,20 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"kextwatch": main})
+	testscript.Main(m, map[string]func(){
+		"kextwatch":         main,
+		"kextwatch-as-user": func() { mainAs(501) },
+		"kextwatch-as-root": func() { mainAs(0) },
+	})
+}
+
+// mainAs is main for this user, whoever runs the tests.
+func mainAs(uid int) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	h := newHost()
+	h.uid = uid
+	os.Exit(run(ctx, os.Args[1:], h))
 }
 
 // The scripts are stories of what happens on a Mac. Each is one behaviour a

@@ -28,8 +28,9 @@ var (
 // its absolute path on the Mac. The tool gets a minimal environment and is
 // killed, with all it started, when its time is over or it prints too much.
 //
-// An absent tool is fs.ErrNotExist. A tool that fails returns an
-// *exec.ExitError that carries what it wrote to standard error.
+// An absent tool is fs.ErrNotExist. A tool that fails returns what it printed
+// all the same, with an *exec.ExitError that carries what it wrote to standard
+// error.
 func (m Mac) tool(ctx context.Context, name string, args ...string) ([]byte, error) {
 	return m.toolWithin(ctx, toolLimit, name, args...)
 }
@@ -48,8 +49,11 @@ func (m Mac) toolWithin(ctx context.Context, limit time.Duration, name string, a
 	if stdout.full || stderr.full {
 		return nil, fmt.Errorf("%s: %w", name, errTooMuch)
 	}
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		return nil, toolError(ctx, name, err, nil)
+	}
 	if err != nil {
-		return nil, toolError(ctx, name, err, stderr.kept.Bytes())
+		return stdout.kept.Bytes(), toolError(ctx, name, err, stderr.kept.Bytes())
 	}
 	return stdout.kept.Bytes(), nil
 }

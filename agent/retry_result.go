@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+
+	"kextwatch/agent/approval"
+	"kextwatch/agent/view"
+	"kextwatch/probe"
+)
+
+// result is how a retry ended.
+type result struct {
+	way     way
+	tried   bool
+	status  approval.Status
+	window  *windowDoc // nil: no button came
+	outcome probe.Outcome
+	help    string // Parallels' page about it
+	reasons []reasonDoc
+}
+
+// retryDoc is the machine form of a result.
+type retryDoc struct {
+	Schema  int              `json:"schema"`
+	Tried   string           `json:"tried"` // "open-app", "start-vm", or "nothing"
+	VM      *vmDoc           `json:"vm,omitempty"`
+	Verdict approval.Verdict `json:"verdict"`
+	Window  *windowDoc       `json:"window,omitempty"`
+	Outcome probe.Outcome    `json:"outcome"` // what Parallels said; empty: nothing
+	Help    string           `json:"help"`
+	Reasons []reasonDoc      `json:"reasons"`
+}
+
+type vmDoc struct {
+	UUID string `json:"uuid"`
+	Name string `json:"name"`
+}
+
+// tell answers, and decides the exit code.
+func (r retry) tell(res result) {
+	if res.window == nil {
+		r.exit = exitNothingCame
+	}
+	if r.speaker.json {
+		doc := retryDoc{
+			Schema: 1, Tried: "nothing", Verdict: desktopIn(res.status).Verdict,
+			Window: res.window, Outcome: res.outcome, Help: res.help, Reasons: []reasonDoc{},
+		}
+		if res.tried {
+			doc.Tried = res.way.tried()
+		}
+		if res.way.vm != nil {
+			doc.VM = &vmDoc{res.way.vm.UUID, view.Clean(res.way.vm.Name)}
+		}
+		doc.Reasons = append(doc.Reasons, res.reasons...)
+		r.document(doc)
+		return
+	}
+	if w := res.window; w != nil {
+		r.say("The Allow button is there until %s, for %d minutes. `kextwatch open` opens the pane.", w.ClosesAt.Local().Format("15:04"), w.MinutesLeft)
+		return
+	}
+	if res.tried {
+		r.say("No Allow button came.")
+	} else {
+		r.say("There is nothing to try.")
+	}
+	for _, reason := range res.reasons {
+		r.say("- %s\n  %s", reason.Text, reason.Next)
+	}
+	if res.help != "" {
+		r.say("Parallels says more at %s", res.help)
+	}
+}
+
+// reasons are why no button came, as far as that is known, likeliest first.
+func (r retry) reasons(st approval.Status, s probe.Situation, w way) []reasonDoc {
+	var all []reasonDoc
+	p := desktopIn(st)
+	switch p.Verdict {
+	case approval.NotAsked, approval.BlockedOpen, approval.BlockedClosed, approval.BlockedUnknown:
+		next := "Quit Parallels Desktop and run kextwatch retry again; reinstalling it makes it try, too."
+		if w.vm != nil {
+			next = "Start the virtual machine in Parallels Desktop and see what it says; reinstalling Parallels Desktop makes it try, too."
+		}
+		all = append(all, reasonDoc{"not-tried", "Parallels Desktop did not try to load its kernel extensions, or macOS has not said so yet.", next})
+	default:
+		all = append(all, reasonDoc{string(p.Verdict), view.Why(p, st), view.Next(p, st)})
+	}
+	if s.Service == probe.No {
+		all = append(all, reasonDoc{"service", "The service of Parallels does not run.", "Open Parallels Desktop; if that does not help, restart the Mac."})
+	}
+	if s.PaneOpen == probe.Yes {
+		pane := view.PaneFor(st.Mac.OS)
+		all = append(all, reasonDoc{"pane-open", fmt.Sprintf("%s is open, and does not show what is new.", pane.Name), "Close it and open it again: " + pane.Path + "."})
+	}
+	return all
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe"
+	"kextwatch/probe/mac"
+)
+
+const (
+	retryEvery  = time.Second
+	retrySettle = 5 * time.Second // for macOS to write down what Parallels told already
+)
+
+// trial is one attempt, and the looks that follow it.
+type trial struct {
+	retry
+	way    way
+	prober *mac.Prober
+	before approval.Product
+
+	memory  approval.Memory
+	snap    probe.Snapshot
+	status  approval.Status
+	attempt *probe.Attempt // what Parallels said about it
+	help    string
+}
+
+// startAnswer is what became of a start.
+type startAnswer struct {
+	outcome probe.Outcome
+	help    string
+	err     error
+}
+
+// run makes Parallels try, and looks every second until the button is there,
+// it is clear that it will not come, or the time is over.
+func (t *trial) run(ctx context.Context) (result, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answers, err := t.begin(ctx)
+	if err != nil {
+		return result{}, unavailable(err, "open it yourself, then run kextwatch status")
+	}
+	bar := newProgress(t.stderr, "Waiting for the Allow button", t.timeout)
+	defer bar.close()
+	start := t.clock.now()
+	for end := start.Add(t.timeout); ; {
+		select {
+		case <-ctx.Done():
+			return result{}, unavailable(ctx.Err(), "")
+		case a := <-answers:
+			if a.err != nil {
+				return result{}, startFailed(a.err)
+			}
+			t.hear(a)
+			end = earlier(end, t.clock.now().Add(retrySettle))
+		case <-t.clock.after(retryEvery):
+		}
+		now := t.clock.now()
+		t.look(ctx, now)
+		bar.set(now.Sub(start))
+		if res, ok := t.over(now.Before(end)); ok {
+			return res, nil
+		}
+	}
+}
+
+// begin opens the application, or starts the virtual machine and returns where
+// the answer will come from.
+func (t *trial) begin(ctx context.Context) (<-chan startAnswer, error) {
+	if t.way.vm == nil {
+		return nil, t.mac.OpenParallels(ctx)
+	}
+	answers := make(chan startAnswer, 1)
+	go func() {
+		var a startAnswer
+		a.outcome, a.help, a.err = t.mac.StartVM(ctx, t.way.vm.UUID)
+		answers <- a
+	}()
+	return answers, nil
+}
+
+func startFailed(err error) error {
+	if errors.Is(err, mac.ErrServiceDown) {
+		return unavailable(err, "open Parallels Desktop once, or restart the Mac; this is not about an approval")
+	}
+	return unavailable(err, "start the virtual machine in Parallels Desktop and see what it says")
+}
+
+func (t *trial) hear(a startAnswer) {
+	t.help = a.help
+	t.attempt = &probe.Attempt{
+		At: t.clock.now().UTC().Truncate(time.Second), TeamID: probe.ParallelsTeamID, From: probe.FromRetry, Outcome: a.outcome,
+	}
+}
+
+// look looks again; one that ctx cut off does not count.
+func (t *trial) look(ctx context.Context, now time.Time) {
+	snap := t.prober.Look(ctx, now, false)
+	if ctx.Err() != nil {
+		return
+	}
+	if !snap.Situation.Asked {
+		snap.Situation = t.snap.Situation // looked at a moment ago
+	}
+	if t.attempt != nil {
+		snap.Attempts = append(snap.Attempts, *t.attempt)
+	}
+	t.snap = snap
+	t.status, t.memory = approval.Assess(t.memory, snap, now)
+}
+
+// over reports whether there is an end to the waiting, and which.
+func (t *trial) over(timeLeft bool) (result, bool) {
+	res := result{way: t.way, tried: true, status: t.status, help: t.help}
+	if t.attempt != nil {
+		res.outcome = t.attempt.Outcome
+	}
+	after := desktopIn(t.status)
+	switch w := after.Window; {
+	case w.Open() && (!t.before.Window.Open() || w.ClosesAt.After(t.before.Window.ClosesAt)):
+		res.window = newWindowDoc(w)
+		return res, true
+	case t.status.Source == "" && res.outcome == probe.Refused:
+		// No policy to look at: Parallels' own word has to do.
+		res.window = &windowDoc{
+			OpenedAt: t.attempt.At, ClosesAt: t.attempt.At.Add(approval.WindowLength),
+			MinutesLeft: int(approval.WindowLength / time.Minute), Basis: approval.Basis(probe.FromRetry),
+		}
+		return res, true
+	case timeLeft && res.outcome != probe.Permitted && !(after.Verdict == approval.Approved && after.Loaded):
+		return result{}, false
+	}
+	res.reasons = t.reasons(t.status, t.snap.Situation, t.way)
+	return res, true
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,114 @@
+package mac
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"kextwatch/probe"
+)
+
+const (
+	vmUUID       = "b0f4b3a0-2f0c-4c6e-9d0a-0123456789ab"
+	vmHelp       = "https://www.parallels.com/products/desktop/supportinfo/pdfm20_en_US_56521"
+	vmNotAllowed = `Starting the VM...
+Failed to start the VM: To start "Windows 11", allow the Parallels Hypervisor System Extension and restart your Mac. Alternatively, you can switch the hypervisor type to Apple in the virtual machine configuration. ` + vmHelp
+	vmNoService = `Login failed: Unable to connect to Parallels Service. Make sure that the prl_disp_service process is active and it is not blocked by Firewall`
+)
+
+func TestStartVM(t *testing.T) {
+	say := func(text string) string { return "cat <<'END'\n" + text + "\nEND\n" }
+	for name, c := range map[string]struct {
+		script  string
+		outcome probe.Outcome
+		help    string
+		err     string
+	}{
+		"not allowed":               {say(vmNotAllowed) + "exit 255", probe.Refused, vmHelp, ""},
+		"said to standard error":    {"{ " + say(vmNotAllowed) + "} >&2; exit 1", probe.Refused, vmHelp, ""},
+		"in brackets, full stop":    {say(strings.Replace(vmNotAllowed, vmHelp, "("+vmHelp+").", 1)) + "exit 1", probe.Refused, vmHelp, ""},
+		"in another language":       {say("Der Start schlug fehl. "+strings.Replace(vmHelp, "en_US", "C", 1)) + "exit 1", probe.Refused, strings.Replace(vmHelp, "en_US", "C", 1), ""},
+		"the number alone":          {say("PRL_ERR_56521") + "exit 1", probe.Refused, "", ""},
+		"a page of somebody else's": {say("https://evil.example/pdfm20_en_US_56521") + "exit 1", probe.Refused, "", ""},
+		"it started":                {say("Starting the VM...\nThe VM has been successfully started."), probe.Permitted, "", ""},
+		"no service":                {"{ " + say(vmNoService) + "} >&2; exit 255", "", "", ErrServiceDown.Error()},
+		"no such machine":           {"echo 'Failed to get VM config: The virtual machine could not be found.' >&2; exit 255", "", "", "could not be found"},
+		"network":                   {"echo 'Network initialization failed. Your virtual machine will continue working normally but will have no network connection' >&2; exit 1", "", "", "Network initialization failed"},
+		"crashes":                   {"kill -SEGV $$", "", "", "segmentation fault"},
+		"hostile":                   {`printf 'no\033[31m way\n' >&2; exit 1`, "", "", "no[31m way"},
+		"absent":                    {"", "", "", "does not exist"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := bareMac(t)
+			if c.script != "" {
+				addTool(t, m, startTool, `[ "$*" = "start `+vmUUID+`" ] || exit 70; `+c.script)
+			}
+			outcome, help, err := m.StartVM(t.Context(), vmUUID)
+			wantError(t, err, c.err)
+			if outcome != c.outcome || help != c.help {
+				t.Errorf("%q, %q; want %q, %q", outcome, help, c.outcome, c.help)
+			}
+			if (name == "no service") != errors.Is(err, ErrServiceDown) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestStartVMTakesOnlyAUUID(t *testing.T) {
+	m := bareMac(t)
+	addTool(t, m, startTool, "echo it ran >&2; exit 1")
+	for _, uuid := range []string{"", "Windows 11", "--help", "{" + vmUUID + "}", vmUUID + "\n", vmUUID + " --kill", "../x", "b0f4b3a0"} {
+		if _, _, err := m.StartVM(t.Context(), uuid); err == nil || strings.Contains(err.Error(), "it ran") {
+			t.Errorf("%q: %v", uuid, err)
+		}
+	}
+}
+
+func TestStartVMEndsWithItsContext(t *testing.T) {
+	m := bareMac(t)
+	started := filepath.Join(m.Root, "started")
+	if err := syscall.Mkfifo(started, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	addTool(t, m, startTool, ": >'"+started+"'; sleep 600")
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		if f, err := os.Open(started); err == nil { // once the tool has opened it, too
+			f.Close()
+		}
+		cancel()
+	}()
+	if outcome, _, err := m.StartVM(ctx, vmUUID); !errors.Is(err, context.Canceled) || outcome != "" {
+		t.Errorf("%q, %v", outcome, err)
+	}
+}
+
+func TestOpenParallels(t *testing.T) {
+	m := bareMac(t)
+	addTool(t, m, openTool, `[ "$*" = "-b com.parallels.desktop.console" ] || exit 70`)
+	if err := m.OpenParallels(t.Context()); err != nil {
+		t.Error(err)
+	}
+	addTool(t, m, openTool, `echo "Unable to find application named '$2'" >&2; exit 1`)
+	wantError(t, m.OpenParallels(t.Context()), "Unable to find application")
+	remove(t, m, openTool)
+	wantError(t, m.OpenParallels(t.Context()), "does not exist")
+	m.NoTools = true
+	wantError(t, m.OpenParallels(t.Context()), errNoTools.Error())
+}
+
+func FuzzParseStartAnswer(f *testing.F) {
+	f.Add([]byte(vmNotAllowed))
+	f.Add([]byte(vmNoService))
+	f.Fuzz(func(t *testing.T, out []byte) {
+		outcome, help := parseStartAnswer(out, errors.New("exit status 1"))
+		if help != "" && outcome != probe.Refused || help != printable(help) || outcome == probe.Permitted {
+			t.Errorf("%q, %q", outcome, help)
+		}
+	})
+}

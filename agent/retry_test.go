@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -143,17 +144,27 @@ func (s *startStory) wantOut(parts ...string) {
 // From macOS 11 on a virtual machine is started, and macOS writes the attempt
 // down while Parallels still says what it thinks of it.
 func TestRetryStartsAVirtualMachine(t *testing.T) {
-	s := newStartStory(t, "")
-	program := thisProgram(t)
-	prlctl := filepath.Join(s.root, "usr/local/bin/prlctl")
-	script := "#!/bin/sh\n'" + program[0] + "' sim '" + s.root + "' attempt >&2 || exit 70\necho '" + notAsked + "'\nexit 255\n"
-	if err := os.WriteFile(prlctl, []byte(script), 0o755); err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	tried, answer := filepath.Join(dir, "tried"), filepath.Join(dir, "answer")
+	for _, pipe := range []string{tried, answer} {
+		if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
+	s := newStartStory(t, ": >'"+tried+"'; cat '"+answer+"'; exit 255")
+	attempted := make(chan error, 1)
+	go func() {
+		os.ReadFile(tried) // until prlctl runs
+		err := s.sim.Attempt(time.Now())
+		attempted <- errors.Join(err, os.WriteFile(answer, []byte(notAsked), 0))
+	}()
 	s.json = true
 	in, err := s.try(time.Minute, nil)
 	if err != nil || in.exit != 0 {
 		t.Fatalf("exit %d, %v; %s", in.exit, err, &s.errs)
+	}
+	if err := <-attempted; err != nil {
+		t.Error(err)
 	}
 	s.wantOut(`"tried": "start-vm"`, `"uuid": "`+uuidA+`"`, `"name": "Windows [31m11"`, `"verdict": "blocked-open"`, `"closes_at": `)
 }

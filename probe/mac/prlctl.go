@@ -1,10 +1,12 @@
 package mac
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"path"
 	"strings"
 
@@ -14,7 +16,10 @@ import (
 // prlctlTool is a link to Parallels' own tool in its application.
 const prlctlTool = "/usr/local/bin/prlctl"
 
-var errAsRoot = errors.New("prlctl is not run as root: it would list the machines of root")
+var (
+	errAsRoot = errors.New("prlctl is not run as root: it would list the machines of root")
+	errNoList = errors.New("prlctl did not print a list of virtual machines")
+)
 
 // askPrlctl asks Parallels for the user's virtual machines. Nothing of
 // Parallels is ever run as root on a real Mac: /usr/local/bin may be anyone's.
@@ -55,18 +60,19 @@ type prlctlOptimization struct {
 // parsePrlctl reads `prlctl list -a -i --json`: "[]" where there is no
 // virtual machine.
 func parsePrlctl(out []byte) ([]probe.VM, error) {
-	var all []prlctlVM
-	if err := json.Unmarshal(out, &all); err != nil {
-		return nil, fmt.Errorf("prlctl did not print a list of virtual machines: %w", err)
-	}
-	if all == nil {
-		return nil, errors.New("prlctl did not print a list of virtual machines but null")
-	}
-	if len(all) > machineLimit {
-		return nil, fmt.Errorf("prlctl lists more than %d virtual machines", machineLimit)
+	decoder := json.NewDecoder(bytes.NewReader(out))
+	if token, err := decoder.Token(); err != nil || token != json.Delim('[') {
+		return nil, errNoList
 	}
 	var list []probe.VM
-	for _, vm := range all {
+	for decoder.More() {
+		if len(list) == machineLimit {
+			return nil, fmt.Errorf("prlctl lists more than %d virtual machines", machineLimit)
+		}
+		var vm prlctlVM
+		if err := decoder.Decode(&vm); err != nil {
+			return nil, fmt.Errorf("%w: %w", errNoList, err)
+		}
 		id := machineID(vm.ID)
 		if id == "" {
 			return nil, fmt.Errorf("prlctl lists a virtual machine with the impossible ID %q", printable(vm.ID))
@@ -79,6 +85,12 @@ func parsePrlctl(out []byte) ([]probe.VM, error) {
 			Hypervisor: hypervisor(either(vm.Optimization.Hypervisor, vm.Hardware.Optimization.Hypervisor)),
 			Nested:     onOrOff(either(vm.Optimization.Nested, vm.Hardware.Optimization.Nested)),
 		})
+	}
+	if _, err := decoder.Token(); err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoList, err)
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return nil, fmt.Errorf("%w alone", errNoList)
 	}
 	return list, nil
 }

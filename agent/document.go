@@ -149,13 +149,10 @@ func newProductDoc(p approval.Product, st approval.Status) productDoc {
 	doc := productDoc{
 		Name: p.Name, TeamID: p.TeamID, Developer: view.Clean(p.Developer), Verdict: p.Verdict,
 		Why: view.Why(p, st), Next: view.Next(p, st), Window: newWindowDoc(p.Window),
-		Reasons: []reasonDoc{}, Needed: p.Need.Answer, Machines: machineDocs(p, st), Items: []itemDoc{},
+		Reasons: reasonDocs(p, st), Needed: p.Need.Answer, Machines: machineDocs(p, st), Items: []itemDoc{},
 	}
 	if p.Made != nil {
 		doc.MadeFor = p.Made.MaxMacOS
-	}
-	for _, r := range view.Reasons(p, st) {
-		doc.Reasons = append(doc.Reasons, reasonDoc{r.Code, r.Severity, r.Check, r.Title, r.Text, r.Next})
 	}
 	if p.App != nil {
 		doc.Version, doc.Build, doc.Path, doc.Edition = view.Clean(p.App.Version), view.Clean(p.App.Build), p.App.Path, p.App.Edition
@@ -175,6 +172,14 @@ func newProductDoc(p approval.Product, st approval.Status) productDoc {
 		doc.Items = append(doc.Items, i)
 	}
 	return doc
+}
+
+func reasonDocs(p approval.Product, st approval.Status) []reasonDoc {
+	docs := []reasonDoc{}
+	for _, r := range view.Reasons(p, st) {
+		docs = append(docs, reasonDoc{r.Code, r.Severity, r.Check, r.Title, r.Text, r.Next})
+	}
+	return docs
 }
 
 // machineDocs are the virtual machines, of Parallels Desktop alone.

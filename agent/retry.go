@@ -78,13 +78,13 @@ func (r retry) on(ctx context.Context, prober *mac.Prober, snap probe.Snapshot) 
 	if err := ctx.Err(); err != nil {
 		return unavailable(err, "")
 	}
-	st, mem := approval.Assess(r.remembered(), snap, r.clock.now())
+	st, mem := approval.DefaultSettings().Assess(r.remembered(), snap, r.clock.now())
 	before := desktopIn(st)
 	switch {
 	case before.Verdict == approval.NotInstalled:
 		return unavailable(errors.New("there is no Parallels Desktop on this Mac"), "install it first")
 	case before.Verdict == approval.NotNeeded, before.Verdict == approval.Approved && before.Loaded:
-		r.tell(result{status: st, reasons: r.reasons(st, snap.Situation, way{})})
+		r.tell(result{status: st, reasons: r.reasons(st, way{})})
 		return nil
 	}
 	w, err := r.way(ctx, snap)

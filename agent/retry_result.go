@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"kextwatch/agent/approval"
 	"kextwatch/agent/view"
 	"kextwatch/probe"
@@ -74,25 +72,13 @@ func (r retry) tell(res result) {
 }
 
 // reasons are why no button came, as far as that is known, likeliest first.
-func (r retry) reasons(st approval.Status, s probe.Situation, w way) []reasonDoc {
-	var all []reasonDoc
+func (r retry) reasons(st approval.Status, w way) []reasonDoc {
 	p := desktopIn(st)
+	all := reasonDocs(p, st)
 	switch p.Verdict {
 	case approval.NotAsked, approval.BlockedOpen, approval.BlockedClosed, approval.BlockedUnknown:
-		next := "Quit Parallels Desktop and run kextwatch retry again; reinstalling it makes it try, too."
-		if w.vm != nil {
-			next = "Start the virtual machine in Parallels Desktop and see what it says; reinstalling Parallels Desktop makes it try, too."
-		}
-		all = append(all, reasonDoc{"not-tried", "Parallels Desktop did not try to load its kernel extensions, or macOS has not said so yet.", next})
-	default:
-		all = append(all, reasonDoc{string(p.Verdict), view.Why(p, st), view.Next(p, st)})
-	}
-	if s.Service == probe.No {
-		all = append(all, reasonDoc{"service", "The service of Parallels does not run.", "Open Parallels Desktop; if that does not help, restart the Mac."})
-	}
-	if s.PaneOpen == probe.Yes {
-		pane := view.PaneFor(st.Mac.OS)
-		all = append(all, reasonDoc{"pane-open", fmt.Sprintf("%s is open, and does not show what is new.", pane.Name), "Close it and open it again: " + pane.Path + "."})
+		title, text, next := view.NotTried(w.vm != nil)
+		all = append([]reasonDoc{{"not-tried", approval.Obstacle, "parallels.asked", title, text, next}}, all...)
 	}
 	return all
 }

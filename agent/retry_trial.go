@@ -111,7 +111,7 @@ func (t *trial) look(ctx context.Context, now time.Time) {
 		snap.Attempts = append(snap.Attempts, *t.attempt)
 	}
 	t.snap = snap
-	t.status, t.memory = approval.Assess(t.memory, snap, now)
+	t.status, t.memory = approval.DefaultSettings().Assess(t.memory, snap, now)
 }
 
 // over reports whether there is an end to the waiting, and which.
@@ -135,7 +135,7 @@ func (t *trial) over(timeLeft bool) (result, bool) {
 	case timeLeft && res.outcome != probe.Permitted && !(after.Verdict == approval.Approved && after.Loaded):
 		return result{}, false
 	}
-	res.reasons = t.reasons(t.status, t.snap.Situation, t.way)
+	res.reasons = t.reasons(t.status, t.way)
 	return res, true
 }
 

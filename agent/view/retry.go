@@ -1,0 +1,12 @@
+package view
+
+// NotTried is why no Allow button came although Parallels was asked to try,
+// and what to do then; vm says that a virtual machine was started for it.
+func NotTried(vm bool) (title, text, next string) {
+	title = say("Parallels did not try, or macOS has not said so yet")
+	text = say("No attempt of Parallels Desktop to load its kernel extensions was seen.")
+	if vm {
+		return title, text, say("Start the virtual machine in Parallels Desktop and see what it says; installing Parallels Desktop again makes it try, too.")
+	}
+	return title, text, say("Quit Parallels Desktop and run kextwatch retry again; installing it again makes it try, too.")
+}

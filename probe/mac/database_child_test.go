@@ -32,6 +32,12 @@ func init() {
 		err = churnChild(arg)
 	case "nobody":
 		err = nobodyChild(arg)
+	case "reader":
+		err = readerChild(arg)
+	case "publish":
+		err = publishChild(arg)
+	case "full":
+		err = fullChild(arg)
 	default:
 		err = fmt.Errorf("no such role: %s", role)
 	}
@@ -86,13 +92,18 @@ func churnChild(arg string) error {
 	return nil
 }
 
-// nobodyChild reads the policy of a Mac as a user who is not root.
-func nobodyChild(root string) error {
-	const nobody = 65534
+const nobody = 65534
+
+func becomeNobody() error {
 	if err := syscall.Setgid(nobody); err != nil {
 		return err
 	}
-	if err := syscall.Setuid(nobody); err != nil {
+	return syscall.Setuid(nobody)
+}
+
+// nobodyChild reads the policy of a Mac as a user who is not root.
+func nobodyChild(root string) error {
+	if err := becomeNobody(); err != nil {
 		return err
 	}
 	_, source := Mac{Root: root}.readDatabase(context.Background(), "", time.Now())

@@ -13,10 +13,18 @@ import (
 // cost is limited. An Info.plist has a few KB and some hundred nodes.
 const (
 	plistLimit = 256 << 10 // bytes of a file
-	plistNodes = 20_000    // values and keys, references followed
-	plistBytes = 1 << 20   // bytes of strings and data, references followed
+	plistNodes = 20_000
+	plistBytes = 1 << 20
 	plistDepth = 64
 )
+
+var errDamagedPlist = errors.New("damaged property list")
+
+// plistCost is what a property list may cost once its references are followed.
+type plistCost struct {
+	nodes int // values and keys
+	bytes int // of strings and data
+}
 
 // readPlist decodes the property list at a path of the Mac.
 func (m Mac) readPlist(name string, into any) error {
@@ -34,18 +42,22 @@ func (m Mac) readPlist(name string, into any) error {
 // because the decoder follows references without limit, believes lengths and
 // takes the text formats of old, in which nearly everything is a string.
 // Strings of a binary list may share memory with data.
-func DecodePlist(data []byte, into any) (err error) {
+func DecodePlist(data []byte, into any) error {
+	return decodePlist(data, into, plistCost{plistNodes, plistBytes})
+}
+
+func decodePlist(data []byte, into any, most plistCost) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("damaged property list: %v", r)
+			err = fmt.Errorf("%w: %v", errDamagedPlist, r)
 		}
 	}()
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	switch {
 	case bytes.HasPrefix(data, []byte(binaryMagic)):
-		err = checkBinary(data)
+		err = checkBinary(data, most)
 	case bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("<")):
-		err = checkXML(data)
+		err = checkXML(data, most)
 	default:
 		err = errors.New("neither XML nor binary")
 	}
@@ -53,7 +65,7 @@ func DecodePlist(data []byte, into any) (err error) {
 		_, err = plist.Unmarshal(data, into)
 	}
 	if err != nil {
-		return fmt.Errorf("damaged property list: %w", err)
+		return fmt.Errorf("%w: %w", errDamagedPlist, err)
 	}
 	return nil
 }

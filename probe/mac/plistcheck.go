@@ -17,10 +17,10 @@ var (
 // checkXML accepts well-formed XML that is a <plist> of a sane size. Entities
 // that a list declares for itself are not known to the scanner: it refuses
 // them.
-func checkXML(data []byte) error {
+func checkXML(data []byte, most plistCost) error {
 	scanner := xml.NewDecoder(bytes.NewReader(data))
 	nodes, depth := 0, 0
-	limit := max(plistNodes, len(data)/16) // nothing expands here: a long list may have as many as it is long
+	limit := max(most.nodes, len(data)/16) // nothing expands here: a long list may have as many as it is long
 	for {
 		token, err := scanner.Token()
 		if err == io.EOF && nodes > 0 {
@@ -70,13 +70,13 @@ const (
 // checkBinary walks a binary list as if every reference were a copy. That
 // ends, since nodes and depth are limited: nesting that doubles at each level
 // and lists that contain themselves are found without decoding anything.
-func checkBinary(data []byte) error {
+func checkBinary(data []byte, most plistCost) error {
 	if len(data) < len(binaryMagic)+binaryTrailer {
 		return errBounds
 	}
 	end := len(data) - binaryTrailer
 	trailer := data[end:]
-	w := binaryWalk{offsetSize: int(trailer[6]), refSize: int(trailer[7])}
+	w := binaryWalk{most: most, offsetSize: int(trailer[6]), refSize: int(trailer[7])}
 	count := binary.BigEndian.Uint64(trailer[8:])
 	top := binary.BigEndian.Uint64(trailer[16:])
 	table := binary.BigEndian.Uint64(trailer[24:])
@@ -85,7 +85,7 @@ func checkBinary(data []byte) error {
 		return errors.New("has numbers of an impossible size")
 	case table < uint64(len(binaryMagic)) || table > uint64(end):
 		return errBounds
-	case count > plistNodes:
+	case count > uint64(most.nodes):
 		return errTooBig
 	case int(count)*w.offsetSize > end-int(table):
 		return errBounds
@@ -96,6 +96,7 @@ func checkBinary(data []byte) error {
 }
 
 type binaryWalk struct {
+	most       plistCost
 	objects    []byte // what precedes the table
 	offsets    []byte // the table: where each object begins
 	offsetSize int
@@ -108,7 +109,7 @@ func (w *binaryWalk) visit(id uint64, depth int) error {
 	if depth > plistDepth {
 		return errTooDeep
 	}
-	if w.nodes++; w.nodes > plistNodes {
+	if w.nodes++; w.nodes > w.most.nodes {
 		return errTooBig
 	}
 	if id >= uint64(len(w.offsets)/w.offsetSize) {
@@ -152,7 +153,7 @@ func (w *binaryWalk) take(body []byte, n int) error {
 	if n > len(body) {
 		return errBounds
 	}
-	if w.bytes += n; w.bytes > plistBytes {
+	if w.bytes += n; w.bytes > w.most.bytes {
 		return errTooBig
 	}
 	return nil

@@ -18,8 +18,9 @@ import (
 )
 
 const (
-	rowLimit  = 10_000 // rows of a table
-	textLimit = 4096   // bytes of a value; a path of macOS has at most 1024
+	rowLimit  = 10_000       // rows of a table
+	textLimit = 4096         // bytes of a value; a path of macOS has at most 1024
+	tooLong   = "(too long)" // stands for a longer one
 
 	policyTable   = "kext_policy"
 	mdmTable      = "kext_policy_mdm"
@@ -186,8 +187,8 @@ func (t sqlTable) text(column string) string {
 	if !slices.Contains(t.columns, column) {
 		return "''"
 	}
-	return fmt.Sprintf("CASE WHEN octet_length(%[1]s) > %[2]d THEN '(too long)' ELSE ifnull(CAST(%[1]s AS TEXT), '') END",
-		column, textLimit)
+	return fmt.Sprintf("CASE WHEN octet_length(%[1]s) > %[2]d THEN '%[3]s' ELSE ifnull(CAST(%[1]s AS TEXT), '') END",
+		column, textLimit, tooLong)
 }
 
 // yes is a column that must be exactly 1 to be true.

@@ -1,0 +1,145 @@
+package mac
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"kextwatch/probe"
+)
+
+const (
+	readerProgram = "/Library/PrivilegedHelperTools/io.kextwatch.reader"
+
+	publishedTemp = ".policy.plist.*"
+)
+
+// Published says what PublishPolicy found and did.
+type Published struct {
+	Source  probe.Source // how the database answered; OK also where it had not changed
+	Written bool         // there is a new file
+}
+
+// PublishPolicy writes the policy to where every user may read it. Where the
+// database is as it was at the last time, nothing is read but the published
+// file, to see that it is whole. A database that cannot be read leaves the
+// last rows as they are, with the reason beside them.
+//
+// Only the owner of Root may publish, and only where nobody else could change
+// what lies there, or lead the writer elsewhere; then nothing is touched. An
+// error means that nothing was published and the last file is as it was.
+func (m Mac) PublishPolicy(ctx context.Context, now time.Time) (Published, error) {
+	file, err := m.publishedPlace()
+	if err != nil {
+		return Published{}, err
+	}
+	last, perm, err := m.loadPublication()
+	if err != nil {
+		last = publication{Format: publishedFormat} // none, or one to be replaced
+	}
+	whole := err == nil && perm == publishedPerm
+	id, err := m.identifyDatabase()
+	if err == nil && id == last.Database && whole && last.good() && last.Failure == nil {
+		return Published{Source: probe.Source{Name: probe.Database, State: probe.OK}}, nil
+	}
+	sweepPublished(filepath.Dir(file))
+	// The copy is made beside the file: of this folder it is already known
+	// that nobody else can change it, which TMPDIR cannot promise to root.
+	policy, source := m.readDatabase(ctx, filepath.Dir(file), now)
+	if err := ctx.Err(); err != nil {
+		return Published{}, err
+	}
+	next := last
+	if policy != nil {
+		next = newPublication(id, *policy)
+	} else {
+		source.Next = readerNext(source)
+		if last.Failure != nil && whole && sameFailure(*last.Failure, source) {
+			return Published{Source: source}, nil
+		}
+		next.Failure = &publishedFailure{now.UTC().Truncate(time.Second), source.State, source.Reason, source.Next}
+	}
+	data, err := next.encode()
+	if err != nil {
+		return Published{}, fmt.Errorf("the policy cannot be published: %w", err)
+	}
+	if err := writePublished(file, data); err != nil {
+		return Published{}, fmt.Errorf("the policy cannot be published: %w", err)
+	}
+	return Published{Source: source, Written: true}, nil
+}
+
+// publishedPlace is the file to write, in its folder, where that is safe.
+func (m Mac) publishedPlace() (string, error) {
+	owner, err := m.Owner()
+	if err != nil {
+		return "", err
+	}
+	if os.Geteuid() != owner {
+		return "", fmt.Errorf("only uid %d, the owner of %s, may publish the policy: %w", owner, m.Root, fs.ErrPermission)
+	}
+	if err := m.Guarded(publishedPath); err != nil {
+		return "", err
+	}
+	file := filepath.Join(m.Root, publishedPath)
+	if info, err := os.Lstat(file); err == nil && !info.Mode().IsRegular() {
+		return "", unguarded{file + " is not a file", "move it away"}
+	}
+	folder := filepath.Dir(file)
+	if err := os.MkdirAll(folder, publishedFolder); err != nil {
+		return "", err
+	}
+	info, err := os.Lstat(folder)
+	if err == nil && info.Mode().Perm() != publishedFolder {
+		err = os.Chmod(folder, publishedFolder) // a strict umask, or somebody closed it
+	}
+	return file, err
+}
+
+// readerNext is the way out of a failed read for the reader, which is root:
+// what it may not read, macOS's privacy protection keeps from it.
+func readerNext(source probe.Source) string {
+	switch source.State {
+	case probe.Denied:
+		return "give " + readerProgram + " Full Disk Access (System Settings > Privacy & Security; Security & Privacy up to macOS 12)"
+	case probe.Busy, probe.Timeout, probe.Failed:
+		return "wait for the next try of the reader, at most five minutes; run `sudo kextwatch status` if it stays"
+	}
+	return source.Next
+}
+
+func sameFailure(f publishedFailure, source probe.Source) bool {
+	return f.State == source.State && f.Reason == source.Reason && f.Next == source.Next
+}
+
+// sweepPublished removes what a killed writer left in the folder.
+func sweepPublished(folder string) {
+	SweepCopies(folder)
+	left, _ := filepath.Glob(filepath.Join(folder, publishedTemp))
+	for _, name := range left {
+		if info, err := os.Lstat(name); err == nil && time.Since(info.ModTime()) > copyLife {
+			os.Remove(name)
+		}
+	}
+}
+
+// writePublished replaces the file in one go: there is never half of it.
+func writePublished(file string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(file), publishedTemp) // follows no link
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Chmod(publishedPerm), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), file)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}

@@ -1,0 +1,434 @@
+package mac
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"kextwatch/probe"
+)
+
+var publishedAt = time.Date(2026, 5, 6, 5, 50, 0, 0, time.UTC)
+
+const historyRow = `INSERT INTO kext_load_history_v3 VALUES
+	('/Library/StagedExtensions/Applications/Parallels Desktop.app/Contents/Library/Extensions/10.9/prl_hypervisor.kext',
+	'4C6364ACXT', 'com.parallels.kext.hypervisor', 'BOOT', '2026-05-06 05:45:00', '2026-05-06 05:45:03', 53)`
+
+// newPublishing is a Mac with a database and the folders the reader needs.
+func newPublishing(t testing.TB, statements ...string) (m Mac, file string) {
+	t.Helper()
+	m, file = newPolicy(t, statements...)
+	noError(t, os.Chmod(m.Root, 0o755))
+	noError(t, os.MkdirAll(filepath.Join(m.Root, filepath.Dir(filepath.Dir(publishedPath))), 0o755))
+	return m, file
+}
+
+func publish(t testing.TB, m Mac) Published {
+	t.Helper()
+	got, err := m.PublishPolicy(t.Context(), publishedAt)
+	noError(t, err)
+	return got
+}
+
+func TestPublishesWhatTheDatabaseHolds(t *testing.T) {
+	for _, journal := range journalModes {
+		t.Run(journal, func(t *testing.T) {
+			temp := t.TempDir()
+			m, _ := newPublishing(t, applePolicy(journal, blockedRow, historyRow,
+				`INSERT INTO kext_policy VALUES (NULL, 'com.example.odd', 1, 'tab`+"\t"+`, bell`+"\a"+` and 日本', -1)`,
+				`INSERT INTO kext_policy_mdm VALUES ('4C6364ACXT', '', 1, 'A-UUID')`,
+				`INSERT INTO kext_load_history_v3 (path, bundle_id) VALUES ('/Library/Extensions/never.kext', 'com.example.never')`)...)
+			t.Setenv("TMPDIR", "/nowhere") // root believes no environment
+			if got := publish(t, m); !got.Written || got.Source.State != probe.OK {
+				t.Errorf("%+v", got)
+			}
+			want, _ := m.readDatabase(t.Context(), temp, publishedAt)
+			want.Source = probe.Reader
+			got, source := m.readPublished(publishedAt)
+			if source != (probe.Source{Name: probe.Reader, State: probe.OK}) || !reflect.DeepEqual(got, want) {
+				t.Errorf("%+v\ngot  %+v\nwant %+v", source, got, want)
+			}
+			file := filepath.Join(m.Root, publishedPath)
+			for path, mode := range map[string]fs.FileMode{file: 0o644, filepath.Dir(file): 0o755 | fs.ModeDir} {
+				if info, err := os.Stat(path); err != nil || info.Mode() != mode {
+					t.Errorf("%s: %v, %v, want %v", path, info.Mode(), err, mode)
+				}
+			}
+			if names, _ := m.list(filepath.Dir(publishedPath)); len(names) != 1 {
+				t.Errorf("left beside the file: %v", names)
+			}
+		})
+	}
+}
+
+// A database with the same identity is not read: here it cannot be.
+func TestAnUnchangedDatabaseIsNotRead(t *testing.T) {
+	m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+	publish(t, m)
+	before := treeStamps(t, m)
+	info, err := os.Stat(file)
+	noError(t, err)
+	overwrite(t, file, "not SQLite at all")
+	noError(t, os.Chtimes(file, time.Time{}, info.ModTime()))
+	if got := publish(t, m); got.Written || got.Source.State != probe.OK {
+		t.Errorf("%+v", got)
+	}
+	if after := treeStamps(t, m); after != before {
+		t.Errorf("before:\n%s\nafter:\n%s", before, after)
+	}
+}
+
+func TestPublishesAgain(t *testing.T) {
+	write := func(data string) func(*testing.T, Mac, string) {
+		return func(t *testing.T, m Mac, _ string) {
+			noError(t, os.WriteFile(filepath.Join(m.Root, publishedPath), []byte(data), 0o644))
+		}
+	}
+	for name, change := range map[string]func(t *testing.T, m Mac, database string){
+		"the database changed": func(t *testing.T, _ Mac, database string) {
+			fillDatabase(t, database, `INSERT INTO kext_policy VALUES ('T', 'b', 1, 'D', 0)`)
+		},
+		"the database was replaced": func(t *testing.T, _ Mac, database string) {
+			data, err := os.ReadFile(database)
+			noError(t, err)
+			info, err := os.Stat(database)
+			noError(t, err)
+			noError(t, os.WriteFile(database+".new", data, 0o600))
+			noError(t, os.Chtimes(database+".new", time.Time{}, info.ModTime()))
+			noError(t, os.Rename(database+".new", database))
+		},
+		"the file is gone":        func(t *testing.T, m Mac, _ string) { remove(t, m, publishedPath) },
+		"the folder is gone":      func(t *testing.T, m Mac, _ string) { remove(t, m, filepath.Dir(publishedPath)) },
+		"the file is empty":       write(""),
+		"the file is no list":     write("hello"),
+		"another format":          write(`<plist><dict><key>format</key><integer>9</integer></dict></plist>`),
+		"more than would be read": write("<plist>" + strings.Repeat(" ", publishedLimit)),
+		"half a file": func(t *testing.T, m Mac, _ string) {
+			noError(t, os.Truncate(filepath.Join(m.Root, publishedPath), 200))
+		},
+		"a closed file": func(t *testing.T, m Mac, _ string) {
+			noError(t, os.Chmod(filepath.Join(m.Root, publishedPath), 0o600))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, database := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+			publish(t, m)
+			change(t, m, database)
+			if got := publish(t, m); !got.Written || got.Source.State != probe.OK {
+				t.Errorf("%+v", got)
+			}
+			if policy, source := m.readPublished(publishedAt); policy == nil || len(policy.Rows) == 0 {
+				t.Errorf("%+v", source)
+			}
+			if got := publish(t, m); got.Written {
+				t.Error("once more")
+			}
+		})
+	}
+}
+
+func TestAClosedFolderIsOpened(t *testing.T) {
+	m, _ := newPublishing(t, appleSchema...)
+	publish(t, m)
+	folder := filepath.Join(m.Root, filepath.Dir(publishedPath))
+	noError(t, os.Chmod(folder, 0o700))
+	publish(t, m)
+	if info, err := os.Stat(folder); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
+// A failed read leaves the rows and puts the reason beside them, once.
+func TestAFailureIsPublishedBesideTheRows(t *testing.T) {
+	m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+	publish(t, m)
+	noError(t, os.Rename(file, file+".good"))
+	noError(t, os.WriteFile(file, []byte(strings.Repeat("kextwatch", 1000)), 0o600))
+
+	got := publish(t, m)
+	if !got.Written || got.Source.State != probe.NotADatabase || got.Source.Name != probe.Database {
+		t.Errorf("%+v", got)
+	}
+	pub, _, err := m.loadPublication()
+	noError(t, err)
+	if len(pub.Rows) != 1 || !pub.good() || pub.Failure == nil || !pub.Failure.At.Equal(publishedAt) {
+		t.Errorf("%+v", pub)
+	}
+	policy, source := m.readPublished(publishedAt)
+	if policy != nil || source.State != probe.NotADatabase || source.Name != probe.Reader ||
+		source.Reason != got.Source.Reason || source.Next != got.Source.Next {
+		t.Errorf("%v, %+v", policy, source)
+	}
+	if got := publish(t, m); got.Written || got.Source.State != probe.NotADatabase {
+		t.Errorf("the same failure again: %+v", got)
+	}
+
+	noError(t, os.Rename(file+".good", file)) // the rows are right again
+	if policy, source := m.readPublished(publishedAt); policy == nil {
+		t.Errorf("%+v", source)
+	}
+	publish(t, m)
+	if pub, _, err := m.loadPublication(); err != nil || pub.Failure != nil {
+		t.Errorf("%v, %+v", err, pub.Failure)
+	}
+}
+
+func TestAFailureWithoutRows(t *testing.T) {
+	m, file := newPublishing(t)
+	noError(t, os.RemoveAll(file))
+	if got := publish(t, m); !got.Written || got.Source.State != probe.Absent {
+		t.Errorf("%+v", got)
+	}
+	if policy, source := m.readPublished(publishedAt); policy != nil || source.State != probe.Absent ||
+		!strings.Contains(source.Reason, kextPolicyPath) || source.Next == "" {
+		t.Errorf("%v, %+v", policy, source)
+	}
+}
+
+// Being told to stop is no failure of the database.
+func TestACancelledRunPublishesNothing(t *testing.T) {
+	m, _ := newPublishing(t, appleSchema...)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got, err := m.PublishPolicy(ctx, publishedAt); !errors.Is(err, context.Canceled) || got.Written {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, source := m.readPublished(publishedAt); source.State != probe.Absent {
+		t.Errorf("%+v", source)
+	}
+}
+
+// What others could change is neither followed nor overwritten.
+func TestRefusesToPublish(t *testing.T) {
+	folder := filepath.Dir(publishedPath)
+	chmod := func(name string, mode fs.FileMode) func(*testing.T, Mac) {
+		return func(t *testing.T, m Mac) { noError(t, os.Chmod(filepath.Join(m.Root, name), mode)) }
+	}
+	inPlaceOf := func(name string, put func(t testing.TB, m Mac, name string)) func(*testing.T, Mac) {
+		return func(t *testing.T, m Mac) { remove(t, m, name); put(t, m, name) }
+	}
+	link := func(to string) func(testing.TB, Mac, string) {
+		return func(t testing.TB, m Mac, name string) { addLink(t, m, name, to) }
+	}
+	cases := map[string]struct {
+		spoil func(t *testing.T, m Mac)
+		says  string
+	}{
+		"the file is a link":             {inPlaceOf(publishedPath, link("../victim")), "symbolic link"},
+		"the file is a dangling link":    {inPlaceOf(publishedPath, link("nowhere")), "symbolic link"},
+		"the file is a folder":           {inPlaceOf(publishedPath, func(t testing.TB, m Mac, name string) { addFile(t, m, name+"/x", "") }), "not a file"},
+		"the file is a pipe":             {inPlaceOf(publishedPath, func(t testing.TB, m Mac, name string) { noError(t, syscall.Mkfifo(filepath.Join(m.Root, name), 0o600)) }), "not a file"},
+		"others may write to the file":   {chmod(publishedPath, 0o646), "may write"},
+		"the folder is a link":           {inPlaceOf(folder, link("../Extensions")), "symbolic link"},
+		"the folder is a file":           {inPlaceOf(folder, func(t testing.TB, m Mac, name string) { addFile(t, m, name, "") }), "not a folder"},
+		"others may write to the folder": {chmod(folder, 0o757), "may write"},
+		"a group may write above it":     {chmod(filepath.Dir(folder), 0o775), "sudo chmod go-w"},
+		"a link above it":                {inPlaceOf("/Library", link("elsewhere")), "symbolic link"},
+		"others may write to the root":   {chmod("/", 0o777), "may write"},
+	}
+	if os.Geteuid() == 0 {
+		for name, place := range map[string]string{"file": publishedPath, "folder": folder, "folder above": "/Library"} {
+			cases["the "+name+" is another's"] = struct {
+				spoil func(t *testing.T, m Mac)
+				says  string
+			}{func(t *testing.T, m Mac) { noError(t, os.Chown(filepath.Join(m.Root, place), nobody, nobody)) }, "belongs to uid 65534"}
+		}
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+			addFile(t, m, "/Library/Application Support/victim", "precious")
+			publish(t, m)
+			fillDatabase(t, file, `INSERT INTO kext_policy VALUES ('T', 'b', 1, 'D', 0)`)
+			tc.spoil(t, m)
+			before := treeStamps(t, m)
+			got, err := m.PublishPolicy(t.Context(), publishedAt)
+			if err == nil || got.Written || !strings.Contains(err.Error(), tc.says) {
+				t.Errorf("%+v, %v; want %q", got, err, tc.says)
+			}
+			if after := treeStamps(t, m); after != before {
+				t.Errorf("before:\n%s\nafter:\n%s", before, after)
+			}
+			if policy, source := m.readPublished(publishedAt); policy != nil || source.State == probe.OK || source.Reason == "" || source.Next == "" {
+				t.Errorf("believed all the same: %+v", source)
+			}
+		})
+	}
+}
+
+func TestOnlyTheOwnerPublishes(t *testing.T) {
+	m := Mac{Root: "/"}
+	if os.Geteuid() == 0 {
+		m, _ = newPublishing(t, appleSchema...)
+		noError(t, os.Chown(m.Root, nobody, nobody))
+	}
+	if got, err := m.PublishPolicy(t.Context(), publishedAt); !errors.Is(err, fs.ErrPermission) || got.Written {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestPublicPath(t *testing.T) {
+	for name, public := range map[string]bool{
+		"/Applications/Parallels Desktop.app/Contents/Library/Extensions/10.9/prl_vnic.kext":                          true,
+		"/Library/StagedExtensions/Applications/Parallels Desktop.app/Contents/Library/Extensions/10.9/prl_vnic.kext": true,
+		"/Library/Extensions/HighPointRR.kext":                 true,
+		"/Library/Application Support/VirtualBox/VBoxDrv.kext": true,
+		"/System/Library/Extensions/AppleHDA.kext":             true,
+		"/usr/local/lib/x.kext":                                true,
+		"/Users/ada/secret project/x.kext":                     false,
+		"/users/ada/x.kext":                                    false,
+		"/Library/StagedExtensions/Users/ada/x.kext":           false,
+		"/library/stagedextensions/users/ada/x.kext":           false,
+		"/System/Volumes/Data/Users/ada/x.kext":                false,
+		"/System/Volumes/Data/home/ada/x.kext":                 false,
+		"/home/ada/x.kext":                                     false,
+		"/Volumes/Ada's disk/x.kext":                           false,
+		"/private/var/root/x.kext":                             false,
+		"/Applications/../Users/ada/x.kext":                    false,
+		"/Applications/../private/var/folders/x.kext":          false,
+		"//Users/ada/x.kext":                                   false,
+		"Users/ada/x.kext":                                     false,
+		"(too long)":                                           false,
+		"/":                                                    false,
+		"":                                                     false,
+	} {
+		want := ""
+		if public {
+			want = name
+		}
+		if got := publicPath(name); got != want {
+			t.Errorf("%q became %q", name, got)
+		}
+	}
+}
+
+// A path in a home is blanked; that it was tried to load stays known.
+func TestPathsInHomesAreNotPublished(t *testing.T) {
+	m, _ := newPublishing(t, append(appleSchema,
+		`INSERT INTO kext_load_history_v3 VALUES ('/Users/ada/x.kext', 'T', 'com.example.x', '', '', '2026-05-06 05:45:03', 0)`)...)
+	publish(t, m)
+	data, err := os.ReadFile(filepath.Join(m.Root, publishedPath))
+	noError(t, err)
+	if strings.Contains(string(data), "ada") {
+		t.Error("the name is in the file")
+	}
+	policy, _ := m.readPublished(publishedAt)
+	if h := policy.History; len(h) != 1 || h[0].Path != "" || h[0].LastSeen.IsZero() || h[0].BundleID != "com.example.x" {
+		t.Errorf("%+v", h)
+	}
+}
+
+func TestFullTablesArePublished(t *testing.T) {
+	fill := fmt.Sprintf(`WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < %d) INSERT INTO `, rowLimit)
+	m, _ := newPublishing(t, append(appleSchema,
+		fill+`kext_policy SELECT 'TEAM' || n, 'com.example.kext' || n, 1, 'Example ' || n || ' Incorporated', n FROM i`,
+		fill+`kext_policy_mdm SELECT 'TEAM' || n, 'com.example.kext' || n, 1, 'F5E8FB21-EE9B-47F0-9C9C-FD6C4E41AC' || n FROM i`,
+		fill+`kext_load_history_v3 SELECT '/Library/StagedExtensions/Applications/Example ' || n || '.app/Contents/Library/Extensions/x.kext',
+			'TEAM' || n, 'com.example.kext' || n, 'F5E8FB21-EE9B-47F0-9C9C-FD6C4E41AC99', '2026-05-06 05:45:00', '2026-05-06 05:45:03', n FROM i`)...)
+	publish(t, m)
+	policy, source := m.readPublished(publishedAt)
+	if policy == nil || len(policy.Rows) != rowLimit || len(policy.MDM) != rowLimit || len(policy.History) != rowLimit {
+		t.Errorf("%+v", source)
+	}
+}
+
+// More than can be read again is not written at all.
+func TestMoreThanCanBePublished(t *testing.T) {
+	m, file := newPublishing(t, appleSchema...)
+	publish(t, m)
+	before, err := os.ReadFile(filepath.Join(m.Root, publishedPath))
+	noError(t, err)
+	fillDatabase(t, file, `WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 9000)
+		INSERT INTO kext_policy SELECT 'TEAM', 'com.example.kext' || n, 1, hex(randomblob(2000)), 0 FROM i`)
+	got, err := m.PublishPolicy(t.Context(), publishedAt)
+	if !errors.Is(err, ErrTooLarge) || got.Written {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if after, err := os.ReadFile(filepath.Join(m.Root, publishedPath)); err != nil || string(after) != string(before) {
+		t.Errorf("the file changed: %v", err)
+	}
+}
+
+// With room for the copy of the database but not for the new file, the old
+// one stays. In a property list these names take twice the room.
+func TestAFullDiskLeavesTheOldFile(t *testing.T) {
+	wide := `WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 50)
+		INSERT INTO kext_policy SELECT 'T', 'com.example.kext' || n, 1, 'é' || substr(hex(randomblob(2000)), 1, 4000), 0 FROM i`
+	for name, limit := range map[string]int64{"room for the copy": 320 << 10, "no room at all": 64} {
+		t.Run(name, func(t *testing.T) {
+			m, file := newPublishing(t, applePolicy("DELETE")...)
+			publish(t, m)
+			before, err := os.ReadFile(filepath.Join(m.Root, publishedPath))
+			noError(t, err)
+			fillDatabase(t, file, wide)
+			line := startDatabaseChild(t, fmt.Sprintf("full %d %s", limit, m.Root)).line()
+			if !strings.HasPrefix(line, "false ") || !strings.Contains(line, "too large") {
+				t.Error(line)
+			}
+			if after, err := os.ReadFile(filepath.Join(m.Root, publishedPath)); err != nil || string(after) != string(before) {
+				t.Errorf("the file changed: %v", err)
+			}
+			if names, _ := m.list(filepath.Dir(publishedPath)); len(names) != 1 {
+				t.Errorf("left: %v", names)
+			}
+			if limit > 64 && !strings.Contains(line, publishedTemp[:10]) {
+				t.Errorf("the copy had no room: %s", line)
+			}
+		})
+	}
+}
+
+// kill -9 at any moment leaves a whole file, and what it leaves beside it is
+// swept when it is old.
+func TestAKilledWriterLeavesAWholeFile(t *testing.T) {
+	m, _ := newPublishing(t, applePolicy("WAL", blockedRow, historyRow, paddedRows(80))...)
+	folder := filepath.Join(m.Root, filepath.Dir(publishedPath))
+	for range 15 {
+		child := startDatabaseChild(t, "publish "+m.Root)
+		child.line()
+		child.kill()
+		pub, perm, err := m.loadPublication()
+		if err != nil || perm != publishedPerm || len(pub.Rows) != 81 {
+			t.Fatalf("%v, %v, %d rows", err, perm, len(pub.Rows))
+		}
+	}
+	noError(t, os.WriteFile(filepath.Join(folder, ".policy.plist.123"), nil, 0o600))
+	noError(t, os.Mkdir(filepath.Join(folder, "kextwatch-policy-123"), 0o700))
+	names, err := os.ReadDir(folder)
+	noError(t, err)
+	old := time.Now().Add(-2 * copyLife)
+	for _, e := range names {
+		noError(t, os.Chtimes(filepath.Join(folder, e.Name()), old, old))
+	}
+	remove(t, m, publishedPath)
+	publish(t, m)
+	if names, _ := m.list(filepath.Dir(publishedPath)); len(names) != 1 {
+		t.Errorf("left: %v", names)
+	}
+}
+
+// treeStamps is all there is on the Mac, with what a write would change.
+func treeStamps(t *testing.T, m Mac) string {
+	t.Helper()
+	var all strings.Builder
+	noError(t, filepath.WalkDir(m.Root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(&all, path, info.Mode(), info.Size(), info.ModTime())
+		return nil
+	}))
+	return all.String()
+}

@@ -91,6 +91,9 @@ type State struct {
 // Running reports whether the job's program runs.
 func (s State) Running() bool { return s.Name == "running" }
 
+// ended reports whether it has run and is over: its exit code is known.
+func (s State) ended() bool { return s.LastExit != "" && s.LastExit[0] >= '0' && s.LastExit[0] <= '9' }
+
 // parseState reads launchctl print. Its man page calls the form no API; these
 // three keys look alike from macOS 10.14 to 26. Only the first level counts:
 // blocks within it (sockets, endpoints) have a state of their own.

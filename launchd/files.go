@@ -98,14 +98,14 @@ func labelOf(data []byte) (string, error) {
 }
 
 // writeFile replaces the file at path in one go: there is never half of it.
-func writeFile(path string, data []byte) error {
+func writeFile(path string, data []byte, perm fs.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name()) // nothing is there any more after the rename
 	_, err = f.Write(data)
-	if err := errors.Join(err, f.Chmod(plistPerm), f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(err, f.Chmod(perm), f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), path)

@@ -1,5 +1,6 @@
 // Package launchd installs a LaunchAgent: a property list in
-// ~/Library/LaunchAgents that launchd reads at every login and keeps running.
+// ~/Library/LaunchAgents that launchd reads at every login and keeps running;
+// and a LaunchDaemon, which root installs in /Library and which runs as root.
 //
 // A Job is the property list as a value. Place.Install and Place.Uninstall
 // look at the Mac and return a Plan: the steps to go, as data that can be
@@ -33,10 +34,12 @@ type Job struct {
 	Label                       string
 	ProgramArguments            []string // the first one an absolute path
 	RunAtLoad                   bool
-	KeepAlive                   map[string]bool
+	KeepAlive                   map[string]bool `plist:",omitempty"`
+	WatchPaths                  []string        `plist:",omitempty"` // started when one of them changes
+	StartInterval               int             `plist:",omitempty"` // seconds; also started this often
 	ProcessType                 string
-	LimitLoadToSessionType      string
-	ThrottleInterval            int      // seconds between two starts
+	LimitLoadToSessionType      string   `plist:",omitempty"`
+	ThrottleInterval            int      `plist:",omitempty"` // seconds between two starts
 	AssociatedBundleIdentifiers []string // from macOS 13 on: the name in Login Items
 	StandardOutPath             string
 	StandardErrorPath           string

@@ -26,43 +26,50 @@ var (
 
 // Launchctl is macOS's tool to talk to launchd, in the form macOS 10.11 and
 // later know. All calls are about the graphical login session of one user,
-// "gui/501" for uid 501. A missing tool is fs.ErrNotExist.
+// "gui/501" for uid 501, or about the whole Mac. A missing tool is
+// fs.ErrNotExist.
 type Launchctl struct {
-	Tool string // absolute path on this machine
+	Tool   string // absolute path on this machine
+	System bool   // about the Mac's daemons, "system"; the uid does not matter
 }
 
 // Bootstrap loads a job. The job must be named like its property list.
 func (l Launchctl) Bootstrap(ctx context.Context, uid int, plistPath string) error {
 	label := strings.TrimSuffix(filepath.Base(plistPath), ".plist")
-	_, err := l.call(ctx, service(uid, label), "bootstrap", session(uid), plistPath)
+	_, err := l.call(ctx, l.service(uid, label), "bootstrap", l.domain(uid), plistPath)
 	return err
 }
 
 // Bootout ends a job and unloads it. launchd does that later: the job is gone
 // when Print says ErrNotLoaded.
 func (l Launchctl) Bootout(ctx context.Context, uid int, label string) error {
-	_, err := l.call(ctx, service(uid, label), "bootout", service(uid, label))
+	_, err := l.call(ctx, l.service(uid, label), "bootout", l.service(uid, label))
 	return err
 }
 
 // Kickstart starts a loaded job that does not run.
 func (l Launchctl) Kickstart(ctx context.Context, uid int, label string) error {
-	_, err := l.call(ctx, service(uid, label), "kickstart", service(uid, label))
+	_, err := l.call(ctx, l.service(uid, label), "kickstart", l.service(uid, label))
 	return err
 }
 
 // Print says how a loaded job is; ErrNotLoaded where there is none.
 func (l Launchctl) Print(ctx context.Context, uid int, label string) (State, error) {
-	out, err := l.call(ctx, service(uid, label), "print", service(uid, label))
+	out, err := l.call(ctx, l.service(uid, label), "print", l.service(uid, label))
 	if err != nil {
 		return State{}, err
 	}
 	return parseState(out), nil
 }
 
-func session(uid int) string { return "gui/" + strconv.Itoa(uid) }
+func (l Launchctl) domain(uid int) string {
+	if l.System {
+		return "system"
+	}
+	return "gui/" + strconv.Itoa(uid)
+}
 
-func service(uid int, label string) string { return session(uid) + "/" + label }
+func (l Launchctl) service(uid int, label string) string { return l.domain(uid) + "/" + label }
 
 // call runs launchctl about a service and returns what it printed. It is
 // killed, with all it started, when its time is over or it prints too much.

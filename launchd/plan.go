@@ -17,6 +17,9 @@ type Place struct {
 	Launchctl Launchctl
 }
 
+// domain is where launchd keeps the job: "gui/501", "system".
+func (p Place) domain() string { return p.Launchctl.domain(p.UID) }
+
 // Plan is what is to be done, in this order.
 type Plan struct {
 	Steps     []Step
@@ -71,10 +74,6 @@ func (s Step) run(ctx context.Context) (string, error) {
 // planned, where something stands in the way that is not ours to change, or
 // where launchd cannot be asked.
 func (p Place) Install(ctx context.Context, job Job) (Plan, error) {
-	content, err := job.Plist()
-	if err != nil {
-		return Plan{}, err
-	}
 	logs, err := createFolder(filepath.Dir(job.StandardErrorPath), 0o700)
 	if err != nil {
 		return Plan{}, err
@@ -83,18 +82,41 @@ func (p Place) Install(ctx context.Context, job Job) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
+	load, err := p.planLoad(ctx, job)
+	if err != nil {
+		return Plan{}, err
+	}
+	steps := append([]Step{logs, agents}, load.steps...)
+	steps = append(steps,
+		Step{Does: "see that " + job.Label + " runs", Already: load.well && load.state.Running(),
+			do: func(ctx context.Context) (string, error) { return p.start(ctx, job) }},
+	)
+	return Plan{Steps: steps}, nil
+}
+
+// loading is how to have launchd know a job, and how the job is now.
+type loading struct {
+	steps []Step
+	well  bool // launchd knows it as it is to be
+	state State
+}
+
+func (p Place) planLoad(ctx context.Context, job Job) (loading, error) {
+	content, err := job.Plist()
+	if err != nil {
+		return loading{}, err
+	}
 	old, perm, err := readOurs(p.Plist, job.Label)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return Plan{}, err
+		return loading{}, err
 	}
 	state, err := p.Launchctl.Print(ctx, p.UID, job.Label)
 	if err != nil && !absent(err) {
-		return Plan{}, err
+		return loading{}, err
 	}
-
 	written := bytes.Equal(old, content) && perm == plistPerm
 	loaded := err == nil
-	steps := []Step{logs, agents}
+	var steps []Step
 	if loaded && !written {
 		// Before the file is written: were it after, an install cut short in
 		// between would leave the old job loaded beside the new file, and the
@@ -103,20 +125,26 @@ func (p Place) Install(ctx context.Context, job Job) (Plan, error) {
 	}
 	steps = append(steps,
 		Step{Does: "write " + p.Plist, Already: written, do: func(context.Context) (string, error) {
-			return "", writeFile(p.Plist, content)
+			return "", writeFile(p.Plist, content, plistPerm)
 		}},
-		Step{Does: fmt.Sprintf("load %s into %s", job.Label, session(p.UID)), Already: loaded && written,
+		Step{Does: fmt.Sprintf("load %s into %s", job.Label, p.domain()), Already: loaded && written,
 			do: func(ctx context.Context) (string, error) { return "", p.load(ctx, job.Label) }},
-		Step{Does: "see that " + job.Label + " runs", Already: loaded && written && state.Running(),
-			do: func(ctx context.Context) (string, error) { return p.start(ctx, job) }},
 	)
-	return Plan{Steps: steps}, nil
+	return loading{steps, loaded && written, state}, nil
 }
 
 // Uninstall plans to unload the job and to remove its property list and the
 // folders, which must be named after the label: logs, state. A step that fails
 // does not keep the others from being done.
 func (p Place) Uninstall(ctx context.Context, label string, folders ...string) Plan {
+	steps := []Step{p.planUnload(ctx, label), removeOurs(p.Plist, label)}
+	for _, folder := range folders {
+		steps = append(steps, removeFolder(folder, label))
+	}
+	return Plan{Steps: steps, keepGoing: true}
+}
+
+func (p Place) planUnload(ctx context.Context, label string) Step {
 	unload := p.unloadStep(label)
 	_, err := p.Launchctl.Print(ctx, p.UID, label)
 	switch {
@@ -125,14 +153,10 @@ func (p Place) Uninstall(ctx context.Context, label string, folders ...string) P
 	case err != nil:
 		unload.Err = err
 	}
-	steps := []Step{unload, removeOurs(p.Plist, label)}
-	for _, folder := range folders {
-		steps = append(steps, removeFolder(folder, label))
-	}
-	return Plan{Steps: steps, keepGoing: true}
+	return unload
 }
 
 func (p Place) unloadStep(label string) Step {
-	return Step{Does: fmt.Sprintf("end %s and unload it from %s", label, session(p.UID)),
+	return Step{Does: fmt.Sprintf("end %s and unload it from %s", label, p.domain()),
 		do: func(ctx context.Context) (string, error) { return "", p.unload(ctx, label) }}
 }

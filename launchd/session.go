@@ -56,15 +56,11 @@ func (p Place) load(ctx context.Context, label string) error {
 // start sees to it that a loaded job runs. A job that ended by itself, and
 // well, had nothing to do: its log says why.
 func (p Place) start(ctx context.Context, job Job) (string, error) {
-	_, err := poll(ctx, patience, func() (bool, error) {
-		err := p.Launchctl.Kickstart(ctx, p.UID, job.Label)
-		return errors.Is(err, errBusy), err
-	})
-	if err != nil {
+	if err := p.kickstart(ctx, job.Label); err != nil {
 		return "", err
 	}
 	var state State
-	_, err = poll(ctx, settling, func() (bool, error) {
+	_, err := poll(ctx, settling, func() (bool, error) {
 		var err error
 		state, err = p.Launchctl.Print(ctx, p.UID, job.Label)
 		return err == nil && !state.Running(), err
@@ -80,6 +76,15 @@ func (p Place) start(ctx context.Context, job Job) (string, error) {
 		return "", fmt.Errorf("%s is loaded but does not run (state %q, last exit code %q): see %s",
 			job.Label, state.Name, state.LastExit, job.StandardErrorPath)
 	}
+}
+
+// kickstart starts a loaded job, once launchd is done with what it does to it.
+func (p Place) kickstart(ctx context.Context, label string) error {
+	_, err := poll(ctx, patience, func() (bool, error) {
+		err := p.Launchctl.Kickstart(ctx, p.UID, label)
+		return errors.Is(err, errBusy), err
+	})
+	return err
 }
 
 // absent reports whether err says that the job is not loaded.

@@ -6,6 +6,7 @@
 #                  the exit status and the text, one call a line
 #   job            there while the job is loaded; holds its state
 #   exit           the job's last exit code, where it has one
+#   once           there where the job ends by itself at once; its exit code
 #   draining       one line for each time that print still finds a job that
 #                  was booted out
 here=${0%/*}
@@ -41,6 +42,7 @@ bootout)
 kickstart)
 	[ -e "$here/job" ] || { echo "Could not find service" >&2; exit 113; }
 	echo running >"$here/job"
+	[ ! -e "$here/once" ] || { echo "not running" >"$here/job"; cat "$here/once" >"$here/exit"; }
 	;;
 print)
 	state=exiting

@@ -1,0 +1,270 @@
+package launchd
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+func TestReaderPropertyList(t *testing.T) {
+	got, err := Daemon(ReaderProgram).Plist()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile("testdata/reader.plist")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != string(want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// daemonMac is a Mac's root and a launchctl in a directory.
+type daemonMac struct {
+	*mac
+	place   DaemonPlace
+	program []byte
+	refuse  string // a path that somebody else could change
+}
+
+var errUnguarded = errors.New("somebody else may change it")
+
+func newDaemonMac(t *testing.T) *daemonMac {
+	t.Helper()
+	m := &daemonMac{mac: newMac(t), program: []byte("a program")}
+	m.job = Daemon(ReaderProgram)
+	m.write(filepath.Join(m.tools, "once"), "0\n", 0o644)
+	m.place = DaemonPlace{
+		Place: Place{
+			Plist:     filepath.Join(m.home, ReaderPlist),
+			Launchctl: Launchctl{Tool: filepath.Join(m.tools, "launchctl"), System: true},
+		},
+		Program: filepath.Join(m.home, ReaderProgram),
+		Guarded: func(path string) error {
+			if path == m.refuse {
+				return errUnguarded
+			}
+			return nil
+		},
+	}
+	return m
+}
+
+func (m *daemonMac) install() (string, error) {
+	m.t.Helper()
+	plan, err := m.place.Install(context.Background(), m.job, m.program)
+	if err != nil {
+		return "", err
+	}
+	return m.run(plan)
+}
+
+func (m *daemonMac) mustInstall() {
+	m.t.Helper()
+	if said, err := m.install(); err != nil {
+		m.t.Fatalf("%v\n%s", err, said)
+	}
+	m.calls()
+}
+
+func (m *daemonMac) published() string {
+	return filepath.Join(m.home, "Library/Application Support", AgentLabel)
+}
+
+const daemonInstalled = `create the folder ~/Library/PrivilegedHelperTools: done
+create the folder ~/Library/LaunchDaemons: done
+copy the program to ~/Library/PrivilegedHelperTools/io.kextwatch.reader: done
+write ~/Library/LaunchDaemons/io.kextwatch.reader.plist: done
+load io.kextwatch.reader into system: done
+see that io.kextwatch.reader does its work: done
+`
+
+func TestInstallTheReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newDaemonMac(t)
+		dry, err := m.place.Install(context.Background(), m.job, m.program)
+		if err != nil || exists(filepath.Join(m.home, "Library")) || m.calls() != "print" {
+			t.Fatalf("planning changed something: %v", err)
+		}
+		said, err := m.run(dry)
+		if err != nil || said != daemonInstalled {
+			t.Errorf("%v\n%s\nwant\n%s", err, said, daemonInstalled)
+		}
+		if calls, _ := os.ReadFile(filepath.Join(m.tools, "calls")); !strings.Contains(string(calls), "bootstrap system "+m.place.Plist) ||
+			!strings.Contains(string(calls), "kickstart system/io.kextwatch.reader") {
+			t.Errorf("launchctl was asked\n%s", calls)
+		}
+		want, _ := m.job.Plist()
+		for path, want := range map[string]struct {
+			content []byte
+			mode    fs.FileMode
+		}{m.place.Plist: {want, 0o644}, m.place.Program: {m.program, 0o755}} {
+			info, err := os.Stat(path)
+			got, _ := os.ReadFile(path)
+			if err != nil || info.Mode() != want.mode || string(got) != string(want.content) {
+				t.Errorf("%s: %v, %v\n%s", path, err, info.Mode(), got)
+			}
+			if names, _ := os.ReadDir(filepath.Dir(path)); len(names) != 1 {
+				t.Errorf("left beside it: %v", names)
+			}
+		}
+
+		m.calls()
+		again, err := m.install()
+		if err != nil || again != strings.ReplaceAll(daemonInstalled, ": done", ": already so") || m.calls() != "print" {
+			t.Errorf("the second time: %v\n%s", err, again)
+		}
+	})
+}
+
+func TestInstallTheReaderAfterSomethingChanged(t *testing.T) {
+	const reload = "print bootout print bootstrap kickstart print"
+	for name, tc := range map[string]struct {
+		change func(m *daemonMac)
+		calls  string
+	}{
+		"a newer program":             {func(m *daemonMac) { m.program = []byte("A program") }, "print kickstart print"},
+		"a longer program":            {func(m *daemonMac) { m.program = []byte("a new program") }, "print kickstart print"},
+		"the program is gone":         {func(m *daemonMac) { os.Remove(m.place.Program) }, "print kickstart print"},
+		"the program cannot be run":   {func(m *daemonMac) { os.Chmod(m.place.Program, 0o644) }, "print kickstart print"},
+		"another property list":       {func(m *daemonMac) { m.job.StartInterval = 60 }, reload},
+		"the property list is gone":   {func(m *daemonMac) { os.Remove(m.place.Plist) }, reload},
+		"the job is not loaded":       {func(m *daemonMac) { os.Remove(filepath.Join(m.tools, "job")) }, "print bootstrap kickstart print"},
+		"the job failed last time":    {func(m *daemonMac) { m.write(filepath.Join(m.tools, "exit"), "69", 0o644) }, "print kickstart print"},
+		"the job was never started":   {func(m *daemonMac) { os.Remove(filepath.Join(m.tools, "exit")) }, "print kickstart print"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newDaemonMac(t)
+				m.mustInstall()
+				tc.change(m)
+				said, err := m.install()
+				if calls := m.calls(); err != nil || calls != tc.calls {
+					t.Errorf("%v; launchctl was asked to %s, want %s\n%s", err, calls, tc.calls, said)
+				}
+				if said, err := m.install(); err != nil || strings.Contains(said, ": done") {
+					t.Errorf("still something to do: %v\n%s", err, said)
+				}
+				got, _ := os.ReadFile(m.place.Program)
+				if info, err := os.Stat(m.place.Program); err != nil || info.Mode() != 0o755 || string(got) != string(m.program) {
+					t.Errorf("%v, %v, %s", err, info.Mode(), got)
+				}
+			})
+		})
+	}
+}
+
+func TestTheReaderDoesItsWork(t *testing.T) {
+	for name, tc := range map[string]struct {
+		spoil func(m *daemonMac)
+		last  string // of what was said
+		says  string
+	}{
+		"it failed":           {func(m *daemonMac) { m.write(filepath.Join(m.tools, "once"), "69\n", 0o644) }, "FAILED", "read-policy says why"},
+		"it never starts":     {func(m *daemonMac) { m.write(filepath.Join(m.tools, "once"), "(never exited)\n", 0o644) }, "FAILED", "never exited"},
+		"it takes its time":   {func(m *daemonMac) { os.Remove(filepath.Join(m.tools, "once")) }, "still running, as process 812", ""},
+		"launchd is busy":     {func(m *daemonMac) { m.answer("kickstart", "37 Kickstart failed: 37: Operation already in progress") }, "done", ""},
+		"it does not like it": {func(m *daemonMac) { m.answer("kickstart", "1 Operation not permitted") }, "FAILED", "not permitted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newDaemonMac(t)
+				tc.spoil(m)
+				said, err := m.install()
+				if !strings.HasSuffix(said, "does its work: "+tc.last+"\n") || (err != nil) != (tc.says != "") || err != nil && !strings.Contains(err.Error(), tc.says) {
+					t.Errorf("%v\n%s", err, said)
+				}
+			})
+		})
+	}
+}
+
+func TestInstallTheReaderStopsBeforeItChangesAnything(t *testing.T) {
+	for name, tc := range map[string]struct {
+		spoil func(m *daemonMac)
+		says  string
+	}{
+		"somebody may change the program":       {func(m *daemonMac) { m.refuse = m.place.Program }, errUnguarded.Error()},
+		"somebody may change the property list": {func(m *daemonMac) { m.refuse = m.place.Plist }, errUnguarded.Error()},
+		"the program is a folder":               {func(m *daemonMac) { os.MkdirAll(m.place.Program, 0o755) }, "not a file"},
+		"another's property list":               {func(m *daemonMac) { m.write(m.place.Plist, "#!/bin/sh\n", 0o644) }, "not ours"},
+		"the tools' folder is a file":           {func(m *daemonMac) { m.write(filepath.Dir(m.place.Program), "", 0o644) }, "not a folder"},
+		"others may write to LaunchDaemons": {func(m *daemonMac) {
+			os.MkdirAll(filepath.Dir(m.place.Plist), 0o755)
+			os.Chmod(filepath.Dir(m.place.Plist), 0o777)
+		}, "chmod go-w"},
+		"launchctl is missing": {func(m *daemonMac) { os.Remove(m.place.Launchctl.Tool) }, "does not exist"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newDaemonMac(t)
+			tc.spoil(m)
+			before := m.tree()
+			plan, err := m.place.Install(context.Background(), m.job, m.program)
+			if err == nil || !strings.Contains(err.Error(), tc.says) || len(plan.Steps) != 0 {
+				t.Errorf("%d steps, %v, want %q", len(plan.Steps), err, tc.says)
+			}
+			if after := m.tree(); after != before {
+				t.Errorf("changed\n%s\nto\n%s", before, after)
+			}
+		})
+	}
+}
+
+func TestUninstallTheReader(t *testing.T) {
+	const removed = `end io.kextwatch.reader and unload it from system: done
+remove ~/Library/LaunchDaemons/io.kextwatch.reader.plist: done
+remove ~/Library/PrivilegedHelperTools/io.kextwatch.reader: done
+remove the folder ~/Library/Application Support/io.kextwatch.agent: done
+`
+	for name, tc := range map[string]struct {
+		spoil    func(m *daemonMac)
+		outcomes []string
+	}{
+		"all of it":                     {func(*daemonMac) {}, []string{"done", "done", "done", "done"}},
+		"the program is somebody's own": {func(m *daemonMac) { m.refuse = m.place.Program }, []string{"done", "done", "FAILED", "done"}},
+		"a link leads elsewhere":        {func(m *daemonMac) { m.refuse = m.published() }, []string{"done", "done", "done", "FAILED"}},
+		"another's property list":       {func(m *daemonMac) { m.write(m.place.Plist, "#!/bin/sh\n", 0o644) }, []string{"done", "FAILED", "done", "done"}},
+		"a folder for a program": {func(m *daemonMac) {
+			os.Remove(m.place.Program)
+			os.Mkdir(m.place.Program, 0o755)
+		}, []string{"done", "done", "FAILED", "done"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newDaemonMac(t)
+				m.mustInstall()
+				m.write(filepath.Join(m.published(), "policy.plist"), "", 0o644)
+				tc.spoil(m)
+				uninstall := func() (string, error) {
+					return m.run(m.place.Uninstall(context.Background(), ReaderLabel, m.published()))
+				}
+				said, err := uninstall()
+				want := removed
+				for i, line := range slices.Collect(strings.Lines(removed)) {
+					if tc.outcomes[i] != "done" {
+						want = strings.Replace(want, line, strings.Replace(line, ": done", ": "+tc.outcomes[i], 1), 1)
+					}
+				}
+				if said != want || (err != nil) != slices.Contains(tc.outcomes, "FAILED") {
+					t.Errorf("%v\n%s\nwant\n%s", err, said, want)
+				}
+				if err != nil {
+					return
+				}
+				if again, err := uninstall(); err != nil || again != strings.ReplaceAll(removed, ": done", ": already so") {
+					t.Errorf("the second time: %v\n%s", err, again)
+				}
+				if m.loaded() || exists(m.place.Plist) || exists(m.place.Program) || exists(m.published()) {
+					t.Error("something is left")
+				}
+			})
+		})
+	}
+}

@@ -71,6 +71,7 @@ Parallels Desktop, for how long the Allow button is there, and opens the pane.`,
 		in.runCommand(), in.statusCommand(), in.explainCommand(), in.doctorCommand(), in.historyCommand(), in.openCommand(),
 		in.installCommand(), in.uninstallCommand(), in.demoCommand(), in.simCommand(), in.postCommand(), in.versionCommand(),
 		in.retryCommand(),
+		in.readPolicyCommand(),
 	)
 	return root
 }

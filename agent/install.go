@@ -11,32 +11,50 @@ import (
 )
 
 func (in *invocation) installCommand() *cobra.Command {
-	var dryRun bool
+	var dryRun, reader bool
 	var program string
 	cmd := &cobra.Command{
 		Use:   "install",
 		Short: "Start kextwatch at login, as a LaunchAgent, and now",
 		Long: `install writes the LaunchAgent of the user who runs it and has launchd start
-it. It prints each step, and can be repeated: what is so already stays.`,
+it. It prints each step, and can be repeated: what is so already stays.
+
+With --reader it installs, as root, what reads the policy for every user.`,
 		Example: `  kextwatch install --dry-run
-  kextwatch install`,
+  kextwatch install
+  sudo kextwatch install --reader`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return in.install(cmd.Context(), program, dryRun) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if reader {
+				return in.installReader(cmd.Context(), program, dryRun)
+			}
+			return in.install(cmd.Context(), program, dryRun)
+		},
 	}
+	cmd.Flags().BoolVar(&reader, "reader", false, "install only the LaunchDaemon that reads the policy as root")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the steps, do nothing")
 	cmd.Flags().StringVar(&program, "program", "", "the program to start, by its absolute `PATH` (default: this one)")
 	return cmd
 }
 
 func (in *invocation) uninstallCommand() *cobra.Command {
-	var dryRun, keepData bool
+	var dryRun, keepData, reader bool
 	cmd := &cobra.Command{
-		Use:     "uninstall",
-		Short:   "Stop kextwatch and remove what it wrote",
-		Example: "  kextwatch uninstall --keep-data",
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return in.uninstall(cmd.Context(), keepData, dryRun) },
+		Use:   "uninstall",
+		Short: "Stop kextwatch and remove what it wrote",
+		Long: `uninstall removes the LaunchAgent of the user who runs it, and what the agent
+wrote. With sudo it removes what was installed for every user.`,
+		Example: `  kextwatch uninstall --keep-data
+  sudo kextwatch uninstall`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if reader || in.uid == 0 && in.mac.Root == "/" {
+				return in.uninstallReader(cmd.Context(), dryRun)
+			}
+			return in.uninstall(cmd.Context(), keepData, dryRun)
+		},
 	}
+	cmd.Flags().BoolVar(&reader, "reader", false, "remove only what install --reader installed")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the steps, do nothing")
 	cmd.Flags().BoolVar(&keepData, "keep-data", false, "keep the history, the memory and the log")
 	return cmd

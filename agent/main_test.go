@@ -69,7 +69,10 @@ func runScripts(t *testing.T, dir string) {
 			"exits":    exitsCommand,
 			"truncate": truncateCommand,
 			"ago":      agoCommand,
+			"ordinary": ordinaryCommand,
+			"trayless": traylessCommand,
 		},
+		Condition: scriptCondition,
 	})
 }
 

@@ -130,15 +130,15 @@ func TestInstallTheReaderAfterSomethingChanged(t *testing.T) {
 		change func(m *daemonMac)
 		calls  string
 	}{
-		"a newer program":             {func(m *daemonMac) { m.program = []byte("A program") }, "print kickstart print"},
-		"a longer program":            {func(m *daemonMac) { m.program = []byte("a new program") }, "print kickstart print"},
-		"the program is gone":         {func(m *daemonMac) { os.Remove(m.place.Program) }, "print kickstart print"},
-		"the program cannot be run":   {func(m *daemonMac) { os.Chmod(m.place.Program, 0o644) }, "print kickstart print"},
-		"another property list":       {func(m *daemonMac) { m.job.StartInterval = 60 }, reload},
-		"the property list is gone":   {func(m *daemonMac) { os.Remove(m.place.Plist) }, reload},
-		"the job is not loaded":       {func(m *daemonMac) { os.Remove(filepath.Join(m.tools, "job")) }, "print bootstrap kickstart print"},
-		"the job failed last time":    {func(m *daemonMac) { m.write(filepath.Join(m.tools, "exit"), "69", 0o644) }, "print kickstart print"},
-		"the job was never started":   {func(m *daemonMac) { os.Remove(filepath.Join(m.tools, "exit")) }, "print kickstart print"},
+		"a newer program":           {func(m *daemonMac) { m.program = []byte("A program") }, "print kickstart print"},
+		"a longer program":          {func(m *daemonMac) { m.program = []byte("a new program") }, "print kickstart print"},
+		"the program is gone":       {func(m *daemonMac) { os.Remove(m.place.Program) }, "print kickstart print"},
+		"the program cannot be run": {func(m *daemonMac) { os.Chmod(m.place.Program, 0o644) }, "print kickstart print"},
+		"another property list":     {func(m *daemonMac) { m.job.StartInterval = 60 }, reload},
+		"the property list is gone": {func(m *daemonMac) { os.Remove(m.place.Plist) }, reload},
+		"the job is not loaded":     {func(m *daemonMac) { os.Remove(filepath.Join(m.tools, "job")) }, "print bootstrap kickstart print"},
+		"the job failed last time":  {func(m *daemonMac) { m.write(filepath.Join(m.tools, "exit"), "69", 0o644) }, "print kickstart print"},
+		"the job was never started": {func(m *daemonMac) { os.Remove(filepath.Join(m.tools, "exit")) }, "print kickstart print"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

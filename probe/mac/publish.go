@@ -90,7 +90,8 @@ func (m Mac) publishedPlace() (string, error) {
 		return "", unguarded{file + " is not a file", "move it away"}
 	}
 	folder := filepath.Dir(file)
-	if err := os.MkdirAll(folder, publishedFolder); err != nil {
+	// The folder above is part of every Mac: where it is missing, this is none.
+	if err := os.Mkdir(folder, publishedFolder); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
 	info, err := os.Lstat(folder)

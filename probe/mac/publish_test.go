@@ -233,6 +233,7 @@ func TestRefusesToPublish(t *testing.T) {
 		"a group may write above it":     {chmod(filepath.Dir(folder), 0o775), "sudo chmod go-w"},
 		"a link above it":                {inPlaceOf("/Library", link("elsewhere")), "symbolic link"},
 		"others may write to the root":   {chmod("/", 0o777), "may write"},
+		"this is no Mac":                 {func(t *testing.T, m Mac) { remove(t, m, "/Library") }, "no such file"},
 	}
 	if os.Geteuid() == 0 {
 		for name, place := range map[string]string{"file": publishedPath, "folder": folder, "folder above": "/Library"} {

@@ -3,7 +3,8 @@
 #           kickstart [-k] DOMAIN/LABEL | print DOMAIN/LABEL | print DOMAIN
 #
 # Jobs are remembered, never started: a file for each, with the path of its
-# property list and its program.
+# property list and its program. A user's job is said to run, a daemon to have
+# run and ended well.
 root=${0%/*}/..
 jobs=$root/private/var/db/kextwatch-sim/jobs
 
@@ -118,8 +119,16 @@ print)
 		IFS= read -r program
 	} <"$job"
 	printf '%s = {\n' "$2"
-	printf '\t%s\n' "active count = 1" "path = $path" "state = running" '' \
-		"program = $program" "runs = 1" "pid = 4242" "last exit code = (never exited)"
+	case $domain in
+	system)
+		printf '\t%s\n' "active count = 0" "path = $path" "state = not running" '' \
+			"program = $program" "runs = 1" "last exit code = 0"
+		;;
+	*)
+		printf '\t%s\n' "active count = 1" "path = $path" "state = running" '' \
+			"program = $program" "runs = 1" "pid = 4242" "last exit code = (never exited)"
+		;;
+	esac
 	printf '}\n'
 	;;
 *)

@@ -89,7 +89,9 @@ func (in *invocation) uninstall(ctx context.Context, keepData, dryRun bool) erro
 	if p := placesIn(home); !keepData {
 		folders = []string{p.log, p.state}
 	}
-	return in.carryOut(ctx, place.Uninstall(ctx, label, folders...), dryRun)
+	err = in.carryOut(ctx, place.Uninstall(ctx, label, folders...), dryRun)
+	in.remindOfReader()
+	return err
 }
 
 // launchPlace is where the LaunchAgent of this user belongs.

@@ -25,7 +25,7 @@ const (
 // installReader installs the LaunchDaemon that reads the policy as root. It
 // touches nobody's home: the agent is the user's own to install.
 func (in *invocation) installReader(ctx context.Context, program string, dryRun bool) error {
-	place, err := in.readerPlace("install", dryRun)
+	place, err := in.readerPlace("install", program, dryRun)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (in *invocation) installReader(ctx context.Context, program string, dryRun 
 
 // uninstallReader removes the LaunchDaemon, its program and what it published.
 func (in *invocation) uninstallReader(ctx context.Context, dryRun bool) error {
-	place, err := in.readerPlace("uninstall", dryRun)
+	place, err := in.readerPlace("uninstall", "", dryRun)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (in *invocation) uninstallReader(ctx context.Context, dryRun bool) error {
 
 // readerPlace is where the LaunchDaemon belongs. Only the owner of the Mac may
 // change anything there; the plan may be seen by everybody.
-func (in *invocation) readerPlace(command string, dryRun bool) (place launchd.DaemonPlace, err error) {
+func (in *invocation) readerPlace(command, program string, dryRun bool) (place launchd.DaemonPlace, err error) {
 	if in.mac.NoTools {
 		return place, usage("leave --volume out", "nothing is installed on another Mac's disk")
 	}
@@ -69,7 +69,7 @@ func (in *invocation) readerPlace(command string, dryRun bool) (place launchd.Da
 		return place, unavailable(err, "")
 	}
 	if in.uid != owner && !dryRun {
-		return place, unavailable(fmt.Errorf("the reader is installed and removed by uid %d, the owner of %s", owner, in.mac.Root), "run "+in.sudo(command))
+		return place, unavailable(fmt.Errorf("the reader is installed and removed by uid %d, the owner of %s", owner, in.mac.Root), "run "+in.sudo(command, program))
 	}
 	tool, err := in.mac.Resolve("/bin/launchctl")
 	if err != nil {
@@ -96,16 +96,26 @@ func guarded(m mac.Mac, path string) error {
 
 // sudo is the command that does it as root: sudo looks for programs in places
 // of its own, so this one is named in full.
-func (in *invocation) sudo(command string) string {
-	program, err := executable()
+func (in *invocation) sudo(command, program string) string {
+	self, err := executable()
 	if err != nil {
-		program = "kextwatch"
+		self = "kextwatch"
 	}
-	words := "sudo " + shellWord(program) + " " + command + " --reader"
+	words := "sudo " + shellWord(self) + " " + command + " --reader"
+	if program != "" {
+		words += " --program " + shellWord(program)
+	}
 	if in.mac.Root != "/" {
 		words += " --root " + shellWord(in.mac.Root)
 	}
 	return words
+}
+
+// remindOfReader says that a user's uninstall leaves what is everybody's.
+func (in *invocation) remindOfReader() {
+	if _, err := os.Lstat(filepath.Join(in.mac.Root, launchd.ReaderPlist)); err == nil {
+		in.warn("an administrator removes it with "+in.sudo("uninstall", ""), "the reader is installed for every user and stays")
+	}
 }
 
 // shellWord quotes a text for a shell, where it has to be.

@@ -47,30 +47,42 @@ func (m Mac) PublishPolicy(ctx context.Context, now time.Time) (Published, error
 		return Published{Source: probe.Source{Name: probe.Database, State: probe.OK}}, nil
 	}
 	sweepPublished(filepath.Dir(file))
-	// The copy is made beside the file: of this folder it is already known
-	// that nobody else can change it, which TMPDIR cannot promise to root.
-	policy, source := m.readDatabase(ctx, filepath.Dir(file), now)
+	data, source := m.readToPublish(ctx, filepath.Dir(file), id, now)
 	if err := ctx.Err(); err != nil {
 		return Published{}, err
 	}
-	next := last
-	if policy != nil {
-		next = newPublication(id, *policy)
-	} else {
-		source.Next = readerNext(source)
-		if last.Failure != nil && whole && sameFailure(*last.Failure, source) {
-			return Published{Source: source}, nil
+	if source.State != probe.OK {
+		if whole && last.failed(source) {
+			return Published{Source: source}, nil // everybody knows already
 		}
-		next.Failure = &publishedFailure{now.UTC().Truncate(time.Second), source.State, source.Reason, source.Next}
-	}
-	data, err := next.encode()
-	if err != nil {
-		return Published{}, fmt.Errorf("the policy cannot be published: %w", err)
+		last.Failure = &publishedFailure{now.UTC().Truncate(time.Second), source.State, source.Reason, source.Next}
+		if data, err = last.encode(); err != nil {
+			return Published{}, fmt.Errorf("the policy cannot be published: %w", err)
+		}
 	}
 	if err := writePublished(file, data); err != nil {
 		return Published{}, fmt.Errorf("the policy cannot be published: %w", err)
 	}
 	return Published{Source: source, Written: true}, nil
+}
+
+// readToPublish reads the database of which id was seen before, and returns
+// the file that says so, unless the source has another state than OK. The copy
+// is made in folder, beside the file: of this folder it is already known that
+// nobody else can change it, which TMPDIR cannot promise to root.
+func (m Mac) readToPublish(ctx context.Context, folder string, id databaseIdentity, now time.Time) ([]byte, probe.Source) {
+	policy, source := m.readDatabase(ctx, folder, now)
+	if policy == nil {
+		source.Next = readerNext(source)
+		return nil, source
+	}
+	data, err := newPublication(id, *policy).encode()
+	if err != nil {
+		source.State = probe.Failed
+		source.Reason = printable(kextPolicyPath + " holds more than can be published: " + err.Error())
+		source.Next = "run `sudo kextwatch status`, which reads it itself"
+	}
+	return data, source
 }
 
 // publishedPlace is the file to write, in its folder, where that is safe.
@@ -111,10 +123,6 @@ func readerNext(source probe.Source) string {
 		return "wait for the next try of the reader, at most five minutes; run `sudo kextwatch status` if it stays"
 	}
 	return source.Next
-}
-
-func sameFailure(f publishedFailure, source probe.Source) bool {
-	return f.State == source.State && f.Reason == source.Reason && f.Next == source.Next
 }
 
 // sweepPublished removes what a killed writer left in the folder.

@@ -341,20 +341,20 @@ func TestFullTablesArePublished(t *testing.T) {
 	}
 }
 
-// More than can be read again is not written at all.
+// More than can be read again is not written; the rows before stay.
 func TestMoreThanCanBePublished(t *testing.T) {
-	m, file := newPublishing(t, appleSchema...)
+	m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
 	publish(t, m)
-	before, err := os.ReadFile(filepath.Join(m.Root, publishedPath))
-	noError(t, err)
 	fillDatabase(t, file, `WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 9000)
 		INSERT INTO kext_policy SELECT 'TEAM', 'com.example.kext' || n, 1, hex(randomblob(2000)), 0 FROM i`)
-	got, err := m.PublishPolicy(t.Context(), publishedAt)
-	if !errors.Is(err, ErrTooLarge) || got.Written {
-		t.Errorf("%+v, %v", got, err)
+	if got := publish(t, m); !got.Written || got.Source.State != probe.Failed || !strings.Contains(got.Source.Reason, "more than can be published") {
+		t.Errorf("%+v", got)
 	}
-	if after, err := os.ReadFile(filepath.Join(m.Root, publishedPath)); err != nil || string(after) != string(before) {
-		t.Errorf("the file changed: %v", err)
+	if pub, _, err := m.loadPublication(); err != nil || len(pub.Rows) != 1 {
+		t.Errorf("%v, %d rows", err, len(pub.Rows))
+	}
+	if policy, source := m.readPublished(publishedAt); policy != nil || source.State != probe.Failed || source.Next == "" {
+		t.Errorf("%+v", source)
 	}
 }
 

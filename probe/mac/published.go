@@ -149,6 +149,12 @@ func timeOf(date *time.Time) time.Time {
 // good reports whether there are rows, of whatever age.
 func (p publication) good() bool { return !timeOf(p.ReadAt).IsZero() }
 
+// failed reports whether this failure stands beside the rows already.
+func (p publication) failed(source probe.Source) bool {
+	f := p.Failure
+	return f != nil && f.State == source.State && f.Reason == source.Reason && f.Next == source.Next
+}
+
 // policy is what was published, read at a time. Texts are held to the limits
 // of the database.
 func (p publication) policy(readAt time.Time) *probe.Policy {

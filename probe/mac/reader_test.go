@@ -208,29 +208,27 @@ func TestTimeOf(t *testing.T) {
 	}
 }
 
-func FuzzReadPublished(f *testing.F) {
-	m, file := newPublishing(f, applePolicy("DELETE", blockedRow, historyRow,
+func FuzzDecodePublication(f *testing.F) {
+	m, _ := newPublishing(f, applePolicy("DELETE", blockedRow, historyRow,
 		`INSERT INTO kext_policy_mdm VALUES ('4C6364ACXT', '', 1, 'A-UUID')`)...)
 	publish(f, m)
-	whole, err := os.ReadFile(filepath.Join(m.Root, publishedPath))
+	pub, _, err := m.loadPublication()
 	noError(f, err)
-	pub, err := decodePublication(whole)
-	noError(f, err)
-	xml, err := plist.Marshal(pub, plist.XMLFormat)
-	noError(f, err)
-	for _, seed := range [][]byte{whole, xml, whole[:100], nil} {
-		f.Add(seed)
+	pub.Failure = &publishedFailure{publishedAt, probe.Busy, "r", "n"}
+	for _, format := range []int{plist.BinaryFormat, plist.XMLFormat} {
+		data, err := plist.Marshal(pub, format)
+		noError(f, err)
+		f.Add(data)
+		f.Add(data[:len(data)/2])
 	}
-	noError(f, os.Remove(file))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		addFile(t, m, publishedPath, string(data))
-		policy, source := m.readPublished(publishedAt)
-		ok := source.State == probe.OK
-		if source.Name != probe.Reader || (policy != nil) != ok || (source.Reason == "") != ok {
-			t.Errorf("%v, %+v", policy, source)
-		}
-		if !ok {
+		pub, err := decodePublication(data)
+		if err != nil {
 			return
+		}
+		policy := pub.policy(timeOf(pub.ReadAt))
+		if len(policy.Rows) > rowLimit || len(policy.MDM) > rowLimit || len(policy.History) > rowLimit {
+			t.Error("rows without limit")
 		}
 		for _, r := range policy.Rows {
 			if len(r.TeamID) > textLimit || len(r.BundleID) > textLimit || len(r.Developer) > textLimit {
@@ -241,6 +239,9 @@ func FuzzReadPublished(f *testing.F) {
 			if _, err := h.LastSeen.MarshalJSON(); err != nil {
 				t.Error(err)
 			}
+		}
+		if pub.Failure != nil && pub.Failure.source().State == probe.OK {
+			t.Error("a failure that is none")
 		}
 	})
 }

@@ -1,0 +1,143 @@
+package mac
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"kextwatch/probe"
+)
+
+// What others could change is neither followed nor overwritten.
+func TestRefusesToPublish(t *testing.T) {
+	folder := filepath.Dir(publishedPath)
+	chmod := func(name string, mode fs.FileMode) func(*testing.T, Mac) {
+		return func(t *testing.T, m Mac) { noError(t, os.Chmod(filepath.Join(m.Root, name), mode)) }
+	}
+	inPlaceOf := func(name string, put func(t testing.TB, m Mac, name string)) func(*testing.T, Mac) {
+		return func(t *testing.T, m Mac) { remove(t, m, name); put(t, m, name) }
+	}
+	link := func(to string) func(testing.TB, Mac, string) {
+		return func(t testing.TB, m Mac, name string) { addLink(t, m, name, to) }
+	}
+	cases := map[string]struct {
+		spoil func(t *testing.T, m Mac)
+		says  string
+	}{
+		"the file is a link":             {inPlaceOf(publishedPath, link("../victim")), "symbolic link"},
+		"the file is a dangling link":    {inPlaceOf(publishedPath, link("nowhere")), "symbolic link"},
+		"the file is a folder":           {inPlaceOf(publishedPath, func(t testing.TB, m Mac, name string) { addFile(t, m, name+"/x", "") }), "not a file"},
+		"the file is a pipe":             {inPlaceOf(publishedPath, func(t testing.TB, m Mac, name string) { noError(t, syscall.Mkfifo(filepath.Join(m.Root, name), 0o600)) }), "not a file"},
+		"others may write to the file":   {chmod(publishedPath, 0o646), "may write"},
+		"the folder is a link":           {inPlaceOf(folder, link("../Extensions")), "symbolic link"},
+		"the folder is a file":           {inPlaceOf(folder, func(t testing.TB, m Mac, name string) { addFile(t, m, name, "") }), "not a folder"},
+		"others may write to the folder": {chmod(folder, 0o757), "may write"},
+		"a group may write above it":     {chmod(filepath.Dir(folder), 0o775), "sudo chmod go-w"},
+		"a link above it":                {inPlaceOf("/Library", link("elsewhere")), "symbolic link"},
+		"others may write to the root":   {chmod("/", 0o777), "may write"},
+		"this is no Mac":                 {func(t *testing.T, m Mac) { remove(t, m, "/Library") }, "no such file"},
+	}
+	if os.Geteuid() == 0 {
+		for name, place := range map[string]string{"file": publishedPath, "folder": folder, "folder above": "/Library"} {
+			cases["the "+name+" is another's"] = struct {
+				spoil func(t *testing.T, m Mac)
+				says  string
+			}{func(t *testing.T, m Mac) { noError(t, os.Chown(filepath.Join(m.Root, place), nobody, nobody)) }, "belongs to uid 65534"}
+		}
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+			addFile(t, m, "/Library/Application Support/victim", "precious")
+			publish(t, m)
+			fillDatabase(t, file, `INSERT INTO kext_policy VALUES ('T', 'b', 1, 'D', 0)`)
+			tc.spoil(t, m)
+			before := treeStamps(t, m)
+			got, err := m.PublishPolicy(t.Context(), publishedAt)
+			if err == nil || got.Written || !strings.Contains(err.Error(), tc.says) {
+				t.Errorf("%+v, %v; want %q", got, err, tc.says)
+			}
+			if after := treeStamps(t, m); after != before {
+				t.Errorf("before:\n%s\nafter:\n%s", before, after)
+			}
+			if policy, source := m.readPublished(publishedAt); policy != nil || source.State == probe.OK || source.Reason == "" || source.Next == "" {
+				t.Errorf("believed all the same: %+v", source)
+			}
+		})
+	}
+}
+
+func TestOnlyTheOwnerPublishes(t *testing.T) {
+	m := Mac{Root: "/"}
+	if os.Geteuid() == 0 {
+		m, _ = newPublishing(t, appleSchema...)
+		noError(t, os.Chown(m.Root, nobody, nobody))
+	}
+	if got, err := m.PublishPolicy(t.Context(), publishedAt); !errors.Is(err, fs.ErrPermission) || got.Written {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// With room for the copy of the database but not for the new file, the old
+// one stays. In a property list these names take twice the room.
+func TestAFullDiskLeavesTheOldFile(t *testing.T) {
+	wide := `WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 50)
+		INSERT INTO kext_policy SELECT 'T', 'com.example.kext' || n, 1, 'é' || substr(hex(randomblob(2000)), 1, 4000), 0 FROM i`
+	for name, limit := range map[string]int64{"room for the copy": 320 << 10, "no room at all": 64} {
+		t.Run(name, func(t *testing.T) {
+			m, file := newPublishing(t, applePolicy("DELETE")...)
+			publish(t, m)
+			before, err := os.ReadFile(filepath.Join(m.Root, publishedPath))
+			noError(t, err)
+			fillDatabase(t, file, wide)
+			line := startDatabaseChild(t, fmt.Sprintf("full %d %s", limit, m.Root)).line()
+			if !strings.HasPrefix(line, "false ") || !strings.Contains(line, "too large") {
+				t.Error(line)
+			}
+			if after, err := os.ReadFile(filepath.Join(m.Root, publishedPath)); err != nil || string(after) != string(before) {
+				t.Errorf("the file changed: %v", err)
+			}
+			if names, _ := m.list(filepath.Dir(publishedPath)); len(names) != 1 {
+				t.Errorf("left: %v", names)
+			}
+			if limit > 64 && !strings.Contains(line, publishedTemp[:10]) {
+				t.Errorf("the copy had no room: %s", line)
+			}
+		})
+	}
+}
+
+// kill -9 at any moment leaves a whole file, and what it leaves beside it is
+// swept when it is old.
+func TestAKilledWriterLeavesAWholeFile(t *testing.T) {
+	m, _ := newPublishing(t, applePolicy("WAL", blockedRow, historyRow, paddedRows(80))...)
+	folder := filepath.Join(m.Root, filepath.Dir(publishedPath))
+	for range 15 {
+		child := startDatabaseChild(t, "publish "+m.Root)
+		child.line()
+		child.kill()
+		pub, perm, err := m.loadPublication()
+		if err != nil || perm != publishedPerm || len(pub.Rows) != 81 {
+			t.Fatalf("%v, %v, %d rows", err, perm, len(pub.Rows))
+		}
+	}
+	noError(t, os.WriteFile(filepath.Join(folder, ".policy.plist.123"), nil, 0o600))
+	noError(t, os.Mkdir(filepath.Join(folder, "kextwatch-policy-123"), 0o700))
+	names, err := os.ReadDir(folder)
+	noError(t, err)
+	old := time.Now().Add(-2 * copyLife)
+	for _, e := range names {
+		noError(t, os.Chtimes(filepath.Join(folder, e.Name()), old, old))
+	}
+	remove(t, m, publishedPath)
+	publish(t, m)
+	if names, _ := m.list(filepath.Dir(publishedPath)); len(names) != 1 {
+		t.Errorf("left: %v", names)
+	}
+}

@@ -49,6 +49,13 @@ func TestFactSheet(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(root, "Users/kowalski"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	damaged := filepath.Join(root, "Applications/Parallels Desktop.app/Contents/Library/Extensions/10.9/prl_vnic.kext/Contents/Info.plist")
+	if err := os.Remove(damaged); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(damaged, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	addTool(t, root, "usr/bin/id", `case $1 in -un) echo lovelace;; -F) echo 'Ada Lovelace';; esac`)
 	addTool(t, root, "usr/sbin/scutil", `[ "$2" = ComputerName ] && echo "Ada's MacBook" || echo analytical-engine`)
 	addTool(t, root, "usr/sbin/ioreg", `echo '    "IOPlatformSerialNumber" = "QX7P2LH4TD"'`)
@@ -77,7 +84,8 @@ END`)
 		"--style ( default | compact | json | ndjson | syslog )", "permitted; its first line came after ",
 		"--- com.apple.system_extension.network_extension (Go to System Settings)",
 		"Kernel Extension User Consent: ENABLED", "AllowUserOverrides = 1;", "    2 lines in all", "this boot:\n        0 rows\n", "gui/501 = {", "yes, 4\n",
-		"com.parallels.kext.hypervisor, CFBundleShortVersionString", `    "apple": 2`, `    "parallels": 1`, "(another text): 1", "(a float64): 1",
+		"com.parallels.kext.hypervisor, CFBundleShortVersionString", `    "apple": 2`, `    "parallels": 1`, "<root>/Applications/Parallels Desktop.app/Contents/Library/Extensions/10.9/prl_vnic.kext/Contents/Info.plist is not a regular file",
+		"(another text): 1", "(a float64): 1",
 		"launchctl print system/com.parallels.desktop.launchdaemon", " s)\n",
 	} {
 		if !strings.Contains(sheet, want) {
@@ -120,7 +128,10 @@ func TestFactSheetOfNothing(t *testing.T) {
 func TestFactSheetIsCutShort(t *testing.T) {
 	in, _ := asking(t.TempDir(), 501, nil)
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
+	in.host.env = func(string) string { // the last that is asked before the questions
+		cancel()
+		return ""
+	}
 	if sheet, err := in.factSheet(ctx); sheet != "" || !errors.Is(err, context.Canceled) {
 		t.Errorf("%q, %v", sheet, err)
 	}

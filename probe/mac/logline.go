@@ -38,8 +38,8 @@ var (
 
 	// kernelmanagerd and kmutil, macOS 11 and later, alone or within "Error
 	// Domain=KMErrorDomain Code=27 …" and others.
-	unapprovedForm = regexp.MustCompile(`\bExtensions? with identifiers? ([^"\n]+?) not approved to load\b`)
-	rebootForm     = regexp.MustCompile(`\bLoading extension\(s\): ([^"\n]+?) requires? a reboot\b`)
+	unapprovedForm = regexp.MustCompile(`Extensions? with identifiers? ([^"\n]+?) not approved to load\b`)
+	rebootForm     = regexp.MustCompile(`Loading extension\(s\): ([^"\n]+?) requires? a reboot\b`)
 
 	// kextd, macOS 10.13 to 10.15.
 	rejectedForm = regexp.MustCompile(`(?m)^Kext rejected due to system policy: ` +

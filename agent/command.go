@@ -72,6 +72,7 @@ Parallels Desktop, for how long the Allow button is there, and opens the pane.`,
 		in.installCommand(), in.uninstallCommand(), in.demoCommand(), in.simCommand(), in.postCommand(), in.versionCommand(),
 		in.retryCommand(),
 		in.readPolicyCommand(),
+		in.completionCommand(), in.manCommand(),
 	)
 	return root
 }

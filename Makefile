@@ -19,27 +19,46 @@ MACOS    = $(filter darwin,$(shell $(GO) env GOOS))
 TRAY     = $(if $(CGO),$(if $(MACOS)$(TRAY_LIB),with))
 
 # The oldest macOS the program loads on is the C compiler's to know; without
-# it, that is the one it was built on.
-OLDEST_MACOS = -mmacosx-version-min=$(if $(filter arm64,$(shell $(GO) env GOARCH)),11.0,10.13)
-MACOS_FLAGS  = $(if $(MACOS),CGO_CFLAGS='-O2 -g $(OLDEST_MACOS)' CGO_LDFLAGS='-O2 -g $(OLDEST_MACOS)')
+# it, that is the one it was built on. assets/bundle looks whether it is so.
+OLDEST_MACOS = -mmacosx-version-min=$(if $(filter arm64,$(1)),11.0,10.13)
+MACOS_FLAGS  = CGO_CFLAGS='-O2 -g $(OLDEST_MACOS)' CGO_LDFLAGS='-O2 -g $(OLDEST_MACOS)'
+
+# What is given out is the same bytes for the same commit.
+BUILD_NUMBER      = $(shell git rev-list --count HEAD 2>/dev/null || echo 0)
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 315532800)
+BUNDLE            = $(GO) run ./assets/bundle
+
+# The app has the program twice: with the tray, which only a Mac can link, and
+# without, for root. Elsewhere it is put together all the same, to be looked at.
+PROCESSORS = amd64 arm64
+comma      = ,
+READERS    = $(PROCESSORS:%=build/kextwatch-darwin-%)
+PROGRAMS   = $(if $(MACOS),$(PROCESSORS:%=build/kextwatch-tray-%),$(READERS))
+list       = $(subst $(space),$(comma),$(strip $(1)))
+
+# Who signs: - is nobody, good for one Mac. docs/releasing.md has the rest.
+SIGN_AS = -
+SIGN    = codesign --force --sign '$(SIGN_AS)' $(if $(filter -,$(SIGN_AS)),--timestamp=none,--options runtime --timestamp)
 
 # What the tests of the real tray and notifications need: X, D-Bus, a daemon.
-# The script that asks macOS's own framework runs under node in its test.
+# The script that asks macOS's own framework runs under node in its test. The
+# tests of the formats need readers that others wrote.
 MISSING      = $(strip $(if $(CGO),,gcc) $(if $(TRAY_LIB),,libayatana-appindicator3-dev) \
-	$(foreach tool,Xvfb dbus-daemon dunst node,$(if $(shell command -v $(tool) 2>/dev/null),,$(tool))))
-DESKTOP_TAGS = $(if $(MISSING),$(TAGS),tray desktop)
+	$(foreach tool,Xvfb dbus-daemon dunst node python3 icns2png mandoc,$(if $(shell command -v $(tool) 2>/dev/null),,$(tool))))
+DESKTOP_TAGS = $(if $(MISSING),$(TAGS),tray desktop formats)
 
 # The tests that cannot work under machorun, by name.
 # TestArrows: runs go list, which has no module cache as an ordinary user.
-NOT_UNDER_MACHORUN = TestArrows
+# TestGo…: the same of go build and go list.
+NOT_UNDER_MACHORUN = TestArrows TestGo.*
 
 empty =
 space = $(empty) $(empty)
 
-.PHONY: help demo test build check lint race darwin machorun under-machorun deps bench fuzz clean
+.PHONY: help demo test build check lint race darwin machorun under-machorun manual app dist reproducible deps bench fuzz clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: build ## the whole story on a simulated Mac, before your eyes
 	bin/kextwatch demo
@@ -48,10 +67,10 @@ test: ## all tests that need nothing but Go; the tray, too, where its library is
 	$(GO) test -tags '$(TAGS)' $(PACKAGES)
 
 build: ## bin/kextwatch, with the tray where its library is there
-	$(MACOS_FLAGS) $(BUILD) -tags '$(TAGS)' -o bin/kextwatch ./agent
+	$(if $(MACOS),$(call MACOS_FLAGS,$(shell $(GO) env GOARCH))) $(BUILD) -tags '$(TAGS)' -o bin/kextwatch ./agent
 	@echo "bin/kextwatch is built $(if $(TRAY),with the tray,without the tray: make deps installs what it needs)"
 
-check: lint race darwin machorun ## all that CI runs beside make test
+check: lint race darwin machorun reproducible ## all that CI runs beside make test
 
 lint: build/staticcheck-$(STATICCHECK) ## gofmt, go mod tidy, vet and staticcheck for every platform
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted"; exit 1; }
@@ -69,16 +88,23 @@ build/staticcheck-$(STATICCHECK):
 	GOBIN='$(CURDIR)/build' $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK)
 	mv build/staticcheck $@
 
-race: ## all tests with the race detector, and those of the real tray and notifications
+race: ## all tests with the race detector, and those with a real tray and others' readers
 	@[ -z '$(MISSING)' ] || { \
-		echo 'left out: the tests of the real tray, notifications and the framework script. Missing: $(MISSING). On Debian, make deps installs it.'; \
+		echo 'left out: the tests of the real tray, notifications, the framework script and formats. Missing: $(MISSING). On Debian, make deps installs it.'; \
 		[ '$(CI)' != true ]; }
 	$(GO) test -race -tags '$(DESKTOP_TAGS)' $(PACKAGES)
 
-darwin: build/kextwatch-darwin-amd64 build/kextwatch-darwin-arm64 ## the program for macOS, without cgo and so without the tray
+darwin: $(READERS) ## the program for macOS, without cgo and so without the tray
+	$(BUNDLE) check $^
 
 build/kextwatch-darwin-%: FORCE
 	GOOS=darwin GOARCH=$* CGO_ENABLED=0 $(BUILD) -o $@ ./agent
+
+build/kextwatch-tray-%: FORCE
+	GOOS=darwin GOARCH=$* CGO_ENABLED=1 $(call MACOS_FLAGS,$*) $(BUILD) -o $@ ./agent
+
+build/kextwatch-here: FORCE
+	CGO_ENABLED=0 $(BUILD) -o $@ ./agent
 
 FORCE:
 
@@ -126,12 +152,46 @@ under-machorun: build/kextwatch-darwin-amd64
 	[ -n "$$(run "$$stage/end-to-end" -test.list Darwin)" ] || { echo 'there is no such test'; exit 1; }; \
 	run "$$stage/end-to-end" -test.timeout 5m -test.run Darwin
 
+manual: build/kextwatch-here ## build/manual: the manual page, and completions for the shells
+	mkdir -p build/manual
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $< man >build/manual/kextwatch.1
+	$< completion bash >build/manual/kextwatch.bash
+	$< completion zsh >build/manual/_kextwatch
+	$< completion fish >build/manual/kextwatch.fish
+
+app: $(PROGRAMS) $(READERS) manual ## build/Kextwatch.app; on Linux one to look at, not to use
+	$(BUNDLE) app -o build/Kextwatch.app -version '$(VERSION)' -build $(BUILD_NUMBER) \
+		-program $(call list,$(PROGRAMS)) -reader $(call list,$(READERS)) -manual build/manual
+ifneq ($(MACOS),)
+	$(SIGN) --identifier io.kextwatch.reader build/Kextwatch.app/Contents/Helpers/kextwatch-reader
+	$(SIGN) build/Kextwatch.app
+	codesign --verify --deep --strict build/Kextwatch.app
+endif
+
+dist: app ## build/dist: the app as a zip, the list of its parts, checksums
+	$(BUNDLE) dist -app build/Kextwatch.app -o build/dist -time $(SOURCE_DATE_EPOCH) $(if $(filter 1,$(LAYOUT_ONLY)),-layout-only)
+
+# A folder, a time zone, a language and a mask of one's own: none may show.
+reproducible: ## make dist in two folders, and compare the bytes
+	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	for copy in a another/and/longer; do \
+		mkdir -p "$$dir/$$copy"; \
+		git ls-files -coz --exclude-standard | tar -c --null -T - | tar -x -C "$$dir/$$copy"; \
+	done; \
+	pack() { $(MAKE) --no-print-directory -C "$$dir/$$1" dist LAYOUT_ONLY=1 VERSION='$(VERSION)' \
+		BUILD_NUMBER=$(BUILD_NUMBER) SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) >"$$dir/log" 2>&1 || { cat "$$dir/log"; exit 1; }; }; \
+	pack a; \
+	(umask 077; export TZ=Asia/Tokyo LC_ALL=C; pack another/and/longer); \
+	diff -r "$$dir/a/build/dist" "$$dir/another/and/longer/build/dist"; \
+	cat "$$dir/a/build/dist/SHA256SUMS"
+
 deps: ## install what make check needs, on Debian and its like
 	@command -v apt-get >/dev/null || { \
 		echo 'make deps knows apt-get only. On macOS, xcode-select --install brings all there is to bring.'; exit 1; }
 	$(SUDO) apt-get update
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-		ca-certificates gcc libc6-dev make pkg-config libayatana-appindicator3-dev xvfb dbus dunst nodejs
+		ca-certificates gcc libc6-dev make pkg-config libayatana-appindicator3-dev xvfb dbus dunst nodejs \
+		python3 icnsutils mandoc
 
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 

@@ -58,6 +58,8 @@ var arrows = []struct{ importer, imported, because string }{
 	{"notify/tray/desk", "github.com/godbus/dbus/v5", "plays the panel and the notification service in tests"},
 
 	{"launchd", "howett.net/plist", "a job is a property list"},
+
+	{"assets/bundle", "howett.net/plist", "writes the app's Info.plist"},
 }
 
 // plain packages depend, however far away, on the standard library and on

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+)
+
+// app is what Kextwatch.app is made of.
+type app struct {
+	programs, readers []string // one for each processor
+	version, build    string
+	manual            string // folder of the man page and the completions
+}
+
+const (
+	programPath  = "Contents/MacOS/kextwatch"
+	readerPath   = "Contents/Helpers/kextwatch-reader"
+	licencesPath = "Contents/Resources/Licences.txt"
+)
+
+// manuals is what make manual writes, and where the app keeps it: beside the
+// program, so that a link to it stays true after an update.
+var manuals = []string{"kextwatch.1", "kextwatch.bash", "_kextwatch", "kextwatch.fish"}
+
+// write makes the app at path, in place of what is there.
+func (a app) write(path string) error {
+	if filepath.Ext(path) != ".app" { // it is removed first
+		return fmt.Errorf("%q does not end in .app", path)
+	}
+	program, slices, err := universal(a.programs)
+	if err != nil {
+		return err
+	}
+	reader, readers, err := universal(a.readers)
+	if err != nil {
+		return err
+	}
+	tray := slices[0].tray() && slices[1].tray()
+	if slices[0].tray() != slices[1].tray() {
+		return fmt.Errorf("of %q only one has the tray", a.programs)
+	}
+	for i, r := range readers {
+		if r.tray() {
+			return fmt.Errorf("%s is for root and must not have the tray", a.readers[i])
+		}
+	}
+	info, err := newInfo(a.version, a.build, tray)
+	if err != nil {
+		return err
+	}
+	list, err := info.plist()
+	if err != nil {
+		return err
+	}
+	icon, err := readIcon()
+	if err != nil {
+		return err
+	}
+	modules, err := modulesOf(slices[0].info, slices[1].info, readers[0].info, readers[1].info)
+	if err != nil {
+		return err
+	}
+	licences, err := licences(modules)
+	if err != nil {
+		return err
+	}
+	files := tree{
+		"Contents/Info.plist":            list,
+		"Contents/PkgInfo":               []byte("APPL????"),
+		"Contents/Resources/" + iconFile: icon,
+		licencesPath:                     licences,
+	}
+	for _, name := range manuals {
+		if files["Contents/Resources/"+name], err = os.ReadFile(filepath.Join(a.manual, name)); err != nil {
+			return err
+		}
+	}
+	if err := os.RemoveAll(path); err != nil {
+		return err
+	}
+	if err := files.write(path, 0o644); err != nil {
+		return err
+	}
+	return tree{programPath: program, readerPath: reader}.write(path, 0o755)
+}
+
+// tree is files by their path.
+type tree map[string][]byte
+
+func (t tree) write(dir string, mode os.FileMode) error {
+	for name, data := range t {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, data, mode); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// modulesOf are the modules that the programs are made of, each once, sorted
+// by path, with the Go that built them as the first.
+func modulesOf(infos ...*debug.BuildInfo) ([]module, error) {
+	versions := make(map[string]string)
+	for _, info := range infos {
+		found := []module{{goModule, info.GoVersion}}
+		for _, m := range info.Deps {
+			// What a folder of this repository stands in for is not in it.
+			if m.Replace == nil {
+				found = append(found, module{m.Path, m.Version})
+			}
+		}
+		for _, m := range found {
+			if v, ok := versions[m.path]; ok && v != m.version {
+				return nil, fmt.Errorf("one program has %s %s, another has %s", m.path, v, m.version)
+			}
+			versions[m.path] = m.version
+		}
+	}
+	return sorted(versions), nil
+}

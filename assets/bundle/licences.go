@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// module is a part of the program that others wrote.
+type module struct{ path, version string }
+
+// goModule stands for Go's own run time and library.
+const goModule = "std"
+
+func sorted(versions map[string]string) []module {
+	var modules []module
+	for _, path := range slices.Sorted(maps.Keys(versions)) {
+		modules = append(modules, module{path, versions[path]})
+	}
+	return modules
+}
+
+// licences is the text of every licence of what the program contains: its own
+// first, then that of each module, from the files that were compiled. A module
+// without a licence is an error: it must not be given out.
+func licences(modules []module) ([]byte, error) {
+	folders, err := foldersOf(modules)
+	if err != nil {
+		return nil, err
+	}
+	own, err := os.ReadFile("LICENSE")
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "kextwatch\n\n%s\n"+
+		"kextwatch contains what follows, each under its own licence. The source of\n"+
+		"each is at https://pkg.go.dev/NAME@VERSION.\n", own)
+	for _, m := range modules {
+		files, err := licenceFiles(folders[m.path])
+		if err != nil {
+			return nil, err
+		}
+		if len(files) == 0 {
+			return nil, fmt.Errorf("%s %s has no licence in %s", m.path, m.version, folders[m.path])
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(filepath.Join(folders[m.path], file))
+			if err != nil {
+				return nil, err
+			}
+			name := m.path
+			if m.path == goModule {
+				name = "Go's run time and standard library"
+			}
+			fmt.Fprintf(&b, "\n%s\n%s %s: %s\n\n%s\n", strings.Repeat("-", 72), name, m.version, file, bytes.TrimSpace(text))
+		}
+	}
+	return b.Bytes(), nil
+}
+
+var licenceName = regexp.MustCompile(`(?i)^(un)?licen[cs]e|^copying|^copyright|^notice|^patents`)
+
+// licenceFiles are the licences at the top of a module's source.
+func licenceFiles(folder string) ([]string, error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, entry := range entries {
+		if entry.Type().IsRegular() && licenceName.MatchString(entry.Name()) && filepath.Ext(entry.Name()) != ".go" {
+			files = append(files, entry.Name())
+		}
+	}
+	return files, nil
+}
+
+// foldersOf finds the source of the modules where Go keeps it.
+func foldersOf(modules []module) (map[string]string, error) {
+	args := []string{"list", "-m", "-f", "{{.Path}}\t{{.Version}}\t{{.Dir}}"}
+	for _, m := range modules {
+		if m.path != goModule {
+			args = append(args, m.path)
+		}
+	}
+	list, err := output("go", args...)
+	if err != nil {
+		return nil, err
+	}
+	root, err := output("go", "env", "GOROOT")
+	if err != nil {
+		return nil, err
+	}
+	folders := map[string]string{goModule: strings.TrimSpace(root)}
+	versions := make(map[string]string)
+	for line := range strings.Lines(list) {
+		fields := strings.Split(strings.TrimSpace(line), "\t")
+		if len(fields) != 3 {
+			return nil, fmt.Errorf("the source of %s is not here: go mod download fetches it", fields[0])
+		}
+		versions[fields[0]], folders[fields[0]] = fields[1], fields[2]
+	}
+	for _, m := range modules {
+		if m.path != goModule && versions[m.path] != m.version {
+			return nil, fmt.Errorf("the program contains %s %s, go.mod asks for %q: build it anew", m.path, m.version, versions[m.path])
+		}
+	}
+	return folders, nil
+}
+
+func output(name string, args ...string) (string, error) {
+	cmd := exec.Command(name, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w\n%s", cmd, err, &stderr)
+	}
+	return string(out), nil
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bytes"
+	"debug/buildinfo"
+	"debug/macho"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strings"
+)
+
+// slice is what is to be known about a program for one processor.
+type slice struct {
+	cpu          macho.Cpu
+	oldest       release // the oldest macOS that it says it can be loaded by
+	uuid         bool
+	signed       bool
+	libraries    []string
+	imports      []string // symbols of those libraries
+	certificates bool     // crypto/x509 is in it
+	info         *debug.BuildInfo
+	data         []byte
+}
+
+// release is a version of macOS as Mach-O files keep it: 16 bits, 8, 8.
+type release uint32
+
+func (r release) String() string { return fmt.Sprintf("%d.%d", r>>16, r>>8&0xff) }
+
+const (
+	highSierra release = 10<<16 | 13<<8
+	bigSur     release = 11 << 16
+	monterey   release = 12 << 16
+)
+
+// Load commands that debug/macho has no type for; see mach-o/loader.h.
+const (
+	loadUUID          = 0x1b
+	loadCodeSignature = 0x1d
+	loadVersionMin    = 0x24 // the version follows
+	loadBuildVersion  = 0x32 // the platform follows, then the version
+)
+
+const trayModule = "github.com/getlantern/systray"
+
+func readSlice(path string) (slice, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return slice{}, err
+	}
+	f, err := macho.NewFile(bytes.NewReader(data))
+	if err != nil {
+		return slice{}, fmt.Errorf("%s is not a program for macOS and one processor: %w", path, err)
+	}
+	s := slice{cpu: f.Cpu, certificates: bytes.Contains(data, []byte("crypto/x509.")), data: data}
+	for _, load := range f.Loads {
+		raw := load.Raw()
+		word := func(i int) uint32 {
+			if len(raw) < 4*(i+1) {
+				return 0
+			}
+			return f.ByteOrder.Uint32(raw[4*i:])
+		}
+		switch word(0) {
+		case loadUUID:
+			s.uuid = true
+		case loadCodeSignature:
+			s.signed = true
+		case loadVersionMin:
+			s.oldest = release(word(2))
+		case loadBuildVersion:
+			s.oldest = release(word(3))
+		}
+	}
+	if s.libraries, err = f.ImportedLibraries(); err != nil {
+		return slice{}, fmt.Errorf("reading the libraries of %s: %w", path, err)
+	}
+	if s.imports, err = f.ImportedSymbols(); err != nil {
+		return slice{}, fmt.Errorf("reading the symbols of %s: %w", path, err)
+	}
+	if s.info, err = buildinfo.Read(bytes.NewReader(data)); err != nil {
+		return slice{}, fmt.Errorf("%s does not say how it was built: %w", path, err)
+	}
+	return s, nil
+}
+
+func (s slice) String() string {
+	tray := "without the tray"
+	if s.tray() {
+		tray = "with the tray"
+	}
+	return fmt.Sprintf("%s, macOS %s or later, %s, libraries: %s",
+		s.arch(), s.oldest, tray, strings.Join(s.libraries, " "))
+}
+
+// arch is the processor in Apple's words.
+func (s slice) arch() string {
+	switch s.cpu {
+	case macho.CpuAmd64:
+		return "x86_64"
+	case macho.CpuArm64:
+		return "arm64"
+	}
+	return s.cpu.String()
+}
+
+func (s slice) tray() bool { return containsModule(s.info.Deps, trayModule) }
+
+func containsModule(modules []*debug.Module, path string) bool {
+	return slices.ContainsFunc(modules, func(m *debug.Module) bool { return m.Path == path })
+}
+
+// limit is the newest macOS that may be named as the oldest one. With cgo it
+// is what the Makefile tells the C compiler. Without cgo it cannot be chosen:
+// Go 1.26 always writes 12.0, though what it links is in 10.13 as well.
+func (s slice) limit() release {
+	for _, setting := range s.info.Settings {
+		if setting.Key == "CGO_ENABLED" && setting.Value == "0" {
+			return monterey
+		}
+	}
+	if s.cpu == macho.CpuArm64 {
+		return bigSur
+	}
+	return highSierra
+}
+
+// faults are the reasons why some Mac that should run this program could not.
+func (s slice) faults() []string {
+	var faults []string
+	fault := func(wrong bool, format string, args ...any) {
+		if wrong {
+			faults = append(faults, fmt.Sprintf(format, args...))
+		}
+	}
+	fault(s.cpu != macho.CpuAmd64 && s.cpu != macho.CpuArm64, "it is for %s, which no Mac has", s.cpu)
+	fault(s.oldest == 0, "it does not say which macOS it needs")
+	fault(s.oldest > s.limit(), "it asks for macOS %s; it should load on %s", s.oldest, s.limit())
+	fault(!s.uuid, "it has no UUID, and macOS 26 refuses to load such a program")
+	fault(s.cpu == macho.CpuArm64 && !s.signed, "it has no signature, and a Mac with Apple silicon ends such a program at once")
+	for _, library := range s.libraries {
+		fault(!strings.HasPrefix(library, "/usr/lib/") && !strings.HasPrefix(library, "/System/Library/"),
+			"it needs %s, which is not part of macOS", library)
+	}
+	fault(s.certificates, "it contains crypto/x509, which needs macOS 12")
+	for _, symbol := range s.imports {
+		fault(strings.HasPrefix(symbol, "_Sec"), "it imports %s: crypto/x509 or a like got in", symbol)
+	}
+	return faults
+}

@@ -1,0 +1,98 @@
+// Command bundle packs kextwatch for people: make app and make dist run it,
+// from the top of the repository.
+//
+//	bundle check FILE…   says whether programs for macOS are fit to be given out
+//	bundle app FLAGS     writes Kextwatch.app from them
+//	bundle dist FLAGS    zips the app, with checksums and a list of its parts
+//
+// It runs the same on Linux as on a Mac, so that the tests see what is given
+// out. Only a Mac can link the icon in the menu bar: an app made elsewhere
+// says in its Info.plist that it is for looking at, and its zip says so in its
+// name.
+//
+// What it writes depends on its input alone, never on the folder, the time or
+// the user: the same commit makes the same bytes.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"strings"
+	"time"
+)
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("bundle: ")
+	if err := run(os.Args[1:], os.Stdout); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(args []string, out io.Writer) error {
+	if len(args) == 0 {
+		return fmt.Errorf("say check, app or dist")
+	}
+	switch name, args := args[0], args[1:]; name {
+	case "check":
+		return check(args, out)
+	case "app":
+		return runApp(args)
+	case "dist":
+		return runDist(args, out)
+	default:
+		return fmt.Errorf("%q is none of check, app, dist", name)
+	}
+}
+
+// check reads programs and reports all that is wrong with them.
+func check(paths []string, out io.Writer) error {
+	var faults []string
+	for _, path := range paths {
+		s, err := readSlice(path)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%s: %s\n", path, s)
+		for _, fault := range s.faults() {
+			faults = append(faults, path+": "+fault)
+		}
+	}
+	if len(faults) > 0 {
+		return fmt.Errorf("not fit to be given out:\n%s", strings.Join(faults, "\n"))
+	}
+	return nil
+}
+
+func runApp(args []string) error {
+	var a app
+	flags := flag.NewFlagSet("bundle app", flag.ContinueOnError)
+	flags.StringVar(&a.version, "version", "", "as git describe says it")
+	flags.StringVar(&a.build, "build", "", "a number that grows with every commit")
+	flags.StringVar(&a.manual, "manual", "", "`FOLDER` of the man page and the completions")
+	output := flags.String("o", "", "the `APP` to write")
+	programs := flags.String("program", "", "the program, one `FILE` for each processor, separated by commas")
+	readers := flags.String("reader", "", "the same without the tray, for root")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	a.programs, a.readers = strings.Split(*programs, ","), strings.Split(*readers, ",")
+	return a.write(*output)
+}
+
+func runDist(args []string, out io.Writer) error {
+	var d dist
+	flags := flag.NewFlagSet("bundle dist", flag.ContinueOnError)
+	flags.StringVar(&d.app, "app", "", "the `APP` to give out")
+	flags.StringVar(&d.folder, "o", "", "the `FOLDER` to write to")
+	flags.BoolVar(&d.layoutOnly, "layout-only", false, "the app is only there to be looked at")
+	epoch := flags.Int64("time", 0, "the time of every file, in `SECONDS` since 1970")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	d.time = time.Unix(*epoch, 0).UTC()
+	return d.write(out)
+}

@@ -37,5 +37,6 @@ var version = "dev"
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:], newHost()))
+	program, _ := executable() // unknown is as good as: not in an app
+	os.Exit(run(ctx, arguments(os.Args[1:], program, os.Stdin), newHost()))
 }

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// What the documents name is there: files, headings, commands, make targets.
+func TestDocumentsNameWhatThereIs(t *testing.T) {
+	makefile := fileText(t, "../Makefile")
+	program := (&invocation{}).commands()
+	for _, path := range documents(t) {
+		text := fileText(t, path)
+		for _, link := range linkForm.FindAllStringSubmatch(text, -1) {
+			if strings.Contains(link[1], ":") { // not a file
+				continue
+			}
+			target, heading, _ := strings.Cut(link[1], "#")
+			if target = filepath.Join(filepath.Dir(path), target); strings.HasPrefix(link[1], "#") {
+				target = path
+			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s links to %s: %v", path, link[1], err)
+			} else if heading != "" && !slices.Contains(headings(fileText(t, target)), heading) {
+				t.Errorf("%s links to %s, which has no such heading", path, link[1])
+			}
+		}
+		for _, code := range codeForm.FindAllString(text, -1) {
+			for _, name := range commandForm.FindAllStringSubmatch(code, -1) {
+				if cmd, _, err := program.Find(name[1:]); err != nil || cmd == program && name[1] != "help" {
+					t.Errorf("%s names kextwatch %s, which is no command", path, name[1])
+				}
+			}
+			for _, name := range makeForm.FindAllStringSubmatch(code, -1) {
+				if !strings.Contains(makefile, "\n"+name[1]+":") {
+					t.Errorf("%s names make %s, which is no target", path, name[1])
+				}
+			}
+		}
+	}
+}
+
+var (
+	linkForm    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	codeForm    = regexp.MustCompile("`[^`\n]+`|(?m:^    .+$)")
+	commandForm = regexp.MustCompile(`(?:^\x60?| |/)kextwatch ([a-z]+)`)
+	makeForm    = regexp.MustCompile(`(?:^[\x60 ]*)make ([a-z]+)`)
+	notInSlug   = regexp.MustCompile(`[^a-z0-9 -]`)
+)
+
+// headings are the anchors of a document, as GitHub makes them.
+func headings(text string) []string {
+	var slugs []string
+	for line := range strings.Lines(text) {
+		if title := strings.TrimLeft(line, "#"); title != line {
+			slug := notInSlug.ReplaceAllString(strings.ToLower(strings.TrimSpace(title)), "")
+			slugs = append(slugs, strings.ReplaceAll(slug, " ", "-"))
+		}
+	}
+	return slugs
+}
+
+// Every decision is in the list of decisions.
+func TestDecisionsAreListed(t *testing.T) {
+	list := fileText(t, "../docs/decisions/README.md")
+	for _, path := range documents(t) {
+		if name := filepath.Base(path); filepath.Base(filepath.Dir(path)) == "decisions" && name != "README.md" && !strings.Contains(list, "("+name+")") {
+			t.Errorf("%s is not listed", path)
+		}
+	}
+}
+
+// People are told of every path of their Mac that the program reads, writes
+// or executes. Paths beneath a home are made of parts and not found here.
+func TestPrivacyNamesEveryPath(t *testing.T) {
+	told := fileText(t, "../docs/privacy.md")
+	macPath := regexp.MustCompile(`^/(bin|usr|System|Library|Applications|var|private|Users|dev)/.`)
+	for _, dir := range []string{".", "../launchd", "../notify/desktop", "../notify/tray", "../probe/mac"} {
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no source in %s (%v)", dir, err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			source, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(source, func(n ast.Node) bool {
+				literal, ok := n.(*ast.BasicLit)
+				if !ok || literal.Kind != token.STRING {
+					return true
+				}
+				path, err := strconv.Unquote(literal.Value)
+				if err == nil && macPath.MatchString(path) && !strings.Contains(told, path) && !slices.Contains(searched, path) {
+					t.Errorf("%s names %s, docs/privacy.md does not", file, path)
+				}
+				return true
+			})
+		}
+	}
+}
+
+// searched are the folders of the system's own programs.
+var searched = []string{"/usr/bin", "/usr/sbin"}
+
+func documents(t *testing.T) []string {
+	t.Helper()
+	var paths []string
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && slices.Contains([]string{".git", "bin", "build", "testdata"}, entry.Name()) {
+			return filepath.SkipDir
+		}
+		if filepath.Ext(path) == ".md" {
+			paths = append(paths, path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(paths) < 3 {
+		t.Fatalf("only %q are found", paths)
+	}
+	return paths
+}
+
+func fileText(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}

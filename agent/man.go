@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // manCommand writes the manual from what the commands say of themselves, so
@@ -53,7 +52,7 @@ func manual(root *cobra.Command, date time.Time) string {
 		}
 	}
 	m.line(".SH GLOBAL FLAGS")
-	m.flags(root.PersistentFlags())
+	m.text("Every command takes them.\n" + root.PersistentFlags().FlagUsagesWrapped(width))
 	m.line(".SH EXIT STATUS")
 	m.text(exitStatus)
 	m.line(".SH FILES")
@@ -73,6 +72,9 @@ to do, and 2 where kextwatch cannot tell.
 Every other command ends with 0, or 64 for wrong usage, 69 where a tool, a
 permission or a source is missing, 70 for a defect.`
 
+// width is what a terminal of 80 letters has, less the margin.
+const width = 72
+
 // page is a manual page as it grows.
 type page struct{ strings.Builder }
 
@@ -81,7 +83,7 @@ func (m *page) line(format string, args ...any) { fmt.Fprintf(m, format+"\n", ar
 func (m *page) command(cmd *cobra.Command) {
 	m.line(".SS %s", roff(strings.TrimSuffix(strings.TrimPrefix(cmd.UseLine(), "kextwatch "), " [flags]")))
 	m.text(cmp.Or(cmd.Long, cmd.Short+"."))
-	m.flags(cmd.LocalNonPersistentFlags())
+	m.text(cmd.LocalNonPersistentFlags().FlagUsagesWrapped(width))
 	m.text(cmd.Example)
 }
 
@@ -110,18 +112,6 @@ func (m *page) text(text string) {
 	if literal {
 		m.line(".EE")
 	}
-}
-
-func (m *page) flags(flags *pflag.FlagSet) {
-	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Hidden || f.Name == "help" {
-			return
-		}
-		value, usage := pflag.UnquoteUsage(f)
-		m.line(".TP")
-		m.line(`\fB\-\-%s\fR \fI%s\fR`, roff(f.Name), roff(value))
-		m.line("%s", roff(usage))
-	})
 }
 
 // roff writes text so that man prints it as it is.

@@ -25,7 +25,7 @@ func TestManualTakesTextAsItIs(t *testing.T) {
 		"kextwatch \\- says it\n",
 		"\n\\&.dot first\n\\&'quote first\n.PP\nC:\\en and \\-\\-flag\n.PP\n.EX\n  .indented\n  twice\n.EE\nafter\n",
 		"\n.SS shown FILE\nIs shown.\n",
-		"\n.TP\n\\fB\\-\\-root\\fR \\fIDIR\\fR\na simulated Mac at DIR\n",
+		"\n.EX\n      \\-\\-root DIR   a simulated Mac at DIR (default \"/\")\n.EE\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)

@@ -170,6 +170,7 @@ ifneq ($(MACOS),)
 endif
 
 dist: app ## build/dist: the app as a zip, the list of its parts, checksums
+	rm -rf build/dist
 	$(BUNDLE) dist -app build/Kextwatch.app -o build/dist -time $(SOURCE_DATE_EPOCH) $(if $(filter 1,$(LAYOUT_ONLY)),-layout-only)
 
 # A folder, a time zone, a language and a mask of one's own: none may show.
@@ -177,7 +178,7 @@ reproducible: ## make dist in two folders, and compare the bytes
 	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
 	for copy in a another/and/longer; do \
 		mkdir -p "$$dir/$$copy"; \
-		git ls-files -coz --exclude-standard | tar -c --null -T - | tar -x -C "$$dir/$$copy"; \
+		tar -c --exclude ./.git --exclude ./bin --exclude ./build . | tar -x -C "$$dir/$$copy"; \
 	done; \
 	pack() { $(MAKE) --no-print-directory -C "$$dir/$$1" dist LAYOUT_ONLY=1 VERSION='$(VERSION)' \
 		BUILD_NUMBER=$(BUILD_NUMBER) SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) >"$$dir/log" 2>&1 || { cat "$$dir/log"; exit 1; }; }; \
@@ -191,7 +192,7 @@ deps: ## install what make check needs, on Debian and its like
 		echo 'make deps knows apt-get only. On macOS, xcode-select --install brings all there is to bring.'; exit 1; }
 	$(SUDO) apt-get update
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-		ca-certificates gcc libc6-dev make pkg-config libayatana-appindicator3-dev xvfb dbus dunst nodejs \
+		ca-certificates git gcc libc6-dev make pkg-config libayatana-appindicator3-dev xvfb dbus dunst nodejs \
 		python3 icnsutils mandoc
 
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)

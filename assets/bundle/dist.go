@@ -60,9 +60,6 @@ func (d dist) write(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := os.RemoveAll(d.folder); err != nil {
-		return err
-	}
 	files := tree{name + ".zip": archive, name + ".cdx.json": parts}
 	sums := checksums(files)
 	files["SHA256SUMS"] = sums

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"kextwatch/launchd"
 )
 
 // What has no licence must not be given out.
@@ -74,6 +76,13 @@ func TestPackageURL(t *testing.T) {
 		if got := packageURL(tc.module); got != tc.want {
 			t.Errorf("%v is %s, want %s", tc.module, got, tc.want)
 		}
+	}
+}
+
+// Login Items shows the app's name for an agent that names its identifier.
+func TestTheAgentBelongsToTheApp(t *testing.T) {
+	if got := launchd.Agent("/kextwatch", "/").AssociatedBundleIdentifiers; !slices.Equal(got, []string{bundleID}) {
+		t.Errorf("the agent names %q, the app is %s", got, bundleID)
 	}
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"archive/zip"
 	"bytes"
-	"compress/flate"
 	"crypto/sha256"
 	"debug/buildinfo"
 	"errors"
@@ -81,9 +80,6 @@ func checksums(files tree) []byte {
 func zipped(app string, modified time.Time) ([]byte, error) {
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
-	w.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) {
-		return flate.NewWriter(out, flate.BestCompression)
-	})
 	// WalkDir goes in the order of the names.
 	err := filepath.WalkDir(app, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {

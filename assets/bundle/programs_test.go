@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 )
 
@@ -12,10 +14,30 @@ import (
 // a few lines, as make darwin builds kextwatch. The one with the tray has a
 // module of systray's name, since that is how a tray is known.
 
+// built are the programs that there are already, by what they import, in the
+// folder workshop.
+var (
+	built    = make(map[string][]string)
+	workshop string
+)
+
+func TestMain(m *testing.M) {
+	var err error
+	if workshop, err = os.MkdirTemp("", "bundle-"); err != nil {
+		log.Fatal(err)
+	}
+	code := m.Run()
+	os.RemoveAll(workshop)
+	os.Exit(code)
+}
+
 // build returns the program for both processors, x86_64 first.
 func build(t *testing.T, imports string) []string {
 	t.Helper()
-	dir := t.TempDir()
+	if paths := built[imports]; paths != nil {
+		return paths
+	}
+	dir := filepath.Join(workshop, strconv.Itoa(len(built)))
 	files := tree{
 		"main.go":          fmt.Appendf(nil, "package main\n\nimport _ %q\n\nfunc main() {}\n", imports),
 		"go.mod":           []byte("module hello\n\ngo 1.26.0\n\nrequire " + trayModule + " v1.2.2\n\nreplace " + trayModule + " => ./systray\n"),
@@ -36,6 +58,7 @@ func build(t *testing.T, imports string) []string {
 		}
 		paths = append(paths, path)
 	}
+	built[imports] = paths
 	return paths
 }
 

@@ -28,6 +28,26 @@ func TestGoProgramsAreFit(t *testing.T) {
 	}
 }
 
+// For a macOS before 10.14, clang writes the oldest one in the older of two
+// ways. Only a Mac has such a program; this one is turned into it.
+func TestGoOlderWayToNameTheOldestMacOS(t *testing.T) {
+	data := []byte(read(t, build(t, "os")[0]))
+	newer := []byte{loadBuildVersion, 0, 0, 0, 24, 0, 0, 0}
+	older := []byte{loadVersionMin, 0, 0, 0, 24, 0, 0, 0, 0, 13, 10, 0}
+	at := bytes.Index(data, newer)
+	if at < 0 {
+		t.Fatal("the program has no LC_BUILD_VERSION")
+	}
+	copy(data[at:], older)
+	path := filepath.Join(t.TempDir(), "older")
+	if err := os.WriteFile(path, data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := readSlice(path); err != nil || s.oldest != highSierra {
+		t.Errorf("the oldest macOS is %s, want %s (%v)", s.oldest, highSierra, err)
+	}
+}
+
 // It would ask for macOS 12 at the moment it is loaded, whatever its header
 // says.
 func TestGoCertificatesAreNoticed(t *testing.T) {

@@ -1,6 +1,7 @@
 package mac
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -105,6 +106,56 @@ func TestFrameworkIsAskedOnlyWhenItsAnswerMayHaveChanged(t *testing.T) {
 	addFile(t, s.m, policyFiles[0]+"-shm", "")
 	s.want("another database moved", time.Second, false, 0)
 	s.wantIn("nothing", 0, false)
+}
+
+// What somebody asks for does not count as askings for nothing.
+func TestFrameworkIsAskedAtOnceAfterMuchAsking(t *testing.T) {
+	s := newAskingStory(t)
+	for range 6 {
+		s.want("somebody asks", time.Second, true, 1)
+	}
+	s.move(policyFiles[0])
+	s.want("a file moved", time.Second, false, 1)
+	for range 6 {
+		s.prober.AskAgain()
+		s.want("a line of the log", time.Second, false, 1)
+	}
+	s.move(policyFiles[0])
+	s.want("a file moved", time.Second, false, 1)
+}
+
+func TestFrameworkAskingBrokenOffIsNotRemembered(t *testing.T) {
+	s := newAskingStory(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if snap := s.prober.Look(ctx, s.now, false); snap.Policy != nil || snap.Sources[2].State != probe.Failed {
+		t.Errorf("%+v, %+v", snap.Policy, snap.Sources)
+	}
+	s.wantIn("broken off", 0, false)
+	s.want("the next look", 0, false, 1)
+}
+
+func TestFrameworkWithoutADatabase(t *testing.T) {
+	s := newAskingStory(t)
+	remove(t, s.m, kextPolicyPath)
+	s.want("the first look", 0, false, 1)
+	s.wantIn("stat says that there is none", 0, false)
+	addFile(t, s.m, kextPolicyPath, "not a database")
+	s.move(kextPolicyPath)
+	s.want("there is one", time.Second, false, 1)
+}
+
+// Files from the future do not keep the Mac busy.
+func TestPolicyStampSettled(t *testing.T) {
+	now := time.Now()
+	for ago, want := range map[time.Duration]bool{
+		0: false, visibleAfter - 1: false, visibleAfter: true, time.Hour: true, -1: true, -time.Hour: true,
+	} {
+		s := policyStamp{files: [len(policyFiles)]stamp{{modified: now.Add(-ago).UnixNano()}}}
+		if s.settled(now) != want {
+			t.Errorf("moved %v ago: settled is %t", ago, !want)
+		}
+	}
 }
 
 // An answer may lack a commit that became visible only after it.
@@ -263,6 +314,15 @@ func TestFrameworkThatFailsIsAskedLess(t *testing.T) {
 	s.wantIn("it answers again", 0, false)
 	s.want("nothing", 24*time.Hour, false, 0)
 
+	setToolLimit(t, 200*time.Millisecond)
+	s.does("sleep 30 & wait")
+	if snap = s.want("a hang", time.Second, true, 1); snap.Policy != nil || snap.Sources[2].State != probe.Timeout {
+		t.Errorf("%+v, %+v", snap.Policy, snap.Sources)
+	}
+	s.wantIn("a hang", time.Minute, true)
+	s.answers(okAnswer("[]", "[]"))
+	s.want("it answers again", time.Minute, false, 1)
+
 	// What was true before is not true now, whoever cannot say.
 	s.does("exit 1")
 	s.move(policyFiles[0])
@@ -310,6 +370,14 @@ func TestFrameworkBesideABetterSource(t *testing.T) {
 	}
 	if snap = a.want("somebody asks again, nothing moved", 0, true, 0); snap.Disagree != differ {
 		t.Errorf("%q", snap.Disagree)
+	}
+	published := &probe.Policy{Source: probe.Reader, ReadAt: time.Now()}
+	if got := s.prober.disagreement(published); !strings.Contains(got, "allowed by the framework, not by the reader") {
+		t.Errorf("the reader: %q", got)
+	}
+	published.ReadAt = old.Add(-time.Hour)
+	if got := s.prober.disagreement(published); got != "" {
+		t.Errorf("the reader, from before the policy moved: %q", got)
 	}
 	s.sql(`UPDATE kext_policy SET flags = 5`)
 	settle()

@@ -27,7 +27,7 @@ const (
 
 // failedAskings are the pauses after one, two and more askings in a row
 // without an answer. One that hangs holds up a look for as long as a tool may
-// take.
+// take. Whoever asks, and a file that moved, wait for no more than the first.
 var failedAskings = [...]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute}
 
 // asking is what the framework answered when it was asked last, and what

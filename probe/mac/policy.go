@@ -40,6 +40,7 @@ func (p *Prober) lookAtPolicy(ctx context.Context, now time.Time, fresh bool) (*
 		answer, source := p.askFramework(ctx, now, fresh)
 		return answer, append(sources, source), ""
 	case a.wanted:
+		a.hinted = a.hinted || fresh // too early now, but not forgotten
 		answer, source := a.answer()
 		return answer, append(sources, source), ""
 	case !reachable || policy == nil:

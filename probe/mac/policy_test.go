@@ -1,0 +1,120 @@
+package mac
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"kextwatch/probe"
+)
+
+func TestFrameworkBesideABetterSource(t *testing.T) {
+	s := newLookStory(t, "10.15.7", "")
+	s.sql(`INSERT INTO kext_policy VALUES ('4C6364ACXT', 'com.parallels.kext.hypervisor', 1, '', 1), ('4C6364ACXT', 'com.parallels.kext.usbconnect', 1, '', 1)`)
+	a := &askingStory{lookStory: s, now: lookedAt}
+	a.answers(okAnswer("["+fmt.Sprintf(parallelsItem, true)+"]", "[]"))
+	old := time.Now().Add(-time.Hour)
+	settle := func() {
+		noError(t, os.Chtimes(filepath.Join(s.m.Root, policyFiles[0]), old, old))
+		old = old.Add(time.Minute)
+	}
+	a.move(policyFiles[3])
+	settle()
+	if snap := a.want("a look", 0, false, 0); len(snap.Sources) != 2 || snap.Disagree != "" {
+		t.Errorf("%+v, %q", snap.Sources, snap.Disagree)
+	}
+	a.wantIn("a better source answers", 0, false)
+	const differ = "com.parallels.kext.usbconnect is allowed by the database, not by the framework; com.parallels.kext.vnic is allowed by the framework, not by the database"
+	snap := a.want("somebody asks", 0, true, 1)
+	if snap.Policy.Source != probe.Database || len(snap.Sources) != 3 || snap.Disagree != differ {
+		t.Errorf("%+v, %q", snap.Sources, snap.Disagree)
+	}
+	if snap = a.want("somebody asks again, nothing moved", 0, true, 0); snap.Disagree != differ {
+		t.Errorf("%q", snap.Disagree)
+	}
+	published := &probe.Policy{Source: probe.Reader, ReadAt: time.Now()}
+	if got := s.prober.disagreement(published); !strings.Contains(got, "allowed by the framework, not by the reader") {
+		t.Errorf("the reader: %q", got)
+	}
+	published.ReadAt = old.Add(-time.Hour)
+	if got := s.prober.disagreement(published); got != "" {
+		t.Errorf("the reader, from before the policy moved: %q", got)
+	}
+	s.sql(`UPDATE kext_policy SET flags = 5`)
+	settle()
+	if snap = a.want("the policy moved", 0, false, 0); snap.Disagree != "" || len(snap.Sources) != 3 {
+		t.Errorf("an old answer compared with a new one: %q", snap.Disagree)
+	}
+	s.sql(`INSERT INTO kext_policy_mdm VALUES ('4C6364ACXT', NULL, 1, 'uuid')`)
+	settle()
+	if snap = a.want("a profile allows the team", 0, true, 1); snap.Disagree != "" {
+		t.Errorf("%q", snap.Disagree)
+	}
+	remove(t, s.m, kextPolicyPath)
+	if snap = a.want("the database is gone", 0, false, 1); snap.Policy == nil || snap.Policy.Source != probe.Framework {
+		t.Errorf("%+v", snap.Sources)
+	}
+	s.m.NoTools = true
+	s.prober = NewProber(s.m, t.TempDir())
+	if snap = a.want("files only", 0, true, 0); snap.Policy != nil || len(snap.Sources) != 2 {
+		t.Errorf("%+v", snap.Sources)
+	}
+}
+
+func TestFrameworkIsNotAskedOnAppleSilicon(t *testing.T) {
+	s := newLookStory(t, "14.0", "1")
+	remove(t, s.m, kextPolicyPath)
+	a := &askingStory{lookStory: s, now: lookedAt}
+	a.answers(okAnswer("[]", "[]"))
+	if snap := a.want("a look", 0, true, 0); snap.Policy != nil || len(snap.Sources) != 2 {
+		t.Errorf("%+v", snap.Sources)
+	}
+}
+
+func TestFrameworkIsNotAskedForADatabaseInUse(t *testing.T) {
+	s := newLookStory(t, "10.15.7", "")
+	a := &askingStory{lookStory: s, now: lookedAt}
+	a.answers(okAnswer("[]", "[]"))
+	rest := neverRests(t, filepath.Join(s.m.Root, kextPolicyPath))
+	snap := a.want("a look in the middle of it", 0, true, 0)
+	rest()
+	if snap.Policy != nil || snap.Sources[0].State != probe.Busy {
+		t.Errorf("%+v, %+v", snap.Policy, snap.Sources)
+	}
+	a.wantIn("a busy database", 0, false)
+}
+
+// The framework does not tell of loads; the kernel is asked when the policy
+// moved.
+func TestLookAtLoadedBesideTheFramework(t *testing.T) {
+	s := newAskingStory(t)
+	_, asked := s.look(false)
+	if !strings.Contains(asked, "kextstat") {
+		t.Errorf("the first look asked %q", asked)
+	}
+	look := func(after, want string) {
+		t.Helper()
+		s.now = s.now.Add(time.Second)
+		noError(t, os.RemoveAll(filepath.Join(s.m.Root, "asked")))
+		s.prober.Look(t.Context(), s.now, false)
+		data, err := os.ReadFile(filepath.Join(s.m.Root, "asked"))
+		if err != nil && !absent(err) {
+			t.Fatal(err)
+		}
+		if got := strings.Join(strings.Fields(string(data)), " "); got != want {
+			t.Errorf("%s: asked %q, want %q", after, got, want)
+		}
+	}
+	s.move(policyFiles[0])
+	look("an attempt, blocked", "osascript")
+	s.answers(okAnswer("["+fmt.Sprintf(parallelsItem, true)+"]", "[]"))
+	s.move(policyFiles[0])
+	look("the user clicked Allow", "osascript kextstat")
+	look("nothing", "")
+	s.move(policyFiles[0])
+	look("a load", "osascript kextstat")
+	look("nothing", "")
+}

@@ -36,6 +36,7 @@ type asking struct {
 	wanted bool        // no better source answered at the last look
 	hinted bool        // somebody says that the answer may have changed
 	seen   policyStamp // at the last look
+	rows   bool        // some source has told of rows
 
 	at      time.Time   // of the last asking; zero: never
 	stamp   policyStamp // just before it
@@ -112,6 +113,11 @@ func (p *Prober) askFramework(ctx context.Context, now time.Time, fresh bool) (*
 		return nil, source
 	}
 	a := &p.asking
+	// macOS keeps its rows. None at all, after there were some, is what a
+	// caller might get whom it does not want to answer.
+	if policy != nil && len(policy.Rows) == 0 && a.rows {
+		policy, source = nil, frameworkProblem(errNoRows)
+	}
 	switch {
 	case fresh || a.hinted || a.ago(now) >= calmAfter || !sameAnswer(a.policy, policy):
 		a.same = 0
@@ -125,7 +131,7 @@ func (p *Prober) askFramework(ctx context.Context, now time.Time, fresh bool) (*
 		a.failed = 0
 	}
 	a.at, a.stamp, a.settled, a.hinted = now, a.seen, settled, false
-	a.policy, a.source = policy, source
+	a.policy, a.source, a.rows = policy, source, a.rows || policy != nil && len(policy.Rows) > 0
 	return a.answer()
 }
 

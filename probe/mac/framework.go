@@ -28,6 +28,7 @@ var frameworkScript string
 var (
 	errFrameworkGone   = errors.New("is not what it was in the macOS versions known")
 	errFrameworkFailed = errors.New("did not answer")
+	errNoRows          = errors.New("it knows of no kernel extension, though there were some")
 )
 
 // readFramework asks macOS's own SystemPolicy.framework. An ordinary user may

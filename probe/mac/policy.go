@@ -33,6 +33,7 @@ func (p *Prober) lookAtPolicy(ctx context.Context, now time.Time, fresh bool) (*
 	if policy == nil && !busy {
 		policy = published
 	}
+	a.rows = a.rows || policy != nil && len(policy.Rows) > 0
 	reachable := !p.mac.NoTools && p.machine.mac.Arch != probe.AppleSilicon
 	a.wanted = policy == nil && !busy && reachable
 	switch {

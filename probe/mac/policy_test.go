@@ -118,3 +118,41 @@ func TestLookAtLoadedBesideTheFramework(t *testing.T) {
 	look("a load", "osascript kextstat")
 	look("nothing", "")
 }
+
+// An empty answer from a framework that does not want to answer must not look
+// like a Mac on which nothing waits.
+func TestFrameworkWithoutTheRowsThereWere(t *testing.T) {
+	s := newLookStory(t, "10.15.7", "")
+	a := &askingStory{lookStory: s, now: lookedAt}
+	a.answers(okAnswer("[]", "[]"))
+	if snap := a.want("no rows anywhere", 0, true, 1); len(snap.Sources) != 3 || snap.Sources[2].State != probe.OK {
+		t.Errorf("%+v", snap.Sources)
+	}
+	s.sql(blockedRow)
+	snap := a.want("a row in the database", 0, true, 1)
+	if snap.Policy.Source != probe.Database || snap.Sources[2].State != probe.Failed || !strings.Contains(snap.Sources[2].Reason, "though there were some") {
+		t.Errorf("%+v", snap.Sources)
+	}
+	remove(t, s.m, kextPolicyPath)
+	if snap = a.want("the database is gone", time.Minute, false, 1); snap.Policy != nil {
+		t.Errorf("%+v", snap.Policy)
+	}
+	a.answers(okAnswer("["+fmt.Sprintf(parallelsItem, false)+"]", "[]"))
+	if snap = a.want("the framework answers", time.Minute, true, 1); snap.Policy == nil {
+		t.Errorf("%+v", snap.Sources)
+	}
+}
+
+// Two answers about two states of the policy are not compared.
+func TestFrameworkWhileThePolicyMoves(t *testing.T) {
+	s := newLookStory(t, "10.15.7", "")
+	a := &askingStory{lookStory: s, now: lookedAt}
+	file := filepath.Join(s.m.Root, kextPolicyPath)
+	a.does("touch -t 200001010000 '" + file + "'\ncat <<'END'\n" + okAnswer("["+fmt.Sprintf(parallelsItem, true)+"]", "[]") + "\nEND\n")
+	if snap := a.want("a move in the middle of it", 0, true, 1); snap.Sources[2].State != probe.OK || snap.Disagree != "" {
+		t.Errorf("%+v, %q", snap.Sources, snap.Disagree)
+	}
+	if snap := a.want("a look later", 0, true, 1); snap.Disagree == "" {
+		t.Errorf("%+v", snap.Sources)
+	}
+}

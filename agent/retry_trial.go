@@ -132,7 +132,10 @@ func (t *trial) over(timeLeft bool) (result, bool) {
 			MinutesLeft: int(approval.WindowLength / time.Minute), Basis: approval.Basis(probe.FromRetry),
 		}
 		return res, true
-	case timeLeft && res.outcome != probe.Permitted && !(after.Verdict == approval.Approved && after.Loaded):
+	case res.outcome == probe.Permitted:
+		res.reasons = []reasonDoc{{"started", "The virtual machine started: macOS blocked nothing.", "There is nothing left to do; it runs now."}}
+		return res, true
+	case timeLeft && !(after.Verdict == approval.Approved && after.Loaded):
 		return result{}, false
 	}
 	res.reasons = t.reasons(t.status, t.way)

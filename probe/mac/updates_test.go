@@ -55,6 +55,7 @@ func TestInstallations(t *testing.T) {
 	}{
 		"all":               {xprotect + sequoia + safari + mavericks + mojave + incompat + downloaded + server + printer, []probe.Installation{mac9, mac14, mac15}},
 		"none":              {xprotect + safari, nil},
+		"data about macOS":  {strings.Replace(sequoia, "<dict>", "<dict><key>contentType</key><string>config-data</string>", 1), nil},
 		"empty":             {"", nil},
 		"not yet":           {later + sequoia, []probe.Installation{mac15}},
 		"more than needed":  {many, slices.Repeat([]probe.Installation{mac15}, installationLimit)},

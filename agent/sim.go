@@ -97,17 +97,17 @@ Verbs:
 	return cmd
 }
 
-// takes reports whether the verb has as many values; one in brackets may be
-// missing.
+// takes reports whether the verb has a place for each of the values; those in
+// brackets may be missing.
 func (v simVerb) takes(values []string) bool {
-	least, most := 0, 0
-	for _, name := range strings.Fields(v.value) {
-		most++
-		if name[0] != '[' {
-			least++
+	places := strings.Fields(v.value)
+	needed := 0
+	for _, place := range places {
+		if !strings.HasPrefix(place, "[") {
+			needed++
 		}
 	}
-	return len(values) >= least && len(values) <= most
+	return len(values) >= needed && len(values) <= len(places)
 }
 
 func simHelp() string {

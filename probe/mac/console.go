@@ -42,8 +42,8 @@ type ioregRoot struct {
 }
 
 // locked reports whether the screen of the user's session is locked. Apple
-// documents neither key, but screen-lock tools have relied on them for years
-// (IamFaizanKhalid/lock, lgarron/dotfiles). A user without a session, or a
+// documents neither key, but public tools that ask whether a Mac is locked have
+// read them so for years, most of them from the same command. A user without a session, or a
 // list without sessions, leaves it open.
 func (m Mac) locked(ctx context.Context) (probe.Answer, error) {
 	out, err := m.tool(ctx, ioregTool, "-n", "Root", "-d1", "-a")

@@ -10,8 +10,8 @@ import (
 const netstatTool = "/usr/sbin/netstat"
 
 // screenSharing is Apple's own; it runs only while somebody is connected, and
-// shortly after. ARDAgent is always there, and SSMenuAgent outlives the
-// connection: neither is a sign.
+// shortly after. ARDAgent is always there, and SSMenuAgent was seen with screen
+// sharing switched off: neither is a sign.
 var screenSharing = []program{{"Screen Sharing", []string{"screensharingd", "ScreensharingAgent"}}}
 
 // remotePrograms let others control this Mac while they run for a user. What

@@ -78,15 +78,15 @@ func FuzzJudge(f *testing.F) {
 	})
 }
 
-func FuzzLabelOf(f *testing.F) {
+func FuzzJobOf(f *testing.F) {
 	ours, _ := Agent("/usr/local/bin/kextwatch", "/Users/ada").Plist()
 	f.Add(ours)
 	f.Add([]byte("<?xml version=\"1.0\"?><plist><dict><key>Label</key><integer>5</integer></dict></plist>"))
 	f.Add([]byte("<?xml" + strings.Repeat("<array>", 5000)))
 	f.Add([]byte("bplist00"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if label, err := labelOf(data); err != nil && label != "" {
-			t.Errorf("label %q and error %v", label, err)
+		if label, program, err := jobOf(data); err != nil && label+program != "" {
+			t.Errorf("label %q, program %q and error %v", label, program, err)
 		}
 	})
 }

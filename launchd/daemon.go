@@ -100,7 +100,7 @@ func (p DaemonPlace) Install(ctx context.Context, job Job, program []byte) (Plan
 func (p DaemonPlace) Uninstall(ctx context.Context, label, folder string) Plan {
 	return Plan{keepGoing: true, Steps: []Step{
 		p.planUnload(ctx, label),
-		p.guard(removeOurs(p.Plist, label), p.Plist),
+		p.guard(removeInstalled(p.Plist, label), p.Plist),
 		p.guard(removeProgram(p.Program), p.Program),
 		p.guard(removeFolder(folder, AgentLabel), folder),
 	}}

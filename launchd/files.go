@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"howett.net/plist"
 )
@@ -23,20 +24,25 @@ const (
 )
 
 // createFolder is the step that makes a folder. One that is there must be a
-// folder we may write to, and others may not.
+// folder of the user or of root that we may write to, and others may not: who
+// owns the folder decides what launchd starts.
 func createFolder(path string, perm fs.FileMode) (Step, error) {
 	step := Step{Does: "create the folder " + path, do: func(context.Context) (string, error) {
 		return "", os.MkdirAll(path, perm)
 	}}
-	info, err := os.Stat(path)
+	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return step, nil
 	}
 	switch {
 	case err != nil:
 		return Step{}, err
+	case info.Mode()&fs.ModeSymlink != 0:
+		return Step{}, fmt.Errorf("%s is a symbolic link: put a folder of your own in its place and try again", path)
 	case !info.IsDir():
 		return Step{}, fmt.Errorf("%s is not a folder: move it away and try again", path)
+	case !trusted(info):
+		return Step{}, fmt.Errorf("%s belongs to another user: make it your own with sudo chown and try again", path)
 	case info.Mode()&othersWrite != 0:
 		return Step{}, fmt.Errorf("other users may write to %s: run chmod go-w on it and try again", path)
 	}
@@ -47,58 +53,96 @@ func createFolder(path string, perm fs.FileMode) (Step, error) {
 	return step, nil
 }
 
-// readOurs returns the property list at path and its permissions. A missing
-// one is fs.ErrNotExist; one with another label, or anything that is not a
-// property list as we write them, is not ours and is an error.
-func readOurs(path, label string) ([]byte, fs.FileMode, error) {
+// trusted reports whether a file belongs to the user or to root, as launchd
+// demands of a property list: launchd.plist(5).
+func trusted(info fs.FileInfo) bool {
+	owner := info.Sys().(*syscall.Stat_t).Uid
+	return owner == 0 || int(owner) == os.Geteuid()
+}
+
+// foreign is something at the place of our property list that is not ours.
+type foreign struct{ path, what string }
+
+func (f *foreign) Error() string { return fmt.Sprintf("%s is not ours: it is %s", f.path, f.what) }
+
+// installed is a property list of ours that is in its place.
+type installed struct {
+	content []byte
+	program string
+	sound   bool // launchd takes it: owner and permissions are right
+}
+
+// readInstalled returns the property list at path. A missing one is
+// fs.ErrNotExist; one with another label, or anything that is not a property
+// list as we write them, is a *foreign.
+func readInstalled(path, label string) (installed, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, syscall.ELOOP) {
-		return nil, 0, notOurs(path, "a symbolic link")
+		return installed{}, &foreign{path, "a symbolic link"}
 	}
 	if err != nil {
-		return nil, 0, err
+		return installed{}, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, 0, err
+		return installed{}, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, 0, notOurs(path, "not a file")
+		return installed{}, &foreign{path, "no file"}
 	}
 	data, err := io.ReadAll(io.LimitReader(f, plistLimit+1))
 	if err != nil {
-		return nil, 0, fmt.Errorf("reading %s: %w", path, err)
+		return installed{}, fmt.Errorf("reading %s: %w", path, err)
 	}
-	found, err := labelOf(data)
+	found, program, err := jobOf(data)
 	if err != nil {
-		return nil, 0, notOurs(path, err.Error())
+		return installed{}, &foreign{path, err.Error()}
 	}
 	if found != label {
-		return nil, 0, notOurs(path, fmt.Sprintf("a job with the label %q", found))
+		return installed{}, &foreign{path, fmt.Sprintf("a job with the label %q", found)}
 	}
-	return data, info.Mode().Perm(), nil
+	return installed{content: data, program: program, sound: info.Mode().Perm() == plistPerm && trusted(info)}, nil
 }
 
-func notOurs(path, what string) error {
-	return fmt.Errorf("%s is not ours (it is %s): move it away and try again", path, what)
-}
-
-// labelOf is the Label of a job's property list. Only XML is read, the form we
-// write: the binary form can make the decoder panic or run for minutes.
-func labelOf(data []byte) (string, error) {
+// jobOf is the label and the program of a job's property list. Only XML is
+// read, the form we write: the binary form can make the decoder panic or run
+// for minutes.
+func jobOf(data []byte) (label, program string, err error) {
 	if len(data) > plistLimit || !strings.HasPrefix(string(data), "<?xml") {
-		return "", errors.New("no property list in XML")
+		return "", "", errors.New("no property list in XML")
 	}
-	var job struct{ Label string }
+	var job struct {
+		Label            string
+		ProgramArguments []string
+	}
 	if _, err := plist.Unmarshal(data, &job); err != nil {
-		return "", errors.New("a damaged property list")
+		return "", "", errors.New("a damaged property list")
 	}
-	return job.Label, nil
+	if len(job.ProgramArguments) > 0 {
+		program = job.ProgramArguments[0]
+	}
+	return job.Label, program, nil
+}
+
+// setAside is the step that moves away what is not ours: launchd reads only
+// files that are named like a property list.
+func setAside(f *foreign) Step {
+	aside := f.path + ".replaced-" + time.Now().UTC().Format("20060102T150405Z")
+	return Step{Does: fmt.Sprintf("set %s aside, because it is %s: it becomes %s", f.path, f.what, filepath.Base(aside)),
+		do: func(context.Context) (string, error) {
+			if _, err := os.Lstat(aside); !errors.Is(err, fs.ErrNotExist) {
+				return "", fmt.Errorf("%s is there already: try again in a second", aside)
+			}
+			return "", os.Rename(f.path, aside)
+		}}
 }
 
 // writeFile replaces the file at path in one go: there is never half of it.
 func writeFile(path string, data []byte, perm fs.FileMode) error {
+	for _, half := range halfWritten(path) {
+		os.Remove(half)
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return err
@@ -111,16 +155,35 @@ func writeFile(path string, data []byte, perm fs.FileMode) error {
 	return os.Rename(f.Name(), path)
 }
 
-// removeOurs is the step that removes the property list of the job label.
-func removeOurs(path, label string) Step {
-	step := Step{Does: "remove " + path, do: func(context.Context) (string, error) {
-		return "", os.Remove(path)
-	}}
-	_, _, err := readOurs(path, label)
-	if errors.Is(err, fs.ErrNotExist) {
-		step.Already = true
-	} else {
+// halfWritten are the files that a killed writeFile left beside path.
+func halfWritten(path string) []string {
+	dir, base := filepath.Split(path)
+	entries, _ := os.ReadDir(dir)
+	var left []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "."+base+".") {
+			left = append(left, filepath.Join(dir, e.Name()))
+		}
+	}
+	return left
+}
+
+// removeInstalled is the step that removes the property list of the job label.
+func removeInstalled(path, label string) Step {
+	half := halfWritten(path)
+	_, err := readInstalled(path, label)
+	step := Step{Does: "remove " + path, Already: errors.Is(err, fs.ErrNotExist) && len(half) == 0}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		step.Err = err
+	}
+	step.do = func(context.Context) (string, error) {
+		var failed []error
+		for _, file := range append(half, path) {
+			if err := os.Remove(file); !errors.Is(err, fs.ErrNotExist) {
+				failed = append(failed, err)
+			}
+		}
+		return "", errors.Join(failed...)
 	}
 	return step
 }

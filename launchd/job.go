@@ -9,7 +9,8 @@
 // that was cut short.
 //
 // Nothing is overwritten or deleted that is not ours: the property list is
-// known by its Label, a folder by its name. Launchctl is the only program that
+// known by its Label, a folder by its name. What lies in the way is set aside
+// under another name, and the plan says so. Launchctl is the only program that
 // is executed.
 package launchd
 
@@ -50,7 +51,9 @@ type Job struct {
 // but not after it ended by itself: who quits it does not get it back before
 // the next login.
 func Agent(program, home string) Job {
-	log := filepath.Join(home, "Library/Logs", AgentLabel, "agent.log")
+	// launchd never rotates it, so the program does not log to it: it holds
+	// what only launchd can catch, such as a crash.
+	log := filepath.Join(home, "Library/Logs", AgentLabel, "launchd.log")
 	return Job{
 		Label:                       AgentLabel,
 		ProgramArguments:            []string{program, "run"},

@@ -35,6 +35,13 @@ type Step struct {
 	do func(context.Context) (outcome string, err error)
 }
 
+// NewStep is a step of the caller's own, for a plan that does more than
+// launchd is concerned with. do returns the outcome in a few words, or "" for
+// "done".
+func NewStep(does string, already bool, do func(context.Context) (outcome string, err error)) Step {
+	return Step{Does: does, Already: already, do: do}
+}
+
 // Run does what the plan says and reports every step as it is over: the
 // outcome in a few words ("done", "already so"), or the error. It returns the
 // errors of all steps that failed.
@@ -70,9 +77,10 @@ func (s Step) run(ctx context.Context) (string, error) {
 }
 
 // Install plans to write the job's property list and to have launchd run it.
-// The plan ends at the first step that fails. It is an error, and nothing is
-// planned, where something stands in the way that is not ours to change, or
-// where launchd cannot be asked.
+// The plan ends at the first step that fails. Something that is not ours at the
+// place of the property list is set aside, never overwritten. It is an error,
+// and nothing is planned, where something else stands in the way that is not
+// ours to change, or where launchd cannot be asked.
 func (p Place) Install(ctx context.Context, job Job) (Plan, error) {
 	logs, err := createFolder(filepath.Dir(job.StandardErrorPath), 0o700)
 	if err != nil {
@@ -106,15 +114,19 @@ func (p Place) planLoad(ctx context.Context, job Job) (loading, error) {
 	if err != nil {
 		return loading{}, err
 	}
-	old, perm, err := readOurs(p.Plist, job.Label)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	var inTheWay *foreign
+	old, err := readInstalled(p.Plist, job.Label)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.As(err, &inTheWay) {
 		return loading{}, err
+	}
+	if err == nil && filepath.Base(old.program) != filepath.Base(job.ProgramArguments[0]) {
+		inTheWay = &foreign{p.Plist, fmt.Sprintf("a job with the program %q", old.program)}
 	}
 	state, err := p.Launchctl.Print(ctx, p.UID, job.Label)
 	if err != nil && !absent(err) {
 		return loading{}, err
 	}
-	written := bytes.Equal(old, content) && perm == plistPerm
+	written := bytes.Equal(old.content, content) && old.sound
 	loaded := err == nil
 	var steps []Step
 	if loaded && !written {
@@ -122,6 +134,9 @@ func (p Place) planLoad(ctx context.Context, job Job) (loading, error) {
 		// between would leave the old job loaded beside the new file, and the
 		// next one would take that for well.
 		steps = append(steps, p.unloadStep(job.Label))
+	}
+	if inTheWay != nil {
+		steps = append(steps, setAside(inTheWay))
 	}
 	steps = append(steps,
 		Step{Does: "write " + p.Plist, Already: written, do: func(context.Context) (string, error) {
@@ -137,7 +152,7 @@ func (p Place) planLoad(ctx context.Context, job Job) (loading, error) {
 // folders, which must be named after the label: logs, state. A step that fails
 // does not keep the others from being done.
 func (p Place) Uninstall(ctx context.Context, label string, folders ...string) Plan {
-	steps := []Step{p.planUnload(ctx, label), removeOurs(p.Plist, label)}
+	steps := []Step{p.planUnload(ctx, label), removeInstalled(p.Plist, label)}
 	for _, folder := range folders {
 		steps = append(steps, removeFolder(folder, label))
 	}

@@ -268,7 +268,7 @@ func TestStart(t *testing.T) {
 		"a bootout goes on":     {[]string{busy, busy}, "", "running as process 812", ""},
 		"it is gone again":      {[]string{"113 Could not find service"}, "", "FAILED", "does not know"},
 		"it never gets to it":   {slices.Repeat([]string{busy}, 100), "", "FAILED", "still working"},
-		"it had nothing to do":  {[]string{"0"}, "0", "it ended by itself, without an error: see ~/Library/Logs/io.kextwatch.agent/agent.log", ""},
+		"it had nothing to do":  {[]string{"0"}, "0", "it ended by itself, without an error: see the logs in ~/Library/Logs/io.kextwatch.agent", ""},
 		"it fails at the start": {[]string{"0"}, "78: EX_CONFIG", "FAILED", "78: EX_CONFIG"},
 		"it was never started":  {[]string{"0"}, "", "FAILED", "(never exited)"},
 	} {
@@ -292,23 +292,10 @@ func TestStart(t *testing.T) {
 }
 
 func TestInstallStopsBeforeItChangesAnything(t *testing.T) {
-	ours, _ := Agent("/old/kextwatch", "/Users/ada").Plist()
 	for name, tc := range map[string]struct {
 		spoil func(m *mac)
 		says  string
 	}{
-		"another label": {func(m *mac) {
-			m.write(m.place.Plist, strings.ReplaceAll(string(ours), AgentLabel, "com.example.other"), 0o644)
-		}, `the label "com.example.other"`},
-		"no label":         {func(m *mac) { m.write(m.place.Plist, "<?xml version=\"1.0\"?><plist><dict/></plist>", 0o644) }, `the label ""`},
-		"a shell script":   {func(m *mac) { m.write(m.place.Plist, "#!/bin/sh\n", 0o644) }, "no property list"},
-		"a damaged list":   {func(m *mac) { m.write(m.place.Plist, string(ours[:300]), 0o644) }, "damaged"},
-		"an empty file":    {func(m *mac) { m.write(m.place.Plist, "", 0o644) }, "no property list"},
-		"a binary list":    {func(m *mac) { m.write(m.place.Plist, "bplist00\x6f\x13\x7f\xff\xff\xff", 0o644) }, "no property list"},
-		"a huge list":      {func(m *mac) { m.write(m.place.Plist, string(ours)+strings.Repeat(" ", plistLimit), 0o644) }, "no property list"},
-		"a symbolic link":  {func(m *mac) { m.link("/etc/passwd", m.place.Plist) }, "symbolic link"},
-		"a dangling link":  {func(m *mac) { m.link("/nowhere", m.place.Plist) }, "symbolic link"},
-		"a folder":         {func(m *mac) { os.MkdirAll(m.place.Plist, 0o755) }, "not a file"},
 		"agents is a file": {func(m *mac) { m.write(filepath.Dir(m.place.Plist), "", 0o644) }, "not a folder"},
 		"logs is a file":   {func(m *mac) { m.write(m.logs(), "", 0o644) }, "not a folder"},
 		"others may write": {func(m *mac) {
@@ -316,6 +303,8 @@ func TestInstallStopsBeforeItChangesAnything(t *testing.T) {
 			os.Chmod(filepath.Dir(m.place.Plist), 0o777)
 		}, "chmod go-w"},
 		"the group may log": {func(m *mac) { os.MkdirAll(m.logs(), 0o755); os.Chmod(m.logs(), 0o770) }, "chmod go-w"},
+		"agents is a link":  {func(m *mac) { m.link(m.home, filepath.Dir(m.place.Plist)) }, "symbolic link"},
+		"logs is a link":    {func(m *mac) { m.link("/nowhere", m.logs()) }, "symbolic link"},
 		"a bad program":     {func(m *mac) { m.job.ProgramArguments[0] = "/opt/kext\nwatch" }, "control character"},
 		"launchctl is odd":  {func(m *mac) { m.answer("print", "64 what?") }, "exit status 64: what?"},
 		"launchctl missing": {func(m *mac) { os.Remove(m.place.Launchctl.Tool) }, "launchctl print: file does not exist"},

@@ -22,6 +22,8 @@ type invocation struct {
 	root, volume, homeFlag, nowFlag, logLevel string
 	exit                                      int
 	mac                                       mac.Mac
+	level                                     slog.Level
+	logShown                                  bool // the log is wanted on standard error
 	log                                       *slog.Logger
 }
 
@@ -56,7 +58,7 @@ Parallels Desktop, for how long the Allow button is there, and opens the pane.`,
   kextwatch demo              the whole story, on a simulated Mac`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return in.prepare(cmd.Name()) },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return in.prepare(cmd) },
 		Args:              cobra.NoArgs,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -73,17 +75,19 @@ Parallels Desktop, for how long the Allow button is there, and opens the pane.`,
 		in.retryCommand(),
 		in.readPolicyCommand(),
 		in.completionCommand(), in.manCommand(),
+		in.settingsCommand(), in.logsCommand(),
 	)
 	return root
 }
 
 // prepare turns the global flags into the Mac to look at.
-func (in *invocation) prepare(command string) error {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(in.logLevel)); err != nil {
+func (in *invocation) prepare(cmd *cobra.Command) error {
+	if err := in.level.UnmarshalText([]byte(in.logLevel)); err != nil {
 		return usage("use error, warn, info or debug", "--log-level %q is no level", in.logLevel)
 	}
-	in.log = slog.New(slog.NewTextHandler(in.stderr, &slog.HandlerOptions{Level: level}))
+	in.logShown = cmd.Flags().Changed("log-level")
+	in.log = slog.New(in.handler(in.stderr))
+	command := cmd.Name()
 	if in.nowFlag != "" && !slices.Contains([]string{"status", "explain", "doctor", "sim"}, command) {
 		return usage("it goes with status, explain, doctor and sim", "--now cannot go with %s", command)
 	}

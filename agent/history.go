@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strings"
 	"time"
 
@@ -26,60 +25,15 @@ const (
 // three files of which path is the newest.
 type journal struct{ path string }
 
-// append adds lines and syncs them. A line that a crash cut short is ended
-// first, so that it spoils no other.
+func (j journal) files() rotation { return rotation{j.path, historySize, historyFiles} }
+
+// append adds lines and syncs them. Where it fails, nothing was added: they
+// come again.
 func (j journal) append(lines []string) error {
-	if err := j.rotate(); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(j.path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	text := strings.Join(lines, "\n") + "\n"
-	if size := info.Size(); size > 0 {
-		last := make([]byte, 1)
-		if _, err := f.ReadAt(last, size-1); err == nil && last[0] != '\n' {
-			text = "\n" + text
-		}
-	}
-	if _, err = f.WriteString(text); err == nil {
-		err = f.Sync()
-	}
-	if err != nil {
-		f.Truncate(info.Size()) // a full disk may have taken some: they come again
+	if err := j.files().append(strings.Join(lines, "\n")+"\n", true); err != nil {
 		return fmt.Errorf("writing the history: %w", err)
 	}
 	return nil
-}
-
-func (j journal) rotate() error {
-	info, err := os.Stat(j.path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() < historySize {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for i := historyFiles - 1; i > 0; i-- {
-		if err := os.Rename(j.file(i-1), j.file(i)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("rotating the history: %w", err)
-		}
-	}
-	return nil
-}
-
-// file is the i-th newest file.
-func (j journal) file(i int) string {
-	if i == 0 {
-		return j.path
-	}
-	return fmt.Sprintf("%s.%d", j.path, i)
 }
 
 // read returns the events at or after since, oldest first. Lines that are no
@@ -87,7 +41,7 @@ func (j journal) file(i int) string {
 func (j journal) read(since time.Time) ([]event, error) {
 	var events []event
 	for i := historyFiles - 1; i >= 0; i-- {
-		data, err := mac.ReadFile(j.file(i), 2*historySize)
+		data, err := mac.ReadFile(j.files().file(i), 2*historySize)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

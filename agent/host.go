@@ -24,7 +24,8 @@ type host struct {
 	clock          clock
 	newTray        func() (notify.Tray, error)
 	newPoster      func(toolsRoot string) (notify.Poster, error)
-	watch          func(ctx context.Context, m mac.Mac) watcher
+	watch          func(ctx context.Context, m mac.Mac, also ...string) watcher
+	end            func(code int) // ends the process at once
 }
 
 // clock is the time of day, and a way to wait. Wall-clock time decides: a
@@ -51,7 +52,10 @@ func newHost() host {
 		clock:     clock{now: time.Now, after: time.After},
 		newTray:   tray.New,
 		newPoster: newPoster,
-		watch:     func(ctx context.Context, m mac.Mac) watcher { return mac.Watch(ctx, m) },
+		watch: func(ctx context.Context, m mac.Mac, also ...string) watcher {
+			return mac.Watch(ctx, m, also...)
+		},
+		end: os.Exit,
 	}
 }
 

@@ -13,16 +13,21 @@ type places struct {
 	status  string // for others to read
 	lock    string
 	log     string // the folder
+	logFile string
+	crashes string // what launchd catches of the agent: see launchd.Agent
 }
 
 func placesIn(home string) places {
 	state := filepath.Join(home, "Library", "Application Support", label)
+	logs := filepath.Join(home, "Library", "Logs", label)
 	return places{
 		state:   state,
 		memory:  filepath.Join(state, "memory.plist"),
 		history: filepath.Join(state, "history.jsonl"),
 		status:  filepath.Join(state, "status.plist"),
 		lock:    filepath.Join(state, "lock"),
-		log:     filepath.Join(home, "Library", "Logs", label),
+		log:     logs,
+		logFile: filepath.Join(logs, "agent.log"),
+		crashes: filepath.Join(logs, "launchd.log"),
 	}
 }

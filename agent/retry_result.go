@@ -64,7 +64,7 @@ func (r retry) tell(res result) {
 		r.say("There is nothing to try.")
 	}
 	for _, reason := range res.reasons {
-		r.say("- %s\n  %s", reason.Text, reason.Next)
+		r.say("- %s. %s\n  %s", reason.Title, reason.Text, reason.Next)
 	}
 	if res.help != "" {
 		r.say("Parallels says more at %s", res.help)

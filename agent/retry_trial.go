@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/view"
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
 )
@@ -133,7 +134,8 @@ func (t *trial) over(timeLeft bool) (result, bool) {
 		}
 		return res, true
 	case res.outcome == probe.Permitted:
-		res.reasons = []reasonDoc{{"started", "The virtual machine started: macOS blocked nothing.", "There is nothing left to do; it runs now."}}
+		title, text := view.Started()
+		res.reasons = []reasonDoc{{"started", approval.Note, "parallels.loaded", title, text, ""}}
 		return res, true
 	case timeLeft && !(after.Verdict == approval.Approved && after.Loaded):
 		return result{}, false

@@ -85,6 +85,7 @@ func (in *invocation) runAgent(ctx context.Context, headless bool, events io.Wri
 	default:
 		defer lock.Close()
 	}
+	in.openLog(p)
 	st, warnings := openStore(p, in.clock.now())
 	for _, w := range warnings {
 		in.warn("", "%s", w)
@@ -95,19 +96,26 @@ func (in *invocation) runAgent(ctx context.Context, headless bool, events io.Wri
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	a := in.newAgent(ctx, st, mac.NewProber(in.mac, temp), events)
+	afterwards := in.settle(ctx, a, home)
+	in.log.Info("kextwatch started", "version", version, "pid", os.Getpid(), "root", in.mac.Root)
 	if headless {
 		a.watch(ctx)
+		afterwards()
 		return nil
 	}
 	tray, err := in.newTray()
 	if err != nil {
 		in.warn("--headless says that none is wanted", "no icon in the menu bar: %v", err)
 		a.watch(ctx)
+		afterwards()
 		return nil
 	}
 	withTray(ctx, stop, tray, func(ctx context.Context) {
 		a.show, a.clicks, a.tray = tray.Show, tray.Clicks(), true
 		a.watch(ctx)
+		if afterwards(); in.exit != 0 {
+			in.host.end(in.exit) // on macOS the icon ends the process, and well
+		}
 	})
 	return nil
 }
@@ -140,12 +148,11 @@ func (in *invocation) newAgent(ctx context.Context, st *store, prober *mac.Probe
 		look: func(ctx context.Context, now time.Time, fresh bool) probe.Snapshot {
 			return prober.Look(ctx, now, fresh)
 		},
-		settings: approval.DefaultSettings,
-		watcher:  in.watch(ctx, in.mac),
-		poster:   poster,
-		do:       in.menuAction(st),
-		store:    st,
-		events:   events,
+		watcher: in.watch(ctx, in.mac, in.watchedBesides()...),
+		poster:  poster,
+		do:      in.menuAction(st),
+		store:   st,
+		events:  events,
 	}
 }
 

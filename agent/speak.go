@@ -17,6 +17,7 @@ const (
 	exitUsage       = 64
 	exitUnavailable = 69
 	exitDefect      = 70
+	exitRestart     = 75 // of run: launchd is to start the new program
 )
 
 // failure is an error with a way out and an exit code.
@@ -43,6 +44,7 @@ func unavailable(err error, hint string) error {
 type speaker struct {
 	out, err io.Writer
 	json     bool
+	note     func(warning string) // also told of each warning; nil: nobody
 }
 
 // fail says what went wrong and returns the exit code.
@@ -73,8 +75,12 @@ func codeWord(exit int) string {
 }
 
 func (s speaker) warn(hint, format string, args ...any) {
-	fmt.Fprintf(s.err, "kextwatch: warning: %s\n", fmt.Sprintf(format, args...))
+	text := fmt.Sprintf(format, args...)
+	fmt.Fprintf(s.err, "kextwatch: warning: %s\n", text)
 	s.hint(hint)
+	if s.note != nil {
+		s.note(text)
+	}
 }
 
 // progress says what takes a while.

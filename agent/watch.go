@@ -26,8 +26,6 @@ type agent struct {
 	log   *slog.Logger
 	look  func(ctx context.Context, now time.Time, fresh bool) probe.Snapshot
 
-	settings func() approval.Settings // as they are now
-
 	watcher watcher
 	clicks  <-chan notify.Action
 	show    func(notify.Menu)
@@ -36,6 +34,11 @@ type agent struct {
 	do      func(context.Context, notify.Action, approval.Status) error
 	store   *store
 	events  io.Writer // nil: nobody asked
+
+	settings *settingsReader // nil: the defaults
+	hook     *hook           // nil: nothing is run for an event
+	binary   *binary         // nil: nobody asks whether it is replaced
+	restart  bool            // watch ended so that a new program can start
 
 	mem       approval.Memory
 	status    approval.Status
@@ -72,8 +75,12 @@ func (a *agent) watch(ctx context.Context) {
 	a.say([]approval.Notice{{Event: approval.AgentStarted}})
 	next := glance{fresh: true, settled: true}
 	for more := true; more; {
+		replaced, again := a.replaced()
+		if a.restart = replaced; replaced {
+			break
+		}
 		in := a.lookOnce(ctx, next)
-		next, more = a.wait(ctx, in)
+		next, more = a.wait(ctx, sooner(in, again))
 	}
 	a.say([]approval.Notice{{Event: approval.AgentStopped}})
 }
@@ -100,8 +107,9 @@ func (a *agent) lookOnce(ctx context.Context, how glance) time.Duration {
 	}
 	snap.Gaps = append(snap.Gaps, a.watcher.Gaps()...)
 	snap.Gaps = append(snap.Gaps, a.store.gaps()...)
+	snap.Gaps = append(snap.Gaps, a.binary.gaps()...)
 	snap.QuietUntil = how.quietUntil
-	settings := a.settings()
+	settings := approval.DefaultSettings()
 	status, mem := settings.Assess(a.mem, snap, now)
 	notices, mem := settings.Tell(mem, status)
 	if !how.settled && a.holdBack(notices, now) {
@@ -216,7 +224,9 @@ func (a *agent) say(notices []approval.Notice) {
 	now := a.clock.now()
 	for _, n := range notices {
 		a.mem.Seq++
-		a.store.pending = append(a.store.pending, newEvent(n, a.mem.Seq, now))
+		e := newEvent(n, a.mem.Seq, now)
+		a.store.pending = append(a.store.pending, e)
+		logEvent(a.log, e)
 	}
 	news, err := a.store.save(a.mem)
 	a.complain(err)
@@ -227,6 +237,9 @@ func (a *agent) say(notices []approval.Notice) {
 			if _, err := fmt.Fprintln(a.events, line); err != nil {
 				a.complain(fmt.Errorf("writing an event: %w", err))
 			}
+		}
+		if a.hook != nil {
+			a.hook.offer(a.settings.current().RunOnChange, line)
 		}
 	}
 	if (news || !a.published) && len(a.status.Products) > 0 {
@@ -248,6 +261,7 @@ func (a *agent) post() {
 	}
 	alert := a.queue[0]
 	a.queue, a.posting = a.queue[1:], true
+	a.log.Info("showing a notification", "title", alert.Title)
 	go a.deliver(alert)
 }
 

@@ -172,12 +172,12 @@ func (d *bubble) start(t *testing.T, dir string) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	over := make(chan struct{})
 	a := &agent{
-		clock:    clock{now: time.Now, after: time.After},
-		log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
-		look:     d.look,
-		settings: approval.DefaultSettings,
-		watcher:  d,
-		clicks:   d.clicks,
+		clock: clock{now: time.Now, after: time.After},
+		log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
+		look:  d.look,
+
+		watcher: d,
+		clicks:  d.clicks,
 		show: func(m notify.Menu) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
@@ -455,8 +455,8 @@ func TestLoopWithoutAPlaceForItsFiles(t *testing.T) {
 			t.Errorf("warnings %q, want one", warnings)
 		}
 		a := &agent{
-			settings: approval.DefaultSettings,
-			clock:    clock{now: time.Now, after: time.After}, log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+
+			clock: clock{now: time.Now, after: time.After}, log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 			look: d.look, watcher: d, poster: d, store: st, events: d,
 		}
 		ctx, cancel := context.WithCancel(t.Context())

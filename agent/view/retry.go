@@ -10,3 +10,8 @@ func NotTried(vm bool) (title, text, next string) {
 	}
 	return title, text, say("Quit Parallels Desktop and run kextwatch retry again; installing it again makes it try, too.")
 }
+
+// Started is why no Allow button came where none was needed.
+func Started() (title, text string) {
+	return say("The virtual machine runs"), say("macOS blocked nothing: there is nothing left to do.")
+}

@@ -42,21 +42,34 @@ type stamp struct {
 	mode     fs.FileMode
 }
 
-func (m Mac) stamps() []stamp { return m.stampsOf(stamped) }
+// stamps needs no right to read any of the files. also are paths of this
+// machine.
+func (m Mac) stamps(also []string) []stamp {
+	all := m.stampsOf(stamped)
+	for _, p := range also {
+		all = append(all, stampAt(p))
+	}
+	return all
+}
 
-// stampsOf needs no right to read any of the files.
+// stampsOf are the stamps of paths of the Mac.
 func (m Mac) stampsOf(names []string) []stamp {
 	all := make([]stamp, len(names))
 	for i, name := range names {
-		p, err := m.Resolve(name)
-		if err != nil {
-			continue
-		}
-		if info, err := os.Stat(p); err == nil {
-			all[i] = stampOf(info)
+		if p, err := m.Resolve(name); err == nil {
+			all[i] = stampAt(p)
 		}
 	}
 	return all
+}
+
+// stampAt is the stamp of a path of this machine.
+func stampAt(path string) stamp {
+	info, err := os.Stat(path)
+	if err != nil {
+		return stamp{}
+	}
+	return stampOf(info)
 }
 
 func stampOf(info fs.FileInfo) stamp {

@@ -255,9 +255,9 @@ func TestLookAtUpdates(t *testing.T) {
 
 func TestTheBackstopNoticesAnOffer(t *testing.T) {
 	m := bareMac(t)
-	before := m.stamps()
+	before := m.stamps(nil)
 	addPlist(t, m, updateSettings, map[string]any{"RecommendedUpdates": []any{}})
-	if slices.Equal(before, m.stamps()) {
+	if slices.Equal(before, m.stamps(nil)) {
 		t.Error("a new offer does not show in the stamps")
 	}
 }

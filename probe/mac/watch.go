@@ -20,6 +20,7 @@ import (
 // events are missing.
 type Watcher struct {
 	mac   Mac
+	also  []string
 	hints chan probe.Hint
 
 	open                  func() (*fsnotify.Watcher, error)
@@ -42,8 +43,12 @@ type Watcher struct {
 
 // Watch watches m until ctx ends. No change made after it returned is missed
 // for longer than the backstop takes. What cannot be watched is told by Gaps.
-func Watch(ctx context.Context, m Mac) *Watcher {
+//
+// also names files of this machine in which a change is not urgent: they are
+// only compared, by the backstop.
+func Watch(ctx context.Context, m Mac, also ...string) *Watcher {
 	w := newWatcher(m)
+	w.also = also
 	w.start(ctx)
 	return w
 }
@@ -74,7 +79,7 @@ func (w *Watcher) Gaps() []probe.Gap {
 func (w *Watcher) start(ctx context.Context) {
 	w.paths, w.facts = newBurst(), newBurst()
 	w.backstop = time.NewTimer(w.liveEvery)
-	w.stamps, w.clock = w.mac.stamps(), w.clocks()
+	w.stamps, w.clock = w.mac.stamps(w.also), w.clocks()
 	w.arm(w.mac.spots())
 	w.noteGaps()
 	go w.run(ctx)
@@ -111,7 +116,7 @@ func (w *Watcher) run(ctx context.Context) {
 
 func (w *Watcher) hint(settled bool) {
 	w.noteSleep()
-	w.stamps = w.mac.stamps()
+	w.stamps = w.mac.stamps(w.also)
 	offer(w.hints, probe.Hint{Settled: settled, Woke: w.woke, QuietUntil: w.quiet})
 	w.woke, w.quiet = false, time.Time{}
 }
@@ -138,7 +143,7 @@ func (w *Watcher) follow(retry bool) {
 	w.events.addFiles()
 	gapsChanged := w.noteGaps()
 	before := time.Now()
-	unchanged := slices.Equal(w.stamps, w.mac.stamps())
+	unchanged := slices.Equal(w.stamps, w.mac.stamps(w.also))
 	if retry && unchanged && w.facts.phase == idle && w.stamps[0] != (stamp{}) { // zero: stat is refused
 		w.quiet = before
 	}

@@ -1,0 +1,46 @@
+package main
+
+import "context"
+
+// What the running agent is to its Mac, beside watching it: it follows its
+// settings, runs the user's program, and gives way to a newer one of itself.
+
+// settle gives an agent its settings, the user's program to run, and an eye on
+// its own file. afterwards is for when the agent has ended: it ends what runs
+// still and sets the exit code.
+func (in *invocation) settle(ctx context.Context, a *agent, home string) (afterwards func()) {
+	a.settings = newSettingsReader(in.mac, home, in.log)
+	if path, err := executable(); err == nil {
+		a.binary = newBinary(path)
+	}
+	a.hook = newHook(in.mac, in.log)
+	ctx, cancel := context.WithCancel(ctx)
+	over := make(chan struct{})
+	go func() {
+		a.hook.run(ctx)
+		close(over)
+	}()
+	return func() {
+		cancel()
+		<-over
+		if a.restart {
+			in.warn("launchd does that; whoever started it by hand starts it again",
+				"the program was replaced: ending with %d, so that the new one is started", exitRestart)
+			in.exit = exitRestart
+		}
+	}
+}
+
+// watchedBesides are the files whose change is noticed without haste.
+func (in *invocation) watchedBesides() []string {
+	var paths []string
+	if path, err := executable(); err == nil {
+		paths = append(paths, path)
+	}
+	if home, err := in.home(); err == nil {
+		for _, file := range settingsFiles(in.mac, home) {
+			paths = append(paths, file.path)
+		}
+	}
+	return paths
+}

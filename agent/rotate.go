@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// rotation is a text file that grows by whole lines: the history, the log.
+// When it has reached size it is renamed away, and of those that were, only the
+// newest stay. A file is opened for each write, so that one which was removed or
+// rotated by hand is simply made anew.
+type rotation struct {
+	path  string // the newest file
+	size  int64  // bytes
+	files int    // how many there are at most, with the newest
+}
+
+// file is the i-th newest file.
+func (r rotation) file(i int) string {
+	if i == 0 {
+		return r.path
+	}
+	return fmt.Sprintf("%s.%d", r.path, i)
+}
+
+// append adds text, which ends with a new line. A line that a crash cut short
+// is ended first, so that it spoils no other; what a full disk took a part of
+// is taken back. durable waits until it is on the disk.
+func (r rotation) append(text string, durable bool) error {
+	if err := r.rotate(); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(r.path, os.O_RDWR|os.O_CREATE|os.O_APPEND|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a regular file", r.path)
+	}
+	if size := info.Size(); size > 0 {
+		last := make([]byte, 1)
+		if _, err := f.ReadAt(last, size-1); err == nil && last[0] != '\n' {
+			text = "\n" + text
+		}
+	}
+	_, err = f.WriteString(text)
+	if err == nil && durable {
+		err = f.Sync()
+	}
+	if err != nil {
+		f.Truncate(info.Size())
+	}
+	return err
+}
+
+func (r rotation) rotate() error {
+	info, err := os.Lstat(r.path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() < r.size {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for i := r.files - 1; i > 0; i-- {
+		if err := os.Rename(r.file(i-1), r.file(i)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("rotating %s: %w", r.path, err)
+		}
+	}
+	return nil
+}

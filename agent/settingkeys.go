@@ -1,0 +1,172 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"kextwatch/probe"
+)
+
+// settingKey is one key of the settings. docs/settings.md describes the same
+// ones.
+type settingKey struct {
+	name, meaning string
+	set           func(s *settings, value any) error // takes a value of a property list; the error says what it has to be
+	get           func(s settings) any               // the value as the property list has it
+}
+
+var settingKeys = []settingKey{
+	{"Reminders", "minutes left at which you are reminded",
+		func(s *settings, v any) error { return setReminders(&s.Reminders, v) },
+		func(s settings) any { return s.Reminders }},
+	{"AlertStyle", "auto: notifications, and a dialog at the 5-minute reminder; notification; dialog",
+		func(s *settings, v any) error {
+			style, ok := v.(string)
+			if a := alertStyle(style); ok && (a == alertAuto || a == alertNotification || a == alertDialog) {
+				s.AlertStyle = a
+				return nil
+			}
+			return errors.New("it has to be the text auto, notification or dialog")
+		},
+		func(s settings) any { return string(s.AlertStyle) }},
+	{"ShowTimeInMenuBar", "show the minutes left beside the icon",
+		func(s *settings, v any) error { return setBool(&s.ShowTimeInMenuBar, v) },
+		func(s settings) any { return s.ShowTimeInMenuBar }},
+	{"WatchVendors", "whose kernel extensions are watched: parallels; all; or a list of team ids",
+		func(s *settings, v any) error { return setVendors(&s.WatchVendors, v) },
+		func(s settings) any { return s.WatchVendors.value() }},
+	{"NotifyAfterUpdates", "after an update of macOS or Parallels Desktop, say what it means",
+		func(s *settings, v any) error { return setBool(&s.NotifyAfterUpdates, v) },
+		func(s settings) any { return s.NotifyAfterUpdates }},
+	{"WarnBeforeUpdates", "warn before an update of macOS that the installed Parallels Desktop was not made for",
+		func(s *settings, v any) error { return setBool(&s.WarnBeforeUpdates, v) },
+		func(s settings) any { return s.WarnBeforeUpdates }},
+	{"SnoozeMinutes", "how long Snooze keeps kextwatch quiet, in minutes",
+		func(s *settings, v any) error {
+			minutes, err := wholeMinutes(v)
+			if err == nil {
+				s.SnoozeMinutes = minutes
+			}
+			return err
+		},
+		func(s settings) any { return s.SnoozeMinutes }},
+	{"RunOnChange", "a program of yours that is run for each event, by its absolute path",
+		func(s *settings, v any) error { return setPath(&s.RunOnChange, v) },
+		func(s settings) any { return s.RunOnChange }},
+	{"CompatibilityFile", "a table of your own of which Parallels Desktop goes with which macOS, by its absolute path",
+		func(s *settings, v any) error { return setPath(&s.CompatibilityFile, v) },
+		func(s settings) any { return s.CompatibilityFile }},
+}
+
+func setBool(into *bool, value any) error {
+	b, ok := value.(bool)
+	if !ok {
+		return errors.New("it has to be true or false (defaults write … -bool)")
+	}
+	*into = b
+	return nil
+}
+
+const longestMinutes = 29 // the window has 30
+
+// wholeMinutes takes what the decoder makes of an integer.
+func wholeMinutes(value any) (int, error) {
+	n := int64(0)
+	switch v := value.(type) {
+	case uint64:
+		n = int64(min(v, longestMinutes+1))
+	case int64:
+		n = v
+	}
+	if n < 1 || n > longestMinutes {
+		return 0, fmt.Errorf("it has to be a whole number from 1 to %d (defaults write … -int)", longestMinutes)
+	}
+	return int(n), nil
+}
+
+func setReminders(into *[]int, value any) error {
+	const most = 10
+	list, ok := value.([]any)
+	if !ok || len(list) < 1 || len(list) > most {
+		return fmt.Errorf("it has to be a list of 1 to %d whole numbers (defaults write … -array '<integer>15</integer>' …)", most)
+	}
+	var all []int
+	for _, v := range list {
+		minutes, err := wholeMinutes(v)
+		switch {
+		case err != nil:
+			return fmt.Errorf("each reminder has to be a whole number from 1 to %d", longestMinutes)
+		case slices.Contains(all, minutes):
+			return fmt.Errorf("%d is there twice", minutes)
+		}
+		all = append(all, minutes)
+	}
+	slices.Sort(all)
+	slices.Reverse(all)
+	*into = all
+	return nil
+}
+
+// teamForm is that of Apple's team identifiers.
+var teamForm = regexp.MustCompile(`^[A-Z0-9]{10}$`)
+
+func setVendors(into *vendors, value any) error {
+	const most = 50
+	wrong := fmt.Errorf("it has to be the text parallels or all, or a list of 1 to %d team ids such as %s", most, probe.ParallelsTeamID)
+	switch v := value.(type) {
+	case string:
+		switch v {
+		case "parallels":
+			*into = vendors{Teams: []string{probe.ParallelsTeamID}}
+			return nil
+		case "all":
+			*into = vendors{All: true}
+			return nil
+		}
+	case []any:
+		if len(v) < 1 || len(v) > most {
+			return wrong
+		}
+		var teams []string
+		for _, t := range v {
+			team, ok := t.(string)
+			if !ok || !teamForm.MatchString(team) {
+				return wrong
+			}
+			if !slices.Contains(teams, team) {
+				teams = append(teams, team)
+			}
+		}
+		*into = vendors{Teams: teams}
+		return nil
+	}
+	return wrong
+}
+
+// value is the setting as the property list has it.
+func (v vendors) value() any {
+	switch {
+	case v.All:
+		return "all"
+	case slices.Equal(v.Teams, []string{probe.ParallelsTeamID}):
+		return "parallels"
+	}
+	return v.Teams
+}
+
+// setPath takes an absolute path; an empty one turns the setting off.
+func setPath(into *string, value any) error {
+	path, ok := value.(string)
+	if !ok || path != "" && (!filepath.IsAbs(path) || len(path) > 1000 || strings.ContainsFunc(path, unprintable)) {
+		return errors.New("it has to be an absolute path, such as /Library/Scripts/kextwatch.sh")
+	}
+	*into = path
+	return nil
+}
+
+func unprintable(r rune) bool { return r == unicode.ReplacementChar || !unicode.IsPrint(r) }

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"kextwatch/agent/view"
+	"kextwatch/probe"
+	"kextwatch/probe/mac"
+)
+
+// settings are the user's wishes, as they hold now. settingKeys describes each
+// of them.
+type settings struct {
+	Reminders          []int // minutes left, falling
+	AlertStyle         alertStyle
+	ShowTimeInMenuBar  bool
+	WatchVendors       vendors
+	NotifyAfterUpdates bool
+	WarnBeforeUpdates  bool
+	SnoozeMinutes      int
+	RunOnChange        string // a path of the Mac; empty: nothing is run
+	CompatibilityFile  string // a path of the Mac; empty: the built-in table
+
+	origins map[string]origin // of what is no default, by key
+}
+
+// alertStyle is how an alert is shown.
+type alertStyle string
+
+const (
+	alertAuto         alertStyle = "auto"
+	alertNotification alertStyle = "notification"
+	alertDialog       alertStyle = "dialog"
+)
+
+// vendors are whose kernel extensions are watched.
+type vendors struct {
+	All   bool
+	Teams []string // team ids, where not All
+}
+
+// origin is where the value of a key comes from; zero is the built-in default.
+type origin struct {
+	managed bool
+	file    string
+}
+
+func (o origin) String() string {
+	switch {
+	case o.managed:
+		return "managed"
+	case o.file != "":
+		return "user"
+	}
+	return "default"
+}
+
+// settingProblem is what is wrong with a key, or with a file where Key is
+// empty. Unknown is a key that means nothing to this version, and harmless.
+type settingProblem struct {
+	Key, File, Why string
+	Unknown        bool
+}
+
+func defaultSettings() settings {
+	return settings{
+		Reminders: []int{15, 5, 1}, AlertStyle: alertAuto, ShowTimeInMenuBar: true,
+		WatchVendors:       vendors{Teams: []string{probe.ParallelsTeamID}},
+		NotifyAfterUpdates: true, WarnBeforeUpdates: true, SnoozeMinutes: 10,
+		origins: map[string]origin{},
+	}
+}
+
+// settingsFile is one property list with settings.
+type settingsFile struct {
+	path    string // of this machine
+	managed bool
+}
+
+// settingsFiles are the files that may hold settings; the first that has a key
+// decides it. What a profile sets is laid down by macOS for the user, named
+// like the home folder, or for everyone.
+func settingsFiles(m mac.Mac, home string) []settingsFile {
+	files := []settingsFile{}
+	for _, name := range []string{filepath.Base(home) + "/" + label, label} {
+		if path, err := m.Resolve("/Library/Managed Preferences/" + name + ".plist"); err == nil {
+			files = append(files, settingsFile{path, true})
+		}
+	}
+	return append(files, settingsFile{userSettings(home), false})
+}
+
+func userSettings(home string) string {
+	return filepath.Join(home, "Library", "Preferences", label+".plist")
+}
+
+// readSettings reads the settings of the user whose home this is. A value that
+// is no good is a problem, and the default is used: also where a profile set
+// it, for the user's own value was not to count.
+//
+// macOS writes preferences through a service of its own, so a file shows what
+// `defaults write` set only after a moment.
+func readSettings(m mac.Mac, home string) (settings, []settingProblem) {
+	s := defaultSettings()
+	var problems []settingProblem
+	decided := map[string]bool{}
+	for _, file := range settingsFiles(m, home) {
+		values, err := readSettingsFile(file.path)
+		if err != nil {
+			problems = append(problems, settingProblem{File: file.path, Why: view.Clean(err.Error())})
+			continue
+		}
+		for _, key := range settingKeys {
+			value, there := values[key.name]
+			if !there || decided[key.name] {
+				continue
+			}
+			decided[key.name] = true
+			if err := key.set(&s, value); err != nil {
+				problems = append(problems, settingProblem{Key: key.name, File: file.path, Why: err.Error()})
+				continue
+			}
+			s.origins[key.name] = origin{file.managed, file.path}
+		}
+		if unknown := unknownKeys(values); unknown != "" {
+			problems = append(problems, settingProblem{Key: unknown, File: file.path, Unknown: true,
+				Why: "this version of kextwatch knows no such key"})
+		}
+	}
+	return s, problems
+}
+
+const settingsLimit = 256 << 10 // bytes of a file; ours have some hundred
+
+func readSettingsFile(path string) (map[string]any, error) {
+	data, err := mac.ReadFile(path, settingsLimit)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	values := map[string]any{}
+	if err := mac.DecodePlist(data, &values); err != nil {
+		return nil, err
+	}
+	return values, nil
+}
+
+// unknownKeys names a few of the keys that are none of ours. macOS keeps things
+// of its own there, such as where the icon is.
+func unknownKeys(values map[string]any) string {
+	const most = 5
+	var unknown []string
+	for name := range values {
+		known := slices.ContainsFunc(settingKeys, func(k settingKey) bool { return k.name == name })
+		if !known && !strings.HasPrefix(name, "NS") && !strings.HasPrefix(name, "Apple") {
+			unknown = append(unknown, view.Clean(name))
+		}
+	}
+	slices.Sort(unknown)
+	if len(unknown) > most {
+		unknown = append(unknown[:most], fmt.Sprintf("and %d more", len(unknown)-most))
+	}
+	return strings.Join(unknown, ", ")
+}

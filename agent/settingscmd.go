@@ -1,0 +1,103 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func (in *invocation) settingsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "settings",
+		Short: "Every setting with its value, where that comes from, and what it means",
+		Long: `settings lists every setting. The agent notices a change by itself. What a
+configuration profile sets is managed, and wins.`,
+		Example: `  defaults write ` + label + ` SnoozeMinutes -int 5
+  defaults write ` + label + ` WatchVendors all
+  defaults delete ` + label + ` SnoozeMinutes
+  kextwatch settings        (a moment later: macOS writes the file by and by)`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			home, err := in.home()
+			if err != nil {
+				return err
+			}
+			s, problems := readSettings(in.mac, home)
+			if in.speaker.json {
+				in.document(newSettingsDoc(s, problems))
+			} else {
+				fmt.Fprint(in.out, settingsText(s, problems))
+			}
+			return nil
+		},
+	}
+}
+
+type settingDoc struct {
+	Key     string `json:"key"`
+	Value   any    `json:"value"`
+	Origin  string `json:"origin"`
+	File    string `json:"file,omitempty"`
+	Default any    `json:"default"`
+	Meaning string `json:"meaning"`
+}
+
+type settingProblemDoc struct {
+	Key     string `json:"key,omitempty"`
+	File    string `json:"file"`
+	Why     string `json:"why"`
+	Unknown bool   `json:"unknown"`
+}
+
+type settingsDoc struct {
+	Schema   int                 `json:"schema"`
+	Settings []settingDoc        `json:"settings"`
+	Problems []settingProblemDoc `json:"problems"`
+}
+
+func newSettingsDoc(s settings, problems []settingProblem) settingsDoc {
+	doc := settingsDoc{Schema: 1, Problems: []settingProblemDoc{}}
+	for _, key := range settingKeys {
+		from := s.origins[key.name]
+		doc.Settings = append(doc.Settings, settingDoc{
+			key.name, key.get(s), from.String(), from.file, key.get(defaultSettings()), key.meaning,
+		})
+	}
+	for _, p := range problems {
+		doc.Problems = append(doc.Problems, settingProblemDoc(p))
+	}
+	return doc
+}
+
+func settingsText(s settings, problems []settingProblem) string {
+	var b strings.Builder
+	for _, key := range settingKeys {
+		fmt.Fprintf(&b, "%-18s  %-9s %s\n%-18s  %-9s %s\n", key.name, s.origins[key.name], plainValue(key.get(s)), "", "", key.meaning)
+	}
+	for _, p := range problems {
+		switch {
+		case p.Unknown:
+			fmt.Fprintf(&b, "\nNot known: %s, in %s.\n", p.Key, p.File)
+		case p.Key == "":
+			fmt.Fprintf(&b, "\n%s cannot be read: %s. What it sets is left out.\n", p.File, p.Why)
+		default:
+			fmt.Fprintf(&b, "\n%s in %s is no good: %s. The default is used.\n", p.Key, p.File, p.Why)
+		}
+	}
+	return b.String()
+}
+
+// plainValue is a value for people.
+func plainValue(value any) string {
+	switch v := value.(type) {
+	case string:
+		return cmp.Or(v, "(none)")
+	case []string:
+		return strings.Join(v, ", ")
+	case []int:
+		return strings.Trim(fmt.Sprint(v), "[]")
+	}
+	return fmt.Sprint(value)
+}

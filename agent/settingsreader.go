@@ -1,0 +1,74 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"slices"
+	"syscall"
+
+	"kextwatch/probe/mac"
+)
+
+// fileStamp tells a file from itself after a change, without reading it. Zero
+// is no file.
+type fileStamp struct {
+	device, inode  uint64
+	size, modified int64 // bytes, nanoseconds
+}
+
+func stampOf(path string) fileStamp {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fileStamp{}
+	}
+	st := info.Sys().(*syscall.Stat_t)
+	return fileStamp{uint64(st.Dev), st.Ino, info.Size(), info.ModTime().UnixNano()}
+}
+
+// settingsReader has the settings as they are now, and reads them again only
+// when one of their files changed. One goroutine uses it.
+type settingsReader struct {
+	mac      mac.Mac
+	home     string
+	log      *slog.Logger
+	stamps   []fileStamp
+	settings settings
+	problems []settingProblem
+}
+
+func newSettingsReader(m mac.Mac, home string, log *slog.Logger) *settingsReader {
+	s := &settingsReader{mac: m, home: home, log: log}
+	s.read(s.stampNow())
+	return s
+}
+
+// current are the settings now. It costs a stat for each file. A nil reader
+// has the defaults.
+func (s *settingsReader) current() settings {
+	if s == nil {
+		return defaultSettings()
+	}
+	if stamps := s.stampNow(); !slices.Equal(stamps, s.stamps) {
+		s.read(stamps)
+		s.log.Info("the settings changed", "set", len(s.settings.origins))
+	}
+	return s.settings
+}
+
+func (s *settingsReader) read(stamps []fileStamp) {
+	s.stamps = stamps
+	s.settings, s.problems = readSettings(s.mac, s.home)
+	for _, p := range s.problems {
+		if !p.Unknown {
+			s.log.Warn("a setting is no good", "key", p.Key, "file", p.File, "why", p.Why)
+		}
+	}
+}
+
+func (s *settingsReader) stampNow() []fileStamp {
+	var stamps []fileStamp
+	for _, file := range settingsFiles(s.mac, s.home) {
+		stamps = append(stamps, stampOf(file.path))
+	}
+	return stamps
+}

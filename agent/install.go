@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -38,12 +39,15 @@ With --reader it installs, as root, what reads the policy for every user.`,
 }
 
 func (in *invocation) uninstallCommand() *cobra.Command {
-	var dryRun, keepData, reader bool
+	var dryRun, reader bool
+	var what remains
 	cmd := &cobra.Command{
 		Use:   "uninstall",
 		Short: "Stop kextwatch and remove what it wrote",
-		Long: `uninstall removes the LaunchAgent of the user who runs it, and what the agent
-wrote. With sudo it removes what was installed for every user.`,
+		Long: `uninstall stops the agent and removes its LaunchAgent and what it wrote: the
+history, the memory, the log. Your settings stay, unless --settings is given.
+With sudo it removes what was installed for every user.
+A step that fails does not keep the others from being done; it can be repeated.`,
 		Example: `  kextwatch uninstall --keep-data
   sudo kextwatch uninstall`,
 		Args: cobra.NoArgs,
@@ -51,12 +55,13 @@ wrote. With sudo it removes what was installed for every user.`,
 			if reader || in.uid == 0 && in.mac.Root == "/" {
 				return in.uninstallReader(cmd.Context(), dryRun)
 			}
-			return in.uninstall(cmd.Context(), keepData, dryRun)
+			return in.uninstall(cmd.Context(), what, dryRun)
 		},
 	}
 	cmd.Flags().BoolVar(&reader, "reader", false, "remove only what install --reader installed")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the steps, do nothing")
-	cmd.Flags().BoolVar(&keepData, "keep-data", false, "keep the history, the memory and the log")
+	cmd.Flags().BoolVar(&what.keepData, "keep-data", false, "keep the history, the memory and the log")
+	cmd.Flags().BoolVar(&what.dropSettings, "settings", false, "remove your settings, too")
 	return cmd
 }
 
@@ -75,23 +80,9 @@ func (in *invocation) install(ctx context.Context, program string, dryRun bool) 
 	}
 	plan, err := place.Install(ctx, launchd.Agent(program, home))
 	if err != nil {
-		return unavailable(err, launchHint(err))
+		return unavailable(err, in.launchHint(err))
 	}
 	return in.carryOut(ctx, plan, dryRun)
-}
-
-func (in *invocation) uninstall(ctx context.Context, keepData, dryRun bool) error {
-	home, place, err := in.launchPlace()
-	if err != nil {
-		return err
-	}
-	var folders []string
-	if p := placesIn(home); !keepData {
-		folders = []string{p.log, p.state}
-	}
-	err = in.carryOut(ctx, place.Uninstall(ctx, label, folders...), dryRun)
-	in.remindOfReader()
-	return err
 }
 
 // launchPlace is where the LaunchAgent of this user belongs.
@@ -148,7 +139,8 @@ func (in *invocation) carryOut(ctx context.Context, plan launchd.Plan, dryRun bo
 			report(step, outcome, step.Err)
 		}
 	} else if err = plan.Run(ctx, report); err != nil && !in.speaker.json {
-		return unavailable(err, launchHint(err))
+		failed := errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
+		return unavailable(failed, in.launchHint(err))
 	}
 	if in.speaker.json {
 		in.document(map[string]any{"schema": 1, "dry_run": dryRun, "steps": steps})
@@ -160,9 +152,14 @@ func (in *invocation) carryOut(ctx context.Context, plan launchd.Plan, dryRun bo
 }
 
 // launchHint is the way out that launchd's own words leave open.
-func launchHint(err error) string {
-	if errors.Is(err, launchd.ErrDisabled) {
+func (in *invocation) launchHint(err error) string {
+	switch {
+	case errors.Is(err, launchd.ErrDisabled):
 		return "switch it on in System Settings > General > Login Items & Extensions (up to macOS 12: launchctl enable)"
+	case errors.Is(err, launchd.ErrNoSession) && in.env("SSH_CONNECTION") != "":
+		return "over ssh there is no screen to show an icon on: the agent starts when this user next logs in at the Mac itself"
+	case errors.Is(err, launchd.ErrNoSession):
+		return "the agent starts when this user next logs in at the Mac's screen"
 	}
-	return "repeat it: what is done already stays, and kextwatch install --dry-run shows what is left"
+	return "repeat it: what is done already stays, and --dry-run shows what is left"
 }

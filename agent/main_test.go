@@ -48,6 +48,8 @@ func runScripts(t *testing.T, dir string) {
 			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
 			env.Setenv("TMPDIR", filepath.Join(env.WorkDir, "tmp"))
 			env.Setenv("TZ", "UTC")
+			env.Setenv("GUI", fmt.Sprint("gui/", os.Geteuid()))
+			env.Setenv("NL", "\n")
 			for _, name := range []string{"DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS"} {
 				env.Setenv(name, "")
 			}

@@ -111,13 +111,6 @@ func (in *invocation) sudo(command, program string) string {
 	return words
 }
 
-// remindOfReader says that a user's uninstall leaves what is everybody's.
-func (in *invocation) remindOfReader() {
-	if _, err := os.Lstat(filepath.Join(in.mac.Root, launchd.ReaderPlist)); err == nil {
-		in.warn("an administrator removes it with "+in.sudo("uninstall", ""), "the reader is installed for every user and stays")
-	}
-}
-
 // shellWord quotes a text for a shell, where it has to be.
 func shellWord(text string) string {
 	plain := func(r rune) bool {

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"syscall"
+	"time"
+
+	"kextwatch/launchd"
+)
+
+// remains says what uninstalling leaves or takes beyond the usual.
+type remains struct {
+	keepData     bool // history, memory and log stay
+	dropSettings bool
+}
+
+// uninstall removes everything kextwatch wrote for the user.
+func (in *invocation) uninstall(ctx context.Context, what remains, dryRun bool) error {
+	home, place, err := in.launchPlace()
+	if err != nil {
+		return err
+	}
+	p := placesIn(home)
+	var folders, files []string
+	if what.keepData {
+		files = append(files, p.status) // others read it, and it would never change again
+	} else {
+		folders = []string{p.log, p.state}
+	}
+	if what.dropSettings {
+		files = append(files, userSettings(home))
+	}
+	plan := place.Uninstall(ctx, label, folders...)
+	plan.Steps = slices.Insert(plan.Steps, 1, noAgentRuns(p))
+	for _, file := range files {
+		plan.Steps = append(plan.Steps, removeFile(file))
+	}
+	for _, dir := range strayCopies(os.TempDir()) {
+		plan.Steps = append(plan.Steps, launchd.NewStep("remove the folder "+dir, false, func(context.Context) (string, error) {
+			return "", os.RemoveAll(dir)
+		}))
+	}
+	err = in.carryOut(ctx, plan, dryRun)
+	in.nameRootsPart()
+	return err
+}
+
+// noAgentRuns is the step that sees whether an agent is left that launchd did
+// not start: it would write its files again.
+func noAgentRuns(p places) launchd.Step {
+	_, err := os.Lstat(p.lock)
+	return launchd.NewStep("see that no agent runs", errors.Is(err, fs.ErrNotExist), func(context.Context) (string, error) {
+		lock, err := lockState(p)
+		switch {
+		case errors.Is(err, errRunning):
+			return "", fmt.Errorf("%w, and will write its files again: quit it, and uninstall once more", err)
+		case err != nil:
+			return "", err
+		}
+		return "", lock.Close()
+	})
+}
+
+func removeFile(path string) launchd.Step {
+	_, err := os.Lstat(path)
+	return launchd.NewStep("remove "+path, errors.Is(err, fs.ErrNotExist), func(context.Context) (string, error) {
+		return "", os.Remove(path)
+	})
+}
+
+var copyFolder = regexp.MustCompile(`^kextwatch-[0-9]+$`)
+
+// strayCopies are the folders for private copies of the policy that a killed
+// kextwatch of this user left. One younger than a minute may be in use.
+func strayCopies(temp string) []string {
+	entries, _ := os.ReadDir(temp)
+	var left []string
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || !e.IsDir() || !copyFolder.MatchString(e.Name()) {
+			continue
+		}
+		if int(info.Sys().(*syscall.Stat_t).Uid) == os.Geteuid() && time.Since(info.ModTime()) > time.Minute {
+			left = append(left, filepath.Join(temp, e.Name()))
+		}
+	}
+	return left
+}
+
+// nameRootsPart says what only root can remove.
+func (in *invocation) nameRootsPart() {
+	for _, name := range []string{launchd.ReaderPlist, launchd.ReaderProgram, "/Library/Application Support/" + label} {
+		path, err := in.mac.Resolve(name)
+		if err != nil {
+			continue
+		}
+		if _, err := os.Lstat(path); err == nil {
+			in.warn("an administrator removes it with "+in.sudo("uninstall", ""), "the reader is installed for every user and stays: %s", path)
+			return
+		}
+	}
+}

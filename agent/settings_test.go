@@ -1,0 +1,292 @@
+package main
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"howett.net/plist"
+
+	"kextwatch/probe"
+	"kextwatch/probe/mac"
+)
+
+// preferences is a Mac with the settings files that a test writes.
+type preferences struct {
+	t    *testing.T
+	mac  mac.Mac
+	home string
+}
+
+func newPreferences(t *testing.T) preferences {
+	root := t.TempDir()
+	return preferences{t, mac.Mac{Root: root}, filepath.Join(root, "Users", "ada")}
+}
+
+const (
+	managedForUser = "Library/Managed Preferences/ada/" + label + ".plist"
+	managedForAll  = "Library/Managed Preferences/" + label + ".plist"
+	ofTheUser      = "Users/ada/Library/Preferences/" + label + ".plist"
+)
+
+func (p preferences) set(file string, values map[string]any) {
+	p.t.Helper()
+	data, err := plist.Marshal(values, plist.BinaryFormat)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	writeFile(p.t, filepath.Join(p.mac.Root, file), string(data))
+}
+
+func TestSettingsValues(t *testing.T) {
+	many := func(n int, v any) []any {
+		var list []any
+		for range n {
+			list = append(list, v)
+		}
+		return list
+	}
+	for _, tt := range []struct {
+		key   string
+		value any
+		want  any // nil: it is no good
+	}{
+		{"Reminders", []any{1, 20, 5}, []int{20, 5, 1}},
+		{"Reminders", []any{29}, []int{29}},
+		{"Reminders", []any{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, []int{10, 9, 8, 7, 6, 5, 4, 3, 2, 1}},
+		{"Reminders", []any{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, nil},
+		{"Reminders", []any{}, nil},
+		{"Reminders", []any{5, 5}, nil},
+		{"Reminders", []any{0}, nil},
+		{"Reminders", []any{30}, nil},
+		{"Reminders", []any{-5}, nil},
+		{"Reminders", []any{uint64(1 << 63)}, nil},
+		{"Reminders", []any{"5"}, nil},
+		{"Reminders", []any{5.0}, nil},
+		{"Reminders", 5, nil},
+		{"AlertStyle", "auto", "auto"},
+		{"AlertStyle", "notification", "notification"},
+		{"AlertStyle", "dialog", "dialog"},
+		{"AlertStyle", "Dialog", nil},
+		{"AlertStyle", true, nil},
+		{"ShowTimeInMenuBar", false, false},
+		{"ShowTimeInMenuBar", 0, nil},
+		{"ShowTimeInMenuBar", "NO", nil},
+		{"NotifyAfterUpdates", false, false},
+		{"NotifyAfterUpdates", []byte("x"), nil},
+		{"WarnBeforeUpdates", false, false},
+		{"WarnBeforeUpdates", map[string]any{}, nil},
+		{"WatchVendors", "parallels", "parallels"},
+		{"WatchVendors", "all", "all"},
+		{"WatchVendors", []any{"4C6364ACXT"}, "parallels"},
+		{"WatchVendors", []any{"VB5E2TV963", "4C6364ACXT", "VB5E2TV963"}, []string{"VB5E2TV963", "4C6364ACXT"}},
+		{"WatchVendors", "vmware", nil},
+		{"WatchVendors", []any{}, nil},
+		{"WatchVendors", []any{"4c6364acxt"}, nil},
+		{"WatchVendors", []any{"4C6364ACXT", 7}, nil},
+		{"WatchVendors", []any{"4C6364ACX'"}, nil},
+		{"WatchVendors", many(51, "4C6364ACXT"), nil},
+		{"SnoozeMinutes", 29, 29},
+		{"SnoozeMinutes", 0, nil},
+		{"SnoozeMinutes", 30, nil},
+		{"SnoozeMinutes", "10", nil},
+		{"RunOnChange", "/Library/Scripts/a b.sh", "/Library/Scripts/a b.sh"},
+		{"RunOnChange", "", ""},
+		{"RunOnChange", "bin/x", nil},
+		{"RunOnChange", "~/x", nil},
+		{"RunOnChange", "/bin/\x1b[2Jx", nil},
+		{"RunOnChange", "/bin/x\u202e", nil},
+		{"RunOnChange", "/" + strings.Repeat("x", 1000), nil},
+		{"RunOnChange", 7, nil},
+		{"CompatibilityFile", "/Users/Shared/compat.json", "/Users/Shared/compat.json"},
+		{"CompatibilityFile", "compat.json", nil},
+	} {
+		p := newPreferences(t)
+		p.set(ofTheUser, map[string]any{tt.key: tt.value})
+		s, problems := readSettings(p.mac, p.home)
+		want, wrong := tt.want, 0
+		if want == nil {
+			want, wrong = valueOf(defaultSettings(), tt.key), 1
+		}
+		if got := valueOf(s, tt.key); !reflect.DeepEqual(got, want) || len(problems) != wrong {
+			t.Errorf("%s %v: %v with problems %+v, want %v and %d", tt.key, tt.value, got, problems, want, wrong)
+		}
+		if wrong == 1 && len(problems) == 1 && (problems[0].Key != tt.key || problems[0].Why == "" || s.origins[tt.key] != origin{}) {
+			t.Errorf("%s %v: problem %+v, origin %v", tt.key, tt.value, problems[0], s.origins[tt.key])
+		}
+	}
+}
+
+func valueOf(s settings, name string) any {
+	for _, key := range settingKeys {
+		if key.name == name {
+			return key.get(s)
+		}
+	}
+	return "no such key"
+}
+
+// Managed values win, those for the user first; one that is no good gives way
+// to the default, not to what the user wrote.
+func TestSettingsOrigins(t *testing.T) {
+	p := newPreferences(t)
+	p.set(ofTheUser, map[string]any{"SnoozeMinutes": 3, "AlertStyle": "dialog", "ShowTimeInMenuBar": false, "WatchVendors": "all"})
+	p.set(managedForAll, map[string]any{"SnoozeMinutes": 4, "AlertStyle": "notification", "WatchVendors": 7})
+	p.set(managedForUser, map[string]any{"SnoozeMinutes": 5})
+	s, problems := readSettings(p.mac, p.home)
+	if len(problems) != 1 || problems[0].Key != "WatchVendors" || problems[0].File != filepath.Join(p.mac.Root, managedForAll) {
+		t.Errorf("problems %+v, want one with WatchVendors", problems)
+	}
+	for key, want := range map[string]struct {
+		value  any
+		origin string
+		file   string
+	}{
+		"SnoozeMinutes":     {5, "managed", managedForUser},
+		"AlertStyle":        {"notification", "managed", managedForAll},
+		"ShowTimeInMenuBar": {false, "user", ofTheUser},
+		"WatchVendors":      {"parallels", "default", ""},
+		"WarnBeforeUpdates": {true, "default", ""},
+	} {
+		from := s.origins[key]
+		file, _ := filepath.Rel(p.mac.Root, from.file)
+		if valueOf(s, key) != want.value || from.String() != want.origin || file != want.file {
+			t.Errorf("%s: %v (%s, %s), want %+v", key, valueOf(s, key), from, file, want)
+		}
+	}
+}
+
+func TestSettingsThatCannotBeRead(t *testing.T) {
+	for name, spoil := range map[string]func(path string) error{
+		"rubbish":   func(path string) error { return os.WriteFile(path, []byte("rubbish"), 0o600) },
+		"empty":     func(path string) error { return os.WriteFile(path, nil, 0o600) },
+		"a list":    func(path string) error { return os.WriteFile(path, []byte("<plist><array/></plist>"), 0o600) },
+		"huge":      func(path string) error { return os.WriteFile(path, make([]byte, settingsLimit+1), 0o600) },
+		"a folder":  func(path string) error { return os.Mkdir(path, 0o700) },
+		"a pipe":    func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"a cut one": func(path string) error { return os.WriteFile(path, []byte("bplist00\xd1\x01"), 0o600) },
+	} {
+		p := newPreferences(t)
+		p.set(managedForAll, map[string]any{"SnoozeMinutes": 4})
+		if err := os.MkdirAll(filepath.Dir(userSettings(p.home)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := spoil(userSettings(p.home)); err != nil {
+			t.Fatal(err)
+		}
+		s, problems := readSettings(p.mac, p.home)
+		if len(problems) != 1 || problems[0].Key != "" || problems[0].Why == "" || problems[0].Unknown {
+			t.Errorf("%s: problems %+v, want one about the file", name, problems)
+		}
+		if s.SnoozeMinutes != 4 || len(s.Reminders) != 3 {
+			t.Errorf("%s: %+v, want what the other file says, and the defaults", name, s)
+		}
+	}
+}
+
+func TestUnknownSettingsAreMentioned(t *testing.T) {
+	p := newPreferences(t)
+	p.set(ofTheUser, map[string]any{"Snoozeminutes": 3, "NSStatusItem Preferred Position Item-0": 400, "\x1b[2Jb": 1})
+	_, problems := readSettings(p.mac, p.home)
+	if len(problems) != 1 || !problems[0].Unknown || problems[0].Key != "Snoozeminutes, [2Jb" {
+		t.Errorf("problems %+v, want one that names both, fit to be shown", problems)
+	}
+	many := map[string]any{}
+	for _, c := range "abcdefghij" {
+		many[string(c)] = 1
+	}
+	p.set(ofTheUser, many)
+	if _, problems = readSettings(p.mac, p.home); problems[0].Key != "a, b, c, d, e, and 5 more" {
+		t.Errorf("problems %+v", problems)
+	}
+}
+
+// A change is noticed by the stat of the files alone: also one that a profile
+// brings, and one that takes a file away.
+func TestSettingsReaderReadsAgainWhenAFileChanged(t *testing.T) {
+	p := newPreferences(t)
+	var log bytes.Buffer
+	r := newSettingsReader(p.mac, p.home, slog.New(slog.NewTextHandler(&log, nil)))
+	want := func(minutes int) {
+		t.Helper()
+		if got := r.current().SnoozeMinutes; got != minutes {
+			t.Errorf("SnoozeMinutes %d, want %d", got, minutes)
+		}
+	}
+	want(10)
+	p.set(ofTheUser, map[string]any{"SnoozeMinutes": 3})
+	want(3)
+	p.set(managedForAll, map[string]any{"SnoozeMinutes": "four"})
+	want(10)
+	if !strings.Contains(log.String(), "key=SnoozeMinutes") {
+		t.Errorf("the log does not say what is wrong:\n%s", log.String())
+	}
+	os.Remove(filepath.Join(p.mac.Root, managedForAll))
+	want(3)
+	log.Reset()
+	want(3)
+	if log.Len() > 0 {
+		t.Errorf("read again without a change: %s", log.String())
+	}
+	if none := (*settingsReader)(nil).current(); none.SnoozeMinutes != 10 {
+		t.Errorf("without a reader %+v, want the defaults", none)
+	}
+}
+
+// The page and the program know the same keys, and the sample is one.
+func TestSettingsPage(t *testing.T) {
+	page, err := os.ReadFile("../docs/settings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var inPage, inCode []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Za-z]+)` \\|").FindAllStringSubmatch(string(page), -1) {
+		inPage = append(inPage, row[1])
+	}
+	for _, key := range settingKeys {
+		inCode = append(inCode, key.name)
+	}
+	if !reflect.DeepEqual(inPage, inCode) {
+		t.Errorf("the page has %q, the program %q", inPage, inCode)
+	}
+	_, sample, _ := strings.Cut(string(page), "```xml\n")
+	sample, _, _ = strings.Cut(sample, "```")
+	p := newPreferences(t)
+	writeFile(t, userSettings(p.home), sample)
+	if s, problems := readSettings(p.mac, p.home); len(problems) > 0 || len(s.origins) != len(settingKeys) {
+		t.Errorf("the sample has problems %+v and sets %d of %d keys", problems, len(s.origins), len(settingKeys))
+	}
+}
+
+func FuzzSettings(f *testing.F) {
+	for _, values := range []map[string]any{
+		{"Reminders": []any{15, 5, 1}, "WatchVendors": []any{probe.ParallelsTeamID}, "RunOnChange": "/bin/x"},
+		{"SnoozeMinutes": -1, "AlertStyle": 7, "unknown": map[string]any{"x": []any{}}},
+	} {
+		for _, format := range []int{plist.XMLFormat, plist.BinaryFormat} {
+			data, err := plist.Marshal(values, format)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p := newPreferences(t)
+		writeFile(t, userSettings(p.home), string(data))
+		s, problems := readSettings(p.mac, p.home)
+		if len(s.Reminders) == 0 || s.SnoozeMinutes < 1 || s.SnoozeMinutes > longestMinutes || !s.WatchVendors.All && len(s.WatchVendors.Teams) == 0 {
+			t.Errorf("settings that make no sense: %+v", s)
+		}
+		text := settingsText(s, problems)
+		if strings.ContainsFunc(strings.ReplaceAll(text, "\n", ""), unprintable) {
+			t.Errorf("cannot be shown: %q", text)
+		}
+	})
+}

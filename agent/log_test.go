@@ -1,0 +1,297 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+	"unicode"
+
+	"kextwatch/agent/approval"
+)
+
+// newLogged is an invocation whose log is in a home of its own.
+func newLogged(t *testing.T) (*invocation, places, *bytes.Buffer) {
+	t.Helper()
+	stderr := &bytes.Buffer{}
+	in := &invocation{host: host{stderr: stderr}, speaker: speaker{out: &bytes.Buffer{}, err: stderr}}
+	return in, placesIn(t.TempDir()), stderr
+}
+
+func TestLogGoesToItsFile(t *testing.T) {
+	in, p, stderr := newLogged(t)
+	in.openLog(p)
+	in.log.Info("kextwatch started", "version", "1.2\n3")
+	in.log.Debug("not asked for")
+	in.warn("do this", "the disk is %s", "full")
+	data, err := os.ReadFile(p.logFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	if len(lines) != 2 || !strings.HasSuffix(lines[0], `level=INFO msg="kextwatch started" version="1.2\n3"`) ||
+		!strings.HasSuffix(lines[1], `level=WARN msg="the disk is full"`) {
+		t.Errorf("log\n%s", data)
+	}
+	if stderr.String() != "kextwatch: warning: the disk is full\nkextwatch: hint: do this\n" {
+		t.Errorf("standard error, which is no terminal:\n%s", stderr)
+	}
+	if info, _ := os.Stat(p.logFile); info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, want 0600", info.Mode())
+	}
+}
+
+func TestLogIsShownWhereItIsAskedFor(t *testing.T) {
+	in, p, stderr := newLogged(t)
+	in.logShown, in.level = true, slog.LevelDebug
+	in.openLog(p)
+	in.log.Debug("asked for")
+	if data, _ := os.ReadFile(p.logFile); !strings.Contains(stderr.String(), "asked for") || !strings.Contains(string(data), "asked for") {
+		t.Errorf("standard error %q, file %q", stderr, data)
+	}
+}
+
+// A log that cannot be written is told once, and written again when it can be.
+func TestLogThatCannotBeWritten(t *testing.T) {
+	in, p, stderr := newLogged(t)
+	in.openLog(p)
+	for _, spoil := range []func() error{
+		func() error { return os.Mkdir(p.logFile, 0o700) },
+		func() error { return syscall.Mkfifo(p.logFile, 0o600) },
+		func() error { return os.Symlink("/dev/null", p.logFile) },
+	} {
+		stderr.Reset()
+		if err := spoil(); err != nil {
+			t.Fatal(err)
+		}
+		in.log.Info("one")
+		in.log.Info("two")
+		if n := strings.Count(stderr.String(), "the log cannot be written"); n != 1 {
+			t.Errorf("told %d times: %s", n, stderr)
+		}
+		if err := os.Remove(p.logFile); err != nil {
+			t.Fatal(err)
+		}
+		in.log.Info("three")
+		if data, err := os.ReadFile(p.logFile); err != nil || !strings.Contains(string(data), "three") {
+			t.Errorf("%v: %q", err, data)
+		}
+		os.Remove(p.logFile)
+	}
+}
+
+// What launchd catches is rotated at each start, because launchd never does.
+func TestCrashesAreRotated(t *testing.T) {
+	in, p, _ := newLogged(t)
+	writeFile(t, p.crashes, strings.Repeat("panic\n", logSize/6+1))
+	in.openLog(p)
+	if _, err := os.Stat(p.crashes); err == nil {
+		t.Error("it is still there")
+	}
+	if _, err := os.Stat(p.crashes + ".1"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRotation(t *testing.T) {
+	r := rotation{filepath.Join(t.TempDir(), "log"), 100, 3}
+	for i := range 40 {
+		if err := r.append(fmt.Sprintf("line %02d of some length\n", i), false); err != nil { // 24 bytes: five fill a file
+			t.Fatal(err)
+		}
+	}
+	var all string
+	for i := r.files - 1; i >= 0; i-- {
+		data, err := os.ReadFile(r.file(i))
+		if err != nil || len(data) > 124 {
+			t.Fatalf("%v, %d bytes", err, len(data))
+		}
+		all += string(data)
+	}
+	if !strings.HasPrefix(all, "line 25") || !strings.HasSuffix(all, "line 39 of some length\n") || strings.Count(all, "\n") != 15 {
+		t.Errorf("kept\n%s", all)
+	}
+	if _, err := os.Stat(r.file(3)); err == nil {
+		t.Error("a fourth file")
+	}
+}
+
+func TestEventsInTheLog(t *testing.T) {
+	var out bytes.Buffer
+	closes := time.Date(2026, 5, 6, 6, 15, 0, 0, time.UTC)
+	log := slog.New(slog.NewTextHandler(&out, nil))
+	logEvent(log, event{Event: approval.VerdictChanged, Text: "beside others"})
+	logEvent(log, event{Event: approval.WindowOpened, Product: "Parallels Desktop", Verdict: approval.BlockedOpen, ClosesAt: &closes, Text: "Blocked."})
+	logEvent(log, event{Event: approval.SourceLost, Text: "Lost."})
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 2 ||
+		!strings.HasSuffix(lines[0], `level=INFO msg=Blocked. event=window-opened product="Parallels Desktop" verdict=blocked-open closes_at=2026-05-06T06:15:00.000Z`) ||
+		!strings.HasSuffix(lines[1], "level=WARN msg=Lost. event=source-lost") {
+		t.Errorf("log\n%s", out.String())
+	}
+}
+
+// followed is a log that is read on and on.
+type followed struct {
+	reader logReader
+	lines  []string
+}
+
+func follow(r rotation) *followed {
+	f := &followed{reader: logReader{files: r}}
+	f.reader.show = func(line string) { f.lines = append(f.lines, line) }
+	return f
+}
+
+// A log that is followed through rotations comes whole and in order, also
+// where it is cut or removed in between.
+func TestFollowingALogThroughItsRotation(t *testing.T) {
+	r := rotation{filepath.Join(t.TempDir(), "log"), 100, 3}
+	var want []string
+	write := func(n int) {
+		for range n {
+			line := fmt.Sprintf("line %02d of some length", len(want))
+			want = append(want, line)
+			if err := r.append(line+"\n", false); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	write(13) // three files
+	f := follow(r)
+	defer f.reader.close()
+	if err := f.reader.all(); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		write(4) // at most one rotation between two looks
+		if err := f.reader.more(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if strings.Join(f.lines, "\n") != strings.Join(want, "\n") {
+		t.Errorf("read\n%s\nwant\n%s", strings.Join(f.lines, "\n"), strings.Join(want, "\n"))
+	}
+
+	f.lines = nil
+	if err := os.Truncate(r.path, 0); err != nil {
+		t.Fatal(err)
+	}
+	write(1)
+	if err := f.reader.more(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(r.path); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.reader.more(); err != nil {
+		t.Fatal(err)
+	}
+	write(1)
+	if err := f.reader.more(); err != nil || strings.Join(f.lines, "\n") != strings.Join(want[len(want)-2:], "\n") {
+		t.Errorf("%v: after it was cut and removed: %q", err, f.lines)
+	}
+}
+
+// A line is shown when it has ended; one that is far too long, in pieces.
+func TestFollowingHalfALine(t *testing.T) {
+	r := rotation{filepath.Join(t.TempDir(), "log"), 1 << 20, 3}
+	writeFile(t, r.path, "a\nhalf")
+	f := follow(r)
+	defer f.reader.close()
+	if err := f.reader.all(); err != nil || strings.Join(f.lines, "|") != "a" {
+		t.Fatalf("%v %q", err, f.lines)
+	}
+	file, err := os.OpenFile(r.path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	file.WriteString(" a line\n" + strings.Repeat("x", 3*logLine))
+	if err := f.reader.more(); err != nil || len(f.lines) < 4 || f.lines[1] != "half a line" || len(f.reader.rest) > logLine {
+		t.Errorf("%v: %d lines, %d bytes kept", err, len(f.lines), len(f.reader.rest))
+	}
+}
+
+func TestLogLines(t *testing.T) {
+	for line, want := range map[string]map[string]string{
+		`time=2026-05-06T05:50:00.000Z level=INFO msg="kextwatch started" version=1.2 root=/`: {
+			"time": "2026-05-06T05:50:00.000Z", "level": "INFO", "msg": "kextwatch started", "version": "1.2", "root": "/"},
+		`level=WARN msg="a \"quoted\" \x1b[2J thing" empty="" last=`: {"level": "WARN", "msg": `a "quoted" [2J thing`, "empty": "", "last": ""},
+		"panic: something":      {"msg": "panic: something"},
+		"goroutine 1 [running]": {"msg": "goroutine 1 [running]"},
+		`a="b"c`:                {"msg": `a="b"c`},
+		"=x":                    {"msg": "=x"},
+	} {
+		if got := parseLogLine(line); !maps.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", line, got, want)
+		}
+	}
+}
+
+func FuzzLogLine(f *testing.F) {
+	f.Add(`time=2026 level=INFO msg="x \n y" a=b`)
+	f.Add("\x1b]0;evil\x07")
+	f.Add(`a="`)
+	f.Fuzz(func(t *testing.T, line string) {
+		shown := printableLine(line)
+		for key, value := range parseLogLine(line) {
+			shown += key + value
+		}
+		if strings.ContainsFunc(shown, unicode.IsControl) {
+			t.Errorf("cannot be shown: %q", shown)
+		}
+	})
+}
+
+// kextwatch logs -f shows a line that comes, and ends with a signal.
+func TestProgramLogsFollow(t *testing.T) {
+	home := t.TempDir()
+	p := placesIn(home)
+	writeFile(t, p.logFile, "level=INFO msg=first\n")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	prog := thisProgram(t)
+	cmd := exec.CommandContext(ctx, prog[0], "logs", "-f", "--home", home)
+	var out lockedBuffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the first line", func() bool { return strings.Contains(out.String(), "first") })
+	if err := (rotation{p.logFile, 1, 3}).append("level=INFO msg=second\n", false); err != nil { // rotates
+		t.Fatal(err)
+	}
+	eventually(t, "the second line", func() bool { return strings.Contains(out.String(), "second") })
+	cmd.Process.Signal(os.Interrupt)
+	if err := cmd.Wait(); errors.As(err, new(*exec.ExitError)) {
+		t.Errorf("ended with %v: %s", err, out.String())
+	}
+}
+
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}

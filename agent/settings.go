@@ -115,24 +115,31 @@ func readSettings(m mac.Mac, home string) (settings, []settingProblem) {
 			problems = append(problems, settingProblem{File: file.path, Why: view.Clean(err.Error())})
 			continue
 		}
-		for _, key := range settingKeys {
-			value, there := values[key.name]
-			if !there || decided[key.name] {
-				continue
-			}
-			decided[key.name] = true
-			if err := key.set(&s, value); err != nil {
-				problems = append(problems, settingProblem{Key: key.name, File: file.path, Why: err.Error()})
-				continue
-			}
-			s.origins[key.name] = origin{file.managed, file.path}
-		}
-		if unknown := unknownKeys(values); unknown != "" {
-			problems = append(problems, settingProblem{Key: unknown, File: file.path, Unknown: true,
-				Why: "this version of kextwatch knows no such key"})
-		}
+		problems = append(problems, s.take(values, file, decided)...)
 	}
 	return s, problems
+}
+
+// take takes over the values of a file for the keys that are not decided yet.
+func (s *settings) take(values map[string]any, file settingsFile, decided map[string]bool) []settingProblem {
+	var problems []settingProblem
+	for _, key := range settingKeys {
+		value, there := values[key.name]
+		if !there || decided[key.name] {
+			continue
+		}
+		decided[key.name] = true
+		if err := key.set(s, value); err != nil {
+			problems = append(problems, settingProblem{Key: key.name, File: file.path, Why: err.Error()})
+			continue
+		}
+		s.origins[key.name] = origin{file.managed, file.path}
+	}
+	if unknown := unknownKeys(values); unknown != "" {
+		problems = append(problems, settingProblem{Key: unknown, File: file.path, Unknown: true,
+			Why: "this version of kextwatch knows no such key"})
+	}
+	return problems
 }
 
 const settingsLimit = 256 << 10 // bytes of a file; ours have some hundred

@@ -278,9 +278,12 @@ func FuzzSettings(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		p := newPreferences(t)
-		writeFile(t, userSettings(p.home), string(data))
-		s, problems := readSettings(p.mac, p.home)
+		values := map[string]any{}
+		if mac.DecodePlist(data, &values) != nil {
+			return
+		}
+		s := defaultSettings()
+		problems := s.take(values, settingsFile{path: "/x.plist"}, map[string]bool{})
 		if len(s.Reminders) == 0 || s.SnoozeMinutes < 1 || s.SnoozeMinutes > longestMinutes || !s.WatchVendors.All && len(s.WatchVendors.Teams) == 0 {
 			t.Errorf("settings that make no sense: %+v", s)
 		}

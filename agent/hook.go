@@ -99,6 +99,8 @@ func (h *hook) call(ctx context.Context, call hookCall) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case errors.Is(err, exec.ErrWaitDelay):
+		return errors.New("it left something running, which was killed")
 	case err != nil && len(said.kept) > 0:
 		return fmt.Errorf("%w: %s", err, view.Clean(string(said.kept)))
 	}

@@ -162,20 +162,12 @@ func (d *bubble) now() sight {
 	return s
 }
 
-// start runs an agent on the files in dir; the result stops it.
-func (d *bubble) start(t *testing.T, dir string) (stop func()) {
-	t.Helper()
-	st, warnings := openStore(placesIn(dir), time.Now())
-	if len(warnings) > 0 {
-		t.Fatal(warnings)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	over := make(chan struct{})
-	a := &agent{
-		clock: clock{now: time.Now, after: time.After},
-		log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
-		look:  d.look,
-
+// agent is one that has a bubble around it.
+func (d *bubble) agent(st *store) *agent {
+	return &agent{
+		clock:   clock{now: time.Now, after: time.After},
+		log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
+		look:    d.look,
 		watcher: d,
 		clicks:  d.clicks,
 		show: func(m notify.Menu) {
@@ -193,6 +185,18 @@ func (d *bubble) start(t *testing.T, dir string) (stop func()) {
 		store:  st,
 		events: d,
 	}
+}
+
+// start runs an agent on the files in dir; the result stops it.
+func (d *bubble) start(t *testing.T, dir string) (stop func()) {
+	t.Helper()
+	st, warnings := openStore(placesIn(dir), time.Now())
+	if len(warnings) > 0 {
+		t.Fatal(warnings)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	a := d.agent(st)
 	go func() {
 		a.watch(ctx)
 		close(over)

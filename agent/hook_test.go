@@ -1,0 +1,210 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"kextwatch/probe/mac"
+)
+
+// hooked is a Mac whose user has a program that is run for each event.
+type hooked struct {
+	t    *testing.T
+	hook *hook
+	root string
+	log  *lockedBuffer
+}
+
+func newHooked(t *testing.T) *hooked {
+	t.Helper()
+	root := filepath.Join(t.TempDir(), "mac")
+	if err := os.MkdirAll(filepath.Join(root, "Library", "Scripts"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	h := &hooked{t: t, root: root, log: &lockedBuffer{}}
+	h.hook = newHook(mac.Mac{Root: root}, slog.New(slog.NewTextHandler(h.log, nil)))
+	return h
+}
+
+// script writes a program of the Mac; $out is a file beside it.
+func (h *hooked) script(text string) (name string) {
+	h.t.Helper()
+	name = "/Library/Scripts/hook.sh"
+	text = "#!/bin/sh\nout='" + h.out() + "'\n" + text
+	if err := os.WriteFile(h.root+name, []byte(text), 0o755); err != nil {
+		h.t.Fatal(err)
+	}
+	return name
+}
+
+func (h *hooked) out() string { return filepath.Join(h.root, "Library", "Scripts", "out") }
+
+func (h *hooked) said() string {
+	data, _ := os.ReadFile(h.out())
+	return string(data)
+}
+
+func (h *hooked) start() {
+	ctx, cancel := context.WithCancel(h.t.Context())
+	over := make(chan struct{})
+	go func() { h.hook.run(ctx); close(over) }()
+	h.t.Cleanup(func() { cancel(); <-over })
+}
+
+func TestHookGetsTheEventAndNothingElse(t *testing.T) {
+	h := newHooked(t)
+	t.Setenv("SECRET", "x")
+	name := h.script(`{ cat; echo "$# $PWD"; echo "secret:$SECRET home:$HOME"; } >"$out"`)
+	h.start()
+	h.hook.offer(name, `{"event":"window-opened"}`)
+	want := "{\"event\":\"window-opened\"}\n0 /\nsecret: home:\n"
+	eventually(t, "the program has run", func() bool { return h.said() == want })
+}
+
+func TestHookThatIsNotSet(t *testing.T) {
+	h := newHooked(t)
+	h.hook.offer("", "{}")
+	if len(h.hook.queue) > 0 {
+		t.Error("nothing is asked for, and something waits")
+	}
+}
+
+// A program that hangs is killed with all it started; the next event is told.
+func TestHookThatHangs(t *testing.T) {
+	h := newHooked(t)
+	h.hook.limit = 300 * time.Millisecond
+	name := h.script(`read -r event
+[ "$event" = hang ] || { echo next >>"$out"; exit; }
+sleep 1000 &
+echo $! >>"$out"
+wait`)
+	h.start()
+	h.hook.offer(name, "hang")
+	h.hook.offer(name, "next")
+	eventually(t, "the next one has run", func() bool { return strings.HasSuffix(h.said(), "next\n") })
+	if !strings.Contains(h.log.String(), errHookStuck.Error()) {
+		t.Errorf("the log does not say so:\n%s", h.log)
+	}
+	wantGone(t, strings.Fields(h.said())[0])
+}
+
+// What a program leaves behind in the background is ended with it, also when
+// it holds on to the standard error that is read.
+func TestHookThatForks(t *testing.T) {
+	h := newHooked(t)
+	name := h.script(`sleep 1000 &
+echo $! >>"$out"`)
+	h.start()
+	h.hook.offer(name, "{}")
+	eventually(t, "it has started something", func() bool { return strings.HasSuffix(h.said(), "\n") })
+	wantGone(t, strings.TrimSpace(h.said()))
+	eventually(t, "the log says so", func() bool { return strings.Contains(h.log.String(), "it left something running") })
+}
+
+func wantGone(t *testing.T, pid string) {
+	t.Helper()
+	n, err := strconv.Atoi(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "what it started is gone", func() bool { return syscall.Kill(n, 0) != nil || zombie(n) })
+}
+
+// zombie reports whether a process has ended and waits for its parent, which
+// in a container may be nobody.
+func zombie(pid int) bool {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && bytes.Contains(data, []byte(") Z "))
+}
+
+func TestHookThatFails(t *testing.T) {
+	h := newHooked(t)
+	name := h.script(`printf 'no \033[2J such thing\n' >&2; yes | head -c 100000 >&2; exit 3`)
+	h.start()
+	h.hook.offer(name, "{}")
+	eventually(t, "the log says so", func() bool { return strings.Contains(h.log.String(), "exit status 3: no [2J such thing y") })
+	if h.log.String() != printableLine(strings.TrimSuffix(h.log.String(), "\n"))+"\n" || len(h.log.String()) > 1000 {
+		t.Errorf("log %q", h.log)
+	}
+}
+
+// The loop never waits; the newest events say where things stand.
+func TestHookThatFallsBehind(t *testing.T) {
+	h := newHooked(t)
+	name := h.script(`cat >>"$out"`)
+	for i := range hookQueue + 5 {
+		h.hook.offer(name, strconv.Itoa(i))
+	}
+	if n := strings.Count(h.log.String(), "an event was dropped"); n != 5 {
+		t.Errorf("%d dropped, want 5:\n%s", n, h.log)
+	}
+	h.start()
+	var want string
+	for i := 5; i < hookQueue+5; i++ {
+		want += strconv.Itoa(i) + "\n"
+	}
+	eventually(t, "all that waited have run, in order", func() bool { return h.said() == want })
+}
+
+// Only where the user and root alone decide what lies there.
+func TestHookOfSomebodyElse(t *testing.T) {
+	for says, spoil := range map[string]func(h *hooked) error{
+		"others may write to ROOT/Library/Scripts: ":       func(h *hooked) error { return os.Chmod(h.root+"/Library/Scripts", 0o777) },
+		"others may write to ROOT/Library: ":               func(h *hooked) error { return os.Chmod(h.root+"/Library", 0o1777) },
+		"others may write to ROOT/Library/Scripts/hook.sh": func(h *hooked) error { return os.Chmod(h.root+"/Library/Scripts/hook.sh", 0o775) },
+		"hook.sh is not a program":                         func(h *hooked) error { return os.Chmod(h.root+"/Library/Scripts/hook.sh", 0o644) },
+		"hook.sh: no such file":                            func(h *hooked) error { return os.Remove(h.root + "/Library/Scripts/hook.sh") },
+		"ROOT/Library/Scripts is a symbolic link": func(h *hooked) error {
+			if err := os.Rename(h.root+"/Library/Scripts", h.root+"/Scripts"); err != nil {
+				return err
+			}
+			return os.Symlink(h.root+"/Scripts", h.root+"/Library/Scripts")
+		},
+		"hook.sh is a symbolic link": func(h *hooked) error {
+			if err := os.Rename(h.root+"/Library/Scripts/hook.sh", h.root+"/Library/Scripts/real.sh"); err != nil {
+				return err
+			}
+			return os.Symlink("real.sh", h.root+"/Library/Scripts/hook.sh")
+		},
+		"hook.sh is not a program: ": func(h *hooked) error {
+			if err := os.Remove(h.root + "/Library/Scripts/hook.sh"); err != nil {
+				return err
+			}
+			return os.Mkdir(h.root+"/Library/Scripts/hook.sh", 0o755)
+		},
+	} {
+		h := newHooked(t)
+		name := h.script(`echo >"$out"`)
+		if _, err := trustedProgram(h.hook.mac, name); err != nil {
+			t.Fatalf("refused before anything was wrong: %v", err)
+		}
+		if err := spoil(h); err != nil {
+			t.Fatal(err)
+		}
+		err := h.hook.call(t.Context(), hookCall{name, "{}"})
+		if want := strings.ReplaceAll(says, "ROOT", h.root); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+		if h.said() != "" {
+			t.Errorf("%s: it ran all the same", says)
+		}
+	}
+}
+
+// A path cannot lead out of the Mac.
+func TestHookOutsideOfTheMac(t *testing.T) {
+	h := newHooked(t)
+	h.script("exit 0")
+	if path, err := trustedProgram(h.hook.mac, "/../../../Library/Scripts/hook.sh"); err != nil || path != h.root+"/Library/Scripts/hook.sh" {
+		t.Errorf("%s, %v", path, err)
+	}
+}

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe"
+)
+
+// replacing is a program in a folder of its own, and a clock that stands.
+type replacing struct {
+	t   *testing.T
+	b   *binary
+	now time.Time
+}
+
+func newReplacing(t *testing.T) *replacing {
+	path := filepath.Join(t.TempDir(), "kextwatch")
+	r := &replacing{t: t, now: time.Date(2026, 5, 6, 6, 0, 0, 0, time.UTC)}
+	r.put(path, "old")
+	r.b = newBinary(path)
+	return r
+}
+
+func (r *replacing) put(path, content string) {
+	r.t.Helper()
+	if err := errors.Join(os.WriteFile(path+".new", []byte(content), 0o755), os.Rename(path+".new", path)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// after looks again later and says what came of it.
+func (r *replacing) after(d time.Duration) string {
+	r.now = r.now.Add(d)
+	replaced, again := r.b.look(r.now)
+	switch {
+	case replaced:
+		return "replaced"
+	case len(r.b.gaps()) > 0:
+		return "gone"
+	case again > 0:
+		return "soon"
+	}
+	return "same"
+}
+
+func (r *replacing) want(after time.Duration, want string) {
+	r.t.Helper()
+	if got := r.after(after); got != want {
+		r.t.Errorf("%v later: %s, want %s", after, got, want)
+	}
+}
+
+func TestReplaced(t *testing.T) {
+	for name, story := range map[string]func(r *replacing){
+		"nothing happens": func(r *replacing) {
+			r.want(0, "same")
+			r.want(time.Hour, "same")
+		},
+		"by rename": func(r *replacing) {
+			r.put(r.b.path, "new")
+			r.want(0, "soon")
+			r.want(4*time.Second, "soon")
+			r.want(time.Second, "replaced")
+		},
+		"noticed late": func(r *replacing) {
+			r.put(r.b.path, "new")
+			r.want(10*time.Minute, "soon")
+			r.want(10*time.Minute, "replaced")
+		},
+		"by a copy that takes its time": func(r *replacing) {
+			f, err := os.OpenFile(r.b.path, os.O_WRONLY|os.O_TRUNC, 0)
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			defer f.Close()
+			r.want(0, "soon")
+			for range 5 {
+				f.WriteString("part")
+				r.want(4*time.Second, "soon")
+			}
+			r.want(5*time.Second, "replaced")
+		},
+		"by an empty file": func(r *replacing) {
+			r.put(r.b.path, "")
+			r.want(0, "soon")
+			r.want(time.Hour, "same")
+			r.put(r.b.path, "new")
+			r.want(0, "soon")
+			r.want(5*time.Second, "replaced")
+		},
+		"by something that cannot be started": func(r *replacing) {
+			r.put(r.b.path, "new")
+			os.Chmod(r.b.path, 0o644)
+			r.want(0, "soon")
+			r.want(time.Hour, "same")
+		},
+		"by a folder": func(r *replacing) {
+			os.Remove(r.b.path)
+			os.Mkdir(r.b.path, 0o755)
+			r.want(0, "soon")
+			r.want(time.Hour, "same")
+		},
+		"removed, and put back": func(r *replacing) {
+			os.Rename(r.b.path, r.b.path+".away")
+			r.want(0, "soon")
+			r.want(5*time.Second, "gone")
+			r.want(time.Hour, "gone")
+			os.Rename(r.b.path+".away", r.b.path)
+			r.want(0, "same")
+		},
+		"removed, and another one later": func(r *replacing) {
+			os.Remove(r.b.path)
+			r.want(0, "soon")
+			r.want(5*time.Second, "gone")
+			r.put(r.b.path, "new")
+			r.want(time.Hour, "soon")
+			r.want(5*time.Second, "replaced")
+		},
+		"while the clock is set back": func(r *replacing) {
+			r.put(r.b.path, "new")
+			r.want(0, "soon")
+			r.want(-time.Hour, "soon")
+			r.want(5*time.Second, "replaced")
+		},
+	} {
+		t.Run(name, func(t *testing.T) { story(newReplacing(t)) })
+	}
+}
+
+func TestSooner(t *testing.T) {
+	for _, tt := range [][3]time.Duration{{0, 0, 0}, {0, 5, 5}, {5, 0, 5}, {3, 5, 3}} {
+		if got := sooner(tt[0], tt[1]); got != tt[2] {
+			t.Errorf("sooner(%v, %v) = %v, want %v", tt[0], tt[1], got, tt[2])
+		}
+	}
+}
+
+// The loop ends for a new program by itself, once it has settled and what was
+// being told is told.
+func TestAgentEndsForANewProgram(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		d.hang = make(chan struct{})
+		r := newReplacing(t)
+		a, ended := d.startReplaceable(t, t.TempDir(), r.b)
+		d.attempt()
+		d.hint(probe.Hint{Settled: true})
+		r.put(r.b.path, "new")
+		d.hint(probe.Hint{Settled: true})
+		time.Sleep(time.Minute)
+		if ended() {
+			t.Fatal("ended while an alert was under way")
+		}
+		close(d.hang)
+		time.Sleep(settling)
+		synctest.Wait()
+		if !ended() || !a.restart {
+			t.Fatal("did not end")
+		}
+		if events := d.lines; events[len(events)-1].Event != approval.AgentStopped {
+			t.Errorf("last of all %s, want agent-stopped", events[len(events)-1].Event)
+		}
+	})
+}
+
+// startReplaceable runs an agent that keeps an eye on its program.
+func (d *bubble) startReplaceable(t *testing.T, dir string, b *binary) (a *agent, ended func() bool) {
+	t.Helper()
+	st, _ := openStore(placesIn(dir), time.Now())
+	a = d.agent(st)
+	a.binary = b
+	over := make(chan struct{})
+	go func() {
+		a.watch(t.Context())
+		close(over)
+	}()
+	synctest.Wait()
+	return a, func() bool {
+		select {
+		case <-over:
+			return true
+		default:
+			return false
+		}
+	}
+}
+
+// The program that is replaced, by rename or by another copy in its place,
+// ends with 75 at the next look, and the new one goes on. One that was removed
+// goes on as it is.
+func TestProgramReplaced(t *testing.T) {
+	for name, replace := range map[string]func(program string, data []byte) error{
+		"by rename": func(program string, data []byte) error {
+			return errors.Join(os.WriteFile(program+".new", data, 0o755), os.Rename(program+".new", program))
+		},
+		"overwritten": func(program string, data []byte) error {
+			return errors.Join(os.Remove(program), os.WriteFile(program, data, 0o755))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := thisProgram(t)
+			data, err := os.ReadFile(p[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			root, sim := simulated(t, "12.7.6")
+			agent := p.run(t, root)
+			if err := replace(p[0], data); err != nil {
+				t.Fatal(err)
+			}
+			if err := sim.Attempt(time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			agent.want(t, approval.WindowOpened)
+			agent.want(t, approval.AgentStopped)
+			agent.cmd.Wait()
+			if code := agent.cmd.ProcessState.ExitCode(); code != exitRestart {
+				t.Errorf("exit %d, want 75; %s", code, &agent.stderr)
+			}
+			if !strings.Contains(agent.stderr.String(), "the program was replaced") {
+				t.Errorf("it does not say why: %s", &agent.stderr)
+			}
+			if doc, _ := p.status(t, root); doc.Verdict != approval.BlockedOpen {
+				t.Errorf("the new one says %s, want blocked-open", doc.Verdict)
+			}
+			p.run(t, root)
+		})
+	}
+	t.Run("removed", func(t *testing.T) {
+		t.Parallel()
+		p := thisProgram(t)
+		root, sim := simulated(t, "12.7.6")
+		agent := p.run(t, root)
+		if err := os.Remove(p[0]); err != nil {
+			t.Fatal(err)
+		}
+		if err := sim.Attempt(time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		log := placesIn(filepath.Join(root, "Users", "me")).logFile
+		eventually(t, "the log says so", func() bool {
+			data, _ := os.ReadFile(log)
+			return strings.Contains(string(data), "the program was removed or moved away")
+		})
+		if err := sim.Allow(time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		agent.want(t, approval.ApprovedEvent)
+	})
+}

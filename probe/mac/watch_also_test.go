@@ -1,0 +1,25 @@
+package mac
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// A file that is looked at besides is noticed by the backstop: also one that
+// comes into being, and one whose content alone changes.
+func TestWatchFilesBesides(t *testing.T) {
+	root := t.TempDir()
+	settings := filepath.Join(t.TempDir(), "settings.plist")
+	s := watch(t, root, func(w *Watcher) {
+		w.liveEvery = 50 * ms
+		w.also = []string{settings}
+	})
+	s.calm()
+	for _, content := range []string{"a", "ab"} {
+		must(t, os.WriteFile(settings, []byte(content), 0o600))
+		s.settled()
+	}
+	must(t, os.Remove(settings))
+	s.hint()
+}

@@ -21,3 +21,6 @@ func darwinProgram(t *testing.T) program {
 // The program that ships to Macs does the main job, on a simulated Mac that a
 // Linux process changes.
 func TestDarwinJourney(t *testing.T) { journey(t, darwinProgram(t)) }
+
+// It installs itself, with the Mac's own launchctl, and removes what it wrote.
+func TestDarwinInstallation(t *testing.T) { installation(t, darwinProgram(t)) }

@@ -21,7 +21,8 @@
 //
 // Exit status: status answers 0 nothing to do, 1 something to do, 2 cannot
 // tell. Every other command ends with 0, or 64 for wrong usage, 69 where a
-// tool, a permission or a source is missing, 70 for a defect.
+// tool, a permission or a source is missing, 70 for a defect. Run ends with 75
+// to have launchd start the program that took its place.
 package main
 
 import (

@@ -70,7 +70,7 @@ func (r retry) run(ctx context.Context) error {
 	}
 	defer os.RemoveAll(temp)
 	prober := mac.NewProber(r.mac, temp)
-	return r.on(ctx, prober, prober.Look(ctx, r.clock.now(), true))
+	return r.on(ctx, prober, prober.Look(ctx, r.clock.now(), mac.How{Fresh: true}))
 }
 
 // on goes on from a first look.
@@ -78,7 +78,7 @@ func (r retry) on(ctx context.Context, prober *mac.Prober, snap probe.Snapshot) 
 	if err := ctx.Err(); err != nil {
 		return unavailable(err, "")
 	}
-	st, mem := approval.DefaultSettings().Assess(r.remembered(), snap, r.clock.now())
+	st, mem := r.judging().Assess(r.remembered(), snap, r.clock.now())
 	before := desktopIn(st)
 	switch {
 	case before.Verdict == approval.NotInstalled:

@@ -118,7 +118,7 @@ func (s *startStory) try(timeout time.Duration, change func(*probe.Snapshot)) (*
 	in := &invocation{host: h, speaker: speaker{out: &s.out, err: &s.errs, json: s.json}, mac: mac.Mac{Root: s.root}}
 	r := retry{invocation: in, yes: true, timeout: timeout}
 	prober := mac.NewProber(in.mac, s.t.TempDir())
-	snap := prober.Look(s.t.Context(), time.Now(), true)
+	snap := prober.Look(s.t.Context(), time.Now(), mac.How{Fresh: true})
 	snap.Machines = probe.Machines{Known: true, From: "prlctl", List: []probe.VM{s.vm}}
 	if change != nil {
 		change(&snap)

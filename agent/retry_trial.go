@@ -101,7 +101,7 @@ func (t *trial) hear(a startAnswer) {
 
 // look looks again; one that ctx cut off does not count.
 func (t *trial) look(ctx context.Context, now time.Time) {
-	snap := t.prober.Look(ctx, now, false)
+	snap := t.prober.Look(ctx, now, mac.How{})
 	if ctx.Err() != nil {
 		return
 	}
@@ -112,7 +112,7 @@ func (t *trial) look(ctx context.Context, now time.Time) {
 		snap.Attempts = append(snap.Attempts, *t.attempt)
 	}
 	t.snap = snap
-	t.status, t.memory = approval.DefaultSettings().Assess(t.memory, snap, now)
+	t.status, t.memory = t.judging().Assess(t.memory, snap, now)
 }
 
 // over reports whether there is an end to the waiting, and which.

@@ -17,7 +17,6 @@ import (
 	"kextwatch/agent/approval"
 	"kextwatch/agent/view"
 	"kextwatch/notify"
-	"kextwatch/probe"
 	"kextwatch/probe/mac"
 )
 
@@ -142,12 +141,14 @@ func (in *invocation) newAgent(ctx context.Context, st *store, prober *mac.Probe
 		in.warn("", "notifications cannot be shown: %v", err)
 		poster = noPoster{err}
 	}
+	log := mac.FollowLog(in.mac)
+	go log.Run(ctx)
 	return &agent{
-		clock: in.clock,
-		log:   in.log,
-		look: func(ctx context.Context, now time.Time, fresh bool) probe.Snapshot {
-			return prober.Look(ctx, now, fresh)
-		},
+		clock:   in.clock,
+		log:     in.log,
+		look:    prober.Look,
+		askIn:   prober.AskFrameworkIn,
+		loads:   log,
 		watcher: in.watch(ctx, in.mac, in.watchedBesides()...),
 		poster:  poster,
 		do:      in.menuAction(st),

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"kextwatch/agent/approval"
 	"kextwatch/agent/view"
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
@@ -27,6 +28,7 @@ type settings struct {
 	CompatibilityFile  string // a path of the Mac; empty: the built-in table
 
 	origins map[string]origin // of what is no default, by key
+	compat  *approval.Table   // what CompatibilityFile holds; nil: the built-in one
 }
 
 // alertStyle is how an alert is shown.
@@ -117,7 +119,7 @@ func readSettings(m mac.Mac, home string) (settings, []settingProblem) {
 		}
 		problems = append(problems, s.take(values, file, decided)...)
 	}
-	return s, problems
+	return s, append(problems, s.takeCompat(m)...)
 }
 
 // take takes over the values of a file for the keys that are not decided yet.

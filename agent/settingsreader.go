@@ -70,5 +70,10 @@ func (s *settingsReader) stampNow() []fileStamp {
 	for _, file := range settingsFiles(s.mac, s.home) {
 		stamps = append(stamps, stampOf(file.path))
 	}
+	if table := s.settings.CompatibilityFile; table != "" {
+		if path, err := s.mac.Resolve(table); err == nil {
+			stamps = append(stamps, stampOf(path))
+		}
+	}
 	return stamps
 }

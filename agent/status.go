@@ -71,11 +71,11 @@ func (in *invocation) lookOnce(ctx context.Context) (approval.Status, error) {
 	}
 	defer os.RemoveAll(temp)
 	now := in.clock.now()
-	snap := mac.NewProber(in.mac, temp).Look(ctx, now, true)
+	snap := mac.NewProber(in.mac, temp).Look(ctx, now, mac.How{Fresh: true})
 	if err := ctx.Err(); err != nil {
 		return approval.Status{}, unavailable(err, "")
 	}
-	st, _ := approval.DefaultSettings().Assess(in.remembered(), snap, now)
+	st, _ := in.judging().Assess(in.remembered(), snap, now)
 	return st, nil
 }
 

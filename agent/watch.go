@@ -12,6 +12,7 @@ import (
 	"kextwatch/agent/view"
 	"kextwatch/notify"
 	"kextwatch/probe"
+	"kextwatch/probe/mac"
 )
 
 // agent is the program that runs in the background. The goroutine that calls
@@ -24,7 +25,9 @@ import (
 type agent struct {
 	clock clock
 	log   *slog.Logger
-	look  func(ctx context.Context, now time.Time, fresh bool) probe.Snapshot
+	look  func(ctx context.Context, now time.Time, how mac.How) probe.Snapshot
+	askIn func(now time.Time) (time.Duration, bool) // when the framework wants to be asked; nil: never by itself
+	loads evidence                                  // nil: only the policy tells of attempts
 
 	watcher watcher
 	clicks  <-chan notify.Action
@@ -89,6 +92,7 @@ func (a *agent) watch(ctx context.Context) {
 type glance struct {
 	fresh   bool // also at what hardly ever changes
 	settled bool // nothing is in the middle of being written
+	asked   bool // the log told of an attempt: ask the framework again
 
 	quietUntil time.Time // the policy had not changed since the last look until then
 }
@@ -97,10 +101,11 @@ type glance struct {
 // itself; 0: only when something happens.
 func (a *agent) lookOnce(ctx context.Context, how glance) time.Duration {
 	now := a.clock.now()
-	snap := a.look(ctx, now, how.fresh)
+	snap := a.look(ctx, now, mac.How{Fresh: how.fresh, Hurry: !how.settled, AskAgain: how.asked, Attempts: a.attempts()})
 	if ctx.Err() != nil {
 		return 0
 	}
+	a.followLog(snap)
 	busy := a.tooBusy(snap, now)
 	if busy && now.Sub(a.busy) < busyFor {
 		return busyAgain
@@ -108,8 +113,9 @@ func (a *agent) lookOnce(ctx context.Context, how glance) time.Duration {
 	snap.Gaps = append(snap.Gaps, a.watcher.Gaps()...)
 	snap.Gaps = append(snap.Gaps, a.store.gaps()...)
 	snap.Gaps = append(snap.Gaps, a.binary.gaps()...)
+	snap.Gaps = append(snap.Gaps, a.logGaps()...)
 	snap.QuietUntil = how.quietUntil
-	settings := approval.DefaultSettings()
+	settings := a.settings.current().judging()
 	status, mem := settings.Assess(a.mem, snap, now)
 	notices, mem := settings.Tell(mem, status)
 	if !how.settled && a.holdBack(notices, now) {
@@ -121,7 +127,7 @@ func (a *agent) lookOnce(ctx context.Context, how glance) time.Duration {
 	if a.show != nil {
 		a.show(view.Menu(status, version))
 	}
-	next, runs := status.Next()
+	next, runs := a.next(status, now)
 	if a.verifying(notices, now) && (!runs || next > verifyEvery) {
 		return verifyEvery
 	}
@@ -193,7 +199,12 @@ func (a *agent) wait(ctx context.Context, in time.Duration) (next glance, more b
 		case <-timer:
 			return glance{settled: true, fresh: a.clock.now().Before(a.verify)}, true
 		case hint := <-a.watcher.Hints():
+			if hint.Woke && a.loads != nil {
+				a.loads.Retry()
+			}
 			return glance{settled: hint.Settled, fresh: hint.Woke, quietUntil: hint.QuietUntil}, true
+		case hint := <-a.logHints():
+			return glance{settled: hint.Settled, asked: true}, true
 		case err := <-a.outcomes:
 			a.posted(err)
 		case action := <-a.clicks:

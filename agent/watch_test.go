@@ -16,6 +16,7 @@ import (
 	"kextwatch/agent/approval"
 	"kextwatch/notify"
 	"kextwatch/probe"
+	"kextwatch/probe/mac"
 )
 
 // bubble is everything around the loop, in a synctest bubble: a Mac that is a
@@ -78,11 +79,11 @@ func (d *bubble) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-func (d *bubble) look(_ context.Context, _ time.Time, fresh bool) probe.Snapshot {
+func (d *bubble) look(_ context.Context, _ time.Time, how mac.How) probe.Snapshot {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.looks++
-	if fresh {
+	if how.Fresh {
 		d.fresh++
 	}
 	return d.snap

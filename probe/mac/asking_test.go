@@ -57,7 +57,7 @@ func (s *askingStory) want(after string, later time.Duration, fresh bool, asking
 	log := filepath.Join(s.m.Root, "asked")
 	noError(s.t, os.RemoveAll(log))
 	s.now = s.now.Add(later)
-	snap := s.prober.Look(s.t.Context(), s.now, fresh)
+	snap := s.prober.Look(s.t.Context(), s.now, How{Fresh: fresh})
 	data, err := os.ReadFile(log)
 	if err != nil && !absent(err) {
 		s.t.Fatal(err)
@@ -128,7 +128,7 @@ func TestFrameworkAskingBrokenOffIsNotRemembered(t *testing.T) {
 	s := newAskingStory(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if snap := s.prober.Look(ctx, s.now, false); snap.Policy != nil || snap.Sources[2].State != probe.Failed {
+	if snap := s.prober.Look(ctx, s.now, How{}); snap.Policy != nil || snap.Sources[2].State != probe.Failed {
 		t.Errorf("%+v, %+v", snap.Policy, snap.Sources)
 	}
 	s.wantIn("broken off", 0, false)
@@ -180,7 +180,7 @@ func TestFrameworkInAnIdleHour(t *testing.T) {
 		for range 60 {
 			s.now = s.now.Add(time.Minute)
 			before := s.prober.asking.at
-			s.prober.Look(t.Context(), s.now, false)
+			s.prober.Look(t.Context(), s.now, How{})
 			if s.prober.asking.at != before {
 				askings++
 			}
@@ -217,7 +217,7 @@ func TestFrameworkIsAskedLessWhereFilesMoveForNothing(t *testing.T) {
 		}
 		before := s.prober.asking.at
 		s.now = s.now.Add(time.Second)
-		s.prober.Look(t.Context(), s.now, false)
+		s.prober.Look(t.Context(), s.now, How{})
 		if s.prober.asking.at != before {
 			asked++
 		}
@@ -311,7 +311,7 @@ func TestFrameworkThatIsNotThereIsNotAskedByItself(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newAskingStory(t)
 			break_(s)
-			s.prober.Look(t.Context(), s.now, true)
+			s.prober.Look(t.Context(), s.now, How{Fresh: true})
 			s.wantIn("the first look", 0, false)
 			s.want("nothing", 24*time.Hour, false, 0)
 		})

@@ -43,36 +43,52 @@ func NewProber(m Mac, temp string) *Prober {
 	return &Prober{mac: m, temp: temp}
 }
 
+// How says how to look.
+type How struct {
+	Fresh    bool            // read anew what is remembered: after a wake, or when the user asks
+	Hurry    bool            // a window may have opened: what takes long is asked at the next look
+	AskAgain bool            // the framework's answer may have changed, though no file shows it
+	Attempts []probe.Attempt // what is known of them besides, oldest first
+}
+
 // Look reads the facts as they are now. It never fails: what could not be read
-// is a gap, or the state of a source. fresh also reads anew what a look
-// remembers from an earlier one: after a wake, or when the user asks.
+// is a gap, or the state of a source.
 //
 // Where ctx ends, what was not read yet becomes a gap, and the next look reads
 // it.
-func (p *Prober) Look(ctx context.Context, now time.Time, fresh bool) probe.Snapshot {
-	var snap probe.Snapshot
-	mac, gaps := p.lookAtMachine(ctx, fresh)
-	snap.Mac = mac
-	snap.Gaps = append(snap.Gaps, gaps...)
-	policy, sources, disagree := p.lookAtPolicy(ctx, now, fresh)
-	snap.Policy, snap.Sources, snap.Disagree = policy, sources, disagree
+func (p *Prober) Look(ctx context.Context, now time.Time, how How) probe.Snapshot {
+	snap := probe.Snapshot{Attempts: how.Attempts}
+	missing := func(gaps []probe.Gap) { snap.Gaps = append(snap.Gaps, gaps...) }
+	var gaps []probe.Gap
+	snap.Mac, gaps = p.lookAtMachine(ctx, how.Fresh)
+	missing(gaps)
+	if how.AskAgain {
+		p.AskAgain()
+	}
+	snap.Policy, snap.Sources, snap.Disagree = p.lookAtPolicy(ctx, now, how.Fresh)
 	app, err := p.mac.parallels()
 	if err != nil {
-		snap.Gaps = append(snap.Gaps, gap("Parallels Desktop", err, "Install Parallels Desktop again."))
+		missing([]probe.Gap{gap("Parallels Desktop", err, "Install Parallels Desktop again.")})
 	}
 	if app != nil {
 		snap.Apps = []probe.App{*app}
 	}
 	var history []probe.LoadRecord
-	if policy != nil {
-		history = policy.History
+	if snap.Policy != nil {
+		history = snap.Policy.History
 	}
-	kexts, gaps := p.mac.kexts(app, history)
-	snap.Kexts = kexts
-	snap.Gaps = append(snap.Gaps, gaps...)
-	loaded, gaps := p.lookAtLoaded(ctx, snap, fresh)
-	snap.Loaded = loaded
-	snap.Gaps = append(snap.Gaps, gaps...)
+	snap.Kexts, gaps = p.mac.kexts(app, history)
+	missing(gaps)
+	snap.Loaded, gaps = p.lookAtLoaded(ctx, snap, how.Fresh)
+	missing(gaps)
+	snap.Enforcement, gaps = p.lookAtEnforcement(ctx, snap, how.Fresh)
+	missing(gaps)
+	snap.Machines, gaps = p.lookAtMachines(ctx, snap, how)
+	missing(gaps)
+	snap.Situation, gaps = p.lookAtSituation(ctx, snap, how.Fresh, now)
+	missing(gaps)
+	snap.Updates, gaps = p.lookAtUpdates(how.Fresh, now)
+	missing(gaps)
 	return snap
 }
 

@@ -20,16 +20,16 @@ type machinesMemory struct {
 
 // lookAtMachines asks for the virtual machines only when their answer could
 // change a verdict, and only when something may have changed it: prlctl takes
-// long. Machines that were made or changed in another folder than the usual
+// long, and a window has to be told at once. Machines that were made or changed in another folder than the usual
 // ones are seen at an attempt, or in a fresh look.
-func (p *Prober) lookAtMachines(ctx context.Context, snap probe.Snapshot, fresh bool) (probe.Machines, []probe.Gap) {
+func (p *Prober) lookAtMachines(ctx context.Context, snap probe.Snapshot, how How) (probe.Machines, []probe.Gap) {
 	app := parallelsApp(snap)
 	if snap.Mac.Arch == probe.AppleSilicon || !machinesMatter(app, snap.Mac.OS) {
 		p.machines = machinesMemory{}
 		return probe.Machines{}, nil
 	}
 	concern := p.mac.machinesConcern(*app, snap)
-	if m := p.machines; m.read && !fresh && m.concern == concern {
+	if m := p.machines; m.read && !how.Fresh && (how.Hurry || m.concern == concern) {
 		return m.machines, m.gaps
 	}
 	machines, gaps := p.mac.machines(ctx, app, snap.Mac.OS)

@@ -50,7 +50,7 @@ func (s *needStory) asked() string {
 
 func (s *needStory) wantMachines(after string, fresh, asked, known bool) {
 	s.t.Helper()
-	got, gaps := s.prober.lookAtMachines(s.t.Context(), s.snap, fresh)
+	got, gaps := s.prober.lookAtMachines(s.t.Context(), s.snap, How{Fresh: fresh})
 	if did := s.asked() == "prlctl"; did != asked {
 		s.t.Errorf("%s: prlctl was asked: %v", after, did)
 	}
@@ -123,14 +123,14 @@ func TestLookAtMachinesRemembersGaps(t *testing.T) {
 	s := newNeedStory(t)
 	addTool(t, s.m, prlctlTool, "echo prlctl >>'"+filepath.Join(s.m.Root, "asked")+"'; exit 255")
 	for _, want := range []string{"prlctl", ""} {
-		_, gaps := s.prober.lookAtMachines(t.Context(), s.snap, false)
+		_, gaps := s.prober.lookAtMachines(t.Context(), s.snap, How{})
 		wantGaps(t, gaps, "virtual machines, virtual machines on the disk")
 		if asked := s.asked(); asked != want {
 			t.Errorf("asked %q, want %q", asked, want)
 		}
 	}
 	addTool(t, s.m, prlctlTool, "echo '[]'")
-	if got, gaps := s.prober.lookAtMachines(t.Context(), s.snap, false); !got.Known || len(gaps) > 0 {
+	if got, gaps := s.prober.lookAtMachines(t.Context(), s.snap, How{}); !got.Known || len(gaps) > 0 {
 		t.Errorf("another prlctl was not asked: %+v, %+v", got, gaps)
 	}
 }
@@ -140,7 +140,7 @@ func TestLookAtNeedBrokenOff(t *testing.T) {
 	s := newNeedStory(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got, gaps := s.prober.lookAtMachines(ctx, s.snap, false); got.Known || len(gaps) == 0 {
+	if got, gaps := s.prober.lookAtMachines(ctx, s.snap, How{}); got.Known || len(gaps) == 0 {
 		t.Errorf("%+v, %+v", got, gaps)
 	}
 	if got, gaps := s.prober.lookAtEnforcement(ctx, s.snap, false); got.SIP.State != "" || len(gaps) == 0 {
@@ -216,7 +216,7 @@ func BenchmarkLookAtNeed(b *testing.B) {
 	p := NewProber(m, b.TempDir())
 	snap := probe.Snapshot{Mac: probe.Mac{OS: bigSur, Arch: probe.Intel, BootSession: testSession}, Apps: []probe.App{*parallelsVersion("18.1.1")}}
 	for b.Loop() {
-		if got, _ := p.lookAtMachines(b.Context(), snap, false); !got.Known {
+		if got, _ := p.lookAtMachines(b.Context(), snap, How{}); !got.Known {
 			b.Fatalf("%+v", got)
 		}
 		p.lookAtEnforcement(b.Context(), snap, false)

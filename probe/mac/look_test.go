@@ -52,7 +52,7 @@ func (s *lookStory) look(fresh bool) (snap probe.Snapshot, asked string) {
 	if err := os.RemoveAll(log); err != nil {
 		s.t.Fatal(err)
 	}
-	snap = s.prober.Look(s.t.Context(), lookedAt, fresh)
+	snap = s.prober.Look(s.t.Context(), lookedAt, How{Fresh: fresh})
 	data, err := os.ReadFile(log)
 	if err != nil && !absent(err) {
 		s.t.Fatal(err)
@@ -206,7 +206,7 @@ func TestLookBrokenOff(t *testing.T) {
 	remove(t, s.m, kextPolicyPath)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	snap := s.prober.Look(ctx, lookedAt, false)
+	snap := s.prober.Look(ctx, lookedAt, How{})
 	wantGaps(t, snap.Gaps, "boot time, boot session, loaded kernel extensions")
 	snap = s.wantAsked("the next look", false, "sysctl sysctl kextstat")
 	wantGaps(t, snap.Gaps, "")
@@ -238,7 +238,7 @@ func BenchmarkLook(b *testing.B) {
 	m.NoTools = true
 	p := NewProber(m, b.TempDir())
 	for b.Loop() {
-		if snap := p.Look(b.Context(), lookedAt, false); snap.Policy == nil {
+		if snap := p.Look(b.Context(), lookedAt, How{}); snap.Policy == nil {
 			b.Fatalf("%+v", snap.Sources)
 		}
 	}

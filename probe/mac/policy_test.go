@@ -99,7 +99,7 @@ func TestLookAtLoadedBesideTheFramework(t *testing.T) {
 		t.Helper()
 		s.now = s.now.Add(time.Second)
 		noError(t, os.RemoveAll(filepath.Join(s.m.Root, "asked")))
-		s.prober.Look(t.Context(), s.now, false)
+		s.prober.Look(t.Context(), s.now, How{})
 		data, err := os.ReadFile(filepath.Join(s.m.Root, "asked"))
 		if err != nil && !absent(err) {
 			t.Fatal(err)

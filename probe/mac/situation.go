@@ -78,7 +78,7 @@ type situationMemory struct {
 // when asked to look afresh: it costs several processes. Of another Mac's disk
 // there is no situation.
 func (p *Prober) lookAtSituation(ctx context.Context, snap probe.Snapshot, fresh bool, now time.Time) (probe.Situation, []probe.Gap) {
-	if p.mac.NoTools || !fresh && !waitsForAllow(snap) {
+	if p.mac.NoTools || snap.Mac.Arch == probe.AppleSilicon || !fresh && !waitsForAllow(snap) {
 		p.situation = situationMemory{}
 		return probe.Situation{}, nil
 	}

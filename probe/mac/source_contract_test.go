@@ -89,7 +89,7 @@ func (m simulated) answer() string {
 }
 
 func (m simulated) look(ctx context.Context) probe.Snapshot {
-	return mac.NewProber(mac.Mac{Root: m.dir}, m.t.TempDir()).Look(ctx, simulatedAt.Add(time.Hour), true)
+	return mac.NewProber(mac.Mac{Root: m.dir}, m.t.TempDir()).Look(ctx, simulatedAt.Add(time.Hour), mac.How{Fresh: true})
 }
 
 // rows are what every source knows: who is refused and who is allowed.

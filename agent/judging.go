@@ -1,0 +1,55 @@
+package main
+
+import (
+	"kextwatch/agent/approval"
+	"kextwatch/agent/view"
+	"kextwatch/probe/mac"
+)
+
+// judging are the settings that change what is judged and told.
+func (s settings) judging() approval.Settings {
+	j := approval.Settings{
+		Reminders:     s.Reminders,
+		Vendors:       approval.Vendors{All: s.WatchVendors.All, Teams: s.WatchVendors.Teams},
+		AfterUpdates:  s.NotifyAfterUpdates,
+		BeforeUpdates: s.WarnBeforeUpdates,
+		Compat:        approval.Compat(),
+	}
+	if s.compat != nil {
+		j.Compat = *s.compat
+	}
+	return j
+}
+
+// takeCompat reads the table of CompatibilityFile. Where it is no good the
+// built-in one holds.
+func (s *settings) takeCompat(m mac.Mac) []settingProblem {
+	const key, largest = "CompatibilityFile", 256 << 10 // bytes
+	if s.CompatibilityFile == "" {
+		return nil
+	}
+	path, err := m.Resolve(s.CompatibilityFile)
+	var data []byte
+	if err == nil {
+		data, err = mac.ReadFile(path, largest)
+	}
+	var table approval.Table
+	if err == nil {
+		table, err = approval.ParseTable(data)
+	}
+	if err != nil {
+		return []settingProblem{{Key: key, File: s.origins[key].file, Why: view.Clean(err.Error())}}
+	}
+	s.compat = &table
+	return nil
+}
+
+// judging are the settings of the user whose Mac this is.
+func (in *invocation) judging() approval.Settings {
+	home, err := in.home()
+	if err != nil {
+		return defaultSettings().judging()
+	}
+	s, _ := readSettings(in.mac, home) // what is wrong with them, doctor tells
+	return s.judging()
+}

@@ -32,10 +32,10 @@ var (
 )
 
 // readFramework asks macOS's own SystemPolicy.framework. An ordinary user may
-// (sure on 10.14, likely later; knightsc, "syspolicyd internals"). It knows
-// neither when loads were tried nor what a profile allows. It may take as long
-// as a tool may. now becomes the time of reading. The policy is nil unless the
-// state is probe.OK.
+// (sure on 10.14, likely later; the analysis "syspolicyd internals" of 2019).
+// It knows neither when loads were tried nor what a profile allows. It may take
+// as long as a tool may. now becomes the time of reading. The policy is nil
+// unless the state is probe.OK.
 func (m Mac) readFramework(ctx context.Context, now time.Time) (*probe.Policy, probe.Source) {
 	out, err := m.tool(ctx, osascriptTool, "-l", "JavaScript", "-e", frameworkScript)
 	if err != nil {
@@ -184,7 +184,7 @@ func judgeFramework(err error) (state probe.SourceState, reason, next string) {
 	case errors.Is(err, errFrameworkGone):
 		return probe.Unsupported, "SystemPolicy.framework " + err.Error(), "look for a newer kextwatch that knows this macOS"
 	case errors.Is(err, errToolStuck):
-		return probe.Timeout, "SystemPolicy.framework did not answer in time; it is asked again later", restart
+		return probe.Timeout, "SystemPolicy.framework did not answer in time", restart
 	case errors.Is(err, errTooMuch):
 		return probe.Failed, "SystemPolicy.framework: " + err.Error(), restart
 	}

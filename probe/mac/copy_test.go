@@ -157,9 +157,10 @@ func TestLinksResolveBeneathRoot(t *testing.T) {
 func neverRests(t *testing.T, file string) (rest func()) {
 	t.Helper()
 	noError(t, os.Truncate(file, 32<<20))
-	stop, stopped := make(chan struct{}), make(chan struct{})
+	stop, stopped, started := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
+		close(started)
 		for at := time.Unix(0, 0); ; at = at.Add(time.Second) {
 			select {
 			case <-stop:
@@ -169,6 +170,7 @@ func neverRests(t *testing.T, file string) (rest func()) {
 			}
 		}
 	}()
+	<-started
 	return func() {
 		close(stop)
 		<-stopped

@@ -48,3 +48,13 @@ func (m Mac) identifyDatabase() (databaseIdentity, error) {
 func (id databaseIdentity) modified() time.Time {
 	return time.Unix(0, max(id.Database.Modified, id.WAL.Modified, id.Journal.Modified)).UTC()
 }
+
+// sureAfter is how long after its last change an identity can be relied on, on
+// a disk that counts in whole seconds.
+const sureAfter = 2 * time.Second
+
+// sure reports whether a change after readAt must have given the database
+// another identity. Within one second of such a disk it need not.
+func (id databaseIdentity) sure(readAt time.Time) bool {
+	return id.modified().Nanosecond() != 0 || readAt.Sub(id.modified()) >= sureAfter
+}

@@ -43,7 +43,7 @@ func (m Mac) PublishPolicy(ctx context.Context, now time.Time) (Published, error
 	}
 	whole := err == nil && perm == publishedPerm
 	id, err := m.identifyDatabase()
-	if err == nil && id == last.Database && whole && last.good() && last.Failure == nil {
+	if err == nil && whole && last.stillHolds(id) {
 		return Published{Source: probe.Source{Name: probe.Database, State: probe.OK}}, nil
 	}
 	sweepPublished(filepath.Dir(file))

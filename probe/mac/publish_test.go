@@ -85,6 +85,43 @@ func TestAnUnchangedDatabaseIsNotRead(t *testing.T) {
 	}
 }
 
+// On a disk that counts in whole seconds, a change can leave the identity as
+// it was. What was read so soon after a change is read once more.
+func TestAChangeWithinTheSameSecond(t *testing.T) {
+	m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+	at := func(after time.Duration) bool {
+		t.Helper()
+		noError(t, os.Chtimes(file, publishedAt, publishedAt))
+		got, err := m.PublishPolicy(t.Context(), publishedAt.Add(after))
+		noError(t, err)
+		return got.Written
+	}
+	if !at(0) {
+		t.Error("not published")
+	}
+	fillDatabase(t, file, `UPDATE kext_policy SET allowed = 1`)
+	if !at(500*time.Millisecond) || !at(2*time.Second) {
+		t.Error("not read again")
+	}
+	if policy, _ := m.readPublished(publishedAt); policy == nil || !policy.Rows[0].Allowed {
+		t.Errorf("%+v", policy)
+	}
+	if at(3 * time.Second) {
+		t.Error("read again for ever")
+	}
+}
+
+func TestReaderNext(t *testing.T) {
+	for _, state := range []probe.SourceState{
+		probe.Absent, probe.Denied, probe.Busy, probe.Damaged, probe.NotADatabase, probe.UnknownSchema, probe.Timeout, probe.Failed,
+	} {
+		next := readerNext(probe.Source{State: state, Next: "as for everybody"})
+		if next == "" || strings.Contains(next, "Full Disk Access") != (state == probe.Denied) {
+			t.Errorf("%s: %q", state, next)
+		}
+	}
+}
+
 func TestPublishesAgain(t *testing.T) {
 	write := func(data string) func(*testing.T, Mac, string) {
 		return func(t *testing.T, m Mac, _ string) {

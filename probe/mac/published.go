@@ -149,6 +149,11 @@ func timeOf(date *time.Time) time.Time {
 // good reports whether there are rows, of whatever age.
 func (p publication) good() bool { return !timeOf(p.ReadAt).IsZero() }
 
+// stillHolds reports whether reading the database again would tell nothing new.
+func (p publication) stillHolds(id databaseIdentity) bool {
+	return p.good() && p.Failure == nil && p.Database == id && id.sure(timeOf(p.ReadAt))
+}
+
 // failed reports whether this failure stands beside the rows already.
 func (p publication) failed(source probe.Source) bool {
 	f := p.Failure

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"kextwatch/probe"
@@ -17,6 +18,10 @@ const (
 
 	publishedTemp = ".policy.plist.*"
 )
+
+// copyName is the folder of a copy of the database, another one each time: in
+// a reason it would make every failure a new one.
+var copyName = regexp.MustCompile(`kextwatch-policy-[0-9]+`)
 
 // Published says what PublishPolicy found and did.
 type Published struct {
@@ -73,6 +78,7 @@ func (m Mac) PublishPolicy(ctx context.Context, now time.Time) (Published, error
 func (m Mac) readToPublish(ctx context.Context, folder string, id databaseIdentity, now time.Time) ([]byte, probe.Source) {
 	policy, source := m.readDatabase(ctx, folder, now)
 	if policy == nil {
+		source.Reason = copyName.ReplaceAllString(source.Reason, "kextwatch-policy")
 		source.Next = readerNext(source)
 		return nil, source
 	}

@@ -113,6 +113,20 @@ func TestAFullDiskLeavesTheOldFile(t *testing.T) {
 	}
 }
 
+// Where there is room for the reason, though not for a copy of the database,
+// it is published, and once only.
+func TestAFullDiskIsAFailureLikeAnother(t *testing.T) {
+	m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+	publish(t, m)
+	fillDatabase(t, file, paddedRows(100))
+	for _, want := range []string{"true ", "false "} {
+		line := startDatabaseChild(t, fmt.Sprintf("full %d %s", 16<<10, m.Root)).line()
+		if !strings.HasPrefix(line, want) || !strings.Contains(line, "file too large <nil>") {
+			t.Errorf("%s, want %s", line, want)
+		}
+	}
+}
+
 // kill -9 at any moment leaves a whole file, and what it leaves beside it is
 // swept when it is old.
 func TestAKilledWriterLeavesAWholeFile(t *testing.T) {

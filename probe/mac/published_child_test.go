@@ -3,7 +3,6 @@ package mac
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -84,9 +83,6 @@ func fullChild(arg string) error {
 		return err
 	}
 	got, err := Mac{Root: root}.PublishPolicy(context.Background(), time.Now())
-	if err == nil {
-		return errors.New("no error")
-	}
-	fmt.Printf("%v %v\n", got.Written, err)
+	fmt.Println(got.Written, got.Source.Reason, err)
 	return nil
 }

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"debug/buildinfo"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -122,44 +120,55 @@ func shellWord(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
+const traylessHint = "name a kextwatch that was built without it: --program PATH (CGO_ENABLED=0 go build -o kextwatch-reader ./agent makes one)"
+
 // readerProgram is the content of the program that is to run as root: the one
-// named, or a kextwatch-reader beside this program or in its application, or
-// this program. It has to be a kextwatch without the tray, because a library
-// that draws has no place in what root runs.
+// named, or that which belongs to this program.
 func readerProgram(named string) ([]byte, error) {
-	candidates := []string{named}
-	if named == "" {
+	switch {
+	case named == "":
 		self, err := executable()
-		if err == nil {
-			self, err = filepath.EvalSymlinks(self)
-		}
 		if err != nil {
 			return nil, err
 		}
-		dir := filepath.Dir(self)
-		candidates = []string{filepath.Join(dir, readerName), filepath.Join(dir, "../Helpers", readerName), self}
-	} else if !filepath.IsAbs(named) {
+		if self, err = filepath.EvalSymlinks(self); err != nil {
+			return nil, err
+		}
+		return readerBeside(self)
+	case !filepath.IsAbs(named):
 		return nil, usage("give the absolute path", "--program %q is not an absolute path", named)
 	}
-	const hint = "name a kextwatch that was built without it: --program PATH (CGO_ENABLED=0 go build -o kextwatch-reader ./agent makes one)"
-	for _, path := range candidates {
-		content, err := mac.ReadFile(path, programLimit)
-		if errors.Is(err, fs.ErrNotExist) && path != candidates[len(candidates)-1] {
-			continue
+	return readTrayless(named)
+}
+
+// readerBeside is the kextwatch-reader beside a program or in its application;
+// where there is none, the program itself.
+func readerBeside(self string) ([]byte, error) {
+	dir := filepath.Dir(self)
+	for _, path := range []string{filepath.Join(dir, readerName), filepath.Join(dir, "../Helpers", readerName)} {
+		if _, err := os.Lstat(path); err == nil {
+			return readTrayless(path)
 		}
-		if err != nil {
-			return nil, unavailable(err, hint)
-		}
-		info, err := buildinfo.Read(bytes.NewReader(content))
-		if err != nil || info.Main.Path != "kextwatch" {
-			return nil, unavailable(fmt.Errorf("%s is not a kextwatch", path), hint)
-		}
-		if hasTray(info.Settings) {
-			return nil, unavailable(fmt.Errorf("%s was built with the menu-bar icon, which root must not run", path), hint)
-		}
-		return content, nil
 	}
-	return nil, os.ErrNotExist // there is always a last candidate
+	return readTrayless(self)
+}
+
+// readTrayless reads a program that has to be a kextwatch without the tray: a
+// library that draws has no place in what root runs. Its own build information
+// tells; it is not executed to find out.
+func readTrayless(path string) ([]byte, error) {
+	content, err := mac.ReadFile(path, programLimit)
+	if err != nil {
+		return nil, unavailable(err, traylessHint)
+	}
+	info, err := buildinfo.Read(bytes.NewReader(content))
+	if err != nil || info.Main.Path != "kextwatch" {
+		return nil, unavailable(fmt.Errorf("%s is not a kextwatch", path), traylessHint)
+	}
+	if hasTray(info.Settings) {
+		return nil, unavailable(fmt.Errorf("%s was built with the menu-bar icon, which root must not run", path), traylessHint)
+	}
+	return content, nil
 }
 
 // hasTray repeats the build tag of notify/tray: cgo && (darwin || tray).

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,32 +43,48 @@ func ordinaryCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// traylessCommand: trayless FILE makes a kextwatch without the tray: this very
-// program or, where that has one, a stand-in that does nothing.
+// traylessCommand: trayless FILE makes a kextwatch without the tray.
 func traylessCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: trayless FILE")
 	}
-	file := ts.MkAbs(args[0])
+	ts.Check(makeTrayless(ts.MkAbs(args[0])))
+}
+
+// makeTrayless makes this very program or, where that has a tray, a stand-in
+// that does nothing.
+func makeTrayless(file string) error {
 	if !thisHasTray() {
 		self, err := os.Executable()
-		ts.Check(err)
+		if err != nil {
+			return err
+		}
 		data, err := os.ReadFile(self)
-		ts.Check(err)
-		ts.Check(os.WriteFile(file, data, 0o755))
-		return
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(file, data, 0o755)
 	}
-	dir := ts.MkAbs("trayless.src")
-	ts.Check(os.Mkdir(dir, 0o755))
+	dir, err := os.MkdirTemp(filepath.Dir(file), "source")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
 	for name, text := range map[string]string{"go.mod": "module kextwatch\n", "main.go": "package main\n\nfunc main() {}\n"} {
-		ts.Check(os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	if err := os.RemoveAll(file); err != nil { // go build overwrites only what it built
+		return err
 	}
 	build := exec.Command("go", "build", "-o", file)
 	build.Dir = dir
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
 	if out, err := build.CombinedOutput(); err != nil {
-		ts.Fatalf("%v: %v\n%s", build, err, out)
+		return fmt.Errorf("%v: %w\n%s", build, err, out)
 	}
+	return nil
 }
 
 // thisHasTray reports whether this test binary was built with the tray.

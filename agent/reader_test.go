@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -46,6 +47,35 @@ func TestReaderProgramIsRefused(t *testing.T) {
 	} {
 		if content, err := readerProgram(path); content != nil || err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, want %q", path, err, says)
+		}
+	}
+}
+
+// The application brings the reader; what lies beside the program goes first.
+func TestTheReaderIsFoundBesideTheProgram(t *testing.T) {
+	for _, place := range []string{"MacOS/kextwatch-reader", "Helpers/kextwatch-reader", "MacOS/kextwatch"} {
+		contents := t.TempDir()
+		for _, name := range []string{"MacOS", "Helpers"} {
+			if err := os.Mkdir(filepath.Join(contents, name), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		self := filepath.Join(contents, "MacOS/kextwatch")
+		if err := os.WriteFile(self, []byte("with the icon"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if content, err := readerBeside(self); content != nil || err == nil {
+			t.Errorf("took what is no kextwatch: %v", err)
+		}
+		if err := makeTrayless(filepath.Join(contents, place)); err != nil {
+			t.Fatal(err)
+		}
+		want, err := os.ReadFile(filepath.Join(contents, place))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if content, err := readerBeside(self); err != nil || !bytes.Equal(content, want) {
+			t.Errorf("%s: %v", place, err)
 		}
 	}
 }

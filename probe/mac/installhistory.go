@@ -14,6 +14,9 @@ const (
 	installationLimit = 64      // of macOS; older ones matter to nobody
 )
 
+// historyCost fits as many entries as the file has room for.
+var historyCost = plistCost{nodes: historyLimit / 16, bytes: 2 * historyLimit}
+
 // installed is an entry of InstallHistory.plist.
 type installed struct {
 	At          time.Time `plist:"date"`
@@ -35,7 +38,7 @@ func (m Mac) installations(now time.Time) ([]probe.Installation, error) {
 		return nil, err
 	}
 	var entries []installed
-	if err := DecodePlist(data, &entries); err != nil {
+	if err := decodePlist(data, &entries, historyCost); err != nil {
 		return nil, fmt.Errorf("%s: %w", installHistory, err)
 	}
 	var all []probe.Installation

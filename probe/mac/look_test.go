@@ -19,6 +19,9 @@ const (
 	removeAll    = `DELETE FROM kext_policy`
 )
 
+// enforcementGaps are those of a Mac whose tools say nothing.
+const enforcementGaps = "System Integrity Protection, consent to kernel extensions, configuration profiles"
+
 // lookStory is a Mac with Parallels, and a count of what its tools were asked.
 type lookStory struct {
 	t      *testing.T
@@ -35,6 +38,16 @@ func newLookStory(t *testing.T, version, arm64 string) *lookStory {
 	note := func(what string) string { return "echo " + what + " >>'" + filepath.Join(m.Root, "asked") + "'\n" }
 	addTool(t, m, sysctlTool, note("sysctl")+sysctlScript(arm64))
 	addTool(t, m, kextstatTool, note("kextstat")+"cat <<'END'\n"+tableRows+"END\n")
+	for tool, says := range map[string]string{
+		"/usr/bin/csrutil":  "System Integrity Protection status: enabled.",
+		"/usr/sbin/spctl":   "Kernel Extension User Consent: ENABLED",
+		"/usr/bin/profiles": "There are no configuration profiles installed for user 'me'",
+		"/bin/ps":           "    0 10:00 /sbin/launchd",
+		"/usr/bin/id":       "20 80",
+		"/usr/sbin/netstat": "Active Internet connections (including servers)",
+	} {
+		addTool(t, m, tool, `case "$*" in *list) echo 'spctl: no kext consent configuration found.';; *) echo "`+says+`";; esac`)
+	}
 	addFile(t, m, kextPolicyPath, "")
 	fillDatabase(t, filepath.Join(m.Root, kextPolicyPath), applePolicy("WAL")...)
 	return &lookStory{t: t, m: m, prober: NewProber(m, t.TempDir())}
@@ -93,6 +106,10 @@ func TestLook(t *testing.T) {
 		Kexts:  []probe.Kext{{BundleID: hypervisorID, TeamID: "4C6364ACXT", Path: hypervisorPath, Version: "14.0.1 45154"}},
 		Loaded: probe.Loaded{Known: true, Kexts: tableKexts},
 	}
+	if snap.Enforcement.SIP.State != probe.SIPEnabled || snap.Enforcement.Consent.Enabled != probe.Yes {
+		t.Errorf("enforcement %+v", snap.Enforcement)
+	}
+	snap.Enforcement = probe.Enforcement{}
 	if !reflect.DeepEqual(snap, want) {
 		t.Errorf("got  %+v\nwant %+v", snap, want)
 	}
@@ -194,7 +211,7 @@ func TestLookWithoutTools(t *testing.T) {
 	s.m.NoTools = true
 	s.prober = NewProber(s.m, t.TempDir())
 	snap := s.wantAsked("first look", false, "")
-	wantGaps(t, snap.Gaps, "processor, boot time, boot session, loaded kernel extensions")
+	wantGaps(t, snap.Gaps, "processor, boot time, boot session, loaded kernel extensions, "+enforcementGaps)
 	if snap.Mac.OS.Version != "14.0" || len(snap.Apps) != 1 || len(snap.Kexts) != 1 || snap.Policy == nil {
 		t.Errorf("%+v", snap)
 	}
@@ -207,7 +224,7 @@ func TestLookBrokenOff(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	snap := s.prober.Look(ctx, lookedAt, How{})
-	wantGaps(t, snap.Gaps, "boot time, boot session, loaded kernel extensions")
+	wantGaps(t, snap.Gaps, "boot time, boot session, loaded kernel extensions, "+enforcementGaps)
 	snap = s.wantAsked("the next look", false, "sysctl sysctl kextstat")
 	wantGaps(t, snap.Gaps, "")
 	if !snap.Loaded.Known || snap.Mac.BootSession == "" {
@@ -225,7 +242,7 @@ func TestLooksAreApart(t *testing.T) {
 		first.Gaps[i] = probe.Gap{}
 	}
 	second, _ := s.look(false)
-	wantGaps(t, second.Gaps, "processor, boot time, boot session, loaded kernel extensions")
+	wantGaps(t, second.Gaps, "processor, boot time, boot session, loaded kernel extensions, "+enforcementGaps)
 }
 
 func BenchmarkLook(b *testing.B) {

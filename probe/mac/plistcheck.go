@@ -20,7 +20,6 @@ var (
 func checkXML(data []byte, most plistCost) error {
 	scanner := xml.NewDecoder(bytes.NewReader(data))
 	nodes, depth := 0, 0
-	limit := max(most.nodes, len(data)/16) // nothing expands here: a long list may have as many as it is long
 	for {
 		token, err := scanner.Token()
 		if err == io.EOF && nodes > 0 {
@@ -39,7 +38,7 @@ func checkXML(data []byte, most plistCost) error {
 		case xml.EndElement:
 			depth--
 		}
-		if nodes > limit {
+		if nodes > most.nodes {
 			return errTooBig
 		}
 		if depth > plistDepth {

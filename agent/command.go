@@ -68,7 +68,7 @@ Parallels Desktop, for how long the Allow button is there, and opens the pane.`,
 	flags.StringVar(&in.homeFlag, "home", "", "the user's home (default $HOME, or the only one beneath --root)")
 	flags.StringVar(&in.nowFlag, "now", "", "judge as if it were this `TIME` (RFC 3339): status, explain, doctor")
 	flags.BoolVar(&in.speaker.json, "json", false, "one JSON document on standard output")
-	flags.StringVar(&in.logLevel, "log-level", "info", "`LEVEL` of the log on standard error: error, warn, info, debug")
+	flags.StringVar(&in.logLevel, "log-level", "info", "`LEVEL` of the log: error, warn, info, debug; when it is given, run logs to standard error, too")
 	root.AddCommand(
 		in.runCommand(), in.statusCommand(), in.explainCommand(), in.doctorCommand(), in.historyCommand(), in.openCommand(),
 		in.installCommand(), in.uninstallCommand(), in.demoCommand(), in.simCommand(), in.postCommand(), in.versionCommand(),

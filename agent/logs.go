@@ -39,7 +39,11 @@ come, until it is interrupted. With --json each line is a JSON object.`,
 			if err != nil {
 				return err
 			}
-			return in.logs(cmd.Context(), placesIn(home), follow)
+			p := placesIn(home)
+			if info, err := os.Stat(p.crashes); err == nil && info.Size() > 0 {
+				defer in.hint("what launchd caught, such as a crash, is in " + p.crashes)
+			}
+			return in.logs(cmd.Context(), p, follow)
 		},
 	}
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what comes")

@@ -2,9 +2,6 @@ package main
 
 import "context"
 
-// What the running agent is to its Mac, beside watching it: it follows its
-// settings, runs the user's program, and gives way to a newer one of itself.
-
 // settle gives an agent its settings, the user's program to run, and an eye on
 // its own file. afterwards is for when the agent has ended: it ends what runs
 // still and sets the exit code.

@@ -173,7 +173,11 @@ func removeInstalled(path, label string) Step {
 	half := halfWritten(path)
 	_, err := readInstalled(path, label)
 	step := Step{Does: "remove " + path, Already: errors.Is(err, fs.ErrNotExist) && len(half) == 0}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	var other *foreign
+	switch {
+	case errors.As(err, &other):
+		step.Err = fmt.Errorf("%w, so it stays: look into it, and remove it yourself", err)
+	case !errors.Is(err, fs.ErrNotExist):
 		step.Err = err
 	}
 	step.do = func(context.Context) (string, error) {

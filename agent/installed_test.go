@@ -55,16 +55,14 @@ func TestProgramInstallation(t *testing.T) { installation(t, thisProgram(t)) }
 
 // sudo keeps HOME on macOS: files of root there would lock their owner out.
 func TestRootInstallsNothingInAHome(t *testing.T) {
-	for _, command := range []string{"install", "uninstall"} {
-		var stderr bytes.Buffer
-		home := t.TempDir()
-		h := host{stdin: strings.NewReader(""), stdout: &stderr, stderr: &stderr, env: os.Getenv, uid: 0}
-		code := run(t.Context(), []string{command, "--home", home}, h)
-		if code != exitUnavailable || !strings.Contains(stderr.String(), "hint: run it without sudo, as the user who sees the menu bar") {
-			t.Errorf("%s: exit %d, said\n%s", command, code, &stderr)
-		}
-		if left, _ := os.ReadDir(home); len(left) > 0 {
-			t.Errorf("%s wrote %v", command, left)
-		}
+	var stderr bytes.Buffer
+	home := t.TempDir()
+	h := host{stdin: strings.NewReader(""), stdout: &stderr, stderr: &stderr, env: os.Getenv, uid: 0}
+	code := run(t.Context(), []string{"install", "--home", home}, h)
+	if code != exitUnavailable || !strings.Contains(stderr.String(), "hint: run it without sudo, as the user who sees the menu bar") {
+		t.Errorf("exit %d, said\n%s", code, &stderr)
+	}
+	if left, _ := os.ReadDir(home); len(left) > 0 {
+		t.Errorf("it wrote %v", left)
 	}
 }

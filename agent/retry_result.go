@@ -61,7 +61,7 @@ func (r retry) tell(res result) {
 	if res.tried {
 		r.say("No Allow button came.")
 	} else {
-		r.say("There is nothing to try.")
+		r.say("There is nothing to try. %s", view.Why(desktopIn(res.status), res.status))
 	}
 	for _, reason := range res.reasons {
 		r.say("- %s. %s\n  %s", reason.Title, reason.Text, reason.Next)

@@ -197,10 +197,10 @@ func TestRetryThatEndsOtherwise(t *testing.T) {
 		"it starts":       {"echo 'The VM has been successfully started.'", nil, exitNothingCame, "", []string{"No Allow button came", "macOS blocked nothing"}},
 		"the service":     {"echo 'Unable to connect to Parallels Service.' >&2; exit 255", nil, 0, "does not answer", nil},
 		"something else":  {"echo 'no licence' >&2; exit 1", nil, 0, "no licence", nil},
-		"nothing happens": {"sleep 600", nil, exitNothingCame, "", []string{"did not try", "Start the virtual machine in Parallels Desktop"}},
-		"what the pane says": {"sleep 600", func(snap *probe.Snapshot) {
-			snap.Situation = probe.Situation{Asked: true, PaneOpen: probe.Yes, Service: probe.No}
-		}, exitNothingCame, "", []string{"Privacy & Security is open", "The service of Parallels does not run"}},
+		"nothing happens": {"sleep 600", nil, exitNothingCame, "", []string{"Parallels did not try", "Start the virtual machine in Parallels Desktop"}},
+		"what runs": {"sleep 600", func(snap *probe.Snapshot) {
+			snap.Situation = probe.Situation{Asked: true, Service: probe.No}
+		}, exitNothingCame, "", []string{"Parallels' service does not run"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStartStory(t, c.prlctl)
@@ -223,6 +223,9 @@ func TestRetryThatEndsOtherwise(t *testing.T) {
 func TestRetryWithoutAPolicy(t *testing.T) {
 	s := newStartStory(t, "echo '"+notAsked+"'; exit 255")
 	if err := os.Remove(filepath.Join(s.root, "private/var/db/SystemPolicyConfiguration/KextPolicy")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.sim.BreakTool("osascript", "none"); err != nil {
 		t.Fatal(err)
 	}
 	s.json = true

@@ -108,6 +108,7 @@ func TestSettingsValues(t *testing.T) {
 		{"CompatibilityFile", "compat.json", nil},
 	} {
 		p := newPreferences(t)
+		writeFile(t, filepath.Join(p.mac.Root, "Users/Shared/compat.json"), sampleTable)
 		p.set(ofTheUser, map[string]any{tt.key: tt.value})
 		s, problems := readSettings(p.mac, p.home)
 		want, wrong := tt.want, 0
@@ -258,9 +259,36 @@ func TestSettingsPage(t *testing.T) {
 	_, sample, _ := strings.Cut(string(page), "```xml\n")
 	sample, _, _ = strings.Cut(sample, "```")
 	p := newPreferences(t)
+	writeFile(t, filepath.Join(p.mac.Root, "Library/Application Support/kextwatch/compat.json"), sampleTable)
 	writeFile(t, userSettings(p.home), sample)
 	if s, problems := readSettings(p.mac, p.home); len(problems) > 0 || len(s.origins) != len(settingKeys) {
 		t.Errorf("the sample has problems %+v and sets %d of %d keys", problems, len(s.origins), len(settingKeys))
+	}
+}
+
+const sampleTable = `{"schema": 1, "rows": [{"major": 30, "max_macos": "30", "confidence": "sure"}]}`
+
+// A table of one's own counts at once; one that is no good is a problem, and
+// the built-in one holds.
+func TestCompatibilityFile(t *testing.T) {
+	p := newPreferences(t)
+	table := filepath.Join(p.mac.Root, "Users/Shared/compat.json")
+	writeFile(t, table, sampleTable)
+	p.set(ofTheUser, map[string]any{"CompatibilityFile": "/Users/Shared/compat.json"})
+	reader := newSettingsReader(p.mac, p.home, slog.New(slog.DiscardHandler))
+	if rows := reader.current().judging().Compat.Rows; len(rows) != 1 || rows[0].Major != 30 {
+		t.Errorf("rows %+v, want the one of the file", rows)
+	}
+	writeFile(t, table, strings.Replace(sampleTable, "30", "31", 1))
+	if rows := reader.current().judging().Compat.Rows; len(rows) != 1 || rows[0].Major != 31 {
+		t.Errorf("rows %+v, want those of the changed file", rows)
+	}
+	for _, content := range []string{"", "{}", `{"schema": 1, "rows": []}`, strings.Repeat("x", 1<<20)} {
+		writeFile(t, table, content)
+		s, problems := readSettings(p.mac, p.home)
+		if len(problems) != 1 || problems[0].Key != "CompatibilityFile" || len(s.judging().Compat.Rows) < 10 {
+			t.Errorf("%.10q: problems %+v, %d rows, want one problem and the built-in table", content, problems, len(s.judging().Compat.Rows))
+		}
 	}
 }
 

@@ -56,7 +56,7 @@ NOT_UNDER_MACHORUN = TestArrows TestGo.*
 empty =
 space = $(empty) $(empty)
 
-.PHONY: help demo test build check lint race darwin machorun under-machorun manual app dist reproducible deps bench fuzz clean
+.PHONY: help demo test build check lint race darwin machorun under-machorun manual app dist reproducible deps bench fuzz clean icons
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,9 @@ demo: build ## the whole story on a simulated Mac, before your eyes
 
 test: ## all tests that need nothing but Go; the tray, too, where its library is there
 	$(GO) test -tags '$(TAGS)' $(PACKAGES)
+
+icons: ## draw all icons again, after a change in assets/draw
+	$(GO) generate ./assets
 
 build: ## bin/kextwatch, with the tray where its library is there
 	$(if $(MACOS),$(call MACOS_FLAGS,$(shell $(GO) env GOARCH))) $(BUILD) -tags '$(TAGS)' -o bin/kextwatch ./agent

@@ -10,8 +10,9 @@
 //     suit a dark, light, tinted or selected menu bar;
 //   - as a badge, white on a dark square, for panels that colour nothing.
 //
-// The pictures are drawn by the program in draw. After a change there, run
-// "go generate ./assets" and look at them, enlarged and at 16 pixels.
+// The pictures are drawn by the program in draw, and app.icns, the icon of the
+// macOS application, with them. After a change there, run "make icons" and
+// look at them, enlarged and at 16 pixels.
 package assets
 
 import _ "embed" // the pictures

@@ -84,9 +84,10 @@ func TestBadgesHaveBothDarkAndLight(t *testing.T) {
 }
 
 // Two icons are told apart when at least half of the ink they show
-// together, as large as the menu bar shows them, is ink of one only.
+// together is ink of one only, as large as a menu bar shows them (16 points)
+// and as a panel does (22), on a plain and on a dense screen.
 func TestShapesDiffer(t *testing.T) {
-	for _, size := range []int{16, 32} {
+	for _, size := range []int{16, 22, 32, 44} {
 		for a, adata := range templates {
 			for b, bdata := range templates {
 				if a >= b {
@@ -101,16 +102,44 @@ func TestShapesDiffer(t *testing.T) {
 	}
 }
 
-// alphas shrinks the picture to size × size and returns how much ink is where.
+// At one pixel a point what is straight is as sharp as on a dense screen: not
+// smeared over two pixels of which each is half dark.
+func TestSharpAtOnePixelAPoint(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		x, y   int
+		alpha  int
+		thing  string
+		shadow int // x of the pixel beside it
+	}{
+		{"well", 1, 7, 255, "the ring", 3},
+		{"waiting", 8, 6, 0, "the hand of the clock", 9},
+		{"todo", 2, 9, 255, "the arrow", 3},
+		{"unsure", 8, 14, 255, "the dot", 10},
+	} {
+		img := alphas(decode(t, templates[test.name]), 16)
+		at := func(x int) int { return img[test.y*16+x] }
+		if d := at(test.x) - test.alpha; d > 25 || d < -25 {
+			t.Errorf("%s: alpha %d at %d,%d, want %d: %s is smeared", test.name, at(test.x), test.x, test.y, test.alpha, test.thing)
+		}
+		if d := at(test.shadow) - (255 - test.alpha); d > 25 || d < -25 {
+			t.Errorf("%s: alpha %d at %d,%d, want %d: beside %s", test.name, at(test.shadow), test.shadow, test.y, 255-test.alpha, test.thing)
+		}
+	}
+}
+
+// alphas draws the picture at size × size, as a screen that averages what
+// falls on a pixel, and returns how much ink is where.
 func alphas(img image.Image, size int) []int {
-	step := 32 / size
+	const fine = 352 // a multiple of 16, 22, 32 and 44
+	step := fine / size
 	out := make([]int, 0, size*size)
-	for y := 0; y < 32; y += step {
-		for x := 0; x < 32; x += step {
+	for y := 0; y < fine; y += step {
+		for x := 0; x < fine; x += step {
 			sum := 0
 			for dy := range step {
 				for dx := range step {
-					sum += int(nrgba(img, x+dx, y+dy).A)
+					sum += int(nrgba(img, (x+dx)*32/fine, (y+dy)*32/fine).A)
 				}
 			}
 			out = append(out, sum/step/step)

@@ -1,9 +1,9 @@
-// Command draw writes kextwatch's pictures as PNG files into the current
-// directory. Run it by "go generate ./assets".
+// Command draw writes kextwatch's pictures into the current directory: PNG
+// files, and the icon of the macOS application. Run it by "make icons".
 package main
 
 import (
-	"fmt"
+	"bytes"
 	"image"
 	"image/color"
 	"image/png"
@@ -13,27 +13,41 @@ import (
 
 const grid = 32 // what the shapes are drawn on
 
+// A menu bar of one pixel a point shows every second pixel. So the straight
+// edges, and the outer and inner edges of the rings where they touch the
+// grid, lie on even pixels.
 var (
 	well = union(
 		arc(16, 16, 13, 0, 360, 2),
-		line(9.5, 16.5, 14, 21, 3.5),
-		line(14, 21, 22.5, 11, 3.5),
+		line(9.5, 16.5, 14, 21, 4),
+		line(14, 21, 22.5, 11, 4),
 	)
-	waiting = disc(16, 16, 15).without(union(
-		line(16, 16, 16, 7, 3.5),
-		line(16, 16, 22, 19.5, 3.5),
-	))
+	waiting = disc(16, 16, 14).without(hands)
+	hands   = union(
+		line(16, 17, 16, 8, 4),
+		line(16, 17, 21.5, 20, 3.5),
+	)
 	todo = union(
-		arc(16, 16, 11.5, -20, 290, 4),
-		polygon([2]float64{13, 0}, [2]float64{22, 6}, [2]float64{13, 12}),
+		arc(16, 18, 12, -25, 295, 4),
+		polygon([2]float64{14, -1}, [2]float64{23, 6}, [2]float64{14, 13}),
 	)
 	unsure = union(
-		arc(16, 9.5, 7, 190, 215, 4.5),
-		line(20.95, 14.45, 16.75, 17.5, 4.5),
-		line(16, 18.5, 16, 20.5, 4.5),
-		disc(16, 28, 3),
+		arc(16, 10, 7.5, 180, 225, 5),
+		line(21.3, 15.3, 16, 19, 5),
+		line(16, 19, 16, 20, 5),
+		disc(16, 29, 3),
 	)
 	badge = roundedSquare(32, 7)
+
+	// The picture of the program: a clock, and the half hour that is left to
+	// click Allow. Its margin is one pixel where it is drawn smallest.
+	plate   = roundedSquare(28, 6.5)
+	face    = disc(16, 16, 11)
+	window  = disc(16, 16, 9).within(rightHalf(16))
+	pointer = union(
+		line(16, 16, 16, 8.5, 3),
+		line(16, 16, 11.5, 18.6, 3),
+	)
 )
 
 var (
@@ -41,6 +55,7 @@ var (
 	white  = color.NRGBA{R: 255, G: 255, B: 255, A: 255}
 	dark   = color.NRGBA{R: 32, G: 32, B: 36, A: 255}
 	indigo = color.NRGBA{R: 66, G: 76, B: 170, A: 255}
+	amber  = color.NRGBA{R: 255, G: 178, B: 46, A: 255}
 )
 
 // layer is a shape in one colour.
@@ -49,11 +64,12 @@ type layer struct {
 	color color.NRGBA
 }
 
-// pictures draws every picture by its file name.
+// app is the picture of the program.
+var app = []layer{{plate, indigo}, {face, white}, {window, amber}, {pointer, dark}}
+
+// pictures draws every PNG file by its name.
 func pictures() map[string]image.Image {
-	all := map[string]image.Image{
-		"app.png": draw(128, layer{badge, indigo}, layer{waiting.scaled(0.66), white}),
-	}
+	all := map[string]image.Image{"app.png": draw(128, app...)}
 	for name, s := range map[string]shape{"well": well, "waiting": waiting, "todo": todo, "unsure": unsure} {
 		all[name+".png"] = draw(grid, layer{s, black})
 		all[name+"-badge.png"] = draw(grid, layer{badge, dark}, layer{s.scaled(0.84), white})
@@ -62,7 +78,7 @@ func pictures() map[string]image.Image {
 }
 
 // draw paints the layers, the last one on top, on a square of size pixels.
-func draw(size int, layers ...layer) image.Image {
+func draw(size int, layers ...layer) *image.NRGBA {
 	img := image.NewNRGBA(image.Rect(0, 0, size, size))
 	pixel := float64(grid) / float64(size)
 	for py := range size {
@@ -93,21 +109,25 @@ func over(under, top color.NRGBA, cover float64) color.NRGBA {
 
 func main() {
 	for name, img := range pictures() {
-		if err := write(name, img); err != nil {
+		if err := write(name, encode(img)); err != nil {
 			log.Fatal(err)
 		}
 	}
+	if err := write("app.icns", icns(app)); err != nil {
+		log.Fatal(err)
+	}
 }
 
-func write(name string, img image.Image) error {
-	f, err := os.Create(name)
-	if err != nil {
-		return err
-	}
+// encode makes a PNG file.
+func encode(img image.Image) []byte {
+	var data bytes.Buffer
 	encoder := png.Encoder{CompressionLevel: png.BestCompression}
-	if err := encoder.Encode(f, img); err != nil {
-		f.Close()
-		return fmt.Errorf("writing %s: %w", name, err)
+	if err := encoder.Encode(&data, img); err != nil {
+		panic(err) // a picture of our own: it can always be encoded
 	}
-	return f.Close()
+	return data.Bytes()
+}
+
+func write(name string, data []byte) error {
+	return os.WriteFile(name, data, 0o644)
 }

@@ -56,21 +56,6 @@ func alike(a, b image.Image) (x, y int, same bool) {
 	return 0, 0, true
 }
 
-func TestWrite(t *testing.T) {
-	dir := t.TempDir()
-	name := filepath.Join(dir, "dot.png")
-	if err := write(name, draw(8, layer{badge, indigo})); err != nil {
-		t.Fatal(err)
-	}
-	if err := write(filepath.Join(dir, "absent", "dot.png"), draw(8)); err == nil {
-		t.Error("no error for a folder that does not exist")
-	}
-	info, err := os.Stat(name)
-	if err != nil || info.Size() == 0 {
-		t.Errorf("%v, %v", info, err)
-	}
-}
-
 func TestDistances(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -90,6 +75,8 @@ func TestDistances(t *testing.T) {
 		{"corner is rounded", roundedSquare(32, 8), 0.5, 0.5, false},
 		{"edge of the square", roundedSquare(32, 8), 0.5, 16, true},
 		{"hole", disc(16, 16, 8).without(disc(16, 16, 4)), 16, 16, false},
+		{"left of the half", disc(16, 16, 8).within(rightHalf(16)), 12, 16, false},
+		{"in the half", disc(16, 16, 8).within(rightHalf(16)), 20, 16, true},
 		{"half the size", disc(16, 16, 8).scaled(0.5), 21, 16, false},
 	} {
 		if got := test.shape(test.x, test.y) < 0; got != test.inside {

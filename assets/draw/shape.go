@@ -63,6 +63,11 @@ func roundedSquare(side, radius float64) shape {
 	}
 }
 
+// rightHalf is all that is right of x.
+func rightHalf(x float64) shape {
+	return func(px, _ float64) float64 { return x - px }
+}
+
 // union is all that is in any of the shapes.
 func union(shapes ...shape) shape {
 	return func(x, y float64) float64 {
@@ -77,6 +82,11 @@ func union(shapes ...shape) shape {
 // without is what is left of s when hole is cut out.
 func (s shape) without(hole shape) shape {
 	return func(x, y float64) float64 { return max(s(x, y), -hole(x, y)) }
+}
+
+// within is what s and limit have in common.
+func (s shape) within(limit shape) shape {
+	return func(x, y float64) float64 { return max(s(x, y), limit(x, y)) }
 }
 
 // scaled is the shape drawn at another size around the middle of the grid.

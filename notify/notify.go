@@ -1,6 +1,7 @@
-// Package notify names what kextwatch can show: an alert, and the menu behind
-// its icon. It is plain data with two small interfaces; notify/desktop posts
-// alerts, notify/tray shows the menu, and the words come from agent/view.
+// Package notify names what kextwatch can show: an alert, a dialog, and the
+// menu behind its icon. It is plain data with three small interfaces;
+// notify/desktop posts alerts and shows dialogs, notify/tray shows the menu,
+// and the words come from agent/view.
 package notify
 
 import "context"
@@ -16,6 +17,24 @@ type Alert struct {
 // system tells whether a person saw it.
 type Poster interface {
 	Post(ctx context.Context, alert Alert) error
+}
+
+// Dialog is a question in a window of its own.
+type Dialog struct {
+	Title   string
+	Text    string
+	Buttons []string // one to three labels, from left to right, all different
+	Default int      // which button Return presses
+	Cancel  int      // which button Escape presses
+}
+
+// Answer is the label of the button that was pressed, as the Dialog has it.
+// Empty: nobody answered in time.
+type Answer string
+
+// Asker shows dialogs, one at a time, and waits for the answer.
+type Asker interface {
+	Ask(ctx context.Context, dialog Dialog) (Answer, error)
 }
 
 // Menu is everything behind the icon in the menu bar. Its shape never

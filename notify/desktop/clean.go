@@ -18,13 +18,18 @@ const (
 // clean makes an alert safe to show on goos. Cleaning twice is the same as
 // cleaning once.
 func clean(alert notify.Alert, goos string) notify.Alert {
-	alert.Title = cut(strings.Join(strings.Fields(plain(alert.Title)), " "), maxTitle)
+	alert.Title = oneLine(alert.Title, maxTitle)
 	alert.Body = cut(plain(alert.Body), maxBody)
 	if goos != "darwin" {
 		alert.Title = literal(alert.Title)
 		alert.Body = literal(alert.Body)
 	}
 	return alert
+}
+
+// oneLine is text as one line of at most limit characters.
+func oneLine(text string, limit int) string {
+	return cut(strings.Join(strings.Fields(plain(text)), " "), limit)
 }
 
 // newlines are the ways to end a line.

@@ -1,5 +1,5 @@
 // Package desktop shows alerts as notifications of the desktop, by beeep: with
-// osascript on a Mac, over D-Bus elsewhere.
+// osascript on a Mac, over D-Bus elsewhere. On a Mac it shows dialogs, too.
 //
 // Posting one can hang for ever: osascript is known to, and a D-Bus server may
 // take a message and never answer, for which beeep has no time limit. So

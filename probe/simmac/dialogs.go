@@ -1,0 +1,42 @@
+package simmac
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// Dialogs returns the arguments of each script that displayed a dialog on this
+// Mac, oldest first.
+func (m *Mac) Dialogs() ([][]string, error) {
+	data, err := os.ReadFile(m.at(simDir + "/dialogs"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var dialogs [][]string
+	for fields := strings.Split(strings.TrimSuffix(string(data), "\x00"), "\x00"); len(fields) > 0; {
+		n, err := strconv.Atoi(fields[0])
+		if err != nil || n < 0 || n >= len(fields) {
+			return nil, fmt.Errorf("the simulation's note of dialogs is damaged at %.40q", fields[0])
+		}
+		dialogs = append(dialogs, fields[1:n+1])
+		fields = fields[n+1:]
+	}
+	return dialogs, nil
+}
+
+// AnswerDialogs presses the button with that label in every dialog from now
+// on. With no label nobody answers, as on a new Mac.
+func (m *Mac) AnswerDialogs(button string) error {
+	answer := "button returned:" + button + ", gave up:false\n"
+	if button == "" {
+		answer = "button returned:, gave up:true\n"
+	}
+	return m.write(simDir+"/dialog-answer", []byte(answer), 0o644)
+}

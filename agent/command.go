@@ -76,6 +76,7 @@ Parallels Desktop, for how long the Allow button is there, and opens the pane.`,
 		in.readPolicyCommand(),
 		in.completionCommand(), in.manCommand(),
 		in.settingsCommand(), in.logsCommand(),
+		in.notifyTestCommand(), in.watchCommand(),
 	)
 	return root
 }

@@ -1,0 +1,191 @@
+package view
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"kextwatch/agent/approval"
+)
+
+// Line is one line of the live status.
+type Line struct {
+	Text    string
+	Verdict approval.Verdict // of the product that the line is the headline of; else empty
+}
+
+// Past is something that happened.
+type Past struct {
+	At   time.Time
+	Text string
+}
+
+// Screen is the live status of `kextwatch watch`, for a terminal of that many
+// columns and rows: where each product stands, how much of its window is left,
+// what to do, and of what happened the newest that fits. Nothing is wider or
+// higher than the terminal.
+func Screen(st approval.Status, past []Past, columns, rows int) []Line {
+	s := &screen{columns: max(columns, 20)}
+	s.text("kextwatch, " + macLine(st.Mac))
+	for _, p := range st.Products {
+		s.blank()
+		s.headline(title(p)+": "+State(p), p.Verdict)
+		if p.Window.Open() {
+			s.bar(*p.Window)
+		}
+		s.labelled("Next", Next(p, st))
+		s.labelled("Why", Why(p, st))
+	}
+	for i, g := range st.Gaps {
+		if i == 0 {
+			s.blank()
+		}
+		s.text(fmt.Sprintf("Not known: %s: %s", g.Source, Clean(g.Err)))
+		s.labelled("Next", Clean(g.Next))
+	}
+	end := []Line{{}, {Text: "Ctrl-C ends."}}
+	room := max(rows-len(end)-1, 1) // the cursor stands in the last row
+	s.cut(room)
+	s.past(past, room)
+	return append(s.lines, end...)
+}
+
+// PlainState is the live status where it is written line by line: one line
+// for each product.
+func PlainState(st approval.Status) []string {
+	var lines []string
+	for _, p := range st.Products {
+		lines = append(lines, withNext(sentence(title(p)+": "+State(p)), Next(p, st)))
+	}
+	return lines
+}
+
+// PlainChange is what has happened at one time, a line for each, the last one
+// with what there is to do now.
+func PlainChange(notices []approval.Notice, st approval.Status) []string {
+	var lines []string
+	next := ""
+	for _, n := range Named(notices) {
+		lines = append(lines, EventText(n))
+		next = Next(n.Product, st)
+	}
+	if len(lines) > 0 {
+		lines[len(lines)-1] = withNext(lines[len(lines)-1], next)
+	}
+	return lines
+}
+
+func withNext(line, next string) string {
+	if next == "" {
+		return line
+	}
+	return line + " Next: " + next
+}
+
+// Named leaves out that the verdict changed, where another notice says how.
+func Named(notices []approval.Notice) []approval.Notice {
+	var named []approval.Notice
+	for _, n := range notices {
+		if n.Event != approval.VerdictChanged {
+			named = append(named, n)
+		}
+	}
+	if len(named) == 0 {
+		return notices
+	}
+	return named
+}
+
+// screen collects lines.
+type screen struct {
+	columns int
+	lines   []Line
+}
+
+func (s *screen) blank() { s.lines = append(s.lines, Line{}) }
+
+func (s *screen) text(text string) {
+	for _, l := range wrap(text, s.columns) {
+		s.lines = append(s.lines, Line{Text: l})
+	}
+}
+
+func (s *screen) headline(text string, v approval.Verdict) {
+	for _, l := range wrap(text, s.columns) {
+		s.lines = append(s.lines, Line{Text: l, Verdict: v})
+	}
+}
+
+func (s *screen) labelled(label, text string) {
+	const indent = 6
+	if text == "" {
+		return
+	}
+	for i, l := range wrap(text, s.columns-indent) {
+		if i > 0 {
+			label = ""
+		}
+		s.lines = append(s.lines, Line{Text: fmt.Sprintf("%-*s%s", indent, label, l)})
+	}
+}
+
+// bar shows how much of the window is left, with its end where there is room.
+func (s *screen) bar(w approval.Window) {
+	until := " until " + clock(w.ClosesAt)
+	width := min(s.columns-len(until)-len("[]"), 60)
+	s.lines = append(s.lines, Line{Text: Bar(w, width) + until})
+}
+
+// cut leaves no more than that many lines, and no empty one at the end.
+func (s *screen) cut(room int) {
+	s.lines = s.lines[:min(len(s.lines), room)]
+	for len(s.lines) > 1 && s.lines[len(s.lines)-1] == (Line{}) {
+		s.lines = s.lines[:len(s.lines)-1]
+	}
+}
+
+// past adds what happened, newest last, as far as there is room.
+func (s *screen) past(past []Past, room int) {
+	room -= len(s.lines) + 1
+	var lines []string
+	for i := len(past) - 1; i >= 0; i-- {
+		entry := wrap(past[i].At.Local().Format("15:04:05")+"  "+Clean(past[i].Text), s.columns)
+		if len(lines)+len(entry) > room {
+			break
+		}
+		lines = append(entry, lines...)
+	}
+	if len(lines) == 0 {
+		return
+	}
+	s.blank()
+	for _, l := range lines {
+		s.lines = append(s.lines, Line{Text: l})
+	}
+}
+
+// wrap breaks text at spaces into lines of at most width characters; a longer
+// word is cut in pieces.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && len([]rune(line))+1+len([]rune(word)) <= width {
+			line += " " + word
+			continue
+		}
+		if line != "" {
+			lines = append(lines, line)
+		}
+		rest := []rune(word)
+		for len(rest) > width {
+			lines = append(lines, string(rest[:width]))
+			rest = rest[width:]
+		}
+		line = string(rest)
+	}
+	if line != "" {
+		lines = append(lines, line)
+	}
+	return lines
+}

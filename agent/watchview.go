@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/vbauerster/cupwriter"
+
+	"kextwatch/agent/approval"
+	"kextwatch/agent/view"
+	"kextwatch/probe"
+	"kextwatch/probe/mac"
+)
+
+func (in *invocation) watchCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "watch",
+		Short: "Follow where things stand, live, in this terminal",
+		Long: `watch shows where things stand and keeps it up to date, with a bar for an open
+window, until you press Ctrl-C. Where the output is no terminal, it writes one
+line for each change; with --json, one document.
+
+It looks at the Mac by itself and writes no file: the agent may run or not.`,
+		Example: `  kextwatch watch
+  kextwatch watch --root /tmp/mac     a simulated Mac`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return in.follow(cmd.Context()) },
+	}
+}
+
+// follow shows the status until ctx ends, which is how it is meant to end.
+func (in *invocation) follow(ctx context.Context) error {
+	if in.mac.NoTools {
+		return usage("kextwatch status --volume looks at it once", "another Mac's disk does not change by itself")
+	}
+	temp, err := os.MkdirTemp("", "kextwatch-")
+	if err != nil {
+		return unavailable(err, "set TMPDIR to a folder you may write to")
+	}
+	defer os.RemoveAll(temp)
+	f := &follower{
+		clock:  in.clock,
+		prober: mac.NewProber(in.mac, temp),
+		hints:  in.watch(ctx, in.mac),
+		mem:    in.remembered(),
+		shown:  in.newFollowed(),
+	}
+	f.run(ctx)
+	return nil
+}
+
+// followed shows a status and what has just happened; nothing, the first time.
+type followed interface {
+	show(st approval.Status, news []approval.Notice)
+	resized() // the terminal has another size
+	close()
+}
+
+func (in *invocation) newFollowed() followed {
+	if in.speaker.json {
+		return &jsonFollowed{speaker: in.speaker}
+	}
+	f, ok := in.out.(*os.File)
+	if ok && in.env("TERM") != "dumb" && cupwriter.New(f, false).IsTerminal() {
+		return &terminalFollowed{out: f, colours: in.env("NO_COLOR") == "", past: in.recent()}
+	}
+	return &plainFollowed{out: in.out}
+}
+
+// recent is the end of the history.
+func (in *invocation) recent() []view.Past {
+	home, err := in.home()
+	if err != nil {
+		return nil
+	}
+	events, _ := journal{placesIn(home).history}.read(in.clock.now().Add(-24 * time.Hour)) // none: nothing is shown
+	var past []view.Past
+	for _, e := range events {
+		if e.Event != approval.VerdictChanged {
+			past = append(past, view.Past{At: e.At, Text: e.Text})
+		}
+	}
+	return past
+}
+
+// follower looks at a Mac whenever it may have changed. Unlike the agent it
+// keeps what it remembers to itself.
+type follower struct {
+	clock  clock
+	prober *mac.Prober
+	hints  watcher
+	mem    approval.Memory
+	shown  followed
+	looked bool // once at least
+}
+
+// followAgain is how often what raises no event, such as an extension being
+// loaded, is looked at while there is something left to do.
+const followAgain = 15 * time.Second
+
+func (f *follower) run(ctx context.Context) {
+	defer f.shown.close()
+	resized := make(chan os.Signal, 1)
+	signal.Notify(resized, syscall.SIGWINCH)
+	defer signal.Stop(resized)
+	for fresh, more := true, true; more; {
+		again := f.look(ctx, fresh)
+		fresh, more = f.wait(ctx, again, resized)
+	}
+}
+
+// look looks once and shows what it found. It returns when to look again by
+// itself; 0: only when something happens.
+func (f *follower) look(ctx context.Context, fresh bool) time.Duration {
+	now := f.clock.now()
+	snap := f.prober.Look(ctx, now, fresh)
+	if ctx.Err() != nil {
+		return 0
+	}
+	if f.looked && snap.Policy == nil && len(snap.Sources) > 0 && snap.Sources[0].State == probe.Busy {
+		return busyAgain // what was shown a moment ago is better than nothing
+	}
+	snap.Gaps = append(snap.Gaps, f.hints.Gaps()...)
+	st, mem := approval.Assess(f.mem, snap, now)
+	news, mem := approval.Tell(mem, st)
+	f.mem = mem
+	if !f.looked {
+		news = nil // not news: it was so before
+	}
+	f.looked = true
+	f.shown.show(st, news)
+	next, runs := st.Next()
+	switch {
+	case runs:
+		return next
+	case atRest(st):
+		return 0
+	}
+	return followAgain
+}
+
+// atRest reports whether nothing is left to do or to wait for.
+func atRest(st approval.Status) bool {
+	for _, p := range st.Products {
+		if p.Verdict.NeedsAction() || p.Verdict == approval.Approved && !p.Loaded {
+			return false
+		}
+	}
+	return true
+}
+
+// wait ends when it is time to look again, and says whether also at what
+// raises no event; more is false when it is time to end. In the middle of a
+// burst of changes it waits for the end of it.
+func (f *follower) wait(ctx context.Context, again time.Duration, resized <-chan os.Signal) (fresh, more bool) {
+	var timer <-chan time.Time
+	if again > 0 {
+		timer = f.clock.after(again)
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return false, false
+		case <-timer:
+			return true, true
+		case hint := <-f.hints.Hints():
+			if hint.Settled || hint.Woke {
+				return hint.Woke, true
+			}
+			if timer == nil {
+				timer = f.clock.after(followAgain) // a burst that never ends
+			}
+		case <-resized:
+			f.shown.resized()
+		}
+	}
+}

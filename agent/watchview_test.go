@@ -1,0 +1,151 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+)
+
+// terminal is a terminal of the test's own, with a program in it.
+type terminal struct {
+	t    *testing.T
+	keys *os.File
+	ends func() error
+
+	mu     sync.Mutex
+	screen bytes.Buffer // all that was written since the last take
+}
+
+func inTerminal(t *testing.T, env []string, args ...string) *terminal {
+	t.Helper()
+	cmd := thisProgram(t).command(t, args...)
+	cmd.Env = append(append(cmd.Env, "TERM=xterm", "TZ=UTC"), env...)
+	keys, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 80})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan struct{})
+	term := &terminal{t: t, keys: keys, ends: func() error { <-read; return cmd.Wait() }}
+	go func() {
+		io.Copy(term, keys) // an error tells that the program has ended
+		close(read)
+	}()
+	t.Cleanup(func() { cmd.Process.Kill(); keys.Close() })
+	return term
+}
+
+func (term *terminal) Write(p []byte) (int, error) {
+	term.mu.Lock()
+	defer term.mu.Unlock()
+	return term.screen.Write(p)
+}
+
+// wait waits until the texts were written one after the other, and takes all
+// that was.
+func (term *terminal) wait(texts ...string) string {
+	term.t.Helper()
+	var got string
+	eventually(term.t, fmt.Sprintf("the terminal shows %q", texts), func() bool {
+		term.mu.Lock()
+		defer term.mu.Unlock()
+		got = term.screen.String()
+		rest, found := got, true
+		for _, text := range texts {
+			if _, rest, found = strings.Cut(rest, text); !found {
+				return false
+			}
+		}
+		term.screen.Reset()
+		return true
+	})
+	return got
+}
+
+var (
+	sequence = regexp.MustCompile(`\x1b\[[?0-9;]*[A-Za-z]`)
+	colour   = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+)
+
+func TestWatchInATerminal(t *testing.T) {
+	root, sim := simulated(t, "10.15.7")
+	before := footprints(t, root)
+	term := inTerminal(t, []string{"NO_COLOR=1"}, "watch", "--root", root)
+	first := term.wait("Ctrl-C ends.")
+	if !strings.HasPrefix(first, enterScreen+home) || !strings.Contains(first, "not asked for approval yet") {
+		t.Errorf("began with %q, want a screen of its own and the state", first)
+	}
+	if after := footprints(t, root); after != before {
+		t.Errorf("watching wrote: before\n%s\nafter\n%s", before, after)
+	}
+
+	if err := sim.Attempt(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	open := term.wait("macOS blocked Parallels Desktop; the Allow button is there until", "Ctrl-C ends.")
+	if !strings.Contains(open, "waiting for your approval, 30 minutes left") || !strings.Contains(open, "[####") {
+		t.Errorf("showed %q, want the state and a bar", open)
+	}
+
+	if err := pty.Setsize(term.keys, &pty.Winsize{Rows: 12, Cols: 40}); err != nil {
+		t.Fatal(err)
+	}
+	small := term.wait("Ctrl-C ends.")
+	lines := strings.Split(sequence.ReplaceAllString(small, ""), "\r\n")
+	if len(lines) > 12 {
+		t.Errorf("%d lines in a terminal of 12", len(lines))
+	}
+	for _, line := range lines {
+		if n := len([]rune(line)); n > 40 {
+			t.Errorf("a line of %d characters in a terminal of 40: %q", n, line)
+		}
+	}
+
+	if _, err := term.keys.WriteString("\x03"); err != nil {
+		t.Fatal(err)
+	}
+	if err := term.ends(); err != nil {
+		t.Errorf("after Ctrl-C: %v, want exit 0", err)
+	}
+	last := term.wait(leaveScreen)
+	if _, after, _ := strings.Cut(last, leaveScreen); !strings.Contains(after, "waiting for your approval") || sequence.MatchString(after) {
+		t.Errorf("left %q on the terminal, want the last state in plain words", after)
+	}
+	if all := first + open + small + last; colour.MatchString(all) {
+		t.Errorf("colours in spite of NO_COLOR: %q", colour.FindString(all))
+	}
+}
+
+func TestWatchHasColoursInATerminal(t *testing.T) {
+	root, sim := simulated(t, "10.15.7")
+	if err := sim.Attempt(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	term := inTerminal(t, []string{"NO_COLOR="}, "watch", "--root", root)
+	if shown := term.wait("Ctrl-C ends."); !strings.Contains(shown, boldYellow+"Parallels Desktop 16.5.1") {
+		t.Errorf("showed %q, want the headline in colour", shown)
+	}
+}
+
+func TestWatchInADumbTerminal(t *testing.T) {
+	root, _ := simulated(t, "10.15.7")
+	term := inTerminal(t, []string{"NO_COLOR=", "TERM=dumb"}, "watch", "--root", root)
+	if line := term.wait("not asked for approval yet", "\n"); sequence.MatchString(line) {
+		t.Errorf("wrote %q, want a plain line", line)
+	}
+}
+
+// footprints is what lies in the folders of the policy and of the agent.
+func footprints(t *testing.T, root string) string {
+	t.Helper()
+	return footprint(t, root+"/private/var/db/SystemPolicyConfiguration") + footprint(t, root+"/Users/me/Library/Application Support")
+}

@@ -48,6 +48,10 @@ MISSING      = $(if $(MACOS),,$(strip $(if $(CGO),,gcc) $(if $(TRAY_LIB),,libaya
 	$(foreach tool,Xvfb dbus-daemon dunst node python3 icns2png mandoc,$(if $(shell command -v $(tool) 2>/dev/null),,$(tool)))))
 DESKTOP_TAGS = $(if $(MACOS)$(MISSING),$(TAGS),tray desktop formats)
 
+# What the pictures need besides: a real panel.
+PICTURES_MISSING = $(strip $(MISSING) $(if $(shell command -v xfce4-panel 2>/dev/null),,xfce4-panel))
+README_PICTURES  = blocked-open-light blocked-open-dark restart-pending-light unknown-dark
+
 # The tests that cannot work under machorun, by name.
 # TestArrows: runs go list, which has no module cache as an ordinary user.
 # TestGo…: the same of go build and go list.
@@ -56,7 +60,7 @@ NOT_UNDER_MACHORUN = TestArrows TestGo.*
 empty =
 space = $(empty) $(empty)
 
-.PHONY: help demo test build check lint race darwin machorun under-machorun manual app dist reproducible deps bench fuzz clean icons
+.PHONY: help demo test build check lint race darwin machorun under-machorun manual app dist reproducible deps bench fuzz clean icons pictures
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -74,13 +78,13 @@ build: ## bin/kextwatch, with the tray where its library is there
 	$(if $(MACOS),$(call MACOS_FLAGS,$(shell $(GO) env GOARCH))) $(BUILD) -tags '$(TAGS)' -o bin/kextwatch ./agent
 	@echo "bin/kextwatch is built $(if $(TRAY),with the tray,without the tray: make deps installs what it needs)"
 
-check: lint race darwin machorun reproducible ## all that CI runs beside make test
+check: lint race pictures darwin machorun reproducible ## all that CI runs beside make test
 
 lint: build/staticcheck-$(STATICCHECK) ## gofmt, go mod tidy, vet and staticcheck for every platform
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) mod tidy -diff
-	$(GO) vet -tags '$(DESKTOP_TAGS) machorun' $(PACKAGES)
-	$< -tags '$(DESKTOP_TAGS) machorun' $(PACKAGES)
+	$(GO) vet -tags '$(DESKTOP_TAGS) pictures machorun' $(PACKAGES)
+	$< -tags '$(DESKTOP_TAGS) pictures machorun' $(PACKAGES)
 	@set -e; for platform in $(PLATFORMS); do \
 		echo "vet and staticcheck for $$platform"; \
 		export GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0; \
@@ -97,6 +101,16 @@ race: ## all tests with the race detector, and those with a real tray and others
 		echo 'left out: the tests of the real tray, notifications, the framework script and formats. Missing: $(MISSING). On Debian, make deps installs it.'; \
 		[ '$(CI)' != true ]; }
 	$(GO) test -race -tags '$(DESKTOP_TAGS)' $(PACKAGES)
+
+pictures: ## build/pictures: what a person sees at each verdict; DOCS=docs/pictures keeps some
+	@if [ -n '$(PICTURES_MISSING)' ]; then \
+		echo 'left out: the pictures. Missing: $(PICTURES_MISSING). On Debian, make deps installs it.'; \
+		[ '$(CI)' != true ]; \
+	else \
+		KEXTWATCH_PICTURES='$(CURDIR)/build/pictures' \
+			$(GO) test -count 1 -tags 'tray desktop pictures' -run 'Picture' ./agent; \
+	fi
+	$(if $(DOCS),mkdir -p '$(DOCS)' && cp $(README_PICTURES:%=build/pictures/%.png) '$(DOCS)')
 
 darwin: $(READERS) ## the program for macOS, without cgo and so without the tray
 	$(BUNDLE) check $^
@@ -196,7 +210,7 @@ deps: ## install what make check needs, on Debian and its like
 	$(SUDO) apt-get update
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
 		ca-certificates git gcc libc6-dev make pkg-config libayatana-appindicator3-dev xvfb dbus dunst nodejs \
-		python3 icnsutils mandoc
+		python3 icnsutils mandoc xfce4-panel fonts-dejavu-core
 
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 

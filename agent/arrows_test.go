@@ -55,8 +55,10 @@ var arrows = []struct{ importer, imported, because string }{
 	{"notify/tray", "assets", "the icons"},
 	{"notify/tray", "notify", "shows its menu"},
 	{"notify/tray", "github.com/getlantern/systray", "knows every desktop's menu bar"},
+	{"notify/tray", "C", "opens the bus of a Linux desktop before the icon's library does"},
 
 	{"notify/tray/desk", "github.com/godbus/dbus/v5", "plays the panel and the notification service in tests"},
+	{"notify/tray/desk", "github.com/jezek/xgb", "plays the mouse in tests, and takes pictures of the screen"},
 
 	{"launchd", "howett.net/plist", "a job is a property list"},
 
@@ -157,6 +159,9 @@ func list(t *testing.T, env []string, tags string) map[string]goPackage {
 		t.Fatalf("%v: %v\n%s", cmd, err, &stderr)
 	}
 	packages := make(map[string]goPackage)
+	cgo := goPackage{ImportPath: "C"} // go list leaves it out
+	cgo.Module.Path = cgo.ImportPath
+	packages[cgo.ImportPath] = cgo
 	for d := json.NewDecoder(bytes.NewReader(out)); ; {
 		var p goPackage
 		if err := d.Decode(&p); errors.Is(err, io.EOF) {

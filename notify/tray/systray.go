@@ -33,6 +33,7 @@ func (t realTray) Run(ready func()) {
 		return
 	default:
 	}
+	openBus()
 	systray.Run(func() {
 		t.serve(menuBar{t}, ready)
 		systray.Quit()

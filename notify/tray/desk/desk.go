@@ -5,8 +5,12 @@
 // played by the test itself over D-Bus, so it reads the real menu of the
 // program under test, clicks real items and sees each notification as sent.
 //
-// It needs the programs dbus-daemon and Xvfb; a test fails where one is
-// missing. All that it starts ends with the test.
+// A Session is the same with a real panel and a real notification daemon, for
+// pictures of what a person sees.
+//
+// It needs the programs dbus-daemon and Xvfb, a Session also xfce4-panel and
+// dunst; a test fails where one is missing. All that it starts ends with the
+// test.
 package desk
 
 import (
@@ -32,6 +36,7 @@ const busConfig = `<busconfig>
   <type>session</type>
   <listen>unix:dir=%s</listen>
   <auth>EXTERNAL</auth>
+  %s
   <policy context="default">
     <allow send_destination="*" eavesdrop="true"/>
     <allow eavesdrop="true"/>
@@ -44,13 +49,19 @@ const busConfig = `<busconfig>
 // for DBUS_SESSION_BUS_ADDRESS.
 func StartBus(t testing.TB) string {
 	t.Helper()
+	return startBus(t, "")
+}
+
+// startBus starts a bus with one more element in its configuration.
+func startBus(t testing.TB, element string) string {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "bus") // t.TempDir can be too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	config := filepath.Join(dir, "bus.conf")
-	if err := os.WriteFile(config, fmt.Appendf(nil, busConfig, dir), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, busConfig, dir, element), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return start(t, "dbus-daemon", "--config-file="+config, "--nofork", "--nopidfile", "--print-address=3")

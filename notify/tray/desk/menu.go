@@ -30,21 +30,30 @@ type layout struct {
 // Menu reads the icon's menu, hidden entries included.
 func (i Icon) Menu(t testing.TB) []Entry {
 	t.Helper()
+	entries, err := i.entries(t)
+	if err != nil {
+		t.Fatalf("reading the menu: %v", err)
+	}
+	return entries
+}
+
+func (i Icon) entries(t testing.TB) ([]Entry, error) {
+	t.Helper()
 	var revision uint32
 	var root layout
 	err := i.menu(t).Call(menuName+".GetLayout", 0, int32(0), int32(-1), []string{}).Store(&revision, &root)
 	if err != nil {
-		t.Fatalf("reading the menu: %v", err)
+		return nil, err
 	}
 	var entries []Entry
 	for _, child := range root.Children {
 		var node layout
 		if err := dbus.Store([]any{child.Value()}, &node); err != nil {
-			t.Fatalf("reading the menu: %v", err)
+			return nil, err
 		}
 		entries = append(entries, node.entry())
 	}
-	return entries
+	return entries, nil
 }
 
 // entry fills in what is left out when it is the default. An underscore marks
@@ -64,18 +73,18 @@ func (l layout) entry() Entry {
 	return e
 }
 
-// WaitMenu waits until the menu is as wanted and returns it. At first a menu
-// may be empty, and a change takes a moment to arrive.
+// WaitMenu waits until the menu is as wanted and returns it. At first there
+// may be none, or an empty one, and a change takes a moment to arrive.
 func (i Icon) WaitMenu(t testing.TB, wanted func([]Entry) bool) []Entry {
 	t.Helper()
 	deadline := time.Now().Add(Patience)
 	for {
-		menu := i.Menu(t)
-		if wanted(menu) {
+		menu, err := i.entries(t)
+		if err == nil && wanted(menu) {
 			return menu
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("the menu stayed %+v", menu)
+			t.Fatalf("the menu stayed %+v, %v", menu, err)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -29,9 +29,8 @@ func StartNotifications(t testing.TB, address string, silent bool) *Notification
 	t.Helper()
 	n := &Notifications{posted: make(chan Notification, 1000), silent: silent, ended: make(chan struct{})}
 	t.Cleanup(func() { close(n.ended) })
-	const name = "org.freedesktop.Notifications"
-	conn := connect(t, address, name)
-	if err := conn.Export(daemon{n}, "/org/freedesktop/Notifications", name); err != nil {
+	conn := connect(t, address, notificationsName)
+	if err := conn.Export(daemon{n}, "/org/freedesktop/Notifications", notificationsName); err != nil {
 		t.Fatal(err)
 	}
 	return n

@@ -1,0 +1,93 @@
+//go:build pictures && desktop && tray && linux
+
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"maps"
+	"os"
+	"slices"
+	"testing"
+
+	"kextwatch/assets"
+	"kextwatch/notify"
+)
+
+// showsIcon reports whether that icon, and none of the other three, is what is
+// there on the panel.
+func showsIcon(shot, panel *image.RGBA, place image.Rectangle, want notify.Icon) bool {
+	if place.Dx() < 16 || place.Dy() < 16 {
+		return false
+	}
+	badges := map[notify.Icon][]byte{
+		notify.IconWell: assets.WellBadge, notify.IconWaiting: assets.WaitingBadge,
+		notify.IconTodo: assets.TodoBadge, notify.IconUnsure: assets.UnsureBadge,
+	}
+	differences := map[notify.Icon]int{}
+	for icon, data := range badges {
+		badge, err := png.Decode(bytes.NewReader(data))
+		if err != nil {
+			panic(err)
+		}
+		differences[icon] = unlike(shot, panel, place, badge)
+	}
+	next := 1 << 30
+	for icon, d := range differences {
+		if icon != want {
+			next = min(next, d)
+		}
+	}
+	return differences[want]*3 < next*2 // by a wide margin
+}
+
+// unlike is by how much the screen differs from the badge, drawn there on the
+// empty panel.
+func unlike(shot, panel *image.RGBA, place image.Rectangle, badge image.Image) int {
+	sum := 0
+	for y := place.Min.Y; y < place.Max.Y; y++ {
+		for x := place.Min.X; x < place.Max.X; x++ {
+			at := image.Pt((x-place.Min.X)*32/place.Dx(), (y-place.Min.Y)*32/place.Dy())
+			want := panel.SubImage(image.Rect(x, y, x+1, y+1)).(*image.RGBA)
+			pixel := image.NewRGBA(want.Rect)
+			draw.Draw(pixel, pixel.Rect, want, want.Rect.Min, draw.Src)
+			draw.Draw(pixel, pixel.Rect, badge, at, draw.Over)
+			a, b := int(pixel.RGBAAt(x, y).G), int(shot.RGBAAt(x, y).G)
+			sum += max(a-b, b-a)
+		}
+	}
+	return sum
+}
+
+// savePicture writes a small file: the 64 colours of the picture that are
+// there most often have to do for all.
+func savePicture(t *testing.T, name string, img *image.RGBA) {
+	t.Helper()
+	count := map[color.RGBA]int{}
+	for y := img.Rect.Min.Y; y < img.Rect.Max.Y; y++ {
+		for x := img.Rect.Min.X; x < img.Rect.Max.X; x++ {
+			count[img.RGBAAt(x, y)]++
+		}
+	}
+	often := slices.SortedFunc(maps.Keys(count), func(a, b color.RGBA) int {
+		return cmp.Or(count[b]-count[a], cmp.Compare(a.R, b.R), cmp.Compare(a.G, b.G), cmp.Compare(a.B, b.B))
+	})
+	var palette color.Palette
+	for _, c := range often[:min(len(often), 64)] {
+		palette = append(palette, c)
+	}
+	small := image.NewPaletted(image.Rectangle{Max: img.Rect.Size()}, palette)
+	draw.Draw(small, small.Rect, img, img.Rect.Min, draw.Src)
+	var data bytes.Buffer
+	encoder := png.Encoder{CompressionLevel: png.BestCompression}
+	if err := encoder.Encode(&data, small); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, data.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,31 @@
+//go:build cgo && tray
+
+package tray
+
+/*
+#cgo pkg-config: gio-2.0
+#include <gio/gio.h>
+*/
+import "C"
+
+import "time"
+
+// openBus opens the session bus, and keeps it open, before the library of the
+// icon does. libayatana-appindicator 0.5.92 asks for the bus and for the panel
+// at the same time; where it hears of the panel first, it says that
+// "G_IS_DBUS_CONNECTION (connection)" failed, and the icon never appears. That
+// was seen in one of some 200 starts on a busy machine, as machines are at
+// login. Where the bus is open already, it is always heard of first.
+//
+// A bus that never answers holds this up for a moment only.
+func openBus() {
+	opened := make(chan struct{})
+	go func() {
+		C.g_bus_get_sync(C.G_BUS_TYPE_SESSION, nil, nil) // none: the library says so
+		close(opened)
+	}()
+	select {
+	case <-opened:
+	case <-time.After(2 * time.Second):
+	}
+}

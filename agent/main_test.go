@@ -19,12 +19,15 @@ import (
 	_ "modernc.org/sqlite" // the database driver
 )
 
+// programs are what this test binary is, by the name it was started with.
+var programs = map[string]func(){
+	"kextwatch":         main,
+	"kextwatch-as-user": func() { mainAs(501) },
+	"kextwatch-as-root": func() { mainAs(0) },
+}
+
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"kextwatch":         main,
-		"kextwatch-as-user": func() { mainAs(501) },
-		"kextwatch-as-root": func() { mainAs(0) },
-	})
+	testscript.Main(m, programs)
 }
 
 // mainAs is main for this user, whoever runs the tests.

@@ -27,11 +27,17 @@ type program []string
 // thisProgram is this test binary under the name that makes it kextwatch.
 func thisProgram(tb testing.TB) program {
 	tb.Helper()
+	return programNamed(tb, "kextwatch")
+}
+
+// programNamed is this test binary under one of the names in programs.
+func programNamed(tb testing.TB, as string) program {
+	tb.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	name := filepath.Join(tb.TempDir(), "kextwatch")
+	name := filepath.Join(tb.TempDir(), as)
 	if err := os.Link(self, name); err != nil {
 		data, err := os.ReadFile(self)
 		if err != nil {

@@ -198,7 +198,7 @@ func TestSameMenuMakesNoSignals(t *testing.T) {
 		menu.State = state
 		p.show(t, menu)
 		icon.WaitMenu(t, func(m []desk.Entry) bool { return strings.HasPrefix(seen(m), "("+state+")\nOpen") })
-		quiet(panel)
+		panel.WaitQuiet()
 	}
 	settle("one")
 	before := panel.Signals()
@@ -273,12 +273,5 @@ func wait(t *testing.T, what string, happened func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s did not come", what)
 		}
-	}
-}
-
-// quiet waits until the panel has heard nothing for a while.
-func quiet(panel *desk.Panel) {
-	for last := int64(-1); panel.Signals() != last; time.Sleep(200 * time.Millisecond) {
-		last = panel.Signals()
 	}
 }

@@ -59,7 +59,7 @@ func (menuBar) SetIcon(icon notify.Icon) {
 	systray.SetTemplateIcon(pictures.template, pictures.badge)
 }
 
-func (menuBar) SetTitle(title string)     { systray.SetTitle(title) }
+func (menuBar) SetTitle(title string)     { setTitle(title) }
 func (menuBar) SetTooltip(tooltip string) { systray.SetTooltip(tooltip) }
 func (menuBar) AddSeparator()             { systray.AddSeparator() }
 

@@ -3,8 +3,9 @@
 package desk
 
 import (
+	"maps"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,7 +23,9 @@ const (
 type Panel struct {
 	conn       *dbus.Conn
 	registered chan Icon
-	signals    atomic.Int64
+
+	mu      sync.Mutex
+	signals map[string]int64 // by the last part of their name
 }
 
 // Icon is a tray icon in a Panel.
@@ -36,7 +39,7 @@ type Icon struct {
 // an icon that finds no panel may take another way.
 func StartPanel(t testing.TB, address string) *Panel {
 	t.Helper()
-	p := &Panel{registered: make(chan Icon, 16)}
+	p := &Panel{registered: make(chan Icon, 16), signals: map[string]int64{}}
 	p.conn = connect(t, address, watcherName)
 	changes := make(chan *dbus.Signal, 1000)
 	p.conn.Signal(changes)
@@ -47,8 +50,12 @@ func StartPanel(t testing.TB, address string) *Panel {
 	}
 	go func() {
 		for s := range changes { // closed with the connection
-			if strings.HasPrefix(s.Name, itemName+".") || strings.HasPrefix(s.Name, menuName+".") {
-				p.signals.Add(1)
+			for _, of := range []string{itemName, menuName} {
+				if name, ok := strings.CutPrefix(s.Name, of+"."); ok {
+					p.mu.Lock()
+					p.signals[name]++
+					p.mu.Unlock()
+				}
 			}
 		}
 	}()
@@ -96,7 +103,28 @@ func (p *Panel) WaitIcon(t testing.TB) Icon {
 }
 
 // Signals is how many changes of icons and menus were announced so far.
-func (p *Panel) Signals() int64 { return p.signals.Load() }
+func (p *Panel) Signals() int64 {
+	sum := int64(0)
+	for _, n := range p.SignalsByName() {
+		sum += n
+	}
+	return sum
+}
+
+// SignalsByName tells them apart: NewIcon, XAyatanaNewLabel (the title),
+// ItemsPropertiesUpdated and LayoutUpdated (the menu), and others.
+func (p *Panel) SignalsByName() map[string]int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.signals)
+}
+
+// WaitQuiet waits until nothing was announced for a while.
+func (p *Panel) WaitQuiet() {
+	for last := int64(-1); p.Signals() != last; time.Sleep(200 * time.Millisecond) {
+		last = p.Signals()
+	}
+}
 
 // Property reads a property of the icon, such as IconName, Status or
 // XAyatanaLabel.

@@ -5,10 +5,19 @@ package tray
 /*
 #cgo pkg-config: gio-2.0
 #include <gio/gio.h>
+
+gboolean kextwatchShowTitle(gpointer);
+
+static inline void showTitleSoon(void) { g_idle_add(kextwatchShowTitle, NULL); }
 */
 import "C"
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/getlantern/systray"
+)
 
 // openBus opens the session bus, and keeps it open, before the library of the
 // icon does. libayatana-appindicator 0.5.92 asks for the bus and for the panel
@@ -28,4 +37,22 @@ func openBus() {
 	case <-opened:
 	case <-time.After(2 * time.Second):
 	}
+}
+
+// title is what is to be shown next.
+var title atomic.Pointer[string]
+
+// setTitle lets GTK's own thread set the title. systray does so on the thread
+// it is called on, as it does with nothing else; then libayatana-appindicator
+// loses its note of an announcement that is due, and announces none any more:
+// of ten changes panels heard of two.
+func setTitle(text string) {
+	title.Store(&text)
+	C.showTitleSoon()
+}
+
+//export kextwatchShowTitle
+func kextwatchShowTitle(C.gpointer) C.gboolean {
+	systray.SetTitle(*title.Load())
+	return C.G_SOURCE_REMOVE
 }

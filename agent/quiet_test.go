@@ -1,0 +1,156 @@
+//go:build desktop && tray && linux
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"kextwatch/notify/tray/desk"
+)
+
+// hurried is kextwatch with a clock on which two minutes pass in a second. It
+// writes the number of its goroutines whenever it gets a SIGUSR1.
+const (
+	hurried = "kextwatch-hurried"
+	hurry   = 120
+)
+
+func init() {
+	programs[hurried] = func() {
+		h := newHost()
+		h.clock = spedUp(time.Now(), hurry)
+		asked := make(chan os.Signal, 1)
+		signal.Notify(asked, syscall.SIGUSR1)
+		go func() {
+			for range asked {
+				fmt.Println(runtime.NumGoroutine())
+			}
+		}()
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		code := run(ctx, os.Args[1:], h)
+		stop()
+		os.Exit(code)
+	}
+}
+
+// onDesk is a hurried agent in a panel that counts.
+type onDesk struct {
+	panel *desk.Panel
+	icon  desk.Icon
+	agent *exec.Cmd
+	lines *bufio.Scanner
+}
+
+func startHurried(t *testing.T, root string) onDesk {
+	t.Helper()
+	bus, display := desk.StartBus(t), desk.StartDisplay(t)
+	desk.StartNotifications(t, bus, false)
+	d := onDesk{panel: desk.StartPanel(t, bus)}
+	d.agent = programNamed(t, hurried).command(t, "run", "--root", root)
+	d.agent.Env = append(os.Environ(), "DBUS_SESSION_BUS_ADDRESS="+bus, "DISPLAY="+display, "NO_AT_BRIDGE=1", "GTK_A11Y=none")
+	d.agent.Stderr = os.Stderr
+	out, err := d.agent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.lines = bufio.NewScanner(out)
+	if err := d.agent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.agent.Process.Kill(); d.agent.Wait() })
+	d.icon = d.panel.WaitIcon(t)
+	return d
+}
+
+func (d onDesk) goroutines(t *testing.T) string {
+	t.Helper()
+	if err := d.agent.Process.Signal(syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	if !d.lines.Scan() {
+		t.Fatalf("the agent says nothing: %v", d.lines.Err())
+	}
+	return d.lines.Text()
+}
+
+// A panel that redraws what has not changed costs energy, and on macOS each
+// write waits for the main thread. So while nothing changes nothing is
+// written, however often the agent looks; and a click leaves nothing behind.
+func TestQuietWhileNothingChanges(t *testing.T) {
+	root, sim := simulated(t, "10.15.7")
+	d := startHurried(t, root)
+	d.icon.WaitMenu(t, shows("Parallels Desktop: not asked for approval yet"))
+	clicks := 0
+	look := func(times int) {
+		for range times { // each is a look, and a text that is opened
+			d.icon.Click(t, "Check Now")
+			d.icon.Click(t, "History…")
+			clicks++
+			eventually(t, "the history was opened", func() bool {
+				opened, err := sim.Opened()
+				return err == nil && len(opened) == clicks
+			})
+		}
+		d.panel.WaitQuiet()
+	}
+	look(1)
+	before, goroutines := d.panel.SignalsByName(), d.goroutines(t)
+	began := time.Now()
+	look(40)
+	if passed := time.Since(began) * hurry; passed < 10*time.Minute {
+		time.Sleep((10*time.Minute - passed) / hurry)
+	}
+	d.panel.WaitQuiet()
+	if after := d.panel.SignalsByName(); fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Errorf("signals %v, were %v", after, before)
+	}
+	eventually(t, "the goroutines of the clicks have ended", func() bool { return d.goroutines(t) == goroutines })
+}
+
+// While a window is open the minutes left change, and nothing else. A title
+// that a panel is not told of stands still there.
+func TestOneWriteAMinuteWhileAWindowIsOpen(t *testing.T) {
+	root, sim := simulated(t, "10.15.7")
+	d := startHurried(t, root)
+	d.icon.WaitMenu(t, shows("Parallels Desktop: not asked for approval yet"))
+	if err := sim.Attempt(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	minutesLeft := func(n int) func([]desk.Entry) bool {
+		return func(m []desk.Entry) bool {
+			var left int
+			if len(m) == 0 {
+				return false
+			}
+			_, state, _ := strings.Cut(m[0].Label, ", ")
+			_, err := fmt.Sscanf(state, "%d minutes left", &left)
+			return err == nil && left <= n
+		}
+	}
+	d.icon.WaitMenu(t, minutesLeft(28))
+	before := d.panel.SignalsByName()
+	d.icon.WaitMenu(t, minutesLeft(18))
+	after := d.panel.SignalsByName()
+	for name, n := range after {
+		const minutes = 28 - 18 + 2 // the ends may count
+		if more := n - before[name]; more > minutes {
+			t.Errorf("%d signals %s in %d minutes, want one a minute at most", more, name, minutes)
+		}
+	}
+	if icons := after["NewIcon"] - before["NewIcon"]; icons > 0 {
+		t.Errorf("%d signals NewIcon, want none: the icon stays the same", icons)
+	}
+	if titles := after["XAyatanaNewLabel"] - before["XAyatanaNewLabel"]; titles < 5 {
+		t.Errorf("%d signals XAyatanaNewLabel, want about one a minute", titles)
+	}
+}

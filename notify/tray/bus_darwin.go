@@ -1,6 +1,0 @@
-//go:build cgo
-
-package tray
-
-// openBus: macOS has no such bus.
-func openBus() {}

@@ -42,12 +42,16 @@ func (in *invocation) follow(ctx context.Context) error {
 		return unavailable(err, "set TMPDIR to a folder you may write to")
 	}
 	defer os.RemoveAll(temp)
+	resized := make(chan os.Signal, 1)
+	signal.Notify(resized, syscall.SIGWINCH)
+	defer signal.Stop(resized)
 	f := &follower{
-		clock:  in.clock,
-		prober: mac.NewProber(in.mac, temp),
-		hints:  in.watch(ctx, in.mac),
-		mem:    in.remembered(),
-		shown:  in.newFollowed(),
+		clock:   in.clock,
+		probe:   mac.NewProber(in.mac, temp).Look,
+		hints:   in.watch(ctx, in.mac),
+		mem:     in.remembered(),
+		shown:   in.newFollowed(),
+		resized: resized,
 	}
 	f.run(ctx)
 	return nil
@@ -90,12 +94,13 @@ func (in *invocation) recent() []view.Past {
 // follower looks at a Mac whenever it may have changed. Unlike the agent it
 // keeps what it remembers to itself.
 type follower struct {
-	clock  clock
-	prober *mac.Prober
-	hints  watcher
-	mem    approval.Memory
-	shown  followed
-	looked bool // once at least
+	clock   clock
+	probe   func(ctx context.Context, now time.Time, fresh bool) probe.Snapshot
+	hints   watcher
+	mem     approval.Memory
+	shown   followed
+	resized <-chan os.Signal // the terminal has another size
+	looked  bool             // once at least
 }
 
 // followAgain is how often what raises no event, such as an extension being
@@ -104,12 +109,9 @@ const followAgain = 15 * time.Second
 
 func (f *follower) run(ctx context.Context) {
 	defer f.shown.close()
-	resized := make(chan os.Signal, 1)
-	signal.Notify(resized, syscall.SIGWINCH)
-	defer signal.Stop(resized)
 	for fresh, more := true, true; more; {
 		again := f.look(ctx, fresh)
-		fresh, more = f.wait(ctx, again, resized)
+		fresh, more = f.wait(ctx, again)
 	}
 }
 
@@ -117,7 +119,7 @@ func (f *follower) run(ctx context.Context) {
 // itself; 0: only when something happens.
 func (f *follower) look(ctx context.Context, fresh bool) time.Duration {
 	now := f.clock.now()
-	snap := f.prober.Look(ctx, now, fresh)
+	snap := f.probe(ctx, now, fresh)
 	if ctx.Err() != nil {
 		return 0
 	}
@@ -156,7 +158,7 @@ func atRest(st approval.Status) bool {
 // wait ends when it is time to look again, and says whether also at what
 // raises no event; more is false when it is time to end. In the middle of a
 // burst of changes it waits for the end of it.
-func (f *follower) wait(ctx context.Context, again time.Duration, resized <-chan os.Signal) (fresh, more bool) {
+func (f *follower) wait(ctx context.Context, again time.Duration) (fresh, more bool) {
 	var timer <-chan time.Time
 	if again > 0 {
 		timer = f.clock.after(again)
@@ -174,7 +176,7 @@ func (f *follower) wait(ctx context.Context, again time.Duration, resized <-chan
 			if timer == nil {
 				timer = f.clock.after(followAgain) // a burst that never ends
 			}
-		case <-resized:
+		case <-f.resized:
 			f.shown.resized()
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"kextwatch/agent/approval"
 )
@@ -165,11 +166,12 @@ func (s *screen) past(past []Past, room int) {
 }
 
 // wrap breaks text at spaces into lines of at most width characters; a longer
-// word is cut in pieces.
+// word is cut in pieces. Nothing in it can steer a terminal.
 func wrap(text string, width int) []string {
 	var lines []string
 	line := ""
 	for _, word := range strings.Fields(text) {
+		word = strings.Map(printed, strings.ToValidUTF8(word, ""))
 		if line != "" && len([]rune(line))+1+len([]rune(word)) <= width {
 			line += " " + word
 			continue
@@ -188,4 +190,11 @@ func wrap(text string, width int) []string {
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+func printed(r rune) rune {
+	if !unicode.IsPrint(r) {
+		return -1
+	}
+	return r
 }

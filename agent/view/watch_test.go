@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"kextwatch/agent/approval"
@@ -60,6 +61,25 @@ func TestScreenFits(t *testing.T) {
 			}
 		}
 	}
+}
+
+func FuzzScreen(f *testing.F) {
+	f.Add("Parallels International GmbH", 80, 24)
+	f.Add("\x1b[2J\u202e\xff\x00 "+strings.Repeat("x", 300), 33, 5)
+	f.Add("19H2026\x9b31m", 1, 1)
+	f.Fuzz(func(t *testing.T, name string, columns, rows int) {
+		columns, rows = columns%500, rows%500
+		st := statusWith(approval.BlockedOpen, "12.7.6")
+		p := &st.Products[0]
+		p.Developer, p.App.Version, p.App.Build, st.Mac.OS.Build = name, name, name, name
+		st.OtherPending = []string{name}
+		st.Gaps = []probe.Gap{{Source: "database", Err: name, Next: name}}
+		for _, l := range Screen(st, []Past{{opened, name}}, columns, rows) {
+			if strings.ContainsFunc(l.Text, func(r rune) bool { return !unicode.IsPrint(r) }) || utf8.RuneCountInString(l.Text) > max(columns, 20) {
+				t.Errorf("%d × %d: %q", columns, rows, l.Text)
+			}
+		}
+	})
 }
 
 func TestPlainLines(t *testing.T) {

@@ -142,19 +142,19 @@ func TestEventsInTheLog(t *testing.T) {
 	}
 }
 
-// followed is a log that is read on and on.
-type followed struct {
+// followedLog is a log that is read on and on.
+type followedLog struct {
 	reader logReader
 	lines  []string
 }
 
-func follow(r rotation) *followed {
-	f := &followed{reader: logReader{files: r}}
+func follow(r rotation) *followedLog {
+	f := &followedLog{reader: logReader{files: r}}
 	f.reader.show = func(line string) { f.lines = append(f.lines, line) }
 	return f
 }
 
-// A log that is followed through rotations comes whole and in order, also
+// A log that is followedLog through rotations comes whole and in order, also
 // where it is cut or removed in between.
 func TestFollowingALogThroughItsRotation(t *testing.T) {
 	r := rotation{filepath.Join(t.TempDir(), "log"), 100, 3}

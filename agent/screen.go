@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vbauerster/cupwriter"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
@@ -33,9 +34,10 @@ func newScreen(out io.Writer, c clock, start time.Time) *screen {
 	return &screen{clock: c, start: start, out: out, terminal: ok && isTerminal(f)}
 }
 
+// isTerminal reports whether a file is a terminal that can be drawn on; a
+// character device such as /dev/null is none.
 func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
+	return os.Getenv("TERM") != "dumb" && cupwriter.New(f, false).IsTerminal()
 }
 
 // say writes a line: the minute of the story, who speaks, what.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/vbauerster/cupwriter"
 
 	"kextwatch/agent/approval"
 	"kextwatch/agent/view"
@@ -48,6 +47,7 @@ func (in *invocation) follow(ctx context.Context) error {
 	f := &follower{
 		clock:   in.clock,
 		probe:   mac.NewProber(in.mac, temp).Look,
+		judging: in.judging(),
 		hints:   in.watch(ctx, in.mac),
 		mem:     in.remembered(),
 		shown:   in.newFollowed(),
@@ -69,7 +69,7 @@ func (in *invocation) newFollowed() followed {
 		return &jsonFollowed{speaker: in.speaker}
 	}
 	f, ok := in.out.(*os.File)
-	if ok && in.env("TERM") != "dumb" && cupwriter.New(f, false).IsTerminal() {
+	if ok && isTerminal(f) {
 		return &terminalFollowed{out: f, colours: in.env("NO_COLOR") == "", past: in.recent()}
 	}
 	return &plainFollowed{out: in.out}
@@ -95,7 +95,8 @@ func (in *invocation) recent() []view.Past {
 // keeps what it remembers to itself.
 type follower struct {
 	clock   clock
-	probe   func(ctx context.Context, now time.Time, fresh bool) probe.Snapshot
+	probe   func(ctx context.Context, now time.Time, how mac.How) probe.Snapshot
+	judging approval.Settings
 	hints   watcher
 	mem     approval.Memory
 	shown   followed
@@ -119,7 +120,7 @@ func (f *follower) run(ctx context.Context) {
 // itself; 0: only when something happens.
 func (f *follower) look(ctx context.Context, fresh bool) time.Duration {
 	now := f.clock.now()
-	snap := f.probe(ctx, now, fresh)
+	snap := f.probe(ctx, now, mac.How{Fresh: fresh})
 	if ctx.Err() != nil {
 		return 0
 	}
@@ -127,8 +128,8 @@ func (f *follower) look(ctx context.Context, fresh bool) time.Duration {
 		return busyAgain // what was shown a moment ago is better than nothing
 	}
 	snap.Gaps = append(snap.Gaps, f.hints.Gaps()...)
-	st, mem := approval.Assess(f.mem, snap, now)
-	news, mem := approval.Tell(mem, st)
+	st, mem := f.judging.Assess(f.mem, snap, now)
+	news, mem := f.judging.Tell(mem, st)
 	f.mem = mem
 	if !f.looked {
 		news = nil // not news: it was so before

@@ -26,8 +26,11 @@ func Text(st approval.Status) string {
 	}
 	fmt.Fprintf(&b, "%s\n", macLine(st.Mac))
 	for _, s := range st.Sources {
-		if s.State == probe.OK {
+		switch {
+		case s.Name == st.Source:
 			fmt.Fprintln(&b, say("Policy read from the %s", s.Name))
+			continue
+		case s.State == probe.OK: // asked only to compare
 			continue
 		}
 		fmt.Fprintln(&b, say("Policy source %s: %s: %s", s.Name, s.State, Clean(s.Reason)))

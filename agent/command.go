@@ -76,7 +76,7 @@ Parallels Desktop, for how long the Allow button is there, and opens the pane.`,
 		in.readPolicyCommand(),
 		in.completionCommand(), in.manCommand(),
 		in.settingsCommand(), in.logsCommand(),
-		in.notifyTestCommand(), in.watchCommand(),
+		in.notifyTestCommand(), in.watchCommand(), in.reportCommand(),
 	)
 	return root
 }
@@ -117,6 +117,7 @@ func (in *invocation) prepare(cmd *cobra.Command) error {
 	if home, err := in.home(); err == nil {
 		in.mac.Home = home
 	}
+	in.speak()
 	return nil
 }
 

@@ -180,7 +180,8 @@ func (d *demo) login(ctx context.Context) (end func()) {
 	}
 	p := placesIn(home)
 	st, _ := openStore(p, d.clock.now())
-	a := d.newAgent(ctx, st, mac.NewProber(d.mac, p.state), &eventLines{d})
+	d.mac.Home, d.mac.UID = home, d.uid
+	a := d.newAgent(ctx, st, mac.NewProber(d.mac, p.state), home, &eventLines{d})
 	a.poster = shownPoster{d.screen, a.poster, d.alone}
 	a.show = d.screen.follow(a)
 	if d.tray != nil {

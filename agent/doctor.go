@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -17,7 +19,8 @@ import (
 )
 
 func (in *invocation) doctorCommand() *cobra.Command {
-	return &cobra.Command{
+	var facts bool
+	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Every check, with the next step for what is not well",
 		Long: `doctor looks once and goes through every check: the policy, Parallels, macOS,
@@ -26,10 +29,32 @@ do next.
 
 Exit status: 0 nothing to do, 1 something to do, 2 cannot tell.`,
 		Example: `  kextwatch doctor
-  kextwatch doctor --json`,
+  kextwatch doctor --json
+  kextwatch doctor --facts     what this Mac can tell the project; reads only`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return in.doctor(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if facts {
+				return in.tellFacts(cmd.Context())
+			}
+			return in.doctor(cmd.Context())
+		},
 	}
+	cmd.Flags().BoolVar(&facts, "facts", false, "read-only answers to what is not known about macOS, to paste into a report; names are left out")
+	return cmd
+}
+
+// tellFacts answers the open questions, as far as this Mac can.
+func (in *invocation) tellFacts(ctx context.Context) error {
+	sheet, err := in.factSheet(ctx)
+	if err != nil {
+		return err
+	}
+	if in.speaker.json {
+		in.document(map[string]any{"schema": 1, "facts": sheet})
+		return nil
+	}
+	fmt.Fprint(in.out, sheet)
+	return nil
 }
 
 func (in *invocation) doctor(ctx context.Context) error {
@@ -86,6 +111,18 @@ func (in *invocation) own() view.Own {
 	p := placesIn(home)
 	own.Running = agentRuns(p)
 	own.Installed = installed(home)
+	s, problems := readSettings(in.mac, home)
+	for _, p := range problems {
+		if !p.Unknown {
+			own.Settings = append(own.Settings, strings.TrimSpace(p.Key+": "+p.Why))
+		}
+	}
+	for key, from := range s.origins {
+		if from.managed {
+			own.Managed = append(own.Managed, key)
+		}
+	}
+	slices.Sort(own.Managed)
 	if events, err := (journal{p.history}).read(time.Time{}); err == nil {
 		own.Notifications, own.NotifyKnown = lastPosting(events)
 	}

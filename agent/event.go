@@ -39,7 +39,7 @@ func newEvent(n approval.Notice, seq int64, now time.Time) event {
 	}
 	switch n.Event {
 	case approval.VerdictChanged, approval.MacOSUpdated, approval.ParallelsInstalled, approval.ParallelsUpdated,
-		approval.ParallelsRemoved, approval.SourceChanged, approval.SourceLost:
+		approval.ParallelsRemoved, approval.MacOSOffered, approval.SourceChanged, approval.SourceLost, approval.SourcesDiffer, approval.SnoozedEvent:
 		e.From, e.To = n.From, n.To
 	case approval.NotificationFailed:
 		e.Error = n.To

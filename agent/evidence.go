@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"kextwatch/agent/approval"
@@ -28,11 +29,14 @@ func (a *agent) followLog(snap probe.Snapshot) {
 	a.loads.Want(matters && !timed)
 }
 
+// attempts are what is known of besides the policy, oldest first.
 func (a *agent) attempts() []probe.Attempt {
-	if a.loads == nil {
-		return nil
+	attempts := slices.Clone(a.tried)
+	if a.loads != nil {
+		attempts = append(attempts, a.loads.Attempts()...)
 	}
-	return a.loads.Attempts()
+	slices.SortStableFunc(attempts, func(x, y probe.Attempt) int { return x.At.Compare(y.At) })
+	return attempts
 }
 
 func (a *agent) logHints() <-chan probe.Hint {

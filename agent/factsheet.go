@@ -46,7 +46,7 @@ func (in *invocation) factSheet(ctx context.Context) (string, error) {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Facts from a Mac\n\nBy kextwatch %s, as %s. Please read it before you paste it.\n", version, asker)
-	for _, q := range m.Questions(temp, nil) {
+	for _, q := range m.Questions(temp) {
 		start := time.Now()
 		lines := in.askMac(all, q.Text, q.Ask)
 		if err := ctx.Err(); err != nil {

@@ -52,7 +52,7 @@ func (a *agent) replaced() (replaced bool, again time.Duration) {
 	if a.binary.gone && !was {
 		a.log.Warn("the program was removed or moved away; this one goes on", "path", a.binary.path)
 	}
-	if replaced && (a.posting || len(a.queue) > 0) {
+	if replaced && (a.delivering || len(a.queue) > 0) {
 		return false, settling
 	}
 	if replaced {

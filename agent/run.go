@@ -3,20 +3,15 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"strings"
 	"syscall"
-	"time"
 
-	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
-	"kextwatch/agent/approval"
-	"kextwatch/agent/view"
 	"kextwatch/notify"
+	"kextwatch/notify/desktop"
+	"kextwatch/probe"
 	"kextwatch/probe/mac"
 )
 
@@ -94,7 +89,7 @@ func (in *invocation) runAgent(ctx context.Context, headless bool, events io.Wri
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	a := in.newAgent(ctx, st, mac.NewProber(in.mac, temp), events)
+	a := in.newAgent(ctx, st, mac.NewProber(in.mac, temp), home, events)
 	afterwards := in.settle(ctx, a, home)
 	in.log.Info("kextwatch started", "version", version, "pid", os.Getpid(), "root", in.mac.Root)
 	if headless {
@@ -135,7 +130,7 @@ func withTray(ctx context.Context, stop func(), tray notify.Tray, loop func(cont
 }
 
 // newAgent wires an agent to this host.
-func (in *invocation) newAgent(ctx context.Context, st *store, prober *mac.Prober, events io.Writer) *agent {
+func (in *invocation) newAgent(ctx context.Context, st *store, prober *mac.Prober, home string, events io.Writer) *agent {
 	poster, err := in.newPoster(in.mac.Root)
 	if err != nil {
 		in.warn("", "notifications cannot be shown: %v", err)
@@ -151,41 +146,13 @@ func (in *invocation) newAgent(ctx context.Context, st *store, prober *mac.Probe
 		loads:   log,
 		watcher: in.watch(ctx, in.mac, in.watchedBesides()...),
 		poster:  poster,
-		do:      in.menuAction(st),
+		asker:   desktop.Dialogs{Root: in.mac.Root},
+		do:      in.menuAction(st, home),
+		retry:   in.menuRetry,
+		atLogin: func() probe.Answer { return installed(home) },
 		store:   st,
 		events:  events,
 	}
-}
-
-// menuAction does what a menu entry says.
-func (in *invocation) menuAction(st *store) func(context.Context, notify.Action, approval.Status) error {
-	return func(ctx context.Context, action notify.Action, status approval.Status) error {
-		switch action {
-		case notify.OpenSettings:
-			_, err := openPane(ctx, in.mac)
-			return err
-		case notify.ShowHistory:
-			events, err := st.journal.read(time.Time{})
-			if err != nil {
-				return err
-			}
-			var text strings.Builder
-			writeHistory(&text, events)
-			return in.showText(ctx, filepath.Join(st.places.state, "history.txt"), text.String())
-		case notify.ShowAbout:
-			about := "kextwatch " + version + "\n\n" + view.Explain(status)
-			return in.showText(ctx, filepath.Join(st.places.state, "about.txt"), about)
-		}
-		return fmt.Errorf("no such menu entry: %s", action)
-	}
-}
-
-// showText opens a text in the user's editor.
-func (in *invocation) showText(ctx context.Context, file, text string) error {
-	if err := renameio.WriteFile(file, []byte(text), 0o600); err != nil {
-		return err
-	}
-	return in.mac.OpenText(ctx, file)
 }
 
 // copiesIn is the folder for private copies of the policy database: the

@@ -34,6 +34,9 @@ type agent struct {
 	show    func(notify.Menu)
 	tray    bool // there is an icon to click
 	poster  notify.Poster
+	asker   notify.Asker // nil: no dialogs
+	retry   func(context.Context, approval.Status) (*probe.Attempt, error)
+	atLogin func() probe.Answer
 	do      func(context.Context, notify.Action, approval.Status) error
 	store   *store
 	events  io.Writer // nil: nobody asked
@@ -43,16 +46,21 @@ type agent struct {
 	binary   *binary         // nil: nobody asks whether it is replaced
 	restart  bool            // watch ended so that a new program can start
 
-	mem       approval.Memory
-	status    approval.Status
-	published bool      // status.plist is of this agent
-	verify    time.Time // until when to ask whether what was approved gets loaded
-	deferred  time.Time // since when the middle of a burst has been holding something back
-	busy      time.Time // since when the database has been too busy to read
-	queue     []notify.Alert
-	deliver   func(notify.Alert)
-	outcomes  chan error
-	posting   bool
+	mem        approval.Memory
+	status     approval.Status
+	published  bool      // status.plist is of this agent
+	verify     time.Time // until when to ask whether what was approved gets loaded
+	deferred   time.Time // since when the middle of a burst has been holding something back
+	busy       time.Time // since when the database has been too busy to read
+	queue      []posting
+	deliver    func(notify.Alert)
+	outcomes   chan error
+	delivering bool
+	asking     context.CancelFunc // takes the dialog away that is shown; nil: none is
+	replies    chan reply
+	lessons    chan learned
+	tried      []probe.Attempt // what Parallels said when it was asked to try
+	ask        func(posting)   // shows a dialog
 }
 
 const (
@@ -72,7 +80,8 @@ const (
 
 // watch runs until ctx ends or the user quits.
 func (a *agent) watch(ctx context.Context) {
-	a.outcomes = make(chan error, 1)
+	a.outcomes, a.replies, a.lessons = make(chan error, 1), make(chan reply, 1), make(chan learned)
+	a.ask = func(p posting) { a.showDialog(ctx, p) }
 	a.deliver = func(alert notify.Alert) { a.outcomes <- a.poster.Post(ctx, alert) }
 	a.mem = a.store.memory.Memory.Resume()
 	a.say([]approval.Notice{{Event: approval.AgentStarted}})
@@ -124,8 +133,9 @@ func (a *agent) lookOnce(ctx context.Context, how glance) time.Duration {
 	a.deferred = time.Time{}
 	a.mem, a.status = mem, status
 	a.say(notices)
+	a.withdraw()
 	if a.show != nil {
-		a.show(view.Menu(status, version))
+		a.show(a.menu())
 	}
 	next, runs := a.next(status, now)
 	if a.verifying(notices, now) && (!runs || next > verifyEvery) {
@@ -208,25 +218,16 @@ func (a *agent) wait(ctx context.Context, in time.Duration) (next glance, more b
 		case err := <-a.outcomes:
 			a.posted(err)
 		case action := <-a.clicks:
-			switch action {
-			case notify.Quit:
-				return glance{}, false
-			case notify.CheckNow:
-				return glance{settled: true, fresh: true}, true
+			if next, more, done := a.clicked(ctx, action); done {
+				return next, more
 			}
-			a.start(ctx, action)
+		case r := <-a.replies:
+			a.replied(ctx, r)
+		case l := <-a.lessons:
+			a.take(l)
+			return glance{settled: true, asked: l.attempt != nil}, true
 		}
 	}
-}
-
-// start does what the user clicked, without holding up the loop.
-func (a *agent) start(ctx context.Context, action notify.Action) {
-	status := a.status
-	go func() {
-		if err := a.do(ctx, action, status); err != nil && ctx.Err() == nil {
-			a.log.Error("a menu entry failed", "action", action, "error", err)
-		}
-	}()
 }
 
 // say saves the notices as said, records them and shows those that are
@@ -259,37 +260,49 @@ func (a *agent) say(notices []approval.Notice) {
 	}
 	for _, n := range notices {
 		if n.Urgency != approval.Silent {
-			a.queue = append(a.queue, view.Alert(n, a.status, a.tray))
+			a.queue = append(a.queue, a.posting(n))
 		}
 	}
 	a.post()
 }
 
-// post hands over the next alert; at most one is under way.
+// post hands over the next alert; at most one is under way. A dialog waits for
+// an answer, for minutes: it is no reason for the others to wait.
 func (a *agent) post() {
-	if a.posting || len(a.queue) == 0 {
-		return
+	for !a.delivering && len(a.queue) > 0 {
+		next := a.queue[0]
+		a.queue = a.queue[1:]
+		if next.dialog != nil && a.asking == nil {
+			a.log.Info("showing a dialog", "title", next.alert.Title)
+			a.ask(next)
+			continue
+		}
+		a.log.Info("showing a notification", "title", next.alert.Title)
+		a.delivering = true
+		go a.deliver(next.alert)
 	}
-	alert := a.queue[0]
-	a.queue, a.posting = a.queue[1:], true
-	a.log.Info("showing a notification", "title", alert.Title)
-	go a.deliver(alert)
 }
 
 // posted notes the outcome of an alert. A failed one is an event; it is not
 // tried again, because the icon says the same.
 func (a *agent) posted(err error) {
-	a.posting = false
+	a.delivering = false
 	if err != nil {
 		a.log.Warn("a notification could not be shown", "error", err)
 		a.say([]approval.Notice{{Event: approval.NotificationFailed, To: view.Clean(err.Error())}})
 	}
 	a.post()
-	if !a.posting {
-		a.mem = a.mem.Posted()
-		_, err := a.store.save(a.mem)
-		a.complain(err)
+	a.notePosted()
+}
+
+// notePosted keeps in mind that all alerts were handed over.
+func (a *agent) notePosted() {
+	if a.delivering || a.asking != nil {
+		return
 	}
+	a.mem = a.mem.Posted()
+	_, err := a.store.save(a.mem)
+	a.complain(err)
 }
 
 // complain logs what kept the agent from writing its files; the store keeps

@@ -86,7 +86,9 @@ func (d *bubble) look(_ context.Context, _ time.Time, how mac.How) probe.Snapsho
 	if how.Fresh {
 		d.fresh++
 	}
-	return d.snap
+	snap := d.snap
+	snap.Attempts = how.Attempts
+	return snap
 }
 
 // change lets something happen to the Mac.

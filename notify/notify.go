@@ -46,19 +46,18 @@ type Menu struct {
 	State   string   // the first line, in one sentence
 	Primary Item     // the one thing to click
 	Details []string // at most MaxDetails lines are shown
-	History Item
-	Check   Item
-	About   Item
-	Quit    Item
+	Items   map[Action]Item
 }
 
 // MaxDetails is how many detail lines the menu has room for.
 const MaxDetails = 6
 
-// Item is one entry of the menu. An empty label hides it.
+// Item is one entry of the menu. An empty label hides it. Only OpenAtLogin has
+// a mark.
 type Item struct {
 	Label   string
 	Enabled bool
+	Checked bool
 }
 
 // Icon is the shape in the menu bar: four shapes, told apart without colour.
@@ -77,9 +76,17 @@ type Action string
 
 // The actions of the menu.
 const (
-	OpenSettings Action = "open-settings"
+	OpenSettings Action = "open-settings" // the primary one
+	Retry        Action = "retry"
 	ShowHistory  Action = "show-history"
+	ShowDoctor   Action = "show-doctor"
+	ShowReport   Action = "show-report"
 	CheckNow     Action = "check-now"
+	SnoozeMenu   Action = "" // only opens the three below it
+	Snooze       Action = "snooze"
+	SnoozeWindow Action = "snooze-window" // until the window has closed
+	EndSnooze    Action = "end-snooze"
+	OpenAtLogin  Action = "open-at-login"
 	ShowAbout    Action = "show-about"
 	Quit         Action = "quit"
 )

@@ -2,6 +2,7 @@ package view
 
 import (
 	"strings"
+	"time"
 
 	"kextwatch/agent/approval"
 	"kextwatch/notify"
@@ -153,7 +154,11 @@ func EventText(n approval.Notice) string {
 	case approval.MacOSOffered:
 		return sentence(say("Software Update offers macOS %s; %s was made for macOS up to %s", Clean(n.To), title(p), madeFor(p)))
 	case approval.SnoozedEvent:
-		return sentence(say("quiet until %s", n.To))
+		until, err := time.Parse(time.RFC3339, n.To)
+		if err != nil {
+			return say("Quiet for a while.")
+		}
+		return sentence(say("quiet until %s", clock(until)))
 	case approval.SourceChanged:
 		return sentence(say("the kernel extension policy is read from the %s", n.To))
 	case approval.AgentStarted:

@@ -105,14 +105,11 @@ func (c checking) needed() Check {
 }
 
 func stuckNames(p approval.Product) string {
-	var names []string
-	for _, vm := range p.Need.VMs {
-		names = append(names, vm.Name)
-	}
-	if len(names) == 0 {
+	names := vmNames(p.Need.VMs)
+	if names == "" {
 		return ""
 	}
-	return say("on the Parallels hypervisor: %s", list(names))
+	return say("on the Parallels hypervisor: %s", names)
 }
 
 func (c checking) asked() Check {

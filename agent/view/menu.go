@@ -1,25 +1,33 @@
 package view
 
 import (
+	"time"
+
 	"kextwatch/agent/approval"
 	"kextwatch/notify"
 	"kextwatch/probe"
 )
 
+// Around is what the menu shows besides the status.
+type Around struct {
+	Version       string // of kextwatch
+	HideTime      bool   // no minutes beside the icon
+	SnoozeMinutes int
+	SnoozedUntil  time.Time    // zero: alerts come
+	AtLogin       probe.Answer // kextwatch is started at login
+}
+
 // Menu is what the icon in the menu bar shows.
-func Menu(st approval.Status, version string) notify.Menu {
+func Menu(st approval.Status, around Around) notify.Menu {
 	pane := PaneFor(st.Mac.OS)
 	m := notify.Menu{
 		Icon:    icon(st.Verdict),
 		State:   say("kextwatch is looking…"),
 		Primary: notify.Item{Label: say("Open %s…", pane.Name), Enabled: true},
-		History: notify.Item{Label: say("History…"), Enabled: true},
-		Check:   notify.Item{Label: say("Check Now"), Enabled: true},
-		About:   notify.Item{Label: say("About kextwatch %s", version), Enabled: true},
-		Quit:    notify.Item{Label: say("Quit kextwatch"), Enabled: true},
 	}
 	if len(st.Products) == 0 {
 		m.Tooltip = m.State
+		m.Items = items(approval.Product{}, around)
 		return m
 	}
 	worst := st.Products[0]
@@ -31,11 +39,35 @@ func Menu(st approval.Status, version string) notify.Menu {
 	}
 	m.State = say("%s: %s", worst.Name, State(worst))
 	m.Tooltip = say("kextwatch: %s", m.State)
-	if worst.Window.Open() {
+	if worst.Window.Open() && !around.HideTime {
 		m.Title = say("%dm", worst.Window.MinutesLeft())
 	}
 	m.Details = details(worst, st)
+	m.Items = items(worst, around)
 	return m
+}
+
+// items are the entries below the details. What cannot be used is greyed out.
+func items(worst approval.Product, around Around) map[notify.Action]notify.Item {
+	open, snoozed := worst.Window.Open(), !around.SnoozedUntil.IsZero()
+	snooze := say("Snooze")
+	if snoozed {
+		snooze = say("Snoozed until %s", clock(around.SnoozedUntil))
+	}
+	return map[notify.Action]notify.Item{
+		notify.Retry:        {Label: say("Try Again…"), Enabled: worst.Verdict.Blocked() && worst.App != nil && !open},
+		notify.ShowHistory:  {Label: say("History…"), Enabled: true},
+		notify.ShowDoctor:   {Label: say("Doctor…"), Enabled: true},
+		notify.ShowReport:   {Label: say("Report…"), Enabled: true},
+		notify.CheckNow:     {Label: say("Check Now"), Enabled: true},
+		notify.SnoozeMenu:   {Label: snooze, Enabled: open || snoozed},
+		notify.Snooze:       {Label: say("For %s", minutes(around.SnoozeMinutes)), Enabled: open},
+		notify.SnoozeWindow: {Label: say("Until the Button Goes"), Enabled: open},
+		notify.EndSnooze:    {Label: say("No Longer"), Enabled: snoozed},
+		notify.OpenAtLogin:  {Label: say("Open at Login"), Enabled: around.AtLogin != "", Checked: around.AtLogin == probe.Yes},
+		notify.ShowAbout:    {Label: say("About kextwatch %s", around.Version), Enabled: true},
+		notify.Quit:         {Label: say("Quit kextwatch"), Enabled: true},
+	}
 }
 
 func icon(v approval.Verdict) notify.Icon {
@@ -69,6 +101,12 @@ func details(p approval.Product, st approval.Status) []string {
 	}
 	if len(st.OtherPending) > 0 && p.Verdict.Blocked() {
 		add(say("Other developers wait too: click Details…"))
+	}
+	if names := vmNames(p.Need.VMs); names != "" && p.Verdict.NeedsAction() {
+		add(say("Cannot start: %s", names))
+	}
+	if o := obstacle(p, st); o != nil {
+		add(o.Title)
 	}
 	switch p.Verdict {
 	case approval.BlockedOpen, approval.BlockedUnknown:

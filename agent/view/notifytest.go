@@ -21,10 +21,7 @@ func TestPosted(os probe.OSVersion, onMac bool) (done, next string) {
 		return say("A test notification was handed to the notification service of this desktop."),
 			say("If nothing appeared, see whether notifications are silenced (Do Not Disturb), and whether the service is the one you expect.")
 	}
-	app := "System Settings"
-	if os.Known() {
-		app = settingsApp(os)
-	}
+	app := settingsApp(os)
 	return say("A test notification was handed to macOS, which does not tell whether it was shown."),
 		say("If nothing appeared, switch Focus (Do Not Disturb) off, look in %s > Notifications > Script Editor whether notifications are allowed, and run this again. If Script Editor is not in that list, open it once (it is in Applications > Utilities). The icon in the menu bar says the same as the notifications.", app)
 }

@@ -48,10 +48,11 @@ func SystemExtensionPane(os probe.OSVersion) Pane {
 	return PaneFor(os)
 }
 
-// settingsApp is the application that has the panes.
+// settingsApp is the application that has the panes; where the version is not
+// known, by the name it has today.
 func settingsApp(os probe.OSVersion) string {
-	if os.AtLeast(13, 0) {
-		return say("System Settings")
+	if os.Known() && !os.AtLeast(13, 0) {
+		return "System Preferences"
 	}
-	return say("System Preferences")
+	return "System Settings"
 }

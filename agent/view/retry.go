@@ -1,5 +1,7 @@
 package view
 
+import "kextwatch/notify"
+
 // NotTried is why no Allow button came although Parallels was asked to try,
 // and what to do then; vm says that a virtual machine was started for it.
 func NotTried(vm bool) (title, text, next string) {
@@ -14,4 +16,9 @@ func NotTried(vm bool) (title, text, next string) {
 // Started is why no Allow button came where none was needed.
 func Started() (title, text string) {
 	return say("The virtual machine runs"), say("macOS blocked nothing: there is nothing left to do.")
+}
+
+// RetryFailed is said when a click on Try Again… led to nothing.
+func RetryFailed(why, next string) notify.Alert {
+	return notify.Alert{Title: say("Parallels could not be asked to try again"), Body: sentences(Clean(why), Clean(next))}
 }

@@ -105,14 +105,19 @@ func closing(p approval.Product, st approval.Status) string {
 
 // stuck names the virtual machines that cannot start meanwhile.
 func stuck(p approval.Product) string {
-	var names []string
-	for _, vm := range p.Need.VMs {
-		names = append(names, vm.Name)
-	}
-	if len(names) == 0 {
+	names := vmNames(p.Need.VMs)
+	if names == "" {
 		return ""
 	}
-	return say("until it is allowed, these virtual machines cannot start: %s", list(names))
+	return say("until it is allowed, these virtual machines cannot start: %s", names)
+}
+
+func vmNames(vms []probe.VM) string {
+	var names []string
+	for _, vm := range vms {
+		names = append(names, vm.Name)
+	}
+	return list(names)
 }
 
 func lastWindow(p approval.Product) string {
@@ -225,20 +230,14 @@ func otherHypervisor(p approval.Product, os probe.OSVersion) string {
 	if !os.AtLeast(11, 0) || p.App == nil {
 		return ""
 	}
-	var movable, nested []string
-	for _, vm := range p.Need.CanMove() {
-		movable = append(movable, vm.Name)
-	}
-	for _, vm := range p.Need.Nested() {
-		nested = append(nested, vm.Name)
-	}
+	movable, nested := vmNames(p.Need.CanMove()), vmNames(p.Need.Nested())
 	switch {
-	case len(movable) > 0 && len(nested) > 0:
-		return say("or switch %s to Apple's hypervisor, which needs no approval and no restart; %s cannot, because of nested virtualization", list(movable), list(nested))
-	case len(movable) > 0:
-		return say("or switch %s to Apple's hypervisor: that needs no approval and no restart", list(movable))
-	case len(nested) > 0:
-		return say("%s needs the Parallels hypervisor, because of nested virtualization", list(nested))
+	case movable != "" && nested != "":
+		return say("or switch %s to Apple's hypervisor, which needs no approval and no restart; %s cannot, because of nested virtualization", movable, nested)
+	case movable != "":
+		return say("or switch %s to Apple's hypervisor: that needs no approval and no restart", movable)
+	case nested != "":
+		return say("%s needs the Parallels hypervisor, because of nested virtualization", nested)
 	}
 	return say("or switch the virtual machine to Apple's hypervisor: that needs no approval and no restart, but has no nested virtualization")
 }

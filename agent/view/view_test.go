@@ -22,6 +22,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+var around = Around{Version: "1.0", SnoozeMinutes: 10, AtLogin: probe.Yes}
+
 var opened = time.Date(2026, 5, 6, 5, 45, 0, 0, time.UTC)
 
 // statusWith is a Mac whose only product stands at this verdict.
@@ -64,7 +66,7 @@ func TestWords(t *testing.T) {
 		for _, v := range approval.Verdicts {
 			st := statusWith(v, macOS)
 			fmt.Fprintf(&out, "=== macOS %s, %s\n%s", macOS, v, Text(st))
-			writeMenu(&out, Menu(st, "1.0"))
+			writeMenu(&out, Menu(st, around))
 		}
 	}
 	golden(t, "testdata/words.txt", out.String())
@@ -185,7 +187,7 @@ func TestHostileNames(t *testing.T) {
 		st.Gaps = []probe.Gap{{Source: "database", Err: name, Next: name}}
 		st.Sources = append(st.Sources, probe.Source{Name: "reader", State: probe.Failed, Reason: name, Next: name})
 		st.Fired = []approval.Fired{{Rule: approval.RuleScan, Subject: name}}
-		menu := Menu(st, "1.0")
+		menu := Menu(st, around)
 		shown := append([]string{Explain(st), menu.State, menu.Tooltip}, menu.Details...)
 		n := approval.Notice{Event: approval.ParallelsUpdated, Urgency: approval.Plain, Product: *p, From: name, To: name}
 		alert := Alert(n, st, true)
@@ -218,7 +220,7 @@ func TestEveryRuleHasASentence(t *testing.T) {
 }
 
 func TestBeforeTheFirstLook(t *testing.T) {
-	m := Menu(approval.Status{}, "1.0")
+	m := Menu(approval.Status{}, around)
 	if m.Icon != notify.IconUnsure || m.State == "" || m.Primary.Label == "" {
 		t.Errorf("menu %+v, want one that says that nothing is known yet", m)
 	}

@@ -124,6 +124,8 @@ func seen(menu []desk.Entry) string {
 		case !e.Visible:
 		case e.Separator:
 			lines = append(lines, "----")
+		case e.Sub:
+			lines = append(lines, "> "+e.Label)
 		case e.Enabled:
 			lines = append(lines, e.Label)
 		default:
@@ -152,9 +154,14 @@ Open Security & Privacy…
 (kernel_extension <b>&amp;</b>)
 (24 minutes left)
 ----
+(Try Again…)
 History…
 (Check Now)
+Snooze
+> 10 Minutes
+> Until the Button Goes
 ----
+✓ Open at Login
 About kextwatch
 ----
 Quit kextwatch`))
@@ -163,11 +170,15 @@ Quit kextwatch`))
 	icon.Click(t, "Open Security & Privacy…")
 	p.expect(t, string(notify.OpenSettings))
 
-	menu.Primary.Label, menu.Details, menu.Check.Enabled = "", nil, true
+	menu.Primary.Label, menu.Details = "", nil
+	menu.Items[notify.CheckNow] = notify.Item{Label: "Check Now", Enabled: true}
+	menu.Items[notify.OpenAtLogin] = notify.Item{Label: "Open at Login", Enabled: true}
 	p.show(t, menu)
-	icon.WaitMenu(t, looks("(Parallels waits for approval)\n----\nHistory…\nCheck Now\n----\nAbout kextwatch\n----\nQuit kextwatch"))
+	const below = "----\n(Try Again…)\nHistory…\nCheck Now\nSnooze\n> 10 Minutes\n> Until the Button Goes\n----\nOpen at Login\nAbout kextwatch\n----\nQuit kextwatch"
+	icon.WaitMenu(t, looks("(Parallels waits for approval)\n"+below))
 	for label, action := range map[string]notify.Action{
-		"History…": notify.ShowHistory, "Check Now": notify.CheckNow, "About kextwatch": notify.ShowAbout, "Quit kextwatch": notify.Quit,
+		"History…": notify.ShowHistory, "Check Now": notify.CheckNow, "10 Minutes": notify.Snooze, "Until the Button Goes": notify.SnoozeWindow,
+		"Open at Login": notify.OpenAtLogin, "About kextwatch": notify.ShowAbout, "Quit kextwatch": notify.Quit,
 	} {
 		icon.Click(t, label)
 		p.expect(t, string(action))
@@ -176,7 +187,7 @@ Quit kextwatch`))
 	menu.Primary = notify.Item{Label: "Restart…", Enabled: true}
 	menu.Details = []string{"back"}
 	p.show(t, menu)
-	icon.WaitMenu(t, looks("(Parallels waits for approval)\nRestart…\n(back)\n----\nHistory…\nCheck Now\n----\nAbout kextwatch\n----\nQuit kextwatch"))
+	icon.WaitMenu(t, looks("(Parallels waits for approval)\nRestart…\n(back)\n"+below))
 
 	p.stdin.Close()
 	p.expect(t, "done")

@@ -16,6 +16,8 @@ type bar interface {
 	// AddLine adds a line at the end of the menu, visible, enabled and
 	// without a label. A click on it is the action; "" stands for none.
 	AddLine(notify.Action) entry
+	// AddMarked is AddLine for one that can have a mark.
+	AddMarked(notify.Action) entry
 	AddSeparator()
 }
 
@@ -24,8 +26,12 @@ type entry interface {
 	SetTitle(string)
 	Enable()
 	Disable()
+	Check()
+	Uncheck()
 	Show()
 	Hide()
+	// AddLine adds a line to the menu that opens from this one.
+	AddLine(notify.Action) entry
 }
 
 // display knows what is shown and changes what differs.
@@ -36,27 +42,44 @@ type display struct {
 
 	state, primary line
 	details        [notify.MaxDetails]line
-	history, check line
-	about, quit    line
+	items          map[notify.Action]*line
 }
+
+// sections are the lines below the details, in their order.
+var sections = [][]notify.Action{
+	{notify.Retry, notify.ShowHistory, notify.ShowDoctor, notify.ShowReport, notify.CheckNow, notify.SnoozeMenu},
+	{notify.OpenAtLogin, notify.ShowAbout},
+	{notify.Quit},
+}
+
+// snoozes open from SnoozeMenu.
+var snoozes = []notify.Action{notify.Snooze, notify.SnoozeWindow, notify.EndSnooze}
 
 // newDisplay builds the skeleton, with every line hidden and the icon that
 // claims nothing.
 func newDisplay(b bar) *display {
-	d := &display{bar: b, icon: notify.IconUnsure}
+	d := &display{bar: b, icon: notify.IconUnsure, items: map[notify.Action]*line{}}
 	b.SetIcon(d.icon)
 	d.state = addLine(b, "")
 	d.primary = addLine(b, notify.OpenSettings)
 	for i := range d.details {
 		d.details[i] = addLine(b, "")
 	}
-	b.AddSeparator()
-	d.history = addLine(b, notify.ShowHistory)
-	d.check = addLine(b, notify.CheckNow)
-	b.AddSeparator()
-	d.about = addLine(b, notify.ShowAbout)
-	b.AddSeparator()
-	d.quit = addLine(b, notify.Quit)
+	for _, section := range sections {
+		b.AddSeparator()
+		for _, action := range section {
+			add := b.AddLine
+			if action == notify.OpenAtLogin {
+				add = b.AddMarked
+			}
+			l := hidden(add(action))
+			d.items[action] = &l
+		}
+	}
+	for _, action := range snoozes {
+		l := hidden(d.items[notify.SnoozeMenu].entry.AddLine(action))
+		d.items[action] = &l
+	}
 	return d
 }
 
@@ -82,10 +105,11 @@ func (d *display) show(menu notify.Menu) {
 		}
 		d.details[i].show(detail)
 	}
-	d.history.show(menu.History)
-	d.check.show(menu.Check)
-	d.about.show(menu.About)
-	d.quit.show(menu.Quit)
+	for _, section := range append(sections, snoozes) {
+		for _, action := range section {
+			d.items[action].show(menu.Items[action])
+		}
+	}
 }
 
 // line is an entry and how it is at present.
@@ -93,11 +117,14 @@ type line struct {
 	entry            entry
 	label            string
 	enabled, visible bool
+	checked          bool
 }
 
 // addLine adds a line and hides it.
-func addLine(b bar, action notify.Action) line {
-	l := line{entry: b.AddLine(action), enabled: true, visible: true}
+func addLine(b bar, action notify.Action) line { return hidden(b.AddLine(action)) }
+
+func hidden(e entry) line {
+	l := line{entry: e, enabled: true, visible: true}
 	l.show(notify.Item{})
 	return l
 }
@@ -121,6 +148,14 @@ func (l *line) show(want notify.Item) {
 			l.entry.Enable()
 		} else {
 			l.entry.Disable()
+		}
+	}
+	if want.Checked != l.checked {
+		l.checked = want.Checked
+		if want.Checked {
+			l.entry.Check()
+		} else {
+			l.entry.Uncheck()
 		}
 	}
 	if !l.visible {

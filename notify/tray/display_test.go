@@ -2,6 +2,7 @@ package tray
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -22,6 +23,8 @@ type recorded struct {
 	action           notify.Action
 	label            string
 	enabled, visible bool
+	checked          bool
+	sub              bool // in the menu of another line
 }
 
 func (r *recorder) log(format string, args ...any) {
@@ -37,6 +40,15 @@ func (r *recorder) AddLine(a notify.Action) entry {
 	r.lines = append(r.lines, l)
 	return l
 }
+func (r *recorder) AddMarked(a notify.Action) entry { return r.AddLine(a) }
+
+func (l *recorded) AddLine(a notify.Action) entry {
+	below := l.bar.AddLine(a).(*recorded)
+	below.sub = true
+	return below
+}
+func (l *recorded) Check()   { l.bar.log("%s check", l.name); l.checked, l.visible = true, true }
+func (l *recorded) Uncheck() { l.bar.log("%s uncheck", l.name); l.checked, l.visible = false, true }
 
 func (l *recorded) SetTitle(s string) { l.bar.log("%s %q", l.name, s); l.label, l.visible = s, true }
 func (l *recorded) Enable()           { l.bar.log("%s enable", l.name); l.enabled, l.visible = true, true }
@@ -51,7 +63,8 @@ func (r *recorder) take() []string {
 	return calls
 }
 
-// text is the menu as a person sees it, greyed lines in brackets.
+// text is the menu as a person sees it, greyed lines in brackets, what opens
+// from a line at the end.
 func (r *recorder) text() string {
 	var lines []string
 	for _, l := range r.lines {
@@ -59,6 +72,10 @@ func (r *recorder) text() string {
 		case !l.visible:
 		case l.bar == nil:
 			lines = append(lines, l.name)
+		case l.sub:
+			lines = append(lines, "> "+l.label)
+		case l.checked:
+			lines = append(lines, "✓ "+l.label)
 		case l.enabled:
 			lines = append(lines, l.label)
 		default:
@@ -76,10 +93,17 @@ func waiting() notify.Menu {
 		State:   "Parallels waits for approval",
 		Primary: notify.Item{Label: "Open Security & Privacy…", Enabled: true},
 		Details: []string{"Parallels Desktop 16.5.1", "24 minutes left"},
-		History: notify.Item{Label: "History…", Enabled: true},
-		Check:   notify.Item{Label: "Check Now", Enabled: false},
-		About:   notify.Item{Label: "About kextwatch", Enabled: true},
-		Quit:    notify.Item{Label: "Quit kextwatch", Enabled: true},
+		Items: map[notify.Action]notify.Item{
+			notify.Retry:        {Label: "Try Again…"},
+			notify.ShowHistory:  {Label: "History…", Enabled: true},
+			notify.CheckNow:     {Label: "Check Now", Enabled: false},
+			notify.SnoozeMenu:   {Label: "Snooze", Enabled: true},
+			notify.Snooze:       {Label: "10 Minutes", Enabled: true},
+			notify.SnoozeWindow: {Label: "Until the Button Goes", Enabled: true},
+			notify.OpenAtLogin:  {Label: "Open at Login", Enabled: true, Checked: true},
+			notify.ShowAbout:    {Label: "About kextwatch", Enabled: true},
+			notify.Quit:         {Label: "Quit kextwatch", Enabled: true},
+		},
 	}
 }
 
@@ -98,7 +122,10 @@ func TestSkeleton(t *testing.T) {
 			actions = append(actions, l.action)
 		}
 	}
-	want := []notify.Action{notify.OpenSettings, notify.ShowHistory, notify.CheckNow, notify.ShowAbout, notify.Quit}
+	want := []notify.Action{
+		notify.OpenSettings, notify.Retry, notify.ShowHistory, notify.ShowDoctor, notify.ShowReport, notify.CheckNow,
+		notify.OpenAtLogin, notify.ShowAbout, notify.Quit, notify.Snooze, notify.SnoozeWindow, notify.EndSnooze,
+	}
 	if !slices.Equal(actions, want) {
 		t.Errorf("actions %q, want %q", actions, want)
 	}
@@ -113,12 +140,17 @@ Open Security & Privacy…
 (Parallels Desktop 16.5.1)
 (24 minutes left)
 ----
+(Try Again…)
 History…
 (Check Now)
+Snooze
 ----
+✓ Open at Login
 About kextwatch
 ----
-Quit kextwatch`
+Quit kextwatch
+> 10 Minutes
+> Until the Button Goes`
 	if got := r.text(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -147,6 +179,10 @@ func TestOnlyWhatDiffersIsWritten(t *testing.T) {
 		{"back, as it was", func(m *notify.Menu) { m.Primary = notify.Item{Label: "Open Security & Privacy…"} }, []string{"1 show"}},
 		{"hidden again", func(m *notify.Menu) { m.Primary.Label = "" }, []string{"1 hide"}},
 		{"back, new", func(m *notify.Menu) { m.Primary = notify.Item{Label: "Restart…", Enabled: true} }, []string{`1 "Restart…"`, "1 enable", "1 show"}},
+		{"mark gone", func(m *notify.Menu) {
+			m.Items = maps.Clone(m.Items)
+			m.Items[notify.OpenAtLogin] = notify.Item{Label: "Open at Login", Enabled: true}
+		}, []string{"16 uncheck"}},
 		{"one detail less", func(m *notify.Menu) { m.Details = []string{"only"} }, []string{`2 "only"`, "3 hide"}},
 		{"invisible is empty", func(m *notify.Menu) { m.Details = []string{"\u200b \x00"} }, []string{"2 hide"}},
 		{"too many", func(m *notify.Menu) { m.Details = strings.Split("abcdefgh", "") },
@@ -190,7 +226,7 @@ func random(state, primary, detail string, bits uint8) notify.Menu {
 		m.Details = append(m.Details, detail[:len(detail)*i/8])
 	}
 	if bit(4) {
-		m.Quit = notify.Item{Label: detail, Enabled: bit(5)}
+		m.Items = map[notify.Action]notify.Item{notify.OpenAtLogin: {Label: detail, Enabled: bit(5), Checked: bit(3)}}
 	}
 	return m
 }

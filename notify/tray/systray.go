@@ -64,9 +64,22 @@ func (menuBar) SetTooltip(tooltip string) { systray.SetTooltip(tooltip) }
 func (menuBar) AddSeparator()             { systray.AddSeparator() }
 
 func (b menuBar) AddLine(action notify.Action) entry {
-	item := systray.AddMenuItem("", "")
+	return b.entry(systray.AddMenuItem("", ""), action)
+}
+
+func (b menuBar) entry(item *systray.MenuItem, action notify.Action) menuItem {
 	if action != "" {
 		go b.tray.handOn(item.ClickedCh, action)
 	}
-	return item
+	return menuItem{item, b}
+}
+
+// menuItem is a line of systray's as an entry.
+type menuItem struct {
+	*systray.MenuItem
+	bar menuBar
+}
+
+func (m menuItem) AddLine(action notify.Action) entry {
+	return m.bar.entry(m.AddSubMenuItem("", ""), action)
 }

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/getlantern/systray"
+
+	"kextwatch/notify"
 )
 
 // openBus opens the session bus, and keeps it open, before the library of the
@@ -56,3 +58,19 @@ func kextwatchShowTitle(C.gpointer) C.gboolean {
 	systray.SetTitle(*title.Load())
 	return C.G_SOURCE_REMOVE
 }
+
+// AddMarked adds a line whose mark is part of its label: GTK turns its own
+// marks round at each click, whatever the click leads to.
+func (b menuBar) AddMarked(action notify.Action) entry {
+	return &marked{menuItem: b.entry(systray.AddMenuItem("", ""), action)}
+}
+
+type marked struct {
+	menuItem
+	label string
+	mark  string
+}
+
+func (m *marked) SetTitle(label string) { m.label = label; m.menuItem.SetTitle(m.mark + m.label) }
+func (m *marked) Check()                { m.mark = "✓ "; m.menuItem.SetTitle(m.mark + m.label) }
+func (m *marked) Uncheck()              { m.mark = ""; m.menuItem.SetTitle(m.label) }

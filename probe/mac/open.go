@@ -31,6 +31,18 @@ func (m Mac) OpenSettings(ctx context.Context) error {
 	return nil
 }
 
+// OpenFile opens a file in the program for its kind. Its path is absolute and
+// one of this machine, as for a file that kextwatch wrote.
+func (m Mac) OpenFile(ctx context.Context, file string) error {
+	if !filepath.IsAbs(file) {
+		return fmt.Errorf("opening %q: the path has to be absolute", printable(file))
+	}
+	if _, err := m.tool(ctx, openTool, file); err != nil {
+		return fmt.Errorf("opening %s: %w; open it by hand instead", printable(file), err)
+	}
+	return nil
+}
+
 // OpenText opens a file in the user's text editor. Its path is absolute and
 // one of this machine, as for a file that kextwatch wrote. Errors name it, so
 // that it can be opened by hand.

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"kextwatch/probe"
 )
 
 const (
@@ -40,10 +38,9 @@ func (q Question) Ask(ctx context.Context) []string {
 }
 
 // Questions lists all questions. temp is a private folder for a copy of the
-// policy database. framework asks macOS's own SystemPolicy.framework; nil
-// leaves that question out.
-func (m Mac) Questions(temp string, framework func(context.Context, time.Time) (*probe.Policy, probe.Source)) []Question {
-	questions := []Question{
+// policy database.
+func (m Mac) Questions(temp string) []Question {
+	return []Question{
 		{"Which Mac is this?", m.whichMac},
 		{"Who may list and stat the policy's folder, and what are its modes and flags?", m.policyFolder},
 		{"What form does the policy database have?", func(ctx context.Context) []string { return m.databaseForm(ctx, temp) }},
@@ -59,13 +56,10 @@ func (m Mac) Questions(temp string, framework func(context.Context, time.Time) (
 		{"Which kernel extensions does Parallels Desktop bring, and what do they need?", m.parallelsExtensions},
 		{"Where is the job of Parallels' service?", m.serviceJob},
 		{"Which words does prlctl have for the hypervisor of a virtual machine?", m.hypervisorWords},
+		{"Does SystemPolicy.framework answer this user?", func(ctx context.Context) []string {
+			return frameworkAnswers(m.readFramework(ctx, time.Now()))
+		}},
 	}
-	if framework != nil {
-		questions = append(questions, Question{"Does SystemPolicy.framework answer this user?", func(ctx context.Context) []string {
-			return frameworkAnswers(framework(ctx, time.Now()))
-		}})
-	}
-	return questions
 }
 
 func everyLine(string) bool { return true }

@@ -16,6 +16,7 @@ type Entry struct {
 	Enabled   bool
 	Visible   bool
 	Separator bool
+	Sub       bool // in the menu that opens from the entry before
 
 	id int32
 }
@@ -45,13 +46,24 @@ func (i Icon) entries(t testing.TB) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	return root.below(false)
+}
+
+// below are the entries in a menu and in those that open from it.
+func (l layout) below(sub bool) ([]Entry, error) {
 	var entries []Entry
-	for _, child := range root.Children {
+	for _, child := range l.Children {
 		var node layout
 		if err := dbus.Store([]any{child.Value()}, &node); err != nil {
 			return nil, err
 		}
-		entries = append(entries, node.entry())
+		e := node.entry()
+		e.Sub = sub
+		opened, err := node.below(true)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(append(entries, e), opened...)
 	}
 	return entries, nil
 }

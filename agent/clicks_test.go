@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/agent/view"
+	"kextwatch/notify"
+	"kextwatch/probe"
+)
+
+// dialogs answers what it is asked, after a while; "" means nobody does.
+type dialogs struct {
+	mu     sync.Mutex
+	asked  []notify.Dialog
+	answer string
+	err    error
+	open   int
+}
+
+func (d *dialogs) Ask(ctx context.Context, dialog notify.Dialog) (notify.Answer, error) {
+	d.mu.Lock()
+	d.asked = append(d.asked, dialog)
+	d.open++
+	answer, err := d.answer, d.err
+	d.mu.Unlock()
+	defer func() { d.mu.Lock(); d.open--; d.mu.Unlock() }()
+	if err != nil {
+		return "", err
+	}
+	wait := 5 * time.Minute
+	if answer != "" {
+		wait = 10 * time.Second
+	}
+	select {
+	case <-time.After(wait):
+		return notify.Answer(answer), nil
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+func (d *dialogs) now() (asked, open int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.asked), d.open
+}
+
+// startWith is start for an agent that was changed before.
+func (d *bubble) startWith(t *testing.T, change func(*agent)) (stop func()) {
+	t.Helper()
+	st, _ := openStore(placesIn(t.TempDir()), time.Now())
+	a := d.agent(st)
+	change(a)
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	go func() {
+		a.watch(ctx)
+		close(over)
+	}()
+	synctest.Wait()
+	return func() { cancel(); <-over }
+}
+
+func titles(alerts []notify.Alert) []string {
+	var all []string
+	for _, a := range alerts {
+		all = append(all, a.Title)
+	}
+	return all
+}
+
+// The reminder at five minutes is a dialog, and its buttons work.
+func TestTheLateReminderIsADialog(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		button string
+		err    error
+		did    []notify.Action
+		alerts int // after the dialog, up to the end of the window
+	}{
+		{"Open", "Open Security & Privacy", nil, []notify.Action{notify.OpenSettings}, 1},
+		{"Remind Me", "Remind Me in 5 Minutes", nil, nil, 1},
+		{"Later", "Later", nil, nil, 1},
+		{"nobody answers", "", nil, nil, 1},
+		{"no dialogs here", "", errors.New("no osascript"), nil, 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d, asker := newBubble(), &dialogs{answer: tt.button, err: tt.err}
+				defer d.startWith(t, func(a *agent) { a.asker = asker })()
+				d.attempt()
+				d.hints <- settled
+				time.Sleep(24 * time.Minute) // the window, and the reminder at 15
+				synctest.Wait()
+				if asked, _ := asker.now(); asked != 0 {
+					t.Fatalf("%d dialogs before the time", asked)
+				}
+				before := len(d.now().alerts)
+				time.Sleep(90 * time.Second) // 5 minutes left
+				synctest.Wait()
+				if asked, _ := asker.now(); asked != 1 {
+					t.Fatalf("%d dialogs at 5 minutes, want one", asked)
+				}
+				time.Sleep(3*time.Minute + 45*time.Second) // past the reminder at 1
+				synctest.Wait()
+				s := d.now()
+				if got := len(s.alerts) - before; got != tt.alerts {
+					t.Errorf("%d alerts after the dialog, want %d: %q", got, tt.alerts, titles(s.alerts))
+				}
+				if !slices.Equal(s.did, tt.did) {
+					t.Errorf("did %q, want %q", s.did, tt.did)
+				}
+			})
+		})
+	}
+}
+
+// A dialog about a window that is over, or approved, is of no use any more.
+func TestADialogIsTakenAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, asker := newBubble(), &dialogs{}
+		defer d.startWith(t, func(a *agent) { a.asker = asker })()
+		d.attempt()
+		d.hints <- settled
+		time.Sleep(26 * time.Minute)
+		synctest.Wait()
+		if _, open := asker.now(); open != 1 {
+			t.Fatalf("%d dialogs are open, want one", open)
+		}
+		d.change(func(s *probe.Snapshot) {
+			for i := range s.Policy.Rows {
+				s.Policy.Rows[i].Allowed = true
+			}
+		})
+		d.hints <- settled
+		synctest.Wait()
+		if _, open := asker.now(); open != 0 {
+			t.Errorf("%d dialogs are open after the approval", open)
+		}
+	})
+}
+
+func TestSnoozeFromTheMenu(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		defer d.startWith(t, func(*agent) {})()
+		d.attempt()
+		d.hints <- settled
+		synctest.Wait()
+		alerts := len(d.now().alerts)
+		d.clicks <- notify.Snooze
+		synctest.Wait()
+		s := d.now()
+		if item := s.menu.Items[notify.EndSnooze]; !item.Enabled {
+			t.Errorf("the menu does not show the snooze: %+v", item)
+		}
+		time.Sleep(9 * time.Minute)
+		synctest.Wait()
+		if n := len(d.now().alerts); n != alerts {
+			t.Errorf("%d alerts in the snooze", n-alerts)
+		}
+		time.Sleep(90 * time.Second)
+		synctest.Wait()
+		if n := len(d.now().alerts); n != alerts+1 {
+			t.Errorf("%d alerts after the snooze, want the reminder that was due", n-alerts)
+		}
+		d.clicks <- notify.SnoozeWindow
+		d.clicks <- notify.EndSnooze
+		time.Sleep(5 * time.Minute) // 15 minutes left
+		synctest.Wait()
+		if n := len(d.now().alerts); n != alerts+2 {
+			t.Errorf("%d alerts, want the one at 15 minutes", n-alerts)
+		}
+	})
+}
+
+// What Parallels says to Try Again… opens a window where no source knows times.
+func TestTryAgainFromTheMenu(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		var answer error
+		retry := func(context.Context, approval.Status) (*probe.Attempt, error) {
+			if answer != nil {
+				return nil, answer
+			}
+			return &probe.Attempt{At: time.Now().UTC(), TeamID: probe.ParallelsTeamID, From: probe.FromRetry, Outcome: probe.Refused}, nil
+		}
+		defer d.startWith(t, func(a *agent) { a.retry = retry })()
+		d.change(func(s *probe.Snapshot) {
+			s.Policy.Rows = []probe.PolicyRow{{TeamID: probe.ParallelsTeamID, BundleID: "com.parallels.kext.hypervisor"}}
+		})
+		time.Sleep(time.Hour) // too long ago to be seen as new
+		d.hints <- settled
+		synctest.Wait()
+		d.clicks <- notify.Retry
+		synctest.Wait()
+		s := d.now()
+		if last := s.menu; last.Title != "30m" {
+			t.Errorf("title %q, state %q; want a window of 30 minutes", last.Title, last.State)
+		}
+		answer = unavailable(errors.New("no stopped virtual machine"), "shut one down first")
+		alerts := len(s.alerts)
+		d.clicks <- notify.Retry
+		synctest.Wait()
+		s = d.now()
+		want := view.RetryFailed("no stopped virtual machine", "shut one down first")
+		if len(s.alerts) != alerts+1 || s.alerts[alerts] != want {
+			t.Errorf("alerts %q, want %q", titles(s.alerts[alerts:]), want.Title)
+		}
+	})
+}

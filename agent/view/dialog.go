@@ -1,0 +1,35 @@
+package view
+
+import (
+	"kextwatch/agent/approval"
+	"kextwatch/notify"
+)
+
+// The buttons of Dialog, counted from 1.
+const (
+	LaterButton = 1 + iota
+	RemindButton
+	OpenButton
+)
+
+// Dialog is a notice about an open window as a question with buttons that
+// work, unlike those of a notification.
+func Dialog(n approval.Notice, st approval.Status) notify.Dialog {
+	title, _ := alertWords(n, st, false)
+	pane := PaneFor(st.Mac.OS)
+	allow := say("Click Allow there")
+	if len(st.OtherPending) > 0 {
+		allow = say("Click Details… there, tick “%s”, click OK", Clean(n.Product.Developer))
+	}
+	text := sentences(Why(n.Product, st), allow)
+	if o := obstacle(n.Product, st); o != nil {
+		text = sentences(text, o.Title, o.Next)
+	}
+	return notify.Dialog{
+		Title:   say("kextwatch"),
+		Text:    title + "\n\n" + text,
+		Buttons: []string{say("Later"), say("Remind Me in 5 Minutes"), say("Open %s", pane.Name)},
+		Default: OpenButton - 1,
+		Cancel:  LaterButton - 1,
+	}
+}

@@ -15,7 +15,7 @@ import (
 	"kextwatch/notify"
 )
 
-// ErrNoDialog: this machine has no tool that shows dialogs. A notification has
+// ErrNoDialog says that this machine has no tool that shows dialogs. A notification has
 // to do.
 var ErrNoDialog = errors.New("no dialogs can be shown on this machine")
 

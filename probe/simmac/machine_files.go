@@ -16,8 +16,8 @@ type configPVS struct {
 	Lists          string   `xml:"dyn_lists,attr"`
 	Identification struct {
 		Lists  string `xml:"dyn_lists,attr"`
-		VmUuid string
-		VmName string
+		VMUUID string `xml:"VmUuid"`
+		VMName string `xml:"VmName"`
 	}
 	Settings struct {
 		Lists   string `xml:"dyn_lists,attr"`
@@ -32,8 +32,8 @@ type configPVS struct {
 // writeConfig writes the config.pvs of a virtual machine.
 func (m *Mac) writeConfig(st *state, vm machine) error {
 	c := configPVS{SchemaVersion: "1.0", Lists: "VirtualAppliance 0"}
-	c.Identification.VmUuid = "{" + vm.UUID + "}"
-	c.Identification.VmName = vm.Name
+	c.Identification.VMUUID = "{" + vm.UUID + "}"
+	c.Identification.VMName = vm.Name
 	if vm.Hypervisor == probe.AppleHypervisor {
 		c.Settings.Runtime.HypervisorType = 1
 	}

@@ -155,7 +155,7 @@ func TestFrameworkQuestion(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	questions := bareMac(t).Questions("")
-	if got := questions[len(questions)-1].Ask(t.Context()); len(got) != 1 || !strings.HasPrefix(got[0], "state: absent") {
+	if got := questions[len(questions)-1].Ask(t.Context()); len(got) != 2 || got[0] != "state: absent" {
 		t.Errorf("without osascript: %q", got)
 	}
 }

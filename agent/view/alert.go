@@ -14,6 +14,9 @@ import (
 func Alert(n approval.Notice, st approval.Status, tray bool) notify.Alert {
 	a := notify.Alert{Urgent: n.Urgency == approval.Urgent}
 	a.Title, a.Body = alertWords(n, st, tray)
+	if names := vmNames(n.Product.Need.VMs); names != "" && (n.Event == approval.WindowOpened || n.Event == approval.WindowReopened) {
+		a.Body = sentences(a.Body, say("Until then, %s cannot start", names))
+	}
 	if n.Event == approval.WindowOpened || n.Event == approval.WindowReopened || n.Event == approval.WindowReminder || n.Event == approval.BlockedNoWindow {
 		if o := obstacle(n.Product, st); o != nil {
 			a.Body = sentences(a.Body, o.Title, o.Next)

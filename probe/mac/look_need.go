@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"kextwatch/probe"
 )
@@ -13,7 +14,8 @@ import (
 // machinesMemory is what Parallels and its files told when they were asked last.
 type machinesMemory struct {
 	read     bool
-	concern  string // what the answer was wanted for
+	files    string // as they were when it was given
+	attempts string // the ones it was wanted for
 	machines probe.Machines
 	gaps     []probe.Gap
 }
@@ -28,14 +30,29 @@ func (p *Prober) lookAtMachines(ctx context.Context, snap probe.Snapshot, how Ho
 		p.machines = machinesMemory{}
 		return probe.Machines{}, nil
 	}
-	concern := p.mac.machinesConcern(*app, snap)
-	if m := p.machines; m.read && !how.Fresh && (how.Hurry || m.concern == concern) {
+	now := machinesMemory{files: p.mac.machineFiles(*app), attempts: parallelsAttempts(snap)}
+	m := p.machines
+	if m.read && !how.Fresh && m.files == now.files && (how.Hurry || m.attempts == now.attempts) {
 		return m.machines, m.gaps
 	}
-	machines, gaps := p.mac.machines(ctx, app, snap.Mac.OS)
-	p.machines = machinesMemory{read: ctx.Err() == nil, concern: concern, machines: machines, gaps: gaps}
-	return machines, gaps
+	limited := ctx
+	if how.Hurry && m.read {
+		var cancel context.CancelFunc
+		limited, cancel = context.WithTimeoutCause(ctx, hurryLimit, errToolStuck)
+		defer cancel()
+	}
+	now.machines, now.gaps = p.mac.machines(limited, app, snap.Mac.OS)
+	if m.read && limited.Err() != nil {
+		return m.machines, m.gaps // the next look has the time
+	}
+	now.read = ctx.Err() == nil
+	p.machines = now
+	return now.machines, now.gaps
 }
+
+// hurryLimit is how long a window may wait to be announced for the names of
+// the virtual machines that it keeps from starting.
+var hurryLimit = 2 * time.Second
 
 func parallelsApp(snap probe.Snapshot) *probe.App {
 	i := slices.IndexFunc(snap.Apps, func(app probe.App) bool { return app.TeamID == probe.ParallelsTeamID })
@@ -45,10 +62,10 @@ func parallelsApp(snap probe.Snapshot) *probe.App {
 	return &snap.Apps[i]
 }
 
-// machinesConcern sums up what tells that the virtual machines may be others
-// than they were: their usual folders and files, the network settings, another
-// version of Parallels, and every attempt to load one of its extensions.
-func (m Mac) machinesConcern(app probe.App, snap probe.Snapshot) string {
+// machineFiles sums up what tells that the virtual machines may be others than
+// they were: their usual folders and files, the network settings, another
+// version of Parallels. So does every attempt to load one of its extensions.
+func (m Mac) machineFiles(app probe.App) string {
 	lines := []string{fmt.Sprintf("version %q", app.Version)}
 	stamp := func(path string, err error) {
 		if err == nil {
@@ -66,11 +83,11 @@ func (m Mac) machinesConcern(app probe.App, snap probe.Snapshot) string {
 	for _, err := range errs {
 		lines = append(lines, err.Error())
 	}
-	return strings.Join(append(lines, parallelsAttempts(snap)...), "\n")
+	return strings.Join(lines, "\n")
 }
 
 // parallelsAttempts names the attempts to load an extension of Parallels.
-func parallelsAttempts(snap probe.Snapshot) []string {
+func parallelsAttempts(snap probe.Snapshot) string {
 	var lines []string
 	if snap.Policy != nil {
 		for _, record := range snap.Policy.History {
@@ -85,7 +102,7 @@ func parallelsAttempts(snap probe.Snapshot) []string {
 		}
 	}
 	slices.Sort(lines) // rows have no order
-	return lines
+	return strings.Join(lines, "\n")
 }
 
 // enforcementMemory is what the tools told when they were asked last.

@@ -35,6 +35,22 @@ var policySources = []policySource{
 		},
 	},
 	{
+		name: probe.Reader,
+		alone: func(t *testing.T, m simulated) {
+			_, err := mac.Mac{Root: m.dir}.PublishPolicy(t.Context(), simulatedAt.Add(time.Hour))
+			m.must(err)
+			m.must(os.Remove(m.database()))
+			m.must(m.BreakTool("osascript", "none"))
+		},
+		spoil: map[string]func(t *testing.T, m simulated){
+			"half":               func(t *testing.T, m simulated) { m.must(os.Truncate(m.published(), 200)) },
+			"empty":              func(t *testing.T, m simulated) { m.must(os.Truncate(m.published(), 0)) },
+			"rubbish":            func(t *testing.T, m simulated) { m.must(os.WriteFile(m.published(), []byte("rubbish"), 0o644)) },
+			"gone":               func(t *testing.T, m simulated) { m.must(os.Remove(m.published())) },
+			"writable by others": func(t *testing.T, m simulated) { m.must(os.Chmod(m.published(), 0o666)) },
+		},
+	},
+	{
 		name:  probe.Framework,
 		alone: func(t *testing.T, m simulated) { m.must(os.Remove(m.database())) },
 		spoil: map[string]func(t *testing.T, m simulated){
@@ -82,6 +98,10 @@ func (m simulated) must(err error) {
 
 func (m simulated) database() string {
 	return filepath.Join(m.dir, "private/var/db/SystemPolicyConfiguration/KextPolicy")
+}
+
+func (m simulated) published() string {
+	return filepath.Join(m.dir, "Library/Application Support/io.kextwatch.agent/policy.plist")
 }
 
 func (m simulated) answer() string {
@@ -188,6 +208,9 @@ func TestASpoiltSourceHasNoPolicy(t *testing.T) {
 
 func TestSourcesEndWithTheirContext(t *testing.T) {
 	for _, source := range policySources {
+		if source.name == probe.Reader {
+			continue // reads one small file, which takes no time
+		}
 		t.Run(string(source.name), func(t *testing.T) {
 			m := newSimulated(t, "10.15.7", "16.5.1")
 			source.alone(t, m)

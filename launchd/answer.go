@@ -24,6 +24,9 @@ var (
 	// errRefused is launchd's answer for a job that is loaded already, one
 	// that is still being unloaded, and a property list it does not like.
 	errRefused = errors.New("launchd refuses the job")
+
+	// errUnknownVerb: this launchctl is older than the verb.
+	errUnknownVerb = errors.New("this launchctl does not know the command")
 )
 
 // refusals are the codes that are launchd's own, not errors of the system,
@@ -43,6 +46,9 @@ var refusals = map[int]error{
 // "Bootstrap failed: 5: Input/output error", "Load failed: …".
 var failure = regexp.MustCompile(`(?m)^[A-Z][a-z-]+ failed: (\d{1,9}): `)
 
+// unknownVerb is what a launchctl says to a command that it has not learned.
+var unknownVerb = regexp.MustCompile(`(?i)un(recognized|known) subcommand`)
+
 // judge turns launchctl's answer about a service into an error, or nil. The
 // message counts more than the exit status, which older releases leave at 0.
 func judge(service string, status int, output string) error {
@@ -55,6 +61,9 @@ func judge(service string, status int, output string) error {
 		code, _ = strconv.Atoi(message[1])
 	}
 	text := cmp.Or(firstLine(output), "it said nothing")
+	if unknownVerb.MatchString(output) {
+		return fmt.Errorf("%w (%s)", errUnknownVerb, text)
+	}
 	switch meaning := refusals[code]; meaning {
 	case nil:
 		return fmt.Errorf("exit status %d: %s", status, text)

@@ -37,6 +37,11 @@ type Launchctl struct {
 func (l Launchctl) Bootstrap(ctx context.Context, uid int, plistPath string) error {
 	label := strings.TrimSuffix(filepath.Base(plistPath), ".plist")
 	_, err := l.call(ctx, l.service(uid, label), "bootstrap", l.domain(uid), plistPath)
+	if errors.Is(err, errUnknownVerb) && !l.System {
+		// The form of before, which loads into the session that it is called
+		// from; -w also undoes an earlier unload -w.
+		_, err = l.call(ctx, l.service(uid, label), "load", "-w", plistPath)
+	}
 	return err
 }
 

@@ -74,6 +74,24 @@ func TestWhatLaunchctlSays(t *testing.T) {
 	}
 }
 
+// A launchctl that is older than bootstrap has the same in another word; a
+// daemon of root is not loaded that way, into whatever session it may be.
+func TestLoadWhereBootstrapIsMissing(t *testing.T) {
+	m := newMac(t)
+	m.answer("bootstrap", "64 Unrecognized subcommand: bootstrap", "1 launchctl: unknown subcommand \"bootstrap\"")
+	if err := m.place.Launchctl.Bootstrap(context.Background(), uid, m.place.Plist); err != nil {
+		t.Error(err)
+	}
+	if calls := m.calls(); calls != "bootstrap load" {
+		t.Errorf("calls %q, want load after bootstrap", calls)
+	}
+	system := m.place.Launchctl
+	system.System = true
+	if err := system.Bootstrap(context.Background(), 0, m.place.Plist); !errors.Is(err, errUnknownVerb) {
+		t.Errorf("error %v, want %v", err, errUnknownVerb)
+	}
+}
+
 func TestADisabledJobIsToldHowToSwitchItOn(t *testing.T) {
 	m := newMac(t)
 	m.answer("bootstrap", "119 Bootstrap failed: 119: Service is disabled")

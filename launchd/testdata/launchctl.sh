@@ -25,7 +25,7 @@ if pop "$here/$1.answers"; then
 	exit "$status"
 fi
 case $1 in
-bootstrap)
+bootstrap | load)
 	if [ -e "$here/job" ] || [ -s "$here/draining" ]; then
 		echo "Bootstrap failed: 5: Input/output error" >&2
 		exit 5

@@ -71,11 +71,12 @@ func (in *invocation) lookOnce(ctx context.Context) (approval.Status, error) {
 	}
 	defer os.RemoveAll(temp)
 	now := in.clock.now()
-	snap := mac.NewProber(in.mac, temp).Look(ctx, now, mac.How{Fresh: true})
+	settings := in.judging()
+	snap := mac.NewProber(in.mac, temp).Look(ctx, now, mac.How{Fresh: true, Others: settings.Vendors.Others()})
 	if err := ctx.Err(); err != nil {
 		return approval.Status{}, unavailable(err, "")
 	}
-	st, _ := in.judging().Assess(in.remembered(), snap, now)
+	st, _ := settings.Assess(in.remembered(), snap, now)
 	return st, nil
 }
 

@@ -110,7 +110,10 @@ type glance struct {
 // itself; 0: only when something happens.
 func (a *agent) lookOnce(ctx context.Context, how glance) time.Duration {
 	now := a.clock.now()
-	snap := a.look(ctx, now, mac.How{Fresh: how.fresh, Hurry: !how.settled, AskAgain: how.asked, Attempts: a.attempts()})
+	settings := a.settings.current().judging()
+	snap := a.look(ctx, now, mac.How{
+		Fresh: how.fresh, Hurry: !how.settled, Others: settings.Vendors.Others(), AskAgain: how.asked, Attempts: a.attempts(),
+	})
 	if ctx.Err() != nil {
 		return 0
 	}
@@ -124,7 +127,6 @@ func (a *agent) lookOnce(ctx context.Context, how glance) time.Duration {
 	snap.Gaps = append(snap.Gaps, a.binary.gaps()...)
 	snap.Gaps = append(snap.Gaps, a.logGaps()...)
 	snap.QuietUntil = how.quietUntil
-	settings := a.settings.current().judging()
 	status, mem := settings.Assess(a.mem, snap, now)
 	notices, mem := settings.Tell(mem, status)
 	if !how.settled && a.holdBack(notices, now) {

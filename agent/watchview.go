@@ -120,7 +120,7 @@ func (f *follower) run(ctx context.Context) {
 // itself; 0: only when something happens.
 func (f *follower) look(ctx context.Context, fresh bool) time.Duration {
 	now := f.clock.now()
-	snap := f.probe(ctx, now, mac.How{Fresh: fresh})
+	snap := f.probe(ctx, now, mac.How{Fresh: fresh, Others: f.judging.Vendors.Others()})
 	if ctx.Err() != nil {
 		return 0
 	}

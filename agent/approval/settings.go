@@ -33,4 +33,9 @@ type Vendors struct {
 	Teams []string // where not all: exactly these
 }
 
+// Others reports whether anybody besides Parallels is watched.
+func (v Vendors) Others() bool {
+	return v.All || slices.ContainsFunc(v.Teams, func(team string) bool { return team != probe.ParallelsTeamID })
+}
+
 func (v Vendors) has(teamID string) bool { return v.All || slices.Contains(v.Teams, teamID) }

@@ -18,6 +18,7 @@ type Prober struct {
 	machines    machinesMemory
 	enforcement enforcementMemory
 	asking      asking
+	others      bool // see How
 	situation   situationMemory
 	updates     updatesMemory
 }
@@ -47,6 +48,7 @@ func NewProber(m Mac, temp string) *Prober {
 type How struct {
 	Fresh    bool            // read anew what is remembered: after a wake, or when the user asks
 	Hurry    bool            // a window may have opened: what takes long is asked at the next look
+	Others   bool            // the extensions of other vendors than Parallels are watched, too
 	AskAgain bool            // the framework's answer may have changed, though no file shows it
 	Attempts []probe.Attempt // what is known of them besides, oldest first
 }
@@ -57,6 +59,7 @@ type How struct {
 // Where ctx ends, what was not read yet becomes a gap, and the next look reads
 // it.
 func (p *Prober) Look(ctx context.Context, now time.Time, how How) probe.Snapshot {
+	p.others = how.Others
 	snap := probe.Snapshot{Attempts: how.Attempts}
 	missing := func(gaps []probe.Gap) { snap.Gaps = append(snap.Gaps, gaps...) }
 	var gaps []probe.Gap
@@ -111,11 +114,11 @@ func (p *Prober) lookAtMachine(ctx context.Context, fresh bool) (probe.Mac, []pr
 // lookAtLoaded asks the kernel only when its answer could change a verdict:
 // asking takes longer than all the rest, and a window has to be told at once.
 func (p *Prober) lookAtLoaded(ctx context.Context, snap probe.Snapshot, fresh bool) (probe.Loaded, []probe.Gap) {
-	if !needsLoaded(snap) {
+	if !p.needsLoaded(snap) {
 		p.loaded = loadedMemory{}
 		return probe.Loaded{}, nil
 	}
-	concern := loadedConcern(snap)
+	concern := p.loadedConcern(snap)
 	if m := p.loaded; m.read && !fresh && m.concern == concern {
 		return m.loaded, m.gaps
 	}

@@ -117,7 +117,7 @@ type enforcementMemory struct {
 // Protection and the consent are changed from Recovery only, and again when
 // the profile's file is another one.
 func (p *Prober) lookAtEnforcement(ctx context.Context, snap probe.Snapshot, fresh bool) (probe.Enforcement, []probe.Gap) {
-	if !needsLoaded(snap) {
+	if !p.needsLoaded(snap) {
 		p.enforcement = enforcementMemory{}
 		return probe.Enforcement{}, nil
 	}

@@ -78,7 +78,7 @@ type situationMemory struct {
 // when asked to look afresh: it costs several processes. Of another Mac's disk
 // there is no situation.
 func (p *Prober) lookAtSituation(ctx context.Context, snap probe.Snapshot, fresh bool, now time.Time) (probe.Situation, []probe.Gap) {
-	if p.mac.NoTools || snap.Mac.Arch == probe.AppleSilicon || !fresh && !waitsForAllow(snap) {
+	if p.mac.NoTools || snap.Mac.Arch == probe.AppleSilicon && !p.others || !fresh && !p.waitsForAllow(snap) {
 		p.situation = situationMemory{}
 		return probe.Situation{}, nil
 	}
@@ -94,11 +94,10 @@ func (p *Prober) lookAtSituation(ctx context.Context, snap probe.Snapshot, fresh
 	return s, gaps
 }
 
-// waitsForAllow reports whether an extension of Parallels is refused and not
-// loaded.
-func waitsForAllow(snap probe.Snapshot) bool {
+// waitsForAllow reports whether a watched extension is refused and not loaded.
+func (p *Prober) waitsForAllow(snap probe.Snapshot) bool {
 	return snap.Policy != nil && slices.ContainsFunc(snap.Policy.Rows, func(row probe.PolicyRow) bool {
-		return !row.Allowed && fromParallels(row.TeamID, row.BundleID) &&
+		return !row.Allowed && p.concerns(row.TeamID, row.BundleID) &&
 			!slices.ContainsFunc(snap.Loaded.Kexts, func(k probe.LoadedKext) bool { return k.BundleID == row.BundleID })
 	})
 }

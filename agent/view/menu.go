@@ -61,7 +61,7 @@ func items(worst approval.Product, around Around) map[notify.Action]notify.Item 
 		notify.ShowReport:   {Label: say("Report…"), Enabled: true},
 		notify.CheckNow:     {Label: say("Check Now"), Enabled: true},
 		notify.SnoozeMenu:   {Label: snooze, Enabled: open || snoozed},
-		notify.Snooze:       {Label: say("For %s", minutes(around.SnoozeMinutes)), Enabled: open},
+		notify.Snooze:       {Label: count(around.SnoozeMinutes, "For 1 Minute", "For %d Minutes"), Enabled: open},
 		notify.SnoozeWindow: {Label: say("Until the Button Goes"), Enabled: open},
 		notify.EndSnooze:    {Label: say("No Longer"), Enabled: snoozed},
 		notify.OpenAtLogin:  {Label: say("Open at Login"), Enabled: around.AtLogin != "", Checked: around.AtLogin == probe.Yes},

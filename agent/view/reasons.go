@@ -25,10 +25,12 @@ func Reasons(p approval.Product, st approval.Status) []Reason {
 	return all
 }
 
-// obstacle is the first reason why a click on Allow may not do; nil: none.
+// obstacle is the first reason why a click on Allow may not do, and that the
+// verdict does not tell by itself; nil: none.
 func obstacle(p approval.Product, st approval.Status) *Reason {
 	for _, r := range Reasons(p, st) {
-		if r.Severity == approval.Obstacle && r.Code != approval.ReasonWindowOver {
+		told := saidByVerdict[r.Code] && (r.Code != approval.ReasonTooOld || p.Verdict == approval.Incompatible)
+		if r.Severity == approval.Obstacle && !told {
 			return &r
 		}
 	}

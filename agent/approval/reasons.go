@@ -69,8 +69,8 @@ var Catalogue = []struct {
 			c.Enforcement.Profile.NonAdminsAllow != probe.Yes
 	}},
 	{ReasonOtherUser, Obstacle, "session.console", func(c reasonCase) ([]string, bool) {
-		s := c.Situation
-		return nil, c.waits() && s.Asked && s.ConsoleUID >= 0 && s.ConsoleUID != s.UID
+		s := c.Situation // root, who looks with sudo, is at no screen
+		return nil, c.waits() && s.Asked && s.UID != 0 && s.ConsoleUID >= 0 && s.ConsoleUID != s.UID
 	}},
 	{ReasonLocked, Obstacle, "session.locked", func(c reasonCase) ([]string, bool) {
 		return nil, c.waits() && c.Situation.Locked == probe.Yes

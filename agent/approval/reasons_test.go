@@ -38,6 +38,7 @@ func TestReasons(t *testing.T) {
 			s.snap.Enforcement.Profile = probe.KextProfile{Present: probe.Yes, UserOverrides: probe.Yes, NonAdminsAllow: probe.Yes}
 		}},
 		{ReasonOtherUser, "12.7.6", func(s *macStory) { blocked(s); s.snap.Situation.ConsoleUID = 502 }, nil, func(s *macStory) { blocked(s); s.snap.Situation.ConsoleUID = -1 }},
+		{ReasonOtherUser, "12.7.6", func(s *macStory) { blocked(s); s.snap.Situation.ConsoleUID = 0 }, nil, func(s *macStory) { blocked(s); s.snap.Situation.UID = 0 }},
 		{ReasonLocked, "12.7.6", func(s *macStory) { blocked(s); s.snap.Situation.Locked = probe.Yes }, nil, blocked},
 		{ReasonRemote, "10.15.7", func(s *macStory) { blocked(s); s.snap.Situation.Remote = []string{"TeamViewer"} }, []string{"TeamViewer"}, func(s *macStory) { s.snap.Situation.Remote = []string{"TeamViewer"} }},
 		{ReasonInputTool, "10.15.7", func(s *macStory) { blocked(s); s.snap.Situation.InputTools = []string{"SteerMouse"} }, []string{"SteerMouse"}, blocked},

@@ -3,7 +3,10 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -64,6 +67,33 @@ func TestDesktop(t *testing.T) {
 				opened, _ := sim.Opened()
 				return len(opened) == 3 && strings.HasSuffix(opened[2], "about.txt")
 			})
+			icon.Click(t, "Doctor…")
+			eventually(t, "the checks were opened", func() bool {
+				opened, _ := sim.Opened()
+				return len(opened) == 4 && strings.HasSuffix(opened[3], "doctor.txt")
+			})
+			icon.Click(t, "Report…")
+			eventually(t, "the report was opened", func() bool {
+				opened, _ := sim.Opened()
+				return len(opened) == 5 && strings.HasSuffix(opened[4], "report.html")
+			})
+
+			icon.Click(t, "Until the Button Goes")
+			icon.WaitMenu(t, hasEntry("Snoozed until "))
+			icon.Click(t, "No Longer")
+			icon.WaitMenu(t, hasEntry("Snooze"))
+
+			plist := filepath.Join(root, "Users", "me", "Library", "LaunchAgents", label+".plist")
+			icon.Click(t, "Open at Login")
+			icon.WaitMenu(t, hasEntry("✓ Open at Login"))
+			if _, err := os.Stat(plist); err != nil {
+				t.Errorf("Open at Login has a mark: %v", err)
+			}
+			icon.Click(t, "✓ Open at Login")
+			icon.WaitMenu(t, hasEntry("Open at Login"))
+			if _, err := os.Stat(plist); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("Open at Login has no mark: %v, want no file", err)
+			}
 
 			if err := sim.Allow(time.Now()); err != nil {
 				t.Fatal(err)
@@ -76,6 +106,16 @@ func TestDesktop(t *testing.T) {
 			if err := agent.Wait(); err != nil {
 				t.Errorf("after Quit: %v, want exit 0, so that launchd lets it be", err)
 			}
+		})
+	}
+}
+
+// hasEntry is for a menu in which a visible entry begins so. "Snooze" is not
+// "Snoozed".
+func hasEntry(label string) func([]desk.Entry) bool {
+	return func(menu []desk.Entry) bool {
+		return slices.ContainsFunc(menu, func(e desk.Entry) bool {
+			return e.Visible && (e.Label == label || strings.HasSuffix(label, " ") && strings.HasPrefix(e.Label, label))
 		})
 	}
 }

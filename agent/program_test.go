@@ -162,7 +162,11 @@ func eventually(tb testing.TB, what string, is func() bool) {
 func simulated(tb testing.TB, macOS string) (root string, sim *simmac.Mac) {
 	tb.Helper()
 	root = filepath.Join(tb.TempDir(), "mac")
-	sim, err := simmac.New(root, simmac.Options{MacOS: macOS, Parallels: "16.5.1", Now: time.Now().Add(-time.Hour)})
+	parallels := "18.3.4"
+	if strings.HasPrefix(macOS, "10.") {
+		parallels = "16.5.1"
+	}
+	sim, err := simmac.New(root, simmac.Options{MacOS: macOS, Parallels: parallels, Now: time.Now().Add(-time.Hour)})
 	if err != nil {
 		tb.Fatal(err)
 	}

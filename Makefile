@@ -52,6 +52,11 @@ DESKTOP_TAGS = $(if $(MACOS)$(MISSING),$(TAGS),tray desktop formats)
 PICTURES_MISSING = $(strip $(MISSING) $(if $(shell command -v xfce4-panel 2>/dev/null),,xfce4-panel))
 README_PICTURES  = blocked-open-light blocked-open-dark restart-pending-light unknown-dark
 
+# The report is looked at in a browser, with the accessibility rules of others.
+AXE             ?= 4.10.2
+AXE_DIR          = build/axe-core-$(AXE)
+BROWSER_MISSING  = $(if $(MACOS),chromium,$(strip $(foreach tool,chromium npm,$(if $(shell command -v $(tool) 2>/dev/null),,$(tool)))))
+
 # The tests that cannot work under machorun, by name.
 # TestArrows: runs go list, which has no module cache as an ordinary user.
 # TestGo…: the same of go build and go list.
@@ -60,7 +65,7 @@ NOT_UNDER_MACHORUN = TestArrows TestGo.*
 empty =
 space = $(empty) $(empty)
 
-.PHONY: help demo test build check lint race darwin machorun under-machorun manual app dist reproducible deps bench fuzz clean icons pictures
+.PHONY: help demo test build check lint race darwin machorun under-machorun manual app dist reproducible deps bench fuzz clean icons pictures browser
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -78,13 +83,13 @@ build: ## bin/kextwatch, with the tray where its library is there
 	$(if $(MACOS),$(call MACOS_FLAGS,$(shell $(GO) env GOARCH))) $(BUILD) -tags '$(TAGS)' -o bin/kextwatch ./agent
 	@echo "bin/kextwatch is built $(if $(TRAY),with the tray,without the tray: make deps installs what it needs)"
 
-check: lint race pictures darwin machorun reproducible ## all that CI runs beside make test
+check: lint race pictures browser darwin machorun reproducible ## all that CI runs beside make test
 
 lint: build/staticcheck-$(STATICCHECK) ## gofmt, go mod tidy, vet and staticcheck for every platform
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) mod tidy -diff
-	$(GO) vet -tags '$(DESKTOP_TAGS) pictures machorun' $(PACKAGES)
-	$< -tags '$(DESKTOP_TAGS) pictures machorun' $(PACKAGES)
+	$(GO) vet -tags '$(DESKTOP_TAGS) pictures browser machorun' $(PACKAGES)
+	$< -tags '$(DESKTOP_TAGS) pictures browser machorun' $(PACKAGES)
 	@set -e; for platform in $(PLATFORMS); do \
 		echo "vet and staticcheck for $$platform"; \
 		export GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0; \
@@ -111,6 +116,21 @@ pictures: ## build/pictures: what a person sees at each verdict; DOCS=docs/pictu
 			$(GO) test -count 1 -tags 'tray desktop pictures' -run 'Picture' ./agent; \
 	fi
 	$(if $(DOCS),mkdir -p '$(DOCS)' && cp $(README_PICTURES:%=build/pictures/%.png) '$(DOCS)')
+
+browser: ## the report in Chromium: axe-core, hostile names, and pictures in build/pictures
+	@if [ -n '$(BROWSER_MISSING)' ]; then \
+		echo 'left out: the report in a browser. Missing: $(BROWSER_MISSING). On Debian, make deps installs it.'; \
+		[ '$(CI)' != true ]; \
+	else \
+		$(MAKE) --no-print-directory $(AXE_DIR) && \
+		KEXTWATCH_AXE='$(CURDIR)/$(AXE_DIR)/node_modules/axe-core/axe.min.js' KEXTWATCH_PICTURES='$(CURDIR)/build/pictures' \
+			$(GO) test -count 1 -tags browser -run 'TestReportInABrowser|TestHostileReport' ./agent; \
+	fi
+	$(if $(DOCS),mkdir -p '$(DOCS)' && cp build/pictures/report.png '$(DOCS)')
+
+$(AXE_DIR):
+	npm install --prefix $@.part --no-save --no-audit --no-fund --ignore-scripts axe-core@$(AXE)
+	mv $@.part $@
 
 darwin: $(READERS) ## the program for macOS, without cgo and so without the tray
 	$(BUNDLE) check $^
@@ -210,7 +230,8 @@ deps: ## install what make check needs, on Debian and its like
 	$(SUDO) apt-get update
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
 		ca-certificates git gcc libc6-dev make pkg-config libayatana-appindicator3-dev xvfb dbus dunst nodejs \
-		python3 icnsutils mandoc xfce4-panel fonts-dejavu-core
+		python3 icnsutils mandoc xfce4-panel fonts-dejavu-core chromium \
+		$(if $(shell command -v npm 2>/dev/null),,npm)
 
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 

@@ -41,6 +41,9 @@ var scenes = []scene{
 	{approval.BlockedUnknown, catalina, wasBlockedBeforeRestart, nil, "Parallels Desktop: blocked until you approve it", notify.IconWaiting, []string{"Parallels Desktop is blocked"}},
 	{approval.BlockedClosed, catalina, wasBlockedLongAgo, nil, "Parallels Desktop: blocked, and the time to approve it is over", notify.IconWaiting, []string{"Parallels Desktop is blocked"}},
 	{approval.RestartPending, ventura, wasBlocked, isAllowed, "Parallels Desktop: approved; restart the Mac", notify.IconTodo, []string{"Parallels Desktop needs your approval", "Parallels Desktop: restart your Mac"}},
+	{approval.Managed, catalina, wasForbidden, nil, "Parallels Desktop: blocked, and managed by your organisation", notify.IconTodo, []string{"Parallels Desktop: blocked, and managed by your organisation"}},
+	{approval.UpgradePending, ventura, wasReplaced, nil, "Parallels Desktop: updated, and waiting for another approval", notify.IconTodo, []string{"Parallels Desktop: updated, and waiting for another approval"}},
+	{approval.Incompatible, simmac.Options{MacOS: "13.7.2", Parallels: "16.5.1"}, nil, nil, "Parallels Desktop: made for an older macOS", notify.IconTodo, []string{"Parallels Desktop: made for an older macOS"}},
 	{approval.Unknown, catalina, isDamaged, nil, "Parallels Desktop: cannot tell", notify.IconUnsure, []string{"kextwatch cannot see what macOS blocks"}},
 	{approval.NotAsked, catalina, nil, nil, "Parallels Desktop: not asked for approval yet", notify.IconWell, nil},
 	{approval.Approved, catalina, wasLoaded, nil, "Parallels Desktop: approved and loaded", notify.IconWell, nil},
@@ -48,9 +51,9 @@ var scenes = []scene{
 	{approval.NotInstalled, simmac.Options{MacOS: "10.15.7"}, nil, nil, "Parallels Desktop: not installed", notify.IconWell, nil},
 }
 
-// unseen are the verdicts that no simulated Mac can come to. One that can
-// moves to scenes.
-var unseen = []approval.Verdict{approval.Managed, approval.UpgradePending, approval.LoadFailing, approval.Incompatible}
+// unseen is the verdict that no simulated Mac can come to in one look: it takes
+// an agent that saw the approval before the Mac was restarted.
+var unseen = []approval.Verdict{approval.LoadFailing}
 
 // happening is something that happened to a Mac whose / is root.
 type happening func(m *simmac.Mac, root string, now time.Time) error
@@ -78,6 +81,27 @@ func wasLoaded(m *simmac.Mac, _ string, now time.Time) error {
 		return err
 	}
 	return m.Load(now)
+}
+
+func wasForbidden(m *simmac.Mac, _ string, now time.Time) error {
+	if err := m.SetProfile(simmac.ProfileForbid); err != nil {
+		return err
+	}
+	return m.Attempt(now)
+}
+
+// wasReplaced is an update of Parallels after its extensions were loaded.
+func wasReplaced(m *simmac.Mac, _ string, now time.Time) error {
+	if err := m.Attempt(now.Add(-20 * time.Minute)); err != nil {
+		return err
+	}
+	if err := m.Allow(now.Add(-15 * time.Minute)); err != nil {
+		return err
+	}
+	if err := m.Restart(now.Add(-10 * time.Minute)); err != nil { // which loads them
+		return err
+	}
+	return m.UpdateParallels("18.3.5", now)
 }
 
 func isDamaged(_ *simmac.Mac, root string, _ time.Time) error {

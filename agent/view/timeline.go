@@ -35,10 +35,11 @@ type Lane struct {
 	Bars  []Span
 }
 
-// Mark is a moment, Span a time from X to X + Width. Tip is shown on hovering.
+// Mark is a moment, or as many as would lie on one another; Span a time from X
+// to X + Width. Tip is shown on hovering.
 type Mark struct {
-	X   int
-	Tip string
+	X, Count int
+	Tip      string
 }
 
 // Span is a bar in a lane.
@@ -71,6 +72,7 @@ const (
 	laneLeft      = 110 // room for the names
 	laneHeight    = 34
 	laneTop       = 30 // room for the days
+	markWidth     = 17 // of one with a number in it
 	longest       = 14 * 24 * time.Hour
 	shortest      = 24 * time.Hour
 )
@@ -96,7 +98,7 @@ func NewTimeline(events []Happening, now time.Time) Timeline {
 			shown++
 			tip := e.At.Local().Format("2006-01-02 15:04") + " " + Clean(e.Text)
 			if e.OpenedAt.IsZero() || !e.ClosesAt.After(e.OpenedAt) {
-				l.Marks = append(l.Marks, Mark{at(e.At, from, now), tip})
+				l.mark(at(e.At, from, now), tip)
 				continue
 			}
 			x := at(e.OpenedAt, from, now)
@@ -107,6 +109,17 @@ func NewTimeline(events []Happening, now time.Time) Timeline {
 	t.Days = days(from, now)
 	t.Label = say("Timeline of %s days: %s events. The same stands as text under History.", strconv.Itoa(int(length.Hours()/24+0.5)), strconv.Itoa(shown))
 	return t
+}
+
+// mark adds a moment, which is the latest so far. One that would cover the mark
+// before is counted there.
+func (l *Lane) mark(x int, tip string) {
+	if last := len(l.Marks) - 1; last >= 0 && x-l.Marks[last].X < markWidth {
+		l.Marks[last].Count++
+		l.Marks[last].Tip += "\n" + tip
+		return
+	}
+	l.Marks = append(l.Marks, Mark{x, 1, tip})
 }
 
 // at is where a moment lies; what is outside lies on the edge.

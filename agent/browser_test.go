@@ -1,0 +1,290 @@
+//go:build browser && linux
+
+package main
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"html"
+	"image"
+	"image/draw"
+	"image/png"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/agent/view"
+	"kextwatch/probe"
+)
+
+// looks are the two ways a page is shown, and how Chromium is told.
+var looks = map[string]string{
+	"light": "--blink-settings=preferredColorScheme=1",
+	"dark":  "--blink-settings=preferredColorScheme=0",
+}
+
+// chromium opens a page with a profile of its own, and returns what it wrote
+// to standard output and what the page wrote to its console.
+func chromium(t *testing.T, page string, flags ...string) (out []byte, console []string) {
+	t.Helper()
+	args := append([]string{
+		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+		"--disable-component-update", "--disable-sync", "--hide-scrollbars", "--enable-logging=stderr", "--user-data-dir=" + t.TempDir(),
+	}, flags...)
+	cmd := exec.CommandContext(t.Context(), "chromium", append(args, "file://"+page)...)
+	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "TZ=UTC")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("chromium: %v; %s", err, &stderr)
+	}
+	for line := range strings.Lines(stderr.String()) {
+		if strings.Contains(line, "CONSOLE") {
+			console = append(console, line)
+		}
+	}
+	return out, console
+}
+
+//go:embed testdata/browser/examine.js
+var examine string
+
+// examination is what a script in the page found out.
+type examination struct {
+	Dark       bool
+	Wider      bool     // than the window
+	Fetched    []string // addresses that the page asked for
+	Passes     int
+	Violations []struct {
+		ID, Help string
+		Nodes    []struct{ HTML, FailureSummary string }
+	}
+	Incomplete []string
+}
+
+// examined opens a copy of the page to which axe-core and a script were
+// added, which its policy would not have let run.
+func examined(t *testing.T, page []byte, flags ...string) examination {
+	t.Helper()
+	axe, err := os.ReadFile(os.Getenv("KEXTWATCH_AXE"))
+	if err != nil {
+		t.Fatalf("make browser runs this test, with axe-core: %v", err)
+	}
+	copied := filepath.Join(t.TempDir(), "examined.html")
+	text := withoutPolicy(t, page) + "<script>" + string(axe) + "</script><script>" + examine + "</script>"
+	if err := os.WriteFile(copied, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dom, _ := chromium(t, copied, append(flags, "--dump-dom", "--virtual-time-budget=30000")...)
+	_, found, _ := strings.Cut(string(dom), `<pre id="examined">`)
+	found, _, whole := strings.Cut(found, "</pre>")
+	var e examination
+	if err := json.Unmarshal([]byte(html.UnescapeString(found)), &e); err != nil || !whole {
+		t.Fatalf("the script in the page did not end: %v in %.200q", err, found)
+	}
+	return e
+}
+
+var policy = regexp.MustCompile(`<meta http-equiv="Content-Security-Policy"[^>]*>`)
+
+func withoutPolicy(t *testing.T, page []byte) string {
+	t.Helper()
+	if !policy.Match(page) {
+		t.Fatal("the page has no Content-Security-Policy")
+	}
+	return policy.ReplaceAllString(string(page), "")
+}
+
+// The report as people see it, in light and dark, on a phone and on paper:
+// nothing in it keeps anyone from reading it, and nothing is asked for
+// anywhere. The pictures are kept in the folder that KEXTWATCH_PICTURES names.
+func TestReportInABrowser(t *testing.T) {
+	dir := os.Getenv("KEXTWATCH_PICTURES")
+	if dir == "" {
+		dir = t.TempDir()
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file := eventfulReport(t)
+	page, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, flag := range looks {
+		for device, size := range map[string]string{"": "860,1500", "-phone": "500,1500"} {
+			shot := filepath.Join(dir, "report"+device+"-"+name+".png")
+			_, console := chromium(t, file, flag, "--window-size="+size, "--screenshot="+shot)
+			if len(console) > 0 {
+				t.Errorf("%s%s: the page has words for the console: %q", name, device, console)
+			}
+			smaller(t, shot)
+			e := examined(t, page, flag, "--window-size="+size)
+			if e.Dark != (name == "dark") {
+				t.Errorf("%s%s: dark is %t", name, device, e.Dark)
+			}
+			if e.Wider {
+				t.Errorf("%s%s: the page is wider than its window", name, device)
+			}
+			if len(e.Fetched) > 0 {
+				t.Errorf("%s%s: the page asked for %q", name, device, e.Fetched)
+			}
+			if e.Passes == 0 {
+				t.Errorf("%s%s: axe-core looked at nothing", name, device)
+			}
+			for _, v := range e.Violations {
+				t.Errorf("%s%s: %s: %s: %+v", name, device, v.ID, v.Help, v.Nodes)
+			}
+			t.Logf("%s%s: axe-core: %d rules passed, %d violated, not decided: %q", name, device, e.Passes, len(e.Violations), e.Incomplete)
+		}
+	}
+	paper := filepath.Join(dir, "report.pdf")
+	chromium(t, file, "--no-pdf-header-footer", "--print-to-pdf="+paper)
+	if data, err := os.ReadFile(paper); err != nil || !bytes.HasPrefix(data, []byte("%PDF")) {
+		t.Errorf("printing: %v", err)
+	}
+}
+
+// The part of a report that is shown in the documents: its top.
+func smaller(t *testing.T, shot string) {
+	t.Helper()
+	data, err := os.ReadFile(shot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := png.Decode(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	flat := image.NewRGBA(img.Bounds())
+	draw.Draw(flat, flat.Rect, img, img.Bounds().Min, draw.Src)
+	savePicture(t, shot, flat)
+	if strings.HasSuffix(shot, "report-light.png") {
+		savePicture(t, filepath.Join(filepath.Dir(shot), "report.png"), flat.SubImage(image.Rect(0, 0, flat.Rect.Max.X, 640)).(*image.RGBA))
+	}
+}
+
+// eventfulReport is the report of a Mac on which much has happened, most of it
+// at the same time, as it is after an update.
+func eventfulReport(t *testing.T) string {
+	t.Helper()
+	root, sim := simulated(t, "13.7.2")
+	now := time.Now()
+	if err := sim.Attempt(now.Add(-4 * time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	home := filepath.Join(root, "Users", "me")
+	history := placesIn(home).history
+	if err := os.MkdirAll(filepath.Dir(history), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, h := range eventful(now) {
+		e := event{Schema: 1, Seq: int64(len(lines) + 1), At: h.At.UTC(), Event: h.Event, Text: h.Text}
+		if !h.OpenedAt.IsZero() {
+			e.OpenedAt, e.ClosesAt = &h.OpenedAt, &h.ClosesAt
+		}
+		lines = append(lines, e.line())
+	}
+	if err := (journal{history}).append(lines); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "report.html")
+	if out, err := thisProgram(t).command(t, "report", "--root", root, "-o", file).CombinedOutput(); err != nil {
+		t.Fatalf("report: %v; %s", err, out)
+	}
+	return file
+}
+
+// eventful is two weeks: a macOS updated and approved late, restarts every
+// day, and an update of Parallels a moment ago.
+func eventful(now time.Time) []view.Happening {
+	var all []view.Happening
+	tell := func(ago time.Duration, name approval.EventName, text string) {
+		h := view.Happening{At: now.Add(-ago), Event: name, Text: text}
+		if name == approval.WindowOpened || name == approval.WindowReopened {
+			h.OpenedAt, h.ClosesAt = h.At, h.At.Add(approval.WindowLength)
+		}
+		all = append(all, h)
+	}
+	const day = 24 * time.Hour
+	for i := range 12 {
+		tell(13*day-time.Duration(i)*day-time.Hour, approval.AgentStarted, "kextwatch started.")
+		if i == 2 {
+			tell(11*day-2*time.Hour, approval.MacOSUpdated, "macOS was updated from 12.7.6 (21H1320) to 13.7.2 (22H313).")
+			tell(11*day-3*time.Hour, approval.AgentStarted, "kextwatch started.")
+			tell(11*day-3*time.Hour-time.Minute, approval.WindowOpened, "macOS blocked 2 kernel extensions of Parallels Desktop: com.parallels.kext.hypervisor, com.parallels.kext.netbridge. The Allow button is there for 30 minutes.")
+			tell(11*day-3*time.Hour-31*time.Minute, approval.WindowClosed, "Parallels Desktop: the time to approve it is over.")
+		}
+		if i == 3 {
+			tell(10*day-5*time.Hour, approval.WindowReopened, "Parallels Desktop was blocked again: the Allow button is back for 30 minutes.")
+			tell(10*day-5*time.Hour-9*time.Minute, approval.ApprovedEvent, "Parallels Desktop is approved.")
+			tell(10*day-5*time.Hour-9*time.Minute, approval.RestartNeeded, "Restart the Mac to finish.")
+			tell(10*day-5*time.Hour-20*time.Minute, approval.AgentStarted, "kextwatch started.")
+			tell(10*day-5*time.Hour-21*time.Minute, approval.KextsLoaded, "The kernel extensions of Parallels Desktop are loaded.")
+		}
+	}
+	tell(6*time.Minute, approval.ParallelsUpdated, "Parallels Desktop was updated from 18.1.1 (53328) to 18.3.4 (53630).")
+	tell(4*time.Minute, approval.WindowOpened, "macOS blocked 2 kernel extensions of Parallels Desktop. The Allow button is there for 30 minutes.")
+	return all
+}
+
+// Whoever names a virtual machine or a file must not run anything in the
+// browser of a help desk: not even where the page has lost its policy.
+func TestHostileReportRunsNothing(t *testing.T) {
+	// The marker is put together only when it runs.
+	const script = `document.documentElement.className=['r','an'].join('')`
+	ran := func(page string) bool {
+		file := filepath.Join(t.TempDir(), "hostile.html")
+		if err := os.WriteFile(file, []byte(page), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		dom, _ := chromium(t, file, "--dump-dom", "--virtual-time-budget=2000")
+		if !bytes.Contains(dom, []byte("kextwatch")) {
+			t.Fatalf("the page did not open: %.200q", dom)
+		}
+		return bytes.Contains(dom, []byte(`class="ran"`))
+	}
+	var everything strings.Builder
+	for _, form := range []string{
+		`</style></title></svg><script>%s</script>`, `" onload="%s" onfocus="%[1]s" autofocus tabindex="0`, `<img src=x onerror="%s">`,
+		`' onmouseover='%s`, `javascript:%s`, `--><svg onload="%s">`, `]]></text></svg><script>%s</script>`,
+	} {
+		fmt.Fprintf(&everything, form, script)
+	}
+	bad := everything.String()
+	moment := time.Now()
+	happened := []view.Happening{
+		{At: moment.Add(-time.Hour), Event: approval.WindowOpened, Text: bad, OpenedAt: moment.Add(-time.Hour), ClosesAt: moment},
+		{At: moment.Add(-2 * time.Hour), Event: approval.ApprovedEvent, Text: bad},
+	}
+	page, err := view.Report{
+		Made: moment, Version: bad, Headline: bad, Why: bad, Next: bad,
+		Products: []view.ReportProduct{{Title: bad, State: bad, Kexts: []view.Fact{{Name: bad, Value: bad}}}},
+		Facts:    []view.Fact{{Name: bad, Value: bad}}, Gaps: []probe.Gap{{Source: bad, Err: bad, Next: bad}},
+		Timeline: view.NewTimeline(happened, moment), History: happened,
+	}.HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ran(string(page)) {
+		t.Error("a script ran in the report")
+	}
+	if ran(withoutPolicy(t, page)) {
+		t.Error("a script ran in the report without its policy: something is not escaped")
+	}
+	if open := string(page) + bad; ran(open) {
+		t.Error("the policy of the page lets a script run")
+	}
+	if !ran(withoutPolicy(t, page) + bad) {
+		t.Error("this test cannot see a script run")
+	}
+}

@@ -83,11 +83,12 @@ func wasLoaded(m *simmac.Mac, _ string, now time.Time) error {
 	return m.Load(now)
 }
 
+// wasForbidden is a Mac of an organisation, and its time to approve is over.
 func wasForbidden(m *simmac.Mac, _ string, now time.Time) error {
 	if err := m.SetProfile(simmac.ProfileForbid); err != nil {
 		return err
 	}
-	return m.Attempt(now)
+	return m.Attempt(now.Add(-45 * time.Minute))
 }
 
 // wasReplaced is an update of Parallels after its extensions were loaded.
@@ -104,7 +105,11 @@ func wasReplaced(m *simmac.Mac, _ string, now time.Time) error {
 	return m.UpdateParallels("18.3.5", now)
 }
 
-func isDamaged(_ *simmac.Mac, root string, _ time.Time) error {
+// isDamaged leaves nobody who could say what macOS blocks.
+func isDamaged(m *simmac.Mac, root string, _ time.Time) error {
+	if err := m.RemoveFramework(); err != nil {
+		return err
+	}
 	return os.WriteFile(policyFile(root), []byte("rubbish"), 0o600)
 }
 

@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// savePicture writes a small file: the 64 colours of the picture that are
+// savePicture writes a small file: the 256 colours of the picture that are
 // there most often have to do for all.
 func savePicture(t *testing.T, name string, img *image.RGBA) {
 	t.Helper()
@@ -29,7 +29,7 @@ func savePicture(t *testing.T, name string, img *image.RGBA) {
 		return cmp.Or(count[b]-count[a], cmp.Compare(a.R, b.R), cmp.Compare(a.G, b.G), cmp.Compare(a.B, b.B))
 	})
 	var palette color.Palette
-	for _, c := range often[:min(len(often), 64)] {
+	for _, c := range often[:min(len(often), 256)] {
 		palette = append(palette, c)
 	}
 	small := image.NewPaletted(image.Rectangle{Max: img.Rect.Size()}, palette)

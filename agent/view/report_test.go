@@ -141,3 +141,16 @@ func TestTimeline(t *testing.T) {
 		t.Errorf("marks %+v of what is long ago or to come", tl.Lanes[3].Marks)
 	}
 }
+
+// A mark under another cannot be seen: both are counted in one.
+func TestTimelineCountsWhatOverlaps(t *testing.T) {
+	now := opened
+	var events []Happening
+	for _, ago := range []time.Duration{20 * time.Hour, 2 * time.Minute, time.Minute} {
+		events = append(events, Happening{At: now.Add(-ago), Event: approval.ApprovedEvent, Text: ago.String()})
+	}
+	marks := NewTimeline(events, now).Lanes[3].Marks
+	if len(marks) != 2 || marks[0].Count != 1 || marks[1].Count != 2 || strings.Count(marks[1].Tip, "\n") != 1 {
+		t.Errorf("marks %+v, want one of one and one of two", marks)
+	}
+}

@@ -50,6 +50,8 @@ type agent struct {
 	status     approval.Status
 	published  bool      // status.plist is of this agent
 	verify     time.Time // until when to ask whether what was approved gets loaded
+	quiet      time.Time // the policy had not changed since the look in mem until then
+	missed     bool      // the last look told no policy, or is not in mem
 	deferred   time.Time // since when the middle of a burst has been holding something back
 	busy       time.Time // since when the database has been too busy to read
 	queue      []posting
@@ -111,6 +113,10 @@ type glance struct {
 func (a *agent) lookOnce(ctx context.Context, how glance) time.Duration {
 	now := a.clock.now()
 	settings := a.settings.current().judging()
+	if !a.missed { // else the files were quiet since a look that told nothing
+		a.quiet = how.quietUntil
+	}
+	a.missed = true
 	snap := a.look(ctx, now, mac.How{
 		Fresh: how.fresh, Hurry: !how.settled, Others: settings.Vendors.Others(), AskAgain: how.asked, Attempts: a.attempts(),
 	})
@@ -126,14 +132,14 @@ func (a *agent) lookOnce(ctx context.Context, how glance) time.Duration {
 	snap.Gaps = append(snap.Gaps, a.store.gaps()...)
 	snap.Gaps = append(snap.Gaps, a.binary.gaps()...)
 	snap.Gaps = append(snap.Gaps, a.logGaps()...)
-	snap.QuietUntil = how.quietUntil
+	snap.QuietUntil = a.quiet
 	status, mem := settings.Assess(a.mem, snap, now)
 	notices, mem := settings.Tell(mem, status)
 	if !how.settled && a.holdBack(notices, now) {
 		return deferFor
 	}
 	a.deferred = time.Time{}
-	a.mem, a.status = mem, status
+	a.mem, a.status, a.missed = mem, status, snap.Policy == nil
 	a.say(notices)
 	a.withdraw()
 	if a.show != nil {

@@ -36,7 +36,7 @@ func (s Settings) Assess(mem Memory, snap probe.Snapshot, now time.Time) (Status
 		a.status.Verdict = NotInstalled // of what is watched
 	}
 	a.status.OtherPending = otherPending(facts, products, now)
-	a.rememberLook(facts, products)
+	a.rememberLook(facts)
 	a.forget(facts)
 	return a.status, a.mem
 }
@@ -223,16 +223,23 @@ func (a *assessment) forget(facts []*kextFacts) {
 }
 
 // rememberLook keeps what the next look compares with. A look without a
-// policy leaves the last good one in place.
-func (a *assessment) rememberLook(facts []*kextFacts, products []watched) {
+// policy leaves the last good one in place. Rows that are not watched count,
+// too: they are not new when the user begins to watch them.
+func (a *assessment) rememberLook(facts []*kextFacts) {
 	if a.snap.Policy == nil {
 		return
 	}
 	look := Look{Source: a.snap.Policy.Source, At: a.readAt(), Session: a.snap.Mac.BootSession}
 	for _, f := range facts {
-		if watches(products, f) && f.row != nil && !f.row.Allowed {
+		if f.row != nil && !f.row.Allowed && wellFormed(f.bundleID) && !f.fromApple() {
 			look.Blocked = append(look.Blocked, key(f.teamID, f.bundleID))
 		}
+	}
+	// A source that has fallen behind hands on rows that were those of the look
+	// before already, when it had not.
+	before := a.before.Look
+	if look.Source == before.Source && look.At.Before(before.At) && !before.At.After(a.now) && slices.Equal(look.Blocked, before.Blocked) {
+		look.At = before.At
 	}
 	a.mem.Look = look
 }

@@ -244,3 +244,55 @@ func TestSourcesThatDifferAreRecordedOnce(t *testing.T) {
 	s.snap.Disagree = ""
 	s.look(at(3), NotAsked)
 }
+
+// Whoever begins to watch other vendors sees their refused rows for the first
+// time. That does not make them new.
+func TestStoryWatchingMoreInventsNoWindow(t *testing.T) {
+	s := newStory(t, "10.15.7")
+	p := s.policy()
+	p.Rows = append(p.Rows, probe.PolicyRow{TeamID: "VB5E2TV963", BundleID: "org.virtualbox.kext.VBoxDrv", Developer: "Oracle America, Inc."})
+	s.snap.Kexts = append(s.snap.Kexts, probe.Kext{
+		TeamID: "VB5E2TV963", BundleID: "org.virtualbox.kext.VBoxDrv", Version: "6.1",
+		Path: "/Library/Application Support/VirtualBox/VBoxDrv.kext",
+	})
+	s.look(at(10), NotAsked)
+	s.settings.Vendors = Vendors{All: true}
+	s.look(at(10.5), BlockedUnknown, "blocked!")
+}
+
+// The published policy is as old as it says where the database has changed and
+// the reader has not caught up yet. The look before still counts: it knew that
+// the rows were those of now.
+func TestStoryTheReaderIsAMomentLate(t *testing.T) {
+	s := newStory(t, "12.7.6")
+	s.install("17.1.7", "51588")
+	s.vms(vm("Windows", probe.ParallelsHypervisor))
+	s.snap.Policy.Source = probe.Reader
+	s.snap.Policy.ReadAt = at(29)
+	s.look(at(29), NotAsked)
+	s.policy().ReadAt = at(5) // when the reader last read it
+	s.look(at(29.5), NotAsked)
+	s.refuse(allKexts...)
+	s.policy().ReadAt = at(29.6)
+	s.look(at(29.6), BlockedOpen, "window-opened!")
+	if w := s.last.Products[0].Window; w != nil && !w.OpenedAt.Equal(at(29)) {
+		t.Errorf("opened at %s, want the look at %s", w.OpenedAt, at(29))
+	}
+}
+
+// A start-up session that could not be read for once is no restart: what was
+// allowed in this session still waits for one, and does not fail.
+func TestStoryASessionNotReadIsNoRestart(t *testing.T) {
+	s := newerStory(t)
+	s.refuse(allKexts...)
+	s.look(at(10), BlockedUnknown, "blocked!")
+	s.allow()
+	s.look(at(11), RestartPending, "approved", "restart-needed!")
+	s.snap.Mac.BootSession = ""
+	s.last, s.mem = s.settings.Assess(s.mem, s.snap, at(12))
+	s.snap.Mac.BootSession = "SESSION-1"
+	for _, id := range allKexts {
+		s.told(probe.FromLog, probe.NeedsRestart, at(13), id)
+	}
+	s.look(at(13), RestartPending)
+}

@@ -65,6 +65,7 @@ func (a *assessment) rememberedKext(f *kextFacts) KextMemory {
 	was, known := a.before.Kexts[key(f.teamID, f.bundleID)]
 	session := a.snap.Mac.BootSession
 	sameSession := a.before.Look.Session == session
+	restarted := !sameSession && session != "" && a.before.Look.Session != ""
 	is := was
 	is.Allowed = f.allowed()
 	switch {
@@ -72,7 +73,7 @@ func (a *assessment) rememberedKext(f *kextFacts) KextMemory {
 		is.AllowedIn, is.AllowedEarlier = "", false
 	case known && !was.Allowed && sameSession:
 		is.AllowedIn = session
-	case known && was.Allowed && !sameSession:
+	case known && was.Allowed && restarted:
 		is.AllowedEarlier = true
 	}
 	since := a.snap.Mac.BootedAt

@@ -41,7 +41,7 @@ func (a *agent) posting(n approval.Notice) posting {
 func (a *agent) showDialog(ctx context.Context, p posting) {
 	asking, cancel := context.WithCancel(ctx)
 	a.asking = cancel
-	go func() {
+	a.helpers.Go(func() {
 		defer cancel()
 		answer, err := a.asker.Ask(asking, *p.dialog)
 		r := reply{posting: p, err: err, withdrawn: asking.Err() != nil}
@@ -54,7 +54,7 @@ func (a *agent) showDialog(ctx context.Context, p posting) {
 		case a.replies <- r:
 		case <-ctx.Done():
 		}
-	}()
+	})
 }
 
 // reply is how a dialog ended.

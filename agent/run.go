@@ -90,7 +90,12 @@ func (in *invocation) runAgent(ctx context.Context, headless bool, events io.Wri
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	a := in.newAgent(ctx, st, mac.NewProber(in.mac, temp), home, events)
-	afterwards := in.settle(ctx, a, home)
+	settled := in.settle(ctx, a, home)
+	afterwards := func() {
+		stop()
+		a.helpers.Wait() // no tool outlives this process
+		settled()
+	}
 	in.log.Info("kextwatch started", "version", version, "pid", os.Getpid(), "root", in.mac.Root)
 	if headless {
 		a.watch(ctx)
@@ -137,8 +142,7 @@ func (in *invocation) newAgent(ctx context.Context, st *store, prober *mac.Probe
 		poster = noPoster{err}
 	}
 	log := mac.FollowLog(in.mac)
-	go log.Run(ctx)
-	return &agent{
+	a := &agent{
 		clock:   in.clock,
 		log:     in.log,
 		look:    prober.Look,
@@ -153,6 +157,8 @@ func (in *invocation) newAgent(ctx context.Context, st *store, prober *mac.Probe
 		store:   st,
 		events:  events,
 	}
+	a.helpers.Go(func() { log.Run(ctx) })
+	return a
 }
 
 // copiesIn is the folder for private copies of the policy database: the

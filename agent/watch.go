@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"kextwatch/agent/approval"
@@ -63,6 +64,7 @@ type agent struct {
 	lessons    chan learned
 	tried      []probe.Attempt // what Parallels said when it was asked to try
 	ask        func(posting)   // shows a dialog
+	helpers    sync.WaitGroup  // what runs tools until ctx ends
 }
 
 const (

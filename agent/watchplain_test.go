@@ -44,7 +44,7 @@ func TestWatchInAPipe(t *testing.T) {
 			t.Errorf("wrote %q, want %s", lines.Text(), pattern)
 		}
 	}
-	want(`Parallels Desktop 16\.5\.1 \(49187\): not asked for approval yet\. Next: Nothing yet\. .*`)
+	want(`Parallels Desktop 16\.5\.1 \(49187\): not asked for approval yet\. Next: Nothing to do yet\. .*`)
 	if err := sim.Attempt(time.Now()); err != nil {
 		t.Fatal(err)
 	}

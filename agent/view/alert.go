@@ -42,9 +42,9 @@ func alertWords(n approval.Notice, st approval.Status, tray bool) (title, body s
 	case approval.WindowReminder:
 		return say("%s: %s left to click Allow", p.Name, minutes(n.Minutes)), sentences(click(st, tray))
 	case approval.WindowClosed:
-		return say("%s: the time to approve is over", p.Name), Next(p, st)
+		return say("%s: the time to approve is over", p.Name), nextInShort(p, st)
 	case approval.BlockedNoWindow:
-		return say("%s is blocked", p.Name), sentences(Next(p, st))
+		return say("%s is blocked", p.Name), nextInShort(p, st)
 	case approval.ApprovedEvent:
 		return say("%s is approved", p.Name), sentences(say("macOS may load its kernel extensions now"), say("open %s again if it does not work yet", p.Name))
 	case approval.RestartNeeded:
@@ -60,7 +60,34 @@ func alertWords(n approval.Notice, st approval.Status, tray bool) (title, body s
 			return say("kextwatch cannot see what macOS blocks"), sentences(Next(p, st))
 		}
 	}
-	return say("%s: %s", p.Name, State(p)), sentences(Why(p, st), Next(p, st))
+	return headline(p), sentences(nextInShort(p, st), Why(p, st))
+}
+
+// headline is the state of a product in a title, of which a notification shows
+// about fifty characters.
+func headline(p approval.Product) string {
+	switch p.Verdict {
+	case approval.Managed:
+		return say("%s: your organisation decides", p.Name)
+	case approval.UpgradePending:
+		return say("%s: the update needs your approval", p.Name)
+	case approval.LoadFailing:
+		return say("%s still does not load", p.Name)
+	}
+	return say("%s: %s", p.Name, State(p))
+}
+
+// nextInShort is Next for a notification, of which macOS shows a few lines:
+// one way, not all of them. kextwatch status has the others.
+func nextInShort(p approval.Product, st approval.Status) string {
+	pane := PaneFor(st.Mac.OS)
+	switch p.Verdict {
+	case approval.BlockedUnknown, approval.BlockedClosed: // the button may have stayed
+		return sentences(say("open %s and %s", pane.Path, clickAllow(p, st)), say("if there is no button, %s, then look again", tryAgainInShort(p, st.Mac.OS)))
+	case approval.LoadFailing:
+		return say("Restart the Mac once more. If that does not help, kextwatch status names Parallels' page about it.")
+	}
+	return Next(p, st)
 }
 
 // click says how to get to the button.
@@ -125,7 +152,11 @@ func meansNow(st approval.Status) string {
 			parts = append(parts, sentence(say("%s: %s", p.Name, State(p))), say("Nothing to do."))
 			continue
 		}
-		parts = append(parts, sentence(say("%s: %s", p.Name, State(p))), Next(p, st))
+		if p.Verdict == approval.NotAsked {
+			parts = append(parts, sentence(firstTry(p, st.Mac.OS)))
+			continue
+		}
+		parts = append(parts, sentence(say("%s: %s", p.Name, State(p))), nextInShort(p, st))
 	}
 	return strings.Join(parts, " ")
 }

@@ -238,7 +238,7 @@ func (c checking) notifications() Check {
 func (c checking) tray() Check {
 	const id = "tray"
 	if c.own.Tray != "" {
-		return Check{id, Warn, say("There is no icon in the menu bar"), Clean(c.own.Tray), say("Notifications and kextwatch status go on to work; the icon needs the app.")}
+		return Check{id, Warn, say("There is no icon in the menu bar"), Clean(c.own.Tray), say("Notifications and kextwatch status work all the same; for the icon, use the app.")}
 	}
 	return ok(id, say("There can be an icon in the menu bar"))
 }

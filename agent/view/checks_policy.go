@@ -142,7 +142,7 @@ func (c checking) loaded() Check {
 	if p.Verdict == approval.NotAsked {
 		return ok(id, say("Not loaded, because nothing has tried to yet"))
 	}
-	return Check{id, Warn, say("Not loaded"), "", say("See parallels.asked and restart.")}
+	return Check{id, Warn, say("Not loaded"), "", say("First do what parallels.asked and restart say.")}
 }
 
 func (c checking) service() Check {

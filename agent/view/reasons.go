@@ -63,12 +63,12 @@ func reasonWords(r approval.Reason, p approval.Product, st approval.Status) Reas
 			say("The button can be clicked once the screen is unlocked."),
 			say("Unlock the screen, then open %s.", pane.Name))
 	case approval.ReasonRemote:
-		return w(say("This Mac may be used from afar"),
+		return w(say("This Mac may be under remote control"),
 			say("There are signs of it: %s. macOS may ignore clicks on Allow that do not come from a mouse or trackpad of this Mac.", about),
 			say("Click with a mouse or trackpad of this Mac, or press Tab until Allow is framed, then Space."))
 	case approval.ReasonInputTool:
 		return w(say("A program makes clicks of its own"),
-			say("%s is running. macOS may ignore clicks on Allow while such a program is.", about),
+			say("Running: %s. macOS may ignore clicks on Allow meanwhile.", about),
 			say("Quit %s and click again, or press Tab until Allow is framed, then Space.", about))
 	case approval.ReasonPaneOpen:
 		return w(say("The pane was open already"),

@@ -32,6 +32,8 @@ func Text(st approval.Status) string {
 			continue
 		case s.State == probe.OK: // asked only to compare
 			continue
+		case s.State == probe.Absent && st.Source == probe.Database: // nobody misses it
+			continue
 		}
 		fmt.Fprintln(&b, say("Policy source %s: %s: %s", s.Name, s.State, Clean(s.Reason)))
 		if st.Source == "" {

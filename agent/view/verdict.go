@@ -169,7 +169,7 @@ func Next(p approval.Product, st approval.Status) string {
 	case approval.Unknown:
 		return unknownNext(st)
 	case approval.NotAsked:
-		return sentences(say("nothing yet"), firstTry(p, os))
+		return sentences(say("nothing to do yet"), firstTry(p, os))
 	case approval.Approved:
 		if !p.Loaded && !os.AtLeast(11, 0) {
 			return say("Nothing. If %s is open and does not work, quit it and open it again.", p.Name)
@@ -181,9 +181,9 @@ func Next(p approval.Product, st approval.Status) string {
 // firstTry says what will happen when somebody wants to work.
 func firstTry(p approval.Product, os probe.OSVersion) string {
 	if os.AtLeast(11, 0) && p.App != nil {
-		return say("When a virtual machine on the Parallels hypervisor starts, macOS will block the extensions, and you will have about 30 minutes to allow them")
+		return say("When a virtual machine on the Parallels hypervisor starts, macOS will block the kernel extensions, and you will have about 30 minutes to allow them")
 	}
-	return say("When you open %s, macOS will block the extensions, and you will have 30 minutes to allow them", p.Name)
+	return say("When you open %s, macOS will block its kernel extensions, and you will have 30 minutes to allow them", p.Name)
 }
 
 // payload names the profile that forbids users to approve, where it is told.
@@ -210,18 +210,37 @@ func clickAllow(p approval.Product, st approval.Status) string {
 // tryAgain makes Parallels load its extensions once more: its service does so
 // up to macOS 10.15; from 11 on only a virtual machine that needs them does.
 func tryAgain(p approval.Product, os probe.OSVersion) string {
+	if p.App == nil || !os.AtLeast(11, 0) {
+		return tryAgainInShort(p, os)
+	}
+	if vm, ok := stoppedVM(p); ok {
+		return say("start the virtual machine “%s”, or run kextwatch retry (installing %s again does it too)", Clean(vm.Name), p.Name)
+	}
+	return say("start a stopped virtual machine that uses the Parallels hypervisor (installing %s again does it too)", p.Name)
+}
+
+// tryAgainInShort is the nearest way alone.
+func tryAgainInShort(p approval.Product, os probe.OSVersion) string {
 	switch {
 	case p.App == nil:
 		return say("open %s again", p.Name)
 	case !os.AtLeast(11, 0):
 		return say("quit %s and open it again", p.Name)
 	}
+	if vm, ok := stoppedVM(p); ok {
+		return say("start the virtual machine “%s”", Clean(vm.Name))
+	}
+	return say("start a virtual machine that uses the Parallels hypervisor")
+}
+
+// stoppedVM is a virtual machine whose start makes Parallels try again.
+func stoppedVM(p approval.Product) (probe.VM, bool) {
 	for _, vm := range p.Need.VMs {
 		if vm.State == probe.VMStopped {
-			return say("start the virtual machine “%s”, or run kextwatch retry (installing %s again does it too)", Clean(vm.Name), p.Name)
+			return vm, true
 		}
 	}
-	return say("start a stopped virtual machine that uses the Parallels hypervisor (installing %s again does it too)", p.Name)
+	return probe.VM{}, false
 }
 
 // otherHypervisor is the way that needs no approval: from macOS 11 on there is

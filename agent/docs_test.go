@@ -52,7 +52,7 @@ func TestDocumentsNameWhatThereIs(t *testing.T) {
 var (
 	linkForm    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	codeForm    = regexp.MustCompile("`[^`\n]+`|(?m:^    .+$)")
-	commandForm = regexp.MustCompile(`(?:^\x60?| |/)kextwatch ([a-z]+)`)
+	commandForm = regexp.MustCompile(`(?:^\x60?| |/)kextwatch ([a-z][a-z-]*)`)
 	makeForm    = regexp.MustCompile(`(?:^[\x60 ]*)make ([a-z]+)`)
 	notInSlug   = regexp.MustCompile(`[^a-z0-9 -]`)
 )

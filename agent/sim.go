@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"time"
@@ -131,7 +133,10 @@ func (in *invocation) sim(dir, name string, values []string, o simmac.Options) e
 		}
 		o.Now = o.Now.Add(-time.Hour) // started an hour ago: what happens next is no start-up noise
 		if _, err := simmac.New(dir, o); err != nil {
-			return unavailable(err, "name another directory")
+			if errors.Is(err, fs.ErrExist) {
+				return unavailable(err, "name another directory")
+			}
+			return unavailable(err, "kextwatch sim --help lists the flags of new, and what they take")
 		}
 		return in.simDone(dir, name, value)
 	}

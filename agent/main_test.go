@@ -21,9 +21,10 @@ import (
 
 // programs are what this test binary is, by the name it was started with.
 var programs = map[string]func(){
-	"kextwatch":         main,
-	"kextwatch-as-user": func() { mainAs(501) },
-	"kextwatch-as-root": func() { mainAs(0) },
+	"kextwatch":            main,
+	"kextwatch-as-user":    func() { mainAs(501) },
+	"kextwatch-as-root":    func() { mainAs(0) },
+	"kextwatch-as-another": func() { mainAs(os.Geteuid() + 1) },
 }
 
 func TestMain(m *testing.M) {

@@ -20,7 +20,7 @@ func Text(st approval.Status) string {
 		}
 		for _, r := range Reasons(p, st) {
 			if r.Severity != approval.Note && !saidByVerdict[r.Code] {
-				line(&b, say("Mind"), sentences(r.Text, r.Next))
+				line(&b, say("Mind"), strings.TrimSpace(r.Text+" "+r.Next))
 			}
 		}
 	}

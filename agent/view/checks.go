@@ -105,6 +105,16 @@ func (c checking) notKnown(id, summary, gapSource string) Check {
 	return check
 }
 
+// missing is the first of these sources that could not be read; empty: none.
+func (c checking) missing(sources ...string) string {
+	for _, source := range sources {
+		if slices.ContainsFunc(c.st.Gaps, func(g probe.Gap) bool { return g.Source == source }) {
+			return source
+		}
+	}
+	return ""
+}
+
 func ok(id, summary string) Check { return Check{ID: id, Level: Ok, Summary: summary} }
 
 // CheckText is the answer of `kextwatch doctor` for people.

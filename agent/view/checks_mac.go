@@ -124,6 +124,9 @@ func (c checking) systemExtensions() Check {
 	if !c.st.Facts.Situation.Asked {
 		return Check{ID: "system-extensions", Level: Unsure, Summary: say("Not looked at")}
 	}
+	if c.missing(gapExtensions) != "" {
+		return c.notKnown("system-extensions", say("Whether a system extension waits is not known"), gapExtensions)
+	}
 	return c.unless(approval.ReasonSystemExtension, Warn, "system-extensions", say("No system extension waits for you"))
 }
 
@@ -152,6 +155,9 @@ func (c checking) remote() Check {
 	case len(s.Remote) > 0 && !c.waits():
 		return ok(id, say("There are signs of remote control (%s), and nothing waits for a click", list(s.Remote)))
 	}
+	if source := c.missing(gapProcesses, gapNetwork); source != "" && len(s.Remote) == 0 {
+		return c.notKnown(id, say("Whether this Mac is used from afar is not known"), source)
+	}
 	return c.unless(approval.ReasonRemote, Warn, id, say("There is no sign of remote control"))
 }
 
@@ -163,6 +169,9 @@ func (c checking) inputTools() Check {
 		return Check{ID: id, Level: Unsure, Summary: say("Not looked at")}
 	case len(s.InputTools) > 0 && !c.waits():
 		return ok(id, say("%s may keep macOS from taking a click on Allow; nothing waits for one", list(s.InputTools)))
+	}
+	if c.missing(gapProcesses) != "" {
+		return c.notKnown(id, say("Whether a program makes clicks of its own is not known"), gapProcesses)
 	}
 	return c.unless(approval.ReasonInputTool, Warn, id, say("No program is known to run that makes clicks of its own"))
 }

@@ -83,12 +83,12 @@ func wasLoaded(m *simmac.Mac, _ string, now time.Time) error {
 	return m.Load(now)
 }
 
-// wasForbidden is a Mac of an organisation, and its time to approve is over.
+// wasForbidden is a Mac of an organisation.
 func wasForbidden(m *simmac.Mac, _ string, now time.Time) error {
 	if err := m.SetProfile(simmac.ProfileForbid); err != nil {
 		return err
 	}
-	return m.Attempt(now.Add(-45 * time.Minute))
+	return m.Attempt(now.Add(-2 * time.Minute))
 }
 
 // wasReplaced is an update of Parallels after its extensions were loaded.

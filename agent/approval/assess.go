@@ -96,8 +96,20 @@ func (a *assessment) product(w watched, facts []*kextFacts) (Product, bool) {
 	p.Need = a.need(w, p.App)
 	p.Made = a.made(w, p.App)
 	p.Verdict = a.judge(p, installed)
+	if p.Verdict == Managed {
+		p.closeWindows()
+	}
 	p.Reasons = a.reasons(w, p)
 	return p, true
+}
+
+// closeWindows takes the windows away: an Allow button that a profile forbids to
+// click is none. The memory keeps them for when the profile goes.
+func (p *Product) closeWindows() {
+	p.Window = nil
+	for i := range p.Items {
+		p.Items[i].Window = nil
+	}
 }
 
 // place is where the item of an extension is. One that has left the disk

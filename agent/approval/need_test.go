@@ -137,3 +137,18 @@ func (p Product) has(code ReasonCode) bool {
 	}
 	return false
 }
+
+// The button is no use to users whom a profile forbids to approve: no window is
+// announced. When the profile goes, the rest of it counts.
+func TestStoryAProfileForbidsToApprove(t *testing.T) {
+	s := newStory(t, "12.7.6")
+	s.look(at(1), NotAsked)
+	s.snap.Enforcement.Profile = probe.KextProfile{Present: probe.Yes, UserOverrides: probe.No, Name: "Fleet"}
+	s.attempt(at(2), allKexts...)
+	s.look(at(2), Managed, "managed!")
+	s.minutesLeft(-1)
+	s.look(at(10), Managed)
+	s.snap.Enforcement.Profile = probe.KextProfile{Present: probe.No}
+	s.look(at(12), BlockedOpen, "window-opened!")
+	s.minutesLeft(20)
+}

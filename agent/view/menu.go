@@ -55,7 +55,7 @@ func items(worst approval.Product, around Around) map[notify.Action]notify.Item 
 		snooze = say("Snoozed until %s", clock(around.SnoozedUntil))
 	}
 	return map[notify.Action]notify.Item{
-		notify.Retry:        {Label: say("Try Again…"), Enabled: worst.Verdict.Blocked() && worst.App != nil && !open},
+		notify.Retry:        {Label: say("Try Again…"), Enabled: worst.Verdict.Blocked() && worst.Verdict != approval.Managed && worst.App != nil && !open},
 		notify.ShowHistory:  {Label: say("History…"), Enabled: true},
 		notify.ShowDoctor:   {Label: say("Doctor…"), Enabled: true},
 		notify.ShowReport:   {Label: say("Report…"), Enabled: true},

@@ -73,8 +73,10 @@ help: ## this list
 demo: build ## the whole story on a simulated Mac, before your eyes
 	bin/kextwatch demo
 
+# -count 1, for some tests fill up the disk of the whole process, and a file that
+# go test would keep for its cache is not to be among what is cut off.
 test: ## all tests that need nothing but Go; the tray, too, where its library is there
-	$(GO) test -tags '$(TAGS)' $(PACKAGES)
+	$(GO) test -count 1 -tags '$(TAGS)' $(PACKAGES)
 
 icons: ## draw all icons again, after a change in assets/draw
 	$(GO) generate ./assets
@@ -105,7 +107,7 @@ race: ## all tests with the race detector, and those with a real tray and others
 	@[ -z '$(MISSING)' ] || { \
 		echo 'left out: the tests of the real tray, notifications, the framework script and formats. Missing: $(MISSING). On Debian, make deps installs it.'; \
 		[ '$(CI)' != true ]; }
-	$(GO) test -race -tags '$(DESKTOP_TAGS)' $(PACKAGES)
+	$(GO) test -count 1 -race -tags '$(DESKTOP_TAGS)' $(PACKAGES)
 
 pictures: ## build/pictures: what a person sees at each verdict; DOCS=docs/pictures keeps some
 	@if [ -n '$(PICTURES_MISSING)' ]; then \

@@ -41,17 +41,14 @@ func (m *Mac) change(method func(*change) error) error {
 		return err
 	}
 	// Before the files of the database move: who asks because they did must
-	// find the new answer.
-	if err := m.writeFramework(c); err != nil {
+	// find the new answer, and what is loaded.
+	if err := errors.Join(m.writeFramework(c), m.saveState(st)); err != nil {
 		return err
 	}
 	if err := errors.Join(tx.Commit(), db.Close()); err != nil {
 		return fmt.Errorf("KextPolicy: %w", err)
 	}
 	if err := m.showLocked(); err != nil {
-		return err
-	}
-	if err := m.saveState(st); err != nil {
 		return err
 	}
 	return m.saveJournal(&c.log)

@@ -130,7 +130,7 @@ func (a *assessment) judge(p Product, installed bool) Verdict {
 		worst = worse(worst, item.Verdict)
 	}
 	switch {
-	case p.Window.Open() && worst.Blocked():
+	case p.Window.Open() && (worst.Blocked() || worst == Unknown):
 		a.fire(RuleAttempted, p.Name)
 		return worst
 	case !installed:

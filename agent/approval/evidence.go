@@ -27,6 +27,9 @@ const (
 // about again, also when what showed it is gone.
 func (a *assessment) evidence(f *kextFacts) (proved, dismissed []Attempt) {
 	proved = a.told(f)
+	if a.snap.Policy == nil {
+		return proved, nil
+	}
 	attempt := Attempt{BundleID: f.bundleID}
 	lastSeen := f.record().LastSeen
 	if lastSeen.Sub(a.now) > futureTolerance {
@@ -53,12 +56,15 @@ func (a *assessment) evidence(f *kextFacts) (proved, dismissed []Attempt) {
 }
 
 // told are the attempts that the log named, or Parallels when it was asked to
-// try again. How such an attempt ended does not matter: the extension is
-// refused, so it was.
+// try again. How such an attempt ended does not matter where the policy says
+// that the extension is refused; without a policy only a refusal counts.
 func (a *assessment) told(f *kextFacts) []Attempt {
 	var attempts []Attempt
 	for _, t := range f.told {
 		if t.At.IsZero() || t.Outcome == probe.Permitted || t.Outcome == probe.NeedsRestart {
+			continue
+		}
+		if a.snap.Policy == nil && t.Outcome != probe.Refused {
 			continue
 		}
 		if t.At.Sub(a.now) > futureTolerance {

@@ -296,3 +296,24 @@ func TestStoryASessionNotReadIsNoRestart(t *testing.T) {
 	}
 	s.look(at(13), RestartPending)
 }
+
+// No source tells who is allowed, but the log says that macOS refused: that
+// opens the window all the same.
+func TestStoryTheLogAlone(t *testing.T) {
+	s := newerStory(t)
+	s.snap.Policy = nil
+	s.look(at(1), Unknown, "verdict-changed!")
+	s.told(probe.FromLog, probe.Tried, at(2), hypervisor)
+	s.look(at(2), Unknown) // tried is not refused
+	s.told(probe.FromLog, probe.Refused, at(3), hypervisor)
+	s.look(at(3), Unknown, "window-opened!")
+	s.minutesLeft(30)
+	if w := s.last.Products[0].Window; w == nil || w.Basis != Log {
+		t.Errorf("window %+v, want one of the log", w)
+	}
+	s.look(at(4), Unknown) // the same line again
+	s.look(at(18), Unknown, "window-reminder 15!")
+	s.look(at(34), Unknown)
+	s.told(probe.FromLog, probe.Refused, at(50), hypervisor)
+	s.look(at(50), Unknown, "window-reopened!")
+}

@@ -62,12 +62,10 @@ func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 
 // addAttempts adds what the facts newly prove, in the order it happened.
 func (a *assessment) addAttempts(memory ItemMemory, over bool, facts []*kextFacts) ItemMemory {
-	if a.snap.Policy == nil {
-		return memory
-	}
 	var fresh []Attempt
 	for _, f := range facts {
-		if !f.refused() || f.loadedFromDisk() {
+		held := f.refused() || a.snap.Policy == nil && !f.allowed()
+		if !held || f.loadedFromDisk() {
 			continue
 		}
 		proved, dismissed := a.evidence(f)

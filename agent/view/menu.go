@@ -39,6 +39,9 @@ func Menu(st approval.Status, around Around) notify.Menu {
 	}
 	m.State = say("%s: %s", worst.Name, State(worst))
 	m.Tooltip = say("kextwatch: %s", m.State)
+	if worst.Window.Open() && worst.Verdict == approval.Unknown {
+		m.Icon = notify.IconWaiting // there is a button to click, whatever else is not known
+	}
 	if worst.Window.Open() && !around.HideTime {
 		m.Title = say("%dm", worst.Window.MinutesLeft())
 	}
@@ -80,6 +83,16 @@ func icon(v approval.Verdict) notify.Icon {
 		return notify.IconWell
 	}
 	return notify.IconUnsure
+}
+
+// short cuts a line at what a menu shows without leaving a small screen.
+func short(line string) string {
+	const most = 60
+	letters := []rune(line)
+	if len(letters) <= most {
+		return line
+	}
+	return string(letters[:most-1]) + "…"
 }
 
 // details are short lines: a menu is no place for paragraphs.
@@ -124,7 +137,7 @@ func details(p approval.Product, st approval.Status) []string {
 	case approval.Unknown:
 		for _, s := range st.Sources {
 			if s.State != probe.OK {
-				add(say("%s: %s", s.Name, Clean(s.Reason)))
+				add(short(say("%s: %s", s.Name, Clean(s.Reason))))
 			}
 		}
 	}

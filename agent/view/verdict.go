@@ -124,7 +124,7 @@ func lastWindow(p approval.Product) string {
 	if !p.Window.Open() {
 		return ""
 	}
-	return say("when it last could be, an Allow button was there until %s", clock(p.Window.ClosesAt))
+	return say("macOS refused at %s, so the Allow button should be there until %s", clock(p.Window.OpenedAt), clock(p.Window.ClosesAt))
 }
 
 func approvedBecause(p approval.Product) string {
@@ -167,6 +167,9 @@ func Next(p approval.Product, st approval.Status) string {
 	case approval.Incompatible:
 		return say("Update %s (%s).", p.Name, releaseNotes(p))
 	case approval.Unknown:
+		if p.Window.Open() {
+			return sentences(say("open %s and %s", pane.Path, clickAllow(p, st)), unknownNext(st))
+		}
 		return unknownNext(st)
 	case approval.NotAsked:
 		return sentences(say("nothing to do yet"), firstTry(p, os))

@@ -247,3 +247,24 @@ func FuzzClean(f *testing.F) {
 		}
 	})
 }
+
+// The log alone says that macOS refused: no source tells who is allowed, but
+// there is a button to click.
+func TestWindowWithoutASource(t *testing.T) {
+	st := statusWith(approval.Unknown, "12.7.6")
+	p := &st.Products[0]
+	p.Window = &approval.Window{Number: 1, OpenedAt: st.At, ClosesAt: st.At.Add(approval.WindowLength), Left: approval.WindowLength, Basis: approval.Log}
+	st.Sources = []probe.Source{{Name: probe.Framework, State: probe.Unsupported, Reason: strings.Repeat("no framework ", 20), Next: "look for a newer kextwatch"}}
+	if next := Next(*p, st); !strings.HasPrefix(next, "Open System Preferences > Security & Privacy > General and click Allow") || !strings.Contains(next, "Look for a newer") {
+		t.Errorf("next %q", next)
+	}
+	m := Menu(st, Around{})
+	if m.Icon != notify.IconWaiting || m.Title != "30m" {
+		t.Errorf("icon %v, title %q", m.Icon, m.Title)
+	}
+	for _, line := range m.Details {
+		if n := utf8.RuneCountInString(line); n > 60 {
+			t.Errorf("a line of %d letters: %q", n, line)
+		}
+	}
+}

@@ -175,11 +175,12 @@ func (in *invocation) menuRetry(ctx context.Context, st approval.Status) (*probe
 	if w.vm == nil {
 		return nil, in.mac.OpenParallels(ctx)
 	}
+	asked := in.clock.now() // the answer may take minutes, and the button is there from the refusal on
 	outcome, _, err := in.mac.StartVM(ctx, w.vm.UUID)
 	if err != nil || outcome == probe.Tried {
 		return nil, err
 	}
 	return &probe.Attempt{
-		At: in.clock.now().UTC().Truncate(time.Second), TeamID: probe.ParallelsTeamID, From: probe.FromRetry, Outcome: outcome,
+		At: asked.UTC().Truncate(time.Second), TeamID: probe.ParallelsTeamID, From: probe.FromRetry, Outcome: outcome,
 	}, nil
 }

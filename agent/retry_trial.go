@@ -32,6 +32,7 @@ type trial struct {
 
 // startAnswer is what became of a start.
 type startAnswer struct {
+	asked   time.Time // the answer may take minutes, and the button is there from the refusal on
 	outcome probe.Outcome
 	help    string
 	err     error
@@ -78,7 +79,7 @@ func (t *trial) begin(ctx context.Context) (<-chan startAnswer, error) {
 	}
 	answers := make(chan startAnswer, 1)
 	go func() {
-		var a startAnswer
+		a := startAnswer{asked: t.clock.now()}
 		a.outcome, a.help, a.err = t.mac.StartVM(ctx, t.way.vm.UUID)
 		answers <- a
 	}()
@@ -95,7 +96,7 @@ func startFailed(err error) error {
 func (t *trial) hear(a startAnswer) {
 	t.help = a.help
 	t.attempt = &probe.Attempt{
-		At: t.clock.now().UTC().Truncate(time.Second), TeamID: probe.ParallelsTeamID, From: probe.FromRetry, Outcome: a.outcome,
+		At: a.asked.UTC().Truncate(time.Second), TeamID: probe.ParallelsTeamID, From: probe.FromRetry, Outcome: a.outcome,
 	}
 }
 

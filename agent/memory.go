@@ -26,7 +26,7 @@ const memorySchema = 1
 
 // readMemory reads the memory; an absent file is an empty one.
 func readMemory(path string) (memoryFile, error) {
-	const largest = 1 << 20 // bytes
+	const largest = 16 << 20 // bytes; a thousand extensions take over a million
 	var m memoryFile
 	data, err := mac.ReadFile(path, largest)
 	switch {

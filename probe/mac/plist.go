@@ -41,9 +41,10 @@ func (m Mac) readPlist(name string, into any) error {
 // DecodePlist decodes an XML or a binary property list. It is checked first,
 // because the decoder follows references without limit, believes lengths and
 // takes the text formats of old, in which nearly everything is a string.
-// Strings of a binary list may share memory with data.
+// Strings of a binary list may share memory with data. A long list may hold
+// more values than a short one: how long it may be is for the caller to say.
 func DecodePlist(data []byte, into any) error {
-	return decodePlist(data, into, plistCost{plistNodes, plistBytes})
+	return decodePlist(data, into, plistCost{max(plistNodes, len(data)/16), max(plistBytes, 2*len(data))})
 }
 
 func decodePlist(data []byte, into any, most plistCost) (err error) {

@@ -156,7 +156,7 @@ func (c checking) remote() Check {
 		return ok(id, say("There are signs of remote control (%s), and nothing waits for a click", list(s.Remote)))
 	}
 	if source := c.missing(gapProcesses, gapNetwork); source != "" && len(s.Remote) == 0 {
-		return c.notKnown(id, say("Whether this Mac is used from afar is not known"), source)
+		return c.notKnown(id, say("Whether this Mac is under remote control is not known"), source)
 	}
 	return c.unless(approval.ReasonRemote, Warn, id, say("There is no sign of remote control"))
 }

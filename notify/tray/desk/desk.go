@@ -71,7 +71,7 @@ func startBus(t testing.TB, element string) string {
 // DISPLAY.
 func StartDisplay(t testing.TB) string {
 	t.Helper()
-	return ":" + start(t, "Xvfb", "-displayfd", "3", "-screen", "0", "640x480x24", "-nolisten", "tcp", "-noreset")
+	return ":" + start(t, "Xvfb", "-displayfd", "3", "-screen", "0", "640x600x24", "-nolisten", "tcp", "-noreset")
 }
 
 // start runs a program until the test ends and returns the line that it

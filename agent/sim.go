@@ -31,6 +31,7 @@ var simVerbs = []simVerb{
 	{"mdm-allow", "", "a configuration profile allows the team", func(m *simmac.Mac, _ string, now time.Time) error { return m.MDMAllow(now) }},
 	{"load", "", "the kernel extensions are loaded", func(m *simmac.Mac, _ string, now time.Time) error { return m.Load(now) }},
 	{"restart", "", "the Mac restarts", func(m *simmac.Mac, _ string, now time.Time) error { return m.Restart(now) }},
+	{"linking", "on|off", "a restart builds the auxiliary kernel collection, or fails to", switched((*simmac.Mac).SetLinking)},
 	{"update-macos", "VERSION", "macOS is updated, and the Mac restarts", (*simmac.Mac).UpdateMacOS},
 	{"update-parallels", "VERSION", "Parallels Desktop is updated", (*simmac.Mac).UpdateParallels},
 	{"remove-parallels", "", "Parallels Desktop is put in the bin", func(m *simmac.Mac, _ string, _ time.Time) error { return m.RemoveParallels() }},

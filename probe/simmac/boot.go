@@ -71,6 +71,15 @@ func needsReboot(kexts []kext) string {
 	return fmt.Sprintf("Loading extension(s): %s requires a reboot", names(kexts))
 }
 
+// SetLinking says whether a restart builds the auxiliary kernel collection of
+// macOS 11 and later. Where it does not, what was allowed since is not loaded.
+func (m *Mac) SetLinking(works bool) error {
+	return m.changeState(func(st *state) error {
+		st.Unlinkable = !works
+		return nil
+	})
+}
+
 // Restart boots the Mac. Nothing is loaded afterwards up to macOS 10.15; from
 // 11 on the auxiliary kernel collection is: what is allowed, and of an update
 // that waits for approval the version before.
@@ -90,7 +99,7 @@ func (m *Mac) Restart(now time.Time) error {
 			if err != nil {
 				return err
 			}
-			if ok {
+			if ok && !c.st.Unlinkable {
 				linked[k.id] = k.version
 			} else if before := c.st.Linked[k.id]; before != "" {
 				linked[k.id] = before

@@ -28,6 +28,7 @@ type state struct {
 	HistoryUUID string            // boot_uuid of the load history, the same at every boot
 	Loaded      map[string]string // version in the kernel
 	Linked      map[string]string // version in the auxiliary kernel collection, macOS 11 and later
+	Unlinkable  bool              // the auxiliary kernel collection cannot be built again
 	Approved    map[string]string // code directory hash that was approved, macOS 11 and later
 	NoFramework bool              // this macOS has no SPKernelExtensionPolicy
 

@@ -58,8 +58,8 @@ func plain(text string) string {
 
 // literal makes text mean itself to the notification servers of Linux. The
 // body is markup for some and plain text for others, so that escapes would
-// show in half of them: <, > and & become characters that mean nothing
-// anywhere. And what begins like an option would be one to notify-send.
+// show in half of them: <, > and & become a word, or characters that mean
+// nothing anywhere. And what begins like an option would be one to notify-send.
 func literal(text string) string {
 	text = noMarkup.Replace(text)
 	if rest, ok := strings.CutPrefix(text, "-"); ok {
@@ -68,7 +68,7 @@ func literal(text string) string {
 	return text
 }
 
-var noMarkup = strings.NewReplacer("<", "‹", ">", "›", "&", "+")
+var noMarkup = strings.NewReplacer("<", "‹", ">", "›", " & ", " and ", "&", "+")
 
 // cut shortens text to at most limit characters.
 func cut(text string, limit int) string {

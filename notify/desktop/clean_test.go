@@ -20,10 +20,10 @@ func TestClean(t *testing.T) {
 		{"zero width, joiners, tags", "P\u200ba\u200dr\ufeffa\u00adl\U000e0041", "Paral", "Paral"},
 		{"not UTF-8", "a\xff\xc3(b", "a(b", "a(b"},
 		{"private use", "a\ue000\U000f0000b", "ab", "ab"},
-		{"markup", `<b>Tom & Jerry</b> &lt;`, `<b>Tom & Jerry</b> &lt;`, `‹b›Tom + Jerry‹/b› +lt;`},
+		{"markup", `<b>Tom & Jerry</b> &lt;`, `<b>Tom & Jerry</b> &lt;`, `‹b›Tom and Jerry‹/b› +lt;`},
 		{"an option", "--icon=/x", "--icon=/x", "–-icon=/x"},
 		{"an option behind nothing", " \u200b-u", "-u", "–u"},
-		{"script", `" & (do shell script "id") & "`, `" & (do shell script "id") & "`, `" + (do shell script "id") + "`},
+		{"script", `" & (do shell script "id") & "`, `" & (do shell script "id") & "`, `" and (do shell script "id") and "`},
 		{"nothing", "\u200b\n", "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -184,7 +184,7 @@ func TestPostRunsTheToolBeneathRoot(t *testing.T) {
 	if err := poster.Post(ctx, notify.Alert{Title: "Parallels \u202ewaits", Body: `Say "yes" & click.`, Urgent: true}); err != nil {
 		t.Fatal(err)
 	}
-	want := "Parallels waits\nSay \"yes\" + click.\n-a\nkextwatch\n"
+	want := "Parallels waits\nSay \"yes\" and click.\n-a\nkextwatch\n"
 	if runtime.GOOS == "darwin" {
 		want = "-e\ndisplay notification \"Say \\\"yes\\\" & click.\" with title \"Parallels waits\" sound name \"default\"\n"
 	}

@@ -35,11 +35,16 @@ type Watcher struct {
 	stamps   []stamp // as they were at the last hint
 	clock    clocks  // as they were at the last hint or backstop
 	woke     bool
+	again    int       // how often a directory that vanished was tried again, without success
 	quiet    time.Time // the last backstop that found the stamps of the last hint
 
 	mu   sync.Mutex
 	gaps []probe.Gap
 }
+
+// mostAgain bounds how often a directory is tried again at once: a fault must not
+// keep the agent busy.
+const mostAgain = 5
 
 // Watch watches m until ctx ends. No change made after it returned is missed
 // for longer than the backstop takes. What cannot be watched is told by Gaps.
@@ -139,6 +144,13 @@ func (w *Watcher) follow(retry bool) {
 		w.arm(spots)
 	case retry:
 		w.events.retry()
+	case w.events.vanished() && w.again < mostAgain:
+		w.again++
+		w.events.retry()
+		w.paths.touch()
+	}
+	if !w.events.vanished() {
+		w.again = 0
 	}
 	w.events.addFiles()
 	gapsChanged := w.noteGaps()

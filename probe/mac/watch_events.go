@@ -103,6 +103,17 @@ func (e *fileEvents) retry() {
 	}
 }
 
+// vanished reports whether a directory was gone when it was to be watched. It may
+// be there again, and nobody would say so.
+func (e *fileEvents) vanished() bool {
+	for _, err := range e.failed {
+		if errors.Is(err, fs.ErrNotExist) {
+			return true
+		}
+	}
+	return false
+}
+
 // cover reports whether exactly these spots are watched. What could not be
 // watched counts as if it were, so that a fault is not tried again and again.
 func (e *fileEvents) cover(spots []spot) bool {

@@ -624,3 +624,25 @@ func TestWatchEnds(t *testing.T) {
 	}
 	wait(0)
 }
+
+// A directory is gone just when it is to be watched, and is back with the same
+// inode a moment later: nothing looks different, and no event says so.
+func TestWatchOfADirectoryThatWasGoneForAMoment(t *testing.T) {
+	root := t.TempDir()
+	dir := root + policyDir
+	must(t, os.MkdirAll(dir, 0o755))
+	w := newWatcher(Mac{Root: root})
+	w.paths, w.facts, w.backstop = newBurst(), newBurst(), time.NewTimer(time.Hour)
+	spots := w.mac.spots()
+	must(t, os.Rename(dir, dir+".away"))
+	w.arm(spots)
+	defer func() { w.events.close() }()
+	must(t, os.Rename(dir+".away", dir))
+	if !w.events.vanished() {
+		t.Fatal("the directory was there")
+	}
+	w.follow(false)
+	if gaps := w.events.gaps(); len(gaps) > 0 {
+		t.Errorf("gaps %v", gaps)
+	}
+}

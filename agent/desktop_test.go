@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,18 +25,7 @@ func TestDesktop(t *testing.T) {
 	} {
 		t.Run(tt.macOS, func(t *testing.T) {
 			root, sim := simulated(t, tt.macOS)
-			bus, display := desk.StartBus(t), desk.StartDisplay(t)
-			notifications := desk.StartNotifications(t, bus, false)
-			panel := desk.StartPanel(t, bus)
-			program := thisProgram(t)
-			agent := program.command(t, "run", "--root", root)
-			agent.Env = append(os.Environ(), "DBUS_SESSION_BUS_ADDRESS="+bus, "DISPLAY="+display, "NO_AT_BRIDGE=1", "GTK_A11Y=none")
-			agent.Stderr = os.Stderr
-			if err := agent.Start(); err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { agent.Process.Kill() })
-
+			agent, panel, notifications := startOnDesktop(t, thisProgram(t), root)
 			icon := panel.WaitIcon(t)
 			icon.WaitMenu(t, shows("Parallels Desktop: not asked for approval yet"))
 			if err := sim.Attempt(time.Now()); err != nil {
@@ -108,6 +98,27 @@ func TestDesktop(t *testing.T) {
 			}
 		})
 	}
+}
+
+// startOnDesktop runs the agent where there is a panel and a notification service.
+func startOnDesktop(t *testing.T, p program, root string) (agent *exec.Cmd, panel *desk.Panel, notifications *desk.Notifications) {
+	t.Helper()
+	bus, display := desk.StartBus(t), desk.StartDisplay(t)
+	notifications = desk.StartNotifications(t, bus, false)
+	panel = desk.StartPanel(t, bus)
+	agent = p.command(t, "run", "--root", root)
+	agent.Env = onDesktop(bus, display)
+	agent.Stderr = os.Stderr
+	if err := agent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { agent.Process.Kill() })
+	return agent, panel, notifications
+}
+
+// onDesktop is the environment of a program that is to find the bus and the display.
+func onDesktop(bus, display string) []string {
+	return append(os.Environ(), "DBUS_SESSION_BUS_ADDRESS="+bus, "DISPLAY="+display, "NO_AT_BRIDGE=1", "GTK_A11Y=none")
 }
 
 // hasEntry is for a menu in which a visible entry begins so. "Snooze" is not

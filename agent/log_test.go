@@ -9,7 +9,6 @@ import (
 	"maps"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -303,21 +302,7 @@ func TestRotationOnAFullDisk(t *testing.T) {
 	if err := r.append("a line\n", false); err != nil {
 		t.Fatal(err)
 	}
-	var old syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
-		t.Fatal(err)
-	}
-	signal.Ignore(syscall.SIGXFSZ)
-	defer signal.Reset(syscall.SIGXFSZ)
-	limit := old
-	limit.Cur = 20
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
-		t.Fatal(err)
-	}
-	err := r.append("a line that is too long for it\n", false)
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
-		t.Fatal(err)
-	}
+	err := onFullDisk(t, 20, func() error { return r.append("a line that is too long for it\n", false) })
 	if data, _ := os.ReadFile(r.path); err == nil || string(data) != "a line\n" {
 		t.Errorf("error %v, file %q; want an error and the line that was there", err, data)
 	}

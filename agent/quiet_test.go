@@ -57,7 +57,7 @@ func startHurried(t *testing.T, root string) onDesk {
 	desk.StartNotifications(t, bus, false)
 	d := onDesk{panel: desk.StartPanel(t, bus)}
 	d.agent = programNamed(t, hurried).command(t, "run", "--root", root)
-	d.agent.Env = append(os.Environ(), "DBUS_SESSION_BUS_ADDRESS="+bus, "DISPLAY="+display, "NO_AT_BRIDGE=1", "GTK_A11Y=none")
+	d.agent.Env = onDesktop(bus, display)
 	d.agent.Stderr = os.Stderr
 	out, err := d.agent.StdoutPipe()
 	if err != nil {

@@ -250,12 +250,9 @@ func TestAPipeInPlaceOfAFile(t *testing.T) {
 	}
 }
 
-// A disk that fills up in the middle of a line takes nothing, so that nothing
-// comes twice.
-func TestHistoryOnAFullDisk(t *testing.T) {
-	p := placesIn(t.TempDir())
-	writeFile(t, p.history, `{"schema":1,"seq":1,"event":"agent-started"}`+"\n")
-	j := journal{p.history}
+// onFullDisk runs a function that can write no file beyond so many bytes.
+func onFullDisk(t *testing.T, bytes uint64, do func() error) error {
+	t.Helper()
 	var old syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
 		t.Fatal(err)
@@ -263,16 +260,26 @@ func TestHistoryOnAFullDisk(t *testing.T) {
 	signal.Ignore(syscall.SIGXFSZ)
 	defer signal.Reset(syscall.SIGXFSZ)
 	limit := old
-	limit.Cur = 120
+	limit.Cur = bytes
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 		t.Fatal(err)
 	}
+	defer func() {
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
+			t.Error(err)
+		}
+	}()
+	return do()
+}
+
+// A disk that fills up in the middle of a line takes nothing, so that nothing
+// comes twice.
+func TestHistoryOnAFullDisk(t *testing.T) {
+	p := placesIn(t.TempDir())
+	writeFile(t, p.history, `{"schema":1,"seq":1,"event":"agent-started"}`+"\n")
+	j := journal{p.history}
 	lines := []string{event{Schema: 1, Seq: 2, Event: approval.AgentStopped}.line(), event{Schema: 1, Seq: 3, Event: approval.AgentStarted}.line()}
-	err := j.append(lines)
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
-		t.Fatal(err)
-	}
-	if err == nil {
+	if err := onFullDisk(t, 120, func() error { return j.append(lines) }); err == nil {
 		t.Fatal("the disk was not full")
 	}
 	if err := j.append(lines); err != nil {

@@ -3,14 +3,12 @@ package desktop
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 	"unicode"
 
 	"kextwatch/notify"
@@ -177,16 +175,7 @@ exec 3>"$dir/pipe"
 	if err := <-asked; !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
-	gone := make(chan error, 1)
-	go func() { _, err := io.Copy(io.Discard, held); gone <- err }() // ends with the last process that holds it
-	select {
-	case err := <-gone:
-		if err != nil {
-			t.Error(err)
-		}
-	case <-time.After(time.Minute):
-		t.Error("a process is left")
-	}
+	waitReleased(t, held)
 }
 
 func FuzzDialog(f *testing.F) {

@@ -124,8 +124,14 @@ exec 3>"$dir/pipe"
 	if err := <-posted; !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
+	waitReleased(t, held)
+}
+
+// waitReleased waits until the last process is gone that holds the pipe.
+func waitReleased(t *testing.T, pipe io.Reader) {
+	t.Helper()
 	gone := make(chan error, 1)
-	go func() { _, err := io.Copy(io.Discard, held); gone <- err }()
+	go func() { _, err := io.Copy(io.Discard, pipe); gone <- err }()
 	select {
 	case err := <-gone:
 		if err != nil {

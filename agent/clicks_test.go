@@ -52,20 +52,10 @@ func (d *dialogs) now() (asked, open int) {
 	return len(d.asked), d.open
 }
 
-// startWith is start for an agent that was changed before.
+// startWith is startIn for a home with nothing in it.
 func (d *bubble) startWith(t *testing.T, change func(*agent)) (stop func()) {
 	t.Helper()
-	st, _ := openStore(placesIn(t.TempDir()), time.Now())
-	a := d.agent(st)
-	change(a)
-	ctx, cancel := context.WithCancel(t.Context())
-	over := make(chan struct{})
-	go func() {
-		a.watch(ctx)
-		close(over)
-	}()
-	synctest.Wait()
-	return func() { cancel(); <-over }
+	return d.startIn(t, t.TempDir(), change)
 }
 
 func titles(alerts []notify.Alert) []string {

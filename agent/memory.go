@@ -17,9 +17,9 @@ import (
 
 // memoryFile is what survives a restart of the agent.
 type memoryFile struct {
-	Schema  int
-	Memory  approval.Memory
-	Pending []string // events that may not be in the history yet, one JSON object each
+	Schema  int             `plist:"Schema"`
+	Memory  approval.Memory `plist:"Memory"`
+	Pending []string        `plist:"Pending"` // events that may not be in the history yet, one JSON object each
 }
 
 const memorySchema = 1

@@ -193,13 +193,20 @@ func (d *bubble) agent(st *store) *agent {
 // start runs an agent on the files in dir; the result stops it.
 func (d *bubble) start(t *testing.T, dir string) (stop func()) {
 	t.Helper()
+	return d.startIn(t, dir, func(*agent) {})
+}
+
+// startIn is start for an agent that is changed first.
+func (d *bubble) startIn(t *testing.T, dir string, change func(*agent)) (stop func()) {
+	t.Helper()
 	st, warnings := openStore(placesIn(dir), time.Now())
 	if len(warnings) > 0 {
 		t.Fatal(warnings)
 	}
+	a := d.agent(st)
+	change(a)
 	ctx, cancel := context.WithCancel(t.Context())
 	over := make(chan struct{})
-	a := d.agent(st)
 	go func() {
 		a.watch(ctx)
 		close(over)

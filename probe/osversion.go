@@ -8,9 +8,9 @@ import (
 // OSVersion is a version of macOS: "10.15.7" "19H2026", or "26.3.1" "25D2128"
 // with the supplemental "(a)" of a rapid response.
 type OSVersion struct {
-	Version string
-	Build   string
-	Extra   string
+	Version string `plist:"Version"`
+	Build   string `plist:"Build"`
+	Extra   string `plist:"Extra"`
 }
 
 // Known reports whether the version could be read.

@@ -156,9 +156,9 @@ const (
 
 // Attempt is a time at which something tried to load a kernel extension.
 type Attempt struct {
-	At       time.Time
-	Evidence Basis
-	BundleID string
+	At       time.Time `plist:"At"`
+	Evidence Basis     `plist:"Evidence"`
+	BundleID string    `plist:"BundleID"`
 }
 
 // Basis says how an attempt is known.

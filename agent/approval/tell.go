@@ -8,15 +8,15 @@ import (
 
 // Told is what the user has been told about one product.
 type Told struct {
-	Verdict  Verdict  // the last one
-	Before   Verdict  // the last one that was not Unknown
-	Windows  []string // the windows that have been announced
-	Lead     string   // the window the reminders are about
-	Reminded int      // its last reminder's stage in minutes left, 0: none yet
-	Dark     Verdict  // the verdict before the last alert that nobody can tell
-	Awaiting bool     // the user was sent to do something; say when all is loaded
-	Posting  bool     // an alert about the window was about to be posted
-	Due      bool     // the agent died while posting: remind at the next chance
+	Verdict  Verdict  `plist:"Verdict"`  // the last one
+	Before   Verdict  `plist:"Before"`   // the last one that was not Unknown
+	Windows  []string `plist:"Windows"`  // the windows that have been announced
+	Lead     string   `plist:"Lead"`     // the window the reminders are about
+	Reminded int      `plist:"Reminded"` // its last reminder's stage in minutes left, 0: none yet
+	Dark     Verdict  `plist:"Dark"`     // the verdict before the last alert that nobody can tell
+	Awaiting bool     `plist:"Awaiting"` // the user was sent to do something; say when all is loaded
+	Posting  bool     `plist:"Posting"`  // an alert about the window was about to be posted
+	Due      bool     `plist:"Due"`      // the agent died while posting: remind at the next chance
 }
 
 // Notice is one thing that happened, to be recorded, and where Urgency is not

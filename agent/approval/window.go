@@ -9,16 +9,16 @@ import (
 
 // Window is the time in which the Allow button is there.
 type Window struct {
-	Number   int // counts the windows of the item
-	OpenedAt time.Time
-	ClosesAt time.Time
-	Basis    Basis
-	Reopened int // how often it was over and came back without an alert of macOS
+	Number   int       `plist:"Number"` // counts the windows of the item
+	OpenedAt time.Time `plist:"OpenedAt"`
+	ClosesAt time.Time `plist:"ClosesAt"`
+	Basis    Basis     `plist:"Basis"`
+	Reopened int       `plist:"Reopened"` // how often it was over and came back without an alert of macOS
 
 	// Left was the time left at LeftAt. Within one process LeftAt carries the
 	// monotonic clock, so that a wall clock set back cannot prolong a window.
-	Left   time.Duration
-	LeftAt time.Time
+	Left   time.Duration `plist:"Left"`
+	LeftAt time.Time     `plist:"LeftAt"`
 }
 
 // Open reports whether the window was open when it was last assessed.

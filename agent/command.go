@@ -117,7 +117,6 @@ func (in *invocation) prepare(cmd *cobra.Command) error {
 	if home, err := in.home(); err == nil {
 		in.mac.Home = home
 	}
-	in.speak()
 	return nil
 }
 

@@ -9,7 +9,7 @@ import (
 	"kextwatch/probe"
 )
 
-// One Mac for every reason of the catalogue, and one that is alike but for
+// One Mac for every reason, and one that is alike but for
 // what the reason is about.
 func TestReasons(t *testing.T) {
 	blocked := func(s *macStory) {

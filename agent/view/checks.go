@@ -128,10 +128,10 @@ func CheckText(checks []Check) string {
 			fmt.Fprintf(&b, "%-29s %s\n", "", c.Detail)
 		}
 		if c.Next != "" {
-			fmt.Fprintf(&b, "%-29s %s %s\n", "", say("Next:"), c.Next)
+			fmt.Fprintf(&b, "%-29s %s %s\n", "", "Next:", c.Next)
 		}
 	}
-	fmt.Fprintf(&b, "\n%s\n", say("%d well, %d to mind, %d failed, %d not known", counts[Ok], counts[Warn], counts[Fail], counts[Unsure]))
+	fmt.Fprintf(&b, "\n%s\n", fmt.Sprintf("%d well, %d to mind, %d failed, %d not known", counts[Ok], counts[Warn], counts[Fail], counts[Unsure]))
 	return b.String()
 }
 

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"fmt"
 	"strings"
 
 	"kextwatch/agent/approval"
@@ -10,30 +11,30 @@ import (
 func (c checking) policySource() Check {
 	const id = "policy.source"
 	if c.st.Source != "" {
-		check := ok(id, say("The policy is read from the %s", c.st.Source))
+		check := ok(id, fmt.Sprintf("The policy is read from the %s", c.st.Source))
 		var others []string
 		for _, s := range c.st.Sources {
 			if s.Name != c.st.Source && s.State != probe.OK {
-				others = append(others, say("%s: %s", s.Name, Clean(s.Reason)))
+				others = append(others, fmt.Sprintf("%s: %s", s.Name, Clean(s.Reason)))
 			}
 		}
 		check.Detail = strings.Join(others, "; ")
 		if c.st.Facts.Disagree != "" {
-			return Check{id, Warn, say("Two sources of policy differ"), Clean(c.st.Facts.Disagree),
-				say("Restart the Mac; if they still differ, send the answer of kextwatch doctor --facts to the project.")}
+			return Check{id, Warn, "Two sources of policy differ", Clean(c.st.Facts.Disagree),
+				"Restart the Mac; if they still differ, send the answer of kextwatch doctor --facts to the project."}
 		}
 		return check
 	}
 	if c.worst.Verdict == approval.NotNeeded || c.worst.Verdict == approval.NotInstalled {
-		return Check{ID: id, Level: Unsure, Summary: say("No source of policy answers, and none is needed")}
+		return Check{ID: id, Level: Unsure, Summary: "No source of policy answers, and none is needed"}
 	}
 	var why []string
 	for _, s := range c.st.Sources {
 		if s.Reason != "" {
-			why = append(why, say("%s: %s", s.Name, Clean(s.Reason)))
+			why = append(why, fmt.Sprintf("%s: %s", s.Name, Clean(s.Reason)))
 		}
 	}
-	return Check{id, Fail, say("No source of policy answers"), strings.Join(why, "; "), unknownNext(c.st)}
+	return Check{id, Fail, "No source of policy answers", strings.Join(why, "; "), unknownNext(c.st)}
 }
 
 func (c checking) policyReader() Check {
@@ -44,30 +45,30 @@ func (c checking) policyReader() Check {
 		}
 		switch {
 		case s.State == probe.OK:
-			return ok(id, say("The root reader publishes the policy"))
+			return ok(id, "The root reader publishes the policy")
 		case s.State != probe.Absent:
-			return Check{id, Fail, say("The root reader does not work"), Clean(s.Reason), sentence(orNothing(Clean(s.Next), say("install it again: sudo kextwatch install --reader")))}
+			return Check{id, Fail, "The root reader does not work", Clean(s.Reason), sentence(orNothing(Clean(s.Next), "install it again: sudo kextwatch install --reader"))}
 		}
 	}
 	switch c.st.Source {
 	case probe.Database:
-		return ok(id, say("The root reader is not installed, and here not needed"))
+		return ok(id, "The root reader is not installed, and here not needed")
 	case probe.Framework:
-		return Check{id, Warn, say("The root reader is not installed"),
-			say("Without it, kextwatch cannot always tell when an Allow button appeared."), say("Let an administrator run: sudo kextwatch install --reader")}
+		return Check{id, Warn, "The root reader is not installed",
+			"Without it, kextwatch cannot always tell when an Allow button appeared.", "Let an administrator run: sudo kextwatch install --reader"}
 	}
 	if c.worst.Verdict == approval.NotNeeded || c.worst.Verdict == approval.NotInstalled {
-		return ok(id, say("The root reader is not installed, and not needed"))
+		return ok(id, "The root reader is not installed, and not needed")
 	}
-	return Check{id, Warn, say("The root reader is not installed"), "", say("Let an administrator run: sudo kextwatch install --reader")}
+	return Check{id, Warn, "The root reader is not installed", "", "Let an administrator run: sudo kextwatch install --reader"}
 }
 
 func (c checking) installed() Check {
 	const id = "parallels.installed"
 	if c.parallels.App == nil {
-		return ok(id, say("Parallels Desktop is not installed"))
+		return ok(id, "Parallels Desktop is not installed")
 	}
-	check := ok(id, say("%s is installed", title(c.parallels)))
+	check := ok(id, fmt.Sprintf("%s is installed", title(c.parallels)))
 	check.Detail = Clean(c.parallels.App.Path)
 	return check
 }
@@ -77,15 +78,15 @@ func (c checking) version() Check {
 	p := c.parallels
 	switch {
 	case p.App == nil:
-		return ok(id, say("Parallels Desktop is not installed"))
+		return ok(id, "Parallels Desktop is not installed")
 	case p.Made == nil:
-		return Check{ID: id, Level: Unsure, Summary: say("For which macOS this version was made is not known")}
+		return Check{ID: id, Level: Unsure, Summary: "For which macOS this version was made is not known"}
 	}
 	if older, _ := p.Made.MadeForOlder(c.st.Mac.OS); older {
-		return Check{id, Warn, say("%s was made for macOS up to %s", title(p), p.Made.MaxMacOS),
-			say("The table says so with the confidence “%s”.", p.Made.Confidence), say("Update %s (%s).", p.Name, releaseNotes(p))}
+		return Check{id, Warn, fmt.Sprintf("%s was made for macOS up to %s", title(p), p.Made.MaxMacOS),
+			fmt.Sprintf("The table says so with the confidence “%s”.", p.Made.Confidence), fmt.Sprintf("Update %s (%s).", p.Name, releaseNotes(p))}
 	}
-	return ok(id, say("%s was made for this macOS", title(p)))
+	return ok(id, fmt.Sprintf("%s was made for this macOS", title(p)))
 }
 
 func (c checking) needed() Check {
@@ -93,15 +94,15 @@ func (c checking) needed() Check {
 	p := c.parallels
 	switch {
 	case p.App == nil:
-		return ok(id, say("Parallels Desktop is not installed"))
+		return ok(id, "Parallels Desktop is not installed")
 	case p.Need.Answer == probe.No:
-		return ok(id, say("No kernel extension is needed: %s", ruleWords(p.Need.Because)))
+		return ok(id, fmt.Sprintf("No kernel extension is needed: %s", ruleWords(p.Need.Because)))
 	case p.Need.Answer == probe.Yes:
-		check := ok(id, say("Kernel extensions are needed: %s", ruleWords(p.Need.Because)))
+		check := ok(id, fmt.Sprintf("Kernel extensions are needed: %s", ruleWords(p.Need.Because)))
 		check.Detail = sentences(stuckNames(p), otherHypervisor(p, c.st.Mac.OS))
 		return check
 	}
-	return c.notKnown(id, say("Whether a virtual machine needs kernel extensions is not known"), gapMachines)
+	return c.notKnown(id, "Whether a virtual machine needs kernel extensions is not known", gapMachines)
 }
 
 func stuckNames(p approval.Product) string {
@@ -109,7 +110,7 @@ func stuckNames(p approval.Product) string {
 	if names == "" {
 		return ""
 	}
-	return say("on the Parallels hypervisor: %s", names)
+	return fmt.Sprintf("on the Parallels hypervisor: %s", names)
 }
 
 func (c checking) asked() Check {
@@ -117,11 +118,11 @@ func (c checking) asked() Check {
 	p := c.worst
 	switch {
 	case p.Verdict.Blocked(), p.Verdict == approval.UpgradePending:
-		return Check{id, Fail, say("%s: %s", p.Name, State(p)), Why(p, c.st), Next(p, c.st)}
+		return Check{id, Fail, fmt.Sprintf("%s: %s", p.Name, State(p)), Why(p, c.st), Next(p, c.st)}
 	case p.Verdict == approval.Unknown:
-		return Check{id, Unsure, say("Whether an approval waits cannot be told"), "", say("See policy.source.")}
+		return Check{id, Unsure, "Whether an approval waits cannot be told", "", "See policy.source."}
 	}
-	return ok(id, sentence(say("%s: %s", orNothing(p.Name, say("nothing")), State(p))))
+	return ok(id, sentence(fmt.Sprintf("%s: %s", orNothing(p.Name, "nothing"), State(p))))
 }
 
 func (c checking) loaded() Check {
@@ -129,41 +130,41 @@ func (c checking) loaded() Check {
 	p := c.worst
 	switch {
 	case p.Loaded:
-		return ok(id, say("All kernel extensions are loaded in the version that is installed"))
+		return ok(id, "All kernel extensions are loaded in the version that is installed")
 	case p.Verdict == approval.LoadFailing:
-		return Check{id, Fail, say("macOS refuses to load what is approved"), Why(p, c.st), Next(p, c.st)}
+		return Check{id, Fail, "macOS refuses to load what is approved", Why(p, c.st), Next(p, c.st)}
 	case p.Verdict == approval.NotNeeded, p.Verdict == approval.NotInstalled:
-		return ok(id, say("Nothing has to be loaded"))
+		return ok(id, "Nothing has to be loaded")
 	case !c.st.Facts.Loaded.Known:
-		return c.notKnown(id, say("What the kernel has loaded is not known"), gapLoaded)
+		return c.notKnown(id, "What the kernel has loaded is not known", gapLoaded)
 	case p.Verdict == approval.Approved:
-		return ok(id, say("Not loaded at present; they are when %s needs them", p.Name))
+		return ok(id, fmt.Sprintf("Not loaded at present; they are when %s needs them", p.Name))
 	}
 	if p.Verdict == approval.NotAsked {
-		return ok(id, say("Not loaded, because nothing has tried to yet"))
+		return ok(id, "Not loaded, because nothing has tried to yet")
 	}
-	return Check{id, Warn, say("Not loaded"), "", say("First do what parallels.asked and restart say.")}
+	return Check{id, Warn, "Not loaded", "", "First do what parallels.asked and restart say."}
 }
 
 func (c checking) service() Check {
 	const id = "parallels.service"
 	switch {
 	case c.parallels.App == nil:
-		return ok(id, say("Parallels Desktop is not installed"))
+		return ok(id, "Parallels Desktop is not installed")
 	case c.st.Facts.Situation.Service == probe.Yes:
-		return ok(id, say("Parallels' service runs"))
+		return ok(id, "Parallels' service runs")
 	case c.st.Facts.Situation.Service == probe.No:
-		check := ok(id, say("Parallels' service does not run; it starts with Parallels Desktop"))
+		check := ok(id, "Parallels' service does not run; it starts with Parallels Desktop")
 		if r, holds := c.reason(approval.ReasonServiceDown); holds {
 			check.Detail, check.Next = r.Text, r.Next
 		}
 		return check
 	}
-	return c.notKnown(id, say("Whether Parallels' service runs is not known"), gapProcesses)
+	return c.notKnown(id, "Whether Parallels' service runs is not known", gapProcesses)
 }
 
 func (c checking) restart() Check {
-	return c.unless(approval.ReasonRestart, Fail, "restart", say("No restart is missing"))
+	return c.unless(approval.ReasonRestart, Fail, "restart", "No restart is missing")
 }
 
 func (c checking) window() Check {
@@ -171,11 +172,11 @@ func (c checking) window() Check {
 	p := c.worst
 	switch {
 	case p.Window.Open():
-		return Check{id, Fail, say("An Allow button is there until about %s (%s left)", clock(p.Window.ClosesAt), minutes(p.Window.MinutesLeft())), "", say("kextwatch open shows the pane.")}
+		return Check{id, Fail, fmt.Sprintf("An Allow button is there until about %s (%s left)", clock(p.Window.ClosesAt), minutes(p.Window.MinutesLeft())), "", "kextwatch open shows the pane."}
 	case p.Verdict == approval.BlockedClosed:
 		return c.unless(approval.ReasonWindowOver, Fail, id, "")
 	case p.Verdict == approval.BlockedUnknown:
-		return Check{id, Unsure, say("Whether an Allow button is there cannot be told"), "", say("kextwatch open shows the pane.")}
+		return Check{id, Unsure, "Whether an Allow button is there cannot be told", "", "kextwatch open shows the pane."}
 	}
-	return ok(id, say("No approval window is open"))
+	return ok(id, "No approval window is open")
 }

@@ -13,7 +13,7 @@ import (
 
 var families = []string{"10.13.6", "10.15.7", "12.7.6", "14.7.2", "26.2"}
 
-// Every reason of the catalogue in words, on five versions of macOS.
+// Every reason in words, on five versions of macOS.
 func TestReasonWords(t *testing.T) {
 	var out strings.Builder
 	for _, entry := range approval.Catalogue {

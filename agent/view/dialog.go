@@ -1,6 +1,7 @@
 package view
 
 import (
+	"fmt"
 	"kextwatch/agent/approval"
 	"kextwatch/notify"
 )
@@ -17,18 +18,18 @@ const (
 func Dialog(n approval.Notice, st approval.Status) notify.Dialog {
 	title, _ := alertWords(n, st, false)
 	pane := PaneFor(st.Mac.OS)
-	allow := say("Click Allow there")
+	allow := "Click Allow there"
 	if len(st.OtherPending) > 0 {
-		allow = say("Click Details… there, tick “%s”, click OK", Clean(n.Product.Developer))
+		allow = fmt.Sprintf("Click Details… there, tick “%s”, click OK", Clean(n.Product.Developer))
 	}
 	text := sentences(Why(n.Product, st), allow)
 	if o := obstacle(n.Product, st); o != nil {
 		text = sentences(text, o.Title, o.Next)
 	}
 	return notify.Dialog{
-		Title:   say("kextwatch"),
+		Title:   "kextwatch",
 		Text:    title + "\n\n" + text,
-		Buttons: []string{say("Later"), say("Remind Me in 5 Minutes"), say("Open %s", pane.Name)},
+		Buttons: []string{"Later", "Remind Me in 5 Minutes", fmt.Sprintf("Open %s", pane.Name)},
 		Default: OpenButton - 1,
 		Cancel:  LaterButton - 1,
 	}

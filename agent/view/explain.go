@@ -15,7 +15,7 @@ func Explain(st approval.Status) string {
 	b.WriteString(Text(st))
 	for _, p := range st.Products {
 		for _, item := range p.Items {
-			fmt.Fprintf(&b, "\n%s\n", say("%s, one row of the pane: %s", item.Name, orNothing(string(item.Verdict), say("nothing of it counts"))))
+			fmt.Fprintf(&b, "\n%s\n", fmt.Sprintf("%s, one row of the pane: %s", item.Name, orNothing(string(item.Verdict), "nothing of it counts")))
 			for _, a := range item.Attempts {
 				fmt.Fprintf(&b, "  tried   %s UTC  %s (%s)\n", a.At.Format("2006-01-02 15:04:05"), Clean(a.BundleID), basis(a.Evidence))
 			}
@@ -28,7 +28,7 @@ func Explain(st approval.Status) string {
 		}
 	}
 	if len(st.OtherPending) > 0 {
-		fmt.Fprintf(&b, "\n%s\n", say("Other developers waiting in the same pane: %s", Clean(strings.Join(st.OtherPending, "; "))))
+		fmt.Fprintf(&b, "\n%s\n", fmt.Sprintf("Other developers waiting in the same pane: %s", Clean(strings.Join(st.OtherPending, "; "))))
 	}
 	explainReasons(&b, st)
 	explainMachines(&b, st)
@@ -40,8 +40,8 @@ func explainReasons(b *strings.Builder, st approval.Status) {
 	for _, p := range st.Products {
 		for _, r := range Reasons(p, st) {
 			fmt.Fprintf(b, "\n%s (%s)\n", r.Title, r.Code)
-			line(b, say("Why"), r.Text)
-			line(b, say("Next"), r.Next)
+			line(b, "Why", r.Text)
+			line(b, "Next", r.Next)
 		}
 	}
 }
@@ -51,7 +51,7 @@ func explainReasons(b *strings.Builder, st approval.Status) {
 func explainMachines(b *strings.Builder, st approval.Status) {
 	for _, p := range st.Products {
 		if p.Made != nil {
-			fmt.Fprintf(b, "\n%s\n", say("%s %d was made for macOS %s to %s (%s; source: %s)",
+			fmt.Fprintf(b, "\n%s\n", fmt.Sprintf("%s %d was made for macOS %s to %s (%s; source: %s)",
 				p.Name, p.Made.Major, p.Made.MinMacOS, p.Made.MaxMacOS, p.Made.Confidence, Clean(p.Made.Source)))
 		}
 	}
@@ -59,14 +59,14 @@ func explainMachines(b *strings.Builder, st approval.Status) {
 	if len(machines.List) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\n%s\n", say("Virtual machines, by %s", machines.From))
+	fmt.Fprintf(b, "\n%s\n", fmt.Sprintf("Virtual machines, by %s", machines.From))
 	for _, vm := range machines.List {
-		words := []string{orNothing(string(vm.Hypervisor), say("unknown")) + say(" hypervisor")}
+		words := []string{orNothing(string(vm.Hypervisor), "unknown") + " hypervisor"}
 		if vm.State != "" {
 			words = append(words, string(vm.State))
 		}
 		if vm.Nested == probe.Yes {
-			words = append(words, say("nested virtualization"))
+			words = append(words, "nested virtualization")
 		}
 		fmt.Fprintf(b, "  %s: %s\n", Clean(vm.Name), strings.Join(words, ", "))
 	}
@@ -81,7 +81,7 @@ func explainRules(b *strings.Builder, st approval.Status) {
 			fired[f.Rule] = append(fired[f.Rule], subject)
 		}
 	}
-	fmt.Fprintf(b, "\n%s\n", say("Rules, in order"))
+	fmt.Fprintf(b, "\n%s\n", "Rules, in order")
 	for _, r := range approval.Rules {
 		if subjects := fired[r]; len(subjects) > 0 {
 			fmt.Fprintf(b, "  + %s: %s\n", list(subjects), ruleWords(r))
@@ -89,7 +89,7 @@ func explainRules(b *strings.Builder, st approval.Status) {
 			fmt.Fprintf(b, "  - %s\n", ruleWords(r))
 		}
 	}
-	fmt.Fprintf(b, "  %s\n", say("(+ fired, - did not)"))
+	fmt.Fprintf(b, "  %s\n", "(+ fired, - did not)")
 }
 
 func kextWords(k approval.Kext) string {
@@ -99,18 +99,18 @@ func kextWords(k approval.Kext) string {
 			words = append(words, yes)
 		}
 	}
-	add(k.Leftover, say("a leftover, no longer on this Mac"))
-	add(k.AllowedBy == approval.ByUser, say("allowed by the user"))
-	add(k.AllowedBy == approval.ByMDM, say("allowed by a configuration profile"))
-	add(k.AllowedBy == approval.ByRecovery, say("allowed from macOS Recovery"))
-	add(k.AllowedBy == approval.NotEnforced, say("needs no approval on this Mac"))
-	add(k.Asked && !k.Allowed, say("not allowed"))
-	add(!k.Asked && !k.Allowed, say("macOS has no row for it"))
-	add(k.DiskVersion != "", say("on disk %s", Clean(k.DiskVersion)))
-	add(k.Loaded, say("loaded"))
-	add(!k.Loaded && k.LoadedVersion == "", say("not loaded"))
-	add(!k.Loaded && k.LoadedVersion != "", say("loaded in another version, %s", Clean(k.LoadedVersion)))
-	add(!k.LastSeen.IsZero(), say("last seen %s UTC", k.LastSeen.UTC().Format("2006-01-02 15:04:05")))
+	add(k.Leftover, "a leftover, no longer on this Mac")
+	add(k.AllowedBy == approval.ByUser, "allowed by the user")
+	add(k.AllowedBy == approval.ByMDM, "allowed by a configuration profile")
+	add(k.AllowedBy == approval.ByRecovery, "allowed from macOS Recovery")
+	add(k.AllowedBy == approval.NotEnforced, "needs no approval on this Mac")
+	add(k.Asked && !k.Allowed, "not allowed")
+	add(!k.Asked && !k.Allowed, "macOS has no row for it")
+	add(k.DiskVersion != "", fmt.Sprintf("on disk %s", Clean(k.DiskVersion)))
+	add(k.Loaded, "loaded")
+	add(!k.Loaded && k.LoadedVersion == "", "not loaded")
+	add(!k.Loaded && k.LoadedVersion != "", fmt.Sprintf("loaded in another version, %s", Clean(k.LoadedVersion)))
+	add(!k.LastSeen.IsZero(), fmt.Sprintf("last seen %s UTC", k.LastSeen.UTC().Format("2006-01-02 15:04:05")))
 	return strings.Join(words, ", ")
 }
 
@@ -125,37 +125,37 @@ func orNothing(s, nothing string) string {
 func ruleWords(r approval.Rule) string {
 	switch r {
 	case approval.RuleLeftover:
-		return say("macOS has a row for it, but it is not on this Mac and was not tried in the last 30 minutes: a leftover")
+		return "macOS has a row for it, but it is not on this Mac and was not tried in the last 30 minutes: a leftover"
 	case approval.RuleByMDM:
-		return say("a configuration profile allows it")
+		return "a configuration profile allows it"
 	case approval.RuleSeen:
-		return say("a look a moment ago did not have this blocked row: it was tried between the two")
+		return "a look a moment ago did not have this blocked row: it was tried between the two"
 	case approval.RuleLoadHistory:
-		return say("the load history names the attempt")
+		return "the load history names the attempt"
 	case approval.RuleFuture:
-		return say("the load history names a time in the future: no evidence")
+		return "the load history names a time in the future: no evidence"
 	case approval.RuleAtBoot:
-		return say("the load history was refreshed within 2 minutes of the start, which macOS does by itself: no evidence")
+		return "the load history was refreshed within 2 minutes of the start, which macOS does by itself: no evidence"
 	case approval.RuleScan:
-		return say("the load history was refreshed for several developers at once, which macOS does by itself: no evidence")
+		return "the load history was refreshed for several developers at once, which macOS does by itself: no evidence"
 	case approval.RuleBeforeBoot:
-		return say("the last attempt was made before this start, which may have brought the button back: no window is claimed")
+		return "the last attempt was made before this start, which may have brought the button back: no window is claimed"
 	case approval.RuleReopened:
-		return say("a window was over, and another attempt opened this one")
+		return "a window was over, and another attempt opened this one"
 	case approval.RuleOldLoaded:
-		return say("the kernel runs another version than the one on disk: it does not count as loaded")
+		return "the kernel runs another version than the one on disk: it does not count as loaded"
 	case approval.RuleAllowedNow:
-		return say("it was allowed since the Mac was started, and is not loaded: it will be at the next start")
+		return "it was allowed since the Mac was started, and is not loaded: it will be at the next start"
 	case approval.RuleAppleSilicon:
-		return say("no kernel extensions are used on Apple silicon")
+		return "no kernel extensions are used on Apple silicon"
 	case approval.RuleAppStore:
-		return say("the App Store edition brings no kernel extensions")
+		return "the App Store edition brings no kernel extensions"
 	case approval.RuleAttempted:
-		return say("an attempt in the last 30 minutes shows that it is needed")
+		return "an attempt in the last 30 minutes shows that it is needed"
 	case approval.RuleNoApp:
-		return say("it is not installed")
+		return "it is not installed"
 	case approval.RuleNoPolicy:
-		return say("no source of policy answered")
+		return "no source of policy answered"
 	}
 	return laterRuleWords(r)
 }
@@ -163,37 +163,37 @@ func ruleWords(r approval.Rule) string {
 func laterRuleWords(r approval.Rule) string {
 	switch r {
 	case approval.RuleTold:
-		return say("the log, or Parallels itself, names the attempt")
+		return "the log, or Parallels itself, names the attempt"
 	case approval.RuleBeforeLogin:
-		return say("the last attempt was made before you logged in, and macOS may have held its alert back: no window is claimed")
+		return "the last attempt was made before you logged in, and macOS may have held its alert back: no window is claimed"
 	case approval.RuleRecovery:
-		return say("its developer was allowed from macOS Recovery")
+		return "its developer was allowed from macOS Recovery"
 	case approval.RuleNotEnforced:
-		return say("user consent, or System Integrity Protection's approval of kernel extensions, is switched off: macOS asks nobody")
+		return "user consent, or System Integrity Protection's approval of kernel extensions, is switched off: macOS asks nobody"
 	case approval.RuleManaged:
-		return say("a configuration profile forbids users to approve kernel extensions")
+		return "a configuration profile forbids users to approve kernel extensions"
 	case approval.RuleReplaced:
-		return say("it is allowed, but what lies on the disk is not what was last seen loaded: from macOS 11 on that needs another approval")
+		return "it is allowed, but what lies on the disk is not what was last seen loaded: from macOS 11 on that needs another approval"
 	case approval.RuleUpgrade:
-		return say("macOS says that this is another binary than the approved one")
+		return "macOS says that this is another binary than the approved one"
 	case approval.RuleLoadFailing:
-		return say("it was allowed before this start, and macOS refused it since")
+		return "it was allowed before this start, and macOS refused it since"
 	case approval.RuleNeedsRestart:
-		return say("macOS says that it is loaded at the next start")
+		return "macOS says that it is loaded at the next start"
 	case approval.RuleOldMacOS:
-		return say("up to macOS 10.15, Parallels Desktop always needs its kernel extensions")
+		return "up to macOS 10.15, Parallels Desktop always needs its kernel extensions"
 	case approval.RuleOldParallels:
-		return say("before version 16, Parallels Desktop always needs its kernel extensions")
+		return "before version 16, Parallels Desktop always needs its kernel extensions"
 	case approval.RuleParallelsHypervisor:
-		return say("a virtual machine uses the Parallels hypervisor, which is a kernel extension")
+		return "a virtual machine uses the Parallels hypervisor, which is a kernel extension"
 	case approval.RuleKextNetworking:
-		return say("the networking of Parallels is set to use kernel extensions")
+		return "the networking of Parallels is set to use kernel extensions"
 	case approval.RuleAppleHypervisor:
-		return say("every virtual machine uses Apple's hypervisor: no kernel extension is needed")
+		return "every virtual machine uses Apple's hypervisor: no kernel extension is needed"
 	case approval.RuleNeedUnknown:
-		return say("whether a virtual machine needs the kernel extensions is not known: judged as if one did")
+		return "whether a virtual machine needs the kernel extensions is not known: judged as if one did"
 	case approval.RuleMadeForOlder:
-		return say("the compatibility table says that this version was made for an older macOS")
+		return "the compatibility table says that this version was made for an older macOS"
 	}
 	return string(r)
 }

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"fmt"
 	"time"
 
 	"kextwatch/agent/approval"
@@ -22,8 +23,8 @@ func Menu(st approval.Status, around Around) notify.Menu {
 	pane := PaneFor(st.Mac.OS)
 	m := notify.Menu{
 		Icon:    icon(st.Verdict),
-		State:   say("kextwatch is looking…"),
-		Primary: notify.Item{Label: say("Open %s…", pane.Name), Enabled: true},
+		State:   "kextwatch is looking…",
+		Primary: notify.Item{Label: fmt.Sprintf("Open %s…", pane.Name), Enabled: true},
 	}
 	if len(st.Products) == 0 {
 		m.Tooltip = m.State
@@ -37,13 +38,13 @@ func Menu(st approval.Status, around Around) notify.Menu {
 			break
 		}
 	}
-	m.State = say("%s: %s", worst.Name, State(worst))
-	m.Tooltip = say("kextwatch: %s", m.State)
+	m.State = fmt.Sprintf("%s: %s", worst.Name, State(worst))
+	m.Tooltip = fmt.Sprintf("kextwatch: %s", m.State)
 	if worst.Window.Open() && worst.Verdict == approval.Unknown {
 		m.Icon = notify.IconWaiting // there is a button to click, whatever else is not known
 	}
 	if worst.Window.Open() && !around.HideTime {
-		m.Title = say("%dm", worst.Window.MinutesLeft())
+		m.Title = fmt.Sprintf("%dm", worst.Window.MinutesLeft())
 	}
 	m.Details = details(worst, st)
 	m.Items = items(worst, around)
@@ -53,23 +54,23 @@ func Menu(st approval.Status, around Around) notify.Menu {
 // items are the entries below the details. What cannot be used is greyed out.
 func items(worst approval.Product, around Around) map[notify.Action]notify.Item {
 	open, snoozed := worst.Window.Open(), !around.SnoozedUntil.IsZero()
-	snooze := say("Snooze")
+	snooze := "Snooze"
 	if snoozed {
-		snooze = say("Snoozed until %s", clock(around.SnoozedUntil))
+		snooze = fmt.Sprintf("Snoozed until %s", clock(around.SnoozedUntil))
 	}
 	return map[notify.Action]notify.Item{
-		notify.Retry:        {Label: say("Try Again…"), Enabled: worst.Verdict.Blocked() && worst.Verdict != approval.Managed && worst.App != nil && !open},
-		notify.ShowHistory:  {Label: say("History…"), Enabled: true},
-		notify.ShowDoctor:   {Label: say("Doctor…"), Enabled: true},
-		notify.ShowReport:   {Label: say("Report…"), Enabled: true},
-		notify.CheckNow:     {Label: say("Check Now"), Enabled: true},
+		notify.Retry:        {Label: "Try Again…", Enabled: worst.Verdict.Blocked() && worst.Verdict != approval.Managed && worst.App != nil && !open},
+		notify.ShowHistory:  {Label: "History…", Enabled: true},
+		notify.ShowDoctor:   {Label: "Doctor…", Enabled: true},
+		notify.ShowReport:   {Label: "Report…", Enabled: true},
+		notify.CheckNow:     {Label: "Check Now", Enabled: true},
 		notify.SnoozeMenu:   {Label: snooze, Enabled: open || snoozed},
 		notify.Snooze:       {Label: count(around.SnoozeMinutes, "For 1 Minute", "For %d Minutes"), Enabled: open},
-		notify.SnoozeWindow: {Label: say("Until the Button Goes"), Enabled: open},
-		notify.EndSnooze:    {Label: say("No Longer"), Enabled: snoozed},
-		notify.OpenAtLogin:  {Label: say("Open at Login"), Enabled: around.AtLogin != "", Checked: around.AtLogin == probe.Yes},
-		notify.ShowAbout:    {Label: say("About kextwatch %s", around.Version), Enabled: true},
-		notify.Quit:         {Label: say("Quit kextwatch"), Enabled: true},
+		notify.SnoozeWindow: {Label: "Until the Button Goes", Enabled: open},
+		notify.EndSnooze:    {Label: "No Longer", Enabled: snoozed},
+		notify.OpenAtLogin:  {Label: "Open at Login", Enabled: around.AtLogin != "", Checked: around.AtLogin == probe.Yes},
+		notify.ShowAbout:    {Label: fmt.Sprintf("About kextwatch %s", around.Version), Enabled: true},
+		notify.Quit:         {Label: "Quit kextwatch", Enabled: true},
 	}
 }
 
@@ -103,46 +104,46 @@ func details(p approval.Product, st approval.Status) []string {
 		for _, item := range p.Items {
 			for _, k := range item.Kexts {
 				if k.Blocked && k.Developer != "" {
-					add(say("Shown in the pane as “%s”", Clean(k.Developer)))
+					add(fmt.Sprintf("Shown in the pane as “%s”", Clean(k.Developer)))
 					break
 				}
 			}
 		}
 	}
 	if p.Window.Open() {
-		add(say("Allow button until %s", clock(p.Window.ClosesAt)))
+		add(fmt.Sprintf("Allow button until %s", clock(p.Window.ClosesAt)))
 	}
 	if len(st.OtherPending) > 0 && p.Verdict.Blocked() {
-		add(say("Other developers wait too: click Details…"))
+		add("Other developers wait too: click Details…")
 	}
 	if names := vmNames(p.Need.VMs); names != "" && p.Verdict.NeedsAction() {
-		add(say("Cannot start: %s", names))
+		add(fmt.Sprintf("Cannot start: %s", names))
 	}
 	if o := obstacle(p, st); o != nil {
 		add(o.Title)
 	}
 	switch p.Verdict {
 	case approval.BlockedOpen, approval.BlockedUnknown:
-		add(say("Button does nothing? Press Tab, then Space"))
+		add("Button does nothing? Press Tab, then Space")
 		if st.Mac.OS.AtLeast(11, 0) {
-			add(say("After Allow, restart the Mac"))
+			add("After Allow, restart the Mac")
 		}
 	case approval.BlockedClosed:
-		add(say("No Allow button? Let Parallels try again:"))
+		add("No Allow button? Let Parallels try again:")
 		if st.Mac.OS.AtLeast(11, 0) {
-			add(say("start a VM that uses the Parallels hypervisor"))
+			add("start a VM that uses the Parallels hypervisor")
 		} else {
-			add(say("quit %s and open it again", p.Name))
+			add(fmt.Sprintf("quit %s and open it again", p.Name))
 		}
 	case approval.Unknown:
 		for _, s := range st.Sources {
 			if s.State != probe.OK {
-				add(short(say("%s: %s", s.Name, Clean(s.Reason))))
+				add(short(fmt.Sprintf("%s: %s", s.Name, Clean(s.Reason))))
 			}
 		}
 	}
 	if p.App != nil && p.App.Version != "" {
-		add(say("%s %s, macOS %s", p.Name, Clean(p.App.Version), st.Mac.OS))
+		add(fmt.Sprintf("%s %s, macOS %s", p.Name, Clean(p.App.Version), st.Mac.OS))
 	}
 	return lines[:min(len(lines), notify.MaxDetails)]
 }

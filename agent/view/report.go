@@ -44,7 +44,7 @@ type Fact struct{ Name, Value string }
 // NewReport puts a report together. redact is applied to every text that was
 // read from this Mac.
 func NewReport(st approval.Status, checks []Check, history []Happening, version string, redact func(string) string) Report {
-	r := Report{Made: st.At, Version: version, Headline: say("Nothing is watched")}
+	r := Report{Made: st.At, Version: version, Headline: "Nothing is watched"}
 	for i := range history {
 		history[i].Text = redact(Clean(history[i].Text))
 	}
@@ -52,7 +52,7 @@ func NewReport(st approval.Status, checks []Check, history []Happening, version 
 	for _, p := range st.Products {
 		if p.Verdict == st.Verdict && r.Next == "" && r.Why == "" {
 			r.Headline = redact(title(p) + ": " + State(p))
-			r.Why, r.Next, r.Urgent = redact(Why(p, st)), redact(orNothing(Next(p, st), say("Nothing to do."))), p.Verdict.NeedsAction()
+			r.Why, r.Next, r.Urgent = redact(Why(p, st)), redact(orNothing(Next(p, st), "Nothing to do.")), p.Verdict.NeedsAction()
 		}
 		r.Products = append(r.Products, reportProduct(p, st, redact))
 	}
@@ -82,22 +82,22 @@ func reportProduct(p approval.Product, st approval.Status, redact func(string) s
 }
 
 func facts(st approval.Status, redact func(string) string) []Fact {
-	all := []Fact{{say("Mac"), macLine(st.Mac)}}
+	all := []Fact{{"Mac", macLine(st.Mac)}}
 	add := func(name, value string) {
 		if value != "" {
 			all = append(all, Fact{name, redact(Clean(value))})
 		}
 	}
 	for _, s := range st.Sources {
-		add(say("Policy source %s", s.Name), strings.TrimSpace(string(s.State)+" "+s.Reason))
+		add(fmt.Sprintf("Policy source %s", s.Name), strings.TrimSpace(string(s.State)+" "+s.Reason))
 	}
 	for _, vm := range st.Facts.Machines.List {
-		add(say("Virtual machine %s", Clean(vm.Name)), strings.TrimSpace(string(vm.Hypervisor)+" "+string(vm.State)))
+		add(fmt.Sprintf("Virtual machine %s", Clean(vm.Name)), strings.TrimSpace(string(vm.Hypervisor)+" "+string(vm.State)))
 	}
-	add(say("System Integrity Protection"), string(st.Facts.Enforcement.SIP.State))
-	add(say("Consent for kernel extensions"), string(st.Facts.Enforcement.Consent.Enabled))
+	add("System Integrity Protection", string(st.Facts.Enforcement.SIP.State))
+	add("Consent for kernel extensions", string(st.Facts.Enforcement.Consent.Enabled))
 	for _, i := range st.Facts.Updates.Installed {
-		add(say("Installed on %s", i.At.Local().Format("2006-01-02")), i.Name)
+		add(fmt.Sprintf("Installed on %s", i.At.Local().Format("2006-01-02")), i.Name)
 	}
 	for i := range all {
 		all[i].Name = redact(all[i].Name)
@@ -109,7 +109,6 @@ func facts(st approval.Status, redact func(string) string) []Fact {
 var reportPage string
 
 var reportTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
-	"say":  func(text string) string { return translated(text) },
 	"time": func(t time.Time) string { return t.Local().Format("2006-01-02 15:04") },
 	"mark": mark,
 }).Parse(reportPage))

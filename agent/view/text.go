@@ -13,14 +13,14 @@ func Text(st approval.Status) string {
 	var b strings.Builder
 	for _, p := range st.Products {
 		fmt.Fprintf(&b, "%s: %s\n", title(p), State(p))
-		line(&b, say("Why"), Why(p, st))
-		line(&b, say("Next"), Next(p, st))
+		line(&b, "Why", Why(p, st))
+		line(&b, "Next", Next(p, st))
 		if p.Window.Open() {
-			line(&b, say("Window"), say("%s  %s – %s (%s)", Bar(*p.Window, 30), clock(p.Window.OpenedAt), clock(p.Window.ClosesAt), basis(p.Window.Basis)))
+			line(&b, "Window", fmt.Sprintf("%s  %s – %s (%s)", Bar(*p.Window, 30), clock(p.Window.OpenedAt), clock(p.Window.ClosesAt), basis(p.Window.Basis)))
 		}
 		for _, r := range Reasons(p, st) {
 			if r.Severity != approval.Note && !saidByVerdict[r.Code] {
-				line(&b, say("Mind"), strings.TrimSpace(r.Text+" "+r.Next))
+				line(&b, "Mind", strings.TrimSpace(r.Text+" "+r.Next))
 			}
 		}
 	}
@@ -28,21 +28,21 @@ func Text(st approval.Status) string {
 	for _, s := range st.Sources {
 		switch {
 		case s.Name == st.Source:
-			fmt.Fprintln(&b, say("Policy read from the %s", s.Name))
+			fmt.Fprintln(&b, fmt.Sprintf("Policy read from the %s", s.Name))
 			continue
 		case s.State == probe.OK: // asked only to compare
 			continue
 		case s.State == probe.Absent && st.Source == probe.Database: // nobody misses it
 			continue
 		}
-		fmt.Fprintln(&b, say("Policy source %s: %s: %s", s.Name, s.State, Clean(s.Reason)))
+		fmt.Fprintln(&b, fmt.Sprintf("Policy source %s: %s: %s", s.Name, s.State, Clean(s.Reason)))
 		if st.Source == "" {
-			line(&b, say("Next"), Clean(s.Next))
+			line(&b, "Next", Clean(s.Next))
 		}
 	}
 	for _, g := range st.Gaps {
-		fmt.Fprintln(&b, say("Not known: %s: %s", g.Source, Clean(g.Err)))
-		line(&b, say("Next"), Clean(g.Next))
+		fmt.Fprintln(&b, fmt.Sprintf("Not known: %s: %s", g.Source, Clean(g.Err)))
+		line(&b, "Next", Clean(g.Next))
 	}
 	return b.String()
 }
@@ -63,22 +63,22 @@ func title(p approval.Product) string {
 	if p.App == nil || p.App.Version == "" {
 		return p.Name
 	}
-	return say("%s %s (%s)", p.Name, Clean(p.App.Version), Clean(p.App.Build))
+	return fmt.Sprintf("%s %s (%s)", p.Name, Clean(p.App.Version), Clean(p.App.Build))
 }
 
 func macLine(mac probe.Mac) string {
-	version := say("an unknown macOS")
+	version := "an unknown macOS"
 	if mac.OS.Known() {
-		version = say("macOS %s (%s)", mac.OS, mac.OS.Build)
+		version = fmt.Sprintf("macOS %s (%s)", mac.OS, mac.OS.Build)
 	}
 	switch mac.Arch {
 	case probe.Intel:
-		version = say("%s, Intel", version)
+		version = fmt.Sprintf("%s, Intel", version)
 	case probe.AppleSilicon:
-		version = say("%s, Apple silicon", version)
+		version = fmt.Sprintf("%s, Apple silicon", version)
 	}
 	if !mac.BootedAt.IsZero() {
-		version = say("%s, started %s", version, mac.BootedAt.Local().Format("2006-01-02 15:04"))
+		version = fmt.Sprintf("%s, started %s", version, mac.BootedAt.Local().Format("2006-01-02 15:04"))
 	}
 	return version
 }
@@ -93,13 +93,13 @@ func Bar(w approval.Window, width int) string {
 func basis(b approval.Basis) string {
 	switch b {
 	case approval.Seen:
-		return say("seen as it happened")
+		return "seen as it happened"
 	case approval.LoadHistory:
-		return say("from the load history")
+		return "from the load history"
 	case approval.Log:
-		return say("from the log")
+		return "from the log"
 	case approval.Retry:
-		return say("from the retry")
+		return "from the retry"
 	}
 	return string(b)
 }

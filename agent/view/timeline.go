@@ -1,6 +1,7 @@
 package view
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -60,11 +61,11 @@ var lanes = []struct {
 	name   func() string
 	events []approval.EventName
 }{
-	{func() string { return say("Updates") }, []approval.EventName{approval.MacOSUpdated, approval.ParallelsUpdated, approval.ParallelsInstalled, approval.ParallelsRemoved}},
-	{func() string { return say("Blocked") }, []approval.EventName{approval.BlockedNoWindow, approval.ManagedEvent, approval.UpgradeEvent, approval.LoadFailingEvent}},
-	{func() string { return say("Allow button") }, []approval.EventName{approval.WindowOpened, approval.WindowReopened}},
-	{func() string { return say("Approved") }, []approval.EventName{approval.ApprovedEvent, approval.KextsLoaded}},
-	{func() string { return say("Restarts") }, []approval.EventName{approval.AgentStarted, approval.RestartNeeded}},
+	{func() string { return "Updates" }, []approval.EventName{approval.MacOSUpdated, approval.ParallelsUpdated, approval.ParallelsInstalled, approval.ParallelsRemoved}},
+	{func() string { return "Blocked" }, []approval.EventName{approval.BlockedNoWindow, approval.ManagedEvent, approval.UpgradeEvent, approval.LoadFailingEvent}},
+	{func() string { return "Allow button" }, []approval.EventName{approval.WindowOpened, approval.WindowReopened}},
+	{func() string { return "Approved" }, []approval.EventName{approval.ApprovedEvent, approval.KextsLoaded}},
+	{func() string { return "Restarts" }, []approval.EventName{approval.AgentStarted, approval.RestartNeeded}},
 }
 
 const (
@@ -107,7 +108,7 @@ func NewTimeline(events []Happening, now time.Time) Timeline {
 		t.Lanes = append(t.Lanes, l)
 	}
 	t.Days = days(from, now)
-	t.Label = say("Timeline of %s days: %s events. The same stands as text under History.", strconv.Itoa(int(length.Hours()/24+0.5)), strconv.Itoa(shown))
+	t.Label = fmt.Sprintf("Timeline of %s days: %s events. The same stands as text under History.", strconv.Itoa(int(length.Hours()/24+0.5)), strconv.Itoa(shown))
 	return t
 }
 

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"fmt"
 	"strings"
 
 	"kextwatch/agent/approval"
@@ -11,36 +12,36 @@ import (
 func State(p approval.Product) string {
 	switch p.Verdict {
 	case approval.Managed:
-		return say("blocked, and managed by your organisation")
+		return "blocked, and managed by your organisation"
 	case approval.BlockedOpen:
-		return say("waiting for your approval, %s left", minutes(p.Window.MinutesLeft()))
+		return fmt.Sprintf("waiting for your approval, %s left", minutes(p.Window.MinutesLeft()))
 	case approval.BlockedUnknown:
-		return say("blocked until you approve it")
+		return "blocked until you approve it"
 	case approval.BlockedClosed:
-		return say("blocked, and the time to approve it is over")
+		return "blocked, and the time to approve it is over"
 	case approval.UpgradePending:
-		return say("updated, and waiting for another approval")
+		return "updated, and waiting for another approval"
 	case approval.LoadFailing:
-		return say("approved, but macOS still refuses to load it")
+		return "approved, but macOS still refuses to load it"
 	case approval.RestartPending:
-		return say("approved; restart the Mac to finish")
+		return "approved; restart the Mac to finish"
 	case approval.Incompatible:
-		return say("made for an older macOS")
+		return "made for an older macOS"
 	case approval.Unknown:
-		return say("cannot tell")
+		return "cannot tell"
 	case approval.NotAsked:
-		return say("not asked for approval yet")
+		return "not asked for approval yet"
 	case approval.Approved:
 		if p.Loaded {
-			return say("approved and loaded")
+			return "approved and loaded"
 		}
-		return say("approved")
+		return "approved"
 	case approval.NotNeeded:
-		return say("needs no approval on this Mac")
+		return "needs no approval on this Mac"
 	case approval.NotInstalled:
-		return say("not installed")
+		return "not installed"
 	}
-	return say("not looked at yet")
+	return "not looked at yet"
 }
 
 // Why says what the verdict rests on.
@@ -53,43 +54,43 @@ func Why(p approval.Product, st approval.Status) string {
 			}
 		}
 	}
-	refused := sentences(say("macOS blocked %s of %s", count(blocked, "1 kernel extension", "%d kernel extensions"), p.Name), stuck(p))
+	refused := sentences(fmt.Sprintf("macOS blocked %s of %s", count(blocked, "1 kernel extension", "%d kernel extensions"), p.Name), stuck(p))
 	switch p.Verdict {
 	case approval.Managed:
-		return sentences(refused, say("a configuration profile keeps users from approving it"))
+		return sentences(refused, "a configuration profile keeps users from approving it")
 	case approval.BlockedOpen:
-		return sentences(refused, say("the Allow button is there until %s", closing(p, st)))
+		return sentences(refused, fmt.Sprintf("the Allow button is there until %s", closing(p, st)))
 	case approval.BlockedUnknown:
-		return sentences(refused, say("when that was cannot be told, so the Allow button may or may not be there"))
+		return sentences(refused, "when that was cannot be told, so the Allow button may or may not be there")
 	case approval.BlockedClosed:
-		return sentences(refused, say("the Allow button was there until %s", closing(p, st)))
+		return sentences(refused, fmt.Sprintf("the Allow button was there until %s", closing(p, st)))
 	case approval.UpgradePending:
-		return say("The kernel extensions on disk are not the ones that were last loaded; macOS wants a new approval for them.")
+		return "The kernel extensions on disk are not the ones that were last loaded; macOS wants a new approval for them."
 	case approval.LoadFailing:
-		return say("The kernel extensions are approved, and macOS still refused to load them after a restart.")
+		return "The kernel extensions are approved, and macOS still refused to load them after a restart."
 	case approval.RestartPending:
-		return say("The kernel extensions are approved; from macOS 11 on they are loaded at the next start.")
+		return "The kernel extensions are approved; from macOS 11 on they are loaded at the next start."
 	case approval.Incompatible:
 		if p.Made == nil {
-			return say("This version of %s was made for an older macOS.", p.Name)
+			return fmt.Sprintf("This version of %s was made for an older macOS.", p.Name)
 		}
-		return say("%s was made for macOS up to %s.", title(p), p.Made.MaxMacOS)
+		return fmt.Sprintf("%s was made for macOS up to %s.", title(p), p.Made.MaxMacOS)
 	case approval.Unknown:
-		return sentences(say("no source of the kernel extension policy could be read"), lastWindow(p))
+		return sentences("no source of the kernel extension policy could be read", lastWindow(p))
 	case approval.NotAsked:
-		return say("macOS has not been asked to load the kernel extensions of %s yet.", p.Name)
+		return fmt.Sprintf("macOS has not been asked to load the kernel extensions of %s yet.", p.Name)
 	case approval.Approved:
 		return approvedBecause(p)
 	case approval.NotNeeded:
 		switch p.Need.Because {
 		case approval.RuleAppleSilicon:
-			return say("%s uses no kernel extensions on Apple silicon.", p.Name)
+			return fmt.Sprintf("%s uses no kernel extensions on Apple silicon.", p.Name)
 		case approval.RuleAppStore:
-			return say("The App Store edition of %s brings no kernel extensions.", p.Name)
+			return fmt.Sprintf("The App Store edition of %s brings no kernel extensions.", p.Name)
 		}
-		return say("Every virtual machine uses Apple's hypervisor, which needs no kernel extension.")
+		return "Every virtual machine uses Apple's hypervisor, which needs no kernel extension."
 	case approval.NotInstalled:
-		return say("%s is not installed.", p.Name)
+		return fmt.Sprintf("%s is not installed.", p.Name)
 	}
 	return ""
 }
@@ -98,7 +99,7 @@ func Why(p approval.Product, st approval.Status) string {
 // repeated the half hour.
 func closing(p approval.Product, st approval.Status) string {
 	if st.Mac.OS.AtLeast(11, 0) {
-		return say("about %s", clock(p.Window.ClosesAt))
+		return fmt.Sprintf("about %s", clock(p.Window.ClosesAt))
 	}
 	return clock(p.Window.ClosesAt)
 }
@@ -109,7 +110,7 @@ func stuck(p approval.Product) string {
 	if names == "" {
 		return ""
 	}
-	return say("until it is allowed, these virtual machines cannot start: %s", names)
+	return fmt.Sprintf("until it is allowed, these virtual machines cannot start: %s", names)
 }
 
 func vmNames(vms []probe.VM) string {
@@ -124,26 +125,26 @@ func lastWindow(p approval.Product) string {
 	if !p.Window.Open() {
 		return ""
 	}
-	return say("macOS refused at %s, so the Allow button should be there until %s", clock(p.Window.OpenedAt), clock(p.Window.ClosesAt))
+	return fmt.Sprintf("macOS refused at %s, so the Allow button should be there until %s", clock(p.Window.OpenedAt), clock(p.Window.ClosesAt))
 }
 
 func approvedBecause(p approval.Product) string {
 	if p.Loaded {
-		return say("All kernel extensions are loaded in the version that is installed.")
+		return "All kernel extensions are loaded in the version that is installed."
 	}
 	for _, item := range p.Items {
 		for _, k := range item.Kexts {
 			switch k.AllowedBy {
 			case approval.ByMDM:
-				return say("A configuration profile allows the kernel extensions.")
+				return "A configuration profile allows the kernel extensions."
 			case approval.ByRecovery:
-				return say("The developer was allowed from macOS Recovery.")
+				return "The developer was allowed from macOS Recovery."
 			case approval.NotEnforced:
-				return say("macOS asks nobody for an approval on this Mac.")
+				return "macOS asks nobody for an approval on this Mac."
 			}
 		}
 	}
-	return say("The kernel extensions are allowed.")
+	return "The kernel extensions are allowed."
 }
 
 // Next says what there is to do now; empty: nothing.
@@ -151,31 +152,31 @@ func Next(p approval.Product, st approval.Status) string {
 	os, pane := st.Mac.OS, PaneFor(st.Mac.OS)
 	switch p.Verdict {
 	case approval.Managed:
-		return say("Ask your administrator to allow the kernel extensions of %s (team %s)%s.", p.Name, p.TeamID, payload(p))
+		return fmt.Sprintf("Ask your administrator to allow the kernel extensions of %s (team %s)%s.", p.Name, p.TeamID, payload(p))
 	case approval.BlockedOpen:
-		return sentences(say("open %s and %s", pane.Path, clickAllow(p, st)), otherHypervisor(p, os))
+		return sentences(fmt.Sprintf("open %s and %s", pane.Path, clickAllow(p, st)), otherHypervisor(p, os))
 	case approval.BlockedUnknown:
-		return sentences(say("open %s and %s", pane.Path, clickAllow(p, st)), say("if there is no button, %s, then look again", tryAgain(p, os)), otherHypervisor(p, os))
+		return sentences(fmt.Sprintf("open %s and %s", pane.Path, clickAllow(p, st)), fmt.Sprintf("if there is no button, %s, then look again", tryAgain(p, os)), otherHypervisor(p, os))
 	case approval.BlockedClosed:
-		return sentences(say("look in %s whether the Allow button is still there", pane.Path), say("if not, %s, then click Allow", tryAgain(p, os)), otherHypervisor(p, os))
+		return sentences(fmt.Sprintf("look in %s whether the Allow button is still there", pane.Path), fmt.Sprintf("if not, %s, then click Allow", tryAgain(p, os)), otherHypervisor(p, os))
 	case approval.UpgradePending:
-		return say("Open %s, approve the update and restart the Mac.", pane.Path)
+		return fmt.Sprintf("Open %s, approve the update and restart the Mac.", pane.Path)
 	case approval.LoadFailing:
-		return say("Restart the Mac once more; if that does not help, see Parallels' page about it (%s).", errorPage(p))
+		return fmt.Sprintf("Restart the Mac once more; if that does not help, see Parallels' page about it (%s).", errorPage(p))
 	case approval.RestartPending:
-		return say("Restart the Mac.")
+		return "Restart the Mac."
 	case approval.Incompatible:
-		return say("Update %s (%s).", p.Name, releaseNotes(p))
+		return fmt.Sprintf("Update %s (%s).", p.Name, releaseNotes(p))
 	case approval.Unknown:
 		if p.Window.Open() {
-			return sentences(say("open %s and %s", pane.Path, clickAllow(p, st)), unknownNext(st))
+			return sentences(fmt.Sprintf("open %s and %s", pane.Path, clickAllow(p, st)), unknownNext(st))
 		}
 		return unknownNext(st)
 	case approval.NotAsked:
-		return sentences(say("nothing to do yet"), firstTry(p, os))
+		return sentences("nothing to do yet", firstTry(p, os))
 	case approval.Approved:
 		if !p.Loaded && !os.AtLeast(11, 0) {
-			return say("Nothing. If %s is open and does not work, quit it and open it again.", p.Name)
+			return fmt.Sprintf("Nothing. If %s is open and does not work, quit it and open it again.", p.Name)
 		}
 	}
 	return ""
@@ -184,28 +185,28 @@ func Next(p approval.Product, st approval.Status) string {
 // firstTry says what will happen when somebody wants to work.
 func firstTry(p approval.Product, os probe.OSVersion) string {
 	if os.AtLeast(11, 0) && p.App != nil {
-		return say("When a virtual machine on the Parallels hypervisor starts, macOS will block the kernel extensions, and you will have about 30 minutes to allow them")
+		return "When a virtual machine on the Parallels hypervisor starts, macOS will block the kernel extensions, and you will have about 30 minutes to allow them"
 	}
-	return say("When you open %s, macOS will block its kernel extensions, and you will have 30 minutes to allow them", p.Name)
+	return fmt.Sprintf("When you open %s, macOS will block its kernel extensions, and you will have 30 minutes to allow them", p.Name)
 }
 
 // payload names the profile that forbids users to approve, where it is told.
 func payload(p approval.Product) string {
 	for _, r := range p.Reasons {
 		if name := list(r.About); r.Code == approval.ReasonManaged && name != "" {
-			return say("; the profile is “%s”", name)
+			return fmt.Sprintf("; the profile is “%s”", name)
 		}
 	}
 	return ""
 }
 
 func clickAllow(p approval.Product, st approval.Status) string {
-	click := say("click Allow")
+	click := "click Allow"
 	if len(st.OtherPending) > 0 && p.Developer != "" {
-		click = say("click Details…, tick “%s” and click OK (other developers wait there too)", Clean(p.Developer))
+		click = fmt.Sprintf("click Details…, tick “%s” and click OK (other developers wait there too)", Clean(p.Developer))
 	}
 	if st.Mac.OS.AtLeast(11, 0) {
-		return say("%s, then restart the Mac", click)
+		return fmt.Sprintf("%s, then restart the Mac", click)
 	}
 	return click
 }
@@ -217,23 +218,23 @@ func tryAgain(p approval.Product, os probe.OSVersion) string {
 		return tryAgainInShort(p, os)
 	}
 	if vm, ok := stoppedVM(p); ok {
-		return say("start the virtual machine “%s”, or run kextwatch retry (installing %s again does it too)", Clean(vm.Name), p.Name)
+		return fmt.Sprintf("start the virtual machine “%s”, or run kextwatch retry (installing %s again does it too)", Clean(vm.Name), p.Name)
 	}
-	return say("start a stopped virtual machine that uses the Parallels hypervisor (installing %s again does it too)", p.Name)
+	return fmt.Sprintf("start a stopped virtual machine that uses the Parallels hypervisor (installing %s again does it too)", p.Name)
 }
 
 // tryAgainInShort is the nearest way alone.
 func tryAgainInShort(p approval.Product, os probe.OSVersion) string {
 	switch {
 	case p.App == nil:
-		return say("open %s again", p.Name)
+		return fmt.Sprintf("open %s again", p.Name)
 	case !os.AtLeast(11, 0):
-		return say("quit %s and open it again", p.Name)
+		return fmt.Sprintf("quit %s and open it again", p.Name)
 	}
 	if vm, ok := stoppedVM(p); ok {
-		return say("start the virtual machine “%s”", Clean(vm.Name))
+		return fmt.Sprintf("start the virtual machine “%s”", Clean(vm.Name))
 	}
-	return say("start a virtual machine that uses the Parallels hypervisor")
+	return "start a virtual machine that uses the Parallels hypervisor"
 }
 
 // stoppedVM is a virtual machine whose start makes Parallels try again.
@@ -255,13 +256,13 @@ func otherHypervisor(p approval.Product, os probe.OSVersion) string {
 	movable, nested := vmNames(p.Need.CanMove()), vmNames(p.Need.Nested())
 	switch {
 	case movable != "" && nested != "":
-		return say("or switch %s to Apple's hypervisor, which needs no approval and no restart; %s cannot, because of nested virtualization", movable, nested)
+		return fmt.Sprintf("or switch %s to Apple's hypervisor, which needs no approval and no restart; %s cannot, because of nested virtualization", movable, nested)
 	case movable != "":
-		return say("or switch %s to Apple's hypervisor: that needs no approval and no restart", movable)
+		return fmt.Sprintf("or switch %s to Apple's hypervisor: that needs no approval and no restart", movable)
 	case nested != "":
-		return say("%s needs the Parallels hypervisor, because of nested virtualization", nested)
+		return fmt.Sprintf("%s needs the Parallels hypervisor, because of nested virtualization", nested)
 	}
-	return say("or switch the virtual machine to Apple's hypervisor: that needs no approval and no restart, but has no nested virtualization")
+	return "or switch the virtual machine to Apple's hypervisor: that needs no approval and no restart, but has no nested virtualization"
 }
 
 func unknownNext(st approval.Status) string {
@@ -272,7 +273,7 @@ func unknownNext(st approval.Status) string {
 		}
 	}
 	if len(ways) == 0 {
-		return say("Run kextwatch status again in a moment.")
+		return "Run kextwatch status again in a moment."
 	}
 	return strings.Join(ways, " ")
 }

@@ -11,6 +11,7 @@
 package view
 
 import (
+	"fmt"
 	"strings"
 	"time"
 	"unicode"
@@ -67,4 +68,12 @@ func sentences(parts ...string) string {
 		}
 	}
 	return strings.Join(said, " ")
+}
+
+// count is a number of things in words.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return fmt.Sprintf(many, n)
 }

@@ -27,24 +27,24 @@ type Past struct {
 // higher than the terminal.
 func Screen(st approval.Status, past []Past, columns, rows int) []Line {
 	s := &screen{columns: max(columns, 20)}
-	s.text(say("kextwatch, %s", macLine(st.Mac)))
+	s.text(fmt.Sprintf("kextwatch, %s", macLine(st.Mac)))
 	for _, p := range st.Products {
 		s.blank()
-		s.headline(say("%s: %s", title(p), State(p)), p.Verdict)
+		s.headline(fmt.Sprintf("%s: %s", title(p), State(p)), p.Verdict)
 		if p.Window.Open() {
 			s.bar(*p.Window)
 		}
-		s.labelled(say("Next"), Next(p, st))
-		s.labelled(say("Why"), Why(p, st))
+		s.labelled("Next", Next(p, st))
+		s.labelled("Why", Why(p, st))
 	}
 	for i, g := range st.Gaps {
 		if i == 0 {
 			s.blank()
 		}
-		s.text(say("Not known: %s: %s", g.Source, Clean(g.Err)))
-		s.labelled(say("Next"), Clean(g.Next))
+		s.text(fmt.Sprintf("Not known: %s: %s", g.Source, Clean(g.Err)))
+		s.labelled("Next", Clean(g.Next))
 	}
-	end := []Line{{}, {Text: say("Ctrl-C ends.")}}
+	end := []Line{{}, {Text: "Ctrl-C ends."}}
 	room := max(rows-len(end)-1, 1) // the cursor stands in the last row
 	s.cut(room)
 	s.past(past, room)
@@ -56,7 +56,7 @@ func Screen(st approval.Status, past []Past, columns, rows int) []Line {
 func PlainState(st approval.Status) []string {
 	var lines []string
 	for _, p := range st.Products {
-		lines = append(lines, withNext(sentence(say("%s: %s", title(p), State(p))), Next(p, st)))
+		lines = append(lines, withNext(sentence(fmt.Sprintf("%s: %s", title(p), State(p))), Next(p, st)))
 	}
 	return lines
 }
@@ -80,7 +80,7 @@ func withNext(line, next string) string {
 	if next == "" {
 		return line
 	}
-	return say("%s Next: %s", line, next)
+	return fmt.Sprintf("%s Next: %s", line, next)
 }
 
 // Named leaves out that the verdict changed, where another notice says how.
@@ -132,7 +132,7 @@ func (s *screen) labelled(label, text string) {
 
 // bar shows how much of the window is left, with its end where there is room.
 func (s *screen) bar(w approval.Window) {
-	until := say(" until %s", clock(w.ClosesAt))
+	until := fmt.Sprintf(" until %s", clock(w.ClosesAt))
 	width := min(s.columns-len(until)-len("[]"), 60)
 	s.lines = append(s.lines, Line{Text: Bar(w, width) + until})
 }

@@ -222,7 +222,9 @@ func otherPending(facts []*kextFacts, products []watched, now time.Time) []strin
 	return names
 }
 
-// forget drops what was remembered of extensions that no fact names any more.
+// forget drops what was remembered of extensions that no fact names any more,
+// and of items that none of them belongs to. The windows of such an item that
+// were announced go with it: its next window has the number 1 again.
 func (a *assessment) forget(facts []*kextFacts) {
 	if a.snap.Policy == nil {
 		return
@@ -230,8 +232,23 @@ func (a *assessment) forget(facts []*kextFacts) {
 	named := map[string]bool{}
 	for _, f := range facts {
 		named[key(f.teamID, f.bundleID)] = true
+		named[key(f.teamID, a.place(f))] = true
 	}
 	maps.DeleteFunc(a.mem.Kexts, func(k string, _ KextMemory) bool { return !named[k] })
+	gone := map[string]bool{}
+	for id, item := range a.mem.Items {
+		if !named[id] && !item.attemptedWithin(itemLife, a.now) {
+			gone[id] = true
+			delete(a.mem.Items, id)
+		}
+	}
+	if len(gone) == 0 {
+		return
+	}
+	for name, told := range a.mem.Told {
+		told.Windows = slices.DeleteFunc(slices.Clone(told.Windows), func(id string) bool { return gone[itemOf(id)] })
+		a.mem.Told[name] = told
+	}
 }
 
 // rememberLook keeps what the next look compares with. A look without a

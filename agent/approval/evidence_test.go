@@ -313,7 +313,7 @@ func TestStoryTheLogAlone(t *testing.T) {
 	}
 	s.look(at(4), Unknown) // the same line again
 	s.look(at(18), Unknown, "window-reminder 15!")
-	s.look(at(34), Unknown)
+	s.look(at(34), Unknown, "window-closed!")
 	s.told(probe.FromLog, probe.Refused, at(50), hypervisor)
 	s.look(at(50), Unknown, "window-reopened!")
 }

@@ -48,6 +48,18 @@ type ItemMemory struct {
 	Session   string    `plist:"Session"`   // the boot session of the last attempt
 }
 
+// itemLife is how long an item is remembered after its last attempt when no fact
+// names it: far longer than any window, so that an item that comes back in
+// between is not announced twice.
+const itemLife = 24 * time.Hour
+
+// attemptedWithin reports whether a time that was or looked like an attempt is
+// within d of now. A time in the future counts: the clock may have been set back.
+func (m ItemMemory) attemptedWithin(d time.Duration, now time.Time) bool {
+	recent := func(a Attempt) bool { return now.Sub(a.At) <= d }
+	return slices.ContainsFunc(m.Attempts, recent) || slices.ContainsFunc(m.Dismissed, recent)
+}
+
 // KextMemory is what was last known of a kernel extension.
 type KextMemory struct {
 	Place     string `plist:"Place"` // of the item it belongs to

@@ -360,7 +360,7 @@ func TestStoryUninstalledWhileBlocked(t *testing.T) {
 	s.look(at(3), BlockedOpen, "window-opened!")
 	s.uninstall()
 	s.look(at(4), BlockedOpen, "parallels-removed!") // the attempt was a moment ago
-	s.look(at(40), NotInstalled)
+	s.look(at(40), NotInstalled, "window-closed")
 	for _, k := range s.last.Products[0].Items[0].Kexts {
 		if !k.Leftover || k.Blocked {
 			t.Errorf("%s: %+v, want a leftover that is not blocked", k.BundleID, k)
@@ -606,7 +606,7 @@ func TestStoryARowComesBackWithinASecond(t *testing.T) {
 	s.refuse(hypervisor)
 	s.look(now.Add(100*time.Millisecond), BlockedOpen, "window-opened!")
 	s.policy().Rows = nil
-	s.look(now.Add(200*time.Millisecond), NotAsked)
+	s.look(now.Add(200*time.Millisecond), NotAsked, "window-closed")
 	s.refuse(hypervisor)
 	s.look(now.Add(900*time.Millisecond), BlockedOpen, "window-opened!")
 	s.look(now.Add(time.Second), BlockedOpen)

@@ -3,15 +3,16 @@ package approval
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
 // Told is what the user has been told about one product.
 type Told struct {
 	Verdict  Verdict  `plist:"Verdict"`  // the last one
-	Before   Verdict  `plist:"Before"`   // the last one that was not Unknown
-	Windows  []string `plist:"Windows"`  // the windows that have been announced
-	Lead     string   `plist:"Lead"`     // the window the reminders are about
+	Before   Verdict  `plist:"Before"`   // the last one that was not Unknown; BlockedOpen also where a window opened while it was Unknown
+	Windows  []string `plist:"Windows"`  // the newest announced window of each item, by its windowID
+	Lead     string   `plist:"Lead"`     // the windowID of the window the reminders are about
 	Reminded int      `plist:"Reminded"` // its last reminder's stage in minutes left, 0: none yet
 	Dark     Verdict  `plist:"Dark"`     // the verdict before the last alert that nobody can tell
 	Awaiting bool     `plist:"Awaiting"` // the user was sent to do something; say when all is loaded
@@ -183,6 +184,14 @@ func (t Told) tell(p Product, reminders []int, hush hush) (Told, []Notice) {
 		notices = append(notices, Notice{Event: event, Urgency: urgency, Product: p, Window: p.Window, To: string(p.Verdict)})
 		return &notices[len(notices)-1]
 	}
+	if t.Before == BlockedOpen && !p.Window.Open() && endsUnsaid(p.Verdict) {
+		end, urgency := t.end(p), Silent
+		if p.Verdict == Unknown {
+			urgency = Plain
+		}
+		note(windowEnd[end], urgency).From = string(t.Verdict)
+		t = t.behind(end)
+	}
 	if t.Verdict != p.Verdict {
 		var what telling
 		if t.Before != p.Verdict { // else it only was not known for a while
@@ -206,7 +215,8 @@ func (t Told) tell(p Product, reminders []int, hush hush) (Told, []Notice) {
 		}
 	}
 	t = t.tellWindow(p, reminders, hush, note)
-	t.Awaiting = t.Awaiting && p.Verdict != NotNeeded && p.Verdict != NotInstalled || p.Verdict.NeedsAction()
+	t.Awaiting = t.Awaiting && p.Verdict != NotNeeded && p.Verdict != NotInstalled || p.Verdict.NeedsAction() ||
+		p.Verdict == Unknown && p.Window.Open()
 	if t.Awaiting && p.Loaded {
 		note(KextsLoaded, Plain)
 		t.Awaiting = false
@@ -218,6 +228,53 @@ func (t Told) tell(p Product, reminders []int, hush hush) (Told, []Notice) {
 	return t, notices
 }
 
+// end is how the window of the last reminders ended: Approved, or BlockedClosed
+// where nobody is known to have approved it.
+func (t Told) end(p Product) Verdict {
+	for _, item := range p.Items {
+		if item.Key != itemOf(t.Lead) {
+			continue
+		}
+		switch item.Verdict {
+		case Approved, RestartPending, LoadFailing, UpgradePending:
+			return Approved
+		}
+	}
+	return BlockedClosed
+}
+
+// behind notes what is known although no source of policy answers. While the
+// verdict stays Unknown, the alert that it is covers this, too.
+func (t Told) behind(v Verdict) Told {
+	t.Before = v
+	if t.Verdict == Unknown {
+		t.Dark = v
+	}
+	return t
+}
+
+// windowID names a window of an item. The numbers of an item's windows rise as
+// long as Memory.Items has the item, and forget drops both together. So it is
+// enough to keep the newest announced window of each item, and no fixed limit
+// is needed: one that is too small would announce the same windows at each poll.
+func windowID(item Item) string { return key(item.Key, strconv.Itoa(item.Window.Number)) }
+
+// itemOf is the key of the item in a windowID.
+func itemOf(windowID string) string {
+	return windowID[:max(0, strings.LastIndex(windowID, " "))]
+}
+
+// announce adds windows that are being announced.
+func (t Told) announce(ids []string) Told {
+	newer := map[string]bool{}
+	for _, id := range ids {
+		newer[itemOf(id)] = true
+	}
+	kept := slices.DeleteFunc(slices.Clone(t.Windows), func(id string) bool { return newer[itemOf(id)] })
+	t.Windows = append(kept, ids...)
+	return t
+}
+
 // tellWindow announces each window once, and the reminders of the one that
 // closes first.
 func (t Told) tellWindow(p Product, reminders []int, hush hush, note func(EventName, Urgency) *Notice) Told {
@@ -226,17 +283,25 @@ func (t Told) tellWindow(p Product, reminders []int, hush hush, note func(EventN
 		t.Due = false
 		return t
 	}
+	if p.Verdict == Unknown {
+		t = t.behind(BlockedOpen)
+	}
 	t.Due = t.Due || hush == snoozeOver
-	stage, lead, announced := stageAt(w.Left, reminders), "", false
+	known := map[string]bool{}
+	for _, id := range t.Windows {
+		known[id] = true
+	}
+	stage, lead := stageAt(w.Left, reminders), ""
+	var fresh []string
 	for _, item := range p.Items {
 		if !item.Window.Open() {
 			continue
 		}
-		id := key(item.Key, strconv.Itoa(item.Window.Number))
+		id := windowID(item)
 		if item.Window == w {
 			lead = id
 		}
-		if slices.Contains(t.Windows, id) {
+		if known[id] {
 			continue
 		}
 		event := WindowOpened
@@ -244,10 +309,11 @@ func (t Told) tellWindow(p Product, reminders []int, hush hush, note func(EventN
 			event = WindowReopened
 		}
 		note(event, Urgent).Window = item.Window
-		const kept = 8
-		t.Windows = append(slices.Clone(t.Windows), id)
-		t.Windows = t.Windows[max(0, len(t.Windows)-kept):]
-		announced = true
+		fresh = append(fresh, id)
+	}
+	announced := len(fresh) > 0
+	if announced {
+		t = t.announce(fresh)
 	}
 	// A further attempt prolonged the window: its stages come again.
 	prolonged := t.Reminded > 0 && w.Left > time.Duration(t.Reminded)*time.Minute+2*time.Minute

@@ -89,3 +89,16 @@ func tellingFor(from, to Verdict) telling {
 	}
 	return say(Silent)
 }
+
+// endsUnsaid reports whether tellingFor leaves out how a window ended: the
+// verdict is about something else.
+func endsUnsaid(to Verdict) bool {
+	switch to {
+	case Unknown, Incompatible, NotAsked, NotNeeded, NotInstalled:
+		return true
+	}
+	return false
+}
+
+// windowEnd is the event for each end of a window.
+var windowEnd = map[Verdict]EventName{Approved: ApprovedEvent, BlockedClosed: WindowClosed}

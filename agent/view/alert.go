@@ -43,6 +43,10 @@ func alertWords(n approval.Notice, st approval.Status, tray bool) (title, body s
 	case approval.WindowReminder:
 		return fmt.Sprintf("%s: %s left to click Allow", p.Name, minutes(n.Minutes)), sentences(click(st, tray))
 	case approval.WindowClosed:
+		if p.Verdict == approval.Unknown {
+			return fmt.Sprintf("%s: the time to approve is over", p.Name),
+				sentences("kextwatch cannot see whether its kernel extensions were approved", Next(p, st))
+		}
 		return fmt.Sprintf("%s: the time to approve is over", p.Name), nextInShort(p, st)
 	case approval.BlockedNoWindow:
 		return fmt.Sprintf("%s is blocked", p.Name), nextInShort(p, st)

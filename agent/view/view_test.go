@@ -93,6 +93,7 @@ func TestAlerts(t *testing.T) {
 		{approval.WindowReopened, approval.BlockedOpen},
 		{approval.WindowReminder, approval.BlockedOpen},
 		{approval.WindowClosed, approval.BlockedClosed},
+		{approval.WindowClosed, approval.Unknown},
 		{approval.BlockedNoWindow, approval.BlockedUnknown},
 		{approval.ApprovedEvent, approval.Approved},
 		{approval.RestartNeeded, approval.RestartPending},

@@ -62,7 +62,7 @@ func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 
 // addAttempts adds what the facts newly prove, in the order it happened.
 func (a *assessment) addAttempts(memory ItemMemory, over bool, facts []*kextFacts) ItemMemory {
-	var fresh []Attempt
+	var fresh, scans []Attempt
 	for _, f := range facts {
 		held := f.refused() || a.snap.Policy == nil && !f.allowed()
 		if !held || f.loadedFromDisk() {
@@ -70,27 +70,33 @@ func (a *assessment) addAttempts(memory ItemMemory, over bool, facts []*kextFact
 		}
 		proved, dismissed := a.evidence(f)
 		for _, attempt := range proved {
-			if attempt.Evidence == Seen || !memory.remembers(attempt) {
+			if attempt.Evidence == Seen || !memory.remembers(attempt, a.now) {
 				fresh = append(fresh, attempt)
 			}
 		}
 		for _, attempt := range dismissed {
-			if !memory.remembers(attempt) {
-				memory = memory.dismiss(attempt)
+			if !memory.remembers(attempt, a.now) {
+				scans = append(scans, attempt)
 			}
 		}
 	}
+	memory = memory.dismiss(scans)
+	if len(fresh) == 0 {
+		return memory
+	}
 	slices.SortStableFunc(fresh, func(x, y Attempt) int { return x.At.Compare(y.At) })
 	for _, attempt := range fresh {
-		memory = memory.attempt(attempt, over, a.now).remember(attempt)
+		memory = memory.attempt(attempt, over, a.now)
 		over = false
-		switch last := memory.Attempts[len(memory.Attempts)-1]; {
-		case last != attempt: // older than what is known
-		case attempt.At.Before(a.snap.Mac.BootedAt):
-			memory.Session = earlierSession
-		default:
-			memory.Session = a.snap.Mac.BootSession
-		}
+	}
+	memory = memory.remember(fresh)
+	newest := memory.Attempts[len(memory.Attempts)-1]
+	switch {
+	case newest != fresh[len(fresh)-1]: // the fresh ones are older than what is known
+	case newest.At.Before(a.snap.Mac.BootedAt):
+		memory.Session = earlierSession
+	default:
+		memory.Session = a.snap.Mac.BootSession
 	}
 	return memory
 }

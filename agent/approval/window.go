@@ -75,32 +75,59 @@ func (m ItemMemory) attempt(a Attempt, over bool, now time.Time) ItemMemory {
 	return m
 }
 
-// dismiss remembers a time that was no attempt: what showed it may be gone at
-// the next look.
-func (m ItemMemory) dismiss(a Attempt) ItemMemory {
-	m.Dismissed = keepNewest(m.Dismissed, a)
+// dismiss remembers times that were no attempts: what showed them may be gone
+// at the next look.
+func (m ItemMemory) dismiss(times []Attempt) ItemMemory {
+	m.Dismissed = keepNewest(m.Dismissed, times)
 	return m
 }
 
-// remember adds an attempt.
-func (m ItemMemory) remember(a Attempt) ItemMemory {
-	m.Attempts = keepNewest(m.Attempts, a)
+// remember adds attempts.
+func (m ItemMemory) remember(attempts []Attempt) ItemMemory {
+	m.Attempts = keepNewest(m.Attempts, attempts)
 	return m
 }
 
-// remembers reports whether this very attempt is known already.
-func (m ItemMemory) remembers(a Attempt) bool {
-	return slices.ContainsFunc(slices.Concat(m.Attempts, m.Dismissed), func(old Attempt) bool {
-		return old.BundleID == a.BundleID && old.At.Equal(a.At)
-	})
+// remembers reports whether this very attempt is known already. Attempts that
+// were dropped because newer ones were kept are known, too: those newer ones
+// opened windows that close later.
+func (m ItemMemory) remembers(a Attempt, now time.Time) bool {
+	is := func(old Attempt) bool { return old.BundleID == a.BundleID && old.At.Equal(a.At) }
+	if slices.ContainsFunc(m.Attempts, is) || slices.ContainsFunc(m.Dismissed, is) {
+		return true
+	}
+	if len(m.Attempts) < keptAttempts {
+		return false
+	}
+	// After the clock was set back, kept attempts lie in the future. They say
+	// nothing about what happens now.
+	oldest := m.Attempts[len(m.Attempts)-keptAttempts].At
+	return a.At.Before(oldest) && !oldest.After(now)
 }
 
-// keepNewest adds an attempt and keeps the newest, oldest first.
-func keepNewest(attempts []Attempt, a Attempt) []Attempt {
-	const kept = 32
-	attempts = append(slices.Clone(attempts), a)
-	slices.SortStableFunc(attempts, func(x, y Attempt) int { return x.At.Compare(y.At) })
-	return attempts[max(0, len(attempts)-kept):]
+// keptAttempts is how many attempts of an item are kept, beside the newest of
+// each extension.
+const keptAttempts = 32
+
+// keepNewest adds attempts and keeps the newest, and the newest of each
+// extension; oldest first.
+func keepNewest(attempts, more []Attempt) []Attempt {
+	if len(more) == 0 {
+		return attempts
+	}
+	all := slices.Concat(attempts, more)
+	slices.SortStableFunc(all, func(x, y Attempt) int { return x.At.Compare(y.At) })
+	newest := map[string]int{}
+	for i, a := range all {
+		newest[a.BundleID] = i
+	}
+	kept := all[:0]
+	for i, a := range all {
+		if i >= len(all)-keptAttempts || newest[a.BundleID] == i {
+			kept = append(kept, a)
+		}
+	}
+	return kept
 }
 
 // earlierSession stands for "before this start-up" where the attempt itself

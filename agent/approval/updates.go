@@ -42,8 +42,16 @@ func (s Settings) offers(mem *Memory, status Status) []Notice {
 			mem.Offered = append(mem.Offered, offer.Version)
 		}
 	}
+	// What is on offer stays known, however much it is.
 	const kept = 32
-	mem.Offered = mem.Offered[max(0, len(mem.Offered)-kept):]
+	offered := func(version string) bool {
+		return slices.ContainsFunc(status.Facts.Updates.Offered, func(o probe.Offer) bool { return o.Version == version })
+	}
+	drop := len(mem.Offered) - kept
+	mem.Offered = slices.DeleteFunc(mem.Offered, func(version string) bool {
+		drop--
+		return drop >= 0 && !offered(version)
+	})
 	return notices
 }
 

@@ -51,6 +51,22 @@ func (v Vendors) products(facts []*kextFacts) []watched {
 	for _, teamID := range v.Teams {
 		add(teamID, "", true)
 	}
+	return unmistakable(all)
+}
+
+// unmistakable adds the team to a name that several products have: any
+// developer can choose any name, and what the user was told is kept by name.
+// Names that the program itself gives stay as they are.
+func unmistakable(all []watched) []watched {
+	teams := map[string]int{}
+	for _, w := range all {
+		teams[w.name]++
+	}
+	for i, w := range all {
+		if teams[w.name] > 1 && !w.parallels() && vendors[w.teamID] == "" {
+			all[i].name += " (" + w.teamID + ")"
+		}
+	}
 	return all
 }
 

@@ -24,11 +24,15 @@ type memoryFile struct {
 
 const memorySchema = 1
 
+// largestPlist is how many bytes a property list of the agent may have. The ten
+// thousand rows of a policy that are read take about 20 million. What is larger
+// is not written: it could not be read back, and everything would be told again.
+const largestPlist = 64 << 20
+
 // readMemory reads the memory; an absent file is an empty one.
 func readMemory(path string) (memoryFile, error) {
-	const largest = 16 << 20 // bytes; a thousand extensions take over a million
 	var m memoryFile
-	data, err := mac.ReadFile(path, largest)
+	data, err := mac.ReadFile(path, largestPlist)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return m, nil
@@ -73,6 +77,9 @@ func savePlist(path string, value any) error {
 	data, err := plist.MarshalIndent(value, plist.XMLFormat, "\t")
 	if err != nil {
 		return fmt.Errorf("encoding %s: %w", path, err)
+	}
+	if len(data) > largestPlist {
+		return fmt.Errorf("%s would be %w: larger than %d bytes", path, mac.ErrTooLarge, largestPlist)
 	}
 	return renameio.WriteFile(path, data, 0o600)
 }

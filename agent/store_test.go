@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -288,26 +287,5 @@ func TestHistoryOnAFullDisk(t *testing.T) {
 	events, err := j.read(time.Time{})
 	if err != nil || len(events) != 3 {
 		t.Errorf("history %+v, %v; want three events, each once", events, err)
-	}
-}
-
-// More extensions than any Mac has, all watched: what was said
-// of them comes back, and is not said again.
-func TestMemoryOfVeryManyExtensions(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "memory.plist")
-	m := memoryFile{Memory: approval.Memory{Items: map[string]approval.ItemMemory{}, Kexts: map[string]approval.KextMemory{}}}
-	for i := range 1_000 {
-		id := fmt.Sprintf("TEAM%06d/org.example.an.extension.with.a.name.of.some.length.%06d", i, i)
-		attempt := approval.Attempt{At: time.Unix(0, 0).UTC(), Evidence: approval.Log, BundleID: id}
-		m.Memory.Items[id] = approval.ItemMemory{Windows: 1, Attempts: []approval.Attempt{attempt}}
-		m.Memory.Kexts[id] = approval.KextMemory{Place: "/Library/Extensions/" + id}
-		m.Memory.Look.Blocked = append(m.Memory.Look.Blocked, id)
-	}
-	if err := saveMemory(path, m); err != nil {
-		t.Fatal(err)
-	}
-	got, err := readMemory(path)
-	if err != nil || len(got.Memory.Items) != len(m.Memory.Items) {
-		t.Errorf("%d items, %v", len(got.Memory.Items), err)
 	}
 }

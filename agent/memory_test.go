@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe"
+)
+
+// testdata/memory.plist was written by the version that kept the last eight
+// announced windows of a product, several of one item among them. What it says
+// is read, and nothing of it is told again.
+func TestMemoryOfAnEarlierVersion(t *testing.T) {
+	m, err := readMemory("testdata/memory.plist")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fullMemory()
+	const item = "4C6364ACXT /Applications/Parallels Desktop.app"
+	told := want.Told["Parallels Desktop"]
+	told.Verdict, told.Before, told.Dark = approval.Unknown, approval.NotAsked, approval.NotAsked
+	told.Windows = []string{item + " 1", "4C6364ACXT /Library/Extensions 1", item + " 2", item + " 3"}
+	told.Lead = item + " 3"
+	want.Told["Parallels Desktop"] = told
+	if !reflect.DeepEqual(m.Memory, want) || len(m.Pending) != 1 || m.Schema != 1 {
+		t.Fatalf("read %+v, want %+v", m, want)
+	}
+	m.Memory.Snoozed = time.Time{}
+	window := approval.Window{Number: 3, Left: 7 * time.Minute}
+	status := approval.Status{At: time.Date(2026, 5, 6, 6, 8, 0, 0, time.UTC), Source: probe.Database, Products: []approval.Product{{
+		Name: "Parallels Desktop", Verdict: approval.Unknown, Window: &window,
+		Items: []approval.Item{{Key: item, Verdict: approval.Unknown, Window: &window}},
+	}}}
+	notices, after := approval.DefaultSettings().Tell(m.Memory, status)
+	for _, n := range notices {
+		if n.Event != approval.ParallelsRemoved { // this status has no application
+			t.Errorf("said again: %s", n.Event)
+		}
+	}
+	if !slices.Contains(after.Told["Parallels Desktop"].Windows, item+" 3") {
+		t.Errorf("kept %q, want the announced window", after.Told["Parallels Desktop"].Windows)
+	}
+}
+
+// More extensions than any Mac has, all watched: what was said of them comes
+// back, and is not said again.
+func TestMemoryOfVeryManyExtensions(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "memory.plist")
+	m := memoryFile{Memory: approval.Memory{
+		Items: map[string]approval.ItemMemory{}, Kexts: map[string]approval.KextMemory{}, Told: map[string]approval.Told{},
+	}}
+	var windows []string
+	for i := range 10_000 { // as many rows as are read
+		id := fmt.Sprintf("TEAM%06d/org.example.an.extension.with.a.name.of.some.length.%06d", i, i)
+		attempt := approval.Attempt{At: time.Unix(0, 0).UTC(), Evidence: approval.Log, BundleID: id}
+		m.Memory.Items[id] = approval.ItemMemory{Windows: 1, Attempts: []approval.Attempt{attempt}}
+		m.Memory.Kexts[id] = approval.KextMemory{Place: "/Library/Extensions/" + id}
+		m.Memory.Look.Blocked = append(m.Memory.Look.Blocked, id)
+		windows = append(windows, id+" 1")
+	}
+	m.Memory.Told["Example"] = approval.Told{Windows: windows}
+	if err := saveMemory(path, m); err != nil {
+		t.Fatal(err)
+	}
+	got, err := readMemory(path)
+	if err != nil || len(got.Memory.Items) != len(m.Memory.Items) || len(got.Memory.Told["Example"].Windows) != len(windows) {
+		t.Errorf("%d items, %v", len(got.Memory.Items), err)
+	}
+}

@@ -125,7 +125,7 @@ func TestParseConfig(t *testing.T) {
 		"old, no type":      {strings.ReplaceAll(config(vmID, "x", "1"), "HypervisorType", "Other"), probe.VM{UUID: vmID, Name: "x"}, ""},
 		"type elsewhere":    {strings.ReplaceAll(config(vmID, "x", "1"), "Runtime", "Elsewhere"), probe.VM{UUID: vmID, Name: "x"}, ""},
 		"hostile name":      {config(vmID, "&lt;b&gt;&#x202e;$(id)&#10;&quot;'", "1"), probe.VM{UUID: vmID, Name: `<b>$(id) "'`, Hypervisor: probe.AppleHypervisor}, ""},
-		"long name":         {config(vmID, strings.Repeat("ä", 10_000), "1"), probe.VM{UUID: vmID, Name: strings.Repeat("ä", shownLimit), Hypervisor: probe.AppleHypervisor}, ""},
+		"long name":         {config(vmID, strings.Repeat("ä", 10_000), "1"), probe.VM{UUID: vmID, Name: strings.Repeat("ä", probe.PrintableLimit), Hypervisor: probe.AppleHypervisor}, ""},
 		"no UUID":           {config("", "x", "1"), probe.VM{}, "does not name"},
 		"impossible UUID":   {config("{../../x}", "x", "1"), probe.VM{}, "does not name"},
 		"two types":         {hypervisorTwice, probe.VM{}, "more than once"},

@@ -5,11 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"regexp"
 	"strings"
 
 	"kextwatch/probe"
+	"kextwatch/probe/tool"
 )
 
 const (
@@ -37,8 +37,7 @@ func (m Mac) consent(ctx context.Context) (probe.Consent, []probe.Gap) {
 		return probe.Consent{}, []probe.Gap{toolGap("consent to kernel extensions", err, "spctl kext-consent status")}
 	}
 	out, err = m.tool(ctx, spctlTool, "kext-consent", "list")
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && bytes.Contains(exit.Stderr, []byte(noConsentList)) {
+	if exit, ok := errors.AsType[*tool.ExitError](err); ok && bytes.Contains(exit.Stderr, []byte(noConsentList)) {
 		return consent, nil
 	}
 	if err == nil {

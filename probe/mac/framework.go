@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/tool"
 )
 
 const (
@@ -183,9 +184,9 @@ func judgeFramework(err error) (state probe.SourceState, reason, next string) {
 		return probe.Absent, osascriptTool + " does not exist", "restart the Mac; the tool is part of macOS"
 	case errors.Is(err, errFrameworkGone):
 		return probe.Unsupported, "SystemPolicy.framework " + err.Error(), "look for a newer kextwatch that knows this macOS"
-	case errors.Is(err, errToolStuck):
+	case errors.Is(err, tool.ErrTimeout):
 		return probe.Timeout, "SystemPolicy.framework did not answer in time", restart
-	case errors.Is(err, errTooMuch):
+	case errors.Is(err, tool.ErrTooMuch):
 		return probe.Failed, "SystemPolicy.framework: " + err.Error(), restart
 	}
 	return probe.Failed, "SystemPolicy.framework: " + err.Error(), "look again; if it stays, ask for help with this message"

@@ -119,7 +119,7 @@ func TestReadFrameworkFails(t *testing.T) {
 			addTool(t, m, osascriptTool, tt.script)
 			policy, source := m.readFramework(t.Context(), lookedAt)
 			if policy != nil || source.Name != probe.Framework || source.State != tt.state || !strings.Contains(source.Reason, tt.reason) ||
-				source.Next == "" || len(source.Reason) > shownLimit*4 || source.Reason != printable(source.Reason) {
+				source.Next == "" || len(source.Reason) > probe.PrintableLimit*4 || source.Reason != printable(source.Reason) {
 				t.Errorf("%+v, %+v", policy, source)
 			}
 		})

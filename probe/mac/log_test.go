@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/tool"
 )
 
 const refusal = "Kernel Extension BLOCKED: Kext (4C6364ACXT, com.parallels.kext.vnic) version: " + testHash
@@ -133,7 +134,7 @@ func TestLogStartsAgainEverMoreSlowly(t *testing.T) {
 func TestLogRetry(t *testing.T) {
 	followInBubble(t, func(n int) (time.Duration, error) {
 		if n == 6 || n == 7 || n == 9 {
-			return 0, errStreamEnded
+			return 0, tool.ErrEnded
 		}
 		return forever(n)
 	}, func(t *testing.T, f *followed) {
@@ -214,13 +215,13 @@ func TestLogGapGoesWithTheFirstLine(t *testing.T) {
 			tries := 0
 			f.stream = func(ctx context.Context, each func([]byte)) error {
 				if tries++; tries == 1 {
-					return errStreamEnded
+					return tool.ErrEnded
 				}
 				each([]byte("Filtering the log data"))
 				if !ends {
 					<-ctx.Done()
 				}
-				return errStreamEnded
+				return tool.ErrEnded
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			go f.Run(ctx)
@@ -327,7 +328,7 @@ func TestLogIsFollowed(t *testing.T) {
 	m := bareMac(t)
 	addFile(t, m, "/lines", "Filtering the log data using \"x\"\n\n"+
 		logged("/tmp/fake", kextSubsystem, refusal)+"\n"+
-		"{"+strings.Repeat(" ", lineLimit)+"}\n"+
+		"{"+strings.Repeat(" ", 1<<20)+"}\n"+
 		logged(policyDaemon, kextSubsystem, refusal)+"\n")
 	alive := aliveWhile(t, m)
 	addTool(t, m, logTool, `[ "$*" = "stream --style ndjson --predicate $5" ] || exit 9

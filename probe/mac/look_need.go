@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/tool"
 )
 
 // machinesMemory is what Parallels and its files told when they were asked last.
@@ -38,7 +39,7 @@ func (p *Prober) lookAtMachines(ctx context.Context, snap probe.Snapshot, how Ho
 	limited := ctx
 	if how.Hurry && m.read {
 		var cancel context.CancelFunc
-		limited, cancel = context.WithTimeoutCause(ctx, hurryLimit, errToolStuck)
+		limited, cancel = context.WithTimeoutCause(ctx, hurryLimit, tool.ErrTimeout)
 		defer cancel()
 	}
 	now.machines, now.gaps = p.mac.machines(limited, app, snap.Mac.OS)

@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/tool"
 )
 
 const (
@@ -52,9 +52,9 @@ func (m Mac) arch(ctx context.Context, os probe.OSVersion) (probe.Arch, error) {
 		return probe.Intel, nil // Apple silicon came with macOS 11
 	}
 	answer, err := m.sysctl(ctx, armOption)
-	var exit *exec.ExitError
+	exit, failed := errors.AsType[*tool.ExitError](err)
 	switch {
-	case errors.As(err, &exit) && bytes.Contains(exit.Stderr, []byte("unknown oid")):
+	case failed && bytes.Contains(exit.Stderr, []byte("unknown oid")):
 		return probe.Intel, nil
 	case err != nil:
 		return "", err

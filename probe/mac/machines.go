@@ -2,7 +2,6 @@ package mac
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -36,7 +35,7 @@ func (m Mac) machines(ctx context.Context, app *probe.App, os probe.OSVersion) (
 	var gaps []probe.Gap
 	found, err := m.askPrlctl(ctx)
 	if err != nil {
-		gaps = append(gaps, prlctlGap(err))
+		gaps = append(gaps, toolGap("virtual machines", err, "prlctl list -a"))
 		var more []probe.Gap
 		found, more = m.searchConfigs(ctx)
 		gaps = append(gaps, more...)
@@ -60,14 +59,6 @@ func countUnknown(list []probe.VM) int {
 		}
 	}
 	return n
-}
-
-// prlctlGap says how to get an answer from prlctl.
-func prlctlGap(err error) probe.Gap {
-	if errors.Is(err, errAsRoot) {
-		return gap("virtual machines", err, "Run kextwatch as yourself, without sudo.")
-	}
-	return toolGap("virtual machines", err, "prlctl list -a")
 }
 
 // machineID is a UUID without the braces that some write around it; empty

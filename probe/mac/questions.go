@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"kextwatch/probe/tool"
 )
 
 const (
@@ -113,7 +115,7 @@ func (m Mac) disabledSoftware(ctx context.Context) []string {
 	const kind = "SPDisabledSoftwareDataType"
 	out, err := m.toolWithin(ctx, profilerLimit, profilerTool, kind, "-json")
 	lines := answered(profilerTool+" "+kind+" -json", out, err, everyLine)
-	if err != nil && ctx.Err() == nil && !errors.Is(err, errToolStuck) {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, tool.ErrTimeout) {
 		out, err = m.toolWithin(ctx, profilerLimit, profilerTool, kind)
 		lines = append(lines, answered(profilerTool+" "+kind, out, err, everyLine)...)
 	}

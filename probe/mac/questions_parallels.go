@@ -3,11 +3,14 @@ package mac
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
+
+	"kextwatch/probe/tool"
 )
 
 // hypervisorForm is one or two words, such as "apple".
@@ -90,7 +93,10 @@ func (m Mac) serviceJob(ctx context.Context) []string {
 // hypervisorWords lists the values of "Hypervisor type", and nothing else that
 // prlctl says of virtual machines.
 func (m Mac) hypervisorWords(ctx context.Context) []string {
-	out, err := m.tool(ctx, "/usr/local/bin/prlctl", "list", "-a", "-i", "--json")
+	out, err := m.tool(ctx, prlctlTool, "list", "-a", "-i", "--json")
+	if errors.Is(err, tool.ErrAsRoot) {
+		return []string{"left out: " + printable(err.Error()), "for this answer run `kextwatch doctor --facts` without sudo"}
+	}
 	if err != nil {
 		return []string{printable(err.Error())}
 	}

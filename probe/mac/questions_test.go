@@ -75,7 +75,7 @@ func FuzzAnswered(f *testing.F) {
 	f.Add([]byte("a\n\tb\x1b[31m\n"))
 	f.Fuzz(func(t *testing.T, out []byte) {
 		for _, line := range answered("tool", out, nil, everyLine) {
-			if strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) || len(line) > 4*shownLimit+40 {
+			if strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) || len(line) > 4*probe.PrintableLimit+40 {
 				t.Errorf("%q", line)
 			}
 		}

@@ -4,18 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"regexp"
 	"strings"
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/tool"
 )
 
 const (
 	parallelsID = "com.parallels.desktop.console"
-	startTool   = "/usr/local/bin/prlctl"
 	startLimit  = 2 * time.Minute // a virtual machine may take its time to start
 )
 
@@ -48,7 +46,7 @@ func (m Mac) StartVM(ctx context.Context, uuid string) (outcome probe.Outcome, h
 	if m.asRoot() {
 		return "", "", errStartAsRoot
 	}
-	out, err := m.toolWithin(ctx, startLimit, startTool, "start", uuid)
+	out, err := m.toolWithin(ctx, startLimit, prlctlTool, "start", uuid)
 	outcome, helpURL = parseStartAnswer(out, err)
 	switch {
 	case outcome != "":
@@ -60,7 +58,7 @@ func (m Mac) StartVM(ctx context.Context, uuid string) (outcome probe.Outcome, h
 }
 
 // asRoot: on a Mac; a simulated one may belong to root.
-func (m Mac) asRoot() bool { return m.Root == "/" && os.Geteuid() == 0 }
+func (m Mac) asRoot() bool { return m.Root == "/" && m.UID == 0 }
 
 // helpForm is the page about a kernel extension that is not allowed, as
 // Parallels 19 and 20 name it.
@@ -82,8 +80,7 @@ func parseStartAnswer(out []byte, err error) (outcome probe.Outcome, helpURL str
 
 // startText is all that a tool said.
 func startText(out []byte, err error) string {
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*tool.ExitError](err); ok {
 		return string(out) + "\n" + string(exit.Stderr)
 	}
 	return string(out)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/tool"
 )
 
 const situationAge = time.Minute // while a window is open, a look comes every 15 s
@@ -19,7 +20,7 @@ var situationLimit = 5 * time.Second
 // once; the last of them only where macOS's own list of system extensions
 // cannot be read.
 func (m Mac) situation(ctx context.Context, os probe.OSVersion) (probe.Situation, []probe.Gap) {
-	ctx, cancel := context.WithTimeoutCause(ctx, situationLimit, errToolStuck)
+	ctx, cancel := context.WithTimeoutCause(ctx, situationLimit, tool.ErrTimeout)
 	defer cancel()
 	s := probe.Situation{Asked: true, UID: m.UID}
 	var (

@@ -3,15 +3,12 @@ package mac
 import (
 	"context"
 	"errors"
-	"io"
 	"io/fs"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"kextwatch/probe/tool"
 )
 
 const testTool = "/usr/bin/tool"
@@ -20,9 +17,9 @@ const testTool = "/usr/bin/tool"
 const farTooLong = 30 * time.Second
 
 func setToolLimit(t *testing.T, to time.Duration) {
-	limit, grace := toolLimit, toolGrace
-	toolLimit, toolGrace = to, 100*time.Millisecond
-	t.Cleanup(func() { toolLimit, toolGrace = limit, grace })
+	was := toolLimit
+	toolLimit = to
+	t.Cleanup(func() { toolLimit = was })
 }
 
 func TestTool(t *testing.T) {
@@ -53,96 +50,72 @@ func TestNoToolsRunsNothing(t *testing.T) {
 	if out, err := m.tool(t.Context(), testTool); !errors.Is(err, errNoTools) || out != nil {
 		t.Errorf("%q, %v", out, err)
 	}
+	if err := m.stream(t.Context(), nil, testTool); !errors.Is(err, errNoTools) {
+		t.Errorf("stream: %v", err)
+	}
 }
 
 func TestToolFails(t *testing.T) {
 	m := bareMac(t)
 	addTool(t, m, testTool, `echo out; printf 'no such\033[31m thing\n' >&2; exit 3`)
-	_, err := m.tool(t.Context(), testTool)
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != 3 || !strings.HasSuffix(err.Error(), "no such[31m thing") {
-		t.Errorf("%v", err)
+	out, err := m.tool(t.Context(), testTool)
+	exit, ok := errors.AsType[*tool.ExitError](err)
+	if !ok || exit.Code != 3 || string(out) != "out\n" || err.Error() != testTool+": exit status 3: no such[31m thing" {
+		t.Errorf("%q, %v", out, err)
 	}
 }
 
 func TestToolHangs(t *testing.T) {
 	setToolLimit(t, 300*time.Millisecond)
 	m := bareMac(t)
-	addTool(t, m, testTool, `echo begun; trap '' TERM INT HUP; sleep 60`)
-	start := time.Now()
-	if _, err := m.tool(t.Context(), testTool); !errors.Is(err, errToolStuck) {
-		t.Errorf("%v", err)
-	}
-	if took := time.Since(start); took > farTooLong {
-		t.Errorf("ended after %v", took)
-	}
-}
-
-func TestToolEndsWithItsContext(t *testing.T) {
-	m := bareMac(t)
 	addTool(t, m, testTool, `sleep 60`)
-	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(100*time.Millisecond, cancel)
-	if _, err := m.tool(ctx, testTool); !errors.Is(err, context.Canceled) {
+	if _, err := m.tool(t.Context(), testTool); !errors.Is(err, tool.ErrTimeout) {
 		t.Errorf("%v", err)
 	}
 }
 
-func TestToolPrintsTooMuch(t *testing.T) {
-	for _, stream := range []string{"1", "2"} {
-		m := bareMac(t)
-		addTool(t, m, testTool, `while :; do echo 0123456789012345678901234567890123456789012345678901234567890123; done >&`+stream)
-		limit := toolOutput
-		toolOutput = 4096
-		_, err := m.tool(t.Context(), testTool)
-		toolOutput = limit
-		if !errors.Is(err, errTooMuch) {
-			t.Errorf("stream %s: %v", stream, err)
+func TestStream(t *testing.T) {
+	m := bareMac(t)
+	if err := m.stream(t.Context(), nil, testTool); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("absent: %v", err)
+	}
+	addTool(t, m, testTool, `echo "$*"`)
+	var got string
+	err := m.stream(t.Context(), func(line []byte) { got = string(line) }, testTool, "a", "b")
+	if !errors.Is(err, tool.ErrEnded) || got != "a b" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// Where /usr/local/bin belongs to a user, sudo must not run what lies there.
+// No tool is started here: the context is over.
+func TestRootRunsNoToolOfAUser(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	root := Mac{Root: "/"}
+	const uuid = "b0f4b3a0-0000-4000-8000-000000000000"
+	for name, err := range map[string]error{
+		"prlctl list":  second(root.askPrlctl(ctx)),
+		"prlctl start": third(root.StartVM(ctx, uuid)),
+		"open":         root.OpenParallels(ctx),
+		"a stream":     root.stream(ctx, nil, prlctlTool),
+	} {
+		if !errors.Is(err, tool.ErrAsRoot) && !errors.Is(err, errStartAsRoot) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
-}
-
-// A process that the tool left behind holds its output open; it must neither
-// be waited for nor survive.
-func TestToolLeavesSomethingBehind(t *testing.T) {
-	for name, end := range map[string]string{
-		"ends":  "exit 0",
-		"fails": "exit 1",
-		"hangs": "sleep 60",
-	} {
-		t.Run(name, func(t *testing.T) {
-			setToolLimit(t, 3*time.Second) // enough for it to begin
-			m := bareMac(t)
-			fifo := filepath.Join(m.Root, "alive")
-			if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			// Reading ends when nobody holds the other end any more.
-			dead := make(chan error, 1)
-			go func() {
-				f, err := os.Open(fifo)
-				if err == nil {
-					_, err = io.Copy(io.Discard, f)
-					f.Close()
-				}
-				dead <- err
-			}()
-			addTool(t, m, testTool, `exec 3>'`+fifo+`'; sleep 60 & echo printed; `+end)
-			start := time.Now()
-			if out, err := m.tool(t.Context(), testTool); err == nil {
-				t.Errorf("no error, %q", out)
-			}
-			if took := time.Since(start); took > farTooLong {
-				t.Errorf("ended after %v", took)
-			}
-			select {
-			case err := <-dead:
-				if err != nil {
-					t.Error(err)
-				}
-			case <-time.After(farTooLong):
-				t.Error("what it started is still alive")
-			}
-		})
+	if got := strings.Join(root.hypervisorWords(ctx), "\n"); !strings.Contains(got, "left out: /usr/local/bin/prlctl is not run as root") ||
+		!strings.Contains(got, "run `kextwatch doctor --facts` without sudo") {
+		t.Errorf("the sheet of facts says\n%s", got)
+	}
+	if got := toolGap("virtual machines", second(root.askPrlctl(ctx)), "prlctl list -a"); !strings.Contains(got.Err, "not run as root") || !strings.Contains(got.Next, "without sudo") {
+		t.Errorf("gap %+v", got)
+	}
+	user := Mac{Root: "/", UID: 501}
+	if _, err := user.askPrlctl(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("an ordinary user: %v", err)
 	}
 }
+
+func second[T any](_ T, err error) error        { return err }
+func third[T, U any](_ T, _ U, err error) error { return err }

@@ -1,0 +1,63 @@
+package tool
+
+import "bytes"
+
+const (
+	lineLimit   = 256 << 10 // bytes; a line of the log has about one KB
+	streamError = 4 << 10   // bytes of stderr that Stream keeps
+)
+
+// capped keeps at most a number of bytes and calls overflow on more. The
+// buffer is not embedded: its ReadFrom would bypass the cap.
+type capped struct {
+	most     int
+	kept     bytes.Buffer
+	overflow func()
+}
+
+func (c *capped) Write(p []byte) (int, error) {
+	if c.kept.Len()+len(p) > c.most {
+		c.overflow()
+		return 0, ErrTooMuch
+	}
+	return c.kept.Write(p)
+}
+
+// first keeps the beginning of what is written to it.
+type first struct{ kept bytes.Buffer }
+
+func (f *first) Write(p []byte) (int, error) {
+	f.kept.Write(p[:min(len(p), streamError-f.kept.Len())])
+	return len(p), nil
+}
+
+// lines cuts what is written to it into lines.
+type lines struct {
+	each    func(line []byte)
+	line    []byte
+	tooLong bool
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	for rest := p; ; {
+		part, after, ended := bytes.Cut(rest, []byte("\n"))
+		l.keep(part)
+		if !ended {
+			return len(p), nil
+		}
+		if !l.tooLong {
+			l.each(l.line)
+		}
+		l.line, l.tooLong = l.line[:0], false
+		rest = after
+	}
+}
+
+func (l *lines) keep(part []byte) {
+	l.tooLong = l.tooLong || len(l.line)+len(part) > lineLimit
+	if l.tooLong {
+		l.line = nil
+		return
+	}
+	l.line = append(l.line, part...)
+}

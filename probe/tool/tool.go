@@ -1,0 +1,128 @@
+// Package tool runs foreign programs: macOS's own, Parallels', and the user's.
+// No other package of kextwatch starts a process.
+//
+// A program is named by its absolute path and runs without a shell, in "/",
+// with a minimal environment and in a process group of its own. The whole
+// group is killed when the time limit is over, when the context ends, when the
+// program prints more than its cap, and after the program has ended, whatever
+// its result. So nothing that it started survives, except a process that left
+// the group.
+package tool
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	defaultLimit  = 10 * time.Second // a tool that takes longer is stuck
+	defaultOutput = 4 << 20          // bytes; kextstat prints about 30 KB
+)
+
+// grace is how long the output may stay open after the program has ended. A
+// variable only so that tests need not wait.
+var grace = time.Second
+
+// Runner runs the programs of one Mac.
+type Runner struct {
+	Root string // the folder that is the Mac's "/"; absolute
+	UID  int    // the user who runs them: os.Geteuid, except in tests
+}
+
+// Spec is one program to run.
+type Spec struct {
+	Path string // absolute, on this machine
+	Name string // what errors call it; empty: Path
+	Args []string
+	Env  []string // nil: the system's PATH and the C locale
+
+	Stdin    string
+	NoStdout bool          // standard output goes to /dev/null
+	Limit    time.Duration // 0: 10 seconds
+	Output   int           // cap for each of stdout and stderr, in bytes; 0: 4 MiB
+
+	// Own says that the program is kextwatch itself. Root may run it from
+	// anywhere, because root runs it already.
+	Own bool
+}
+
+// Output is what a program printed.
+type Output struct{ Stdout, Stderr []byte }
+
+// Run runs a program and returns what it printed. The output is also returned
+// with an *ExitError. The other errors are fs.ErrNotExist, ErrTimeout,
+// ErrTooMuch, ErrLeftRunning, ErrAsRoot, and the cause of ctx.
+func (r Runner) Run(ctx context.Context, s Spec) (Output, error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	ctx, cancel := context.WithTimeoutCause(ctx, cmp.Or(s.Limit, defaultLimit), ErrTimeout)
+	defer cancel()
+	most := cmp.Or(s.Output, defaultOutput)
+	overflow := func() { stop(ErrTooMuch) }
+	stdout, stderr := &capped{most: most, overflow: overflow}, &capped{most: most, overflow: overflow}
+	err := r.run(ctx, s, stdout, stderr, &stderr.kept)
+	if err != nil && !isExit(err) {
+		return Output{}, err
+	}
+	return Output{stdout.kept.Bytes(), stderr.kept.Bytes()}, err
+}
+
+// Stream runs a program that prints until ctx ends, without a time limit, and
+// calls each for every line. A line is valid only during the call. One that is
+// longer than lineLimit is skipped, and so is text after the last newline.
+// Stream returns after the program has ended, always with an error: those of
+// Run, or ErrEnded.
+func (r Runner) Stream(ctx context.Context, s Spec, each func(line []byte)) error {
+	stderr := &first{}
+	if err := r.run(ctx, s, &lines{each: each}, stderr, &stderr.kept); err != nil {
+		return err
+	}
+	return fmt.Errorf("%s: %w", s.name(), ErrEnded)
+}
+
+// run runs a program to its end. said is what it wrote to stderr.
+func (r Runner) run(ctx context.Context, s Spec, stdout, stderr io.Writer, said *bytes.Buffer) error {
+	if !filepath.IsAbs(s.Path) {
+		return fmt.Errorf("%s: %q is not an absolute path", s.name(), s.Path)
+	}
+	path, err := r.permitted(s)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, path, s.Args...)
+	cmd.Args[0] = s.Path
+	cmd.Dir = "/"
+	cmd.Env = s.Env
+	if s.Env == nil {
+		cmd.Env = []string{"PATH=/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=C"}
+	}
+	if s.Stdin != "" {
+		cmd.Stdin = strings.NewReader(s.Stdin)
+	}
+	if !s.NoStdout {
+		cmd.Stdout = stdout
+	}
+	cmd.Stderr = stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	killGroup := func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.Cancel = killGroup
+	cmd.WaitDelay = grace
+	err = cmd.Run()
+	if cmd.Process != nil {
+		_ = killGroup() // usually nothing is left of the group
+	}
+	if err != nil {
+		return explain(ctx, s.name(), err, said)
+	}
+	return nil
+}
+
+func (s Spec) name() string { return cmp.Or(s.Name, s.Path) }

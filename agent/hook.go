@@ -7,23 +7,19 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
-	"kextwatch/agent/view"
 	"kextwatch/probe/mac"
+	"kextwatch/probe/tool"
 )
 
 const (
 	hookLimit = 30 * time.Second // a program that takes longer is killed, with all it started
 	hookQueue = 16               // events; when more wait, the oldest are dropped: the newest say where things stand
-	hookSays  = 4 << 10          // bytes of its standard error that are kept for the log
 )
-
-var errHookStuck = errors.New("it did not end in time and was killed")
 
 // hook runs the user's program (RunOnChange) for each event: one at a time,
 // with the event as a line of JSON on standard input and an empty environment.
@@ -80,39 +76,13 @@ func (h *hook) call(ctx context.Context, call hookCall) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, h.limit, errHookStuck)
-	defer cancel()
-	said := &firstBytes{}
-	cmd := exec.CommandContext(ctx, path)
-	cmd.Env = []string{} // nil would hand on the agent's own
-	cmd.Dir = "/"
-	cmd.Stdin = strings.NewReader(call.line + "\n")
-	cmd.Stderr = said
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	killAll := func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.Cancel = killAll
-	cmd.WaitDelay = time.Second
-	err = cmd.Run()
-	if cmd.Process != nil {
-		_ = killAll() // what it started may have outlived it; usually nothing did
-	}
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case errors.Is(err, exec.ErrWaitDelay):
-		return errors.New("it left something running, which was killed")
-	case err != nil && len(said.kept) > 0:
-		return fmt.Errorf("%w: %s", err, view.Clean(string(said.kept)))
+	_, err = tool.Runner{Root: h.mac.Root, UID: h.mac.UID}.Run(ctx, tool.Spec{
+		Path: path, Env: []string{}, Stdin: call.line + "\n", NoStdout: true, Limit: h.limit,
+	})
+	if errors.Is(err, tool.ErrAsRoot) {
+		return fmt.Errorf("%w; run kextwatch as the user, without sudo", err)
 	}
 	return err
-}
-
-// firstBytes keeps the beginning of what is written.
-type firstBytes struct{ kept []byte }
-
-func (b *firstBytes) Write(p []byte) (int, error) {
-	b.kept = append(b.kept, p[:min(len(p), hookSays-len(b.kept))]...)
-	return len(p), nil
 }
 
 // trustedProgram turns a path of the Mac into one of this machine, where only

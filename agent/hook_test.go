@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"kextwatch/probe/mac"
+	"kextwatch/probe/tool"
 )
 
 // hooked is a Mac whose user has a program that is run for each event.
@@ -91,7 +92,7 @@ wait`)
 	h.hook.offer(name, "hang")
 	h.hook.offer(name, "next")
 	eventually(t, "the next one has run", func() bool { return strings.HasSuffix(h.said(), "next\n") })
-	if !strings.Contains(h.log.String(), errHookStuck.Error()) {
+	if !strings.Contains(h.log.String(), tool.ErrTimeout.Error()) {
 		t.Errorf("the log does not say so:\n%s", h.log)
 	}
 	wantGone(t, strings.Fields(h.said())[0])
@@ -107,7 +108,7 @@ echo $! >>"$out"`)
 	h.hook.offer(name, "{}")
 	eventually(t, "it has started something", func() bool { return strings.HasSuffix(h.said(), "\n") })
 	wantGone(t, strings.TrimSpace(h.said()))
-	eventually(t, "the log says so", func() bool { return strings.Contains(h.log.String(), "it left something running") })
+	eventually(t, "the log says so", func() bool { return strings.Contains(h.log.String(), "left something running") })
 }
 
 func wantGone(t *testing.T, pid string) {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/launchd"
+	"kextwatch/probe/tool"
 )
 
 func (in *invocation) installCommand() *cobra.Command {
@@ -85,6 +86,9 @@ func (in *invocation) install(ctx context.Context, program string, dryRun bool) 
 	return in.carryOut(ctx, plan, dryRun)
 }
 
+// runner runs the tools of this Mac.
+func (in *invocation) runner() tool.Runner { return tool.Runner{Root: in.mac.Root, UID: in.uid} }
+
 // launchPlace is where the LaunchAgent of this user belongs.
 func (in *invocation) launchPlace() (home string, place launchd.Place, err error) {
 	if in.mac.NoTools {
@@ -97,12 +101,12 @@ func (in *invocation) launchPlace() (home string, place launchd.Place, err error
 	if err := in.mayWriteTo(home); err != nil {
 		return "", place, unavailable(err, "run it without sudo, as the user who sees the menu bar")
 	}
-	tool, err := in.mac.Resolve("/bin/launchctl")
+	launchctl, err := in.mac.Resolve("/bin/launchctl")
 	if err != nil {
 		return "", place, unavailable(err, "")
 	}
 	return home, launchd.Place{
-		Plist: launchd.AgentPlist(home), UID: in.uid, Launchctl: launchd.Launchctl{Tool: tool},
+		Plist: launchd.AgentPlist(home), UID: in.uid, Launchctl: launchd.Launchctl{Runner: in.runner(), Tool: launchctl},
 	}, nil
 }
 

@@ -76,7 +76,7 @@ func (in *invocation) readerPlace(command, program string, dryRun bool) (place l
 	return launchd.DaemonPlace{
 		Place: launchd.Place{
 			Plist:     filepath.Join(in.mac.Root, launchd.ReaderPlist),
-			Launchctl: launchd.Launchctl{Tool: tool, System: true},
+			Launchctl: launchd.Launchctl{Runner: in.runner(), Tool: tool, System: true},
 		},
 		Program: filepath.Join(in.mac.Root, launchd.ReaderProgram),
 		Guarded: func(path string) error { return guarded(in.mac, path) },

@@ -150,7 +150,7 @@ func (in *invocation) newAgent(ctx context.Context, st *store, prober *mac.Probe
 		loads:   log,
 		watcher: in.watch(ctx, in.mac, in.watchedBesides()...),
 		poster:  poster,
-		asker:   desktop.Dialogs{Root: in.mac.Root},
+		asker:   desktop.Dialogs{Root: in.mac.Root, UID: in.uid},
 		do:      in.menuAction(st, home),
 		retry:   in.menuRetry,
 		atLogin: func() probe.Answer { return installed(home) },

@@ -44,7 +44,7 @@ func newDaemonMac(t *testing.T) *daemonMac {
 	m.place = DaemonPlace{
 		Place: Place{
 			Plist:     filepath.Join(m.home, ReaderPlist),
-			Launchctl: Launchctl{Tool: filepath.Join(m.tools, "launchctl"), System: true},
+			Launchctl: Launchctl{Runner: m.mac.place.Launchctl.Runner, Tool: filepath.Join(m.tools, "launchctl"), System: true},
 		},
 		Program: filepath.Join(m.home, ReaderProgram),
 		Guarded: func(path string) error {

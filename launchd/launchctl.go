@@ -1,17 +1,15 @@
 package launchd
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"kextwatch/probe/tool"
 )
 
 const (
@@ -19,16 +17,12 @@ const (
 	outputLimit = 64 << 10         // bytes; print says about 3 KB
 )
 
-var (
-	errStuck   = fmt.Errorf("did not answer within %v", callLimit)
-	errTooMuch = fmt.Errorf("printed more than %d bytes", outputLimit)
-)
-
 // Launchctl is macOS's tool to talk to launchd, in the form macOS 10.11 and
 // later know. All calls are about the graphical login session of one user,
 // "gui/501" for uid 501, or about the whole Mac. A missing tool is
 // fs.ErrNotExist.
 type Launchctl struct {
+	Runner tool.Runner
 	Tool   string // absolute path on this machine
 	System bool   // about the Mac's daemons, "system"; the uid does not matter
 }
@@ -76,51 +70,20 @@ func (l Launchctl) domain(uid int) string {
 
 func (l Launchctl) service(uid int, label string) string { return l.domain(uid) + "/" + label }
 
-// call runs launchctl about a service and returns what it printed. It is
-// killed, with all it started, when its time is over or it prints too much.
+// call runs launchctl about a service and returns what it printed.
 func (l Launchctl) call(ctx context.Context, service string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, callLimit, errStuck)
-	defer cancel()
-	out := &cappedBuffer{overflow: cancel}
-	cmd := exec.CommandContext(ctx, l.Tool, args...)
-	cmd.Env = []string{"PATH=/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=C"}
-	cmd.Dir = "/"
-	cmd.Stdout = out
-	cmd.Stderr = out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second
-	err := cmd.Run()
-	var exit *exec.ExitError
-	switch {
-	case out.full:
-		err = errTooMuch
-	case ctx.Err() != nil:
-		err = context.Cause(ctx)
-	case err == nil || errors.As(err, &exit):
-		err = judge(service, cmd.ProcessState.ExitCode(), out.buf.String())
-	case errors.Is(err, fs.ErrNotExist):
-		err = fs.ErrNotExist
+	name := l.Tool + " " + args[0]
+	out, err := l.Runner.Run(ctx, tool.Spec{Path: l.Tool, Name: name, Args: args, Limit: callLimit, Output: outputLimit})
+	exit, failed := errors.AsType[*tool.ExitError](err)
+	if err != nil && !failed {
+		return "", err
 	}
-	if err != nil {
-		return "", fmt.Errorf("%s %s: %w", l.Tool, args[0], err)
+	status := 0
+	if failed {
+		status = exit.Code
 	}
-	return out.buf.String(), nil
-}
-
-// cappedBuffer keeps at most outputLimit bytes and calls overflow on more. The
-// buffer is not embedded: its ReadFrom would get round the limit.
-type cappedBuffer struct {
-	buf      bytes.Buffer
-	overflow func()
-	full     bool
-}
-
-func (b *cappedBuffer) Write(p []byte) (int, error) {
-	if b.buf.Len()+len(p) > outputLimit {
-		b.full = true
-		b.overflow()
-		return 0, errTooMuch
+	if err := judge(service, status, string(out.Stderr)+string(out.Stdout)); err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
 	}
-	return b.buf.Write(p)
+	return string(out.Stdout), nil
 }

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"kextwatch/probe/tool"
 )
 
 func TestWhatLaunchctlSays(t *testing.T) {
@@ -142,7 +144,8 @@ func TestLaunchctlGetsAMinimalEnvironment(t *testing.T) {
 }
 
 func TestAMissingLaunchctl(t *testing.T) {
-	ctl := Launchctl{Tool: filepath.Join(t.TempDir(), "launchctl")}
+	dir := t.TempDir()
+	ctl := Launchctl{Runner: tool.Runner{Root: dir}, Tool: filepath.Join(dir, "launchctl")}
 	_, err := ctl.Print(context.Background(), uid, AgentLabel)
 	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), ctl.Tool) {
 		t.Errorf("error %v", err)
@@ -152,7 +155,7 @@ func TestAMissingLaunchctl(t *testing.T) {
 func TestALaunchctlThatNeverStopsTalking(t *testing.T) {
 	m := newMac(t)
 	m.write(m.place.Launchctl.Tool, "#!/bin/sh\nwhile :; do echo 'all is well, all is well, all is well'; done\n", 0o755)
-	if _, err := m.place.Launchctl.Print(context.Background(), uid, AgentLabel); !errors.Is(err, errTooMuch) {
+	if _, err := m.place.Launchctl.Print(context.Background(), uid, AgentLabel); !errors.Is(err, tool.ErrTooMuch) {
 		t.Errorf("error %v", err)
 	}
 }

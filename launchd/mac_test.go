@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"kextwatch/probe/tool"
 )
 
 const uid = 501
@@ -35,7 +37,7 @@ func newMac(t *testing.T) *mac {
 		t.Fatal(err)
 	}
 	m.job = Agent("/Applications/kextwatch.app/Contents/MacOS/kextwatch", m.home)
-	m.place = Place{Plist: AgentPlist(m.home), UID: uid, Launchctl: Launchctl{Tool: filepath.Join(m.tools, "launchctl")}}
+	m.place = Place{Plist: AgentPlist(m.home), UID: uid, Launchctl: Launchctl{Runner: tool.Runner{Root: dir}, Tool: filepath.Join(m.tools, "launchctl")}}
 	return m
 }
 

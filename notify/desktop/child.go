@@ -1,28 +1,13 @@
 package desktop
 
 import (
-	"context"
+	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
-	"time"
-)
 
-// child is a program to run that is killed, with all it started, when ctx
-// ends. It is told where the session is and what to look tools up in, and
-// nothing else of this process's environment.
-func child(ctx context.Context, path, program string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Dir = "/"
-	cmd.Env = environment(path, os.LookupEnv)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second
-	return cmd
-}
+	"kextwatch/probe/tool"
+)
 
 // searchPath is the PATH of a child: the system's folders beneath root, so
 // that no program from a folder the user can write to is run.
@@ -49,22 +34,21 @@ func environment(path string, lookup func(string) (string, bool)) []string {
 	return env
 }
 
-// head keeps the first 4 KiB of what is written to it.
-type head struct{ text []byte }
-
-func (h *head) Write(p []byte) (int, error) {
-	h.text = append(h.text, p[:min(len(p), 4<<10-len(h.text))]...)
-	return len(p), nil
-}
-
-// words is what a child said on standard error, as one line without the
-// prefixes that kextwatch puts before its errors and hints.
-func (h *head) words() string {
-	var lines []string
-	for line := range strings.Lines(plain(string(h.text))) {
+// inWords is an error whose program said why it failed, in its own words, as
+// one line without the prefixes that kextwatch puts before its errors and hints.
+func inWords(err error) error {
+	exit, ok := errors.AsType[*tool.ExitError](err)
+	if !ok {
+		return err
+	}
+	var said []string
+	for line := range strings.Lines(cut(plain(string(exit.Stderr)), maxBody)) {
 		line = strings.TrimPrefix(line, "kextwatch: error: ")
 		line = strings.TrimPrefix(line, "kextwatch: hint: ")
-		lines = append(lines, strings.TrimSpace(line))
+		said = append(said, strings.TrimSpace(line))
 	}
-	return strings.Join(lines, "; ")
+	if len(said) == 0 {
+		return err
+	}
+	return fmt.Errorf("%s (%s)", strings.Join(said, "; "), exit.State)
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"kextwatch/notify"
+	"kextwatch/probe/tool"
 )
 
 // ErrNoDialog says that this machine has no tool that shows dialogs. A notification has
@@ -22,6 +23,7 @@ var ErrNoDialog = errors.New("no dialogs can be shown on this machine")
 // Dialogs shows dialogs with macOS's own osascript.
 type Dialogs struct {
 	Root string // absolute; osascript is looked up beneath it, on a Mac in use it is "/"
+	UID  int    // the user who runs it
 }
 
 var _ notify.Asker = Dialogs{}
@@ -73,24 +75,18 @@ func (d Dialogs) ask(ctx context.Context, dialog notify.Dialog) (notify.Answer, 
 	if err != nil {
 		return "", err
 	}
-	tool := filepath.Join(d.Root, "/usr/bin/osascript")
-	ctx, cancel := context.WithTimeoutCause(ctx, askLimit, fmt.Errorf("no answer within %v: %w", askLimit, os.ErrDeadlineExceeded))
-	defer cancel()
-	printed, said := &head{}, &head{}
-	cmd := child(ctx, path, tool, args...)
-	cmd.Stdout, cmd.Stderr = printed, said
-	err = cmd.Run()
+	out, err := tool.Runner{Root: d.Root, UID: d.UID}.Run(ctx, tool.Spec{
+		Path: filepath.Join(d.Root, "/usr/bin/osascript"), Args: args, Env: environment(path, os.LookupEnv), Limit: askLimit,
+	})
 	switch {
 	case err == nil:
-		return answered(string(printed.text), labels, dialog.Buttons)
-	case ctx.Err() != nil:
-		return "", context.Cause(ctx)
+		return answered(string(out.Stdout), labels, dialog.Buttons)
+	case errors.Is(err, tool.ErrTimeout):
+		return "", fmt.Errorf("no answer within %v: %w", askLimit, os.ErrDeadlineExceeded)
 	case errors.Is(err, fs.ErrNotExist):
 		return "", ErrNoDialog
-	case len(said.text) > 0:
-		return "", fmt.Errorf("%s (%w)", said.words(), err)
 	}
-	return "", err
+	return "", inWords(err)
 }
 
 // arguments are those of osascript, and the labels as they are shown.

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"runtime"
-	"strings"
 
 	"kextwatch/notify"
+	"kextwatch/probe/tool"
 )
 
 // Poster posts alerts through short-lived children.
@@ -33,27 +34,23 @@ func (p Poster) post(ctx context.Context, alert notify.Alert) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, postLimit, silent(postLimit))
-	defer cancel()
 	args := []string{"post"}
 	if alert.Urgent {
 		args = append(args, "--urgent")
 	}
 	alert = clean(alert, runtime.GOOS) // the title must be one line
-	said := &head{}
-	cmd := child(ctx, path, p.Program, args...)
-	cmd.Stdin = strings.NewReader(alert.Title + "\n" + alert.Body)
-	cmd.Stderr = said // standard output is dropped: beeep may ring its bell there
-	err = cmd.Run()
+	_, err = tool.Runner{Root: p.Root}.Run(ctx, tool.Spec{
+		Path: p.Program, Own: true, Args: args, Env: environment(path, os.LookupEnv), Limit: postLimit,
+		Stdin:    alert.Title + "\n" + alert.Body,
+		NoStdout: true, // beeep may ring its bell there
+	})
 	switch {
 	case err == nil:
 		return nil
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
+	case errors.Is(err, tool.ErrTimeout):
+		return silent(postLimit)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w; kextwatch was moved or removed while it ran, start it again", err)
-	case len(said.text) > 0:
-		return fmt.Errorf("%s (%w)", said.words(), err)
 	}
-	return err
+	return inWords(err)
 }

@@ -28,6 +28,7 @@ var arrows = []struct{ importer, imported, because string }{
 	{"agent", "probe", "package main wires everything"},
 	{"agent", "probe/mac", "package main wires everything"},
 	{"agent", "probe/simmac", "package main wires everything"},
+	{"agent", "probe/tool", "runs the user's program for each event"},
 	{"agent", "github.com/google/renameio/v2", "what survives a restart is written whole or not at all"},
 	{"agent", "github.com/spf13/cobra", "the commands"},
 	{"agent", "github.com/vbauerster/mpb/v8", "the bar of the demo"},
@@ -39,7 +40,9 @@ var arrows = []struct{ importer, imported, because string }{
 	{"agent/view", "probe", "names the facts"},
 	{"agent/approval", "probe", "judges the facts"},
 
+	{"probe/tool", "probe", "cleans what a program says about its failure"},
 	{"probe/mac", "probe", "reads the facts"},
+	{"probe/mac", "probe/tool", "runs the Mac's own tools"},
 	{"probe/mac", "github.com/cyphar/filepath-securejoin", "links beneath a Mac's root stay beneath it"},
 	{"probe/mac", "github.com/fsnotify/fsnotify", "notices changes"},
 	{"probe/mac", "howett.net/plist", "Info.plist and its like"},
@@ -51,6 +54,7 @@ var arrows = []struct{ importer, imported, because string }{
 
 	{"notify/desktop", "assets", "the picture beside an alert"},
 	{"notify/desktop", "notify", "posts its alerts"},
+	{"notify/desktop", "probe/tool", "runs the child that posts, and osascript"},
 	{"notify/desktop", "github.com/gen2brain/beeep", "knows every desktop's notifications"},
 	{"notify/tray", "assets", "the icons"},
 	{"notify/tray", "notify", "shows its menu"},
@@ -60,6 +64,7 @@ var arrows = []struct{ importer, imported, because string }{
 	{"notify/tray/desk", "github.com/godbus/dbus/v5", "plays the panel and the notification service in tests"},
 	{"notify/tray/desk", "github.com/jezek/xgb", "plays the mouse in tests, and takes pictures of the screen"},
 
+	{"launchd", "probe/tool", "runs launchctl"},
 	{"launchd", "howett.net/plist", "a job is a property list"},
 
 	{"assets/bundle", "howett.net/plist", "writes the app's Info.plist"},

@@ -84,7 +84,7 @@ func TestDecisionsAreListed(t *testing.T) {
 func TestPrivacyNamesEveryPath(t *testing.T) {
 	told := fileText(t, "../docs/privacy.md")
 	macPath := regexp.MustCompile(`^/(bin|usr|System|Library|Applications|var|private|Users|dev)/.`)
-	for _, dir := range []string{".", "../launchd", "../notify/desktop", "../notify/tray", "../probe/mac"} {
+	for _, dir := range []string{".", "../launchd", "../notify/desktop", "../notify/tray", "../probe/mac", "../probe/tool"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("no source in %s (%v)", dir, err)
@@ -116,7 +116,7 @@ func TestPrivacyNamesEveryPath(t *testing.T) {
 
 // searched are the folders of the system's own programs, and what holds
 // nothing.
-var searched = []string{"/usr/bin", "/usr/sbin", "/dev/null"}
+var searched = []string{"/usr/bin", "/usr/sbin", "/usr/libexec", "/dev/null"}
 
 func documents(t *testing.T) []string {
 	t.Helper()

@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
-	"syscall"
 	"time"
 
 	"kextwatch/probe/mac"
@@ -86,38 +83,23 @@ func (h *hook) call(ctx context.Context, call hookCall) error {
 }
 
 // trustedProgram turns a path of the Mac into one of this machine, where only
-// the user and root decide what lies there: it and every folder above belong
-// to one of them, and others may write to none. A link is refused, for it
-// would lead past that. Root is who owns the Mac's own "/".
+// the user and the owner of the Mac's "/" decide what lies there.
 func trustedProgram(m mac.Mac, name string) (string, error) {
 	if !filepath.IsAbs(name) {
 		return "", fmt.Errorf("%s is not an absolute path", name)
 	}
-	root, err := os.Stat(m.Root)
+	owner, err := m.Owner()
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Clean(m.Root)
-	for part := range strings.SplitSeq(filepath.Clean(name), "/") {
-		path = filepath.Join(path, part)
-		info, err := os.Lstat(path)
-		if err != nil {
-			return "", err
-		}
-		owner := info.Sys().(*syscall.Stat_t).Uid
-		switch {
-		case info.Mode()&fs.ModeSymlink != 0:
-			return "", fmt.Errorf("%s is a symbolic link: name the program itself", path)
-		case info.Mode()&0o022 != 0:
-			return "", fmt.Errorf("others may write to %s: chmod go-w it, or move the program", path)
-		case owner != root.Sys().(*syscall.Stat_t).Uid && int(owner) != os.Geteuid():
-			return "", fmt.Errorf("%s belongs to another user", path)
-		}
+	info, err := mac.Trust{Owners: []int{owner, os.Geteuid()}}.Walk(m.Root, name)
+	if untrusted, ok := errors.AsType[*mac.Untrusted](err); ok {
+		return "", fmt.Errorf("%s: name the program itself, in a folder that only you and root may write to", untrusted.What)
 	}
-	info, err := os.Stat(path)
 	if err != nil {
 		return "", err
 	}
+	path := filepath.Join(m.Root, filepath.Clean(name)) // cleaned, it cannot lead out of the Mac
 	if !info.Mode().IsRegular() || info.Mode()&0o100 == 0 {
 		return "", fmt.Errorf("%s is not a program: chmod +x makes a script one", path)
 	}

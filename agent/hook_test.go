@@ -159,11 +159,11 @@ func TestHookThatFallsBehind(t *testing.T) {
 // Only where the user and root alone decide what lies there.
 func TestHookOfSomebodyElse(t *testing.T) {
 	for says, spoil := range map[string]func(h *hooked) error{
-		"others may write to ROOT/Library/Scripts: ":       func(h *hooked) error { return os.Chmod(h.root+"/Library/Scripts", 0o777) },
-		"others may write to ROOT/Library: ":               func(h *hooked) error { return os.Chmod(h.root+"/Library", 0o1777) },
-		"others may write to ROOT/Library/Scripts/hook.sh": func(h *hooked) error { return os.Chmod(h.root+"/Library/Scripts/hook.sh", 0o775) },
-		"hook.sh is not a program":                         func(h *hooked) error { return os.Chmod(h.root+"/Library/Scripts/hook.sh", 0o644) },
-		"hook.sh: no such file":                            func(h *hooked) error { return os.Remove(h.root + "/Library/Scripts/hook.sh") },
+		"others than its owner may write to ROOT/Library/Scripts: ":       func(h *hooked) error { return os.Chmod(h.root+"/Library/Scripts", 0o777) },
+		"others than its owner may write to ROOT/Library: ":               func(h *hooked) error { return os.Chmod(h.root+"/Library", 0o1777) },
+		"others than its owner may write to ROOT/Library/Scripts/hook.sh": func(h *hooked) error { return os.Chmod(h.root+"/Library/Scripts/hook.sh", 0o775) },
+		"hook.sh is not a program":                                        func(h *hooked) error { return os.Chmod(h.root+"/Library/Scripts/hook.sh", 0o644) },
+		"hook.sh: no such file":                                           func(h *hooked) error { return os.Remove(h.root + "/Library/Scripts/hook.sh") },
 		"ROOT/Library/Scripts is a symbolic link": func(h *hooked) error {
 			if err := os.Rename(h.root+"/Library/Scripts", h.root+"/Scripts"); err != nil {
 				return err

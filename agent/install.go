@@ -21,7 +21,9 @@ func (in *invocation) installCommand() *cobra.Command {
 		Long: `install writes the LaunchAgent of the user who runs it and has launchd start
 it. It prints each step, and can be repeated: what is so already stays.
 
-With --reader it installs, as root, what reads the policy for every user.`,
+With --reader it installs, as root, what reads the policy for every user. It
+copies kextwatch-reader from beside this program or from the app, and only where
+nobody but root, the owner of this program and the administrators may write.`,
 		Example: `  kextwatch install --dry-run
   kextwatch install
   sudo kextwatch install --reader`,

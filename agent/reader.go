@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"debug/buildinfo"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 
 	"kextwatch/launchd"
 	"kextwatch/probe/mac"
@@ -27,11 +30,11 @@ func (in *invocation) installReader(ctx context.Context, program string, dryRun 
 	if err != nil {
 		return err
 	}
-	content, err := readerProgram(program)
+	source, err := in.readerProgram(program)
 	if err != nil {
 		return err
 	}
-	plan, err := place.Install(ctx, launchd.Daemon(launchd.ReaderProgram), content)
+	plan, err := place.Install(ctx, launchd.Daemon(launchd.ReaderProgram), source)
 	if err != nil {
 		return unavailable(err, "nothing was changed; put that right and run it again")
 	}
@@ -120,55 +123,77 @@ func shellWord(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-const traylessHint = "name a kextwatch that was built without it: --program PATH (CGO_ENABLED=0 go build -o kextwatch-reader ./agent makes one)"
+const (
+	traylessHint = "name a kextwatch that was built without it: --program PATH (CGO_ENABLED=0 go build -o kextwatch-reader ./agent makes one)"
+	movedHint    = "move kextwatch with all that belongs to it to a folder that only you or root may write to, for example the app to /Applications, and run it from there"
+	namedHint    = "copy the program to a folder that belongs to root and that only root may write to, and name the copy itself"
+)
 
-// readerProgram is the content of the program that is to run as root: the one
-// named, or that which belongs to this program.
-func readerProgram(named string) ([]byte, error) {
+// readerProgram is the program that is to run as root: the one named, or that
+// which belongs to this program. Only root and the owner of this program, which
+// runs as root already, may decide what it is.
+func (in *invocation) readerProgram(named string) (launchd.Program, error) {
+	self, err := executable()
+	if err != nil {
+		return launchd.Program{}, err
+	}
+	if self, err = filepath.EvalSymlinks(self); err != nil {
+		return launchd.Program{}, err
+	}
+	info, err := os.Stat(self)
+	if err != nil {
+		return launchd.Program{}, err
+	}
+	trust := mac.Trust{
+		Owners: []int{0, int(info.Sys().(*syscall.Stat_t).Uid)},
+		Admins: true,               // they may write to /Applications, and so replace this program as well
+		Sticky: in.mac.Root != "/", // a simulated Mac lies in such a folder, mostly
+	}
 	switch {
 	case named == "":
-		self, err := executable()
-		if err != nil {
-			return nil, err
-		}
-		if self, err = filepath.EvalSymlinks(self); err != nil {
-			return nil, err
-		}
-		return readerBeside(self)
+		return readerBeside(self, trust)
 	case !filepath.IsAbs(named):
-		return nil, usage("give the absolute path", "--program %q is not an absolute path", named)
+		return launchd.Program{}, usage("give the absolute path", "--program %q is not an absolute path", named)
 	}
-	return readTrayless(named)
+	return readTrayless(filepath.Clean(named), trust, namedHint)
 }
 
 // readerBeside is the kextwatch-reader beside a program or in its application;
 // where there is none, the program itself.
-func readerBeside(self string) ([]byte, error) {
+func readerBeside(self string, trust mac.Trust) (launchd.Program, error) {
 	dir := filepath.Dir(self)
 	for _, path := range []string{filepath.Join(dir, readerName), filepath.Join(dir, "../Helpers", readerName)} {
-		if _, err := os.Lstat(path); err == nil {
-			return readTrayless(path)
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+			return readTrayless(path, trust, movedHint)
 		}
 	}
-	return readTrayless(self)
+	return readTrayless(self, trust, movedHint)
 }
 
 // readTrayless reads a program that has to be a kextwatch without the tray: a
 // library that draws has no place in what root runs. Its own build information
-// tells; it is not executed to find out.
-func readTrayless(path string) ([]byte, error) {
-	content, err := mac.ReadFile(path, programLimit)
+// tells; it is not executed to find out. hint is the way out where somebody
+// else could have put it there.
+func readTrayless(path string, trust mac.Trust, hint string) (launchd.Program, error) {
+	content, owner, err := trust.ReadFile(path, programLimit)
+	if untrusted, ok := errors.AsType[*mac.Untrusted](err); ok {
+		return launchd.Program{}, unavailable(fmt.Errorf("root must not run %s: %s", path, untrusted.What), hint)
+	}
 	if err != nil {
-		return nil, unavailable(err, traylessHint)
+		return launchd.Program{}, unavailable(err, traylessHint)
 	}
 	info, err := buildinfo.Read(bytes.NewReader(content))
 	if err != nil || info.Main.Path != "kextwatch" {
-		return nil, unavailable(fmt.Errorf("%s is not a kextwatch", path), traylessHint)
+		return launchd.Program{}, unavailable(fmt.Errorf("%s is not a kextwatch", path), traylessHint)
 	}
 	if hasTray(info.Settings) {
-		return nil, unavailable(fmt.Errorf("%s was built with the menu-bar icon, which root must not run", path), traylessHint)
+		return launchd.Program{}, unavailable(fmt.Errorf("%s was built with the menu-bar icon, which root must not run", path), traylessHint)
 	}
-	return content, nil
+	whose := "root"
+	if owner != 0 {
+		whose = fmt.Sprintf("uid %d", owner)
+	}
+	return launchd.Program{Content: content, From: path + ", which belongs to " + whose}, nil
 }
 
 // hasTray repeats the build tag of notify/tray: cgo && (darwin || tray).

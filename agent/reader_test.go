@@ -2,11 +2,16 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"testing"
+
+	"kextwatch/probe/mac"
 )
 
 func TestHasTray(t *testing.T) {
@@ -34,6 +39,7 @@ func TestHasTray(t *testing.T) {
 }
 
 func TestReaderProgramIsRefused(t *testing.T) {
+	in, _ := asking(t.TempDir(), 0, nil)
 	dir := t.TempDir()
 	script := filepath.Join(dir, "kextwatch-reader")
 	if err := os.WriteFile(script, []byte("#!/bin/sh\n"), 0o755); err != nil {
@@ -45,38 +51,144 @@ func TestReaderProgramIsRefused(t *testing.T) {
 		filepath.Join(dir, "none"): "no such file",
 		"kextwatch-reader":         "not an absolute path",
 	} {
-		if content, err := readerProgram(path); content != nil || err == nil || !strings.Contains(err.Error(), says) {
+		if program, err := in.readerProgram(path); program.Content != nil || err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, want %q", path, err, says)
 		}
 	}
 }
 
+// contents is a folder laid out like that of the application, with a program
+// in it, and who may decide what the reader is.
+func contents(t *testing.T) (dir, self string, trust mac.Trust) {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir = filepath.Join(dir, "app/Contents")
+	for _, name := range []string{"MacOS", "Helpers"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	self = filepath.Join(dir, "MacOS/kextwatch")
+	if err := os.WriteFile(self, []byte("with the icon"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir, self, mac.Trust{Owners: []int{0, os.Geteuid()}, Admins: true, Sticky: true}
+}
+
 // The application brings the reader; what lies beside the program goes first.
 func TestTheReaderIsFoundBesideTheProgram(t *testing.T) {
 	for _, place := range []string{"MacOS/kextwatch-reader", "Helpers/kextwatch-reader", "MacOS/kextwatch"} {
-		contents := t.TempDir()
-		for _, name := range []string{"MacOS", "Helpers"} {
-			if err := os.Mkdir(filepath.Join(contents, name), 0o755); err != nil {
-				t.Fatal(err)
-			}
-		}
-		self := filepath.Join(contents, "MacOS/kextwatch")
-		if err := os.WriteFile(self, []byte("with the icon"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if content, err := readerBeside(self); content != nil || err == nil {
+		dir, self, trust := contents(t)
+		if program, err := readerBeside(self, trust); program.Content != nil || err == nil {
 			t.Errorf("took what is no kextwatch: %v", err)
 		}
-		if err := makeTrayless(filepath.Join(contents, place)); err != nil {
+		file := filepath.Join(dir, place)
+		if err := makeTrayless(file); err != nil {
 			t.Fatal(err)
 		}
-		want, err := os.ReadFile(filepath.Join(contents, place))
+		want, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if content, err := readerBeside(self); err != nil || !bytes.Equal(content, want) {
-			t.Errorf("%s: %v", place, err)
+		program, err := readerBeside(self, trust)
+		if err != nil || !bytes.Equal(program.Content, want) || !strings.HasPrefix(program.From, file+", which belongs to ") {
+			t.Errorf("%s: from %q, %v", place, program.From, err)
 		}
+	}
+}
+
+// What root will run must come from root or from the owner of the program that
+// root runs already. Anybody can put a kextwatch-reader into a shared folder.
+func TestAPlantedReaderIsRefused(t *testing.T) { plantedReader(t) }
+
+// The same for an ordinary user, who sees the plan with --dry-run.
+func TestAPlantedReaderIsRefusedAsAnOrdinaryUser(t *testing.T) {
+	if asOrdinaryUser(t) {
+		plantedReader(t)
+	}
+}
+
+func plantedReader(t *testing.T) {
+	const somebody = 4711
+	for name, tc := range map[string]struct {
+		place string // of the reader; empty: there is none, the program itself is taken
+		plant func(dir, reader string) error
+		says  string // empty: it is taken
+	}{
+		"the application's": {"Helpers", func(string, string) error { return nil }, ""},
+		"a link":            {"Helpers", linked, "kextwatch-reader is a symbolic link"},
+		"a link beside":     {"MacOS", linked, "kextwatch-reader is a symbolic link"},
+		"a link to nothing": {"MacOS", func(_, reader string) error {
+			return errors.Join(os.Remove(reader), os.Symlink("nothing", reader))
+		}, "kextwatch-reader is a symbolic link"},
+		"a folder that is a link": {"Helpers", func(dir, _ string) error { return linked(dir, dir+"/Helpers") }, "Helpers is a symbolic link"},
+		"a pipe": {"Helpers", func(_, reader string) error {
+			return errors.Join(os.Remove(reader), syscall.Mkfifo(reader, 0o755))
+		}, "is not a regular file"},
+		"others may write":            {"Helpers", func(_, reader string) error { return os.Chmod(reader, 0o757) }, "others than its owner may write to"},
+		"the group may write":         {"Helpers", func(_, reader string) error { return os.Chmod(reader, 0o775) }, "others than its owner may write to"},
+		"a shared folder":             {"Helpers", func(dir, _ string) error { return os.Chmod(dir+"/Helpers", 0o777) }, "may write to DIR/Helpers"},
+		"a sticky folder":             {"Helpers", func(dir, _ string) error { return os.Chmod(dir+"/Helpers", 0o777|fs.ModeSticky) }, "may write to DIR/Helpers"},
+		"a sticky folder, beside":     {"MacOS", func(dir, _ string) error { return os.Chmod(dir+"/MacOS", 0o777|fs.ModeSticky) }, "may write to DIR/MacOS"},
+		"the program in a shared one": {"", func(dir, _ string) error { return os.Chmod(dir+"/MacOS", 0o777|fs.ModeSticky) }, "may write to DIR/MacOS"},
+		"a shared folder far above":   {"Helpers", func(dir, _ string) error { return os.Chmod(filepath.Dir(dir), 0o777) }, "others than its owner may write to"},
+		"a group's folder far above":  {"Helpers", func(dir, _ string) error { return os.Chmod(filepath.Dir(dir), 0o775) }, "others than its owner may write to"},
+		"somebody's":                  {"Helpers", func(_, reader string) error { return os.Chown(reader, somebody, -1) }, "belongs to uid 4711 instead of 0"},
+		"somebody's folder":           {"Helpers", func(dir, _ string) error { return os.Chown(dir+"/Helpers", somebody, -1) }, "belongs to uid 4711 instead of 0"},
+		"somebody's, far above":       {"Helpers", func(dir, _ string) error { return os.Chown(filepath.Dir(dir), somebody, -1) }, "belongs to uid 4711 instead of 0"},
+		"like /Applications": {"Helpers", func(dir, _ string) error {
+			return errors.Join(os.Chown(filepath.Dir(dir), -1, 80), os.Chmod(filepath.Dir(dir), 0o775))
+		}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, self, trust := contents(t)
+			reader := self
+			if tc.place != "" {
+				reader = filepath.Join(dir, tc.place, readerName)
+			}
+			if err := makeTrayless(reader); err != nil {
+				t.Fatal(err)
+			}
+			if err := tc.plant(dir, reader); errors.Is(err, fs.ErrPermission) {
+				t.Skip("only root gives files away")
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			beside, errBeside := readerBeside(self, trust)
+			named, errNamed := readTrayless(reader, trust, namedHint)
+			for how, err := range map[string]error{"beside": errBeside, "named": errNamed} {
+				if want := strings.ReplaceAll(tc.says, "DIR", dir); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+					t.Errorf("%s: %v, want %q", how, err, want)
+				}
+			}
+			if (beside.Content != nil || named.Content != nil) != (tc.says == "") {
+				t.Error("it was read all the same")
+			}
+		})
+	}
+}
+
+// linked puts a link to what lies at path in its place.
+func linked(_, path string) error {
+	return errors.Join(os.Rename(path, path+".real"), os.Symlink(path+".real", path))
+}
+
+// On a Mac in use, nothing below a folder such as /tmp is good enough.
+func TestNoReaderComesFromBelowAStickyFolder(t *testing.T) {
+	dir, _, trust := contents(t)
+	reader := filepath.Join(dir, "Helpers", readerName)
+	if err := errors.Join(makeTrayless(reader), os.Chmod(filepath.Dir(dir), 0o777|fs.ModeSticky)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readTrayless(reader, trust, namedHint); err != nil {
+		t.Errorf("a simulated Mac: %v", err)
+	}
+	in, _ := asking("/", 0, nil)
+	if _, err := in.readerProgram(reader); err == nil || !strings.Contains(err.Error(), "root must not run") || !strings.Contains(err.Error(), "may write to") {
+		t.Errorf("a Mac in use: %v", err)
 	}
 }
 

@@ -61,10 +61,16 @@ type DaemonPlace struct {
 	Guarded func(path string) error
 }
 
+// Program is what the program of a LaunchDaemon is copied from.
+type Program struct {
+	Content []byte
+	From    string // where it lies, and whose it is
+}
+
 // Install plans to copy the program, to write the job's property list and to
 // have launchd run it once. As for an agent, nothing is planned where
 // something stands in the way.
-func (p DaemonPlace) Install(ctx context.Context, job Job, program []byte) (Plan, error) {
+func (p DaemonPlace) Install(ctx context.Context, job Job, program Program) (Plan, error) {
 	for _, path := range []string{p.Program, p.Plist} {
 		if err := p.Guarded(path); err != nil {
 			return Plan{}, err
@@ -114,10 +120,10 @@ func (p DaemonPlace) guard(step Step, path string) Step {
 	return step
 }
 
-// copyProgram is the step that makes path a program of this content.
-func copyProgram(program []byte, path string) (Step, error) {
-	step := Step{Does: "copy the program to " + path, do: func(context.Context) (string, error) {
-		return "", writeFile(path, program, programPerm)
+// copyProgram is the step that makes path a copy of program.
+func copyProgram(program Program, path string) (Step, error) {
+	step := Step{Does: "copy the program to " + path + " from " + program.From, do: func(context.Context) (string, error) {
+		return "", writeFile(path, program.Content, programPerm)
 	}}
 	info, err := os.Lstat(path)
 	switch {
@@ -127,14 +133,14 @@ func copyProgram(program []byte, path string) (Step, error) {
 		return Step{}, err
 	case !info.Mode().IsRegular():
 		return Step{}, fmt.Errorf("%s is not a file: move it away and try again", path)
-	case info.Mode().Perm() != programPerm || info.Size() != int64(len(program)):
+	case info.Mode().Perm() != programPerm || info.Size() != int64(len(program.Content)):
 		return step, nil
 	}
 	old, err := os.ReadFile(path)
 	if err != nil {
 		return Step{}, err
 	}
-	step.Already = bytes.Equal(old, program)
+	step.Already = bytes.Equal(old, program.Content)
 	return step, nil
 }
 

@@ -30,7 +30,7 @@ func TestReaderPropertyList(t *testing.T) {
 type daemonMac struct {
 	*mac
 	place   DaemonPlace
-	program []byte
+	program Program
 	refuse  string // a path that somebody else could change
 }
 
@@ -38,7 +38,7 @@ var errUnguarded = errors.New("somebody else may change it")
 
 func newDaemonMac(t *testing.T) *daemonMac {
 	t.Helper()
-	m := &daemonMac{mac: newMac(t), program: []byte("a program")}
+	m := &daemonMac{mac: newMac(t), program: Program{[]byte("a program"), "/Apps/kextwatch-reader, which belongs to root"}}
 	m.job = Daemon(ReaderProgram)
 	m.write(filepath.Join(m.tools, "once"), "0\n", 0o644)
 	m.place = DaemonPlace{
@@ -80,7 +80,7 @@ func (m *daemonMac) published() string {
 
 const daemonInstalled = `create the folder ~/Library/PrivilegedHelperTools: done
 create the folder ~/Library/LaunchDaemons: done
-copy the program to ~/Library/PrivilegedHelperTools/io.kextwatch.reader: done
+copy the program to ~/Library/PrivilegedHelperTools/io.kextwatch.reader from /Apps/kextwatch-reader, which belongs to root: done
 write ~/Library/LaunchDaemons/io.kextwatch.reader.plist: done
 load io.kextwatch.reader into system: done
 see that io.kextwatch.reader does its work: done
@@ -105,7 +105,7 @@ func TestInstallTheReader(t *testing.T) {
 		for path, want := range map[string]struct {
 			content []byte
 			mode    fs.FileMode
-		}{m.place.Plist: {want, 0o644}, m.place.Program: {m.program, 0o755}} {
+		}{m.place.Plist: {want, 0o644}, m.place.Program: {m.program.Content, 0o755}} {
 			info, err := os.Stat(path)
 			got, _ := os.ReadFile(path)
 			if err != nil || info.Mode() != want.mode || string(got) != string(want.content) {
@@ -130,8 +130,8 @@ func TestInstallTheReaderAfterSomethingChanged(t *testing.T) {
 		change func(m *daemonMac)
 		calls  string
 	}{
-		"a newer program":           {func(m *daemonMac) { m.program = []byte("A program") }, "print kickstart print"},
-		"a longer program":          {func(m *daemonMac) { m.program = []byte("a new program") }, "print kickstart print"},
+		"a newer program":           {func(m *daemonMac) { m.program.Content = []byte("A program") }, "print kickstart print"},
+		"a longer program":          {func(m *daemonMac) { m.program.Content = []byte("a new program") }, "print kickstart print"},
 		"the program is gone":       {func(m *daemonMac) { os.Remove(m.place.Program) }, "print kickstart print"},
 		"the program cannot be run": {func(m *daemonMac) { os.Chmod(m.place.Program, 0o644) }, "print kickstart print"},
 		"another property list":     {func(m *daemonMac) { m.job.StartInterval = 60 }, reload},
@@ -153,7 +153,7 @@ func TestInstallTheReaderAfterSomethingChanged(t *testing.T) {
 					t.Errorf("still something to do: %v\n%s", err, said)
 				}
 				got, _ := os.ReadFile(m.place.Program)
-				if info, err := os.Stat(m.place.Program); err != nil || info.Mode() != 0o755 || string(got) != string(m.program) {
+				if info, err := os.Stat(m.place.Program); err != nil || info.Mode() != 0o755 || string(got) != string(m.program.Content) {
 					t.Errorf("%v, %v, %s", err, info.Mode(), got)
 				}
 			})

@@ -1,6 +1,7 @@
 package mac
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -43,7 +44,7 @@ func TestGuardedEntry(t *testing.T) {
 		}
 		info, err := os.Lstat(tc.path)
 		noError(t, err)
-		err = guardedEntry(tc.path, info, tc.owner, tc.last)
+		err = Trust{Owners: []int{tc.owner}}.entry(tc.path, info, tc.last)
 		if (err == nil) != (tc.says == "") || err != nil && !strings.Contains(err.Error(), tc.says) {
 			t.Errorf("%s, %v, owner %d, last %v: %v, want %q", tc.path, tc.mode, tc.owner, tc.last, err, tc.says)
 		}
@@ -78,5 +79,42 @@ func TestRootMayBeNamedByALink(t *testing.T) {
 	}
 	if err := (Mac{Root: filepath.Join(m.Root, "nowhere")}).Guarded("/Library"); err == nil {
 		t.Error("no Mac at all, and no error")
+	}
+}
+
+// A sticky folder is passed on the way, and never holds the place itself. The
+// group of the administrators may write where the rule says so.
+func TestTrust(t *testing.T) {
+	m := bareMac(t)
+	noError(t, os.Chmod(m.Root, 0o755))
+	file := addFile(t, m, "/a/b/file", "content")
+	us := []int{0, os.Geteuid()}
+	for name, tc := range map[string]struct {
+		trust  Trust
+		folder string
+		mode   fs.FileMode
+		good   bool
+	}{
+		"nothing special":           {Trust{Owners: us}, "/a/b", 0o755, true},
+		"another's":                 {Trust{Owners: []int{os.Geteuid() + 1}}, "/a/b", 0o755, false},
+		"sticky above":              {Trust{Owners: us, Sticky: true}, "/a", 0o777 | fs.ModeSticky, true},
+		"sticky above, not allowed": {Trust{Owners: us}, "/a", 0o777 | fs.ModeSticky, false},
+		"not sticky":                {Trust{Owners: us, Sticky: true}, "/a", 0o777, false},
+		"sticky itself":             {Trust{Owners: us, Sticky: true}, "/a/b", 0o777 | fs.ModeSticky, false},
+		"a group":                   {Trust{Owners: us, Admins: true}, "/a", 0o775, false},
+	} {
+		noError(t, os.Chmod(filepath.Join(m.Root, tc.folder), tc.mode))
+		info, err := tc.trust.Walk(m.Root, "/a/b/file")
+		if (err == nil) != tc.good || err == nil && info.Name() != "file" {
+			t.Errorf("%s: %v", name, err)
+		}
+		noError(t, os.Chmod(filepath.Join(m.Root, tc.folder), 0o755))
+	}
+	trust := Trust{Owners: us, Sticky: true} // temporary folders mostly lie in one
+	if data, owner, err := trust.ReadFile(file, 7); err != nil || string(data) != "content" || owner != os.Geteuid() {
+		t.Errorf("%q of %d, %v", data, owner, err)
+	}
+	if _, _, err := trust.ReadFile(file, 6); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("too large: %v", err)
 	}
 }

@@ -66,12 +66,16 @@ func ReadFile(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
+	return readOpened(f, limit)
+}
+
+func readOpened(f *os.File, limit int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, err)
+		return nil, fmt.Errorf("reading %s: %w", f.Name(), err)
 	}
 	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s is %w: larger than %d bytes", path, ErrTooLarge, limit)
+		return nil, fmt.Errorf("%s is %w: larger than %d bytes", f.Name(), ErrTooLarge, limit)
 	}
 	return data, nil
 }

@@ -105,7 +105,7 @@ func (m Mac) publishedPlace() (string, error) {
 	}
 	file := filepath.Join(m.Root, publishedPath)
 	if info, err := os.Lstat(file); err == nil && !info.Mode().IsRegular() {
-		return "", unguarded{file + " is not a file", "move it away"}
+		return "", &Untrusted{file + " is not a file", "move it away"}
 	}
 	folder := filepath.Dir(file)
 	// The folder above is part of every Mac: where it is missing, this is none.

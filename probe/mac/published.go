@@ -237,7 +237,7 @@ func (m Mac) loadPublication() (publication, fs.FileMode, error) {
 		return publication{}, 0, err
 	}
 	if !info.Mode().IsRegular() {
-		return publication{}, 0, unguarded{p + " is not a file", "move it away"}
+		return publication{}, 0, &Untrusted{p + " is not a file", "move it away"}
 	}
 	data, err := io.ReadAll(io.LimitReader(f, publishedLimit+1))
 	if err != nil {

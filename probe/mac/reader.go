@@ -55,8 +55,8 @@ func readerFailed(reason, next string) probe.Source {
 // person can do about it.
 func publishedProblem(err error) probe.Source {
 	source := readerFailed(publishedPath+" could not be read: "+err.Error(), installReader+" again")
-	if open := (unguarded{}); errors.As(err, &open) {
-		return readerFailed(open.what, printable(open.next)+", then "+installReader)
+	if open, ok := errors.AsType[*Untrusted](err); ok {
+		return readerFailed(open.What, printable(open.Next)+", then "+installReader)
 	}
 	switch {
 	case absent(err):

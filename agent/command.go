@@ -110,8 +110,13 @@ func (in *invocation) prepare(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if info, err := os.Stat(abs); err != nil || !info.IsDir() {
+	info, err := os.Stat(abs)
+	if err != nil || !info.IsDir() {
 		return usage("name a directory that is laid out as a Mac's /", "%s %s is not a directory", flag, dir)
+	}
+	// "/Volumes/Macintosh HD" is a link to "/". It must not pass for a simulated Mac.
+	if slash, err := os.Stat("/"); err == nil && os.SameFile(info, slash) {
+		abs = "/"
 	}
 	in.mac = mac.Mac{Root: abs, NoTools: in.volume != "", UID: in.uid}
 	if home, err := in.home(); err == nil {

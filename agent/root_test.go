@@ -1,0 +1,26 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// What holds for the Mac in use must hold by whatever name it is given:
+// "/Volumes/Macintosh HD" is a link to "/".
+func TestALinkToTheRootIsNoSimulatedMac(t *testing.T) {
+	link := filepath.Join(t.TempDir(), "Macintosh HD")
+	if err := os.Symlink("/", link); err != nil {
+		t.Fatal(err)
+	}
+	for root, want := range map[string]string{link: "/", link + "/.": "/", "//": "/", filepath.Dir(link): filepath.Dir(link)} {
+		in, _ := asking("", 0, nil)
+		in.root, in.logLevel = root, "info"
+		in.host.stderr = in.speaker.err
+		if err := in.prepare(&cobra.Command{Use: "status"}); err != nil || in.mac.Root != want {
+			t.Errorf("%s: %q, %v, want %q", root, in.mac.Root, err, want)
+		}
+	}
+}

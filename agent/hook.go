@@ -24,32 +24,23 @@ type hook struct {
 	mac   mac.Mac
 	log   *slog.Logger
 	limit time.Duration
-	queue chan hookCall
+	queue *queue[hookCall]
 }
 
 type hookCall struct{ program, line string }
 
 func newHook(m mac.Mac, log *slog.Logger) *hook {
-	return &hook{mac: m, log: log, limit: hookLimit, queue: make(chan hookCall, hookQueue)}
+	return &hook{mac: m, log: log, limit: hookLimit, queue: newQueue[hookCall](hookQueue)}
 }
 
 // offer asks for program, a path of the Mac, to be run for an event, given as
-// its line of JSON. It never waits. One goroutine offers.
+// its line of JSON. It never waits.
 func (h *hook) offer(program, line string) {
 	if program == "" {
 		return
 	}
-	for {
-		select {
-		case h.queue <- hookCall{program, line}:
-			return
-		default:
-		}
-		select {
-		case <-h.queue:
-			h.log.Warn("RunOnChange falls behind: an event was dropped", "program", program)
-		default:
-		}
+	if h.queue.offer(hookCall{program, line}) {
+		h.log.Warn("RunOnChange falls behind: an event was dropped", "program", program)
 	}
 }
 
@@ -60,7 +51,7 @@ func (h *hook) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case call := <-h.queue:
+		case call := <-h.queue.values:
 			if err := h.call(ctx, call); err != nil && ctx.Err() == nil {
 				h.log.Warn("RunOnChange failed", "program", call.program, "error", err)
 			}

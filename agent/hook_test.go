@@ -74,7 +74,7 @@ func TestHookGetsTheEventAndNothingElse(t *testing.T) {
 func TestHookThatIsNotSet(t *testing.T) {
 	h := newHooked(t)
 	h.hook.offer("", "{}")
-	if len(h.hook.queue) > 0 {
+	if len(h.hook.queue.values) > 0 {
 		t.Error("nothing is asked for, and something waits")
 	}
 }

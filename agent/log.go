@@ -41,9 +41,9 @@ func (in *invocation) handler(to io.Writer) slog.Handler {
 	return slog.NewTextHandler(to, &slog.HandlerOptions{Level: in.level})
 }
 
-// openLog has the agent log to its file, and to standard error only where a
-// person watches: standard error of a LaunchAgent is a file that is never
-// rotated. Warnings go to both anyway.
+// openLog has the agent log to its file, and to standard error only where that
+// is wanted: standard error of a LaunchAgent is a file that is never rotated.
+// Warnings go to both anyway.
 func (in *invocation) openLog(p places) {
 	if err := os.MkdirAll(p.log, 0o700); err != nil {
 		in.warn("let your user write to "+p.log, "there will be no log: %v", err)
@@ -58,7 +58,7 @@ func (in *invocation) openLog(p places) {
 	}})
 	in.speaker.note = func(warning string) { slog.New(file).Warn(warning) }
 	in.log = slog.New(file)
-	if stderr, ok := in.stderr.(*os.File); in.logShown || ok && isTerminal(stderr) {
+	if in.logShown {
 		in.log = slog.New(slog.NewMultiHandler(file, in.handler(in.stderr)))
 	}
 }

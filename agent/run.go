@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
+	"log/slog"
 	"os"
+	"os/signal"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -22,16 +25,24 @@ func (in *invocation) runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Watch in the background: what the LaunchAgent starts",
 		Long: `run watches this Mac until it is told to stop, raises notifications, and shows
-an icon in the menu bar. launchd starts it; by hand it is good for a look.`,
+an icon in the menu bar. launchd starts it; by hand it is good for a look.
+
+Nothing waits for the reader of the events. Up to 256 lines wait for a reader
+that has stopped, or for the first reader of a named pipe. When more come, the
+oldest are dropped, and the log says how many.`,
 		Example: `  kextwatch run
   kextwatch run --headless --events -     no icon; events as JSON lines`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			events, done, err := in.openEvents(eventsTo)
+			// The agent outlives the readers of its output. Without a handler for
+			// SIGPIPE, a write to a closed standard output or error ends the process.
+			// The tools that it starts do not inherit a handler, but would inherit
+			// signal.Ignore.
+			signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+			events, err := in.openEvents(eventsTo)
 			if err != nil {
 				return err
 			}
-			defer done()
 			return in.runAgent(cmd.Context(), headless, events)
 		},
 	}
@@ -40,21 +51,29 @@ an icon in the menu bar. launchd starts it; by hand it is good for a look.`,
 	return cmd
 }
 
-func (in *invocation) openEvents(to string) (io.Writer, func(), error) {
+// openEvents opens what --events names; nil: nothing.
+func (in *invocation) openEvents(to string) (*outlet, error) {
+	const mayWrite, hint = 2, "name a file you may write to" // W_OK of access(2)
 	switch to {
 	case "":
-		return nil, func() {}, nil
+		return nil, nil
 	case "-":
-		return in.out, func() {}, nil
+		return newOutlet("standard output", in.out), nil
+	}
+	if info, err := os.Stat(to); err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
+		if err := syscall.Access(to, mayWrite); err != nil {
+			return nil, unavailable(&fs.PathError{Op: "open", Path: to, Err: err}, hint)
+		}
+		return newOutlet(to, &namedPipe{path: to}), nil // opening it waits for a reader
 	}
 	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
-		return nil, nil, unavailable(err, "name a file you may write to")
+		return nil, unavailable(err, hint)
 	}
-	return f, func() { f.Close() }, nil
+	return newOutlet(to, f), nil
 }
 
-func (in *invocation) runAgent(ctx context.Context, headless bool, events io.Writer) error {
+func (in *invocation) runAgent(ctx context.Context, headless bool, events *outlet) error {
 	if in.mac.NoTools {
 		return usage("kextwatch status --volume looks at it once", "another Mac's disk does not change by itself")
 	}
@@ -79,7 +98,27 @@ func (in *invocation) runAgent(ctx context.Context, headless bool, events io.Wri
 	default:
 		defer lock.Close()
 	}
+	own := *in // its standard error is an outlet
+	own.attend(ctx, headless, home, p, events)
+	in.exit = own.exit
+	return nil
+}
+
+// attend runs the agent until ctx ends or the user quits.
+func (in *invocation) attend(ctx context.Context, headless bool, home string, p places, events *outlet) {
+	if f, ok := in.stderr.(*os.File); ok && isTerminal(f) {
+		in.logShown = true // a person watches
+	}
+	stderr := newOutlet("standard error", in.stderr)
+	in.stderr, in.speaker.err = stderr, stderr
+	in.log = slog.New(in.handler(in.stderr))
 	in.openLog(p)
+	outlets, listener := []*outlet{stderr}, io.Writer(nil)
+	if events != nil {
+		outlets, listener = append(outlets, events), events
+	}
+	endOutlets := startOutlets(in.log, outlets...)
+	slog.SetDefault(in.log) // for the tray library
 	st, warnings := openStore(p, in.clock.now())
 	for _, w := range warnings {
 		in.warn("", "%s", w)
@@ -89,25 +128,26 @@ func (in *invocation) runAgent(ctx context.Context, headless bool, events io.Wri
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	a := in.newAgent(ctx, st, mac.NewProber(in.mac, temp), home, events)
+	a := in.newAgent(ctx, st, mac.NewProber(in.mac, temp), home, listener)
 	settled := in.settle(ctx, a, home)
 	afterwards := func() {
 		stop()
 		a.helpers.Wait() // no tool outlives this process
 		settled()
+		endOutlets()
 	}
 	in.log.Info("kextwatch started", "version", version, "pid", os.Getpid(), "root", in.mac.Root)
 	if headless {
 		a.watch(ctx)
 		afterwards()
-		return nil
+		return
 	}
 	tray, err := in.newTray()
 	if err != nil {
 		in.warn("--headless says that none is wanted", "no icon in the menu bar: %v", err)
 		a.watch(ctx)
 		afterwards()
-		return nil
+		return
 	}
 	withTray(ctx, stop, tray, func(ctx context.Context) {
 		a.show, a.clicks, a.tray = tray.Show, tray.Clicks(), true
@@ -116,7 +156,6 @@ func (in *invocation) runAgent(ctx context.Context, headless bool, events io.Wri
 			in.host.end(in.exit) // on macOS the icon ends the process, and well
 		}
 	})
-	return nil
 }
 
 // withTray runs the loop beside the icon, which wants the main goroutine. On

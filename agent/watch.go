@@ -40,7 +40,7 @@ type agent struct {
 	atLogin func() probe.Answer
 	do      func(context.Context, notify.Action, approval.Status) error
 	store   *store
-	events  io.Writer // nil: nobody asked
+	events  io.Writer // never waits and never fails: see outlet; nil: nobody asked
 
 	settings *settingsReader // nil: the defaults
 	hook     *hook           // nil: nothing is run for an event
@@ -256,9 +256,7 @@ func (a *agent) say(notices []approval.Notice) {
 	a.complain(err)
 	for _, line := range lines {
 		if a.events != nil {
-			if _, err := fmt.Fprintln(a.events, line); err != nil {
-				a.complain(fmt.Errorf("writing an event: %w", err))
-			}
+			fmt.Fprintln(a.events, line)
 		}
 		if a.hook != nil {
 			a.hook.offer(a.settings.current().RunOnChange, line)

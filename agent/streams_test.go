@@ -1,0 +1,243 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"kextwatch/agent/approval"
+)
+
+// fullPipe is a pipe that takes nothing more until somebody reads: filler
+// bytes are in it.
+func fullPipe(t *testing.T) (r, w *os.File, filler int64) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close(); w.Close() })
+	line := append(bytes.Repeat([]byte("x"), 15), '\n')
+	for err == nil {
+		var n int
+		w.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
+		n, err = w.Write(line)
+		filler += int64(n)
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	return r, w, filler
+}
+
+// onStreams is an agent in a process of its own, with streams that are not
+// read.
+type onStreams struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	places places
+	daemon daemon
+}
+
+func startOnStreams(t *testing.T, stdout, stderr *os.File, args ...string) onStreams {
+	t.Helper()
+	root, _ := simulated(t, "12.7.6")
+	a := onStreams{t: t, places: placesIn(filepath.Join(root, "Users", "me")), daemon: policyDaemon(t, root)}
+	a.cmd = thisProgram(t).command(t, append([]string{"run", "--root", root, "--headless"}, args...)...)
+	if stdout != nil {
+		a.cmd.Stdout = stdout
+	}
+	if stderr != nil {
+		a.cmd.Stderr = stderr
+	}
+	if err := a.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.cmd.Process.Kill(); a.cmd.Wait() })
+	eventually(t, "the agent has looked", func() bool { return a.looked() })
+	return a
+}
+
+func (a onStreams) looked() bool {
+	m, err := readMemory(a.places.memory)
+	return err == nil && m.Memory.OS.Known()
+}
+
+func read(path string) string {
+	data, _ := os.ReadFile(path)
+	return string(data)
+}
+
+// wantEvent waits until the agent's history has an event.
+func (a onStreams) wantEvent(name approval.EventName) {
+	a.t.Helper()
+	eventually(a.t, string(name), func() bool { return strings.Contains(read(a.places.history), `"event":"`+string(name)+`"`) })
+}
+
+// wantEnd sends SIGTERM, after which the agent has to end well.
+func (a onStreams) wantEnd() {
+	a.t.Helper()
+	if err := a.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		a.t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- a.cmd.Wait() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			a.t.Errorf("it ended with %v, want 0", err)
+		}
+	case <-time.After(patience):
+		a.t.Error("SIGTERM does not end it")
+	}
+}
+
+// Who reads the events or the log and stops reading must not hold up the
+// agent, nor keep it from ending.
+func TestRunWithAStoppedReader(t *testing.T) {
+	for _, stream := range []string{"standard output", "standard error"} {
+		t.Run(stream, func(t *testing.T) {
+			_, w, _ := fullPipe(t)
+			args, stdout, stderr := []string{"--events", "-"}, w, (*os.File)(nil)
+			if stream == "standard error" {
+				args, stdout, stderr = []string{"--log-level", "debug"}, nil, w
+			}
+			agent := startOnStreams(t, stdout, stderr, args...)
+			agent.daemon.block(time.Now())
+			agent.wantEvent(approval.WindowOpened)
+			agent.wantEnd()
+			agent.wantEvent(approval.AgentStopped)
+			if log := read(agent.places.logFile); !strings.Contains(log, stream) {
+				t.Errorf("the log does not say that %s was lost:\n%s", stream, log)
+			}
+		})
+	}
+}
+
+// What was not read comes later, whole and in order.
+func TestRunWithAReaderThatGoesOn(t *testing.T) {
+	r, w, filler := fullPipe(t)
+	agent := startOnStreams(t, w, nil, "--events", "-")
+	w.Close()
+	agent.daemon.block(time.Now())
+	agent.wantEvent(approval.WindowOpened)
+	if _, err := io.CopyN(io.Discard, r, filler); err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan string, 1)
+	go func() {
+		all, _ := io.ReadAll(r)
+		got <- string(all)
+	}()
+	agent.wantEnd()
+	if got, want := <-got, read(agent.places.history); got != want {
+		t.Errorf("read\n%s\nwant the whole history\n%s", got, want)
+	}
+}
+
+// Who reads the events or the log and goes away must not end the agent.
+func TestRunWithAReaderThatIsGone(t *testing.T) {
+	for _, stream := range []string{"standard output", "standard error"} {
+		t.Run(stream, func(t *testing.T) {
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Close()
+			args, stdout, stderr := []string{"--events", "-"}, w, (*os.File)(nil)
+			if stream == "standard error" {
+				args, stdout, stderr = []string{"--log-level", "debug"}, nil, w
+			}
+			agent := startOnStreams(t, stdout, stderr, args...)
+			w.Close()
+			agent.daemon.block(time.Now())
+			agent.wantEvent(approval.WindowOpened)
+			agent.wantEnd()
+			if n := strings.Count(read(agent.places.logFile), "cannot write to "+stream); n != 1 {
+				t.Errorf("the log says %d times that %s is gone, want once:\n%s", n, stream, read(agent.places.logFile))
+			}
+		})
+	}
+}
+
+// A named pipe has no reader, has one, and later another: nobody waits for
+// them, and each gets whole lines in order.
+func TestRunWithANamedPipe(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "events")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	agent := startOnStreams(t, nil, nil, "--events", pipe)
+	agent.daemon.block(time.Now())
+	agent.wantEvent(approval.WindowOpened)
+
+	next := func(lines *bufio.Scanner) approval.EventName {
+		for lines.Scan() {
+			e, ok := parseEvent(lines.Text())
+			if !ok {
+				t.Fatalf("not an event: %q", lines.Text())
+			}
+			if e.Event != approval.VerdictChanged && e.Event != approval.NotificationFailed {
+				return e.Event
+			}
+		}
+		return ""
+	}
+	first, err := os.Open(pipe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	lines := bufio.NewScanner(first)
+	for _, want := range []approval.EventName{approval.AgentStarted, approval.WindowOpened} {
+		if got := next(lines); got != want {
+			t.Errorf("the first reader gets %q, want %q", got, want)
+		}
+	}
+	first.Close()
+	agent.daemon.commit(`UPDATE kext_policy SET allowed = 1`)
+	agent.wantEvent(approval.ApprovedEvent)
+	second, err := os.Open(pipe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	if got := next(bufio.NewScanner(second)); got != approval.ApprovedEvent {
+		t.Errorf("the second reader gets %q, want %q", got, approval.ApprovedEvent)
+	}
+	agent.wantEnd()
+}
+
+func TestRunWithANamedPipeThatNobodyReads(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "events")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	startOnStreams(t, nil, nil, "--events", pipe).wantEnd()
+}
+
+// Every other command ends with the pipe that it writes to, as usual.
+func TestOtherCommandsEndWithTheirPipe(t *testing.T) {
+	root, _ := simulated(t, "12.7.6")
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	defer w.Close()
+	cmd := thisProgram(t).command(t, "status", "--root", root)
+	cmd.Stdout = w
+	err = cmd.Run()
+	exit := (*exec.ExitError)(nil)
+	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGPIPE {
+		t.Errorf("it ended with %v, want SIGPIPE", err)
+	}
+}

@@ -191,13 +191,19 @@ func (d *demo) login(ctx context.Context) (end func()) {
 	}
 	looked := make(chan struct{})
 	first, show := sync.OnceFunc(func() { close(looked) }), a.show
-	a.show = func(m notify.Menu) { first(); show(m) }
+	a.show = func(m notify.Menu) {
+		if len(a.status.Products) > 0 {
+			first()
+		}
+		show(m)
+	}
 	over := make(chan struct{})
 	go func() {
 		a.watch(ctx)
 		if ctx.Err() == nil {
 			d.stop() // the user chose Quit
 		}
+		a.helpers.Wait()
 		close(over)
 	}()
 	select {

@@ -65,36 +65,46 @@ func toggleAtLogin(home string) error {
 	return launchd.SetAtLogin(launchd.Agent(program, home), launchd.AgentPlist(home), installed(home) != probe.Yes)
 }
 
-// clicked does what a click asks of the loop itself; done is false where it is
-// for others to do.
-func (a *agent) clicked(ctx context.Context, action notify.Action) (next glance, more, done bool) {
-	look := glance{settled: true}
+// clicked does what a click asks of the loop itself, except Quit; what others
+// do is started.
+func (a *agent) clicked(ctx context.Context, action notify.Action) {
 	switch action {
-	case notify.Quit:
-		return glance{}, false, true
 	case notify.CheckNow:
-		return glance{settled: true, fresh: true}, true, true
+		a.lookAgain(glance{fresh: true})
 	case notify.Snooze:
 		a.snooze(time.Duration(a.settings.current().SnoozeMinutes) * time.Minute)
+		a.lookAgain(glance{})
 	case notify.SnoozeWindow:
 		a.snooze(approval.WindowLength)
+		a.lookAgain(glance{})
 	case notify.EndSnooze:
 		a.mem = a.mem.Snooze(time.Time{})
+		a.showMenu()
+		a.lookAgain(glance{})
 	case notify.Retry:
 		a.tryAgain(ctx)
-		return glance{}, true, false
 	default:
 		a.start(ctx, action)
-		return glance{}, true, false
 	}
-	return look, true, true
 }
 
 // snooze holds alerts back for a while.
 func (a *agent) snooze(length time.Duration) {
 	until := a.clock.now().Add(length)
+	if !a.reading.IsZero() {
+		// This look will be judged as of when it began. Seen from there, a snooze
+		// longer than a window counts as left over from a clock that was set back.
+		until = earlier(until, a.reading.Add(approval.WindowLength))
+	}
 	a.mem = a.mem.Snooze(until)
 	a.say([]approval.Notice{{Event: approval.SnoozedEvent, To: until.UTC().Format(time.RFC3339)}})
+	a.showMenu()
+}
+
+func (a *agent) showMenu() {
+	if a.show != nil {
+		a.show(a.menu())
+	}
 }
 
 // menu is what the icon shows now.
@@ -111,12 +121,12 @@ func (a *agent) menu() notify.Menu {
 // look afterwards: what was done may be seen in the menu.
 func (a *agent) start(ctx context.Context, action notify.Action) {
 	status := a.status
-	go func() {
+	a.helpers.Go(func() {
 		if err := a.do(ctx, action, status); err != nil && ctx.Err() == nil {
 			a.log.Error("a menu entry failed", "action", action, "error", err)
 		}
 		a.learn(ctx, learned{})
-	}()
+	})
 }
 
 // learned is what somebody else than the loop found out for it.
@@ -132,8 +142,9 @@ func (a *agent) learn(ctx context.Context, l learned) {
 	}
 }
 
-// take takes over what was learned.
+// take takes over what was learned, and has it looked at.
 func (a *agent) take(l learned) {
+	a.lookAgain(glance{asked: l.attempt != nil})
 	if l.attempt != nil {
 		a.tried = append(a.tried, *l.attempt)
 		const kept = 16
@@ -149,7 +160,7 @@ func (a *agent) take(l learned) {
 // macOS. Nothing but a click starts it.
 func (a *agent) tryAgain(ctx context.Context) {
 	status := a.status
-	go func() {
+	a.helpers.Go(func() {
 		attempt, err := a.retry(ctx, status)
 		l := learned{attempt: attempt}
 		if err != nil && ctx.Err() == nil {
@@ -162,7 +173,7 @@ func (a *agent) tryAgain(ctx context.Context) {
 			l.alert = &alert
 		}
 		a.learn(ctx, l)
-	}()
+	})
 }
 
 // menuRetry is a retry that asks nothing: the click was the question.

@@ -38,7 +38,6 @@ func TestNoToolOutlivesTheIcon(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "usr/bin/log"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	runs := false
 	tool := func() int {
 		text, err := os.ReadFile(pidFile)
 		if err != nil {
@@ -47,21 +46,134 @@ func TestNoToolOutlivesTheIcon(t *testing.T) {
 		pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
 		return pid
 	}
-	tray := endingTray{clicks: make(chan notify.Action, 1), quit: make(chan struct{})}
-	tray.ending = func() { runs = syscall.Kill(tool(), 0) == nil }
-	h := newHost()
-	h.stdout, h.stderr = io.Discard, io.Discard
-	h.newTray = func() (notify.Tray, error) { return tray, nil }
-	over := make(chan int, 1)
-	go func() { over <- run(t.Context(), []string{"run", "--root", root}, h) }()
+	runs := false
+	agent := startOnTray(t, root, func() { runs = syscall.Kill(tool(), 0) == nil })
 	eventually(t, "the log is followed", func() bool { return tool() != 0 })
-	tray.clicks <- notify.Quit
-	select {
-	case <-over:
-	case <-time.After(time.Minute):
-		t.Fatal("Quit does not end it")
-	}
+	agent.quit()
 	if runs {
 		t.Errorf("process %d still follows the log when the icon goes", tool())
 	}
+}
+
+// onTray runs the agent in this process, behind an icon that is clicked.
+type onTray struct {
+	t      *testing.T
+	tray   endingTray
+	places places
+	over   chan int
+}
+
+// startOnTray starts it; ending is called when the icon is about to go.
+func startOnTray(t *testing.T, root string, ending func()) onTray {
+	t.Helper()
+	a := onTray{
+		t:      t,
+		tray:   endingTray{clicks: make(chan notify.Action, 1), quit: make(chan struct{}), ending: ending},
+		places: placesIn(filepath.Join(root, "Users", "me")),
+		over:   make(chan int, 1),
+	}
+	h := newHost()
+	h.stdout, h.stderr = io.Discard, io.Discard
+	h.newTray = func() (notify.Tray, error) { return a.tray, nil }
+	go func() { a.over <- run(t.Context(), []string{"run", "--root", root}, h) }()
+	return a
+}
+
+func (a onTray) quit() {
+	a.t.Helper()
+	a.tray.clicks <- notify.Quit
+	select {
+	case <-a.over:
+	case <-time.After(patience):
+		a.t.Fatal("Quit does not end it")
+	}
+}
+
+// replaceTools puts a script in the place of each tool of a Mac but
+// /usr/bin/open. The tool itself is then $0.healthy.
+func replaceTools(t *testing.T, root, script string, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		tools, err := filepath.Glob(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tool := range tools {
+			if filepath.Base(tool) == "open" {
+				continue
+			}
+			if err := os.Rename(tool, tool+".healthy"); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(tool, []byte("#!/bin/sh\n"+script), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// hangAllTools makes every tool hang, with a child, for longer than it is given.
+// The processes are written to the file pids.
+func hangAllTools(t *testing.T, root string) (pids string) {
+	t.Helper()
+	pids = filepath.Join(t.TempDir(), "pids")
+	script := "echo $$ >>" + pids + "\nsleep 600 &\necho $! >>" + pids + "\nwait\n"
+	replaceTools(t, root, script, "bin/*", "usr/bin/*", "sbin/*", "usr/sbin/*", "usr/libexec/*", "usr/local/bin/*")
+	return pids
+}
+
+// wantBrokenOff checks that no tool was waited for, and that none is left.
+func wantBrokenOff(t *testing.T, p places, pids string) {
+	t.Helper()
+	if _, err := os.Stat(p.status); err == nil {
+		t.Error("it ended only after all tools had been given up")
+	}
+	for pid := range strings.FieldsSeq(read(pids)) {
+		wantGone(t, pid)
+	}
+}
+
+// All tools hang, for a minute and more together: a click opens the pane, and
+// Quit ends the agent.
+func TestQuitWhileEveryToolHangs(t *testing.T) {
+	root, sim := simulated(t, "12.7.6")
+	pids := hangAllTools(t, root)
+	agent := startOnTray(t, root, func() {})
+	eventually(t, "a tool runs", func() bool { return read(pids) != "" })
+	agent.tray.clicks <- notify.OpenSettings
+	eventually(t, "the pane is open", func() bool {
+		opened, err := sim.Opened()
+		return err == nil && len(opened) == 1
+	})
+	agent.quit()
+	wantBrokenOff(t, agent.places, pids)
+}
+
+func TestProgramEndsWhileEveryToolHangs(t *testing.T) {
+	root, _ := simulated(t, "12.7.6")
+	pids := hangAllTools(t, root)
+	agent := onStreams{t: t, cmd: thisProgram(t).command(t, "run", "--root", root, "--headless")}
+	if err := agent.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a tool runs", func() bool { return read(pids) != "" })
+	agent.wantEnd()
+	wantBrokenOff(t, placesIn(filepath.Join(root, "Users", "me")), pids)
+}
+
+// A window that a tool delays is announced once the tool has answered.
+func TestWindowAfterAToolThatHung(t *testing.T) {
+	root, sim := simulated(t, "12.7.6")
+	dir := t.TempDir()
+	ran, goOn := filepath.Join(dir, "ran"), filepath.Join(dir, "go")
+	replaceTools(t, root, "touch "+ran+"\nwhile [ ! -e "+goOn+" ]; do sleep 0.02; done\nexec \"$0.healthy\" \"$@\"\n", "usr/sbin/sysctl")
+	agent := startOnTray(t, root, func() {})
+	eventually(t, "the tool runs", func() bool { _, err := os.Stat(ran); return err == nil })
+	if err := sim.Attempt(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	agent.tray.clicks <- notify.CheckNow
+	writeFile(t, goOn, "")
+	eventually(t, "the window is announced", func() bool { return strings.Contains(read(agent.places.history), `"event":"window-opened"`) })
+	agent.quit()
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -132,7 +133,7 @@ func (in *invocation) attend(ctx context.Context, headless bool, home string, p 
 	settled := in.settle(ctx, a, home)
 	afterwards := func() {
 		stop()
-		a.helpers.Wait() // no tool outlives this process
+		in.awaitHelpers(a)
 		settled()
 		endOutlets()
 	}
@@ -156,6 +157,26 @@ func (in *invocation) attend(ctx context.Context, headless bool, home string, p 
 			in.host.end(in.exit) // on macOS the icon ends the process, and well
 		}
 	})
+}
+
+// helpersEnd is how long the end of the agent waits for its helpers. Their
+// tools are killed at once and gone within two seconds; a file on a share that
+// does not answer may be read for ever.
+const helpersEnd = 5 * time.Second
+
+// awaitHelpers waits for what was told to end, so that no tool outlives this
+// process.
+func (in *invocation) awaitHelpers(a *agent) {
+	ended := make(chan struct{})
+	go func() {
+		a.helpers.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(helpersEnd):
+		in.log.Warn("ending, although a file or a tool still keeps the agent waiting")
+	}
 }
 
 // withTray runs the loop beside the icon, which wants the main goroutine. On

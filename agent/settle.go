@@ -3,23 +3,16 @@ package main
 import "context"
 
 // settle gives an agent its settings, the user's program to run, and an eye on
-// its own file. afterwards is for when the agent has ended: it ends what runs
-// still and sets the exit code.
+// its own file. afterwards is for when the agent has ended: it sets the exit
+// code.
 func (in *invocation) settle(ctx context.Context, a *agent, home string) (afterwards func()) {
 	a.settings = newSettingsReader(in.mac, home, in.log)
 	if path, err := executable(); err == nil {
 		a.binary = newBinary(path)
 	}
 	a.hook = newHook(in.mac, in.log)
-	ctx, cancel := context.WithCancel(ctx)
-	over := make(chan struct{})
-	go func() {
-		a.hook.run(ctx)
-		close(over)
-	}()
+	a.helpers.Go(func() { a.hook.run(ctx) })
 	return func() {
-		cancel()
-		<-over
 		if a.restart {
 			in.warn("launchd does that; whoever started it by hand starts it again",
 				"the program was replaced: ending with %d, so that the new one is started", exitRestart)

@@ -65,6 +65,8 @@ type agent struct {
 	tried      []probe.Attempt // what Parallels said when it was asked to try
 	ask        func(posting)   // shows a dialog
 	helpers    sync.WaitGroup  // what runs tools until ctx ends
+	reading    time.Time       // when the look that is under way began; zero: none is
+	due        *glance         // a look that was asked for and has not begun; nil: none
 }
 
 const (
@@ -84,51 +86,49 @@ const (
 
 // watch runs until ctx ends or the user quits.
 func (a *agent) watch(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends a look that is under way
 	a.outcomes, a.replies, a.lessons = make(chan error, 1), make(chan reply, 1), make(chan learned)
 	a.ask = func(p posting) { a.showDialog(ctx, p) }
 	a.deliver = func(alert notify.Alert) { a.outcomes <- a.poster.Post(ctx, alert) }
 	a.mem = a.store.memory.Memory.Resume()
 	a.say([]approval.Notice{{Event: approval.AgentStarted}})
+	a.showMenu()
 	next := glance{fresh: true, settled: true}
 	for more := true; more; {
 		replaced, again := a.replaced()
 		if a.restart = replaced; replaced {
 			break
 		}
-		in := a.lookOnce(ctx, next)
-		next, more = a.wait(ctx, sooner(in, again))
+		var in time.Duration
+		if in, more = a.lookOnce(ctx, next); more {
+			next, more = a.wait(ctx, sooner(in, again))
+		}
 	}
 	a.say([]approval.Notice{{Event: approval.AgentStopped}})
 }
 
-// glance is how to look.
-type glance struct {
-	fresh   bool // also at what hardly ever changes
-	settled bool // nothing is in the middle of being written
-	asked   bool // the log told of an attempt: ask the framework again
-
-	quietUntil time.Time // the policy had not changed since the last look until then
-}
-
 // lookOnce looks, and says what is new. It returns when to look again by
-// itself; 0: only when something happens.
-func (a *agent) lookOnce(ctx context.Context, how glance) time.Duration {
+// itself; 0: only when something happens. more is false when the agent must
+// end.
+func (a *agent) lookOnce(ctx context.Context, how glance) (again time.Duration, more bool) {
 	now := a.clock.now()
-	settings := a.settings.current().judging()
 	if !a.missed { // else the files were quiet since a look that told nothing
 		a.quiet = how.quietUntil
 	}
 	a.missed = true
-	snap := a.look(ctx, now, mac.How{
-		Fresh: how.fresh, Hurry: !how.settled, Others: settings.Vendors.Others(), AskAgain: how.asked, Attempts: a.attempts(),
+	snap, more := a.read(ctx, now, mac.How{
+		Fresh: how.fresh, Hurry: !how.settled, Others: a.settings.current().judging().Vendors.Others(),
+		AskAgain: how.asked, Attempts: a.attempts(),
 	})
-	if ctx.Err() != nil {
-		return 0
+	if !more {
+		return 0, false
 	}
+	settings := a.settings.current().judging() // as they are now, like the memory: a click may have come meanwhile
 	a.followLog(snap)
 	busy := a.tooBusy(snap, now)
 	if busy && now.Sub(a.busy) < busyFor {
-		return busyAgain
+		return busyAgain, true
 	}
 	snap.Gaps = append(snap.Gaps, a.watcher.Gaps()...)
 	snap.Gaps = append(snap.Gaps, a.store.gaps()...)
@@ -138,26 +138,24 @@ func (a *agent) lookOnce(ctx context.Context, how glance) time.Duration {
 	status, mem := settings.Assess(a.mem, snap, now)
 	notices, mem := settings.Tell(mem, status)
 	if !how.settled && a.holdBack(notices, now) {
-		return deferFor
+		return deferFor, true
 	}
 	a.deferred = time.Time{}
 	a.mem, a.status, a.missed = mem, status, snap.Policy == nil
 	a.say(notices)
 	a.withdraw()
-	if a.show != nil {
-		a.show(a.menu())
-	}
+	a.showMenu()
 	next, runs := a.next(status, now)
 	if a.verifying(notices, now) && (!runs || next > verifyEvery) {
-		return verifyEvery
+		return verifyEvery, true
 	}
 	if busy && !runs {
-		return busyLater
+		return busyLater, true
 	}
 	if !runs {
-		return 0
+		return 0, true
 	}
-	return next
+	return next, true
 }
 
 // verifying reports whether an approval is so young that its extensions may be
@@ -203,41 +201,6 @@ func (a *agent) holdBack(notices []approval.Notice, now time.Time) bool {
 		a.deferred = now
 	}
 	return now.Sub(a.deferred) < deferFor
-}
-
-// wait ends when it is time to look again, and says how; more is false when
-// the agent is to stop.
-func (a *agent) wait(ctx context.Context, in time.Duration) (next glance, more bool) {
-	var timer <-chan time.Time
-	if in > 0 {
-		timer = a.clock.after(in)
-	}
-	for {
-		select {
-		case <-ctx.Done():
-			return glance{}, false
-		case <-timer:
-			return glance{settled: true, fresh: a.clock.now().Before(a.verify)}, true
-		case hint := <-a.watcher.Hints():
-			if hint.Woke && a.loads != nil {
-				a.loads.Retry()
-			}
-			return glance{settled: hint.Settled, fresh: hint.Woke, quietUntil: hint.QuietUntil}, true
-		case hint := <-a.logHints():
-			return glance{settled: hint.Settled, asked: true}, true
-		case err := <-a.outcomes:
-			a.posted(err)
-		case action := <-a.clicks:
-			if next, more, done := a.clicked(ctx, action); done {
-				return next, more
-			}
-		case r := <-a.replies:
-			a.replied(ctx, r)
-		case l := <-a.lessons:
-			a.take(l)
-			return glance{settled: true, asked: l.attempt != nil}, true
-		}
-	}
 }
 
 // say saves the notices as said, records them and shows those that are
@@ -287,7 +250,7 @@ func (a *agent) post() {
 		}
 		a.log.Info("showing a notification", "title", next.alert.Title)
 		a.delivering = true
-		go a.deliver(next.alert)
+		a.helpers.Go(func() { a.deliver(next.alert) })
 	}
 }
 

@@ -34,6 +34,8 @@ type bubble struct {
 	lines  []event
 	refuse error         // what posting an alert answers
 	hang   chan struct{} // posting waits for it
+	stuck  chan struct{} // a look waits for it
+	broken int           // looks that were broken off
 	did    []notify.Action
 }
 
@@ -79,9 +81,20 @@ func (d *bubble) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-func (d *bubble) look(_ context.Context, _ time.Time, how mac.How) probe.Snapshot {
+func (d *bubble) look(ctx context.Context, _ time.Time, how mac.How) probe.Snapshot {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if stuck := d.stuck; stuck != nil {
+		d.mu.Unlock()
+		select {
+		case <-stuck:
+		case <-ctx.Done():
+		}
+		d.mu.Lock()
+		if ctx.Err() != nil {
+			d.broken++
+		}
+	}
 	d.looks++
 	if how.Fresh {
 		d.fresh++

@@ -60,7 +60,7 @@ func (h *hook) run(ctx context.Context) {
 }
 
 func (h *hook) call(ctx context.Context, call hookCall) error {
-	path, err := trustedProgram(h.mac, call.program)
+	path, err := mac.InTime(call.program, func() (string, error) { return trustedProgram(h.mac, call.program) })
 	if err != nil {
 		return err
 	}
@@ -78,6 +78,9 @@ func (h *hook) call(ctx context.Context, call hookCall) error {
 func trustedProgram(m mac.Mac, name string) (string, error) {
 	if !filepath.IsAbs(name) {
 		return "", fmt.Errorf("%s is not an absolute path", name)
+	}
+	if err := m.Chosen(name); err != nil {
+		return "", err
 	}
 	owner, err := m.Owner()
 	if err != nil {

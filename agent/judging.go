@@ -28,11 +28,7 @@ func (s *settings) takeCompat(m mac.Mac) []settingProblem {
 	if s.CompatibilityFile == "" {
 		return nil
 	}
-	path, err := m.Resolve(s.CompatibilityFile)
-	var data []byte
-	if err == nil {
-		data, err = mac.ReadFile(path, largest)
-	}
+	data, err := m.ReadChosen(s.CompatibilityFile, largest)
 	var table approval.Table
 	if err == nil {
 		table, err = approval.ParseTable(data)

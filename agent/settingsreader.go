@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io/fs"
 	"log/slog"
 	"os"
 	"slices"
@@ -17,7 +18,10 @@ type fileStamp struct {
 }
 
 func stampOf(path string) fileStamp {
-	info, err := os.Stat(path)
+	return stamped(mac.InTime(path, func() (fs.FileInfo, error) { return os.Stat(path) }))
+}
+
+func stamped(info fs.FileInfo, err error) fileStamp {
 	if err != nil {
 		return fileStamp{}
 	}
@@ -71,9 +75,7 @@ func (s *settingsReader) stampNow() []fileStamp {
 		stamps = append(stamps, stampOf(file.path))
 	}
 	if table := s.settings.CompatibilityFile; table != "" {
-		if path, err := s.mac.Resolve(table); err == nil {
-			stamps = append(stamps, stampOf(path))
-		}
+		stamps = append(stamps, stamped(s.mac.StatChosen(table)))
 	}
 	return stamps
 }

@@ -74,6 +74,7 @@ type Kext struct {
 	TeamID   string
 	Path     string // where it was installed; the staging prefix is removed
 	Staged   bool   // only the copy under /Library/StagedExtensions was found
+	Unread   bool   // its place could not be read; it counts as there
 	Version  string // CFBundleVersion; Parallels writes "14.0.1 45154"
 }
 

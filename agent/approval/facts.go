@@ -173,7 +173,16 @@ func (f *kextFacts) allowed() bool { return f.by != "" || f.row != nil && f.row.
 func (f *kextFacts) refused() bool { return f.row != nil && !f.allowed() }
 
 // loadedFromDisk: an older version in the kernel does not count as loaded.
-func (f *kextFacts) loadedFromDisk() bool { return f.loaded != "" && f.onDisk(f.loaded) }
+// Where the version on disk could not be read, nothing says that it is older.
+func (f *kextFacts) loadedFromDisk() bool {
+	return f.loaded != "" && (f.onDisk(f.loaded) || f.unread())
+}
+
+// unread reports whether the extension is on the disk and its version could not
+// be read.
+func (f *kextFacts) unread() bool {
+	return slices.ContainsFunc(f.disk, func(k probe.Kext) bool { return k.Unread })
+}
 
 // attemptedWithin reports whether the load history, or what was told, names a
 // moment in the last d before now. A time in the future is no evidence beyond

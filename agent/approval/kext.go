@@ -16,7 +16,7 @@ func (a *assessment) replaced(f *kextFacts) bool {
 	}
 	hash := f.record().CDHash
 	if f.loaded != "" ||
-		is.LoadedVersion != "" && !f.onDisk(is.LoadedVersion) ||
+		is.LoadedVersion != "" && !f.onDisk(is.LoadedVersion) && !f.unread() ||
 		is.LoadedCDHash != "" && hash != "" && is.LoadedCDHash != hash {
 		a.fire(RuleReplaced, f.bundleID)
 		return true

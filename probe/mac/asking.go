@@ -2,7 +2,6 @@ package mac
 
 import (
 	"context"
-	"os"
 	"slices"
 	"time"
 
@@ -171,11 +170,7 @@ type policyStamp struct {
 func (m Mac) policyStamp() policyStamp {
 	var s policyStamp
 	for i, name := range policyFiles {
-		p, err := m.Resolve(name)
-		if err != nil {
-			continue
-		}
-		info, err := os.Stat(p)
+		info, err := m.stat(name)
 		if err == nil {
 			s.files[i] = stampOf(info)
 		}

@@ -56,8 +56,8 @@ func (m Mac) stamps(also []string) []stamp {
 func (m Mac) stampsOf(names []string) []stamp {
 	all := make([]stamp, len(names))
 	for i, name := range names {
-		if p, err := m.Resolve(name); err == nil {
-			all[i] = stampAt(p)
+		if info, err := m.stat(name); err == nil {
+			all[i] = stampOf(info)
 		}
 	}
 	return all
@@ -65,7 +65,7 @@ func (m Mac) stampsOf(names []string) []stamp {
 
 // stampAt is the stamp of a path of this machine.
 func stampAt(path string) stamp {
-	info, err := os.Stat(path)
+	info, err := InTime(path, func() (fs.FileInfo, error) { return os.Stat(path) })
 	if err != nil {
 		return stamp{}
 	}

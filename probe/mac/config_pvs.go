@@ -24,7 +24,7 @@ var (
 // Store edition, which are never looked at: macOS would ask the user whether
 // kextwatch may.
 func (m Mac) machineFolders() ([]string, error) {
-	shared, err := m.Resolve("/Users/Shared")
+	shared, err := at(m, "/Users/Shared", m.reads, func(p string) (string, error) { return p, nil })
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (m Mac) configs() (files []string, errs []error) {
 		errs = append(errs, err)
 	}
 	for _, folder := range folders {
-		names, err := listFolder(folder)
+		names, err := m.listFolder(folder)
 		if err != nil && !absent(err) {
 			errs = append(errs, err)
 		}
@@ -55,7 +55,7 @@ func (m Mac) configs() (files []string, errs []error) {
 				return files, append(errs, fmt.Errorf("there are more than %d virtual machines", machineLimit))
 			}
 			bundle := filepath.Join(folder, name)
-			if err := notALink(bundle); err != nil {
+			if err := m.notALink(bundle); err != nil {
 				errs = append(errs, err)
 				continue
 			}
@@ -66,15 +66,20 @@ func (m Mac) configs() (files []string, errs []error) {
 }
 
 // listFolder lists a folder that is no link.
-func listFolder(folder string) ([]string, error) {
-	if err := notALink(folder); err != nil {
+func (m Mac) listFolder(folder string) ([]string, error) {
+	if err := m.notALink(folder); err != nil {
 		return nil, err
 	}
-	return listDir(folder)
+	return inTime(m.files(), folder, func() ([]string, error) { return listDir(folder) })
 }
 
-func notALink(name string) error {
-	info, err := os.Lstat(name)
+// lstatAt is lstat for a path of this machine.
+func (m Mac) lstatAt(path string) (fs.FileInfo, error) {
+	return inTime(m.files(), path, func() (fs.FileInfo, error) { return os.Lstat(path) })
+}
+
+func (m Mac) notALink(name string) error {
+	info, err := m.lstatAt(name)
 	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		err = fmt.Errorf("%s %w", name, errLink)
 	}
@@ -93,7 +98,7 @@ func (m Mac) searchConfigs(ctx context.Context) (probe.Machines, []probe.Gap) {
 			errs = append(errs, context.Cause(ctx))
 			break
 		}
-		vm, err := readConfig(file)
+		vm, err := m.readConfig(file)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -124,11 +129,11 @@ func (m Mac) pathOnMac(name string) string {
 	return bundlePath("/" + inside)
 }
 
-func readConfig(file string) (probe.VM, error) {
-	if err := notALink(file); err != nil {
+func (m Mac) readConfig(file string) (probe.VM, error) {
+	if err := m.notALink(file); err != nil {
 		return probe.VM{}, err
 	}
-	data, err := ReadFile(file, configLimit)
+	data, err := inTime(m.files(), file, func() ([]byte, error) { return readRegular(file, configLimit) })
 	if err != nil {
 		return probe.VM{}, err
 	}

@@ -1,6 +1,7 @@
 package mac
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -24,27 +25,62 @@ const (
 // Signatures are not checked: what calls itself com.parallels.… within the
 // application is taken for Parallels', and what lies at a path of the load
 // history for that of the recorded team, if it has the recorded bundle ID.
-func (m Mac) kexts(app *probe.App, history []probe.LoadRecord) ([]probe.Kext, []probe.Gap) {
+//
+// What lies at a place that cannot be read is known by its name, and counts as
+// there.
+func (m Mac) kexts(app *probe.App, policy *probe.Policy) ([]probe.Kext, []probe.Gap) {
 	s := kextSearch{mac: m}
+	if policy == nil {
+		policy = &probe.Policy{}
+	}
 	if app != nil {
 		own := func(id string) bool { return strings.HasPrefix(id, "com.parallels.") }
-		for _, place := range s.places(app.Path + "/Contents/Library/Extensions") {
-			s.look(place, app.TeamID, own)
+		extensions := app.Path + "/Contents/Library/Extensions"
+		for _, place := range s.places(extensions) {
+			s.look(place, app.TeamID, "", own)
+		}
+		if s.unlisted {
+			for _, row := range policy.Rows {
+				if row.TeamID == app.TeamID && own(row.BundleID) {
+					s.unread(extensions, row.TeamID, row.BundleID)
+				}
+			}
 		}
 	}
-	newest := slices.SortedStableFunc(slices.Values(history), func(a, b probe.LoadRecord) int {
+	newest := slices.SortedStableFunc(slices.Values(policy.History), func(a, b probe.LoadRecord) int {
 		return b.LastSeen.Compare(a.LastSeen)
 	})
 	for _, record := range newest {
 		place := unstaged(record.Path)
 		if path.IsAbs(place) && path.Clean(place) == place && path.Ext(place) == ".kext" {
-			s.look(place, record.TeamID, func(id string) bool { return id == record.BundleID })
+			s.look(place, record.TeamID, record.BundleID, func(id string) bool { return id == record.BundleID })
 		}
 	}
-	if s.left > 0 {
-		s.miss(fmt.Errorf("%d more places were not looked at", s.left))
+	if s.outside > 0 {
+		s.gaps = append(s.gaps, gap(kextsOnDisk, fmt.Errorf("%d places are known by their names only: the first, %s, %w", s.outside, s.firstOutside, ErrOutside),
+			"Nothing has to be done. macOS would ask you whether kextwatch may read there."))
 	}
-	return s.found, s.gaps
+	if s.left > 0 {
+		s.miss("", fmt.Errorf("%d more places were not looked at", s.left))
+	}
+	return s.known(), s.gaps
+}
+
+// known are the extensions that were found, and those known by their names
+// only, each once.
+func (s *kextSearch) known() []probe.Kext {
+	type name struct{ team, id string }
+	seen := map[name]bool{}
+	for _, k := range s.found {
+		seen[name{k.TeamID, k.BundleID}] = true
+	}
+	for _, k := range s.unknown {
+		if n := (name{k.TeamID, k.BundleID}); !seen[n] {
+			seen[n] = true
+			s.found = append(s.found, k)
+		}
+	}
+	return s.found
 }
 
 // unstaged is where an extension was installed, given where it was loaded from.
@@ -62,6 +98,11 @@ type kextSearch struct {
 	left   int
 	found  []probe.Kext
 	gaps   []probe.Gap
+
+	unknown      []probe.Kext // known by their names only
+	unlisted     bool         // a folder of extensions could not be listed
+	outside      int          // places that are out of reach
+	firstOutside string
 }
 
 // places lists the extensions in a directory and in its subdirectories, such
@@ -88,7 +129,8 @@ func (s *kextSearch) list(dir string) []string {
 	for _, dir := range []string{dir, stagedExtensions + dir} {
 		some, err := s.mac.list(dir)
 		if err != nil && !absent(err) {
-			s.miss(err)
+			s.unlisted = s.unlisted || len(some) == 0
+			s.miss(dir, err)
 		}
 		names = append(names, some...)
 	}
@@ -96,13 +138,15 @@ func (s *kextSearch) list(dir string) []string {
 	return slices.Compact(names)
 }
 
-// look keeps the extension at a place, if it has an ID that is the team's.
-func (s *kextSearch) look(place, team string, own func(id string) bool) {
+// look keeps the extension at a place, if it has an ID that is the team's. said
+// is the ID that it should have; empty: nobody says.
+func (s *kextSearch) look(place, team, said string, own func(id string) bool) {
 	if slices.ContainsFunc(s.found, func(k probe.Kext) bool { return k.Path == place && k.TeamID == team }) {
 		return
 	}
 	if s.looked == kextLimit {
 		s.left++
+		s.unread(place, team, said)
 		return
 	}
 	s.looked++
@@ -114,14 +158,35 @@ func (s *kextSearch) look(place, team string, own func(id string) bool) {
 	switch {
 	case absent(err):
 	case err != nil:
-		s.miss(err)
+		s.miss(place, err)
+		s.unread(place, team, said)
 	case !bundleIDForm.MatchString(info.ID) || !bundleVersionForm.MatchString(info.Version):
-		s.miss(fmt.Errorf("%s has no proper bundle identifier and version", place))
+		s.miss(place, fmt.Errorf("%s has no proper bundle identifier and version", place))
+		s.unread(place, team, said)
 	case own(info.ID):
 		s.found = append(s.found, probe.Kext{BundleID: info.ID, TeamID: team, Path: place, Staged: staged, Version: info.Version})
 	}
 }
 
-func (s *kextSearch) miss(err error) {
-	s.gaps = append(s.gaps, gap("kernel extensions on the disk", err, "Install the program that brought it again."))
+// unread keeps an extension of which only the name is known. What is no part of
+// this Mac does not count, wherever it is.
+func (s *kextSearch) unread(place, team, id string) {
+	if id != "" && !elsewhere(place) {
+		s.unknown = append(s.unknown, probe.Kext{BundleID: id, TeamID: team, Path: place, Unread: true})
+	}
+}
+
+const kextsOnDisk = "kernel extensions on the disk"
+
+func (s *kextSearch) miss(place string, err error) {
+	switch {
+	case errors.Is(err, ErrOutside):
+		if s.outside++; s.outside == 1 {
+			s.firstOutside = place
+		}
+	case errors.Is(err, ErrLate):
+		s.gaps = append(s.gaps, gap(kextsOnDisk, err, "Nothing has to be done: it is tried again. If it stays so, look at the disk or the share that it is on."))
+	default:
+		s.gaps = append(s.gaps, gap(kextsOnDisk, err, "Install the program that brought it again."))
+	}
 }

@@ -27,6 +27,9 @@ func parallelsKext(place, id, version string) probe.Kext {
 	return probe.Kext{TeamID: probe.ParallelsTeamID, Path: place, BundleID: id, Version: version}
 }
 
+// recorded is a policy with this load history.
+func recorded(history ...probe.LoadRecord) *probe.Policy { return &probe.Policy{History: history} }
+
 func wantKexts(t *testing.T, got []probe.Kext, want ...probe.Kext) {
 	t.Helper()
 	if !slices.Equal(got, want) {
@@ -75,7 +78,7 @@ func TestStagedKexts(t *testing.T) {
 	remove(t, m, parallelsPath)
 	staged = parallelsKext(hypervisorPath, hypervisorID, "15.1.2 47123")
 	staged.Staged = true
-	kexts, gaps = m.kexts(nil, []probe.LoadRecord{{Path: stagedExtensions + hypervisorPath, TeamID: probe.ParallelsTeamID, BundleID: hypervisorID}})
+	kexts, gaps = m.kexts(nil, recorded(probe.LoadRecord{Path: stagedExtensions + hypervisorPath, TeamID: probe.ParallelsTeamID, BundleID: hypervisorID}))
 	wantKexts(t, kexts, staged)
 	wantGaps(t, gaps, "")
 }
@@ -89,7 +92,7 @@ func TestKextsOfTheHistory(t *testing.T) {
 	record := func(path, team, id string) probe.LoadRecord {
 		return probe.LoadRecord{Path: path, TeamID: team, BundleID: id}
 	}
-	kexts, gaps := m.kexts(testApp, []probe.LoadRecord{
+	kexts, gaps := m.kexts(testApp, recorded(
 		record(hypervisorPath, probe.ParallelsTeamID, hypervisorID),
 		record(stagedExtensions+hypervisorPath, probe.ParallelsTeamID, hypervisorID),
 		record("/Library/Extensions/HighPoint.kext", "DX6G69M9N2", "com.highpoint-tech.kext"),
@@ -100,7 +103,7 @@ func TestKextsOfTheHistory(t *testing.T) {
 		record("/Library/Extensions/../Extensions/HighPoint.kext", "TEAM", "com.highpoint-tech.kext"),
 		record("Library/Extensions/HighPoint.kext", "TEAM", "com.highpoint-tech.kext"),
 		record("", "TEAM", "com.highpoint-tech.kext"),
-	})
+	))
 	wantKexts(t, kexts,
 		parallelsKext(hypervisorPath, hypervisorID, "14.0.1 45154"),
 		probe.Kext{BundleID: "com.highpoint-tech.kext", TeamID: "DX6G69M9N2", Path: "/Library/Extensions/HighPoint.kext", Version: "4.4.5"},
@@ -131,8 +134,14 @@ func TestKextsAreCapped(t *testing.T) {
 			addKext(t, m, place, "com.example", "1")
 		}
 	}
-	kexts, gaps := m.kexts(nil, history)
-	wantKexts(t, kexts, probe.Kext{BundleID: "com.example", Path: history[kextLimit+9].Path, Version: "1"})
+	for i := range 5 { // what was not looked at counts as there
+		history[i].BundleID = fmt.Sprintf("com.example.%d", i)
+	}
+	kexts, gaps := m.kexts(nil, recorded(history...))
+	wantKexts(t, kexts[:1], probe.Kext{BundleID: "com.example", Path: history[kextLimit+9].Path, Version: "1"})
+	if len(kexts) != 6 || !kexts[5].Unread || kexts[5].BundleID != "com.example.0" {
+		t.Errorf("got %+v, want five that were not looked at", kexts)
+	}
 	wantGaps(t, gaps, "kernel extensions on the disk")
 	if len(gaps) == 1 && !strings.HasPrefix(gaps[0].Err, "10 more") {
 		t.Errorf("%+v", gaps)

@@ -76,11 +76,7 @@ func (p *Prober) Look(ctx context.Context, now time.Time, how How) probe.Snapsho
 	if app != nil {
 		snap.Apps = []probe.App{*app}
 	}
-	var history []probe.LoadRecord
-	if snap.Policy != nil {
-		history = snap.Policy.History
-	}
-	snap.Kexts, gaps = p.mac.kexts(app, history)
+	snap.Kexts, gaps = p.mac.kexts(app, snap.Policy)
 	missing(gaps)
 	snap.Loaded, gaps = p.lookAtLoaded(ctx, snap, how.Fresh)
 	missing(gaps)

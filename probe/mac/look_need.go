@@ -3,7 +3,7 @@ package mac
 import (
 	"context"
 	"fmt"
-	"os"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -68,18 +68,19 @@ func parallelsApp(snap probe.Snapshot) *probe.App {
 // version of Parallels. So does every attempt to load one of its extensions.
 func (m Mac) machineFiles(app probe.App) string {
 	lines := []string{fmt.Sprintf("version %q", app.Version)}
-	stamp := func(path string, err error) {
+	note := func(path string, info fs.FileInfo, err error) {
 		if err == nil {
-			if info, err := os.Lstat(path); err == nil {
-				lines = append(lines, fmt.Sprintf("%q %v", path, stampOf(info)))
-			}
+			lines = append(lines, fmt.Sprintf("%q %v", path, stampOf(info)))
 		}
 	}
-	stamp(m.Resolve(prlctlTool))
-	stamp(m.Resolve(networkSettings))
+	for _, name := range []string{prlctlTool, networkSettings} {
+		info, err := m.stat(name)
+		note(name, info, err)
+	}
 	files, errs := m.configs()
 	for _, file := range files {
-		stamp(file, nil)
+		info, err := m.lstatAt(file)
+		note(file, info, err)
 	}
 	for _, err := range errs {
 		lines = append(lines, err.Error())
@@ -123,10 +124,8 @@ func (p *Prober) lookAtEnforcement(ctx context.Context, snap probe.Snapshot, fre
 		return probe.Enforcement{}, nil
 	}
 	concern := snap.Mac.BootSession
-	if path, err := p.mac.Resolve(managedKextPolicy); err == nil {
-		if info, err := os.Stat(path); err == nil {
-			concern += fmt.Sprint(stampOf(info))
-		}
+	if info, err := p.mac.stat(managedKextPolicy); err == nil {
+		concern += fmt.Sprint(stampOf(info))
 	}
 	if m := p.enforcement; m.read && !fresh && m.concern == concern {
 		return m.enforcement, m.gaps

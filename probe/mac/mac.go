@@ -29,6 +29,7 @@ type Mac struct {
 	NoTools bool   // only read files: Root is another Mac's disk
 	Home    string // the user's home, a path of this machine; empty: nobody's files are read
 	UID     int    // the user
+	Files   *Files // makes the calls about files; nil: those of this process
 }
 
 // Resolve turns a path of the Mac into one of this machine. Links beneath Root
@@ -45,22 +46,23 @@ func (m Mac) Resolve(name string) (string, error) {
 	return p, nil
 }
 
-// readFile reads a regular file of at most limit bytes. Anything else that a
-// path can lead to (a pipe, a device, a directory) is refused without waiting.
+// readFile reads a regular file of at most limit bytes, where it is within
+// reach and answers in time. Anything else that a path can lead to (a pipe, a
+// device, a directory) is refused without waiting.
 func (m Mac) readFile(name string, limit int64) ([]byte, error) {
-	p, err := m.Resolve(name)
-	if err != nil {
-		return nil, err
-	}
-	return ReadFile(p, limit)
+	return at(m, name, m.reads, func(p string) ([]byte, error) { return readRegular(p, limit) })
 }
 
 // ErrTooLarge is what ReadFile answers for a file above its limit.
 var ErrTooLarge = errors.New("too large")
 
-// ReadFile reads a regular file of this machine, of at most limit bytes, and
-// never waits for one that is a pipe.
+// ReadFile reads a regular file of this machine, of at most limit bytes. It
+// never waits for one that is a pipe, and not long for one that does not answer.
 func ReadFile(path string, limit int64) ([]byte, error) {
+	return InTime(path, func() ([]byte, error) { return readRegular(path, limit) })
+}
+
+func readRegular(path string, limit int64) ([]byte, error) {
 	f, err := openRegular(path)
 	if err != nil {
 		return nil, err
@@ -80,6 +82,14 @@ func readOpened(f *os.File, limit int64) ([]byte, error) {
 	return data, nil
 }
 
+var errNotRegular = errors.New("is not a regular file")
+
+// Damaged reports whether an error of reading a file says that what lies there
+// is not what it should be. Any other error may pass: the file may be whole.
+func Damaged(err error) bool {
+	return errors.Is(err, ErrTooLarge) || errors.Is(err, errNotRegular) || errors.Is(err, errDamagedPlist)
+}
+
 // openRegular opens a regular file for reading; opening never blocks.
 func openRegular(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -93,7 +103,7 @@ func openRegular(path string) (*os.File, error) {
 	}
 	if !info.Mode().IsRegular() {
 		f.Close()
-		return nil, fmt.Errorf("%s is not a regular file", path)
+		return nil, fmt.Errorf("%s %w", path, errNotRegular)
 	}
 	return f, nil
 }
@@ -104,11 +114,7 @@ const listLimit = 256
 // list names what a directory holds, sorted. Where it holds more than
 // listLimit entries, some of them come with an error.
 func (m Mac) list(name string) ([]string, error) {
-	p, err := m.Resolve(name)
-	if err != nil {
-		return nil, err
-	}
-	return listDir(p)
+	return at(m, name, m.reads, listDir)
 }
 
 // listDir is list for a path of this machine.

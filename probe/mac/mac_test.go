@@ -69,10 +69,10 @@ func TestFilesAreBeneathRoot(t *testing.T) {
 	m := bareMac(t)
 	addFile(t, m, "/private/var/db/fact", "beneath")
 	addLink(t, m, "/var", "private/var")
-	addLink(t, m, "/absolute", "/private/var/db/fact")
-	addLink(t, m, "/upwards", "../../../../../../../../private/var/db/fact")
-	addLink(t, m, "/twice", "/absolute")
-	for _, name := range []string{"/var/db/fact", "/absolute", "/upwards", "/twice", "/../../private/var/db/fact"} {
+	addLink(t, m, "/Library/absolute", "/private/var/db/fact")
+	addLink(t, m, "/Library/upwards", "../../../../../../../../../private/var/db/fact")
+	addLink(t, m, "/Library/twice", "/Library/absolute")
+	for _, name := range []string{"/var/db/fact", "/Library/absolute", "/Library/upwards", "/Library/twice", "/../../private/var/db/fact"} {
 		data, err := m.readFile(name, 100)
 		if err != nil || string(data) != "beneath" {
 			t.Errorf("%s: %q, %v", name, data, err)
@@ -82,29 +82,29 @@ func TestFilesAreBeneathRoot(t *testing.T) {
 	if err := os.WriteFile(outside, []byte("outside"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	addLink(t, m, "/escape", outside)
-	if data, err := m.readFile("/escape", 100); !errors.Is(err, fs.ErrNotExist) {
+	addLink(t, m, "/Library/escape", outside)
+	if data, err := m.readFile("/Library/escape", 100); !errors.Is(err, ErrOutside) {
 		t.Errorf("a link led out of the Mac: %q, %v", data, err)
 	}
-	addLink(t, m, "/loop", "/loop")
-	if _, err := m.readFile("/loop", 100); !errors.Is(err, syscall.ELOOP) {
+	addLink(t, m, "/Library/loop", "/Library/loop")
+	if _, err := m.readFile("/Library/loop", 100); !errors.Is(err, syscall.ELOOP) {
 		t.Errorf("loop: %v", err)
 	}
 }
 
 func TestReadFileRefuses(t *testing.T) {
 	m := bareMac(t)
-	addFile(t, m, "/exact", strings.Repeat("x", 100))
-	if data, err := m.readFile("/exact", 100); err != nil || len(data) != 100 {
+	addFile(t, m, "/Library/exact", strings.Repeat("x", 100))
+	if data, err := m.readFile("/Library/exact", 100); err != nil || len(data) != 100 {
 		t.Errorf("at the limit: %d bytes, %v", len(data), err)
 	}
-	if _, err := m.readFile("/exact", 99); err == nil || !strings.Contains(err.Error(), "larger than 99 bytes") {
+	if _, err := m.readFile("/Library/exact", 99); err == nil || !strings.Contains(err.Error(), "larger than 99 bytes") {
 		t.Errorf("over the limit: %v", err)
 	}
-	if err := syscall.Mkfifo(filepath.Join(m.Root, "fifo"), 0o644); err != nil {
+	if err := syscall.Mkfifo(filepath.Join(m.Root, "Library/fifo"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"/fifo", "/"} {
+	for _, name := range []string{"/Library/fifo", "/"} {
 		if _, err := m.readFile(name, 100); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -114,27 +114,27 @@ func TestReadFileRefuses(t *testing.T) {
 func TestList(t *testing.T) {
 	m := bareMac(t)
 	for i := range listLimit {
-		addFile(t, m, fmt.Sprintf("/many/%03d", i), "")
+		addFile(t, m, fmt.Sprintf("/Library/many/%03d", i), "")
 	}
-	names, err := m.list("/many")
+	names, err := m.list("/Library/many")
 	if err != nil || len(names) != listLimit || !slices.IsSorted(names) {
 		t.Errorf("%d names, %v", len(names), err)
 	}
-	addFile(t, m, "/many/one more", "")
-	names, err = m.list("/many")
+	addFile(t, m, "/Library/many/one more", "")
+	names, err = m.list("/Library/many")
 	if err == nil || len(names) != listLimit {
 		t.Errorf("over the limit: %d names, %v", len(names), err)
 	}
-	if err := os.Mkdir(filepath.Join(m.Root, "empty"), 0o755); err != nil {
+	if err := os.Mkdir(filepath.Join(m.Root, "Library/empty"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if names, err := m.list("/empty"); err != nil || len(names) != 0 {
+	if names, err := m.list("/Library/empty"); err != nil || len(names) != 0 {
 		t.Errorf("empty: %q, %v", names, err)
 	}
-	if err := syscall.Mkfifo(filepath.Join(m.Root, "fifo"), 0o644); err != nil {
+	if err := syscall.Mkfifo(filepath.Join(m.Root, "Library/fifo"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"/fifo", "/absent", "/many/000"} {
+	for _, name := range []string{"/Library/fifo", "/Library/absent", "/Library/many/000"} {
 		if _, err := m.list(name); !absent(err) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -3,7 +3,6 @@ package mac
 import (
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
 
 	"kextwatch/probe"
@@ -21,11 +20,7 @@ var (
 // parallels finds Parallels Desktop; nil where it is not installed. Where it
 // is there but cannot be read, what is known of it comes with the error.
 func (m Mac) parallels() (*probe.App, error) {
-	there, err := m.Resolve(parallelsPath)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := os.Stat(there); absent(err) {
+	if _, err := m.stat(parallelsPath); absent(err) {
 		return nil, nil
 	}
 	app := &probe.App{Product: "Parallels Desktop", TeamID: probe.ParallelsTeamID, Path: parallelsPath}

@@ -229,12 +229,12 @@ func TestPlistFormats(t *testing.T) {
 func TestReadPlistIsCapped(t *testing.T) {
 	m := bareMac(t)
 	const list = "<plist><dict><key>CFBundleIdentifier</key><string>a.b</string></dict></plist>"
-	addFile(t, m, "/a.app/Contents/Info.plist", list+strings.Repeat(" ", plistLimit-len(list)))
-	if info, err := m.readInfo("/a.app"); err != nil || info.ID != "a.b" {
+	addFile(t, m, "/Applications/a.app/Contents/Info.plist", list+strings.Repeat(" ", plistLimit-len(list)))
+	if info, err := m.readInfo("/Applications/a.app"); err != nil || info.ID != "a.b" {
 		t.Errorf("at the limit: %+v, %v", info, err)
 	}
-	addFile(t, m, "/a.app/Contents/Info.plist", list+strings.Repeat(" ", plistLimit-len(list)+1))
-	if _, err := m.readInfo("/a.app"); err == nil {
+	addFile(t, m, "/Applications/a.app/Contents/Info.plist", list+strings.Repeat(" ", plistLimit-len(list)+1))
+	if _, err := m.readInfo("/Applications/a.app"); err == nil {
 		t.Error("over the limit: no error")
 	}
 }

@@ -62,15 +62,20 @@ func (m Mac) spots() []spot {
 }
 
 func (m Mac) spot(name string) spot {
-	target, err := m.Resolve(name)
+	found, err := at(m, name, m.reads, func(target string) (spot, error) { return m.nearest(target), nil })
 	if err != nil {
 		if name == "/" {
 			return spot{}
 		}
-		above := m.spot(path.Dir(name)) // a folder on the way may not be entered
+		above := m.spot(path.Dir(name)) // a folder on the way may not be entered, or does not answer
 		above.found = false
 		return above
 	}
+	return found
+}
+
+// nearest is the spot for a directory of this machine.
+func (m Mac) nearest(target string) spot {
 	root := filepath.Clean(m.Root)
 	for dir := target; ; dir = filepath.Dir(dir) {
 		if info, err := os.Stat(dir); err == nil && info.IsDir() {

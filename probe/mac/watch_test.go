@@ -373,11 +373,11 @@ func TestWatchThroughLinks(t *testing.T) {
 	root := t.TempDir()
 	put(t, root+"/private/var/db/x", "")
 	must(t, os.Symlink("private/var", root+"/var"))
-	put(t, root+"/Volumes/Fast/Parallels Desktop.app/Contents/Info.plist", "")
+	put(t, root+"/opt/Parallels Desktop.app/Contents/Info.plist", "")
 	must(t, os.Mkdir(root+"/Applications", 0o755))
-	must(t, os.Symlink("/Volumes/Fast/Parallels Desktop.app", root+app))
+	must(t, os.Symlink("/opt/Parallels Desktop.app", root+app))
 	s := watch(t, root, nil)
-	s.put("/Volumes/Fast/Parallels Desktop.app/Contents/Info.plist")
+	s.put("/opt/Parallels Desktop.app/Contents/Info.plist")
 	s.settled()
 	s.calm()
 	s.put("/private" + db)
@@ -392,12 +392,19 @@ func TestSpotIsWithoutLinks(t *testing.T) {
 	must(t, err)
 	link := filepath.Join(t.TempDir(), "link")
 	must(t, os.Symlink(real, link))
-	m := Mac{Root: "/"}
-	if s := m.spot(link); s.dir != real || !s.found {
-		t.Errorf("spot of a link = %+v, want %s", s, real)
+	must(t, os.MkdirAll(real+"/opt/there", 0o755))
+	must(t, os.MkdirAll(real+"/Volumes/Fast/there", 0o755))
+	must(t, os.Symlink("/opt", real+"/Library"))
+	must(t, os.Symlink("/Volumes/Fast", real+"/Applications"))
+	m := Mac{Root: link}
+	if s := m.spot("/Library/there"); s.dir != real+"/opt/there" || !s.found {
+		t.Errorf("spot of a link = %+v, want %s", s, real+"/opt/there")
 	}
-	if s := m.spot(link + "/missing/too"); s.dir != real || s.found {
-		t.Errorf("spot beneath a link = %+v, want its ancestor %s", s, real)
+	if s := m.spot("/Library/missing/too"); s.dir != real+"/opt" || s.found {
+		t.Errorf("spot beneath a link = %+v, want its ancestor %s", s, real+"/opt")
+	}
+	if s := m.spot("/Applications/there"); s.dir != real || s.found {
+		t.Errorf("spot on another volume = %+v, want the folder of the link, %s", s, real)
 	}
 	if s := (Mac{Root: link + "/missing"}).spot("/Applications"); s != (spot{}) {
 		t.Errorf("spot without a root = %+v", s)

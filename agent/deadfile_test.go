@@ -1,0 +1,80 @@
+package main
+
+import (
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/notify"
+	"kextwatch/probe"
+	"kextwatch/probe/mac"
+	"kextwatch/probe/simmac"
+)
+
+// The load history names a place on a share that does not answer. The window
+// of Parallels is announced all the same, and what is there counts as there.
+func TestLoopAnnouncesThoughAPlaceDoesNotAnswer(t *testing.T) {
+	dir, home := t.TempDir(), t.TempDir()
+	began := time.Now().Add(-time.Hour)
+	sim, err := simmac.New(dir, simmac.Options{MacOS: "12.7.6", Parallels: "16.5.1", Now: began})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sim.Attempt(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	const dead = "/Library/Extensions/dead.kext"
+	db, err := sql.Open("sqlite", "file:"+policyFile(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.Exec(`INSERT INTO kext_load_history_v3 (path, team_id, bundle_id, boot_uuid, created_at, last_seen, flags)
+		VALUES (?, 'TEAM', 'com.example.dead', '', datetime('now', '-2 hours'), datetime('now', '-2 hours'), 0)`, dead)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	wait := make(chan struct{})
+	defer close(wait)
+	m := mac.Mac{Root: dir, Files: &mac.Files{Before: func(path string) {
+		if strings.Contains(path, "dead.kext") {
+			<-wait
+		}
+	}}}
+	prober := mac.NewProber(m, t.TempDir())
+	d := newBubble()
+	st, warnings := openStore(placesIn(home), time.Now())
+	if len(warnings) > 0 {
+		t.Fatal(warnings)
+	}
+	a := d.agent(st)
+	a.look = prober.Look
+	over := make(chan struct{})
+	go func() {
+		a.watch(t.Context())
+		close(over)
+	}()
+	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		d.mu.Lock()
+		said := slices.ContainsFunc(d.lines, func(e event) bool { return e.Event == approval.WindowOpened })
+		d.mu.Unlock()
+		if said {
+			break
+		}
+		if time.Since(start) > time.Minute {
+			t.Fatal("no window was announced")
+		}
+	}
+	d.clicks <- notify.Quit
+	<-over
+	snap := a.status.Facts
+	if !slices.ContainsFunc(snap.Kexts, func(k probe.Kext) bool { return k.Path == dead && k.Unread }) {
+		t.Errorf("kexts %+v, want the one that does not answer among them", snap.Kexts)
+	}
+	if !slices.ContainsFunc(snap.Gaps, func(g probe.Gap) bool { return strings.Contains(g.Err, "did not answer in time") }) {
+		t.Errorf("gaps %+v, want one that says so", snap.Gaps)
+	}
+}

@@ -1,0 +1,151 @@
+package mac
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"kextwatch/probe"
+)
+
+func TestReach(t *testing.T) {
+	m := Mac{Root: "/root", Home: "/root/Users/me"}
+	for name, want := range map[string]struct{ reads, chosen bool }{
+		"/Applications/Parallels Desktop.app/Contents/Info.plist": {true, true},
+		"/Library/Extensions/x.kext":                              {true, true},
+		"/Library/StagedExtensions/Users/me/Downloads/x.kext":     {true, true},
+		"/System/Library/CoreServices/SystemVersion.plist":        {true, true},
+		"/System/Cryptexes/OS/System/Library":                     {true, true},
+		"/System/Volumes/Preboot/Cryptexes/OS/System/Library":     {true, true},
+		"/usr/local/bin/prlctl":                                   {true, true},
+		"/opt/homebrew/x":                                         {true, true},
+		"/private/var/db/SystemPolicyConfiguration/KextPolicy":    {true, true},
+		"/Users/Shared/Parallels/a.pvm/config.pvs":                {true, true},
+		"/Users/me/Parallels/a.pvm":                               {true, true},
+		"/Users/me/Applications/x.app":                            {true, true},
+		"/Users/me/Library/Preferences/x.plist":                   {true, true},
+		"/applications/X.app":                                     {true, true},
+		"/LIBRARY/Extensions/x.kext":                              {true, true},
+		"/System/Volumes/Data/Applications/x.app":                 {true, true},
+		"/SYSTEM/volumes/data/System/Volumes/Data/Library/x":      {true, true},
+		"/":                           {true, true},
+		"/Users":                      {true, true},
+		"/Users/me/bin/hook.sh":       {false, true},
+		"/Users/me/.config/x":         {false, true},
+		"/Users/other/bin/x":          {false, true},
+		"/Users/Shared/compat.json":   {false, true},
+		"/private/tmp/x.kext":         {false, true},
+		"/Users/other/Applications/x": {false, true},
+		"/Users/me/Library/Scripts/x": {false, true},
+		"/Users/me/Library/Application Support/x/y.kext":                {false, true},
+		"/Applicationsx/x.app":                                          {false, true},
+		"/Users/me/Desktop/x.kext":                                      {false, false},
+		"/Users/ME/desktop/x.kext":                                      {false, false},
+		"/Users/me/Documents/x":                                         {false, false},
+		"/Users/other/Downloads/x.kext":                                 {false, false},
+		"/System/Volumes/Data/Users/me/Desktop/x.kext":                  {false, false},
+		"/system/volumes/DATA/users/me/DOWNLOADS/x.kext":                {false, false},
+		"/System/Volumes/Data/System/Volumes/Data/Users/me/Documents/x": {false, false},
+		"/Library/../Users/me/Desktop/x":                                {false, false},
+		"/Users/me/Library/Mobile Documents/x":                          {false, false},
+		"/Users/me/Library/CloudStorage/Drive/x":                        {false, false},
+		"/Users/me/Library/Containers/x":                                {false, false},
+		"/Users/me/.Trash/x.kext":                                       {false, false},
+		"/Volumes/Stick/x.kext":                                         {false, false},
+		"/volumes/Stick/x.kext":                                         {false, false},
+		"/System/Volumes/Data/Volumes/x":                                {false, false},
+		"/System/Volumes/Other/x":                                       {false, false},
+		"/System/Volume\u017f/Data/Users/me/Desktop":                    {false, false}, // folds to Volumes
+		"/Network/Servers/x":                                            {false, false},
+		"/net/server/x":                                                 {false, false},
+		"/home/me/x":                                                    {false, false},
+		"/.vol/1/2":                                                     {false, false},
+		"/.nofollow/Users/me/Desktop":                                   {false, false},
+	} {
+		if got := m.reads(filepath.Clean(name)); got != want.reads {
+			t.Errorf("%s: read %v, want %v", name, got, want.reads)
+		}
+		if err := m.Chosen(name); (err == nil) != want.chosen || err != nil && !errors.Is(err, ErrOutside) {
+			t.Errorf("%s: chosen: %v, want %v", name, err, want.chosen)
+		}
+	}
+	if err := m.Chosen("relative/path"); err == nil {
+		t.Error("a relative path may be chosen")
+	}
+	// A home elsewhere is guarded like one in /Users.
+	other := Mac{Root: "/", Home: "/var/homes/me"}
+	if other.Chosen("/var/homes/me/Desktop/x") == nil || other.Chosen("/var/homes/me/bin/x") != nil || !other.reads("/var/homes/me/Parallels/a.pvm") {
+		t.Error("a home outside /Users is taken for another folder")
+	}
+}
+
+// Whatever path the data name, and wherever links lead, nothing outside the
+// public folders is read, though it could be; what is there counts as there.
+func TestNothingOutsideIsRead(t *testing.T) {
+	m := bareMac(t)
+	m.Home = m.Root + "/Users/me"
+	places := []string{
+		"/Users/me/Desktop/a.kext", "/Users/me/Downloads/b.kext", "/Volumes/Stick/c.kext", "/net/server/d.kext",
+		"/System/Volumes/Data/Users/me/Documents/e.kext", "/LIBRARY/../Users/me/Desktop/f.kext", "/Library/Extensions/link.kext",
+		"/Applications/Away.app/Contents/g.kext", "/Library/Extensions/twice.kext", "/private/tmp/h.kext",
+	}
+	var history []probe.LoadRecord
+	for _, place := range places {
+		if !strings.Contains(place, "link.kext") && !strings.Contains(place, "twice.kext") && !strings.Contains(place, "Away.app") {
+			addKext(t, m, place, "com.example."+filepath.Base(place), "1")
+		}
+		history = append(history, probe.LoadRecord{Path: place, TeamID: "TEAM", BundleID: "com.example." + filepath.Base(place)})
+	}
+	addKext(t, m, "/Volumes/Stick/Away.app/Contents/g.kext", "com.example.g.kext", "1")
+	addLink(t, m, "/Applications/Away.app", "/Volumes/Stick/Away.app")
+	addLink(t, m, "/Library/Extensions/link.kext", "../../Users/me/Desktop/a.kext")
+	addLink(t, m, "/Library/Extensions/twice.kext", "/Library/Extensions/link.kext")
+	addLink(t, m, parallelsPath, "/Volumes/Stick/Parallels Desktop.app")
+	app, err := m.parallels()
+	if app == nil || !errors.Is(err, ErrOutside) {
+		t.Errorf("Parallels on another volume: %+v, %v; want one that is there and was not read", app, err)
+	}
+	policy := recorded(history...)
+	policy.Rows = []probe.PolicyRow{{TeamID: probe.ParallelsTeamID, BundleID: hypervisorID}}
+	kexts, gaps := m.kexts(app, policy)
+	want := map[string]bool{
+		"com.example.a.kext": true, "com.example.b.kext": true, "com.example.e.kext": true, "com.example.link.kext": true,
+		"com.example.g.kext": true, "com.example.twice.kext": true, "com.example.h.kext": true, hypervisorID: true,
+	}
+	for _, k := range kexts {
+		if !k.Unread || k.Version != "" || !want[k.BundleID] {
+			t.Errorf("found %+v", k)
+		}
+		delete(want, k.BundleID)
+	}
+	if len(want) > 0 {
+		t.Errorf("%v count as absent", want)
+	}
+	if len(gaps) != 1 || !strings.Contains(gaps[0].Err, ErrOutside.Error()) {
+		t.Errorf("gaps %+v, want one that says that they were not read", gaps)
+	}
+}
+
+func TestReadChosen(t *testing.T) {
+	m := bareMac(t)
+	m.Home = m.Root + "/Users/me"
+	addFile(t, m, "/Users/Shared/compat.json", "{}")
+	addFile(t, m, "/Users/me/Desktop/compat.json", "{}")
+	addLink(t, m, "/Users/Shared/link.json", "/Users/me/Desktop/compat.json")
+	if data, err := m.ReadChosen("/Users/Shared/compat.json", 10); err != nil || string(data) != "{}" {
+		t.Errorf("read %q, %v", data, err)
+	}
+	if _, err := m.StatChosen("/Users/Shared/compat.json"); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{"/Users/me/Desktop/compat.json", "/Users/Shared/link.json"} {
+		if _, err := m.ReadChosen(name, 10); !errors.Is(err, ErrOutside) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := m.StatChosen("/Users/Shared/missing"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a missing file: %v", err)
+	}
+}

@@ -91,6 +91,16 @@ const (
 	Quit         Action = "quit"
 )
 
+// Sections are the entries of the menu below the details, in their order.
+var Sections = [][]Action{
+	{Retry, ShowHistory, ShowDoctor, ShowReport, CheckNow, SnoozeMenu},
+	{OpenAtLogin, ShowAbout},
+	{Quit},
+}
+
+// Snoozes are the entries that open from SnoozeMenu, in their order.
+var Snoozes = []Action{Snooze, SnoozeWindow, EndSnooze}
+
 // Tray is an icon with a menu.
 type Tray interface {
 	// Run shows the icon and blocks until Quit. It must be called on the main

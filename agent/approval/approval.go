@@ -44,42 +44,61 @@ const (
 	NotInstalled   Verdict = "not-installed"
 )
 
-// Verdicts lists every verdict, worst first.
-var Verdicts = []Verdict{
-	Managed, BlockedOpen, BlockedUnknown, BlockedClosed, UpgradePending, LoadFailing,
-	RestartPending, Incompatible, Unknown, NotAsked, Approved, NotNeeded, NotInstalled,
+// verdicts has one row for each verdict, worst first.
+var verdicts = []struct {
+	verdict Verdict
+	blocked bool // macOS refuses a kernel extension until somebody approves it
+	action  bool // there is something for the user to do
+}{
+	{Managed, true, true},
+	{BlockedOpen, true, true},
+	{BlockedUnknown, true, true},
+	{BlockedClosed, true, true},
+	{UpgradePending, false, true},
+	{LoadFailing, false, true},
+	{RestartPending, false, true},
+	{Incompatible, false, true},
+	{Unknown, false, false},
+	{NotAsked, false, false},
+	{Approved, false, false},
+	{NotNeeded, false, false},
+	{NotInstalled, false, false},
 }
 
-// Blocked reports whether macOS refuses a kernel extension and an approval is
-// what it waits for.
-func (v Verdict) Blocked() bool {
-	switch v {
-	case Managed, BlockedOpen, BlockedUnknown, BlockedClosed:
-		return true
+// Verdicts lists every verdict, worst first.
+var Verdicts = func() []Verdict {
+	var all []Verdict
+	for _, row := range verdicts {
+		all = append(all, row.verdict)
 	}
-	return false
+	return all
+}()
+
+// Blocked reports whether macOS refuses a kernel extension until somebody
+// approves it.
+func (v Verdict) Blocked() bool {
+	i := v.rank()
+	return i < len(verdicts) && verdicts[i].blocked
 }
 
 // NeedsAction reports whether there is something for the user to do.
 func (v Verdict) NeedsAction() bool {
-	switch v {
-	case UpgradePending, LoadFailing, RestartPending, Incompatible:
-		return true
-	}
-	return v.Blocked()
+	i := v.rank()
+	return i < len(verdicts) && verdicts[i].action
 }
 
-func (v Verdict) severity() int {
-	for i, known := range Verdicts {
-		if v == known {
-			return len(Verdicts) - i
+// rank is 0 for the worst verdict; a value that is no verdict comes last.
+func (v Verdict) rank() int {
+	for i, row := range verdicts {
+		if row.verdict == v {
+			return i
 		}
 	}
-	return 0
+	return len(verdicts)
 }
 
 func worse(a, b Verdict) Verdict {
-	if b.severity() > a.severity() {
+	if b.rank() < a.rank() {
 		return b
 	}
 	return a

@@ -68,29 +68,18 @@ func alertWords(n approval.Notice, st approval.Status, tray bool) (title, body s
 	return headline(p), sentences(nextInShort(p, st), Why(p, st))
 }
 
-// headline is the state of a product in a title, of which a notification shows
-// about fifty characters.
+// headline is the state of a product in the title of an alert.
 func headline(p approval.Product) string {
-	switch p.Verdict {
-	case approval.Managed:
-		return fmt.Sprintf("%s: your organisation decides", p.Name)
-	case approval.UpgradePending:
-		return fmt.Sprintf("%s: the update needs your approval", p.Name)
-	case approval.LoadFailing:
-		return fmt.Sprintf("%s still does not load", p.Name)
+	if headline := verdictWords[p.Verdict].headline; headline != nil {
+		return headline(p)
 	}
 	return fmt.Sprintf("%s: %s", p.Name, State(p))
 }
 
-// nextInShort is Next for a notification, of which macOS shows a few lines:
-// one way, not all of them. kextwatch status has the others.
+// nextInShort is Next for an alert. kextwatch status has the other ways.
 func nextInShort(p approval.Product, st approval.Status) string {
-	pane := PaneFor(st.Mac.OS)
-	switch p.Verdict {
-	case approval.BlockedUnknown, approval.BlockedClosed: // the button may have stayed
-		return sentences(fmt.Sprintf("open %s and %s", pane.Path, clickAllow(p, st)), fmt.Sprintf("if there is no button, %s, then look again", tryAgainInShort(p, st.Mac.OS)))
-	case approval.LoadFailing:
-		return "Restart the Mac once more. If that does not help, kextwatch status names Parallels' page about it."
+	if short := verdictWords[p.Verdict].short; short != nil {
+		return short(p, st)
 	}
 	return Next(p, st)
 }

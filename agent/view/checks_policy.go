@@ -96,9 +96,9 @@ func (c checking) needed() Check {
 	case p.App == nil:
 		return ok(id, "Parallels Desktop is not installed")
 	case p.Need.Answer == probe.No:
-		return ok(id, fmt.Sprintf("No kernel extension is needed: %s", ruleWords(p.Need.Because)))
+		return ok(id, fmt.Sprintf("No kernel extension is needed: %s", ruleWords[p.Need.Because]))
 	case p.Need.Answer == probe.Yes:
-		check := ok(id, fmt.Sprintf("Kernel extensions are needed: %s", ruleWords(p.Need.Because)))
+		check := ok(id, fmt.Sprintf("Kernel extensions are needed: %s", ruleWords[p.Need.Because]))
 		check.Detail = sentences(stuckNames(p), otherHypervisor(p, c.st.Mac.OS))
 		return check
 	}

@@ -84,9 +84,9 @@ func explainRules(b *strings.Builder, st approval.Status) {
 	fmt.Fprintf(b, "\n%s\n", "Rules, in order")
 	for _, r := range approval.Rules {
 		if subjects := fired[r]; len(subjects) > 0 {
-			fmt.Fprintf(b, "  + %s: %s\n", list(subjects), ruleWords(r))
+			fmt.Fprintf(b, "  + %s: %s\n", list(subjects), ruleWords[r])
 		} else {
-			fmt.Fprintf(b, "  - %s\n", ruleWords(r))
+			fmt.Fprintf(b, "  - %s\n", ruleWords[r])
 		}
 	}
 	fmt.Fprintf(b, "  %s\n", "(+ fired, - did not)")
@@ -121,79 +121,38 @@ func orNothing(s, nothing string) string {
 	return s
 }
 
-// ruleWords has a sentence for every rule of approval.
-func ruleWords(r approval.Rule) string {
-	switch r {
-	case approval.RuleLeftover:
-		return "macOS has a row for it, but it is not on this Mac and was not tried in the last 30 minutes: a leftover"
-	case approval.RuleByMDM:
-		return "a configuration profile allows it"
-	case approval.RuleSeen:
-		return "a look a moment ago did not have this blocked row: it was tried between the two"
-	case approval.RuleLoadHistory:
-		return "the load history names the attempt"
-	case approval.RuleFuture:
-		return "the load history names a time in the future: no evidence"
-	case approval.RuleAtBoot:
-		return "the load history was refreshed within 2 minutes of the start, which macOS does by itself: no evidence"
-	case approval.RuleScan:
-		return "the load history was refreshed for several developers at once, which macOS does by itself: no evidence"
-	case approval.RuleBeforeBoot:
-		return "the last attempt was made before this start, which may have brought the button back: no window is claimed"
-	case approval.RuleReopened:
-		return "a window was over, and another attempt opened this one"
-	case approval.RuleOldLoaded:
-		return "the kernel runs another version than the one on disk: it does not count as loaded"
-	case approval.RuleAllowedNow:
-		return "it was allowed since the Mac was started, and is not loaded: it will be at the next start"
-	case approval.RuleAppleSilicon:
-		return "no kernel extensions are used on Apple silicon"
-	case approval.RuleAppStore:
-		return "the App Store edition brings no kernel extensions"
-	case approval.RuleAttempted:
-		return "an attempt in the last 30 minutes shows that it is needed"
-	case approval.RuleNoApp:
-		return "it is not installed"
-	case approval.RuleNoPolicy:
-		return "no source of policy answered"
-	}
-	return laterRuleWords(r)
-}
-
-func laterRuleWords(r approval.Rule) string {
-	switch r {
-	case approval.RuleTold:
-		return "the log, or Parallels itself, names the attempt"
-	case approval.RuleBeforeLogin:
-		return "the last attempt was made before you logged in, and macOS may have held its alert back: no window is claimed"
-	case approval.RuleRecovery:
-		return "its developer was allowed from macOS Recovery"
-	case approval.RuleNotEnforced:
-		return "user consent, or System Integrity Protection's approval of kernel extensions, is switched off: macOS asks nobody"
-	case approval.RuleManaged:
-		return "a configuration profile forbids users to approve kernel extensions"
-	case approval.RuleReplaced:
-		return "it is allowed, but what lies on the disk is not what was last seen loaded: from macOS 11 on that needs another approval"
-	case approval.RuleUpgrade:
-		return "macOS says that this is another binary than the approved one"
-	case approval.RuleLoadFailing:
-		return "it was allowed before this start, and macOS refused it since"
-	case approval.RuleNeedsRestart:
-		return "macOS says that it is loaded at the next start"
-	case approval.RuleOldMacOS:
-		return "up to macOS 10.15, Parallels Desktop always needs its kernel extensions"
-	case approval.RuleOldParallels:
-		return "before version 16, Parallels Desktop always needs its kernel extensions"
-	case approval.RuleParallelsHypervisor:
-		return "a virtual machine uses the Parallels hypervisor, which is a kernel extension"
-	case approval.RuleKextNetworking:
-		return "the networking of Parallels is set to use kernel extensions"
-	case approval.RuleAppleHypervisor:
-		return "every virtual machine uses Apple's hypervisor: no kernel extension is needed"
-	case approval.RuleNeedUnknown:
-		return "whether a virtual machine needs the kernel extensions is not known: judged as if one did"
-	case approval.RuleMadeForOlder:
-		return "the compatibility table says that this version was made for an older macOS"
-	}
-	return string(r)
+// ruleWords has one row for each of approval.Rules.
+var ruleWords = map[approval.Rule]string{
+	approval.RuleLeftover:            "macOS has a row for it, but it is not on this Mac and was not tried in the last 30 minutes: a leftover",
+	approval.RuleByMDM:               "a configuration profile allows it",
+	approval.RuleSeen:                "a look a moment ago did not have this blocked row: it was tried between the two",
+	approval.RuleLoadHistory:         "the load history names the attempt",
+	approval.RuleFuture:              "the load history names a time in the future: no evidence",
+	approval.RuleAtBoot:              "the load history was refreshed within 2 minutes of the start, which macOS does by itself: no evidence",
+	approval.RuleScan:                "the load history was refreshed for several developers at once, which macOS does by itself: no evidence",
+	approval.RuleBeforeBoot:          "the last attempt was made before this start, which may have brought the button back: no window is claimed",
+	approval.RuleReopened:            "a window was over, and another attempt opened this one",
+	approval.RuleOldLoaded:           "the kernel runs another version than the one on disk: it does not count as loaded",
+	approval.RuleAllowedNow:          "it was allowed since the Mac was started, and is not loaded: it will be at the next start",
+	approval.RuleAppleSilicon:        "no kernel extensions are used on Apple silicon",
+	approval.RuleAppStore:            "the App Store edition brings no kernel extensions",
+	approval.RuleAttempted:           "an attempt in the last 30 minutes shows that it is needed",
+	approval.RuleNoApp:               "it is not installed",
+	approval.RuleNoPolicy:            "no source of policy answered",
+	approval.RuleTold:                "the log, or Parallels itself, names the attempt",
+	approval.RuleBeforeLogin:         "the last attempt was made before you logged in, and macOS may have held its alert back: no window is claimed",
+	approval.RuleRecovery:            "its developer was allowed from macOS Recovery",
+	approval.RuleNotEnforced:         "user consent, or System Integrity Protection's approval of kernel extensions, is switched off: macOS asks nobody",
+	approval.RuleManaged:             "a configuration profile forbids users to approve kernel extensions",
+	approval.RuleReplaced:            "it is allowed, but what lies on the disk is not what was last seen loaded: from macOS 11 on that needs another approval",
+	approval.RuleUpgrade:             "macOS says that this is another binary than the approved one",
+	approval.RuleLoadFailing:         "it was allowed before this start, and macOS refused it since",
+	approval.RuleNeedsRestart:        "macOS says that it is loaded at the next start",
+	approval.RuleOldMacOS:            "up to macOS 10.15, Parallels Desktop always needs its kernel extensions",
+	approval.RuleOldParallels:        "before version 16, Parallels Desktop always needs its kernel extensions",
+	approval.RuleParallelsHypervisor: "a virtual machine uses the Parallels hypervisor, which is a kernel extension",
+	approval.RuleKextNetworking:      "the networking of Parallels is set to use kernel extensions",
+	approval.RuleAppleHypervisor:     "every virtual machine uses Apple's hypervisor: no kernel extension is needed",
+	approval.RuleNeedUnknown:         "whether a virtual machine needs the kernel extensions is not known: judged as if one did",
+	approval.RuleMadeForOlder:        "the compatibility table says that this version was made for an older macOS",
 }

@@ -22,7 +22,7 @@ type Around struct {
 func Menu(st approval.Status, around Around) notify.Menu {
 	pane := PaneFor(st.Mac.OS)
 	m := notify.Menu{
-		Icon:    icon(st.Verdict),
+		Icon:    verdictWords[st.Verdict].icon,
 		State:   "kextwatch is looking…",
 		Primary: notify.Item{Label: fmt.Sprintf("Open %s…", pane.Name), Enabled: true},
 	}
@@ -51,39 +51,71 @@ func Menu(st approval.Status, around Around) notify.Menu {
 	return m
 }
 
-// items are the entries below the details. What cannot be used is greyed out.
-func items(worst approval.Product, around Around) map[notify.Action]notify.Item {
-	open, snoozed := worst.Window.Open(), !around.SnoozedUntil.IsZero()
-	snooze := "Snooze"
-	if snoozed {
-		snooze = fmt.Sprintf("Snoozed until %s", clock(around.SnoozedUntil))
-	}
-	return map[notify.Action]notify.Item{
-		notify.Retry:        {Label: "Try Again…", Enabled: worst.Verdict.Blocked() && worst.Verdict != approval.Managed && worst.App != nil && !open},
-		notify.ShowHistory:  {Label: "History…", Enabled: true},
-		notify.ShowDoctor:   {Label: "Doctor…", Enabled: true},
-		notify.ShowReport:   {Label: "Report…", Enabled: true},
-		notify.CheckNow:     {Label: "Check Now", Enabled: true},
-		notify.SnoozeMenu:   {Label: snooze, Enabled: open || snoozed},
-		notify.Snooze:       {Label: count(around.SnoozeMinutes, "For 1 Minute", "For %d Minutes"), Enabled: open},
-		notify.SnoozeWindow: {Label: "Until the Button Goes", Enabled: open},
-		notify.EndSnooze:    {Label: "No Longer", Enabled: snoozed},
-		notify.OpenAtLogin:  {Label: "Open at Login", Enabled: around.AtLogin != "", Checked: around.AtLogin == probe.Yes},
-		notify.ShowAbout:    {Label: fmt.Sprintf("About kextwatch %s", around.Version), Enabled: true},
-		notify.Quit:         {Label: "Quit kextwatch", Enabled: true},
-	}
+// menuCase is what an entry of the menu can depend on.
+type menuCase struct {
+	worst   approval.Product
+	around  Around
+	open    bool // its window
+	snoozed bool
 }
 
-func icon(v approval.Verdict) notify.Icon {
-	switch v {
-	case approval.BlockedOpen, approval.BlockedUnknown, approval.BlockedClosed:
-		return notify.IconWaiting
-	case approval.Managed, approval.UpgradePending, approval.LoadFailing, approval.RestartPending, approval.Incompatible:
-		return notify.IconTodo
-	case approval.NotAsked, approval.Approved, approval.NotNeeded, approval.NotInstalled:
-		return notify.IconWell
+func (c menuCase) always() bool     { return true }
+func (c menuCase) windowOpen() bool { return c.open }
+func (c menuCase) isSnoozed() bool  { return c.snoozed }
+
+// menuItem is an entry of the menu. One that is not enabled is greyed out.
+type menuItem struct {
+	label   func(menuCase) string
+	enabled func(menuCase) bool
+	checked func(menuCase) bool // nil: never
+}
+
+// menuItems has one row for each action below the details.
+var menuItems = map[notify.Action]menuItem{
+	notify.Retry: {label: called("Try Again…"), enabled: func(c menuCase) bool {
+		return c.worst.Verdict.Blocked() && c.worst.Verdict != approval.Managed && c.worst.App != nil && !c.open
+	}},
+	notify.ShowHistory: {label: called("History…"), enabled: menuCase.always},
+	notify.ShowDoctor:  {label: called("Doctor…"), enabled: menuCase.always},
+	notify.ShowReport:  {label: called("Report…"), enabled: menuCase.always},
+	notify.CheckNow:    {label: called("Check Now"), enabled: menuCase.always},
+	notify.SnoozeMenu: {
+		label: func(c menuCase) string {
+			if c.snoozed {
+				return fmt.Sprintf("Snoozed until %s", clock(c.around.SnoozedUntil))
+			}
+			return "Snooze"
+		},
+		enabled: func(c menuCase) bool { return c.open || c.snoozed },
+	},
+	notify.Snooze: {
+		label:   func(c menuCase) string { return count(c.around.SnoozeMinutes, "For 1 Minute", "For %d Minutes") },
+		enabled: menuCase.windowOpen,
+	},
+	notify.SnoozeWindow: {label: called("Until the Button Goes"), enabled: menuCase.windowOpen},
+	notify.EndSnooze:    {label: called("No Longer"), enabled: menuCase.isSnoozed},
+	notify.OpenAtLogin: {
+		label:   called("Open at Login"),
+		enabled: func(c menuCase) bool { return c.around.AtLogin != "" },
+		checked: func(c menuCase) bool { return c.around.AtLogin == probe.Yes },
+	},
+	notify.ShowAbout: {
+		label:   func(c menuCase) string { return fmt.Sprintf("About kextwatch %s", c.around.Version) },
+		enabled: menuCase.always,
+	},
+	notify.Quit: {label: called("Quit kextwatch"), enabled: menuCase.always},
+}
+
+// called is a label that never changes.
+func called(label string) func(menuCase) string { return func(menuCase) string { return label } }
+
+func items(worst approval.Product, around Around) map[notify.Action]notify.Item {
+	c := menuCase{worst, around, worst.Window.Open(), !around.SnoozedUntil.IsZero()}
+	items := map[notify.Action]notify.Item{}
+	for action, row := range menuItems {
+		items[action] = notify.Item{Label: row.label(c), Enabled: row.enabled(c), Checked: row.checked != nil && row.checked(c)}
 	}
-	return notify.IconUnsure
+	return items
 }
 
 // short cuts a line at what a menu shows without leaving a small screen.

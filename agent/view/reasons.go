@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"kextwatch/agent/approval"
+	"kextwatch/probe"
 )
 
 // Reason is a reason in words: what it is, what it means, and the one next
@@ -21,7 +22,7 @@ type Reason struct {
 func Reasons(p approval.Product, st approval.Status) []Reason {
 	var all []Reason
 	for _, r := range p.Reasons {
-		all = append(all, reasonWords(r, p, st))
+		all = append(all, withWords(r, p, st))
 	}
 	return all
 }
@@ -38,89 +39,127 @@ func obstacle(p approval.Product, st approval.Status) *Reason {
 	return nil
 }
 
-// reasonWords has the sentences of every reason.
-func reasonWords(r approval.Reason, p approval.Product, st approval.Status) Reason {
-	os, pane, about := st.Mac.OS, PaneFor(st.Mac.OS), list(r.About)
-	w := func(title, text, next string) Reason { return Reason{r, title, text, next} }
-	switch r.Code {
-	case approval.ReasonManaged:
+// saidByVerdict are the reasons that the verdict's own sentences tell.
+var saidByVerdict = map[approval.ReasonCode]bool{
+	approval.ReasonManaged: true, approval.ReasonWindowOver: true, approval.ReasonUpdateAgain: true,
+	approval.ReasonRestart: true, approval.ReasonTooOld: true,
+}
+
+// reasonCase is a reason as it holds on this Mac, for reasonWords.
+type reasonCase struct {
+	about string // the names that the reason is about; empty: none
+	p     approval.Product
+	st    approval.Status
+	os    probe.OSVersion
+	pane  Pane
+}
+
+// reasonText is what is said about a reason.
+type reasonText struct{ title, text, next string }
+
+// withWords adds the words to a reason.
+func withWords(r approval.Reason, p approval.Product, st approval.Status) Reason {
+	words := reasonWords[r.Code](reasonCase{list(r.About), p, st, st.Mac.OS, PaneFor(st.Mac.OS)})
+	return Reason{r, words.title, words.text, words.next}
+}
+
+// reasonWords has one row for each row of approval.Catalogue.
+var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
+	approval.ReasonManaged: func(c reasonCase) reasonText {
 		profile := "a configuration profile of your organisation"
-		if about != "" {
-			profile = fmt.Sprintf("the configuration profile “%s”", about)
+		if c.about != "" {
+			profile = fmt.Sprintf("the configuration profile “%s”", c.about)
 		}
-		return w("Your organisation decides",
+		return reasonText{"Your organisation decides",
 			sentences(fmt.Sprintf("%s forbids users to allow kernel extensions", profile)),
-			fmt.Sprintf("Ask your administrator to allow team %s.", p.TeamID))
-	case approval.ReasonNotAdmin:
-		return w("An administrator has to allow it",
+			fmt.Sprintf("Ask your administrator to allow team %s.", c.p.TeamID)}
+	},
+	approval.ReasonNotAdmin: func(c reasonCase) reasonText {
+		return reasonText{"An administrator has to allow it",
 			"From macOS 11 on, only an administrator can click Allow, and you are not one.",
-			"Let an administrator enter name and password when you click Allow.")
-	case approval.ReasonOtherUser:
-		return w("Another user is at the screen",
+			"Let an administrator enter name and password when you click Allow."}
+	},
+	approval.ReasonOtherUser: func(c reasonCase) reasonText {
+		return reasonText{"Another user is at the screen",
 			"macOS shows the button to whoever uses screen and keyboard, and that is another user, or the login window.",
-			fmt.Sprintf("Switch to your own session, then open %s.", pane.Name))
-	case approval.ReasonLocked:
-		return w("The screen is locked",
+			fmt.Sprintf("Switch to your own session, then open %s.", c.pane.Name)}
+	},
+	approval.ReasonLocked: func(c reasonCase) reasonText {
+		return reasonText{"The screen is locked",
 			"The button can be clicked once the screen is unlocked.",
-			fmt.Sprintf("Unlock the screen, then open %s.", pane.Name))
-	case approval.ReasonRemote:
-		return w("This Mac may be under remote control",
-			fmt.Sprintf("There are signs of it: %s. macOS may ignore clicks on Allow that do not come from a mouse or trackpad of this Mac.", about),
-			"Click with a mouse or trackpad of this Mac, or press Tab until Allow is framed, then Space.")
-	case approval.ReasonInputTool:
-		return w("A program makes clicks of its own",
-			fmt.Sprintf("Running: %s. macOS may ignore clicks on Allow meanwhile.", about),
-			fmt.Sprintf("Quit %s and click again, or press Tab until Allow is framed, then Space.", about))
-	case approval.ReasonPaneOpen:
-		return w("The pane was open already",
+			fmt.Sprintf("Unlock the screen, then open %s.", c.pane.Name)}
+	},
+	approval.ReasonRemote: func(c reasonCase) reasonText {
+		return reasonText{"This Mac may be under remote control",
+			fmt.Sprintf("There are signs of it: %s. macOS may ignore clicks on Allow that do not come from a mouse or trackpad of this Mac.", c.about),
+			"Click with a mouse or trackpad of this Mac, or press Tab until Allow is framed, then Space."}
+	},
+	approval.ReasonInputTool: func(c reasonCase) reasonText {
+		return reasonText{"A program makes clicks of its own",
+			fmt.Sprintf("Running: %s. macOS may ignore clicks on Allow meanwhile.", c.about),
+			fmt.Sprintf("Quit %s and click again, or press Tab until Allow is framed, then Space.", c.about)}
+	},
+	approval.ReasonPaneOpen: func(c reasonCase) reasonText {
+		return reasonText{"The pane was open already",
 			"A pane that is open does not show a new Allow button.",
-			fmt.Sprintf("Quit %s and open it again.", settingsApp(os)))
-	case approval.ReasonWindowOver:
-		return w("The time is over",
+			fmt.Sprintf("Quit %s and open it again.", settingsApp(c.os))}
+	},
+	approval.ReasonWindowOver: func(c reasonCase) reasonText {
+		return reasonText{"The time is over",
 			"macOS takes the Allow button away about 30 minutes after the attempt, and brings it back, without an alert, at the next one.",
-			"Make Parallels try again: kextwatch retry.")
-	case approval.ReasonUpdateAgain:
-		return w("The update needs an approval of its own",
+			"Make Parallels try again: kextwatch retry."}
+	},
+	approval.ReasonUpdateAgain: func(c reasonCase) reasonText {
+		return reasonText{"The update needs an approval of its own",
 			"From macOS 11 on, a new version of an approved kernel extension is held back until it is approved too.",
-			fmt.Sprintf("Open %s, approve the update, restart the Mac.", pane.Path))
-	case approval.ReasonRestart:
-		return w("A restart is missing",
+			fmt.Sprintf("Open %s, approve the update, restart the Mac.", c.pane.Path)}
+	},
+	approval.ReasonRestart: func(c reasonCase) reasonText {
+		return reasonText{"A restart is missing",
 			"From macOS 11 on, an approved kernel extension is loaded at the next start, not before.",
-			"Restart the Mac.")
-	case approval.ReasonTooOld:
-		return w("Made for an older macOS",
-			fmt.Sprintf("%s was made for macOS up to %s; this is macOS %s.", title(p), about, os),
-			fmt.Sprintf("Update %s (%s).", p.Name, releaseNotes(p)))
-	case approval.ReasonError56521:
-		return w("Parallels says error 56521",
+			"Restart the Mac."}
+	},
+	approval.ReasonTooOld: func(c reasonCase) reasonText {
+		return reasonText{"Made for an older macOS",
+			fmt.Sprintf("%s was made for macOS up to %s; this is macOS %s.", title(c.p), c.about, c.os),
+			fmt.Sprintf("Update %s (%s).", c.p.Name, releaseNotes(c.p))}
+	},
+	approval.ReasonError56521: func(c reasonCase) reasonText {
+		return reasonText{"Parallels says error 56521",
 			"Parallels tried to start a virtual machine, and macOS refused its hypervisor.",
-			fmt.Sprintf("Allow the kernel extension and restart the Mac; Parallels has a page about it (%s).", errorPage(p)))
-	case approval.ReasonSystemExtension:
-		return w("A system extension waits",
-			fmt.Sprintf("%s is a system extension, not a kernel extension: it has no 30 minutes, and waits until you allow it.", about),
-			fmt.Sprintf("Open %s.", SystemExtensionPane(os).Path))
-	case approval.ReasonSIP:
-		return w("System Integrity Protection is not as usual",
+			fmt.Sprintf("Allow the kernel extension and restart the Mac; Parallels has a page about it (%s).", errorPage(c.p))}
+	},
+	approval.ReasonSystemExtension: func(c reasonCase) reasonText {
+		return reasonText{"A system extension waits",
+			fmt.Sprintf("%s is a system extension, not a kernel extension: it has no 30 minutes, and waits until you allow it.", c.about),
+			fmt.Sprintf("Open %s.", SystemExtensionPane(c.os).Path)}
+	},
+	approval.ReasonSIP: func(c reasonCase) reasonText {
+		return reasonText{"System Integrity Protection is not as usual",
 			"With System Integrity Protection off or changed, macOS may load kernel extensions without asking, or refuse them without a button.",
-			"If you did not mean this, start from macOS Recovery and run csrutil enable.")
-	case approval.ReasonConsentOff:
-		return w("Nobody is asked on this Mac",
+			"If you did not mean this, start from macOS Recovery and run csrutil enable."}
+	},
+	approval.ReasonConsentOff: func(c reasonCase) reasonText {
+		return reasonText{"Nobody is asked on this Mac",
 			"User consent for kernel extensions was switched off from macOS Recovery: they load without an approval.",
-			"If you did not mean this, start from macOS Recovery and run spctl kext-consent enable.")
-	case approval.ReasonNothingTried:
-		return w("Nothing has tried to load yet",
+			"If you did not mean this, start from macOS Recovery and run spctl kext-consent enable."}
+	},
+	approval.ReasonNothingTried: func(c reasonCase) reasonText {
+		return reasonText{"Nothing has tried to load yet",
 			"macOS asks only when a kernel extension is to be loaded, so there is no Allow button yet.",
-			sentences(firstTry(p, os)))
-	case approval.ReasonNotNeeded:
-		return w("No kernel extension is needed", Why(p, st), "")
-	case approval.ReasonAppleSilicon:
-		return w("Apple silicon", "Parallels Desktop uses no kernel extensions on Apple silicon.", "")
-	case approval.ReasonServiceDown:
-		return w("Parallels' service does not run",
+			sentences(firstTry(c.p, c.os))}
+	},
+	approval.ReasonNotNeeded: func(c reasonCase) reasonText {
+		return reasonText{"No kernel extension is needed", Why(c.p, c.st), ""}
+	},
+	approval.ReasonAppleSilicon: func(c reasonCase) reasonText {
+		return reasonText{"Apple silicon", "Parallels Desktop uses no kernel extensions on Apple silicon.", ""}
+	},
+	approval.ReasonServiceDown: func(c reasonCase) reasonText {
+		return reasonText{"Parallels' service does not run",
 			"That is no matter of approval: it starts with Parallels Desktop.",
-			fmt.Sprintf("If a virtual machine cannot connect to the service, quit %s and open it again.", p.Name))
-	}
-	return w(string(r.Code), "", "")
+			fmt.Sprintf("If a virtual machine cannot connect to the service, quit %s and open it again.", c.p.Name)}
+	},
 }
 
 // list is names from outside, cleaned, with commas; a long one is cut short.

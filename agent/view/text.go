@@ -47,12 +47,6 @@ func Text(st approval.Status) string {
 	return b.String()
 }
 
-// saidByVerdict are the reasons that the verdict's own sentences tell.
-var saidByVerdict = map[approval.ReasonCode]bool{
-	approval.ReasonManaged: true, approval.ReasonWindowOver: true, approval.ReasonUpdateAgain: true,
-	approval.ReasonRestart: true, approval.ReasonTooOld: true,
-}
-
 func line(b *strings.Builder, label, text string) {
 	if text != "" {
 		fmt.Fprintf(b, "  %-7s %s\n", label, text)

@@ -5,47 +5,200 @@ import (
 	"strings"
 
 	"kextwatch/agent/approval"
+	"kextwatch/notify"
 	"kextwatch/probe"
 )
 
-// State is where a product stands, in a few words.
-func State(p approval.Product) string {
-	switch p.Verdict {
-	case approval.Managed:
-		return "blocked, and managed by your organisation"
-	case approval.BlockedOpen:
-		return fmt.Sprintf("waiting for your approval, %s left", minutes(p.Window.MinutesLeft()))
-	case approval.BlockedUnknown:
-		return "blocked until you approve it"
-	case approval.BlockedClosed:
-		return "blocked, and the time to approve it is over"
-	case approval.UpgradePending:
-		return "updated, and waiting for another approval"
-	case approval.LoadFailing:
-		return "approved, but macOS still refuses to load it"
-	case approval.RestartPending:
-		return "approved; restart the Mac to finish"
-	case approval.Incompatible:
-		return "made for an older macOS"
-	case approval.Unknown:
-		return "cannot tell"
-	case approval.NotAsked:
-		return "not asked for approval yet"
-	case approval.Approved:
-		if p.Loaded {
-			return "approved and loaded"
-		}
-		return "approved"
-	case approval.NotNeeded:
-		return "needs no approval on this Mac"
-	case approval.NotInstalled:
-		return "not installed"
-	}
-	return "not looked at yet"
+// verdictText is the words and the icon of a verdict. A field that is not set
+// stands for the usual: no next step, the state as headline, the next step in
+// an alert.
+type verdictText struct {
+	icon     notify.Icon
+	state    func(p approval.Product) string                     // in a few words
+	why      func(p approval.Product, st approval.Status) string // what the verdict rests on
+	next     func(p approval.Product, st approval.Status) string // what there is to do now
+	headline func(p approval.Product) string                     // the title of an alert, which shows about fifty characters
+	short    func(p approval.Product, st approval.Status) string // next for an alert, which shows a few lines: one way, not all of them
 }
+
+// verdictWords has one row for each of approval.Verdicts.
+var verdictWords = map[approval.Verdict]verdictText{
+	approval.Managed: {
+		icon:  notify.IconTodo,
+		state: as("blocked, and managed by your organisation"),
+		why: func(p approval.Product, _ approval.Status) string {
+			return sentences(refused(p), "a configuration profile keeps users from approving it")
+		},
+		next: func(p approval.Product, _ approval.Status) string {
+			return fmt.Sprintf("Ask your administrator to allow the kernel extensions of %s (team %s)%s.", p.Name, p.TeamID, payload(p))
+		},
+		headline: func(p approval.Product) string { return fmt.Sprintf("%s: your organisation decides", p.Name) },
+	},
+	approval.BlockedOpen: {
+		icon: notify.IconWaiting,
+		state: func(p approval.Product) string {
+			return fmt.Sprintf("waiting for your approval, %s left", minutes(p.Window.MinutesLeft()))
+		},
+		why: func(p approval.Product, st approval.Status) string {
+			return sentences(refused(p), fmt.Sprintf("the Allow button is there until %s", closing(p, st)))
+		},
+		next: func(p approval.Product, st approval.Status) string {
+			return sentences(fmt.Sprintf("open %s and %s", PaneFor(st.Mac.OS).Path, clickAllow(p, st)), otherHypervisor(p, st.Mac.OS))
+		},
+	},
+	approval.BlockedUnknown: {
+		icon:  notify.IconWaiting,
+		state: as("blocked until you approve it"),
+		why: func(p approval.Product, _ approval.Status) string {
+			return sentences(refused(p), "when that was cannot be told, so the Allow button may or may not be there")
+		},
+		next: func(p approval.Product, st approval.Status) string {
+			return sentences(fmt.Sprintf("open %s and %s", PaneFor(st.Mac.OS).Path, clickAllow(p, st)),
+				fmt.Sprintf("if there is no button, %s, then look again", tryAgain(p, st.Mac.OS)), otherHypervisor(p, st.Mac.OS))
+		},
+		short: openOrTryAgain,
+	},
+	approval.BlockedClosed: {
+		icon:  notify.IconWaiting,
+		state: as("blocked, and the time to approve it is over"),
+		why: func(p approval.Product, st approval.Status) string {
+			return sentences(refused(p), fmt.Sprintf("the Allow button was there until %s", closing(p, st)))
+		},
+		next: func(p approval.Product, st approval.Status) string {
+			return sentences(fmt.Sprintf("look in %s whether the Allow button is still there", PaneFor(st.Mac.OS).Path),
+				fmt.Sprintf("if not, %s, then click Allow", tryAgain(p, st.Mac.OS)), otherHypervisor(p, st.Mac.OS))
+		},
+		short: openOrTryAgain, // the button may have stayed
+	},
+	approval.UpgradePending: {
+		icon:  notify.IconTodo,
+		state: as("updated, and waiting for another approval"),
+		why:   because("The kernel extensions on disk are not the ones that were last loaded; macOS wants a new approval for them."),
+		next: func(_ approval.Product, st approval.Status) string {
+			return fmt.Sprintf("Open %s, approve the update and restart the Mac.", PaneFor(st.Mac.OS).Path)
+		},
+		headline: func(p approval.Product) string { return fmt.Sprintf("%s: the update needs your approval", p.Name) },
+	},
+	approval.LoadFailing: {
+		icon:  notify.IconTodo,
+		state: as("approved, but macOS still refuses to load it"),
+		why:   because("The kernel extensions are approved, and macOS still refused to load them after a restart."),
+		next: func(p approval.Product, _ approval.Status) string {
+			return fmt.Sprintf("Restart the Mac once more; if that does not help, see Parallels' page about it (%s).", errorPage(p))
+		},
+		headline: func(p approval.Product) string { return fmt.Sprintf("%s still does not load", p.Name) },
+		short:    because("Restart the Mac once more. If that does not help, kextwatch status names Parallels' page about it."),
+	},
+	approval.RestartPending: {
+		icon:  notify.IconTodo,
+		state: as("approved; restart the Mac to finish"),
+		why:   because("The kernel extensions are approved; from macOS 11 on they are loaded at the next start."),
+		next:  because("Restart the Mac."),
+	},
+	approval.Incompatible: {
+		icon:  notify.IconTodo,
+		state: as("made for an older macOS"),
+		why: func(p approval.Product, _ approval.Status) string {
+			if p.Made == nil {
+				return fmt.Sprintf("This version of %s was made for an older macOS.", p.Name)
+			}
+			return fmt.Sprintf("%s was made for macOS up to %s.", title(p), p.Made.MaxMacOS)
+		},
+		next: func(p approval.Product, _ approval.Status) string {
+			return fmt.Sprintf("Update %s (%s).", p.Name, releaseNotes(p))
+		},
+	},
+	approval.Unknown: {
+		icon:  notify.IconUnsure,
+		state: as("cannot tell"),
+		why: func(p approval.Product, _ approval.Status) string {
+			return sentences("no source of the kernel extension policy could be read", lastWindow(p))
+		},
+		next: func(p approval.Product, st approval.Status) string {
+			if p.Window.Open() {
+				return sentences(fmt.Sprintf("open %s and %s", PaneFor(st.Mac.OS).Path, clickAllow(p, st)), unknownNext(st))
+			}
+			return unknownNext(st)
+		},
+	},
+	approval.NotAsked: {
+		icon:  notify.IconWell,
+		state: as("not asked for approval yet"),
+		why: func(p approval.Product, _ approval.Status) string {
+			return fmt.Sprintf("macOS has not been asked to load the kernel extensions of %s yet.", p.Name)
+		},
+		next: func(p approval.Product, st approval.Status) string {
+			return sentences("nothing to do yet", firstTry(p, st.Mac.OS))
+		},
+	},
+	approval.Approved: {
+		icon: notify.IconWell,
+		state: func(p approval.Product) string {
+			if p.Loaded {
+				return "approved and loaded"
+			}
+			return "approved"
+		},
+		why: func(p approval.Product, _ approval.Status) string { return approvedBecause(p) },
+		next: func(p approval.Product, st approval.Status) string {
+			if p.Loaded || st.Mac.OS.AtLeast(11, 0) {
+				return ""
+			}
+			return fmt.Sprintf("Nothing. If %s is open and does not work, quit it and open it again.", p.Name)
+		},
+	},
+	approval.NotNeeded: {
+		icon:  notify.IconWell,
+		state: as("needs no approval on this Mac"),
+		why: func(p approval.Product, _ approval.Status) string {
+			switch p.Need.Because {
+			case approval.RuleAppleSilicon:
+				return fmt.Sprintf("%s uses no kernel extensions on Apple silicon.", p.Name)
+			case approval.RuleAppStore:
+				return fmt.Sprintf("The App Store edition of %s brings no kernel extensions.", p.Name)
+			}
+			return "Every virtual machine uses Apple's hypervisor, which needs no kernel extension."
+		},
+	},
+	approval.NotInstalled: {
+		icon:  notify.IconWell,
+		state: as("not installed"),
+		why:   func(p approval.Product, _ approval.Status) string { return fmt.Sprintf("%s is not installed.", p.Name) },
+	},
+	"": {icon: notify.IconUnsure, state: as("not looked at yet")}, // nothing was assessed
+}
+
+// as is a state that is the same for every product.
+func as(state string) func(approval.Product) string {
+	return func(approval.Product) string { return state }
+}
+
+// because is a sentence that is the same for every product and Mac.
+func because(text string) func(approval.Product, approval.Status) string {
+	return func(approval.Product, approval.Status) string { return text }
+}
+
+// State is where a product stands, in a few words.
+func State(p approval.Product) string { return verdictWords[p.Verdict].state(p) }
 
 // Why says what the verdict rests on.
 func Why(p approval.Product, st approval.Status) string {
+	if why := verdictWords[p.Verdict].why; why != nil {
+		return why(p, st)
+	}
+	return ""
+}
+
+// Next says what there is to do now; empty: nothing.
+func Next(p approval.Product, st approval.Status) string {
+	if next := verdictWords[p.Verdict].next; next != nil {
+		return next(p, st)
+	}
+	return ""
+}
+
+// refused says what macOS blocks, and what cannot start meanwhile.
+func refused(p approval.Product) string {
 	blocked := 0
 	for _, item := range p.Items {
 		for _, k := range item.Kexts {
@@ -54,45 +207,13 @@ func Why(p approval.Product, st approval.Status) string {
 			}
 		}
 	}
-	refused := sentences(fmt.Sprintf("macOS blocked %s of %s", count(blocked, "1 kernel extension", "%d kernel extensions"), p.Name), stuck(p))
-	switch p.Verdict {
-	case approval.Managed:
-		return sentences(refused, "a configuration profile keeps users from approving it")
-	case approval.BlockedOpen:
-		return sentences(refused, fmt.Sprintf("the Allow button is there until %s", closing(p, st)))
-	case approval.BlockedUnknown:
-		return sentences(refused, "when that was cannot be told, so the Allow button may or may not be there")
-	case approval.BlockedClosed:
-		return sentences(refused, fmt.Sprintf("the Allow button was there until %s", closing(p, st)))
-	case approval.UpgradePending:
-		return "The kernel extensions on disk are not the ones that were last loaded; macOS wants a new approval for them."
-	case approval.LoadFailing:
-		return "The kernel extensions are approved, and macOS still refused to load them after a restart."
-	case approval.RestartPending:
-		return "The kernel extensions are approved; from macOS 11 on they are loaded at the next start."
-	case approval.Incompatible:
-		if p.Made == nil {
-			return fmt.Sprintf("This version of %s was made for an older macOS.", p.Name)
-		}
-		return fmt.Sprintf("%s was made for macOS up to %s.", title(p), p.Made.MaxMacOS)
-	case approval.Unknown:
-		return sentences("no source of the kernel extension policy could be read", lastWindow(p))
-	case approval.NotAsked:
-		return fmt.Sprintf("macOS has not been asked to load the kernel extensions of %s yet.", p.Name)
-	case approval.Approved:
-		return approvedBecause(p)
-	case approval.NotNeeded:
-		switch p.Need.Because {
-		case approval.RuleAppleSilicon:
-			return fmt.Sprintf("%s uses no kernel extensions on Apple silicon.", p.Name)
-		case approval.RuleAppStore:
-			return fmt.Sprintf("The App Store edition of %s brings no kernel extensions.", p.Name)
-		}
-		return "Every virtual machine uses Apple's hypervisor, which needs no kernel extension."
-	case approval.NotInstalled:
-		return fmt.Sprintf("%s is not installed.", p.Name)
-	}
-	return ""
+	return sentences(fmt.Sprintf("macOS blocked %s of %s", count(blocked, "1 kernel extension", "%d kernel extensions"), p.Name), stuck(p))
+}
+
+// openOrTryAgain is the nearest way where a button may or may not be there.
+func openOrTryAgain(p approval.Product, st approval.Status) string {
+	return sentences(fmt.Sprintf("open %s and %s", PaneFor(st.Mac.OS).Path, clickAllow(p, st)),
+		fmt.Sprintf("if there is no button, %s, then look again", tryAgainInShort(p, st.Mac.OS)))
 }
 
 // closing is when the button goes: from macOS 11 on nobody at Apple has
@@ -145,41 +266,6 @@ func approvedBecause(p approval.Product) string {
 		}
 	}
 	return "The kernel extensions are allowed."
-}
-
-// Next says what there is to do now; empty: nothing.
-func Next(p approval.Product, st approval.Status) string {
-	os, pane := st.Mac.OS, PaneFor(st.Mac.OS)
-	switch p.Verdict {
-	case approval.Managed:
-		return fmt.Sprintf("Ask your administrator to allow the kernel extensions of %s (team %s)%s.", p.Name, p.TeamID, payload(p))
-	case approval.BlockedOpen:
-		return sentences(fmt.Sprintf("open %s and %s", pane.Path, clickAllow(p, st)), otherHypervisor(p, os))
-	case approval.BlockedUnknown:
-		return sentences(fmt.Sprintf("open %s and %s", pane.Path, clickAllow(p, st)), fmt.Sprintf("if there is no button, %s, then look again", tryAgain(p, os)), otherHypervisor(p, os))
-	case approval.BlockedClosed:
-		return sentences(fmt.Sprintf("look in %s whether the Allow button is still there", pane.Path), fmt.Sprintf("if not, %s, then click Allow", tryAgain(p, os)), otherHypervisor(p, os))
-	case approval.UpgradePending:
-		return fmt.Sprintf("Open %s, approve the update and restart the Mac.", pane.Path)
-	case approval.LoadFailing:
-		return fmt.Sprintf("Restart the Mac once more; if that does not help, see Parallels' page about it (%s).", errorPage(p))
-	case approval.RestartPending:
-		return "Restart the Mac."
-	case approval.Incompatible:
-		return fmt.Sprintf("Update %s (%s).", p.Name, releaseNotes(p))
-	case approval.Unknown:
-		if p.Window.Open() {
-			return sentences(fmt.Sprintf("open %s and %s", pane.Path, clickAllow(p, st)), unknownNext(st))
-		}
-		return unknownNext(st)
-	case approval.NotAsked:
-		return sentences("nothing to do yet", firstTry(p, os))
-	case approval.Approved:
-		if !p.Loaded && !os.AtLeast(11, 0) {
-			return fmt.Sprintf("Nothing. If %s is open and does not work, quit it and open it again.", p.Name)
-		}
-	}
-	return ""
 }
 
 // firstTry says what will happen when somebody wants to work.

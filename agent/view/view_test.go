@@ -212,14 +212,6 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-func TestEveryRuleHasASentence(t *testing.T) {
-	for _, r := range approval.Rules {
-		if ruleWords(r) == string(r) {
-			t.Errorf("rule %s has no sentence", r)
-		}
-	}
-}
-
 func TestBeforeTheFirstLook(t *testing.T) {
 	m := Menu(approval.Status{}, around)
 	if m.Icon != notify.IconUnsure || m.State == "" || m.Primary.Label == "" {

@@ -1,6 +1,7 @@
 package tray
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -45,16 +46,6 @@ type display struct {
 	items          map[notify.Action]*line
 }
 
-// sections are the lines below the details, in their order.
-var sections = [][]notify.Action{
-	{notify.Retry, notify.ShowHistory, notify.ShowDoctor, notify.ShowReport, notify.CheckNow, notify.SnoozeMenu},
-	{notify.OpenAtLogin, notify.ShowAbout},
-	{notify.Quit},
-}
-
-// snoozes open from SnoozeMenu.
-var snoozes = []notify.Action{notify.Snooze, notify.SnoozeWindow, notify.EndSnooze}
-
 // newDisplay builds the skeleton, with every line hidden and the icon that
 // claims nothing.
 func newDisplay(b bar) *display {
@@ -65,7 +56,7 @@ func newDisplay(b bar) *display {
 	for i := range d.details {
 		d.details[i] = addLine(b, "")
 	}
-	for _, section := range sections {
+	for _, section := range notify.Sections {
 		b.AddSeparator()
 		for _, action := range section {
 			add := b.AddLine
@@ -76,7 +67,7 @@ func newDisplay(b bar) *display {
 			d.items[action] = &l
 		}
 	}
-	for _, action := range snoozes {
+	for _, action := range notify.Snoozes {
 		l := hidden(d.items[notify.SnoozeMenu].entry.AddLine(action))
 		d.items[action] = &l
 	}
@@ -105,7 +96,7 @@ func (d *display) show(menu notify.Menu) {
 		}
 		d.details[i].show(detail)
 	}
-	for _, section := range append(sections, snoozes) {
+	for _, section := range slices.Concat(notify.Sections, [][]notify.Action{notify.Snoozes}) {
 		for _, action := range section {
 			d.items[action].show(menu.Items[action])
 		}

@@ -112,6 +112,7 @@ func (in *invocation) own() view.Own {
 	own.Running = agentRuns(p)
 	own.Installed = installed(home)
 	s, problems := readSettings(in.mac, home)
+	own.SettingsRead = true
 	for _, p := range problems {
 		if !p.Unknown {
 			own.Settings = append(own.Settings, strings.TrimSpace(p.Key+": "+p.Why))

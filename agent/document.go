@@ -140,7 +140,7 @@ func newDocument(st approval.Status) document {
 		doc.Products = append(doc.Products, newProductDoc(p, st))
 	}
 	for _, g := range st.Gaps {
-		doc.Gaps = append(doc.Gaps, gapDoc{g.Source, view.Clean(g.Err), view.Clean(g.Next)})
+		doc.Gaps = append(doc.Gaps, gapDoc{string(g.Source), view.Clean(g.Err), view.Clean(g.Next)})
 	}
 	return doc
 }

@@ -92,7 +92,7 @@ type LoadedKext struct {
 
 // Gap is a fact that could not be read, and the way out.
 type Gap struct {
-	Source string
+	Source Fact
 	Err    string
 	Next   string
 }

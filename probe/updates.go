@@ -4,12 +4,13 @@ import "time"
 
 // Updates is what is known of updates and backups.
 type Updates struct {
-	Installed []Installation // of macOS, oldest first
-	Offered   []Offer        // of macOS, by Software Update
-	Check     Answer         // look for updates by itself
-	Download  Answer         // download them by itself
-	Install   Answer         // install macOS updates by itself
-	Backup    Backup
+	Installed  []Installation // of macOS, oldest first
+	OffersRead bool           // the list of Software Update was read
+	Offered    []Offer        // of macOS, by Software Update
+	Check      Answer         // look for updates by itself
+	Download   Answer         // download them by itself
+	Install    Answer         // install macOS updates by itself
+	Backup     Backup
 }
 
 // Installation is an entry of InstallHistory.plist for macOS itself.

@@ -85,7 +85,7 @@ func major(version string) int {
 // needUnknown: from macOS 11 on, Parallels 16 and later needs its kernel
 // extensions only for virtual machines on its own hypervisor.
 var needUnknown = probe.Gap{
-	Source: "virtual machines",
+	Source: probe.FactVMs,
 	Err:    "which hypervisor the virtual machines use is not known",
 	Next:   "if every virtual machine uses Apple's hypervisor (Configure > Hardware > CPU & Memory > Advanced), no approval is needed",
 }

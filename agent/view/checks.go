@@ -29,10 +29,11 @@ const (
 	Unsure Level = "unknown"
 )
 
-// Own is what kextwatch knows of itself, for its own checks.
+// Own is what kextwatch knows about itself.
 type Own struct {
 	Installed     probe.Answer // its LaunchAgent is there and starts this program
 	Running       probe.Answer
+	SettingsRead  bool
 	Settings      []string // what is wrong with the settings
 	Managed       []string // the settings that are managed
 	Notifications string   // the newest failure to show one; empty: none known
@@ -40,33 +41,81 @@ type Own struct {
 	Tray          string // why there can be no icon; empty: there can
 }
 
-// Checks are all of them, in a fixed order.
-func Checks(st approval.Status, own Own) []Check {
-	c := checking{st: st, own: own}
-	if i := slices.IndexFunc(st.Products, func(p approval.Product) bool { return p.Verdict == st.Verdict }); i >= 0 {
-		c.worst = st.Products[i]
-	}
-	c.parallels = c.worst
-	if i := slices.IndexFunc(st.Products, func(p approval.Product) bool { return p.TeamID == probe.ParallelsTeamID }); i >= 0 {
-		c.parallels = st.Products[i]
-	}
-	return []Check{
-		c.policySource(), c.policyReader(),
-		c.installed(), c.version(), c.needed(), c.asked(), c.loaded(), c.service(),
-		c.restart(), c.window(),
-		c.macosVersion(), c.updateOffered(), c.autoUpdate(), c.backup(),
-		c.sip(), c.consent(), c.profile(), c.systemExtensions(),
-		c.console(), c.locked(), c.remote(), c.inputTools(), c.admin(), c.paneOpen(),
-		c.settingsValid(), c.agentInstalled(), c.agentRunning(), c.notifications(), c.tray(),
-	}
+// check is one row of the table of checks.
+//
+// Bad news is told first: a reason that holds needs no other fact. Good news
+// needs all of its facts: while one is missing the check is unknown, and the
+// functions that could say "ok" are not called.
+type check struct {
+	id     string
+	reason approval.ReasonCode // empty: none
+	level  Level               // of the check while the reason holds
+
+	unknown string // the summary while a fact is missing
+
+	// needs are the facts for early, which can decide without the others. It
+	// returns false where they have to be looked at. Nil: it always does.
+	needs []probe.Fact
+	early func(c checking) (Check, bool)
+
+	facts []probe.Fact // for judge
+	judge func(c checking) Check
 }
 
-// checking has what the checks are about.
+// checks are all of them, in the order of the answer. Scripts rely on the IDs.
+func checks() []check {
+	return slices.Concat(policyChecks, parallelsChecks, macOSChecks, sessionChecks, ownChecks)
+}
+
+// Checks are the lines of doctor.
+func Checks(st approval.Status, own Own) []Check {
+	c := newChecking(st, own)
+	var all []Check
+	for _, row := range checks() {
+		check := row.run(c)
+		check.ID = row.id
+		all = append(all, check)
+	}
+	return all
+}
+
+func (row check) run(c checking) Check {
+	if r, holds := c.reason(row.reason); holds {
+		return Check{Level: row.level, Summary: r.Title, Detail: r.Text, Next: r.Next}
+	}
+	if check, missing := c.missing(row.unknown, row.needs); missing {
+		return check
+	}
+	if row.early != nil {
+		if check, decided := row.early(c); decided {
+			return check
+		}
+	}
+	if check, missing := c.missing(row.unknown, row.facts); missing {
+		return check
+	}
+	return row.judge(c)
+}
+
+// checking is what the checks look at.
 type checking struct {
 	st        approval.Status
 	own       Own
 	worst     approval.Product // the product with the worst verdict
-	parallels approval.Product
+	parallels approval.Product // Parallels Desktop, also where it is not watched
+}
+
+func newChecking(st approval.Status, own Own) checking {
+	c := checking{st: st, own: own, parallels: approval.Product{Name: "Parallels Desktop", TeamID: probe.ParallelsTeamID}}
+	if i := slices.IndexFunc(st.Products, func(p approval.Product) bool { return p.Verdict == st.Verdict }); i >= 0 {
+		c.worst = st.Products[i]
+	}
+	if i := slices.IndexFunc(st.Products, func(p approval.Product) bool { return p.TeamID == probe.ParallelsTeamID }); i >= 0 {
+		c.parallels = st.Products[i]
+	} else if i := slices.IndexFunc(st.Facts.Apps, func(app probe.App) bool { return app.TeamID == probe.ParallelsTeamID }); i >= 0 {
+		c.parallels.App = &st.Facts.Apps[i]
+	}
+	return c
 }
 
 // waits reports whether somebody has to click Allow.
@@ -86,36 +135,13 @@ func (c checking) reason(code approval.ReasonCode) (Reason, bool) {
 	return Reason{}, false
 }
 
-// unless is a check that is well unless a reason holds.
-func (c checking) unless(code approval.ReasonCode, bad Level, id, well string) Check {
-	if r, holds := c.reason(code); holds {
-		return Check{id, bad, r.Title, r.Text, r.Next}
-	}
-	return ok(id, well)
-}
+func ok(summary string) Check { return Check{Level: Ok, Summary: summary} }
 
-// notKnown is a check nobody can answer. Where a gap says why, so does it.
-func (c checking) notKnown(id, summary, gapSource string) Check {
-	check := Check{ID: id, Level: Unsure, Summary: summary}
-	for _, g := range c.st.Gaps {
-		if gapSource != "" && g.Source == gapSource {
-			check.Detail, check.Next = Clean(g.Err), Clean(g.Next)
-		}
-	}
-	return check
-}
+func warn(summary, detail, next string) Check { return Check{"", Warn, summary, detail, next} }
 
-// missing is the first of these sources that could not be read; empty: none.
-func (c checking) missing(sources ...string) string {
-	for _, source := range sources {
-		if slices.ContainsFunc(c.st.Gaps, func(g probe.Gap) bool { return g.Source == source }) {
-			return source
-		}
-	}
-	return ""
-}
+func fail(summary, detail, next string) Check { return Check{"", Fail, summary, detail, next} }
 
-func ok(id, summary string) Check { return Check{ID: id, Level: Ok, Summary: summary} }
+func unsure(summary, detail, next string) Check { return Check{"", Unsure, summary, detail, next} }
 
 // CheckText is the answer of `kextwatch doctor` for people.
 func CheckText(checks []Check) string {

@@ -43,21 +43,23 @@ var checkIDs = strings.Fields(`policy.source policy.reader parallels.installed p
 	mdm.kext-policy system-extensions session.console session.locked session.remote session.input-tools session.admin settings.pane-open
 	settings.valid agent.installed agent.running notifications tray`)
 
-func TestChecks(t *testing.T) {
-	well := func() (approval.Status, Own) {
-		st := statusWith(approval.Approved, "12.7.6")
-		st.Products[0].Loaded = true
-		st.Products[0].Made = &approval.Row{Major: 17, MaxMacOS: "12"}
-		st.Products[0].Need = approval.Need{Answer: probe.Yes, Because: approval.RuleParallelsHypervisor}
-		st.Sources = append(st.Sources, probe.Source{Name: probe.Reader, State: probe.OK})
-		st.Facts = probe.Snapshot{
-			Loaded:      probe.Loaded{Known: true},
-			Enforcement: probe.Enforcement{SIP: probe.SIP{State: probe.SIPEnabled}, Consent: probe.Consent{Enabled: probe.Yes}, Profile: probe.KextProfile{Present: probe.No}},
-			Situation:   probe.Situation{Asked: true, UID: 501, ConsoleUID: 501, Locked: probe.No, Admin: probe.Yes, PaneOpen: probe.No, Service: probe.Yes},
-			Updates:     probe.Updates{Install: probe.No, Backup: probe.Backup{On: probe.Yes, Last: st.At.Add(-time.Hour)}},
-		}
-		return st, Own{Installed: probe.Yes, Running: probe.Yes, NotifyKnown: true}
+// allWell is a Mac on which every check is ok.
+func allWell() (approval.Status, Own) {
+	st := statusWith(approval.Approved, "12.7.6")
+	st.Products[0].Loaded = true
+	st.Products[0].Made = &approval.Row{Major: 17, MaxMacOS: "12"}
+	st.Products[0].Need = approval.Need{Answer: probe.Yes, Because: approval.RuleParallelsHypervisor}
+	st.Sources = append(st.Sources, probe.Source{Name: probe.Reader, State: probe.OK})
+	st.Facts = probe.Snapshot{
+		Loaded:      probe.Loaded{Known: true},
+		Enforcement: probe.Enforcement{SIP: probe.SIP{State: probe.SIPEnabled}, Consent: probe.Consent{Enabled: probe.Yes}, Profile: probe.KextProfile{Present: probe.No}},
+		Situation:   probe.Situation{Asked: true, UID: 501, ConsoleUID: 501, Locked: probe.No, Admin: probe.Yes, PaneOpen: probe.No, Service: probe.Yes},
+		Updates:     probe.Updates{OffersRead: true, Install: probe.No, Backup: probe.Backup{On: probe.Yes, Last: st.At.Add(-time.Hour)}},
 	}
+	return st, Own{Installed: probe.Yes, Running: probe.Yes, SettingsRead: true, NotifyKnown: true}
+}
+
+func TestChecks(t *testing.T) {
 	tests := []struct {
 		name string
 		mac  func(st *approval.Status, own *Own)
@@ -73,10 +75,10 @@ func TestChecks(t *testing.T) {
 			for _, code := range []approval.ReasonCode{approval.ReasonNotAdmin, approval.ReasonOtherUser, approval.ReasonLocked, approval.ReasonRemote, approval.ReasonInputTool, approval.ReasonPaneOpen} {
 				st.Products[0].Reasons = append(st.Products[0].Reasons, approval.Reason{Code: code, Severity: approval.Obstacle, About: []string{"Something"}})
 			}
-			*own = Own{Installed: probe.No, Running: probe.No, Settings: []string{"Reminders: not a list"}, Notifications: "no service", Tray: "no display"}
+			*own = Own{Installed: probe.No, Running: probe.No, SettingsRead: true, Settings: []string{"Reminders: not a list"}, Notifications: "no service", Tray: "no display"}
 		}, map[string]Level{
 			"parallels.version": Unsure, "parallels.needed": Unsure, "parallels.asked": Fail, "parallels.loaded": Warn, "window": Fail,
-			"macos.auto-update": Unsure, "backup.recent": Unsure, "sip": Unsure, "kext-consent": Unsure, "mdm.kext-policy": Unsure,
+			"macos.update-offered": Unsure, "macos.auto-update": Unsure, "backup.recent": Unsure, "sip": Unsure, "kext-consent": Unsure, "mdm.kext-policy": Unsure,
 			"session.console": Warn, "session.locked": Warn, "session.remote": Warn, "session.input-tools": Warn, "session.admin": Warn, "settings.pane-open": Warn,
 			"settings.valid": Warn, "agent.installed": Warn, "agent.running": Warn, "notifications": Warn, "tray": Warn,
 		}},
@@ -85,10 +87,11 @@ func TestChecks(t *testing.T) {
 			st.Mac.OS = probe.OSVersion{}
 		}, map[string]Level{
 			"policy.source": Fail, "policy.reader": Warn, "parallels.version": Unsure, "parallels.needed": Unsure, "parallels.asked": Unsure,
-			"parallels.loaded": Unsure, "parallels.service": Unsure, "macos.version": Unsure, "macos.auto-update": Unsure, "backup.recent": Unsure,
+			"parallels.loaded": Unsure, "parallels.service": Unsure, "restart": Unsure, "window": Unsure,
+			"macos.version": Unsure, "macos.update-offered": Unsure, "macos.auto-update": Unsure, "backup.recent": Unsure,
 			"sip": Unsure, "kext-consent": Unsure, "mdm.kext-policy": Unsure, "system-extensions": Unsure, "session.console": Unsure,
 			"session.locked": Unsure, "session.remote": Unsure, "session.input-tools": Unsure, "session.admin": Unsure, "settings.pane-open": Unsure,
-			"agent.installed": Unsure, "agent.running": Unsure, "notifications": Unsure,
+			"settings.valid": Unsure, "agent.installed": Unsure, "agent.running": Unsure, "notifications": Unsure,
 		}},
 		{"managed", func(st *approval.Status, own *Own) {
 			st.Verdict, st.Products[0].Verdict, st.Products[0].Loaded = approval.Managed, approval.Managed, false
@@ -107,7 +110,7 @@ func TestChecks(t *testing.T) {
 	var out strings.Builder
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			st, own := well()
+			st, own := allWell()
 			tt.mac(&st, &own)
 			checks := Checks(st, own)
 			fmt.Fprintf(&out, "=== %s\n%s\n", tt.name, CheckText(checks))

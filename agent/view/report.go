@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
-	"kextwatch/probe"
 )
 
 // Report is everything on one page, for a person or a help desk.
@@ -25,7 +24,7 @@ type Report struct {
 	Products []ReportProduct
 	Checks   []Check
 	Facts    []Fact
-	Gaps     []probe.Gap
+	Gaps     []Missing
 	Timeline Timeline
 	History  []Happening
 }
@@ -37,6 +36,9 @@ type ReportProduct struct {
 	Reasons []Reason
 	Kexts   []Fact
 }
+
+// Missing is a fact that could not be read.
+type Missing struct{ Name, Why, Next string }
 
 // Fact is a name and what was read for it.
 type Fact struct{ Name, Value string }
@@ -61,7 +63,7 @@ func NewReport(st approval.Status, checks []Check, history []Happening, version 
 		r.Checks = append(r.Checks, c)
 	}
 	for _, g := range st.Gaps {
-		r.Gaps = append(r.Gaps, probe.Gap{Source: redact(Clean(g.Source)), Err: redact(Clean(g.Err)), Next: redact(Clean(g.Next))})
+		r.Gaps = append(r.Gaps, Missing{redact(factName(g.Source)), redact(Clean(g.Err)), redact(Clean(g.Next))})
 	}
 	r.Facts = facts(st, redact)
 	return r

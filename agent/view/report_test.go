@@ -26,7 +26,7 @@ func sampleHistory(at time.Time) []Happening {
 
 func TestReport(t *testing.T) {
 	st := statusWith(approval.BlockedOpen, "10.15.7")
-	st.Gaps = []probe.Gap{{Source: gapBackup, Err: "not permitted", Next: "Allow Full Disk Access."}}
+	st.Gaps = []probe.Gap{{Source: probe.FactBackup, Err: "not permitted", Next: "Allow Full Disk Access."}}
 	page, err := NewReport(st, Checks(st, Own{}), sampleHistory(st.At), "1.0", plain).HTML()
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func hostileReport(t *testing.T, name string) string {
 	p.Reasons = []approval.Reason{{Code: approval.ReasonRemote, Severity: approval.Obstacle, About: []string{name}}}
 	st.Facts.Machines.List = []probe.VM{{Name: name, Hypervisor: probe.ParallelsHypervisor}}
 	p.Need.VMs = st.Facts.Machines.List
-	st.Gaps = []probe.Gap{{Source: name, Err: name, Next: name}}
+	st.Gaps = []probe.Gap{{Source: probe.Fact(name), Err: name, Next: name}}
 	history := []Happening{{At: st.At.Add(-time.Hour), Event: approval.WindowOpened, Text: name, OpenedAt: st.At.Add(-time.Hour), ClosesAt: st.At}}
 	page, err := NewReport(st, Checks(st, Own{Notifications: name}), history, "1.0", plain).HTML()
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"kextwatch/agent/approval"
 	"kextwatch/notify"
+	"kextwatch/probe"
 )
 
 // Every row of a table on the plain side has exactly one row of words here.
@@ -19,6 +20,7 @@ func TestEachRowHasWords(t *testing.T) {
 	sameKeys(t, "verdict", append(slices.Clone(approval.Verdicts), ""), verdictWords)
 	sameKeys(t, "rule", approval.Rules, ruleWords)
 	sameKeys(t, "menu action", slices.Concat(slices.Concat(notify.Sections...), notify.Snoozes), menuItems)
+	sameKeys(t, "fact", append(slices.Clone(probe.Facts), factPolicy, factPane, factSettings), factWords)
 	for v, words := range verdictWords {
 		if v != "" && (words.state == nil || words.why == nil || v.NeedsAction() && words.next == nil) {
 			t.Errorf("verdict %s: state, why, or the next step is missing", v)
@@ -45,5 +47,24 @@ func sameKeys[K ~string, W any](t *testing.T, what string, plain []K, words map[
 	}
 	if len(plain) != len(words) {
 		t.Errorf("%d rows of words for %d of the kind %s", len(words), len(plain), what)
+	}
+}
+
+// A reason names the check that says the same.
+func TestReasonsNameChecks(t *testing.T) {
+	ids := map[string]bool{}
+	for _, row := range checks() {
+		if ids[row.id] {
+			t.Errorf("there are two checks %s", row.id)
+		}
+		ids[row.id] = true
+		if (row.early != nil || row.reason != "") && row.unknown == "" || len(row.needs) > 0 && row.early == nil {
+			t.Errorf("check %s: a part of its row is missing", row.id)
+		}
+	}
+	for _, r := range approval.Catalogue {
+		if !ids[r.Check] {
+			t.Errorf("reason %s names the check %q, which does not exist", r.Code, r.Check)
+		}
 	}
 }

@@ -41,7 +41,7 @@ func Text(st approval.Status) string {
 		}
 	}
 	for _, g := range st.Gaps {
-		fmt.Fprintln(&b, fmt.Sprintf("Not known: %s: %s", g.Source, Clean(g.Err)))
+		fmt.Fprintf(&b, "Not known: %s: %s\n", factName(g.Source), Clean(g.Err))
 		line(&b, "Next", Clean(g.Next))
 	}
 	return b.String()

@@ -41,7 +41,7 @@ func Screen(st approval.Status, past []Past, columns, rows int) []Line {
 		if i == 0 {
 			s.blank()
 		}
-		s.text(fmt.Sprintf("Not known: %s: %s", g.Source, Clean(g.Err)))
+		s.text(fmt.Sprintf("Not known: %s: %s", factName(g.Source), Clean(g.Err)))
 		s.labelled("Next", Clean(g.Next))
 	}
 	end := []Line{{}, {Text: "Ctrl-C ends."}}

@@ -149,7 +149,7 @@ func wantGaps(t *testing.T, gaps []probe.Gap, sources string) {
 	t.Helper()
 	var got []string
 	for _, g := range gaps {
-		got = append(got, g.Source)
+		got = append(got, string(g.Source))
 		if g.Err == "" || g.Next == "" || g.Err != printable(g.Err) {
 			t.Errorf("gap without all it needs: %+v", g)
 		}

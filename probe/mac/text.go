@@ -11,7 +11,7 @@ import (
 
 // gap says that a fact could not be read, and what to do about it.
 func gap(source string, err error, next string) probe.Gap {
-	return probe.Gap{Source: source, Err: printable(err.Error()), Next: next}
+	return probe.Gap{Source: probe.Fact(source), Err: printable(err.Error()), Next: next}
 }
 
 // toolGap is gap for a fact that a tool did not tell. command is what a person

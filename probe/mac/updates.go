@@ -35,6 +35,7 @@ func (m Mac) updates(now time.Time) (probe.Updates, []probe.Gap) {
 	u.Installed, err = m.installations(now)
 	unless("update history", err, "Look at System Information > Software > Installations instead.")
 	u.Offered, err = m.offers()
+	u.OffersRead = err == nil
 	unless("software update", err, "Look at Software Update yourself.")
 	unless("automatic updates", m.switches(&u), "Look at Software Update yourself.")
 	u.Backup, err = m.backup(now)

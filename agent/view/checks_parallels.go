@@ -1,0 +1,153 @@
+package view
+
+import (
+	"fmt"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe"
+)
+
+// parallelsAlone are the facts that tell whether Parallels Desktop is there.
+var parallelsAlone = []probe.Fact{probe.FactParallels}
+
+var parallelsChecks = []check{
+	{
+		id: "parallels.installed", unknown: "Whether Parallels Desktop is installed is not known",
+		needs: parallelsAlone, early: notInstalled,
+		judge: func(c checking) Check {
+			check := ok(fmt.Sprintf("%s is installed", title(c.parallels)))
+			check.Detail = Clean(c.parallels.App.Path)
+			return check
+		},
+	},
+	{
+		id: "parallels.version", unknown: "Whether this version was made for this macOS is not known",
+		needs: parallelsAlone, early: notInstalled,
+		facts: []probe.Fact{probe.FactMacOSVersion}, judge: madeForThisMacOS,
+	},
+	{
+		id: "parallels.needed", unknown: "Whether a virtual machine needs kernel extensions is not known",
+		needs: parallelsAlone, early: notInstalled,
+		facts: []probe.Fact{probe.FactVMs}, judge: kextsNeeded,
+	},
+	{
+		id: "parallels.asked", unknown: "Whether an approval waits cannot be told",
+		early: blockedOrUpdated,
+		facts: []probe.Fact{factPolicy, probe.FactParallels, probe.FactKextsOnDisk},
+		judge: func(c checking) Check {
+			return ok(sentence(fmt.Sprintf("%s: %s", orNothing(c.worst.Name, "nothing"), State(c.worst))))
+		},
+	},
+	{
+		id: "parallels.loaded", unknown: "What the kernel has loaded is not known",
+		early: loadFailing,
+		facts: []probe.Fact{probe.FactParallels, probe.FactLoadedKexts, probe.FactKextsOnDisk}, judge: loaded,
+	},
+	{
+		id: "parallels.service", unknown: "Whether Parallels' service runs is not known",
+		needs: parallelsAlone, early: notInstalled,
+		facts: []probe.Fact{probe.FactPrograms}, judge: serviceRuns,
+	},
+	{
+		id: "restart", reason: approval.ReasonRestart, level: Fail, unknown: "Whether a restart is missing is not known",
+		needs: parallelsAlone,
+		early: func(c checking) (Check, bool) { return ok("No restart is missing"), c.nothingToLoad() },
+		facts: []probe.Fact{factPolicy, probe.FactMacOSVersion, probe.FactKextsOnDisk},
+		judge: func(checking) Check { return ok("No restart is missing") },
+	},
+	{
+		id: "window", unknown: "Whether an Allow button is there cannot be told",
+		early: buttonThere,
+		facts: []probe.Fact{factPolicy, probe.FactKextsOnDisk},
+		judge: func(checking) Check { return ok("No approval window is open") },
+	},
+}
+
+func notInstalled(c checking) (Check, bool) {
+	return ok("Parallels Desktop is not installed"), c.parallels.App == nil
+}
+
+func madeForThisMacOS(c checking) Check {
+	p := c.parallels
+	if p.Made == nil {
+		return unsure("For which macOS this version was made is not known", "", "")
+	}
+	if older, _ := p.Made.MadeForOlder(c.st.Mac.OS); older {
+		return warn(fmt.Sprintf("%s was made for macOS up to %s", title(p), p.Made.MaxMacOS),
+			fmt.Sprintf("The table says so with the confidence “%s”.", p.Made.Confidence), fmt.Sprintf("Update %s (%s).", p.Name, releaseNotes(p)))
+	}
+	return ok(fmt.Sprintf("%s was made for this macOS", title(p)))
+}
+
+func kextsNeeded(c checking) Check {
+	p := c.parallels
+	if p.Need.Answer == probe.No {
+		return ok(fmt.Sprintf("No kernel extension is needed: %s", ruleWords[p.Need.Because]))
+	}
+	check := ok(fmt.Sprintf("Kernel extensions are needed: %s", ruleWords[p.Need.Because]))
+	check.Detail = sentences(stuckNames(p), otherHypervisor(p, c.st.Mac.OS))
+	return check
+}
+
+func stuckNames(p approval.Product) string {
+	names := vmNames(p.Need.VMs)
+	if names == "" {
+		return ""
+	}
+	return fmt.Sprintf("on the Parallels hypervisor: %s", names)
+}
+
+func blockedOrUpdated(c checking) (Check, bool) {
+	p := c.worst
+	if !p.Verdict.Blocked() && p.Verdict != approval.UpgradePending {
+		return Check{}, false
+	}
+	return fail(fmt.Sprintf("%s: %s", p.Name, State(p)), Why(p, c.st), Next(p, c.st)), true
+}
+
+func loadFailing(c checking) (Check, bool) {
+	if c.worst.Verdict != approval.LoadFailing {
+		return Check{}, false
+	}
+	return fail("macOS refuses to load what is approved", Why(c.worst, c.st), Next(c.worst, c.st)), true
+}
+
+func loaded(c checking) Check {
+	p := c.worst
+	switch {
+	case p.Loaded:
+		return ok("All kernel extensions are loaded in the version that is installed")
+	case c.nothingToLoad():
+		return ok("Nothing has to be loaded")
+	case p.Verdict == approval.Approved:
+		return ok(fmt.Sprintf("Not loaded at present; they are when %s needs them", p.Name))
+	case p.Verdict == approval.NotAsked:
+		return ok("Not loaded, because nothing has tried to yet")
+	}
+	return warn("Not loaded", "", "First do what parallels.asked and restart say.")
+}
+
+func serviceRuns(c checking) Check {
+	if c.st.Facts.Situation.Service == probe.Yes {
+		return ok("Parallels' service runs")
+	}
+	check := ok("Parallels' service does not run; it starts with Parallels Desktop")
+	if r, holds := c.reason(approval.ReasonServiceDown); holds {
+		check.Detail, check.Next = r.Text, r.Next
+	}
+	return check
+}
+
+func buttonThere(c checking) (Check, bool) {
+	p := c.worst
+	switch {
+	case p.Window.Open():
+		return fail(fmt.Sprintf("An Allow button is there until about %s (%s left)", clock(p.Window.ClosesAt), minutes(p.Window.MinutesLeft())), "", "kextwatch open shows the pane."), true
+	case p.Verdict == approval.BlockedClosed:
+		r := withWords(approval.Reason{Code: approval.ReasonWindowOver}, p, c.st)
+		return fail(r.Title, r.Text, r.Next), true
+	case p.Verdict == approval.BlockedUnknown:
+		return unsure("Whether an Allow button is there cannot be told", "", "kextwatch open shows the pane."), true
+	}
+	return Check{}, false
+}

@@ -1,0 +1,139 @@
+package view
+
+import (
+	"slices"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe"
+)
+
+// Facts that checks need and that are never a probe.Gap.
+const (
+	factPolicy   probe.Fact = "policy"        // which kernel extensions are allowed
+	factPane     probe.Fact = "open pane"     // whether the pane with the Allow button is open
+	factSettings probe.Fact = "user settings" // kextwatch's own
+)
+
+// factText is what is said about a fact, and how a check sees that it is known.
+type factText struct {
+	name string // in "Not known: …"
+
+	// A nil known stands for: no gap names it. why is the detail where it is
+	// missing and no gap says why.
+	known func(c checking) bool
+	why   string
+}
+
+const notQueried = "kextwatch did not ask for it on this Mac."
+
+// factWords has one row for each of probe.Facts, and for the facts above.
+var factWords = map[probe.Fact]factText{
+	probe.FactMacOSVersion: {name: "macOS version", known: func(c checking) bool { return c.st.Mac.OS.Known() }},
+	probe.FactProcessor:    {name: "processor"},
+	probe.FactBootTime:     {name: "boot time"},
+	probe.FactBootSession:  {name: "boot session"},
+
+	probe.FactParallels: {name: "Parallels Desktop", known: func(c checking) bool {
+		return c.parallels.App != nil || !c.hasGap(probe.FactParallels)
+	}},
+	probe.FactKextsOnDisk: {name: "kernel extensions on the disk"},
+	probe.FactLoadedKexts: {name: "loaded kernel extensions", why: notQueried, known: func(c checking) bool {
+		return c.st.Facts.Loaded.Known || c.nothingToLoad() // then the kernel is not asked
+	}},
+	probe.FactLoadAttempts: {name: "log"},
+
+	probe.FactVMs:          {name: "virtual machines", known: func(c checking) bool { return c.parallels.Need.Answer != "" }},
+	probe.FactVMFiles:      {name: "virtual machines on the disk"},
+	probe.FactVMNetworking: {name: "Parallels networking"},
+
+	probe.FactSIP:           {name: "System Integrity Protection", why: notQueried, known: func(c checking) bool { return c.st.Facts.Enforcement.SIP.State != "" }},
+	probe.FactKextApproval:  {name: "approval of kernel extensions"},
+	probe.FactConsent:       {name: "consent to kernel extensions", why: notQueried, known: func(c checking) bool { return c.st.Facts.Enforcement.Consent.Enabled != "" }},
+	probe.FactRecoveryTeams: {name: "teams allowed from Recovery"},
+	probe.FactKextProfile:   {name: "configuration profile"},
+	probe.FactProfiles: {name: "configuration profiles", why: "macOS shows the profiles of the whole Mac to root only.",
+		known: func(c checking) bool { return c.st.Facts.Enforcement.Profile.Present != "" }},
+
+	probe.FactPrograms: {name: "running programs", why: notQueried, known: func(c checking) bool {
+		return c.asked(probe.FactPrograms) && c.st.Facts.Situation.Service != ""
+	}},
+	probe.FactNetwork:     {name: "network connections", why: notQueried, known: func(c checking) bool { return c.asked(probe.FactNetwork) }},
+	probe.FactConsoleUser: {name: "console user", why: notQueried, known: func(c checking) bool { return c.asked(probe.FactConsoleUser) && c.st.Facts.Situation.ConsoleUID >= 0 }},
+	probe.FactScreenLock: {name: "screen lock", why: "You have no session with a desktop, or kextwatch did not ask.",
+		known: func(c checking) bool { return c.st.Facts.Situation.Locked != "" }},
+	probe.FactAdmin:            {name: "administrator", why: notQueried, known: func(c checking) bool { return c.st.Facts.Situation.Admin != "" }},
+	probe.FactSystemExtensions: {name: "system extensions", why: notQueried, known: func(c checking) bool { return c.asked(probe.FactSystemExtensions) }},
+
+	probe.FactUpdateHistory: {name: "update history"},
+	probe.FactOfferedUpdates: {name: "software update", why: "Software Update has no list on this Mac.", known: func(c checking) bool {
+		return c.st.Facts.Updates.OffersRead && !c.hasGap(probe.FactOfferedUpdates)
+	}},
+	probe.FactUpdateSettings: {name: "automatic updates", why: "macOS has not saved this setting, and its default differs between versions of macOS.",
+		known: func(c checking) bool { return c.st.Facts.Updates.Install != "" }},
+	probe.FactBackup: {name: "time machine", why: "Time Machine names no backup.", known: func(c checking) bool {
+		return !c.st.Facts.Updates.Backup.Last.IsZero() || c.st.Facts.Updates.Backup.On == probe.No
+	}},
+
+	probe.FactFileEvents: {name: "file-events"},
+	probe.FactOwnFiles:   {name: "agent's files"},
+	probe.FactOwnProgram: {name: "kextwatch itself"},
+
+	factPolicy: {name: "kernel extension policy", why: "kextwatch cannot read which kernel extensions are allowed: see policy.source.",
+		known: checking.policyKnown},
+	factPane:     {name: "open pane", why: "System Preferences is open, and does not tell which pane it shows.", known: func(c checking) bool { return c.st.Facts.Situation.PaneOpen != "" }},
+	factSettings: {name: "settings", why: "The home folder of the user is not known.", known: func(c checking) bool { return c.own.SettingsRead }},
+}
+
+// policyKnown reports whether the policy was read, or no verdict depends on it.
+func (c checking) policyKnown() bool {
+	return c.st.Source != "" || !slices.ContainsFunc(c.st.Products, func(p approval.Product) bool {
+		return !p.Loaded && p.Verdict != approval.NotNeeded && p.Verdict != approval.NotInstalled
+	})
+}
+
+// nothingToLoad reports whether no kernel extension has to be loaded.
+func (c checking) nothingToLoad() bool {
+	return c.worst.Verdict == approval.NotNeeded || c.worst.Verdict == approval.NotInstalled
+}
+
+// asked reports whether a fact about the situation was asked for and answered.
+func (c checking) asked(fact probe.Fact) bool {
+	return c.st.Facts.Situation.Asked && !c.hasGap(fact)
+}
+
+func (c checking) hasGap(fact probe.Fact) bool {
+	return slices.ContainsFunc(c.st.Gaps, func(g probe.Gap) bool { return g.Source == fact })
+}
+
+func (c checking) known(fact probe.Fact) bool {
+	if c.st.Verdict == "" && fact != factSettings {
+		return false // there was no snapshot yet
+	}
+	if known := factWords[fact].known; known != nil {
+		return known(c)
+	}
+	return !c.hasGap(fact)
+}
+
+// missing is the check for the first of the facts that is not known.
+func (c checking) missing(summary string, facts []probe.Fact) (check Check, missing bool) {
+	for _, fact := range facts {
+		if c.known(fact) {
+			continue
+		}
+		check = Check{Level: Unsure, Summary: summary, Detail: factWords[fact].why}
+		if c.st.Mac.Offline && check.Detail == notQueried {
+			check.Detail, check.Next = "Only the disk of that Mac is here.", "Run kextwatch on that Mac itself."
+		}
+		for _, g := range c.st.Gaps {
+			if g.Source == fact {
+				check.Detail, check.Next = Clean(g.Err), Clean(g.Next)
+			}
+		}
+		return check, true
+	}
+	return Check{}, false
+}
+
+// factName is how a fact is called in texts.
+func factName(fact probe.Fact) string { return orNothing(factWords[fact].name, Clean(string(fact))) }

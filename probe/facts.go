@@ -1,0 +1,56 @@
+package probe
+
+// Fact is the name of a fact that can be missing. `status --json` prints it
+// as gaps[].source, so a name never changes.
+type Fact string
+
+// The facts that can be missing. agent/view has a row of words for each.
+const (
+	FactMacOSVersion Fact = "macOS version"
+	FactProcessor    Fact = "processor"
+	FactBootTime     Fact = "boot time"
+	FactBootSession  Fact = "boot session"
+
+	FactParallels    Fact = "Parallels Desktop"
+	FactKextsOnDisk  Fact = "kernel extensions on the disk"
+	FactLoadedKexts  Fact = "loaded kernel extensions"
+	FactLoadAttempts Fact = "log" // load attempts, from the unified log
+
+	FactVMs          Fact = "virtual machines"
+	FactVMFiles      Fact = "virtual machines on the disk"
+	FactVMNetworking Fact = "Parallels networking"
+
+	FactSIP           Fact = "System Integrity Protection"
+	FactKextApproval  Fact = "approval of kernel extensions" // the part of SIP that asks for it
+	FactConsent       Fact = "consent to kernel extensions"
+	FactRecoveryTeams Fact = "teams allowed from Recovery"
+	FactKextProfile   Fact = "configuration profile"  // the payload in Managed Preferences
+	FactProfiles      Fact = "configuration profiles" // what the profiles tool lists
+
+	FactPrograms         Fact = "running programs"
+	FactNetwork          Fact = "network connections"
+	FactConsoleUser      Fact = "console user"
+	FactScreenLock       Fact = "screen lock"
+	FactAdmin            Fact = "administrator"
+	FactSystemExtensions Fact = "system extensions"
+
+	FactUpdateHistory  Fact = "update history"
+	FactOfferedUpdates Fact = "software update"
+	FactUpdateSettings Fact = "automatic updates"
+	FactBackup         Fact = "time machine"
+
+	FactFileEvents Fact = "file-events"
+	FactOwnFiles   Fact = "agent's files"    // what the agent saves
+	FactOwnProgram Fact = "kextwatch itself" // the program that starts at the next login
+)
+
+// Facts lists all of them.
+var Facts = []Fact{
+	FactMacOSVersion, FactProcessor, FactBootTime, FactBootSession,
+	FactParallels, FactKextsOnDisk, FactLoadedKexts, FactLoadAttempts,
+	FactVMs, FactVMFiles, FactVMNetworking,
+	FactSIP, FactKextApproval, FactConsent, FactRecoveryTeams, FactKextProfile, FactProfiles,
+	FactPrograms, FactNetwork, FactConsoleUser, FactScreenLock, FactAdmin, FactSystemExtensions,
+	FactUpdateHistory, FactOfferedUpdates, FactUpdateSettings, FactBackup,
+	FactFileEvents, FactOwnFiles, FactOwnProgram,
+}

@@ -65,6 +65,7 @@ var arrows = []struct{ importer, imported, because string }{
 	{"notify/tray/desk", "github.com/jezek/xgb", "plays the mouse in tests, and takes pictures of the screen"},
 
 	{"launchd", "probe/tool", "runs launchctl"},
+	{"launchd", "probe", "names what launchd does at login"},
 	{"launchd", "howett.net/plist", "a job is a property list"},
 
 	{"assets/bundle", "howett.net/plist", "writes the app's Info.plist"},

@@ -16,6 +16,7 @@ import (
 	"kextwatch/agent/view"
 	"kextwatch/launchd"
 	"kextwatch/probe"
+	"kextwatch/probe/mac"
 )
 
 func (in *invocation) doctorCommand() *cobra.Command {
@@ -110,7 +111,7 @@ func (in *invocation) own() view.Own {
 	}
 	p := placesIn(home)
 	own.Running = agentRuns(p)
-	own.Installed = installed(home)
+	own.AtLogin = loginJob(home, in.mac)
 	s, problems := readSettings(in.mac, home)
 	own.SettingsRead = true
 	for _, p := range problems {
@@ -130,16 +131,17 @@ func (in *invocation) own() view.Own {
 	return own
 }
 
-// installed reports whether the LaunchAgent's property list is there.
-func installed(home string) probe.Answer {
-	_, err := os.Stat(launchd.AgentPlist(home))
-	switch {
-	case err == nil:
-		return probe.Yes
-	case errors.Is(err, os.ErrNotExist):
-		return probe.No
+// loginJob is what launchd does for kextwatch at the next login.
+func loginJob(home string, m mac.Mac) probe.LoginJob {
+	program, err := executable()
+	if err != nil {
+		program = "kextwatch" // only its name is compared
 	}
-	return ""
+	locate := func(path string) (string, error) { return path, nil }
+	if m.NoTools {
+		locate = m.Resolve
+	}
+	return launchd.ReadLoginJob(launchd.AgentPlist(home), launchd.Agent(program, home), locate)
 }
 
 // agentRuns reports whether an agent holds the lock. The shared lock that is

@@ -15,6 +15,7 @@ import (
 	"kextwatch/launchd"
 	"kextwatch/notify"
 	"kextwatch/probe"
+	"kextwatch/probe/mac"
 )
 
 // menuAction does what a menu entry says, but for what the loop itself does:
@@ -38,7 +39,7 @@ func (in *invocation) menuAction(st *store, home string) func(context.Context, n
 		case notify.ShowReport:
 			return in.showReport(ctx, filepath.Join(st.places.state, "report.html"), status)
 		case notify.OpenAtLogin:
-			return toggleAtLogin(home)
+			return toggleAtLogin(home, in.mac)
 		case notify.ShowAbout:
 			about := "kextwatch " + version + "\n\n" + view.Explain(status)
 			return in.showText(ctx, filepath.Join(st.places.state, "about.txt"), about)
@@ -57,12 +58,12 @@ func (in *invocation) showText(ctx context.Context, file, text string) error {
 
 // toggleAtLogin writes the LaunchAgent, or removes it. The agent that runs now
 // goes on, also when launchd started it.
-func toggleAtLogin(home string) error {
+func toggleAtLogin(home string, m mac.Mac) error {
 	program, err := executable()
 	if err != nil {
 		return err
 	}
-	return launchd.SetAtLogin(launchd.Agent(program, home), launchd.AgentPlist(home), installed(home) != probe.Yes)
+	return launchd.SetAtLogin(launchd.Agent(program, home), launchd.AgentPlist(home), loginJob(home, m).Starts() != probe.Yes)
 }
 
 // clicked does what a click asks of the loop itself, except Quit; what others

@@ -213,7 +213,7 @@ func (in *invocation) newAgent(ctx context.Context, st *store, prober *mac.Probe
 		asker:   desktop.Dialogs{Root: in.mac.Root, UID: in.uid},
 		do:      in.menuAction(st, home),
 		retry:   in.menuRetry,
-		atLogin: func() probe.Answer { return installed(home) },
+		atLogin: func() probe.Answer { return loginJob(home, in.mac).Starts() },
 		store:   st,
 		events:  events,
 	}

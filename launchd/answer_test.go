@@ -85,8 +85,8 @@ func FuzzJobOf(f *testing.F) {
 	f.Add([]byte("<?xml" + strings.Repeat("<array>", 5000)))
 	f.Add([]byte("bplist00"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if label, program, err := jobOf(data); err != nil && label+program != "" {
-			t.Errorf("label %q, program %q and error %v", label, program, err)
+		if job, err := jobOf(data); err != nil && (job.Label != "" || job.ProgramArguments != nil) {
+			t.Errorf("job %+v and error %v", job, err)
 		}
 	})
 }

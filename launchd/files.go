@@ -67,9 +67,10 @@ func (f *foreign) Error() string { return fmt.Sprintf("%s is not ours: it is %s"
 
 // installed is a property list of ours that is in its place.
 type installed struct {
-	content []byte
-	program string
-	sound   bool // launchd takes it: owner and permissions are right
+	content   []byte
+	program   string
+	arguments []string // without the program
+	sound     bool // launchd takes it: owner and permissions are right
 }
 
 // readInstalled returns the property list at path. A missing one is
@@ -95,34 +96,35 @@ func readInstalled(path, label string) (installed, error) {
 	if err != nil {
 		return installed{}, fmt.Errorf("reading %s: %w", path, err)
 	}
-	found, program, err := jobOf(data)
+	job, err := jobOf(data)
 	if err != nil {
 		return installed{}, &foreign{path, err.Error()}
 	}
-	if found != label {
-		return installed{}, &foreign{path, fmt.Sprintf("a job with the label %q", found)}
+	if job.Label != label {
+		return installed{}, &foreign{path, fmt.Sprintf("a job with the label %q", job.Label)}
 	}
-	return installed{content: data, program: program, sound: info.Mode().Perm() == plistPerm && trusted(info)}, nil
+	found := installed{content: data, sound: info.Mode().Perm() == plistPerm && trusted(info)}
+	if len(job.ProgramArguments) > 0 {
+		found.program, found.arguments = job.ProgramArguments[0], job.ProgramArguments[1:]
+	}
+	return found, nil
 }
 
-// jobOf is the label and the program of a job's property list. Only XML is
-// read, the form we write: the binary form can make the decoder panic or run
-// for minutes.
-func jobOf(data []byte) (label, program string, err error) {
+// jobOf is the job that a property list describes: its label and its program.
+// Only XML is read, the form we write: the binary form can make the decoder
+// panic or run for minutes.
+func jobOf(data []byte) (Job, error) {
 	if len(data) > plistLimit || !strings.HasPrefix(string(data), "<?xml") {
-		return "", "", errors.New("no property list in XML")
+		return Job{}, errors.New("no property list in XML")
 	}
 	var job struct {
 		Label            string
 		ProgramArguments []string
 	}
 	if _, err := plist.Unmarshal(data, &job); err != nil {
-		return "", "", errors.New("a damaged property list")
+		return Job{}, errors.New("a damaged property list")
 	}
-	if len(job.ProgramArguments) > 0 {
-		program = job.ProgramArguments[0]
-	}
-	return job.Label, program, nil
+	return Job{Label: job.Label, ProgramArguments: job.ProgramArguments}, nil
 }
 
 // setAside is the step that moves away what is not ours: launchd reads only

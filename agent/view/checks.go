@@ -31,7 +31,7 @@ const (
 
 // Own is what kextwatch knows about itself.
 type Own struct {
-	Installed     probe.Answer // its LaunchAgent is there and starts this program
+	AtLogin       probe.LoginJob // what launchd does at the next login
 	Running       probe.Answer
 	SettingsRead  bool
 	Settings      []string // what is wrong with the settings

@@ -26,14 +26,26 @@ func settingsValid(c checking) Check {
 	return check
 }
 
+// loginWords has a row for each state of a probe.LoginJob that is a problem.
+var loginWords = map[probe.LoginState]string{
+	probe.LoginAbsent:         "kextwatch does not start at login",
+	probe.LoginDamaged:        "The file that starts kextwatch at login is damaged",
+	probe.LoginRefused:        "macOS refuses the file that starts kextwatch at login",
+	probe.LoginProgramMissing: "At login macOS looks for a program that is not there",
+	probe.LoginOtherProgram:   "At login macOS starts another program instead of kextwatch",
+}
+
 func agentInstalled(c checking) Check {
-	switch c.own.Installed {
-	case probe.Yes:
-		return ok("kextwatch starts at login")
-	case probe.No:
-		return warn("kextwatch does not start at login", "", "kextwatch install")
+	job := c.own.AtLogin
+	switch job.State {
+	case "":
+		return unsure("Whether kextwatch starts at login is not known", Clean(job.Why), "")
+	case probe.LoginReady:
+		check := ok("kextwatch starts at login")
+		check.Detail = Clean(job.Program)
+		return check
 	}
-	return unsure("Whether kextwatch starts at login is not known", "", "")
+	return warn(loginWords[job.State], Clean(job.Why), "kextwatch install")
 }
 
 func agentRunning(c checking) Check {

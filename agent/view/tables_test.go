@@ -68,3 +68,17 @@ func TestReasonsNameChecks(t *testing.T) {
 		}
 	}
 }
+
+// Each state of the job that starts kextwatch at login has words, and only one
+// of them is ok.
+func TestLoginJobWords(t *testing.T) {
+	for state, want := range map[probe.LoginState]Level{
+		"": Unsure, probe.LoginReady: Ok, probe.LoginAbsent: Warn, probe.LoginDamaged: Warn, probe.LoginRefused: Warn,
+		probe.LoginProgramMissing: Warn, probe.LoginOtherProgram: Warn,
+	} {
+		got := agentInstalled(checking{own: Own{AtLogin: probe.LoginJob{State: state, Why: "why"}}})
+		if got.Level != want || got.Summary == "" || want == Warn && (got.Next == "" || got.Detail != "why") {
+			t.Errorf("state %q: %+v, want %s", state, got, want)
+		}
+	}
+}

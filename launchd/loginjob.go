@@ -1,0 +1,66 @@
+package launchd
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"kextwatch/probe"
+)
+
+// ReadLoginJob reads what launchd will do at the next login with the property
+// list at path. want is the job as we would write it. locate turns a path of
+// that Mac into one of this machine.
+func ReadLoginJob(path string, want Job, locate func(string) (string, error)) probe.LoginJob {
+	found, err := readInstalled(path, want.Label)
+	var other *foreign
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return probe.LoginJob{State: probe.LoginAbsent}
+	case errors.As(err, &other):
+		return probe.LoginJob{State: probe.LoginDamaged, Why: err.Error()}
+	case err != nil:
+		return probe.LoginJob{Why: err.Error()}
+	}
+	job := probe.LoginJob{State: probe.LoginReady, Program: found.program}
+	switch {
+	case filepath.Base(found.program) != filepath.Base(want.ProgramArguments[0]) || !slices.Equal(found.arguments, want.ProgramArguments[1:]):
+		job.State = probe.LoginOtherProgram
+		job.Why = fmt.Sprintf("%s starts %q with the arguments %q", path, found.program, found.arguments)
+	case !found.sound:
+		job.State = probe.LoginRefused
+		job.Why = fmt.Sprintf("%s belongs to another user, or its permissions are not %v", path, plistPerm)
+	default:
+		if err := executable(found.program, locate); err != nil {
+			job.State, job.Why = probe.LoginProgramMissing, err.Error()
+		}
+	}
+	return job
+}
+
+// executable is nil where a program can be started. One that we may not look at
+// is there.
+func executable(program string, locate func(string) (string, error)) error {
+	if !filepath.IsAbs(program) {
+		return fmt.Errorf("%q is not an absolute path", program)
+	}
+	there, err := locate(program)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(there)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s does not exist", program)
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0:
+		return fmt.Errorf("%s is not an executable file", program)
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package launchd
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"kextwatch/probe"
+)
+
+func TestReadLoginJob(t *testing.T) {
+	same := func(path string) (string, error) { return path, nil }
+	write := func(job Job, perm os.FileMode) func(t *testing.T, list string) {
+		return func(t *testing.T, list string) {
+			data, err := job.Plist()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(list, data, perm); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	text := func(content string) func(t *testing.T, list string) {
+		return func(t *testing.T, list string) {
+			if err := os.WriteFile(list, []byte(content), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	dir := t.TempDir()
+	program := filepath.Join(dir, "kextwatch")
+	if err := os.WriteFile(program, []byte("#!"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "data"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(dir, "data", "kextwatch")
+	if err := os.WriteFile(data, []byte("text"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	otherArguments := Agent(program, dir)
+	otherArguments.ProgramArguments = []string{program, "version"}
+	otherLabel := Agent(program, dir)
+	otherLabel.Label = "com.example.agent"
+	tests := []struct {
+		name  string
+		write func(t *testing.T, list string)
+		want  probe.LoginState
+		why   string
+	}{
+		{"no list", func(*testing.T, string) {}, probe.LoginAbsent, ""},
+		{"as we write it", write(Agent(program, dir), 0o644), probe.LoginReady, ""},
+		{"garbage", text("This is not a property list."), probe.LoginDamaged, "property list"},
+		{"empty", text(""), probe.LoginDamaged, "property list"},
+		{"half a list", text("<?xml version=\"1.0\"?><plist><dict><key>Label"), probe.LoginDamaged, "damaged"},
+		{"too large", text("<?xml" + strings.Repeat(" ", plistLimit)), probe.LoginDamaged, "property list"},
+		{"another label", write(otherLabel, 0o644), probe.LoginDamaged, "com.example.agent"},
+		{"a folder", func(t *testing.T, list string) {
+			if err := os.Mkdir(list, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}, probe.LoginDamaged, ""},
+		{"a link", func(t *testing.T, list string) {
+			if err := os.Symlink("/nowhere", list); err != nil {
+				t.Fatal(err)
+			}
+		}, probe.LoginDamaged, "symbolic link"},
+		{"others may write to it", func(t *testing.T, list string) {
+			write(Agent(program, dir), 0o644)(t, list)
+			if err := os.Chmod(list, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}, probe.LoginRefused, "permissions"},
+		{"the program is gone", write(Agent(filepath.Join(dir, "gone", "kextwatch"), dir), 0o644), probe.LoginProgramMissing, "does not exist"},
+		{"the program is no program", write(Agent(data, dir), 0o644), probe.LoginProgramMissing, "not an executable"},
+		{"the program is a folder", write(Agent(filepath.Join(dir, "data"), dir), 0o644), probe.LoginOtherProgram, "data"},
+		{"another program", write(Agent("/bin/sh", dir), 0o644), probe.LoginOtherProgram, "/bin/sh"},
+		{"other arguments", write(otherArguments, 0o644), probe.LoginOtherProgram, "version"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			list := filepath.Join(t.TempDir(), "agent.plist")
+			tt.write(t, list)
+			got := ReadLoginJob(list, Agent(program, dir), same)
+			if got.State != tt.want || !strings.Contains(got.Why, tt.why) {
+				t.Errorf("%+v, want %s because of %q", got, tt.want, tt.why)
+			}
+			if got.State != probe.LoginReady && got.State != probe.LoginAbsent && got.Why == "" {
+				t.Errorf("%+v gives no reason", got)
+			}
+		})
+	}
+}

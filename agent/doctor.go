@@ -66,11 +66,15 @@ func (in *invocation) doctor(ctx context.Context) error {
 	checks := view.Checks(st, in.own())
 	in.exit = doctorCode(st, checks)
 	if in.speaker.json {
-		in.document(map[string]any{"schema": 1, "checks": checkDocs(checks)})
+		in.document(doctorDocument(checks))
 		return nil
 	}
 	fmt.Fprint(in.out, view.CheckText(checks))
 	return nil
+}
+
+func doctorDocument(checks []view.Check) any {
+	return map[string]any{"schema": 1, "checks": checkDocs(checks)}
 }
 
 type checkDoc struct {

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"howett.net/plist"
+
+	"kextwatch/agent/approval"
+	"kextwatch/agent/view"
+	"kextwatch/probe"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected documents")
+
+// documented is a status with every part of a document in it.
+func documented() approval.Status {
+	at := time.Date(2026, 5, 6, 5, 50, 0, 0, time.UTC)
+	window := &approval.Window{Number: 1, OpenedAt: at.Add(-5 * time.Minute), ClosesAt: at.Add(25 * time.Minute), Basis: approval.LoadHistory, Left: 25 * time.Minute}
+	vms := []probe.VM{
+		{Name: "Windows\x1b 11", State: probe.VMStopped, Hypervisor: probe.ParallelsHypervisor, Nested: probe.Yes},
+		{Name: "Ubuntu", State: probe.VMRunning, Hypervisor: probe.AppleHypervisor},
+	}
+	return approval.Status{
+		At: at, Verdict: approval.BlockedOpen, Source: probe.Database, ReadAt: at,
+		Mac: probe.Mac{OS: probe.OSVersion{Version: "12.7.6", Build: "21H1320"}, Arch: probe.Intel, BootedAt: at.Add(-time.Hour), BootSession: "B00C"},
+		Sources: []probe.Source{
+			{Name: probe.Database, State: probe.OK},
+			{Name: probe.Reader, State: probe.Absent, Reason: "not\ninstalled", Next: "sudo kextwatch install --reader"},
+		},
+		Products: []approval.Product{
+			{
+				Name: "Parallels Desktop", TeamID: probe.ParallelsTeamID, Developer: "Parallels International GmbH", Verdict: approval.BlockedOpen, Window: window,
+				App:  &probe.App{Product: "Parallels Desktop", TeamID: probe.ParallelsTeamID, Path: "/Applications/Parallels Desktop.app", Version: "17.1.7", Build: "51588", Edition: probe.Standard},
+				Need: approval.Need{Answer: probe.Yes, Because: approval.RuleParallelsHypervisor, VMs: vms[:1], Known: true},
+				Made: &approval.Row{Major: 17, MaxMacOS: "12"},
+				Reasons: []approval.Reason{
+					{Code: approval.ReasonNotAdmin, Severity: approval.Obstacle, Check: "session.admin"},
+					{Code: approval.ReasonRemote, Severity: approval.Obstacle, Check: "session.remote", About: []string{"Team\tViewer"}},
+				},
+				Items: []approval.Item{{
+					Key: "item", Name: "Parallels Desktop", Verdict: approval.BlockedOpen, Window: window,
+					Attempts: []approval.Attempt{{At: at.Add(-5 * time.Minute), Evidence: approval.LoadHistory, BundleID: "com.parallels.kext.hypervisor"}},
+					Kexts: []approval.Kext{{
+						BundleID: "com.parallels.kext.hypervisor", Path: "/Applications/Parallels Desktop.app/Contents/Library/prl_hypervisor.kext",
+						Asked: true, Blocked: true, DiskVersion: "17.1.7 51588", LastSeen: at.Add(-5 * time.Minute),
+					}},
+				}},
+			},
+			{Name: "Parallels Access", TeamID: probe.ParallelsTeamID, Verdict: approval.NotInstalled},
+		},
+		Gaps: []probe.Gap{
+			{Source: probe.FactBackup, Err: "open\x07 it: permission denied", Next: "Look at Time Machine yourself."},
+			{Source: probe.FactSIP, Err: "csrutil did not answer in time"},
+		},
+		Facts: probe.Snapshot{Machines: probe.Machines{Known: true, From: "prlctl", List: vms}},
+	}
+}
+
+// What scripts and fleets read stays byte for byte as it is: additions are
+// welcome, a change is not.
+func TestDocuments(t *testing.T) {
+	st := documented()
+	asPlist, err := plist.MarshalIndent(newDocument(st), plist.XMLFormat, "\t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "status.plist", asPlist)
+	golden(t, "status.json", asJSON(newDocument(st)))
+	golden(t, "status_empty.json", asJSON(newDocument(approval.Status{})))
+	golden(t, "doctor.json", asJSON(doctorDocument(view.Checks(st, view.Own{}))))
+	s := defaultSettings()
+	s.origins["Reminders"] = origin{managed: true, file: "/Library/Managed Preferences/io.kextwatch.agent.plist"}
+	golden(t, "settings.json", asJSON(newSettingsDoc(s, []settingProblem{
+		{Key: "Snooze", File: "/Users/me/settings.plist", Unknown: true}, {File: "/Users/me/settings.plist", Why: "it is damaged"},
+	})))
+}
+
+func asJSON(doc any) []byte {
+	var out bytes.Buffer
+	speaker{out: &out}.document(doc)
+	return out.Bytes()
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	file := filepath.Join("testdata", "documents", name)
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s changed; it is now\n%s", name, got)
+	}
+}

@@ -74,23 +74,7 @@ func (in *invocation) doctor(ctx context.Context) error {
 }
 
 func doctorDocument(checks []view.Check) any {
-	return map[string]any{"schema": 1, "checks": checkDocs(checks)}
-}
-
-type checkDoc struct {
-	ID      string     `json:"id"`
-	Level   view.Level `json:"level"`
-	Summary string     `json:"summary"`
-	Detail  string     `json:"detail"`
-	Next    string     `json:"next"`
-}
-
-func checkDocs(checks []view.Check) []checkDoc {
-	docs := []checkDoc{}
-	for _, c := range checks {
-		docs = append(docs, checkDoc{c.ID, c.Level, c.Summary, c.Detail, c.Next})
-	}
-	return docs
+	return map[string]any{"schema": 1, "checks": checks}
 }
 
 // doctorCode: a failed check is something to do, as a verdict can be.

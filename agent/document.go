@@ -18,7 +18,7 @@ type document struct {
 	Mac       macDoc           `json:"mac" plist:"mac"`
 	Policy    policyDoc        `json:"policy" plist:"policy"`
 	Products  []productDoc     `json:"products" plist:"products"`
-	Gaps      []gapDoc         `json:"gaps" plist:"gaps"`
+	Gaps      []probe.Gap      `json:"gaps" plist:"gaps"`
 }
 
 type macDoc struct {
@@ -33,14 +33,7 @@ type macDoc struct {
 type policyDoc struct {
 	Source  probe.SourceName `json:"source" plist:"source"`
 	ReadAt  *time.Time       `json:"read_at,omitempty" plist:"read_at,omitempty"`
-	Sources []sourceDoc      `json:"sources" plist:"sources"`
-}
-
-type sourceDoc struct {
-	Name   probe.SourceName  `json:"name" plist:"name"`
-	State  probe.SourceState `json:"state" plist:"state"`
-	Reason string            `json:"reason,omitempty" plist:"reason,omitempty"`
-	Next   string            `json:"next,omitempty" plist:"next,omitempty"`
+	Sources []probe.Source   `json:"sources" plist:"sources"`
 }
 
 type productDoc struct {
@@ -55,7 +48,7 @@ type productDoc struct {
 	Why       string           `json:"why" plist:"why"`
 	Next      string           `json:"next" plist:"next"`
 	Window    *windowDoc       `json:"window,omitempty" plist:"window,omitempty"`
-	Reasons   []reasonDoc      `json:"reasons" plist:"reasons"`
+	Reasons   []view.Reason    `json:"reasons" plist:"reasons"`
 	Needed    probe.Answer     `json:"needed" plist:"needed"`
 	MadeFor   string           `json:"made_for_macos,omitempty" plist:"made_for_macos,omitempty"`
 	Machines  []machineDoc     `json:"virtual_machines" plist:"virtual_machines"`
@@ -69,17 +62,6 @@ type machineDoc struct {
 	Hypervisor probe.Hypervisor `json:"hypervisor" plist:"hypervisor"`
 	Nested     probe.Answer     `json:"nested_virtualization" plist:"nested_virtualization"`
 	Stuck      bool             `json:"stuck" plist:"stuck"`
-}
-
-// reasonDoc is one reason why Parallels or its Allow button does not simply
-// work.
-type reasonDoc struct {
-	Code     approval.ReasonCode `json:"code" plist:"code"`
-	Severity approval.Severity   `json:"severity" plist:"severity"`
-	Check    string              `json:"check" plist:"check"`
-	Title    string              `json:"title" plist:"title"`
-	Text     string              `json:"text" plist:"text"`
-	Next     string              `json:"next" plist:"next"`
 }
 
 type windowDoc struct {
@@ -116,12 +98,6 @@ type kextDoc struct {
 	Leftover      bool               `json:"leftover" plist:"leftover"`
 }
 
-type gapDoc struct {
-	Source string `json:"source" plist:"source"`
-	Error  string `json:"error" plist:"error"`
-	Next   string `json:"next" plist:"next"`
-}
-
 func newDocument(st approval.Status) document {
 	doc := document{
 		Schema: 1, CheckedAt: st.At.Truncate(time.Second), Verdict: st.Verdict,
@@ -129,18 +105,20 @@ func newDocument(st approval.Status) document {
 			MacOS: st.Mac.OS.Version, Build: st.Mac.OS.Build, Extra: st.Mac.OS.Extra,
 			Arch: st.Mac.Arch, BootedAt: known(st.Mac.BootedAt), BootSession: st.Mac.BootSession,
 		},
-		Policy:   policyDoc{Source: st.Source, ReadAt: known(st.ReadAt), Sources: []sourceDoc{}},
+		Policy:   policyDoc{Source: st.Source, ReadAt: known(st.ReadAt), Sources: []probe.Source{}},
 		Products: []productDoc{},
-		Gaps:     []gapDoc{},
+		Gaps:     []probe.Gap{},
 	}
 	for _, s := range st.Sources {
-		doc.Policy.Sources = append(doc.Policy.Sources, sourceDoc{s.Name, s.State, view.Clean(s.Reason), view.Clean(s.Next)})
+		s.Reason, s.Next = view.Clean(s.Reason), view.Clean(s.Next)
+		doc.Policy.Sources = append(doc.Policy.Sources, s)
 	}
 	for _, p := range st.Products {
 		doc.Products = append(doc.Products, newProductDoc(p, st))
 	}
 	for _, g := range st.Gaps {
-		doc.Gaps = append(doc.Gaps, gapDoc{string(g.Source), view.Clean(g.Err), view.Clean(g.Next)})
+		g.Err, g.Next = view.Clean(g.Err), view.Clean(g.Next)
+		doc.Gaps = append(doc.Gaps, g)
 	}
 	return doc
 }
@@ -149,7 +127,7 @@ func newProductDoc(p approval.Product, st approval.Status) productDoc {
 	doc := productDoc{
 		Name: p.Name, TeamID: p.TeamID, Developer: view.Clean(p.Developer), Verdict: p.Verdict,
 		Why: view.Why(p, st), Next: view.Next(p, st), Window: newWindowDoc(p.Window),
-		Reasons: reasonDocs(p, st), Needed: p.Need.Answer, Machines: machineDocs(p, st), Items: []itemDoc{},
+		Reasons: view.Reasons(p, st), Needed: p.Need.Answer, Machines: machineDocs(p, st), Items: []itemDoc{},
 	}
 	if p.Made != nil {
 		doc.MadeFor = p.Made.MaxMacOS
@@ -172,14 +150,6 @@ func newProductDoc(p approval.Product, st approval.Status) productDoc {
 		doc.Items = append(doc.Items, i)
 	}
 	return doc
-}
-
-func reasonDocs(p approval.Product, st approval.Status) []reasonDoc {
-	docs := []reasonDoc{}
-	for _, r := range view.Reasons(p, st) {
-		docs = append(docs, reasonDoc{r.Code, r.Severity, r.Check, r.Title, r.Text, r.Next})
-	}
-	return docs
 }
 
 // machineDocs are the virtual machines, of Parallels Desktop alone.

@@ -64,6 +64,9 @@ func documented() approval.Status {
 // What scripts and fleets read stays byte for byte as it is: additions are
 // welcome, a change is not.
 func TestDocuments(t *testing.T) {
+	local := time.Local
+	time.Local = time.UTC
+	t.Cleanup(func() { time.Local = local })
 	st := documented()
 	asPlist, err := plist.MarshalIndent(newDocument(st), plist.XMLFormat, "\t")
 	if err != nil {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"kextwatch/agent/approval"
 	"kextwatch/agent/view"
 	"kextwatch/probe"
@@ -14,7 +16,7 @@ type result struct {
 	window  *windowDoc // nil: no button came
 	outcome probe.Outcome
 	help    string // Parallels' page about it
-	reasons []reasonDoc
+	reasons []view.Reason
 }
 
 // retryDoc is the machine form of a result.
@@ -26,7 +28,7 @@ type retryDoc struct {
 	Window  *windowDoc       `json:"window,omitempty"`
 	Outcome probe.Outcome    `json:"outcome"` // what Parallels said; empty: nothing
 	Help    string           `json:"help"`
-	Reasons []reasonDoc      `json:"reasons"`
+	Reasons []view.Reason    `json:"reasons"`
 }
 
 type vmDoc struct {
@@ -42,7 +44,7 @@ func (r retry) tell(res result) {
 	if r.speaker.json {
 		doc := retryDoc{
 			Schema: 1, Tried: "nothing", Verdict: desktopIn(res.status).Verdict,
-			Window: res.window, Outcome: res.outcome, Help: res.help, Reasons: []reasonDoc{},
+			Window: res.window, Outcome: res.outcome, Help: res.help, Reasons: []view.Reason{},
 		}
 		if res.tried {
 			doc.Tried = res.way.tried()
@@ -72,13 +74,12 @@ func (r retry) tell(res result) {
 }
 
 // reasons are why no button came, as far as that is known, likeliest first.
-func (r retry) reasons(st approval.Status, w way) []reasonDoc {
+func (r retry) reasons(st approval.Status, w way) []view.Reason {
 	p := desktopIn(st)
-	all := reasonDocs(p, st)
+	all := view.Reasons(p, st)
 	switch p.Verdict {
 	case approval.NotAsked, approval.BlockedOpen, approval.BlockedClosed, approval.BlockedUnknown:
-		title, text, next := view.NotTried(w.vm != nil)
-		all = append([]reasonDoc{{"not-tried", approval.Obstacle, "parallels.asked", title, text, next}}, all...)
+		all = slices.Insert(all, 0, view.NotTried(w.vm != nil))
 	}
 	return all
 }

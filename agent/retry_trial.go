@@ -135,8 +135,7 @@ func (t *trial) over(timeLeft bool) (result, bool) {
 		}
 		return res, true
 	case res.outcome == probe.Permitted:
-		title, text := view.Started()
-		res.reasons = []reasonDoc{{"started", approval.Note, "parallels.loaded", title, text, ""}}
+		res.reasons = []view.Reason{view.Started()}
 		return res, true
 	case timeLeft && !(after.Verdict == approval.Approved && after.Loaded):
 		return result{}, false

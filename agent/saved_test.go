@@ -32,7 +32,7 @@ func TestSavedFieldsNameTheirKeys(t *testing.T) {
 			seen[typ] = true
 			for i := range typ.NumField() {
 				field := typ.Field(i)
-				if field.IsExported() && field.Tag.Get("plist") == "" {
+				if field.IsExported() && !field.Anonymous && field.Tag.Get("plist") == "" {
 					t.Errorf("%s.%s is saved without a plist tag", typ, field.Name)
 				}
 				walk(field.Type)

@@ -65,8 +65,10 @@ func (o origin) String() string {
 // settingProblem is what is wrong with a key, or with a file where Key is
 // empty. Unknown is a key that means nothing to this version, and harmless.
 type settingProblem struct {
-	Key, File, Why string
-	Unknown        bool
+	Key     string `json:"key,omitempty"`
+	File    string `json:"file"`
+	Why     string `json:"why"`
+	Unknown bool   `json:"unknown"`
 }
 
 func defaultSettings() settings {

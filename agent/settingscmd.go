@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,29 +45,19 @@ type settingDoc struct {
 	Meaning string `json:"meaning"`
 }
 
-type settingProblemDoc struct {
-	Key     string `json:"key,omitempty"`
-	File    string `json:"file"`
-	Why     string `json:"why"`
-	Unknown bool   `json:"unknown"`
-}
-
 type settingsDoc struct {
-	Schema   int                 `json:"schema"`
-	Settings []settingDoc        `json:"settings"`
-	Problems []settingProblemDoc `json:"problems"`
+	Schema   int              `json:"schema"`
+	Settings []settingDoc     `json:"settings"`
+	Problems []settingProblem `json:"problems"`
 }
 
 func newSettingsDoc(s settings, problems []settingProblem) settingsDoc {
-	doc := settingsDoc{Schema: 1, Problems: []settingProblemDoc{}}
+	doc := settingsDoc{Schema: 1, Problems: slices.Concat([]settingProblem{}, problems)}
 	for _, key := range settingKeys {
 		from := s.origins[key.name]
 		doc.Settings = append(doc.Settings, settingDoc{
 			key.name, key.get(s), from.String(), from.file, key.get(defaultSettings()), key.meaning,
 		})
-	}
-	for _, p := range problems {
-		doc.Problems = append(doc.Problems, settingProblemDoc(p))
 	}
 	return doc
 }

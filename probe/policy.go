@@ -69,10 +69,10 @@ func (n SourceName) TellsTimes() bool { return n == Database || n == Reader }
 
 // Source says how one way to the policy answered.
 type Source struct {
-	Name   SourceName
-	State  SourceState
-	Reason string
-	Next   string // what to do about it; empty where nothing is wrong
+	Name   SourceName  `json:"name" plist:"name"`
+	State  SourceState `json:"state" plist:"state"`
+	Reason string      `json:"reason,omitempty" plist:"reason,omitempty"`
+	Next   string      `json:"next,omitempty" plist:"next,omitempty"` // what to do about it; empty where nothing is wrong
 }
 
 // SourceState is the answer of a source in one word.

@@ -92,9 +92,9 @@ type LoadedKext struct {
 
 // Gap is a fact that could not be read, and the way out.
 type Gap struct {
-	Source Fact
-	Err    string
-	Next   string
+	Source Fact   `json:"source" plist:"source"`
+	Err    string `json:"error" plist:"error"`
+	Next   string `json:"next" plist:"next"`
 }
 
 // Hint says that something may have changed: look again. It carries no fact.

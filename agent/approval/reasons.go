@@ -36,10 +36,10 @@ const (
 
 // Reason is one of them as it holds on this Mac.
 type Reason struct {
-	Code     ReasonCode
-	Severity Severity
-	Check    string   // the check of `doctor` that says the same
-	About    []string // names of programs, profiles, extensions or versions; anybody's text
+	Code     ReasonCode `json:"code" plist:"code"`
+	Severity Severity   `json:"severity" plist:"severity"`
+	Check    string     `json:"check" plist:"check"` // the check of `doctor` that says the same
+	About    []string   `json:"-" plist:"-"`         // names of programs, profiles, extensions or versions; anybody's text
 }
 
 // Severity says what a reason means for the one who wants to work.

@@ -11,11 +11,11 @@ import (
 
 // Check is one line of `kextwatch doctor`. Scripts rely on ID and Level.
 type Check struct {
-	ID      string
-	Level   Level
-	Summary string
-	Detail  string // empty: there is nothing to add
-	Next    string // the one next step; never empty at Warn and Fail
+	ID      string `json:"id"`
+	Level   Level  `json:"level"`
+	Summary string `json:"summary"`
+	Detail  string `json:"detail"` // empty: there is nothing to add
+	Next    string `json:"next"`   // the one next step; never empty at Warn and Fail
 }
 
 // Level is how a check came out.

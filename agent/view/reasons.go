@@ -12,15 +12,15 @@ import (
 // step; Next is empty where there is nothing to do.
 type Reason struct {
 	approval.Reason
-	Title string
-	Text  string
-	Next  string
+	Title string `json:"title" plist:"title"`
+	Text  string `json:"text" plist:"text"`
+	Next  string `json:"next" plist:"next"`
 }
 
 // Reasons are why a product, or its Allow button, does not simply work, the
 // one that matters most first.
 func Reasons(p approval.Product, st approval.Status) []Reason {
-	var all []Reason
+	all := []Reason{} // a document has an empty list, not null
 	for _, r := range p.Reasons {
 		all = append(all, withWords(r, p, st))
 	}

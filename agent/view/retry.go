@@ -1,21 +1,31 @@
 package view
 
-import "kextwatch/notify"
+import (
+	"kextwatch/agent/approval"
+	"kextwatch/notify"
+)
 
 // NotTried is why no Allow button came although Parallels was asked to try,
-// and what to do then; vm says that a virtual machine was started for it.
-func NotTried(vm bool) (title, text, next string) {
-	title = "Parallels did not try, or macOS has not said so yet"
-	text = "No attempt of Parallels Desktop to load its kernel extensions was seen."
+// and what to do then. vm says that a virtual machine was started for it.
+func NotTried(vm bool) Reason {
+	next := "Quit Parallels Desktop and run kextwatch retry again; installing it again makes it try, too."
 	if vm {
-		return title, text, "Start the virtual machine in Parallels Desktop and see what it says; installing Parallels Desktop again makes it try, too."
+		next = "Start the virtual machine in Parallels Desktop and see what it says; installing Parallels Desktop again makes it try, too."
 	}
-	return title, text, "Quit Parallels Desktop and run kextwatch retry again; installing it again makes it try, too."
+	return Reason{
+		approval.Reason{Code: "not-tried", Severity: approval.Obstacle, Check: "parallels.asked"},
+		"Parallels did not try, or macOS has not said so yet",
+		"No attempt of Parallels Desktop to load its kernel extensions was seen.",
+		next,
+	}
 }
 
 // Started is why no Allow button came where none was needed.
-func Started() (title, text string) {
-	return "The virtual machine runs", "macOS blocked nothing: there is nothing left to do."
+func Started() Reason {
+	return Reason{
+		approval.Reason{Code: "started", Severity: approval.Note, Check: "parallels.loaded"},
+		"The virtual machine runs", "macOS blocked nothing: there is nothing left to do.", "",
+	}
 }
 
 // RetryFailed is said when a click on Try Again… led to nothing.

@@ -21,7 +21,6 @@ import (
 
 	"kextwatch/agent/approval"
 	"kextwatch/agent/view"
-	"kextwatch/probe"
 )
 
 // looks are the two ways a page is shown, and how Chromium is told.
@@ -269,7 +268,7 @@ func TestHostileReportRunsNothing(t *testing.T) {
 	page, err := view.Report{
 		Made: moment, Version: bad, Headline: bad, Why: bad, Next: bad,
 		Products: []view.ReportProduct{{Title: bad, State: bad, Kexts: []view.Fact{{Name: bad, Value: bad}}}},
-		Facts:    []view.Fact{{Name: bad, Value: bad}}, Gaps: []probe.Gap{{Source: bad, Err: bad, Next: bad}},
+		Facts:    []view.Fact{{Name: bad, Value: bad}}, Gaps: []view.Missing{{Name: bad, Why: bad, Next: bad}},
 		Timeline: view.NewTimeline(happened, moment), History: happened,
 	}.HTML()
 	if err != nil {

@@ -13,9 +13,6 @@ import (
 
 const testTool = "/usr/bin/tool"
 
-// farTooLong is far beyond any limit here, yet not for ever.
-const farTooLong = 30 * time.Second
-
 func setToolLimit(t *testing.T, to time.Duration) {
 	was := toolLimit
 	toolLimit = to

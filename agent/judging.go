@@ -29,10 +29,10 @@ func (s *settings) takeCompat(m mac.Mac) []settingProblem {
 		return nil
 	}
 	data, err := m.ReadChosen(s.CompatibilityFile, largest)
-	var table approval.Table
-	if err == nil {
-		table, err = approval.ParseTable(data)
+	if err != nil {
+		return []settingProblem{readingProblem(key, s.origins[key].file, err)}
 	}
+	table, err := approval.ParseTable(data)
 	if err != nil {
 		return []settingProblem{{Key: key, File: s.origins[key].file, Why: view.Clean(err.Error())}}
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"reflect"
+	"syscall"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -34,9 +35,9 @@ func readMemory(path string) (memoryFile, error) {
 	var m memoryFile
 	data, err := mac.ReadFile(path, largestPlist)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return m, nil
-	case errors.Is(err, mac.ErrTooLarge):
+	case mac.Damaged(err):
 		return m, fmt.Errorf("%w: %w", errDamaged, err)
 	case err != nil:
 		return m, err
@@ -52,13 +53,13 @@ func readMemory(path string) (memoryFile, error) {
 
 var errDamaged = errors.New("the memory is damaged")
 
-// takeMemory is readMemory for the agent itself: it sets a file that cannot be
-// read aside, under a name that says when, and never overwrites it. aside is
-// that name.
+// takeMemory is readMemory for the agent itself: it sets a damaged file aside,
+// under a name that says when. aside is that name. A file that cannot be read
+// for another reason, such as too few file descriptors, may be whole and stays.
 func takeMemory(path string, now time.Time) (m memoryFile, aside string, err error) {
 	m, err = readMemory(path)
-	if err == nil {
-		return m, "", nil
+	if !errors.Is(err, errDamaged) {
+		return m, "", err
 	}
 	aside = fmt.Sprintf("%s.damaged-%s", path, now.UTC().Format("20060102T150405Z"))
 	if renamed := os.Rename(path, aside); renamed != nil {

@@ -78,7 +78,8 @@ func (r retry) on(ctx context.Context, prober *mac.Prober, snap probe.Snapshot) 
 	if err := ctx.Err(); err != nil {
 		return unavailable(err, "")
 	}
-	st, mem := r.judging().Assess(r.remembered(), snap, r.clock.now())
+	mem, _ := r.remembered()
+	st, mem := r.judging().Assess(mem, snap, r.clock.now())
 	before := desktopIn(st)
 	switch {
 	case before.Verdict == approval.NotInstalled:

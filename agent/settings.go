@@ -64,11 +64,19 @@ func (o origin) String() string {
 
 // settingProblem is what is wrong with a key, or with a file where Key is
 // empty. Unknown is a key that means nothing to this version, and harmless.
+// Unread is a file that may be whole and could not be read now.
 type settingProblem struct {
 	Key     string `json:"key,omitempty"`
 	File    string `json:"file"`
 	Why     string `json:"why"`
 	Unknown bool   `json:"unknown"`
+	Unread  bool   `json:"-"`
+}
+
+// readingProblem is what is wrong with a file that could not be read.
+func readingProblem(key, file string, err error) settingProblem {
+	passes := !mac.Damaged(err) && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, mac.ErrOutside)
+	return settingProblem{Key: key, File: file, Why: view.Clean(err.Error()), Unread: passes}
 }
 
 func defaultSettings() settings {
@@ -116,7 +124,7 @@ func readSettings(m mac.Mac, home string) (settings, []settingProblem) {
 	for _, file := range settingsFiles(m, home) {
 		values, err := readSettingsFile(file.path)
 		if err != nil {
-			problems = append(problems, settingProblem{File: file.path, Why: view.Clean(err.Error())})
+			problems = append(problems, readingProblem("", file.path, err))
 			continue
 		}
 		problems = append(problems, s.take(values, file, decided)...)

@@ -53,20 +53,34 @@ func (s *settingsReader) current() settings {
 		return defaultSettings()
 	}
 	if stamps := s.stampNow(); !slices.Equal(stamps, s.stamps) {
-		s.read(stamps)
-		s.log.Info("the settings changed", "set", len(s.settings.origins))
+		if s.read(stamps) {
+			s.log.Info("the settings changed", "set", len(s.settings.origins))
+		}
 	}
 	return s.settings
 }
 
-func (s *settingsReader) read(stamps []fileStamp) {
-	s.stamps = stamps
-	s.settings, s.problems = readSettings(s.mac, s.home)
-	for _, p := range s.problems {
-		if !p.Unknown {
-			s.log.Warn("a setting is no good", "key", p.Key, "file", p.File, "why", p.Why)
+// read reports whether all of the files could be read. Where not, the settings
+// that were read before stay, and the files are read again next time.
+func (s *settingsReader) read(stamps []fileStamp) bool {
+	settings, problems := readSettings(s.mac, s.home)
+	if !slices.Equal(problems, s.problems) {
+		for _, p := range problems {
+			if !p.Unknown {
+				s.log.Warn("a setting is no good", "key", p.Key, "file", p.File, "why", p.Why)
+			}
 		}
 	}
+	s.problems = problems
+	if slices.ContainsFunc(problems, func(p settingProblem) bool { return p.Unread }) {
+		if s.stamps == nil {
+			s.settings = settings
+		}
+		s.stamps = []fileStamp{}
+		return false
+	}
+	s.settings, s.stamps = settings, stamps
+	return true
 }
 
 func (s *settingsReader) stampNow() []fileStamp {

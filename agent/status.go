@@ -9,6 +9,7 @@ import (
 
 	"kextwatch/agent/approval"
 	"kextwatch/agent/view"
+	"kextwatch/probe"
 	"kextwatch/probe/mac"
 )
 
@@ -76,22 +77,28 @@ func (in *invocation) lookOnce(ctx context.Context) (approval.Status, error) {
 	if err := ctx.Err(); err != nil {
 		return approval.Status{}, unavailable(err, "")
 	}
-	st, _ := settings.Assess(in.remembered(), snap, now)
+	mem, gaps := in.remembered()
+	snap.Gaps = append(snap.Gaps, gaps...)
+	st, _ := settings.Assess(mem, snap, now)
 	return st, nil
 }
 
 // remembered is what the running agent knows: a window it saw open is not
-// forgotten because somebody asks.
-func (in *invocation) remembered() approval.Memory {
+// forgotten because somebody asks. A memory that cannot be read is missing.
+func (in *invocation) remembered() (approval.Memory, []probe.Gap) {
 	home, err := in.home()
 	if err != nil {
-		return approval.Memory{}
+		return approval.Memory{}, nil
 	}
-	m, err := readMemory(placesIn(home).memory)
-	if err != nil || m.Memory.Look.At.After(in.clock.now()) {
-		return approval.Memory{} // none, or it knows what is still to come
+	p := placesIn(home)
+	m, err := readMemory(p.memory)
+	if err != nil {
+		return approval.Memory{}, []probe.Gap{memoryGap(p, err)}
 	}
-	return m.Memory
+	if m.Memory.Look.At.After(in.clock.now()) {
+		return approval.Memory{}, nil // it knows what is still to come
+	}
+	return m.Memory, nil
 }
 
 // statusCode: 0 nothing to do, 1 something to do, 2 cannot tell.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/view"
 	"kextwatch/probe"
 )
 
@@ -21,6 +22,7 @@ type store struct {
 	memory  memoryFile // as it is on the disk
 	pending []event    // not yet in the history
 	broken  string     // what cannot be written, and why
+	unread  error      // why the memory on the disk could not be read; it is not overwritten
 }
 
 // errSaidAlready marks a complaint that is in the log already.
@@ -30,25 +32,50 @@ var errSaidAlready = errors.New("still the same")
 func openStore(p places, now time.Time) (s *store, warnings []string) {
 	s = &store{places: p, journal: journal{p.history}}
 	if err := os.MkdirAll(p.state, 0o700); err != nil {
-		return s, []string{err.Error()}
+		warnings = append(warnings, err.Error())
 	}
 	sweep(p)
-	memory, aside, err := takeMemory(p.memory, now)
+	warnings = append(warnings, s.read(now)...)
+	if s.unread != nil {
+		warnings = append(warnings, fmt.Sprintf("the memory cannot be read: %v; it stays as it is, and is read again before anything is saved", s.unread))
+	}
+	return s, warnings
+}
+
+// read reads the memory and what of it is not in the history yet.
+func (s *store) read(now time.Time) (warnings []string) {
+	memory, aside, err := takeMemory(s.places.memory, now)
+	s.unread = nil
 	switch {
 	case aside != "":
 		warnings = append(warnings, fmt.Sprintf("%v; it has been set aside as %s", err, aside))
 	case err != nil:
-		warnings = append(warnings, fmt.Sprintf("the memory cannot be read: %v", err))
+		s.unread = err
 	}
 	s.memory = memory
 	last := s.journal.lastSeq()
+	var earlier []event
 	for _, line := range memory.Pending {
 		if e, ok := parseEvent(line); ok && e.Seq > last {
-			s.pending = append(s.pending, e)
+			earlier = append(earlier, e)
 		}
 	}
+	s.pending = append(earlier, s.pending...)
 	s.memory.Memory.Seq = max(s.memory.Memory.Seq, last)
-	return s, warnings
+	return warnings
+}
+
+// catchUp reads the memory on the disk where that was not possible before, and
+// adds to it what was remembered since. warnings are for the user.
+func (s *store) catchUp(mem approval.Memory, now time.Time) (_ approval.Memory, warnings []string) {
+	if s.unread == nil {
+		return mem, nil
+	}
+	warnings = s.read(now)
+	if s.unread != nil {
+		return mem, warnings
+	}
+	return mem.After(s.memory.Memory.Resume()), warnings
 }
 
 // sweep removes what a killed agent left of a file being written.
@@ -59,8 +86,12 @@ func sweep(p places) {
 	}
 }
 
-// save writes the memory if it says anything new.
+// save writes the memory if it says anything new. It does not overwrite one that
+// could not be read: catchUp comes first.
 func (s *store) save(mem approval.Memory) (wrote bool, err error) {
+	if s.unread != nil {
+		return false, errSaidAlready
+	}
 	lines := make([]string, len(s.pending))
 	for i, e := range s.pending {
 		lines[i] = e.line()
@@ -115,15 +146,25 @@ func (s *store) trouble(err error) error {
 	return err
 }
 
-// gaps tells the user what cannot be kept.
+// gaps tells the user what cannot be read and kept.
 func (s *store) gaps() []probe.Gap {
-	if s.broken == "" {
-		return nil
+	var gaps []probe.Gap
+	if s.unread != nil {
+		gaps = append(gaps, memoryGap(s.places, s.unread))
 	}
-	return []probe.Gap{{
-		Source: "agent's files", Err: s.broken,
-		Next: "make room on the disk and let your user write to " + s.places.state,
-	}}
+	if s.broken != "" {
+		gaps = append(gaps, probe.Gap{
+			Source: "agent's files", Err: s.broken,
+			Next: "make room on the disk and let your user write to " + s.places.state,
+		})
+	}
+	return gaps
+}
+
+// memoryGap is a memory that cannot be read. The agent reads it again at each
+// poll.
+func memoryGap(p places, err error) probe.Gap {
+	return probe.Gap{Source: "agent's memory", Err: view.Clean(err.Error()), Next: "if it stays so, let your user read " + p.memory}
 }
 
 // errRunning: another agent of this user runs.

@@ -113,6 +113,7 @@ func (a *agent) watch(ctx context.Context) {
 // end.
 func (a *agent) lookOnce(ctx context.Context, how glance) (again time.Duration, more bool) {
 	now := a.clock.now()
+	a.catchUp(now)
 	if !a.missed { // else the files were quiet since a look that told nothing
 		a.quiet = how.quietUntil
 	}
@@ -156,6 +157,15 @@ func (a *agent) lookOnce(ctx context.Context, how glance) (again time.Duration, 
 		return 0, true
 	}
 	return next, true
+}
+
+// catchUp takes over the memory of an earlier agent as soon as it can be read.
+func (a *agent) catchUp(now time.Time) {
+	mem, warnings := a.store.catchUp(a.mem, now)
+	a.mem = mem
+	for _, w := range warnings {
+		a.log.Warn(w)
+	}
 }
 
 // verifying reports whether an approval is so young that its extensions may be

@@ -44,12 +44,13 @@ func (in *invocation) follow(ctx context.Context) error {
 	resized := make(chan os.Signal, 1)
 	signal.Notify(resized, syscall.SIGWINCH)
 	defer signal.Stop(resized)
+	mem, _ := in.remembered() // kextwatch status names what is missing
 	f := &follower{
 		clock:   in.clock,
 		probe:   mac.NewProber(in.mac, temp).Look,
 		judging: in.judging(),
 		hints:   in.watch(ctx, in.mac),
-		mem:     in.remembered(),
+		mem:     mem,
 		shown:   in.newFollowed(),
 		resized: resized,
 	}

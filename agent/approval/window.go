@@ -92,8 +92,7 @@ func (m ItemMemory) remember(attempts []Attempt) ItemMemory {
 // were dropped because newer ones were kept are known, too: those newer ones
 // opened windows that close later.
 func (m ItemMemory) remembers(a Attempt, now time.Time) bool {
-	is := func(old Attempt) bool { return old.BundleID == a.BundleID && old.At.Equal(a.At) }
-	if slices.ContainsFunc(m.Attempts, is) || slices.ContainsFunc(m.Dismissed, is) {
+	if m.has(a) {
 		return true
 	}
 	if len(m.Attempts) < keptAttempts {
@@ -103,6 +102,11 @@ func (m ItemMemory) remembers(a Attempt, now time.Time) bool {
 	// nothing about what happens now.
 	oldest := m.Attempts[len(m.Attempts)-keptAttempts].At
 	return a.At.Before(oldest) && !oldest.After(now)
+}
+
+func (m ItemMemory) has(a Attempt) bool {
+	is := func(old Attempt) bool { return old.BundleID == a.BundleID && old.At.Equal(a.At) }
+	return slices.ContainsFunc(m.Attempts, is) || slices.ContainsFunc(m.Dismissed, is)
 }
 
 // keptAttempts is how many attempts of an item are kept, beside the newest of

@@ -1,0 +1,120 @@
+package approval
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"kextwatch/probe"
+)
+
+// After adds what is remembered to what an earlier agent remembered, which
+// could not be read before. What was seen and told meanwhile counts; what was
+// remembered earlier fills in the rest. The versions are the earlier ones, so
+// that an update in between is told.
+func (m Memory) After(earlier Memory) Memory {
+	m = m.clone()
+	for name, told := range m.Told {
+		m.Told[name] = told.after(earlier.Told[name], earlier.Items)
+	}
+	for id, item := range m.Items {
+		m.Items[id] = item.after(earlier.Items[id])
+	}
+	for k, kext := range m.Kexts {
+		m.Kexts[k] = kext.after(earlier.Kexts[k])
+	}
+	fill(m.Items, earlier.Items)
+	fill(m.Told, earlier.Told)
+	fill(m.Kexts, earlier.Kexts)
+	maps.Copy(m.Versions, earlier.Versions)
+	if earlier.OS.Known() {
+		m.OS = earlier.OS
+	}
+	if m.Look.At.IsZero() {
+		m.Look = earlier.Look
+	}
+	for _, version := range earlier.Offered {
+		if !slices.Contains(m.Offered, version) {
+			m.Offered = append(m.Offered, version)
+		}
+	}
+	if m.Snoozed.IsZero() {
+		m.Snoozed = earlier.Snoozed
+	}
+	m.Source = probe.SourceName(either(string(m.Source), string(earlier.Source)))
+	m.Disagree = either(m.Disagree, earlier.Disagree)
+	m.Seq = max(m.Seq, earlier.Seq)
+	return m
+}
+
+// after is After for one item. Its windows are numbered after the earlier ones.
+func (m ItemMemory) after(earlier ItemMemory) ItemMemory {
+	if m.Window.known() {
+		m.Window.Number += earlier.Windows
+	} else {
+		m.Window, m.Session = earlier.Window, earlier.Session
+	}
+	m.Windows += earlier.Windows
+	m.Earlier = max(m.Earlier, earlier.Earlier)
+	fresh := func(attempts []Attempt) []Attempt {
+		return slices.DeleteFunc(slices.Clone(attempts), earlier.has)
+	}
+	m.Attempts = keepNewest(earlier.Attempts, fresh(m.Attempts))
+	m.Dismissed = keepNewest(earlier.Dismissed, fresh(m.Dismissed))
+	return m
+}
+
+// after is After for one product: its windows have the numbers that their items
+// give them.
+func (t Told) after(earlier Told, items map[string]ItemMemory) Told {
+	renumbered := func(id string) string {
+		item := itemOf(id)
+		number, err := strconv.Atoi(strings.TrimPrefix(id[len(item):], " "))
+		if err != nil {
+			return id
+		}
+		return key(item, strconv.Itoa(number+items[item].Windows))
+	}
+	t.Windows = slices.Clone(t.Windows)
+	for i, id := range t.Windows {
+		t.Windows[i] = renumbered(id)
+	}
+	t.Lead = renumbered(t.Lead)
+	windows := t.Windows
+	t.Windows = earlier.Windows
+	return t.announce(windows)
+}
+
+// after is After for one extension. Boot sessions of an earlier agent count:
+// what they are about did not change since.
+func (m KextMemory) after(earlier KextMemory) KextMemory {
+	if m.Allowed {
+		m.AllowedIn = either(m.AllowedIn, earlier.AllowedIn)
+		m.AllowedEarlier = m.AllowedEarlier || earlier.AllowedEarlier
+	}
+	if m.LoadedVersion == "" {
+		m.LoadedVersion, m.LoadedCDHash = earlier.LoadedVersion, earlier.LoadedCDHash
+		m.RefusedIn = either(m.RefusedIn, earlier.RefusedIn)
+		m.RestartIn = either(m.RestartIn, earlier.RestartIn)
+		m.UpgradeIn = either(m.UpgradeIn, earlier.UpgradeIn)
+	}
+	m.Place = either(m.Place, earlier.Place)
+	return m
+}
+
+// fill adds what is missing.
+func fill[V any](to, from map[string]V) {
+	for k, v := range from {
+		if _, known := to[k]; !known {
+			to[k] = v
+		}
+	}
+}
+
+func either(first, second string) string {
+	if first != "" {
+		return first
+	}
+	return second
+}

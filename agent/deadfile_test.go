@@ -15,8 +15,8 @@ import (
 	"kextwatch/probe/simmac"
 )
 
-// The load history names a place on a share that does not answer. The window
-// of Parallels is announced all the same, and what is there counts as there.
+// The load history names a place on a share that does not answer. The agent
+// still announces the window of Parallels, and the extension counts as there.
 func TestLoopAnnouncesThoughAPlaceDoesNotAnswer(t *testing.T) {
 	dir, home := t.TempDir(), t.TempDir()
 	began := time.Now().Add(-time.Hour)

@@ -178,7 +178,7 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// Who asks while the memory cannot be read is told that it is missing.
+// The status names a memory that cannot be read as missing.
 func TestStatusNamesAMemoryThatCannotBeRead(t *testing.T) {
 	home := t.TempDir()
 	in := &invocation{host: host{clock: clock{now: time.Now}}, homeFlag: home}

@@ -9,10 +9,9 @@ import (
 	"kextwatch/probe"
 )
 
-// After adds what is remembered to what an earlier agent remembered, which
-// could not be read before. What was seen and told meanwhile counts; what was
-// remembered earlier fills in the rest. The versions are the earlier ones, so
-// that an update in between is told.
+// After merges m into the memory of an earlier agent, which could not be read
+// when m began. m wins, and earlier fills in what m does not know. The versions
+// are those of earlier, so that an update in between is told.
 func (m Memory) After(earlier Memory) Memory {
 	m = m.clone()
 	for name, told := range m.Told {

@@ -42,7 +42,7 @@ func (s Settings) offers(mem *Memory, status Status) []Notice {
 			mem.Offered = append(mem.Offered, offer.Version)
 		}
 	}
-	// What is on offer stays known, however much it is.
+	// Versions on offer stay in the list, or they would be warned about again.
 	const kept = 32
 	offered := func(version string) bool {
 		return slices.ContainsFunc(status.Facts.Updates.Offered, func(o probe.Offer) bool { return o.Version == version })

@@ -7,10 +7,9 @@ import (
 	"time"
 )
 
-// A file on a share that does not answer, or on a disk that is failing, keeps
-// a call about it waiting for minutes, and nothing can interrupt the call. So
-// calls about files whose place somebody else chooses run in a goroutine of
-// their own, and are left behind when they take too long.
+// A call about a file on a share that does not answer, or on a failing disk,
+// takes minutes, and nothing can interrupt it. So each such call runs in its own
+// goroutine, and the caller leaves it behind after a deadline.
 const (
 	fileLimit   = 2 * time.Second        // how long one call is waited for
 	fileHurry   = 100 * time.Millisecond // the same while another call is late: many files may be on one dead share
@@ -23,11 +22,11 @@ const (
 // ErrLate is the reason where a file did not answer in time.
 var ErrLate = errors.New("did not answer in time")
 
-// Files makes the calls about files that may wait for ever. Its zero value is
-// ready. It may be used by several goroutines.
+// Files makes calls about files that may never return. Its zero value is ready
+// to use, by several goroutines at once.
 type Files struct {
-	// Before is called before each call, in its goroutine, with the path that
-	// it is about. Tests let it wait. nil: nothing is called.
+	// Before runs before each call, in its goroutine, with the path of the
+	// call. Tests block in it. It may be nil.
 	Before func(path string)
 
 	mu      sync.Mutex
@@ -42,13 +41,12 @@ type latePath struct {
 	again   time.Time // when it may be tried again, once the call has returned
 }
 
-// ownFiles makes the calls for paths of this machine, and for each Mac that
-// has no Files of its own: how many calls may be late is a limit of the process.
+// ownFiles serves paths of this machine, and each Mac without Files of its own.
+// There is one, because the limit of late calls is a limit of the process.
 var ownFiles = &Files{}
 
-// InTime makes a call about a path of this machine and waits for it no longer
-// than a file may take. Otherwise the error is ErrLate, and what the call
-// returns later is dropped.
+// InTime makes a call about a path of this machine under a deadline. After the
+// deadline the error is ErrLate, and a later result is dropped.
 func InTime[T any](path string, call func() (T, error)) (T, error) {
 	return inTime(ownFiles, path, call)
 }
@@ -154,8 +152,8 @@ func (f *Files) remember(path string, l *latePath) {
 	f.late[path] = l
 }
 
-// returned notes that a call is over. A late one is tried again after a pause,
-// since it may be late again.
+// returned notes that a call is over. The path of a late call may be tried again
+// after a pause.
 func (f *Files) returned(c *fileCall) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -26,8 +26,8 @@ const (
 // application is taken for Parallels', and what lies at a path of the load
 // history for that of the recorded team, if it has the recorded bundle ID.
 //
-// What lies at a place that cannot be read is known by its name, and counts as
-// there.
+// An extension at a place that cannot be read is known by its name, and counts
+// as there.
 func (m Mac) kexts(app *probe.App, policy *probe.Policy) ([]probe.Kext, []probe.Gap) {
 	s := kextSearch{mac: m}
 	if policy == nil {

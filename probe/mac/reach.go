@@ -13,10 +13,9 @@ import (
 	securejoin "github.com/cyphar/filepath-securejoin"
 )
 
-// ErrOutside is the reason where a path is known by its name only. Opening or
-// even examining it could make macOS ask the user for permission (Desktop,
-// Documents, Downloads, iCloud, removable and network volumes), or mount a
-// share.
+// ErrOutside is the reason why a path is known by its name only. A call about it
+// could make macOS ask the user for permission (Desktop, Documents, Downloads,
+// iCloud, removable and network volumes), or mount a share.
 var ErrOutside = errors.New("is outside the folders that kextwatch reads")
 
 // readFolders are the folders of the boot volume that are read, with what lies
@@ -98,8 +97,8 @@ func onBootVolume(name string) string {
 	}
 }
 
-// elsewhere reports whether what lies at a path is no part of this Mac: on
-// another volume, thrown away, or a copy that macOS runs from a random place.
+// elsewhere reports whether a path is not part of this Mac: it is on another
+// volume, in a Trash, or a copy that macOS runs from a random place.
 func elsewhere(name string) bool {
 	parts := partsOf(onBootVolume(name)[1:])
 	for i := range parts {

@@ -70,7 +70,7 @@ func judgeDatabase(err error) (state probe.SourceState, reason, next string) {
 		return probe.Denied, "can be read by root only", "run `sudo kextwatch status`"
 	case errors.Is(err, errNeverQuiet):
 		return probe.Busy, err.Error(), "look again in a moment"
-	case sqliteCode(err) == sqlite3.SQLITE_CORRUPT:
+	case sqliteCode(err) == sqlite3.SQLITE_CORRUPT, errors.Is(err, errStructure):
 		return probe.Damaged, "is damaged: " + err.Error(), restart
 	case sqliteCode(err) == sqlite3.SQLITE_NOTADB:
 		return probe.NotADatabase, "is not a database", restart

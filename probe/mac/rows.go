@@ -13,6 +13,7 @@ import (
 	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"kextwatch/probe"
 )
@@ -32,6 +33,7 @@ var (
 	errEmptyFile     = errors.New("is empty")
 	errUnknownSchema = errors.New("has an unknown form")
 	errTooManyRows   = fmt.Errorf("more than %d rows", rowLimit)
+	errStructure     = errors.New("its structure is wrong")
 )
 
 // readRows reads the copy of a policy database at path.
@@ -54,7 +56,8 @@ func inCopy(ctx context.Context, path string, read func(tx *sql.Tx) error) error
 	if info.Size() == 0 {
 		return errEmptyFile
 	}
-	uri := url.URL{Scheme: "file", Path: path, RawQuery: "_pragma=trusted_schema(OFF)"}
+	// A CHECK is about values, and may use functions that only Apple has.
+	uri := url.URL{Scheme: "file", Path: path, RawQuery: "_pragma=trusted_schema(OFF)&_pragma=ignore_check_constraints(ON)"}
 	db, err := sql.Open("sqlite", uri.String())
 	if err != nil {
 		return err
@@ -71,6 +74,9 @@ func inCopy(ctx context.Context, path string, read func(tx *sql.Tx) error) error
 }
 
 func readPolicy(ctx context.Context, tx *sql.Tx) (*probe.Policy, error) {
+	if err := checkStructure(ctx, tx); err != nil {
+		return nil, err
+	}
 	names, err := tableNames(ctx, tx)
 	if err != nil {
 		return nil, err
@@ -93,6 +99,41 @@ func readPolicy(ctx context.Context, tx *sql.Tx) (*probe.Policy, error) {
 		}
 	}
 	return &p, nil
+}
+
+// checkStructure looks for damage that a query does not notice: SQLite reads
+// the pages that it needs and does not compare them with the others, so rows
+// can be missing without an error. The time it takes grows with the size: less
+// than 1 ms for a database of usual size, about 1 s for one of copyLimit bytes.
+// It ends with ctx.
+func checkStructure(ctx context.Context, tx *sql.Tx) error {
+	var bytes int64
+	err := tx.QueryRowContext(ctx, `SELECT page_count * page_size FROM pragma_page_count, pragma_page_size`).Scan(&bytes)
+	switch {
+	case err != nil:
+		return err
+	case bytes > int64(len(kextPolicyFiles))*copyLimit: // SQLite would allocate memory for pages that do not exist
+		return fmt.Errorf("%w: it claims to have %d bytes", errStructure, bytes)
+	}
+	err = wantSound(ctx, tx, `PRAGMA quick_check(1)`)
+	if sqliteCode(err) == sqlite3.SQLITE_ERROR {
+		return nil // an index uses what only Apple's SQLite knows; describe still checks each table that is read
+	}
+	return err
+}
+
+// wantSound runs one of SQLite's own checks.
+func wantSound(ctx context.Context, tx *sql.Tx, check string) error {
+	found, err := selectAll(ctx, tx, check, func(line *string) []any { return []any{line} })
+	switch {
+	case err != nil:
+		return err
+	case len(found) == 0:
+		return fmt.Errorf("%s did not answer", check)
+	case found[0] != "ok":
+		return fmt.Errorf("%w: %s", errStructure, found[0])
+	}
+	return nil
 }
 
 // tableNames lists the real tables. A view or a virtual table under one of
@@ -162,8 +203,13 @@ type sqlTable struct {
 }
 
 // describe looks up the columns of a table; those required must be there.
-// Generated columns do not count: they are computed, not stored.
+// Generated columns do not count: they are computed, not stored. The rows must
+// match the table's indexes, which checkStructure does not compare: they do
+// not where the pages of two tables took each other's place.
 func describe(ctx context.Context, tx *sql.Tx, name string, required ...string) (sqlTable, error) {
+	if err := wantSound(ctx, tx, `PRAGMA integrity_check('`+name+`')`); err != nil {
+		return sqlTable{}, err
+	}
 	columns, err := selectAll(ctx, tx, `SELECT name FROM pragma_table_info('`+name+`')`,
 		func(column *string) []any { return []any{column} })
 	if err != nil {

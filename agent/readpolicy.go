@@ -42,6 +42,8 @@ func (in *invocation) readPolicy(cmd *cobra.Command) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return unavailable(err, "launchd runs it as root; by hand, sudo kextwatch read-policy does")
+	case mac.DiskFull(err):
+		return unavailable(err, "free some space on the disk")
 	case err != nil:
 		return unavailable(err, "put that right and run sudo kextwatch install --reader again")
 	case published.Source.State != probe.OK:

@@ -52,8 +52,12 @@ func (p *Prober) AskAgain() { p.asking.hinted = true }
 
 // AskFrameworkIn is how long after now a look has to come for the framework to
 // be asked in time; false: it is not asked by itself, because a better source
-// answers or stat tells when the policy moves.
+// answers or stat tells when the policy moves. Where the root reader has yet to
+// read a change, that is when it has missed it.
 func (p *Prober) AskFrameworkIn(now time.Time) (time.Duration, bool) {
+	if due, waits := p.reader.due(); waits && p.reader.serves {
+		return max(due.Sub(now), 0) + visibleAfter, true
+	}
 	a := p.asking
 	if !a.wanted || a.at.IsZero() {
 		return 0, false

@@ -171,3 +171,39 @@ func TestGapWhenNothingIsLive(t *testing.T) {
 		}
 	})
 }
+
+// Nothing but time tells that the root reader stopped, so the backstop looks.
+// No other hint comes of its runs.
+func TestBackstopFindsAReaderThatStopped(t *testing.T) {
+	root := t.TempDir()
+	noError(t, os.Chmod(root, 0o755))
+	m := Mac{Root: root}
+	run := func(t *testing.T) {
+		t.Helper()
+		noError(t, os.MkdirAll(filepath.Join(root, filepath.Dir(publishedPath)), 0o755))
+		runReader(t, m, time.Now(), runPublished)
+	}
+	start := func() *Watcher {
+		run(t)
+		return blindWatcher(root)
+	}
+	inBubble(t, start, func(t *testing.T, w *Watcher) {
+		for range 12 {
+			run(t)
+			none(t, w, readerEvery)
+		}
+		if h, after := within(t, w, time.Hour); h.Woke || after < readerEvery || after > readerEvery+2*blindEvery {
+			t.Errorf("stopped: %+v after %v", h, after)
+		}
+		for h := range w.Hints() {
+			if h.Settled {
+				break
+			}
+		}
+		none(t, w, 5*time.Hour)
+		run(t)
+		if _, after := within(t, w, time.Hour); after > blindEvery {
+			t.Errorf("it runs again: told after %v", after)
+		}
+	})
+}

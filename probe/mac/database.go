@@ -17,6 +17,8 @@ import (
 // databaseLimit is the time one read may take; it takes a few milliseconds.
 const databaseLimit = 5 * time.Second
 
+const freeSpace = "free some space on the disk"
+
 // readDatabase reads Apple's policy database. syspolicyd may be writing to it
 // at any moment and nobody may disturb it, so it is copied into a private
 // folder within temp (empty: the system's), and only the copy is opened. now
@@ -68,6 +70,8 @@ func judgeDatabase(err error) (state probe.SourceState, reason, next string) {
 			"run `sudo kextwatch status` in a terminal that has Full Disk Access (System Settings; System Preferences up to macOS 12)"
 	case onOriginal && errors.Is(err, fs.ErrPermission):
 		return probe.Denied, "can be read by root only", "run `sudo kextwatch status`"
+	case !onOriginal && DiskFull(err):
+		return probe.Failed, "could not be copied, because the disk is full: " + err.Error(), freeSpace
 	case errors.Is(err, errNeverQuiet):
 		return probe.Busy, err.Error(), "look again in a moment"
 	case sqliteCode(err) == sqlite3.SQLITE_CORRUPT, errors.Is(err, errStructure):

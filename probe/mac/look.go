@@ -18,6 +18,7 @@ type Prober struct {
 	machines    machinesMemory
 	enforcement enforcementMemory
 	asking      asking
+	reader      readerMemory
 	others      bool // see How
 	situation   situationMemory
 	updates     updatesMemory

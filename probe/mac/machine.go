@@ -17,6 +17,7 @@ import (
 const (
 	sysctlTool  = "/usr/sbin/sysctl"
 	bootTime    = "kern.boottime"
+	wakeTime    = "kern.waketime"
 	bootSession = "kern.bootsessionuuid"
 	armOption   = "hw.optional.arm64"
 )
@@ -87,6 +88,17 @@ func parseBootTime(answer string) (time.Time, error) {
 		return time.Time{}, unexpected(bootTime, answer)
 	}
 	return time.Unix(sec, usec*1000).UTC(), nil
+}
+
+// wokeAt is when the Mac last woke; zero where that is not known, or where it
+// has not slept since it was started.
+func (m Mac) wokeAt(ctx context.Context) time.Time {
+	answer, err := m.sysctl(ctx, wakeTime)
+	if err != nil {
+		return time.Time{}
+	}
+	woke, _ := parseBootTime(answer) // of the same form
+	return woke
 }
 
 func (m Mac) bootSession(ctx context.Context) (string, error) {

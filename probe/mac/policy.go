@@ -27,10 +27,11 @@ func (p *Prober) lookAtPolicy(ctx context.Context, now time.Time, fresh bool) (*
 	a := &p.asking
 	a.seen = p.mac.policyStamp()
 	policy, database := p.mac.readDatabase(ctx, p.temp, now)
-	published, reader := p.mac.readPublished(now)
+	published, reader := p.readPublished(ctx, now)
 	sources := []probe.Source{database, reader}
 	busy := database.State == probe.Busy
-	if policy == nil && !busy {
+	p.reader.serves = policy == nil && !busy && published != nil
+	if p.reader.serves {
 		policy = published
 	}
 	a.rows = a.rows || policy != nil && len(policy.Rows) > 0

@@ -14,8 +14,6 @@ import (
 )
 
 const (
-	readerProgram = "/Library/PrivilegedHelperTools/io.kextwatch.reader"
-
 	publishedTemp = ".policy.plist.*"
 )
 
@@ -36,12 +34,25 @@ type Published struct {
 //
 // Only the owner of Root may publish, and only where nobody else could change
 // what lies there, or lead the writer elsewhere; then nothing is touched. An
-// error means that nothing was published and the last file is as it was.
+// error means that nothing was published and the last file is as it was. Both
+// ways the run is recorded, unless ctx ended it.
 func (m Mac) PublishPolicy(ctx context.Context, now time.Time) (Published, error) {
 	file, err := m.publishedPlace()
 	if err != nil {
 		return Published{}, err
 	}
+	published, err := m.publishTo(ctx, file, now)
+	if ctx.Err() != nil {
+		return published, err
+	}
+	if recordErr := m.recordRun(now, outcomeOf(err)); err == nil && recordErr != nil {
+		err = fmt.Errorf("the run of the reader cannot be recorded: %w", recordErr)
+	}
+	return published, err
+}
+
+// publishTo publishes in file, at a place that is safe.
+func (m Mac) publishTo(ctx context.Context, file string, now time.Time) (Published, error) {
 	last, perm, err := m.loadPublication()
 	if err != nil {
 		last = publication{Format: publishedFormat} // none, or one to be replaced
@@ -107,21 +118,29 @@ func (m Mac) publishedPlace() (string, error) {
 	if info, err := os.Lstat(file); err == nil && !info.Mode().IsRegular() {
 		return "", &Untrusted{file + " is not a file", "move it away"}
 	}
-	folder := filepath.Dir(file)
 	// The folder above is part of every Mac: where it is missing, this is none.
+	return file, openFolder(filepath.Dir(file))
+}
+
+// openFolder makes a folder that everybody may enter. One that is there and
+// open is not touched, since agents watch it.
+func openFolder(folder string) error {
 	if err := os.Mkdir(folder, publishedFolder); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", err
+		return err
 	}
 	info, err := os.Lstat(folder)
 	if err == nil && info.Mode().Perm() != publishedFolder {
 		err = os.Chmod(folder, publishedFolder) // a strict umask, or somebody closed it
 	}
-	return file, err
+	return err
 }
 
 // readerNext is the way out of a failed read for the reader, which is root:
 // what it may not read, macOS's privacy protection keeps from it.
 func readerNext(source probe.Source) string {
+	if source.Next == freeSpace {
+		return freeSpace // to wait does not help
+	}
 	switch source.State {
 	case probe.Denied:
 		return "give " + readerProgram + " Full Disk Access (System Settings > Privacy & Security; Security & Privacy up to macOS 12)"

@@ -89,7 +89,7 @@ func TestOnlyTheOwnerPublishes(t *testing.T) {
 func TestAFullDiskLeavesTheOldFile(t *testing.T) {
 	wide := `WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 50)
 		INSERT INTO kext_policy SELECT 'T', 'com.example.kext' || n, 1, 'é' || substr(hex(randomblob(2000)), 1, 4000), 0 FROM i`
-	for name, limit := range map[string]int64{"room for the copy": 320 << 10, "no room at all": 64} {
+	for name, limit := range map[string]int64{"room for the copy": 320 << 10, "no room at all": 64, "not even for the run": 8} {
 		t.Run(name, func(t *testing.T) {
 			m, file := newPublishing(t, applePolicy("DELETE")...)
 			publish(t, m)
@@ -103,13 +103,33 @@ func TestAFullDiskLeavesTheOldFile(t *testing.T) {
 			if after, err := os.ReadFile(filepath.Join(m.Root, publishedPath)); err != nil || string(after) != string(before) {
 				t.Errorf("the file changed: %v", err)
 			}
-			if names, _ := m.list(filepath.Dir(publishedPath)); len(names) != 1 {
-				t.Errorf("left: %v", names)
-			}
+			wantNothingLeft(t, m)
 			if limit > 64 && !strings.Contains(line, publishedTemp[:10]) {
 				t.Errorf("the copy had no room: %s", line)
 			}
+			policy, source := m.readPublished(time.Now())
+			if policy != nil || source.State != probe.Failed || !strings.Contains(source.Reason, "the disk is full") || source.Next != "free some space on the disk" {
+				t.Errorf("the agent is told %+v", source)
+			}
+			publishNow(t, m)
+			if policy, source := m.readPublished(time.Now()); policy == nil || len(policy.Rows) != 50 {
+				t.Errorf("with room again: %+v", source)
+			}
 		})
+	}
+}
+
+// A reader that could never publish anything is told from one that is not
+// installed.
+func TestAFullDiskBeforeTheFirstRows(t *testing.T) {
+	m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+	fillDatabase(t, file, paddedRows(100))
+	startDatabaseChild(t, fmt.Sprintf("full %d %s", 64, m.Root)).line()
+	if policy, source := m.readPublished(time.Now()); policy != nil || source.State != probe.Failed || source.Next != freeSpace {
+		t.Errorf("%+v", source)
+	}
+	if _, source := m.readPublished(time.Now().Add(time.Hour)); source.State != probe.Absent {
+		t.Errorf("after an hour: %+v", source)
 	}
 }
 
@@ -123,6 +143,9 @@ func TestAFullDiskIsAFailureLikeAnother(t *testing.T) {
 		line := startDatabaseChild(t, fmt.Sprintf("full %d %s", 16<<10, m.Root)).line()
 		if !strings.HasPrefix(line, want) || !strings.Contains(line, "file too large <nil>") {
 			t.Errorf("%s, want %s", line, want)
+		}
+		if policy, source := m.readPublished(time.Now()); policy != nil || !strings.Contains(source.Reason, "the disk is full") || source.Next != freeSpace {
+			t.Errorf("the agent is told %+v", source)
 		}
 	}
 }
@@ -151,7 +174,5 @@ func TestAKilledWriterLeavesAWholeFile(t *testing.T) {
 	}
 	remove(t, m, publishedPath)
 	publish(t, m)
-	if names, _ := m.list(filepath.Dir(publishedPath)); len(names) != 1 {
-		t.Errorf("left: %v", names)
-	}
+	wantNothingLeft(t, m)
 }

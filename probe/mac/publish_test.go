@@ -8,9 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fsnotify/fsnotify"
 
 	"kextwatch/probe"
 )
@@ -37,6 +40,12 @@ func publish(t testing.TB, m Mac) Published {
 	return got
 }
 
+func publishNow(t testing.TB, m Mac) {
+	t.Helper()
+	_, err := m.PublishPolicy(t.Context(), time.Now())
+	noError(t, err)
+}
+
 func TestPublishesWhatTheDatabaseHolds(t *testing.T) {
 	for _, journal := range journalModes {
 		t.Run(journal, func(t *testing.T) {
@@ -61,9 +70,7 @@ func TestPublishesWhatTheDatabaseHolds(t *testing.T) {
 					t.Errorf("%s: %v, %v, want %v", path, info.Mode(), err, mode)
 				}
 			}
-			if names, _ := m.list(filepath.Dir(publishedPath)); len(names) != 1 {
-				t.Errorf("left beside the file: %v", names)
-			}
+			wantNothingLeft(t, m)
 		})
 	}
 }
@@ -108,6 +115,27 @@ func TestAChangeWithinTheSameSecond(t *testing.T) {
 	}
 	if at(3 * time.Second) {
 		t.Error("read again for ever")
+	}
+}
+
+// A run that changes nothing raises no event in the folder that agents watch.
+func TestARunWakesNobody(t *testing.T) {
+	m, _ := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+	publish(t, m)
+	w, err := fsnotify.NewWatcher()
+	noError(t, err)
+	defer w.Close()
+	noError(t, w.Add(filepath.Join(m.Root, filepath.Dir(publishedPath))))
+	before, err := m.lastRun()
+	noError(t, err)
+	_, err = m.PublishPolicy(t.Context(), publishedAt.Add(readerEvery))
+	noError(t, err)
+	if run, err := m.lastRun(); err != nil || run.at.Sub(before.at) != readerEvery {
+		t.Errorf("%v, %v", run, err)
+	}
+	noError(t, os.WriteFile(filepath.Join(m.Root, filepath.Dir(publishedPath), "end"), nil, 0o600))
+	if e := <-w.Events; filepath.Base(e.Name) != "end" {
+		t.Error(e)
 	}
 }
 
@@ -321,6 +349,15 @@ func TestMoreThanCanBePublished(t *testing.T) {
 	}
 	if policy, source := m.readPublished(publishedAt); policy != nil || source.State != probe.Failed || source.Next == "" {
 		t.Errorf("%+v", source)
+	}
+}
+
+// wantNothingLeft holds that the folder has only what the reader keeps there.
+func wantNothingLeft(t *testing.T, m Mac) {
+	t.Helper()
+	want := []string{filepath.Base(publishedPath), filepath.Base(filepath.Dir(lastRunPath))}
+	if names, _ := m.list(filepath.Dir(publishedPath)); !slices.Equal(names, want) {
+		t.Errorf("the folder has %v, want %v", names, want)
 	}
 }
 

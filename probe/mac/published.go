@@ -223,26 +223,33 @@ func decodePublication(data []byte) (publication, error) {
 // loadPublication reads what was published, and with which permissions. It is
 // believed only where nobody but the owner of Root can have written it.
 func (m Mac) loadPublication() (publication, fs.FileMode, error) {
-	if err := m.Guarded(publishedPath); err != nil {
-		return publication{}, 0, err
-	}
-	p := filepath.Join(m.Root, publishedPath)
-	f, err := os.OpenFile(p, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return publication{}, 0, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return publication{}, 0, err
-	}
-	if !info.Mode().IsRegular() {
-		return publication{}, 0, &Untrusted{p + " is not a file", "move it away"}
-	}
-	data, err := io.ReadAll(io.LimitReader(f, publishedLimit+1))
+	data, info, err := m.readGuarded(publishedPath, publishedLimit+1)
 	if err != nil {
 		return publication{}, 0, err
 	}
 	pub, err := decodePublication(data)
 	return pub, info.Mode().Perm(), err
+}
+
+// readGuarded reads at most limit bytes of a file of the Mac that nobody but
+// the owner of Root can have written, and follows no link.
+func (m Mac) readGuarded(name string, limit int64) ([]byte, fs.FileInfo, error) {
+	if err := m.Guarded(name); err != nil {
+		return nil, nil, err
+	}
+	p := filepath.Join(m.Root, name)
+	f, err := os.OpenFile(p, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, nil, &Untrusted{p + " is not a file", "move it away"}
+	}
+	data, err := io.ReadAll(io.LimitReader(f, limit))
+	return data, info, err
 }

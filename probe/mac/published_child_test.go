@@ -86,3 +86,10 @@ func fullChild(arg string) error {
 	fmt.Println(got.Written, got.Source.Reason, err)
 	return nil
 }
+
+// readPublished is what a process reads that knows only the files.
+func (m Mac) readPublished(now time.Time) (*probe.Policy, probe.Source) {
+	s, r := m.publishedState(), readerMemory{}
+	r.note(s)
+	return s.judge(now, r)
+}

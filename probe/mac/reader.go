@@ -1,6 +1,7 @@
 package mac
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"time"
@@ -10,51 +11,208 @@ import (
 
 const (
 	// readerEvery is how often launchd starts the reader when it has seen no
-	// change; after one it does within moments.
+	// change; after one it does within moments, though not twice within ten
+	// seconds.
 	readerEvery = 5 * time.Minute
+
+	readerOverdue = 2 * readerEvery  // it does not run
+	readerDelay   = 30 * time.Second // it missed a change
 
 	installReader = "run `sudo kextwatch install --reader`"
 )
 
-// readPublished reads the policy that the root reader published. The rows are
-// those of now where the database is still the one they were read from, which
-// stat tells without a right to read it. Where it is another one, or stat is
-// refused, they are as old as Policy.ReadAt says. Where the reader has not
-// kept up for two of its intervals, it does not run, and its rows do not count.
-//
-// The policy is nil unless the state is probe.OK.
-func (m Mac) readPublished(now time.Time) (*probe.Policy, probe.Source) {
-	pub, _, err := m.loadPublication()
-	if err != nil {
-		return nil, publishedProblem(err)
-	}
-	id, err := m.identifyDatabase()
-	readAt := timeOf(pub.ReadAt)
-	switch {
-	case pub.good() && err == nil && id == pub.Database:
-		readAt = now.UTC()
-	case pub.Failure != nil:
-		return nil, pub.Failure.source()
-	case !pub.good():
-		return nil, readerFailed(publishedPath+" holds no policy", installReader)
-	case err == nil && late(id.modified(), now) && late(readAt, now):
-		return nil, readerFailed("the policy has changed, and the reader has not read it since "+
-			readAt.Format(time.RFC3339)+": it does not run", installReader+" again")
-	}
-	return pub.policy(readAt), probe.Source{Name: probe.Reader, State: probe.OK}
+// publishedState is what the files of the reader and stat of the database say
+// at one moment.
+type publishedState struct {
+	mac      Mac
+	run      lastRun
+	recorded bool // by an earlier reader no run is recorded; run is then when it read the rows
+	pub      publication
+	id       databaseIdentity
+	told     bool // stat answers; else id is not known
+	err      error
+	of       string // the file that err is about
 }
 
-// late reports that the reader would have acted on what happened then.
-func late(then, now time.Time) bool { return now.Sub(then) > 2*readerEvery }
+func (m Mac) publishedState() publishedState {
+	s := publishedState{mac: m}
+	run, err := m.lastRun() // first: the rows are then of this run, or newer
+	if s.recorded = !absent(err); s.recorded && err != nil {
+		s.err, s.of = err, lastRunPath
+		return s
+	}
+	if s.pub, _, err = m.loadPublication(); err != nil {
+		s.err, s.of = err, publishedPath
+	}
+	if s.run = run; !s.recorded {
+		s.run = lastRun{timeOf(s.pub.ReadAt), runPublished}
+	}
+	s.id, err = m.identifyDatabase()
+	s.told = err == nil
+	return s
+}
+
+// current reports whether the rows are provably those of now.
+func (s publishedState) current() bool { return s.told && s.pub.good() && s.id == s.pub.Database }
+
+// readerMemory is what is known about the reader besides its files. Zero times
+// are not known.
+type readerMemory struct {
+	booted, woke time.Time // launchd starts no job while the Mac is off or asleep
+	wokeAsked    time.Time // when woke was asked for
+
+	// unread is since when the database is in another state than the one that
+	// the run of the reader at unreadBy published.
+	unread, unreadBy time.Time
+
+	serves bool // no better source answered at the last look
+}
+
+// note remembers since when the reader has missed a change. Where only the
+// last of several changes is known, that is the time: files tell no other.
+func (r *readerMemory) note(s publishedState) {
+	changed := s.id.modified()
+	switch {
+	case s.err != nil, !s.told, s.current(), changed.Before(s.run.at):
+		r.unread = time.Time{} // none, or at an unknown time, such as the removal of a -wal
+	case r.unread.IsZero(), !r.unreadBy.Equal(s.run.at), changed.Before(r.unread):
+		r.unread, r.unreadBy = changed, s.run.at
+	}
+}
+
+// due is when the reader has to have read a change; false: there is none.
+func (r readerMemory) due() (time.Time, bool) {
+	if r.unread.IsZero() {
+		return time.Time{}, false
+	}
+	return latest(r.unread, r.booted, r.woke).Add(readerDelay), true
+}
+
+// judge returns the rows that the reader published, if they count.
+//
+// They are those of now where the database is still the one they were read
+// from, which stat tells without a right to read it. Otherwise they are as old
+// as the last run of the reader. They count only while the reader runs: another
+// source has to be asked before the next attempt, which would be missed.
+//
+// Wall-clock times say when the reader ran, so a time in the future proves
+// nothing. Nor does a late one after a wake or a start, for as long as launchd
+// may take. Only where stat is refused the rows of before a start never count:
+// macOS may have been updated meanwhile.
+//
+// An earlier reader records no runs. Its rows count while they are provably
+// those of now; otherwise reading them is its sign of life.
+//
+// The policy is nil unless the state is probe.OK.
+func (s publishedState) judge(now time.Time, r readerMemory) (*probe.Policy, probe.Source) {
+	ok := probe.Source{Name: probe.Reader, State: probe.OK}
+	runs := recent(s.run.at, now) || recent(r.woke, now) || s.told && recent(r.booted, now)
+	due, missed := r.due()
+	switch {
+	case s.recorded && absent(s.err) && runs && s.run.outcome != runPublished:
+		return nil, s.notWritten()
+	case s.err != nil:
+		return nil, publishedProblem(s.of, s.err)
+	case s.current() && (!s.recorded || s.mac.NoTools): // on the disk of another Mac nothing runs
+		return s.pub.policy(now.UTC()), ok
+	case !s.recorded && s.pub.Failure != nil:
+		return nil, s.pub.Failure.source()
+	case s.pub.Failure == nil && !s.pub.good():
+		return nil, readerFailed(publishedPath+" holds no policy", installReader)
+	case !runs:
+		return nil, s.notRun(now)
+	case s.current():
+		return s.pub.policy(now.UTC()), ok
+	case s.run.outcome != runPublished:
+		return nil, s.notWritten()
+	case s.pub.Failure != nil:
+		return nil, s.pub.Failure.source()
+	case missed && now.After(due):
+		return nil, readerFailed("the policy has changed, and the root reader has not read it since "+stated(s.run.at), s.again())
+	}
+	return s.pub.policy(latest(timeOf(s.pub.ReadAt), s.run.at)), ok
+}
+
+// recent reports whether launchd need not have started the reader since then.
+func recent(then, now time.Time) bool {
+	ago := now.Sub(then)
+	return ago >= -clockJump && ago <= readerOverdue
+}
+
+func latest(times ...time.Time) (last time.Time) {
+	for _, t := range times {
+		if t.After(last) {
+			last = t
+		}
+	}
+	return last
+}
+
+func stated(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// notRun says that the reader does not run, and why, as far as its files tell.
+func (s publishedState) notRun(now time.Time) probe.Source {
+	switch {
+	case !s.recorded:
+		return readerFailed("the root reader has published nothing since "+stated(s.run.at)+", and it is an earlier one that records no runs", s.again())
+	case s.run.at.After(now):
+		return readerFailed("the last run of the root reader is dated "+stated(s.run.at)+", in the future: the clock was changed",
+			"wait five minutes for its next run; if this stays, "+s.again())
+	}
+	return readerFailed("the root reader has not run since "+stated(s.run.at)+s.cause(), s.again())
+}
+
+// cause is what the installation lacks, after a colon.
+func (s publishedState) cause() string {
+	switch i := s.mac.ReaderInstallation(); i.State {
+	case probe.ReaderAbsent:
+		return ": it is not installed any more"
+	case probe.ReaderNoProgram, probe.ReaderNoPlist:
+		return ": " + i.Path + " is missing"
+	case probe.ReaderUnguarded:
+		return ": " + i.Reason
+	}
+	return ""
+}
+
+// again is how to make the reader run again.
+func (s publishedState) again() string {
+	if i := s.mac.ReaderInstallation(); i.State != probe.ReaderSound {
+		return i.Next
+	}
+	return installReader + " again; from macOS 13 on, it must not be switched off in System Settings > General > Login Items & Extensions"
+}
+
+// notWritten says that the reader runs and could not publish what it read.
+func (s publishedState) notWritten() probe.Source {
+	if s.run.outcome == runDiskFull {
+		return readerFailed("the disk is full: the root reader could not publish the policy at "+stated(s.run.at), freeSpace)
+	}
+	return readerFailed("the root reader could not write "+publishedPath+" at "+stated(s.run.at), "run `sudo kextwatch read-policy`, which says why")
+}
 
 func readerFailed(reason, next string) probe.Source {
 	return probe.Source{Name: probe.Reader, State: probe.Failed, Reason: printable(reason), Next: next}
 }
 
-// publishedProblem says why what was published cannot be used, and what a
+// readPublished reads the policy that the root reader published.
+func (p *Prober) readPublished(ctx context.Context, now time.Time) (*probe.Policy, probe.Source) {
+	s, r := p.mac.publishedState(), &p.reader
+	r.booted = p.machine.mac.BootedAt
+	if s.recorded && !recent(s.run.at, now) && !recent(r.wokeAsked, now) {
+		// While the reader runs, nobody has to know, and no tool is started.
+		if woke := p.mac.wokeAt(ctx); ctx.Err() == nil {
+			r.woke, r.wokeAsked = woke, now
+		}
+	}
+	r.note(s)
+	return s.judge(now, *r)
+}
+
+// publishedProblem says why a file of the reader cannot be used, and what a
 // person can do about it.
-func publishedProblem(err error) probe.Source {
-	source := readerFailed(publishedPath+" could not be read: "+err.Error(), installReader+" again")
+func publishedProblem(name string, err error) probe.Source {
+	source := readerFailed(name+" could not be read: "+err.Error(), installReader+" again")
 	if open, ok := errors.AsType[*Untrusted](err); ok {
 		return readerFailed(open.What, printable(open.Next)+", then "+installReader)
 	}
@@ -66,7 +224,7 @@ func publishedProblem(err error) probe.Source {
 	case errors.Is(err, errDamagedPlist), errors.Is(err, ErrTooLarge), errors.Is(err, errTooManyRows):
 		source.State = probe.Damaged
 	case errors.Is(err, errFormat):
-		source.Reason = printable(publishedPath + " " + err.Error())
+		source.Reason = printable(name + " " + err.Error())
 	}
 	return source
 }

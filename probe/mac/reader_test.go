@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -27,46 +28,93 @@ func TestReaderIsNotInstalled(t *testing.T) {
 	}
 }
 
-// An ordinary user sees by stat alone whether the rows are those of now.
+// touch gives a file of the policy, which need not exist, a time of change.
+func touch(ending string, at time.Time) func(*testing.T, Mac) {
+	return func(t *testing.T, m Mac) {
+		p := filepath.Join(m.Root, kextPolicyPath+ending)
+		f, err := os.OpenFile(p, os.O_CREATE, 0o600)
+		noError(t, err)
+		f.Close()
+		noError(t, os.Chtimes(p, at, at))
+	}
+}
+
+// closePolicy closes the folder of the policy: stat is refused to others.
+func closePolicy(t *testing.T, m Mac) {
+	dir := filepath.Join(m.Root, filepath.Dir(kextPolicyPath))
+	mode := os.FileMode(0o700)
+	if os.Geteuid() != 0 {
+		mode = 0
+	}
+	noError(t, os.Chmod(dir, mode))
+	t.Cleanup(func() { os.Chmod(dir, 0o700) })
+}
+
+func runReader(t *testing.T, m Mac, at time.Time, outcome runOutcome) {
+	t.Helper()
+	noError(t, m.recordRun(at, outcome))
+}
+
+// installReaderFiles puts program and property list of a reader on the Mac.
+func installReaderFiles(t *testing.T, m Mac) {
+	t.Helper()
+	for _, name := range []string{readerProgram, readerPlist} {
+		addFile(t, m, name, "")
+	}
+}
+
+// Rows count only while the reader runs and reads what changes: an ordinary
+// user sees both by stat alone.
 func TestHowOldPublishedRowsAre(t *testing.T) {
-	later := func(minutes int) time.Time { return publishedAt.Add(time.Duration(minutes) * time.Minute) }
-	touch := func(file string, at time.Time) func(*testing.T, Mac) {
+	later := func(d time.Duration) time.Time { return publishedAt.Add(d) }
+	const minute, day = time.Minute, 24 * time.Hour
+	nothing := func(*testing.T, Mac) {}
+	ran := func(at time.Time, then func(*testing.T, Mac)) func(*testing.T, Mac) {
 		return func(t *testing.T, m Mac) {
-			p := filepath.Join(m.Root, kextPolicyPath+file)
-			f, err := os.OpenFile(p, os.O_CREATE, 0o600)
-			noError(t, err)
-			f.Close()
-			noError(t, os.Chtimes(p, at, at))
+			runReader(t, m, at, runPublished)
+			then(t, m)
 		}
 	}
-	closed := func(t *testing.T, m Mac) {
-		dir := filepath.Join(m.Root, filepath.Dir(kextPolicyPath))
-		mode := os.FileMode(0o700)
-		if os.Geteuid() != 0 {
-			mode = 0
+	earlier := func(then func(*testing.T, Mac)) func(*testing.T, Mac) {
+		return func(t *testing.T, m Mac) {
+			noError(t, os.RemoveAll(filepath.Join(m.Root, filepath.Dir(lastRunPath))))
+			then(t, m)
 		}
-		noError(t, os.Chmod(dir, mode))
-		t.Cleanup(func() { os.Chmod(dir, 0o700) })
 	}
+	gone := func(t *testing.T, m Mac) { remove(t, m, kextPolicyPath) }
 	for name, tc := range map[string]struct {
 		change func(t *testing.T, m Mac)
 		now    time.Time
-		readAt time.Time // zero: the reader does not run
+		readAt time.Time // zero: the rows do not count
+		words  string    // then, in the reason
 	}{
-		"nothing changed":                           {func(*testing.T, Mac) {}, later(1), later(1)},
-		"nothing changed for a week":                {func(*testing.T, Mac) {}, later(7 * 24 * 60), later(7 * 24 * 60)},
-		"changed a moment ago":                      {touch("", later(60)), later(60), publishedAt},
-		"a -wal came a moment ago":                  {touch("-wal", later(60)), later(60), publishedAt},
-		"a -journal came":                           {touch("-journal", later(60)), later(60), publishedAt},
-		"changed ten minutes ago":                   {touch("", later(60)), later(70), publishedAt},
-		"changed eleven minutes ago":                {touch("", later(60)), later(71), time.Time{}},
-		"the -wal changed eleven minutes ago":       {touch("-wal", later(60)), later(71), time.Time{}},
-		"an old change, read a moment ago":          {touch("", later(-600)), later(5), publishedAt},
-		"an old change that was never read":         {touch("", later(-600)), later(30), time.Time{}},
-		"removed, read a moment ago":                {func(t *testing.T, m Mac) { remove(t, m, kextPolicyPath) }, later(5), publishedAt},
-		"removed long ago":                          {func(t *testing.T, m Mac) { remove(t, m, kextPolicyPath) }, later(30), time.Time{}},
-		"stat is refused":                           {closed, later(5), publishedAt},
-		"stat is refused, and it was read long ago": {closed, later(600), publishedAt},
+		"nothing changed":                        {nothing, later(minute), later(minute), ""},
+		"nothing changed, it runs for a week":    {ran(later(7*day), nothing), later(7*day + minute), later(7*day + minute), ""},
+		"a run is late":                          {nothing, later(10 * minute), later(10 * minute), ""},
+		"two runs are missing":                   {nothing, later(10*minute + time.Second), time.Time{}, "has not run since 2026-05-06T05:50:00Z"},
+		"it has not run for a week":              {nothing, later(7 * day), time.Time{}, "has not run since 2026-05-06T05:50:00Z"},
+		"changed a moment ago":                   {touch("", later(minute)), later(minute), publishedAt, ""},
+		"a -wal came a moment ago":               {touch("-wal", later(minute)), later(minute), publishedAt, ""},
+		"a -journal came":                        {touch("-journal", later(minute)), later(minute), publishedAt, ""},
+		"changed 30 seconds ago":                 {touch("", later(minute)), later(90 * time.Second), publishedAt, ""},
+		"changed 31 seconds ago":                 {touch("", later(minute)), later(91 * time.Second), time.Time{}, "has not read it since 2026-05-06T05:50:00Z"},
+		"the -wal changed 31 seconds ago":        {touch("-wal", later(minute)), later(91 * time.Second), time.Time{}, "has not read it since 2026-05-06T05:50:00Z"},
+		"an old change, it ran a moment ago":     {touch("", later(-10*time.Hour)), later(5 * minute), publishedAt, ""},
+		"an old change that was never read":      {touch("", later(-10*time.Hour)), later(11 * minute), time.Time{}, "has not run"},
+		"removed, it ran a moment ago":           {gone, later(5 * minute), publishedAt, ""},
+		"removed long ago":                       {gone, later(11 * minute), time.Time{}, "has not run"},
+		"stat is refused":                        {closePolicy, later(5 * minute), publishedAt, ""},
+		"stat is refused, and it runs":           {ran(later(9*minute), closePolicy), later(15 * minute), later(9 * minute), ""},
+		"stat is refused, rows of 300 days ago":  {closePolicy, later(300 * day), time.Time{}, "has not run"},
+		"the clock was set back a day":           {ran(later(day), nothing), later(minute), time.Time{}, "in the future"},
+		"the clock was set back, stat refused":   {ran(later(day), closePolicy), later(minute), time.Time{}, "in the future"},
+		"the clock was corrected":                {ran(later(20*time.Second), nothing), publishedAt, publishedAt, ""},
+		"the clock was set forward":              {nothing, later(9 * 365 * day), time.Time{}, "has not run"},
+		"an earlier reader":                      {earlier(nothing), later(7 * day), later(7 * day), ""},
+		"an earlier reader, changed":             {earlier(touch("", later(minute))), later(minute), publishedAt, ""},
+		"an earlier reader, changed 31 s ago":    {earlier(touch("", later(minute))), later(91 * time.Second), time.Time{}, "has not read it since 2026-05-06T05:50:00Z"},
+		"an earlier reader, stat is refused":     {earlier(closePolicy), later(5 * minute), publishedAt, ""},
+		"an earlier reader, refused for an hour": {earlier(closePolicy), later(60 * minute), time.Time{}, "earlier one"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
@@ -76,7 +124,7 @@ func TestHowOldPublishedRowsAre(t *testing.T) {
 			tc.change(t, m)
 			policy, source := readAsUser(t, m, tc.now)
 			if tc.readAt.IsZero() {
-				if policy != nil || source.State != probe.Failed || !strings.Contains(source.Reason, "2026-05-06T05:50:00Z") ||
+				if policy != nil || source.State != probe.Failed || !strings.Contains(source.Reason, tc.words) ||
 					!strings.Contains(source.Next, "sudo kextwatch install --reader") {
 					t.Errorf("%v, %+v", policy, source)
 				}
@@ -84,6 +132,107 @@ func TestHowOldPublishedRowsAre(t *testing.T) {
 			}
 			if source.State != probe.OK || policy == nil || !policy.ReadAt.Equal(tc.readAt) || len(policy.Rows) != 1 || policy.Source != probe.Reader {
 				t.Errorf("%+v, %+v, want it read at %v", policy, source, tc.readAt)
+			}
+		})
+	}
+}
+
+// A reader that does not run says why, as far as its files tell.
+func TestWhyTheReaderDoesNotRun(t *testing.T) {
+	for name, tc := range map[string]struct {
+		spoil        func(t *testing.T, m Mac)
+		reason, next string
+		state        probe.ReaderState
+	}{
+		"switched off":   {func(*testing.T, Mac) {}, "has not run since 2026-05-06T05:50:00Z", "Login Items", probe.ReaderSound},
+		"no program":     {func(t *testing.T, m Mac) { remove(t, m, readerProgram) }, readerProgram + " is missing", installReader, probe.ReaderNoProgram},
+		"no plist":       {func(t *testing.T, m Mac) { remove(t, m, readerPlist) }, readerPlist + " is missing", installReader, probe.ReaderNoPlist},
+		"neither":        {func(t *testing.T, m Mac) { remove(t, m, readerProgram); remove(t, m, readerPlist) }, "not installed", installReader, probe.ReaderAbsent},
+		"open to others": {chmodFile(readerProgram, 0o777), "may write to", "sudo rm", probe.ReaderUnguarded},
+		"open folder":    {chmodFile(filepath.Dir(readerPlist), 0o777), "may write to", "sudo chmod go-w", probe.ReaderUnguarded},
+		"a folder": {func(t *testing.T, m Mac) {
+			remove(t, m, readerPlist)
+			noError(t, os.Mkdir(filepath.Join(m.Root, readerPlist), 0o755))
+		}, "is not a file", "move it away", probe.ReaderUnguarded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, _ := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+			installReaderFiles(t, m)
+			publish(t, m)
+			tc.spoil(t, m)
+			if got := m.ReaderInstallation(); got.State != tc.state || got.State != probe.ReaderSound && (got.Path == "" || got.Next == "") {
+				t.Errorf("%+v", got)
+			}
+			policy, source := m.readPublished(publishedAt.Add(11 * time.Minute))
+			if policy != nil || source.State != probe.Failed || !strings.Contains(source.Reason, tc.reason) || !strings.Contains(source.Next, tc.next) {
+				t.Errorf("%+v", source)
+			}
+		})
+	}
+}
+
+func chmodFile(name string, mode os.FileMode) func(*testing.T, Mac) {
+	return func(t *testing.T, m Mac) { noError(t, os.Chmod(filepath.Join(m.Root, name), mode)) }
+}
+
+func TestAnEarlierReaderIsNamed(t *testing.T) {
+	m, _ := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+	installReaderFiles(t, m)
+	if got := m.ReaderInstallation(); got.State != probe.ReaderSound {
+		t.Errorf("nothing published: %+v", got)
+	}
+	publish(t, m)
+	if got := m.ReaderInstallation(); got.State != probe.ReaderSound {
+		t.Errorf("%+v", got)
+	}
+	remove(t, m, lastRunPath)
+	if got := m.ReaderInstallation(); got.State != probe.ReaderOlder || got.Next != installReader+" again" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Nobody but root can make a dead reader look alive.
+func TestOddLastRuns(t *testing.T) {
+	soon := publishedAt.Add(time.Minute)
+	file := func(m Mac) string { return filepath.Join(m.Root, lastRunPath) }
+	for name, tc := range map[string]struct {
+		spoil func(t *testing.T, m Mac)
+		state probe.SourceState
+		words string
+	}{
+		"as recorded": {func(*testing.T, Mac) {}, probe.OK, ""},
+		"a link": {func(t *testing.T, m Mac) {
+			noError(t, os.Rename(file(m), file(m)+".x"))
+			noError(t, os.Symlink("last-run.x", file(m)))
+		}, probe.Failed, "symbolic link"},
+		"a dangling link":                {func(t *testing.T, m Mac) { remove(t, m, lastRunPath); noError(t, os.Symlink("x", file(m))) }, probe.Failed, "symbolic link"},
+		"a pipe":                         {func(t *testing.T, m Mac) { remove(t, m, lastRunPath); noError(t, syscall.Mkfifo(file(m), 0o600)) }, probe.Failed, "is not a file"},
+		"others may write":               {chmodFile(lastRunPath, 0o666), probe.Failed, "may write"},
+		"others may write to the folder": {chmodFile(filepath.Dir(lastRunPath), 0o777), probe.Failed, "may write"},
+		"the folder is a file": {func(t *testing.T, m Mac) {
+			noError(t, os.RemoveAll(filepath.Dir(file(m))))
+			addFile(t, m, filepath.Dir(lastRunPath), "")
+		}, probe.Failed, "is not a folder"},
+		"another word, not the rows of now": {func(t *testing.T, m Mac) {
+			noError(t, os.WriteFile(file(m), []byte("\x1b[31mred"), 0o644))
+			noError(t, os.Chtimes(file(m), publishedAt, publishedAt))
+			touch("", soon)(t, m)
+		}, probe.Failed, "could not write"},
+		"another word, the rows of now": {func(t *testing.T, m Mac) {
+			noError(t, os.WriteFile(file(m), bytes.Repeat([]byte("x"), 1e6), 0o644))
+			noError(t, os.Chtimes(file(m), publishedAt, publishedAt))
+		}, probe.OK, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, _ := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+			publish(t, m)
+			tc.spoil(t, m)
+			policy, source := m.readPublished(soon)
+			if source.State != tc.state || (policy != nil) != (tc.state == probe.OK) || !strings.Contains(source.Reason, tc.words) {
+				t.Errorf("%v, %+v", policy, source)
+			}
+			if source.State != probe.OK && (source.Next == "" || source.Reason != printable(source.Reason)) {
+				t.Errorf("unfit to be shown: %+v", source)
 			}
 		})
 	}
@@ -101,13 +250,7 @@ func TestAFailureCountsWhereStatIsRefused(t *testing.T) {
 	if policy, source := readAsUser(t, m, publishedAt); policy == nil {
 		t.Errorf("the database is still the same: %+v", source)
 	}
-	dir := filepath.Join(m.Root, filepath.Dir(kextPolicyPath))
-	mode := os.FileMode(0o700)
-	if os.Geteuid() != 0 {
-		mode = 0
-	}
-	noError(t, os.Chmod(dir, mode))
-	defer os.Chmod(dir, 0o700)
+	closePolicy(t, m)
 	policy, source := readAsUser(t, m, publishedAt)
 	if policy != nil || source != (probe.Source{Name: probe.Reader, State: probe.Denied, Reason: "is closed", Next: "open it"}) {
 		t.Errorf("%v, %+v", policy, source)

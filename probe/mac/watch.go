@@ -37,6 +37,8 @@ type Watcher struct {
 	woke     bool
 	again    int       // how often a directory that vanished was tried again, without success
 	quiet    time.Time // the last backstop that found the stamps of the last hint
+	jumped   time.Time // when the clocks were last seen to have jumped
+	overdue  bool      // the root reader had not run in time at the last backstop
 
 	mu   sync.Mutex
 	gaps []probe.Gap
@@ -128,7 +130,9 @@ func (w *Watcher) hint(settled bool) {
 
 func (w *Watcher) noteSleep() {
 	now := w.clocks()
-	w.woke = w.woke || w.clock.jumped(now)
+	if w.clock.jumped(now) {
+		w.woke, w.jumped = true, now.wall
+	}
 	w.clock = now
 }
 
@@ -159,7 +163,8 @@ func (w *Watcher) follow(retry bool) {
 	if retry && unchanged && w.facts.phase == idle && w.stamps[0] != (stamp{}) { // zero: stat is refused
 		w.quiet = before
 	}
-	if !covered || gapsChanged || !unchanged {
+	overdueChanged := retry && w.noteReader()
+	if !covered || gapsChanged || !unchanged || overdueChanged {
 		w.facts.touch()
 	}
 }
@@ -179,6 +184,17 @@ func (w *Watcher) noteGaps() (changed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.gaps = gaps
+	return changed
+}
+
+// noteReader sees whether the root reader stopped to run, or runs again: its
+// runs raise no event where nothing changed.
+func (w *Watcher) noteReader() (changed bool) {
+	run, err := w.mac.lastRun()
+	now := w.clock.wall
+	overdue := err == nil && !recent(run.at, now) && !recent(w.jumped, now)
+	changed = overdue != w.overdue
+	w.overdue = overdue
 	return changed
 }
 

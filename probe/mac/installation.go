@@ -1,0 +1,63 @@
+package mac
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+
+	"kextwatch/probe"
+)
+
+const (
+	readerProgram = "/Library/PrivilegedHelperTools/io.kextwatch.reader"
+	readerPlist   = "/Library/LaunchDaemons/io.kextwatch.reader.plist"
+)
+
+// ReaderInstallation looks at what launchd needs to run the root reader. It
+// does not show whether launchd was told not to run it.
+func (m Mac) ReaderInstallation() probe.ReaderInstallation {
+	program, plist := m.installed(readerProgram), m.installed(readerPlist)
+	switch {
+	case program.State == probe.ReaderAbsent && plist.State == probe.ReaderAbsent:
+		return program
+	case program.State == probe.ReaderAbsent:
+		program.State = probe.ReaderNoProgram
+		return program
+	case plist.State == probe.ReaderAbsent:
+		plist.State = probe.ReaderNoPlist
+		return plist
+	case program.State != probe.ReaderSound:
+		return program
+	case plist.State != probe.ReaderSound:
+		return plist
+	}
+	if _, _, err := m.loadPublication(); err == nil {
+		if _, err := m.lastRun(); absent(err) {
+			return probe.ReaderInstallation{State: probe.ReaderOlder, Path: readerProgram, Next: installReader + " again"}
+		}
+	}
+	return probe.ReaderInstallation{State: probe.ReaderSound}
+}
+
+// installed looks at one file of the installation.
+func (m Mac) installed(name string) probe.ReaderInstallation {
+	info, err := os.Lstat(filepath.Join(m.Root, name))
+	if err == nil {
+		err = m.Guarded(name)
+	}
+	if err == nil && !info.Mode().IsRegular() {
+		err = &Untrusted{filepath.Join(m.Root, name) + " is not a file", "move it away"}
+	}
+	var open *Untrusted
+	switch {
+	case err == nil:
+		return probe.ReaderInstallation{State: probe.ReaderSound}
+	case absent(err):
+		return probe.ReaderInstallation{State: probe.ReaderAbsent, Path: name, Next: installReader}
+	case errors.As(err, &open):
+		return probe.ReaderInstallation{
+			State: probe.ReaderUnguarded, Path: name, Reason: printable(open.What), Next: printable(open.Next) + ", then " + installReader,
+		}
+	}
+	return probe.ReaderInstallation{Path: name, Reason: printable(err.Error()), Next: installReader + " again"}
+}

@@ -1,0 +1,167 @@
+package mac
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"kextwatch/probe"
+)
+
+// readerStory is a Mac of which only the reader and the framework tell the
+// policy: the database cannot be read, but stat answers. It was started 18
+// minutes before lookedAt.
+type readerStory struct{ *askingStory }
+
+func newReaderStory(t *testing.T) readerStory {
+	t.Helper()
+	s := readerStory{newAskingStory(t)}
+	noError(t, os.Chmod(s.m.Root, 0o755))
+	installReaderFiles(t, s.m)
+	s.changed(-time.Hour)
+	s.reads()
+	return s
+}
+
+// changed gives the database another state, at a time after now.
+func (s readerStory) changed(after time.Duration) {
+	s.t.Helper()
+	at := s.now.Add(after)
+	noError(s.t, os.Chtimes(filepath.Join(s.m.Root, kextPolicyPath), at, at))
+}
+
+// reads has the reader publish the database of now.
+func (s readerStory) reads() {
+	s.t.Helper()
+	id, err := s.m.identifyDatabase()
+	noError(s.t, err)
+	putPublication(s.t, s.m, publication{
+		Format: publishedFormat, Database: id, ReadAt: &s.now,
+		Rows: []publishedRow{{TeamID: probe.ParallelsTeamID, BundleID: hypervisorID, Allowed: true}},
+	})
+	s.runs()
+}
+
+func (s readerStory) runs() { runReader(s.t, s.m, s.now, runPublished) }
+
+// from looks, and expects the policy to come from a source.
+func (s readerStory) from(source probe.SourceName, after string, later time.Duration, askings int) {
+	s.t.Helper()
+	snap := s.want(after, later, false, askings)
+	if snap.Policy == nil || snap.Policy.Source != source {
+		s.t.Errorf("%s: %+v, %+v", after, snap.Policy, snap.Sources)
+	}
+}
+
+// sysctls is how often sysctl was run by the last look.
+func (s readerStory) sysctls() int {
+	data, _ := os.ReadFile(filepath.Join(s.m.Root, "asked"))
+	return strings.Count(string(data), "sysctl")
+}
+
+// woke makes the kernel say that the Mac woke at a time.
+func (s readerStory) woke(at time.Time) {
+	s.t.Helper()
+	log := filepath.Join(s.m.Root, "asked")
+	addTool(s.t, s.m, sysctlTool, fmt.Sprintf("echo sysctl >>'%s'\n[ \"$*\" = '-n kern.waketime' ] && { echo '{ sec = %d, usec = 5 } x'; exit; }\n%s", log, at.Unix(), sysctlScript("")))
+}
+
+// Of a change that the reader does not read, another source tells after half a
+// minute, and a look comes for it.
+func TestAReaderThatMissesAChange(t *testing.T) {
+	s := newReaderStory(t)
+	s.from(probe.Reader, "the reader runs", 0, 0)
+	s.wantIn("the reader runs", 0, false)
+	s.now = s.now.Add(4 * time.Minute)
+	s.changed(0)
+	s.from(probe.Reader, "a change", time.Second, 0)
+	s.wantIn("a change", 29*time.Second+visibleAfter, true)
+	s.from(probe.Framework, "the change was missed", 29*time.Second+visibleAfter, 1)
+	s.from(probe.Framework, "nothing", time.Second, 0)
+	s.reads()
+	s.from(probe.Reader, "the reader has read it", time.Second, 0)
+	s.wantIn("the reader has read it", 0, false)
+}
+
+// A reader that misses a change after the other never has half a minute of
+// rest.
+func TestAReaderThatMissesEveryChange(t *testing.T) {
+	s := newReaderStory(t)
+	for range 3 {
+		s.changed(0)
+		s.from(probe.Reader, "a change", 10*time.Second, 0)
+	}
+	s.changed(0)
+	s.want("half a minute after the first one", time.Second, false, 1)
+	s.changed(0)
+	if snap := s.want("one more", 10*time.Second, false, 1); snap.Policy.Source != probe.Framework {
+		t.Errorf("%+v", snap.Sources)
+	}
+}
+
+// A reader that stops while nothing changes is noticed before the next attempt.
+func TestAReaderThatStops(t *testing.T) {
+	s := newReaderStory(t)
+	s.from(probe.Reader, "a run is late", 9*time.Minute, 0)
+	s.from(probe.Framework, "two are missing", 2*time.Minute, 1)
+	if s.sysctls() != 1 {
+		t.Errorf("sysctl ran %d times", s.sysctls())
+	}
+	s.from(probe.Framework, "nothing", time.Minute, 0)
+	if s.sysctls() != 0 {
+		t.Errorf("sysctl ran %d times again", s.sysctls())
+	}
+	s.runs()
+	s.from(probe.Reader, "it runs again", time.Second, 0)
+	s.from(probe.Reader, "and again", time.Second, 0)
+	if s.sysctls() != 0 {
+		t.Errorf("for a reader that runs, sysctl ran %d times", s.sysctls())
+	}
+}
+
+// launchd starts the reader after a wake, which may take it an interval.
+func TestAReaderAfterAWake(t *testing.T) {
+	s := newReaderStory(t)
+	s.from(probe.Reader, "the reader runs", 0, 0)
+	s.woke(s.now.Add(8 * time.Hour))
+	s.from(probe.Reader, "just woken", 8*time.Hour+time.Second, 0)
+	s.from(probe.Reader, "awake for nine minutes", 9*time.Minute, 0)
+	if s.sysctls() != 0 {
+		t.Errorf("sysctl ran %d times again", s.sysctls())
+	}
+	s.from(probe.Framework, "awake for eleven", 2*time.Minute, 1)
+	s.changed(0)
+	s.woke(s.now.Add(2 * time.Hour))
+	s.from(probe.Reader, "woken again, with an old change", 2*time.Hour, 0)
+	s.from(probe.Framework, "half a minute later", 31*time.Second, 1)
+}
+
+// A wake in the future is none: somebody set the clock back.
+func TestAWakeInTheFuture(t *testing.T) {
+	s := newReaderStory(t)
+	s.woke(s.now.Add(24 * time.Hour))
+	s.from(probe.Framework, "an hour later", time.Hour, 1)
+}
+
+// launchd starts the reader when the Mac is started. But macOS may have been
+// updated meanwhile, so stat must tell that the rows are those of now.
+func TestAReaderAfterAStart(t *testing.T) {
+	for name, closed := range map[string]bool{"stat answers": false, "stat is refused": true} {
+		t.Run(name, func(t *testing.T) {
+			s := newReaderStory(t)
+			s.now = s.now.Add(-12 * time.Minute) // started six minutes ago
+			runReader(t, s.m, s.now.Add(-300*24*time.Hour), runPublished)
+			if closed {
+				remove(t, s.m, policyDir)
+				addLink(t, s.m, policyDir, policyDir) // stat fails on a link to itself, also for root
+				s.from(probe.Framework, "just started", 0, 1)
+				return
+			}
+			s.from(probe.Reader, "just started", 0, 0)
+			s.from(probe.Framework, "for eleven minutes", 5*time.Minute, 1)
+		})
+	}
+}

@@ -68,9 +68,9 @@ func TestDesktop(t *testing.T) {
 				return len(opened) == 5 && strings.HasSuffix(opened[4], "report.html")
 			})
 
-			icon.Click(t, "Until the Button Goes")
+			icon.Click(t, "Until This Window Closes")
 			icon.WaitMenu(t, hasEntry("Snoozed until "))
-			icon.Click(t, "No Longer")
+			icon.Click(t, "End Snooze")
 			icon.WaitMenu(t, hasEntry("Snooze"))
 
 			plist := filepath.Join(root, "Users", "me", "Library", "LaunchAgents", label+".plist")

@@ -41,7 +41,7 @@ var scenes = []scene{
 	{approval.BlockedUnknown, catalina, wasBlockedBeforeRestart, nil, "Parallels Desktop: blocked until you approve it", notify.IconWaiting, []string{"Parallels Desktop is blocked"}},
 	{approval.BlockedClosed, catalina, wasBlockedLongAgo, nil, "Parallels Desktop: blocked, and the time to approve it is over", notify.IconWaiting, []string{"Parallels Desktop is blocked"}},
 	{approval.RestartPending, ventura, wasBlocked, isAllowed, "Parallels Desktop: approved; restart the Mac", notify.IconTodo, []string{"Parallels Desktop needs your approval", "Parallels Desktop: restart your Mac"}},
-	{approval.Managed, catalina, wasForbidden, nil, "Parallels Desktop: blocked, and managed by your organisation", notify.IconTodo, []string{"Parallels Desktop: your organisation decides"}},
+	{approval.Managed, catalina, wasForbidden, nil, "Parallels Desktop: blocked by your organization", notify.IconTodo, []string{"Parallels Desktop: your organization decides"}},
 	{approval.UpgradePending, ventura, wasReplaced, nil, "Parallels Desktop: updated, and waiting for another approval", notify.IconTodo, []string{"Parallels Desktop: the update needs your approval"}},
 	{approval.Incompatible, simmac.Options{MacOS: "13.7.2", Parallels: "16.5.1"}, nil, nil, "Parallels Desktop: made for an older macOS", notify.IconTodo, []string{"Parallels Desktop: made for an older macOS"}},
 	{approval.Unknown, catalina, isDamaged, nil, "Parallels Desktop: cannot tell", notify.IconUnsure, []string{"kextwatch cannot see what macOS blocks"}},
@@ -193,7 +193,7 @@ func (st stage) play(t *testing.T, s scene) *image.RGBA {
 
 	icon := st.WaitIcon(t)
 	if s.then != nil {
-		icon.WaitMenu(t, func(m []desk.Entry) bool { return len(m) > 0 && m[0].Label != "kextwatch is looking…" })
+		icon.WaitMenu(t, func(m []desk.Entry) bool { return len(m) > 0 && m[0].Label != "kextwatch is checking…" })
 		st.WaitShown(t, uint32(len(s.alerts)-1))
 		if err := s.then(sim, root, time.Now()); err != nil {
 			t.Fatal(err)

@@ -16,7 +16,7 @@ func Alert(n approval.Notice, st approval.Status, tray bool) notify.Alert {
 	a := notify.Alert{Urgent: n.Urgency == approval.Urgent}
 	a.Title, a.Body = alertWords(n, st, tray)
 	if names := vmNames(n.Product.Need.VMs); names != "" && (n.Event == approval.WindowOpened || n.Event == approval.WindowReopened) {
-		a.Body = sentences(a.Body, fmt.Sprintf("Until then, %s cannot start", names))
+		a.Body = sentences(a.Body, fmt.Sprintf("Until you allow it, %s cannot start", names))
 	}
 	if n.Event == approval.WindowOpened || n.Event == approval.WindowReopened || n.Event == approval.WindowReminder || n.Event == approval.BlockedNoWindow {
 		if o := obstacle(n.Product, st); o != nil {
@@ -36,10 +36,10 @@ func alertWords(n approval.Notice, st approval.Status, tray bool) (title, body s
 	switch n.Event {
 	case approval.WindowOpened:
 		return fmt.Sprintf("%s needs your approval", p.Name),
-			sentences(fmt.Sprintf("macOS blocked its kernel extensions, and shows Allow for %s", minutes(n.Window.MinutesLeft())), click(st, tray))
+			sentences(fmt.Sprintf("macOS blocked its kernel extensions and shows the Allow button for %s", minutes(n.Window.MinutesLeft())), click(st, tray))
 	case approval.WindowReopened:
-		return fmt.Sprintf("%s: Allow is back", p.Name),
-			sentences(fmt.Sprintf("macOS shows the button again for %s, without an alert of its own", minutes(n.Window.MinutesLeft())), click(st, tray))
+		return fmt.Sprintf("%s: the Allow button is back", p.Name),
+			sentences(fmt.Sprintf("macOS shows the button again for %s, but no alert of its own", minutes(n.Window.MinutesLeft())), click(st, tray))
 	case approval.WindowReminder:
 		return fmt.Sprintf("%s: %s left to click Allow", p.Name, minutes(n.Minutes)), sentences(click(st, tray))
 	case approval.WindowClosed:
@@ -51,7 +51,7 @@ func alertWords(n approval.Notice, st approval.Status, tray bool) (title, body s
 	case approval.BlockedNoWindow:
 		return fmt.Sprintf("%s is blocked", p.Name), nextInShort(p, st)
 	case approval.ApprovedEvent:
-		return fmt.Sprintf("%s is approved", p.Name), sentences("macOS may load its kernel extensions now", fmt.Sprintf("open %s again if it does not work yet", p.Name))
+		return fmt.Sprintf("%s is approved", p.Name), sentences("macOS can now load its kernel extensions", fmt.Sprintf("open %s again if it does not work yet", p.Name))
 	case approval.RestartNeeded:
 		return fmt.Sprintf("%s: restart your Mac", p.Name), Why(p, st)
 	case approval.KextsLoaded:
@@ -104,8 +104,8 @@ func beforeUpdate(n approval.Notice) string {
 	return sentences(
 		fmt.Sprintf("%s was made for macOS up to %s", title(p), madeFor(p)),
 		fmt.Sprintf("first update %s (%s)", p.Name, releaseNotes(p)),
-		"keep automatic macOS updates off until then, and make a backup",
-		fmt.Sprintf("Apple says what is new in it (%s)", macOSNotes()))
+		"until then, keep automatic macOS updates off, and make a backup",
+		fmt.Sprintf("Apple lists what is new (%s)", macOSNotes()))
 }
 
 func madeFor(p approval.Product) string {
@@ -162,7 +162,7 @@ func EventText(n approval.Notice) string {
 	case approval.WindowOpened:
 		return sentence(fmt.Sprintf("macOS blocked %s; the Allow button is there until %s", p.Name, clock(n.Window.ClosesAt)))
 	case approval.WindowReopened:
-		return sentence(fmt.Sprintf("%s was tried again; the Allow button is back until %s", p.Name, clock(n.Window.ClosesAt)))
+		return sentence(fmt.Sprintf("%s tried again; the Allow button is back until %s", p.Name, clock(n.Window.ClosesAt)))
 	case approval.WindowReminder:
 		return sentence(fmt.Sprintf("%s left to approve %s", minutes(n.Minutes), p.Name))
 	case approval.WindowClosed:
@@ -176,19 +176,19 @@ func EventText(n approval.Notice) string {
 	case approval.MacOSUpdated, approval.ParallelsInstalled, approval.ParallelsUpdated, approval.ParallelsRemoved:
 		return sentence(updated(approval.Update{Event: n.Event, Product: p.Name, From: n.From, To: n.To}))
 	case approval.SourceLost:
-		return sentence(fmt.Sprintf("the kernel extension policy can no longer be read from the %s", n.From))
+		return sentence(fmt.Sprintf("kextwatch can no longer read the kernel extension policy from the %s", n.From))
 	case approval.SourcesDiffer:
-		return sentence(fmt.Sprintf("the sources of policy differ: %s", Clean(n.To)))
+		return sentence(fmt.Sprintf("macOS gives two different answers about kernel extensions: %s", Clean(n.To)))
 	case approval.MacOSOffered:
 		return sentence(fmt.Sprintf("Software Update offers macOS %s; %s was made for macOS up to %s", Clean(n.To), title(p), madeFor(p)))
 	case approval.SnoozedEvent:
 		until, err := time.Parse(time.RFC3339, n.To)
 		if err != nil {
-			return "Quiet for a while."
+			return "Alerts are snoozed."
 		}
-		return sentence(fmt.Sprintf("quiet until %s", clock(until)))
+		return sentence(fmt.Sprintf("alerts are snoozed until %s", clock(until)))
 	case approval.SourceChanged:
-		return sentence(fmt.Sprintf("the kernel extension policy is read from the %s", n.To))
+		return sentence(fmt.Sprintf("kextwatch now reads the kernel extension policy from the %s", n.To))
 	case approval.AgentStarted:
 		return "kextwatch started."
 	case approval.AgentStopped:

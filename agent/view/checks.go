@@ -157,7 +157,7 @@ func CheckText(checks []Check) string {
 			fmt.Fprintf(&b, "%-29s %s %s\n", "", "Next:", c.Next)
 		}
 	}
-	fmt.Fprintf(&b, "\n%s\n", fmt.Sprintf("%d well, %d to mind, %d failed, %d not known", counts[Ok], counts[Warn], counts[Fail], counts[Unsure]))
+	fmt.Fprintf(&b, "\n%s\n", fmt.Sprintf("%d ok, %d warnings, %d failed, %d unknown", counts[Ok], counts[Warn], counts[Fail], counts[Unsure]))
 	return b.String()
 }
 

@@ -10,11 +10,11 @@ import (
 
 var macOSChecks = []check{
 	{
-		id: "macos.version", unknown: "Which macOS this is cannot be read",
+		id: "macos.version", unknown: "kextwatch cannot read the macOS version",
 		facts: []probe.Fact{probe.FactMacOSVersion}, judge: macOSVersion,
 	},
 	{
-		id: "macos.update-offered", unknown: "Whether an offered macOS suits Parallels is not known",
+		id: "macos.update-offered", unknown: "kextwatch cannot tell whether Parallels was made for an offered macOS",
 		needs: []probe.Fact{probe.FactOfferedUpdates},
 		early: func(c checking) (Check, bool) {
 			return ok("No update of macOS is offered"), len(c.st.Facts.Updates.Offered) == 0
@@ -22,19 +22,19 @@ var macOSChecks = []check{
 		facts: []probe.Fact{probe.FactParallels}, judge: updateOffered,
 	},
 	{
-		id: "macos.auto-update", unknown: "Whether macOS installs its updates by itself is not known",
+		id: "macos.auto-update", unknown: "kextwatch cannot tell whether macOS installs updates automatically",
 		needs: []probe.Fact{probe.FactUpdateSettings},
 		early: func(c checking) (Check, bool) {
-			return ok("macOS does not install its updates by itself"), c.st.Facts.Updates.Install == probe.No
+			return ok("macOS does not install updates automatically"), c.st.Facts.Updates.Install == probe.No
 		},
 		facts: []probe.Fact{probe.FactOfferedUpdates, probe.FactParallels}, judge: autoUpdate,
 	},
 	{
-		id: "backup.recent", unknown: "When the last backup was made is not known",
+		id: "backup.recent", unknown: "kextwatch cannot tell when the last backup was made",
 		facts: []probe.Fact{probe.FactBackup}, judge: recentBackup,
 	},
 	{
-		id: "sip", reason: approval.ReasonSIP, level: Warn, unknown: "Whether System Integrity Protection is on is not known",
+		id: "sip", reason: approval.ReasonSIP, level: Warn, unknown: "kextwatch cannot tell whether System Integrity Protection is on",
 		facts: []probe.Fact{probe.FactSIP},
 		judge: func(c checking) Check {
 			if c.st.Facts.Enforcement.SIP.State == probe.SIPEnabled {
@@ -44,29 +44,29 @@ var macOSChecks = []check{
 		},
 	},
 	{
-		id: "kext-consent", reason: approval.ReasonConsentOff, level: Warn, unknown: "Whether kernel extensions need consent is not known",
+		id: "kext-consent", reason: approval.ReasonConsentOff, level: Warn, unknown: "kextwatch cannot tell whether kernel extensions need the user's consent",
 		facts: []probe.Fact{probe.FactConsent, probe.FactRecoveryTeams}, judge: consent,
 	},
 	{
 		id: "mdm.kext-policy", reason: approval.ReasonManaged, level: Fail,
-		unknown: "Whether a configuration profile is about kernel extensions is not known",
+		unknown: "kextwatch cannot tell whether a configuration profile sets rules for kernel extensions",
 		needs:   []probe.Fact{probe.FactKextProfile, probe.FactProfiles}, early: noProfileForbids,
 		facts: []probe.Fact{factPolicy},
 		judge: func(checking) Check {
-			return ok("A configuration profile decides which kernel extensions are allowed; none waits")
+			return ok("A configuration profile decides which kernel extensions are allowed, and none waits for approval")
 		},
 	},
 	{
-		id: "system-extensions", reason: approval.ReasonSystemExtension, level: Warn, unknown: "Whether a system extension waits is not known",
+		id: "system-extensions", reason: approval.ReasonSystemExtension, level: Warn, unknown: "kextwatch cannot tell whether a system extension waits for approval",
 		facts: []probe.Fact{probe.FactSystemExtensions},
-		judge: func(checking) Check { return ok("No system extension waits for you") },
+		judge: func(checking) Check { return ok("No system extension waits for approval") },
 	},
 }
 
 func macOSVersion(c checking) Check {
 	if !c.st.Mac.OS.AtLeast(12, 0) {
-		return warn(macLine(c.st.Mac), "kextwatch is built to load on this macOS, and was not tried on it.",
-			"Tell the project how it went: kextwatch doctor --facts.")
+		return warn(macLine(c.st.Mac), "kextwatch is built for this macOS, but was not tested on it.",
+			"Send the output of kextwatch doctor --facts to the project.")
 	}
 	return ok(macLine(c.st.Mac))
 }
@@ -75,7 +75,7 @@ func updateOffered(c checking) Check {
 	p := c.parallels
 	if offer, tooNew := c.tooNewOffer(); tooNew {
 		return warn(fmt.Sprintf("macOS %s is offered; %s was made for macOS up to %s", Clean(offer.Version), title(p), p.Made.MaxMacOS), "",
-			fmt.Sprintf("Update %s first (%s), and make a backup.", p.Name, releaseNotes(p)))
+			fmt.Sprintf("First update %s (%s), and make a backup.", p.Name, releaseNotes(p)))
 	}
 	return ok(fmt.Sprintf("macOS %s is offered", Clean(c.st.Facts.Updates.Offered[0].Version)))
 }
@@ -96,10 +96,10 @@ func (c checking) tooNewOffer() (probe.Offer, bool) {
 
 func autoUpdate(c checking) Check {
 	if _, tooNew := c.tooNewOffer(); tooNew {
-		return warn("macOS installs updates by itself, and offers one that Parallels was not made for", "",
-			fmt.Sprintf("Switch automatic macOS updates off until %s is updated.", c.parallels.Name))
+		return warn("macOS installs updates automatically, and offers one that Parallels was not made for", "",
+			fmt.Sprintf("Turn automatic macOS updates off until %s is updated.", c.parallels.Name))
 	}
-	return ok("macOS installs its updates by itself")
+	return ok("macOS installs updates automatically")
 }
 
 func recentBackup(c checking) Check {
@@ -107,9 +107,9 @@ func recentBackup(c checking) Check {
 	b := c.st.Facts.Updates.Backup
 	switch {
 	case b.Last.IsZero():
-		return warn("Time Machine makes no backups", "", "Make a backup before you update macOS or Parallels.")
+		return warn("Time Machine is off", "", "Make a backup before you update macOS or Parallels.")
 	case c.st.At.Sub(b.Last) > recent:
-		return warn(fmt.Sprintf("The last Time Machine backup is of %s", b.Last.Local().Format("2 January 2006")), "",
+		return warn(fmt.Sprintf("The last Time Machine backup was made on %s", b.Last.Local().Format("2 January 2006")), "",
 			"Make a backup before you update macOS or Parallels.")
 	}
 	return ok(fmt.Sprintf("Time Machine made a backup on %s", b.Last.Local().Format("2 January, 15:04")))
@@ -120,18 +120,18 @@ func consent(c checking) Check {
 	case consent.Enabled == probe.No:
 		return ok("User consent for kernel extensions is off")
 	case len(consent.Teams) > 0:
-		return ok(fmt.Sprintf("Allowed from macOS Recovery: %s", list(consent.Teams)))
+		return ok(fmt.Sprintf("Allowed in macOS Recovery: %s", list(consent.Teams)))
 	}
-	return ok("Kernel extensions need the consent of a user")
+	return ok("Kernel extensions need the user's consent")
 }
 
 func noProfileForbids(c checking) (Check, bool) {
 	p := c.st.Facts.Enforcement.Profile
 	switch {
 	case p.Present == probe.No:
-		return ok("No configuration profile is about kernel extensions"), true
+		return ok("No configuration profile sets rules for kernel extensions"), true
 	case p.UserOverrides == probe.Yes:
-		return ok("A configuration profile allows some kernel extensions, and lets users allow others"), true
+		return ok("A configuration profile allows some kernel extensions and lets users allow others"), true
 	}
 	return Check{}, false
 }

@@ -7,7 +7,7 @@ import (
 )
 
 var ownChecks = []check{
-	{id: "settings.valid", unknown: "Whether the settings are valid is not known", facts: []probe.Fact{factSettings}, judge: settingsValid},
+	{id: "settings.valid", unknown: "kextwatch cannot tell whether the settings are valid", facts: []probe.Fact{factSettings}, judge: settingsValid},
 	{id: "agent.installed", judge: agentInstalled},
 	{id: "agent.running", judge: agentRunning},
 	{id: "notifications", judge: notifications},
@@ -16,12 +16,12 @@ var ownChecks = []check{
 
 func settingsValid(c checking) Check {
 	if len(c.own.Settings) > 0 {
-		return warn("Some settings cannot be used; their defaults hold", list(c.own.Settings),
-			"kextwatch settings lists every key and what it takes.")
+		return warn("Some settings are invalid. kextwatch uses their defaults.", list(c.own.Settings),
+			"Run kextwatch settings to see every key and its allowed values.")
 	}
 	check := ok("The settings are valid")
 	if len(c.own.Managed) > 0 {
-		check.Detail = fmt.Sprintf("Managed by your organisation: %s", list(c.own.Managed))
+		check.Detail = fmt.Sprintf("Managed by your organization: %s", list(c.own.Managed))
 	}
 	return check
 }
@@ -39,13 +39,17 @@ func agentInstalled(c checking) Check {
 	job := c.own.AtLogin
 	switch job.State {
 	case "":
-		return unsure("Whether kextwatch starts at login is not known", Clean(job.Why), "")
+		return unsure("kextwatch cannot tell whether it starts at login", Clean(job.Why), "")
 	case probe.LoginReady:
 		check := ok("kextwatch starts at login")
 		check.Detail = Clean(job.Program)
 		return check
 	}
-	return warn(loginWords[job.State], Clean(job.Why), "kextwatch install")
+	next := "Run kextwatch install."
+	if c.own.Running == probe.Yes {
+		next = "Choose Open at Login in the kextwatch menu."
+	}
+	return warn(loginWords[job.State], Clean(job.Why), next)
 }
 
 func agentRunning(c checking) Check {
@@ -53,24 +57,24 @@ func agentRunning(c checking) Check {
 	case probe.Yes:
 		return ok("kextwatch runs in the background")
 	case probe.No:
-		return warn("kextwatch does not run in the background", "Windows are neither noticed nor announced.", "kextwatch install")
+		return warn("kextwatch does not run in the background", "kextwatch will not notice an approval window.", "Run kextwatch install.")
 	}
-	return unsure("Whether kextwatch runs in the background is not known", "", "")
+	return unsure("kextwatch cannot tell whether it runs in the background", "", "")
 }
 
 func notifications(c checking) Check {
 	if c.own.Notifications != "" {
-		return warn("The last notification could not be shown", Clean(c.own.Notifications), "kextwatch notify-test")
+		return warn("The last notification could not be shown", Clean(c.own.Notifications), "Run kextwatch notify-test.")
 	}
 	if c.own.NotifyKnown {
-		return ok("Notifications are handed over; no system tells whether a person sees them. To try: kextwatch notify-test")
+		return ok("Notifications are delivered. The system does not report whether anyone saw them.")
 	}
-	return unsure("No notification was posted yet", "", "kextwatch notify-test")
+	return unsure("kextwatch has not posted a notification yet", "", "Run kextwatch notify-test.")
 }
 
 func tray(c checking) Check {
 	if c.own.Tray != "" {
-		return warn("There is no icon in the menu bar", Clean(c.own.Tray), "Notifications and kextwatch status work all the same; for the icon, use the app.")
+		return warn("There is no icon in the menu bar", Clean(c.own.Tray), "Use the kextwatch app to get the icon. Notifications work without it.")
 	}
-	return ok("There can be an icon in the menu bar")
+	return ok("kextwatch can show an icon in the menu bar")
 }

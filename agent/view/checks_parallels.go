@@ -12,7 +12,7 @@ var parallelsAlone = []probe.Fact{probe.FactParallels}
 
 var parallelsChecks = []check{
 	{
-		id: "parallels.installed", unknown: "Whether Parallels Desktop is installed is not known",
+		id: "parallels.installed", unknown: "kextwatch cannot tell whether Parallels Desktop is installed",
 		needs: parallelsAlone, early: notInstalled,
 		judge: func(c checking) Check {
 			check := ok(fmt.Sprintf("%s is installed", title(c.parallels)))
@@ -21,17 +21,17 @@ var parallelsChecks = []check{
 		},
 	},
 	{
-		id: "parallels.version", unknown: "Whether this version was made for this macOS is not known",
+		id: "parallels.version", unknown: "kextwatch cannot tell whether this version was made for this macOS",
 		needs: parallelsAlone, early: notInstalled,
 		facts: []probe.Fact{probe.FactMacOSVersion}, judge: madeForThisMacOS,
 	},
 	{
-		id: "parallels.needed", unknown: "Whether a virtual machine needs kernel extensions is not known",
+		id: "parallels.needed", unknown: "kextwatch cannot tell whether a virtual machine needs kernel extensions",
 		needs: parallelsAlone, early: notInstalled,
 		facts: []probe.Fact{probe.FactVMs}, judge: kextsNeeded,
 	},
 	{
-		id: "parallels.asked", unknown: "Whether an approval waits cannot be told",
+		id: "parallels.asked", unknown: "kextwatch cannot tell whether an approval waits",
 		early: blockedOrUpdated,
 		facts: []probe.Fact{factPolicy, probe.FactParallels, probe.FactKextsOnDisk},
 		judge: func(c checking) Check {
@@ -39,24 +39,24 @@ var parallelsChecks = []check{
 		},
 	},
 	{
-		id: "parallels.loaded", unknown: "What the kernel has loaded is not known",
+		id: "parallels.loaded", unknown: "kextwatch cannot tell which kernel extensions are loaded",
 		early: loadFailing,
 		facts: []probe.Fact{probe.FactParallels, probe.FactLoadedKexts, probe.FactKextsOnDisk}, judge: loaded,
 	},
 	{
-		id: "parallels.service", unknown: "Whether Parallels' service runs is not known",
+		id: "parallels.service", unknown: "kextwatch cannot tell whether Parallels' service runs",
 		needs: parallelsAlone, early: notInstalled,
 		facts: []probe.Fact{probe.FactPrograms}, judge: serviceRuns,
 	},
 	{
-		id: "restart", reason: approval.ReasonRestart, level: Fail, unknown: "Whether a restart is missing is not known",
+		id: "restart", reason: approval.ReasonRestart, level: Fail, unknown: "kextwatch cannot tell whether a restart is needed",
 		needs: parallelsAlone,
-		early: func(c checking) (Check, bool) { return ok("No restart is missing"), c.nothingToLoad() },
+		early: func(c checking) (Check, bool) { return ok("No restart is needed"), c.nothingToLoad() },
 		facts: []probe.Fact{factPolicy, probe.FactMacOSVersion, probe.FactKextsOnDisk},
-		judge: func(checking) Check { return ok("No restart is missing") },
+		judge: func(checking) Check { return ok("No restart is needed") },
 	},
 	{
-		id: "window", unknown: "Whether an Allow button is there cannot be told",
+		id: "window", unknown: "kextwatch cannot tell whether there is an Allow button",
 		early: buttonThere,
 		facts: []probe.Fact{factPolicy, probe.FactKextsOnDisk},
 		judge: func(checking) Check { return ok("No approval window is open") },
@@ -70,11 +70,11 @@ func notInstalled(c checking) (Check, bool) {
 func madeForThisMacOS(c checking) Check {
 	p := c.parallels
 	if p.Made == nil {
-		return unsure("For which macOS this version was made is not known", "", "")
+		return unsure("kextwatch does not know which macOS this version was made for", "", "")
 	}
 	if older, _ := p.Made.MadeForOlder(c.st.Mac.OS); older {
 		return warn(fmt.Sprintf("%s was made for macOS up to %s", title(p), p.Made.MaxMacOS),
-			fmt.Sprintf("The table says so with the confidence “%s”.", p.Made.Confidence), fmt.Sprintf("Update %s (%s).", p.Name, releaseNotes(p)))
+			fmt.Sprintf("The confidence of this entry is “%s”.", p.Made.Confidence), fmt.Sprintf("Update %s (%s).", p.Name, releaseNotes(p)))
 	}
 	return ok(fmt.Sprintf("%s was made for this macOS", title(p)))
 }
@@ -109,29 +109,29 @@ func loadFailing(c checking) (Check, bool) {
 	if c.worst.Verdict != approval.LoadFailing {
 		return Check{}, false
 	}
-	return fail("macOS refuses to load what is approved", Why(c.worst, c.st), Next(c.worst, c.st)), true
+	return fail("macOS refuses to load an approved kernel extension", Why(c.worst, c.st), Next(c.worst, c.st)), true
 }
 
 func loaded(c checking) Check {
 	p := c.worst
 	switch {
 	case p.Loaded:
-		return ok("All kernel extensions are loaded in the version that is installed")
+		return ok("All kernel extensions are loaded in the installed version")
 	case c.nothingToLoad():
-		return ok("Nothing has to be loaded")
+		return ok("No kernel extension has to be loaded")
 	case p.Verdict == approval.Approved:
-		return ok(fmt.Sprintf("Not loaded at present; they are when %s needs them", p.Name))
+		return ok(fmt.Sprintf("Not loaded now. macOS loads them when %s needs them.", p.Name))
 	case p.Verdict == approval.NotAsked:
-		return ok("Not loaded, because nothing has tried to yet")
+		return ok("Not loaded, because nothing has tried to load them")
 	}
-	return warn("Not loaded", "", "First do what parallels.asked and restart say.")
+	return warn("Not loaded", "", "Fix \"parallels.asked\" and \"restart\" first.")
 }
 
 func serviceRuns(c checking) Check {
 	if c.st.Facts.Situation.Service == probe.Yes {
 		return ok("Parallels' service runs")
 	}
-	check := ok("Parallels' service does not run; it starts with Parallels Desktop")
+	check := ok("Parallels' service does not run. It starts with Parallels Desktop.")
 	if r, holds := c.reason(approval.ReasonServiceDown); holds {
 		check.Detail, check.Next = r.Text, r.Next
 	}
@@ -142,12 +142,12 @@ func buttonThere(c checking) (Check, bool) {
 	p := c.worst
 	switch {
 	case p.Window.Open():
-		return fail(fmt.Sprintf("An Allow button is there until about %s (%s left)", clock(p.Window.ClosesAt), minutes(p.Window.MinutesLeft())), "", "kextwatch open shows the pane."), true
+		return fail(fmt.Sprintf("An Allow button is there until about %s (%s left)", clock(p.Window.ClosesAt), minutes(p.Window.MinutesLeft())), "", fmt.Sprintf("Open %s.", PaneFor(c.st.Mac.OS).Path)), true
 	case p.Verdict == approval.BlockedClosed:
 		r := withWords(approval.Reason{Code: approval.ReasonWindowOver}, p, c.st)
 		return fail(r.Title, r.Text, r.Next), true
 	case p.Verdict == approval.BlockedUnknown:
-		return unsure("Whether an Allow button is there cannot be told", "", "kextwatch open shows the pane."), true
+		return unsure("kextwatch cannot tell whether there is an Allow button", "", fmt.Sprintf("Open %s.", PaneFor(c.st.Mac.OS).Path)), true
 	}
 	return Check{}, false
 }

@@ -23,13 +23,13 @@ func policySource(c checking) Check {
 		}
 		check.Detail = strings.Join(others, "; ")
 		if c.st.Facts.Disagree != "" {
-			return warn("Two sources of policy differ", Clean(c.st.Facts.Disagree),
-				"Restart the Mac; if they still differ, send the answer of kextwatch doctor --facts to the project.")
+			return warn("macOS gives two different answers about kernel extensions", Clean(c.st.Facts.Disagree),
+				"Restart the Mac. If they still differ, send the output of kextwatch doctor --facts to the project.")
 		}
 		return check
 	}
 	if c.nothingToLoad() {
-		return unsure("No source of policy answers, and none is needed", "", "")
+		return unsure("kextwatch cannot read the kernel extension policy, and does not need it here", "", "")
 	}
 	var why []string
 	for _, s := range c.st.Sources {
@@ -37,7 +37,7 @@ func policySource(c checking) Check {
 			why = append(why, fmt.Sprintf("%s: %s", s.Name, Clean(s.Reason)))
 		}
 	}
-	return fail("No source of policy answers", strings.Join(why, "; "), unknownNext(c.st))
+	return fail("kextwatch cannot read the kernel extension policy", strings.Join(why, "; "), unknownNext(c.st))
 }
 
 func policyReader(c checking) Check {
@@ -49,18 +49,18 @@ func policyReader(c checking) Check {
 		case s.State == probe.OK:
 			return ok("The root reader publishes the policy")
 		case s.State != probe.Absent:
-			return fail("The root reader does not work", Clean(s.Reason), sentence(orNothing(Clean(s.Next), "install it again: sudo kextwatch install --reader")))
+			return fail("The root reader does not work", Clean(s.Reason), sentence(orNothing(Clean(s.Next), "install it again with sudo kextwatch install --reader")))
 		}
 	}
 	switch c.st.Source {
 	case probe.Database:
-		return ok("The root reader is not installed, and here not needed")
+		return ok("The root reader is not installed and not needed here")
 	case probe.Framework:
 		return warn("The root reader is not installed",
-			"Without it, kextwatch cannot always tell when an Allow button appeared.", "Let an administrator run: sudo kextwatch install --reader")
+			"Without it, kextwatch does not always know when an Allow button appeared.", "Ask an administrator to run sudo kextwatch install --reader.")
 	}
 	if c.nothingToLoad() {
-		return ok("The root reader is not installed, and not needed")
+		return ok("The root reader is not installed and not needed")
 	}
-	return warn("The root reader is not installed", "", "Let an administrator run: sudo kextwatch install --reader")
+	return warn("The root reader is not installed", "", "Ask an administrator to run sudo kextwatch install --reader.")
 }

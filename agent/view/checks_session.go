@@ -13,62 +13,62 @@ var onlyPolicy = []probe.Fact{factPolicy}
 
 var sessionChecks = []check{
 	{
-		id: "session.console", reason: approval.ReasonOtherUser, level: Warn, unknown: "Who is at the screen is not known",
+		id: "session.console", reason: approval.ReasonOtherUser, level: Warn, unknown: "kextwatch cannot tell who is at the screen",
 		needs: []probe.Fact{probe.FactConsoleUser},
 		early: func(c checking) (Check, bool) {
 			s := c.st.Facts.Situation
-			return ok("You are at the screen, or nothing waits there"), s.ConsoleUID == s.UID
+			return ok("You are at the screen, or nothing waits for a click"), s.ConsoleUID == s.UID
 		},
 		facts: onlyPolicy,
-		judge: func(checking) Check { return ok("You are at the screen, or nothing waits there") },
+		judge: func(checking) Check { return ok("You are at the screen, or nothing waits for a click") },
 	},
 	{
-		id: "session.locked", reason: approval.ReasonLocked, level: Warn, unknown: "Whether the screen is locked is not known",
+		id: "session.locked", reason: approval.ReasonLocked, level: Warn, unknown: "kextwatch cannot tell whether the screen is locked",
 		needs: []probe.Fact{probe.FactScreenLock},
 		early: func(c checking) (Check, bool) {
-			return ok("The screen is not locked, or nothing waits there"), c.st.Facts.Situation.Locked == probe.No
+			return ok("The screen is not locked, or nothing waits for a click"), c.st.Facts.Situation.Locked == probe.No
 		},
 		facts: onlyPolicy,
-		judge: func(checking) Check { return ok("The screen is not locked, or nothing waits there") },
+		judge: func(checking) Check { return ok("The screen is not locked, or nothing waits for a click") },
 	},
 	{
-		id: "session.remote", reason: approval.ReasonRemote, level: Warn, unknown: "Whether this Mac is under remote control is not known",
+		id: "session.remote", reason: approval.ReasonRemote, level: Warn, unknown: "kextwatch cannot tell whether this Mac is under remote control",
 		needs: []probe.Fact{probe.FactPrograms, probe.FactNetwork},
 		early: func(c checking) (Check, bool) {
 			return ok("There is no sign of remote control"), len(c.st.Facts.Situation.Remote) == 0
 		},
 		facts: onlyPolicy,
 		judge: func(c checking) Check {
-			return ok(fmt.Sprintf("There are signs of remote control (%s), and nothing waits for a click", list(c.st.Facts.Situation.Remote)))
+			return ok(fmt.Sprintf("This Mac may be under remote control (%s), but nothing waits for a click", list(c.st.Facts.Situation.Remote)))
 		},
 	},
 	{
-		id: "session.input-tools", reason: approval.ReasonInputTool, level: Warn, unknown: "Whether a program makes clicks of its own is not known",
+		id: "session.input-tools", reason: approval.ReasonInputTool, level: Warn, unknown: "kextwatch cannot tell whether a running program can create clicks",
 		needs: []probe.Fact{probe.FactPrograms},
 		early: func(c checking) (Check, bool) {
-			return ok("No program is known to run that makes clicks of its own"), len(c.st.Facts.Situation.InputTools) == 0
+			return ok("No program that can create clicks is known to run"), len(c.st.Facts.Situation.InputTools) == 0
 		},
 		facts: onlyPolicy,
 		judge: func(c checking) Check {
-			return ok(fmt.Sprintf("%s may keep macOS from taking a click on Allow; nothing waits for one", list(c.st.Facts.Situation.InputTools)))
+			return ok(fmt.Sprintf("%s may keep macOS from accepting a click on Allow, but nothing waits for one", list(c.st.Facts.Situation.InputTools)))
 		},
 	},
 	{
-		id: "session.admin", reason: approval.ReasonNotAdmin, level: Warn, unknown: "Whether you are an administrator is not known",
+		id: "session.admin", reason: approval.ReasonNotAdmin, level: Warn, unknown: "kextwatch cannot tell whether you are an administrator",
 		needs: []probe.Fact{probe.FactAdmin},
 		early: func(c checking) (Check, bool) {
 			return ok("You are an administrator"), c.st.Facts.Situation.Admin == probe.Yes
 		},
 		facts: []probe.Fact{factPolicy, probe.FactMacOSVersion},
-		judge: func(checking) Check { return ok("You are no administrator, and need not be for what waits now") },
+		judge: func(checking) Check { return ok("You are not an administrator. Nothing that waits now needs one.") },
 	},
 	{
-		id: "settings.pane-open", reason: approval.ReasonPaneOpen, level: Warn, unknown: "Whether the pane with the Allow button is open is not known",
+		id: "settings.pane-open", reason: approval.ReasonPaneOpen, level: Warn, unknown: "kextwatch cannot tell whether the pane with the Allow button is open",
 		needs: []probe.Fact{probe.FactPrograms, factPane},
 		early: func(c checking) (Check, bool) {
 			return ok("The pane with the Allow button is not open"), c.st.Facts.Situation.PaneOpen == probe.No
 		},
 		facts: onlyPolicy,
-		judge: func(checking) Check { return ok("The pane is open, and nothing waits in it") },
+		judge: func(checking) Check { return ok("The pane with the Allow button is open, but nothing waits there") },
 	},
 }

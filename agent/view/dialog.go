@@ -20,7 +20,7 @@ func Dialog(n approval.Notice, st approval.Status) notify.Dialog {
 	pane := PaneFor(st.Mac.OS)
 	allow := "Click Allow there"
 	if len(st.OtherPending) > 0 {
-		allow = fmt.Sprintf("Click Details… there, tick “%s”, click OK", Clean(n.Product.Developer))
+		allow = fmt.Sprintf("Click Details…, select “%s” and click OK", Clean(n.Product.Developer))
 	}
 	text := sentences(Why(n.Product, st), allow)
 	if o := obstacle(n.Product, st); o != nil {

@@ -15,9 +15,9 @@ func Explain(st approval.Status) string {
 	b.WriteString(Text(st))
 	for _, p := range st.Products {
 		for _, item := range p.Items {
-			fmt.Fprintf(&b, "\n%s\n", fmt.Sprintf("%s, one row of the pane: %s", item.Name, orNothing(string(item.Verdict), "nothing of it counts")))
+			fmt.Fprintf(&b, "\n%s\n", fmt.Sprintf("%s, one entry in the pane: %s", item.Name, orNothing(string(item.Verdict), "not relevant")))
 			for _, a := range item.Attempts {
-				fmt.Fprintf(&b, "  tried   %s UTC  %s (%s)\n", a.At.Format("2006-01-02 15:04:05"), Clean(a.BundleID), basis(a.Evidence))
+				fmt.Fprintf(&b, "  attempt %s UTC  %s (%s)\n", a.At.Format("2006-01-02 15:04:05"), Clean(a.BundleID), basis(a.Evidence))
 			}
 			for _, k := range item.Kexts {
 				fmt.Fprintf(&b, "  kext    %s: %s\n", Clean(k.BundleID), kextWords(k))
@@ -99,13 +99,13 @@ func kextWords(k approval.Kext) string {
 			words = append(words, yes)
 		}
 	}
-	add(k.Leftover, "a leftover, no longer on this Mac")
+	add(k.Leftover, "left over, no longer on this Mac")
 	add(k.AllowedBy == approval.ByUser, "allowed by the user")
 	add(k.AllowedBy == approval.ByMDM, "allowed by a configuration profile")
-	add(k.AllowedBy == approval.ByRecovery, "allowed from macOS Recovery")
+	add(k.AllowedBy == approval.ByRecovery, "allowed in macOS Recovery")
 	add(k.AllowedBy == approval.NotEnforced, "needs no approval on this Mac")
 	add(k.Asked && !k.Allowed, "not allowed")
-	add(!k.Asked && !k.Allowed, "macOS has no row for it")
+	add(!k.Asked && !k.Allowed, "macOS has no entry for it")
 	add(k.DiskVersion != "", fmt.Sprintf("on disk %s", Clean(k.DiskVersion)))
 	add(k.Loaded, "loaded")
 	add(!k.Loaded && k.LoadedVersion == "", "not loaded")
@@ -123,36 +123,36 @@ func orNothing(s, nothing string) string {
 
 // ruleWords has one row for each of approval.Rules.
 var ruleWords = map[approval.Rule]string{
-	approval.RuleLeftover:            "macOS has a row for it, but it is not on this Mac and was not tried in the last 30 minutes: a leftover",
+	approval.RuleLeftover:            "macOS has an entry for it, but it is not on this Mac and nothing tried to load it in the last 30 minutes: it is left over",
 	approval.RuleByMDM:               "a configuration profile allows it",
-	approval.RuleSeen:                "a look a moment ago did not have this blocked row: it was tried between the two",
-	approval.RuleLoadHistory:         "the load history names the attempt",
-	approval.RuleFuture:              "the load history names a time in the future: no evidence",
-	approval.RuleAtBoot:              "the load history was refreshed within 2 minutes of the start, which macOS does by itself: no evidence",
-	approval.RuleScan:                "the load history was refreshed for several developers at once, which macOS does by itself: no evidence",
-	approval.RuleBeforeBoot:          "the last attempt was made before this start, which may have brought the button back: no window is claimed",
-	approval.RuleReopened:            "a window was over, and another attempt opened this one",
-	approval.RuleOldLoaded:           "the kernel runs another version than the one on disk: it does not count as loaded",
-	approval.RuleAllowedNow:          "it was allowed since the Mac was started, and is not loaded: it will be at the next start",
-	approval.RuleAppleSilicon:        "no kernel extensions are used on Apple silicon",
-	approval.RuleAppStore:            "the App Store edition brings no kernel extensions",
+	approval.RuleSeen:                "a moment ago macOS did not block it: the load attempt was made in between",
+	approval.RuleLoadHistory:         "the load history contains the attempt",
+	approval.RuleFuture:              "the load history contains a time in the future: no evidence",
+	approval.RuleAtBoot:              "macOS updates the load history by itself within 2 minutes of the start: no evidence",
+	approval.RuleScan:                "macOS updates the load history of several developers at once by itself: no evidence",
+	approval.RuleBeforeBoot:          "the last attempt was made before this start of the Mac, which may have brought the button back: the window is unknown",
+	approval.RuleReopened:            "a new attempt reopened a closed window",
+	approval.RuleOldLoaded:           "the kernel runs a different version from the one on disk: it does not count as loaded",
+	approval.RuleAllowedNow:          "it was allowed after the Mac started and is not loaded: macOS loads it at the next start",
+	approval.RuleAppleSilicon:        "Parallels Desktop uses no kernel extensions on Apple silicon",
+	approval.RuleAppStore:            "the App Store edition has no kernel extensions",
 	approval.RuleAttempted:           "an attempt in the last 30 minutes shows that it is needed",
 	approval.RuleNoApp:               "it is not installed",
-	approval.RuleNoPolicy:            "no source of policy answered",
-	approval.RuleTold:                "the log, or Parallels itself, names the attempt",
-	approval.RuleBeforeLogin:         "the last attempt was made before you logged in, and macOS may have held its alert back: no window is claimed",
-	approval.RuleRecovery:            "its developer was allowed from macOS Recovery",
-	approval.RuleNotEnforced:         "user consent, or System Integrity Protection's approval of kernel extensions, is switched off: macOS asks nobody",
-	approval.RuleManaged:             "a configuration profile forbids users to approve kernel extensions",
-	approval.RuleReplaced:            "it is allowed, but what lies on the disk is not what was last seen loaded: from macOS 11 on that needs another approval",
-	approval.RuleUpgrade:             "macOS says that this is another binary than the approved one",
-	approval.RuleLoadFailing:         "it was allowed before this start, and macOS refused it since",
-	approval.RuleNeedsRestart:        "macOS says that it is loaded at the next start",
+	approval.RuleNoPolicy:            "kextwatch could not read the kernel extension policy",
+	approval.RuleTold:                "the log or Parallels reported the attempt",
+	approval.RuleBeforeLogin:         "the last attempt was made before you logged in, and macOS may have delayed its alert: the window is unknown",
+	approval.RuleRecovery:            "its developer was allowed in macOS Recovery",
+	approval.RuleNotEnforced:         "user consent, or the part of System Integrity Protection that requires approval, is off: macOS does not ask",
+	approval.RuleManaged:             "a configuration profile does not let users approve kernel extensions",
+	approval.RuleReplaced:            "it is allowed, but the version on disk differs from the one last loaded: from macOS 11, it needs a new approval",
+	approval.RuleUpgrade:             "macOS reports that the binary differs from the approved one",
+	approval.RuleLoadFailing:         "it was allowed before this start of the Mac, and macOS has refused it since",
+	approval.RuleNeedsRestart:        "macOS reports that it loads it at the next start",
 	approval.RuleOldMacOS:            "up to macOS 10.15, Parallels Desktop always needs its kernel extensions",
 	approval.RuleOldParallels:        "before version 16, Parallels Desktop always needs its kernel extensions",
 	approval.RuleParallelsHypervisor: "a virtual machine uses the Parallels hypervisor, which is a kernel extension",
 	approval.RuleKextNetworking:      "the networking of Parallels is set to use kernel extensions",
 	approval.RuleAppleHypervisor:     "every virtual machine uses Apple's hypervisor: no kernel extension is needed",
-	approval.RuleNeedUnknown:         "whether a virtual machine needs the kernel extensions is not known: judged as if one did",
+	approval.RuleNeedUnknown:         "it is unknown whether a virtual machine needs the kernel extensions: kextwatch assumes that one does",
 	approval.RuleMadeForOlder:        "the compatibility table says that this version was made for an older macOS",
 }

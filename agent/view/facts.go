@@ -24,7 +24,7 @@ type factText struct {
 	why   string
 }
 
-const notQueried = "kextwatch did not ask for it on this Mac."
+const notQueried = "kextwatch did not check this on this Mac."
 
 // factWords has one row for each of probe.Facts, and for the facts above.
 var factWords = map[probe.Fact]factText{
@@ -59,7 +59,7 @@ var factWords = map[probe.Fact]factText{
 	}},
 	probe.FactNetwork:     {name: "network connections", why: notQueried, known: func(c checking) bool { return c.asked(probe.FactNetwork) }},
 	probe.FactConsoleUser: {name: "console user", why: notQueried, known: func(c checking) bool { return c.asked(probe.FactConsoleUser) && c.st.Facts.Situation.ConsoleUID >= 0 }},
-	probe.FactScreenLock: {name: "screen lock", why: "You have no session with a desktop, or kextwatch did not ask.",
+	probe.FactScreenLock: {name: "screen lock", why: "You have no session with a desktop, or kextwatch did not check.",
 		known: func(c checking) bool { return c.st.Facts.Situation.Locked != "" }},
 	probe.FactAdmin:            {name: "administrator", why: notQueried, known: func(c checking) bool { return c.st.Facts.Situation.Admin != "" }},
 	probe.FactSystemExtensions: {name: "system extensions", why: notQueried, known: func(c checking) bool { return c.asked(probe.FactSystemExtensions) }},
@@ -78,10 +78,10 @@ var factWords = map[probe.Fact]factText{
 	probe.FactOwnFiles:   {name: "agent's files"},
 	probe.FactOwnProgram: {name: "kextwatch itself"},
 
-	factPolicy: {name: "kernel extension policy", why: "kextwatch cannot read which kernel extensions are allowed: see policy.source.",
+	factPolicy: {name: "kernel extension policy", why: "kextwatch cannot read which kernel extensions are allowed. See policy.source.",
 		known: checking.policyKnown},
-	factPane:     {name: "open pane", why: "System Preferences is open, and does not tell which pane it shows.", known: func(c checking) bool { return c.st.Facts.Situation.PaneOpen != "" }},
-	factSettings: {name: "settings", why: "The home folder of the user is not known.", known: func(c checking) bool { return c.own.SettingsRead }},
+	factPane:     {name: "open pane", why: "System Preferences is open and does not report which pane it shows.", known: func(c checking) bool { return c.st.Facts.Situation.PaneOpen != "" }},
+	factSettings: {name: "settings", why: "kextwatch does not know your home folder.", known: func(c checking) bool { return c.own.SettingsRead }},
 }
 
 // policyKnown reports whether the policy was read, or no verdict depends on it.
@@ -123,7 +123,7 @@ func (c checking) missing(summary string, facts []probe.Fact) (check Check, miss
 		}
 		check = Check{Level: Unsure, Summary: summary, Detail: factWords[fact].why}
 		if c.st.Mac.Offline && check.Detail == notQueried {
-			check.Detail, check.Next = "Only the disk of that Mac is here.", "Run kextwatch on that Mac itself."
+			check.Detail, check.Next = "kextwatch reads only the disk of that Mac.", "Run kextwatch on that Mac itself."
 		}
 		for _, g := range c.st.Gaps {
 			if g.Source == fact {

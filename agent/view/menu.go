@@ -23,7 +23,7 @@ func Menu(st approval.Status, around Around) notify.Menu {
 	pane := PaneFor(st.Mac.OS)
 	m := notify.Menu{
 		Icon:    verdictWords[st.Verdict].icon,
-		State:   "kextwatch is looking…",
+		State:   "kextwatch is checking…",
 		Primary: notify.Item{Label: fmt.Sprintf("Open %s…", pane.Name), Enabled: true},
 	}
 	if len(st.Products) == 0 {
@@ -92,8 +92,8 @@ var menuItems = map[notify.Action]menuItem{
 		label:   func(c menuCase) string { return count(c.around.SnoozeMinutes, "For 1 Minute", "For %d Minutes") },
 		enabled: menuCase.windowOpen,
 	},
-	notify.SnoozeWindow: {label: called("Until the Button Goes"), enabled: menuCase.windowOpen},
-	notify.EndSnooze:    {label: called("No Longer"), enabled: menuCase.isSnoozed},
+	notify.SnoozeWindow: {label: called("Until This Window Closes"), enabled: menuCase.windowOpen},
+	notify.EndSnooze:    {label: called("End Snooze"), enabled: menuCase.isSnoozed},
 	notify.OpenAtLogin: {
 		label:   called("Open at Login"),
 		enabled: func(c menuCase) bool { return c.around.AtLogin != "" },
@@ -146,7 +146,7 @@ func details(p approval.Product, st approval.Status) []string {
 		add(fmt.Sprintf("Allow button until %s", clock(p.Window.ClosesAt)))
 	}
 	if len(st.OtherPending) > 0 && p.Verdict.Blocked() {
-		add("Other developers wait too: click Details…")
+		add("Other developers also wait: click Details…")
 	}
 	if names := vmNames(p.Need.VMs); names != "" && p.Verdict.NeedsAction() {
 		add(fmt.Sprintf("Cannot start: %s", names))
@@ -161,7 +161,7 @@ func details(p approval.Product, st approval.Status) []string {
 			add("After Allow, restart the Mac")
 		}
 	case approval.BlockedClosed:
-		add("No Allow button? Let Parallels try again:")
+		add("No Allow button? Make Parallels try again:")
 		if st.Mac.OS.AtLeast(11, 0) {
 			add("start a VM that uses the Parallels hypervisor")
 		} else {

@@ -10,7 +10,7 @@ import (
 func TestAlert() notify.Alert {
 	return notify.Alert{
 		Title: "This is a test",
-		Body:  "kextwatch can reach you here when macOS blocks a kernel extension. There is nothing to do.",
+		Body:  "kextwatch can notify you here when macOS blocks a kernel extension. There is nothing to do.",
 	}
 }
 
@@ -19,10 +19,10 @@ func TestAlert() notify.Alert {
 // a Mac it is posted by osascript, and so counts as one of Script Editor's.
 func TestPosted(os probe.OSVersion, onMac bool) (done, next string) {
 	if !onMac {
-		return "A test notification was handed to the notification service of this desktop.",
-			"If nothing appeared, see whether notifications are silenced (Do Not Disturb), and whether the service is the one you expect."
+		return "kextwatch gave a test notification to this desktop's notification service.",
+			"If nothing appeared, check whether Do Not Disturb is on and which notification service runs."
 	}
 	app := settingsApp(os)
-	return "A test notification was handed to macOS, which does not tell whether it was shown.",
-		fmt.Sprintf("If nothing appeared, switch Focus (Do Not Disturb) off, look in %s > Notifications > Script Editor whether notifications are allowed, and run this again. If Script Editor is not in that list, open it once (it is in Applications > Utilities). The icon in the menu bar says the same as the notifications.", app)
+	return "kextwatch gave a test notification to macOS. macOS does not report whether it was shown.",
+		fmt.Sprintf("If nothing appeared, turn Focus (Do Not Disturb) off, allow notifications in %s > Notifications > Script Editor, and try again. If Script Editor is not in that list, open it once (it is in Applications > Utilities). The icon in the menu bar shows the same as the notifications.", app)
 }

@@ -66,57 +66,57 @@ func withWords(r approval.Reason, p approval.Product, st approval.Status) Reason
 // reasonWords has one row for each row of approval.Catalogue.
 var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 	approval.ReasonManaged: func(c reasonCase) reasonText {
-		profile := "a configuration profile of your organisation"
+		profile := "a configuration profile of your organization"
 		if c.about != "" {
 			profile = fmt.Sprintf("the configuration profile “%s”", c.about)
 		}
-		return reasonText{"Your organisation decides",
+		return reasonText{"Your organization decides",
 			sentences(fmt.Sprintf("%s forbids users to allow kernel extensions", profile)),
 			fmt.Sprintf("Ask your administrator to allow team %s.", c.p.TeamID)}
 	},
 	approval.ReasonNotAdmin: func(c reasonCase) reasonText {
-		return reasonText{"An administrator has to allow it",
-			"From macOS 11 on, only an administrator can click Allow, and you are not one.",
-			"Let an administrator enter name and password when you click Allow."}
+		return reasonText{"An administrator must allow it",
+			"From macOS 11, only an administrator can click Allow. You are not an administrator.",
+			"Click Allow, and let an administrator enter a name and password."}
 	},
 	approval.ReasonOtherUser: func(c reasonCase) reasonText {
 		return reasonText{"Another user is at the screen",
-			"macOS shows the button to whoever uses screen and keyboard, and that is another user, or the login window.",
+			"macOS shows the button to the user at the screen. That is another user, or the login window.",
 			fmt.Sprintf("Switch to your own session, then open %s.", c.pane.Name)}
 	},
 	approval.ReasonLocked: func(c reasonCase) reasonText {
 		return reasonText{"The screen is locked",
-			"The button can be clicked once the screen is unlocked.",
+			"You can click the button after you unlock the screen.",
 			fmt.Sprintf("Unlock the screen, then open %s.", c.pane.Name)}
 	},
 	approval.ReasonRemote: func(c reasonCase) reasonText {
 		return reasonText{"This Mac may be under remote control",
-			fmt.Sprintf("There are signs of it: %s. macOS may ignore clicks on Allow that do not come from a mouse or trackpad of this Mac.", c.about),
-			"Click with a mouse or trackpad of this Mac, or press Tab until Allow is framed, then Space."}
+			fmt.Sprintf("kextwatch found %s. macOS may ignore a click on Allow that does not come from this Mac's own mouse or trackpad.", c.about),
+			"Click with this Mac's own mouse or trackpad. Or press Tab until Allow is selected, then press Space."}
 	},
 	approval.ReasonInputTool: func(c reasonCase) reasonText {
-		return reasonText{"A program makes clicks of its own",
-			fmt.Sprintf("Running: %s. macOS may ignore clicks on Allow meanwhile.", c.about),
-			fmt.Sprintf("Quit %s and click again, or press Tab until Allow is framed, then Space.", c.about)}
+		return reasonText{"A running program can create clicks",
+			fmt.Sprintf("Running: %s. macOS may ignore clicks on Allow while it runs.", c.about),
+			fmt.Sprintf("Quit %s and click again. Or press Tab until Allow is selected, then press Space.", c.about)}
 	},
 	approval.ReasonPaneOpen: func(c reasonCase) reasonText {
-		return reasonText{"The pane was open already",
-			"A pane that is open does not show a new Allow button.",
+		return reasonText{"The pane was already open",
+			"An open pane does not show a new Allow button.",
 			fmt.Sprintf("Quit %s and open it again.", settingsApp(c.os))}
 	},
 	approval.ReasonWindowOver: func(c reasonCase) reasonText {
 		return reasonText{"The time is over",
-			"macOS takes the Allow button away about 30 minutes after the attempt, and brings it back, without an alert, at the next one.",
-			"Make Parallels try again: kextwatch retry."}
+			"macOS removes the Allow button about 30 minutes after a load attempt. The next attempt brings it back, without an alert.",
+			"Choose Try Again… in the kextwatch menu."}
 	},
 	approval.ReasonUpdateAgain: func(c reasonCase) reasonText {
-		return reasonText{"The update needs an approval of its own",
-			"From macOS 11 on, a new version of an approved kernel extension is held back until it is approved too.",
-			fmt.Sprintf("Open %s, approve the update, restart the Mac.", c.pane.Path)}
+		return reasonText{"The update needs a new approval",
+			"From macOS 11, macOS blocks a new version of an approved kernel extension until you approve it.",
+			fmt.Sprintf("Open %s, approve the update and restart the Mac.", c.pane.Path)}
 	},
 	approval.ReasonRestart: func(c reasonCase) reasonText {
-		return reasonText{"A restart is missing",
-			"From macOS 11 on, an approved kernel extension is loaded at the next start, not before.",
+		return reasonText{"A restart is needed",
+			"From macOS 11, macOS loads an approved kernel extension at the next start.",
 			"Restart the Mac."}
 	},
 	approval.ReasonTooOld: func(c reasonCase) reasonText {
@@ -125,28 +125,28 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 			fmt.Sprintf("Update %s (%s).", c.p.Name, releaseNotes(c.p))}
 	},
 	approval.ReasonError56521: func(c reasonCase) reasonText {
-		return reasonText{"Parallels says error 56521",
+		return reasonText{"Parallels reports error 56521",
 			"Parallels tried to start a virtual machine, and macOS refused its hypervisor.",
-			fmt.Sprintf("Allow the kernel extension and restart the Mac; Parallels has a page about it (%s).", errorPage(c.p))}
+			fmt.Sprintf("Allow the kernel extension and restart the Mac. Parallels has a page about it (%s).", errorPage(c.p))}
 	},
 	approval.ReasonSystemExtension: func(c reasonCase) reasonText {
-		return reasonText{"A system extension waits",
-			fmt.Sprintf("%s is a system extension, not a kernel extension: it has no 30 minutes, and waits until you allow it.", c.about),
+		return reasonText{"A system extension waits for approval",
+			fmt.Sprintf("%s is a system extension, not a kernel extension. It has no time limit and waits until you allow it.", c.about),
 			fmt.Sprintf("Open %s.", SystemExtensionPane(c.os).Path)}
 	},
 	approval.ReasonSIP: func(c reasonCase) reasonText {
-		return reasonText{"System Integrity Protection is not as usual",
-			"With System Integrity Protection off or changed, macOS may load kernel extensions without asking, or refuse them without a button.",
-			"If you did not mean this, start from macOS Recovery and run csrutil enable."}
+		return reasonText{"System Integrity Protection is off or changed",
+			"macOS may load kernel extensions without asking, or block them without an Allow button.",
+			"If this is not intended, start from macOS Recovery and run csrutil enable."}
 	},
 	approval.ReasonConsentOff: func(c reasonCase) reasonText {
-		return reasonText{"Nobody is asked on this Mac",
-			"User consent for kernel extensions was switched off from macOS Recovery: they load without an approval.",
-			"If you did not mean this, start from macOS Recovery and run spctl kext-consent enable."}
+		return reasonText{"This Mac does not ask for approval",
+			"User consent for kernel extensions was turned off in macOS Recovery. They load without an approval.",
+			"If this is not intended, start from macOS Recovery and run spctl kext-consent enable."}
 	},
 	approval.ReasonNothingTried: func(c reasonCase) reasonText {
-		return reasonText{"Nothing has tried to load yet",
-			"macOS asks only when a kernel extension is to be loaded, so there is no Allow button yet.",
+		return reasonText{"No load attempt yet",
+			"macOS shows the Allow button after the first attempt to load a kernel extension.",
 			sentences(firstTry(c.p, c.os))}
 	},
 	approval.ReasonNotNeeded: func(c reasonCase) reasonText {
@@ -157,7 +157,7 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 	},
 	approval.ReasonServiceDown: func(c reasonCase) reasonText {
 		return reasonText{"Parallels' service does not run",
-			"That is no matter of approval: it starts with Parallels Desktop.",
+			"This has nothing to do with approval. The service starts with Parallels Desktop.",
 			fmt.Sprintf("If a virtual machine cannot connect to the service, quit %s and open it again.", c.p.Name)}
 	},
 }

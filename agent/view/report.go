@@ -46,7 +46,7 @@ type Fact struct{ Name, Value string }
 // NewReport puts a report together. redact is applied to every text that was
 // read from this Mac.
 func NewReport(st approval.Status, checks []Check, history []Happening, version string, redact func(string) string) Report {
-	r := Report{Made: st.At, Version: version, Headline: "Nothing is watched"}
+	r := Report{Made: st.At, Version: version, Headline: "No product is watched"}
 	for i := range history {
 		history[i].Text = redact(Clean(history[i].Text))
 	}
@@ -91,7 +91,7 @@ func facts(st approval.Status, redact func(string) string) []Fact {
 		}
 	}
 	for _, s := range st.Sources {
-		add(fmt.Sprintf("Policy source %s", s.Name), strings.TrimSpace(string(s.State)+" "+s.Reason))
+		add(fmt.Sprintf("Policy from the %s", s.Name), strings.TrimSpace(string(s.State)+" "+s.Reason))
 	}
 	for _, vm := range st.Facts.Machines.List {
 		add(fmt.Sprintf("Virtual machine %s", Clean(vm.Name)), strings.TrimSpace(string(vm.Hypervisor)+" "+string(vm.State)))

@@ -8,14 +8,14 @@ import (
 // NotTried is why no Allow button came although Parallels was asked to try,
 // and what to do then. vm says that a virtual machine was started for it.
 func NotTried(vm bool) Reason {
-	next := "Quit Parallels Desktop and run kextwatch retry again; installing it again makes it try, too."
+	next := "Quit Parallels Desktop and try again. Installing it again also works."
 	if vm {
-		next = "Start the virtual machine in Parallels Desktop and see what it says; installing Parallels Desktop again makes it try, too."
+		next = "Start the virtual machine in Parallels Desktop and read its message. Installing Parallels Desktop again also works."
 	}
 	return Reason{
 		approval.Reason{Code: "not-tried", Severity: approval.Obstacle, Check: "parallels.asked"},
-		"Parallels did not try, or macOS has not said so yet",
-		"No attempt of Parallels Desktop to load its kernel extensions was seen.",
+		"Parallels did not try to load, or macOS has not reported it yet",
+		"kextwatch saw no attempt of Parallels Desktop to load its kernel extensions.",
 		next,
 	}
 }
@@ -24,11 +24,11 @@ func NotTried(vm bool) Reason {
 func Started() Reason {
 	return Reason{
 		approval.Reason{Code: "started", Severity: approval.Note, Check: "parallels.loaded"},
-		"The virtual machine runs", "macOS blocked nothing: there is nothing left to do.", "",
+		"The virtual machine runs", "macOS did not block it. Nothing is left to do.", "",
 	}
 }
 
 // RetryFailed is said when a click on Try Again… led to nothing.
 func RetryFailed(why, next string) notify.Alert {
-	return notify.Alert{Title: "Parallels could not be asked to try again", Body: sentences(Clean(why), Clean(next))}
+	return notify.Alert{Title: "Trying again failed", Body: sentences(Clean(why), Clean(next))}
 }

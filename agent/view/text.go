@@ -20,7 +20,7 @@ func Text(st approval.Status) string {
 		}
 		for _, r := range Reasons(p, st) {
 			if r.Severity != approval.Note && !saidByVerdict[r.Code] {
-				line(&b, "Mind", strings.TrimSpace(r.Text+" "+r.Next))
+				line(&b, "Note", strings.TrimSpace(r.Text+" "+r.Next))
 			}
 		}
 	}
@@ -35,7 +35,7 @@ func Text(st approval.Status) string {
 		case s.State == probe.Absent && st.Source == probe.Database: // nobody misses it
 			continue
 		}
-		fmt.Fprintln(&b, fmt.Sprintf("Policy source %s: %s: %s", s.Name, s.State, Clean(s.Reason)))
+		fmt.Fprintln(&b, fmt.Sprintf("Policy from the %s: %s: %s", s.Name, s.State, Clean(s.Reason)))
 		if st.Source == "" {
 			line(&b, "Next", Clean(s.Next))
 		}
@@ -61,7 +61,7 @@ func title(p approval.Product) string {
 }
 
 func macLine(mac probe.Mac) string {
-	version := "an unknown macOS"
+	version := "unknown macOS version"
 	if mac.OS.Known() {
 		version = fmt.Sprintf("macOS %s (%s)", mac.OS, mac.OS.Build)
 	}

@@ -25,14 +25,14 @@ type verdictText struct {
 var verdictWords = map[approval.Verdict]verdictText{
 	approval.Managed: {
 		icon:  notify.IconTodo,
-		state: as("blocked, and managed by your organisation"),
+		state: as("blocked by your organization"),
 		why: func(p approval.Product, _ approval.Status) string {
-			return sentences(refused(p), "a configuration profile keeps users from approving it")
+			return sentences(refused(p), "a configuration profile does not let users approve it")
 		},
 		next: func(p approval.Product, _ approval.Status) string {
 			return fmt.Sprintf("Ask your administrator to allow the kernel extensions of %s (team %s)%s.", p.Name, p.TeamID, payload(p))
 		},
-		headline: func(p approval.Product) string { return fmt.Sprintf("%s: your organisation decides", p.Name) },
+		headline: func(p approval.Product) string { return fmt.Sprintf("%s: your organization decides", p.Name) },
 	},
 	approval.BlockedOpen: {
 		icon: notify.IconWaiting,
@@ -50,11 +50,11 @@ var verdictWords = map[approval.Verdict]verdictText{
 		icon:  notify.IconWaiting,
 		state: as("blocked until you approve it"),
 		why: func(p approval.Product, _ approval.Status) string {
-			return sentences(refused(p), "when that was cannot be told, so the Allow button may or may not be there")
+			return sentences(refused(p), "the time of the attempt is unknown, so the Allow button may be gone")
 		},
 		next: func(p approval.Product, st approval.Status) string {
 			return sentences(fmt.Sprintf("open %s and %s", PaneFor(st.Mac.OS).Path, clickAllow(p, st)),
-				fmt.Sprintf("if there is no button, %s, then look again", tryAgain(p, st.Mac.OS)), otherHypervisor(p, st.Mac.OS))
+				fmt.Sprintf("if there is no button, %s, then check again", tryAgain(p, st.Mac.OS)), otherHypervisor(p, st.Mac.OS))
 		},
 		short: openOrTryAgain,
 	},
@@ -65,7 +65,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			return sentences(refused(p), fmt.Sprintf("the Allow button was there until %s", closing(p, st)))
 		},
 		next: func(p approval.Product, st approval.Status) string {
-			return sentences(fmt.Sprintf("look in %s whether the Allow button is still there", PaneFor(st.Mac.OS).Path),
+			return sentences(fmt.Sprintf("check whether the Allow button is still in %s", PaneFor(st.Mac.OS).Path),
 				fmt.Sprintf("if not, %s, then click Allow", tryAgain(p, st.Mac.OS)), otherHypervisor(p, st.Mac.OS))
 		},
 		short: openOrTryAgain, // the button may have stayed
@@ -73,7 +73,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 	approval.UpgradePending: {
 		icon:  notify.IconTodo,
 		state: as("updated, and waiting for another approval"),
-		why:   because("The kernel extensions on disk are not the ones that were last loaded; macOS wants a new approval for them."),
+		why:   because("The kernel extensions on disk differ from those last loaded. macOS needs a new approval for them."),
 		next: func(_ approval.Product, st approval.Status) string {
 			return fmt.Sprintf("Open %s, approve the update and restart the Mac.", PaneFor(st.Mac.OS).Path)
 		},
@@ -82,17 +82,17 @@ var verdictWords = map[approval.Verdict]verdictText{
 	approval.LoadFailing: {
 		icon:  notify.IconTodo,
 		state: as("approved, but macOS still refuses to load it"),
-		why:   because("The kernel extensions are approved, and macOS still refused to load them after a restart."),
+		why:   because("The kernel extensions are approved, but macOS refused to load them after a restart."),
 		next: func(p approval.Product, _ approval.Status) string {
-			return fmt.Sprintf("Restart the Mac once more; if that does not help, see Parallels' page about it (%s).", errorPage(p))
+			return fmt.Sprintf("Restart the Mac once more. If that does not help, see Parallels' page about it (%s).", errorPage(p))
 		},
 		headline: func(p approval.Product) string { return fmt.Sprintf("%s still does not load", p.Name) },
-		short:    because("Restart the Mac once more. If that does not help, kextwatch status names Parallels' page about it."),
+		short:    because("Restart the Mac once more. If that does not help, choose Doctor… in the kextwatch menu."),
 	},
 	approval.RestartPending: {
 		icon:  notify.IconTodo,
 		state: as("approved; restart the Mac to finish"),
-		why:   because("The kernel extensions are approved; from macOS 11 on they are loaded at the next start."),
+		why:   because("The kernel extensions are approved. From macOS 11, macOS loads them at the next start."),
 		next:  because("Restart the Mac."),
 	},
 	approval.Incompatible: {
@@ -112,7 +112,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 		icon:  notify.IconUnsure,
 		state: as("cannot tell"),
 		why: func(p approval.Product, _ approval.Status) string {
-			return sentences("no source of the kernel extension policy could be read", lastWindow(p))
+			return sentences("kextwatch cannot read which kernel extensions are allowed", lastWindow(p))
 		},
 		next: func(p approval.Product, st approval.Status) string {
 			if p.Window.Open() {
@@ -155,7 +155,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			case approval.RuleAppleSilicon:
 				return fmt.Sprintf("%s uses no kernel extensions on Apple silicon.", p.Name)
 			case approval.RuleAppStore:
-				return fmt.Sprintf("The App Store edition of %s brings no kernel extensions.", p.Name)
+				return fmt.Sprintf("The App Store edition of %s has no kernel extensions.", p.Name)
 			}
 			return "Every virtual machine uses Apple's hypervisor, which needs no kernel extension."
 		},
@@ -165,7 +165,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 		state: as("not installed"),
 		why:   func(p approval.Product, _ approval.Status) string { return fmt.Sprintf("%s is not installed.", p.Name) },
 	},
-	"": {icon: notify.IconUnsure, state: as("not looked at yet")}, // nothing was assessed
+	"": {icon: notify.IconUnsure, state: as("not checked yet")}, // nothing was assessed
 }
 
 // as is a state that is the same for every product.
@@ -213,7 +213,7 @@ func refused(p approval.Product) string {
 // openOrTryAgain is the nearest way where a button may or may not be there.
 func openOrTryAgain(p approval.Product, st approval.Status) string {
 	return sentences(fmt.Sprintf("open %s and %s", PaneFor(st.Mac.OS).Path, clickAllow(p, st)),
-		fmt.Sprintf("if there is no button, %s, then look again", tryAgainInShort(p, st.Mac.OS)))
+		fmt.Sprintf("if there is no button, %s, then check again", tryAgainInShort(p, st.Mac.OS)))
 }
 
 // closing is when the button goes: from macOS 11 on nobody at Apple has
@@ -231,7 +231,7 @@ func stuck(p approval.Product) string {
 	if names == "" {
 		return ""
 	}
-	return fmt.Sprintf("until it is allowed, these virtual machines cannot start: %s", names)
+	return fmt.Sprintf("until you allow it, these virtual machines cannot start: %s", names)
 }
 
 func vmNames(vms []probe.VM) string {
@@ -246,12 +246,12 @@ func lastWindow(p approval.Product) string {
 	if !p.Window.Open() {
 		return ""
 	}
-	return fmt.Sprintf("macOS refused at %s, so the Allow button should be there until %s", clock(p.Window.OpenedAt), clock(p.Window.ClosesAt))
+	return fmt.Sprintf("macOS refused a load at %s, so the Allow button should stay until %s", clock(p.Window.OpenedAt), clock(p.Window.ClosesAt))
 }
 
 func approvedBecause(p approval.Product) string {
 	if p.Loaded {
-		return "All kernel extensions are loaded in the version that is installed."
+		return "All kernel extensions are loaded in the installed version."
 	}
 	for _, item := range p.Items {
 		for _, k := range item.Kexts {
@@ -259,9 +259,9 @@ func approvedBecause(p approval.Product) string {
 			case approval.ByMDM:
 				return "A configuration profile allows the kernel extensions."
 			case approval.ByRecovery:
-				return "The developer was allowed from macOS Recovery."
+				return "The developer was allowed in macOS Recovery."
 			case approval.NotEnforced:
-				return "macOS asks nobody for an approval on this Mac."
+				return "macOS does not ask for an approval on this Mac."
 			}
 		}
 	}
@@ -289,7 +289,7 @@ func payload(p approval.Product) string {
 func clickAllow(p approval.Product, st approval.Status) string {
 	click := "click Allow"
 	if len(st.OtherPending) > 0 && p.Developer != "" {
-		click = fmt.Sprintf("click Details…, tick “%s” and click OK (other developers wait there too)", Clean(p.Developer))
+		click = fmt.Sprintf("click Details…, select “%s” and click OK (other developers wait there too)", Clean(p.Developer))
 	}
 	if st.Mac.OS.AtLeast(11, 0) {
 		return fmt.Sprintf("%s, then restart the Mac", click)
@@ -304,9 +304,9 @@ func tryAgain(p approval.Product, os probe.OSVersion) string {
 		return tryAgainInShort(p, os)
 	}
 	if vm, ok := stoppedVM(p); ok {
-		return fmt.Sprintf("start the virtual machine “%s”, or run kextwatch retry (installing %s again does it too)", Clean(vm.Name), p.Name)
+		return fmt.Sprintf("start the virtual machine “%s”, or choose Try Again… in the kextwatch menu (installing %s again also works)", Clean(vm.Name), p.Name)
 	}
-	return fmt.Sprintf("start a stopped virtual machine that uses the Parallels hypervisor (installing %s again does it too)", p.Name)
+	return fmt.Sprintf("start a stopped virtual machine that uses the Parallels hypervisor (installing %s again also works)", p.Name)
 }
 
 // tryAgainInShort is the nearest way alone.
@@ -344,11 +344,11 @@ func otherHypervisor(p approval.Product, os probe.OSVersion) string {
 	case movable != "" && nested != "":
 		return fmt.Sprintf("or switch %s to Apple's hypervisor, which needs no approval and no restart; %s cannot, because of nested virtualization", movable, nested)
 	case movable != "":
-		return fmt.Sprintf("or switch %s to Apple's hypervisor: that needs no approval and no restart", movable)
+		return fmt.Sprintf("or switch %s to Apple's hypervisor, which needs no approval and no restart", movable)
 	case nested != "":
 		return fmt.Sprintf("%s needs the Parallels hypervisor, because of nested virtualization", nested)
 	}
-	return "or switch the virtual machine to Apple's hypervisor: that needs no approval and no restart, but has no nested virtualization"
+	return "or switch the virtual machine to Apple's hypervisor, which needs no approval and no restart, but has no nested virtualization"
 }
 
 func unknownNext(st approval.Status) string {
@@ -359,7 +359,7 @@ func unknownNext(st approval.Status) string {
 		}
 	}
 	if len(ways) == 0 {
-		return "Run kextwatch status again in a moment."
+		return "Check again in a moment."
 	}
 	return strings.Join(ways, " ")
 }

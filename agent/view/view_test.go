@@ -169,7 +169,7 @@ func TestOtherDevelopersMeanDetails(t *testing.T) {
 	st := statusWith(approval.BlockedOpen, "12.7.6")
 	st.OtherPending = []string{"VMware, Inc."}
 	next := Next(st.Products[0], st)
-	if !strings.Contains(next, "click Details…, tick “Parallels International GmbH”") {
+	if !strings.Contains(next, "click Details…, select “Parallels International GmbH”") {
 		t.Errorf("next %q, want Details…", next)
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"kextwatch/notify"
 )
 
-// Alert is the notification of a notice. A click on a notification opens
-// nothing of ours, so the text says what to click; tray says whether there is
-// an icon to click.
+// Alert returns the notification for a notice. A click on a notification does
+// not open kextwatch, so the text says what to click. tray reports whether
+// there is an icon to click.
 func Alert(n approval.Notice, st approval.Status, tray bool) notify.Alert {
 	a := notify.Alert{Urgent: n.Urgency == approval.Urgent}
 	a.Title, a.Body = alertWords(n, st, tray)
@@ -68,7 +68,7 @@ func alertWords(n approval.Notice, st approval.Status, tray bool) (title, body s
 	return headline(p), sentences(nextInShort(p, st), Why(p, st))
 }
 
-// headline is the state of a product in the title of an alert.
+// headline is the title of an alert about the state of a product.
 func headline(p approval.Product) string {
 	if headline := verdictWords[p.Verdict].headline; headline != nil {
 		return headline(p)
@@ -76,7 +76,7 @@ func headline(p approval.Product) string {
 	return fmt.Sprintf("%s: %s", p.Name, State(p))
 }
 
-// nextInShort is Next for an alert. kextwatch status has the other ways.
+// nextInShort is the shortest next step, for an alert.
 func nextInShort(p approval.Product, st approval.Status) string {
 	if short := verdictWords[p.Verdict].short; short != nil {
 		return short(p, st)
@@ -84,7 +84,7 @@ func nextInShort(p approval.Product, st approval.Status) string {
 	return Next(p, st)
 }
 
-// click says how to get to the button.
+// click says how to reach the Allow button.
 func click(st approval.Status, tray bool) string {
 	pane := PaneFor(st.Mac.OS)
 	allow := "then Allow"
@@ -97,8 +97,8 @@ func click(st approval.Status, tray bool) string {
 	return fmt.Sprintf("Open %s, %s", pane.Path, allow)
 }
 
-// beforeUpdate says in which order to go about an update of macOS that the
-// installed Parallels was not made for.
+// beforeUpdate lists the steps before an update of macOS that the installed
+// Parallels was not made for.
 func beforeUpdate(n approval.Notice) string {
 	p := n.Product
 	return sentences(
@@ -132,13 +132,13 @@ func updated(u approval.Update) string {
 	return fmt.Sprintf("%s was updated from %s to %s", product, version(u.From), version(u.To))
 }
 
-// version drops the build of "16.5.1-49187".
+// version returns "16.5.1" for "16.5.1-49187".
 func version(s string) string {
 	short, _, _ := strings.Cut(Clean(s), "-")
 	return short
 }
 
-// meansNow says what the situation is, product by product.
+// meansNow says, for each product, what an update means for the user.
 func meansNow(st approval.Status) string {
 	var parts []string
 	for _, p := range st.Products {
@@ -155,7 +155,7 @@ func meansNow(st approval.Status) string {
 	return strings.Join(parts, " ")
 }
 
-// EventText is a notice in one sentence, for the history.
+// EventText returns a notice as one sentence, for the history.
 func EventText(n approval.Notice) string {
 	p := n.Product
 	switch n.Event {

@@ -14,14 +14,14 @@ type Check struct {
 	ID      string `json:"id"`
 	Level   Level  `json:"level"`
 	Summary string `json:"summary"`
-	Detail  string `json:"detail"` // empty: there is nothing to add
-	Next    string `json:"next"`   // the one next step; never empty at Warn and Fail
+	Detail  string `json:"detail"` // may be empty
+	Next    string `json:"next"`   // the next step; never empty at Warn and Fail
 }
 
-// Level is how a check came out.
+// Level is the result of a check.
 type Level string
 
-// The levels. Not known is never well.
+// The levels. What is not known is Unsure, never Ok.
 const (
 	Ok     Level = "ok"
 	Warn   Level = "warn"
@@ -36,25 +36,25 @@ type Own struct {
 	SettingsRead  bool
 	Settings      []string // what is wrong with the settings
 	Managed       []string // the settings that are managed
-	Notifications string   // the newest failure to show one; empty: none known
-	NotifyKnown   bool
-	Tray          string // why there can be no icon; empty: there can
+	Notifications string   // the error of the newest notification; empty: none
+	NotifyKnown   bool     // a notification was posted
+	Tray          string   // why there can be no icon; empty: there can be one
 }
 
 // check is one row of the table of checks.
 //
-// Bad news is told first: a reason that holds needs no other fact. Good news
-// needs all of its facts: while one is missing the check is unknown, and the
-// functions that could say "ok" are not called.
+// A reason that holds comes first: it needs no other fact. "ok" needs all facts:
+// while one is missing, the check is unknown, and the functions that could return
+// "ok" are not called.
 type check struct {
 	id     string
 	reason approval.ReasonCode // empty: none
-	level  Level               // of the check while the reason holds
+	level  Level               // the level while the reason holds
 
 	unknown string // the summary while a fact is missing
 
-	// needs are the facts for early, which can decide without the others. It
-	// returns false where they have to be looked at. Nil: it always does.
+	// early can decide with needs alone. It returns false if the check also
+	// depends on facts. A nil early always does.
 	needs []probe.Fact
 	early func(c checking) (Check, bool)
 
@@ -62,12 +62,12 @@ type check struct {
 	judge func(c checking) Check
 }
 
-// checks are all of them, in the order of the answer. Scripts rely on the IDs.
+// checks returns all rows in the order of the output. Scripts rely on the IDs.
 func checks() []check {
 	return slices.Concat(policyChecks, parallelsChecks, macOSChecks, sessionChecks, ownChecks)
 }
 
-// Checks are the lines of doctor.
+// Checks returns the lines of doctor.
 func Checks(st approval.Status, own Own) []Check {
 	c := newChecking(st, own)
 	var all []Check
@@ -97,7 +97,7 @@ func (row check) run(c checking) Check {
 	return row.judge(c)
 }
 
-// checking is what the checks look at.
+// checking holds what the checks depend on.
 type checking struct {
 	st        approval.Status
 	own       Own
@@ -118,12 +118,12 @@ func newChecking(st approval.Status, own Own) checking {
 	return c
 }
 
-// waits reports whether somebody has to click Allow.
+// waits reports whether a product waits for a click on Allow.
 func (c checking) waits() bool {
 	return c.worst.Verdict.Blocked() || c.worst.Verdict == approval.UpgradePending
 }
 
-// reason is the words of a reason that holds for any product.
+// reason returns a reason if it holds for any product.
 func (c checking) reason(code approval.ReasonCode) (Reason, bool) {
 	for _, p := range c.st.Products {
 		for _, r := range Reasons(p, c.st) {
@@ -143,7 +143,7 @@ func fail(summary, detail, next string) Check { return Check{"", Fail, summary, 
 
 func unsure(summary, detail, next string) Check { return Check{"", Unsure, summary, detail, next} }
 
-// CheckText is the answer of `kextwatch doctor` for people.
+// CheckText returns the output of `kextwatch doctor`.
 func CheckText(checks []Check) string {
 	var b strings.Builder
 	counts := map[Level]int{}
@@ -161,7 +161,7 @@ func CheckText(checks []Check) string {
 	return b.String()
 }
 
-// mark tells the levels apart without colour.
+// mark distinguishes the levels without color.
 func mark(l Level) string {
 	switch l {
 	case Ok:

@@ -80,7 +80,7 @@ func updateOffered(c checking) Check {
 	return ok(fmt.Sprintf("macOS %s is offered", Clean(c.st.Facts.Updates.Offered[0].Version)))
 }
 
-// tooNewOffer is an offered macOS that the installed Parallels was not made
+// tooNewOffer returns an offered macOS that the installed Parallels was not made
 // for.
 func (c checking) tooNewOffer() (probe.Offer, bool) {
 	if c.parallels.Made == nil || c.parallels.Need.Answer == probe.No {

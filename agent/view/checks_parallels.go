@@ -7,7 +7,7 @@ import (
 	"kextwatch/probe"
 )
 
-// parallelsAlone are the facts that tell whether Parallels Desktop is there.
+// parallelsAlone is all that the answer "not installed" needs.
 var parallelsAlone = []probe.Fact{probe.FactParallels}
 
 var parallelsChecks = []check{

@@ -7,8 +7,8 @@ import (
 	"kextwatch/probe"
 )
 
-// onlyPolicy is what has to be known where something would keep a click on
-// Allow from working: whether any click is waited for.
+// onlyPolicy is the fact behind "nothing waits for a click": an obstacle to a
+// click is harmless only if the policy is known.
 var onlyPolicy = []probe.Fact{factPolicy}
 
 var sessionChecks = []check{

@@ -6,15 +6,15 @@ import (
 	"kextwatch/notify"
 )
 
-// The buttons of Dialog, counted from 1.
+// The buttons of Dialog, from left to right, counted from 1.
 const (
 	LaterButton = 1 + iota
 	RemindButton
 	OpenButton
 )
 
-// Dialog is a notice about an open window as a question with buttons that
-// work, unlike those of a notification.
+// Dialog returns a dialog for a notice about an open window. Its buttons work;
+// those of a notification do not.
 func Dialog(n approval.Notice, st approval.Status) notify.Dialog {
 	title, _ := alertWords(n, st, false)
 	pane := PaneFor(st.Mac.OS)

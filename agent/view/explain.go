@@ -9,7 +9,7 @@ import (
 	"kextwatch/probe"
 )
 
-// Explain is Text with every fact used and every rule that fired.
+// Explain returns Text, followed by every fact and every rule that fired.
 func Explain(st approval.Status) string {
 	var b strings.Builder
 	b.WriteString(Text(st))
@@ -46,8 +46,8 @@ func explainReasons(b *strings.Builder, st approval.Status) {
 	}
 }
 
-// explainMachines shows what need rests on, and the row of the compatibility
-// table.
+// explainMachines shows the facts behind Need: the entry of the compatibility
+// table and the virtual machines.
 func explainMachines(b *strings.Builder, st approval.Status) {
 	for _, p := range st.Products {
 		if p.Made != nil {
@@ -72,8 +72,8 @@ func explainMachines(b *strings.Builder, st approval.Status) {
 	}
 }
 
-// explainRules lists every rule in order, those that fired with what they were
-// about, and then those that did not.
+// explainRules lists every rule in order. A rule that fired is followed by
+// the extensions or products it fired for.
 func explainRules(b *strings.Builder, st approval.Status) {
 	fired := map[approval.Rule][]string{}
 	for _, f := range st.Fired {

@@ -7,19 +7,19 @@ import (
 	"kextwatch/probe"
 )
 
-// Facts that checks need and that are never a probe.Gap.
+// Facts that checks need but that no probe.Gap names.
 const (
 	factPolicy   probe.Fact = "policy"        // which kernel extensions are allowed
 	factPane     probe.Fact = "open pane"     // whether the pane with the Allow button is open
 	factSettings probe.Fact = "user settings" // kextwatch's own
 )
 
-// factText is what is said about a fact, and how a check sees that it is known.
+// factText holds the words for a fact, and how a check knows that it was read.
 type factText struct {
 	name string // in "Not known: …"
 
-	// A nil known stands for: no gap names it. why is the detail where it is
-	// missing and no gap says why.
+	// known reports whether the fact was read. Nil: it was, unless a gap names
+	// it. why is the detail if the fact is missing and no gap has the reason.
 	known func(c checking) bool
 	why   string
 }
@@ -38,7 +38,7 @@ var factWords = map[probe.Fact]factText{
 	}},
 	probe.FactKextsOnDisk: {name: "kernel extensions on the disk"},
 	probe.FactLoadedKexts: {name: "loaded kernel extensions", why: notQueried, known: func(c checking) bool {
-		return c.st.Facts.Loaded.Known || c.nothingToLoad() // then the kernel is not asked
+		return c.st.Facts.Loaded.Known || c.nothingToLoad() // then the kernel is not queried
 	}},
 	probe.FactLoadAttempts: {name: "log"},
 
@@ -84,7 +84,7 @@ var factWords = map[probe.Fact]factText{
 	factSettings: {name: "settings", why: "kextwatch does not know your home folder.", known: func(c checking) bool { return c.own.SettingsRead }},
 }
 
-// policyKnown reports whether the policy was read, or no verdict depends on it.
+// policyKnown reports whether the policy was read or no verdict depends on it.
 func (c checking) policyKnown() bool {
 	return c.st.Source != "" || !slices.ContainsFunc(c.st.Products, func(p approval.Product) bool {
 		return !p.Loaded && p.Verdict != approval.NotNeeded && p.Verdict != approval.NotInstalled
@@ -96,7 +96,7 @@ func (c checking) nothingToLoad() bool {
 	return c.worst.Verdict == approval.NotNeeded || c.worst.Verdict == approval.NotInstalled
 }
 
-// asked reports whether a fact about the situation was asked for and answered.
+// asked reports whether a fact of probe.Situation was queried successfully.
 func (c checking) asked(fact probe.Fact) bool {
 	return c.st.Facts.Situation.Asked && !c.hasGap(fact)
 }
@@ -107,7 +107,7 @@ func (c checking) hasGap(fact probe.Fact) bool {
 
 func (c checking) known(fact probe.Fact) bool {
 	if c.st.Verdict == "" && fact != factSettings {
-		return false // there was no snapshot yet
+		return false // before the first snapshot
 	}
 	if known := factWords[fact].known; known != nil {
 		return known(c)
@@ -115,7 +115,7 @@ func (c checking) known(fact probe.Fact) bool {
 	return !c.hasGap(fact)
 }
 
-// missing is the check for the first of the facts that is not known.
+// missing returns the check for the first fact that is not known.
 func (c checking) missing(summary string, facts []probe.Fact) (check Check, missing bool) {
 	for _, fact := range facts {
 		if c.known(fact) {
@@ -135,5 +135,5 @@ func (c checking) missing(summary string, facts []probe.Fact) (check Check, miss
 	return Check{}, false
 }
 
-// factName is how a fact is called in texts.
+// factName returns the name of a fact for texts.
 func factName(fact probe.Fact) string { return orNothing(factWords[fact].name, Clean(string(fact))) }

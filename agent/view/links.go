@@ -7,8 +7,8 @@ import (
 	"kextwatch/agent/approval"
 )
 
-// releaseNotes are Parallels' own notes about the installed version, or where
-// no page is known what it asks of a Mac (KB 124223).
+// releaseNotes returns the page with Parallels' release notes for the installed
+// version, or, if there is none, its system requirements (KB 124223).
 func releaseNotes(p approval.Product) string {
 	if p.Made != nil && p.Made.ReleaseNotes != "" {
 		return p.Made.ReleaseNotes
@@ -16,7 +16,8 @@ func releaseNotes(p approval.Product) string {
 	return "https://kb.parallels.com/124223"
 }
 
-// errorPage is Parallels' page about error 56521, as its own message names it.
+// errorPage returns Parallels' page about error 56521. Parallels' own message
+// links to the same page.
 func errorPage(p approval.Product) string {
 	major := ""
 	if p.App != nil {
@@ -28,5 +29,5 @@ func errorPage(p approval.Product) string {
 	return fmt.Sprintf("https://www.parallels.com/products/desktop/supportinfo/pdfm%s_en_US_56521", major)
 }
 
-// macOSNotes is Apple's page about what is new in the updates of macOS.
+// macOSNotes returns Apple's page that lists what is new in macOS updates.
 func macOSNotes() string { return "https://support.apple.com/100100" }

@@ -9,16 +9,16 @@ import (
 	"kextwatch/probe"
 )
 
-// Around is what the menu shows besides the status.
+// Around holds what the menu shows in addition to the status.
 type Around struct {
 	Version       string // of kextwatch
-	HideTime      bool   // no minutes beside the icon
+	HideTime      bool   // show no minutes beside the icon
 	SnoozeMinutes int
-	SnoozedUntil  time.Time    // zero: alerts come
-	AtLogin       probe.Answer // kextwatch is started at login
+	SnoozedUntil  time.Time    // zero: alerts are not snoozed
+	AtLogin       probe.Answer // kextwatch starts at login
 }
 
-// Menu is what the icon in the menu bar shows.
+// Menu returns everything behind the icon in the menu bar.
 func Menu(st approval.Status, around Around) notify.Menu {
 	pane := PaneFor(st.Mac.OS)
 	m := notify.Menu{
@@ -41,7 +41,7 @@ func Menu(st approval.Status, around Around) notify.Menu {
 	m.State = fmt.Sprintf("%s: %s", worst.Name, State(worst))
 	m.Tooltip = fmt.Sprintf("kextwatch: %s", m.State)
 	if worst.Window.Open() && worst.Verdict == approval.Unknown {
-		m.Icon = notify.IconWaiting // there is a button to click, whatever else is not known
+		m.Icon = notify.IconWaiting // the policy is unknown, but there is a button to click
 	}
 	if worst.Window.Open() && !around.HideTime {
 		m.Title = fmt.Sprintf("%dm", worst.Window.MinutesLeft())
@@ -51,11 +51,11 @@ func Menu(st approval.Status, around Around) notify.Menu {
 	return m
 }
 
-// menuCase is what an entry of the menu can depend on.
+// menuCase holds what the label and the state of an entry depend on.
 type menuCase struct {
 	worst   approval.Product
 	around  Around
-	open    bool // its window
+	open    bool // the approval window of worst is open
 	snoozed bool
 }
 
@@ -63,7 +63,7 @@ func (c menuCase) always() bool     { return true }
 func (c menuCase) windowOpen() bool { return c.open }
 func (c menuCase) isSnoozed() bool  { return c.snoozed }
 
-// menuItem is an entry of the menu. One that is not enabled is greyed out.
+// menuItem is one entry of the menu. An entry that is not enabled is dimmed.
 type menuItem struct {
 	label   func(menuCase) string
 	enabled func(menuCase) bool
@@ -106,7 +106,7 @@ var menuItems = map[notify.Action]menuItem{
 	notify.Quit: {label: called("Quit kextwatch"), enabled: menuCase.always},
 }
 
-// called is a label that never changes.
+// called returns a label that never changes.
 func called(label string) func(menuCase) string { return func(menuCase) string { return label } }
 
 func items(worst approval.Product, around Around) map[notify.Action]notify.Item {
@@ -118,7 +118,7 @@ func items(worst approval.Product, around Around) map[notify.Action]notify.Item 
 	return items
 }
 
-// short cuts a line at what a menu shows without leaving a small screen.
+// short cuts a line to 60 characters, so that the menu fits on a small screen.
 func short(line string) string {
 	const most = 60
 	letters := []rune(line)
@@ -128,7 +128,7 @@ func short(line string) string {
 	return string(letters[:most-1]) + "…"
 }
 
-// details are short lines: a menu is no place for paragraphs.
+// details returns the lines below the state. Each of them is short.
 func details(p approval.Product, st approval.Status) []string {
 	var lines []string
 	add := func(line string) { lines = append(lines, line) }

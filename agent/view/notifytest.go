@@ -6,7 +6,7 @@ import (
 	"kextwatch/probe"
 )
 
-// TestAlert is the notification that `kextwatch notify-test` posts.
+// TestAlert returns the notification that `kextwatch notify-test` posts.
 func TestAlert() notify.Alert {
 	return notify.Alert{
 		Title: "This is a test",
@@ -14,9 +14,9 @@ func TestAlert() notify.Alert {
 	}
 }
 
-// TestPosted says what was done with it, and what to do when it did not
-// appear. onMac is whether macOS was asked to show it, or a Linux desktop. On
-// a Mac it is posted by osascript, and so counts as one of Script Editor's.
+// TestPosted says where the test notification went, and what to do if it did not
+// appear. onMac is false for a Linux desktop. On a Mac, osascript posts the
+// notification, so macOS treats it as a notification of Script Editor.
 func TestPosted(os probe.OSVersion, onMac bool) (done, next string) {
 	if !onMac {
 		return "kextwatch gave a test notification to this desktop's notification service.",

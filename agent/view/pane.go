@@ -6,16 +6,16 @@ import "kextwatch/probe"
 type Pane struct {
 	URL  string // what /usr/bin/open opens
 	Name string // "Security & Privacy"
-	Path string // the way there, in words
+	Path string // how to get there: "System Settings > …"
 	URLs []string
 }
 
 const urlScheme = "x-apple.systempreferences:"
 
-// PaneFor is where this macOS shows the Allow button. macOS 13 renamed the
-// pane and gave it another identifier; the older one may stop working there
-// (EndpointSecurity's ESClient.h), and is tried where the newer one fails.
-// Where the version is not known the older one is the safer.
+// PaneFor returns the pane with the Allow button on this macOS. macOS 13 renamed
+// the pane and changed its identifier. The older identifier may stop working
+// there (EndpointSecurity's ESClient.h), so it is the fallback. For an unknown
+// version the older one is safer.
 func PaneFor(os probe.OSVersion) Pane {
 	const (
 		older = urlScheme + "com.apple.preference.security?General"
@@ -35,8 +35,8 @@ func PaneFor(os probe.OSVersion) Pane {
 	}
 }
 
-// SystemExtensionPane is where system extensions, which are something else,
-// wait for approval: from macOS 15 on in a place of their own.
+// SystemExtensionPane returns the pane in which system extensions wait for
+// approval. From macOS 15 that is a separate pane.
 func SystemExtensionPane(os probe.OSVersion) Pane {
 	if os.AtLeast(15, 0) {
 		const url = urlScheme + "com.apple.LoginItems-Settings.extension"
@@ -48,8 +48,8 @@ func SystemExtensionPane(os probe.OSVersion) Pane {
 	return PaneFor(os)
 }
 
-// settingsApp is the application that has the panes; where the version is not
-// known, by the name it has today.
+// settingsApp returns the name of the application that contains the panes. For
+// an unknown version it is today's name.
 func settingsApp(os probe.OSVersion) string {
 	if os.Known() && !os.AtLeast(13, 0) {
 		return "System Preferences"

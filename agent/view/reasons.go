@@ -8,8 +8,8 @@ import (
 	"kextwatch/probe"
 )
 
-// Reason is a reason in words: what it is, what it means, and the one next
-// step; Next is empty where there is nothing to do.
+// Reason is a reason with its words: a title, what it means, and the next step.
+// Next is empty if there is nothing to do.
 type Reason struct {
 	approval.Reason
 	Title string `json:"title" plist:"title"`
@@ -17,8 +17,8 @@ type Reason struct {
 	Next  string `json:"next" plist:"next"`
 }
 
-// Reasons are why a product, or its Allow button, does not simply work, the
-// one that matters most first.
+// Reasons returns why a product or its Allow button does not work. The most
+// important reason comes first.
 func Reasons(p approval.Product, st approval.Status) []Reason {
 	all := []Reason{} // a document has an empty list, not null
 	for _, r := range p.Reasons {
@@ -27,37 +27,38 @@ func Reasons(p approval.Product, st approval.Status) []Reason {
 	return all
 }
 
-// obstacle is the first reason why a click on Allow may not do, and that the
-// verdict does not tell by itself; nil: none.
+// obstacle returns the first reason why a click on Allow may not work, without
+// those that the verdict already states. It returns nil if there is none.
 func obstacle(p approval.Product, st approval.Status) *Reason {
 	for _, r := range Reasons(p, st) {
-		told := saidByVerdict[r.Code] && (r.Code != approval.ReasonTooOld || p.Verdict == approval.Incompatible)
-		if r.Severity == approval.Obstacle && !told {
+		stated := statedByVerdict[r.Code] && (r.Code != approval.ReasonTooOld || p.Verdict == approval.Incompatible)
+		if r.Severity == approval.Obstacle && !stated {
 			return &r
 		}
 	}
 	return nil
 }
 
-// saidByVerdict are the reasons that the verdict's own sentences tell.
-var saidByVerdict = map[approval.ReasonCode]bool{
+// statedByVerdict holds the reasons that the sentences of a verdict already
+// state.
+var statedByVerdict = map[approval.ReasonCode]bool{
 	approval.ReasonManaged: true, approval.ReasonWindowOver: true, approval.ReasonUpdateAgain: true,
 	approval.ReasonRestart: true, approval.ReasonTooOld: true,
 }
 
-// reasonCase is a reason as it holds on this Mac, for reasonWords.
+// reasonCase holds what the sentences about a reason depend on.
 type reasonCase struct {
-	about string // the names that the reason is about; empty: none
+	about string // programs, profiles, extensions or versions; may be empty
 	p     approval.Product
 	st    approval.Status
 	os    probe.OSVersion
 	pane  Pane
 }
 
-// reasonText is what is said about a reason.
+// reasonText holds the sentences about a reason.
 type reasonText struct{ title, text, next string }
 
-// withWords adds the words to a reason.
+// withWords adds its words to a reason.
 func withWords(r approval.Reason, p approval.Product, st approval.Status) Reason {
 	words := reasonWords[r.Code](reasonCase{list(r.About), p, st, st.Mac.OS, PaneFor(st.Mac.OS)})
 	return Reason{r, words.title, words.text, words.next}
@@ -162,7 +163,8 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 	},
 }
 
-// list is names from outside, cleaned, with commas; a long one is cut short.
+// list joins foreign names with commas, after cleaning them. It shows at most
+// four.
 func list(names []string) string {
 	const most = 4
 	var clean []string

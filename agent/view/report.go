@@ -11,7 +11,7 @@ import (
 	"kextwatch/agent/approval"
 )
 
-// Report is everything on one page, for a person or a help desk.
+// Report holds the content of the report: one page for a person or a help desk.
 type Report struct {
 	Made     time.Time
 	Version  string // of kextwatch
@@ -29,7 +29,7 @@ type Report struct {
 	History  []Happening
 }
 
-// ReportProduct is one product and all that is known of its extensions.
+// ReportProduct is one product with its reasons and kernel extensions.
 type ReportProduct struct {
 	Title   string
 	State   string
@@ -40,11 +40,11 @@ type ReportProduct struct {
 // Missing is a fact that could not be read.
 type Missing struct{ Name, Why, Next string }
 
-// Fact is a name and what was read for it.
+// Fact is a name with the value that was read.
 type Fact struct{ Name, Value string }
 
-// NewReport puts a report together. redact is applied to every text that was
-// read from this Mac.
+// NewReport builds a report. It applies redact to every text that was read from
+// this Mac.
 func NewReport(st approval.Status, checks []Check, history []Happening, version string, redact func(string) string) Report {
 	r := Report{Made: st.At, Version: version, Headline: "No product is watched"}
 	for i := range history {
@@ -115,7 +115,8 @@ var reportTemplate = template.Must(template.New("report").Funcs(template.FuncMap
 	"mark": mark,
 }).Parse(reportPage))
 
-// HTML is the page: one file that needs nothing else, no script, no network.
+// HTML returns the page as one file without scripts and without references to
+// other files or to the network.
 func (r Report) HTML() ([]byte, error) {
 	var page bytes.Buffer
 	if err := reportTemplate.Execute(&page, r); err != nil {

@@ -5,8 +5,8 @@ import (
 	"kextwatch/notify"
 )
 
-// NotTried is why no Allow button came although Parallels was asked to try,
-// and what to do then. vm says that a virtual machine was started for it.
+// NotTried is the reason if Parallels was asked to try again and no load attempt
+// followed. vm reports whether a virtual machine was started for it.
 func NotTried(vm bool) Reason {
 	next := "Quit Parallels Desktop and try again. Installing it again also works."
 	if vm {
@@ -20,7 +20,7 @@ func NotTried(vm bool) Reason {
 	}
 }
 
-// Started is why no Allow button came where none was needed.
+// Started is the reason if the virtual machine started and needs no approval.
 func Started() Reason {
 	return Reason{
 		approval.Reason{Code: "started", Severity: approval.Note, Check: "parallels.loaded"},
@@ -28,7 +28,7 @@ func Started() Reason {
 	}
 }
 
-// RetryFailed is said when a click on Try Again… led to nothing.
+// RetryFailed returns the alert after a click on Try Again… that failed.
 func RetryFailed(why, next string) notify.Alert {
 	return notify.Alert{Title: "Trying again failed", Body: sentences(Clean(why), Clean(next))}
 }

@@ -8,7 +8,7 @@ import (
 	"kextwatch/probe"
 )
 
-// Text is the answer of `kextwatch status`.
+// Text returns the output of `kextwatch status`.
 func Text(st approval.Status) string {
 	var b strings.Builder
 	for _, p := range st.Products {
@@ -19,7 +19,7 @@ func Text(st approval.Status) string {
 			line(&b, "Window", fmt.Sprintf("%s  %s – %s (%s)", Bar(*p.Window, 30), clock(p.Window.OpenedAt), clock(p.Window.ClosesAt), basis(p.Window.Basis)))
 		}
 		for _, r := range Reasons(p, st) {
-			if r.Severity != approval.Note && !saidByVerdict[r.Code] {
+			if r.Severity != approval.Note && !statedByVerdict[r.Code] {
 				line(&b, "Note", strings.TrimSpace(r.Text+" "+r.Next))
 			}
 		}
@@ -30,9 +30,9 @@ func Text(st approval.Status) string {
 		case s.Name == st.Source:
 			fmt.Fprintln(&b, fmt.Sprintf("Policy read from the %s", s.Name))
 			continue
-		case s.State == probe.OK: // asked only to compare
+		case s.State == probe.OK: // read only to compare it with the source that answered
 			continue
-		case s.State == probe.Absent && st.Source == probe.Database: // nobody misses it
+		case s.State == probe.Absent && st.Source == probe.Database: // not needed beside the database
 			continue
 		}
 		fmt.Fprintln(&b, fmt.Sprintf("Policy from the %s: %s: %s", s.Name, s.State, Clean(s.Reason)))
@@ -77,7 +77,7 @@ func macLine(mac probe.Mac) string {
 	return version
 }
 
-// Bar draws how much of a window is left.
+// Bar draws the time left in a window, as "[###---]".
 func Bar(w approval.Window, width int) string {
 	full := int(int64(width) * int64(w.Left) / int64(approval.WindowLength))
 	full = max(0, min(full, width))

@@ -9,26 +9,26 @@ import (
 	"kextwatch/agent/approval"
 )
 
-// Happening is one event of the history, as the report shows it.
+// Happening is one event of the history in the report.
 type Happening struct {
 	At       time.Time
 	Event    approval.EventName
 	Text     string
-	OpenedAt time.Time // of the window it is about; zero: none
+	OpenedAt time.Time // of its approval window; zero: it has none
 	ClosesAt time.Time
 }
 
-// Timeline is a picture of the last days: a lane for each kind of thing, time
-// from left to right. All lengths are in the units of the picture.
+// Timeline is a picture of the last days. Time runs from left to right, and each
+// kind of event has a lane. All lengths are in units of the SVG picture.
 type Timeline struct {
-	Label         string // for those who hear the picture
+	Label         string // for screen readers
 	Width, Height int
 	Lanes         []Lane
 	Days          []Day
 	Now           int
 }
 
-// Lane is one line of a timeline.
+// Lane is one horizontal line of a timeline.
 type Lane struct {
 	Name  string
 	Y     int
@@ -36,27 +36,27 @@ type Lane struct {
 	Bars  []Span
 }
 
-// Mark is a moment, or as many as would lie on one another; Span a time from X
-// to X + Width. Tip is shown on hovering.
+// Mark is one moment, or several that would overlap. The browser shows Tip while
+// the pointer is over the mark.
 type Mark struct {
 	X, Count int
 	Tip      string
 }
 
-// Span is a bar in a lane.
+// Span is a bar from X to X + Width in a lane.
 type Span struct {
 	X, Width int
 	Tip      string
 }
 
-// Day is where a day begins.
+// Day is the beginning of a day.
 type Day struct {
 	X    int
 	Name string
 }
 
-// What a timeline shows, in its order. Restarts of the Mac are seen by the
-// agent starting with it.
+// lanes has one row for each lane, from top to bottom. A start of the agent
+// stands for a restart of the Mac.
 var lanes = []struct {
 	name   func() string
 	events []approval.EventName
@@ -70,16 +70,16 @@ var lanes = []struct {
 
 const (
 	timelineWidth = 720
-	laneLeft      = 110 // room for the names
+	laneLeft      = 110 // space for the names
 	laneHeight    = 34
-	laneTop       = 30 // room for the days
-	markWidth     = 17 // of one with a number in it
+	laneTop       = 30 // space for the days
+	markWidth     = 17 // of a mark that contains a number
 	longest       = 14 * 24 * time.Hour
 	shortest      = 24 * time.Hour
 )
 
-// NewTimeline draws the events up to now: as far back as the oldest, at least
-// a day and at most two weeks.
+// NewTimeline draws the events up to now. It begins with the oldest event, but
+// covers at least one day and at most two weeks.
 func NewTimeline(events []Happening, now time.Time) Timeline {
 	length := shortest
 	for _, e := range events {
@@ -112,8 +112,8 @@ func NewTimeline(events []Happening, now time.Time) Timeline {
 	return t
 }
 
-// mark adds a moment, which is the latest so far. One that would cover the mark
-// before is counted there.
+// mark adds a moment. Moments must be added in order of time. A moment that would
+// overlap the previous mark is counted in that mark.
 func (l *Lane) mark(x int, tip string) {
 	if last := len(l.Marks) - 1; last >= 0 && x-l.Marks[last].X < markWidth {
 		l.Marks[last].Count++
@@ -123,13 +123,13 @@ func (l *Lane) mark(x int, tip string) {
 	l.Marks = append(l.Marks, Mark{x, 1, tip})
 }
 
-// at is where a moment lies; what is outside lies on the edge.
+// at returns the X of a moment. A moment outside of the picture is at its edge.
 func at(moment, from, to time.Time) int {
 	part := float64(moment.Sub(from)) / float64(to.Sub(from))
 	return laneLeft + int(min(max(part, 0), 1)*(timelineWidth-laneLeft-10))
 }
 
-// days are the midnights, each third one where there are many.
+// days returns the midnights, or every third one if there are more than eight.
 func days(from, to time.Time) []Day {
 	y, m, d := from.Local().Date()
 	every := 1

@@ -9,16 +9,16 @@ import (
 	"kextwatch/probe"
 )
 
-// verdictText is the words and the icon of a verdict. A field that is not set
-// stands for the usual: no next step, the state as headline, the next step in
-// an alert.
+// verdictText holds the words and the icon of a verdict. Without next there is
+// nothing to do. Without headline, alerts show the state. Without short, alerts
+// show next.
 type verdictText struct {
 	icon     notify.Icon
 	state    func(p approval.Product) string                     // in a few words
-	why      func(p approval.Product, st approval.Status) string // what the verdict rests on
-	next     func(p approval.Product, st approval.Status) string // what there is to do now
-	headline func(p approval.Product) string                     // the title of an alert, which shows about fifty characters
-	short    func(p approval.Product, st approval.Status) string // next for an alert, which shows a few lines: one way, not all of them
+	why      func(p approval.Product, st approval.Status) string // the facts behind the verdict
+	next     func(p approval.Product, st approval.Status) string // what the user can do now
+	headline func(p approval.Product) string                     // the title of an alert; macOS shows about 50 characters
+	short    func(p approval.Product, st approval.Status) string // one way only, for an alert; macOS shows a few lines
 }
 
 // verdictWords has one row for each of approval.Verdicts.
@@ -68,7 +68,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			return sentences(fmt.Sprintf("check whether the Allow button is still in %s", PaneFor(st.Mac.OS).Path),
 				fmt.Sprintf("if not, %s, then click Allow", tryAgain(p, st.Mac.OS)), otherHypervisor(p, st.Mac.OS))
 		},
-		short: openOrTryAgain, // the button may have stayed
+		short: openOrTryAgain, // macOS may not have removed the button yet
 	},
 	approval.UpgradePending: {
 		icon:  notify.IconTodo,
@@ -165,23 +165,23 @@ var verdictWords = map[approval.Verdict]verdictText{
 		state: as("not installed"),
 		why:   func(p approval.Product, _ approval.Status) string { return fmt.Sprintf("%s is not installed.", p.Name) },
 	},
-	"": {icon: notify.IconUnsure, state: as("not checked yet")}, // nothing was assessed
+	"": {icon: notify.IconUnsure, state: as("not checked yet")}, // before the first snapshot
 }
 
-// as is a state that is the same for every product.
+// as returns a state that is the same for every product.
 func as(state string) func(approval.Product) string {
 	return func(approval.Product) string { return state }
 }
 
-// because is a sentence that is the same for every product and Mac.
+// because returns a sentence that is the same for every product and Mac.
 func because(text string) func(approval.Product, approval.Status) string {
 	return func(approval.Product, approval.Status) string { return text }
 }
 
-// State is where a product stands, in a few words.
+// State returns the state of a product in a few words.
 func State(p approval.Product) string { return verdictWords[p.Verdict].state(p) }
 
-// Why says what the verdict rests on.
+// Why returns the facts behind the verdict.
 func Why(p approval.Product, st approval.Status) string {
 	if why := verdictWords[p.Verdict].why; why != nil {
 		return why(p, st)
@@ -189,7 +189,7 @@ func Why(p approval.Product, st approval.Status) string {
 	return ""
 }
 
-// Next says what there is to do now; empty: nothing.
+// Next returns what the user can do now. It is empty if there is nothing to do.
 func Next(p approval.Product, st approval.Status) string {
 	if next := verdictWords[p.Verdict].next; next != nil {
 		return next(p, st)
@@ -197,7 +197,7 @@ func Next(p approval.Product, st approval.Status) string {
 	return ""
 }
 
-// refused says what macOS blocks, and what cannot start meanwhile.
+// refused says what macOS blocks, and which virtual machines cannot start.
 func refused(p approval.Product) string {
 	blocked := 0
 	for _, item := range p.Items {
@@ -210,14 +210,14 @@ func refused(p approval.Product) string {
 	return sentences(fmt.Sprintf("macOS blocked %s of %s", count(blocked, "1 kernel extension", "%d kernel extensions"), p.Name), stuck(p))
 }
 
-// openOrTryAgain is the nearest way where a button may or may not be there.
+// openOrTryAgain is the next step if it is unknown whether there is a button.
 func openOrTryAgain(p approval.Product, st approval.Status) string {
 	return sentences(fmt.Sprintf("open %s and %s", PaneFor(st.Mac.OS).Path, clickAllow(p, st)),
 		fmt.Sprintf("if there is no button, %s, then check again", tryAgainInShort(p, st.Mac.OS)))
 }
 
-// closing is when the button goes: from macOS 11 on nobody at Apple has
-// repeated the half hour.
+// closing is the time at which macOS removes the Allow button. From macOS 11 it is
+// an estimate: Apple has not confirmed the 30 minutes there.
 func closing(p approval.Product, st approval.Status) string {
 	if st.Mac.OS.AtLeast(11, 0) {
 		return fmt.Sprintf("about %s", clock(p.Window.ClosesAt))
@@ -225,7 +225,7 @@ func closing(p approval.Product, st approval.Status) string {
 	return clock(p.Window.ClosesAt)
 }
 
-// stuck names the virtual machines that cannot start meanwhile.
+// stuck names the virtual machines that cannot start before an approval.
 func stuck(p approval.Product) string {
 	names := vmNames(p.Need.VMs)
 	if names == "" {
@@ -268,7 +268,7 @@ func approvedBecause(p approval.Product) string {
 	return "The kernel extensions are allowed."
 }
 
-// firstTry says what will happen when somebody wants to work.
+// firstTry says what will happen at the first load attempt.
 func firstTry(p approval.Product, os probe.OSVersion) string {
 	if os.AtLeast(11, 0) && p.App != nil {
 		return "When a virtual machine on the Parallels hypervisor starts, macOS will block the kernel extensions, and you will have about 30 minutes to allow them"
@@ -276,7 +276,8 @@ func firstTry(p approval.Product, os probe.OSVersion) string {
 	return fmt.Sprintf("When you open %s, macOS will block its kernel extensions, and you will have 30 minutes to allow them", p.Name)
 }
 
-// payload names the profile that forbids users to approve, where it is told.
+// payload names the profile that does not let users approve, if its name is
+// known.
 func payload(p approval.Product) string {
 	for _, r := range p.Reasons {
 		if name := list(r.About); r.Code == approval.ReasonManaged && name != "" {
@@ -297,8 +298,9 @@ func clickAllow(p approval.Product, st approval.Status) string {
 	return click
 }
 
-// tryAgain makes Parallels load its extensions once more: its service does so
-// up to macOS 10.15; from 11 on only a virtual machine that needs them does.
+// tryAgain says how to make Parallels load its extensions again. Up to macOS
+// 10.15 its service loads them. From macOS 11 only the start of a virtual machine
+// that needs them does.
 func tryAgain(p approval.Product, os probe.OSVersion) string {
 	if p.App == nil || !os.AtLeast(11, 0) {
 		return tryAgainInShort(p, os)
@@ -309,7 +311,7 @@ func tryAgain(p approval.Product, os probe.OSVersion) string {
 	return fmt.Sprintf("start a stopped virtual machine that uses the Parallels hypervisor (installing %s again also works)", p.Name)
 }
 
-// tryAgainInShort is the nearest way alone.
+// tryAgainInShort is tryAgain with one way only.
 func tryAgainInShort(p approval.Product, os probe.OSVersion) string {
 	switch {
 	case p.App == nil:
@@ -323,7 +325,7 @@ func tryAgainInShort(p approval.Product, os probe.OSVersion) string {
 	return "start a virtual machine that uses the Parallels hypervisor"
 }
 
-// stoppedVM is a virtual machine whose start makes Parallels try again.
+// stoppedVM returns a virtual machine whose start makes Parallels try again.
 func stoppedVM(p approval.Product) (probe.VM, bool) {
 	for _, vm := range p.Need.VMs {
 		if vm.State == probe.VMStopped {
@@ -333,8 +335,8 @@ func stoppedVM(p approval.Product) (probe.VM, bool) {
 	return probe.VM{}, false
 }
 
-// otherHypervisor is the way that needs no approval: from macOS 11 on there is
-// one, but not for nested virtualization.
+// otherHypervisor describes the way without approval. From macOS 11 a virtual
+// machine can use Apple's hypervisor, unless it uses nested virtualization.
 func otherHypervisor(p approval.Product, os probe.OSVersion) string {
 	if !os.AtLeast(11, 0) || p.App == nil {
 		return ""

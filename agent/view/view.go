@@ -1,13 +1,16 @@
-// Package view holds every word kextwatch says: the menu, the alerts, the
-// text of status and explain, the lines of the history.
+// Package view holds every sentence about the state of the Mac: the menu, the
+// alerts, the output of status, explain and doctor, and the history.
 //
-// It turns plain data into plain data. Names that come from a database or a
-// property list are cleaned before they are shown: no control characters, no
-// invisible ones, no endless lines.
+// It turns plain data into plain data. It cleans every name that comes from a
+// database or a property list before it shows it: without control characters,
+// without invisible characters, and cut to a line.
 //
-// Where macOS has changed a name, the words follow the macOS they are shown
-// on: System Preferences and Security & Privacy up to 12, System Settings and
-// Privacy & Security from 13. "Allow" and "Details…" are Apple's own labels.
+// The labels are those of the macOS that runs: System Preferences and Security &
+// Privacy up to macOS 12, System Settings and Privacy & Security from macOS 13.
+// "Allow" and "Details…" are Apple's own labels.
+//
+// Verdicts, reasons, rules, checks, missing facts and menu entries are tables.
+// Each row has the key of a row of package approval, probe or notify.
 package view
 
 import (
@@ -18,7 +21,7 @@ import (
 	"unicode/utf8"
 )
 
-// Clean makes text from outside fit to be shown in one line.
+// Clean turns foreign text into one printable line of at most about 200 bytes.
 func Clean(s string) string {
 	const longest = 200
 	var b strings.Builder
@@ -37,13 +40,13 @@ func Clean(s string) string {
 	return strings.Join(strings.Fields(b.String()), " ")
 }
 
-// clock is a time of day where the user is.
+// clock returns the local time of day, as "15:04".
 func clock(t time.Time) string { return t.Local().Format("15:04") }
 
 func minutes(n int) string { return count(n, "1 minute", "%d minutes") }
 
-// sentence begins with a capital, but for names that do not, and ends with a
-// full stop.
+// sentence adds a capital letter and a full stop. The names macOS and kextwatch
+// keep their small letter.
 func sentence(s string) string {
 	if s == "" {
 		return ""
@@ -59,18 +62,18 @@ func sentence(s string) string {
 	return s + "."
 }
 
-// sentences joins what is not empty.
+// sentences turns each part that is not empty into a sentence and joins them.
 func sentences(parts ...string) string {
-	var said []string
+	var all []string
 	for _, p := range parts {
 		if p != "" {
-			said = append(said, sentence(p))
+			all = append(all, sentence(p))
 		}
 	}
-	return strings.Join(said, " ")
+	return strings.Join(all, " ")
 }
 
-// count is a number of things in words.
+// count returns one for 1, and otherwise many with the number n in it.
 func count(n int, one, many string) string {
 	if n == 1 {
 		return one

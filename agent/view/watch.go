@@ -12,19 +12,18 @@ import (
 // Line is one line of the live status.
 type Line struct {
 	Text    string
-	Verdict approval.Verdict // of the product that the line is the headline of; else empty
+	Verdict approval.Verdict // only set for the headline of a product
 }
 
-// Past is something that happened.
+// Past is one event of the history.
 type Past struct {
 	At   time.Time
 	Text string
 }
 
-// Screen is the live status of `kextwatch watch`, for a terminal of that many
-// columns and rows: where each product stands, how much of its window is left,
-// what to do, and of what happened the newest that fits. Nothing is wider or
-// higher than the terminal.
+// Screen returns the live status of `kextwatch watch`: the state, the time left
+// and the next step of each product, and the newest events that fit. The result
+// is never wider or higher than columns and rows.
 func Screen(st approval.Status, past []Past, columns, rows int) []Line {
 	s := &screen{columns: max(columns, 20)}
 	s.text(fmt.Sprintf("kextwatch, %s", macLine(st.Mac)))
@@ -45,13 +44,13 @@ func Screen(st approval.Status, past []Past, columns, rows int) []Line {
 		s.labelled("Next", Clean(g.Next))
 	}
 	end := []Line{{}, {Text: "Ctrl-C ends."}}
-	room := max(rows-len(end)-1, 1) // the cursor stands in the last row
+	room := max(rows-len(end)-1, 1) // the cursor needs the last row
 	s.cut(room)
 	s.past(past, room)
 	return append(s.lines, end...)
 }
 
-// PlainState is the live status where it is written line by line: one line
+// PlainState returns the live status for output that is not a terminal: one line
 // for each product.
 func PlainState(st approval.Status) []string {
 	var lines []string
@@ -61,8 +60,8 @@ func PlainState(st approval.Status) []string {
 	return lines
 }
 
-// PlainChange is what has happened at one time, a line for each, the last one
-// with what there is to do now.
+// PlainChange returns one line for each notice. The last line also has the next
+// step.
 func PlainChange(notices []approval.Notice, st approval.Status) []string {
 	var lines []string
 	next := ""
@@ -83,7 +82,8 @@ func withNext(line, next string) string {
 	return fmt.Sprintf("%s Next: %s", line, next)
 }
 
-// Named leaves out that the verdict changed, where another notice says how.
+// Named removes the notices that only say that the verdict changed, if another
+// notice says how.
 func Named(notices []approval.Notice) []approval.Notice {
 	var named []approval.Notice
 	for _, n := range notices {
@@ -97,7 +97,7 @@ func Named(notices []approval.Notice) []approval.Notice {
 	return named
 }
 
-// screen collects lines.
+// screen collects the lines of Screen.
 type screen struct {
 	columns int
 	lines   []Line
@@ -130,14 +130,14 @@ func (s *screen) labelled(label, text string) {
 	}
 }
 
-// bar shows how much of the window is left, with its end where there is room.
+// bar adds the bar of the time left, and when the window closes.
 func (s *screen) bar(w approval.Window) {
 	until := fmt.Sprintf(" until %s", clock(w.ClosesAt))
 	width := min(s.columns-len(until)-len("[]"), 60)
 	s.lines = append(s.lines, Line{Text: Bar(w, width) + until})
 }
 
-// cut leaves no more than that many lines, and no empty one at the end.
+// cut keeps at most room lines, without empty lines at the end.
 func (s *screen) cut(room int) {
 	s.lines = s.lines[:min(len(s.lines), room)]
 	for len(s.lines) > 1 && s.lines[len(s.lines)-1] == (Line{}) {
@@ -145,7 +145,7 @@ func (s *screen) cut(room int) {
 	}
 }
 
-// past adds what happened, newest last, as far as there is room.
+// past adds the newest events that fit, newest last.
 func (s *screen) past(past []Past, room int) {
 	room -= len(s.lines) + 1
 	var lines []string
@@ -165,8 +165,8 @@ func (s *screen) past(past []Past, room int) {
 	}
 }
 
-// wrap breaks text at spaces into lines of at most width characters; a longer
-// word is cut in pieces. Nothing in it can steer a terminal.
+// wrap breaks text at spaces into lines of at most width characters, and cuts
+// longer words. It drops every character that could control a terminal.
 func wrap(text string, width int) []string {
 	var lines []string
 	line := ""

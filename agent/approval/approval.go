@@ -1,17 +1,17 @@
-// Package approval decides what the facts about a Mac ask of its user.
+// Package approval decides what the user of a Mac has to do.
 //
-// Settings.Assess turns a snapshot, and what is remembered from earlier ones, into a
-// Status: for each watched product a verdict, the kernel extensions behind
-// it, and the approval window where one is known. Settings.Tell compares the status
-// with what the user has been told and returns what there is to say now.
+// Settings.Assess turns a snapshot and the memory of earlier ones into a Status:
+// for each watched product a verdict, its kernel extensions, and the approval
+// window if one is known. Settings.Tell compares the status with what the user
+// was told and returns the notices that are due.
 //
-// The package is pure: the clock is an argument, nothing is read or written,
-// and the wording is left to agent/view.
+// The package is pure. The time is an argument, and it reads and writes nothing.
+// Package agent/view has the words.
 //
-// The approval window is Apple's rule of Technical Note TN2459: the Allow
-// button stays for 30 minutes after a load attempt; a later attempt brings it
-// back, without a second alert. A window is only ever derived from an attempt
-// whose time is trustworthy; where there is none, the verdict says so.
+// The approval window is Apple's rule of Technical Note TN2459: the Allow button
+// stays for 30 minutes after a load attempt. A later attempt brings it back,
+// without a second alert. A window always comes from an attempt whose time is
+// trustworthy. Without one, the verdict says that the window is unknown.
 package approval
 
 import (
@@ -21,10 +21,10 @@ import (
 )
 
 // WindowLength is how long macOS keeps the Allow button after a load attempt
-// (TN2459; from macOS 11 on nobody at Apple has repeated the figure).
+// (TN2459). Apple has not confirmed it for macOS 11 and later.
 const WindowLength = 30 * time.Minute
 
-// Verdict is where a product, or the whole Mac, stands.
+// Verdict is the state of a product or of the whole Mac.
 type Verdict string
 
 // The verdicts, worst first. The zero value means that nothing was assessed.
@@ -104,12 +104,12 @@ func worse(a, b Verdict) Verdict {
 	return a
 }
 
-// Status is the answer to "where does this Mac stand?".
+// Status is the state of a Mac at one moment.
 type Status struct {
 	At           time.Time
 	Verdict      Verdict // the worst of the products
 	Mac          probe.Mac
-	Source       probe.SourceName // the policy source that answered, or empty
+	Source       probe.SourceName // the policy source that answered; empty: none
 	ReadAt       time.Time
 	Sources      []probe.Source
 	Products     []Product
@@ -126,16 +126,16 @@ type Product struct {
 	Developer string // as macOS shows it in the pane
 	App       *probe.App
 	Verdict   Verdict
-	Window    *Window // of its items: the open one that closes first, else the last one
+	Window    *Window // the open window of its items that closes first, else the last one
 	Loaded    bool    // every kernel extension on disk is loaded in that version
 	Need      Need
-	Made      *Row     // what it was made for; nil: not known
-	Reasons   []Reason // why it does not simply work, the one that matters most first
+	Made      *Row     // its row of the compatibility table; nil: there is none
+	Reasons   []Reason // why it does not work, the most important first
 	Items     []Item
 }
 
-// Item is one row of the pane: a team and the place its extensions share.
-// One click on Allow approves them all (TN2459).
+// Item is one row of the pane: the extensions of one team in one place. One click
+// on Allow approves all of them (TN2459).
 type Item struct {
 	Key      string
 	Name     string
@@ -145,7 +145,7 @@ type Item struct {
 	Kexts    []Kext
 }
 
-// Kext is one kernel extension and all that is known of it.
+// Kext is one kernel extension with its facts.
 type Kext struct {
 	BundleID      string
 	Path          string
@@ -154,7 +154,7 @@ type Kext struct {
 	Allowed       bool
 	AllowedBy     AllowedBy
 	Blocked       bool
-	Leftover      bool // a row of something that is no longer on this Mac
+	Leftover      bool // macOS has a row, but the extension is no longer on this Mac
 	Loaded        bool // loaded in the version on disk
 	LoadedVersion string
 	DiskVersion   string
@@ -170,22 +170,22 @@ const (
 	ByUser      AllowedBy = "user"
 	ByMDM       AllowedBy = "mdm"
 	ByRecovery  AllowedBy = "recovery"     // spctl kext-consent add
-	NotEnforced AllowedBy = "not-enforced" // nobody is asked on this Mac
+	NotEnforced AllowedBy = "not-enforced" // this Mac requires no approval
 )
 
-// Attempt is a time at which something tried to load a kernel extension.
+// Attempt is an attempt to load a kernel extension.
 type Attempt struct {
 	At       time.Time `plist:"At"`
 	Evidence Basis     `plist:"Evidence"`
 	BundleID string    `plist:"BundleID"`
 }
 
-// Basis says how an attempt is known.
+// Basis is the evidence of an attempt.
 type Basis string
 
-// The ways to know of an attempt.
+// The kinds of evidence.
 const (
-	Seen        Basis = "seen"         // a good look a moment ago did not have the blocked row
+	Seen        Basis = "seen"         // a good snapshot a moment ago did not have the blocked row
 	LoadHistory Basis = "load-history" // last_seen of the load history
 	Log         Basis = Basis(probe.FromLog)
 	Retry       Basis = Basis(probe.FromRetry)

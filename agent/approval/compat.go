@@ -23,26 +23,26 @@ type Table struct {
 // Row is one major version of Parallels Desktop.
 type Row struct {
 	Major        int        `json:"major"`
-	MinMacOS     string     `json:"min_macos"`     // the oldest it runs on; empty: not known
+	MinMacOS     string     `json:"min_macos"`     // the oldest it runs on; empty: unknown
 	MaxMacOS     string     `json:"max_macos"`     // the newest it was made for: "10.15", or "13" for all of 13
 	Confidence   Confidence `json:"confidence"`    // in MaxMacOS
 	LastBuild    string     `json:"last_build"`    // "18.3.4-53630"; empty: not known
 	ReleaseNotes string     `json:"release_notes"` // an https URL; empty: not known
-	Source       string     `json:"source"`        // where MaxMacOS and MinMacOS are from
+	Source       string     `json:"source"`        // the origin of MaxMacOS and MinMacOS
 }
 
-// Confidence is how far a row can be trusted.
+// Confidence is how reliable a row is.
 type Confidence string
 
-// The confidences. What is unsure must not decide anything.
+// The confidences. An unsure row must not decide anything.
 const (
 	Sure   Confidence = "sure"
 	Likely Confidence = "likely"
 	Unsure Confidence = "unsure"
 )
 
-// MadeForOlder reports whether the row's version of Parallels was made for an
-// older macOS than this one, and how sure that is. It may run all the same.
+// MadeForOlder reports whether this version of Parallels was made for an older
+// macOS, and how reliable that is. It may still run.
 func (r Row) MadeForOlder(os probe.OSVersion) (bool, Confidence) {
 	newest := probe.OSVersion{Version: r.MaxMacOS}
 	older := os.Major() > newest.Major()
@@ -52,7 +52,7 @@ func (r Row) MadeForOlder(os probe.OSVersion) (bool, Confidence) {
 	return older, r.Confidence
 }
 
-// For finds the row of an installed version, "18.1.1".
+// For returns the row for an installed version such as "18.1.1".
 func (t Table) For(version string) (Row, bool) {
 	major := probe.OSVersion{Version: version}.Major()
 	for _, row := range t.Rows {
@@ -66,13 +66,13 @@ func (t Table) For(version string) (Row, bool) {
 //go:embed compat.json
 var compat []byte
 
-// Compat is the built-in table.
+// Compat returns the built-in table.
 func Compat() Table { return builtIn() }
 
 var builtIn = sync.OnceValue(func() Table {
 	t, err := ParseTable(compat)
 	if err != nil {
-		panic(err) // a test reads it
+		panic(err) // a test parses the embedded table
 	}
 	return t
 })
@@ -83,8 +83,8 @@ var (
 	urlForm   = regexp.MustCompile(`^https://[0-9A-Za-z.-]{1,100}/[0-9A-Za-z._~/?=&%#-]{0,300}$`)
 )
 
-// ParseTable reads a table of the form of compat.json. It takes nothing that
-// is wrong or unknown: a table decides what people are told.
+// ParseTable parses a table with the format of compat.json. It rejects unknown
+// keys and invalid values, because the table decides what users are told.
 func ParseTable(data []byte) (Table, error) {
 	const largest, most = 256 << 10, 200 // bytes, rows
 	if len(data) > largest {
@@ -102,11 +102,11 @@ func ParseTable(data []byte) (Table, error) {
 	_, err := decoder.Token()
 	switch {
 	case err != io.EOF:
-		return Table{}, errors.New("the compatibility table: there is more after it")
+		return Table{}, errors.New("the compatibility table: unexpected data after the JSON object")
 	case file.Schema != 1:
-		return Table{}, fmt.Errorf("the compatibility table: schema %d is not 1", file.Schema)
+		return Table{}, fmt.Errorf("the compatibility table: unknown schema %d, want 1", file.Schema)
 	case len(file.Rows) == 0 || len(file.Rows) > most:
-		return Table{}, fmt.Errorf("the compatibility table: %d rows are not between 1 and %d", len(file.Rows), most)
+		return Table{}, fmt.Errorf("the compatibility table: %d rows, want 1 to %d", len(file.Rows), most)
 	}
 	seen := map[int]bool{}
 	for i, row := range file.Rows {
@@ -114,7 +114,7 @@ func ParseTable(data []byte) (Table, error) {
 			return Table{}, fmt.Errorf("the compatibility table, row %d: %w", i+1, err)
 		}
 		if seen[row.Major] {
-			return Table{}, fmt.Errorf("the compatibility table, row %d: there is another one for %d", i+1, row.Major)
+			return Table{}, fmt.Errorf("the compatibility table, row %d: a second row for version %d", i+1, row.Major)
 		}
 		seen[row.Major] = true
 	}
@@ -125,19 +125,19 @@ func (r Row) check() error {
 	optional := func(form *regexp.Regexp, value string) bool { return value == "" || form.MatchString(value) }
 	switch {
 	case r.Major < 1 || r.Major > 999:
-		return fmt.Errorf("major %d is no version of Parallels Desktop", r.Major)
+		return fmt.Errorf("invalid major version %d of Parallels Desktop", r.Major)
 	case !macOSForm.MatchString(r.MaxMacOS) || probe.OSVersion{Version: r.MaxMacOS}.Major() == 0:
-		return fmt.Errorf("max_macos %q is no version of macOS", r.MaxMacOS)
+		return fmt.Errorf("invalid macOS version %q in max_macos", r.MaxMacOS)
 	case !optional(macOSForm, r.MinMacOS):
-		return fmt.Errorf("min_macos %q is no version of macOS", r.MinMacOS)
+		return fmt.Errorf("invalid macOS version %q in min_macos", r.MinMacOS)
 	case r.Confidence != Sure && r.Confidence != Likely && r.Confidence != Unsure:
-		return fmt.Errorf("confidence %q is not sure, likely or unsure", r.Confidence)
+		return fmt.Errorf("invalid confidence %q, want sure, likely or unsure", r.Confidence)
 	case !optional(buildForm, r.LastBuild):
-		return fmt.Errorf("last_build %q is not like 18.3.4-53630", r.LastBuild)
+		return fmt.Errorf("invalid last_build %q, want the form 18.3.4-53630", r.LastBuild)
 	case !optional(urlForm, r.ReleaseNotes):
-		return fmt.Errorf("release_notes %q is no https URL", r.ReleaseNotes)
+		return fmt.Errorf("invalid https URL %q in release_notes", r.ReleaseNotes)
 	case len(r.Source) > 300 || strings.ContainsFunc(r.Source, func(c rune) bool { return !unicode.IsPrint(c) }):
-		return errors.New("source is not one short line")
+		return errors.New("invalid source: want one printable line of at most 300 bytes")
 	}
 	return nil
 }

@@ -8,23 +8,23 @@ import (
 )
 
 const (
-	// seenWithin is how old the look before may be for a new row to be dated
-	// by it.
+	// seenWithin is the maximum age of the previous snapshot whose time can date
+	// a new row.
 	seenWithin = 90 * time.Second
 
-	// futureTolerance is how far ahead of the clock an attempt may lie.
+	// futureTolerance is how far ahead of the clock an attempt may be.
 	futureTolerance = 2 * time.Minute
 
-	// From macOS 11 on, last_seen also moves when macOS scans the installed
-	// extensions, 3 to 4 seconds after start-up and at other times, for the
-	// extensions of every team at once.
+	// From macOS 11, last_seen also moves when macOS scans the installed
+	// extensions: 3 to 4 seconds after the start and at other times. A scan
+	// moves the extensions of every team at once.
 	scanWithin  = 2 * time.Second
 	bootScanFor = 2 * time.Minute
 )
 
 // evidence returns the load attempts of a refused extension that the facts
-// prove, and those times that look like one and are none: they are not asked
-// about again, also when what showed it is gone.
+// prove. dismissed holds times that look like an attempt but are not. We remember
+// them so that they stay dismissed after the evidence disappears.
 func (a *assessment) evidence(f *kextFacts) (proved, dismissed []Attempt) {
 	proved = a.told(f)
 	if a.snap.Policy == nil {
@@ -55,9 +55,9 @@ func (a *assessment) evidence(f *kextFacts) (proved, dismissed []Attempt) {
 	return append(proved, attempt), nil
 }
 
-// told are the attempts that the log named, or Parallels when it was asked to
-// try again. How such an attempt ended does not matter where the policy says
-// that the extension is refused; without a policy only a refusal counts.
+// told returns the attempts from the log and from our own retry. If the policy
+// says that the extension is refused, the outcome of an attempt does not matter.
+// Without a policy only a refusal counts.
 func (a *assessment) told(f *kextFacts) []Attempt {
 	var attempts []Attempt
 	for _, t := range f.told {
@@ -79,8 +79,8 @@ func (a *assessment) told(f *kextFacts) []Attempt {
 	return attempts
 }
 
-// newSince returns the time of the look before, if that look was good, recent
-// and at the same source, and did not have this refused row.
+// newSince returns the time of the previous snapshot if that snapshot was good,
+// recent and from the same source, and did not have this refused row.
 func (a *assessment) newSince(f *kextFacts) (time.Time, bool) {
 	look := a.before.Look
 	if look.At.IsZero() || look.Source != a.snap.Policy.Source {
@@ -88,10 +88,10 @@ func (a *assessment) newSince(f *kextFacts) (time.Time, bool) {
 	}
 	at := look.At
 	if quiet := a.snap.QuietUntil; quiet.After(at) && !quiet.After(a.now) {
-		at = quiet // nothing had changed since that look
+		at = quiet // nothing changed between that snapshot and then
 	}
-	// A sleeping Mac stops the monotonic clock and a correction moves the
-	// wall clock: both have to agree that it was a moment ago.
+	// A sleeping Mac stops the monotonic clock, and a correction moves the wall
+	// clock. Both must agree that it was a moment ago.
 	read := a.readAt()
 	for _, ago := range []time.Duration{read.Sub(at), read.Round(0).Sub(at.Round(0))} {
 		if ago < 0 || ago > seenWithin {
@@ -104,18 +104,18 @@ func (a *assessment) newSince(f *kextFacts) (time.Time, bool) {
 	return at.Round(0).UTC().Truncate(time.Second), true
 }
 
-// readAt is when the policy was read from macOS: now, but for a source that
-// hands on what it read before.
+// readAt returns when the policy was read from macOS. A source that publishes
+// what it read earlier has an earlier time than now.
 func (a *assessment) readAt() time.Time {
 	at := a.snap.Policy.ReadAt
 	if at.IsZero() || !at.Before(a.now.Round(0)) {
 		return a.now
 	}
-	return a.now.Add(at.Sub(a.now.Round(0))) // keeps the monotonic reading
+	return a.now.Add(at.Sub(a.now.Round(0))) // keep the monotonic reading
 }
 
-// isScan reports whether a last_seen is more likely macOS looking over the
-// installed extensions than an attempt to load one.
+// isScan reports whether a last_seen more likely comes from a scan by macOS than
+// from a load attempt.
 func (a *assessment) isScan(f *kextFacts, lastSeen time.Time) bool {
 	if !a.snap.Mac.OS.AtLeast(11, 0) {
 		return false

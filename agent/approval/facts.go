@@ -8,20 +8,19 @@ import (
 	"kextwatch/probe"
 )
 
-// kextFacts is all that a snapshot says about one kernel extension.
+// kextFacts holds the facts of a snapshot about one kernel extension.
 type kextFacts struct {
 	teamID   string
 	bundleID string
 	row      *probe.PolicyRow
-	by       AllowedBy // who allows it besides the user; empty: nobody
+	by       AllowedBy // who allows it in addition to the user; empty: nobody
 	history  []probe.LoadRecord
-	told     []probe.Attempt // by the log or by Parallels, oldest first
+	told     []probe.Attempt // from the log or our own retry, oldest first
 	disk     []probe.Kext
 	loaded   string // the loaded version
 }
 
-// gather puts the facts together, one entry for each team and bundle ID, in a
-// stable order.
+// gather groups the facts by team and bundle ID. The order is stable.
 func gather(snap probe.Snapshot) []*kextFacts {
 	byKey := map[string]*kextFacts{}
 	var all []*kextFacts
@@ -57,8 +56,7 @@ func gather(snap probe.Snapshot) []*kextFacts {
 	return all
 }
 
-// allowedBy says who besides the user allows an extension. Where nothing is
-// enforced, it does not matter who else does.
+// allowedBy returns who, in addition to the user, allows an extension.
 func allowedBy(snap probe.Snapshot, teamID, bundleID string) AllowedBy {
 	e := snap.Enforcement
 	switch {
@@ -72,8 +70,8 @@ func allowedBy(snap probe.Snapshot, teamID, bundleID string) AllowedBy {
 	return ""
 }
 
-// allowedByProfile reads the payload itself, for the sources of policy that do
-// not tell what profiles allow.
+// allowedByProfile checks the payload of the profile. Some policy sources do not
+// report what profiles allow.
 func allowedByProfile(p probe.KextProfile, teamID, bundleID string) bool {
 	if p.Present != probe.Yes || teamID == "" {
 		return false
@@ -83,8 +81,8 @@ func allowedByProfile(p probe.KextProfile, teamID, bundleID string) bool {
 	})
 }
 
-// attemptsOf are the told attempts that were about an extension. What
-// Parallels itself was refused names none, so it is about all of its own.
+// attemptsOf returns the attempts to load an extension. An attempt without a
+// bundle ID (error 56521 of Parallels) counts for every extension of its team.
 func attemptsOf(all []probe.Attempt, teamID, bundleID string) []probe.Attempt {
 	var own []probe.Attempt
 	for _, t := range all {
@@ -97,7 +95,8 @@ func attemptsOf(all []probe.Attempt, teamID, bundleID string) []probe.Attempt {
 	return own
 }
 
-// allowedByMDM: a row for the very bundle decides, else one for the team.
+// allowedByMDM reports whether MDM allows an extension. A row for the bundle ID
+// outranks a row for the team.
 func allowedByMDM(rows []probe.MDMRow, teamID, bundleID string) bool {
 	team := false
 	for _, row := range rows {
@@ -112,7 +111,8 @@ func allowedByMDM(rows []probe.MDMRow, teamID, bundleID string) bool {
 	return team
 }
 
-// loadedVersion prefers the version on disk where several are listed.
+// loadedVersion returns the loaded version. If several are loaded, it prefers the
+// version on disk.
 func (f *kextFacts) loadedVersion(loaded probe.Loaded) string {
 	version := ""
 	for _, k := range loaded.Kexts {
@@ -131,7 +131,7 @@ func (f *kextFacts) onDisk(version string) bool {
 	return slices.ContainsFunc(f.disk, func(k probe.Kext) bool { return k.Version == version })
 }
 
-// path is where the extension was installed, as far as that is known.
+// path returns where the extension is installed. It is empty if that is unknown.
 func (f *kextFacts) path() string {
 	for _, k := range f.disk {
 		if !k.Staged {
@@ -142,7 +142,7 @@ func (f *kextFacts) path() string {
 		return f.disk[0].Path
 	}
 	if len(f.history) > 0 {
-		// macOS loads from a protected copy and records that copy's path.
+		// macOS loads a protected copy and records the path of that copy.
 		return strings.TrimPrefix(f.history[0].Path, "/Library/StagedExtensions")
 	}
 	return ""
@@ -155,7 +155,7 @@ func (f *kextFacts) diskVersion() string {
 	return f.disk[0].Version
 }
 
-// record is the newest entry of the load history.
+// record returns the newest entry of the load history.
 func (f *kextFacts) record() probe.LoadRecord {
 	var newest probe.LoadRecord
 	for _, r := range f.history {
@@ -168,11 +168,10 @@ func (f *kextFacts) record() probe.LoadRecord {
 
 func (f *kextFacts) allowed() bool { return f.by != "" || f.row != nil && f.row.Allowed }
 
-// refused reports whether macOS holds the extension back until somebody
-// allows it.
+// refused reports whether macOS blocks the extension until somebody allows it.
 func (f *kextFacts) refused() bool { return f.row != nil && !f.allowed() }
 
-// loadedFromDisk: an older version in the kernel does not count as loaded.
+// loadedFromDisk reports whether the version on disk is loaded.
 // Where the version on disk could not be read, nothing says that it is older.
 func (f *kextFacts) loadedFromDisk() bool {
 	return f.loaded != "" && (f.onDisk(f.loaded) || f.unread())
@@ -184,9 +183,8 @@ func (f *kextFacts) unread() bool {
 	return slices.ContainsFunc(f.disk, func(k probe.Kext) bool { return k.Unread })
 }
 
-// attemptedWithin reports whether the load history, or what was told, names a
-// moment in the last d before now. A time in the future is no evidence beyond
-// a small tolerance.
+// attemptedWithin reports whether there was an attempt in the last d before now.
+// A time later than futureTolerance after now is not evidence.
 func (f *kextFacts) attemptedWithin(d time.Duration, now time.Time) bool {
 	recent := func(at time.Time) bool {
 		return !at.IsZero() && now.Sub(at) <= d && at.Sub(now) <= futureTolerance
@@ -194,8 +192,8 @@ func (f *kextFacts) attemptedWithin(d time.Duration, now time.Time) bool {
 	return recent(f.record().LastSeen) || slices.ContainsFunc(f.told, func(t probe.Attempt) bool { return recent(t.At) })
 }
 
-// toldSince reports whether an attempt at or after a moment ended like this.
-// The start of the Mac is told to the second only.
+// toldSince reports whether an attempt at or after since had this outcome. macOS
+// reports the start of the Mac in whole seconds.
 func (f *kextFacts) toldSince(since time.Time, outcome probe.Outcome) bool {
 	return slices.ContainsFunc(f.told, func(t probe.Attempt) bool {
 		return t.Outcome == outcome && !t.At.Before(since.Truncate(time.Second))

@@ -8,11 +8,11 @@ import (
 	"kextwatch/probe"
 )
 
-// allowedRule is what is reported where somebody besides the user allows it.
+// allowedRule is the rule to report if somebody other than the user allows it.
 var allowedRule = map[AllowedBy]Rule{ByMDM: RuleByMDM, ByRecovery: RuleRecovery, NotEnforced: RuleNotEnforced}
 
-// item assesses one row of the pane. Its verdict is empty where nothing of it
-// counts.
+// item assesses one row of the pane. The verdict is empty if all its extensions
+// are leftovers.
 func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 	id := key(w.teamID, at)
 	memory := a.mem.Items[id]
@@ -60,7 +60,7 @@ func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 	return item
 }
 
-// addAttempts adds what the facts newly prove, in the order it happened.
+// addAttempts adds the attempts that are new, in order of time.
 func (a *assessment) addAttempts(memory ItemMemory, over bool, facts []*kextFacts) ItemMemory {
 	var fresh, scans []Attempt
 	for _, f := range facts {
@@ -101,7 +101,7 @@ func (a *assessment) addAttempts(memory ItemMemory, over bool, facts []*kextFact
 	return memory
 }
 
-// kext puts the facts of one extension into words the user can check.
+// kext summarizes the facts of one extension.
 func (a *assessment) kext(f *kextFacts) Kext {
 	k := Kext{
 		BundleID:      f.bundleID,
@@ -135,8 +135,8 @@ func (a *assessment) kext(f *kextFacts) Kext {
 	return k
 }
 
-// sawRecently reports whether an attempt of this extension that the load
-// history does not name was seen within the length of a window.
+// sawRecently reports whether we saw an attempt of this extension within the
+// length of a window that the load history does not contain.
 func (a *assessment) sawRecently(f *kextFacts) bool {
 	if a.snap.Policy == nil || !f.refused() {
 		return false
@@ -192,8 +192,8 @@ func (a *assessment) itemVerdict(item Item, facts []*kextFacts) Verdict {
 	return NotAsked
 }
 
-// loaded reports whether all of the item that lies on disk is loaded, in that
-// version.
+// loaded reports whether every extension of the item is loaded in the version on
+// disk.
 func (i Item) loaded() bool {
 	for _, k := range i.Kexts {
 		if !k.Leftover && !k.Loaded {
@@ -203,7 +203,7 @@ func (i Item) loaded() bool {
 	return true
 }
 
-// forbidden reports whether a profile keeps users from approving anything.
+// forbidden reports whether a profile does not let users approve.
 func (a *assessment) forbidden() bool {
 	p := a.snap.Enforcement.Profile
 	return p.Present == probe.Yes && p.UserOverrides == probe.No

@@ -2,9 +2,9 @@ package approval
 
 import "kextwatch/probe"
 
-// replaced: the extension is allowed, but what lies on disk is not what was
-// last seen loaded, or macOS says that it is another binary. From macOS 11 on,
-// that needs another approval.
+// replaced reports whether an allowed extension on disk differs from the one last
+// seen loaded, or macOS reports a different binary. From macOS 11, it needs a new
+// approval.
 func (a *assessment) replaced(f *kextFacts) bool {
 	if !f.allowed() || len(f.disk) == 0 || f.loadedFromDisk() {
 		return false
@@ -24,15 +24,15 @@ func (a *assessment) replaced(f *kextFacts) bool {
 	return false
 }
 
-// failing: the extension was allowed before this start, was tried since, and
-// macOS refused it all the same.
+// failing reports whether macOS refused an extension in this boot that was already
+// allowed before it.
 func (a *assessment) failing(f *kextFacts) bool {
 	is := a.rememberedKext(f)
 	return a.unloaded(f) && f.allowed() && is.AllowedEarlier && (a.inThisSession(is.RefusedIn) || a.inThisSession(is.RestartIn))
 }
 
-// waitsForRestart: the extension was allowed in this boot session, or macOS
-// itself says that it is loaded at the next start.
+// waitsForRestart reports whether the extension was allowed in this boot, or macOS
+// reports that it loads it at the next start.
 func (a *assessment) waitsForRestart(f *kextFacts) bool {
 	is := a.rememberedKext(f)
 	switch {
@@ -48,8 +48,7 @@ func (a *assessment) waitsForRestart(f *kextFacts) bool {
 	return false
 }
 
-// unloaded reports whether the extension lies on the disk and the kernel says
-// that it does not run.
+// unloaded reports whether the extension is on disk and known not to be loaded.
 func (a *assessment) unloaded(f *kextFacts) bool {
 	return len(f.disk) > 0 && a.snap.Loaded.Known && !f.loadedFromDisk()
 }
@@ -58,9 +57,9 @@ func (a *assessment) inThisSession(session string) bool {
 	return session != "" && session == a.snap.Mac.BootSession
 }
 
-// rememberedKext is what to keep of an extension: when it became allowed, what
-// was loaded, and how attempts ended. Whether it was allowed before or after a
-// restart that fell between two looks, nobody knows.
+// rememberedKext returns the memory of an extension: when it became allowed, what
+// was loaded, and the outcomes of attempts. If the Mac restarted between two
+// snapshots, it is unknown whether the approval came before or after.
 func (a *assessment) rememberedKext(f *kextFacts) KextMemory {
 	was, known := a.before.Kexts[key(f.teamID, f.bundleID)]
 	session := a.snap.Mac.BootSession

@@ -10,15 +10,15 @@ import (
 
 // Need says whether a product needs its kernel extensions on this Mac.
 type Need struct {
-	Answer  probe.Answer // not known is judged as Yes
+	Answer  probe.Answer // empty: unknown, treated as Yes
 	Because Rule
-	VMs     []probe.VM // that use Parallels' own hypervisor: they cannot start without
-	Known   bool       // VMs are all there are
+	VMs     []probe.VM // those that use Parallels' own hypervisor and cannot start without it
+	Known   bool       // VMs is complete
 }
 
-// need works out whether Parallels Desktop needs its extensions: always up to
-// macOS 10.15 and before Parallels 16; later only for a virtual machine on its
-// own hypervisor, or for networking where that was asked for.
+// need returns whether Parallels Desktop needs its extensions. Up to macOS 10.15
+// and before Parallels 16 it always does. Later it needs them only for a virtual
+// machine on its own hypervisor, or for networking with kernel extensions.
 func (a *assessment) need(w watched, app *probe.App) Need {
 	machines := a.snap.Machines
 	switch {
@@ -56,19 +56,19 @@ func (a *assessment) need(w watched, app *probe.App) Need {
 	return n
 }
 
-// unclear reports whether something had to be known and is not. Where prlctl
-// says that there is no virtual machine at all, nothing is missing.
+// unclear reports whether a needed fact is missing. Nothing is missing if there
+// is no virtual machine at all.
 func (n Need) unclear(machines probe.Machines) bool {
 	return n.Answer == "" && !(machines.Known && len(machines.List) == 0)
 }
 
-// CanMove names the virtual machines that could use Apple's hypervisor
-// instead; Nested those that cannot, because they use nested virtualization.
+// CanMove returns the virtual machines that could use Apple's hypervisor instead.
 func (n Need) CanMove() []probe.VM {
 	return slices.DeleteFunc(slices.Clone(n.VMs), func(vm probe.VM) bool { return vm.Nested == probe.Yes })
 }
 
-// Nested names the virtual machines that only Parallels' hypervisor can run.
+// Nested returns the virtual machines that only Parallels' hypervisor can run,
+// because they use nested virtualization.
 func (n Need) Nested() []probe.VM {
 	return slices.DeleteFunc(slices.Clone(n.VMs), func(vm probe.VM) bool { return vm.Nested != probe.Yes })
 }
@@ -82,8 +82,9 @@ func major(version string) int {
 	return n
 }
 
-// needUnknown: from macOS 11 on, Parallels 16 and later needs its kernel
-// extensions only for virtual machines on its own hypervisor.
+// needUnknown is the gap if the hypervisors are unknown. From macOS 11, Parallels
+// 16 and later needs its kernel extensions only for virtual machines on its own
+// hypervisor.
 var needUnknown = probe.Gap{
 	Source: probe.FactVMs,
 	Err:    "which hypervisor the virtual machines use is not known",

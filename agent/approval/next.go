@@ -2,12 +2,12 @@ package approval
 
 import "time"
 
-// tick is how long a look may be off while a window is open: a sleeping Mac
-// stops timers, and the minutes left are shown.
+// tick is the longest time between two snapshots while a window is open. The
+// minutes left are shown, and a sleeping Mac stops timers.
 const tick = 15 * time.Second
 
-// Next is how long after At the status changes by itself, and whether it does
-// so at all: only an open window runs.
+// Next returns how long after At the status changes by itself. It returns false
+// if no window is open: then it does not change by itself.
 func (s Status) Next() (time.Duration, bool) {
 	next, runs := tick, false
 	for _, p := range s.Products {

@@ -7,8 +7,8 @@ import (
 	"kextwatch/probe"
 )
 
-// ReasonCode names a reason why Parallels, or the Allow button, does not
-// simply work; scripts rely on these words. agent/view has the sentences.
+// ReasonCode names a reason why a product or the Allow button does not work.
+// Scripts rely on these values. Package agent/view has the sentences.
 type ReasonCode string
 
 // The reasons.
@@ -34,25 +34,25 @@ const (
 	ReasonServiceDown     ReasonCode = "service-down"
 )
 
-// Reason is one of them as it holds on this Mac.
+// Reason is a reason that holds on this Mac.
 type Reason struct {
 	Code     ReasonCode `json:"code" plist:"code"`
 	Severity Severity   `json:"severity" plist:"severity"`
-	Check    string     `json:"check" plist:"check"` // the check of `doctor` that says the same
-	About    []string   `json:"-" plist:"-"`         // names of programs, profiles, extensions or versions; anybody's text
+	Check    string     `json:"check" plist:"check"` // the ID of the check in `doctor` about the same fact
+	About    []string   `json:"-" plist:"-"`         // programs, profiles, extensions or versions; foreign text
 }
 
-// Severity says what a reason means for the one who wants to work.
+// Severity is what a reason means for the user.
 type Severity string
 
 // The severities.
 const (
-	Obstacle Severity = "obstacle" // a click on Allow will not do, or there is nothing to click
-	Step     Severity = "step"     // something is left to do
-	Note     Severity = "note"     // good to know
+	Obstacle Severity = "obstacle" // a click on Allow does not work, or there is nothing to click
+	Step     Severity = "step"     // the user still has to do something
+	Note     Severity = "note"     // information only
 )
 
-// Catalogue lists every reason, the one that matters most first.
+// Catalogue has one row for each reason, the most important first.
 var Catalogue = []struct {
 	Code     ReasonCode
 	Severity Severity
@@ -63,13 +63,13 @@ var Catalogue = []struct {
 		return named(c.Enforcement.Profile.Name), c.Verdict == Managed
 	}},
 	{ReasonNotAdmin, Obstacle, "session.admin", func(c reasonCase) ([]string, bool) {
-		// Up to 10.15 any user may approve; from 11 on administrators, unless a
-		// profile lets others (Apple, HT208019 and HT211860).
+		// Up to 10.15 any user may approve. From 11 only administrators may,
+		// unless a profile allows others (Apple, HT208019 and HT211860).
 		return nil, c.waits() && c.Mac.OS.AtLeast(11, 0) && c.Situation.Admin == probe.No &&
 			c.Enforcement.Profile.NonAdminsAllow != probe.Yes
 	}},
 	{ReasonOtherUser, Obstacle, "session.console", func(c reasonCase) ([]string, bool) {
-		s := c.Situation // root, who looks with sudo, is at no screen
+		s := c.Situation // root (sudo) never sits at the screen
 		return nil, c.waits() && s.Asked && s.UID != 0 && s.ConsoleUID >= 0 && s.ConsoleUID != s.UID
 	}},
 	{ReasonLocked, Obstacle, "session.locked", func(c reasonCase) ([]string, bool) {
@@ -128,7 +128,7 @@ var Catalogue = []struct {
 	}},
 }
 
-// reasonCase is a product and the Mac it is on.
+// reasonCase holds what a reason depends on: a product and its Mac.
 type reasonCase struct {
 	Product
 	probe.Snapshot
@@ -136,8 +136,8 @@ type reasonCase struct {
 
 func (c reasonCase) waits() bool { return c.Verdict.Blocked() || c.Verdict == UpgradePending }
 
-// reasons are those that hold for a product. What is about Parallels alone is
-// not said of others.
+// reasons returns the reasons that hold for a product. A reason about Parallels
+// never holds for another product.
 func (a *assessment) reasons(w watched, p Product) []Reason {
 	if w.always && p.Verdict == NotInstalled {
 		return nil
@@ -155,7 +155,7 @@ func (a *assessment) reasons(w watched, p Product) []Reason {
 	return all
 }
 
-// named is a list of one name, or of none.
+// named returns a list with the name, or an empty list for an empty name.
 func named(name string) []string {
 	if name == "" {
 		return nil

@@ -1,6 +1,6 @@
 package approval
 
-// Rule names a rule that decided something; agent/view has the sentence.
+// Rule names a rule that decided something. Package agent/view has its sentence.
 type Rule string
 
 // The rules that Assess reports.
@@ -40,7 +40,7 @@ const (
 	RuleMadeForOlder        Rule = "made-for-older"
 )
 
-// Rules lists every rule, in the order in which they are applied.
+// Rules lists every rule, in the order of application.
 var Rules = []Rule{
 	RuleSeen, RuleLoadHistory, RuleTold, RuleFuture, RuleAtBoot, RuleScan, RuleBeforeBoot, RuleBeforeLogin, RuleReopened,
 	RuleByMDM, RuleRecovery, RuleNotEnforced, RuleLeftover, RuleOldLoaded, RuleManaged,
@@ -49,7 +49,7 @@ var Rules = []Rule{
 	RuleKextNetworking, RuleParallelsHypervisor, RuleAppleHypervisor, RuleNeedUnknown, RuleMadeForOlder,
 }
 
-// Fired is one rule and what it was about: a bundle ID or a product.
+// Fired is a rule that applied, and the bundle ID or product it applied to.
 type Fired struct {
 	Rule    Rule
 	Subject string

@@ -6,17 +6,17 @@ import (
 	"kextwatch/probe"
 )
 
-// Settings are the choices of a person or an organisation that change what is
-// judged and what is told.
+// Settings holds the settings that change verdicts and notices. A user or an
+// organization chooses them.
 type Settings struct {
-	Reminders     []int // minutes left at which an open window is spoken of again
+	Reminders     []int // minutes before the end of a window at which the user is reminded
 	Vendors       Vendors
-	AfterUpdates  bool  // one notice after an update of macOS or Parallels
-	BeforeUpdates bool  // one warning for an offered macOS that Parallels was not made for
-	Compat        Table // which Parallels was made for which macOS
+	AfterUpdates  bool  // send one notice after an update of macOS or Parallels
+	BeforeUpdates bool  // warn once about an offered macOS that Parallels was not made for
+	Compat        Table // which macOS each Parallels was made for
 }
 
-// DefaultSettings are what holds where nobody chose anything.
+// DefaultSettings returns the defaults.
 func DefaultSettings() Settings {
 	return Settings{
 		Reminders:     []int{15, 5, 1},
@@ -27,13 +27,13 @@ func DefaultSettings() Settings {
 	}
 }
 
-// Vendors says whose kernel extensions are watched.
+// Vendors selects the developers whose kernel extensions are watched.
 type Vendors struct {
-	All   bool     // Parallels, and whoever has an extension on this Mac
-	Teams []string // where not all: exactly these
+	All   bool     // Parallels and every developer with an extension on this Mac
+	Teams []string // used if All is false
 }
 
-// Others reports whether anybody besides Parallels is watched.
+// Others reports whether a developer other than Parallels is watched.
 func (v Vendors) Others() bool {
 	return v.All || slices.ContainsFunc(v.Teams, func(team string) bool { return team != probe.ParallelsTeamID })
 }

@@ -5,25 +5,25 @@ import (
 	"time"
 )
 
-// hush says whether the user asked for quiet.
+// hush is the state of the snooze.
 type hush int
 
 const (
 	talking    hush = iota
-	snoozing        // alerts are only recorded, but for the last reminder
-	snoozeOver      // the quiet ended a moment ago: an open window is due again
+	snoozing        // alerts are only recorded, except the last reminder
+	snoozeOver      // it ended just now: a reminder of an open window is due
 )
 
-// Snooze holds back alerts until a moment. The icon goes on to speak, and the
-// last reminder of a window that is about to close breaks through.
+// Snooze silences alerts until a time. The icon still changes, and the last
+// reminder before a window closes is still shown.
 func (m Memory) Snooze(until time.Time) Memory {
 	m = m.clone()
 	m.Snoozed = until.UTC().Truncate(time.Second)
 	return m
 }
 
-// hush also ends a snooze that is over. A clock that was set back by more than
-// a window cannot prolong one.
+// hush returns the state of the snooze, and clears a snooze that is over. A snooze
+// never lasts longer than a window, even if the clock is set back.
 func (m *Memory) hush(now time.Time) hush {
 	switch {
 	case m.Snoozed.IsZero():
@@ -35,7 +35,7 @@ func (m *Memory) hush(now time.Time) hush {
 	return snoozeOver
 }
 
-// hushed makes alerts silent, but for the reminder at the last stage.
+// hushed makes alerts silent, except the reminder at the last stage.
 func hushed(notices []Notice, last int) {
 	for i, n := range notices {
 		if n.Event != WindowReminder || n.Minutes > last {
@@ -44,7 +44,7 @@ func hushed(notices []Notice, last int) {
 	}
 }
 
-// lastStage is the reminder that breaks through; 0: there is none.
+// lastStage returns the last reminder, in minutes left. 0 means none.
 func lastStage(reminders []int) int {
 	if len(reminders) == 0 {
 		return 0

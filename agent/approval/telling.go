@@ -1,6 +1,6 @@
 package approval
 
-// EventName is the name of an event; scripts rely on these words.
+// EventName is the name of an event. Scripts rely on these values.
 type EventName string
 
 // The events.
@@ -31,67 +31,68 @@ const (
 	NotificationFailed EventName = "notification-failed"
 )
 
-// Urgency says how loudly an event is told.
+// Urgency says whether, and how, an event is shown.
 type Urgency int
 
-// Silent events are only recorded.
+// Silent events are only recorded. Plain and Urgent ones are shown as an alert;
+// an urgent alert has a sound. Plain and Urgent ones are shown as an alert;
+// an urgent alert has a sound.
 const (
 	Silent Urgency = iota
 	Plain
 	Urgent
 )
 
-// telling is what a change of verdict says: the events to record, and how
-// urgent the one alert is that goes with the last of them.
+// telling holds the events of a change of verdict, and the urgency of its one
+// alert, which belongs to the last event.
 type telling struct {
 	events  []EventName
 	urgency Urgency
 }
 
-func say(urgency Urgency, events ...EventName) telling { return telling{events, urgency} }
+func announce(urgency Urgency, events ...EventName) telling { return telling{events, urgency} }
 
-// tellingFor is the table of notices: what is told when a product's verdict
-// goes from one to another. from is empty at first sight. It is asked only
-// when something changed.
+// tellingFor is the table of notices: the events when the verdict of a product
+// changes. from is empty at the first snapshot.
 //
-// Windows are numbered, and Tell announces each number once; so a change to
-// blocked-open says nothing here by itself.
+// A change to blocked-open has no event here: Tell announces each window once, by
+// its number.
 func tellingFor(from, to Verdict) telling {
 	switch to {
 	case Managed:
-		return say(Plain, ManagedEvent)
+		return announce(Plain, ManagedEvent)
 	case BlockedOpen:
-		return say(Silent)
+		return telling{}
 	case BlockedUnknown:
-		return say(Plain, BlockedNoWindow)
+		return announce(Plain, BlockedNoWindow)
 	case BlockedClosed:
 		if from == BlockedOpen {
-			return say(Plain, WindowClosed)
+			return announce(Plain, WindowClosed)
 		}
-		return say(Plain, BlockedNoWindow)
+		return announce(Plain, BlockedNoWindow)
 	case UpgradePending:
-		return say(Urgent, UpgradeEvent)
+		return announce(Urgent, UpgradeEvent)
 	case LoadFailing:
-		return say(Plain, LoadFailingEvent)
+		return announce(Plain, LoadFailingEvent)
 	case RestartPending:
 		if from.Blocked() {
-			return say(Plain, ApprovedEvent, RestartNeeded)
+			return announce(Plain, ApprovedEvent, RestartNeeded)
 		}
-		return say(Plain, RestartNeeded)
+		return announce(Plain, RestartNeeded)
 	case Incompatible:
-		return say(Plain, VerdictChanged)
+		return announce(Plain, VerdictChanged)
 	case Unknown:
-		return say(Plain, VerdictChanged)
+		return announce(Plain, VerdictChanged)
 	case Approved:
 		if from.Blocked() || from == UpgradePending || from == LoadFailing {
-			return say(Plain, ApprovedEvent)
+			return announce(Plain, ApprovedEvent)
 		}
 	}
-	return say(Silent)
+	return telling{}
 }
 
-// endsUnsaid reports whether tellingFor leaves out how a window ended: the
-// verdict is about something else.
+// endsUnsaid reports whether tellingFor has no event for the end of a window at
+// this verdict.
 func endsUnsaid(to Verdict) bool {
 	switch to {
 	case Unknown, Incompatible, NotAsked, NotNeeded, NotInstalled:

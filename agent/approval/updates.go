@@ -7,8 +7,8 @@ import (
 	"kextwatch/probe"
 )
 
-// installedAt is when this macOS was installed, by the newest entry of the
-// install history that names it; zero where there is none.
+// installedAt returns when this macOS was installed: the newest entry of the
+// install history with this version. It is zero if there is none.
 func installedAt(u probe.Updates, os probe.OSVersion) time.Time {
 	var at time.Time
 	for _, i := range u.Installed {
@@ -19,9 +19,8 @@ func installedAt(u probe.Updates, os probe.OSVersion) time.Time {
 	return at
 }
 
-// offers warns once about each macOS that Software Update offers and the
-// installed Parallels was not made for. An unsure row of the table warns, too:
-// the words say what it rests on.
+// offers warns once about each offered macOS that the installed Parallels was not
+// made for. An unsure row of the compatibility table also leads to a warning.
 func (s Settings) offers(mem *Memory, status Status) []Notice {
 	var notices []Notice
 	for _, p := range status.Products {
@@ -55,8 +54,8 @@ func (s Settings) offers(mem *Memory, status Status) []Notice {
 	return notices
 }
 
-// laterMacOS reports whether a is of a later release than b: 15 after 14,
-// 10.15 after 10.14.
+// laterMacOS reports whether a is a later release than b: 15 after 14, or 10.15
+// after 10.14.
 func laterMacOS(a, b probe.OSVersion) bool {
 	if a.Major() != b.Major() {
 		return a.Major() > b.Major()

@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// vendors are the products behind team IDs, for those who watch more than
-// Parallels. Who is not listed goes by the developer name that macOS shows.
+// vendors maps team IDs to product names. A team that is not listed has the
+// developer name that macOS shows.
 var vendors = map[string]string{
 	"VB5E2TV963": "VirtualBox",
 	"EG7KH642X6": "VMware Fusion",
@@ -33,14 +33,14 @@ var vendors = map[string]string{
 	"BJ4HAAB9B3": "Zoom",
 }
 
-// shippedWithMacOS are extensions of other vendors that Apple puts into
-// /Library/Extensions; nobody installed them, so nobody is told about them.
+// shippedWithMacOS lists extensions of other vendors that Apple ships in
+// /Library/Extensions. The user did not install them, so they are not announced.
 var shippedWithMacOS = []string{
 	"ACS6x", "ArcMSR", "ATTOCelerityFC8", "ATTOExpressSASHBA2", "ATTOExpressSASRAID2", "CalDigitHDProDrv",
 	"HighPointIOP", "HighPointRR", "PromiseSTEX", "SoftRAID",
 }
 
-// oneLine makes a name of a developer's: anybody can choose one.
+// oneLine cleans the name of a developer, which is foreign text.
 func oneLine(developer string) string {
 	const longest = 60
 	var name []rune
@@ -52,7 +52,7 @@ func oneLine(developer string) string {
 	return strings.TrimSpace(string(name))
 }
 
-// fromApple reports whether an extension came with macOS.
+// fromApple reports whether an extension is part of macOS.
 func (f *kextFacts) fromApple() bool {
 	if strings.HasPrefix(f.bundleID, "com.apple.") {
 		return true

@@ -7,16 +7,16 @@ import (
 	"kextwatch/probe"
 )
 
-// Window is the time in which the Allow button is there.
+// Window is the time during which macOS shows the Allow button.
 type Window struct {
 	Number   int       `plist:"Number"` // counts the windows of the item
 	OpenedAt time.Time `plist:"OpenedAt"`
 	ClosesAt time.Time `plist:"ClosesAt"`
 	Basis    Basis     `plist:"Basis"`
-	Reopened int       `plist:"Reopened"` // how often it was over and came back without an alert of macOS
+	Reopened int       `plist:"Reopened"` // how often a new attempt reopened it; macOS shows no alert then
 
-	// Left was the time left at LeftAt. Within one process LeftAt carries the
-	// monotonic clock, so that a wall clock set back cannot prolong a window.
+	// Left is the time left at LeftAt. Within one process LeftAt has a monotonic
+	// reading, so that setting the wall clock back does not prolong a window.
 	Left   time.Duration `plist:"Left"`
 	LeftAt time.Time     `plist:"LeftAt"`
 }
@@ -24,17 +24,17 @@ type Window struct {
 // Open reports whether the window was open when it was last assessed.
 func (w *Window) Open() bool { return w != nil && w.Left > 0 }
 
-// MinutesLeft is the time left in minutes, rounded up: "1" until the end.
+// MinutesLeft returns the time left in minutes, rounded up: 1 in the last minute.
 func (w *Window) MinutesLeft() int {
 	return int((w.Left + time.Minute - 1) / time.Minute)
 }
 
 func (w Window) known() bool { return w.Number > 0 }
 
-// advance lets the window run on to now. The time left is the smaller of what
-// the wall clock and the monotonic clock allow: it never grows, is never
-// negative and never above WindowLength. Where the wall clock was set back,
-// the window moves with it.
+// advance returns the window at now. The time left is the smaller of the wall
+// clock's and the monotonic clock's. It never grows, and is never negative or
+// longer than WindowLength. If the wall clock was set back, the window moves with
+// it.
 func (w Window) advance(now time.Time) Window {
 	if !w.known() {
 		return w
@@ -50,10 +50,10 @@ func (w Window) advance(now time.Time) Window {
 	return w
 }
 
-// attempt adds a load attempt to an item whose window has been advanced to
-// now: it opens a window, prolongs the one that was open at that time, or
-// reopens one that was over. over says that the last look found it over: then
-// the user may have been told so.
+// attempt adds a load attempt to an item whose window was advanced to now. It
+// opens a window, prolongs the window that was open at that time, or reopens a
+// closed one. over reports that the previous snapshot found the window closed:
+// the user may have been told.
 func (m ItemMemory) attempt(a Attempt, over bool, now time.Time) ItemMemory {
 	opened := a.At
 	if opened.After(now) {
@@ -75,8 +75,8 @@ func (m ItemMemory) attempt(a Attempt, over bool, now time.Time) ItemMemory {
 	return m
 }
 
-// dismiss remembers times that were no attempts: what showed them may be gone
-// at the next look.
+// dismiss remembers times that were not attempts. The evidence for that may be
+// gone at the next snapshot.
 func (m ItemMemory) dismiss(times []Attempt) ItemMemory {
 	m.Dismissed = keepNewest(m.Dismissed, times)
 	return m
@@ -88,9 +88,9 @@ func (m ItemMemory) remember(attempts []Attempt) ItemMemory {
 	return m
 }
 
-// remembers reports whether this very attempt is known already. Attempts that
-// were dropped because newer ones were kept are known, too: those newer ones
-// opened windows that close later.
+// remembers reports whether this attempt is already known. An attempt that was
+// dropped in favor of newer ones is also known: the newer ones opened windows
+// that close later.
 func (m ItemMemory) remembers(a Attempt, now time.Time) bool {
 	if m.has(a) {
 		return true
@@ -98,8 +98,8 @@ func (m ItemMemory) remembers(a Attempt, now time.Time) bool {
 	if len(m.Attempts) < keptAttempts {
 		return false
 	}
-	// After the clock was set back, kept attempts lie in the future. They say
-	// nothing about what happens now.
+	// After the clock was set back, kept attempts are in the future. They do not
+	// count for the present.
 	oldest := m.Attempts[len(m.Attempts)-keptAttempts].At
 	return a.At.Before(oldest) && !oldest.After(now)
 }
@@ -109,12 +109,12 @@ func (m ItemMemory) has(a Attempt) bool {
 	return slices.ContainsFunc(m.Attempts, is) || slices.ContainsFunc(m.Dismissed, is)
 }
 
-// keptAttempts is how many attempts of an item are kept, beside the newest of
-// each extension.
+// keptAttempts is how many attempts of an item are kept, in addition to the
+// newest of each extension.
 const keptAttempts = 32
 
-// keepNewest adds attempts and keeps the newest, and the newest of each
-// extension; oldest first.
+// keepNewest adds attempts and keeps the newest ones, including the newest of each
+// extension. The result is in order of time.
 func keepNewest(attempts, more []Attempt) []Attempt {
 	if len(more) == 0 {
 		return attempts
@@ -134,13 +134,12 @@ func keepNewest(attempts, more []Attempt) []Attempt {
 	return kept
 }
 
-// earlierSession stands for "before this start-up" where the attempt itself
-// was not seen.
+// earlierSession stands for an unknown boot session before this one.
 const earlierSession = "earlier"
 
-// beforeLogin reports whether the last attempt was made before the user logged
-// in, and that was not long ago: macOS may have held its alert back until then,
-// and counted the half hour from there.
+// beforeLogin reports whether the last attempt was made before the user logged in,
+// and the login was less than a window ago. macOS may have delayed its alert until
+// the login and counted the 30 minutes from there.
 func (m ItemMemory) beforeLogin(login, now time.Time) bool {
 	if len(m.Attempts) == 0 || login.IsZero() || now.Before(login) || now.Sub(login) >= WindowLength {
 		return false
@@ -148,9 +147,9 @@ func (m ItemMemory) beforeLogin(login, now time.Time) bool {
 	return m.Attempts[len(m.Attempts)-1].At.Before(login.Truncate(time.Second))
 }
 
-// beforeBoot reports whether the last attempt was made before the Mac was
-// started, or before it will be. The boot session decides where it is known:
-// the boot time moves when the clock is corrected.
+// beforeBoot reports whether the last attempt was made in an earlier boot. On the
+// disk of a Mac that does not run, every attempt was. The boot session outranks
+// the boot time, which moves when the clock is corrected.
 func (m ItemMemory) beforeBoot(mac probe.Mac) bool {
 	if len(m.Attempts) == 0 {
 		return false

@@ -11,14 +11,14 @@ import (
 func TestBuiltInTable(t *testing.T) {
 	rows := Compat().Rows
 	if len(rows) != 13 || rows[0].Major != 10 || rows[12].Major != 27 {
-		t.Fatalf("%d rows", len(rows))
+		t.Fatalf("the built-in table has %d rows", len(rows))
 	}
 	for _, row := range rows {
 		if row.Source == "" || !strings.HasPrefix(row.LastBuild, strconv.Itoa(row.Major)+".") {
 			t.Errorf("%+v", row)
 		}
 		if row.MinMacOS != "" && row.Confidence == Unsure {
-			t.Errorf("an unsure row claims a minimum: %+v", row)
+			t.Errorf("an unsure row has a minimum: %+v", row)
 		}
 	}
 }
@@ -62,7 +62,7 @@ func TestParseTableIsStrict(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := ParseTable([]byte(`{"schema": 1, "rows": [{"major": 18, "max_macos": "13", "confidence": "sure"}]}`)); err != nil {
-		t.Errorf("only what is needed: %v", err)
+		t.Errorf("a table with only the required keys: %v", err)
 	}
 	for _, change := range [][2]string{
 		{`"schema": 1`, `"schema": 2`},
@@ -88,10 +88,10 @@ func TestParseTableIsStrict(t *testing.T) {
 	} {
 		changed := strings.Replace(oneRow, change[0], change[1], 1)
 		if changed == oneRow {
-			t.Fatalf("%q is not there to be changed", change[0])
+			t.Fatalf("the table does not contain %q, so this test cannot change it", change[0])
 		}
 		if _, err := ParseTable([]byte(changed)); err == nil {
-			t.Errorf("%q in place of %q was taken", change[1][:min(60, len(change[1]))], change[0])
+			t.Errorf("ParseTable accepts %q in place of %q", change[1][:min(60, len(change[1]))], change[0])
 		}
 	}
 }
@@ -106,7 +106,7 @@ func FuzzParseTable(f *testing.F) {
 		}
 		for _, row := range table.Rows {
 			if found, ok := table.For(strconv.Itoa(row.Major)); !ok || found != row {
-				t.Errorf("%+v is not found: %+v", row, found)
+				t.Errorf("For does not find %+v: %+v", row, found)
 			}
 			if older, _ := row.MadeForOlder(probe.OSVersion{Version: row.MaxMacOS}); older {
 				t.Errorf("%+v was not made for its own newest macOS", row)

@@ -7,14 +7,14 @@ import (
 	"kextwatch/probe"
 )
 
-// told adds what the log, or Parallels itself, said of an attempt.
+// told adds an attempt from the log or from our own retry.
 func (s *macStory) told(from probe.Evidence, outcome probe.Outcome, when time.Time, id string) {
 	t := probe.Attempt{At: when, TeamID: probe.ParallelsTeamID, BundleID: id, From: from, Outcome: outcome}
 	s.snap.Attempts = append(s.snap.Attempts, t)
 }
 
-// newerStory is a Mac with macOS 12, all that the framework can tell, and a
-// virtual machine that needs the extensions.
+// newerStory is a Mac with macOS 12, the framework as policy source, and a virtual
+// machine that needs the extensions.
 func newerStory(t *testing.T) *macStory {
 	s := newStory(t, "12.7.6")
 	s.install("17.1.7", "51588")
@@ -23,7 +23,7 @@ func newerStory(t *testing.T) *macStory {
 	return s
 }
 
-// The framework knows no times; the log does, also of a second attempt.
+// The framework has no times. The log has them, for a second attempt, too.
 func TestStoryFrameworkAndLog(t *testing.T) {
 	s := newerStory(t)
 	s.look(at(10), NotAsked)
@@ -41,7 +41,7 @@ func TestStoryFrameworkAndLog(t *testing.T) {
 	s.minutesLeft(30)
 }
 
-// Without the log, a reopened window cannot be seen: the row does not change.
+// Without the log, a reopened window is not noticed: the row does not change.
 func TestStoryFrameworkAlone(t *testing.T) {
 	s := newerStory(t)
 	s.look(at(10), NotAsked)
@@ -55,8 +55,8 @@ func TestStoryFrameworkAlone(t *testing.T) {
 	s.look(at(70), BlockedClosed)
 }
 
-// What is handed on was read some time ago: a row in it is as old as that.
-func TestStoryAnOldAnswer(t *testing.T) {
+// A published row is as old as the time at which the reader read it.
+func TestStoryAnOldPublishedPolicy(t *testing.T) {
 	s := newerStory(t)
 	s.snap.Policy.ReadAt = at(10)
 	s.look(at(10), NotAsked)
@@ -80,7 +80,7 @@ func TestStoryParallelsSaysItWasRefused(t *testing.T) {
 	}
 }
 
-func TestToldAttemptsThatAreNone(t *testing.T) {
+func TestReportedAttemptsThatDoNotCount(t *testing.T) {
 	tests := []struct {
 		name string
 		told probe.Attempt
@@ -102,7 +102,7 @@ func TestToldAttemptsThatAreNone(t *testing.T) {
 	}
 }
 
-// macOS may hold its alert back until the user has logged in.
+// macOS may delay its alert until the user has logged in.
 func TestStoryTriedBeforeTheLogin(t *testing.T) {
 	s := newStory(t, "10.15.7")
 	s.attempt(at(10), hypervisor)
@@ -115,8 +115,8 @@ func TestStoryTriedBeforeTheLogin(t *testing.T) {
 	s.look(at(43), BlockedOpen, "window-reopened!")
 }
 
-// From macOS 11 on, an update of an approved extension is blocked once more,
-// and no row says so.
+// From macOS 11, macOS blocks an update of an approved extension again. No row
+// shows that.
 func TestStoryUpgradePending(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -159,13 +159,13 @@ func TestStoryUpgradePending(t *testing.T) {
 			s.load(s.snap.Kexts[0].Version)
 			s.last, _ = standard.Assess(s.mem, s.snap, at(61))
 			if s.last.Verdict != Approved {
-				t.Errorf("loaded, and still %s; rules %v", s.last.Verdict, s.last.Fired)
+				t.Errorf("it is loaded, but the verdict is %s; rules %v", s.last.Verdict, s.last.Fired)
 			}
 		})
 	}
 }
 
-// Approved, restarted, and macOS refuses it all the same.
+// Approved and restarted, but macOS still refuses it.
 func TestStoryLoadFailing(t *testing.T) {
 	s := newerStory(t)
 	s.refuse(allKexts...)
@@ -187,7 +187,7 @@ func TestStoryLoadFailing(t *testing.T) {
 	s.look(at(71), Approved) // a new start knows nothing of it
 }
 
-// What the kernel has loaded is not known: nothing is claimed to fail.
+// Without the list of loaded extensions, the verdict is never load-failing.
 func TestStoryNothingFailsUnseen(t *testing.T) {
 	s := newerStory(t)
 	s.attempt(at(1), allKexts...)
@@ -199,8 +199,8 @@ func TestStoryNothingFailsUnseen(t *testing.T) {
 	s.look(at(25), Approved)
 }
 
-// macOS itself says that only a restart is missing, also where nobody saw the
-// click on Allow.
+// macOS reports that only a restart is missing, even if no snapshot saw the
+// approval.
 func TestStoryRestartPending(t *testing.T) {
 	s := newerStory(t)
 	s.refuse(allKexts...)
@@ -216,7 +216,7 @@ func TestStoryRestartPending(t *testing.T) {
 	s.look(at(21), Approved, "kexts-loaded!")
 }
 
-// A window that is open goes on when another source takes over, and is not
+// An open window stays open when another policy source takes over. It is not
 // announced again.
 func TestStoryTheSourceChangesInsideAWindow(t *testing.T) {
 	s := newStory(t, "12.7.6")
@@ -245,8 +245,7 @@ func TestSourcesThatDifferAreRecordedOnce(t *testing.T) {
 	s.look(at(3), NotAsked)
 }
 
-// Whoever begins to watch other vendors sees their refused rows for the first
-// time. That does not make them new.
+// After the user begins to watch other vendors, their refused rows are not new.
 func TestStoryWatchingMoreInventsNoWindow(t *testing.T) {
 	s := newStory(t, "10.15.7")
 	p := s.policy()
@@ -260,9 +259,8 @@ func TestStoryWatchingMoreInventsNoWindow(t *testing.T) {
 	s.look(at(10.5), BlockedUnknown, "blocked!")
 }
 
-// The published policy is as old as it says where the database has changed and
-// the reader has not caught up yet. The look before still counts: it knew that
-// the rows were those of now.
+// The database changed, and the reader has not published it yet. The rows are as
+// old as the reader says, but the previous snapshot knew that they were current.
 func TestStoryTheReaderIsAMomentLate(t *testing.T) {
 	s := newStory(t, "12.7.6")
 	s.install("17.1.7", "51588")
@@ -276,12 +274,12 @@ func TestStoryTheReaderIsAMomentLate(t *testing.T) {
 	s.policy().ReadAt = at(29.6)
 	s.look(at(29.6), BlockedOpen, "window-opened!")
 	if w := s.last.Products[0].Window; w != nil && !w.OpenedAt.Equal(at(29)) {
-		t.Errorf("opened at %s, want the look at %s", w.OpenedAt, at(29))
+		t.Errorf("opened at %s, want the time of the snapshot, %s", w.OpenedAt, at(29))
 	}
 }
 
-// A start-up session that could not be read for once is no restart: what was
-// allowed in this session still waits for one, and does not fail.
+// A boot session that could not be read once is not a restart. What was allowed
+// in this session still waits for one and does not fail.
 func TestStoryASessionNotReadIsNoRestart(t *testing.T) {
 	s := newerStory(t)
 	s.refuse(allKexts...)
@@ -297,8 +295,8 @@ func TestStoryASessionNotReadIsNoRestart(t *testing.T) {
 	s.look(at(13), RestartPending)
 }
 
-// No source tells who is allowed, but the log says that macOS refused: that
-// opens the window all the same.
+// No policy source answers, but the log contains a refusal. The refusal opens a
+// window.
 func TestStoryTheLogAlone(t *testing.T) {
 	s := newerStory(t)
 	s.snap.Policy = nil

@@ -6,8 +6,8 @@ import (
 	"kextwatch/probe"
 )
 
-// Whether Parallels was made for this macOS is said only where it matters, and
-// never hides that an approval waits.
+// The verdict incompatible needs a reliable row and a product that does not run.
+// It never hides that an approval waits.
 func TestMadeForAnOlderMacOS(t *testing.T) {
 	tests := []struct {
 		name      string

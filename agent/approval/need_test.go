@@ -15,8 +15,8 @@ func vm(name string, h probe.Hypervisor) probe.VM {
 	return probe.VM{UUID: "8C7A0E6C-0000-4000-8000-000000000001", Name: name, State: probe.VMStopped, Hypervisor: h}
 }
 
-// Who needs the kernel extensions of Parallels: without these rules, Macs with
-// macOS 11 and later would be alarmed for nothing.
+// Which Macs need the kernel extensions of Parallels. Without these rules, users
+// of macOS 11 and later would get alerts without a reason.
 func TestNeed(t *testing.T) {
 	apple, parallels := vm("Windows", probe.AppleHypervisor), vm("Nested", probe.ParallelsHypervisor)
 	tests := []struct {
@@ -76,7 +76,7 @@ func TestWhichVirtualMachinesAreStuck(t *testing.T) {
 	}
 }
 
-// What besides the user's click allows an extension, or forbids one.
+// What allows or forbids an extension, other than a click of the user.
 func TestEnforcement(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -138,8 +138,8 @@ func (p Product) has(code ReasonCode) bool {
 	return false
 }
 
-// The button is no use to users whom a profile forbids to approve: no window is
-// announced. When the profile goes, the rest of it counts.
+// If a profile does not let users approve, no window is announced. After the
+// profile is removed, the rest of the window counts.
 func TestStoryAProfileForbidsToApprove(t *testing.T) {
 	s := newStory(t, "12.7.6")
 	s.look(at(1), NotAsked)

@@ -9,8 +9,7 @@ import (
 	"kextwatch/probe"
 )
 
-// One Mac for every reason, and one that is alike but for
-// what the reason is about.
+// Each reason has a Mac on which it holds, and a similar Mac on which it does not.
 func TestReasons(t *testing.T) {
 	blocked := func(s *macStory) {
 		s.attempt(at(40), allKexts...)
@@ -84,13 +83,13 @@ func TestReasons(t *testing.T) {
 			s = newStory(t, tt.macOS)
 			tt.not(s)
 			if status, _ = standard.Assess(Memory{}, s.snap, at(45)); status.Products[0].has(tt.code) {
-				t.Errorf("also without cause: %v at verdict %s", status.Products[0].Reasons, status.Verdict)
+				t.Errorf("the reason also holds on the other Mac: %v at verdict %s", status.Products[0].Reasons, status.Verdict)
 			}
 		})
 	}
 	for _, r := range Catalogue {
 		if !covered[r.Code] {
-			t.Errorf("no Mac has the reason %s", r.Code)
+			t.Errorf("this test has no Mac for the reason %s", r.Code)
 		}
 	}
 }
@@ -117,7 +116,7 @@ func TestStorySnooze(t *testing.T) {
 	s.mem = s.mem.Snooze(at(10))
 	s.look(at(9), BlockedOpen)
 	s.agentRestarts()
-	s.look(at(10), BlockedOpen, "window-reminder 22!") // the quiet is over
+	s.look(at(10), BlockedOpen, "window-reminder 22!") // the snooze is over
 	s.look(at(11), BlockedOpen)
 	s.mem = s.mem.Snooze(at(32))
 	s.look(at(17), BlockedOpen, "window-reminder 15")
@@ -162,8 +161,7 @@ func TestReminders(t *testing.T) {
 	}
 }
 
-// One warning for each macOS that is offered and that Parallels was not made
-// for.
+// Each offered macOS that Parallels was not made for leads to one warning.
 func TestStoryAMacOSIsOffered(t *testing.T) {
 	s := newStory(t, "12.7.6")
 	s.settings = DefaultSettings()
@@ -202,14 +200,14 @@ func TestUpdatesSayWhenTheyWereInstalled(t *testing.T) {
 	silent.AfterUpdates = false
 	for _, n := range first(silent.Tell(s.mem, s.last)) {
 		if n.Urgency != Silent {
-			t.Errorf("told %+v though nobody wants to hear of updates", n)
+			t.Errorf("notices %+v, want none shown: notices after updates are off", n)
 		}
 	}
 }
 
 func first[A, B any](a A, _ B) A { return a }
 
-// Whose extensions are watched is a choice.
+// The setting selects whose extensions are watched.
 func TestVendors(t *testing.T) {
 	const vmware = "EG7KH642X6"
 	others := func() *macStory {

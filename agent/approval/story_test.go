@@ -18,8 +18,8 @@ const (
 	usbconnect = "com.parallels.kext.usbconnect"
 )
 
-// standard is what holds where nobody chose anything, but without the
-// compatibility table: most stories are about something else.
+// standard holds the defaults without the compatibility table, which most stories
+// do not need.
 var standard = func() Settings {
 	s := DefaultSettings()
 	s.Compat = Table{}
@@ -30,13 +30,12 @@ var allKexts = []string{hypervisor, vnic, netbridge, usbconnect}
 
 var bootTime = time.Date(2026, 5, 6, 5, 0, 0, 0, time.UTC)
 
-// at is a moment of the story: minutes (and seconds) after start-up.
+// at returns a moment of the story, in minutes after the start of the Mac.
 func at(minutes float64) time.Time {
 	return bootTime.Add(time.Duration(minutes * float64(time.Minute))).Truncate(time.Second)
 }
 
-// macStory is a Mac whose facts the story changes, and what kextwatch
-// remembers of it.
+// macStory is a Mac whose facts a story changes, and the memory of kextwatch.
 type macStory struct {
 	t    *testing.T
 	snap probe.Snapshot
@@ -46,7 +45,7 @@ type macStory struct {
 	settings Settings
 }
 
-// newStory begins with an Intel Mac, Parallels installed, nothing asked yet.
+// newStory returns an Intel Mac with Parallels and without a load attempt.
 func newStory(t *testing.T, macOS string) *macStory {
 	s := &macStory{t: t, settings: standard}
 	s.snap = probe.Snapshot{
@@ -97,7 +96,7 @@ func (s *macStory) refuse(ids ...string) {
 	}
 }
 
-// attempt is a load attempt: the row, and the load history.
+// attempt adds a load attempt: a row, and an entry in the load history.
 func (s *macStory) attempt(when time.Time, ids ...string) {
 	s.refuse(ids...)
 	p := s.policy()
@@ -129,7 +128,8 @@ func (s *macStory) restart(when time.Time, session string) {
 	s.snap.Loaded = probe.Loaded{Known: true}
 }
 
-// agentRestarts keeps of the memory what a file keeps: no monotonic clock.
+// agentRestarts removes from the memory what a file does not keep: the monotonic
+// clock.
 func (s *macStory) agentRestarts() {
 	s.mem = s.mem.Resume()
 	s.mem.Look.At = s.mem.Look.At.Round(0)
@@ -139,8 +139,8 @@ func (s *macStory) agentRestarts() {
 	}
 }
 
-// look assesses and tells, and checks the verdict and what was said. An event
-// that is shown and not only recorded carries a "!".
+// look assesses the Mac and checks the verdict and the notices. A "!" marks a
+// notice that is shown and not only recorded.
 func (s *macStory) look(now time.Time, want Verdict, said ...string) Status {
 	s.t.Helper()
 	var notices []Notice
@@ -164,7 +164,7 @@ func (s *macStory) look(now time.Time, want Verdict, said ...string) Status {
 		s.t.Errorf("%s: verdict %s, want %s", now.Format("15:04:05"), s.last.Verdict, want)
 	}
 	if !slices.Equal(got, said) {
-		s.t.Errorf("%s: said %q, want %q", now.Format("15:04:05"), got, said)
+		s.t.Errorf("%s: notices %q, want %q", now.Format("15:04:05"), got, said)
 	}
 	return s.last
 }
@@ -415,7 +415,7 @@ func TestStoryAnUnreadableVersionIsNoUpdate(t *testing.T) {
 	s.look(at(3), NotAsked)
 }
 
-// What the user is told about an update and the block it caused is one alert.
+// An update and the block that it causes are one alert.
 func TestStoryUpdateAndWindowAreOneAlert(t *testing.T) {
 	s := newStory(t, "10.14.6")
 	s.look(at(1), NotAsked)
@@ -436,8 +436,8 @@ func TestStoryUpdateAndWindowAreOneAlert(t *testing.T) {
 	}
 }
 
-// The clock ran ahead and is set back after the window was over; then Parallels
-// tries again, before anybody looked.
+// The clock was ahead and is set back after the window closed. Then Parallels
+// tries again before the next snapshot.
 func TestStoryTriedAgainAsTheClockIsSetBack(t *testing.T) {
 	s := newStory(t, "10.15.7")
 	s.attempt(at(2), allKexts...)
@@ -448,7 +448,7 @@ func TestStoryTriedAgainAsTheClockIsSetBack(t *testing.T) {
 	s.minutesLeft(30)
 }
 
-// The end of a window has been told; an attempt of its last second turns up.
+// The end of a window was announced. Then an attempt in its last second appears.
 func TestStoryAnAttemptInTheLastSecond(t *testing.T) {
 	s := newStory(t, "10.15.7")
 	s.attempt(at(2), hypervisor)
@@ -458,8 +458,7 @@ func TestStoryAnAttemptInTheLastSecond(t *testing.T) {
 	s.look(at(32).Add(500*time.Millisecond), BlockedOpen, "window-reopened!")
 }
 
-// A clock that is set back by less than is tolerated makes no new attempts of
-// an old one.
+// A small correction of the clock does not turn an old attempt into a new one.
 func TestStoryASmallCorrectionOfTheClock(t *testing.T) {
 	s := newStory(t, "10.15.7")
 	s.attempt(at(2), hypervisor)
@@ -473,7 +472,7 @@ func TestStoryASmallCorrectionOfTheClock(t *testing.T) {
 	}
 }
 
-// What was recognized as a scan stays one when the trace of it is gone.
+// A recognized scan stays dismissed after its evidence disappears.
 func TestStoryAScanIsNotForgotten(t *testing.T) {
 	s := newStory(t, "12.7.6")
 	s.attempt(at(10), hypervisor)
@@ -488,7 +487,7 @@ func TestStoryAScanIsNotForgotten(t *testing.T) {
 	s.look(at(65), BlockedClosed)
 }
 
-// A profile that goes away uncovers an old refusal: nobody tried anything.
+// A removed profile uncovers an old refusal. That is not an attempt.
 func TestStoryAProfileIsRemoved(t *testing.T) {
 	s := newStory(t, "10.15.7")
 	s.refuse(allKexts...)
@@ -509,8 +508,7 @@ func TestStoryReinstalledAfterTheWindow(t *testing.T) {
 	s.look(at(45), BlockedClosed, "parallels-installed", "blocked!")
 }
 
-// The app is replaced in the middle of a window that the load history does not
-// name.
+// The app is replaced during a window that is not in the load history.
 func TestStoryReplacedInsideASeenWindow(t *testing.T) {
 	s := newStory(t, "10.15.7")
 	s.look(at(1), NotAsked)
@@ -522,7 +520,7 @@ func TestStoryReplacedInsideASeenWindow(t *testing.T) {
 	s.look(at(2), BlockedOpen, "parallels-installed!")
 }
 
-// Two rows of the pane, each with a window of its own.
+// Two rows of the pane have separate windows.
 func TestStoryTwoItems(t *testing.T) {
 	const other = "com.parallels.kext.other"
 	s := newStory(t, "10.15.7")
@@ -541,7 +539,7 @@ func TestStoryTwoItems(t *testing.T) {
 	s.look(at(85), BlockedClosed, "window-closed!")
 }
 
-// Of Parallels Access only the extensions are looked for.
+// Parallels Access is recognized by its extensions alone.
 func TestStoryParallelsAccess(t *testing.T) {
 	const id = "com.parallels.virtualhid"
 	s := newStory(t, "10.15.7")
@@ -554,8 +552,8 @@ func TestStoryParallelsAccess(t *testing.T) {
 	s.look(at(34), Approved, "approved!")
 }
 
-// Approved, and restarted before the agent looked again: whether the approval
-// came before the restart nobody knows, so no restart is asked for.
+// Approved and restarted between two snapshots: it is unknown whether the approval
+// came first, so the verdict is not restart-pending.
 func TestStoryApprovedAndRestartedUnseen(t *testing.T) {
 	s := newStory(t, "12.7.6")
 	s.attempt(at(20), allKexts...)
@@ -577,7 +575,7 @@ func TestStoryAnotherBuildOfTheSameMacOS(t *testing.T) {
 	}
 }
 
-// A source that comes and goes is one alert, not one each time.
+// A policy source that fails again and again leads to one alert.
 func TestStoryASourceThatComesAndGoes(t *testing.T) {
 	s := newStory(t, "10.15.7")
 	s.look(at(1), NotAsked)
@@ -597,8 +595,8 @@ func TestStoryASourceThatComesAndGoes(t *testing.T) {
 	s.look(at(11), Unknown, "source-lost", "verdict-changed!")
 }
 
-// A row that goes away and comes back within the second that dates it is a new
-// attempt all the same: it was just seen to appear.
+// A row that disappears and comes back within one second is a new attempt: a
+// snapshot saw it appear.
 func TestStoryARowComesBackWithinASecond(t *testing.T) {
 	s := newStory(t, "12.7.6")
 	now := at(10)

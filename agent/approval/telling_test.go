@@ -10,8 +10,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the expected output")
 
-// Every pair of verdicts has an entry, and the whole table can be read in
-// testdata/telling.txt.
+// The table has an entry for every pair of verdicts. testdata/telling.txt shows
+// the whole table.
 func TestTellingTable(t *testing.T) {
 	var out strings.Builder
 	for _, from := range append([]Verdict{""}, Verdicts...) {
@@ -38,7 +38,7 @@ func TestTellingTable(t *testing.T) {
 				t.Errorf("%s → %s: %d alerts, want one", name, to, alerts)
 			}
 			if alerts > 1 {
-				t.Errorf("%s → %s: %d alerts", name, to, alerts)
+				t.Errorf("%s → %s: %d alerts, want at most one", name, to, alerts)
 			}
 		}
 	}
@@ -53,7 +53,7 @@ func TestTellingTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out.String() != string(want) {
-		t.Errorf("the table changed; read it and run go test -update:\n%s", out.String())
+		t.Errorf("the table differs from testdata/telling.txt. Read the difference, then run go test -update:\n%s", out.String())
 	}
 }
 
@@ -66,12 +66,12 @@ func productAt(v Verdict) Product {
 	return p
 }
 
-func TestNothingIsSaidTwice(t *testing.T) {
+func TestEachNoticeIsSentOnce(t *testing.T) {
 	for _, v := range Verdicts {
 		p := productAt(v)
 		told, _ := Told{}.tell(p, standard.Reminders, talking)
 		if _, again := told.tell(p, standard.Reminders, talking); len(again) > 0 {
-			t.Errorf("%s: said again: %+v", v, again)
+			t.Errorf("%s: sent again: %+v", v, again)
 		}
 	}
 }

@@ -105,9 +105,9 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// A blocked row that a good look a moment ago did not have is an attempt,
-// also where the load history does not name it.
-func TestNewRowSinceTheLastLook(t *testing.T) {
+// A blocked row that a good snapshot a moment ago did not have is an attempt, even
+// without an entry in the load history.
+func TestNewRowSinceTheLastSnapshot(t *testing.T) {
 	tests := []struct {
 		name string
 		gap  time.Duration
@@ -163,7 +163,7 @@ func TestOtherDevelopersWaitInTheSamePane(t *testing.T) {
 	}
 }
 
-func TestAssessChangesNothingItWasGiven(t *testing.T) {
+func TestAssessDoesNotChangeItsArguments(t *testing.T) {
 	s := newStory(t, "12.7.6")
 	s.attempt(at(2), allKexts...)
 	_, mem := standard.Assess(Memory{}, s.snap, at(3))
@@ -175,11 +175,11 @@ func TestAssessChangesNothingItWasGiven(t *testing.T) {
 	}
 }
 
-func TestNextLook(t *testing.T) {
+func TestNextSnapshot(t *testing.T) {
 	s := newStory(t, "10.15.7")
 	status, _ := standard.Assess(Memory{}, s.snap, at(1))
 	if d, runs := status.Next(); runs {
-		t.Errorf("with no window the next look is in %v, want none", d)
+		t.Errorf("without a window the next snapshot is in %v, want none", d)
 	}
 	s.attempt(at(2), hypervisor)
 	for _, tt := range []struct {
@@ -188,7 +188,7 @@ func TestNextLook(t *testing.T) {
 	}{{at(2), 15 * time.Second}, {at(2).Add(50 * time.Second), 10 * time.Second}, {at(2).Add(29*time.Minute + 59*time.Second), time.Second}} {
 		status, _ = standard.Assess(Memory{}, s.snap, tt.now)
 		if d, runs := status.Next(); !runs || d != tt.want {
-			t.Errorf("%v: next look in %v (%v), want %v", tt.now, d, runs, tt.want)
+			t.Errorf("%v: next snapshot in %v (%v), want %v", tt.now, d, runs, tt.want)
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 var families = []string{"10.13.6", "10.15.7", "12.7.6", "14.7.2", "26.2"}
 
-// Every reason in words, on five versions of macOS.
+// testdata/reasons.txt shows the words of every reason on five versions of macOS.
 func TestReasonWords(t *testing.T) {
 	var out strings.Builder
 	for _, entry := range approval.Catalogue {
@@ -25,7 +25,7 @@ func TestReasonWords(t *testing.T) {
 			p.Need.Because = approval.RuleAppleHypervisor
 			r := withWords(approval.Reason{Code: entry.Code, Severity: entry.Severity, Check: entry.Check, About: []string{"One", "Two"}}, p, st)
 			if r.Title == "" || r.Text == "" || r.Title == string(entry.Code) || r.Severity != approval.Note && r.Next == "" {
-				t.Errorf("%s: incomplete: %+v", entry.Code, r)
+				t.Errorf("%s: a text is missing: %+v", entry.Code, r)
 			}
 			words := fmt.Sprintf("%s\n%s\n→ %s\n", r.Title, r.Text, r.Next)
 			if words != before {
@@ -37,7 +37,7 @@ func TestReasonWords(t *testing.T) {
 	golden(t, "testdata/reasons.txt", out.String())
 }
 
-// The checks that scripts rely on, in their order.
+// Scripts rely on these IDs and their order.
 var checkIDs = strings.Fields(`policy.source policy.reader parallels.installed parallels.version parallels.needed parallels.asked
 	parallels.loaded parallels.service restart window macos.version macos.update-offered macos.auto-update backup.recent sip kext-consent
 	mdm.kext-policy system-extensions session.console session.locked session.remote session.input-tools session.admin settings.pane-open
@@ -125,7 +125,7 @@ func TestChecks(t *testing.T) {
 					t.Errorf("%s is %s (%s), want %s", c.ID, c.Level, c.Summary, want)
 				}
 				if c.Summary == "" || (c.Level == Warn || c.Level == Fail) && c.Next == "" {
-					t.Errorf("%s: incomplete: %+v", c.ID, c)
+					t.Errorf("%s: a text is missing: %+v", c.ID, c)
 				}
 			}
 			if !slices.Equal(ids, checkIDs) {

@@ -8,8 +8,8 @@ import (
 	"kextwatch/probe"
 )
 
-// takeAway makes a fact missing. A fact without a row here loses nothing but
-// the gap that names it: that alone has to be enough.
+// takeAway has a function for each fact that makes it missing. Nil: a gap that names
+// the fact is enough.
 var takeAway = map[probe.Fact]func(st *approval.Status, own *Own){
 	probe.FactMacOSVersion: func(st *approval.Status, _ *Own) { st.Mac.OS = probe.OSVersion{} },
 	probe.FactParallels:    func(st *approval.Status, _ *Own) { st.Products[0].App = nil },
@@ -41,8 +41,8 @@ var takeAway = map[probe.Fact]func(st *approval.Status, own *Own){
 	factSettings: func(_ *approval.Status, own *Own) { own.SettingsRead = false },
 }
 
-// harmless is a Mac on which much would keep a click on Allow from working, and
-// nothing waits for a click.
+// harmless is a Mac with many obstacles to a click on Allow. Nothing waits for a
+// click there.
 func harmless() (approval.Status, Own) {
 	st, own := allWell()
 	s := &st.Facts.Situation
@@ -69,34 +69,34 @@ func TestMissingFactIsNeverOk(t *testing.T) {
 				tried = true
 				take, known := takeAway[fact]
 				if !known {
-					t.Errorf("%s needs %q, and this test cannot take it away", row.id, fact)
+					t.Errorf("%s needs %q: add a row to takeAway", row.id, fact)
 					continue
 				}
 				if take != nil {
 					take(&st, &own)
 				}
 				if slices.Contains(probe.Facts, fact) {
-					st.Gaps = []probe.Gap{{Source: fact, Err: "damaged", Next: "Mend it."}}
+					st.Gaps = []probe.Gap{{Source: fact, Err: "damaged", Next: "Repair it."}}
 				}
 				got := row.run(newChecking(st, own))
 				if got.Level != Unsure || got.Summary == "" || got.Summary != row.unknown {
 					t.Errorf("%s without %q is %s (%s), want unknown (%s)", row.id, fact, got.Level, got.Summary, row.unknown)
 				}
-				if len(st.Gaps) > 0 && (got.Detail != "damaged" || got.Next != "Mend it.") {
+				if len(st.Gaps) > 0 && (got.Detail != "damaged" || got.Next != "Repair it.") {
 					t.Errorf("%s without %q: detail %q, next %q, want those of the gap", row.id, fact, got.Detail, got.Next)
 				}
 				if len(st.Gaps) == 0 && got.Detail == "" {
-					t.Errorf("%s without %q does not say why", row.id, fact)
+					t.Errorf("%s without %q has no detail", row.id, fact)
 				}
 			}
 			if !tried {
-				t.Errorf("%s: there is no Mac in this test on which %q matters", row.id, fact)
+				t.Errorf("%s does not depend on %q on any Mac of this test", row.id, fact)
 			}
 		}
 	}
 }
 
-// The same before the first snapshot, where no gap says why.
+// Before the first snapshot no gap has a reason, but no check may be ok.
 func TestNothingIsOkBeforeTheFirstSnapshot(t *testing.T) {
 	for _, row := range checks() {
 		if got := row.run(newChecking(approval.Status{}, Own{})); got.Level == Ok && len(row.needs)+len(row.facts) > 0 {

@@ -36,17 +36,17 @@ func TestReport(t *testing.T) {
 		`aria-label="Timeline of 3 days: 5 events.`, "parallels.asked", "com.parallels.kext.hypervisor", "not permitted", "was tried again",
 	} {
 		if !strings.Contains(string(page), want) {
-			t.Errorf("the report lacks %q", want)
+			t.Errorf("the report does not contain %q", want)
 		}
 	}
 	for _, foreign := range []string{"<script", "http-equiv=\"refresh\"", "src=\"http", "href="} {
 		if strings.Contains(string(page), foreign) {
-			t.Errorf("the report has %q: it has to stand alone", foreign)
+			t.Errorf("the report contains %q, but it must not refer to anything outside", foreign)
 		}
 	}
 }
 
-// A hostile name must not become markup, nor leave its place in the page.
+// A hostile name must not become markup.
 func TestReportOfHostileNames(t *testing.T) {
 	before := elements(t, hostileReport(t, "Somebody"))
 	for _, name := range []string{
@@ -83,7 +83,7 @@ func hostileReport(t *testing.T, name string) string {
 	return string(page)
 }
 
-// elements counts the elements of a page as a lenient reader sees them.
+// elements counts the elements of a page the way a lenient parser sees them.
 func elements(t *testing.T, page string) int {
 	t.Helper()
 	d := xml.NewDecoder(strings.NewReader(page))
@@ -103,7 +103,7 @@ func elements(t *testing.T, page string) int {
 	}
 }
 
-func TestReportLeavesOutWhatIsPrivate(t *testing.T) {
+func TestReportRedactsNames(t *testing.T) {
 	const secret = "Zoes Windows"
 	st := statusWith(approval.BlockedOpen, "12.7.6")
 	st.Facts.Machines.List = []probe.VM{{Name: secret, Hypervisor: probe.ParallelsHypervisor}}
@@ -115,7 +115,7 @@ func TestReportLeavesOutWhatIsPrivate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if strings.Contains(string(page), secret) || !strings.Contains(string(page), "&lt;vm&gt;") {
-		t.Error("the report shows the name of a virtual machine that was to be left out")
+		t.Error("the redacted report contains the name of a virtual machine")
 	}
 }
 
@@ -138,11 +138,11 @@ func TestTimeline(t *testing.T) {
 	}
 	old := []Happening{{At: now.Add(-400 * 24 * time.Hour), Event: approval.ApprovedEvent}, {At: now.Add(time.Hour), Event: approval.ApprovedEvent}}
 	if tl := NewTimeline(old, now); len(tl.Lanes[3].Marks) != 0 {
-		t.Errorf("marks %+v of what is long ago or to come", tl.Lanes[3].Marks)
+		t.Errorf("marks %+v, want none for events before the picture or in the future", tl.Lanes[3].Marks)
 	}
 }
 
-// A mark under another cannot be seen: both are counted in one.
+// Marks that overlap are counted in one mark.
 func TestTimelineCountsWhatOverlaps(t *testing.T) {
 	now := opened
 	var events []Happening

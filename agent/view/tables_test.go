@@ -10,7 +10,7 @@ import (
 	"kextwatch/probe"
 )
 
-// Every row of a table on the plain side has exactly one row of words here.
+// Each row of a table in approval, probe and notify has exactly one row of words.
 func TestEachRowHasWords(t *testing.T) {
 	var codes []approval.ReasonCode
 	for _, r := range approval.Catalogue {
@@ -42,24 +42,24 @@ func sameKeys[K ~string, W any](t *testing.T, what string, plain []K, words map[
 	}
 	for key := range maps.Keys(words) {
 		if !slices.Contains(plain, key) {
-			t.Errorf("there are words for the %s %q, which does not exist", what, key)
+			t.Errorf("the %s %q has words but does not exist", what, key)
 		}
 	}
 	if len(plain) != len(words) {
-		t.Errorf("%d rows of words for %d of the kind %s", len(words), len(plain), what)
+		t.Errorf("%d rows of words for %d rows of the table %s", len(words), len(plain), what)
 	}
 }
 
-// A reason names the check that says the same.
-func TestReasonsNameChecks(t *testing.T) {
+// The check that a reason names exists, and each row of checks is complete.
+func TestRowsOfChecks(t *testing.T) {
 	ids := map[string]bool{}
 	for _, row := range checks() {
 		if ids[row.id] {
-			t.Errorf("there are two checks %s", row.id)
+			t.Errorf("two checks have the ID %s", row.id)
 		}
 		ids[row.id] = true
 		if (row.early != nil || row.reason != "") && row.unknown == "" || len(row.needs) > 0 && row.early == nil {
-			t.Errorf("check %s: a part of its row is missing", row.id)
+			t.Errorf("check %s: its row is incomplete", row.id)
 		}
 	}
 	for _, r := range approval.Catalogue {

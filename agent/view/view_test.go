@@ -26,7 +26,7 @@ var around = Around{Version: "1.0", SnoozeMinutes: 10, AtLogin: probe.Yes}
 
 var opened = time.Date(2026, 5, 6, 5, 45, 0, 0, time.UTC)
 
-// statusWith is a Mac whose only product stands at this verdict.
+// statusWith returns the status of a Mac whose only product has this verdict.
 func statusWith(v approval.Verdict, macOS string) approval.Status {
 	p := approval.Product{
 		Name: "Parallels Desktop", TeamID: probe.ParallelsTeamID, Developer: "Parallels International GmbH", Verdict: v,
@@ -59,7 +59,8 @@ func statusWith(v approval.Verdict, macOS string) approval.Status {
 	return st
 }
 
-// Every sentence for every verdict, on a macOS of each family.
+// testdata/words.txt shows status and menu for every verdict on three versions of
+// macOS.
 func TestWords(t *testing.T) {
 	var out strings.Builder
 	for _, macOS := range []string{"10.15.7", "12.7.6", "26.2"} {
@@ -83,7 +84,7 @@ func writeMenu(out *strings.Builder, m notify.Menu) {
 	out.WriteString("\n")
 }
 
-// Every alert, with and without an icon to click.
+// testdata/alerts.txt shows every alert and its line in the history.
 func TestAlerts(t *testing.T) {
 	events := []struct {
 		event approval.EventName
@@ -136,25 +137,25 @@ func golden(t *testing.T, file, got string) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("%s no longer holds; read the change and run go test -update", file)
+		t.Errorf("the output differs from %s. Read the difference, then run go test -update", file)
 		for i, line := range strings.Split(got, "\n") {
 			if lines := strings.Split(string(want), "\n"); i >= len(lines) || lines[i] != line {
-				t.Fatalf("line %d is now %q", i+1, line)
+				t.Fatalf("line %d is %q", i+1, line)
 			}
 		}
 	}
 }
 
-func TestWithoutAnIconTheAlertNamesThePane(t *testing.T) {
+func TestAlertWithoutIconNamesThePane(t *testing.T) {
 	st := statusWith(approval.BlockedOpen, "10.15.7")
 	n := approval.Notice{Event: approval.WindowOpened, Urgency: approval.Urgent, Product: st.Products[0], Window: st.Products[0].Window}
 	a := Alert(n, st, false)
 	if strings.Contains(a.Body, "icon") || !strings.Contains(a.Body, "System Preferences > Security & Privacy > General") || !a.Urgent {
-		t.Errorf("alert %+v, want the way to the pane in words", a)
+		t.Errorf("alert %+v, want the path to the pane", a)
 	}
 }
 
-func TestAnUpdateIsToldWithTheWindowItOpened(t *testing.T) {
+func TestAlertNamesTheUpdateThatOpenedTheWindow(t *testing.T) {
 	st := statusWith(approval.BlockedOpen, "10.15.7")
 	n := approval.Notice{
 		Event: approval.WindowOpened, Urgency: approval.Urgent, Product: st.Products[0], Window: st.Products[0].Window,
@@ -165,7 +166,7 @@ func TestAnUpdateIsToldWithTheWindowItOpened(t *testing.T) {
 	}
 }
 
-func TestOtherDevelopersMeanDetails(t *testing.T) {
+func TestNextNamesDetailsForSeveralDevelopers(t *testing.T) {
 	st := statusWith(approval.BlockedOpen, "12.7.6")
 	st.OtherPending = []string{"VMware, Inc."}
 	next := Next(st.Products[0], st)
@@ -174,8 +175,8 @@ func TestOtherDevelopersMeanDetails(t *testing.T) {
 	}
 }
 
-// What a database or a property list holds may be hostile: nothing of it may
-// reach the terminal or the menu as it is.
+// Text from a database or a property list may be hostile. It must not reach the
+// terminal or the menu without cleaning.
 func TestHostileNames(t *testing.T) {
 	for _, name := range []string{
 		"\x1b[31mred\x07\x00", "line\nbreak\r\ttab", "\u202egnp.exe", "zero\u200bwidth\ufeff", strings.Repeat("x", 10_000), "\xff\xfe", "`$(touch /tmp/x)`\"';--",
@@ -195,7 +196,7 @@ func TestHostileNames(t *testing.T) {
 		shown = append(shown, alert.Title, alert.Body, EventText(n))
 		for _, text := range shown {
 			if !utf8.ValidString(text) {
-				t.Errorf("%.20q: shows invalid text %.80q", name, text)
+				t.Errorf("%.20q: invalid text %.80q", name, text)
 			}
 			for _, r := range text {
 				if r != '\n' && !unicode.IsPrint(r) {
@@ -212,10 +213,10 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-func TestBeforeTheFirstLook(t *testing.T) {
+func TestMenuBeforeTheFirstSnapshot(t *testing.T) {
 	m := Menu(approval.Status{}, around)
 	if m.Icon != notify.IconUnsure || m.State == "" || m.Primary.Label == "" {
-		t.Errorf("menu %+v, want one that says that nothing is known yet", m)
+		t.Errorf("menu %+v, want the unknown icon, a state and a primary entry", m)
 	}
 }
 
@@ -241,8 +242,8 @@ func FuzzClean(f *testing.F) {
 	})
 }
 
-// The log alone says that macOS refused: no source tells who is allowed, but
-// there is a button to click.
+// No policy source answers, but the log contains a refusal: there is a button to
+// click.
 func TestWindowWithoutASource(t *testing.T) {
 	st := statusWith(approval.Unknown, "12.7.6")
 	p := &st.Products[0]
@@ -257,7 +258,7 @@ func TestWindowWithoutASource(t *testing.T) {
 	}
 	for _, line := range m.Details {
 		if n := utf8.RuneCountInString(line); n > 60 {
-			t.Errorf("a line of %d letters: %q", n, line)
+			t.Errorf("a line of %d characters: %q", n, line)
 		}
 	}
 }

@@ -37,8 +37,8 @@ func TestScreen(t *testing.T) {
 	golden(t, "testdata/screen.txt", out.String())
 }
 
-// However small the terminal and however long the names: nothing is wider or
-// higher than it, and the first line is what matters.
+// The screen always fits into the terminal, and the state of the product comes
+// first.
 func TestScreenFits(t *testing.T) {
 	for _, columns := range []int{1, 20, 33, 80, 300} {
 		for _, rows := range []int{1, 5, 24, 100} {

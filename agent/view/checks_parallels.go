@@ -33,7 +33,7 @@ var parallelsChecks = []check{
 	{
 		id: "parallels.asked", unknown: "kextwatch cannot tell whether an approval waits",
 		early: blockedOrUpdated,
-		facts: []probe.Fact{factPolicy, probe.FactParallels, probe.FactKextsOnDisk},
+		facts: []probe.Fact{factPolicy, probe.FactParallels},
 		judge: func(c checking) Check {
 			return ok(sentence(fmt.Sprintf("%s: %s", orNothing(c.worst.Name, "nothing"), State(c.worst))))
 		},
@@ -52,13 +52,13 @@ var parallelsChecks = []check{
 		id: "restart", reason: approval.ReasonRestart, level: Fail, unknown: "kextwatch cannot tell whether a restart is needed",
 		needs: parallelsAlone,
 		early: func(c checking) (Check, bool) { return ok("No restart is needed"), c.nothingToLoad() },
-		facts: []probe.Fact{factPolicy, probe.FactMacOSVersion, probe.FactKextsOnDisk},
+		facts: []probe.Fact{factPolicy, probe.FactMacOSVersion},
 		judge: func(checking) Check { return ok("No restart is needed") },
 	},
 	{
 		id: "window", unknown: "kextwatch cannot tell whether there is an Allow button",
 		early: buttonThere,
-		facts: []probe.Fact{factPolicy, probe.FactKextsOnDisk},
+		facts: []probe.Fact{factPolicy},
 		judge: func(checking) Check { return ok("No approval window is open") },
 	},
 }

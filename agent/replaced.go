@@ -81,7 +81,7 @@ func (b *binary) gaps() []probe.Gap {
 		return nil
 	}
 	return []probe.Gap{{
-		Source: "kextwatch itself",
+		Source: probe.FactOwnProgram,
 		Err:    "the program is no longer at " + b.path + ": it will not start at the next login",
 		Next:   "If you moved it, run kextwatch install from its new place. If you no longer want it, any copy of it removes the rest: kextwatch uninstall.",
 	}}

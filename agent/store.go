@@ -154,7 +154,7 @@ func (s *store) gaps() []probe.Gap {
 	}
 	if s.broken != "" {
 		gaps = append(gaps, probe.Gap{
-			Source: "agent's files", Err: s.broken,
+			Source: probe.FactOwnFiles, Err: s.broken,
 			Next: "make room on the disk and let your user write to " + s.places.state,
 		})
 	}
@@ -164,7 +164,7 @@ func (s *store) gaps() []probe.Gap {
 // memoryGap is a memory that cannot be read. The agent reads it again at each
 // poll.
 func memoryGap(p places, err error) probe.Gap {
-	return probe.Gap{Source: "agent's memory", Err: view.Clean(err.Error()), Next: "if it stays so, let your user read " + p.memory}
+	return probe.Gap{Source: probe.FactOwnMemory, Err: view.Clean(err.Error()), Next: "if it stays so, let your user read " + p.memory}
 }
 
 // errRunning: another agent of this user runs.

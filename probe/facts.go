@@ -41,6 +41,7 @@ const (
 
 	FactFileEvents Fact = "file-events"
 	FactOwnFiles   Fact = "agent's files"    // what the agent saves
+	FactOwnMemory  Fact = "agent's memory"   // what an earlier agent saved
 	FactOwnProgram Fact = "kextwatch itself" // the program that starts at the next login
 )
 
@@ -52,5 +53,5 @@ var Facts = []Fact{
 	FactSIP, FactKextApproval, FactConsent, FactRecoveryTeams, FactKextProfile, FactProfiles,
 	FactPrograms, FactNetwork, FactConsoleUser, FactScreenLock, FactAdmin, FactSystemExtensions,
 	FactUpdateHistory, FactOfferedUpdates, FactUpdateSettings, FactBackup,
-	FactFileEvents, FactOwnFiles, FactOwnProgram,
+	FactFileEvents, FactOwnFiles, FactOwnMemory, FactOwnProgram,
 }

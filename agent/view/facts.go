@@ -76,6 +76,7 @@ var factWords = map[probe.Fact]factText{
 
 	probe.FactFileEvents: {name: "file-events"},
 	probe.FactOwnFiles:   {name: "agent's files"},
+	probe.FactOwnMemory:  {name: "what the agent remembers"},
 	probe.FactOwnProgram: {name: "kextwatch itself"},
 
 	factPolicy: {name: "kernel extension policy", why: "kextwatch cannot read which kernel extensions are allowed. See policy.source.",

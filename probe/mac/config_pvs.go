@@ -116,7 +116,7 @@ func (m Mac) searchConfigs(ctx context.Context) (probe.Machines, []probe.Gap) {
 	if found.Known {
 		return found, nil
 	}
-	return found, []probe.Gap{gap("virtual machines on the disk", errors.Join(errs...),
+	return found, []probe.Gap{gap(probe.FactVMFiles, errors.Join(errs...),
 		"Open Parallels Desktop and leave it open, so that prlctl can answer.")}
 }
 

@@ -34,7 +34,7 @@ func (m Mac) consent(ctx context.Context) (probe.Consent, []probe.Gap) {
 		consent.Enabled, err = parseConsent(out)
 	}
 	if err != nil {
-		return probe.Consent{}, []probe.Gap{toolGap("consent to kernel extensions", err, "spctl kext-consent status")}
+		return probe.Consent{}, []probe.Gap{toolGap(probe.FactConsent, err, "spctl kext-consent status")}
 	}
 	out, err = m.tool(ctx, spctlTool, "kext-consent", "list")
 	if exit, ok := errors.AsType[*tool.ExitError](err); ok && bytes.Contains(exit.Stderr, []byte(noConsentList)) {
@@ -44,7 +44,7 @@ func (m Mac) consent(ctx context.Context) (probe.Consent, []probe.Gap) {
 		consent.Teams, err = parseConsentTeams(out)
 	}
 	if err != nil {
-		return consent, []probe.Gap{toolGap("teams allowed from Recovery", err, "spctl kext-consent list")}
+		return consent, []probe.Gap{toolGap(probe.FactRecoveryTeams, err, "spctl kext-consent list")}
 	}
 	return consent, nil
 }

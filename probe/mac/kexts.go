@@ -57,7 +57,7 @@ func (m Mac) kexts(app *probe.App, policy *probe.Policy) ([]probe.Kext, []probe.
 		}
 	}
 	if s.outside > 0 {
-		s.gaps = append(s.gaps, gap(kextsOnDisk, fmt.Errorf("%d places are known by their names only: the first, %s, %w", s.outside, s.firstOutside, ErrOutside),
+		s.gaps = append(s.gaps, gap(probe.FactKextsOnDisk, fmt.Errorf("%d places are known by their names only: the first, %s, %w", s.outside, s.firstOutside, ErrOutside),
 			"Nothing has to be done. macOS would ask you whether kextwatch may read there."))
 	}
 	if s.left > 0 {
@@ -176,8 +176,6 @@ func (s *kextSearch) unread(place, team, id string) {
 	}
 }
 
-const kextsOnDisk = "kernel extensions on the disk"
-
 func (s *kextSearch) miss(place string, err error) {
 	switch {
 	case errors.Is(err, ErrOutside):
@@ -185,8 +183,8 @@ func (s *kextSearch) miss(place string, err error) {
 			s.firstOutside = place
 		}
 	case errors.Is(err, ErrLate):
-		s.gaps = append(s.gaps, gap(kextsOnDisk, err, "Nothing has to be done: it is tried again. If it stays so, look at the disk or the share that it is on."))
+		s.gaps = append(s.gaps, gap(probe.FactKextsOnDisk, err, "Nothing has to be done: it is tried again. If it stays so, look at the disk or the share that it is on."))
 	default:
-		s.gaps = append(s.gaps, gap(kextsOnDisk, err, "Install the program that brought it again."))
+		s.gaps = append(s.gaps, gap(probe.FactKextsOnDisk, err, "Install the program that brought it again."))
 	}
 }

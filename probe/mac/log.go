@@ -220,7 +220,7 @@ func (f *LogFollower) note(gap *probe.Gap) {
 // logGap says what an error of the log tool means, and whether it would only
 // come again.
 func logGap(err error) (g probe.Gap, hopeless bool) {
-	const source = "log"
+	const source = probe.FactLoadAttempts
 	const reader = "Nothing has to be done on an administrator's account. Otherwise ask an administrator to run " +
 		"`sudo kextwatch install --reader`; then the log is not needed."
 	said := strings.ToLower(err.Error())

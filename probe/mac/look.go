@@ -72,7 +72,7 @@ func (p *Prober) Look(ctx context.Context, now time.Time, how How) probe.Snapsho
 	snap.Policy, snap.Sources, snap.Disagree = p.lookAtPolicy(ctx, now, how.Fresh)
 	app, err := p.mac.parallels()
 	if err != nil {
-		missing([]probe.Gap{gap("Parallels Desktop", err, "Install Parallels Desktop again.")})
+		missing([]probe.Gap{gap(probe.FactParallels, err, "Install Parallels Desktop again.")})
 	}
 	if app != nil {
 		snap.Apps = []probe.App{*app}
@@ -99,7 +99,7 @@ func (p *Prober) lookAtMachine(ctx context.Context, fresh bool) (probe.Mac, []pr
 	var gaps []probe.Gap
 	os, err := p.mac.ReadOS()
 	if err != nil {
-		gaps = append(gaps, gap("macOS version", err, "Run `sw_vers` in Terminal and see what it says."))
+		gaps = append(gaps, gap(probe.FactMacOSVersion, err, "Run `sw_vers` in Terminal and see what it says."))
 	}
 	mac, more := p.mac.machine(ctx, os)
 	mac.Offline = p.mac.NoTools
@@ -122,7 +122,7 @@ func (p *Prober) lookAtLoaded(ctx context.Context, snap probe.Snapshot, fresh bo
 	loaded, err := p.mac.loaded(ctx, snap.Mac.OS)
 	var gaps []probe.Gap
 	if err != nil {
-		gaps = []probe.Gap{toolGap("loaded kernel extensions", err, "kextstat")}
+		gaps = []probe.Gap{toolGap(probe.FactLoadedKexts, err, "kextstat")}
 	}
 	p.loaded = loadedMemory{read: ctx.Err() == nil, concern: concern, loaded: loaded, gaps: gaps}
 	return loaded, gaps

@@ -31,18 +31,18 @@ var (
 func (m Mac) machine(ctx context.Context, os probe.OSVersion) (probe.Mac, []probe.Gap) {
 	mac := probe.Mac{OS: os}
 	var gaps []probe.Gap
-	unless := func(source, name string, err error) {
+	unless := func(source probe.Fact, name string, err error) {
 		if err != nil {
 			gaps = append(gaps, toolGap(source, err, "sysctl "+name))
 		}
 	}
 	var err error
 	mac.Arch, err = m.arch(ctx, os)
-	unless("processor", armOption, err)
+	unless(probe.FactProcessor, armOption, err)
 	mac.BootedAt, err = m.bootedAt(ctx)
-	unless("boot time", bootTime, err)
+	unless(probe.FactBootTime, bootTime, err)
 	mac.BootSession, err = m.bootSession(ctx)
-	unless("boot session", bootSession, err)
+	unless(probe.FactBootSession, bootSession, err)
 	return mac, gaps
 }
 

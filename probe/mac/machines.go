@@ -35,18 +35,18 @@ func (m Mac) machines(ctx context.Context, app *probe.App, os probe.OSVersion) (
 	var gaps []probe.Gap
 	found, err := m.askPrlctl(ctx)
 	if err != nil {
-		gaps = append(gaps, toolGap("virtual machines", err, "prlctl list -a"))
+		gaps = append(gaps, toolGap(probe.FactVMs, err, "prlctl list -a"))
 		var more []probe.Gap
 		found, more = m.searchConfigs(ctx)
 		gaps = append(gaps, more...)
 	}
 	if unknown := countUnknown(found.List); unknown > 0 {
-		gaps = append(gaps, gap("virtual machines", fmt.Errorf("the hypervisor of %d of %d virtual machines is not known", unknown, len(found.List)),
+		gaps = append(gaps, gap(probe.FactVMs, fmt.Errorf("the hypervisor of %d of %d virtual machines is not known", unknown, len(found.List)),
 			"Look at the hypervisor in the configuration of each virtual machine in Parallels Desktop."))
 	}
 	found.Kextless, err = m.kextless()
 	if err != nil {
-		gaps = append(gaps, gap("Parallels networking", err, "Open Parallels Desktop once, so that it writes its network settings anew."))
+		gaps = append(gaps, gap(probe.FactVMNetworking, err, "Open Parallels Desktop once, so that it writes its network settings anew."))
 	}
 	return found, gaps
 }

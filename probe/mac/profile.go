@@ -39,7 +39,7 @@ func (m Mac) profile(ctx context.Context, os probe.OSVersion) (probe.KextProfile
 	case err == nil:
 		return policy.profile("", os), nil
 	case !absent(err):
-		return probe.KextProfile{}, []probe.Gap{gap("configuration profile", err, "Ask whoever manages this Mac which kernel extensions its profiles allow.")}
+		return probe.KextProfile{}, []probe.Gap{gap(probe.FactKextProfile, err, "Ask whoever manages this Mac which kernel extensions its profiles allow.")}
 	}
 	out, err := m.tool(ctx, profilesTool, "show", "-type", "configuration")
 	if err != nil {
@@ -58,7 +58,7 @@ func (m Mac) profile(ctx context.Context, os probe.OSVersion) (probe.KextProfile
 }
 
 func profilesGap(err error) probe.Gap {
-	return toolGap("configuration profiles", err, "sudo profiles show -type configuration")
+	return toolGap(probe.FactProfiles, err, "sudo profiles show -type configuration")
 }
 
 // profile is the payload as plain facts. Teams and extensions that cannot be

@@ -35,11 +35,11 @@ var (
 func (m Mac) sip(ctx context.Context) (probe.SIP, []probe.Gap) {
 	out, err := m.tool(ctx, csrutilTool, "status")
 	if err != nil {
-		return probe.SIP{}, []probe.Gap{toolGap("System Integrity Protection", err, "csrutil status")}
+		return probe.SIP{}, []probe.Gap{toolGap(probe.FactSIP, err, "csrutil status")}
 	}
 	sip, err := parseSIP(out)
 	if err != nil {
-		return probe.SIP{}, []probe.Gap{toolGap("System Integrity Protection", err, "csrutil status")}
+		return probe.SIP{}, []probe.Gap{toolGap(probe.FactSIP, err, "csrutil status")}
 	}
 	if sip.State == probe.SIPEnabled {
 		return sip, nil
@@ -49,7 +49,7 @@ func (m Mac) sip(ctx context.Context) (probe.SIP, []probe.Gap) {
 		sip.KextApproval, err = parseKextApproval(out)
 	}
 	if err != nil {
-		return sip, []probe.Gap{toolGap("approval of kernel extensions", err, "nvram "+csrVariable)}
+		return sip, []probe.Gap{toolGap(probe.FactKextApproval, err, "nvram "+csrVariable)}
 	}
 	return sip, nil
 }

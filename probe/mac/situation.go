@@ -51,17 +51,17 @@ func (m Mac) situation(ctx context.Context, os probe.OSVersion) (probe.Situation
 	}
 
 	var gaps []probe.Gap
-	unless := func(source string, err error, command string) {
+	unless := func(source probe.Fact, err error, command string) {
 		if err != nil {
 			gaps = append(gaps, toolGap(source, err, command))
 		}
 	}
-	unless("running programs", noPrograms, "ps -axo uid,etime,comm")
-	unless("network connections", noNetwork, "netstat -an -p tcp")
-	unless("console user", noConsole, "ls -l "+consoleDevice)
-	unless("screen lock", noLock, "ioreg -n Root -d1 -a")
-	unless("administrator", noAdmin, "id -G")
-	unless("system extensions", noSysex, "systemextensionsctl list")
+	unless(probe.FactPrograms, noPrograms, "ps -axo uid,etime,comm")
+	unless(probe.FactNetwork, noNetwork, "netstat -an -p tcp")
+	unless(probe.FactConsoleUser, noConsole, "ls -l "+consoleDevice)
+	unless(probe.FactScreenLock, noLock, "ioreg -n Root -d1 -a")
+	unless(probe.FactAdmin, noAdmin, "id -G")
+	unless(probe.FactSystemExtensions, noSysex, "systemextensionsctl list")
 	return s, gaps
 }
 

@@ -10,13 +10,13 @@ import (
 )
 
 // gap says that a fact could not be read, and what to do about it.
-func gap(source string, err error, next string) probe.Gap {
-	return probe.Gap{Source: probe.Fact(source), Err: printable(err.Error()), Next: next}
+func gap(source probe.Fact, err error, next string) probe.Gap {
+	return probe.Gap{Source: source, Err: printable(err.Error()), Next: next}
 }
 
 // toolGap is gap for a fact that a tool did not tell. command is what a person
 // can type to see for himself.
-func toolGap(source string, err error, command string) probe.Gap {
+func toolGap(source probe.Fact, err error, command string) probe.Gap {
 	switch {
 	case errors.Is(err, errNoTools):
 		return gap(source, err, "Run kextwatch on that Mac itself.")

@@ -26,20 +26,20 @@ var updateFiles = []string{installHistory, updateSettings, managedSettings, time
 func (m Mac) updates(now time.Time) (probe.Updates, []probe.Gap) {
 	var u probe.Updates
 	var gaps []probe.Gap
-	unless := func(source string, err error, next string) {
+	unless := func(source probe.Fact, err error, next string) {
 		if err != nil && !absent(err) {
 			gaps = append(gaps, gap(source, err, next))
 		}
 	}
 	var err error
 	u.Installed, err = m.installations(now)
-	unless("update history", err, "Look at System Information > Software > Installations instead.")
+	unless(probe.FactUpdateHistory, err, "Look at System Information > Software > Installations instead.")
 	u.Offered, err = m.offers()
 	u.OffersRead = err == nil
-	unless("software update", err, "Look at Software Update yourself.")
-	unless("automatic updates", m.switches(&u), "Look at Software Update yourself.")
+	unless(probe.FactOfferedUpdates, err, "Look at Software Update yourself.")
+	unless(probe.FactUpdateSettings, m.switches(&u), "Look at Software Update yourself.")
 	u.Backup, err = m.backup(now)
-	unless("time machine", err, "Look at Time Machine yourself, or give kextwatch Full Disk Access.")
+	unless(probe.FactBackup, err, "Look at Time Machine yourself, or give kextwatch Full Disk Access.")
 	return u, gaps
 }
 

@@ -42,5 +42,5 @@ func watchGap(what string, err error) probe.Gap {
 	if errors.As(err, &errno) {
 		err = errno // without the path, which is one of this machine
 	}
-	return probe.Gap{Source: "file-events", Err: fmt.Sprintf("watching %s: %v", what, err), Next: next}
+	return probe.Gap{Source: probe.FactFileEvents, Err: fmt.Sprintf("watching %s: %v", what, err), Next: next}
 }

@@ -40,14 +40,14 @@ var factWords = map[probe.Fact]factText{
 	probe.FactLoadedKexts: {name: "loaded kernel extensions", why: notQueried, known: func(c checking) bool {
 		return c.st.Facts.Loaded.Known || c.nothingToLoad() // then the kernel is not queried
 	}},
-	probe.FactLoadAttempts: {name: "log"},
+	probe.FactLoadAttempts: {name: "load attempts in the macOS log"},
 
 	probe.FactVMs:          {name: "virtual machines", known: func(c checking) bool { return c.parallels.Need.Answer != "" }},
 	probe.FactVMFiles:      {name: "virtual machines on the disk"},
 	probe.FactVMNetworking: {name: "Parallels networking"},
 
 	probe.FactSIP:           {name: "System Integrity Protection", why: notQueried, known: func(c checking) bool { return c.st.Facts.Enforcement.SIP.State != "" }},
-	probe.FactKextApproval:  {name: "approval of kernel extensions"},
+	probe.FactKextApproval:  {name: "whether System Integrity Protection requires approval"},
 	probe.FactConsent:       {name: "consent to kernel extensions", why: notQueried, known: func(c checking) bool { return c.st.Facts.Enforcement.Consent.Enabled != "" }},
 	probe.FactRecoveryTeams: {name: "teams allowed from Recovery"},
 	probe.FactKextProfile:   {name: "configuration profile"},
@@ -65,19 +65,19 @@ var factWords = map[probe.Fact]factText{
 	probe.FactSystemExtensions: {name: "system extensions", why: notQueried, known: func(c checking) bool { return c.asked(probe.FactSystemExtensions) }},
 
 	probe.FactUpdateHistory: {name: "update history"},
-	probe.FactOfferedUpdates: {name: "software update", why: "Software Update has no list on this Mac.", known: func(c checking) bool {
+	probe.FactOfferedUpdates: {name: "Software Update", why: "Software Update has no list on this Mac.", known: func(c checking) bool {
 		return c.st.Facts.Updates.OffersRead && !c.hasGap(probe.FactOfferedUpdates)
 	}},
 	probe.FactUpdateSettings: {name: "automatic updates", why: "macOS has not saved this setting, and its default differs between versions of macOS.",
 		known: func(c checking) bool { return c.st.Facts.Updates.Install != "" }},
-	probe.FactBackup: {name: "time machine", why: "Time Machine names no backup.", known: func(c checking) bool {
+	probe.FactBackup: {name: "Time Machine", why: "Time Machine names no backup.", known: func(c checking) bool {
 		return !c.st.Facts.Updates.Backup.Last.IsZero() || c.st.Facts.Updates.Backup.On == probe.No
 	}},
 
-	probe.FactFileEvents: {name: "file-events"},
-	probe.FactOwnFiles:   {name: "agent's files"},
-	probe.FactOwnMemory:  {name: "what the agent remembers"},
-	probe.FactOwnProgram: {name: "kextwatch itself"},
+	probe.FactFileEvents: {name: "changes of files"},
+	probe.FactOwnFiles:   {name: "files of kextwatch"},
+	probe.FactOwnMemory:  {name: "memory of kextwatch"},
+	probe.FactOwnProgram: {name: "program of kextwatch"},
 
 	factPolicy: {name: "kernel extension policy", why: "kextwatch cannot read which kernel extensions are allowed. See policy.source.",
 		known: checking.policyKnown},

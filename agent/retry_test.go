@@ -194,7 +194,7 @@ func TestRetryThatEndsOtherwise(t *testing.T) {
 		err    string
 		out    []string
 	}{
-		"it starts":       {"echo 'The VM has been successfully started.'", nil, exitNothingCame, "", []string{"No Allow button came", "macOS blocked nothing"}},
+		"it starts":       {"echo 'The VM has been successfully started.'", nil, exitNothingCame, "", []string{"No Allow button came", "macOS did not block it"}},
 		"the service":     {"echo 'Unable to connect to Parallels Service.' >&2; exit 255", nil, 0, "does not answer", nil},
 		"something else":  {"echo 'no licence' >&2; exit 1", nil, 0, "no licence", nil},
 		"nothing happens": {"sleep 600", nil, exitNothingCame, "", []string{"Parallels did not try", "Start the virtual machine in Parallels Desktop"}},

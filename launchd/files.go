@@ -70,7 +70,7 @@ type installed struct {
 	content   []byte
 	program   string
 	arguments []string // without the program
-	sound     bool // launchd takes it: owner and permissions are right
+	sound     bool     // launchd takes it: owner and permissions are right
 }
 
 // readInstalled returns the property list at path. A missing one is

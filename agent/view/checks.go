@@ -118,11 +118,6 @@ func newChecking(st approval.Status, own Own) checking {
 	return c
 }
 
-// waits reports whether a product waits for a click on Allow.
-func (c checking) waits() bool {
-	return c.worst.Verdict.Blocked() || c.worst.Verdict == approval.UpgradePending
-}
-
 // reason returns a reason if it holds for any product.
 func (c checking) reason(code approval.ReasonCode) (Reason, bool) {
 	for _, p := range c.st.Products {

@@ -51,7 +51,7 @@ func explainReasons(b *strings.Builder, st approval.Status) {
 func explainMachines(b *strings.Builder, st approval.Status) {
 	for _, p := range st.Products {
 		if p.Made != nil {
-			fmt.Fprintf(b, "\n%s\n", fmt.Sprintf("%s %d was made for macOS %s to %s (%s; source: %s)",
+			fmt.Fprintf(b, "\n%s\n", fmt.Sprintf("%s %d was made for macOS %s to %s (%s; according to %s)",
 				p.Name, p.Made.Major, p.Made.MinMacOS, p.Made.MaxMacOS, p.Made.Confidence, Clean(p.Made.Source)))
 		}
 	}

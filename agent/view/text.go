@@ -28,14 +28,14 @@ func Text(st approval.Status) string {
 	for _, s := range st.Sources {
 		switch {
 		case s.Name == st.Source:
-			fmt.Fprintln(&b, fmt.Sprintf("Policy read from the %s", s.Name))
+			fmt.Fprintf(&b, "Policy read from the %s\n", s.Name)
 			continue
 		case s.State == probe.OK: // read only to compare it with the source that answered
 			continue
 		case s.State == probe.Absent && st.Source == probe.Database: // not needed beside the database
 			continue
 		}
-		fmt.Fprintln(&b, fmt.Sprintf("Policy from the %s: %s: %s", s.Name, s.State, Clean(s.Reason)))
+		fmt.Fprintf(&b, "Policy from the %s: %s: %s\n", s.Name, s.State, Clean(s.Reason))
 		if st.Source == "" {
 			line(&b, "Next", Clean(s.Next))
 		}

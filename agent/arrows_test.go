@@ -31,8 +31,7 @@ var arrows = []struct{ importer, imported, because string }{
 	{"agent", "probe/tool", "runs the user's program for each event"},
 	{"agent", "github.com/google/renameio/v2", "what survives a restart is written whole or not at all"},
 	{"agent", "github.com/spf13/cobra", "the commands"},
-	{"agent", "github.com/vbauerster/mpb/v8", "the bar of the demo"},
-	{"agent", "github.com/vbauerster/cupwriter", "asks a terminal for its size; comes with mpb"},
+	{"agent", "golang.org/x/term", "reports whether a stream is a terminal, and its size"},
 	{"agent", "howett.net/plist", "memory, status and settings are property lists"},
 
 	{"agent/view", "agent/approval", "finds the words for what approval decided"},

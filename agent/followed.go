@@ -6,13 +6,11 @@ import (
 	"os"
 	"strings"
 
-	"github.com/vbauerster/cupwriter"
-
 	"kextwatch/agent/approval"
 	"kextwatch/agent/view"
 )
 
-// jsonFollowed writes a document for each change.
+// jsonFollowed writes one document for each change.
 type jsonFollowed struct {
 	speaker speaker
 	begun   bool
@@ -28,7 +26,7 @@ func (j *jsonFollowed) show(st approval.Status, news []approval.Notice) {
 func (*jsonFollowed) resized() {}
 func (*jsonFollowed) close()   {}
 
-// plainFollowed writes a line for each change, with the time.
+// plainFollowed writes one line for each change, with the time.
 type plainFollowed struct {
 	out   io.Writer
 	begun bool
@@ -48,25 +46,11 @@ func (p *plainFollowed) show(st approval.Status, news []approval.Notice) {
 func (*plainFollowed) resized() {}
 func (*plainFollowed) close()   {}
 
-// What a terminal is told (ECMA-48, and the private modes of xterm that every
-// terminal of today has).
-const (
-	enterScreen = "\x1b[?1049h\x1b[?25l\x1b[?7l" // a screen of its own, no cursor, long lines are cut
-	leaveScreen = "\x1b[?7h\x1b[?25h\x1b[?1049l"
-	home        = "\x1b[H"
-	eraseLine   = "\x1b[K" // from here on; at the end of a full line it would take the last character
-	eraseRest   = "\x1b[J"
-	plainText   = "\x1b[0m"
-	boldText    = "\x1b[1m"
-	boldYellow  = "\x1b[1;33m"
-	boldGreen   = "\x1b[1;32m"
-)
-
-// terminalFollowed draws the whole status anew at each change, on a screen of
-// its own, so that the terminal is afterwards as it was.
+// terminalFollowed redraws the whole status at each change. It uses the
+// terminal's alternate screen, so that the terminal looks as before afterwards.
 type terminalFollowed struct {
 	out     *os.File
-	colours bool
+	colors  bool
 	past    []view.Past
 	st      approval.Status
 	entered bool
@@ -76,7 +60,7 @@ func (t *terminalFollowed) show(st approval.Status, news []approval.Notice) {
 	for _, n := range view.Named(news) {
 		t.past = append(t.past, view.Past{At: st.At, Text: view.EventText(n)})
 	}
-	const most = 200 // higher than any terminal
+	const most = 200 // more lines than a terminal has
 	t.past = t.past[max(0, len(t.past)-most):]
 	t.st = st
 	t.draw()
@@ -89,10 +73,7 @@ func (t *terminalFollowed) resized() {
 }
 
 func (t *terminalFollowed) draw() {
-	columns, rows, err := cupwriter.New(t.out, false).GetTermSize()
-	if err != nil || columns < 1 || rows < 1 {
-		columns, rows = 80, 24
-	}
+	columns, rows := terminalSize(t.out)
 	var b strings.Builder
 	if !t.entered {
 		b.WriteString(enterScreen)
@@ -103,17 +84,16 @@ func (t *terminalFollowed) draw() {
 		if i > 0 {
 			b.WriteString("\n")
 		}
-		b.WriteString(eraseLine + t.coloured(line))
+		b.WriteString(eraseLine + t.colored(line))
 	}
 	b.WriteString("\n" + eraseRest)
 	io.WriteString(t.out, b.String())
 }
 
-// coloured makes the headlines stand out. They say in words what the colour
-// says.
-func (t *terminalFollowed) coloured(line view.Line) string {
+// colored emphasizes the headlines. The color repeats what their words say.
+func (t *terminalFollowed) colored(line view.Line) string {
 	switch {
-	case !t.colours || line.Verdict == "":
+	case !t.colors || line.Verdict == "":
 		return line.Text
 	case line.Verdict.NeedsAction():
 		return boldYellow + line.Text + plainText
@@ -123,7 +103,7 @@ func (t *terminalFollowed) coloured(line view.Line) string {
 	return boldText + line.Text + plainText
 }
 
-// close gives the terminal back, with the last word on it.
+// close restores the terminal and leaves the last state on it in plain text.
 func (t *terminalFollowed) close() {
 	if !t.entered {
 		return

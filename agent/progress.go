@@ -6,39 +6,70 @@ import (
 	"os"
 	"time"
 
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
+	"kextwatch/agent/view"
 )
 
-// progress shows on a terminal how a wait goes on; elsewhere it says once that
-// there is one.
+// barWidth is the width of a bar in the last line, in characters.
+const barWidth = 30
+
+// lastLine keeps a line at the end of a terminal's output. Other lines are
+// written above it. The zero value has no terminal and shows nothing.
+type lastLine struct {
+	terminal *os.File
+	text     string // what is shown; empty: nothing
+}
+
+// set replaces the line. It is cut to the terminal's width: a line that wraps
+// could not be erased.
+func (l *lastLine) set(text string) {
+	if l.terminal == nil {
+		return
+	}
+	columns, _ := terminalSize(l.terminal)
+	if runes := []rune(text); len(runes) >= columns {
+		text = string(runes[:columns-1])
+	}
+	if text != l.text {
+		l.text = text
+		io.WriteString(l.terminal, "\r"+eraseLine+text)
+	}
+}
+
+// above writes whole lines above the line.
+func (l *lastLine) above(out io.Writer, lines string) {
+	if l.text != "" {
+		lines = "\r" + eraseLine + lines + l.text
+	}
+	io.WriteString(out, lines)
+}
+
+// progress shows on a terminal how long a wait has lasted. Elsewhere it says
+// once that it waits.
 type progress struct {
-	bars *mpb.Progress // nil: no terminal
-	bar  *mpb.Bar
+	line  lastLine
+	what  string
+	limit time.Duration
 }
 
 func newProgress(out io.Writer, what string, limit time.Duration) *progress {
-	f, ok := out.(*os.File)
-	if !ok || !isTerminal(f) {
+	p := &progress{what: what, limit: limit}
+	if f, ok := canDraw(out); ok {
+		p.line.terminal = f
+		p.set(0)
+	} else {
 		fmt.Fprintf(out, "%s, up to %v.\n", what, limit)
-		return &progress{}
 	}
-	bars := mpb.New(mpb.WithOutput(out), mpb.WithWidth(40), mpb.WithRefreshRate(refresh))
-	return &progress{bars, bars.New(int64(limit), mpb.BarStyle(), mpb.PrependDecorators(decor.Name(what+" ")),
-		mpb.AppendDecorators(decor.Elapsed(decor.ET_STYLE_MMSS)))}
+	return p
 }
 
-// set moves the bar to how long the wait has lasted.
 func (p *progress) set(waited time.Duration) {
-	if p.bars != nil {
-		p.bar.SetCurrent(int64(waited))
-	}
+	p.line.set(fmt.Sprintf("%s %s %s of %s", p.what, view.Bar(waited, p.limit, barWidth), minutes(waited), minutes(p.limit)))
 }
 
-// close takes the bar away.
-func (p *progress) close() {
-	if p.bars != nil {
-		p.bar.Abort(true)
-		p.bars.Wait()
-	}
+// minutes writes a duration as minutes and seconds.
+func minutes(d time.Duration) string {
+	return fmt.Sprintf("%d:%02d", d/time.Minute, d%time.Minute/time.Second)
 }
+
+// close removes the line.
+func (p *progress) close() { p.line.set("") }

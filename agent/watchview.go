@@ -69,9 +69,8 @@ func (in *invocation) newFollowed() followed {
 	if in.speaker.json {
 		return &jsonFollowed{speaker: in.speaker}
 	}
-	f, ok := in.out.(*os.File)
-	if ok && isTerminal(f) {
-		return &terminalFollowed{out: f, colours: in.env("NO_COLOR") == "", past: in.recent()}
+	if f, ok := canDraw(in.out); ok {
+		return &terminalFollowed{out: f, colors: in.env("NO_COLOR") == "", past: in.recent()}
 	}
 	return &plainFollowed{out: in.out}
 }

@@ -28,7 +28,12 @@ type terminal struct {
 
 func inTerminal(t *testing.T, env []string, args ...string) *terminal {
 	t.Helper()
-	cmd := thisProgram(t).command(t, args...)
+	return thisProgram(t).inTerminal(t, env, args...)
+}
+
+func (p program) inTerminal(t *testing.T, env []string, args ...string) *terminal {
+	t.Helper()
+	cmd := p.command(t, args...)
 	cmd.Env = append(append(cmd.Env, "TERM=xterm", "TZ=UTC"), env...)
 	keys, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 80})
 	if err != nil {
@@ -71,9 +76,17 @@ func (term *terminal) wait(texts ...string) string {
 	return got
 }
 
+// rest takes what was written since the last take.
+func (term *terminal) rest() string {
+	term.mu.Lock()
+	defer term.mu.Unlock()
+	defer term.screen.Reset()
+	return term.screen.String()
+}
+
 var (
 	sequence = regexp.MustCompile(`\x1b\[[?0-9;]*[A-Za-z]`)
-	colour   = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+	color    = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 )
 
 func TestWatchInATerminal(t *testing.T) {
@@ -120,19 +133,19 @@ func TestWatchInATerminal(t *testing.T) {
 	if _, after, _ := strings.Cut(last, leaveScreen); !strings.Contains(after, "waiting for your approval") || sequence.MatchString(after) {
 		t.Errorf("left %q on the terminal, want the last state in plain words", after)
 	}
-	if all := first + open + small + last; colour.MatchString(all) {
-		t.Errorf("colours in spite of NO_COLOR: %q", colour.FindString(all))
+	if all := first + open + small + last; color.MatchString(all) {
+		t.Errorf("colors in spite of NO_COLOR: %q", color.FindString(all))
 	}
 }
 
-func TestWatchHasColoursInATerminal(t *testing.T) {
+func TestWatchHasColorsInATerminal(t *testing.T) {
 	root, sim := simulated(t, "10.15.7")
 	if err := sim.Attempt(time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	term := inTerminal(t, []string{"NO_COLOR="}, "watch", "--root", root)
 	if shown := term.wait("Ctrl-C ends."); !strings.Contains(shown, boldYellow+"Parallels Desktop 16.5.1") {
-		t.Errorf("showed %q, want the headline in colour", shown)
+		t.Errorf("showed %q, want the headline in color", shown)
 	}
 }
 

@@ -3,6 +3,7 @@ package view
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"kextwatch/agent/approval"
 	"kextwatch/probe"
@@ -16,7 +17,7 @@ func Text(st approval.Status) string {
 		line(&b, "Why", Why(p, st))
 		line(&b, "Next", Next(p, st))
 		if p.Window.Open() {
-			line(&b, "Window", fmt.Sprintf("%s  %s – %s (%s)", Bar(*p.Window, 30), clock(p.Window.OpenedAt), clock(p.Window.ClosesAt), basis(p.Window.Basis)))
+			line(&b, "Window", fmt.Sprintf("%s  %s – %s (%s)", Bar(p.Window.Left, approval.WindowLength, 30), clock(p.Window.OpenedAt), clock(p.Window.ClosesAt), basis(p.Window.Basis)))
 		}
 		for _, r := range Reasons(p, st) {
 			if r.Severity != approval.Note && !statedByVerdict[r.Code] {
@@ -77,9 +78,9 @@ func macLine(mac probe.Mac) string {
 	return version
 }
 
-// Bar draws the time left in a window, as "[###---]".
-func Bar(w approval.Window, width int) string {
-	full := int(int64(width) * int64(w.Left) / int64(approval.WindowLength))
+// Bar draws part of a whole. It is two characters wider than width.
+func Bar(part, whole time.Duration, width int) string {
+	full := int(int64(width) * int64(part) / int64(whole))
 	full = max(0, min(full, width))
 	return "[" + strings.Repeat("#", full) + strings.Repeat("-", width-full) + "]"
 }

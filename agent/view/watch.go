@@ -134,7 +134,7 @@ func (s *screen) labelled(label, text string) {
 func (s *screen) bar(w approval.Window) {
 	until := fmt.Sprintf(" until %s", clock(w.ClosesAt))
 	width := min(s.columns-len(until)-len("[]"), 60)
-	s.lines = append(s.lines, Line{Text: Bar(w, width) + until})
+	s.lines = append(s.lines, Line{Text: Bar(w.Left, approval.WindowLength, width) + until})
 }
 
 // cut keeps at most room lines, without empty lines at the end.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -130,26 +129,6 @@ func loginJob(home string, m mac.Mac) probe.LoginJob {
 		locate = m.Resolve
 	}
 	return launchd.ReadLoginJob(launchd.AgentPlist(home), launchd.Agent(program, home), locate)
-}
-
-// agentRuns reports whether an agent holds the lock. The shared lock that is
-// taken for a moment makes a starting agent try again.
-func agentRuns(p places) probe.Answer {
-	f, err := os.OpenFile(p.lock, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return probe.No
-	case err != nil:
-		return ""
-	}
-	defer f.Close()
-	switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); {
-	case err == nil:
-		return probe.No
-	case errors.Is(err, syscall.EWOULDBLOCK):
-		return probe.Yes
-	}
-	return ""
 }
 
 // lastPosting is the error of the last alert, if it failed, and whether there

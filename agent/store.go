@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"kextwatch/agent/approval"
@@ -165,31 +164,4 @@ func (s *store) gaps() []probe.Gap {
 // poll.
 func memoryGap(p places, err error) probe.Gap {
 	return probe.Gap{Source: probe.FactOwnMemory, Err: view.Clean(err.Error()), Next: "if it stays so, let your user read " + p.memory}
-}
-
-// errRunning: another agent of this user runs.
-var errRunning = errors.New("kextwatch is already running for this user")
-
-// lockState makes this the only agent of the user until the file is closed.
-func lockState(p places) (*os.File, error) {
-	if err := os.MkdirAll(p.state, 0o700); err != nil {
-		return nil, err
-	}
-	f, err := os.OpenFile(p.lock, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	for try := 0; try < 5 && errors.Is(err, syscall.EWOULDBLOCK); try++ {
-		time.Sleep(20 * time.Millisecond) // doctor holds the lock for a moment
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	}
-	if err != nil {
-		f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, errRunning
-		}
-		return nil, err
-	}
-	return f, nil
 }

@@ -215,23 +215,6 @@ func TestHistoryIsRotated(t *testing.T) {
 	}
 }
 
-func TestOnlyOneAgentRuns(t *testing.T) {
-	p := placesIn(t.TempDir())
-	first, err := lockState(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := lockState(p); err != errRunning {
-		t.Errorf("a second one: %v, want %v", err, errRunning)
-	}
-	first.Close()
-	second, err := lockState(p)
-	if err != nil {
-		t.Fatalf("after the first has ended: %v", err)
-	}
-	second.Close()
-}
-
 // Whatever lies at the place of a file of ours, nobody waits for it.
 func TestAPipeInPlaceOfAFile(t *testing.T) {
 	p := placesIn(t.TempDir())

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+	"time"
+
+	"kextwatch/probe"
+)
+
+// The lock is an advisory lock on a file (flock). The kernel releases it when
+// the agent ends, however it ends. The calls stay our own: github.com/gofrs/flock
+// would add 8 KiB to the program and save no code, because the flags for a
+// FIFO, the retry and the answers for doctor would remain.
+
+// errRunning: another agent of this user runs.
+var errRunning = errors.New("kextwatch is already running for this user")
+
+// Doctor holds a shared lock for a moment. An agent that starts then tries
+// again.
+const (
+	lockTries = 6
+	lockAgain = 20 * time.Millisecond
+)
+
+// lockState makes this the only agent of the user until the file is closed.
+func lockState(p places) (*os.File, error) {
+	if err := os.MkdirAll(p.state, 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(p.lock, os.O_RDWR|os.O_CREATE|syscall.O_NONBLOCK, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for try := 1; ; try++ {
+		err := tryLock(f, syscall.LOCK_EX)
+		if err == nil {
+			return f, nil
+		}
+		if try == lockTries || !errors.Is(err, errRunning) {
+			f.Close()
+			return nil, err
+		}
+		time.Sleep(lockAgain)
+	}
+}
+
+// agentRuns reports whether an agent holds the lock.
+func agentRuns(p places) probe.Answer {
+	f, err := os.OpenFile(p.lock, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return probe.No
+	case err != nil:
+		return ""
+	}
+	defer f.Close()
+	switch err := tryLock(f, syscall.LOCK_SH); {
+	case err == nil:
+		return probe.No
+	case errors.Is(err, errRunning):
+		return probe.Yes
+	}
+	return ""
+}
+
+// tryLock returns errRunning where another process holds a lock that excludes
+// this one.
+func tryLock(f *os.File, kind int) error {
+	err := syscall.Flock(int(f.Fd()), kind|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return errRunning
+	}
+	return err
+}

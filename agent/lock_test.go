@@ -1,0 +1,126 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"kextwatch/probe"
+)
+
+func TestOnlyOneAgentRuns(t *testing.T) {
+	p := placesIn(t.TempDir())
+	if got := agentRuns(p); got != probe.No {
+		t.Errorf("before the first agent: runs %q, want no", got)
+	}
+	first, err := lockState(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lockState(p); err != errRunning {
+		t.Errorf("a second one: %v, want %v", err, errRunning)
+	}
+	if got := agentRuns(p); got != probe.Yes {
+		t.Errorf("while it runs: runs %q, want yes", got)
+	}
+	first.Close()
+	if got := agentRuns(p); got != probe.No {
+		t.Errorf("after it ended: runs %q, want no", got)
+	}
+	second, err := lockState(p)
+	if err != nil {
+		t.Fatalf("after the first has ended: %v", err)
+	}
+	second.Close()
+}
+
+// Doctor takes a shared lock for a moment. This must not keep an agent from
+// starting.
+func TestAgentStartsWhileDoctorLooks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := placesIn(t.TempDir())
+		writeFile(t, p.lock, "")
+		doctor, err := os.Open(p.lock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := tryLock(doctor, syscall.LOCK_SH); err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			time.Sleep(3*lockAgain + lockAgain/2)
+			doctor.Close()
+		}()
+		lock, err := lockState(p)
+		if err != nil {
+			t.Fatalf("the agent did not start: %v", err)
+		}
+		lock.Close()
+	})
+}
+
+// The kernel releases the lock of an agent that was killed.
+func TestLockIsFreeAfterACrash(t *testing.T) {
+	root, _ := simulated(t, "10.15.7")
+	p := placesIn(filepath.Join(root, "Users/me"))
+	cmd := programNamed(t, "kextwatch-as-user").command(t, "run", "--root", root)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the agent holds the lock", func() bool { return agentRuns(p) == probe.Yes })
+	cmd.Process.Kill()
+	if err := cmd.Wait(); !errors.As(err, new(*exec.ExitError)) {
+		t.Fatal(err)
+	}
+	if got := agentRuns(p); got != probe.No {
+		t.Errorf("after the crash: runs %q, want no", got)
+	}
+	lock, err := lockState(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock.Close()
+}
+
+// Whatever the lock file is, neither the agent nor doctor waits for it, and
+// doctor does not say that no agent runs while one holds it.
+func TestUnusualLockFiles(t *testing.T) {
+	for name, place := range map[string]func(lock string) error{
+		"a FIFO":      func(lock string) error { return syscall.Mkfifo(lock, 0o600) },
+		"a directory": func(lock string) error { return os.Mkdir(lock, 0o700) },
+		"a link to a file": func(lock string) error {
+			return errors.Join(os.WriteFile(lock+"2", nil, 0o600), os.Symlink("lock2", lock))
+		},
+		"a link to a FIFO": func(lock string) error {
+			return errors.Join(syscall.Mkfifo(lock+"2", 0o600), os.Symlink("lock2", lock))
+		},
+		"a link to nothing":          func(lock string) error { return os.Symlink("lock2", lock) },
+		"a link to itself":           func(lock string) error { return os.Symlink("lock", lock) },
+		"a file that cannot be read": func(lock string) error { return os.WriteFile(lock, nil, 0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := placesIn(t.TempDir())
+			if err := os.MkdirAll(p.state, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := place(p.lock); err != nil {
+				t.Fatal(err)
+			}
+			agentRuns(p)
+			lock, err := lockState(p)
+			if err != nil {
+				t.Logf("the agent reports: %v", err)
+				return
+			}
+			defer lock.Close()
+			if got := agentRuns(p); got == probe.No {
+				t.Error("doctor says that no agent runs")
+			}
+		})
+	}
+}

@@ -11,51 +11,56 @@ import (
 )
 
 const (
-	logSize  = 1 << 20 // bytes; a line has about 150
+	logSize  = 1 << 20 // bytes; a line has about 200
 	logFiles = 3
 )
 
-// logWriter writes the agent's log. A log that cannot be written must not cost
-// a window: the first failure is told, and every line is tried anew.
+// logWriter writes the agent's log. The agent keeps running when its log cannot
+// be written: the first failure is reported, and each later line is tried.
 type logWriter struct {
 	rotation
-	failed func(error)
-	told   bool
+	failed   func(error)
+	reported bool
 }
 
-// Write takes one line; slog calls it from one goroutine at a time.
+// Write writes one line. slog calls it from one goroutine at a time.
 func (w *logWriter) Write(line []byte) (int, error) {
 	err := w.append(string(line), false)
 	if err == nil {
-		w.told = false
+		w.reported = false
 		return len(line), nil
 	}
-	if !w.told {
-		w.told = true
+	if !w.reported {
+		w.reported = true
 		w.failed(err)
 	}
 	return 0, err
 }
 
+// handler writes text for a person to read.
 func (in *invocation) handler(to io.Writer) slog.Handler {
-	return slog.NewTextHandler(to, &slog.HandlerOptions{Level: in.level})
+	return slog.NewTextHandler(to, in.logOptions())
 }
 
-// openLog has the agent log to its file, and to standard error only where that
-// is wanted: standard error of a LaunchAgent is a file that is never rotated.
-// Warnings go to both anyway.
+func (in *invocation) logOptions() *slog.HandlerOptions {
+	return &slog.HandlerOptions{Level: in.level}
+}
+
+// openLog sends the agent's log to its file as JSON lines. It sends it to
+// standard error as text too if that is wanted: the standard error of a
+// LaunchAgent is a file that launchd never rotates. Warnings always go to both.
 func (in *invocation) openLog(p places) {
 	if err := os.MkdirAll(p.log, 0o700); err != nil {
-		in.warn("let your user write to "+p.log, "there will be no log: %v", err)
+		in.warn("let your user write to "+p.log, "cannot write a log: %v", err)
 		return
 	}
 	crashes := rotation{p.crashes, logSize, logFiles}
 	if err := crashes.rotate(); err != nil {
 		in.warn("", "%v", err)
 	}
-	file := in.handler(&logWriter{rotation: rotation{p.logFile, logSize, logFiles}, failed: func(err error) {
-		fmt.Fprintf(in.stderr, "kextwatch: warning: the log cannot be written: %v\n", err)
-	}})
+	file := slog.NewJSONHandler(&logWriter{rotation: rotation{p.logFile, logSize, logFiles}, failed: func(err error) {
+		fmt.Fprintf(in.stderr, "kextwatch: warning: cannot write the log: %v\n", err)
+	}}, in.logOptions())
 	in.speaker.note = func(warning string) { slog.New(file).Warn(warning) }
 	in.log = slog.New(file)
 	if in.logShown {
@@ -63,14 +68,14 @@ func (in *invocation) openLog(p places) {
 	}
 }
 
-// logEvent writes an event to the log, as one line.
+// logEvent writes an event to the log as one line.
 func logEvent(log *slog.Logger, e event) {
 	level := slog.LevelInfo
 	switch e.Event {
 	case approval.SourceLost:
 		level = slog.LevelWarn
 	case approval.AgentStarted, approval.VerdictChanged, approval.NotificationFailed:
-		level = slog.LevelDebug // each is beside a line that says more
+		level = slog.LevelDebug // another line at this time says more
 	}
 	more := []any{"event", string(e.Event)}
 	if e.Product != "" {

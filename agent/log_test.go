@@ -3,10 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +20,7 @@ import (
 	"kextwatch/agent/approval"
 )
 
-// newLogged is an invocation whose log is in a home of its own.
+// newLogged is an invocation with a home of its own for its log.
 func newLogged(t *testing.T) (*invocation, places, *bytes.Buffer) {
 	t.Helper()
 	stderr := &bytes.Buffer{}
@@ -32,36 +32,37 @@ func TestLogGoesToItsFile(t *testing.T) {
 	in, p, stderr := newLogged(t)
 	in.openLog(p)
 	in.log.Info("kextwatch started", "version", "1.2\n3")
-	in.log.Debug("not asked for")
+	in.log.Debug("below the level")
 	in.warn("do this", "the disk is %s", "full")
 	data, err := os.ReadFile(p.logFile)
 	if err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
-	if len(lines) != 2 || !strings.HasSuffix(lines[0], `level=INFO msg="kextwatch started" version="1.2\n3"`) ||
-		!strings.HasSuffix(lines[1], `level=WARN msg="the disk is full"`) {
+	if len(lines) != 2 || !strings.HasSuffix(lines[0], `"level":"INFO","msg":"kextwatch started","version":"1.2\n3"}`) ||
+		!strings.HasSuffix(lines[1], `"level":"WARN","msg":"the disk is full"}`) {
 		t.Errorf("log\n%s", data)
 	}
 	if stderr.String() != "kextwatch: warning: the disk is full\nkextwatch: hint: do this\n" {
-		t.Errorf("standard error, which is no terminal:\n%s", stderr)
+		t.Errorf("standard error, which is not a terminal:\n%s", stderr)
 	}
 	if info, _ := os.Stat(p.logFile); info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, want 0600", info.Mode())
 	}
 }
 
-func TestLogIsShownWhereItIsAskedFor(t *testing.T) {
+func TestLogLevelShowsTheLogOnStandardError(t *testing.T) {
 	in, p, stderr := newLogged(t)
 	in.logShown, in.level = true, slog.LevelDebug
 	in.openLog(p)
 	in.log.Debug("asked for")
-	if data, _ := os.ReadFile(p.logFile); !strings.Contains(stderr.String(), "asked for") || !strings.Contains(string(data), "asked for") {
+	if data, _ := os.ReadFile(p.logFile); !strings.Contains(stderr.String(), `level=DEBUG msg="asked for"`) || !strings.Contains(string(data), `"level":"DEBUG","msg":"asked for"`) {
 		t.Errorf("standard error %q, file %q", stderr, data)
 	}
 }
 
-// A log that cannot be written is told once, and written again when it can be.
+// A log that cannot be written is reported once. It is written again as soon
+// as that is possible.
 func TestLogThatCannotBeWritten(t *testing.T) {
 	in, p, stderr := newLogged(t)
 	in.openLog(p)
@@ -76,8 +77,8 @@ func TestLogThatCannotBeWritten(t *testing.T) {
 		}
 		in.log.Info("one")
 		in.log.Info("two")
-		if n := strings.Count(stderr.String(), "the log cannot be written"); n != 1 {
-			t.Errorf("told %d times: %s", n, stderr)
+		if n := strings.Count(stderr.String(), "cannot write the log"); n != 1 {
+			t.Errorf("reported %d times: %s", n, stderr)
 		}
 		if err := os.Remove(p.logFile); err != nil {
 			t.Fatal(err)
@@ -90,13 +91,13 @@ func TestLogThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// What launchd catches is rotated at each start, because launchd never does.
+// The agent rotates launchd.log at each start, because launchd never does.
 func TestCrashesAreRotated(t *testing.T) {
 	in, p, _ := newLogged(t)
 	writeFile(t, p.crashes, strings.Repeat("panic\n", logSize/6+1))
 	in.openLog(p)
 	if _, err := os.Stat(p.crashes); err == nil {
-		t.Error("it is still there")
+		t.Error("launchd.log was not renamed")
 	}
 	if _, err := os.Stat(p.crashes + ".1"); err != nil {
 		t.Error(err)
@@ -122,7 +123,7 @@ func TestRotation(t *testing.T) {
 		t.Errorf("kept\n%s", all)
 	}
 	if _, err := os.Stat(r.file(3)); err == nil {
-		t.Error("a fourth file")
+		t.Error("there is a fourth file")
 	}
 }
 
@@ -141,7 +142,7 @@ func TestEventsInTheLog(t *testing.T) {
 	}
 }
 
-// followedLog is a log that is read on and on.
+// followedLog collects the lines of a log that is followed.
 type followedLog struct {
 	reader logReader
 	lines  []string
@@ -153,8 +154,8 @@ func follow(r rotation) *followedLog {
 	return f
 }
 
-// A log that is followedLog through rotations comes whole and in order, also
-// where it is cut or removed in between.
+// No line of a log is lost, doubled or out of order through rotations, or when
+// the file is truncated or removed.
 func TestFollowingALogThroughItsRotation(t *testing.T) {
 	r := rotation{filepath.Join(t.TempDir(), "log"), 100, 3}
 	var want []string
@@ -174,7 +175,7 @@ func TestFollowingALogThroughItsRotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 20 {
-		write(4) // at most one rotation between two looks
+		write(4) // at most one rotation between two polls
 		if err := f.reader.more(); err != nil {
 			t.Fatal(err)
 		}
@@ -203,7 +204,7 @@ func TestFollowingALogThroughItsRotation(t *testing.T) {
 	}
 }
 
-// A line is shown when it has ended; one that is far too long, in pieces.
+// A line is shown when it is complete. A very long line is shown in pieces.
 func TestFollowingHalfALine(t *testing.T) {
 	r := rotation{filepath.Join(t.TempDir(), "log"), 1 << 20, 3}
 	writeFile(t, r.path, "a\nhalf")
@@ -224,32 +225,49 @@ func TestFollowingHalfALine(t *testing.T) {
 }
 
 func TestLogLines(t *testing.T) {
-	for line, want := range map[string]map[string]string{
-		`time=2026-05-06T05:50:00.000Z level=INFO msg="kextwatch started" version=1.2 root=/`: {
-			"time": "2026-05-06T05:50:00.000Z", "level": "INFO", "msg": "kextwatch started", "version": "1.2", "root": "/"},
-		`level=WARN msg="a \"quoted\" \x1b[2J thing" empty="" last=`: {"level": "WARN", "msg": `a "quoted" [2J thing`, "empty": "", "last": ""},
-		"panic: something":      {"msg": "panic: something"},
-		"goroutine 1 [running]": {"msg": "goroutine 1 [running]"},
-		`a="b"c`:                {"msg": `a="b"c`},
-		"=x":                    {"msg": "=x"},
+	for line, want := range map[string]struct{ text, json string }{
+		`{"time":"2026-05-06T05:50:00.123456Z","level":"INFO","msg":"kextwatch started","version":"1.2","pid":70000,"root":"/"}`: {
+			`time=2026-05-06T05:50:00.123Z level=INFO msg="kextwatch started" version=1.2 pid=70000 root=/`,
+			`{"time":"2026-05-06T05:50:00.123456Z","level":"INFO","msg":"kextwatch started","version":"1.2","pid":70000,"root":"/"}`,
+		},
+		// Control characters, as JSON escapes them and as it does not: ESC, DEL, the C1 control CSI, a change of direction.
+		`{"level":"WARN","msg":"a \"b\" \u001b[2J","one":"` + "\x7f\u009b2J\u202e\U000e0001" + `","two":""}`: {
+			`level=WARN msg="a \"b\" \x1b[2J" one="\x7f\u009b2J\u202e\U000e0001" two=""`,
+			`{"level":"WARN","msg":"a \"b\" \u001b[2J","one":"\u007f\u009b2J\u202e\udb40\udc01","two":""}`,
+		},
+		// An agent before this format.
+		`time=2026-05-06T05:50:00.000Z level=INFO msg="kextwatch started" version=1.2`: {
+			`time=2026-05-06T05:50:00.000Z level=INFO msg="kextwatch started" version=1.2`,
+			`{"msg":"time=2026-05-06T05:50:00.000Z level=INFO msg=\"kextwatch started\" version=1.2"}`,
+		},
+		"panic:\t\x1b[31msomething": {"panic: [31msomething", `{"msg":"panic: [31msomething"}`},
+		// Half a line, and objects that slog did not write.
+		`{"time":"2026-05-06T05:50:00Z","level":"INFO","msg":"kext`: {`{"time":"2026-05-06T05:50:00Z","level":"INFO","msg":"kext`, `{"msg":"{\"time\":\"2026-05-06T05:50:00Z\",\"level\":\"INFO\",\"msg\":\"kext"}`},
+		`{"level":"LOUD","msg":"x"}`:                                {`{"level":"LOUD","msg":"x"}`, `{"level":"LOUD","msg":"x"}`},
+		`{"a":  1}`:                                                 {`{"a":  1}`, `{"a":1}`},
+		`{"msg":"x"} {"msg":"y"}`:                                   {`{"msg":"x"} {"msg":"y"}`, `{"msg":"{\"msg\":\"x\"} {\"msg\":\"y\"}"}`},
 	} {
-		if got := parseLogLine(line); !maps.Equal(got, want) {
-			t.Errorf("%s: %q, want %q", line, got, want)
+		if got := textLine(line); got != want.text {
+			t.Errorf("%s as text: %s, want %s", line, got, want.text)
+		}
+		if got := jsonLine(line); got != want.json {
+			t.Errorf("%s as JSON: %s, want %s", line, got, want.json)
 		}
 	}
 }
 
 func FuzzLogLine(f *testing.F) {
-	f.Add(`time=2026 level=INFO msg="x \n y" a=b`)
+	f.Add(`{"time":"2026-05-06T05:50:00Z","level":"INFO","msg":"x \n y","a":{"b":[1]}}`)
+	f.Add(`{"msg":"` + "\u009b\x7f\xff" + `"}`)
 	f.Add("\x1b]0;evil\x07")
-	f.Add(`a="`)
+	f.Add(`level=INFO a="`)
 	f.Fuzz(func(t *testing.T, line string) {
-		shown := printableLine(line)
-		for key, value := range parseLogLine(line) {
-			shown += key + value
+		text, object := textLine(line), jsonLine(line)
+		if strings.ContainsFunc(text+object, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("cannot be shown: %q, %q", text, object)
 		}
-		if strings.ContainsFunc(shown, unicode.IsControl) {
-			t.Errorf("cannot be shown: %q", shown)
+		if err := json.Unmarshal([]byte(object), new(map[string]any)); err != nil {
+			t.Errorf("%q: %v", object, err)
 		}
 	})
 }
@@ -296,7 +314,7 @@ func (b *lockedBuffer) String() string {
 	return b.buf.String()
 }
 
-// A full disk leaves no part of a line.
+// A full disk leaves no partial line.
 func TestRotationOnAFullDisk(t *testing.T) {
 	r := rotation{filepath.Join(t.TempDir(), "log"), 1 << 20, 3}
 	if err := r.append("a line\n", false); err != nil {

@@ -4,23 +4,19 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 )
 
 const (
-	logLine   = 64 << 10 // bytes; what is longer is shown in pieces
+	logLine   = 64 << 10 // bytes; a longer line is shown in pieces
 	logFollow = 250 * time.Millisecond
 )
 
@@ -29,8 +25,8 @@ func (in *invocation) logsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logs",
 		Short: "The agent's log, newest last",
-		Long: `logs prints the agent's log. With --follow it goes on, line by line as they
-come, until it is interrupted. With --json each line is a JSON object.`,
+		Long: `logs prints the agent's log. With --follow it prints new lines as they come,
+until you press Ctrl-C. With --json each line is a JSON object.`,
 		Example: `  kextwatch logs
   kextwatch logs -f`,
 		Args: cobra.NoArgs,
@@ -41,31 +37,30 @@ come, until it is interrupted. With --json each line is a JSON object.`,
 			}
 			p := placesIn(home)
 			if info, err := os.Stat(p.crashes); err == nil && info.Size() > 0 {
-				defer in.hint("what launchd caught, such as a crash, is in " + p.crashes)
+				defer in.hint("crashes and other output of the agent are in " + p.crashes)
 			}
 			return in.logs(cmd.Context(), p, follow)
 		},
 	}
-	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what comes")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "print new lines as they come")
 	return cmd
 }
 
 func (in *invocation) logs(ctx context.Context, p places, follow bool) error {
 	out := bufio.NewWriter(in.out)
-	show := func(line string) { fmt.Fprintln(out, printableLine(line)) }
+	format := textLine
 	if in.speaker.json {
-		lines := json.NewEncoder(out)
-		lines.SetEscapeHTML(false)
-		show = func(line string) { _ = lines.Encode(parseLogLine(line)) } // Flush tells what failed
+		format = jsonLine
 	}
+	show := func(line string) { fmt.Fprintln(out, format(line)) } // Flush reports a failure
 	r := logReader{files: rotation{p.logFile, logSize, logFiles}, show: show}
 	defer r.close()
 	err := r.all()
 	switch {
 	case err != nil:
-		return unavailable(fmt.Errorf("reading the log: %w", err), "run this as the user whose agent it is")
+		return unavailable(fmt.Errorf("reading the log: %w", err), "run this as the user who runs the agent")
 	case !r.shown && !follow && !in.speaker.json:
-		fmt.Fprintln(out, "Nothing has been logged yet. The agent writes the log: kextwatch install starts it.")
+		fmt.Fprintln(out, "The log is empty. The agent writes it: kextwatch install starts the agent.")
 	}
 	for follow && ctx.Err() == nil && out.Flush() == nil {
 		select {
@@ -79,13 +74,13 @@ func (in *invocation) logs(ctx context.Context, p places, follow bool) error {
 	return out.Flush()
 }
 
-// logReader shows the lines of a log that is being written and rotated.
+// logReader shows the lines of a log while it is written and rotated.
 type logReader struct {
 	files rotation
 	show  func(line string)
-	shown bool     // there was a line
-	file  *os.File // the newest one; nil: there is none
-	rest  []byte   // of a line that has not ended
+	shown bool     // at least one line was shown
+	file  *os.File // the newest file; nil: there is none
+	rest  []byte   // the start of a line that is not complete
 }
 
 func (r *logReader) close() {
@@ -94,8 +89,8 @@ func (r *logReader) close() {
 	}
 }
 
-// all shows what there is. The newest file is opened first, so that nothing is
-// lost when it is rotated meanwhile.
+// all shows all lines. It opens the newest file first, so that no line is lost
+// when the file is rotated meanwhile.
 func (r *logReader) all() error {
 	newest, err := openLogFile(r.files.path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -121,12 +116,12 @@ func (r *logReader) all() error {
 	return r.drain()
 }
 
-// more shows what has come since, also in a file that took the place of the
-// one that was read.
+// more shows the lines that were added since the last call, in the file that
+// was read and in a new file that replaced it.
 func (r *logReader) more() error {
 	newest, err := openLogFile(r.files.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return r.drain() // between two steps of the rotation, or removed
+		return r.drain() // between two steps of a rotation, or the file was removed
 	}
 	if err != nil {
 		return err
@@ -145,8 +140,8 @@ func (r *logReader) more() error {
 	return r.drain()
 }
 
-// drain shows the lines up to the end of the file, or from its start again
-// where it was cut.
+// drain shows the lines up to the end of the file. If the file was truncated,
+// it begins again at the start.
 func (r *logReader) drain() error {
 	if r.file == nil {
 		return nil
@@ -185,7 +180,7 @@ func (r *logReader) drain() error {
 	}
 }
 
-// end shows a line that will not be ended.
+// end shows a line that will not be completed.
 func (r *logReader) end() {
 	r.line(r.rest)
 	r.rest = nil
@@ -214,43 +209,4 @@ func sameFile(a, b *os.File) bool {
 	x, err := a.Stat()
 	y, err2 := b.Stat()
 	return err == nil && err2 == nil && os.SameFile(x, y)
-}
-
-// printableLine drops what could do something to a terminal.
-func printableLine(line string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\t' {
-			return ' '
-		}
-		if !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(line, "\uFFFD"))
-}
-
-// parseLogLine takes a line of the log apart: key=value, a value with spaces
-// in quotes. What is not written so becomes the message.
-func parseLogLine(line string) map[string]string {
-	fields := map[string]string{}
-	for rest := line; rest != ""; rest = strings.TrimPrefix(rest, " ") {
-		key, after, ok := strings.Cut(rest, "=")
-		if !ok || key == "" || strings.ContainsAny(key, " \"") {
-			return map[string]string{"msg": printableLine(line)}
-		}
-		value, quoted := after, false
-		if q, err := strconv.QuotedPrefix(after); err == nil {
-			value, quoted = q, true
-		} else if i := strings.IndexByte(after, ' '); i >= 0 {
-			value = after[:i]
-		}
-		rest = after[len(value):]
-		if quoted {
-			if value, _ = strconv.Unquote(value); rest != "" && rest[0] != ' ' {
-				return map[string]string{"msg": printableLine(line)}
-			}
-		}
-		fields[printableLine(key)] = printableLine(value)
-	}
-	return fields
 }

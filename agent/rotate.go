@@ -9,16 +9,16 @@ import (
 )
 
 // rotation is a text file that grows by whole lines: the history, the log.
-// When it has reached size it is renamed away, and of those that were, only the
-// newest stay. A file is opened for each write, so that one which was removed or
-// rotated by hand is simply made anew.
+// When it has reached size, it is renamed, and the oldest file is overwritten.
+// The file is opened for each write, so that it is created again after somebody
+// removed or renamed it.
 type rotation struct {
 	path  string // the newest file
 	size  int64  // bytes
-	files int    // how many there are at most, with the newest
+	files int    // the largest number of files, including the newest
 }
 
-// file is the i-th newest file.
+// file is the path of the i-th newest file.
 func (r rotation) file(i int) string {
 	if i == 0 {
 		return r.path
@@ -26,9 +26,9 @@ func (r rotation) file(i int) string {
 	return fmt.Sprintf("%s.%d", r.path, i)
 }
 
-// append adds text, which ends with a new line. A line that a crash cut short
-// is ended first, so that it spoils no other; what a full disk took a part of
-// is taken back. durable waits until it is on the disk.
+// append adds text, which ends with a newline. If a crash left a partial line,
+// append ends that line first. If the disk is full, append removes what was
+// written of text. durable waits until the text is on the disk.
 func (r rotation) append(text string, durable bool) error {
 	if err := r.rotate(); err != nil {
 		return err

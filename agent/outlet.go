@@ -58,16 +58,24 @@ func startOutlets(log *slog.Logger, outlets ...*outlet) (end func()) {
 		late, stop := context.WithTimeout(context.Background(), outletEnd)
 		defer stop()
 		for _, o := range outlets {
-			left := 0
 			select {
 			case <-o.ended:
 			case <-late.Done():
-				left = 1 + len(o.lines.values) // with the line that is being written
 			}
-			if n := o.lost.Load() + int64(left); n > 0 {
+			if n := o.lost.Load() + o.left(); n > 0 {
 				log.Warn("lines for "+o.name+" were lost: nobody read them, or they could not be written", "lines", n)
 			}
 		}
+	}
+}
+
+// left is how many lines are not written yet, after ctx of run has ended.
+func (o *outlet) left() int64 {
+	select {
+	case <-o.ended:
+		return 0
+	default:
+		return int64(len(o.lines.values)) + 1 // with the one that is being written
 	}
 }
 

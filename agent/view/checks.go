@@ -39,6 +39,7 @@ type Own struct {
 	Notifications string   // the error of the newest notification; empty: none
 	NotifyKnown   bool     // a notification was posted
 	Tray          string   // why there can be no icon; empty: there can be one
+	Reader        probe.ReaderInstallation
 }
 
 // check is one row of the table of checks.

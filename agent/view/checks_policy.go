@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"kextwatch/probe"
@@ -40,27 +41,57 @@ func policySource(c checking) Check {
 	return fail("kextwatch cannot read the kernel extension policy", strings.Join(why, "; "), unknownNext(c.st))
 }
 
+// policyReader is ok only where the reader publishes now and launchd can start
+// it again.
 func policyReader(c checking) Check {
-	for _, s := range c.st.Sources {
-		if s.Name != probe.Reader {
-			continue
-		}
-		switch {
-		case s.State == probe.OK:
-			return ok("The root reader publishes the policy")
-		case s.State != probe.Absent:
-			return fail("The root reader does not work", Clean(s.Reason), sentence(orNothing(Clean(s.Next), "install it again with sudo kextwatch install --reader")))
-		}
+	i := slices.IndexFunc(c.st.Sources, func(s probe.Source) bool { return s.Name == probe.Reader })
+	if i < 0 || c.st.Sources[i].State == probe.Absent {
+		return silentReader(c)
 	}
-	switch c.st.Source {
-	case probe.Database:
+	check := installedReader(c.own.Reader)
+	if s := c.st.Sources[i]; s.State != probe.OK {
+		if check.Level != Fail {
+			check = fail("The root reader does not work", "", sentence(orNothing(Clean(s.Next), "install it again with sudo kextwatch install --reader")))
+		}
+		check.Detail = Clean(s.Reason)
+	}
+	return check
+}
+
+const letInstall = "Ask an administrator to run sudo kextwatch install --reader."
+
+// installedReader is the check of a reader that published something.
+func installedReader(r probe.ReaderInstallation) Check {
+	switch r.State {
+	case probe.ReaderSound:
+		return ok("The root reader publishes the policy")
+	case probe.ReaderOlder:
+		return warn("The root reader is older than kextwatch", "It does not record its runs, so kextwatch notices late when it stops.", letInstall)
+	case probe.ReaderAbsent:
+		return fail("The root reader is no longer installed", "What it published is no longer updated.", letInstall)
+	case probe.ReaderNoProgram:
+		return fail("The program of the root reader is missing", Clean(r.Path), letInstall)
+	case probe.ReaderNoPlist:
+		return fail("The property list of the root reader is missing", Clean(r.Path), letInstall)
+	case probe.ReaderUnguarded:
+		return fail("Other users than root can change the root reader", Clean(r.Reason), sentence(Clean(r.Next)))
+	}
+	return unsure("kextwatch cannot tell whether the root reader is installed", Clean(r.Reason), sentence(Clean(r.Next)))
+}
+
+// silentReader is the check of a reader that published nothing.
+func silentReader(c checking) Check {
+	switch check := installedReader(c.own.Reader); {
+	case c.own.Reader.State == probe.ReaderSound:
+		return fail("The root reader has published nothing", "", "Ask an administrator to run sudo kextwatch read-policy. It says why.")
+	case c.own.Reader.State != probe.ReaderAbsent:
+		return check
+	case c.st.Source == probe.Database:
 		return ok("The root reader is not installed and not needed here")
-	case probe.Framework:
-		return warn("The root reader is not installed",
-			"Without it, kextwatch does not always know when an Allow button appeared.", "Ask an administrator to run sudo kextwatch install --reader.")
-	}
-	if c.nothingToLoad() {
+	case c.st.Source == probe.Framework:
+		return warn("The root reader is not installed", "Without it, kextwatch does not always know when an Allow button appeared.", letInstall)
+	case c.nothingToLoad():
 		return ok("The root reader is not installed and not needed")
 	}
-	return warn("The root reader is not installed", "", "Ask an administrator to run sudo kextwatch install --reader.")
+	return warn("The root reader is not installed", "", letInstall)
 }

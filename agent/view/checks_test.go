@@ -56,7 +56,7 @@ func allWell() (approval.Status, Own) {
 		Situation:   probe.Situation{Asked: true, UID: 501, ConsoleUID: 501, Locked: probe.No, Admin: probe.Yes, PaneOpen: probe.No, Service: probe.Yes},
 		Updates:     probe.Updates{OffersRead: true, Install: probe.No, Backup: probe.Backup{On: probe.Yes, Last: st.At.Add(-time.Hour)}},
 	}
-	return st, Own{AtLogin: probe.LoginJob{State: probe.LoginReady, Program: "/Applications/Kextwatch.app/Contents/MacOS/kextwatch"}, Running: probe.Yes, SettingsRead: true, NotifyKnown: true}
+	return st, Own{AtLogin: probe.LoginJob{State: probe.LoginReady, Program: "/Applications/Kextwatch.app/Contents/MacOS/kextwatch"}, Running: probe.Yes, SettingsRead: true, NotifyKnown: true, Reader: probe.ReaderInstallation{State: probe.ReaderSound}}
 }
 
 func TestChecks(t *testing.T) {
@@ -75,7 +75,7 @@ func TestChecks(t *testing.T) {
 			for _, code := range []approval.ReasonCode{approval.ReasonNotAdmin, approval.ReasonOtherUser, approval.ReasonLocked, approval.ReasonRemote, approval.ReasonInputTool, approval.ReasonPaneOpen} {
 				st.Products[0].Reasons = append(st.Products[0].Reasons, approval.Reason{Code: code, Severity: approval.Obstacle, About: []string{"Something"}})
 			}
-			*own = Own{AtLogin: probe.LoginJob{State: probe.LoginAbsent}, Running: probe.No, SettingsRead: true, Settings: []string{"Reminders: not a list"}, Notifications: "no service", Tray: "no display"}
+			*own = Own{AtLogin: probe.LoginJob{State: probe.LoginAbsent}, Running: probe.No, SettingsRead: true, Settings: []string{"Reminders: not a list"}, Notifications: "no service", Tray: "no display", Reader: probe.ReaderInstallation{State: probe.ReaderAbsent}}
 		}, map[string]Level{
 			"parallels.version": Unsure, "parallels.needed": Unsure, "parallels.asked": Fail, "parallels.loaded": Warn, "window": Fail,
 			"macos.update-offered": Unsure, "macos.auto-update": Unsure, "backup.recent": Unsure, "sip": Unsure, "kext-consent": Unsure, "mdm.kext-policy": Unsure,
@@ -86,7 +86,7 @@ func TestChecks(t *testing.T) {
 			*st, *own = statusWith(approval.Unknown, "12.7.6"), Own{}
 			st.Mac.OS = probe.OSVersion{}
 		}, map[string]Level{
-			"policy.source": Fail, "policy.reader": Warn, "parallels.version": Unsure, "parallels.needed": Unsure, "parallels.asked": Unsure,
+			"policy.source": Fail, "policy.reader": Unsure, "parallels.version": Unsure, "parallels.needed": Unsure, "parallels.asked": Unsure,
 			"parallels.loaded": Unsure, "parallels.service": Unsure, "restart": Unsure, "window": Unsure,
 			"macos.version": Unsure, "macos.update-offered": Unsure, "macos.auto-update": Unsure, "backup.recent": Unsure,
 			"sip": Unsure, "kext-consent": Unsure, "mdm.kext-policy": Unsure, "system-extensions": Unsure, "session.console": Unsure,

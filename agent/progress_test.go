@@ -39,8 +39,8 @@ func TestDemoInATerminal(t *testing.T) {
 		t.Fatalf("the demo ended with %v", err)
 	}
 	all += term.rest()
-	if color.MatchString(all) {
-		t.Errorf("the demo wrote colors: %q", color.FindString(all))
+	if colorSequence.MatchString(all) {
+		t.Errorf("the demo wrote colors: %q", colorSequence.FindString(all))
 	}
 	lines := drawn(all)
 	for _, line := range lines[:len(lines)-1] {

@@ -85,8 +85,8 @@ func (term *terminal) rest() string {
 }
 
 var (
-	sequence = regexp.MustCompile(`\x1b\[[?0-9;]*[A-Za-z]`)
-	color    = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+	sequence      = regexp.MustCompile(`\x1b\[[?0-9;]*[A-Za-z]`)
+	colorSequence = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 )
 
 func TestWatchInATerminal(t *testing.T) {
@@ -133,8 +133,8 @@ func TestWatchInATerminal(t *testing.T) {
 	if _, after, _ := strings.Cut(last, leaveScreen); !strings.Contains(after, "waiting for your approval") || sequence.MatchString(after) {
 		t.Errorf("left %q on the terminal, want the last state in plain words", after)
 	}
-	if all := first + open + small + last; color.MatchString(all) {
-		t.Errorf("colors in spite of NO_COLOR: %q", color.FindString(all))
+	if all := first + open + small + last; colorSequence.MatchString(all) {
+		t.Errorf("colors in spite of NO_COLOR: %q", colorSequence.FindString(all))
 	}
 }
 

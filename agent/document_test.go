@@ -75,7 +75,7 @@ func TestDocuments(t *testing.T) {
 	golden(t, "status.plist", asPlist)
 	golden(t, "status.json", asJSON(newDocument(st)))
 	golden(t, "status_empty.json", asJSON(newDocument(approval.Status{})))
-	golden(t, "doctor.json", asJSON(doctorDocument(view.Checks(st, view.Own{}))))
+	golden(t, "doctor.json", asJSON(doctorDocument(view.Checks(st, view.Own{Reader: probe.ReaderInstallation{State: probe.ReaderAbsent}}))))
 	s := defaultSettings()
 	s.origins["Reminders"] = origin{managed: true, file: "/Library/Managed Preferences/io.kextwatch.agent.plist"}
 	golden(t, "settings.json", asJSON(newSettingsDoc(s, []settingProblem{

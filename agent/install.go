@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/launchd"
+	"kextwatch/probe"
 	"kextwatch/probe/tool"
 )
 
@@ -103,7 +104,7 @@ func (in *invocation) launchPlace() (home string, place launchd.Place, err error
 	if err := in.mayWriteTo(home); err != nil {
 		return "", place, unavailable(err, "run it without sudo, as the user who sees the menu bar")
 	}
-	launchctl, err := in.mac.Resolve("/bin/launchctl")
+	launchctl, err := in.mac.Resolve(probe.LaunchctlTool)
 	if err != nil {
 		return "", place, unavailable(err, "")
 	}

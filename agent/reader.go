@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"kextwatch/launchd"
+	"kextwatch/probe"
 	"kextwatch/probe/mac"
 )
 
@@ -72,7 +73,7 @@ func (in *invocation) readerPlace(command, program string, dryRun bool) (place l
 	if in.uid != owner && !dryRun {
 		return place, unavailable(fmt.Errorf("the reader is installed and removed by uid %d, the owner of %s", owner, in.mac.Root), "run "+in.sudo(command, program))
 	}
-	tool, err := in.mac.Resolve("/bin/launchctl")
+	tool, err := in.mac.Resolve(probe.LaunchctlTool)
 	if err != nil {
 		return place, unavailable(err, "")
 	}

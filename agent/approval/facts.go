@@ -143,7 +143,7 @@ func (f *kextFacts) path() string {
 	}
 	if len(f.history) > 0 {
 		// macOS loads a protected copy and records the path of that copy.
-		return strings.TrimPrefix(f.history[0].Path, "/Library/StagedExtensions")
+		return strings.TrimPrefix(f.history[0].Path, probe.StagedExtensions)
 	}
 	return ""
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"kextwatch/probe"
 )
 
 // vendors maps team IDs to product names. A team that is not listed has the
@@ -58,5 +60,5 @@ func (f *kextFacts) fromApple() bool {
 		return true
 	}
 	at := f.path()
-	return path.Dir(at) == "/Library/Extensions" && slices.Contains(shippedWithMacOS, strings.TrimSuffix(path.Base(at), ".kext"))
+	return path.Dir(at) == probe.Extensions && slices.Contains(shippedWithMacOS, strings.TrimSuffix(path.Base(at), ".kext"))
 }

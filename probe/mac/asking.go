@@ -158,10 +158,10 @@ func sameAnswer(a, b *probe.Policy) bool {
 // policyFiles move when the policy may have: when it is written, and when
 // Parallels is installed or updated.
 var policyFiles = [...]string{
-	policyDir + "/KextPolicy",
-	policyDir + "/KextPolicy-wal",
-	policyDir + "/KextPolicy-journal",
-	parallelsPath + "/Contents/Info.plist",
+	probe.PolicyFolder + "/KextPolicy",
+	probe.PolicyFolder + "/KextPolicy-wal",
+	probe.PolicyFolder + "/KextPolicy-journal",
+	probe.ParallelsApp + "/Contents/Info.plist",
 }
 
 // policyStamp is what stat says about policyFiles. It needs no right to read

@@ -25,7 +25,7 @@ const frameworkAsked = "osascript"
 func newAskingStory(t *testing.T) *askingStory {
 	t.Helper()
 	s := &askingStory{lookStory: newLookStory(t, "10.15.7", ""), now: lookedAt}
-	addFile(t, s.m, kextPolicyPath, "not a database")
+	addFile(t, s.m, probe.KextPolicy, "not a database")
 	for _, name := range policyFiles {
 		if _, err := os.Stat(filepath.Join(s.m.Root, name)); err == nil {
 			s.move(name)
@@ -40,7 +40,7 @@ func (s *askingStory) answers(text string) { s.does("cat <<'END'\n" + text + "\n
 
 func (s *askingStory) does(script string) {
 	s.t.Helper()
-	addTool(s.t, s.m, osascriptTool, "echo "+frameworkAsked+" >>'"+filepath.Join(s.m.Root, "asked")+"'\n"+script)
+	addTool(s.t, s.m, probe.OsascriptTool, "echo "+frameworkAsked+" >>'"+filepath.Join(s.m.Root, "asked")+"'\n"+script)
 }
 
 // move changes the time of a file, long ago for the clock on the wall.
@@ -102,7 +102,7 @@ func TestFrameworkIsAskedOnlyWhenItsAnswerMayHaveChanged(t *testing.T) {
 	s.want("a -wal came", 10*time.Minute, false, 1)
 	remove(t, s.m, policyFiles[1])
 	s.want("a -wal went", 10*time.Minute, false, 1)
-	addFile(t, s.m, policyDir+"/ExecPolicy", "")
+	addFile(t, s.m, probe.PolicyFolder+"/ExecPolicy", "")
 	addFile(t, s.m, policyFiles[0]+"-shm", "")
 	s.want("another database moved", time.Second, false, 0)
 	s.wantIn("nothing", 0, false)
@@ -137,11 +137,11 @@ func TestFrameworkAskingBrokenOffIsNotRemembered(t *testing.T) {
 
 func TestFrameworkWithoutADatabase(t *testing.T) {
 	s := newAskingStory(t)
-	remove(t, s.m, kextPolicyPath)
+	remove(t, s.m, probe.KextPolicy)
 	s.want("the first look", 0, false, 1)
 	s.wantIn("stat says that there is none", 0, false)
-	addFile(t, s.m, kextPolicyPath, "not a database")
-	s.move(kextPolicyPath)
+	addFile(t, s.m, probe.KextPolicy, "not a database")
+	s.move(probe.KextPolicy)
 	s.want("there is one", time.Second, false, 1)
 }
 
@@ -192,8 +192,8 @@ func TestFrameworkInAnIdleHour(t *testing.T) {
 	if n := hour(s); n != 0 {
 		t.Errorf("asked %d times", n)
 	}
-	remove(t, s.m, policyDir)
-	addLink(t, s.m, policyDir, policyDir)
+	remove(t, s.m, probe.PolicyFolder)
+	addLink(t, s.m, probe.PolicyFolder, probe.PolicyFolder)
 	s.want("stat is refused from now on", 0, false, 1)
 	if n := hour(s); n != 4 {
 		t.Errorf("where stat is refused: asked %d times", n)
@@ -237,8 +237,8 @@ func TestFrameworkIsAskedLessWhereFilesMoveForNothing(t *testing.T) {
 
 func TestFrameworkWhereStatIsRefused(t *testing.T) {
 	s := newAskingStory(t)
-	remove(t, s.m, policyDir)
-	addLink(t, s.m, policyDir, policyDir) // stat fails on a link to itself, also for root
+	remove(t, s.m, probe.PolicyFolder)
+	addLink(t, s.m, probe.PolicyFolder, probe.PolicyFolder) // stat fails on a link to itself, also for root
 	s.want("the first look", 0, false, 1)
 	s.wantIn("the first look", 15*time.Minute, true)
 	s.want("14 minutes", 14*time.Minute, false, 0)
@@ -306,7 +306,7 @@ func TestFrameworkThatFailsIsAskedLess(t *testing.T) {
 func TestFrameworkThatIsNotThereIsNotAskedByItself(t *testing.T) {
 	for name, break_ := range map[string]func(s *askingStory){
 		"no class": func(s *askingStory) { s.answers(`{"protocol":1,"state":"unsupported","reason":"no class"}`) },
-		"no tool":  func(s *askingStory) { remove(s.t, s.m, osascriptTool) },
+		"no tool":  func(s *askingStory) { remove(s.t, s.m, probe.OsascriptTool) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newAskingStory(t)

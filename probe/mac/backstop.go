@@ -4,6 +4,8 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"kextwatch/probe"
 )
 
 const (
@@ -21,16 +23,16 @@ const (
 // their folders are not watched, because on a Mac that takes a descriptor for
 // every file in them.
 var stamped = []string{
-	policyDir + "/KextPolicy",
-	policyDir + "/KextPolicy-wal",
-	policyDir + "/KextPolicy-journal",
-	"/Library/Application Support/io.kextwatch.agent/policy.plist",
-	"/Applications/Parallels Desktop.app/Contents/Info.plist",
-	"/Library/Extensions",
-	"/Library/StagedExtensions",
-	"/Library/SystemExtensions",
-	updateSettings,
-	managedSettings,
+	probe.PolicyFolder + "/KextPolicy",
+	probe.PolicyFolder + "/KextPolicy-wal",
+	probe.PolicyFolder + "/KextPolicy-journal",
+	probe.PublishedPolicy,
+	probe.ParallelsApp + "/Contents/Info.plist",
+	probe.Extensions,
+	probe.StagedExtensions,
+	probe.SystemExtensions,
+	probe.SoftwareUpdateSettings,
+	probe.ManagedSoftwareUpdateSettings,
 }
 
 // stamp is what stat says about one path; zero where there is nothing or stat

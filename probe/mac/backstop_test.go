@@ -85,9 +85,9 @@ func none(t *testing.T, w *Watcher, limit time.Duration) {
 
 func TestBackstopFindsWhatEventsMissed(t *testing.T) {
 	paths := []string{
-		policyDir + "/KextPolicy",
-		policyDir + "/KextPolicy-wal",
-		policyDir + "/KextPolicy-journal",
+		probe.PolicyFolder + "/KextPolicy",
+		probe.PolicyFolder + "/KextPolicy-wal",
+		probe.PolicyFolder + "/KextPolicy-journal",
 		"/Applications/Parallels Desktop.app/Contents/Info.plist",
 		"/Library/Extensions/prl_hypervisor.kext/Contents/Info.plist",
 		"/Library/Application Support/io.kextwatch.agent/policy.plist",
@@ -180,7 +180,7 @@ func TestBackstopFindsAReaderThatStopped(t *testing.T) {
 	m := Mac{Root: root}
 	run := func(t *testing.T) {
 		t.Helper()
-		noError(t, os.MkdirAll(filepath.Join(root, filepath.Dir(publishedPath)), 0o755))
+		noError(t, os.MkdirAll(filepath.Join(root, filepath.Dir(probe.PublishedPolicy)), 0o755))
 		runReader(t, m, time.Now(), runPublished)
 	}
 	start := func() *Watcher {

@@ -13,8 +13,6 @@ import (
 )
 
 const (
-	spctlTool = "/usr/sbin/spctl"
-
 	teamLimit = 256 // teams that are listed; a Mac has none or a few
 
 	noConsentList = "no kext consent configuration found"
@@ -29,14 +27,14 @@ var (
 // and which teams it need not ask about.
 func (m Mac) consent(ctx context.Context) (probe.Consent, []probe.Gap) {
 	var consent probe.Consent
-	out, err := m.tool(ctx, spctlTool, "kext-consent", "status")
+	out, err := m.tool(ctx, probe.SpctlTool, "kext-consent", "status")
 	if err == nil {
 		consent.Enabled, err = parseConsent(out)
 	}
 	if err != nil {
 		return probe.Consent{}, []probe.Gap{toolGap(probe.FactConsent, err, "spctl kext-consent status")}
 	}
-	out, err = m.tool(ctx, spctlTool, "kext-consent", "list")
+	out, err = m.tool(ctx, probe.SpctlTool, "kext-consent", "list")
 	if exit, ok := errors.AsType[*tool.ExitError](err); ok && bytes.Contains(exit.Stderr, []byte(noConsentList)) {
 		return consent, nil
 	}

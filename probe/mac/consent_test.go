@@ -100,7 +100,7 @@ func TestConsent(t *testing.T) {
 			}
 			m := bareMac(t)
 			if c.spctl != "" {
-				addTool(t, m, spctlTool, c.spctl)
+				addTool(t, m, probe.SpctlTool, c.spctl)
 			}
 			got, gaps := m.consent(t.Context())
 			if !reflect.DeepEqual(got, c.want) {

@@ -12,16 +12,10 @@ import (
 	"kextwatch/probe"
 )
 
-const (
-	consoleDevice = "/dev/console"
-	ioregTool     = "/usr/sbin/ioreg"
-	idTool        = "/usr/bin/id"
-)
-
 // consoleUID is the user at screen and keyboard: macOS gives him /dev/console.
 // 0 is the login window, -1 not known.
 func (m Mac) consoleUID() (int, error) {
-	p, err := m.Resolve(consoleDevice)
+	p, err := m.Resolve(probe.ConsoleDevice)
 	if err != nil {
 		return -1, err
 	}
@@ -46,7 +40,7 @@ type ioregRoot struct {
 // read them so for years, most of them from the same command. A user without a session, or a
 // list without sessions, leaves it open.
 func (m Mac) locked(ctx context.Context) (probe.Answer, error) {
-	out, err := m.tool(ctx, ioregTool, "-n", "Root", "-d1", "-a")
+	out, err := m.tool(ctx, probe.IoregTool, "-n", "Root", "-d1", "-a")
 	if err != nil {
 		return "", err
 	}
@@ -56,7 +50,7 @@ func (m Mac) locked(ctx context.Context) (probe.Answer, error) {
 func parseLocked(out []byte, uid int) (probe.Answer, error) {
 	var root ioregRoot
 	if err := DecodePlist(out, &root); err != nil {
-		return "", fmt.Errorf("%s: %w", ioregTool, err)
+		return "", fmt.Errorf("%s: %w", probe.IoregTool, err)
 	}
 	for _, session := range root.Users {
 		if n, ok := session.UID.(uint64); ok && n == uint64(uid) {
@@ -77,7 +71,7 @@ const adminGroup = 80
 
 // admin reports whether whoever runs this program is an administrator.
 func (m Mac) admin(ctx context.Context) (probe.Answer, error) {
-	out, err := m.tool(ctx, idTool, "-G")
+	out, err := m.tool(ctx, probe.IDTool, "-G")
 	if err != nil {
 		return "", err
 	}
@@ -101,5 +95,5 @@ func parseGroups(out []byte) (probe.Answer, error) {
 }
 
 func unexpectedGroups(out []byte) error {
-	return fmt.Errorf("%s answered %q instead of the numbers of groups", idTool, printable(string(out)))
+	return fmt.Errorf("%s answered %q instead of the numbers of groups", probe.IDTool, printable(string(out)))
 }

@@ -10,11 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"kextwatch/probe"
 )
 
 const (
-	kextPolicyPath = "/var/db/SystemPolicyConfiguration/KextPolicy"
-
 	copyLimit  = 64 << 20 // bytes of each file; about 800 KB were seen on macOS 11
 	copyTries  = 20
 	copyPause  = 3 * time.Millisecond
@@ -71,11 +71,11 @@ func SweepCopies(temp string) {
 // before the first and after the last byte was copied. Anything less can show
 // wrong rows without an error.
 func (m Mac) copyPolicy(ctx context.Context, dir string) (string, error) {
-	from, err := m.Resolve(kextPolicyPath)
+	from, err := m.Resolve(probe.KextPolicy)
 	if err != nil {
 		return "", originalError{err}
 	}
-	to := filepath.Join(dir, filepath.Base(kextPolicyPath))
+	to := filepath.Join(dir, filepath.Base(probe.KextPolicy))
 	start := time.Now()
 	for range copyTries {
 		err = m.tryCopy(ctx, from, to)

@@ -43,7 +43,7 @@ func newPolicy(t testing.TB, statements ...string) (m Mac, file string) {
 func emptyMac(t testing.TB) (m Mac, file string) {
 	t.Helper()
 	m = Mac{Root: t.TempDir()}
-	file = filepath.Join(m.Root, kextPolicyPath)
+	file = filepath.Join(m.Root, probe.KextPolicy)
 	noError(t, os.MkdirAll(filepath.Dir(file), 0o755))
 	return m, file
 }
@@ -94,7 +94,7 @@ func readPolicyOf(t *testing.T, m Mac) (*probe.Policy, probe.Source) {
 func folderStamps(t *testing.T, m Mac) string {
 	t.Helper()
 	var all strings.Builder
-	err := filepath.WalkDir(filepath.Join(m.Root, filepath.Dir(kextPolicyPath)), func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(filepath.Join(m.Root, filepath.Dir(probe.KextPolicy)), func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -225,7 +225,7 @@ func TestDatabaseStates(t *testing.T) {
 // An ordinary user gets EACCES from the mode of the file. A test that runs as
 // root asks a child that gave its rights up.
 func TestDatabaseDenied(t *testing.T) {
-	for _, closed := range []string{kextPolicyPath, filepath.Dir(kextPolicyPath)} {
+	for _, closed := range []string{probe.KextPolicy, filepath.Dir(probe.KextPolicy)} {
 		t.Run(filepath.Base(closed), func(t *testing.T) {
 			m, _ := newPolicy(t, appleSchema...)
 			closed := filepath.Join(m.Root, closed)
@@ -252,7 +252,7 @@ func TestDatabaseDenied(t *testing.T) {
 
 func TestJudgeDatabase(t *testing.T) {
 	onFile := func(err error) error {
-		return originalError{&fs.PathError{Op: "open", Path: kextPolicyPath, Err: err}}
+		return originalError{&fs.PathError{Op: "open", Path: probe.KextPolicy, Err: err}}
 	}
 	tests := []struct {
 		name  string

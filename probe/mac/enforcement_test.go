@@ -15,10 +15,10 @@ func TestEnforcement(t *testing.T) {
 	}
 	wantGaps(t, gaps, "System Integrity Protection, consent to kernel extensions, configuration profiles")
 
-	addTool(t, m, csrutilTool, prints(customSIP("unknown", "disabled")))
-	addTool(t, m, nvramTool, prints("csr-active-config\t%03%02%00%00"))
-	addTool(t, m, spctlTool, spctl(prints(consentHead+"DISABLED"), prints(teamsHead+"4C6364ACXT")))
-	addPlist(t, m, managedKextPolicy, map[string]any{"AllowedTeamIdentifiers": []string{"EQHXZ8M8AV"}})
+	addTool(t, m, probe.CsrutilTool, prints(customSIP("unknown", "disabled")))
+	addTool(t, m, probe.NvramTool, prints("csr-active-config\t%03%02%00%00"))
+	addTool(t, m, probe.SpctlTool, spctl(prints(consentHead+"DISABLED"), prints(teamsHead+"4C6364ACXT")))
+	addPlist(t, m, probe.ManagedKextPolicy, map[string]any{"AllowedTeamIdentifiers": []string{"EQHXZ8M8AV"}})
 	want := probe.Enforcement{
 		SIP:     probe.SIP{State: probe.SIPCustom, KextSigning: probe.No, KextApproval: probe.No},
 		Consent: probe.Consent{Enabled: probe.No, Teams: []string{"4C6364ACXT"}},

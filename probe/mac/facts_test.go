@@ -60,10 +60,10 @@ func TestReadOS(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := bareMac(t)
 			if c.main != nil {
-				addPlist(t, m, systemVersion, c.main)
+				addPlist(t, m, probe.SystemVersion, c.main)
 			}
 			if c.cryptex != nil {
-				addPlist(t, m, cryptexVersion, c.cryptex)
+				addPlist(t, m, probe.CryptexSystemVersion, c.cryptex)
 			}
 			got, err := m.ReadOS()
 			if got != c.want {
@@ -130,7 +130,7 @@ kern.bootsessionuuid) echo "kern.bootsessionuuid: ` + testSession + `" ;;
 		t.Run(name, func(t *testing.T) {
 			m := bareMac(t)
 			if name != "absent" && name != "absent, 10.13" {
-				addTool(t, m, sysctlTool, c.script)
+				addTool(t, m, probe.SysctlTool, c.script)
 			}
 			os := probe.OSVersion{Version: c.os}
 			got, gaps := m.machine(t.Context(), os)
@@ -161,7 +161,7 @@ func wantGaps(t *testing.T, gaps []probe.Gap, sources string) {
 
 func TestMachineWithoutTools(t *testing.T) {
 	m := bareMac(t)
-	addTool(t, m, sysctlTool, sysctlScript("1"))
+	addTool(t, m, probe.SysctlTool, sysctlScript("1"))
 	m.NoTools = true
 	got, gaps := m.machine(t.Context(), probe.OSVersion{Version: "14.0"})
 	if got.Arch != "" || !got.BootedAt.IsZero() || got.BootSession != "" {
@@ -204,7 +204,7 @@ func FuzzParseBootTime(f *testing.F) {
 func TestParallels(t *testing.T) {
 	app := func(edition probe.Edition, id, version, build string) *probe.App {
 		return &probe.App{
-			Product: "Parallels Desktop", TeamID: probe.ParallelsTeamID, Path: parallelsPath,
+			Product: "Parallels Desktop", TeamID: probe.ParallelsTeamID, Path: probe.ParallelsApp,
 			Edition: edition, BundleID: id, Version: version, Build: build,
 		}
 	}
@@ -229,7 +229,7 @@ func TestParallels(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := bareMac(t)
-			addPlist(t, m, parallelsPath+"/Contents/Info.plist", c.info)
+			addPlist(t, m, probe.ParallelsApp+"/Contents/Info.plist", c.info)
 			got, err := m.parallels()
 			wantError(t, err, c.err)
 			if (got == nil) != (c.want == nil) || got != nil && *got != *c.want {
@@ -245,13 +245,13 @@ func TestParallelsAbsentOrDamaged(t *testing.T) {
 		t.Errorf("absent: %v, %v", app, err)
 	}
 	// An installer is at work, or the disk is damaged: not the same as absent.
-	if err := os.MkdirAll(filepath.Join(m.Root, parallelsPath, "Contents"), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(m.Root, probe.ParallelsApp, "Contents"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if app, err := m.parallels(); app == nil || app.Version != "" || err == nil {
 		t.Errorf("half installed: %v, %v", app, err)
 	}
-	addFile(t, m, parallelsPath+"/Contents/Info.plist", "bplist00 and nothing else")
+	addFile(t, m, probe.ParallelsApp+"/Contents/Info.plist", "bplist00 and nothing else")
 	if app, err := m.parallels(); app == nil || app.Version != "" || err == nil {
 		t.Errorf("damaged: %v, %v", app, err)
 	}
@@ -260,7 +260,7 @@ func TestParallelsAbsentOrDamaged(t *testing.T) {
 func TestOpen(t *testing.T) {
 	m := bareMac(t)
 	opened := filepath.Join(m.Root, "opened")
-	addTool(t, m, openTool, `printf '%s|' "$@" >>'`+opened+`'`)
+	addTool(t, m, probe.OpenTool, `printf '%s|' "$@" >>'`+opened+`'`)
 	if err := m.OpenURL(t.Context(), "x-apple.systempreferences:com.apple.preference.security?General"); err != nil {
 		t.Error(err)
 	}
@@ -285,7 +285,7 @@ func TestOpen(t *testing.T) {
 
 func TestOpenSaysWhatToDo(t *testing.T) {
 	m := bareMac(t)
-	addTool(t, m, openTool, `echo 'LSOpenURLsWithRole() failed with error -10810' >&2; exit 1`)
+	addTool(t, m, probe.OpenTool, `echo 'LSOpenURLsWithRole() failed with error -10810' >&2; exit 1`)
 	err := m.OpenURL(t.Context(), "x-apple.systempreferences:x")
 	wantError(t, err, "open System Settings")
 	wantError(t, err, "-10810")

@@ -16,7 +16,6 @@ import (
 )
 
 const (
-	osascriptTool     = "/usr/bin/osascript"
 	frameworkProtocol = 1 // of the answers of framework.js
 )
 
@@ -38,7 +37,7 @@ var (
 // as long as a tool may. now becomes the time of reading. The policy is nil
 // unless the state is probe.OK.
 func (m Mac) readFramework(ctx context.Context, now time.Time) (*probe.Policy, probe.Source) {
-	out, err := m.tool(ctx, osascriptTool, "-l", "JavaScript", "-e", frameworkScript)
+	out, err := m.tool(ctx, probe.OsascriptTool, "-l", "JavaScript", "-e", frameworkScript)
 	if err != nil {
 		return nil, frameworkProblem(err)
 	}
@@ -181,7 +180,7 @@ func judgeFramework(err error) (state probe.SourceState, reason, next string) {
 	const restart = "restart the Mac if it stays so"
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return probe.Absent, osascriptTool + " does not exist", "restart the Mac; the tool is part of macOS"
+		return probe.Absent, probe.OsascriptTool + " does not exist", "restart the Mac; the tool is part of macOS"
 	case errors.Is(err, errFrameworkGone):
 		return probe.Unsupported, "SystemPolicy.framework " + err.Error(), "look for a newer kextwatch that knows this macOS"
 	case errors.Is(err, tool.ErrTimeout):

@@ -17,7 +17,7 @@ import (
 // frameworkSays makes the Mac's osascript print this.
 func frameworkSays(t testing.TB, m Mac, text string) {
 	t.Helper()
-	addTool(t, m, osascriptTool, "cat <<'END'\n"+text+"\nEND\n")
+	addTool(t, m, probe.OsascriptTool, "cat <<'END'\n"+text+"\nEND\n")
 }
 
 const (
@@ -116,7 +116,7 @@ func TestReadFrameworkFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := bareMac(t)
-			addTool(t, m, osascriptTool, tt.script)
+			addTool(t, m, probe.OsascriptTool, tt.script)
 			policy, source := m.readFramework(t.Context(), lookedAt)
 			if policy != nil || source.Name != probe.Framework || source.State != tt.state || !strings.Contains(source.Reason, tt.reason) ||
 				source.Next == "" || len(source.Reason) > probe.PrintableLimit*4 || source.Reason != printable(source.Reason) {
@@ -152,7 +152,7 @@ func TestReadFrameworkCapsTexts(t *testing.T) {
 func TestReadFrameworkAsksTheSameEachTime(t *testing.T) {
 	m := bareMac(t)
 	args := filepath.Join(m.Root, "args")
-	addTool(t, m, osascriptTool, "printf '%s\\0' \"$@\" >'"+args+"'\n")
+	addTool(t, m, probe.OsascriptTool, "printf '%s\\0' \"$@\" >'"+args+"'\n")
 	m.readFramework(t.Context(), lookedAt)
 	got, err := os.ReadFile(args)
 	noError(t, err)

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"kextwatch/probe"
 )
 
 // databaseIdentity tells one state of the policy database from another: what
@@ -28,7 +30,7 @@ type fileIdentity struct {
 func (m Mac) identifyDatabase() (databaseIdentity, error) {
 	var id databaseIdentity
 	for i, file := range []*fileIdentity{&id.Database, &id.WAL, &id.Journal} {
-		p, err := m.Resolve(kextPolicyPath + kextPolicyFiles[i])
+		p, err := m.Resolve(probe.KextPolicy + kextPolicyFiles[i])
 		if err != nil {
 			return databaseIdentity{}, err
 		}

@@ -8,15 +8,10 @@ import (
 	"kextwatch/probe"
 )
 
-const (
-	readerProgram = "/Library/PrivilegedHelperTools/io.kextwatch.reader"
-	readerPlist   = "/Library/LaunchDaemons/io.kextwatch.reader.plist"
-)
-
 // ReaderInstallation looks at what launchd needs to run the root reader. It
 // does not show whether launchd was told not to run it.
 func (m Mac) ReaderInstallation() probe.ReaderInstallation {
-	program, plist := m.installed(readerProgram), m.installed(readerPlist)
+	program, plist := m.installed(probe.ReaderProgram), m.installed(probe.ReaderJob)
 	switch {
 	case program.State == probe.ReaderAbsent && plist.State == probe.ReaderAbsent:
 		return program
@@ -33,7 +28,7 @@ func (m Mac) ReaderInstallation() probe.ReaderInstallation {
 	}
 	if _, _, err := m.loadPublication(); err == nil {
 		if _, err := m.lastRun(); absent(err) {
-			return probe.ReaderInstallation{State: probe.ReaderOlder, Path: readerProgram, Next: installReader + " again"}
+			return probe.ReaderInstallation{State: probe.ReaderOlder, Path: probe.ReaderProgram, Next: installReader + " again"}
 		}
 	}
 	return probe.ReaderInstallation{State: probe.ReaderSound}

@@ -33,13 +33,13 @@ var installers = []string{"softwareupdated", "Software Update", "macOS Installer
 // installations are those of macOS itself, oldest first. Only what was
 // installed while this volume was the running one is noted there.
 func (m Mac) installations(now time.Time) ([]probe.Installation, error) {
-	data, err := m.readFile(installHistory, historyLimit)
+	data, err := m.readFile(probe.InstallHistory, historyLimit)
 	if err != nil {
 		return nil, err
 	}
 	var entries []installed
 	if err := decodePlist(data, &entries, historyCost); err != nil {
-		return nil, fmt.Errorf("%s: %w", installHistory, err)
+		return nil, fmt.Errorf("%s: %w", probe.InstallHistory, err)
 	}
 	var all []probe.Installation
 	for _, e := range entries {

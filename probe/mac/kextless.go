@@ -10,7 +10,6 @@ import (
 )
 
 const (
-	networkSettings      = "/Library/Preferences/Parallels/network.desktop.xml"
 	networkSettingsLimit = 1 << 20
 )
 
@@ -18,7 +17,7 @@ const (
 // extensions, as it does from macOS 11 on unless UseKextless is 0: -1 leaves
 // it to Parallels.
 func (m Mac) kextless() (probe.Answer, error) {
-	data, err := m.readFile(networkSettings, networkSettingsLimit)
+	data, err := m.readFile(probe.ParallelsNetworkSettings, networkSettingsLimit)
 	if absent(err) {
 		return probe.Yes, nil
 	}
@@ -27,7 +26,7 @@ func (m Mac) kextless() (probe.Answer, error) {
 	}
 	answer, err := parseKextless(data)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", networkSettings, err)
+		return "", fmt.Errorf("%s: %w", probe.ParallelsNetworkSettings, err)
 	}
 	return answer, nil
 }

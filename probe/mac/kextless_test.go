@@ -31,7 +31,7 @@ func TestKextless(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := bareMac(t)
-			addFile(t, m, networkSettings, c.data)
+			addFile(t, m, probe.ParallelsNetworkSettings, c.data)
 			got, err := m.kextless()
 			if got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
@@ -43,14 +43,14 @@ func TestKextless(t *testing.T) {
 
 func TestKextlessGap(t *testing.T) {
 	m := homeMac(t)
-	addTool(t, m, prlctlTool, "echo '[]'")
-	addFile(t, m, networkSettings, "damaged")
+	addTool(t, m, probe.PrlctlTool, "echo '[]'")
+	addFile(t, m, probe.ParallelsNetworkSettings, "damaged")
 	got, gaps := m.machines(t.Context(), parallelsVersion("18.1.1"), bigSur)
 	wantGaps(t, gaps, "Parallels networking")
 	if got.Kextless != "" || !got.Known {
 		t.Errorf("%+v", got)
 	}
-	remove(t, m, networkSettings)
+	remove(t, m, probe.ParallelsNetworkSettings)
 	if got, gaps := m.machines(t.Context(), parallelsVersion("18.1.1"), bigSur); got.Kextless != probe.Yes || len(gaps) > 0 {
 		t.Errorf("absent: %+v, %+v", got, gaps)
 	}

@@ -11,9 +11,8 @@ import (
 )
 
 const (
-	// stagedExtensions holds the protected copies that macOS loads from; the
+	// StagedExtensions holds the protected copies that macOS loads from; the
 	// path of the original is repeated beneath it.
-	stagedExtensions = "/Library/StagedExtensions"
 
 	kextLimit = 256 // places that are looked at; Parallels brought five at most
 )
@@ -85,7 +84,7 @@ func (s *kextSearch) known() []probe.Kext {
 
 // unstaged is where an extension was installed, given where it was loaded from.
 func unstaged(place string) string {
-	if original, ok := strings.CutPrefix(place, stagedExtensions+"/"); ok {
+	if original, ok := strings.CutPrefix(place, probe.StagedExtensions+"/"); ok {
 		return "/" + original
 	}
 	return place
@@ -126,7 +125,7 @@ func (s *kextSearch) places(dir string) []string {
 // list names what is in a directory or in its staged copy.
 func (s *kextSearch) list(dir string) []string {
 	var names []string
-	for _, dir := range []string{dir, stagedExtensions + dir} {
+	for _, dir := range []string{dir, probe.StagedExtensions + dir} {
 		some, err := s.mac.list(dir)
 		if err != nil && !absent(err) {
 			s.unlisted = s.unlisted || len(some) == 0
@@ -153,7 +152,7 @@ func (s *kextSearch) look(place, team, said string, own func(id string) bool) {
 	info, err := s.mac.readInfo(place)
 	staged := absent(err)
 	if staged {
-		info, err = s.mac.readInfo(stagedExtensions + place)
+		info, err = s.mac.readInfo(probe.StagedExtensions + place)
 	}
 	switch {
 	case absent(err):

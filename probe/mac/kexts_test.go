@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	testExtensions = parallelsPath + "/Contents/Library/Extensions"
+	testExtensions = probe.ParallelsApp + "/Contents/Library/Extensions"
 	hypervisorID   = "com.parallels.kext.hypervisor"
 	hypervisorPath = testExtensions + "/10.9/prl_hypervisor.kext"
 )
 
-var testApp = &probe.App{TeamID: probe.ParallelsTeamID, Path: parallelsPath}
+var testApp = &probe.App{TeamID: probe.ParallelsTeamID, Path: probe.ParallelsApp}
 
 func addKext(t testing.TB, m Mac, place, id, version string) {
 	t.Helper()
@@ -65,8 +65,8 @@ func TestNoKexts(t *testing.T) {
 func TestStagedKexts(t *testing.T) {
 	m := bareMac(t)
 	addKext(t, m, hypervisorPath, hypervisorID, "15.1.3 47255")
-	addKext(t, m, stagedExtensions+hypervisorPath, hypervisorID, "15.1.2 47123")
-	addKext(t, m, stagedExtensions+testExtensions+"/10.9/prl_vnic.kext", "com.parallels.kext.vnic", "15.1.2 47123")
+	addKext(t, m, probe.StagedExtensions+hypervisorPath, hypervisorID, "15.1.2 47123")
+	addKext(t, m, probe.StagedExtensions+testExtensions+"/10.9/prl_vnic.kext", "com.parallels.kext.vnic", "15.1.2 47123")
 	installed := parallelsKext(hypervisorPath, hypervisorID, "15.1.3 47255")
 	staged := parallelsKext(testExtensions+"/10.9/prl_vnic.kext", "com.parallels.kext.vnic", "15.1.2 47123")
 	staged.Staged = true
@@ -75,10 +75,10 @@ func TestStagedKexts(t *testing.T) {
 	wantGaps(t, gaps, "")
 
 	// Uninstalled: the history still leads to the staged copy.
-	remove(t, m, parallelsPath)
+	remove(t, m, probe.ParallelsApp)
 	staged = parallelsKext(hypervisorPath, hypervisorID, "15.1.2 47123")
 	staged.Staged = true
-	kexts, gaps = m.kexts(nil, recorded(probe.LoadRecord{Path: stagedExtensions + hypervisorPath, TeamID: probe.ParallelsTeamID, BundleID: hypervisorID}))
+	kexts, gaps = m.kexts(nil, recorded(probe.LoadRecord{Path: probe.StagedExtensions + hypervisorPath, TeamID: probe.ParallelsTeamID, BundleID: hypervisorID}))
 	wantKexts(t, kexts, staged)
 	wantGaps(t, gaps, "")
 }
@@ -94,7 +94,7 @@ func TestKextsOfTheHistory(t *testing.T) {
 	}
 	kexts, gaps := m.kexts(testApp, recorded(
 		record(hypervisorPath, probe.ParallelsTeamID, hypervisorID),
-		record(stagedExtensions+hypervisorPath, probe.ParallelsTeamID, hypervisorID),
+		record(probe.StagedExtensions+hypervisorPath, probe.ParallelsTeamID, hypervisorID),
 		record("/Library/Extensions/HighPoint.kext", "DX6G69M9N2", "com.highpoint-tech.kext"),
 		record("/Library/Extensions/HighPoint.kext", "DX6G69M9N2", "com.highpoint-tech.kext"),
 		record("/Library/Extensions/Replaced.kext", "DX6G69M9N2", "com.example.old"),

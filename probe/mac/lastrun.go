@@ -10,9 +10,11 @@ import (
 	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"kextwatch/probe"
 )
 
-// lastRunPath is the reader's sign of life: its time of change is the time of
+// ReaderLastRun is the reader's sign of life: its time of change is the time of
 // the last run, its content is how that run ended.
 //
 // It is a file of its own because policy.plist may not be replaceable, as on a
@@ -22,7 +24,6 @@ import (
 //
 // Nobody but root can write to the folders on the way, so between the check of
 // the path and its use nobody can plant a link. Everybody can read it.
-const lastRunPath = "/Library/Application Support/io.kextwatch.agent/reader/last-run"
 
 // lastRunSize is the size of the file in bytes: an outcome, spaces, a line end.
 const lastRunSize = 16
@@ -55,10 +56,10 @@ type lastRun struct {
 // recordRun records a run. Like PublishPolicy, of which it is a part, it must
 // not be called where others than the owner of Root may write.
 func (m Mac) recordRun(now time.Time, outcome runOutcome) error {
-	if err := m.Guarded(lastRunPath); err != nil {
+	if err := m.Guarded(probe.ReaderLastRun); err != nil {
 		return err
 	}
-	p := filepath.Join(m.Root, lastRunPath)
+	p := filepath.Join(m.Root, probe.ReaderLastRun)
 	if err := openFolder(filepath.Dir(p)); err != nil {
 		return err
 	}
@@ -94,7 +95,7 @@ func (m Mac) recordRun(now time.Time, outcome runOutcome) error {
 // lastRun reads what the reader recorded. Where nothing is recorded the reader
 // is an earlier one, which did not do this.
 func (m Mac) lastRun() (lastRun, error) {
-	data, info, err := m.readGuarded(lastRunPath, lastRunSize)
+	data, info, err := m.readGuarded(probe.ReaderLastRun, lastRunSize)
 	if err != nil {
 		return lastRun{}, err
 	}

@@ -23,8 +23,8 @@ var loadedForm = regexp.MustCompile(`^\s*[0-9]+\s+[0-9]+\s+(?:0x)?[0-9a-fA-F]+\s
 // loaded asks the kernel which extensions it has loaded. kmutil came with
 // macOS 11 and made kextstat a mere front.
 func (m Mac) loaded(ctx context.Context, os probe.OSVersion) (probe.Loaded, error) {
-	kmutil := []string{"/usr/bin/kmutil", "showloaded", "--list-only"}
-	kextstat := []string{"/usr/sbin/kextstat", "-l"}
+	kmutil := []string{probe.KmutilTool, "showloaded", "--list-only"}
+	kextstat := []string{probe.KextstatTool, "-l"}
 	first, second := kextstat, kmutil
 	if os.AtLeast(11, 0) {
 		first, second = kmutil, kextstat

@@ -13,7 +13,6 @@ import (
 )
 
 const (
-	logTool = "/usr/bin/log"
 
 	// attemptLimit is how many attempts are kept; opening a virtual machine
 	// makes about a dozen lines.
@@ -61,7 +60,7 @@ type LogFollower struct {
 func FollowLog(m Mac) *LogFollower {
 	return &LogFollower{
 		stream: func(ctx context.Context, each func(line []byte)) error {
-			return m.stream(ctx, each, logTool, "stream", "--style", "ndjson", "--predicate", logPredicate)
+			return m.stream(ctx, each, probe.LogTool, "stream", "--style", "ndjson", "--predicate", logPredicate)
 		},
 		hints:   make(chan probe.Hint, 1),
 		changed: make(chan struct{}, 1),

@@ -170,9 +170,9 @@ func TestLogRetry(t *testing.T) {
 func TestLogGivesUp(t *testing.T) {
 	for name, err := range map[string]error{
 		"no administrator": errors.New("/usr/bin/log: exit status 64: log: Must be admin to run 'stream' command"),
-		"no such tool":     fmt.Errorf("%s: %w", logTool, fs.ErrNotExist),
+		"no such tool":     fmt.Errorf("%s: %w", probe.LogTool, fs.ErrNotExist),
 		"old tool":         errors.New("/usr/bin/log: exit status 64: log: Unknown style 'ndjson'"),
-		"only files":       fmt.Errorf("%s: %w", logTool, errNoTools),
+		"only files":       fmt.Errorf("%s: %w", probe.LogTool, errNoTools),
 	} {
 		t.Run(name, func(t *testing.T) {
 			followInBubble(t, func(int) (time.Duration, error) { return 0, err }, func(t *testing.T, f *followed) {
@@ -331,7 +331,7 @@ func TestLogIsFollowed(t *testing.T) {
 		"{"+strings.Repeat(" ", 1<<20)+"}\n"+
 		logged(policyDaemon, kextSubsystem, refusal)+"\n")
 	alive := aliveWhile(t, m)
-	addTool(t, m, logTool, `[ "$*" = "stream --style ndjson --predicate $5" ] || exit 9
+	addTool(t, m, probe.LogTool, `[ "$*" = "stream --style ndjson --predicate $5" ] || exit 9
 exec 3>'`+alive.path+`'; sleep 60 & cat '`+m.Root+`/lines'; wait`)
 	before := runtime.NumGoroutine()
 	f, end := follow(t, m)
@@ -368,7 +368,7 @@ exec 3>'`+alive.path+`'; sleep 60 & cat '`+m.Root+`/lines'; wait`)
 
 func TestLogNeedsAnAdministrator(t *testing.T) {
 	m := bareMac(t)
-	addTool(t, m, logTool, `echo "log: Must be admin to run 'stream' command" >&2; exit 64`)
+	addTool(t, m, probe.LogTool, `echo "log: Must be admin to run 'stream' command" >&2; exit 64`)
 	f, _ := follow(t, m)
 	f.Want(true)
 	await(t, f, "a gap", func() bool { _, missing := f.Gap(); return missing })

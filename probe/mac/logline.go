@@ -146,7 +146,7 @@ func (a *attempts) rejected(message string) {
 		a.add(probe.Attempt{BundleID: m[1], Outcome: probe.Refused})
 	}
 	for _, m := range preventedForm.FindAllStringSubmatch(message, namedLimit) {
-		if strings.HasPrefix(unstaged(m[1]), parallelsPath+"/") {
+		if strings.HasPrefix(unstaged(m[1]), probe.ParallelsApp+"/") {
 			a.keep(probe.Attempt{TeamID: probe.ParallelsTeamID, Outcome: probe.Refused})
 			continue
 		}

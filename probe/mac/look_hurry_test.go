@@ -29,6 +29,6 @@ func TestLookAtMachinesInAHurry(t *testing.T) {
 	before := hurryLimit
 	t.Cleanup(func() { hurryLimit = before })
 	hurryLimit = 50 * time.Millisecond
-	addTool(t, s.m, prlctlTool, "sleep 600")
+	addTool(t, s.m, probe.PrlctlTool, "sleep 600")
 	hurry("a prlctl that hangs", false)
 }

@@ -73,7 +73,7 @@ func (m Mac) machineFiles(app probe.App) string {
 			lines = append(lines, fmt.Sprintf("%q %v", path, stampOf(info)))
 		}
 	}
-	for _, name := range []string{prlctlTool, networkSettings} {
+	for _, name := range []string{probe.PrlctlTool, probe.ParallelsNetworkSettings} {
 		info, err := m.stat(name)
 		note(name, info, err)
 	}
@@ -124,7 +124,7 @@ func (p *Prober) lookAtEnforcement(ctx context.Context, snap probe.Snapshot, fre
 		return probe.Enforcement{}, nil
 	}
 	concern := snap.Mac.BootSession
-	if info, err := p.mac.stat(managedKextPolicy); err == nil {
+	if info, err := p.mac.stat(probe.ManagedKextPolicy); err == nil {
 		concern += fmt.Sprint(stampOf(info))
 	}
 	if m := p.enforcement; m.read && !fresh && m.concern == concern {

@@ -22,10 +22,10 @@ type needStory struct {
 func newNeedStory(t *testing.T) *needStory {
 	m := homeMac(t)
 	note := func(what string) string { return "echo " + what + " >>'" + filepath.Join(m.Root, "asked") + "'\n" }
-	addTool(t, m, prlctlTool, note("prlctl")+prints(`[{"ID": "`+vmID+`", "Optimization": {"Hypervisor type": "apple"}}]`))
-	addTool(t, m, csrutilTool, note("csrutil")+prints(sipHead+"enabled."))
-	addTool(t, m, spctlTool, note("spctl")+spctl(prints(consentHead+"ENABLED"), prints(noTeamsReply)))
-	addTool(t, m, profilesTool, note("profiles")+prints(noProfiles))
+	addTool(t, m, probe.PrlctlTool, note("prlctl")+prints(`[{"ID": "`+vmID+`", "Optimization": {"Hypervisor type": "apple"}}]`))
+	addTool(t, m, probe.CsrutilTool, note("csrutil")+prints(sipHead+"enabled."))
+	addTool(t, m, probe.SpctlTool, note("spctl")+spctl(prints(consentHead+"ENABLED"), prints(noTeamsReply)))
+	addTool(t, m, probe.ProfilesTool, note("profiles")+prints(noProfiles))
 	snap := probe.Snapshot{
 		Mac:    probe.Mac{OS: bigSur, Arch: probe.Intel, BootSession: testSession},
 		Apps:   []probe.App{*parallelsVersion("18.1.1")},
@@ -75,11 +75,11 @@ func TestLookAtMachinesAsksOnlyWhenNeeded(t *testing.T) {
 	s.wantMachines("a shared machine", false, true, true)
 	remove(t, s.m, "/Users/me/Parallels")
 	s.wantMachines("a machine is gone", false, true, true)
-	addFile(t, s.m, networkSettings, "<ParallelsNetworkConfig/>")
+	addFile(t, s.m, probe.ParallelsNetworkSettings, "<ParallelsNetworkConfig/>")
 	s.wantMachines("network settings", false, true, true)
 	s.snap.Apps[0].Version = "18.3.4"
 	s.wantMachines("an update", false, true, true)
-	addFile(t, s.m, prlctlTool+".new", "")
+	addFile(t, s.m, probe.PrlctlTool+".new", "")
 	s.wantMachines("another tool", false, false, true)
 
 	seen := time.Date(2026, 7, 1, 20, 50, 0, 0, time.UTC)
@@ -121,7 +121,7 @@ func TestLookAtMachinesOnlyWhereTheyMatter(t *testing.T) {
 
 func TestLookAtMachinesRemembersGaps(t *testing.T) {
 	s := newNeedStory(t)
-	addTool(t, s.m, prlctlTool, "echo prlctl >>'"+filepath.Join(s.m.Root, "asked")+"'; exit 255")
+	addTool(t, s.m, probe.PrlctlTool, "echo prlctl >>'"+filepath.Join(s.m.Root, "asked")+"'; exit 255")
 	for _, want := range []string{"prlctl", ""} {
 		_, gaps := s.prober.lookAtMachines(t.Context(), s.snap, How{})
 		wantGaps(t, gaps, "virtual machines, virtual machines on the disk")
@@ -129,7 +129,7 @@ func TestLookAtMachinesRemembersGaps(t *testing.T) {
 			t.Errorf("asked %q, want %q", asked, want)
 		}
 	}
-	addTool(t, s.m, prlctlTool, "echo '[]'")
+	addTool(t, s.m, probe.PrlctlTool, "echo '[]'")
 	if got, gaps := s.prober.lookAtMachines(t.Context(), s.snap, How{}); !got.Known || len(gaps) > 0 {
 		t.Errorf("another prlctl was not asked: %+v, %+v", got, gaps)
 	}
@@ -174,16 +174,16 @@ func TestLookAtEnforcementAsksOncePerBoot(t *testing.T) {
 	s.snap.Mac.BootSession = "2F0E5B43-6E6B-4C57-9F7E-0A2E2E3B7C11"
 	s.wantEnforcement("a restart", false, allEnforcement)
 
-	addPlist(t, s.m, managedKextPolicy, map[string]any{})
+	addPlist(t, s.m, probe.ManagedKextPolicy, map[string]any{})
 	if got := s.wantEnforcement("a profile", false, "csrutil spctl spctl"); got.Profile.UserOverrides != probe.No {
 		t.Errorf("%+v", got)
 	}
-	addPlist(t, s.m, managedKextPolicy, map[string]any{"AllowUserOverrides": true})
+	addPlist(t, s.m, probe.ManagedKextPolicy, map[string]any{"AllowUserOverrides": true})
 	if got := s.wantEnforcement("another profile", false, "csrutil spctl spctl"); got.Profile.UserOverrides != probe.Yes {
 		t.Errorf("%+v", got)
 	}
 	s.wantEnforcement("nothing", false, "")
-	remove(t, s.m, managedKextPolicy)
+	remove(t, s.m, probe.ManagedKextPolicy)
 	if got := s.wantEnforcement("no profile", false, allEnforcement); got.Profile.Present != "" {
 		t.Errorf("%+v", got)
 	}
@@ -212,7 +212,7 @@ func BenchmarkLookAtNeed(b *testing.B) {
 	for i := range 20 {
 		addFile(b, m, "/Users/me/Parallels/"+strings.Repeat("x", i+1)+".pvm/config.pvs", config(vmID, "x", "1"))
 	}
-	addTool(b, m, prlctlTool, "echo '[]'")
+	addTool(b, m, probe.PrlctlTool, "echo '[]'")
 	p := NewProber(m, b.TempDir())
 	snap := probe.Snapshot{Mac: probe.Mac{OS: bigSur, Arch: probe.Intel, BootSession: testSession}, Apps: []probe.App{*parallelsVersion("18.1.1")}}
 	for b.Loop() {
@@ -236,7 +236,7 @@ func BenchmarkMachines(b *testing.B) {
 			}
 		}
 	})
-	addTool(b, m, prlctlTool, prints("["+strings.TrimSuffix(strings.Repeat(`{"ID": "`+vmID+`", "Optimization": {"Hypervisor type": "apple"}},`, 20), ",")+"]"))
+	addTool(b, m, probe.PrlctlTool, prints("["+strings.TrimSuffix(strings.Repeat(`{"ID": "`+vmID+`", "Optimization": {"Hypervisor type": "apple"}},`, 20), ",")+"]"))
 	b.Run("prlctl", func(b *testing.B) {
 		for b.Loop() {
 			if got, _ := m.machines(b.Context(), parallelsVersion("18.1.1"), bigSur); len(got.List) != 20 || got.From != "prlctl" {

@@ -32,11 +32,11 @@ type lookStory struct {
 func newLookStory(t *testing.T, version, arm64 string) *lookStory {
 	t.Helper()
 	m := bareMac(t)
-	addPlist(t, m, systemVersion, systemVersionPlist{Version: version, Build: "19H2026"})
-	addPlist(t, m, parallelsPath+"/Contents/Info.plist", bundleInfo{"com.parallels.desktop.console", "14.0.1", "45154"})
+	addPlist(t, m, probe.SystemVersion, systemVersionPlist{Version: version, Build: "19H2026"})
+	addPlist(t, m, probe.ParallelsApp+"/Contents/Info.plist", bundleInfo{"com.parallels.desktop.console", "14.0.1", "45154"})
 	addKext(t, m, hypervisorPath, hypervisorID, "14.0.1 45154")
 	note := func(what string) string { return "echo " + what + " >>'" + filepath.Join(m.Root, "asked") + "'\n" }
-	addTool(t, m, sysctlTool, note("sysctl")+sysctlScript(arm64))
+	addTool(t, m, probe.SysctlTool, note("sysctl")+sysctlScript(arm64))
 	addTool(t, m, kextstatTool, note("kextstat")+"cat <<'END'\n"+tableRows+"END\n")
 	for tool, says := range map[string]string{
 		"/usr/bin/csrutil":  "System Integrity Protection status: enabled.",
@@ -48,14 +48,14 @@ func newLookStory(t *testing.T, version, arm64 string) *lookStory {
 	} {
 		addTool(t, m, tool, `case "$*" in *list) echo 'spctl: no kext consent configuration found.';; *) echo "`+says+`";; esac`)
 	}
-	addFile(t, m, kextPolicyPath, "")
-	fillDatabase(t, filepath.Join(m.Root, kextPolicyPath), applePolicy("WAL")...)
+	addFile(t, m, probe.KextPolicy, "")
+	fillDatabase(t, filepath.Join(m.Root, probe.KextPolicy), applePolicy("WAL")...)
 	return &lookStory{t: t, m: m, prober: NewProber(m, t.TempDir())}
 }
 
 func (s *lookStory) sql(statements ...string) {
 	s.t.Helper()
-	fillDatabase(s.t, filepath.Join(s.m.Root, kextPolicyPath), statements...)
+	fillDatabase(s.t, filepath.Join(s.m.Root, probe.KextPolicy), statements...)
 }
 
 // look looks, and returns what the tools were asked meanwhile.
@@ -101,7 +101,7 @@ func TestLook(t *testing.T) {
 		},
 		Apps: []probe.App{{
 			Product: "Parallels Desktop", TeamID: "4C6364ACXT", BundleID: "com.parallels.desktop.console",
-			Path: parallelsPath, Version: "14.0.1", Build: "45154", Edition: probe.Standard,
+			Path: probe.ParallelsApp, Version: "14.0.1", Build: "45154", Edition: probe.Standard,
 		}},
 		Kexts:  []probe.Kext{{BundleID: hypervisorID, TeamID: "4C6364ACXT", Path: hypervisorPath, Version: "14.0.1 45154"}},
 		Loaded: probe.Loaded{Known: true, Kexts: tableKexts},
@@ -145,7 +145,7 @@ func TestLookAsksToolsOnlyWhenNeeded(t *testing.T) {
 	s.wantAsked("a profile", false, "kextstat")
 	s.wantAsked("nothing", false, "")
 
-	remove(t, s.m, parallelsPath)
+	remove(t, s.m, probe.ParallelsApp)
 	s.wantAsked("uninstalled, rows left", false, "kextstat")
 	s.sql(removeAll)
 	snap = s.wantAsked("rows gone", false, "")
@@ -156,7 +156,7 @@ func TestLookAsksToolsOnlyWhenNeeded(t *testing.T) {
 
 func TestLookWithoutPolicyStillSeesUpdates(t *testing.T) {
 	s := newLookStory(t, "10.15.7", "")
-	remove(t, s.m, kextPolicyPath)
+	remove(t, s.m, probe.KextPolicy)
 	snap := s.wantAsked("first look", false, "sysctl sysctl kextstat")
 	if snap.Policy != nil || len(snap.Sources) != 3 || snap.Sources[0].State != probe.Absent || len(snap.Gaps) > 0 {
 		t.Errorf("%+v", snap)
@@ -178,7 +178,7 @@ func TestLookOnAppleSiliconNeverAsksForKexts(t *testing.T) {
 
 func TestLookWithoutParallelsAsksNothingOfTheKernel(t *testing.T) {
 	s := newLookStory(t, "10.15.7", "")
-	remove(t, s.m, parallelsPath)
+	remove(t, s.m, probe.ParallelsApp)
 	s.wantAsked("first look", false, "sysctl sysctl")
 	s.sql(blockedRow)
 	s.wantAsked("a row of Parallels", false, "kextstat")
@@ -192,10 +192,10 @@ func TestLookRemembersGaps(t *testing.T) {
 	s := newLookStory(t, "10.15.7", "")
 	const failing = "echo tried >>'%'; exit 1"
 	log := filepath.Join(s.m.Root, "asked")
-	addTool(t, s.m, sysctlTool, strings.ReplaceAll(failing, "%", log))
+	addTool(t, s.m, probe.SysctlTool, strings.ReplaceAll(failing, "%", log))
 	addTool(t, s.m, kextstatTool, strings.ReplaceAll(failing, "%", log))
-	remove(t, s.m, systemVersion)
-	addFile(t, s.m, parallelsPath+"/Contents/Info.plist", "bplist00")
+	remove(t, s.m, probe.SystemVersion)
+	addFile(t, s.m, probe.ParallelsApp+"/Contents/Info.plist", "bplist00")
 	const all = "macOS version, processor, boot time, boot session, Parallels Desktop, loaded kernel extensions"
 	snap := s.wantAsked("first look", false, "tried tried tried tried")
 	wantGaps(t, snap.Gaps, all)
@@ -220,7 +220,7 @@ func TestLookWithoutTools(t *testing.T) {
 // A look that was broken off is not remembered.
 func TestLookBrokenOff(t *testing.T) {
 	s := newLookStory(t, "10.15.7", "")
-	remove(t, s.m, kextPolicyPath)
+	remove(t, s.m, probe.KextPolicy)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	snap := s.prober.Look(ctx, lookedAt, How{})
@@ -247,11 +247,11 @@ func TestLooksAreApart(t *testing.T) {
 
 func BenchmarkLook(b *testing.B) {
 	m := bareMac(b)
-	addPlist(b, m, systemVersion, systemVersionPlist{Version: "10.15.7", Build: "19H2026"})
-	addPlist(b, m, parallelsPath+"/Contents/Info.plist", bundleInfo{"com.parallels.desktop.console", "14.0.1", "45154"})
+	addPlist(b, m, probe.SystemVersion, systemVersionPlist{Version: "10.15.7", Build: "19H2026"})
+	addPlist(b, m, probe.ParallelsApp+"/Contents/Info.plist", bundleInfo{"com.parallels.desktop.console", "14.0.1", "45154"})
 	addKext(b, m, hypervisorPath, hypervisorID, "14.0.1 45154")
-	addFile(b, m, kextPolicyPath, "")
-	fillDatabase(b, filepath.Join(m.Root, kextPolicyPath), applePolicy("WAL", blockedRow, insertRecord)...)
+	addFile(b, m, probe.KextPolicy, "")
+	fillDatabase(b, filepath.Join(m.Root, probe.KextPolicy), applePolicy("WAL", blockedRow, insertRecord)...)
 	m.NoTools = true
 	p := NewProber(m, b.TempDir())
 	for b.Loop() {

@@ -15,7 +15,6 @@ import (
 )
 
 const (
-	sysctlTool  = "/usr/sbin/sysctl"
 	bootTime    = "kern.boottime"
 	wakeTime    = "kern.waketime"
 	bootSession = "kern.bootsessionuuid"
@@ -114,7 +113,7 @@ func (m Mac) bootSession(ctx context.Context) (string, error) {
 
 // sysctl asks the kernel for one value.
 func (m Mac) sysctl(ctx context.Context, name string) (string, error) {
-	out, err := m.tool(ctx, sysctlTool, "-n", name)
+	out, err := m.tool(ctx, probe.SysctlTool, "-n", name)
 	if err != nil {
 		return "", err
 	}
@@ -123,5 +122,5 @@ func (m Mac) sysctl(ctx context.Context, name string) (string, error) {
 }
 
 func unexpected(name, answer string) error {
-	return fmt.Errorf("%s answered %q to %s", sysctlTool, printable(answer), name)
+	return fmt.Errorf("%s answered %q to %s", probe.SysctlTool, printable(answer), name)
 }

@@ -19,7 +19,7 @@ const (
 var bigSur = probe.OSVersion{Version: "11.7.10"}
 
 func parallelsVersion(version string) *probe.App {
-	return &probe.App{TeamID: probe.ParallelsTeamID, Path: parallelsPath, Version: version, Edition: probe.Standard}
+	return &probe.App{TeamID: probe.ParallelsTeamID, Path: probe.ParallelsApp, Version: version, Edition: probe.Standard}
 }
 
 // prints is the script of a tool that prints this.
@@ -36,8 +36,8 @@ func homeMac(t testing.TB) Mac {
 
 func TestMachinesFromPrlctl(t *testing.T) {
 	m := homeMac(t)
-	addLink(t, m, prlctlTool, parallelsPath+"/Contents/MacOS/prlctl")
-	addTool(t, m, parallelsPath+"/Contents/MacOS/prlctl", `[ "$*" = "list -a -i --json" ] || exit 1
+	addLink(t, m, probe.PrlctlTool, probe.ParallelsApp+"/Contents/MacOS/prlctl")
+	addTool(t, m, probe.ParallelsApp+"/Contents/MacOS/prlctl", `[ "$*" = "list -a -i --json" ] || exit 1
 `+prints(`[{"ID": "{`+vmID+`}", "Name": "Windows 11", "State": "stopped", "Home": "\/Users\/me\/Parallels\/Windows 11.pvm\/",
  "Optimization": {"Hypervisor type": "parallels", "Nested virtualization": "on"}, "Hardware": {"cpu": {"cpus": 2}}}]`))
 	addFile(t, m, "/Users/me/Parallels/Ignored.pvm/config.pvs", "rubbish")
@@ -54,7 +54,7 @@ func TestMachinesFromPrlctl(t *testing.T) {
 
 func TestMachinesOnlyWhereTheyMatter(t *testing.T) {
 	m := homeMac(t)
-	addTool(t, m, prlctlTool, `echo ran >'`+m.Root+`/ran'; echo '[]'`)
+	addTool(t, m, probe.PrlctlTool, `echo ran >'`+m.Root+`/ran'; echo '[]'`)
 	store := parallelsVersion("18.1.1")
 	store.Edition = probe.AppStore
 	for name, c := range map[string]struct {
@@ -103,7 +103,7 @@ func TestMachinesWithoutPrlctl(t *testing.T) {
 			}
 			m := homeMac(t)
 			if c.script != "" {
-				addTool(t, m, prlctlTool, c.script)
+				addTool(t, m, probe.PrlctlTool, c.script)
 			}
 			addFile(t, m, "/Users/me/Parallels/One.pvm/config.pvs", config("{"+vmID+"}", "One", "1"))
 			addFile(t, m, "/Users/Shared/Parallels/Two.pvm/config.pvs", config("{"+otherVMID+"}", "Two", "0"))
@@ -136,7 +136,7 @@ func wantSane(t *testing.T, vm probe.VM) {
 // A home outside of the Mac's root is shown as it is.
 func TestUnknownHypervisorsAreTold(t *testing.T) {
 	m := homeMac(t)
-	addTool(t, m, prlctlTool, prints(`[{"ID": "`+vmID+`", "Optimization": {"Hypervisor type": "new"}}, {"ID": "`+otherVMID+`", "Optimization": {"Hypervisor type": "apple"}}]`))
+	addTool(t, m, probe.PrlctlTool, prints(`[{"ID": "`+vmID+`", "Optimization": {"Hypervisor type": "new"}}, {"ID": "`+otherVMID+`", "Optimization": {"Hypervisor type": "apple"}}]`))
 	got, gaps := m.machines(t.Context(), parallelsVersion("18.1.1"), bigSur)
 	wantGaps(t, gaps, "virtual machines")
 	if !got.Known || !strings.Contains(gaps[0].Err, "1 of 2") {

@@ -10,11 +10,9 @@ import (
 )
 
 const (
-	systemVersion = "/System/Library/CoreServices/SystemVersion.plist"
 
-	// The copy in the cryptex names the rapid response or background security
-	// improvement that lies over the sealed system.
-	cryptexVersion = "/System/Cryptexes/OS" + systemVersion
+// The copy in the cryptex names the rapid response or background security
+// improvement that lies over the sealed system.
 )
 
 var (
@@ -33,7 +31,7 @@ type systemVersionPlist struct {
 // not be read, the error comes with the rest.
 func (m Mac) ReadOS() (probe.OSVersion, error) {
 	var v systemVersionPlist
-	if err := m.readPlist(systemVersion, &v); err != nil {
+	if err := m.readPlist(probe.SystemVersion, &v); err != nil {
 		return probe.OSVersion{}, err
 	}
 	switch {
@@ -41,13 +39,13 @@ func (m Mac) ReadOS() (probe.OSVersion, error) {
 		// What macOS 11 and later tell programs that ask as if it were 10.15.
 		return probe.OSVersion{}, errors.New("macOS names itself 10.16 because SYSTEM_VERSION_COMPAT is set")
 	case !osVersionForm.MatchString(v.Version):
-		return probe.OSVersion{}, fmt.Errorf("%s: %q is no version of macOS", systemVersion, printable(v.Version))
+		return probe.OSVersion{}, fmt.Errorf("%s: %q is no version of macOS", probe.SystemVersion, printable(v.Version))
 	case !osBuildForm.MatchString(v.Build):
-		return probe.OSVersion{}, fmt.Errorf("%s: %q is no build of macOS", systemVersion, printable(v.Build))
+		return probe.OSVersion{}, fmt.Errorf("%s: %q is no build of macOS", probe.SystemVersion, printable(v.Build))
 	}
 	os := probe.OSVersion{Version: strings.Clone(v.Version), Build: strings.Clone(v.Build)}
 	var cryptex systemVersionPlist
-	switch err := m.readPlist(cryptexVersion, &cryptex); {
+	switch err := m.readPlist(probe.CryptexSystemVersion, &cryptex); {
 	case err == nil && cryptex.Extra != "":
 		v.Extra = cryptex.Extra
 	case err != nil && !absent(err):

@@ -4,6 +4,8 @@ import (
 	"context"
 	"regexp"
 	"strings"
+
+	"kextwatch/probe"
 )
 
 // Names are what tells whose Mac this is. They are looked up only to be left
@@ -26,18 +28,18 @@ func (m Mac) Names(ctx context.Context) Names {
 			}
 		}
 	}
-	n.Users = append(n.Users, m.says(ctx, "/usr/bin/id", "-un")...)
-	n.Users = append(n.Users, m.says(ctx, "/usr/bin/id", "-F")...) // the full name
+	n.Users = append(n.Users, m.says(ctx, probe.IDTool, "-un")...)
+	n.Users = append(n.Users, m.says(ctx, probe.IDTool, "-F")...) // the full name
 	for _, name := range []string{"ComputerName", "LocalHostName", "HostName"} {
-		n.Computers = append(n.Computers, m.says(ctx, "/usr/sbin/scutil", "--get", name)...)
+		n.Computers = append(n.Computers, m.says(ctx, probe.ScutilTool, "--get", name)...)
 	}
-	n.Computers = append(n.Computers, m.says(ctx, sysctlTool, "-n", "kern.hostname")...)
+	n.Computers = append(n.Computers, m.says(ctx, probe.SysctlTool, "-n", "kern.hostname")...)
 	for _, name := range n.Computers {
 		if short, _, ok := strings.Cut(name, "."); ok {
 			n.Computers = append(n.Computers, short)
 		}
 	}
-	if out, err := m.tool(ctx, "/usr/sbin/ioreg", "-rd1", "-c", "IOPlatformExpertDevice"); err == nil {
+	if out, err := m.tool(ctx, probe.IoregTool, "-rd1", "-c", "IOPlatformExpertDevice"); err == nil {
 		for _, found := range serialForm.FindAllStringSubmatch(string(out), 8) {
 			n.Serials = append(n.Serials, found[1])
 		}

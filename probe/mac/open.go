@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-)
 
-const openTool = "/usr/bin/open"
+	"kextwatch/probe"
+)
 
 // OpenURL opens a pane of System Settings (System Preferences up to macOS 12)
 // by its x-apple.systempreferences URL. Success means that macOS took the
@@ -16,7 +16,7 @@ func (m Mac) OpenURL(ctx context.Context, url string) error {
 	if !strings.HasPrefix(url, "x-apple.systempreferences:") {
 		return fmt.Errorf("%q is not a pane of System Settings", printable(url))
 	}
-	if _, err := m.tool(ctx, openTool, url); err != nil {
+	if _, err := m.tool(ctx, probe.OpenTool, url); err != nil {
 		return fmt.Errorf("opening the pane: %w; open System Settings (System Preferences up to macOS 12) from the Apple menu instead", err)
 	}
 	return nil
@@ -25,7 +25,7 @@ func (m Mac) OpenURL(ctx context.Context, url string) error {
 // OpenSettings opens System Settings (System Preferences up to macOS 12),
 // whose bundle ID has not changed with its name.
 func (m Mac) OpenSettings(ctx context.Context) error {
-	if _, err := m.tool(ctx, openTool, "-b", "com.apple.systempreferences"); err != nil {
+	if _, err := m.tool(ctx, probe.OpenTool, "-b", "com.apple.systempreferences"); err != nil {
 		return fmt.Errorf("opening System Settings: %w", err)
 	}
 	return nil
@@ -37,7 +37,7 @@ func (m Mac) OpenFile(ctx context.Context, file string) error {
 	if !filepath.IsAbs(file) {
 		return fmt.Errorf("opening %q: the path has to be absolute", printable(file))
 	}
-	if _, err := m.tool(ctx, openTool, file); err != nil {
+	if _, err := m.tool(ctx, probe.OpenTool, file); err != nil {
 		return fmt.Errorf("opening %s: %w; open it by hand instead", printable(file), err)
 	}
 	return nil
@@ -50,7 +50,7 @@ func (m Mac) OpenText(ctx context.Context, file string) error {
 	if !filepath.IsAbs(file) {
 		return fmt.Errorf("opening %q: the path has to be absolute", printable(file))
 	}
-	if _, err := m.tool(ctx, openTool, "-t", file); err != nil {
+	if _, err := m.tool(ctx, probe.OpenTool, "-t", file); err != nil {
 		return fmt.Errorf("opening a text editor: %w; open %s by hand instead", err, printable(file))
 	}
 	return nil

@@ -8,8 +8,6 @@ import (
 	"kextwatch/probe"
 )
 
-const parallelsPath = "/Applications/Parallels Desktop.app"
-
 var (
 	bundleIDForm = regexp.MustCompile(`^[0-9A-Za-z._+-]{1,255}$`)
 
@@ -20,11 +18,11 @@ var (
 // parallels finds Parallels Desktop; nil where it is not installed. Where it
 // is there but cannot be read, what is known of it comes with the error.
 func (m Mac) parallels() (*probe.App, error) {
-	if _, err := m.stat(parallelsPath); absent(err) {
+	if _, err := m.stat(probe.ParallelsApp); absent(err) {
 		return nil, nil
 	}
-	app := &probe.App{Product: "Parallels Desktop", TeamID: probe.ParallelsTeamID, Path: parallelsPath}
-	info, err := m.readInfo(parallelsPath)
+	app := &probe.App{Product: "Parallels Desktop", TeamID: probe.ParallelsTeamID, Path: probe.ParallelsApp}
+	info, err := m.readInfo(probe.ParallelsApp)
 	if err != nil {
 		return app, err
 	}
@@ -34,13 +32,13 @@ func (m Mac) parallels() (*probe.App, error) {
 	case "com.parallels.desktop.appstore":
 		app.Edition = probe.AppStore
 	case "":
-		return app, errors.New(parallelsPath + " has no bundle identifier")
+		return app, errors.New(probe.ParallelsApp + " has no bundle identifier")
 	default:
-		return nil, fmt.Errorf("%s is not Parallels Desktop but %q", parallelsPath, printable(info.ID))
+		return nil, fmt.Errorf("%s is not Parallels Desktop but %q", probe.ParallelsApp, printable(info.ID))
 	}
 	app.BundleID = info.ID
 	if !bundleVersionForm.MatchString(info.ShortVersion) || !bundleVersionForm.MatchString(info.Version) {
-		return app, fmt.Errorf("%s has the impossible version %q (%q)", parallelsPath, printable(info.ShortVersion), printable(info.Version))
+		return app, fmt.Errorf("%s has the impossible version %q (%q)", probe.ParallelsApp, printable(info.ShortVersion), printable(info.Version))
 	}
 	app.Version, app.Build = info.ShortVersion, info.Version
 	return app, nil

@@ -53,7 +53,7 @@ func TestFrameworkBesideABetterSource(t *testing.T) {
 	if snap = a.want("a profile allows the team", 0, true, 1); snap.Disagree != "" {
 		t.Errorf("%q", snap.Disagree)
 	}
-	remove(t, s.m, kextPolicyPath)
+	remove(t, s.m, probe.KextPolicy)
 	if snap = a.want("the database is gone", 0, false, 1); snap.Policy == nil || snap.Policy.Source != probe.Framework {
 		t.Errorf("%+v", snap.Sources)
 	}
@@ -66,7 +66,7 @@ func TestFrameworkBesideABetterSource(t *testing.T) {
 
 func TestFrameworkIsNotAskedOnAppleSilicon(t *testing.T) {
 	s := newLookStory(t, "14.0", "1")
-	remove(t, s.m, kextPolicyPath)
+	remove(t, s.m, probe.KextPolicy)
 	a := &askingStory{lookStory: s, now: lookedAt}
 	a.answers(okAnswer("[]", "[]"))
 	if snap := a.want("a look", 0, true, 0); snap.Policy != nil || len(snap.Sources) != 2 {
@@ -78,7 +78,7 @@ func TestFrameworkIsNotAskedForADatabaseInUse(t *testing.T) {
 	s := newLookStory(t, "10.15.7", "")
 	a := &askingStory{lookStory: s, now: lookedAt}
 	a.answers(okAnswer("[]", "[]"))
-	rest := neverRests(t, filepath.Join(s.m.Root, kextPolicyPath))
+	rest := neverRests(t, filepath.Join(s.m.Root, probe.KextPolicy))
 	var snap probe.Snapshot
 	for tries := 0; tries < 20 && (tries == 0 || snap.Sources[0].State != probe.Busy); tries++ {
 		snap = a.want("a look in the middle of it", 0, false, 0)
@@ -136,7 +136,7 @@ func TestFrameworkWithoutTheRowsThereWere(t *testing.T) {
 	if snap.Policy.Source != probe.Database || snap.Sources[2].State != probe.Failed || !strings.Contains(snap.Sources[2].Reason, "though there were some") {
 		t.Errorf("%+v", snap.Sources)
 	}
-	remove(t, s.m, kextPolicyPath)
+	remove(t, s.m, probe.KextPolicy)
 	if snap = a.want("the database is gone", time.Minute, false, 1); snap.Policy != nil {
 		t.Errorf("%+v", snap.Policy)
 	}
@@ -150,7 +150,7 @@ func TestFrameworkWithoutTheRowsThereWere(t *testing.T) {
 func TestFrameworkWhileThePolicyMoves(t *testing.T) {
 	s := newLookStory(t, "10.15.7", "")
 	a := &askingStory{lookStory: s, now: lookedAt}
-	file := filepath.Join(s.m.Root, kextPolicyPath)
+	file := filepath.Join(s.m.Root, probe.KextPolicy)
 	a.does("touch -t 200001010000 '" + file + "'\ncat <<'END'\n" + okAnswer("["+fmt.Sprintf(parallelsItem, true)+"]", "[]") + "\nEND\n")
 	if snap := a.want("a move in the middle of it", 0, true, 1); snap.Sources[2].State != probe.OK || snap.Disagree != "" {
 		t.Errorf("%+v, %q", snap.Sources, snap.Disagree)

@@ -13,15 +13,14 @@ import (
 	"kextwatch/probe"
 )
 
-// prlctlTool is a link to Parallels' own tool in its application.
-const prlctlTool = "/usr/local/bin/prlctl"
+// PrlctlTool is a link to Parallels' own tool in its application.
 
 var errNoList = errors.New("prlctl did not print a list of virtual machines")
 
 // askPrlctl asks Parallels for the user's virtual machines. Root gets
 // tool.ErrAsRoot on a real Mac.
 func (m Mac) askPrlctl(ctx context.Context) (probe.Machines, error) {
-	out, err := m.tool(ctx, prlctlTool, "list", "-a", "-i", "--json")
+	out, err := m.tool(ctx, probe.PrlctlTool, "list", "-a", "-i", "--json")
 	if err != nil {
 		return probe.Machines{}, err
 	}

@@ -10,7 +10,7 @@ import (
 
 func TestPrlctlOfASimulatedMac(t *testing.T) {
 	m := bareMac(t) // whoever is root here is nobody on a simulated Mac
-	addTool(t, m, prlctlTool, "echo '[]'")
+	addTool(t, m, probe.PrlctlTool, "echo '[]'")
 	if got, err := m.askPrlctl(t.Context()); err != nil || !got.Known || got.From != "prlctl" || len(got.List) > 0 {
 		t.Errorf("%+v, %v", got, err)
 	}

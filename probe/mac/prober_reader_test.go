@@ -30,7 +30,7 @@ func newReaderStory(t *testing.T) readerStory {
 func (s readerStory) changed(after time.Duration) {
 	s.t.Helper()
 	at := s.now.Add(after)
-	noError(s.t, os.Chtimes(filepath.Join(s.m.Root, kextPolicyPath), at, at))
+	noError(s.t, os.Chtimes(filepath.Join(s.m.Root, probe.KextPolicy), at, at))
 }
 
 // reads has the reader publish the database of now.
@@ -66,7 +66,7 @@ func (s readerStory) sysctls() int {
 func (s readerStory) woke(at time.Time) {
 	s.t.Helper()
 	log := filepath.Join(s.m.Root, "asked")
-	addTool(s.t, s.m, sysctlTool, fmt.Sprintf("echo sysctl >>'%s'\n[ \"$*\" = '-n kern.waketime' ] && { echo '{ sec = %d, usec = 5 } x'; exit; }\n%s", log, at.Unix(), sysctlScript("")))
+	addTool(s.t, s.m, probe.SysctlTool, fmt.Sprintf("echo sysctl >>'%s'\n[ \"$*\" = '-n kern.waketime' ] && { echo '{ sec = %d, usec = 5 } x'; exit; }\n%s", log, at.Unix(), sysctlScript("")))
 }
 
 // Of a change that the reader does not read, another source tells after half a
@@ -155,8 +155,8 @@ func TestAReaderAfterAStart(t *testing.T) {
 			s.now = s.now.Add(-12 * time.Minute) // started six minutes ago
 			runReader(t, s.m, s.now.Add(-300*24*time.Hour), runPublished)
 			if closed {
-				remove(t, s.m, policyDir)
-				addLink(t, s.m, policyDir, policyDir) // stat fails on a link to itself, also for root
+				remove(t, s.m, probe.PolicyFolder)
+				addLink(t, s.m, probe.PolicyFolder, probe.PolicyFolder) // stat fails on a link to itself, also for root
 				s.from(probe.Framework, "just started", 0, 1)
 				return
 			}

@@ -10,10 +10,11 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"kextwatch/probe"
 )
 
 const (
-	psTool       = "/bin/ps"
 	processLimit = 16_384 // processes; a Mac has some hundreds
 )
 
@@ -31,7 +32,7 @@ func (p process) name() string { return path.Base(p.path) }
 // because the text after "=" is a heading up to the end of the argument
 // (POSIX); -ww keeps a long path whole where there is no terminal.
 func (m Mac) processes(ctx context.Context) ([]process, error) {
-	out, err := m.tool(ctx, psTool, "-axww", "-o", "uid=", "-o", "etime=", "-o", "comm=")
+	out, err := m.tool(ctx, probe.PsTool, "-axww", "-o", "uid=", "-o", "etime=", "-o", "comm=")
 	if err != nil {
 		return nil, err
 	}

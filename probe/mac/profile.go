@@ -10,13 +10,10 @@ import (
 )
 
 const (
-	profilesTool = "/usr/bin/profiles"
-
 	kextPayload = "com.apple.syspolicy.kernel-extension-policy"
 
-	// managedKextPolicy is where macOS keeps the payload of a device profile,
+	// ManagedKextPolicy is where macOS keeps the payload of a device profile,
 	// for everybody to read.
-	managedKextPolicy = "/Library/Managed Preferences/" + kextPayload + ".plist"
 )
 
 // kextPolicyPlist is the payload. What is not in it means no: Apple's default
@@ -34,14 +31,14 @@ type kextPolicyPlist struct {
 // root can know that there is none.
 func (m Mac) profile(ctx context.Context, os probe.OSVersion) (probe.KextProfile, []probe.Gap) {
 	var policy kextPolicyPlist
-	err := m.readPlist(managedKextPolicy, &policy)
+	err := m.readPlist(probe.ManagedKextPolicy, &policy)
 	switch {
 	case err == nil:
 		return policy.profile("", os), nil
 	case !absent(err):
 		return probe.KextProfile{}, []probe.Gap{gap(probe.FactKextProfile, err, "Ask whoever manages this Mac which kernel extensions its profiles allow.")}
 	}
-	out, err := m.tool(ctx, profilesTool, "show", "-type", "configuration")
+	out, err := m.tool(ctx, probe.ProfilesTool, "show", "-type", "configuration")
 	if err != nil {
 		return probe.KextProfile{}, []probe.Gap{profilesGap(err)}
 	}

@@ -143,8 +143,8 @@ func TestProfileFromFile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := bareMac(t)
-			addPlist(t, m, managedKextPolicy, c.payload)
-			addTool(t, m, profilesTool, "exit 1") // is not asked
+			addPlist(t, m, probe.ManagedKextPolicy, c.payload)
+			addTool(t, m, probe.ProfilesTool, "exit 1") // is not asked
 			got, gaps := m.profile(t.Context(), probe.OSVersion{Version: c.os})
 			if !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got  %+v\nwant %+v", got, c.want)
@@ -156,8 +156,8 @@ func TestProfileFromFile(t *testing.T) {
 
 func TestProfileThatCannotBeRead(t *testing.T) {
 	m := bareMac(t)
-	addTool(t, m, profilesTool, prints(noProfiles))
-	if err := os.MkdirAll(filepath.Join(m.Root, managedKextPolicy), 0o755); err != nil {
+	addTool(t, m, probe.ProfilesTool, prints(noProfiles))
+	if err := os.MkdirAll(filepath.Join(m.Root, probe.ManagedKextPolicy), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	got, gaps := m.profile(t.Context(), bigSur)
@@ -196,7 +196,7 @@ func TestProfileFromTool(t *testing.T) {
 			m := bareMac(t)
 			m.UID = c.uid
 			if c.script != "" {
-				addTool(t, m, profilesTool, `[ "$*" = "show -type configuration" ] || exit 1; `+c.script)
+				addTool(t, m, probe.ProfilesTool, `[ "$*" = "show -type configuration" ] || exit 1; `+c.script)
 			}
 			got, gaps := m.profile(t.Context(), bigSur)
 			if !reflect.DeepEqual(got, c.want) {

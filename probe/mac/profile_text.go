@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"kextwatch/probe"
 )
 
 // The text of `profiles show` has lines such as
@@ -38,7 +40,7 @@ type payloadText struct {
 func parseProfiles(out string) (found *kextPolicyPlist, name string, err error) {
 	if !strings.Contains(out, kextPayload) {
 		if !profileTextKnown(out) {
-			return nil, "", fmt.Errorf("%s: %w: %s", profilesTool, errProfileText, printable(out))
+			return nil, "", fmt.Errorf("%s: %w: %s", probe.ProfilesTool, errProfileText, printable(out))
 		}
 		return nil, "", nil
 	}
@@ -52,11 +54,11 @@ func parseProfiles(out string) (found *kextPolicyPlist, name string, err error) 
 	// Several payloads of this type are possible; how macOS unites them is not
 	// known.
 	if len(ours) != 1 {
-		return nil, "", fmt.Errorf("%s: %w: %s is in more than one payload, or in none", profilesTool, errProfileText, kextPayload)
+		return nil, "", fmt.Errorf("%s: %w: %s is in more than one payload, or in none", probe.ProfilesTool, errProfileText, kextPayload)
 	}
 	policy, err := parseKextPayload(ours[0].text)
 	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w", profilesTool, err)
+		return nil, "", fmt.Errorf("%s: %w", probe.ProfilesTool, err)
 	}
 	return &policy, names[ours[0].level], nil
 }

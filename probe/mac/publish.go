@@ -96,7 +96,7 @@ func (m Mac) readToPublish(ctx context.Context, folder string, id databaseIdenti
 	data, err := newPublication(id, *policy).encode()
 	if err != nil {
 		source.State = probe.Failed
-		source.Reason = printable(kextPolicyPath + " holds more than can be published: " + err.Error())
+		source.Reason = printable(probe.KextPolicy + " holds more than can be published: " + err.Error())
 		source.Next = "run `sudo kextwatch status`, which reads it itself"
 	}
 	return data, source
@@ -111,10 +111,10 @@ func (m Mac) publishedPlace() (string, error) {
 	if os.Geteuid() != owner {
 		return "", fmt.Errorf("only uid %d, the owner of %s, may publish the policy: %w", owner, m.Root, fs.ErrPermission)
 	}
-	if err := m.Guarded(publishedPath); err != nil {
+	if err := m.Guarded(probe.PublishedPolicy); err != nil {
 		return "", err
 	}
-	file := filepath.Join(m.Root, publishedPath)
+	file := filepath.Join(m.Root, probe.PublishedPolicy)
 	if info, err := os.Lstat(file); err == nil && !info.Mode().IsRegular() {
 		return "", &Untrusted{file + " is not a file", "move it away"}
 	}
@@ -143,7 +143,7 @@ func readerNext(source probe.Source) string {
 	}
 	switch source.State {
 	case probe.Denied:
-		return "give " + readerProgram + " Full Disk Access (System Settings > Privacy & Security; Security & Privacy up to macOS 12)"
+		return "give " + probe.ReaderProgram + " Full Disk Access (System Settings > Privacy & Security; Security & Privacy up to macOS 12)"
 	case probe.Busy, probe.Timeout, probe.Failed:
 		return "wait for the next try of the reader, at most five minutes; run `sudo kextwatch status` if it stays"
 	}

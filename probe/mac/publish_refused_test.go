@@ -16,7 +16,7 @@ import (
 
 // What others could change is neither followed nor overwritten.
 func TestRefusesToPublish(t *testing.T) {
-	folder := filepath.Dir(publishedPath)
+	folder := filepath.Dir(probe.PublishedPolicy)
 	chmod := func(name string, mode fs.FileMode) func(*testing.T, Mac) {
 		return func(t *testing.T, m Mac) { noError(t, os.Chmod(filepath.Join(m.Root, name), mode)) }
 	}
@@ -30,11 +30,11 @@ func TestRefusesToPublish(t *testing.T) {
 		spoil func(t *testing.T, m Mac)
 		says  string
 	}{
-		"the file is a link":             {inPlaceOf(publishedPath, link("../victim")), "symbolic link"},
-		"the file is a dangling link":    {inPlaceOf(publishedPath, link("nowhere")), "symbolic link"},
-		"the file is a folder":           {inPlaceOf(publishedPath, func(t testing.TB, m Mac, name string) { addFile(t, m, name+"/x", "") }), "not a file"},
-		"the file is a pipe":             {inPlaceOf(publishedPath, func(t testing.TB, m Mac, name string) { noError(t, syscall.Mkfifo(filepath.Join(m.Root, name), 0o600)) }), "not a file"},
-		"others may write to the file":   {chmod(publishedPath, 0o646), "may write"},
+		"the file is a link":             {inPlaceOf(probe.PublishedPolicy, link("../victim")), "symbolic link"},
+		"the file is a dangling link":    {inPlaceOf(probe.PublishedPolicy, link("nowhere")), "symbolic link"},
+		"the file is a folder":           {inPlaceOf(probe.PublishedPolicy, func(t testing.TB, m Mac, name string) { addFile(t, m, name+"/x", "") }), "not a file"},
+		"the file is a pipe":             {inPlaceOf(probe.PublishedPolicy, func(t testing.TB, m Mac, name string) { noError(t, syscall.Mkfifo(filepath.Join(m.Root, name), 0o600)) }), "not a file"},
+		"others may write to the file":   {chmod(probe.PublishedPolicy, 0o646), "may write"},
 		"the folder is a link":           {inPlaceOf(folder, link("../Extensions")), "symbolic link"},
 		"the folder is a file":           {inPlaceOf(folder, func(t testing.TB, m Mac, name string) { addFile(t, m, name, "") }), "not a folder"},
 		"others may write to the folder": {chmod(folder, 0o757), "may write"},
@@ -44,7 +44,7 @@ func TestRefusesToPublish(t *testing.T) {
 		"this is no Mac":                 {func(t *testing.T, m Mac) { remove(t, m, "/Library") }, "no such file"},
 	}
 	if os.Geteuid() == 0 {
-		for name, place := range map[string]string{"file": publishedPath, "folder": folder, "folder above": "/Library"} {
+		for name, place := range map[string]string{"file": probe.PublishedPolicy, "folder": folder, "folder above": "/Library"} {
 			cases["the "+name+" is another's"] = struct {
 				spoil func(t *testing.T, m Mac)
 				says  string
@@ -93,14 +93,14 @@ func TestAFullDiskLeavesTheOldFile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m, file := newPublishing(t, applePolicy("DELETE")...)
 			publish(t, m)
-			before, err := os.ReadFile(filepath.Join(m.Root, publishedPath))
+			before, err := os.ReadFile(filepath.Join(m.Root, probe.PublishedPolicy))
 			noError(t, err)
 			fillDatabase(t, file, wide)
 			line := startDatabaseChild(t, fmt.Sprintf("full %d %s", limit, m.Root)).line()
 			if !strings.HasPrefix(line, "false ") || !strings.Contains(line, "too large") {
 				t.Error(line)
 			}
-			if after, err := os.ReadFile(filepath.Join(m.Root, publishedPath)); err != nil || string(after) != string(before) {
+			if after, err := os.ReadFile(filepath.Join(m.Root, probe.PublishedPolicy)); err != nil || string(after) != string(before) {
 				t.Errorf("the file changed: %v", err)
 			}
 			wantNothingLeft(t, m)
@@ -154,7 +154,7 @@ func TestAFullDiskIsAFailureLikeAnother(t *testing.T) {
 // swept when it is old.
 func TestAKilledWriterLeavesAWholeFile(t *testing.T) {
 	m, _ := newPublishing(t, applePolicy("WAL", blockedRow, historyRow, paddedRows(80))...)
-	folder := filepath.Join(m.Root, filepath.Dir(publishedPath))
+	folder := filepath.Join(m.Root, filepath.Dir(probe.PublishedPolicy))
 	for range 15 {
 		child := startDatabaseChild(t, "publish "+m.Root)
 		child.line()
@@ -172,7 +172,7 @@ func TestAKilledWriterLeavesAWholeFile(t *testing.T) {
 	for _, e := range names {
 		noError(t, os.Chtimes(filepath.Join(folder, e.Name()), old, old))
 	}
-	remove(t, m, publishedPath)
+	remove(t, m, probe.PublishedPolicy)
 	publish(t, m)
 	wantNothingLeft(t, m)
 }

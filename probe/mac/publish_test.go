@@ -29,7 +29,7 @@ func newPublishing(t testing.TB, statements ...string) (m Mac, file string) {
 	t.Helper()
 	m, file = newPolicy(t, statements...)
 	noError(t, os.Chmod(m.Root, 0o755))
-	noError(t, os.MkdirAll(filepath.Join(m.Root, filepath.Dir(filepath.Dir(publishedPath))), 0o755))
+	noError(t, os.MkdirAll(filepath.Join(m.Root, filepath.Dir(filepath.Dir(probe.PublishedPolicy))), 0o755))
 	return m, file
 }
 
@@ -64,7 +64,7 @@ func TestPublishesWhatTheDatabaseHolds(t *testing.T) {
 			if source != (probe.Source{Name: probe.Reader, State: probe.OK}) || !reflect.DeepEqual(got, want) {
 				t.Errorf("%+v\ngot  %+v\nwant %+v", source, got, want)
 			}
-			file := filepath.Join(m.Root, publishedPath)
+			file := filepath.Join(m.Root, probe.PublishedPolicy)
 			for path, mode := range map[string]fs.FileMode{file: 0o644, filepath.Dir(file): 0o755 | fs.ModeDir} {
 				if info, err := os.Stat(path); err != nil || info.Mode() != mode {
 					t.Errorf("%s: %v, %v, want %v", path, info.Mode(), err, mode)
@@ -125,7 +125,7 @@ func TestARunWakesNobody(t *testing.T) {
 	w, err := fsnotify.NewWatcher()
 	noError(t, err)
 	defer w.Close()
-	noError(t, w.Add(filepath.Join(m.Root, filepath.Dir(publishedPath))))
+	noError(t, w.Add(filepath.Join(m.Root, filepath.Dir(probe.PublishedPolicy))))
 	before, err := m.lastRun()
 	noError(t, err)
 	_, err = m.PublishPolicy(t.Context(), publishedAt.Add(readerEvery))
@@ -133,7 +133,7 @@ func TestARunWakesNobody(t *testing.T) {
 	if run, err := m.lastRun(); err != nil || run.at.Sub(before.at) != readerEvery {
 		t.Errorf("%v, %v", run, err)
 	}
-	noError(t, os.WriteFile(filepath.Join(m.Root, filepath.Dir(publishedPath), "end"), nil, 0o600))
+	noError(t, os.WriteFile(filepath.Join(m.Root, filepath.Dir(probe.PublishedPolicy), "end"), nil, 0o600))
 	if e := <-w.Events; filepath.Base(e.Name) != "end" {
 		t.Error(e)
 	}
@@ -153,7 +153,7 @@ func TestReaderNext(t *testing.T) {
 func TestPublishesAgain(t *testing.T) {
 	write := func(data string) func(*testing.T, Mac, string) {
 		return func(t *testing.T, m Mac, _ string) {
-			noError(t, os.WriteFile(filepath.Join(m.Root, publishedPath), []byte(data), 0o644))
+			noError(t, os.WriteFile(filepath.Join(m.Root, probe.PublishedPolicy), []byte(data), 0o644))
 		}
 	}
 	for name, change := range map[string]func(t *testing.T, m Mac, database string){
@@ -169,17 +169,17 @@ func TestPublishesAgain(t *testing.T) {
 			noError(t, os.Chtimes(database+".new", time.Time{}, info.ModTime()))
 			noError(t, os.Rename(database+".new", database))
 		},
-		"the file is gone":        func(t *testing.T, m Mac, _ string) { remove(t, m, publishedPath) },
-		"the folder is gone":      func(t *testing.T, m Mac, _ string) { remove(t, m, filepath.Dir(publishedPath)) },
+		"the file is gone":        func(t *testing.T, m Mac, _ string) { remove(t, m, probe.PublishedPolicy) },
+		"the folder is gone":      func(t *testing.T, m Mac, _ string) { remove(t, m, filepath.Dir(probe.PublishedPolicy)) },
 		"the file is empty":       write(""),
 		"the file is no list":     write("hello"),
 		"another format":          write(`<plist><dict><key>format</key><integer>9</integer></dict></plist>`),
 		"more than would be read": write("<plist>" + strings.Repeat(" ", publishedLimit)),
 		"half a file": func(t *testing.T, m Mac, _ string) {
-			noError(t, os.Truncate(filepath.Join(m.Root, publishedPath), 200))
+			noError(t, os.Truncate(filepath.Join(m.Root, probe.PublishedPolicy), 200))
 		},
 		"a closed file": func(t *testing.T, m Mac, _ string) {
-			noError(t, os.Chmod(filepath.Join(m.Root, publishedPath), 0o600))
+			noError(t, os.Chmod(filepath.Join(m.Root, probe.PublishedPolicy), 0o600))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -202,7 +202,7 @@ func TestPublishesAgain(t *testing.T) {
 func TestAClosedFolderIsOpened(t *testing.T) {
 	m, _ := newPublishing(t, appleSchema...)
 	publish(t, m)
-	folder := filepath.Join(m.Root, filepath.Dir(publishedPath))
+	folder := filepath.Join(m.Root, filepath.Dir(probe.PublishedPolicy))
 	noError(t, os.Chmod(folder, 0o700))
 	publish(t, m)
 	if info, err := os.Stat(folder); err != nil || info.Mode().Perm() != 0o755 {
@@ -252,7 +252,7 @@ func TestAFailureWithoutRows(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	if policy, source := m.readPublished(publishedAt); policy != nil || source.State != probe.Absent ||
-		!strings.Contains(source.Reason, kextPolicyPath) || source.Next == "" {
+		!strings.Contains(source.Reason, probe.KextPolicy) || source.Next == "" {
 		t.Errorf("%v, %+v", policy, source)
 	}
 }
@@ -310,7 +310,7 @@ func TestPathsInHomesAreNotPublished(t *testing.T) {
 	m, _ := newPublishing(t, append(appleSchema,
 		`INSERT INTO kext_load_history_v3 VALUES ('/Users/ada/x.kext', 'T', 'com.example.x', '', '', '2026-05-06 05:45:03', 0)`)...)
 	publish(t, m)
-	data, err := os.ReadFile(filepath.Join(m.Root, publishedPath))
+	data, err := os.ReadFile(filepath.Join(m.Root, probe.PublishedPolicy))
 	noError(t, err)
 	if strings.Contains(string(data), "ada") {
 		t.Error("the name is in the file")
@@ -355,8 +355,8 @@ func TestMoreThanCanBePublished(t *testing.T) {
 // wantNothingLeft holds that the folder has only what the reader keeps there.
 func wantNothingLeft(t *testing.T, m Mac) {
 	t.Helper()
-	want := []string{filepath.Base(publishedPath), filepath.Base(filepath.Dir(lastRunPath))}
-	if names, _ := m.list(filepath.Dir(publishedPath)); !slices.Equal(names, want) {
+	want := []string{filepath.Base(probe.PublishedPolicy), filepath.Base(filepath.Dir(probe.ReaderLastRun))}
+	if names, _ := m.list(filepath.Dir(probe.PublishedPolicy)); !slices.Equal(names, want) {
 		t.Errorf("the folder has %v, want %v", names, want)
 	}
 }

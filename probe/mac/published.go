@@ -19,7 +19,6 @@ import (
 )
 
 const (
-	publishedPath   = "/Library/Application Support/io.kextwatch.agent/policy.plist"
 	publishedFormat = 1
 	publishedPerm   = fs.FileMode(0o644)
 	publishedFolder = fs.FileMode(0o755)
@@ -223,7 +222,7 @@ func decodePublication(data []byte) (publication, error) {
 // loadPublication reads what was published, and with which permissions. It is
 // believed only where nobody but the owner of Root can have written it.
 func (m Mac) loadPublication() (publication, fs.FileMode, error) {
-	data, info, err := m.readGuarded(publishedPath, publishedLimit+1)
+	data, info, err := m.readGuarded(probe.PublishedPolicy, publishedLimit+1)
 	if err != nil {
 		return publication{}, 0, err
 	}

@@ -55,7 +55,7 @@ func readAsUser(t *testing.T, m Mac, now time.Time) (*probe.Policy, probe.Source
 // database has changed. It says when the first one is done.
 func publishChild(root string) error {
 	m := Mac{Root: root}
-	file := filepath.Join(root, kextPolicyPath)
+	file := filepath.Join(root, probe.KextPolicy)
 	parent := os.Getppid()
 	for first := true; os.Getppid() == parent; first = false {
 		if err := os.Chtimes(file, time.Time{}, time.Now()); err != nil {

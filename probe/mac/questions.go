@@ -10,13 +10,13 @@ import (
 	"syscall"
 	"time"
 
+	"kextwatch/probe"
 	"kextwatch/probe/tool"
 )
 
 const (
 	answerLimit = 60 // lines of an answer
 
-	profilerTool  = "/usr/sbin/system_profiler"
 	profilerLimit = 20 * time.Second // it looks at all of the system first
 
 	logTrial = 2 * time.Second // for a first line of the log
@@ -113,18 +113,18 @@ func (m Mac) whichMac(ctx context.Context) []string {
 // disabledSoftware asks for JSON, which macOS 10.13 and 10.14 may not know.
 func (m Mac) disabledSoftware(ctx context.Context) []string {
 	const kind = "SPDisabledSoftwareDataType"
-	out, err := m.toolWithin(ctx, profilerLimit, profilerTool, kind, "-json")
-	lines := answered(profilerTool+" "+kind+" -json", out, err, everyLine)
+	out, err := m.toolWithin(ctx, profilerLimit, probe.ProfilerTool, kind, "-json")
+	lines := answered(probe.ProfilerTool+" "+kind+" -json", out, err, everyLine)
 	if err != nil && ctx.Err() == nil && !errors.Is(err, tool.ErrTimeout) {
-		out, err = m.toolWithin(ctx, profilerLimit, profilerTool, kind)
-		lines = append(lines, answered(profilerTool+" "+kind, out, err, everyLine)...)
+		out, err = m.toolWithin(ctx, profilerLimit, probe.ProfilerTool, kind)
+		lines = append(lines, answered(probe.ProfilerTool+" "+kind, out, err, everyLine)...)
 	}
 	return lines
 }
 
 func (m Mac) logAccess(ctx context.Context) []string {
-	lines := m.printed(ctx, func(line string) bool { return strings.Contains(line, "style") }, logTool+" help stream")
-	lines = append(lines, "$ "+logTool+" stream --style ndjson --predicate …")
+	lines := m.printed(ctx, func(line string) bool { return strings.Contains(line, "style") }, probe.LogTool+" help stream")
+	lines = append(lines, "$ "+probe.LogTool+" stream --style ndjson --predicate …")
 	ctx, cancel := context.WithTimeout(ctx, logTrial)
 	defer cancel()
 	start := time.Now()
@@ -135,7 +135,7 @@ func (m Mac) logAccess(ctx context.Context) []string {
 			first, after = printable(string(line)), time.Since(start)
 			cancel()
 		}
-	}, logTool, "stream", "--style", "ndjson", "--predicate", logPredicate)
+	}, probe.LogTool, "stream", "--style", "ndjson", "--predicate", logPredicate)
 	switch {
 	case first != "":
 		return append(lines, fmt.Sprintf("permitted; its first line came after %.1f s: %.60s", after.Seconds(), first))
@@ -148,7 +148,7 @@ func (m Mac) logAccess(ctx context.Context) []string {
 // systemExtensionFiles leaves the extensions themselves out: only what frames
 // their list is not known.
 func (m Mac) systemExtensionFiles(ctx context.Context) []string {
-	const database = "/Library/SystemExtensions/db.plist"
+	const database = probe.SystemExtensionsList
 	lines := []string{m.described(database)}
 	lines = append(lines, m.printed(ctx, everyLine, "/bin/ls -ldO "+database)...)
 	return append(lines, m.printed(ctx, func(line string) bool {

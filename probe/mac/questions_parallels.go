@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"kextwatch/probe"
 	"kextwatch/probe/tool"
 )
 
@@ -49,13 +50,13 @@ func (m Mac) extensionNeeds(place string) []string {
 	}
 	err := m.readPlist(place+"/Contents/Info.plist", &info)
 	if absent(err) {
-		err = m.readPlist(stagedExtensions+place+"/Contents/Info.plist", &info)
+		err = m.readPlist(probe.StagedExtensions+place+"/Contents/Info.plist", &info)
 	}
 	if err != nil {
 		return []string{printable(place + ": " + err.Error())}
 	}
 	lines := []string{
-		printable(strings.TrimPrefix(place, parallelsPath)),
+		printable(strings.TrimPrefix(place, probe.ParallelsApp)),
 		"    " + printable(fmt.Sprintf("%s, CFBundleShortVersionString %q, CFBundleVersion %q", info.ID, info.ShortVersion, info.Version)),
 	}
 	for _, name := range slices.Sorted(maps.Keys(info.Libraries)) {
@@ -70,10 +71,10 @@ func (m Mac) extensionNeeds(place string) []string {
 // serviceJob looks at all places that were ever named for the job.
 func (m Mac) serviceJob(ctx context.Context) []string {
 	var lines []string
-	const service = parallelsPath + "/Contents/MacOS/Parallels Service.app/Contents/"
+	const service = probe.ParallelsApp + "/Contents/MacOS/Parallels Service.app/Contents/"
 	for _, dir := range []string{
 		"/Library/LaunchDaemons", service + "Resources", service + "LaunchDaemons", service + "Library/LaunchDaemons",
-		parallelsPath + "/Contents/Library/LaunchDaemons",
+		probe.ParallelsApp + "/Contents/Library/LaunchDaemons",
 	} {
 		names, err := m.list(dir)
 		if err != nil && !absent(err) {
@@ -93,7 +94,7 @@ func (m Mac) serviceJob(ctx context.Context) []string {
 // hypervisorWords lists the values of "Hypervisor type", and nothing else that
 // prlctl says of virtual machines.
 func (m Mac) hypervisorWords(ctx context.Context) []string {
-	out, err := m.tool(ctx, prlctlTool, "list", "-a", "-i", "--json")
+	out, err := m.tool(ctx, probe.PrlctlTool, "list", "-a", "-i", "--json")
 	if errors.Is(err, tool.ErrAsRoot) {
 		return []string{"left out: " + printable(err.Error()), "for this answer run `kextwatch doctor --facts` without sudo"}
 	}

@@ -14,18 +14,18 @@ import (
 
 // policyFolder describes the policy's folder and what is known to be in it.
 func (m Mac) policyFolder(ctx context.Context) []string {
-	lines := []string{m.described(policyDir)}
+	lines := []string{m.described(probe.PolicyFolder)}
 	for _, name := range []string{"KextPolicy", "KextPolicy-wal", "KextPolicy-shm", "KextPolicy-journal", "ExecPolicy", "SystemPolicy"} {
-		lines = append(lines, m.described(policyDir+"/"+name))
+		lines = append(lines, m.described(probe.PolicyFolder+"/"+name))
 	}
-	names, err := m.list(policyDir)
+	names, err := m.list(probe.PolicyFolder)
 	if err != nil {
 		lines = append(lines, "listing it: "+errorNumber(err))
 	}
 	if len(names) > 0 {
 		lines = append(lines, "it holds: "+printable(strings.Join(names, ", ")))
 	}
-	return append(lines, m.printed(ctx, everyLine, "/bin/ls -ldOe@ "+policyDir, "/bin/ls -lO "+policyDir)...)
+	return append(lines, m.printed(ctx, everyLine, "/bin/ls -ldOe@ "+probe.PolicyFolder, "/bin/ls -lO "+probe.PolicyFolder)...)
 }
 
 // databaseQuery asks for one column of text.

@@ -100,8 +100,8 @@ func FuzzHypervisorWords(f *testing.F) {
 
 func TestExtensionNeeds(t *testing.T) {
 	m := bareMac(t)
-	const place = parallelsPath + "/Contents/Library/Extensions/10.9/prl_vnic.kext"
-	addFile(t, m, stagedExtensions+place+"/Contents/Info.plist", `<plist version="1.0"><dict><key>CFBundleIdentifier</key><string>com.parallels.kext.vnic</string>
+	const place = probe.ParallelsApp + "/Contents/Library/Extensions/10.9/prl_vnic.kext"
+	addFile(t, m, probe.StagedExtensions+place+"/Contents/Info.plist", `<plist version="1.0"><dict><key>CFBundleIdentifier</key><string>com.parallels.kext.vnic</string>
 		<key>CFBundleShortVersionString</key><string>14.0.1</string><key>CFBundleVersion</key><string>14.0.1 45154</string>
 		<key>OSBundleLibraries</key><dict><key>com.apple.kpi.mach</key><string>10.0.0</string><key>com.apple.kpi.bsd</key><string>8.0.0</string></dict></dict></plist>`)
 	want := []string{
@@ -122,7 +122,7 @@ func TestLogAccess(t *testing.T) {
 		`echo "log: Must be admin to run 'stream' command" >&2; exit 64`: "/usr/bin/log: exit status 64: log: Must be admin",
 	} {
 		m := bareMac(t)
-		addTool(t, m, logTool, `[ "$1" = stream ] || { printf 'x\n  --style ( json )\n'; exit 0; }`+"\n"+script)
+		addTool(t, m, probe.LogTool, `[ "$1" = stream ] || { printf 'x\n  --style ( json )\n'; exit 0; }`+"\n"+script)
 		got := m.logAccess(t.Context())
 		if len(got) != 4 || got[1] != "  --style ( json )" || !strings.HasPrefix(got[3], want) {
 			t.Errorf("%q, want %q", got, want)
@@ -132,7 +132,7 @@ func TestLogAccess(t *testing.T) {
 
 func TestDisabledSoftwareOfOldMacOS(t *testing.T) {
 	m := bareMac(t)
-	addTool(t, m, profilerTool, `[ $# = 1 ] && echo "Disabled Software:" || exit 1`)
+	addTool(t, m, probe.ProfilerTool, `[ $# = 1 ] && echo "Disabled Software:" || exit 1`)
 	if got := m.disabledSoftware(t.Context()); len(got) != 4 || got[3] != "Disabled Software:" {
 		t.Errorf("%q", got)
 	}
@@ -177,7 +177,7 @@ func TestNames(t *testing.T) {
 	}
 	addTool(t, m, "/usr/bin/id", `[ "$1" = -F ] && echo "Ada Lovelace" || echo ada`)
 	addTool(t, m, "/usr/sbin/scutil", `case $2 in ComputerName) echo "Ada’s Mac" ;; LocalHostName) echo Adas-Mac ;; *) echo "HostName: not set"; exit 1 ;; esac`)
-	addTool(t, m, sysctlTool, `echo Adas-Mac.fritz.box`)
+	addTool(t, m, probe.SysctlTool, `echo Adas-Mac.fritz.box`)
 	addTool(t, m, "/usr/sbin/ioreg", `printf '{\n  "IOPlatformSerialNumber" = "C02XG0FDJGH5"\n  "IOPlatformUUID" = "x"\n}\n'`)
 	got := fmt.Sprintf("%q", m.Names(t.Context()))
 	if want := `{["ada" "ada" "Ada Lovelace"] ["Ada’s Mac" "Adas-Mac" "Adas-Mac.fritz.box" "Adas-Mac"] ["C02XG0FDJGH5"]}`; got != want {

@@ -102,7 +102,7 @@ func TestNothingOutsideIsRead(t *testing.T) {
 	addLink(t, m, "/Applications/Away.app", "/Volumes/Stick/Away.app")
 	addLink(t, m, "/Library/Extensions/link.kext", "../../Users/me/Desktop/a.kext")
 	addLink(t, m, "/Library/Extensions/twice.kext", "/Library/Extensions/link.kext")
-	addLink(t, m, parallelsPath, "/Volumes/Stick/Parallels Desktop.app")
+	addLink(t, m, probe.ParallelsApp, "/Volumes/Stick/Parallels Desktop.app")
 	app, err := m.parallels()
 	if app == nil || !errors.Is(err, ErrOutside) {
 		t.Errorf("Parallels on another volume: %+v, %v; want one that is there and was not read", app, err)

@@ -38,11 +38,11 @@ func (m Mac) publishedState() publishedState {
 	s := publishedState{mac: m}
 	run, err := m.lastRun() // first: the rows are then of this run, or newer
 	if s.recorded = !absent(err); s.recorded && err != nil {
-		s.err, s.of = err, lastRunPath
+		s.err, s.of = err, probe.ReaderLastRun
 		return s
 	}
 	if s.pub, _, err = m.loadPublication(); err != nil {
-		s.err, s.of = err, publishedPath
+		s.err, s.of = err, probe.PublishedPolicy
 	}
 	if s.run = run; !s.recorded {
 		s.run = lastRun{timeOf(s.pub.ReadAt), runPublished}
@@ -118,7 +118,7 @@ func (s publishedState) judge(now time.Time, r readerMemory) (*probe.Policy, pro
 	case !s.recorded && s.pub.Failure != nil:
 		return nil, s.pub.Failure.source()
 	case s.pub.Failure == nil && !s.pub.good():
-		return nil, readerFailed(publishedPath+" holds no policy", installReader)
+		return nil, readerFailed(probe.PublishedPolicy+" holds no policy", installReader)
 	case !runs:
 		return nil, s.notRun(now)
 	case s.current():
@@ -188,7 +188,7 @@ func (s publishedState) notWritten() probe.Source {
 	if s.run.outcome == runDiskFull {
 		return readerFailed("the disk is full: the root reader could not publish the policy at "+stated(s.run.at), freeSpace)
 	}
-	return readerFailed("the root reader could not write "+publishedPath+" at "+stated(s.run.at), "run `sudo kextwatch read-policy`, which says why")
+	return readerFailed("the root reader could not write "+probe.PublishedPolicy+" at "+stated(s.run.at), "run `sudo kextwatch read-policy`, which says why")
 }
 
 func readerFailed(reason, next string) probe.Source {

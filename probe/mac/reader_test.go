@@ -18,7 +18,7 @@ import (
 func TestReaderIsNotInstalled(t *testing.T) {
 	for name, m := range map[string]Mac{"no folder": bareMac(t), "an empty folder": bareMac(t)} {
 		if name == "an empty folder" {
-			noError(t, os.MkdirAll(filepath.Join(m.Root, filepath.Dir(publishedPath)), 0o755))
+			noError(t, os.MkdirAll(filepath.Join(m.Root, filepath.Dir(probe.PublishedPolicy)), 0o755))
 		}
 		noError(t, os.Chmod(m.Root, 0o755))
 		policy, source := m.readPublished(publishedAt)
@@ -31,7 +31,7 @@ func TestReaderIsNotInstalled(t *testing.T) {
 // touch gives a file of the policy, which need not exist, a time of change.
 func touch(ending string, at time.Time) func(*testing.T, Mac) {
 	return func(t *testing.T, m Mac) {
-		p := filepath.Join(m.Root, kextPolicyPath+ending)
+		p := filepath.Join(m.Root, probe.KextPolicy+ending)
 		f, err := os.OpenFile(p, os.O_CREATE, 0o600)
 		noError(t, err)
 		f.Close()
@@ -41,7 +41,7 @@ func touch(ending string, at time.Time) func(*testing.T, Mac) {
 
 // closePolicy closes the folder of the policy: stat is refused to others.
 func closePolicy(t *testing.T, m Mac) {
-	dir := filepath.Join(m.Root, filepath.Dir(kextPolicyPath))
+	dir := filepath.Join(m.Root, filepath.Dir(probe.KextPolicy))
 	mode := os.FileMode(0o700)
 	if os.Geteuid() != 0 {
 		mode = 0
@@ -58,7 +58,7 @@ func runReader(t *testing.T, m Mac, at time.Time, outcome runOutcome) {
 // installReaderFiles puts program and property list of a reader on the Mac.
 func installReaderFiles(t *testing.T, m Mac) {
 	t.Helper()
-	for _, name := range []string{readerProgram, readerPlist} {
+	for _, name := range []string{probe.ReaderProgram, probe.ReaderJob} {
 		addFile(t, m, name, "")
 	}
 }
@@ -77,11 +77,11 @@ func TestHowOldPublishedRowsAre(t *testing.T) {
 	}
 	earlier := func(then func(*testing.T, Mac)) func(*testing.T, Mac) {
 		return func(t *testing.T, m Mac) {
-			noError(t, os.RemoveAll(filepath.Join(m.Root, filepath.Dir(lastRunPath))))
+			noError(t, os.RemoveAll(filepath.Join(m.Root, filepath.Dir(probe.ReaderLastRun))))
 			then(t, m)
 		}
 	}
-	gone := func(t *testing.T, m Mac) { remove(t, m, kextPolicyPath) }
+	gone := func(t *testing.T, m Mac) { remove(t, m, probe.KextPolicy) }
 	for name, tc := range map[string]struct {
 		change func(t *testing.T, m Mac)
 		now    time.Time
@@ -145,14 +145,14 @@ func TestWhyTheReaderDoesNotRun(t *testing.T) {
 		state        probe.ReaderState
 	}{
 		"switched off":   {func(*testing.T, Mac) {}, "has not run since 2026-05-06T05:50:00Z", "Login Items", probe.ReaderSound},
-		"no program":     {func(t *testing.T, m Mac) { remove(t, m, readerProgram) }, readerProgram + " is missing", installReader, probe.ReaderNoProgram},
-		"no plist":       {func(t *testing.T, m Mac) { remove(t, m, readerPlist) }, readerPlist + " is missing", installReader, probe.ReaderNoPlist},
-		"neither":        {func(t *testing.T, m Mac) { remove(t, m, readerProgram); remove(t, m, readerPlist) }, "not installed", installReader, probe.ReaderAbsent},
-		"open to others": {chmodFile(readerProgram, 0o777), "may write to", "sudo rm", probe.ReaderUnguarded},
-		"open folder":    {chmodFile(filepath.Dir(readerPlist), 0o777), "may write to", "sudo chmod go-w", probe.ReaderUnguarded},
+		"no program":     {func(t *testing.T, m Mac) { remove(t, m, probe.ReaderProgram) }, probe.ReaderProgram + " is missing", installReader, probe.ReaderNoProgram},
+		"no plist":       {func(t *testing.T, m Mac) { remove(t, m, probe.ReaderJob) }, probe.ReaderJob + " is missing", installReader, probe.ReaderNoPlist},
+		"neither":        {func(t *testing.T, m Mac) { remove(t, m, probe.ReaderProgram); remove(t, m, probe.ReaderJob) }, "not installed", installReader, probe.ReaderAbsent},
+		"open to others": {chmodFile(probe.ReaderProgram, 0o777), "may write to", "sudo rm", probe.ReaderUnguarded},
+		"open folder":    {chmodFile(filepath.Dir(probe.ReaderJob), 0o777), "may write to", "sudo chmod go-w", probe.ReaderUnguarded},
 		"a folder": {func(t *testing.T, m Mac) {
-			remove(t, m, readerPlist)
-			noError(t, os.Mkdir(filepath.Join(m.Root, readerPlist), 0o755))
+			remove(t, m, probe.ReaderJob)
+			noError(t, os.Mkdir(filepath.Join(m.Root, probe.ReaderJob), 0o755))
 		}, "is not a file", "move it away", probe.ReaderUnguarded},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -185,7 +185,7 @@ func TestAnEarlierReaderIsNamed(t *testing.T) {
 	if got := m.ReaderInstallation(); got.State != probe.ReaderSound {
 		t.Errorf("%+v", got)
 	}
-	remove(t, m, lastRunPath)
+	remove(t, m, probe.ReaderLastRun)
 	if got := m.ReaderInstallation(); got.State != probe.ReaderOlder || got.Next != installReader+" again" {
 		t.Errorf("%+v", got)
 	}
@@ -194,7 +194,7 @@ func TestAnEarlierReaderIsNamed(t *testing.T) {
 // Nobody but root can make a dead reader look alive.
 func TestOddLastRuns(t *testing.T) {
 	soon := publishedAt.Add(time.Minute)
-	file := func(m Mac) string { return filepath.Join(m.Root, lastRunPath) }
+	file := func(m Mac) string { return filepath.Join(m.Root, probe.ReaderLastRun) }
 	for name, tc := range map[string]struct {
 		spoil func(t *testing.T, m Mac)
 		state probe.SourceState
@@ -205,13 +205,16 @@ func TestOddLastRuns(t *testing.T) {
 			noError(t, os.Rename(file(m), file(m)+".x"))
 			noError(t, os.Symlink("last-run.x", file(m)))
 		}, probe.Failed, "symbolic link"},
-		"a dangling link":                {func(t *testing.T, m Mac) { remove(t, m, lastRunPath); noError(t, os.Symlink("x", file(m))) }, probe.Failed, "symbolic link"},
-		"a pipe":                         {func(t *testing.T, m Mac) { remove(t, m, lastRunPath); noError(t, syscall.Mkfifo(file(m), 0o600)) }, probe.Failed, "is not a file"},
-		"others may write":               {chmodFile(lastRunPath, 0o666), probe.Failed, "may write"},
-		"others may write to the folder": {chmodFile(filepath.Dir(lastRunPath), 0o777), probe.Failed, "may write"},
+		"a dangling link": {func(t *testing.T, m Mac) { remove(t, m, probe.ReaderLastRun); noError(t, os.Symlink("x", file(m))) }, probe.Failed, "symbolic link"},
+		"a pipe": {func(t *testing.T, m Mac) {
+			remove(t, m, probe.ReaderLastRun)
+			noError(t, syscall.Mkfifo(file(m), 0o600))
+		}, probe.Failed, "is not a file"},
+		"others may write":               {chmodFile(probe.ReaderLastRun, 0o666), probe.Failed, "may write"},
+		"others may write to the folder": {chmodFile(filepath.Dir(probe.ReaderLastRun), 0o777), probe.Failed, "may write"},
 		"the folder is a file": {func(t *testing.T, m Mac) {
 			noError(t, os.RemoveAll(filepath.Dir(file(m))))
-			addFile(t, m, filepath.Dir(lastRunPath), "")
+			addFile(t, m, filepath.Dir(probe.ReaderLastRun), "")
 		}, probe.Failed, "is not a folder"},
 		"another word, not the rows of now": {func(t *testing.T, m Mac) {
 			noError(t, os.WriteFile(file(m), []byte("\x1b[31mred"), 0o644))
@@ -262,7 +265,7 @@ func putPublication(t testing.TB, m Mac, content any) {
 	t.Helper()
 	data, err := plist.Marshal(content, plist.BinaryFormat)
 	noError(t, err)
-	addFile(t, m, publishedPath, string(data))
+	addFile(t, m, probe.PublishedPolicy, string(data))
 }
 
 func TestOddPublications(t *testing.T) {
@@ -270,7 +273,7 @@ func TestOddPublications(t *testing.T) {
 	publish(t, m)
 	good, _, err := m.loadPublication()
 	noError(t, err)
-	whole, err := os.ReadFile(filepath.Join(m.Root, publishedPath))
+	whole, err := os.ReadFile(filepath.Join(m.Root, probe.PublishedPolicy))
 	noError(t, err)
 	with := func(change func(p *publication)) []byte {
 		p := good
@@ -306,7 +309,7 @@ func TestOddPublications(t *testing.T) {
 		}), probe.Busy, "xxx"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			addFile(t, m, publishedPath, string(tc.data))
+			addFile(t, m, probe.PublishedPolicy, string(tc.data))
 			policy, source := m.readPublished(publishedAt)
 			if source.State != tc.state || (policy != nil) != (tc.state == probe.OK) || !strings.Contains(source.Reason, tc.words) {
 				t.Errorf("%v, %+v; want %s: …%s…", policy, source, tc.state, tc.words)

@@ -5,9 +5,9 @@ import (
 	"context"
 	"errors"
 	"strings"
-)
 
-const netstatTool = "/usr/sbin/netstat"
+	"kextwatch/probe"
+)
 
 // screenSharing is Apple's own; it runs only while somebody is connected, and
 // shortly after. ARDAgent is always there, and SSMenuAgent was seen with screen
@@ -34,7 +34,7 @@ func remoteSigns(processes []process) []string {
 // screenShared reports whether somebody is connected to the port of screen
 // sharing, as far as netstat tells.
 func (m Mac) screenShared(ctx context.Context) (bool, error) {
-	out, err := m.tool(ctx, netstatTool, "-an", "-p", "tcp")
+	out, err := m.tool(ctx, probe.NetstatTool, "-an", "-p", "tcp")
 	if err != nil {
 		return false, err
 	}

@@ -29,7 +29,7 @@ func (m Mac) OpenParallels(ctx context.Context) error {
 	if m.asRoot() {
 		return errStartAsRoot
 	}
-	if _, err := m.tool(ctx, openTool, "-b", parallelsID); err != nil {
+	if _, err := m.tool(ctx, probe.OpenTool, "-b", parallelsID); err != nil {
 		return fmt.Errorf("opening Parallels Desktop: %w", err)
 	}
 	return nil
@@ -46,7 +46,7 @@ func (m Mac) StartVM(ctx context.Context, uuid string) (outcome probe.Outcome, h
 	if m.asRoot() {
 		return "", "", errStartAsRoot
 	}
-	out, err := m.toolWithin(ctx, startLimit, prlctlTool, "start", uuid)
+	out, err := m.toolWithin(ctx, startLimit, probe.PrlctlTool, "start", uuid)
 	outcome, helpURL = parseStartAnswer(out, err)
 	switch {
 	case outcome != "":

@@ -46,7 +46,7 @@ func TestStartVM(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := bareMac(t)
 			if c.script != "" {
-				addTool(t, m, prlctlTool, `[ "$*" = "start `+vmUUID+`" ] || exit 70; `+c.script)
+				addTool(t, m, probe.PrlctlTool, `[ "$*" = "start `+vmUUID+`" ] || exit 70; `+c.script)
 			}
 			outcome, help, err := m.StartVM(t.Context(), vmUUID)
 			wantError(t, err, c.err)
@@ -62,7 +62,7 @@ func TestStartVM(t *testing.T) {
 
 func TestStartVMTakesOnlyAUUID(t *testing.T) {
 	m := bareMac(t)
-	addTool(t, m, prlctlTool, "echo it ran >&2; exit 1")
+	addTool(t, m, probe.PrlctlTool, "echo it ran >&2; exit 1")
 	for _, uuid := range []string{"", "Windows 11", "--help", "{" + vmUUID + "}", vmUUID + "\n", vmUUID + " --kill", "../x", "b0f4b3a0"} {
 		if _, _, err := m.StartVM(t.Context(), uuid); err == nil || strings.Contains(err.Error(), "it ran") {
 			t.Errorf("%q: %v", uuid, err)
@@ -76,7 +76,7 @@ func TestStartVMEndsWithItsContext(t *testing.T) {
 	if err := syscall.Mkfifo(started, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	addTool(t, m, prlctlTool, ": >'"+started+"'; sleep 600")
+	addTool(t, m, probe.PrlctlTool, ": >'"+started+"'; sleep 600")
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		if f, err := os.Open(started); err == nil { // once the tool has opened it, too
@@ -91,13 +91,13 @@ func TestStartVMEndsWithItsContext(t *testing.T) {
 
 func TestOpenParallels(t *testing.T) {
 	m := bareMac(t)
-	addTool(t, m, openTool, `[ "$*" = "-b com.parallels.desktop.console" ] || exit 70`)
+	addTool(t, m, probe.OpenTool, `[ "$*" = "-b com.parallels.desktop.console" ] || exit 70`)
 	if err := m.OpenParallels(t.Context()); err != nil {
 		t.Error(err)
 	}
-	addTool(t, m, openTool, `echo "Unable to find application named '$2'" >&2; exit 1`)
+	addTool(t, m, probe.OpenTool, `echo "Unable to find application named '$2'" >&2; exit 1`)
 	wantError(t, m.OpenParallels(t.Context()), "Unable to find application")
-	remove(t, m, openTool)
+	remove(t, m, probe.OpenTool)
 	wantError(t, m.OpenParallels(t.Context()), "does not exist")
 	m.NoTools = true
 	wantError(t, m.OpenParallels(t.Context()), errNoTools.Error())

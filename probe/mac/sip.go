@@ -13,8 +13,6 @@ import (
 )
 
 const (
-	csrutilTool = "/usr/bin/csrutil"
-	nvramTool   = "/usr/sbin/nvram"
 	csrVariable = "csr-active-config"
 
 	// allowUnapprovedKexts is CSR_ALLOW_UNAPPROVED_KEXTS of XNU's csr.h: macOS
@@ -33,7 +31,7 @@ var (
 // print whether macOS asks for approvals, so that the variable it stores is
 // read where anything is switched off.
 func (m Mac) sip(ctx context.Context) (probe.SIP, []probe.Gap) {
-	out, err := m.tool(ctx, csrutilTool, "status")
+	out, err := m.tool(ctx, probe.CsrutilTool, "status")
 	if err != nil {
 		return probe.SIP{}, []probe.Gap{toolGap(probe.FactSIP, err, "csrutil status")}
 	}
@@ -44,7 +42,7 @@ func (m Mac) sip(ctx context.Context) (probe.SIP, []probe.Gap) {
 	if sip.State == probe.SIPEnabled {
 		return sip, nil
 	}
-	out, err = m.tool(ctx, nvramTool, csrVariable)
+	out, err = m.tool(ctx, probe.NvramTool, csrVariable)
 	if err == nil {
 		sip.KextApproval, err = parseKextApproval(out)
 	}

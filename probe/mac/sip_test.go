@@ -124,10 +124,10 @@ func TestSIP(t *testing.T) {
 			}
 			m := bareMac(t)
 			if c.csrutil != "" {
-				addTool(t, m, csrutilTool, `[ "$*" = status ] || exit 1; `+c.csrutil)
+				addTool(t, m, probe.CsrutilTool, `[ "$*" = status ] || exit 1; `+c.csrutil)
 			}
 			if c.nvram != "" {
-				addTool(t, m, nvramTool, c.nvram)
+				addTool(t, m, probe.NvramTool, c.nvram)
 			}
 			got, gaps := m.sip(t.Context())
 			if got != c.want {

@@ -58,7 +58,7 @@ func (m Mac) situation(ctx context.Context, os probe.OSVersion) (probe.Situation
 	}
 	unless(probe.FactPrograms, noPrograms, "ps -axo uid,etime,comm")
 	unless(probe.FactNetwork, noNetwork, "netstat -an -p tcp")
-	unless(probe.FactConsoleUser, noConsole, "ls -l "+consoleDevice)
+	unless(probe.FactConsoleUser, noConsole, "ls -l "+probe.ConsoleDevice)
 	unless(probe.FactScreenLock, noLock, "ioreg -n Root -d1 -a")
 	unless(probe.FactAdmin, noAdmin, "id -G")
 	unless(probe.FactSystemExtensions, noSysex, "systemextensionsctl list")

@@ -135,28 +135,28 @@ func busyMac(t testing.TB) Mac {
 	t.Helper()
 	m := bareMac(t)
 	m.UID = 501
-	console := addFile(t, m, consoleDevice, "")
+	console := addFile(t, m, probe.ConsoleDevice, "")
 	if os.Geteuid() == 0 {
 		if err := os.Chown(console, 501, -1); err != nil {
 			t.Fatal(err)
 		}
 	}
 	print := func(text string) string { return "cat <<'END'\n" + text + "END\n" }
-	addTool(t, m, psTool, `[ "$*" = "-axww -o uid= -o etime= -o comm=" ] || exit 1; `+print(psRows+
+	addTool(t, m, probe.PsTool, `[ "$*" = "-axww -o uid= -o etime= -o comm=" ] || exit 1; `+print(psRows+
 		"0 01:00 /Applications/Parallels Desktop.app/Contents/MacOS/Parallels Service.app/Contents/MacOS/prl_disp_service\n"+
 		"501 00:10 /Applications/TeamViewer.app/Contents/MacOS/TeamViewer\n"+
 		"502 00:10 /Applications/Cog.app/Contents/MacOS/Cog\n"+
 		"501 00:02 /x/SecurityPrivacyExtension\n"))
-	addTool(t, m, netstatTool, `[ "$*" = "-an -p tcp" ] || exit 1; `+print(netstatHead+vncRow))
-	addTool(t, m, idTool, `[ "$*" = -G ] || exit 1; echo 20 80`)
-	addTool(t, m, ioregTool, `[ "$*" = "-n Root -d1 -a" ] || exit 1; `+print(ioregOf("<key>IOConsoleUsers</key><array>"+session(501, "<true/>")+"</array>\n")+"\n"))
-	addTool(t, m, extensionsTool, `[ "$*" = list ] || exit 1; `+print(extensionList))
+	addTool(t, m, probe.NetstatTool, `[ "$*" = "-an -p tcp" ] || exit 1; `+print(netstatHead+vncRow))
+	addTool(t, m, probe.IDTool, `[ "$*" = -G ] || exit 1; echo 20 80`)
+	addTool(t, m, probe.IoregTool, `[ "$*" = "-n Root -d1 -a" ] || exit 1; `+print(ioregOf("<key>IOConsoleUsers</key><array>"+session(501, "<true/>")+"</array>\n")+"\n"))
+	addTool(t, m, probe.SystemExtensionsTool, `[ "$*" = list ] || exit 1; `+print(extensionList))
 	return m
 }
 
 func consoleOwner(t testing.TB, m Mac) int {
 	t.Helper()
-	info, err := os.Stat(filepath.Join(m.Root, consoleDevice))
+	info, err := os.Stat(filepath.Join(m.Root, probe.ConsoleDevice))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,13 +198,13 @@ func TestSituationWithoutOneOfThem(t *testing.T) {
 		source string
 		loses  func(*probe.Situation)
 	}{
-		psTool: {"running programs", func(s *probe.Situation) {
+		probe.PsTool: {"running programs", func(s *probe.Situation) {
 			s.Remote, s.InputTools, s.PaneOpen, s.Service = s.Remote[:1:1], nil, "", ""
 		}},
-		netstatTool:    {"network connections", func(s *probe.Situation) { s.Remote = s.Remote[1:] }},
-		idTool:         {"administrator", func(s *probe.Situation) { s.Admin = "" }},
-		ioregTool:      {"screen lock", func(s *probe.Situation) { s.Locked = "" }},
-		extensionsTool: {"system extensions", func(s *probe.Situation) { s.Extensions = nil }},
+		probe.NetstatTool:          {"network connections", func(s *probe.Situation) { s.Remote = s.Remote[1:] }},
+		probe.IDTool:               {"administrator", func(s *probe.Situation) { s.Admin = "" }},
+		probe.IoregTool:            {"screen lock", func(s *probe.Situation) { s.Locked = "" }},
+		probe.SystemExtensionsTool: {"system extensions", func(s *probe.Situation) { s.Extensions = nil }},
 	} {
 		want := ofNow(all)
 		c.loses(&want)
@@ -238,7 +238,7 @@ func TestSituationWithoutOneOfThem(t *testing.T) {
 	}
 	t.Run("no console", func(t *testing.T) {
 		m := busyMac(t)
-		remove(t, m, consoleDevice)
+		remove(t, m, probe.ConsoleDevice)
 		got, gaps := m.situation(t.Context(), macOS)
 		wantGaps(t, gaps, "console user")
 		want := ofNow(all)
@@ -267,7 +267,7 @@ func (s *lookStory) lookAtSituation(snap probe.Snapshot, fresh bool, now time.Ti
 // click, and then once a minute.
 func TestSituationIsLookedAtWhileItMatters(t *testing.T) {
 	s := newLookStory(t, "10.15.7", "")
-	addTool(t, s.m, psTool, "echo ps >>'"+filepath.Join(s.m.Root, "asked")+"'\necho 0 00:00 /bin/ps")
+	addTool(t, s.m, probe.PsTool, "echo ps >>'"+filepath.Join(s.m.Root, "asked")+"'\necho 0 00:00 /bin/ps")
 	blocked, quiet := probe.Snapshot{Policy: &probe.Policy{Rows: []probe.PolicyRow{{TeamID: "4C6364ACXT", BundleID: hypervisorID}}}}, probe.Snapshot{}
 	loaded := blocked
 	loaded.Loaded = probe.Loaded{Known: true, Kexts: []probe.LoadedKext{{BundleID: hypervisorID, Version: "14.0.1 45154"}}}

@@ -26,7 +26,7 @@ func (m Mac) offers() ([]probe.Offer, error) {
 	var settings struct {
 		Recommended []offered `plist:"RecommendedUpdates"`
 	}
-	if err := m.readPlist(updateSettings, &settings); err != nil {
+	if err := m.readPlist(probe.SoftwareUpdateSettings, &settings); err != nil {
 		return nil, err
 	}
 	var all []probe.Offer
@@ -66,8 +66,8 @@ type updateSwitches struct {
 // forces wins over what the user set.
 func (m Mac) switches(u *probe.Updates) error {
 	var user, managed updateSwitches
-	err := m.readPlist(updateSettings, &user)
-	if managedErr := m.readPlist(managedSettings, &managed); managedErr != nil && !absent(managedErr) {
+	err := m.readPlist(probe.SoftwareUpdateSettings, &user)
+	if managedErr := m.readPlist(probe.ManagedSoftwareUpdateSettings, &managed); managedErr != nil && !absent(managedErr) {
 		return managedErr // what it forces is not known, so nothing is
 	}
 	u.Check = firstAnswer(managed.Check, user.Check)

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"kextwatch/probe"
 	"kextwatch/probe/tool"
 )
 
@@ -53,7 +54,7 @@ func BenchmarkFollowLog(b *testing.B) {
 	line := logged("/usr/libexec/kernelmanagerd", "com.apple.kernelmanagerd.logging", strings.Repeat("gathering approvals for: com.example.x; ", 4)) + "\n"
 	const lines = 20_000
 	addFile(b, m, "/lines", strings.Repeat(line, lines))
-	addTool(b, m, logTool, `exec cat '`+m.Root+`/lines'`)
+	addTool(b, m, probe.LogTool, `exec cat '`+m.Root+`/lines'`)
 	f := FollowLog(m)
 	b.SetBytes(int64(len(line)) * lines)
 	var before, after runtime.MemStats

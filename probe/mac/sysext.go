@@ -12,8 +12,6 @@ import (
 )
 
 const (
-	extensionsFile  = "/Library/SystemExtensions/db.plist"
-	extensionsTool  = "/usr/bin/systemextensionsctl"
 	extensionLimit  = 256 // system extensions; a Mac has a handful
 	extensionPrefix = "com.apple.system_extension."
 )
@@ -37,10 +35,10 @@ func (m Mac) systemExtensions(ctx context.Context, os probe.OSVersion) ([]probe.
 		return nil, nil
 	}
 	var file extensionsPlist
-	if err := m.readPlist(extensionsFile, &file); err == nil {
+	if err := m.readPlist(probe.SystemExtensionsList, &file); err == nil {
 		return file.list()
 	}
-	out, err := m.tool(ctx, extensionsTool, "list")
+	out, err := m.tool(ctx, probe.SystemExtensionsTool, "list")
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +106,7 @@ func parseExtensions(out []byte) ([]probe.SystemExtension, error) {
 		all = append(all, newExtension(fields[2], bundleID, category, state[1:len(state)-1]))
 	}
 	if count < 0 || len(all) < count {
-		return all, fmt.Errorf("%s printed a list of which only %d lines could be read", extensionsTool, len(all))
+		return all, fmt.Errorf("%s printed a list of which only %d lines could be read", probe.SystemExtensionsTool, len(all))
 	}
 	return all, nil
 }

@@ -117,12 +117,12 @@ func TestSystemExtensions(t *testing.T) {
 			switch c.file.(type) {
 			case nil:
 			case string:
-				addFile(t, m, extensionsFile, "rubbish")
+				addFile(t, m, probe.SystemExtensionsList, "rubbish")
 			default:
-				addPlist(t, m, extensionsFile, c.file)
+				addPlist(t, m, probe.SystemExtensionsList, c.file)
 			}
 			if c.tool != "" {
-				addTool(t, m, extensionsTool, c.tool)
+				addTool(t, m, probe.SystemExtensionsTool, c.tool)
 			}
 			got, err := m.systemExtensions(t.Context(), c.os)
 			wantError(t, err, c.err)

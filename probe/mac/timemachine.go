@@ -21,13 +21,13 @@ type timeMachinePlist struct {
 // backup reads when Time Machine made its last backup. It is on where it works
 // by itself and has a disk to work with.
 func (m Mac) backup(now time.Time) (probe.Backup, error) {
-	data, err := m.readFile(timeMachine, timeMachineLimit)
+	data, err := m.readFile(probe.TimeMachineSettings, timeMachineLimit)
 	if err != nil {
 		return probe.Backup{}, err
 	}
 	var settings timeMachinePlist
 	if err := DecodePlist(data, &settings); err != nil {
-		return probe.Backup{}, fmt.Errorf("%s: %w", timeMachine, err)
+		return probe.Backup{}, fmt.Errorf("%s: %w", probe.TimeMachineSettings, err)
 	}
 	backup := probe.Backup{On: firstAnswer(settings.On)}
 	if backup.On == probe.Yes {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"kextwatch/probe"
 	"kextwatch/probe/tool"
 )
 
@@ -95,7 +96,7 @@ func TestRootRunsNoToolOfAUser(t *testing.T) {
 		"prlctl list":  second(root.askPrlctl(ctx)),
 		"prlctl start": third(root.StartVM(ctx, uuid)),
 		"open":         root.OpenParallels(ctx),
-		"a stream":     root.stream(ctx, nil, prlctlTool),
+		"a stream":     root.stream(ctx, nil, probe.PrlctlTool),
 	} {
 		if !errors.Is(err, tool.ErrAsRoot) && !errors.Is(err, errStartAsRoot) {
 			t.Errorf("%s: %v", name, err)

@@ -11,15 +11,9 @@ import (
 // What is known of updates lies in these files, written through cfprefsd: they
 // may lag behind a little. The managed one holds what a configuration profile
 // forces.
-const (
-	installHistory  = "/Library/Receipts/InstallHistory.plist"
-	updateSettings  = "/Library/Preferences/com.apple.SoftwareUpdate.plist"
-	managedSettings = "/Library/Managed Preferences/com.apple.SoftwareUpdate.plist"
-	timeMachine     = "/Library/Preferences/com.apple.TimeMachine.plist"
-)
 
 // updateFiles are the files that updates reads.
-var updateFiles = []string{installHistory, updateSettings, managedSettings, timeMachine}
+var updateFiles = []string{probe.InstallHistory, probe.SoftwareUpdateSettings, probe.ManagedSoftwareUpdateSettings, probe.TimeMachineSettings}
 
 // updates reads what is known of updates and backups at now; what the files
 // date later has not happened yet. An absent file tells nothing and is no gap.

@@ -66,7 +66,7 @@ func TestInstallations(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := bareMac(t)
-			addFile(t, m, installHistory, historyHead+c.entries+historyTail)
+			addFile(t, m, probe.InstallHistory, historyHead+c.entries+historyTail)
 			got, err := m.installations(updatesAt)
 			if err != nil || !slices.Equal(got, c.want) {
 				t.Errorf("%+v, %v", got, err)
@@ -82,7 +82,7 @@ func TestInstallations(t *testing.T) {
 		"a bomb":        historyHead + strings.Repeat("<true/>", 200_000) + historyTail,
 	} {
 		m := bareMac(t)
-		addFile(t, m, installHistory, data)
+		addFile(t, m, probe.InstallHistory, data)
 		if got, err := m.installations(updatesAt); err == nil || got != nil {
 			t.Errorf("%s: %+v", name, got)
 		}
@@ -111,7 +111,7 @@ func TestOffers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := bareMac(t)
-			addPlist(t, m, updateSettings, map[string]any{"LastUpdatesAvailable": len(c.updates), "RecommendedUpdates": c.updates})
+			addPlist(t, m, probe.SoftwareUpdateSettings, map[string]any{"LastUpdatesAvailable": len(c.updates), "RecommendedUpdates": c.updates})
 			got, err := m.offers()
 			if err != nil || !slices.Equal(got, c.want) {
 				t.Errorf("%+v, %v", got, err)
@@ -142,10 +142,10 @@ func TestSwitches(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := bareMac(t)
 			if c.user != nil {
-				addPlist(t, m, updateSettings, c.user)
+				addPlist(t, m, probe.SoftwareUpdateSettings, c.user)
 			}
 			if c.managed != nil {
-				addPlist(t, m, managedSettings, c.managed)
+				addPlist(t, m, probe.ManagedSoftwareUpdateSettings, c.managed)
 			}
 			got, gaps := m.updates(updatesAt)
 			wantGaps(t, gaps, "")
@@ -155,8 +155,8 @@ func TestSwitches(t *testing.T) {
 		})
 	}
 	m := bareMac(t)
-	addPlist(t, m, updateSettings, all(true))
-	addFile(t, m, managedSettings, "rubbish")
+	addPlist(t, m, probe.SoftwareUpdateSettings, all(true))
+	addFile(t, m, probe.ManagedSoftwareUpdateSettings, "rubbish")
 	got, gaps := m.updates(updatesAt)
 	wantGaps(t, gaps, "automatic updates")
 	if got.Install != "" {
@@ -188,9 +188,9 @@ func TestBackup(t *testing.T) {
 			switch c.settings.(type) {
 			case nil:
 			case string:
-				addFile(t, m, timeMachine, "rubbish")
+				addFile(t, m, probe.TimeMachineSettings, "rubbish")
 			default:
-				addPlist(t, m, timeMachine, c.settings)
+				addPlist(t, m, probe.TimeMachineSettings, c.settings)
 			}
 			got, gaps := m.updates(updatesAt)
 			wantGaps(t, gaps, c.gaps)
@@ -204,10 +204,10 @@ func TestBackup(t *testing.T) {
 // Each file is damaged in turn, or a pipe: the others are read all the same.
 func TestUpdatesWithoutOneOfThem(t *testing.T) {
 	for file, sources := range map[string]string{
-		installHistory:  "update history",
-		updateSettings:  "software update, automatic updates",
-		managedSettings: "automatic updates",
-		timeMachine:     "time machine",
+		probe.InstallHistory:                "update history",
+		probe.SoftwareUpdateSettings:        "software update, automatic updates",
+		probe.ManagedSoftwareUpdateSettings: "automatic updates",
+		probe.TimeMachineSettings:           "time machine",
 	} {
 		m := bareMac(t)
 		for _, other := range updateFiles {
@@ -216,7 +216,7 @@ func TestUpdatesWithoutOneOfThem(t *testing.T) {
 				if err := os.MkdirAll(filepath.Join(m.Root, file), 0o755); err != nil {
 					t.Fatal(err)
 				}
-			case installHistory:
+			case probe.InstallHistory:
 				addFile(t, m, other, historyHead+sequoia+historyTail)
 			default:
 				addPlist(t, m, other, map[string]any{"AutoBackup": true})
@@ -229,7 +229,7 @@ func TestUpdatesWithoutOneOfThem(t *testing.T) {
 
 func TestLookAtUpdates(t *testing.T) {
 	m := bareMac(t)
-	addFile(t, m, installHistory, historyHead+sequoia+historyTail)
+	addFile(t, m, probe.InstallHistory, historyHead+sequoia+historyTail)
 	prober := NewProber(m, t.TempDir())
 	look := func(fresh bool) int {
 		got, gaps := prober.lookAtUpdates(fresh, updatesAt)
@@ -247,7 +247,7 @@ func TestLookAtUpdates(t *testing.T) {
 		t.Errorf("asked afresh: %d installations", n)
 	}
 	prober.updates.updates.Installed = nil
-	addFile(t, m, installHistory, historyHead+mojave+sequoia+historyTail)
+	addFile(t, m, probe.InstallHistory, historyHead+mojave+sequoia+historyTail)
 	if n := look(false); n != 2 {
 		t.Errorf("the file changed: %d installations", n)
 	}
@@ -256,7 +256,7 @@ func TestLookAtUpdates(t *testing.T) {
 func TestTheBackstopNoticesAnOffer(t *testing.T) {
 	m := bareMac(t)
 	before := m.stamps(nil)
-	addPlist(t, m, updateSettings, map[string]any{"RecommendedUpdates": []any{}})
+	addPlist(t, m, probe.SoftwareUpdateSettings, map[string]any{"RecommendedUpdates": []any{}})
 	if slices.Equal(before, m.stamps(nil)) {
 		t.Error("a new offer does not show in the stamps")
 	}
@@ -303,7 +303,7 @@ func FuzzUpdates(f *testing.F) {
 
 func BenchmarkUpdates(b *testing.B) {
 	m := bareMac(b)
-	addFile(b, m, installHistory, historyHead+strings.Repeat(fmt.Sprintln(xprotect), 1500)+sequoia+historyTail)
+	addFile(b, m, probe.InstallHistory, historyHead+strings.Repeat(fmt.Sprintln(xprotect), 1500)+sequoia+historyTail)
 	for b.Loop() {
 		if _, gaps := m.updates(updatesAt); len(gaps) > 0 {
 			b.Fatal(gaps)

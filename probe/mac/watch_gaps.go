@@ -33,7 +33,7 @@ func (e *fileEvents) gaps() []probe.Gap {
 func watchGap(what string, err error) probe.Gap {
 	next := "Nothing has to be done: changes are noticed within a minute instead of at once."
 	switch {
-	case errors.Is(err, fs.ErrPermission) && strings.HasPrefix(what, policyDir):
+	case errors.Is(err, fs.ErrPermission) && strings.HasPrefix(what, probe.PolicyFolder):
 		next = "Nothing has to be done: only root may watch it at once, you are told within a minute."
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOSPC):
 		next = "Quit programs that hold or watch many files; until then changes are noticed within a minute."

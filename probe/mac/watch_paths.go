@@ -6,6 +6,8 @@ import (
 	"path"
 	"path/filepath"
 	"syscall"
+
+	"kextwatch/probe"
 )
 
 // target is a directory of the Mac in which changes matter.
@@ -15,7 +17,6 @@ type target struct {
 }
 
 const (
-	policyDir      = "/var/db/SystemPolicyConfiguration"
 	policyDatabase = "KextPolicy"
 )
 
@@ -28,13 +29,13 @@ const (
 // counts. Of the application both the bundle and its Contents are watched,
 // because a renamed parent raises no event on its children.
 var targets = []target{
-	{policyDir, []string{policyDatabase, "KextPolicy-wal", "KextPolicy-journal"}},
-	{"/Library/Application Support/io.kextwatch.agent", []string{"policy.plist"}},
-	{"/Applications/Parallels Desktop.app", []string{"Contents"}},
-	{"/Applications/Parallels Desktop.app/Contents", []string{"Info.plist", "Library"}},
-	{"/Library/Extensions", nil},
-	{"/Library/StagedExtensions", nil},
-	{"/Library/SystemExtensions", nil},
+	{probe.PolicyFolder, []string{policyDatabase, "KextPolicy-wal", "KextPolicy-journal"}},
+	{probe.SupportFolder, []string{"policy.plist"}},
+	{probe.ParallelsApp, []string{"Contents"}},
+	{probe.ParallelsApp + "/Contents", []string{"Info.plist", "Library"}},
+	{probe.Extensions, nil},
+	{probe.StagedExtensions, nil},
+	{probe.SystemExtensions, nil},
 }
 
 // spot is the directory of this machine to watch for a target now.

@@ -144,7 +144,7 @@ func must(t *testing.T, err error) {
 }
 
 const (
-	db   = policyDir + "/KextPolicy"
+	db   = probe.PolicyFolder + "/KextPolicy"
 	wal  = db + "-wal"
 	app  = "/Applications/Parallels Desktop.app"
 	info = app + "/Contents/Info.plist"
@@ -165,26 +165,26 @@ func TestWatchFollows(t *testing.T) {
 		{"commit in rollback mode", policy, func(s *story) { s.put(db + "-journal"); s.put(db); s.remove(db + "-journal") }, db},
 		{"log removed", func(s *story) { s.put(db); s.put(wal) }, func(s *story) { s.remove(wal) }, wal},
 		{"database made readable", policy, func(s *story) { s.chmod(db, 0o600) }, db},
-		{"database replaced", func(s *story) { s.put(db); s.put(policyDir + "/new") },
-			func(s *story) { s.move(policyDir+"/new", db) }, db},
+		{"database replaced", func(s *story) { s.put(db); s.put(probe.PolicyFolder + "/new") },
+			func(s *story) { s.move(probe.PolicyFolder+"/new", db) }, db},
 		{"database moved away, then a new one", policy,
 			func(s *story) { s.move(db, db+".old"); s.put(db) }, db},
 		{"policy made where there was nothing", func(*story) {}, policy, wal},
 		{"policy made, parents step by step", func(*story) {}, func(s *story) {
-			for _, dir := range []string{"/var", "/var/db", policyDir} {
+			for _, dir := range []string{"/var", "/var/db", probe.PolicyFolder} {
 				must(s.T, os.Mkdir(s.root+dir, 0o755))
 				time.Sleep(5 * ms)
 			}
 			s.put(db)
 		}, wal},
 		{"policy removed and made again", func(s *story) { s.put(db); s.put(wal) },
-			func(s *story) { s.remove(policyDir); s.put(db) }, wal},
+			func(s *story) { s.remove(probe.PolicyFolder); s.put(db) }, wal},
 		{"policy and its parents removed and made again", policy,
 			func(s *story) { s.remove("/var"); s.hint(); s.put(db) }, wal},
 		{"policy renamed, a new one in its place", func(s *story) { s.put(db); s.put(wal) },
-			func(s *story) { s.move(policyDir, policyDir+".old"); s.put(db) }, wal},
+			func(s *story) { s.move(probe.PolicyFolder, probe.PolicyFolder+".old"); s.put(db) }, wal},
 		{"policy renamed, later a new one", func(s *story) { s.put(db); s.put(wal) },
-			func(s *story) { s.move(policyDir, policyDir+".old"); s.hint(); s.put(db) }, wal},
+			func(s *story) { s.move(probe.PolicyFolder, probe.PolicyFolder+".old"); s.hint(); s.put(db) }, wal},
 		{"app installed", func(s *story) { s.put("/Applications/Safari.app/x") }, parallels, info},
 		{"app installed where there was nothing", func(*story) {}, parallels, info},
 		{"app moved in", func(s *story) { s.put("/Users/me/Parallels Desktop.app/Contents/Info.plist"); s.put("/Applications/x") },
@@ -230,10 +230,10 @@ func TestWatchIgnores(t *testing.T) {
 		before []string
 		change func(s *story)
 	}{
-		{"programs started", []string{db, policyDir + "/ExecPolicy-wal"}, func(s *story) {
-			s.put(policyDir + "/ExecPolicy-wal")
-			s.put(policyDir + "/ExecPolicy-journal")
-			s.remove(policyDir + "/ExecPolicy-journal")
+		{"programs started", []string{db, probe.PolicyFolder + "/ExecPolicy-wal"}, func(s *story) {
+			s.put(probe.PolicyFolder + "/ExecPolicy-wal")
+			s.put(probe.PolicyFolder + "/ExecPolicy-journal")
+			s.remove(probe.PolicyFolder + "/ExecPolicy-journal")
 		}},
 		{"shared memory of the database", []string{db}, func(s *story) {
 			s.put(db + "-shm")
@@ -294,9 +294,9 @@ func TestCounts(t *testing.T) {
 		{db + "-journal", fsnotify.Remove, true},
 		{db + "-shm", fsnotify.Write, false},
 		{db + "-shm", fsnotify.Create, false},
-		{policyDir + "/ExecPolicy", fsnotify.Write, false},
-		{policyDir + "/ExecPolicy-wal", fsnotify.Write, false},
-		{policyDir, fsnotify.Chmod, false},
+		{probe.PolicyFolder + "/ExecPolicy", fsnotify.Write, false},
+		{probe.PolicyFolder + "/ExecPolicy-wal", fsnotify.Write, false},
+		{probe.PolicyFolder, fsnotify.Chmod, false},
 		{info, fsnotify.Write, true},
 		{info, fsnotify.Chmod, false},
 		{app + "/Contents/Library", fsnotify.Create, true},
@@ -418,7 +418,7 @@ func TestWatchMadeMeanwhile(t *testing.T) {
 	s := watch(t, root, func(w *Watcher) {
 		open := w.open
 		w.open = func() (*fsnotify.Watcher, error) {
-			if err := os.MkdirAll(root+policyDir, 0o755); err != nil {
+			if err := os.MkdirAll(root+probe.PolicyFolder, 0o755); err != nil {
 				return nil, err
 			}
 			return open()
@@ -441,7 +441,7 @@ func TestWatchParentReplaced(t *testing.T) {
 	before := s.live
 	s.mu.Unlock()
 	s.move("/var/db", "/var/db.old")
-	must(t, os.MkdirAll(root+policyDir, 0o755))
+	must(t, os.MkdirAll(root+probe.PolicyFolder, 0o755))
 	s.settled()
 	s.eventually("watched anew", func() bool {
 		s.mu.Lock()
@@ -523,7 +523,7 @@ func TestWatchLostSilently(t *testing.T) {
 	}
 	s.mu.Unlock()
 	s.settled()
-	s.eventually("watched again", func() bool { return slices.Contains(s.watched(), policyDir) })
+	s.eventually("watched again", func() bool { return slices.Contains(s.watched(), probe.PolicyFolder) })
 }
 
 func TestUnreadableIsAGap(t *testing.T) {
@@ -576,7 +576,7 @@ func asOrdinaryUser(t *testing.T) bool {
 func TestEveryCommitIsSeen(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
-	must(t, os.MkdirAll(root+policyDir, 0o755))
+	must(t, os.MkdirAll(root+probe.PolicyFolder, 0o755))
 	writer, err := sql.Open("sqlite", "file:"+root+db+"?_pragma=journal_mode(wal)")
 	must(t, err)
 	defer writer.Close()
@@ -636,7 +636,7 @@ func TestWatchEnds(t *testing.T) {
 // inode a moment later: nothing looks different, and no event says so.
 func TestWatchOfADirectoryThatWasGoneForAMoment(t *testing.T) {
 	root := t.TempDir()
-	dir := root + policyDir
+	dir := root + probe.PolicyFolder
 	must(t, os.MkdirAll(dir, 0o755))
 	w := newWatcher(Mac{Root: root})
 	w.paths, w.facts, w.backstop = newBurst(), newBurst(), time.NewTimer(time.Hour)

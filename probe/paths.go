@@ -1,0 +1,70 @@
+package probe
+
+// AgentLabel names the LaunchAgent, its settings and its folders.
+const AgentLabel = "io.kextwatch.agent"
+
+// ReaderLabel names the LaunchDaemon that publishes the policy.
+const ReaderLabel = "io.kextwatch.reader"
+
+// Files and folders of a Mac.
+const (
+	// PolicyFolder holds KextPolicy, and databases that are no concern of ours.
+	PolicyFolder = "/var/db/SystemPolicyConfiguration"
+	// KextPolicy is the database in which macOS notes approvals and load
+	// attempts. Its -wal and -journal lie beside it.
+	KextPolicy = PolicyFolder + "/KextPolicy"
+
+	// SupportFolder is for files that every user of the Mac may read.
+	SupportFolder = "/Library/Application Support/" + AgentLabel
+	// PublishedPolicy is what the root reader copies out of KextPolicy.
+	PublishedPolicy = SupportFolder + "/policy.plist"
+	// ReaderLastRun is when the reader ran last, and how that ended.
+	ReaderLastRun = SupportFolder + "/reader/last-run"
+	// ReaderProgram is the root reader.
+	ReaderProgram = "/Library/PrivilegedHelperTools/" + ReaderLabel
+	// ReaderJob is the LaunchDaemon that starts it.
+	ReaderJob = "/Library/LaunchDaemons/" + ReaderLabel + ".plist"
+
+	Extensions           = "/Library/Extensions"
+	StagedExtensions     = "/Library/StagedExtensions" // macOS loads kexts from protected copies here
+	SystemExtensions     = "/Library/SystemExtensions"
+	SystemExtensionsList = SystemExtensions + "/db.plist"
+
+	ParallelsApp             = "/Applications/Parallels Desktop.app"
+	ParallelsNetworkSettings = "/Library/Preferences/Parallels/network.desktop.xml"
+
+	SystemVersion        = "/System/Library/CoreServices/SystemVersion.plist"
+	CryptexSystemVersion = "/System/Cryptexes/OS" + SystemVersion // after a rapid security response
+
+	ManagedSettings               = "/Library/Managed Preferences"
+	SoftwareUpdateSettings        = "/Library/Preferences/com.apple.SoftwareUpdate.plist"
+	ManagedSoftwareUpdateSettings = ManagedSettings + "/com.apple.SoftwareUpdate.plist"
+	TimeMachineSettings           = "/Library/Preferences/com.apple.TimeMachine.plist"
+	ManagedKextPolicy             = ManagedSettings + "/com.apple.syspolicy.kernel-extension-policy.plist"
+	InstallHistory                = "/Library/Receipts/InstallHistory.plist"
+
+	ConsoleDevice = "/dev/console" // belongs to the user at the screen
+)
+
+// Tools of a Mac, by the path at which they are started.
+const (
+	CsrutilTool          = "/usr/bin/csrutil"
+	IDTool               = "/usr/bin/id"
+	IoregTool            = "/usr/sbin/ioreg"
+	KextstatTool         = "/usr/sbin/kextstat" // up to macOS 10.15
+	KmutilTool           = "/usr/bin/kmutil"    // from macOS 11
+	LaunchctlTool        = "/bin/launchctl"
+	LogTool              = "/usr/bin/log"
+	NetstatTool          = "/usr/sbin/netstat"
+	NvramTool            = "/usr/sbin/nvram"
+	OpenTool             = "/usr/bin/open"
+	OsascriptTool        = "/usr/bin/osascript"
+	ProfilerTool         = "/usr/sbin/system_profiler"
+	ProfilesTool         = "/usr/bin/profiles"
+	PrlctlTool           = "/usr/local/bin/prlctl"
+	PsTool               = "/bin/ps"
+	ScutilTool           = "/usr/sbin/scutil"
+	SpctlTool            = "/usr/sbin/spctl"
+	SysctlTool           = "/usr/sbin/sysctl"
+	SystemExtensionsTool = "/usr/bin/systemextensionsctl"
+)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 // askingStory is a Mac whose database nobody can read, and the time. Its
@@ -25,7 +26,7 @@ const frameworkAsked = "osascript"
 func newAskingStory(t *testing.T) *askingStory {
 	t.Helper()
 	s := &askingStory{lookStory: newLookStory(t, "10.15.7", ""), now: lookedAt}
-	addFile(t, s.m, probe.KextPolicy, "not a database")
+	mactest.AddFile(t, s.m.Root, probe.KextPolicy, "not a database")
 	for _, name := range policyFiles {
 		if _, err := os.Stat(filepath.Join(s.m.Root, name)); err == nil {
 			s.move(name)
@@ -40,7 +41,7 @@ func (s *askingStory) answers(text string) { s.does("cat <<'END'\n" + text + "\n
 
 func (s *askingStory) does(script string) {
 	s.t.Helper()
-	addTool(s.t, s.m, probe.OsascriptTool, "echo "+frameworkAsked+" >>'"+filepath.Join(s.m.Root, "asked")+"'\n"+script)
+	mactest.AddTool(s.t, s.m.Root, probe.OsascriptTool, "echo "+frameworkAsked+" >>'"+filepath.Join(s.m.Root, "asked")+"'\n"+script)
 }
 
 // move changes the time of a file, long ago for the clock on the wall.
@@ -48,14 +49,14 @@ func (s *askingStory) move(name string) {
 	s.t.Helper()
 	s.moves++
 	at := time.Now().Add(-24*time.Hour + time.Duration(s.moves)*time.Minute)
-	noError(s.t, os.Chtimes(filepath.Join(s.m.Root, name), at, at))
+	mactest.NoError(s.t, os.Chtimes(filepath.Join(s.m.Root, name), at, at))
 }
 
 // want looks at a time after the last look and expects so many askings.
 func (s *askingStory) want(after string, later time.Duration, fresh bool, askings int) probe.Snapshot {
 	s.t.Helper()
 	log := filepath.Join(s.m.Root, "asked")
-	noError(s.t, os.RemoveAll(log))
+	mactest.NoError(s.t, os.RemoveAll(log))
 	s.now = s.now.Add(later)
 	snap := s.prober.Look(s.t.Context(), s.now, How{Fresh: fresh})
 	data, err := os.ReadFile(log)
@@ -97,13 +98,13 @@ func TestFrameworkIsAskedOnlyWhenItsAnswerMayHaveChanged(t *testing.T) {
 		s.want(name+" moved", time.Second, false, 1)
 		s.want("nothing", time.Second, false, 0)
 	}
-	addFile(t, s.m, policyFiles[1], "")
+	mactest.AddFile(t, s.m.Root, policyFiles[1], "")
 	s.move(policyFiles[1])
 	s.want("a -wal came", 10*time.Minute, false, 1)
-	remove(t, s.m, policyFiles[1])
+	mactest.Remove(t, s.m.Root, policyFiles[1])
 	s.want("a -wal went", 10*time.Minute, false, 1)
-	addFile(t, s.m, probe.PolicyFolder+"/ExecPolicy", "")
-	addFile(t, s.m, policyFiles[0]+"-shm", "")
+	mactest.AddFile(t, s.m.Root, probe.PolicyFolder+"/ExecPolicy", "")
+	mactest.AddFile(t, s.m.Root, policyFiles[0]+"-shm", "")
 	s.want("another database moved", time.Second, false, 0)
 	s.wantIn("nothing", 0, false)
 }
@@ -137,10 +138,10 @@ func TestFrameworkAskingBrokenOffIsNotRemembered(t *testing.T) {
 
 func TestFrameworkWithoutADatabase(t *testing.T) {
 	s := newAskingStory(t)
-	remove(t, s.m, probe.KextPolicy)
+	mactest.Remove(t, s.m.Root, probe.KextPolicy)
 	s.want("the first look", 0, false, 1)
 	s.wantIn("stat says that there is none", 0, false)
-	addFile(t, s.m, probe.KextPolicy, "not a database")
+	mactest.AddFile(t, s.m.Root, probe.KextPolicy, "not a database")
 	s.move(probe.KextPolicy)
 	s.want("there is one", time.Second, false, 1)
 }
@@ -164,7 +165,7 @@ func TestFrameworkIsAskedAgainAfterAFileJustMoved(t *testing.T) {
 	s.want("the first look", 0, false, 1)
 	ahead := time.Now().Add(time.Second) // the move is to be less than visibleAfter ago whenever this runs
 	for time.Now().Before(ahead) {
-		noError(t, os.Chtimes(filepath.Join(s.m.Root, policyFiles[0]), time.Now(), time.Now()))
+		mactest.NoError(t, os.Chtimes(filepath.Join(s.m.Root, policyFiles[0]), time.Now(), time.Now()))
 		s.want("a file just moved", time.Second, false, 1)
 		if !s.prober.asking.settled {
 			break
@@ -192,8 +193,8 @@ func TestFrameworkInAnIdleHour(t *testing.T) {
 	if n := hour(s); n != 0 {
 		t.Errorf("asked %d times", n)
 	}
-	remove(t, s.m, probe.PolicyFolder)
-	addLink(t, s.m, probe.PolicyFolder, probe.PolicyFolder)
+	mactest.Remove(t, s.m.Root, probe.PolicyFolder)
+	mactest.AddLink(t, s.m.Root, probe.PolicyFolder, probe.PolicyFolder)
 	s.want("stat is refused from now on", 0, false, 1)
 	if n := hour(s); n != 4 {
 		t.Errorf("where stat is refused: asked %d times", n)
@@ -237,8 +238,8 @@ func TestFrameworkIsAskedLessWhereFilesMoveForNothing(t *testing.T) {
 
 func TestFrameworkWhereStatIsRefused(t *testing.T) {
 	s := newAskingStory(t)
-	remove(t, s.m, probe.PolicyFolder)
-	addLink(t, s.m, probe.PolicyFolder, probe.PolicyFolder) // stat fails on a link to itself, also for root
+	mactest.Remove(t, s.m.Root, probe.PolicyFolder)
+	mactest.AddLink(t, s.m.Root, probe.PolicyFolder, probe.PolicyFolder) // stat fails on a link to itself, also for root
 	s.want("the first look", 0, false, 1)
 	s.wantIn("the first look", 15*time.Minute, true)
 	s.want("14 minutes", 14*time.Minute, false, 0)
@@ -306,7 +307,7 @@ func TestFrameworkThatFailsIsAskedLess(t *testing.T) {
 func TestFrameworkThatIsNotThereIsNotAskedByItself(t *testing.T) {
 	for name, break_ := range map[string]func(s *askingStory){
 		"no class": func(s *askingStory) { s.answers(`{"protocol":1,"state":"unsupported","reason":"no class"}`) },
-		"no tool":  func(s *askingStory) { remove(s.t, s.m, probe.OsascriptTool) },
+		"no tool":  func(s *askingStory) { mactest.Remove(s.t, s.m.Root, probe.OsascriptTool) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newAskingStory(t)

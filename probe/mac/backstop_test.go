@@ -14,6 +14,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 func TestJumped(t *testing.T) {
@@ -176,11 +177,11 @@ func TestGapWhenNothingIsLive(t *testing.T) {
 // No other hint comes of its runs.
 func TestBackstopFindsAReaderThatStopped(t *testing.T) {
 	root := t.TempDir()
-	noError(t, os.Chmod(root, 0o755))
+	mactest.NoError(t, os.Chmod(root, 0o755))
 	m := Mac{Root: root}
 	run := func(t *testing.T) {
 		t.Helper()
-		noError(t, os.MkdirAll(filepath.Join(root, filepath.Dir(probe.PublishedPolicy)), 0o755))
+		mactest.NoError(t, os.MkdirAll(filepath.Join(root, filepath.Dir(probe.PublishedPolicy)), 0o755))
 		runReader(t, m, time.Now(), runPublished)
 	}
 	start := func() *Watcher {

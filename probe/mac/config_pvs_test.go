@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 func config(id, name, hypervisor string) string {
@@ -32,8 +33,8 @@ func config(id, name, hypervisor string) string {
 func TestNoMachinesOnTheDiskSaysNothing(t *testing.T) {
 	for name, prepare := range map[string]func(*testing.T, Mac){
 		"nothing":       func(*testing.T, Mac) {},
-		"empty folders": func(t *testing.T, m Mac) { addFile(t, m, "/Users/me/Parallels/.DS_Store", "") },
-		"a file":        func(t *testing.T, m Mac) { addFile(t, m, "/Users/me/Parallels", "") },
+		"empty folders": func(t *testing.T, m Mac) { mactest.AddFile(t, m.Root, "/Users/me/Parallels/.DS_Store", "") },
+		"a file":        func(t *testing.T, m Mac) { mactest.AddFile(t, m.Root, "/Users/me/Parallels", "") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := homeMac(t)
@@ -54,26 +55,32 @@ func TestConfigsThatCannotAllBeRead(t *testing.T) {
 		err     string
 		list    int
 	}{
-		"damaged":   {func(t *testing.T, m Mac) { addFile(t, m, "/Users/me/Parallels/Two.pvm/config.pvs", good[:200]) }, "Two.pvm", 1},
-		"no config": {func(t *testing.T, m Mac) { addFile(t, m, "/Users/me/Parallels/Two.pvm/disk", "") }, "no such file", 1},
-		"a file":    {func(t *testing.T, m Mac) { addFile(t, m, "/Users/me/Parallels/Two.pvm", "") }, "not a directory", 1},
-		"a link":    {func(t *testing.T, m Mac) { addLink(t, m, "/Users/me/Parallels/Two.pvm", "../Documents/Two.pvm") }, "is a link", 1},
-		"a config that is a link": {func(t *testing.T, m Mac) {
-			addLink(t, m, "/Users/me/Parallels/Two.pvm/config.pvs", "../One.pvm/config.pvs")
+		"damaged": {func(t *testing.T, m Mac) {
+			mactest.AddFile(t, m.Root, "/Users/me/Parallels/Two.pvm/config.pvs", good[:200])
+		}, "Two.pvm", 1},
+		"no config": {func(t *testing.T, m Mac) { mactest.AddFile(t, m.Root, "/Users/me/Parallels/Two.pvm/disk", "") }, "no such file", 1},
+		"a file":    {func(t *testing.T, m Mac) { mactest.AddFile(t, m.Root, "/Users/me/Parallels/Two.pvm", "") }, "not a directory", 1},
+		"a link": {func(t *testing.T, m Mac) {
+			mactest.AddLink(t, m.Root, "/Users/me/Parallels/Two.pvm", "../Documents/Two.pvm")
 		}, "is a link", 1},
-		"the shared folder is a link": {func(t *testing.T, m Mac) { addLink(t, m, "/Users/Shared/Parallels", "/Users/me/Documents") }, "is a link", 1},
+		"a config that is a link": {func(t *testing.T, m Mac) {
+			mactest.AddLink(t, m.Root, "/Users/me/Parallels/Two.pvm/config.pvs", "../One.pvm/config.pvs")
+		}, "is a link", 1},
+		"the shared folder is a link": {func(t *testing.T, m Mac) {
+			mactest.AddLink(t, m.Root, "/Users/Shared/Parallels", "/Users/me/Documents")
+		}, "is a link", 1},
 		"huge": {func(t *testing.T, m Mac) {
-			addFile(t, m, "/Users/me/Parallels/Two.pvm/config.pvs", good+strings.Repeat(" ", configLimit))
+			mactest.AddFile(t, m.Root, "/Users/me/Parallels/Two.pvm/config.pvs", good+strings.Repeat(" ", configLimit))
 		}, "too large", 1},
 		"too many": {func(t *testing.T, m Mac) {
 			for i := range machineLimit {
-				addFile(t, m, fmt.Sprintf("/Users/Shared/Parallels/%03d.pvm/config.pvs", i), good)
+				mactest.AddFile(t, m.Root, fmt.Sprintf("/Users/Shared/Parallels/%03d.pvm/config.pvs", i), good)
 			}
 		}, "more than 256", machineLimit},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := homeMac(t)
-			addFile(t, m, "/Users/me/Parallels/One.pvm/config.pvs", good)
+			mactest.AddFile(t, m.Root, "/Users/me/Parallels/One.pvm/config.pvs", good)
 			c.prepare(t, m)
 			got, gaps := m.machines(t.Context(), parallelsVersion("18.1.1"), bigSur)
 			if got.Known || got.From != "config.pvs" || len(got.List) != c.list {
@@ -89,7 +96,7 @@ func TestConfigsThatCannotAllBeRead(t *testing.T) {
 
 func TestHomeThatIsNotKnown(t *testing.T) {
 	m := homeMac(t)
-	addFile(t, m, "/Users/Shared/Parallels/One.pvm/config.pvs", config(vmID, "One", "1"))
+	mactest.AddFile(t, m.Root, "/Users/Shared/Parallels/One.pvm/config.pvs", config(vmID, "One", "1"))
 	m.Home, m.NoTools = "", true
 	got, gaps := m.machines(t.Context(), parallelsVersion("18.1.1"), bigSur)
 	if got.Known || len(got.List) != 1 {
@@ -102,9 +109,9 @@ func TestHomeThatIsNotKnown(t *testing.T) {
 }
 
 func TestHomeElsewhere(t *testing.T) {
-	m, elsewhere := homeMac(t), bareMac(t)
+	m, elsewhere := homeMac(t), Mac{Root: mactest.Root(t)}
 	m.Home = filepath.Join(elsewhere.Root, "home")
-	addFile(t, elsewhere, "/home/Parallels/One.pvm/config.pvs", config(vmID, "One", "0"))
+	mactest.AddFile(t, elsewhere.Root, "/home/Parallels/One.pvm/config.pvs", config(vmID, "One", "0"))
 	got, _ := m.searchConfigs(t.Context())
 	if !got.Known || len(got.List) != 1 || got.List[0].Path != m.Home+"/Parallels/One.pvm" {
 		t.Errorf("%+v", got)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 const (
@@ -98,9 +99,9 @@ func TestConsent(t *testing.T) {
 			if strings.HasSuffix(name, "hangs") {
 				setToolLimit(t, 2*time.Second) // enough for those before it
 			}
-			m := bareMac(t)
+			m := Mac{Root: mactest.Root(t)}
 			if c.spctl != "" {
-				addTool(t, m, probe.SpctlTool, c.spctl)
+				mactest.AddTool(t, m.Root, probe.SpctlTool, c.spctl)
 			}
 			got, gaps := m.consent(t.Context())
 			if !reflect.DeepEqual(got, c.want) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 const parallels = "com.parallels.kext.hypervisor" // what blockedRow is about
@@ -61,7 +62,7 @@ func TestReadsWhatAKilledWriterLeft(t *testing.T) {
 	writer := startDatabaseChild(t, "shell "+file)
 	writer.sql(blockedRow)
 	writer.kill()
-	noError(t, os.Remove(file+"-shm"))
+	mactest.NoError(t, os.Remove(file+"-shm"))
 	wantBundles(t, m, parallels)
 }
 
@@ -73,14 +74,14 @@ func TestOnlyCommittedRowsCount(t *testing.T) {
 			t.Run(journal+" "+end, func(t *testing.T) {
 				m, file := newPolicy(t, applePolicy(journal, paddedRows(100))...)
 				committed, err := os.ReadFile(file)
-				noError(t, err)
+				mactest.NoError(t, err)
 				writer := startDatabaseChild(t, "shell "+file)
 				writer.sql("PRAGMA cache_size = 30", "BEGIN", "UPDATE kext_policy SET flags = 1")
 				if end == "killed" {
 					writer.kill()
 				}
 				written, err := os.ReadFile(file)
-				noError(t, err)
+				mactest.NoError(t, err)
 				if wal, err := os.Stat(file + "-wal"); bytes.Equal(written, committed) && (err != nil || wal.Size() == 0) {
 					t.Fatal("the story is wrong: nothing was written yet")
 				}
@@ -106,10 +107,10 @@ func TestRefusesAJournalOfSeveralDatabases(t *testing.T) {
 	writer.sql("ATTACH '"+other+"' AS other", "CREATE TABLE other.x (y)", "PRAGMA cache_size = 30", "BEGIN", "UPDATE kext_policy SET flags = 1")
 	writer.kill()
 	journal, err := os.ReadFile(file + "-journal")
-	noError(t, err)
+	mactest.NoError(t, err)
 	name := other + "-mj0123456789"
 	end := append([]byte(name), 0, 0, 0, byte(len(name)), 0, 0, 0, 0)
-	noError(t, os.WriteFile(file+"-journal", append(append(journal, end...), journalMagic...), 0o600))
+	mactest.NoError(t, os.WriteFile(file+"-journal", append(append(journal, end...), journalMagic...), 0o600))
 	_, source := readPolicyOf(t, m)
 	if source.State != probe.Failed || !strings.Contains(source.Reason, "several databases") {
 		t.Errorf("got %+v", source)
@@ -120,14 +121,14 @@ func TestReadsTheFileThatReplacedIt(t *testing.T) {
 	m, file := newPolicy(t, appleSchema...)
 	wantBundles(t, m)
 	fillDatabase(t, file+".new", append(appleSchema, blockedRow)...)
-	noError(t, os.Rename(file+".new", file))
+	mactest.NoError(t, os.Rename(file+".new", file))
 	wantBundles(t, m, parallels)
 }
 
 // SQLite passes over a -wal that is not of this database.
 func TestReadsBesideAStrayWAL(t *testing.T) {
 	m, file := newPolicy(t, applePolicy("DELETE", blockedRow)...)
-	noError(t, os.WriteFile(file+"-wal", bytes.Repeat([]byte("stray"), 1000), 0o600))
+	mactest.NoError(t, os.WriteFile(file+"-wal", bytes.Repeat([]byte("stray"), 1000), 0o600))
 	wantBundles(t, m, parallels)
 }
 
@@ -135,19 +136,19 @@ func TestLinksResolveBeneathRoot(t *testing.T) {
 	t.Run("KextPolicy", func(t *testing.T) {
 		m, file := newPolicy(t, applePolicy("WAL")...)
 		startDatabaseChild(t, "shell "+file).sql(blockedRow)
-		noError(t, os.MkdirAll(filepath.Join(m.Root, "elsewhere"), 0o755))
+		mactest.NoError(t, os.MkdirAll(filepath.Join(m.Root, "elsewhere"), 0o755))
 		for _, ending := range []string{"", "-wal"} {
-			noError(t, os.Rename(file+ending, filepath.Join(m.Root, "elsewhere/real"+ending)))
+			mactest.NoError(t, os.Rename(file+ending, filepath.Join(m.Root, "elsewhere/real"+ending)))
 		}
-		noError(t, os.Symlink("/elsewhere/real", file))
+		mactest.NoError(t, os.Symlink("/elsewhere/real", file))
 		wantBundles(t, m, parallels)
 	})
 	t.Run("KextPolicy-wal", func(t *testing.T) {
 		m, file := newPolicy(t, applePolicy("WAL", blockedRow)...)
 		outside := filepath.Join(t.TempDir(), "outside") // on this machine, not on the Mac
-		noError(t, os.WriteFile(outside, nil, 0o600))
-		noError(t, os.Truncate(outside, copyLimit+1))
-		noError(t, os.Symlink(outside, file+"-wal"))
+		mactest.NoError(t, os.WriteFile(outside, nil, 0o600))
+		mactest.NoError(t, os.Truncate(outside, copyLimit+1))
+		mactest.NoError(t, os.Symlink(outside, file+"-wal"))
 		wantBundles(t, m, parallels)
 	})
 }
@@ -156,7 +157,7 @@ func TestLinksResolveBeneathRoot(t *testing.T) {
 // so that each copy takes many times as long as two changes.
 func neverRests(t *testing.T, file string) (rest func()) {
 	t.Helper()
-	noError(t, os.Truncate(file, 32<<20))
+	mactest.NoError(t, os.Truncate(file, 32<<20))
 	stop, stopped, started := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -267,11 +268,11 @@ func TestUnchanged(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "KextPolicy")
-			noError(t, os.WriteFile(path, bytes.Repeat([]byte("x"), 200), 0o600))
+			mactest.NoError(t, os.WriteFile(path, bytes.Repeat([]byte("x"), 200), 0o600))
 			o, err := openOriginal(path)
-			noError(t, err)
+			mactest.NoError(t, err)
 			defer o.close()
-			noError(t, tt.change(path, o.info))
+			mactest.NoError(t, tt.change(path, o.info))
 			if got := o.unchanged(); got != tt.want {
 				t.Errorf("got %v", got)
 			}
@@ -283,7 +284,7 @@ func TestUnchanged(t *testing.T) {
 		if !errors.Is(err, fs.ErrNotExist) || !o.unchanged() {
 			t.Fatalf("got %+v, %v", o, err)
 		}
-		noError(t, os.WriteFile(path, nil, 0o600))
+		mactest.NoError(t, os.WriteFile(path, nil, 0o600))
 		if o.unchanged() {
 			t.Error("a new file was missed")
 		}
@@ -295,20 +296,20 @@ func TestSweepCopies(t *testing.T) {
 	old := time.Now().Add(-2 * copyLife)
 	for _, name := range []string{"kextwatch-policy-old", "kextwatch-policy-young", "other-old"} {
 		dir := filepath.Join(temp, name)
-		noError(t, os.Mkdir(dir, 0o700))
-		noError(t, os.WriteFile(filepath.Join(dir, "KextPolicy"), nil, 0o600))
+		mactest.NoError(t, os.Mkdir(dir, 0o700))
+		mactest.NoError(t, os.WriteFile(filepath.Join(dir, "KextPolicy"), nil, 0o600))
 		if strings.HasSuffix(name, "old") {
-			noError(t, os.Chtimes(dir, old, old))
+			mactest.NoError(t, os.Chtimes(dir, old, old))
 		}
 	}
 	file := filepath.Join(temp, "kextwatch-policy-file")
-	noError(t, os.WriteFile(file, nil, 0o600))
-	noError(t, os.Chtimes(file, old, old))
+	mactest.NoError(t, os.WriteFile(file, nil, 0o600))
+	mactest.NoError(t, os.Chtimes(file, old, old))
 	SweepCopies(temp)
 	SweepCopies(filepath.Join(temp, "none")) // not an error
 	var left []string
 	entries, err := os.ReadDir(temp)
-	noError(t, err)
+	mactest.NoError(t, err)
 	for _, e := range entries {
 		left = append(left, e.Name())
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 // pages are the file of a database. SQLite numbers them from 1.
@@ -96,9 +97,9 @@ func TestDamageIsNotReadAsRows(t *testing.T) {
 		m, file := emptyMac(t)
 		read := func(database []byte) (*probe.Policy, probe.Source) {
 			for ending, data := range files {
-				noError(t, os.WriteFile(file+ending, data, 0o600))
+				mactest.NoError(t, os.WriteFile(file+ending, data, 0o600))
 			}
-			noError(t, os.WriteFile(file, database, 0o600))
+			mactest.NoError(t, os.WriteFile(file, database, 0o600))
 			return m.readDatabase(t.Context(), t.TempDir(), publishedAt)
 		}
 		want, source := read(files[""])
@@ -143,10 +144,10 @@ func damageable(t *testing.T, journal string) (files map[string][]byte) {
 		`INSERT INTO settings VALUES ('a', 'b'), ('c', 'd')`,
 		`CREATE TABLE gone AS SELECT randomblob(20000) AS x`, `DROP TABLE gone`)...)
 	db, err := sql.Open("sqlite", file)
-	noError(t, err)
+	mactest.NoError(t, err)
 	defer db.Close()
 	_, err = db.Exec(`INSERT INTO kext_policy SELECT 'OTHER', 'com.example.other' || rowid, 0, 'Other', 0 FROM kext_policy LIMIT 5`)
-	noError(t, err)
+	mactest.NoError(t, err)
 	files = map[string][]byte{}
 	for _, ending := range kextPolicyFiles {
 		if data, err := os.ReadFile(file + ending); err == nil {
@@ -162,14 +163,14 @@ func TestTwoTablesSwapped(t *testing.T) {
 	m, file := newPolicy(t, applePolicy("DELETE", blockedRow, historyRow, `INSERT INTO settings VALUES ('a', 'b')`)...)
 	want, _ := m.readDatabase(t.Context(), t.TempDir(), publishedAt)
 	whole, err := os.ReadFile(file)
-	noError(t, err)
+	mactest.NoError(t, err)
 	last := len(whole)/pagesOf(whole, 0).size + 1
 	for a := 2; a < last; a++ {
 		for b := a + 1; b < last; b++ {
 			p := pagesOf(whole, 0)
 			copy(p.page(a), pagesOf(whole, 0).page(b))
 			copy(p.page(b), pagesOf(whole, 0).page(a))
-			noError(t, os.WriteFile(file, p.data, 0o600))
+			mactest.NoError(t, os.WriteFile(file, p.data, 0o600))
 			got, source := m.readDatabase(t.Context(), t.TempDir(), publishedAt)
 			if source.State != probe.Damaged && !reflect.DeepEqual(got, want) {
 				t.Errorf("pages %d and %d: %+v, %+v", a, b, source, got)
@@ -237,7 +238,7 @@ func TestAnEndlessDatabaseIsNotChecked(t *testing.T) {
 	}
 	m, file := emptyMac(t)
 	for ending, data := range files {
-		noError(t, os.WriteFile(file+ending, data, 0o600))
+		mactest.NoError(t, os.WriteFile(file+ending, data, 0o600))
 	}
 	_, source := m.readDatabase(t.Context(), t.TempDir(), publishedAt)
 	if source.State != probe.Damaged || !strings.Contains(source.Reason, "claims to have 17592185978880 bytes") {
@@ -262,7 +263,7 @@ func TestTheCheckEndsInTime(t *testing.T) {
 		WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 300000) SELECT n, 'one value and some more' t FROM i`)...)
 	dir := t.TempDir()
 	file, err := m.copyPolicy(t.Context(), dir)
-	noError(t, err)
+	mactest.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Millisecond)
 	defer cancel()
 	if policy, err := readRows(ctx, file); policy != nil || err == nil {

@@ -17,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 // appleSchema is the database of macOS 10.13; flags serve some tests as data.
@@ -44,7 +45,7 @@ func emptyMac(t testing.TB) (m Mac, file string) {
 	t.Helper()
 	m = Mac{Root: t.TempDir()}
 	file = filepath.Join(m.Root, probe.KextPolicy)
-	noError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+	mactest.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
 	return m, file
 }
 
@@ -163,8 +164,8 @@ func TestDatabaseStates(t *testing.T) {
 		return func(t *testing.T, file string) {
 			fillDatabase(t, file, applePolicy("DELETE", paddedRows(100))...)
 			info, err := os.Stat(file)
-			noError(t, err)
-			noError(t, os.Truncate(file, size(info.Size())))
+			mactest.NoError(t, err)
+			mactest.NoError(t, os.Truncate(file, size(info.Size())))
 		}
 	}
 	tests := []struct {
@@ -175,39 +176,39 @@ func TestDatabaseStates(t *testing.T) {
 	}{
 		{"well", func(t *testing.T, file string) { fillDatabase(t, file, appleSchema...) }, probe.OK, ""},
 		{"absent", func(t *testing.T, file string) {}, probe.Absent, "does not exist"},
-		{"folder absent", func(t *testing.T, file string) { noError(t, os.RemoveAll(filepath.Dir(file))) }, probe.Absent, "does not exist"},
-		{"a directory", func(t *testing.T, file string) { noError(t, os.Mkdir(file, 0o700)) }, probe.Failed, "not a regular file"},
-		{"a pipe", func(t *testing.T, file string) { noError(t, syscall.Mkfifo(file, 0o600)) }, probe.Failed, "not a regular file"},
+		{"folder absent", func(t *testing.T, file string) { mactest.NoError(t, os.RemoveAll(filepath.Dir(file))) }, probe.Absent, "does not exist"},
+		{"a directory", func(t *testing.T, file string) { mactest.NoError(t, os.Mkdir(file, 0o700)) }, probe.Failed, "not a regular file"},
+		{"a pipe", func(t *testing.T, file string) { mactest.NoError(t, syscall.Mkfifo(file, 0o600)) }, probe.Failed, "not a regular file"},
 		{"-wal is a pipe", func(t *testing.T, file string) {
 			fillDatabase(t, file, appleSchema...)
-			noError(t, syscall.Mkfifo(file+"-wal", 0o600))
+			mactest.NoError(t, syscall.Mkfifo(file+"-wal", 0o600))
 		}, probe.Failed, "not a regular file"},
 		{"-journal is a directory", func(t *testing.T, file string) {
 			fillDatabase(t, file, appleSchema...)
-			noError(t, os.Mkdir(file+"-journal", 0o700))
+			mactest.NoError(t, os.Mkdir(file+"-journal", 0o700))
 		}, probe.Failed, "not a regular file"},
-		{"a link to itself", func(t *testing.T, file string) { noError(t, os.Symlink(filepath.Base(file), file)) }, probe.Failed, ""},
+		{"a link to itself", func(t *testing.T, file string) { mactest.NoError(t, os.Symlink(filepath.Base(file), file)) }, probe.Failed, ""},
 		{"50 bytes", cut(func(int64) int64 { return 50 }), probe.Damaged, "malformed"},
 		{"one page", cut(func(int64) int64 { return 4096 }), probe.Damaged, "malformed"},
 		{"half", cut(func(full int64) int64 { return full / 2 }), probe.Damaged, "malformed"},
 		{"random", func(t *testing.T, file string) {
-			noError(t, os.WriteFile(file, []byte(strings.Repeat("kextwatch", 1000)), 0o600))
+			mactest.NoError(t, os.WriteFile(file, []byte(strings.Repeat("kextwatch", 1000)), 0o600))
 		}, probe.NotADatabase, "not a database"},
-		{"a few bytes", func(t *testing.T, file string) { noError(t, os.WriteFile(file, []byte("kext"), 0o600)) }, probe.NotADatabase, "not a database"},
+		{"a few bytes", func(t *testing.T, file string) { mactest.NoError(t, os.WriteFile(file, []byte("kext"), 0o600)) }, probe.NotADatabase, "not a database"},
 		{"header overwritten", func(t *testing.T, file string) {
 			fillDatabase(t, file, appleSchema...)
 			overwrite(t, file, "not SQLite at all")
 		}, probe.NotADatabase, "not a database"},
-		{"empty", func(t *testing.T, file string) { noError(t, os.WriteFile(file, nil, 0o600)) }, probe.UnknownSchema, "is empty"},
+		{"empty", func(t *testing.T, file string) { mactest.NoError(t, os.WriteFile(file, nil, 0o600)) }, probe.UnknownSchema, "is empty"},
 		{"other tables", func(t *testing.T, file string) { fillDatabase(t, file, "CREATE TABLE other (x)") }, probe.UnknownSchema, "no table kext_policy"},
 		{"too large", func(t *testing.T, file string) {
 			fillDatabase(t, file, appleSchema...)
-			noError(t, os.Truncate(file, copyLimit+1))
+			mactest.NoError(t, os.Truncate(file, copyLimit+1))
 		}, probe.Failed, "larger than 64 MiB"},
 		{"-wal too large", func(t *testing.T, file string) {
 			fillDatabase(t, file, appleSchema...)
-			noError(t, os.WriteFile(file+"-wal", nil, 0o600))
-			noError(t, os.Truncate(file+"-wal", copyLimit+1))
+			mactest.NoError(t, os.WriteFile(file+"-wal", nil, 0o600))
+			mactest.NoError(t, os.Truncate(file+"-wal", copyLimit+1))
 		}, probe.Failed, "larger than 64 MiB"},
 	}
 	for _, tt := range tests {
@@ -230,16 +231,16 @@ func TestDatabaseDenied(t *testing.T) {
 			m, _ := newPolicy(t, appleSchema...)
 			closed := filepath.Join(m.Root, closed)
 			info, err := os.Stat(closed)
-			noError(t, err)
+			mactest.NoError(t, err)
 			var source probe.Source
 			if os.Geteuid() == 0 {
-				noError(t, os.Chmod(filepath.Dir(m.Root), 0o755)) // t.TempDir keeps others out
-				noError(t, os.Chmod(closed, info.Mode()&0o700))
+				mactest.NoError(t, os.Chmod(filepath.Dir(m.Root), 0o755)) // t.TempDir keeps others out
+				mactest.NoError(t, os.Chmod(closed, info.Mode()&0o700))
 				if err := json.Unmarshal([]byte(startDatabaseChild(t, "nobody "+m.Root).line()), &source); err != nil {
 					t.Fatal(err)
 				}
 			} else {
-				noError(t, os.Chmod(closed, 0))
+				mactest.NoError(t, os.Chmod(closed, 0))
 				defer os.Chmod(closed, info.Mode())
 				_, source = readPolicyOf(t, m)
 			}
@@ -329,14 +330,14 @@ func FuzzReadDatabase(f *testing.F) {
 	file := filepath.Join(f.TempDir(), "KextPolicy")
 	fillDatabase(f, file, append(append([]string{"PRAGMA page_size = 512"}, applePolicy("WAL")...), blockedRow)...)
 	database, err := os.ReadFile(file)
-	noError(f, err)
+	mactest.NoError(f, err)
 	db, err := sql.Open("sqlite", file)
-	noError(f, err)
+	mactest.NoError(f, err)
 	defer db.Close()
 	_, err = db.Exec(`UPDATE kext_policy SET allowed = 1`)
-	noError(f, err)
+	mactest.NoError(f, err)
 	wal, err := os.ReadFile(file + "-wal")
-	noError(f, err)
+	mactest.NoError(f, err)
 	f.Add(database, wal, []byte(nil))
 	f.Add(database, []byte(nil), []byte(journalMagic+"\x00\x00\x00\x01"))
 	f.Add(database[:700], wal, []byte(journalMagic))
@@ -346,12 +347,12 @@ func FuzzReadDatabase(f *testing.F) {
 	m, file := emptyMac(f)
 	temp := f.TempDir()
 	f.Fuzz(func(t *testing.T, database, wal, journal []byte) {
-		noError(t, os.WriteFile(file, database, 0o600))
+		mactest.NoError(t, os.WriteFile(file, database, 0o600))
 		for ending, data := range map[string][]byte{"-wal": wal, "-journal": journal} {
 			if len(data) > 0 {
-				noError(t, os.WriteFile(file+ending, data, 0o600))
+				mactest.NoError(t, os.WriteFile(file+ending, data, 0o600))
 			} else {
-				noError(t, os.RemoveAll(file+ending))
+				mactest.NoError(t, os.RemoveAll(file+ending))
 			}
 		}
 		policy, source := m.readDatabase(t.Context(), temp, time.Now())
@@ -371,13 +372,6 @@ func FuzzReadDatabase(f *testing.F) {
 			}
 		}
 	})
-}
-
-func noError(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // overwrite replaces the beginning of a file.

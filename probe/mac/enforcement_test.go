@@ -5,19 +5,20 @@ import (
 	"testing"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 func TestEnforcement(t *testing.T) {
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	got, gaps := m.enforcement(t.Context(), bigSur)
 	if !reflect.DeepEqual(got, probe.Enforcement{}) {
 		t.Errorf("without tools: %+v", got)
 	}
 	wantGaps(t, gaps, "System Integrity Protection, consent to kernel extensions, configuration profiles")
 
-	addTool(t, m, probe.CsrutilTool, prints(customSIP("unknown", "disabled")))
-	addTool(t, m, probe.NvramTool, prints("csr-active-config\t%03%02%00%00"))
-	addTool(t, m, probe.SpctlTool, spctl(prints(consentHead+"DISABLED"), prints(teamsHead+"4C6364ACXT")))
+	mactest.AddTool(t, m.Root, probe.CsrutilTool, prints(customSIP("unknown", "disabled")))
+	mactest.AddTool(t, m.Root, probe.NvramTool, prints("csr-active-config\t%03%02%00%00"))
+	mactest.AddTool(t, m.Root, probe.SpctlTool, spctl(prints(consentHead+"DISABLED"), prints(teamsHead+"4C6364ACXT")))
 	addPlist(t, m, probe.ManagedKextPolicy, map[string]any{"AllowedTeamIdentifiers": []string{"EQHXZ8M8AV"}})
 	want := probe.Enforcement{
 		SIP:     probe.SIP{State: probe.SIPCustom, KextSigning: probe.No, KextApproval: probe.No},

@@ -11,6 +11,7 @@ import (
 	"howett.net/plist"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 // addPlist puts a property list on the Mac, binary as often as XML.
@@ -24,7 +25,7 @@ func addPlist(t testing.TB, m Mac, name string, value any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	addFile(t, m, name, string(data))
+	mactest.AddFile(t, m.Root, name, string(data))
 }
 
 func TestReadOS(t *testing.T) {
@@ -58,7 +59,7 @@ func TestReadOS(t *testing.T) {
 		"a number":            {map[string]any{"ProductVersion": 13, "ProductBuildVersion": "22F82"}, nil, probe.OSVersion{}, "type mismatch"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := bareMac(t)
+			m := Mac{Root: mactest.Root(t)}
 			if c.main != nil {
 				addPlist(t, m, probe.SystemVersion, c.main)
 			}
@@ -128,9 +129,9 @@ kern.bootsessionuuid) echo "kern.bootsessionuuid: ` + testSession + `" ;;
 		"absent, 10.13":   {"10.13.6", "", probe.Mac{Arch: probe.Intel}, "boot time, boot session"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := bareMac(t)
+			m := Mac{Root: mactest.Root(t)}
 			if name != "absent" && name != "absent, 10.13" {
-				addTool(t, m, probe.SysctlTool, c.script)
+				mactest.AddTool(t, m.Root, probe.SysctlTool, c.script)
 			}
 			os := probe.OSVersion{Version: c.os}
 			got, gaps := m.machine(t.Context(), os)
@@ -160,8 +161,8 @@ func wantGaps(t *testing.T, gaps []probe.Gap, sources string) {
 }
 
 func TestMachineWithoutTools(t *testing.T) {
-	m := bareMac(t)
-	addTool(t, m, probe.SysctlTool, sysctlScript("1"))
+	m := Mac{Root: mactest.Root(t)}
+	mactest.AddTool(t, m.Root, probe.SysctlTool, sysctlScript("1"))
 	m.NoTools = true
 	got, gaps := m.machine(t.Context(), probe.OSVersion{Version: "14.0"})
 	if got.Arch != "" || !got.BootedAt.IsZero() || got.BootSession != "" {
@@ -228,7 +229,7 @@ func TestParallels(t *testing.T) {
 		"a list":           {[]string{standard}, unread, "type mismatch"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := bareMac(t)
+			m := Mac{Root: mactest.Root(t)}
 			addPlist(t, m, probe.ParallelsApp+"/Contents/Info.plist", c.info)
 			got, err := m.parallels()
 			wantError(t, err, c.err)
@@ -240,7 +241,7 @@ func TestParallels(t *testing.T) {
 }
 
 func TestParallelsAbsentOrDamaged(t *testing.T) {
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	if app, err := m.parallels(); app != nil || err != nil {
 		t.Errorf("absent: %v, %v", app, err)
 	}
@@ -251,16 +252,16 @@ func TestParallelsAbsentOrDamaged(t *testing.T) {
 	if app, err := m.parallels(); app == nil || app.Version != "" || err == nil {
 		t.Errorf("half installed: %v, %v", app, err)
 	}
-	addFile(t, m, probe.ParallelsApp+"/Contents/Info.plist", "bplist00 and nothing else")
+	mactest.AddFile(t, m.Root, probe.ParallelsApp+"/Contents/Info.plist", "bplist00 and nothing else")
 	if app, err := m.parallels(); app == nil || app.Version != "" || err == nil {
 		t.Errorf("damaged: %v, %v", app, err)
 	}
 }
 
 func TestOpen(t *testing.T) {
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	opened := filepath.Join(m.Root, "opened")
-	addTool(t, m, probe.OpenTool, `printf '%s|' "$@" >>'`+opened+`'`)
+	mactest.AddTool(t, m.Root, probe.OpenTool, `printf '%s|' "$@" >>'`+opened+`'`)
 	if err := m.OpenURL(t.Context(), "x-apple.systempreferences:com.apple.preference.security?General"); err != nil {
 		t.Error(err)
 	}
@@ -284,8 +285,8 @@ func TestOpen(t *testing.T) {
 }
 
 func TestOpenSaysWhatToDo(t *testing.T) {
-	m := bareMac(t)
-	addTool(t, m, probe.OpenTool, `echo 'LSOpenURLsWithRole() failed with error -10810' >&2; exit 1`)
+	m := Mac{Root: mactest.Root(t)}
+	mactest.AddTool(t, m.Root, probe.OpenTool, `echo 'LSOpenURLsWithRole() failed with error -10810' >&2; exit 1`)
 	err := m.OpenURL(t.Context(), "x-apple.systempreferences:x")
 	wantError(t, err, "open System Settings")
 	wantError(t, err, "-10810")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 // deadShare makes each call wait whose path contains a word, until it answers.
@@ -116,7 +117,7 @@ func TestFewCallsWait(t *testing.T) {
 func TestLookWithADeadPlace(t *testing.T) {
 	f, _, answer := deadShare("dead")
 	defer answer()
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	m.Files = f
 	addKext(t, m, "/Library/Extensions/fine.kext", "com.example.fine", "1")
 	addKext(t, m, "/Library/Extensions/dead.kext", "com.example.dead", "1")
@@ -135,14 +136,14 @@ func TestLookWithADeadPlace(t *testing.T) {
 
 // Every reader of a path goes by the same rule: none of them waits for ever.
 func TestNoReaderWaitsForever(t *testing.T) {
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	m.Home = filepath.Join(m.Root, "Users/me")
 	for _, dir := range []string{"/Users/me/Parallels/a.pvm", "/Users/Shared/Parallels", "/Library/x", "/Applications"} {
 		if err := os.MkdirAll(m.Root+dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	addFile(t, m, "/Users/me/Parallels/a.pvm/config.pvs", "")
+	mactest.AddFile(t, m.Root, "/Users/me/Parallels/a.pvm/config.pvs", "")
 	readers := map[string]func(m Mac){
 		"readFile":     func(m Mac) { m.readFile("/Library/x", 1) },
 		"list":         func(m Mac) { m.list("/Library") },

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 // The script runs under node here, against made-up objects: only a Mac has the
@@ -103,7 +104,7 @@ func TestFrameworkScriptFails(t *testing.T) {
 func runFrameworkScript(t *testing.T, mac string) []byte {
 	t.Helper()
 	prelude, err := os.ReadFile("testdata/jxa.js")
-	noError(t, err)
+	mactest.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), "node", "-")
 	cmd.Stdin = strings.NewReader(string(prelude) + "\n" + mac + ";\n" + frameworkScript + "\nconsole.log(run());\n")
 	var stderr bytes.Buffer

@@ -12,12 +12,13 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 // frameworkSays makes the Mac's osascript print this.
 func frameworkSays(t testing.TB, m Mac, text string) {
 	t.Helper()
-	addTool(t, m, probe.OsascriptTool, "cat <<'END'\n"+text+"\nEND\n")
+	mactest.AddTool(t, m.Root, probe.OsascriptTool, "cat <<'END'\n"+text+"\nEND\n")
 }
 
 const (
@@ -64,7 +65,7 @@ func TestReadFramework(t *testing.T) {
 			[]probe.PolicyRow{parallelsRow(hypervisor, true, probe.Yes), parallelsRow(vnic, true, probe.Yes)}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := bareMac(t)
+			m := Mac{Root: mactest.Root(t)}
 			frameworkSays(t, m, tt.answer)
 			policy, source := m.readFramework(t.Context(), lookedAt)
 			if source != (probe.Source{Name: probe.Framework, State: probe.OK}) || policy == nil || policy.Source != probe.Framework || !policy.ReadAt.Equal(lookedAt) {
@@ -115,8 +116,8 @@ func TestReadFrameworkFails(t *testing.T) {
 		"long reason":      {print(`{"protocol":1,"state":"failed","reason":"` + long + `"}`), probe.Failed, "did not answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := bareMac(t)
-			addTool(t, m, probe.OsascriptTool, tt.script)
+			m := Mac{Root: mactest.Root(t)}
+			mactest.AddTool(t, m.Root, probe.OsascriptTool, tt.script)
 			policy, source := m.readFramework(t.Context(), lookedAt)
 			if policy != nil || source.Name != probe.Framework || source.State != tt.state || !strings.Contains(source.Reason, tt.reason) ||
 				source.Next == "" || len(source.Reason) > probe.PrintableLimit*4 || source.Reason != printable(source.Reason) {
@@ -124,7 +125,7 @@ func TestReadFrameworkFails(t *testing.T) {
 			}
 		})
 	}
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	if policy, source := m.readFramework(t.Context(), lookedAt); policy != nil || source.State != probe.Absent || source.Next == "" {
 		t.Errorf("no osascript: %+v, %+v", policy, source)
 	}
@@ -138,7 +139,7 @@ func TestReadFrameworkFails(t *testing.T) {
 
 // A value beyond all measure hides no other row.
 func TestReadFrameworkCapsTexts(t *testing.T) {
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	long := strings.Repeat("x", textLimit+1)
 	odd := strings.ReplaceAll(santaItem, "com.google.santa-driver", long)
 	frameworkSays(t, m, okAnswer("["+odd+","+fmt.Sprintf(parallelsItem, false)+"]", "[]"))
@@ -150,12 +151,12 @@ func TestReadFrameworkCapsTexts(t *testing.T) {
 
 // No file is run and no text of the Mac gets into the command line.
 func TestReadFrameworkAsksTheSameEachTime(t *testing.T) {
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	args := filepath.Join(m.Root, "args")
-	addTool(t, m, probe.OsascriptTool, "printf '%s\\0' \"$@\" >'"+args+"'\n")
+	mactest.AddTool(t, m.Root, probe.OsascriptTool, "printf '%s\\0' \"$@\" >'"+args+"'\n")
 	m.readFramework(t.Context(), lookedAt)
 	got, err := os.ReadFile(args)
-	noError(t, err)
+	mactest.NoError(t, err)
 	if want := strings.Join([]string{"-l", "JavaScript", "-e", frameworkScript, ""}, "\x00"); string(got) != want {
 		t.Errorf("asked %q", got)
 	}

@@ -7,12 +7,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"kextwatch/probe/mactest"
 )
 
 func TestGuardedEntry(t *testing.T) {
-	m := bareMac(t)
-	file := addFile(t, m, "/folder/file", "")
-	addLink(t, m, "/folder/link", "file")
+	m := Mac{Root: mactest.Root(t)}
+	file := mactest.AddFile(t, m.Root, "/folder/file", "")
+	mactest.AddLink(t, m.Root, "/folder/link", "file")
 	link, folder := filepath.Join(m.Root, "folder/link"), filepath.Dir(file)
 	us := os.Geteuid()
 	for _, tc := range []struct {
@@ -40,15 +42,15 @@ func TestGuardedEntry(t *testing.T) {
 		{link, 0, us, false, "symbolic link"},
 	} {
 		if tc.path != link {
-			noError(t, os.Chmod(tc.path, tc.mode))
+			mactest.NoError(t, os.Chmod(tc.path, tc.mode))
 		}
 		info, err := os.Lstat(tc.path)
-		noError(t, err)
+		mactest.NoError(t, err)
 		err = Trust{Owners: []int{tc.owner}}.entry(tc.path, info, tc.last)
 		if (err == nil) != (tc.says == "") || err != nil && !strings.Contains(err.Error(), tc.says) {
 			t.Errorf("%s, %v, owner %d, last %v: %v, want %q", tc.path, tc.mode, tc.owner, tc.last, err, tc.says)
 		}
-		noError(t, os.Chmod(folder, 0o755))
+		mactest.NoError(t, os.Chmod(folder, 0o755))
 	}
 }
 
@@ -66,11 +68,11 @@ func TestPrefixes(t *testing.T) {
 
 // Root may be named by a link; what is beneath it may not.
 func TestRootMayBeNamedByALink(t *testing.T) {
-	m := bareMac(t)
-	noError(t, os.Chmod(m.Root, 0o755))
-	addFile(t, m, "/Library/file", "")
+	m := Mac{Root: mactest.Root(t)}
+	mactest.NoError(t, os.Chmod(m.Root, 0o755))
+	mactest.AddFile(t, m.Root, "/Library/file", "")
 	link := filepath.Join(t.TempDir(), "mac")
-	noError(t, os.Symlink(m.Root, link))
+	mactest.NoError(t, os.Symlink(m.Root, link))
 	if err := (Mac{Root: link}).Guarded("/Library/file"); err != nil {
 		t.Error(err)
 	}
@@ -85,9 +87,9 @@ func TestRootMayBeNamedByALink(t *testing.T) {
 // A sticky folder is passed on the way, and never holds the place itself. The
 // group of the administrators may write where the rule says so.
 func TestTrust(t *testing.T) {
-	m := bareMac(t)
-	noError(t, os.Chmod(m.Root, 0o755))
-	file := addFile(t, m, "/a/b/file", "content")
+	m := Mac{Root: mactest.Root(t)}
+	mactest.NoError(t, os.Chmod(m.Root, 0o755))
+	file := mactest.AddFile(t, m.Root, "/a/b/file", "content")
 	us := []int{0, os.Geteuid()}
 	for name, tc := range map[string]struct {
 		trust  Trust
@@ -103,12 +105,12 @@ func TestTrust(t *testing.T) {
 		"sticky itself":             {Trust{Owners: us, Sticky: true}, "/a/b", 0o777 | fs.ModeSticky, false},
 		"a group":                   {Trust{Owners: us, Admins: true}, "/a", 0o775, false},
 	} {
-		noError(t, os.Chmod(filepath.Join(m.Root, tc.folder), tc.mode))
+		mactest.NoError(t, os.Chmod(filepath.Join(m.Root, tc.folder), tc.mode))
 		info, err := tc.trust.Walk(m.Root, "/a/b/file")
 		if (err == nil) != tc.good || err == nil && info.Name() != "file" {
 			t.Errorf("%s: %v", name, err)
 		}
-		noError(t, os.Chmod(filepath.Join(m.Root, tc.folder), 0o755))
+		mactest.NoError(t, os.Chmod(filepath.Join(m.Root, tc.folder), 0o755))
 	}
 	trust := Trust{Owners: us, Sticky: true} // temporary folders mostly lie in one
 	if data, owner, err := trust.ReadFile(file, 7); err != nil || string(data) != "content" || owner != os.Geteuid() {

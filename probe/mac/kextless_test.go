@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 func TestKextless(t *testing.T) {
@@ -30,8 +31,8 @@ func TestKextless(t *testing.T) {
 		"huge":           {settings(strings.Repeat(" ", networkSettingsLimit)), "", "too large"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := bareMac(t)
-			addFile(t, m, probe.ParallelsNetworkSettings, c.data)
+			m := Mac{Root: mactest.Root(t)}
+			mactest.AddFile(t, m.Root, probe.ParallelsNetworkSettings, c.data)
 			got, err := m.kextless()
 			if got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
@@ -43,14 +44,14 @@ func TestKextless(t *testing.T) {
 
 func TestKextlessGap(t *testing.T) {
 	m := homeMac(t)
-	addTool(t, m, probe.PrlctlTool, "echo '[]'")
-	addFile(t, m, probe.ParallelsNetworkSettings, "damaged")
+	mactest.AddTool(t, m.Root, probe.PrlctlTool, "echo '[]'")
+	mactest.AddFile(t, m.Root, probe.ParallelsNetworkSettings, "damaged")
 	got, gaps := m.machines(t.Context(), parallelsVersion("18.1.1"), bigSur)
 	wantGaps(t, gaps, "Parallels networking")
 	if got.Kextless != "" || !got.Known {
 		t.Errorf("%+v", got)
 	}
-	remove(t, m, probe.ParallelsNetworkSettings)
+	mactest.Remove(t, m.Root, probe.ParallelsNetworkSettings)
 	if got, gaps := m.machines(t.Context(), parallelsVersion("18.1.1"), bigSur); got.Kextless != probe.Yes || len(gaps) > 0 {
 		t.Errorf("absent: %+v, %+v", got, gaps)
 	}

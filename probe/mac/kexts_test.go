@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 const (
@@ -38,13 +39,13 @@ func wantKexts(t *testing.T, got []probe.Kext, want ...probe.Kext) {
 }
 
 func TestKextsOfTheApp(t *testing.T) {
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	addKext(t, m, hypervisorPath, hypervisorID, "14.0.1 45154")
 	addKext(t, m, testExtensions+"/10.6/prl_hypervisor.kext", hypervisorID, "14.0.1 45154")
 	addKext(t, m, testExtensions+"/prl_vnic.kext", "com.parallels.kext.vnic", "14.0.1 45154")
 	addKext(t, m, testExtensions+"/10.9/other.kext", "com.example.kext", "1.0")
-	addFile(t, m, testExtensions+"/10.9/README", "")
-	addFile(t, m, testExtensions+"/version.plist", "")
+	mactest.AddFile(t, m.Root, testExtensions+"/10.9/README", "")
+	mactest.AddFile(t, m.Root, testExtensions+"/version.plist", "")
 	kexts, gaps := m.kexts(testApp, nil)
 	wantKexts(t, kexts,
 		parallelsKext(testExtensions+"/10.6/prl_hypervisor.kext", hypervisorID, "14.0.1 45154"),
@@ -56,14 +57,14 @@ func TestKextsOfTheApp(t *testing.T) {
 
 func TestNoKexts(t *testing.T) {
 	for _, app := range []*probe.App{nil, testApp} {
-		kexts, gaps := bareMac(t).kexts(app, nil)
+		kexts, gaps := (Mac{Root: mactest.Root(t)}).kexts(app, nil)
 		wantKexts(t, kexts)
 		wantGaps(t, gaps, "")
 	}
 }
 
 func TestStagedKexts(t *testing.T) {
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	addKext(t, m, hypervisorPath, hypervisorID, "15.1.3 47255")
 	addKext(t, m, probe.StagedExtensions+hypervisorPath, hypervisorID, "15.1.2 47123")
 	addKext(t, m, probe.StagedExtensions+testExtensions+"/10.9/prl_vnic.kext", "com.parallels.kext.vnic", "15.1.2 47123")
@@ -75,7 +76,7 @@ func TestStagedKexts(t *testing.T) {
 	wantGaps(t, gaps, "")
 
 	// Uninstalled: the history still leads to the staged copy.
-	remove(t, m, probe.ParallelsApp)
+	mactest.Remove(t, m.Root, probe.ParallelsApp)
 	staged = parallelsKext(hypervisorPath, hypervisorID, "15.1.2 47123")
 	staged.Staged = true
 	kexts, gaps = m.kexts(nil, recorded(probe.LoadRecord{Path: probe.StagedExtensions + hypervisorPath, TeamID: probe.ParallelsTeamID, BundleID: hypervisorID}))
@@ -84,7 +85,7 @@ func TestStagedKexts(t *testing.T) {
 }
 
 func TestKextsOfTheHistory(t *testing.T) {
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	addKext(t, m, hypervisorPath, hypervisorID, "14.0.1 45154")
 	addKext(t, m, "/Library/Extensions/HighPoint.kext", "com.highpoint-tech.kext", "4.4.5")
 	addKext(t, m, "/Library/Extensions/Replaced.kext", "com.example.new", "1")
@@ -112,12 +113,12 @@ func TestKextsOfTheHistory(t *testing.T) {
 }
 
 func TestKextsThatCannotBeRead(t *testing.T) {
-	m := bareMac(t)
-	addFile(t, m, testExtensions+"/10.9/a.kext/Contents/Info.plist", "bplist00")
+	m := Mac{Root: mactest.Root(t)}
+	mactest.AddFile(t, m.Root, testExtensions+"/10.9/a.kext/Contents/Info.plist", "bplist00")
 	addPlist(t, m, testExtensions+"/10.9/b.kext/Contents/Info.plist", map[string]any{"CFBundleIdentifier": hypervisorID, "CFBundleVersion": 14})
 	addKext(t, m, testExtensions+"/10.9/c\x1b.kext", "com.parallels.\x1b[31m", "1")
 	addKext(t, m, testExtensions+"/10.9/d.kext", hypervisorID, "")
-	addFile(t, m, testExtensions+"/10.9/empty.kext/Contents/MacOS/prl", "")
+	mactest.AddFile(t, m.Root, testExtensions+"/10.9/empty.kext/Contents/MacOS/prl", "")
 	kexts, gaps := m.kexts(testApp, nil)
 	wantKexts(t, kexts)
 	const source = "kernel extensions on the disk"
@@ -125,7 +126,7 @@ func TestKextsThatCannotBeRead(t *testing.T) {
 }
 
 func TestKextsAreCapped(t *testing.T) {
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	var history []probe.LoadRecord
 	for i := range kextLimit + 10 {
 		place := fmt.Sprintf("/Library/Extensions/%d.kext", i)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 const (
@@ -122,12 +123,12 @@ func TestLoadedAsksTheRightTool(t *testing.T) {
 		"prints nothing, exit 0": {old, table, "true", "no row"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := bareMac(t)
+			m := Mac{Root: mactest.Root(t)}
 			if c.kmutil != "" {
-				addTool(t, m, kmutilTool, c.kmutil)
+				mactest.AddTool(t, m.Root, kmutilTool, c.kmutil)
 			}
 			if c.kextstat != "" {
-				addTool(t, m, kextstatTool, c.kextstat)
+				mactest.AddTool(t, m.Root, kextstatTool, c.kextstat)
 			}
 			got, err := m.loaded(t.Context(), c.os)
 			wantError(t, err, c.err)

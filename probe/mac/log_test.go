@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 	"kextwatch/probe/tool"
 )
 
@@ -325,13 +326,13 @@ func await(t *testing.T, f *LogFollower, what string, so func() bool) {
 // The real thing: a process that prints lines, among them one that is too
 // long, and what it started, gone as soon as the log is not wanted.
 func TestLogIsFollowed(t *testing.T) {
-	m := bareMac(t)
-	addFile(t, m, "/lines", "Filtering the log data using \"x\"\n\n"+
+	m := Mac{Root: mactest.Root(t)}
+	mactest.AddFile(t, m.Root, "/lines", "Filtering the log data using \"x\"\n\n"+
 		logged("/tmp/fake", kextSubsystem, refusal)+"\n"+
 		"{"+strings.Repeat(" ", 1<<20)+"}\n"+
 		logged(policyDaemon, kextSubsystem, refusal)+"\n")
 	alive := aliveWhile(t, m)
-	addTool(t, m, probe.LogTool, `[ "$*" = "stream --style ndjson --predicate $5" ] || exit 9
+	mactest.AddTool(t, m.Root, probe.LogTool, `[ "$*" = "stream --style ndjson --predicate $5" ] || exit 9
 exec 3>'`+alive.path+`'; sleep 60 & cat '`+m.Root+`/lines'; wait`)
 	before := runtime.NumGoroutine()
 	f, end := follow(t, m)
@@ -367,8 +368,8 @@ exec 3>'`+alive.path+`'; sleep 60 & cat '`+m.Root+`/lines'; wait`)
 }
 
 func TestLogNeedsAnAdministrator(t *testing.T) {
-	m := bareMac(t)
-	addTool(t, m, probe.LogTool, `echo "log: Must be admin to run 'stream' command" >&2; exit 64`)
+	m := Mac{Root: mactest.Root(t)}
+	mactest.AddTool(t, m.Root, probe.LogTool, `echo "log: Must be admin to run 'stream' command" >&2; exit 64`)
 	f, _ := follow(t, m)
 	f.Want(true)
 	await(t, f, "a gap", func() bool { _, missing := f.Gap(); return missing })

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 // A window is announced at once: what was told of the virtual machines a
@@ -23,12 +24,12 @@ func TestLookAtMachinesInAHurry(t *testing.T) {
 	s.snap.Policy.History = []probe.LoadRecord{{TeamID: probe.ParallelsTeamID, BundleID: hypervisorID, LastSeen: time.Date(2026, 7, 1, 20, 50, 0, 0, time.UTC)}}
 	hurry("an attempt", false)
 	s.wantMachines("the end of the burst", false, true, true)
-	addFile(t, s.m, "/Users/me/Parallels/One.pvm/config.pvs", config(vmID, "One", "1"))
+	mactest.AddFile(t, s.m.Root, "/Users/me/Parallels/One.pvm/config.pvs", config(vmID, "One", "1"))
 	hurry("a machine that changed just now", true)
 
 	before := hurryLimit
 	t.Cleanup(func() { hurryLimit = before })
 	hurryLimit = 50 * time.Millisecond
-	addTool(t, s.m, probe.PrlctlTool, "sleep 600")
+	mactest.AddTool(t, s.m.Root, probe.PrlctlTool, "sleep 600")
 	hurry("a prlctl that hangs", false)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 // needStory is a Mac with Parallels, and a count of what its tools were asked.
@@ -22,10 +23,10 @@ type needStory struct {
 func newNeedStory(t *testing.T) *needStory {
 	m := homeMac(t)
 	note := func(what string) string { return "echo " + what + " >>'" + filepath.Join(m.Root, "asked") + "'\n" }
-	addTool(t, m, probe.PrlctlTool, note("prlctl")+prints(`[{"ID": "`+vmID+`", "Optimization": {"Hypervisor type": "apple"}}]`))
-	addTool(t, m, probe.CsrutilTool, note("csrutil")+prints(sipHead+"enabled."))
-	addTool(t, m, probe.SpctlTool, note("spctl")+spctl(prints(consentHead+"ENABLED"), prints(noTeamsReply)))
-	addTool(t, m, probe.ProfilesTool, note("profiles")+prints(noProfiles))
+	mactest.AddTool(t, m.Root, probe.PrlctlTool, note("prlctl")+prints(`[{"ID": "`+vmID+`", "Optimization": {"Hypervisor type": "apple"}}]`))
+	mactest.AddTool(t, m.Root, probe.CsrutilTool, note("csrutil")+prints(sipHead+"enabled."))
+	mactest.AddTool(t, m.Root, probe.SpctlTool, note("spctl")+spctl(prints(consentHead+"ENABLED"), prints(noTeamsReply)))
+	mactest.AddTool(t, m.Root, probe.ProfilesTool, note("profiles")+prints(noProfiles))
 	snap := probe.Snapshot{
 		Mac:    probe.Mac{OS: bigSur, Arch: probe.Intel, BootSession: testSession},
 		Apps:   []probe.App{*parallelsVersion("18.1.1")},
@@ -65,21 +66,21 @@ func TestLookAtMachinesAsksOnlyWhenNeeded(t *testing.T) {
 	s.wantMachines("nothing", false, false, true)
 	s.wantMachines("the user's wish", true, true, true)
 
-	addFile(t, s.m, "/Users/me/Parallels/One.pvm/config.pvs", config(vmID, "One", "1"))
+	mactest.AddFile(t, s.m.Root, "/Users/me/Parallels/One.pvm/config.pvs", config(vmID, "One", "1"))
 	s.wantMachines("a new machine", false, true, true)
-	addFile(t, s.m, "/Users/me/Parallels/One.pvm/config.pvs", config(vmID, "Another name", "0"))
+	mactest.AddFile(t, s.m.Root, "/Users/me/Parallels/One.pvm/config.pvs", config(vmID, "Another name", "0"))
 	s.wantMachines("a changed machine", false, true, true)
-	addFile(t, s.m, "/Users/me/Parallels/One.pvm/harddisk", "grows")
+	mactest.AddFile(t, s.m.Root, "/Users/me/Parallels/One.pvm/harddisk", "grows")
 	s.wantMachines("its disk", false, false, true)
-	addFile(t, s.m, "/Users/Shared/Parallels/Two.pvm/config.pvs", config(vmID, "Two", "1"))
+	mactest.AddFile(t, s.m.Root, "/Users/Shared/Parallels/Two.pvm/config.pvs", config(vmID, "Two", "1"))
 	s.wantMachines("a shared machine", false, true, true)
-	remove(t, s.m, "/Users/me/Parallels")
+	mactest.Remove(t, s.m.Root, "/Users/me/Parallels")
 	s.wantMachines("a machine is gone", false, true, true)
-	addFile(t, s.m, probe.ParallelsNetworkSettings, "<ParallelsNetworkConfig/>")
+	mactest.AddFile(t, s.m.Root, probe.ParallelsNetworkSettings, "<ParallelsNetworkConfig/>")
 	s.wantMachines("network settings", false, true, true)
 	s.snap.Apps[0].Version = "18.3.4"
 	s.wantMachines("an update", false, true, true)
-	addFile(t, s.m, probe.PrlctlTool+".new", "")
+	mactest.AddFile(t, s.m.Root, probe.PrlctlTool+".new", "")
 	s.wantMachines("another tool", false, false, true)
 
 	seen := time.Date(2026, 7, 1, 20, 50, 0, 0, time.UTC)
@@ -121,7 +122,7 @@ func TestLookAtMachinesOnlyWhereTheyMatter(t *testing.T) {
 
 func TestLookAtMachinesRemembersGaps(t *testing.T) {
 	s := newNeedStory(t)
-	addTool(t, s.m, probe.PrlctlTool, "echo prlctl >>'"+filepath.Join(s.m.Root, "asked")+"'; exit 255")
+	mactest.AddTool(t, s.m.Root, probe.PrlctlTool, "echo prlctl >>'"+filepath.Join(s.m.Root, "asked")+"'; exit 255")
 	for _, want := range []string{"prlctl", ""} {
 		_, gaps := s.prober.lookAtMachines(t.Context(), s.snap, How{})
 		wantGaps(t, gaps, "virtual machines, virtual machines on the disk")
@@ -129,7 +130,7 @@ func TestLookAtMachinesRemembersGaps(t *testing.T) {
 			t.Errorf("asked %q, want %q", asked, want)
 		}
 	}
-	addTool(t, s.m, probe.PrlctlTool, "echo '[]'")
+	mactest.AddTool(t, s.m.Root, probe.PrlctlTool, "echo '[]'")
 	if got, gaps := s.prober.lookAtMachines(t.Context(), s.snap, How{}); !got.Known || len(gaps) > 0 {
 		t.Errorf("another prlctl was not asked: %+v, %+v", got, gaps)
 	}
@@ -183,7 +184,7 @@ func TestLookAtEnforcementAsksOncePerBoot(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	s.wantEnforcement("nothing", false, "")
-	remove(t, s.m, probe.ManagedKextPolicy)
+	mactest.Remove(t, s.m.Root, probe.ManagedKextPolicy)
 	if got := s.wantEnforcement("no profile", false, allEnforcement); got.Profile.Present != "" {
 		t.Errorf("%+v", got)
 	}
@@ -210,9 +211,9 @@ func TestLookAtEnforcementOnlyWhereAKextMatters(t *testing.T) {
 func BenchmarkLookAtNeed(b *testing.B) {
 	m := homeMac(b)
 	for i := range 20 {
-		addFile(b, m, "/Users/me/Parallels/"+strings.Repeat("x", i+1)+".pvm/config.pvs", config(vmID, "x", "1"))
+		mactest.AddFile(b, m.Root, "/Users/me/Parallels/"+strings.Repeat("x", i+1)+".pvm/config.pvs", config(vmID, "x", "1"))
 	}
-	addTool(b, m, probe.PrlctlTool, "echo '[]'")
+	mactest.AddTool(b, m.Root, probe.PrlctlTool, "echo '[]'")
 	p := NewProber(m, b.TempDir())
 	snap := probe.Snapshot{Mac: probe.Mac{OS: bigSur, Arch: probe.Intel, BootSession: testSession}, Apps: []probe.App{*parallelsVersion("18.1.1")}}
 	for b.Loop() {
@@ -227,7 +228,7 @@ func BenchmarkLookAtNeed(b *testing.B) {
 func BenchmarkMachines(b *testing.B) {
 	m := homeMac(b)
 	for i := range 20 {
-		addFile(b, m, "/Users/me/Parallels/"+strings.Repeat("x", i+1)+".pvm/config.pvs", config(vmID, "x", "1")+strings.Repeat("\n", 20_000))
+		mactest.AddFile(b, m.Root, "/Users/me/Parallels/"+strings.Repeat("x", i+1)+".pvm/config.pvs", config(vmID, "x", "1")+strings.Repeat("\n", 20_000))
 	}
 	b.Run("config.pvs", func(b *testing.B) {
 		for b.Loop() {
@@ -236,7 +237,7 @@ func BenchmarkMachines(b *testing.B) {
 			}
 		}
 	})
-	addTool(b, m, probe.PrlctlTool, prints("["+strings.TrimSuffix(strings.Repeat(`{"ID": "`+vmID+`", "Optimization": {"Hypervisor type": "apple"}},`, 20), ",")+"]"))
+	mactest.AddTool(b, m.Root, probe.PrlctlTool, prints("["+strings.TrimSuffix(strings.Repeat(`{"ID": "`+vmID+`", "Optimization": {"Hypervisor type": "apple"}},`, 20), ",")+"]"))
 	b.Run("prlctl", func(b *testing.B) {
 		for b.Loop() {
 			if got, _ := m.machines(b.Context(), parallelsVersion("18.1.1"), bigSur); len(got.List) != 20 || got.From != "prlctl" {

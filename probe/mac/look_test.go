@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 var lookedAt = time.Date(2026, 7, 1, 21, 0, 0, 0, time.UTC)
@@ -31,13 +32,13 @@ type lookStory struct {
 
 func newLookStory(t *testing.T, version, arm64 string) *lookStory {
 	t.Helper()
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	addPlist(t, m, probe.SystemVersion, systemVersionPlist{Version: version, Build: "19H2026"})
 	addPlist(t, m, probe.ParallelsApp+"/Contents/Info.plist", bundleInfo{"com.parallels.desktop.console", "14.0.1", "45154"})
 	addKext(t, m, hypervisorPath, hypervisorID, "14.0.1 45154")
 	note := func(what string) string { return "echo " + what + " >>'" + filepath.Join(m.Root, "asked") + "'\n" }
-	addTool(t, m, probe.SysctlTool, note("sysctl")+sysctlScript(arm64))
-	addTool(t, m, kextstatTool, note("kextstat")+"cat <<'END'\n"+tableRows+"END\n")
+	mactest.AddTool(t, m.Root, probe.SysctlTool, note("sysctl")+sysctlScript(arm64))
+	mactest.AddTool(t, m.Root, kextstatTool, note("kextstat")+"cat <<'END'\n"+tableRows+"END\n")
 	for tool, says := range map[string]string{
 		"/usr/bin/csrutil":  "System Integrity Protection status: enabled.",
 		"/usr/sbin/spctl":   "Kernel Extension User Consent: ENABLED",
@@ -46,9 +47,9 @@ func newLookStory(t *testing.T, version, arm64 string) *lookStory {
 		"/usr/bin/id":       "20 80",
 		"/usr/sbin/netstat": "Active Internet connections (including servers)",
 	} {
-		addTool(t, m, tool, `case "$*" in *list) echo 'spctl: no kext consent configuration found.';; *) echo "`+says+`";; esac`)
+		mactest.AddTool(t, m.Root, tool, `case "$*" in *list) echo 'spctl: no kext consent configuration found.';; *) echo "`+says+`";; esac`)
 	}
-	addFile(t, m, probe.KextPolicy, "")
+	mactest.AddFile(t, m.Root, probe.KextPolicy, "")
 	fillDatabase(t, filepath.Join(m.Root, probe.KextPolicy), applePolicy("WAL")...)
 	return &lookStory{t: t, m: m, prober: NewProber(m, t.TempDir())}
 }
@@ -145,7 +146,7 @@ func TestLookAsksToolsOnlyWhenNeeded(t *testing.T) {
 	s.wantAsked("a profile", false, "kextstat")
 	s.wantAsked("nothing", false, "")
 
-	remove(t, s.m, probe.ParallelsApp)
+	mactest.Remove(t, s.m.Root, probe.ParallelsApp)
 	s.wantAsked("uninstalled, rows left", false, "kextstat")
 	s.sql(removeAll)
 	snap = s.wantAsked("rows gone", false, "")
@@ -156,7 +157,7 @@ func TestLookAsksToolsOnlyWhenNeeded(t *testing.T) {
 
 func TestLookWithoutPolicyStillSeesUpdates(t *testing.T) {
 	s := newLookStory(t, "10.15.7", "")
-	remove(t, s.m, probe.KextPolicy)
+	mactest.Remove(t, s.m.Root, probe.KextPolicy)
 	snap := s.wantAsked("first look", false, "sysctl sysctl kextstat")
 	if snap.Policy != nil || len(snap.Sources) != 3 || snap.Sources[0].State != probe.Absent || len(snap.Gaps) > 0 {
 		t.Errorf("%+v", snap)
@@ -178,7 +179,7 @@ func TestLookOnAppleSiliconNeverAsksForKexts(t *testing.T) {
 
 func TestLookWithoutParallelsAsksNothingOfTheKernel(t *testing.T) {
 	s := newLookStory(t, "10.15.7", "")
-	remove(t, s.m, probe.ParallelsApp)
+	mactest.Remove(t, s.m.Root, probe.ParallelsApp)
 	s.wantAsked("first look", false, "sysctl sysctl")
 	s.sql(blockedRow)
 	s.wantAsked("a row of Parallels", false, "kextstat")
@@ -192,10 +193,10 @@ func TestLookRemembersGaps(t *testing.T) {
 	s := newLookStory(t, "10.15.7", "")
 	const failing = "echo tried >>'%'; exit 1"
 	log := filepath.Join(s.m.Root, "asked")
-	addTool(t, s.m, probe.SysctlTool, strings.ReplaceAll(failing, "%", log))
-	addTool(t, s.m, kextstatTool, strings.ReplaceAll(failing, "%", log))
-	remove(t, s.m, probe.SystemVersion)
-	addFile(t, s.m, probe.ParallelsApp+"/Contents/Info.plist", "bplist00")
+	mactest.AddTool(t, s.m.Root, probe.SysctlTool, strings.ReplaceAll(failing, "%", log))
+	mactest.AddTool(t, s.m.Root, kextstatTool, strings.ReplaceAll(failing, "%", log))
+	mactest.Remove(t, s.m.Root, probe.SystemVersion)
+	mactest.AddFile(t, s.m.Root, probe.ParallelsApp+"/Contents/Info.plist", "bplist00")
 	const all = "macOS version, processor, boot time, boot session, Parallels Desktop, loaded kernel extensions"
 	snap := s.wantAsked("first look", false, "tried tried tried tried")
 	wantGaps(t, snap.Gaps, all)
@@ -220,7 +221,7 @@ func TestLookWithoutTools(t *testing.T) {
 // A look that was broken off is not remembered.
 func TestLookBrokenOff(t *testing.T) {
 	s := newLookStory(t, "10.15.7", "")
-	remove(t, s.m, probe.KextPolicy)
+	mactest.Remove(t, s.m.Root, probe.KextPolicy)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	snap := s.prober.Look(ctx, lookedAt, How{})
@@ -246,11 +247,11 @@ func TestLooksAreApart(t *testing.T) {
 }
 
 func BenchmarkLook(b *testing.B) {
-	m := bareMac(b)
+	m := Mac{Root: mactest.Root(b)}
 	addPlist(b, m, probe.SystemVersion, systemVersionPlist{Version: "10.15.7", Build: "19H2026"})
 	addPlist(b, m, probe.ParallelsApp+"/Contents/Info.plist", bundleInfo{"com.parallels.desktop.console", "14.0.1", "45154"})
 	addKext(b, m, hypervisorPath, hypervisorID, "14.0.1 45154")
-	addFile(b, m, probe.KextPolicy, "")
+	mactest.AddFile(b, m.Root, probe.KextPolicy, "")
 	fillDatabase(b, filepath.Join(m.Root, probe.KextPolicy), applePolicy("WAL", blockedRow, insertRecord)...)
 	m.NoTools = true
 	p := NewProber(m, b.TempDir())

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 const (
@@ -28,7 +29,7 @@ func prints(text string) string { return "cat <<'END'\n" + text + "\nEND\n" }
 // config is a config.pvs with what real ones have around what is read.
 // homeMac is a Mac with a user's home.
 func homeMac(t testing.TB) Mac {
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	m.Home = filepath.Join(m.Root, "Users/me")
 	m.UID = 501
 	return m
@@ -36,11 +37,11 @@ func homeMac(t testing.TB) Mac {
 
 func TestMachinesFromPrlctl(t *testing.T) {
 	m := homeMac(t)
-	addLink(t, m, probe.PrlctlTool, probe.ParallelsApp+"/Contents/MacOS/prlctl")
-	addTool(t, m, probe.ParallelsApp+"/Contents/MacOS/prlctl", `[ "$*" = "list -a -i --json" ] || exit 1
+	mactest.AddLink(t, m.Root, probe.PrlctlTool, probe.ParallelsApp+"/Contents/MacOS/prlctl")
+	mactest.AddTool(t, m.Root, probe.ParallelsApp+"/Contents/MacOS/prlctl", `[ "$*" = "list -a -i --json" ] || exit 1
 `+prints(`[{"ID": "{`+vmID+`}", "Name": "Windows 11", "State": "stopped", "Home": "\/Users\/me\/Parallels\/Windows 11.pvm\/",
  "Optimization": {"Hypervisor type": "parallels", "Nested virtualization": "on"}, "Hardware": {"cpu": {"cpus": 2}}}]`))
-	addFile(t, m, "/Users/me/Parallels/Ignored.pvm/config.pvs", "rubbish")
+	mactest.AddFile(t, m.Root, "/Users/me/Parallels/Ignored.pvm/config.pvs", "rubbish")
 	got, gaps := m.machines(t.Context(), parallelsVersion("18.1.1"), bigSur)
 	want := probe.Machines{Known: true, From: "prlctl", Kextless: probe.Yes, List: []probe.VM{{
 		UUID: vmID, Name: "Windows 11", Path: "/Users/me/Parallels/Windows 11.pvm", State: probe.VMStopped,
@@ -54,7 +55,7 @@ func TestMachinesFromPrlctl(t *testing.T) {
 
 func TestMachinesOnlyWhereTheyMatter(t *testing.T) {
 	m := homeMac(t)
-	addTool(t, m, probe.PrlctlTool, `echo ran >'`+m.Root+`/ran'; echo '[]'`)
+	mactest.AddTool(t, m.Root, probe.PrlctlTool, `echo ran >'`+m.Root+`/ran'; echo '[]'`)
 	store := parallelsVersion("18.1.1")
 	store.Edition = probe.AppStore
 	for name, c := range map[string]struct {
@@ -103,11 +104,11 @@ func TestMachinesWithoutPrlctl(t *testing.T) {
 			}
 			m := homeMac(t)
 			if c.script != "" {
-				addTool(t, m, probe.PrlctlTool, c.script)
+				mactest.AddTool(t, m.Root, probe.PrlctlTool, c.script)
 			}
-			addFile(t, m, "/Users/me/Parallels/One.pvm/config.pvs", config("{"+vmID+"}", "One", "1"))
-			addFile(t, m, "/Users/Shared/Parallels/Two.pvm/config.pvs", config("{"+otherVMID+"}", "Two", "0"))
-			addFile(t, m, "/Users/me/Documents/Parallels/Three.pvm/config.pvs", "never looked at")
+			mactest.AddFile(t, m.Root, "/Users/me/Parallels/One.pvm/config.pvs", config("{"+vmID+"}", "One", "1"))
+			mactest.AddFile(t, m.Root, "/Users/Shared/Parallels/Two.pvm/config.pvs", config("{"+otherVMID+"}", "Two", "0"))
+			mactest.AddFile(t, m.Root, "/Users/me/Documents/Parallels/Three.pvm/config.pvs", "never looked at")
 			got, gaps := m.machines(t.Context(), parallelsVersion("18.1.1"), bigSur)
 			want := probe.Machines{Known: true, From: "config.pvs", Kextless: probe.Yes, List: []probe.VM{
 				{UUID: otherVMID, Name: "Two", Path: "/Users/Shared/Parallels/Two.pvm", Hypervisor: probe.ParallelsHypervisor},
@@ -136,7 +137,7 @@ func wantSane(t *testing.T, vm probe.VM) {
 // A home outside of the Mac's root is shown as it is.
 func TestUnknownHypervisorsAreTold(t *testing.T) {
 	m := homeMac(t)
-	addTool(t, m, probe.PrlctlTool, prints(`[{"ID": "`+vmID+`", "Optimization": {"Hypervisor type": "new"}}, {"ID": "`+otherVMID+`", "Optimization": {"Hypervisor type": "apple"}}]`))
+	mactest.AddTool(t, m.Root, probe.PrlctlTool, prints(`[{"ID": "`+vmID+`", "Optimization": {"Hypervisor type": "new"}}, {"ID": "`+otherVMID+`", "Optimization": {"Hypervisor type": "apple"}}]`))
 	got, gaps := m.machines(t.Context(), parallelsVersion("18.1.1"), bigSur)
 	wantGaps(t, gaps, "virtual machines")
 	if !got.Known || !strings.Contains(gaps[0].Err, "1 of 2") {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"howett.net/plist"
+
+	"kextwatch/probe/mactest"
 )
 
 // rawBinary puts objects into a binary list with references and offsets of
@@ -227,13 +229,13 @@ func TestPlistFormats(t *testing.T) {
 }
 
 func TestReadPlistIsCapped(t *testing.T) {
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	const list = "<plist><dict><key>CFBundleIdentifier</key><string>a.b</string></dict></plist>"
-	addFile(t, m, "/Applications/a.app/Contents/Info.plist", list+strings.Repeat(" ", plistLimit-len(list)))
+	mactest.AddFile(t, m.Root, "/Applications/a.app/Contents/Info.plist", list+strings.Repeat(" ", plistLimit-len(list)))
 	if info, err := m.readInfo("/Applications/a.app"); err != nil || info.ID != "a.b" {
 		t.Errorf("at the limit: %+v, %v", info, err)
 	}
-	addFile(t, m, "/Applications/a.app/Contents/Info.plist", list+strings.Repeat(" ", plistLimit-len(list)+1))
+	mactest.AddFile(t, m.Root, "/Applications/a.app/Contents/Info.plist", list+strings.Repeat(" ", plistLimit-len(list)+1))
 	if _, err := m.readInfo("/Applications/a.app"); err == nil {
 		t.Error("over the limit: no error")
 	}

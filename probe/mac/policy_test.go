@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 func TestFrameworkBesideABetterSource(t *testing.T) {
@@ -18,7 +19,7 @@ func TestFrameworkBesideABetterSource(t *testing.T) {
 	a.answers(okAnswer("["+fmt.Sprintf(parallelsItem, true)+"]", "[]"))
 	old := time.Now().Add(-time.Hour)
 	settle := func() {
-		noError(t, os.Chtimes(filepath.Join(s.m.Root, policyFiles[0]), old, old))
+		mactest.NoError(t, os.Chtimes(filepath.Join(s.m.Root, policyFiles[0]), old, old))
 		old = old.Add(time.Minute)
 	}
 	a.move(policyFiles[3])
@@ -53,7 +54,7 @@ func TestFrameworkBesideABetterSource(t *testing.T) {
 	if snap = a.want("a profile allows the team", 0, true, 1); snap.Disagree != "" {
 		t.Errorf("%q", snap.Disagree)
 	}
-	remove(t, s.m, probe.KextPolicy)
+	mactest.Remove(t, s.m.Root, probe.KextPolicy)
 	if snap = a.want("the database is gone", 0, false, 1); snap.Policy == nil || snap.Policy.Source != probe.Framework {
 		t.Errorf("%+v", snap.Sources)
 	}
@@ -66,7 +67,7 @@ func TestFrameworkBesideABetterSource(t *testing.T) {
 
 func TestFrameworkIsNotAskedOnAppleSilicon(t *testing.T) {
 	s := newLookStory(t, "14.0", "1")
-	remove(t, s.m, probe.KextPolicy)
+	mactest.Remove(t, s.m.Root, probe.KextPolicy)
 	a := &askingStory{lookStory: s, now: lookedAt}
 	a.answers(okAnswer("[]", "[]"))
 	if snap := a.want("a look", 0, true, 0); snap.Policy != nil || len(snap.Sources) != 2 {
@@ -101,7 +102,7 @@ func TestLookAtLoadedBesideTheFramework(t *testing.T) {
 	look := func(after, want string) {
 		t.Helper()
 		s.now = s.now.Add(time.Second)
-		noError(t, os.RemoveAll(filepath.Join(s.m.Root, "asked")))
+		mactest.NoError(t, os.RemoveAll(filepath.Join(s.m.Root, "asked")))
 		s.prober.Look(t.Context(), s.now, How{})
 		data, err := os.ReadFile(filepath.Join(s.m.Root, "asked"))
 		if err != nil && !absent(err) {
@@ -136,7 +137,7 @@ func TestFrameworkWithoutTheRowsThereWere(t *testing.T) {
 	if snap.Policy.Source != probe.Database || snap.Sources[2].State != probe.Failed || !strings.Contains(snap.Sources[2].Reason, "though there were some") {
 		t.Errorf("%+v", snap.Sources)
 	}
-	remove(t, s.m, probe.KextPolicy)
+	mactest.Remove(t, s.m.Root, probe.KextPolicy)
 	if snap = a.want("the database is gone", time.Minute, false, 1); snap.Policy != nil {
 		t.Errorf("%+v", snap.Policy)
 	}

@@ -6,11 +6,12 @@ import (
 	"testing"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 func TestPrlctlOfASimulatedMac(t *testing.T) {
-	m := bareMac(t) // whoever is root here is nobody on a simulated Mac
-	addTool(t, m, probe.PrlctlTool, "echo '[]'")
+	m := Mac{Root: mactest.Root(t)} // whoever is root here is nobody on a simulated Mac
+	mactest.AddTool(t, m.Root, probe.PrlctlTool, "echo '[]'")
 	if got, err := m.askPrlctl(t.Context()); err != nil || !got.Known || got.From != "prlctl" || len(got.List) > 0 {
 		t.Errorf("%+v, %v", got, err)
 	}

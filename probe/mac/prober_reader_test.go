@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 // readerStory is a Mac of which only the reader and the framework tell the
@@ -19,7 +20,7 @@ type readerStory struct{ *askingStory }
 func newReaderStory(t *testing.T) readerStory {
 	t.Helper()
 	s := readerStory{newAskingStory(t)}
-	noError(t, os.Chmod(s.m.Root, 0o755))
+	mactest.NoError(t, os.Chmod(s.m.Root, 0o755))
 	installReaderFiles(t, s.m)
 	s.changed(-time.Hour)
 	s.reads()
@@ -30,14 +31,14 @@ func newReaderStory(t *testing.T) readerStory {
 func (s readerStory) changed(after time.Duration) {
 	s.t.Helper()
 	at := s.now.Add(after)
-	noError(s.t, os.Chtimes(filepath.Join(s.m.Root, probe.KextPolicy), at, at))
+	mactest.NoError(s.t, os.Chtimes(filepath.Join(s.m.Root, probe.KextPolicy), at, at))
 }
 
 // reads has the reader publish the database of now.
 func (s readerStory) reads() {
 	s.t.Helper()
 	id, err := s.m.identifyDatabase()
-	noError(s.t, err)
+	mactest.NoError(s.t, err)
 	putPublication(s.t, s.m, publication{
 		Format: publishedFormat, Database: id, ReadAt: &s.now,
 		Rows: []publishedRow{{TeamID: probe.ParallelsTeamID, BundleID: hypervisorID, Allowed: true}},
@@ -66,7 +67,7 @@ func (s readerStory) sysctls() int {
 func (s readerStory) woke(at time.Time) {
 	s.t.Helper()
 	log := filepath.Join(s.m.Root, "asked")
-	addTool(s.t, s.m, probe.SysctlTool, fmt.Sprintf("echo sysctl >>'%s'\n[ \"$*\" = '-n kern.waketime' ] && { echo '{ sec = %d, usec = 5 } x'; exit; }\n%s", log, at.Unix(), sysctlScript("")))
+	mactest.AddTool(s.t, s.m.Root, probe.SysctlTool, fmt.Sprintf("echo sysctl >>'%s'\n[ \"$*\" = '-n kern.waketime' ] && { echo '{ sec = %d, usec = 5 } x'; exit; }\n%s", log, at.Unix(), sysctlScript("")))
 }
 
 // Of a change that the reader does not read, another source tells after half a
@@ -155,8 +156,8 @@ func TestAReaderAfterAStart(t *testing.T) {
 			s.now = s.now.Add(-12 * time.Minute) // started six minutes ago
 			runReader(t, s.m, s.now.Add(-300*24*time.Hour), runPublished)
 			if closed {
-				remove(t, s.m, probe.PolicyFolder)
-				addLink(t, s.m, probe.PolicyFolder, probe.PolicyFolder) // stat fails on a link to itself, also for root
+				mactest.Remove(t, s.m.Root, probe.PolicyFolder)
+				mactest.AddLink(t, s.m.Root, probe.PolicyFolder, probe.PolicyFolder) // stat fails on a link to itself, also for root
 				s.from(probe.Framework, "just started", 0, 1)
 				return
 			}

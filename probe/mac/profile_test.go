@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 const noProfiles = "There are no configuration profiles installed for user 'me'"
@@ -142,9 +143,9 @@ func TestProfileFromFile(t *testing.T) {
 		"a list":            {[]string{"AllowUserOverrides"}, "11.7.10", probe.KextProfile{}, "configuration profile"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := bareMac(t)
+			m := Mac{Root: mactest.Root(t)}
 			addPlist(t, m, probe.ManagedKextPolicy, c.payload)
-			addTool(t, m, probe.ProfilesTool, "exit 1") // is not asked
+			mactest.AddTool(t, m.Root, probe.ProfilesTool, "exit 1") // is not asked
 			got, gaps := m.profile(t.Context(), probe.OSVersion{Version: c.os})
 			if !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got  %+v\nwant %+v", got, c.want)
@@ -155,8 +156,8 @@ func TestProfileFromFile(t *testing.T) {
 }
 
 func TestProfileThatCannotBeRead(t *testing.T) {
-	m := bareMac(t)
-	addTool(t, m, probe.ProfilesTool, prints(noProfiles))
+	m := Mac{Root: mactest.Root(t)}
+	mactest.AddTool(t, m.Root, probe.ProfilesTool, prints(noProfiles))
 	if err := os.MkdirAll(filepath.Join(m.Root, probe.ManagedKextPolicy), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -193,10 +194,10 @@ func TestProfileFromTool(t *testing.T) {
 			if strings.HasSuffix(name, "hangs") {
 				setToolLimit(t, 2*time.Second)
 			}
-			m := bareMac(t)
+			m := Mac{Root: mactest.Root(t)}
 			m.UID = c.uid
 			if c.script != "" {
-				addTool(t, m, probe.ProfilesTool, `[ "$*" = "show -type configuration" ] || exit 1; `+c.script)
+				mactest.AddTool(t, m.Root, probe.ProfilesTool, `[ "$*" = "show -type configuration" ] || exit 1; `+c.script)
 			}
 			got, gaps := m.profile(t.Context(), bigSur)
 			if !reflect.DeepEqual(got, c.want) {

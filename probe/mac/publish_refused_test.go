@@ -12,49 +12,52 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 // What others could change is neither followed nor overwritten.
 func TestRefusesToPublish(t *testing.T) {
 	folder := filepath.Dir(probe.PublishedPolicy)
 	chmod := func(name string, mode fs.FileMode) func(*testing.T, Mac) {
-		return func(t *testing.T, m Mac) { noError(t, os.Chmod(filepath.Join(m.Root, name), mode)) }
+		return func(t *testing.T, m Mac) { mactest.NoError(t, os.Chmod(filepath.Join(m.Root, name), mode)) }
 	}
 	inPlaceOf := func(name string, put func(t testing.TB, m Mac, name string)) func(*testing.T, Mac) {
-		return func(t *testing.T, m Mac) { remove(t, m, name); put(t, m, name) }
+		return func(t *testing.T, m Mac) { mactest.Remove(t, m.Root, name); put(t, m, name) }
 	}
 	link := func(to string) func(testing.TB, Mac, string) {
-		return func(t testing.TB, m Mac, name string) { addLink(t, m, name, to) }
+		return func(t testing.TB, m Mac, name string) { mactest.AddLink(t, m.Root, name, to) }
 	}
 	cases := map[string]struct {
 		spoil func(t *testing.T, m Mac)
 		says  string
 	}{
-		"the file is a link":             {inPlaceOf(probe.PublishedPolicy, link("../victim")), "symbolic link"},
-		"the file is a dangling link":    {inPlaceOf(probe.PublishedPolicy, link("nowhere")), "symbolic link"},
-		"the file is a folder":           {inPlaceOf(probe.PublishedPolicy, func(t testing.TB, m Mac, name string) { addFile(t, m, name+"/x", "") }), "not a file"},
-		"the file is a pipe":             {inPlaceOf(probe.PublishedPolicy, func(t testing.TB, m Mac, name string) { noError(t, syscall.Mkfifo(filepath.Join(m.Root, name), 0o600)) }), "not a file"},
+		"the file is a link":          {inPlaceOf(probe.PublishedPolicy, link("../victim")), "symbolic link"},
+		"the file is a dangling link": {inPlaceOf(probe.PublishedPolicy, link("nowhere")), "symbolic link"},
+		"the file is a folder":        {inPlaceOf(probe.PublishedPolicy, func(t testing.TB, m Mac, name string) { mactest.AddFile(t, m.Root, name+"/x", "") }), "not a file"},
+		"the file is a pipe": {inPlaceOf(probe.PublishedPolicy, func(t testing.TB, m Mac, name string) {
+			mactest.NoError(t, syscall.Mkfifo(filepath.Join(m.Root, name), 0o600))
+		}), "not a file"},
 		"others may write to the file":   {chmod(probe.PublishedPolicy, 0o646), "may write"},
 		"the folder is a link":           {inPlaceOf(folder, link("../Extensions")), "symbolic link"},
-		"the folder is a file":           {inPlaceOf(folder, func(t testing.TB, m Mac, name string) { addFile(t, m, name, "") }), "not a folder"},
+		"the folder is a file":           {inPlaceOf(folder, func(t testing.TB, m Mac, name string) { mactest.AddFile(t, m.Root, name, "") }), "not a folder"},
 		"others may write to the folder": {chmod(folder, 0o757), "may write"},
 		"a group may write above it":     {chmod(filepath.Dir(folder), 0o775), "sudo chmod go-w"},
 		"a link above it":                {inPlaceOf("/Library", link("elsewhere")), "symbolic link"},
 		"others may write to the root":   {chmod("/", 0o777), "may write"},
-		"this is no Mac":                 {func(t *testing.T, m Mac) { remove(t, m, "/Library") }, "no such file"},
+		"this is no Mac":                 {func(t *testing.T, m Mac) { mactest.Remove(t, m.Root, "/Library") }, "no such file"},
 	}
 	if os.Geteuid() == 0 {
 		for name, place := range map[string]string{"file": probe.PublishedPolicy, "folder": folder, "folder above": "/Library"} {
 			cases["the "+name+" is another's"] = struct {
 				spoil func(t *testing.T, m Mac)
 				says  string
-			}{func(t *testing.T, m Mac) { noError(t, os.Chown(filepath.Join(m.Root, place), nobody, nobody)) }, "belongs to uid 65534"}
+			}{func(t *testing.T, m Mac) { mactest.NoError(t, os.Chown(filepath.Join(m.Root, place), nobody, nobody)) }, "belongs to uid 65534"}
 		}
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
-			addFile(t, m, "/Library/Application Support/victim", "precious")
+			mactest.AddFile(t, m.Root, "/Library/Application Support/victim", "precious")
 			publish(t, m)
 			fillDatabase(t, file, `INSERT INTO kext_policy VALUES ('T', 'b', 1, 'D', 0)`)
 			tc.spoil(t, m)
@@ -77,7 +80,7 @@ func TestOnlyTheOwnerPublishes(t *testing.T) {
 	m := Mac{Root: "/"}
 	if os.Geteuid() == 0 {
 		m, _ = newPublishing(t, appleSchema...)
-		noError(t, os.Chown(m.Root, nobody, nobody))
+		mactest.NoError(t, os.Chown(m.Root, nobody, nobody))
 	}
 	if got, err := m.PublishPolicy(t.Context(), publishedAt); !errors.Is(err, fs.ErrPermission) || got.Written {
 		t.Errorf("%+v, %v", got, err)
@@ -94,7 +97,7 @@ func TestAFullDiskLeavesTheOldFile(t *testing.T) {
 			m, file := newPublishing(t, applePolicy("DELETE")...)
 			publish(t, m)
 			before, err := os.ReadFile(filepath.Join(m.Root, probe.PublishedPolicy))
-			noError(t, err)
+			mactest.NoError(t, err)
 			fillDatabase(t, file, wide)
 			line := startDatabaseChild(t, fmt.Sprintf("full %d %s", limit, m.Root)).line()
 			if !strings.HasPrefix(line, "false ") || !strings.Contains(line, "too large") {
@@ -164,15 +167,15 @@ func TestAKilledWriterLeavesAWholeFile(t *testing.T) {
 			t.Fatalf("%v, %v, %d rows", err, perm, len(pub.Rows))
 		}
 	}
-	noError(t, os.WriteFile(filepath.Join(folder, ".policy.plist.123"), nil, 0o600))
-	noError(t, os.Mkdir(filepath.Join(folder, "kextwatch-policy-123"), 0o700))
+	mactest.NoError(t, os.WriteFile(filepath.Join(folder, ".policy.plist.123"), nil, 0o600))
+	mactest.NoError(t, os.Mkdir(filepath.Join(folder, "kextwatch-policy-123"), 0o700))
 	names, err := os.ReadDir(folder)
-	noError(t, err)
+	mactest.NoError(t, err)
 	old := time.Now().Add(-2 * copyLife)
 	for _, e := range names {
-		noError(t, os.Chtimes(filepath.Join(folder, e.Name()), old, old))
+		mactest.NoError(t, os.Chtimes(filepath.Join(folder, e.Name()), old, old))
 	}
-	remove(t, m, probe.PublishedPolicy)
+	mactest.Remove(t, m.Root, probe.PublishedPolicy)
 	publish(t, m)
 	wantNothingLeft(t, m)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 var publishedAt = time.Date(2026, 5, 6, 5, 50, 0, 0, time.UTC)
@@ -28,22 +29,22 @@ const historyRow = `INSERT INTO kext_load_history_v3 VALUES
 func newPublishing(t testing.TB, statements ...string) (m Mac, file string) {
 	t.Helper()
 	m, file = newPolicy(t, statements...)
-	noError(t, os.Chmod(m.Root, 0o755))
-	noError(t, os.MkdirAll(filepath.Join(m.Root, filepath.Dir(filepath.Dir(probe.PublishedPolicy))), 0o755))
+	mactest.NoError(t, os.Chmod(m.Root, 0o755))
+	mactest.NoError(t, os.MkdirAll(filepath.Join(m.Root, filepath.Dir(filepath.Dir(probe.PublishedPolicy))), 0o755))
 	return m, file
 }
 
 func publish(t testing.TB, m Mac) Published {
 	t.Helper()
 	got, err := m.PublishPolicy(t.Context(), publishedAt)
-	noError(t, err)
+	mactest.NoError(t, err)
 	return got
 }
 
 func publishNow(t testing.TB, m Mac) {
 	t.Helper()
 	_, err := m.PublishPolicy(t.Context(), time.Now())
-	noError(t, err)
+	mactest.NoError(t, err)
 }
 
 func TestPublishesWhatTheDatabaseHolds(t *testing.T) {
@@ -81,9 +82,9 @@ func TestAnUnchangedDatabaseIsNotRead(t *testing.T) {
 	publish(t, m)
 	before := treeStamps(t, m)
 	info, err := os.Stat(file)
-	noError(t, err)
+	mactest.NoError(t, err)
 	overwrite(t, file, "not SQLite at all")
-	noError(t, os.Chtimes(file, time.Time{}, info.ModTime()))
+	mactest.NoError(t, os.Chtimes(file, time.Time{}, info.ModTime()))
 	if got := publish(t, m); got.Written || got.Source.State != probe.OK {
 		t.Errorf("%+v", got)
 	}
@@ -98,9 +99,9 @@ func TestAChangeWithinTheSameSecond(t *testing.T) {
 	m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
 	at := func(after time.Duration) bool {
 		t.Helper()
-		noError(t, os.Chtimes(file, publishedAt, publishedAt))
+		mactest.NoError(t, os.Chtimes(file, publishedAt, publishedAt))
 		got, err := m.PublishPolicy(t.Context(), publishedAt.Add(after))
-		noError(t, err)
+		mactest.NoError(t, err)
 		return got.Written
 	}
 	if !at(0) {
@@ -123,17 +124,17 @@ func TestARunWakesNobody(t *testing.T) {
 	m, _ := newPublishing(t, applePolicy("DELETE", blockedRow)...)
 	publish(t, m)
 	w, err := fsnotify.NewWatcher()
-	noError(t, err)
+	mactest.NoError(t, err)
 	defer w.Close()
-	noError(t, w.Add(filepath.Join(m.Root, filepath.Dir(probe.PublishedPolicy))))
+	mactest.NoError(t, w.Add(filepath.Join(m.Root, filepath.Dir(probe.PublishedPolicy))))
 	before, err := m.lastRun()
-	noError(t, err)
+	mactest.NoError(t, err)
 	_, err = m.PublishPolicy(t.Context(), publishedAt.Add(readerEvery))
-	noError(t, err)
+	mactest.NoError(t, err)
 	if run, err := m.lastRun(); err != nil || run.at.Sub(before.at) != readerEvery {
 		t.Errorf("%v, %v", run, err)
 	}
-	noError(t, os.WriteFile(filepath.Join(m.Root, filepath.Dir(probe.PublishedPolicy), "end"), nil, 0o600))
+	mactest.NoError(t, os.WriteFile(filepath.Join(m.Root, filepath.Dir(probe.PublishedPolicy), "end"), nil, 0o600))
 	if e := <-w.Events; filepath.Base(e.Name) != "end" {
 		t.Error(e)
 	}
@@ -153,7 +154,7 @@ func TestReaderNext(t *testing.T) {
 func TestPublishesAgain(t *testing.T) {
 	write := func(data string) func(*testing.T, Mac, string) {
 		return func(t *testing.T, m Mac, _ string) {
-			noError(t, os.WriteFile(filepath.Join(m.Root, probe.PublishedPolicy), []byte(data), 0o644))
+			mactest.NoError(t, os.WriteFile(filepath.Join(m.Root, probe.PublishedPolicy), []byte(data), 0o644))
 		}
 	}
 	for name, change := range map[string]func(t *testing.T, m Mac, database string){
@@ -162,24 +163,24 @@ func TestPublishesAgain(t *testing.T) {
 		},
 		"the database was replaced": func(t *testing.T, _ Mac, database string) {
 			data, err := os.ReadFile(database)
-			noError(t, err)
+			mactest.NoError(t, err)
 			info, err := os.Stat(database)
-			noError(t, err)
-			noError(t, os.WriteFile(database+".new", data, 0o600))
-			noError(t, os.Chtimes(database+".new", time.Time{}, info.ModTime()))
-			noError(t, os.Rename(database+".new", database))
+			mactest.NoError(t, err)
+			mactest.NoError(t, os.WriteFile(database+".new", data, 0o600))
+			mactest.NoError(t, os.Chtimes(database+".new", time.Time{}, info.ModTime()))
+			mactest.NoError(t, os.Rename(database+".new", database))
 		},
-		"the file is gone":        func(t *testing.T, m Mac, _ string) { remove(t, m, probe.PublishedPolicy) },
-		"the folder is gone":      func(t *testing.T, m Mac, _ string) { remove(t, m, filepath.Dir(probe.PublishedPolicy)) },
+		"the file is gone":        func(t *testing.T, m Mac, _ string) { mactest.Remove(t, m.Root, probe.PublishedPolicy) },
+		"the folder is gone":      func(t *testing.T, m Mac, _ string) { mactest.Remove(t, m.Root, filepath.Dir(probe.PublishedPolicy)) },
 		"the file is empty":       write(""),
 		"the file is no list":     write("hello"),
 		"another format":          write(`<plist><dict><key>format</key><integer>9</integer></dict></plist>`),
 		"more than would be read": write("<plist>" + strings.Repeat(" ", publishedLimit)),
 		"half a file": func(t *testing.T, m Mac, _ string) {
-			noError(t, os.Truncate(filepath.Join(m.Root, probe.PublishedPolicy), 200))
+			mactest.NoError(t, os.Truncate(filepath.Join(m.Root, probe.PublishedPolicy), 200))
 		},
 		"a closed file": func(t *testing.T, m Mac, _ string) {
-			noError(t, os.Chmod(filepath.Join(m.Root, probe.PublishedPolicy), 0o600))
+			mactest.NoError(t, os.Chmod(filepath.Join(m.Root, probe.PublishedPolicy), 0o600))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -203,7 +204,7 @@ func TestAClosedFolderIsOpened(t *testing.T) {
 	m, _ := newPublishing(t, appleSchema...)
 	publish(t, m)
 	folder := filepath.Join(m.Root, filepath.Dir(probe.PublishedPolicy))
-	noError(t, os.Chmod(folder, 0o700))
+	mactest.NoError(t, os.Chmod(folder, 0o700))
 	publish(t, m)
 	if info, err := os.Stat(folder); err != nil || info.Mode().Perm() != 0o755 {
 		t.Errorf("%v, %v", info.Mode(), err)
@@ -214,15 +215,15 @@ func TestAClosedFolderIsOpened(t *testing.T) {
 func TestAFailureIsPublishedBesideTheRows(t *testing.T) {
 	m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
 	publish(t, m)
-	noError(t, os.Rename(file, file+".good"))
-	noError(t, os.WriteFile(file, []byte(strings.Repeat("kextwatch", 1000)), 0o600))
+	mactest.NoError(t, os.Rename(file, file+".good"))
+	mactest.NoError(t, os.WriteFile(file, []byte(strings.Repeat("kextwatch", 1000)), 0o600))
 
 	got := publish(t, m)
 	if !got.Written || got.Source.State != probe.NotADatabase || got.Source.Name != probe.Database {
 		t.Errorf("%+v", got)
 	}
 	pub, _, err := m.loadPublication()
-	noError(t, err)
+	mactest.NoError(t, err)
 	if len(pub.Rows) != 1 || !pub.good() || pub.Failure == nil || !pub.Failure.At.Equal(publishedAt) {
 		t.Errorf("%+v", pub)
 	}
@@ -235,7 +236,7 @@ func TestAFailureIsPublishedBesideTheRows(t *testing.T) {
 		t.Errorf("the same failure again: %+v", got)
 	}
 
-	noError(t, os.Rename(file+".good", file)) // the rows are right again
+	mactest.NoError(t, os.Rename(file+".good", file)) // the rows are right again
 	if policy, source := m.readPublished(publishedAt); policy == nil {
 		t.Errorf("%+v", source)
 	}
@@ -247,7 +248,7 @@ func TestAFailureIsPublishedBesideTheRows(t *testing.T) {
 
 func TestAFailureWithoutRows(t *testing.T) {
 	m, file := newPublishing(t)
-	noError(t, os.RemoveAll(file))
+	mactest.NoError(t, os.RemoveAll(file))
 	if got := publish(t, m); !got.Written || got.Source.State != probe.Absent {
 		t.Errorf("%+v", got)
 	}
@@ -311,7 +312,7 @@ func TestPathsInHomesAreNotPublished(t *testing.T) {
 		`INSERT INTO kext_load_history_v3 VALUES ('/Users/ada/x.kext', 'T', 'com.example.x', '', '', '2026-05-06 05:45:03', 0)`)...)
 	publish(t, m)
 	data, err := os.ReadFile(filepath.Join(m.Root, probe.PublishedPolicy))
-	noError(t, err)
+	mactest.NoError(t, err)
 	if strings.Contains(string(data), "ada") {
 		t.Error("the name is in the file")
 	}
@@ -365,7 +366,7 @@ func wantNothingLeft(t *testing.T, m Mac) {
 func treeStamps(t *testing.T, m Mac) string {
 	t.Helper()
 	var all strings.Builder
-	noError(t, filepath.WalkDir(m.Root, func(path string, d fs.DirEntry, err error) error {
+	mactest.NoError(t, filepath.WalkDir(m.Root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 // published is what readPublished answered in another process.
@@ -43,11 +44,11 @@ func readAsUser(t *testing.T, m Mac, now time.Time) (*probe.Policy, probe.Source
 		return m.readPublished(now)
 	}
 	for dir := m.Root; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
-		noError(t, os.Chmod(dir, 0o755))
+		mactest.NoError(t, os.Chmod(dir, 0o755))
 	}
 	var answer published
 	line := startDatabaseChild(t, "reader "+now.Format(time.RFC3339)+" "+m.Root).line()
-	noError(t, json.Unmarshal([]byte(line), &answer))
+	mactest.NoError(t, json.Unmarshal([]byte(line), &answer))
 	return answer.Policy, answer.Source
 }
 

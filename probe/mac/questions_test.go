@@ -12,11 +12,12 @@ import (
 	"unicode"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 func TestDescribed(t *testing.T) {
-	m := bareMac(t)
-	addFile(t, m, "/dir/file", "12345")
+	m := Mac{Root: mactest.Root(t)}
+	mactest.AddFile(t, m.Root, "/dir/file", "12345")
 	if err := listen(t, filepath.Join(m.Root, "s")); err != nil {
 		t.Fatal(err)
 	}
@@ -99,9 +100,9 @@ func FuzzHypervisorWords(f *testing.F) {
 }
 
 func TestExtensionNeeds(t *testing.T) {
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	const place = probe.ParallelsApp + "/Contents/Library/Extensions/10.9/prl_vnic.kext"
-	addFile(t, m, probe.StagedExtensions+place+"/Contents/Info.plist", `<plist version="1.0"><dict><key>CFBundleIdentifier</key><string>com.parallels.kext.vnic</string>
+	mactest.AddFile(t, m.Root, probe.StagedExtensions+place+"/Contents/Info.plist", `<plist version="1.0"><dict><key>CFBundleIdentifier</key><string>com.parallels.kext.vnic</string>
 		<key>CFBundleShortVersionString</key><string>14.0.1</string><key>CFBundleVersion</key><string>14.0.1 45154</string>
 		<key>OSBundleLibraries</key><dict><key>com.apple.kpi.mach</key><string>10.0.0</string><key>com.apple.kpi.bsd</key><string>8.0.0</string></dict></dict></plist>`)
 	want := []string{
@@ -121,8 +122,8 @@ func TestLogAccess(t *testing.T) {
 		`echo 'Filtering the log data using "x"'; exec sleep 60`:         "permitted; its first line came after 0.",
 		`echo "log: Must be admin to run 'stream' command" >&2; exit 64`: "/usr/bin/log: exit status 64: log: Must be admin",
 	} {
-		m := bareMac(t)
-		addTool(t, m, probe.LogTool, `[ "$1" = stream ] || { printf 'x\n  --style ( json )\n'; exit 0; }`+"\n"+script)
+		m := Mac{Root: mactest.Root(t)}
+		mactest.AddTool(t, m.Root, probe.LogTool, `[ "$1" = stream ] || { printf 'x\n  --style ( json )\n'; exit 0; }`+"\n"+script)
 		got := m.logAccess(t.Context())
 		if len(got) != 4 || got[1] != "  --style ( json )" || !strings.HasPrefix(got[3], want) {
 			t.Errorf("%q, want %q", got, want)
@@ -131,8 +132,8 @@ func TestLogAccess(t *testing.T) {
 }
 
 func TestDisabledSoftwareOfOldMacOS(t *testing.T) {
-	m := bareMac(t)
-	addTool(t, m, probe.ProfilerTool, `[ $# = 1 ] && echo "Disabled Software:" || exit 1`)
+	m := Mac{Root: mactest.Root(t)}
+	mactest.AddTool(t, m.Root, probe.ProfilerTool, `[ $# = 1 ] && echo "Disabled Software:" || exit 1`)
 	if got := m.disabledSoftware(t.Context()); len(got) != 4 || got[3] != "Disabled Software:" {
 		t.Errorf("%q", got)
 	}
@@ -154,7 +155,7 @@ func TestFrameworkQuestion(t *testing.T) {
 	if got := frameworkAnswers(nil, probe.Source{State: probe.Denied, Reason: "may not"}); fmt.Sprint(got) != "[state: denied may not]" {
 		t.Errorf("%q", got)
 	}
-	questions := bareMac(t).Questions("")
+	questions := (Mac{Root: mactest.Root(t)}).Questions("")
 	if got := questions[len(questions)-1].Ask(t.Context()); len(got) != 2 || got[0] != "state: absent" {
 		t.Errorf("without osascript: %q", got)
 	}
@@ -163,7 +164,7 @@ func TestFrameworkQuestion(t *testing.T) {
 func TestQuestionsAreNotAskedTooLate(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, q := range bareMac(t).Questions("") {
+	for _, q := range (Mac{Root: mactest.Root(t)}).Questions("") {
 		if got := q.Ask(ctx); len(got) != 1 || got[0] != "not asked: context canceled" {
 			t.Errorf("%s: %q", q.Text, got)
 		}
@@ -171,19 +172,19 @@ func TestQuestionsAreNotAskedTooLate(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	for _, home := range []string{"ada", "Shared", ".localized"} {
-		addFile(t, m, "/Users/"+home+"/x", "")
+		mactest.AddFile(t, m.Root, "/Users/"+home+"/x", "")
 	}
-	addTool(t, m, "/usr/bin/id", `[ "$1" = -F ] && echo "Ada Lovelace" || echo ada`)
-	addTool(t, m, "/usr/sbin/scutil", `case $2 in ComputerName) echo "Ada’s Mac" ;; LocalHostName) echo Adas-Mac ;; *) echo "HostName: not set"; exit 1 ;; esac`)
-	addTool(t, m, probe.SysctlTool, `echo Adas-Mac.fritz.box`)
-	addTool(t, m, "/usr/sbin/ioreg", `printf '{\n  "IOPlatformSerialNumber" = "C02XG0FDJGH5"\n  "IOPlatformUUID" = "x"\n}\n'`)
+	mactest.AddTool(t, m.Root, "/usr/bin/id", `[ "$1" = -F ] && echo "Ada Lovelace" || echo ada`)
+	mactest.AddTool(t, m.Root, "/usr/sbin/scutil", `case $2 in ComputerName) echo "Ada’s Mac" ;; LocalHostName) echo Adas-Mac ;; *) echo "HostName: not set"; exit 1 ;; esac`)
+	mactest.AddTool(t, m.Root, probe.SysctlTool, `echo Adas-Mac.fritz.box`)
+	mactest.AddTool(t, m.Root, "/usr/sbin/ioreg", `printf '{\n  "IOPlatformSerialNumber" = "C02XG0FDJGH5"\n  "IOPlatformUUID" = "x"\n}\n'`)
 	got := fmt.Sprintf("%q", m.Names(t.Context()))
 	if want := `{["ada" "ada" "Ada Lovelace"] ["Ada’s Mac" "Adas-Mac" "Adas-Mac.fritz.box" "Adas-Mac"] ["C02XG0FDJGH5"]}`; got != want {
 		t.Errorf("%s", got)
 	}
-	if got := bareMac(t).Names(t.Context()); len(got.Users)+len(got.Computers)+len(got.Serials) != 0 {
+	if got := (Mac{Root: mactest.Root(t)}).Names(t.Context()); len(got.Users)+len(got.Computers)+len(got.Serials) != 0 {
 		t.Errorf("of nothing: %q", got)
 	}
 }

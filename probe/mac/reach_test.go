@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 func TestReach(t *testing.T) {
@@ -84,7 +85,7 @@ func TestReach(t *testing.T) {
 // Whatever path the data name, and wherever links lead, nothing outside the
 // public folders is read, though it could be; what is there counts as there.
 func TestNothingOutsideIsRead(t *testing.T) {
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	m.Home = m.Root + "/Users/me"
 	places := []string{
 		"/Users/me/Desktop/a.kext", "/Users/me/Downloads/b.kext", "/Volumes/Stick/c.kext", "/net/server/d.kext",
@@ -99,10 +100,10 @@ func TestNothingOutsideIsRead(t *testing.T) {
 		history = append(history, probe.LoadRecord{Path: place, TeamID: "TEAM", BundleID: "com.example." + filepath.Base(place)})
 	}
 	addKext(t, m, "/Volumes/Stick/Away.app/Contents/g.kext", "com.example.g.kext", "1")
-	addLink(t, m, "/Applications/Away.app", "/Volumes/Stick/Away.app")
-	addLink(t, m, "/Library/Extensions/link.kext", "../../Users/me/Desktop/a.kext")
-	addLink(t, m, "/Library/Extensions/twice.kext", "/Library/Extensions/link.kext")
-	addLink(t, m, probe.ParallelsApp, "/Volumes/Stick/Parallels Desktop.app")
+	mactest.AddLink(t, m.Root, "/Applications/Away.app", "/Volumes/Stick/Away.app")
+	mactest.AddLink(t, m.Root, "/Library/Extensions/link.kext", "../../Users/me/Desktop/a.kext")
+	mactest.AddLink(t, m.Root, "/Library/Extensions/twice.kext", "/Library/Extensions/link.kext")
+	mactest.AddLink(t, m.Root, probe.ParallelsApp, "/Volumes/Stick/Parallels Desktop.app")
 	app, err := m.parallels()
 	if app == nil || !errors.Is(err, ErrOutside) {
 		t.Errorf("Parallels on another volume: %+v, %v; want one that is there and was not read", app, err)
@@ -129,11 +130,11 @@ func TestNothingOutsideIsRead(t *testing.T) {
 }
 
 func TestReadChosen(t *testing.T) {
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	m.Home = m.Root + "/Users/me"
-	addFile(t, m, "/Users/Shared/compat.json", "{}")
-	addFile(t, m, "/Users/me/Desktop/compat.json", "{}")
-	addLink(t, m, "/Users/Shared/link.json", "/Users/me/Desktop/compat.json")
+	mactest.AddFile(t, m.Root, "/Users/Shared/compat.json", "{}")
+	mactest.AddFile(t, m.Root, "/Users/me/Desktop/compat.json", "{}")
+	mactest.AddLink(t, m.Root, "/Users/Shared/link.json", "/Users/me/Desktop/compat.json")
 	if data, err := m.ReadChosen("/Users/Shared/compat.json", 10); err != nil || string(data) != "{}" {
 		t.Errorf("read %q, %v", data, err)
 	}

@@ -13,14 +13,15 @@ import (
 	"howett.net/plist"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 func TestReaderIsNotInstalled(t *testing.T) {
-	for name, m := range map[string]Mac{"no folder": bareMac(t), "an empty folder": bareMac(t)} {
+	for name, m := range map[string]Mac{"no folder": Mac{Root: mactest.Root(t)}, "an empty folder": Mac{Root: mactest.Root(t)}} {
 		if name == "an empty folder" {
-			noError(t, os.MkdirAll(filepath.Join(m.Root, filepath.Dir(probe.PublishedPolicy)), 0o755))
+			mactest.NoError(t, os.MkdirAll(filepath.Join(m.Root, filepath.Dir(probe.PublishedPolicy)), 0o755))
 		}
-		noError(t, os.Chmod(m.Root, 0o755))
+		mactest.NoError(t, os.Chmod(m.Root, 0o755))
 		policy, source := m.readPublished(publishedAt)
 		if policy != nil || source.Name != probe.Reader || source.State != probe.Absent || source.Next != "run `sudo kextwatch install --reader`" {
 			t.Errorf("%s: %v, %+v", name, policy, source)
@@ -33,9 +34,9 @@ func touch(ending string, at time.Time) func(*testing.T, Mac) {
 	return func(t *testing.T, m Mac) {
 		p := filepath.Join(m.Root, probe.KextPolicy+ending)
 		f, err := os.OpenFile(p, os.O_CREATE, 0o600)
-		noError(t, err)
+		mactest.NoError(t, err)
 		f.Close()
-		noError(t, os.Chtimes(p, at, at))
+		mactest.NoError(t, os.Chtimes(p, at, at))
 	}
 }
 
@@ -46,20 +47,20 @@ func closePolicy(t *testing.T, m Mac) {
 	if os.Geteuid() != 0 {
 		mode = 0
 	}
-	noError(t, os.Chmod(dir, mode))
+	mactest.NoError(t, os.Chmod(dir, mode))
 	t.Cleanup(func() { os.Chmod(dir, 0o700) })
 }
 
 func runReader(t *testing.T, m Mac, at time.Time, outcome runOutcome) {
 	t.Helper()
-	noError(t, m.recordRun(at, outcome))
+	mactest.NoError(t, m.recordRun(at, outcome))
 }
 
 // installReaderFiles puts program and property list of a reader on the Mac.
 func installReaderFiles(t *testing.T, m Mac) {
 	t.Helper()
 	for _, name := range []string{probe.ReaderProgram, probe.ReaderJob} {
-		addFile(t, m, name, "")
+		mactest.AddFile(t, m.Root, name, "")
 	}
 }
 
@@ -77,11 +78,11 @@ func TestHowOldPublishedRowsAre(t *testing.T) {
 	}
 	earlier := func(then func(*testing.T, Mac)) func(*testing.T, Mac) {
 		return func(t *testing.T, m Mac) {
-			noError(t, os.RemoveAll(filepath.Join(m.Root, filepath.Dir(probe.ReaderLastRun))))
+			mactest.NoError(t, os.RemoveAll(filepath.Join(m.Root, filepath.Dir(probe.ReaderLastRun))))
 			then(t, m)
 		}
 	}
-	gone := func(t *testing.T, m Mac) { remove(t, m, probe.KextPolicy) }
+	gone := func(t *testing.T, m Mac) { mactest.Remove(t, m.Root, probe.KextPolicy) }
 	for name, tc := range map[string]struct {
 		change func(t *testing.T, m Mac)
 		now    time.Time
@@ -118,8 +119,8 @@ func TestHowOldPublishedRowsAre(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
-			noError(t, os.Chmod(file, 0o600))
-			noError(t, os.Chtimes(file, publishedAt, publishedAt))
+			mactest.NoError(t, os.Chmod(file, 0o600))
+			mactest.NoError(t, os.Chtimes(file, publishedAt, publishedAt))
 			publish(t, m)
 			tc.change(t, m)
 			policy, source := readAsUser(t, m, tc.now)
@@ -144,15 +145,18 @@ func TestWhyTheReaderDoesNotRun(t *testing.T) {
 		reason, next string
 		state        probe.ReaderState
 	}{
-		"switched off":   {func(*testing.T, Mac) {}, "has not run since 2026-05-06T05:50:00Z", "Login Items", probe.ReaderSound},
-		"no program":     {func(t *testing.T, m Mac) { remove(t, m, probe.ReaderProgram) }, probe.ReaderProgram + " is missing", installReader, probe.ReaderNoProgram},
-		"no plist":       {func(t *testing.T, m Mac) { remove(t, m, probe.ReaderJob) }, probe.ReaderJob + " is missing", installReader, probe.ReaderNoPlist},
-		"neither":        {func(t *testing.T, m Mac) { remove(t, m, probe.ReaderProgram); remove(t, m, probe.ReaderJob) }, "not installed", installReader, probe.ReaderAbsent},
+		"switched off": {func(*testing.T, Mac) {}, "has not run since 2026-05-06T05:50:00Z", "Login Items", probe.ReaderSound},
+		"no program":   {func(t *testing.T, m Mac) { mactest.Remove(t, m.Root, probe.ReaderProgram) }, probe.ReaderProgram + " is missing", installReader, probe.ReaderNoProgram},
+		"no plist":     {func(t *testing.T, m Mac) { mactest.Remove(t, m.Root, probe.ReaderJob) }, probe.ReaderJob + " is missing", installReader, probe.ReaderNoPlist},
+		"neither": {func(t *testing.T, m Mac) {
+			mactest.Remove(t, m.Root, probe.ReaderProgram)
+			mactest.Remove(t, m.Root, probe.ReaderJob)
+		}, "not installed", installReader, probe.ReaderAbsent},
 		"open to others": {chmodFile(probe.ReaderProgram, 0o777), "may write to", "sudo rm", probe.ReaderUnguarded},
 		"open folder":    {chmodFile(filepath.Dir(probe.ReaderJob), 0o777), "may write to", "sudo chmod go-w", probe.ReaderUnguarded},
 		"a folder": {func(t *testing.T, m Mac) {
-			remove(t, m, probe.ReaderJob)
-			noError(t, os.Mkdir(filepath.Join(m.Root, probe.ReaderJob), 0o755))
+			mactest.Remove(t, m.Root, probe.ReaderJob)
+			mactest.NoError(t, os.Mkdir(filepath.Join(m.Root, probe.ReaderJob), 0o755))
 		}, "is not a file", "move it away", probe.ReaderUnguarded},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -172,7 +176,7 @@ func TestWhyTheReaderDoesNotRun(t *testing.T) {
 }
 
 func chmodFile(name string, mode os.FileMode) func(*testing.T, Mac) {
-	return func(t *testing.T, m Mac) { noError(t, os.Chmod(filepath.Join(m.Root, name), mode)) }
+	return func(t *testing.T, m Mac) { mactest.NoError(t, os.Chmod(filepath.Join(m.Root, name), mode)) }
 }
 
 func TestAnEarlierReaderIsNamed(t *testing.T) {
@@ -185,7 +189,7 @@ func TestAnEarlierReaderIsNamed(t *testing.T) {
 	if got := m.ReaderInstallation(); got.State != probe.ReaderSound {
 		t.Errorf("%+v", got)
 	}
-	remove(t, m, probe.ReaderLastRun)
+	mactest.Remove(t, m.Root, probe.ReaderLastRun)
 	if got := m.ReaderInstallation(); got.State != probe.ReaderOlder || got.Next != installReader+" again" {
 		t.Errorf("%+v", got)
 	}
@@ -202,28 +206,31 @@ func TestOddLastRuns(t *testing.T) {
 	}{
 		"as recorded": {func(*testing.T, Mac) {}, probe.OK, ""},
 		"a link": {func(t *testing.T, m Mac) {
-			noError(t, os.Rename(file(m), file(m)+".x"))
-			noError(t, os.Symlink("last-run.x", file(m)))
+			mactest.NoError(t, os.Rename(file(m), file(m)+".x"))
+			mactest.NoError(t, os.Symlink("last-run.x", file(m)))
 		}, probe.Failed, "symbolic link"},
-		"a dangling link": {func(t *testing.T, m Mac) { remove(t, m, probe.ReaderLastRun); noError(t, os.Symlink("x", file(m))) }, probe.Failed, "symbolic link"},
+		"a dangling link": {func(t *testing.T, m Mac) {
+			mactest.Remove(t, m.Root, probe.ReaderLastRun)
+			mactest.NoError(t, os.Symlink("x", file(m)))
+		}, probe.Failed, "symbolic link"},
 		"a pipe": {func(t *testing.T, m Mac) {
-			remove(t, m, probe.ReaderLastRun)
-			noError(t, syscall.Mkfifo(file(m), 0o600))
+			mactest.Remove(t, m.Root, probe.ReaderLastRun)
+			mactest.NoError(t, syscall.Mkfifo(file(m), 0o600))
 		}, probe.Failed, "is not a file"},
 		"others may write":               {chmodFile(probe.ReaderLastRun, 0o666), probe.Failed, "may write"},
 		"others may write to the folder": {chmodFile(filepath.Dir(probe.ReaderLastRun), 0o777), probe.Failed, "may write"},
 		"the folder is a file": {func(t *testing.T, m Mac) {
-			noError(t, os.RemoveAll(filepath.Dir(file(m))))
-			addFile(t, m, filepath.Dir(probe.ReaderLastRun), "")
+			mactest.NoError(t, os.RemoveAll(filepath.Dir(file(m))))
+			mactest.AddFile(t, m.Root, filepath.Dir(probe.ReaderLastRun), "")
 		}, probe.Failed, "is not a folder"},
 		"another word, not the rows of now": {func(t *testing.T, m Mac) {
-			noError(t, os.WriteFile(file(m), []byte("\x1b[31mred"), 0o644))
-			noError(t, os.Chtimes(file(m), publishedAt, publishedAt))
+			mactest.NoError(t, os.WriteFile(file(m), []byte("\x1b[31mred"), 0o644))
+			mactest.NoError(t, os.Chtimes(file(m), publishedAt, publishedAt))
 			touch("", soon)(t, m)
 		}, probe.Failed, "could not write"},
 		"another word, the rows of now": {func(t *testing.T, m Mac) {
-			noError(t, os.WriteFile(file(m), bytes.Repeat([]byte("x"), 1e6), 0o644))
-			noError(t, os.Chtimes(file(m), publishedAt, publishedAt))
+			mactest.NoError(t, os.WriteFile(file(m), bytes.Repeat([]byte("x"), 1e6), 0o644))
+			mactest.NoError(t, os.Chtimes(file(m), publishedAt, publishedAt))
 		}, probe.OK, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -247,7 +254,7 @@ func TestAFailureCountsWhereStatIsRefused(t *testing.T) {
 	m, _ := newPublishing(t, applePolicy("DELETE", blockedRow)...)
 	publish(t, m)
 	pub, _, err := m.loadPublication()
-	noError(t, err)
+	mactest.NoError(t, err)
 	pub.Failure = &publishedFailure{publishedAt, probe.Denied, "is closed", "open it"}
 	putPublication(t, m, pub)
 	if policy, source := readAsUser(t, m, publishedAt); policy == nil {
@@ -264,25 +271,25 @@ func TestAFailureCountsWhereStatIsRefused(t *testing.T) {
 func putPublication(t testing.TB, m Mac, content any) {
 	t.Helper()
 	data, err := plist.Marshal(content, plist.BinaryFormat)
-	noError(t, err)
-	addFile(t, m, probe.PublishedPolicy, string(data))
+	mactest.NoError(t, err)
+	mactest.AddFile(t, m.Root, probe.PublishedPolicy, string(data))
 }
 
 func TestOddPublications(t *testing.T) {
 	m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
 	publish(t, m)
 	good, _, err := m.loadPublication()
-	noError(t, err)
+	mactest.NoError(t, err)
 	whole, err := os.ReadFile(filepath.Join(m.Root, probe.PublishedPolicy))
-	noError(t, err)
+	mactest.NoError(t, err)
 	with := func(change func(p *publication)) []byte {
 		p := good
 		change(&p)
 		data, err := plist.Marshal(p, plist.BinaryFormat)
-		noError(t, err)
+		mactest.NoError(t, err)
 		return data
 	}
-	noError(t, os.Chtimes(file, publishedAt, publishedAt)) // so that it is not the database of now
+	mactest.NoError(t, os.Chtimes(file, publishedAt, publishedAt)) // so that it is not the database of now
 	for name, tc := range map[string]struct {
 		data  []byte
 		state probe.SourceState
@@ -309,7 +316,7 @@ func TestOddPublications(t *testing.T) {
 		}), probe.Busy, "xxx"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			addFile(t, m, probe.PublishedPolicy, string(tc.data))
+			mactest.AddFile(t, m.Root, probe.PublishedPolicy, string(tc.data))
 			policy, source := m.readPublished(publishedAt)
 			if source.State != tc.state || (policy != nil) != (tc.state == probe.OK) || !strings.Contains(source.Reason, tc.words) {
 				t.Errorf("%v, %+v; want %s: …%s…", policy, source, tc.state, tc.words)
@@ -359,11 +366,11 @@ func FuzzDecodePublication(f *testing.F) {
 		`INSERT INTO kext_policy_mdm VALUES ('4C6364ACXT', '', 1, 'A-UUID')`)...)
 	publish(f, m)
 	pub, _, err := m.loadPublication()
-	noError(f, err)
+	mactest.NoError(f, err)
 	pub.Failure = &publishedFailure{publishedAt, probe.Busy, "r", "n"}
 	for _, format := range []int{plist.BinaryFormat, plist.XMLFormat} {
 		data, err := plist.Marshal(pub, format)
-		noError(f, err)
+		mactest.NoError(f, err)
 		f.Add(data)
 		f.Add(data[:len(data)/2])
 	}

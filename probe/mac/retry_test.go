@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 const (
@@ -44,9 +45,9 @@ func TestStartVM(t *testing.T) {
 		"absent":                    {"", "", "", "does not exist"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := bareMac(t)
+			m := Mac{Root: mactest.Root(t)}
 			if c.script != "" {
-				addTool(t, m, probe.PrlctlTool, `[ "$*" = "start `+vmUUID+`" ] || exit 70; `+c.script)
+				mactest.AddTool(t, m.Root, probe.PrlctlTool, `[ "$*" = "start `+vmUUID+`" ] || exit 70; `+c.script)
 			}
 			outcome, help, err := m.StartVM(t.Context(), vmUUID)
 			wantError(t, err, c.err)
@@ -61,8 +62,8 @@ func TestStartVM(t *testing.T) {
 }
 
 func TestStartVMTakesOnlyAUUID(t *testing.T) {
-	m := bareMac(t)
-	addTool(t, m, probe.PrlctlTool, "echo it ran >&2; exit 1")
+	m := Mac{Root: mactest.Root(t)}
+	mactest.AddTool(t, m.Root, probe.PrlctlTool, "echo it ran >&2; exit 1")
 	for _, uuid := range []string{"", "Windows 11", "--help", "{" + vmUUID + "}", vmUUID + "\n", vmUUID + " --kill", "../x", "b0f4b3a0"} {
 		if _, _, err := m.StartVM(t.Context(), uuid); err == nil || strings.Contains(err.Error(), "it ran") {
 			t.Errorf("%q: %v", uuid, err)
@@ -71,12 +72,12 @@ func TestStartVMTakesOnlyAUUID(t *testing.T) {
 }
 
 func TestStartVMEndsWithItsContext(t *testing.T) {
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	started := filepath.Join(m.Root, "started")
 	if err := syscall.Mkfifo(started, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	addTool(t, m, probe.PrlctlTool, ": >'"+started+"'; sleep 600")
+	mactest.AddTool(t, m.Root, probe.PrlctlTool, ": >'"+started+"'; sleep 600")
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		if f, err := os.Open(started); err == nil { // once the tool has opened it, too
@@ -90,14 +91,14 @@ func TestStartVMEndsWithItsContext(t *testing.T) {
 }
 
 func TestOpenParallels(t *testing.T) {
-	m := bareMac(t)
-	addTool(t, m, probe.OpenTool, `[ "$*" = "-b com.parallels.desktop.console" ] || exit 70`)
+	m := Mac{Root: mactest.Root(t)}
+	mactest.AddTool(t, m.Root, probe.OpenTool, `[ "$*" = "-b com.parallels.desktop.console" ] || exit 70`)
 	if err := m.OpenParallels(t.Context()); err != nil {
 		t.Error(err)
 	}
-	addTool(t, m, probe.OpenTool, `echo "Unable to find application named '$2'" >&2; exit 1`)
+	mactest.AddTool(t, m.Root, probe.OpenTool, `echo "Unable to find application named '$2'" >&2; exit 1`)
 	wantError(t, m.OpenParallels(t.Context()), "Unable to find application")
-	remove(t, m, probe.OpenTool)
+	mactest.Remove(t, m.Root, probe.OpenTool)
 	wantError(t, m.OpenParallels(t.Context()), "does not exist")
 	m.NoTools = true
 	wantError(t, m.OpenParallels(t.Context()), errNoTools.Error())

@@ -7,6 +7,7 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
+	"kextwatch/probe/mactest"
 	"kextwatch/probe/simmac"
 )
 
@@ -22,13 +23,6 @@ func makeMac(t *testing.T, o simmac.Options) (*simmac.Mac, mac.Mac) {
 		t.Fatal(err)
 	}
 	return sim, mac.Mac{Root: dir, Home: dir + "/Users/me", UID: 501}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestMachinesOfASimulatedMac(t *testing.T) {
@@ -50,9 +44,9 @@ func TestMachinesOfASimulatedMac(t *testing.T) {
 	if got := read(); !reflect.DeepEqual(got, want) {
 		t.Errorf("none: got %+v, want %+v", got, want)
 	}
-	must(t, sim.AddVM(simmac.VM{Name: "Windows 11", Hypervisor: probe.ParallelsHypervisor}))
-	must(t, sim.SetVMState("Windows 11", probe.VMRunning))
-	must(t, sim.SetKextless("off"))
+	mactest.NoError(t, sim.AddVM(simmac.VM{Name: "Windows 11", Hypervisor: probe.ParallelsHypervisor}))
+	mactest.NoError(t, sim.SetVMState("Windows 11", probe.VMRunning))
+	mactest.NoError(t, sim.SetKextless("off"))
 	want.Kextless = probe.No
 	want.List = []probe.VM{{
 		Name: "Windows 11", Path: "/Users/me/Parallels/Windows 11.pvm",
@@ -88,19 +82,19 @@ func TestEnforcementOfASimulatedMac(t *testing.T) {
 				Consent: probe.Consent{Enabled: probe.Yes},
 			}
 			expect("fresh", want)
-			must(t, sim.SetSIP(simmac.SIPDisabled, simStart))
+			mactest.NoError(t, sim.SetSIP(simmac.SIPDisabled, simStart))
 			want.SIP = probe.SIP{State: probe.SIPDisabled, KextSigning: probe.No, KextApproval: probe.Yes}
 			expect("disabled", want)
-			must(t, sim.SetSIP(simmac.SIPCustom, simStart))
+			mactest.NoError(t, sim.SetSIP(simmac.SIPCustom, simStart))
 			want.SIP.State = probe.SIPCustom
 			expect("custom", want)
-			must(t, sim.SetSIP(simmac.SIPNoApproval, simStart))
+			mactest.NoError(t, sim.SetSIP(simmac.SIPNoApproval, simStart))
 			want.SIP = probe.SIP{State: probe.SIPCustom, KextSigning: probe.Yes, KextApproval: probe.No}
 			expect("no-approval", want)
-			must(t, sim.SetConsent(probe.ParallelsTeamID, simStart))
+			mactest.NoError(t, sim.SetConsent(probe.ParallelsTeamID, simStart))
 			want.Consent.Teams = []string{probe.ParallelsTeamID}
 			expect("team", want)
-			must(t, sim.SetConsent("off", simStart))
+			mactest.NoError(t, sim.SetConsent("off", simStart))
 			want.Consent = probe.Consent{Enabled: probe.No}
 			expect("consent off", want)
 
@@ -108,10 +102,10 @@ func TestEnforcementOfASimulatedMac(t *testing.T) {
 			if version[:2] != "10" {
 				want.Profile.NonAdminsAllow = probe.No
 			}
-			must(t, sim.SetProfile(simmac.ProfileForbid))
+			mactest.NoError(t, sim.SetProfile(simmac.ProfileForbid))
 			expect("forbid", want)
 			want.Profile.UserOverrides = probe.Yes
-			must(t, sim.SetProfile(simmac.ProfileAllowUsers))
+			mactest.NoError(t, sim.SetProfile(simmac.ProfileAllowUsers))
 			expect("allow-users", want)
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 const sipHead = "System Integrity Protection status: "
@@ -122,12 +123,12 @@ func TestSIP(t *testing.T) {
 			if strings.HasSuffix(name, "hangs") {
 				setToolLimit(t, 2*time.Second) // enough for those before it
 			}
-			m := bareMac(t)
+			m := Mac{Root: mactest.Root(t)}
 			if c.csrutil != "" {
-				addTool(t, m, probe.CsrutilTool, `[ "$*" = status ] || exit 1; `+c.csrutil)
+				mactest.AddTool(t, m.Root, probe.CsrutilTool, `[ "$*" = status ] || exit 1; `+c.csrutil)
 			}
 			if c.nvram != "" {
-				addTool(t, m, probe.NvramTool, c.nvram)
+				mactest.AddTool(t, m.Root, probe.NvramTool, c.nvram)
 			}
 			got, gaps := m.sip(t.Context())
 			if got != c.want {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 const (
@@ -133,24 +134,24 @@ func FuzzParseLocked(f *testing.F) {
 // which everything is going on that can be.
 func busyMac(t testing.TB) Mac {
 	t.Helper()
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	m.UID = 501
-	console := addFile(t, m, probe.ConsoleDevice, "")
+	console := mactest.AddFile(t, m.Root, probe.ConsoleDevice, "")
 	if os.Geteuid() == 0 {
 		if err := os.Chown(console, 501, -1); err != nil {
 			t.Fatal(err)
 		}
 	}
 	print := func(text string) string { return "cat <<'END'\n" + text + "END\n" }
-	addTool(t, m, probe.PsTool, `[ "$*" = "-axww -o uid= -o etime= -o comm=" ] || exit 1; `+print(psRows+
+	mactest.AddTool(t, m.Root, probe.PsTool, `[ "$*" = "-axww -o uid= -o etime= -o comm=" ] || exit 1; `+print(psRows+
 		"0 01:00 /Applications/Parallels Desktop.app/Contents/MacOS/Parallels Service.app/Contents/MacOS/prl_disp_service\n"+
 		"501 00:10 /Applications/TeamViewer.app/Contents/MacOS/TeamViewer\n"+
 		"502 00:10 /Applications/Cog.app/Contents/MacOS/Cog\n"+
 		"501 00:02 /x/SecurityPrivacyExtension\n"))
-	addTool(t, m, probe.NetstatTool, `[ "$*" = "-an -p tcp" ] || exit 1; `+print(netstatHead+vncRow))
-	addTool(t, m, probe.IDTool, `[ "$*" = -G ] || exit 1; echo 20 80`)
-	addTool(t, m, probe.IoregTool, `[ "$*" = "-n Root -d1 -a" ] || exit 1; `+print(ioregOf("<key>IOConsoleUsers</key><array>"+session(501, "<true/>")+"</array>\n")+"\n"))
-	addTool(t, m, probe.SystemExtensionsTool, `[ "$*" = list ] || exit 1; `+print(extensionList))
+	mactest.AddTool(t, m.Root, probe.NetstatTool, `[ "$*" = "-an -p tcp" ] || exit 1; `+print(netstatHead+vncRow))
+	mactest.AddTool(t, m.Root, probe.IDTool, `[ "$*" = -G ] || exit 1; echo 20 80`)
+	mactest.AddTool(t, m.Root, probe.IoregTool, `[ "$*" = "-n Root -d1 -a" ] || exit 1; `+print(ioregOf("<key>IOConsoleUsers</key><array>"+session(501, "<true/>")+"</array>\n")+"\n"))
+	mactest.AddTool(t, m.Root, probe.SystemExtensionsTool, `[ "$*" = list ] || exit 1; `+print(extensionList))
 	return m
 }
 
@@ -224,9 +225,9 @@ func TestSituationWithoutOneOfThem(t *testing.T) {
 				}
 				m := busyMac(t)
 				if script == "" {
-					remove(t, m, tool)
+					mactest.Remove(t, m.Root, tool)
 				} else {
-					addTool(t, m, tool, script)
+					mactest.AddTool(t, m.Root, tool, script)
 				}
 				got, gaps := m.situation(t.Context(), macOS)
 				wantGaps(t, gaps, c.source)
@@ -238,7 +239,7 @@ func TestSituationWithoutOneOfThem(t *testing.T) {
 	}
 	t.Run("no console", func(t *testing.T) {
 		m := busyMac(t)
-		remove(t, m, probe.ConsoleDevice)
+		mactest.Remove(t, m.Root, probe.ConsoleDevice)
 		got, gaps := m.situation(t.Context(), macOS)
 		wantGaps(t, gaps, "console user")
 		want := ofNow(all)
@@ -267,7 +268,7 @@ func (s *lookStory) lookAtSituation(snap probe.Snapshot, fresh bool, now time.Ti
 // click, and then once a minute.
 func TestSituationIsLookedAtWhileItMatters(t *testing.T) {
 	s := newLookStory(t, "10.15.7", "")
-	addTool(t, s.m, probe.PsTool, "echo ps >>'"+filepath.Join(s.m.Root, "asked")+"'\necho 0 00:00 /bin/ps")
+	mactest.AddTool(t, s.m.Root, probe.PsTool, "echo ps >>'"+filepath.Join(s.m.Root, "asked")+"'\necho 0 00:00 /bin/ps")
 	blocked, quiet := probe.Snapshot{Policy: &probe.Policy{Rows: []probe.PolicyRow{{TeamID: "4C6364ACXT", BundleID: hypervisorID}}}}, probe.Snapshot{}
 	loaded := blocked
 	loaded.Loaded = probe.Loaded{Known: true, Kexts: []probe.LoadedKext{{BundleID: hypervisorID, Version: "14.0.1 45154"}}}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 	"kextwatch/probe/tool"
 )
 
@@ -50,11 +51,11 @@ func (a aliveFile) wait() <-chan struct{} {
 // BenchmarkFollowLog is a real process that prints rubbish as fast as it can:
 // what a flood of lines that mean nothing costs.
 func BenchmarkFollowLog(b *testing.B) {
-	m := bareMac(b)
+	m := Mac{Root: mactest.Root(b)}
 	line := logged("/usr/libexec/kernelmanagerd", "com.apple.kernelmanagerd.logging", strings.Repeat("gathering approvals for: com.example.x; ", 4)) + "\n"
 	const lines = 20_000
-	addFile(b, m, "/lines", strings.Repeat(line, lines))
-	addTool(b, m, probe.LogTool, `exec cat '`+m.Root+`/lines'`)
+	mactest.AddFile(b, m.Root, "/lines", strings.Repeat(line, lines))
+	mactest.AddTool(b, m.Root, probe.LogTool, `exec cat '`+m.Root+`/lines'`)
 	f := FollowLog(m)
 	b.SetBytes(int64(len(line)) * lines)
 	var before, after runtime.MemStats

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 const extensionList = `2 extension(s)
@@ -113,16 +114,16 @@ func TestSystemExtensions(t *testing.T) {
 		"too many":             {current, many, "exit 70", slices.Repeat([]probe.SystemExtension{{BundleID: "a"}}, extensionLimit), "more than 256"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := bareMac(t)
+			m := Mac{Root: mactest.Root(t)}
 			switch c.file.(type) {
 			case nil:
 			case string:
-				addFile(t, m, probe.SystemExtensionsList, "rubbish")
+				mactest.AddFile(t, m.Root, probe.SystemExtensionsList, "rubbish")
 			default:
 				addPlist(t, m, probe.SystemExtensionsList, c.file)
 			}
 			if c.tool != "" {
-				addTool(t, m, probe.SystemExtensionsTool, c.tool)
+				mactest.AddTool(t, m.Root, probe.SystemExtensionsTool, c.tool)
 			}
 			got, err := m.systemExtensions(t.Context(), c.os)
 			wantError(t, err, c.err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 	"kextwatch/probe/tool"
 )
 
@@ -21,8 +22,8 @@ func setToolLimit(t *testing.T, to time.Duration) {
 }
 
 func TestTool(t *testing.T) {
-	m := bareMac(t)
-	addTool(t, m, testTool, `printf '%s|' "$#" "$@"; env | while IFS== read -r name value; do [ $name = LC_ALL ] && echo $value; [ $name = HOME ] && echo leaked; done; pwd`)
+	m := Mac{Root: mactest.Root(t)}
+	mactest.AddTool(t, m.Root, testTool, `printf '%s|' "$#" "$@"; env | while IFS== read -r name value; do [ $name = LC_ALL ] && echo $value; [ $name = HOME ] && echo leaked; done; pwd`)
 	t.Setenv("HOME", "/secret")
 	out, err := m.tool(t.Context(), testTool, "a b", "$(id)", "'")
 	if err != nil || string(out) != "3|a b|$(id)|'|C\n/\n" {
@@ -31,19 +32,19 @@ func TestTool(t *testing.T) {
 }
 
 func TestToolAbsent(t *testing.T) {
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	if _, err := m.tool(t.Context(), testTool); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("absent: %v", err)
 	}
-	addFile(t, m, testTool, "not executable")
+	mactest.AddFile(t, m.Root, testTool, "not executable")
 	if _, err := m.tool(t.Context(), testTool); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("not executable: %v", err)
 	}
 }
 
 func TestNoToolsRunsNothing(t *testing.T) {
-	m := bareMac(t)
-	addTool(t, m, testTool, `echo ran`)
+	m := Mac{Root: mactest.Root(t)}
+	mactest.AddTool(t, m.Root, testTool, `echo ran`)
 	m.NoTools = true
 	if out, err := m.tool(t.Context(), testTool); !errors.Is(err, errNoTools) || out != nil {
 		t.Errorf("%q, %v", out, err)
@@ -54,8 +55,8 @@ func TestNoToolsRunsNothing(t *testing.T) {
 }
 
 func TestToolFails(t *testing.T) {
-	m := bareMac(t)
-	addTool(t, m, testTool, `echo out; printf 'no such\033[31m thing\n' >&2; exit 3`)
+	m := Mac{Root: mactest.Root(t)}
+	mactest.AddTool(t, m.Root, testTool, `echo out; printf 'no such\033[31m thing\n' >&2; exit 3`)
 	out, err := m.tool(t.Context(), testTool)
 	exit, ok := errors.AsType[*tool.ExitError](err)
 	if !ok || exit.Code != 3 || string(out) != "out\n" || err.Error() != testTool+": exit status 3: no such[31m thing" {
@@ -65,19 +66,19 @@ func TestToolFails(t *testing.T) {
 
 func TestToolHangs(t *testing.T) {
 	setToolLimit(t, 300*time.Millisecond)
-	m := bareMac(t)
-	addTool(t, m, testTool, `sleep 60`)
+	m := Mac{Root: mactest.Root(t)}
+	mactest.AddTool(t, m.Root, testTool, `sleep 60`)
 	if _, err := m.tool(t.Context(), testTool); !errors.Is(err, tool.ErrTimeout) {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestStream(t *testing.T) {
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	if err := m.stream(t.Context(), nil, testTool); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("absent: %v", err)
 	}
-	addTool(t, m, testTool, `echo "$*"`)
+	mactest.AddTool(t, m.Root, testTool, `echo "$*"`)
 	var got string
 	err := m.stream(t.Context(), func(line []byte) { got = string(line) }, testTool, "a", "b")
 	if !errors.Is(err, tool.ErrEnded) || got != "a b" {

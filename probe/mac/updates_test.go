@@ -13,6 +13,7 @@ import (
 	"howett.net/plist"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 // What Macs had in these files, as it was published.
@@ -65,8 +66,8 @@ func TestInstallations(t *testing.T) {
 		"a long history":    {strings.Repeat(xprotect+"\n", 3500) + sequoia, []probe.Installation{mac15}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := bareMac(t)
-			addFile(t, m, probe.InstallHistory, historyHead+c.entries+historyTail)
+			m := Mac{Root: mactest.Root(t)}
+			mactest.AddFile(t, m.Root, probe.InstallHistory, historyHead+c.entries+historyTail)
 			got, err := m.installations(updatesAt)
 			if err != nil || !slices.Equal(got, c.want) {
 				t.Errorf("%+v, %v", got, err)
@@ -81,8 +82,8 @@ func TestInstallations(t *testing.T) {
 		"endless":       historyHead + strings.Repeat(" ", historyLimit) + historyTail,
 		"a bomb":        historyHead + strings.Repeat("<true/>", 200_000) + historyTail,
 	} {
-		m := bareMac(t)
-		addFile(t, m, probe.InstallHistory, data)
+		m := Mac{Root: mactest.Root(t)}
+		mactest.AddFile(t, m.Root, probe.InstallHistory, data)
 		if got, err := m.installations(updatesAt); err == nil || got != nil {
 			t.Errorf("%s: %+v", name, got)
 		}
@@ -110,7 +111,7 @@ func TestOffers(t *testing.T) {
 		"none":     {nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := bareMac(t)
+			m := Mac{Root: mactest.Root(t)}
 			addPlist(t, m, probe.SoftwareUpdateSettings, map[string]any{"LastUpdatesAvailable": len(c.updates), "RecommendedUpdates": c.updates})
 			got, err := m.offers()
 			if err != nil || !slices.Equal(got, c.want) {
@@ -140,7 +141,7 @@ func TestSwitches(t *testing.T) {
 		"a number of neither": {all(2), nil, "", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := bareMac(t)
+			m := Mac{Root: mactest.Root(t)}
 			if c.user != nil {
 				addPlist(t, m, probe.SoftwareUpdateSettings, c.user)
 			}
@@ -154,9 +155,9 @@ func TestSwitches(t *testing.T) {
 			}
 		})
 	}
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	addPlist(t, m, probe.SoftwareUpdateSettings, all(true))
-	addFile(t, m, probe.ManagedSoftwareUpdateSettings, "rubbish")
+	mactest.AddFile(t, m.Root, probe.ManagedSoftwareUpdateSettings, "rubbish")
 	got, gaps := m.updates(updatesAt)
 	wantGaps(t, gaps, "automatic updates")
 	if got.Install != "" {
@@ -184,11 +185,11 @@ func TestBackup(t *testing.T) {
 		"damaged":           {"rubbish", probe.Backup{}, "time machine"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := bareMac(t)
+			m := Mac{Root: mactest.Root(t)}
 			switch c.settings.(type) {
 			case nil:
 			case string:
-				addFile(t, m, probe.TimeMachineSettings, "rubbish")
+				mactest.AddFile(t, m.Root, probe.TimeMachineSettings, "rubbish")
 			default:
 				addPlist(t, m, probe.TimeMachineSettings, c.settings)
 			}
@@ -209,7 +210,7 @@ func TestUpdatesWithoutOneOfThem(t *testing.T) {
 		probe.ManagedSoftwareUpdateSettings: "automatic updates",
 		probe.TimeMachineSettings:           "time machine",
 	} {
-		m := bareMac(t)
+		m := Mac{Root: mactest.Root(t)}
 		for _, other := range updateFiles {
 			switch other {
 			case file:
@@ -217,7 +218,7 @@ func TestUpdatesWithoutOneOfThem(t *testing.T) {
 					t.Fatal(err)
 				}
 			case probe.InstallHistory:
-				addFile(t, m, other, historyHead+sequoia+historyTail)
+				mactest.AddFile(t, m.Root, other, historyHead+sequoia+historyTail)
 			default:
 				addPlist(t, m, other, map[string]any{"AutoBackup": true})
 			}
@@ -228,8 +229,8 @@ func TestUpdatesWithoutOneOfThem(t *testing.T) {
 }
 
 func TestLookAtUpdates(t *testing.T) {
-	m := bareMac(t)
-	addFile(t, m, probe.InstallHistory, historyHead+sequoia+historyTail)
+	m := Mac{Root: mactest.Root(t)}
+	mactest.AddFile(t, m.Root, probe.InstallHistory, historyHead+sequoia+historyTail)
 	prober := NewProber(m, t.TempDir())
 	look := func(fresh bool) int {
 		got, gaps := prober.lookAtUpdates(fresh, updatesAt)
@@ -247,14 +248,14 @@ func TestLookAtUpdates(t *testing.T) {
 		t.Errorf("asked afresh: %d installations", n)
 	}
 	prober.updates.updates.Installed = nil
-	addFile(t, m, probe.InstallHistory, historyHead+mojave+sequoia+historyTail)
+	mactest.AddFile(t, m.Root, probe.InstallHistory, historyHead+mojave+sequoia+historyTail)
 	if n := look(false); n != 2 {
 		t.Errorf("the file changed: %d installations", n)
 	}
 }
 
 func TestTheBackstopNoticesAnOffer(t *testing.T) {
-	m := bareMac(t)
+	m := Mac{Root: mactest.Root(t)}
 	before := m.stamps(nil)
 	addPlist(t, m, probe.SoftwareUpdateSettings, map[string]any{"RecommendedUpdates": []any{}})
 	if slices.Equal(before, m.stamps(nil)) {
@@ -276,10 +277,10 @@ func FuzzUpdates(f *testing.F) {
 			f.Add(data)
 		}
 	}
-	m := bareMac(f)
+	m := Mac{Root: mactest.Root(f)}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, name := range updateFiles {
-			addFile(t, m, name, string(data))
+			mactest.AddFile(t, m.Root, name, string(data))
 		}
 		got, gaps := m.updates(updatesAt)
 		if len(got.Installed) > installationLimit || len(got.Offered) > offerLimit || got.Backup.Last.After(updatesAt) {
@@ -302,8 +303,8 @@ func FuzzUpdates(f *testing.F) {
 }
 
 func BenchmarkUpdates(b *testing.B) {
-	m := bareMac(b)
-	addFile(b, m, probe.InstallHistory, historyHead+strings.Repeat(fmt.Sprintln(xprotect), 1500)+sequoia+historyTail)
+	m := Mac{Root: mactest.Root(b)}
+	mactest.AddFile(b, m.Root, probe.InstallHistory, historyHead+strings.Repeat(fmt.Sprintln(xprotect), 1500)+sequoia+historyTail)
 	for b.Loop() {
 		if _, gaps := m.updates(updatesAt); len(gaps) > 0 {
 			b.Fatal(gaps)

@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"kextwatch/probe/mactest"
 )
 
 // A file that is looked at besides is noticed by the backstop: also one that
@@ -17,9 +19,9 @@ func TestWatchFilesBesides(t *testing.T) {
 	})
 	s.calm()
 	for _, content := range []string{"a", "ab"} {
-		must(t, os.WriteFile(settings, []byte(content), 0o600))
+		mactest.NoError(t, os.WriteFile(settings, []byte(content), 0o600))
 		s.settled()
 	}
-	must(t, os.Remove(settings))
+	mactest.NoError(t, os.Remove(settings))
 	s.hint()
 }

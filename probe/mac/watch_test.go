@@ -21,6 +21,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 const patience = 30 * time.Second // for a slow machine; what works comes in milliseconds
@@ -123,24 +124,19 @@ func (s *story) put(path string) {
 	put(s.T, s.root+path, time.Now().String())
 }
 
-func (s *story) remove(path string) { must(s.T, os.RemoveAll(s.root+path)) }
+func (s *story) remove(path string) { mactest.NoError(s.T, os.RemoveAll(s.root+path)) }
 
-func (s *story) move(from, to string) { must(s.T, os.Rename(s.root+from, s.root+to)) }
+func (s *story) move(from, to string) { mactest.NoError(s.T, os.Rename(s.root+from, s.root+to)) }
 
-func (s *story) chmod(path string, mode fs.FileMode) { must(s.T, os.Chmod(s.root+path, mode)) }
+func (s *story) chmod(path string, mode fs.FileMode) {
+	mactest.NoError(s.T, os.Chmod(s.root+path, mode))
+}
 
 // put writes a file, and the folders above it where they are missing.
 func put(t *testing.T, path, text string) {
 	t.Helper()
-	must(t, os.MkdirAll(filepath.Dir(path), 0o755))
-	must(t, os.WriteFile(path, []byte(text), 0o644))
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	mactest.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	mactest.NoError(t, os.WriteFile(path, []byte(text), 0o644))
 }
 
 const (
@@ -172,7 +168,7 @@ func TestWatchFollows(t *testing.T) {
 		{"policy made where there was nothing", func(*story) {}, policy, wal},
 		{"policy made, parents step by step", func(*story) {}, func(s *story) {
 			for _, dir := range []string{"/var", "/var/db", probe.PolicyFolder} {
-				must(s.T, os.Mkdir(s.root+dir, 0o755))
+				mactest.NoError(s.T, os.Mkdir(s.root+dir, 0o755))
 				time.Sleep(5 * ms)
 			}
 			s.put(db)
@@ -372,10 +368,10 @@ func TestWatchThroughLinks(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	put(t, root+"/private/var/db/x", "")
-	must(t, os.Symlink("private/var", root+"/var"))
+	mactest.NoError(t, os.Symlink("private/var", root+"/var"))
 	put(t, root+"/opt/Parallels Desktop.app/Contents/Info.plist", "")
-	must(t, os.Mkdir(root+"/Applications", 0o755))
-	must(t, os.Symlink("/opt/Parallels Desktop.app", root+app))
+	mactest.NoError(t, os.Mkdir(root+"/Applications", 0o755))
+	mactest.NoError(t, os.Symlink("/opt/Parallels Desktop.app", root+app))
 	s := watch(t, root, nil)
 	s.put("/opt/Parallels Desktop.app/Contents/Info.plist")
 	s.settled()
@@ -389,13 +385,13 @@ func TestWatchThroughLinks(t *testing.T) {
 
 func TestSpotIsWithoutLinks(t *testing.T) {
 	real, err := filepath.EvalSymlinks(t.TempDir())
-	must(t, err)
+	mactest.NoError(t, err)
 	link := filepath.Join(t.TempDir(), "link")
-	must(t, os.Symlink(real, link))
-	must(t, os.MkdirAll(real+"/opt/there", 0o755))
-	must(t, os.MkdirAll(real+"/Volumes/Fast/there", 0o755))
-	must(t, os.Symlink("/opt", real+"/Library"))
-	must(t, os.Symlink("/Volumes/Fast", real+"/Applications"))
+	mactest.NoError(t, os.Symlink(real, link))
+	mactest.NoError(t, os.MkdirAll(real+"/opt/there", 0o755))
+	mactest.NoError(t, os.MkdirAll(real+"/Volumes/Fast/there", 0o755))
+	mactest.NoError(t, os.Symlink("/opt", real+"/Library"))
+	mactest.NoError(t, os.Symlink("/Volumes/Fast", real+"/Applications"))
 	m := Mac{Root: link}
 	if s := m.spot("/Library/there"); s.dir != real+"/opt/there" || !s.found {
 		t.Errorf("spot of a link = %+v, want %s", s, real+"/opt/there")
@@ -441,7 +437,7 @@ func TestWatchParentReplaced(t *testing.T) {
 	before := s.live
 	s.mu.Unlock()
 	s.move("/var/db", "/var/db.old")
-	must(t, os.MkdirAll(root+probe.PolicyFolder, 0o755))
+	mactest.NoError(t, os.MkdirAll(root+probe.PolicyFolder, 0o755))
 	s.settled()
 	s.eventually("watched anew", func() bool {
 		s.mu.Lock()
@@ -468,7 +464,7 @@ func TestWatchManyEntries(t *testing.T) {
 func TestWatchStormInAncestor(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
-	must(t, os.MkdirAll(root+"/var/db", 0o755))
+	mactest.NoError(t, os.MkdirAll(root+"/var/db", 0o755))
 	s := watch(t, root, nil)
 	for i := range 2000 {
 		s.put(fmt.Sprintf("/var/db/%d", i%100))
@@ -532,9 +528,9 @@ func TestUnreadableIsAGap(t *testing.T) {
 	}
 	root := t.TempDir()
 	put(t, root+db, "")
-	must(t, os.Chmod(root+db, 0))
-	must(t, os.MkdirAll(root+"/Library/Extensions", 0o755))
-	must(t, os.Chmod(root+"/Library/Extensions", 0o300))
+	mactest.NoError(t, os.Chmod(root+db, 0))
+	mactest.NoError(t, os.MkdirAll(root+"/Library/Extensions", 0o755))
+	mactest.NoError(t, os.Chmod(root+"/Library/Extensions", 0o300))
 	s := watch(t, root, func(w *Watcher) { w.blindEvery = 50 * ms })
 	gaps := s.w.Gaps()
 	if len(gaps) != 2 ||
@@ -557,11 +553,11 @@ func asOrdinaryUser(t *testing.T) bool {
 		return true
 	}
 	program, err := os.ReadFile(os.Args[0])
-	must(t, err)
+	mactest.NoError(t, err)
 	dir := t.TempDir()
-	must(t, os.Chmod(filepath.Dir(dir), 0o755))
+	mactest.NoError(t, os.Chmod(filepath.Dir(dir), 0o755))
 	copied := filepath.Join(dir, "test")
-	must(t, os.WriteFile(copied, program, 0o755))
+	mactest.NoError(t, os.WriteFile(copied, program, 0o755))
 	cmd := exec.CommandContext(t.Context(), copied, "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
@@ -576,24 +572,24 @@ func asOrdinaryUser(t *testing.T) bool {
 func TestEveryCommitIsSeen(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
-	must(t, os.MkdirAll(root+probe.PolicyFolder, 0o755))
+	mactest.NoError(t, os.MkdirAll(root+probe.PolicyFolder, 0o755))
 	writer, err := sql.Open("sqlite", "file:"+root+db+"?_pragma=journal_mode(wal)")
-	must(t, err)
+	mactest.NoError(t, err)
 	defer writer.Close()
 	writer.SetMaxOpenConns(1) // like the system's daemon: one connection, held open
 	_, err = writer.Exec("CREATE TABLE kext_policy (bundle_id TEXT)")
-	must(t, err)
+	mactest.NoError(t, err)
 	visible := func() (n int) {
 		reader, err := sql.Open("sqlite", "file:"+root+db+"?mode=ro&_pragma=busy_timeout(5000)")
-		must(t, err)
+		mactest.NoError(t, err)
 		defer reader.Close()
-		must(t, reader.QueryRow("SELECT count(*) FROM kext_policy").Scan(&n))
+		mactest.NoError(t, reader.QueryRow("SELECT count(*) FROM kext_policy").Scan(&n))
 		return n
 	}
 	s := watch(t, root, nil)
 	for i := 1; i <= 30; i++ {
 		_, err := writer.Exec("INSERT INTO kext_policy VALUES ('com.parallels.kext.hypervisor')")
-		must(t, err)
+		mactest.NoError(t, err)
 		last, settled := 0, false
 		for !settled {
 			settled = s.hint().Settled
@@ -637,14 +633,14 @@ func TestWatchEnds(t *testing.T) {
 func TestWatchOfADirectoryThatWasGoneForAMoment(t *testing.T) {
 	root := t.TempDir()
 	dir := root + probe.PolicyFolder
-	must(t, os.MkdirAll(dir, 0o755))
+	mactest.NoError(t, os.MkdirAll(dir, 0o755))
 	w := newWatcher(Mac{Root: root})
 	w.paths, w.facts, w.backstop = newBurst(), newBurst(), time.NewTimer(time.Hour)
 	spots := w.mac.spots()
-	must(t, os.Rename(dir, dir+".away"))
+	mactest.NoError(t, os.Rename(dir, dir+".away"))
 	w.arm(spots)
 	defer func() { w.events.close() }()
-	must(t, os.Rename(dir+".away", dir))
+	mactest.NoError(t, os.Rename(dir+".away", dir))
 	if !w.events.vanished() {
 		t.Fatal("the directory was there")
 	}

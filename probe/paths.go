@@ -1,5 +1,7 @@
 package probe
 
+import "strings"
+
 // AgentLabel names the LaunchAgent, its settings and its folders.
 const AgentLabel = "io.kextwatch.agent"
 
@@ -68,3 +70,12 @@ const (
 	SysctlTool           = "/usr/sbin/sysctl"
 	SystemExtensionsTool = "/usr/bin/systemextensionsctl"
 )
+
+// Unstaged returns where a kext was installed, for the path that it was loaded
+// from: macOS loads a protected copy below StagedExtensions.
+func Unstaged(path string) string {
+	if original, staged := strings.CutPrefix(path, StagedExtensions+"/"); staged {
+		return "/" + original
+	}
+	return path
+}

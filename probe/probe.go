@@ -105,3 +105,9 @@ type Hint struct {
 	// Until when nothing had changed since the hint before; zero: not known.
 	QuietUntil time.Time
 }
+
+// NewGap reports a fact that could not be read. next is what a person can do
+// about it.
+func NewGap(fact Fact, err error, next string) Gap {
+	return Gap{Source: fact, Err: Printable(err.Error()), Next: next}
+}

@@ -11,10 +11,6 @@ import (
 const (
 	liveEvery  = 10 * time.Minute // events arrive; this only catches lost ones
 	blindEvery = time.Minute      // events are missing; this is all there is
-
-	// Wall clock and monotonic clock never drift this far apart between two
-	// looks at them: the Mac slept, or its clock was set.
-	clockJump = 30 * time.Second
 )
 
 // stamped are the paths whose stat tells that facts may have changed. Of the
@@ -96,5 +92,5 @@ func systemClocks() func() clocks {
 // jumped reports that the clocks ran apart from c to later, in either direction.
 func (c clocks) jumped(later clocks) bool {
 	apart := later.wall.Sub(c.wall) - (later.running - c.running)
-	return apart.Abs() > clockJump
+	return apart.Abs() > probe.ClockJump
 }

@@ -116,7 +116,7 @@ func (m Mac) searchConfigs(ctx context.Context) (probe.Machines, []probe.Gap) {
 	if found.Known {
 		return found, nil
 	}
-	return found, []probe.Gap{gap(probe.FactVMFiles, errors.Join(errs...),
+	return found, []probe.Gap{probe.NewGap(probe.FactVMFiles, errors.Join(errs...),
 		"Open Parallels Desktop and leave it open, so that prlctl can answer.")}
 }
 
@@ -155,7 +155,7 @@ func parseConfig(data []byte) (probe.VM, error) {
 		case "ParallelsVirtualMachine/Identification/VmUuid":
 			vm.UUID = machineID(text)
 		case "ParallelsVirtualMachine/Identification/VmName":
-			vm.Name = printable(text)
+			vm.Name = probe.Printable(text)
 		case "ParallelsVirtualMachine/Settings/Runtime/HypervisorType":
 			hypervisors++
 			vm.Hypervisor = map[string]probe.Hypervisor{"0": probe.ParallelsHypervisor, "1": probe.AppleHypervisor}[text]

@@ -50,7 +50,7 @@ func (m Mac) consent(ctx context.Context) (probe.Consent, []probe.Gap) {
 func parseConsent(out []byte) (probe.Answer, error) {
 	said := consentForm.FindAllSubmatch(out, 2)
 	if len(said) != 1 {
-		return "", fmt.Errorf("spctl kext-consent status answered %q", printable(string(out)))
+		return "", fmt.Errorf("spctl kext-consent status answered %q", probe.Printable(string(out)))
 	}
 	return probe.AnswerOf(string(said[0][1]) == "ENABLED"), nil
 }
@@ -65,11 +65,11 @@ func parseConsentTeams(out []byte) ([]string, error) {
 	rest, ok := strings.CutPrefix(said, "Allowed Team Identifiers:")
 	teams := strings.Fields(rest)
 	if !ok || len(teams) > teamLimit {
-		return nil, fmt.Errorf("spctl kext-consent list answered %q", printable(said))
+		return nil, fmt.Errorf("spctl kext-consent list answered %q", probe.Printable(said))
 	}
 	for _, team := range teams {
 		if !teamForm.MatchString(team) {
-			return nil, fmt.Errorf("spctl kext-consent list names the impossible team %q", printable(team))
+			return nil, fmt.Errorf("spctl kext-consent list names the impossible team %q", probe.Printable(team))
 		}
 	}
 	return teams, nil

@@ -95,5 +95,5 @@ func parseGroups(out []byte) (probe.Answer, error) {
 }
 
 func unexpectedGroups(out []byte) error {
-	return fmt.Errorf("%s answered %q instead of the numbers of groups", probe.IDTool, printable(string(out)))
+	return fmt.Errorf("%s answered %q instead of the numbers of groups", probe.IDTool, probe.Printable(string(out)))
 }

@@ -55,7 +55,7 @@ func (m Mac) databasePolicy(ctx context.Context, temp string) (*probe.Policy, er
 // databaseProblem says what an error means and what a person can do about it.
 func databaseProblem(err error) probe.Source {
 	state, reason, next := judgeDatabase(err)
-	return probe.Source{Name: probe.Database, State: state, Reason: printable(probe.KextPolicy + " " + reason), Next: next}
+	return probe.Source{Name: probe.Database, State: state, Reason: probe.Printable(probe.KextPolicy + " " + reason), Next: next}
 }
 
 func judgeDatabase(err error) (state probe.SourceState, reason, next string) {

@@ -361,12 +361,12 @@ func FuzzReadDatabase(f *testing.F) {
 		if policy == nil {
 			return
 		}
-		if len(policy.Rows) > rowLimit || len(policy.MDM) > rowLimit || len(policy.History) > rowLimit {
+		if len(policy.Rows) > probe.MaxRows || len(policy.MDM) > probe.MaxRows || len(policy.History) > probe.MaxRows {
 			t.Errorf("%d, %d, %d rows", len(policy.Rows), len(policy.MDM), len(policy.History))
 		}
 		for _, r := range policy.Rows {
 			for _, text := range []string{r.TeamID, r.BundleID, r.Developer} {
-				if !utf8.ValidString(text) || len(text) > 3*textLimit { // a bad byte becomes three
+				if !utf8.ValidString(text) || len(text) > 3*probe.MaxText { // a bad byte becomes three
 					t.Errorf("text %q", text)
 				}
 			}

@@ -151,7 +151,7 @@ func wantGaps(t *testing.T, gaps []probe.Gap, sources string) {
 	var got []string
 	for _, g := range gaps {
 		got = append(got, string(g.Source))
-		if g.Err == "" || g.Next == "" || g.Err != printable(g.Err) {
+		if g.Err == "" || g.Next == "" || g.Err != probe.Printable(g.Err) {
 			t.Errorf("gap without all it needs: %+v", g)
 		}
 	}

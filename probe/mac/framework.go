@@ -111,12 +111,12 @@ func frameworkRows(items []frameworkItem) ([]probe.PolicyRow, error) {
 			return nil, errors.New("its answer has an item that is neither allowed nor not")
 		}
 		for _, bundle := range item.Bundles {
-			if len(rows) == rowLimit {
-				return nil, errTooManyRows
+			if len(rows) == probe.MaxRows {
+				return nil, probe.ErrTooManyRows
 			}
 			row := probe.PolicyRow{
-				TeamID: capped(item.Team), BundleID: capped(bundle), Allowed: *item.Allowed, Developer: capped(item.Developer),
-				App: capped(item.Application), AppPath: capped(item.Path), PendingUpgrade: answerOf(item.Upgrade),
+				TeamID: probe.Cap(item.Team), BundleID: probe.Cap(bundle), Allowed: *item.Allowed, Developer: probe.Cap(item.Developer),
+				App: probe.Cap(item.Application), AppPath: probe.Cap(item.Path), PendingUpgrade: answerOf(item.Upgrade),
 			}
 			if row.Allowed {
 				row.NeedsRestart = answerOf(item.Restart)
@@ -145,22 +145,13 @@ func markPending(rows, pending []probe.PolicyRow) ([]probe.PolicyRow, error) {
 		if known[kext{row.TeamID, row.BundleID}] {
 			continue
 		}
-		if len(rows) == rowLimit {
-			return nil, errTooManyRows
+		if len(rows) == probe.MaxRows {
+			return nil, probe.ErrTooManyRows
 		}
 		row.Pending = probe.Yes
 		rows = append(rows, row)
 	}
 	return rows, nil
-}
-
-// capped is a text of the framework under the limit that holds for a value of
-// the database. What stands for a longer one equals no real value.
-func capped(text string) string {
-	if len(text) > textLimit {
-		return "(too long)"
-	}
-	return text
 }
 
 func answerOf(yes *bool) probe.Answer {
@@ -173,7 +164,7 @@ func answerOf(yes *bool) probe.Answer {
 // frameworkProblem says what an error means and what a person can do about it.
 func frameworkProblem(err error) probe.Source {
 	state, reason, next := judgeFramework(err)
-	return probe.Source{Name: probe.Framework, State: state, Reason: printable(reason), Next: next}
+	return probe.Source{Name: probe.Framework, State: state, Reason: probe.Printable(reason), Next: next}
 }
 
 func judgeFramework(err error) (state probe.SourceState, reason, next string) {

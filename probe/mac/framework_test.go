@@ -80,8 +80,8 @@ func TestReadFramework(t *testing.T) {
 
 func TestReadFrameworkFails(t *testing.T) {
 	setToolLimit(t, time.Second)
-	long := strings.Repeat("x", textLimit+1)
-	many := strings.TrimSuffix(strings.Repeat(`"a",`, rowLimit+1), ",")
+	long := strings.Repeat("x", probe.MaxText+1)
+	many := strings.TrimSuffix(strings.Repeat(`"a",`, probe.MaxRows+1), ",")
 	item := func(change, to string) string {
 		return okAnswer("["+strings.Replace(fmt.Sprintf(parallelsItem, false), change, to, 1)+"]", "[]")
 	}
@@ -120,7 +120,7 @@ func TestReadFrameworkFails(t *testing.T) {
 			mactest.AddTool(t, m.Root, probe.OsascriptTool, tt.script)
 			policy, source := m.readFramework(t.Context(), lookedAt)
 			if policy != nil || source.Name != probe.Framework || source.State != tt.state || !strings.Contains(source.Reason, tt.reason) ||
-				source.Next == "" || len(source.Reason) > probe.PrintableLimit*4 || source.Reason != printable(source.Reason) {
+				source.Next == "" || len(source.Reason) > probe.PrintableLimit*4 || source.Reason != probe.Printable(source.Reason) {
 				t.Errorf("%+v, %+v", policy, source)
 			}
 		})
@@ -140,7 +140,7 @@ func TestReadFrameworkFails(t *testing.T) {
 // A value beyond all measure hides no other row.
 func TestReadFrameworkCapsTexts(t *testing.T) {
 	m := Mac{Root: mactest.Root(t)}
-	long := strings.Repeat("x", textLimit+1)
+	long := strings.Repeat("x", probe.MaxText+1)
 	odd := strings.ReplaceAll(santaItem, "com.google.santa-driver", long)
 	frameworkSays(t, m, okAnswer("["+odd+","+fmt.Sprintf(parallelsItem, false)+"]", "[]"))
 	policy, source := m.readFramework(t.Context(), lookedAt)
@@ -176,16 +176,16 @@ func FuzzDecodeFramework(f *testing.F) {
 			if rows != nil {
 				t.Errorf("%v, and %d rows", err, len(rows))
 			}
-			if source := frameworkProblem(err); source.State == probe.OK || source.Reason != printable(source.Reason) {
+			if source := frameworkProblem(err); source.State == probe.OK || source.Reason != probe.Printable(source.Reason) {
 				t.Errorf("%+v", source)
 			}
 			return
 		}
-		if !json.Valid(out) || len(rows) > rowLimit {
+		if !json.Valid(out) || len(rows) > probe.MaxRows {
 			t.Errorf("%d rows of %q", len(rows), out)
 		}
 		for _, row := range rows {
-			if len(row.BundleID) > textLimit || row.NeedsRestart != "" && !row.Allowed {
+			if len(row.BundleID) > probe.MaxText || row.NeedsRestart != "" && !row.Allowed {
 				t.Errorf("%+v", row)
 			}
 		}

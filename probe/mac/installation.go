@@ -51,8 +51,8 @@ func (m Mac) installed(name string) probe.ReaderInstallation {
 		return probe.ReaderInstallation{State: probe.ReaderAbsent, Path: name, Next: installReader}
 	case errors.As(err, &open):
 		return probe.ReaderInstallation{
-			State: probe.ReaderUnguarded, Path: name, Reason: printable(open.What), Next: printable(open.Next) + ", then " + installReader,
+			State: probe.ReaderUnguarded, Path: name, Reason: probe.Printable(open.What), Next: probe.Printable(open.Next) + ", then " + installReader,
 		}
 	}
-	return probe.ReaderInstallation{Path: name, Reason: printable(err.Error()), Next: installReader + " again"}
+	return probe.ReaderInstallation{Path: name, Reason: probe.Printable(err.Error()), Next: installReader + " again"}
 }

@@ -47,7 +47,7 @@ func (m Mac) installations(now time.Time) ([]probe.Installation, error) {
 		if version == "" || e.At.IsZero() || e.At.After(now) {
 			continue
 		}
-		all = append(all, probe.Installation{At: e.At.UTC(), Name: printable(e.Name), Version: version})
+		all = append(all, probe.Installation{At: e.At.UTC(), Name: probe.Printable(e.Name), Version: version})
 	}
 	slices.SortStableFunc(all, func(a, b probe.Installation) int { return a.At.Compare(b.At) })
 	return slices.Clone(all[max(0, len(all)-installationLimit):]), nil

@@ -47,7 +47,7 @@ func parseKextless(data []byte) (probe.Answer, error) {
 		case "0":
 			answer = probe.No
 		default:
-			return fmt.Errorf("has the unknown value %q for UseKextless", printable(text))
+			return fmt.Errorf("has the unknown value %q for UseKextless", probe.Printable(text))
 		}
 		return nil
 	})

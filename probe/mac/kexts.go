@@ -50,13 +50,13 @@ func (m Mac) kexts(app *probe.App, policy *probe.Policy) ([]probe.Kext, []probe.
 		return b.LastSeen.Compare(a.LastSeen)
 	})
 	for _, record := range newest {
-		place := unstaged(record.Path)
+		place := probe.Unstaged(record.Path)
 		if path.IsAbs(place) && path.Clean(place) == place && path.Ext(place) == ".kext" {
 			s.look(place, record.TeamID, record.BundleID, func(id string) bool { return id == record.BundleID })
 		}
 	}
 	if s.outside > 0 {
-		s.gaps = append(s.gaps, gap(probe.FactKextsOnDisk, fmt.Errorf("%d places are known by their names only: the first, %s, %w", s.outside, s.firstOutside, ErrOutside),
+		s.gaps = append(s.gaps, probe.NewGap(probe.FactKextsOnDisk, fmt.Errorf("%d places are known by their names only: the first, %s, %w", s.outside, s.firstOutside, ErrOutside),
 			"Nothing has to be done. macOS would ask you whether kextwatch may read there."))
 	}
 	if s.left > 0 {
@@ -80,14 +80,6 @@ func (s *kextSearch) known() []probe.Kext {
 		}
 	}
 	return s.found
-}
-
-// unstaged is where an extension was installed, given where it was loaded from.
-func unstaged(place string) string {
-	if original, ok := strings.CutPrefix(place, probe.StagedExtensions+"/"); ok {
-		return "/" + original
-	}
-	return place
 }
 
 // kextSearch collects what is found.
@@ -159,7 +151,7 @@ func (s *kextSearch) look(place, team, said string, own func(id string) bool) {
 	case err != nil:
 		s.miss(place, err)
 		s.unread(place, team, said)
-	case !bundleIDForm.MatchString(info.ID) || !bundleVersionForm.MatchString(info.Version):
+	case !probe.IsBundleID(info.ID) || !bundleVersionForm.MatchString(info.Version):
 		s.miss(place, fmt.Errorf("%s has no proper bundle identifier and version", place))
 		s.unread(place, team, said)
 	case own(info.ID):
@@ -182,8 +174,8 @@ func (s *kextSearch) miss(place string, err error) {
 			s.firstOutside = place
 		}
 	case errors.Is(err, ErrLate):
-		s.gaps = append(s.gaps, gap(probe.FactKextsOnDisk, err, "Nothing has to be done: it is tried again. If it stays so, look at the disk or the share that it is on."))
+		s.gaps = append(s.gaps, probe.NewGap(probe.FactKextsOnDisk, err, "Nothing has to be done: it is tried again. If it stays so, look at the disk or the share that it is on."))
 	default:
-		s.gaps = append(s.gaps, gap(probe.FactKextsOnDisk, err, "Install the program that brought it again."))
+		s.gaps = append(s.gaps, probe.NewGap(probe.FactKextsOnDisk, err, "Install the program that brought it again."))
 	}
 }

@@ -151,7 +151,7 @@ func FuzzParseLoaded(f *testing.F) {
 			t.Fatalf("%+v, %v", got, err)
 		}
 		for _, k := range got.Kexts {
-			if !bytes.Contains(out, fmt.Appendf(nil, "%s (%s)", k.BundleID, k.Version)) || printable(k.Version) != strings.TrimSpace(k.Version) {
+			if !bytes.Contains(out, fmt.Appendf(nil, "%s (%s)", k.BundleID, k.Version)) || probe.Printable(k.Version) != strings.TrimSpace(k.Version) {
 				t.Errorf("%+v was not printed", k)
 			}
 		}

@@ -229,9 +229,9 @@ func logGap(err error) (g probe.Gap, hopeless bool) {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
 		return toolGap(source, err, "log help"), true
 	case strings.Contains(said, "must be admin"):
-		return gap(source, err, reader), true
+		return probe.NewGap(source, err, reader), true
 	case strings.Contains(said, "style"): // macOS 10.13 may not know ndjson
-		return gap(source, err, "Ask an administrator to run `sudo kextwatch install --reader`; then the log is not needed."), true
+		return probe.NewGap(source, err, "Ask an administrator to run `sudo kextwatch install --reader`; then the log is not needed."), true
 	}
-	return gap(source, err, "Nothing has to be done: it is started again, after five minutes at the latest."), false
+	return probe.NewGap(source, err, "Nothing has to be done: it is started again, after five minutes at the latest."), false
 }

@@ -91,7 +91,7 @@ type attempts []probe.Attempt
 // add keeps an attempt if what it names has the form of a bundle ID and is not
 // Apple's own, which nobody has to approve.
 func (a *attempts) add(one probe.Attempt) {
-	if !bundleIDForm.MatchString(one.BundleID) || strings.HasPrefix(strings.ToLower(one.BundleID), "com.apple.") {
+	if !probe.IsBundleID(one.BundleID) || strings.HasPrefix(strings.ToLower(one.BundleID), "com.apple.") {
 		return
 	}
 	a.keep(one)
@@ -146,7 +146,7 @@ func (a *attempts) rejected(message string) {
 		a.add(probe.Attempt{BundleID: m[1], Outcome: probe.Refused})
 	}
 	for _, m := range preventedForm.FindAllStringSubmatch(message, namedLimit) {
-		if strings.HasPrefix(unstaged(m[1]), probe.ParallelsApp+"/") {
+		if strings.HasPrefix(probe.Unstaged(m[1]), probe.ParallelsApp+"/") {
 			a.keep(probe.Attempt{TeamID: probe.ParallelsTeamID, Outcome: probe.Refused})
 			continue
 		}

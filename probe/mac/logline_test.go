@@ -171,7 +171,7 @@ func FuzzParseLogLine(f *testing.F) {
 		}
 		for _, a := range found {
 			whole := a.BundleID == "" && a.TeamID == probe.ParallelsTeamID
-			if a.At.IsZero() || a.From != probe.FromLog || !whole && !bundleIDForm.MatchString(a.BundleID) ||
+			if a.At.IsZero() || a.From != probe.FromLog || !whole && !probe.IsBundleID(a.BundleID) ||
 				strings.HasPrefix(a.BundleID, "com.apple.") || a.CDHash != "" && len(a.CDHash) != 40 {
 				t.Errorf("%+v", a)
 			}

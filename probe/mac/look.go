@@ -72,7 +72,7 @@ func (p *Prober) Look(ctx context.Context, now time.Time, how How) probe.Snapsho
 	snap.Policy, snap.Sources, snap.Disagree = p.lookAtPolicy(ctx, now, how.Fresh)
 	app, err := p.mac.parallels()
 	if err != nil {
-		missing([]probe.Gap{gap(probe.FactParallels, err, "Install Parallels Desktop again.")})
+		missing([]probe.Gap{probe.NewGap(probe.FactParallels, err, "Install Parallels Desktop again.")})
 	}
 	if app != nil {
 		snap.Apps = []probe.App{*app}
@@ -99,7 +99,7 @@ func (p *Prober) lookAtMachine(ctx context.Context, fresh bool) (probe.Mac, []pr
 	var gaps []probe.Gap
 	os, err := p.mac.ReadOS()
 	if err != nil {
-		gaps = append(gaps, gap(probe.FactMacOSVersion, err, "Run `sw_vers` in Terminal and see what it says."))
+		gaps = append(gaps, probe.NewGap(probe.FactMacOSVersion, err, "Run `sw_vers` in Terminal and see what it says."))
 	}
 	mac, more := p.mac.machine(ctx, os)
 	mac.Offline = p.mac.NoTools

@@ -122,5 +122,5 @@ func (m Mac) sysctl(ctx context.Context, name string) (string, error) {
 }
 
 func unexpected(name, answer string) error {
-	return fmt.Errorf("%s answered %q to %s", probe.SysctlTool, printable(answer), name)
+	return fmt.Errorf("%s answered %q to %s", probe.SysctlTool, probe.Printable(answer), name)
 }

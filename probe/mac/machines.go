@@ -41,12 +41,12 @@ func (m Mac) machines(ctx context.Context, app *probe.App, os probe.OSVersion) (
 		gaps = append(gaps, more...)
 	}
 	if unknown := countUnknown(found.List); unknown > 0 {
-		gaps = append(gaps, gap(probe.FactVMs, fmt.Errorf("the hypervisor of %d of %d virtual machines is not known", unknown, len(found.List)),
+		gaps = append(gaps, probe.NewGap(probe.FactVMs, fmt.Errorf("the hypervisor of %d of %d virtual machines is not known", unknown, len(found.List)),
 			"Look at the hypervisor in the configuration of each virtual machine in Parallels Desktop."))
 	}
 	found.Kextless, err = m.kextless()
 	if err != nil {
-		gaps = append(gaps, gap(probe.FactVMNetworking, err, "Open Parallels Desktop once, so that it writes its network settings anew."))
+		gaps = append(gaps, probe.NewGap(probe.FactVMNetworking, err, "Open Parallels Desktop once, so that it writes its network settings anew."))
 	}
 	return found, gaps
 }

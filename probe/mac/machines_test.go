@@ -128,7 +128,7 @@ func TestMachinesWithoutPrlctl(t *testing.T) {
 // wantSane holds what is true of every virtual machine that was read.
 func wantSane(t *testing.T, vm probe.VM) {
 	t.Helper()
-	if !uuidForm.MatchString(vm.UUID) || vm.Name != printable(vm.Name) || vm.Path != bundlePath(vm.Path) {
+	if !uuidForm.MatchString(vm.UUID) || vm.Name != probe.Printable(vm.Name) || vm.Path != bundlePath(vm.Path) {
 		t.Errorf("%+v", vm)
 	}
 }

@@ -39,9 +39,9 @@ func (m Mac) ReadOS() (probe.OSVersion, error) {
 		// What macOS 11 and later tell programs that ask as if it were 10.15.
 		return probe.OSVersion{}, errors.New("macOS names itself 10.16 because SYSTEM_VERSION_COMPAT is set")
 	case !osVersionForm.MatchString(v.Version):
-		return probe.OSVersion{}, fmt.Errorf("%s: %q is no version of macOS", probe.SystemVersion, printable(v.Version))
+		return probe.OSVersion{}, fmt.Errorf("%s: %q is no version of macOS", probe.SystemVersion, probe.Printable(v.Version))
 	case !osBuildForm.MatchString(v.Build):
-		return probe.OSVersion{}, fmt.Errorf("%s: %q is no build of macOS", probe.SystemVersion, printable(v.Build))
+		return probe.OSVersion{}, fmt.Errorf("%s: %q is no build of macOS", probe.SystemVersion, probe.Printable(v.Build))
 	}
 	os := probe.OSVersion{Version: strings.Clone(v.Version), Build: strings.Clone(v.Build)}
 	var cryptex systemVersionPlist
@@ -52,7 +52,7 @@ func (m Mac) ReadOS() (probe.OSVersion, error) {
 		return os, err
 	}
 	if v.Extra != "" && !osExtraForm.MatchString(v.Extra) {
-		return os, fmt.Errorf("%q is no supplemental version of macOS", printable(v.Extra))
+		return os, fmt.Errorf("%q is no supplemental version of macOS", probe.Printable(v.Extra))
 	}
 	os.Extra = strings.Clone(v.Extra)
 	return os, nil

@@ -14,7 +14,7 @@ import (
 // request, not that the pane is visible. Errors say how to get there by hand.
 func (m Mac) OpenURL(ctx context.Context, url string) error {
 	if !strings.HasPrefix(url, "x-apple.systempreferences:") {
-		return fmt.Errorf("%q is not a pane of System Settings", printable(url))
+		return fmt.Errorf("%q is not a pane of System Settings", probe.Printable(url))
 	}
 	if _, err := m.tool(ctx, probe.OpenTool, url); err != nil {
 		return fmt.Errorf("opening the pane: %w; open System Settings (System Preferences up to macOS 12) from the Apple menu instead", err)
@@ -35,10 +35,10 @@ func (m Mac) OpenSettings(ctx context.Context) error {
 // one of this machine, as for a file that kextwatch wrote.
 func (m Mac) OpenFile(ctx context.Context, file string) error {
 	if !filepath.IsAbs(file) {
-		return fmt.Errorf("opening %q: the path has to be absolute", printable(file))
+		return fmt.Errorf("opening %q: the path has to be absolute", probe.Printable(file))
 	}
 	if _, err := m.tool(ctx, probe.OpenTool, file); err != nil {
-		return fmt.Errorf("opening %s: %w; open it by hand instead", printable(file), err)
+		return fmt.Errorf("opening %s: %w; open it by hand instead", probe.Printable(file), err)
 	}
 	return nil
 }
@@ -48,10 +48,10 @@ func (m Mac) OpenFile(ctx context.Context, file string) error {
 // that it can be opened by hand.
 func (m Mac) OpenText(ctx context.Context, file string) error {
 	if !filepath.IsAbs(file) {
-		return fmt.Errorf("opening %q: the path has to be absolute", printable(file))
+		return fmt.Errorf("opening %q: the path has to be absolute", probe.Printable(file))
 	}
 	if _, err := m.tool(ctx, probe.OpenTool, "-t", file); err != nil {
-		return fmt.Errorf("opening a text editor: %w; open %s by hand instead", err, printable(file))
+		return fmt.Errorf("opening a text editor: %w; open %s by hand instead", err, probe.Printable(file))
 	}
 	return nil
 }

@@ -9,7 +9,6 @@ import (
 )
 
 var (
-	bundleIDForm = regexp.MustCompile(`^[0-9A-Za-z._+-]{1,255}$`)
 
 	// Parallels' kernel extensions have versions with a space: "14.0.1 45154".
 	bundleVersionForm = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z ._+-]{0,63}$`)
@@ -34,11 +33,11 @@ func (m Mac) parallels() (*probe.App, error) {
 	case "":
 		return app, errors.New(probe.ParallelsApp + " has no bundle identifier")
 	default:
-		return nil, fmt.Errorf("%s is not Parallels Desktop but %q", probe.ParallelsApp, printable(info.ID))
+		return nil, fmt.Errorf("%s is not Parallels Desktop but %q", probe.ParallelsApp, probe.Printable(info.ID))
 	}
 	app.BundleID = info.ID
 	if !bundleVersionForm.MatchString(info.ShortVersion) || !bundleVersionForm.MatchString(info.Version) {
-		return app, fmt.Errorf("%s has the impossible version %q (%q)", probe.ParallelsApp, printable(info.ShortVersion), printable(info.Version))
+		return app, fmt.Errorf("%s has the impossible version %q (%q)", probe.ParallelsApp, probe.Printable(info.ShortVersion), probe.Printable(info.Version))
 	}
 	app.Version, app.Build = info.ShortVersion, info.Version
 	return app, nil

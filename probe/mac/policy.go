@@ -84,7 +84,7 @@ func disagree(one, other *probe.Policy) string {
 	compare := func(from, to *probe.Policy) {
 		for _, row := range from.Rows {
 			if row.Allowed && fromParallels(row.TeamID, row.BundleID) && !managed(row.BundleID) && !allows(to, row) {
-				differing = append(differing, fmt.Sprintf("%s is allowed by the %s, not by the %s", printable(row.BundleID), from.Source, to.Source))
+				differing = append(differing, fmt.Sprintf("%s is allowed by the %s, not by the %s", probe.Printable(row.BundleID), from.Source, to.Source))
 			}
 		}
 	}

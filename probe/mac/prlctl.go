@@ -68,11 +68,11 @@ func parsePrlctl(out []byte) ([]probe.VM, error) {
 		}
 		id := machineID(vm.ID)
 		if id == "" {
-			return nil, fmt.Errorf("prlctl lists a virtual machine with the impossible ID %q", printable(vm.ID))
+			return nil, fmt.Errorf("prlctl lists a virtual machine with the impossible ID %q", probe.Printable(vm.ID))
 		}
 		list = append(list, probe.VM{
 			UUID:       id,
-			Name:       printable(vm.Name),
+			Name:       probe.Printable(vm.Name),
 			Path:       bundlePath(vm.Home),
 			State:      machineState(vm.State),
 			Hypervisor: hypervisor(either(vm.Optimization.Hypervisor, vm.Hardware.Optimization.Hypervisor)),
@@ -97,7 +97,7 @@ func either(first, second string) string {
 
 // bundlePath is a proper absolute path, or nothing.
 func bundlePath(home string) string {
-	if clean := path.Clean(home); path.IsAbs(clean) && clean == printable(clean) {
+	if clean := path.Clean(home); path.IsAbs(clean) && clean == probe.Printable(clean) {
 		return clean
 	}
 	return ""

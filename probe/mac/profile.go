@@ -36,7 +36,7 @@ func (m Mac) profile(ctx context.Context, os probe.OSVersion) (probe.KextProfile
 	case err == nil:
 		return policy.profile("", os), nil
 	case !absent(err):
-		return probe.KextProfile{}, []probe.Gap{gap(probe.FactKextProfile, err, "Ask whoever manages this Mac which kernel extensions its profiles allow.")}
+		return probe.KextProfile{}, []probe.Gap{probe.NewGap(probe.FactKextProfile, err, "Ask whoever manages this Mac which kernel extensions its profiles allow.")}
 	}
 	out, err := m.tool(ctx, probe.ProfilesTool, "show", "-type", "configuration")
 	if err != nil {
@@ -64,7 +64,7 @@ func profilesGap(err error) probe.Gap {
 func (p kextPolicyPlist) profile(name string, os probe.OSVersion) probe.KextProfile {
 	found := probe.KextProfile{
 		Present:       probe.Yes,
-		Name:          printable(name),
+		Name:          probe.Printable(name),
 		UserOverrides: probe.AnswerOf(p.UserOverrides),
 	}
 	if os.AtLeast(11, 0) {
@@ -81,7 +81,7 @@ func (p kextPolicyPlist) profile(name string, os probe.OSVersion) probe.KextProf
 		}
 		kexts := probe.TeamKexts{TeamID: strings.Clone(team)}
 		for _, id := range p.Kexts[team] {
-			if bundleIDForm.MatchString(id) {
+			if probe.IsBundleID(id) {
 				kexts.BundleIDs = append(kexts.BundleIDs, strings.Clone(id))
 			}
 		}

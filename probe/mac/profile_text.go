@@ -40,7 +40,7 @@ type payloadText struct {
 func parseProfiles(out string) (found *kextPolicyPlist, name string, err error) {
 	if !strings.Contains(out, kextPayload) {
 		if !profileTextKnown(out) {
-			return nil, "", fmt.Errorf("%s: %w: %s", probe.ProfilesTool, errProfileText, printable(out))
+			return nil, "", fmt.Errorf("%s: %w: %s", probe.ProfilesTool, errProfileText, probe.Printable(out))
 		}
 		return nil, "", nil
 	}

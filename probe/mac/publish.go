@@ -96,7 +96,7 @@ func (m Mac) readToPublish(ctx context.Context, folder string, id databaseIdenti
 	data, err := newPublication(id, *policy).encode()
 	if err != nil {
 		source.State = probe.Failed
-		source.Reason = printable(probe.KextPolicy + " holds more than can be published: " + err.Error())
+		source.Reason = probe.Printable(probe.KextPolicy + " holds more than can be published: " + err.Error())
 		source.Next = "run `sudo kextwatch status`, which reads it itself"
 	}
 	return data, source

@@ -323,7 +323,7 @@ func TestPathsInHomesAreNotPublished(t *testing.T) {
 }
 
 func TestFullTablesArePublished(t *testing.T) {
-	fill := fmt.Sprintf(`WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < %d) INSERT INTO `, rowLimit)
+	fill := fmt.Sprintf(`WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < %d) INSERT INTO `, probe.MaxRows)
 	m, _ := newPublishing(t, append(appleSchema,
 		fill+`kext_policy SELECT 'TEAM' || n, 'com.example.kext' || n, 1, 'Example ' || n || ' Incorporated', n FROM i`,
 		fill+`kext_policy_mdm SELECT 'TEAM' || n, 'com.example.kext' || n, 1, 'F5E8FB21-EE9B-47F0-9C9C-FD6C4E41AC' || n FROM i`,
@@ -331,7 +331,7 @@ func TestFullTablesArePublished(t *testing.T) {
 			'TEAM' || n, 'com.example.kext' || n, 'F5E8FB21-EE9B-47F0-9C9C-FD6C4E41AC99', '2026-05-06 05:45:00', '2026-05-06 05:45:03', n FROM i`)...)
 	publish(t, m)
 	policy, source := m.readPublished(publishedAt)
-	if policy == nil || len(policy.Rows) != rowLimit || len(policy.MDM) != rowLimit || len(policy.History) != rowLimit {
+	if policy == nil || len(policy.Rows) != probe.MaxRows || len(policy.MDM) != probe.MaxRows || len(policy.History) != probe.MaxRows {
 		t.Errorf("%+v", source)
 	}
 }

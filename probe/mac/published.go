@@ -27,9 +27,9 @@ const (
 	publishedLimit = 16 << 20
 )
 
-// publishedCost fits rowLimit rows of each table, and a key and a value for
+// publishedCost fits probe.MaxRows rows of each table, and a key and a value for
 // each of their columns.
-var publishedCost = plistCost{nodes: 40 * rowLimit, bytes: 2 * publishedLimit}
+var publishedCost = plistCost{nodes: 40 * probe.MaxRows, bytes: 2 * publishedLimit}
 
 var errFormat = errors.New("was written by another version of kextwatch")
 
@@ -89,7 +89,7 @@ func (f publishedFailure) source() probe.Source {
 	default:
 		state = probe.Failed
 	}
-	return probe.Source{Name: probe.Reader, State: state, Reason: printable(f.Reason), Next: printable(f.Next)}
+	return probe.Source{Name: probe.Reader, State: state, Reason: probe.Printable(f.Reason), Next: probe.Printable(f.Next)}
 }
 
 // newPublication keeps of a policy what everybody may know.
@@ -118,7 +118,7 @@ var publicFolders = []string{"applications", "library", "opt", "system", "usr"}
 // kept there, which the other users of the Mac need not know. The record
 // itself stays: its times prove an attempt to load.
 func publicPath(name string) string {
-	parts := strings.Split(strings.ToLower(unstaged(name)), "/")
+	parts := strings.Split(strings.ToLower(probe.Unstaged(name)), "/")
 	switch {
 	case path.Clean(name) != name, len(parts) < 2, parts[0] != "":
 		return ""
@@ -184,8 +184,8 @@ func (p publication) policy(readAt time.Time) *probe.Policy {
 }
 
 func limited(text string) string {
-	if len(text) > textLimit {
-		return tooLong
+	if len(text) > probe.MaxText {
+		return probe.TooLong
 	}
 	return strings.ToValidUTF8(text, "\uFFFD")
 }
@@ -213,8 +213,8 @@ func decodePublication(data []byte) (publication, error) {
 	switch {
 	case p.Format != publishedFormat:
 		return publication{}, errFormat
-	case len(p.Rows) > rowLimit || len(p.MDM) > rowLimit || len(p.History) > rowLimit:
-		return publication{}, errTooManyRows
+	case len(p.Rows) > probe.MaxRows || len(p.MDM) > probe.MaxRows || len(p.History) > probe.MaxRows:
+		return publication{}, probe.ErrTooManyRows
 	}
 	return p, nil
 }

@@ -82,14 +82,14 @@ func (m Mac) printed(ctx context.Context, wanted func(line string) bool, command
 func answered(command string, out []byte, err error, wanted func(line string) bool) []string {
 	lines := []string{"$ " + command}
 	if err != nil {
-		return append(lines, printable(err.Error()))
+		return append(lines, probe.Printable(err.Error()))
 	}
 	for line := range strings.Lines(string(out)) {
 		if len(lines) > answerLimit {
 			return append(lines, "(and more)")
 		}
 		text := strings.TrimLeft(line, " \t")
-		if shown := printable(text); shown != "" && wanted(text) {
+		if shown := probe.Printable(text); shown != "" && wanted(text) {
 			lines = append(lines, strings.Repeat(" ", min(len(line)-len(text), 40))+shown)
 		}
 	}
@@ -105,7 +105,7 @@ func (m Mac) whichMac(ctx context.Context) []string {
 		if err != nil {
 			answer = err.Error()
 		}
-		lines = append(lines, name+": "+printable(answer))
+		lines = append(lines, name+": "+probe.Printable(answer))
 	}
 	return lines
 }
@@ -132,7 +132,7 @@ func (m Mac) logAccess(ctx context.Context) []string {
 	var after time.Duration
 	err := m.stream(ctx, func(line []byte) {
 		if first == "" {
-			first, after = printable(string(line)), time.Since(start)
+			first, after = probe.Printable(string(line)), time.Since(start)
 			cancel()
 		}
 	}, probe.LogTool, "stream", "--style", "ndjson", "--predicate", logPredicate)
@@ -142,7 +142,7 @@ func (m Mac) logAccess(ctx context.Context) []string {
 	case errors.Is(err, context.DeadlineExceeded):
 		return append(lines, fmt.Sprintf("printed nothing within %v", logTrial))
 	}
-	return append(lines, printable(err.Error()))
+	return append(lines, probe.Printable(err.Error()))
 }
 
 // systemExtensionFiles leaves the extensions themselves out: only what frames
@@ -160,7 +160,7 @@ func (m Mac) loadedList(ctx context.Context) []string {
 	os, _ := m.ReadOS() // what it cannot tell decides only which tool is asked first
 	loaded, err := m.loaded(ctx, os)
 	if err != nil {
-		return []string{printable(err.Error())}
+		return []string{probe.Printable(err.Error())}
 	}
 	lines := []string{fmt.Sprintf("yes, %d", len(loaded.Kexts))}
 	for _, kext := range loaded.Kexts {
@@ -202,7 +202,7 @@ func (m Mac) session(ctx context.Context) []string {
 func (m Mac) described(name string) string {
 	p, err := m.Resolve(name)
 	if err != nil {
-		return printable(err.Error())
+		return probe.Printable(err.Error())
 	}
 	info, err := os.Lstat(p)
 	if err != nil {
@@ -224,5 +224,5 @@ func errorNumber(err error) string {
 	if errors.As(err, &errno) {
 		return fmt.Sprintf("error %d, %v", int(errno), errno)
 	}
-	return printable(err.Error())
+	return probe.Printable(err.Error())
 }

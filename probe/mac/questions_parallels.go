@@ -23,7 +23,7 @@ func (m Mac) parallelsExtensions(context.Context) []string {
 	app, err := m.parallels()
 	switch {
 	case err != nil:
-		return []string{printable(err.Error())}
+		return []string{probe.Printable(err.Error())}
 	case app == nil:
 		return []string{"Parallels Desktop is not installed"}
 	}
@@ -53,17 +53,17 @@ func (m Mac) extensionNeeds(place string) []string {
 		err = m.readPlist(probe.StagedExtensions+place+"/Contents/Info.plist", &info)
 	}
 	if err != nil {
-		return []string{printable(place + ": " + err.Error())}
+		return []string{probe.Printable(place + ": " + err.Error())}
 	}
 	lines := []string{
-		printable(strings.TrimPrefix(place, probe.ParallelsApp)),
-		"    " + printable(fmt.Sprintf("%s, CFBundleShortVersionString %q, CFBundleVersion %q", info.ID, info.ShortVersion, info.Version)),
+		probe.Printable(strings.TrimPrefix(place, probe.ParallelsApp)),
+		"    " + probe.Printable(fmt.Sprintf("%s, CFBundleShortVersionString %q, CFBundleVersion %q", info.ID, info.ShortVersion, info.Version)),
 	}
 	for _, name := range slices.Sorted(maps.Keys(info.Libraries)) {
 		if len(lines) == answerLimit {
 			return append(lines, "    (and more)")
 		}
-		lines = append(lines, "    "+printable(name+" "+info.Libraries[name]))
+		lines = append(lines, "    "+probe.Printable(name+" "+info.Libraries[name]))
 	}
 	return lines
 }
@@ -82,7 +82,7 @@ func (m Mac) serviceJob(ctx context.Context) []string {
 		}
 		for _, name := range names {
 			if strings.HasPrefix(name, "com.parallels.") && strings.HasSuffix(name, ".plist") {
-				lines = append(lines, printable(dir+"/"+name))
+				lines = append(lines, probe.Printable(dir+"/"+name))
 			}
 		}
 	}
@@ -96,10 +96,10 @@ func (m Mac) serviceJob(ctx context.Context) []string {
 func (m Mac) hypervisorWords(ctx context.Context) []string {
 	out, err := m.tool(ctx, probe.PrlctlTool, "list", "-a", "-i", "--json")
 	if errors.Is(err, tool.ErrAsRoot) {
-		return []string{"left out: " + printable(err.Error()), "for this answer run `kextwatch doctor --facts` without sudo"}
+		return []string{"left out: " + probe.Printable(err.Error()), "for this answer run `kextwatch doctor --facts` without sudo"}
 	}
 	if err != nil {
-		return []string{printable(err.Error())}
+		return []string{probe.Printable(err.Error())}
 	}
 	return countedWords(out)
 }

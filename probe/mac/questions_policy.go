@@ -23,7 +23,7 @@ func (m Mac) policyFolder(ctx context.Context) []string {
 		lines = append(lines, "listing it: "+errorNumber(err))
 	}
 	if len(names) > 0 {
-		lines = append(lines, "it holds: "+printable(strings.Join(names, ", ")))
+		lines = append(lines, "it holds: "+probe.Printable(strings.Join(names, ", ")))
 	}
 	return append(lines, m.printed(ctx, everyLine, "/bin/ls -ldOe@ "+probe.PolicyFolder, "/bin/ls -lO "+probe.PolicyFolder)...)
 }
@@ -56,7 +56,7 @@ func (m Mac) databaseForm(ctx context.Context, temp string) []string {
 	defer cancel()
 	dir, err := os.MkdirTemp(temp, copyFolder)
 	if err != nil {
-		return []string{printable(err.Error())}
+		return []string{probe.Printable(err.Error())}
 	}
 	defer os.RemoveAll(dir)
 	file, err := m.copyPolicy(ctx, dir)
@@ -75,16 +75,16 @@ func (m Mac) databaseForm(ctx context.Context, temp string) []string {
 				func(text *string) []any { return []any{text} })
 			lines = append(lines, q.about+":")
 			if err != nil {
-				lines = append(lines, "    "+printable(err.Error()))
+				lines = append(lines, "    "+probe.Printable(err.Error()))
 			}
 			for _, row := range rows {
-				lines = append(lines, "    "+printable(row))
+				lines = append(lines, "    "+probe.Printable(row))
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		lines = append(lines, printable(err.Error()))
+		lines = append(lines, probe.Printable(err.Error()))
 	}
 	return lines
 }
@@ -96,7 +96,7 @@ func journalMode(file string) string {
 		err = errors.New("shorter than a header")
 	}
 	if err != nil {
-		return printable(err.Error())
+		return probe.Printable(err.Error())
 	}
 	mode := "a rollback journal"
 	if data[18] == 2 && data[19] == 2 {
@@ -110,7 +110,7 @@ func journalMode(file string) string {
 func frameworkAnswers(policy *probe.Policy, source probe.Source) []string {
 	lines := []string{"state: " + string(source.State)}
 	if source.Reason != "" {
-		lines = append(lines, printable(source.Reason))
+		lines = append(lines, probe.Printable(source.Reason))
 	}
 	if policy == nil {
 		return lines
@@ -122,7 +122,7 @@ func frameworkAnswers(policy *probe.Policy, source probe.Source) []string {
 		upgrades += count(row.PendingUpgrade == probe.Yes)
 		restarts += count(row.NeedsRestart == probe.Yes)
 		if row.TeamID == probe.ParallelsTeamID {
-			lines = append(lines, printable(fmt.Sprintf("%s: allowed %t, pending %q, pending upgrade %q, needs a restart %q, of %q",
+			lines = append(lines, probe.Printable(fmt.Sprintf("%s: allowed %t, pending %q, pending upgrade %q, needs a restart %q, of %q",
 				row.BundleID, row.Allowed, row.Pending, row.PendingUpgrade, row.NeedsRestart, row.App)))
 		}
 	}

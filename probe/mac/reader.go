@@ -136,7 +136,7 @@ func (s publishedState) judge(now time.Time, r readerMemory) (*probe.Policy, pro
 // recent reports whether launchd need not have started the reader since then.
 func recent(then, now time.Time) bool {
 	ago := now.Sub(then)
-	return ago >= -clockJump && ago <= readerOverdue
+	return ago >= -probe.ClockJump && ago <= readerOverdue
 }
 
 func latest(times ...time.Time) (last time.Time) {
@@ -192,7 +192,7 @@ func (s publishedState) notWritten() probe.Source {
 }
 
 func readerFailed(reason, next string) probe.Source {
-	return probe.Source{Name: probe.Reader, State: probe.Failed, Reason: printable(reason), Next: next}
+	return probe.Source{Name: probe.Reader, State: probe.Failed, Reason: probe.Printable(reason), Next: next}
 }
 
 // readPublished reads the policy that the root reader published.
@@ -214,17 +214,17 @@ func (p *Prober) readPublished(ctx context.Context, now time.Time) (*probe.Polic
 func publishedProblem(name string, err error) probe.Source {
 	source := readerFailed(name+" could not be read: "+err.Error(), installReader+" again")
 	if open, ok := errors.AsType[*Untrusted](err); ok {
-		return readerFailed(open.What, printable(open.Next)+", then "+installReader)
+		return readerFailed(open.What, probe.Printable(open.Next)+", then "+installReader)
 	}
 	switch {
 	case absent(err):
 		source.State, source.Reason, source.Next = probe.Absent, "the reader is not installed", installReader
 	case errors.Is(err, fs.ErrPermission):
 		source.State = probe.Denied
-	case errors.Is(err, errDamagedPlist), errors.Is(err, ErrTooLarge), errors.Is(err, errTooManyRows):
+	case errors.Is(err, errDamagedPlist), errors.Is(err, ErrTooLarge), errors.Is(err, probe.ErrTooManyRows):
 		source.State = probe.Damaged
 	case errors.Is(err, errFormat):
-		source.Reason = printable(name + " " + err.Error())
+		source.Reason = probe.Printable(name + " " + err.Error())
 	}
 	return source
 }

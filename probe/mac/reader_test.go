@@ -241,7 +241,7 @@ func TestOddLastRuns(t *testing.T) {
 			if source.State != tc.state || (policy != nil) != (tc.state == probe.OK) || !strings.Contains(source.Reason, tc.words) {
 				t.Errorf("%v, %+v", policy, source)
 			}
-			if source.State != probe.OK && (source.Next == "" || source.Reason != printable(source.Reason)) {
+			if source.State != probe.OK && (source.Next == "" || source.Reason != probe.Printable(source.Reason)) {
 				t.Errorf("unfit to be shown: %+v", source)
 			}
 		})
@@ -305,8 +305,8 @@ func TestOddPublications(t *testing.T) {
 		"a later format":     {with(func(p *publication) { p.Format = 2 }), probe.Failed, "another version"},
 		"no rows and no why": {with(func(p *publication) { p.ReadAt = nil }), probe.Failed, "holds no policy"},
 		"read in the year 1": {with(func(p *publication) { p.ReadAt = &time.Time{} }), probe.Failed, "holds no policy"},
-		"too many rows":      {with(func(p *publication) { p.Rows = make([]publishedRow, rowLimit+1) }), probe.Damaged, "more than 10000 rows"},
-		"too many records":   {with(func(p *publication) { p.History = make([]publishedHistory, rowLimit+1) }), probe.Damaged, "more than 10000 rows"},
+		"too many rows":      {with(func(p *publication) { p.Rows = make([]publishedRow, probe.MaxRows+1) }), probe.Damaged, "more than 10000 rows"},
+		"too many records":   {with(func(p *publication) { p.History = make([]publishedHistory, probe.MaxRows+1) }), probe.Damaged, "more than 10000 rows"},
 		"a state of its own": {with(func(p *publication) {
 			p.Failure = &publishedFailure{State: "fine", Reason: "\x1b[31mred", Next: "do\nit"}
 		}), probe.Failed, "[31mred"},
@@ -321,7 +321,7 @@ func TestOddPublications(t *testing.T) {
 			if source.State != tc.state || (policy != nil) != (tc.state == probe.OK) || !strings.Contains(source.Reason, tc.words) {
 				t.Errorf("%v, %+v; want %s: …%s…", policy, source, tc.state, tc.words)
 			}
-			if source.State != probe.OK && (source.Next == "" || source.Reason != printable(source.Reason) || source.Next != printable(source.Next)) {
+			if source.State != probe.OK && (source.Next == "" || source.Reason != probe.Printable(source.Reason) || source.Next != probe.Printable(source.Next)) {
 				t.Errorf("unfit to be shown: %+v", source)
 			}
 		})
@@ -332,7 +332,7 @@ func TestPublishedTextsAndTimesAreLimited(t *testing.T) {
 	m, _ := newPublishing(t)
 	never, at := time.Time{}, time.Date(2026, 5, 6, 5, 45, 3, 0, time.UTC)
 	late := time.Date(30_000, 1, 1, 0, 0, 0, 0, time.UTC)
-	long := strings.Repeat("x", textLimit+1)
+	long := strings.Repeat("x", probe.MaxText+1)
 	putPublication(t, m, publication{
 		Format: publishedFormat, ReadAt: &at,
 		Rows: []publishedRow{{TeamID: long, BundleID: "b", Developer: long[1:]}},
@@ -345,7 +345,7 @@ func TestPublishedTextsAndTimesAreLimited(t *testing.T) {
 	if source.State != probe.OK {
 		t.Fatalf("%+v", source)
 	}
-	if r := policy.Rows[0]; r.TeamID != tooLong || r.Developer != long[1:] || policy.MDM[0].PayloadUUID != tooLong || policy.History[0].Path != tooLong {
+	if r := policy.Rows[0]; r.TeamID != probe.TooLong || r.Developer != long[1:] || policy.MDM[0].PayloadUUID != probe.TooLong || policy.History[0].Path != probe.TooLong {
 		t.Error("texts without limit")
 	}
 	if h := policy.History; !h[0].CreatedAt.IsZero() || !h[0].LastSeen.IsZero() || h[1].LastSeen != at || !h[2].LastSeen.IsZero() {
@@ -380,11 +380,11 @@ func FuzzDecodePublication(f *testing.F) {
 			return
 		}
 		policy := pub.policy(timeOf(pub.ReadAt))
-		if len(policy.Rows) > rowLimit || len(policy.MDM) > rowLimit || len(policy.History) > rowLimit {
+		if len(policy.Rows) > probe.MaxRows || len(policy.MDM) > probe.MaxRows || len(policy.History) > probe.MaxRows {
 			t.Error("rows without limit")
 		}
 		for _, r := range policy.Rows {
-			if len(r.TeamID) > textLimit || len(r.BundleID) > textLimit || len(r.Developer) > textLimit {
+			if len(r.TeamID) > probe.MaxText || len(r.BundleID) > probe.MaxText || len(r.Developer) > probe.MaxText {
 				t.Error("a text without limit")
 			}
 		}

@@ -41,7 +41,7 @@ func (m Mac) OpenParallels(ctx context.Context) error {
 // error means that nothing is known of a load.
 func (m Mac) StartVM(ctx context.Context, uuid string) (outcome probe.Outcome, helpURL string, err error) {
 	if !uuidForm.MatchString(uuid) {
-		return "", "", fmt.Errorf("%q is not the UUID of a virtual machine", printable(uuid))
+		return "", "", fmt.Errorf("%q is not the UUID of a virtual machine", probe.Printable(uuid))
 	}
 	if m.asRoot() {
 		return "", "", errStartAsRoot

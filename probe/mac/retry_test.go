@@ -109,7 +109,7 @@ func FuzzParseStartAnswer(f *testing.F) {
 	f.Add([]byte(vmNoService))
 	f.Fuzz(func(t *testing.T, out []byte) {
 		outcome, help := parseStartAnswer(out, errors.New("exit status 1"))
-		if help != "" && outcome != probe.Refused || help != printable(help) || outcome == probe.Permitted {
+		if help != "" && outcome != probe.Refused || help != probe.Printable(help) || outcome == probe.Permitted {
 			t.Errorf("%q, %q", outcome, help)
 		}
 	})

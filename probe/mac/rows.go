@@ -19,10 +19,6 @@ import (
 )
 
 const (
-	rowLimit  = 10_000       // rows of a table
-	textLimit = 4096         // bytes of a value; a path of macOS has at most 1024
-	tooLong   = "(too long)" // stands for a longer one
-
 	policyTable   = "kext_policy"
 	mdmTable      = "kext_policy_mdm"
 	historyPrefix = "kext_load_history_v"
@@ -32,7 +28,6 @@ const (
 var (
 	errEmptyFile     = errors.New("is empty")
 	errUnknownSchema = errors.New("has an unknown form")
-	errTooManyRows   = fmt.Errorf("more than %d rows", rowLimit)
 	errStructure     = errors.New("its structure is wrong")
 )
 
@@ -224,7 +219,7 @@ func describe(ctx context.Context, tx *sql.Tx, name string, required ...string) 
 }
 
 func (t sqlTable) query(values ...string) string {
-	return fmt.Sprintf("SELECT %s FROM %s LIMIT %d", strings.Join(values, ", "), t.name, rowLimit+1)
+	return fmt.Sprintf("SELECT %s FROM %s LIMIT %d", strings.Join(values, ", "), t.name, probe.MaxRows+1)
 }
 
 // text is a column as text: NULL and a missing column are empty. A value over
@@ -234,7 +229,7 @@ func (t sqlTable) text(column string) string {
 		return "''"
 	}
 	return fmt.Sprintf("CASE WHEN octet_length(%[1]s) > %[2]d THEN '%[3]s' ELSE ifnull(CAST(%[1]s AS TEXT), '') END",
-		column, textLimit, tooLong)
+		column, probe.MaxText, probe.TooLong)
 }
 
 // yes is a column that must be exactly 1 to be true.
@@ -258,8 +253,8 @@ func selectAll[T any](ctx context.Context, tx *sql.Tx, query string, fields func
 	defer rows.Close()
 	var all []T
 	for rows.Next() {
-		if len(all) == rowLimit {
-			return nil, errTooManyRows
+		if len(all) == probe.MaxRows {
+			return nil, probe.ErrTooManyRows
 		}
 		var row T
 		dest := fields(&row)

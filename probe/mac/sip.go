@@ -57,7 +57,7 @@ func (m Mac) sip(ctx context.Context) (probe.SIP, []probe.Gap) {
 func parseSIP(out []byte) (probe.SIP, error) {
 	said := sipForm.FindAllSubmatch(out, 2)
 	if len(said) != 1 {
-		return probe.SIP{}, fmt.Errorf("csrutil answered %q", printable(string(out)))
+		return probe.SIP{}, fmt.Errorf("csrutil answered %q", probe.Printable(string(out)))
 	}
 	state, custom := string(said[0][1]), len(said[0][2]) > 0
 	switch {
@@ -99,7 +99,7 @@ func parseKextApproval(out []byte) (probe.Answer, error) {
 		}
 	}
 	if !ok || len(config) != 4 {
-		return "", fmt.Errorf("nvram answered %q", printable(string(bytes.TrimSpace(out))))
+		return "", fmt.Errorf("nvram answered %q", probe.Printable(string(bytes.TrimSpace(out))))
 	}
 	bits := uint32(config[0]) | uint32(config[1])<<8 | uint32(config[2])<<16 | uint32(config[3])<<24
 	return probe.AnswerOf(bits&allowUnapprovedKexts == 0), nil

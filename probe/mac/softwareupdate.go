@@ -41,7 +41,7 @@ func (m Mac) offers() ([]probe.Offer, error) {
 
 // macOS is what the update offers where it is macOS itself.
 func (o offered) macOS() (probe.Offer, bool) {
-	name := printable(o.Name)
+	name := probe.Printable(o.Name)
 	offer := probe.Offer{Name: name}
 	if form := productKey.FindStringSubmatch(o.Key); form != nil {
 		offer.Build, offer.Version = strings.Clone(form[1]), strings.Clone(form[2])

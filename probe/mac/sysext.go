@@ -64,10 +64,10 @@ var errManyExtensions = fmt.Errorf("there are more than %d system extensions: on
 
 func newExtension(teamID, bundleID, category, state string) probe.SystemExtension {
 	return probe.SystemExtension{
-		TeamID:   printable(teamID),
-		BundleID: printable(bundleID),
-		Category: strings.TrimPrefix(printable(category), extensionPrefix),
-		State:    printable(state),
+		TeamID:   probe.Printable(teamID),
+		BundleID: probe.Printable(bundleID),
+		Category: strings.TrimPrefix(probe.Printable(category), extensionPrefix),
+		State:    probe.Printable(state),
 	}
 }
 

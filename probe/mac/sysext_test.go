@@ -77,7 +77,7 @@ func FuzzParseExtensions(f *testing.F) {
 			t.Fatalf("%d extensions, %v", len(got), err)
 		}
 		for _, e := range got {
-			if e.BundleID != printable(e.BundleID) || e.State != printable(e.State) {
+			if e.BundleID != probe.Printable(e.BundleID) || e.State != probe.Printable(e.State) {
 				t.Errorf("%+q", e)
 			}
 		}

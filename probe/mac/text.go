@@ -9,24 +9,17 @@ import (
 	"kextwatch/probe/tool"
 )
 
-// gap says that a fact could not be read, and what to do about it.
-func gap(source probe.Fact, err error, next string) probe.Gap {
-	return probe.Gap{Source: source, Err: printable(err.Error()), Next: next}
-}
-
 // toolGap is gap for a fact that a tool did not tell. command is what a person
 // can type to see for himself.
 func toolGap(source probe.Fact, err error, command string) probe.Gap {
 	switch {
 	case errors.Is(err, errNoTools):
-		return gap(source, err, "Run kextwatch on that Mac itself.")
+		return probe.NewGap(source, err, "Run kextwatch on that Mac itself.")
 	case errors.Is(err, tool.ErrAsRoot):
-		return gap(source, err, "Run kextwatch as yourself, without sudo.")
+		return probe.NewGap(source, err, "Run kextwatch as yourself, without sudo.")
 	}
-	return gap(source, err, "Run `"+command+"` in Terminal and see what it says.")
+	return probe.NewGap(source, err, "Run `"+command+"` in Terminal and see what it says.")
 }
-
-func printable(text string) string { return probe.Printable(text) }
 
 // absent reports whether nothing lies at a path.
 func absent(err error) bool {

@@ -22,7 +22,7 @@ func (m Mac) updates(now time.Time) (probe.Updates, []probe.Gap) {
 	var gaps []probe.Gap
 	unless := func(source probe.Fact, err error, next string) {
 		if err != nil && !absent(err) {
-			gaps = append(gaps, gap(source, err, next))
+			gaps = append(gaps, probe.NewGap(source, err, next))
 		}
 	}
 	var err error

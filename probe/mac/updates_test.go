@@ -287,12 +287,12 @@ func FuzzUpdates(f *testing.F) {
 			t.Errorf("%+v", got)
 		}
 		for _, i := range got.Installed {
-			if i.At.After(updatesAt) || i.Version == "" || i.Name != printable(i.Name) {
+			if i.At.After(updatesAt) || i.Version == "" || i.Name != probe.Printable(i.Name) {
 				t.Errorf("%+v", i)
 			}
 		}
 		for _, o := range got.Offered {
-			if o.Version == "" || o.Name != printable(o.Name) {
+			if o.Version == "" || o.Name != probe.Printable(o.Name) {
 				t.Errorf("%+v", o)
 			}
 		}

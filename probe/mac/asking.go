@@ -46,19 +46,10 @@ type asking struct {
 	same    int // askings in a row that brought nothing new, because files moved
 }
 
-// AskAgain says that the answer of the framework may have changed, though no
-// file shows it: a line of the log told of an attempt. The next look asks.
-func (p *Prober) AskAgain() { p.asking.hinted = true }
-
-// AskFrameworkIn is how long after now a look has to come for the framework to
-// be asked in time; false: it is not asked by itself, because a better source
-// answers or stat tells when the policy moves. Where the root reader has yet to
-// read a change, that is when it has missed it.
-func (p *Prober) AskFrameworkIn(now time.Time) (time.Duration, bool) {
-	if due, waits := p.reader.due(); waits && p.reader.serves {
-		return max(due.Sub(now), 0) + visibleAfter, true
-	}
-	a := p.asking
+// in returns how long after now a snapshot must be taken for the framework to
+// be queried in time. It returns false where it is not queried by itself,
+// because a better source answers or stat tells when the policy changes.
+func (a asking) in(now time.Time) (time.Duration, bool) {
 	if !a.wanted || a.at.IsZero() {
 		return 0, false
 	}
@@ -108,14 +99,13 @@ func (a asking) ago(now time.Time) time.Duration {
 	return ago
 }
 
-// askFramework asks, and remembers the answer unless ctx ended meanwhile.
-func (p *Prober) askFramework(ctx context.Context, now time.Time, fresh bool) (*probe.Policy, probe.Source) {
-	settled := p.asking.seen.settled(time.Now())
-	policy, source := p.mac.readFramework(ctx, now)
+// query asks the framework, and keeps the answer unless ctx ended meanwhile.
+func (a *asking) query(ctx context.Context, m Mac, now time.Time, fresh bool) (*probe.Policy, probe.Source) {
+	settled := a.seen.settled(time.Now())
+	policy, source := m.readFramework(ctx, now)
 	if ctx.Err() != nil {
 		return nil, source
 	}
-	a := &p.asking
 	// macOS keeps its rows. None at all, after there were some, is what a
 	// caller might get whom it does not want to answer.
 	if policy != nil && len(policy.Rows) == 0 && a.rows {

@@ -1,8 +1,6 @@
 package mac
 
 import (
-	"io/fs"
-	"os"
 	"time"
 
 	"kextwatch/probe"
@@ -31,15 +29,6 @@ var stamped = []string{
 	probe.ManagedSoftwareUpdateSettings,
 }
 
-// stamp is what stat says about one path; zero where there is nothing or stat
-// is refused. The mode counts because a change of it can make a file readable.
-type stamp struct {
-	id       fileID
-	size     int64
-	modified int64 // nanoseconds
-	mode     fs.FileMode
-}
-
 // stamps needs no right to read any of the files. also are paths of this
 // machine.
 func (m Mac) stamps(also []string) []stamp {
@@ -48,30 +37,6 @@ func (m Mac) stamps(also []string) []stamp {
 		all = append(all, stampAt(p))
 	}
 	return all
-}
-
-// stampsOf are the stamps of paths of the Mac.
-func (m Mac) stampsOf(names []string) []stamp {
-	all := make([]stamp, len(names))
-	for i, name := range names {
-		if info, err := m.stat(name); err == nil {
-			all[i] = stampOf(info)
-		}
-	}
-	return all
-}
-
-// stampAt is the stamp of a path of this machine.
-func stampAt(path string) stamp {
-	info, err := InTime(path, func() (fs.FileInfo, error) { return os.Stat(path) })
-	if err != nil {
-		return stamp{}
-	}
-	return stampOf(info)
-}
-
-func stampOf(info fs.FileInfo) stamp {
-	return stamp{identify(info), info.Size(), info.ModTime().UnixNano(), info.Mode()}
 }
 
 // clocks is one reading of the two clocks. The running one stands still while

@@ -3,6 +3,7 @@ package mac
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -188,4 +189,27 @@ func (t Trust) owners() string {
 		uids = append(uids, strconv.Itoa(uid))
 	}
 	return strings.Join(uids, " or ")
+}
+
+// readGuarded reads at most limit bytes of a file of the Mac that nobody but
+// the owner of Root can have written, and follows no link.
+func (m Mac) readGuarded(name string, limit int64) ([]byte, fs.FileInfo, error) {
+	if err := m.Guarded(name); err != nil {
+		return nil, nil, err
+	}
+	p := filepath.Join(m.Root, name)
+	f, err := os.OpenFile(p, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, nil, &Untrusted{p + " is not a file", "move it away"}
+	}
+	data, err := io.ReadAll(io.LimitReader(f, limit))
+	return data, info, err
 }

@@ -127,3 +127,18 @@ func (p *Prober) lookAtLoaded(ctx context.Context, snap probe.Snapshot, fresh bo
 	p.loaded = loadedMemory{read: ctx.Err() == nil, concern: concern, loaded: loaded, gaps: gaps}
 	return loaded, gaps
 }
+
+// AskAgain says that the answer of the framework may have changed, though no
+// file shows it: a line of the log told of an attempt. The next look asks.
+func (p *Prober) AskAgain() { p.asking.hinted = true }
+
+// AskFrameworkIn is how long after now a look has to come for the framework to
+// be asked in time; false: it is not asked by itself, because a better source
+// answers or stat tells when the policy moves. Where the root reader has yet to
+// read a change, that is when it has missed it.
+func (p *Prober) AskFrameworkIn(now time.Time) (time.Duration, bool) {
+	if due, waits := p.reader.due(); waits && p.reader.serves {
+		return max(due.Sub(now), 0) + visibleAfter, true
+	}
+	return p.asking.in(now)
+}

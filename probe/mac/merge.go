@@ -96,3 +96,10 @@ func offer(slot chan probe.Hint, h probe.Hint) {
 	}
 	slot <- h
 }
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -39,7 +39,7 @@ func (p *Prober) lookAtPolicy(ctx context.Context, now time.Time, fresh bool) (*
 	a.wanted = policy == nil && !busy && reachable
 	switch {
 	case a.wanted && a.due(now, fresh):
-		answer, source := p.askFramework(ctx, now, fresh)
+		answer, source := a.query(ctx, p.mac, now, fresh)
 		return answer, append(sources, source), ""
 	case a.wanted:
 		a.hinted = a.hinted || fresh // too early now, but not forgotten
@@ -49,7 +49,7 @@ func (p *Prober) lookAtPolicy(ctx context.Context, now time.Time, fresh bool) (*
 		return policy, sources, ""
 	}
 	if fresh && a.due(now, false) {
-		p.askFramework(ctx, now, fresh)
+		a.query(ctx, p.mac, now, fresh)
 	}
 	if a.source.Name != "" {
 		sources = append(sources, a.source)
@@ -102,4 +102,18 @@ func allows(p *probe.Policy, row probe.PolicyRow) bool {
 	return slices.ContainsFunc(p.Rows, func(r probe.PolicyRow) bool {
 		return r.Allowed && r.TeamID == row.TeamID && r.BundleID == row.BundleID
 	})
+}
+
+// readPublished reads the policy that the root reader published.
+func (p *Prober) readPublished(ctx context.Context, now time.Time) (*probe.Policy, probe.Source) {
+	s, r := p.mac.publishedState(), &p.reader
+	r.booted = p.machine.mac.BootedAt
+	if s.recorded && !recent(s.run.at, now) && !recent(r.wokeAsked, now) {
+		// While the reader runs, nobody has to know, and no tool is started.
+		if woke := p.mac.wokeAt(ctx); ctx.Err() == nil {
+			r.woke, r.wokeAsked = woke, now
+		}
+	}
+	r.note(s)
+	return s.judge(now, *r)
 }

@@ -3,14 +3,10 @@ package mac
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"howett.net/plist"
@@ -228,27 +224,4 @@ func (m Mac) loadPublication() (publication, fs.FileMode, error) {
 	}
 	pub, err := decodePublication(data)
 	return pub, info.Mode().Perm(), err
-}
-
-// readGuarded reads at most limit bytes of a file of the Mac that nobody but
-// the owner of Root can have written, and follows no link.
-func (m Mac) readGuarded(name string, limit int64) ([]byte, fs.FileInfo, error) {
-	if err := m.Guarded(name); err != nil {
-		return nil, nil, err
-	}
-	p := filepath.Join(m.Root, name)
-	f, err := os.OpenFile(p, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, nil, &Untrusted{p + " is not a file", "move it away"}
-	}
-	data, err := io.ReadAll(io.LimitReader(f, limit))
-	return data, info, err
 }

@@ -1,7 +1,6 @@
 package mac
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"time"
@@ -193,20 +192,6 @@ func (s publishedState) notWritten() probe.Source {
 
 func readerFailed(reason, next string) probe.Source {
 	return probe.Source{Name: probe.Reader, State: probe.Failed, Reason: probe.Printable(reason), Next: next}
-}
-
-// readPublished reads the policy that the root reader published.
-func (p *Prober) readPublished(ctx context.Context, now time.Time) (*probe.Policy, probe.Source) {
-	s, r := p.mac.publishedState(), &p.reader
-	r.booted = p.machine.mac.BootedAt
-	if s.recorded && !recent(s.run.at, now) && !recent(r.wokeAsked, now) {
-		// While the reader runs, nobody has to know, and no tool is started.
-		if woke := p.mac.wokeAt(ctx); ctx.Err() == nil {
-			r.woke, r.wokeAsked = woke, now
-		}
-	}
-	r.note(s)
-	return s.judge(now, *r)
 }
 
 // publishedProblem says why a file of the reader cannot be used, and what a

@@ -2,8 +2,6 @@ package mac
 
 import (
 	"errors"
-	"io/fs"
-	"syscall"
 
 	"kextwatch/probe"
 	"kextwatch/probe/tool"
@@ -19,9 +17,4 @@ func toolGap(source probe.Fact, err error, command string) probe.Gap {
 		return probe.NewGap(source, err, "Run kextwatch as yourself, without sudo.")
 	}
 	return probe.NewGap(source, err, "Run `"+command+"` in Terminal and see what it says.")
-}
-
-// absent reports whether nothing lies at a path.
-func absent(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }

@@ -183,10 +183,3 @@ func (e *fileEvents) report(err error) {
 	default: // one is enough to know that events are missing
 	}
 }
-
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}

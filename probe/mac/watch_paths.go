@@ -1,11 +1,9 @@
 package mac
 
 import (
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
-	"syscall"
 
 	"kextwatch/probe"
 )
@@ -43,14 +41,6 @@ type spot struct {
 	dir   string // without links; "" when not even Root is there
 	id    fileID
 	found bool // it is the target itself, not its nearest existing ancestor
-}
-
-// fileID tells a directory from another one put in its place.
-type fileID struct{ device, inode uint64 }
-
-func identify(info fs.FileInfo) fileID {
-	st := info.Sys().(*syscall.Stat_t)
-	return fileID{uint64(st.Dev), st.Ino}
 }
 
 // spots finds the directory to watch for each of the targets, in their order.

@@ -86,7 +86,7 @@ func doctorCode(st approval.Status, checks []view.Check) int {
 
 // own is what kextwatch knows of itself.
 func (in *invocation) own() view.Own {
-	own := view.Own{Reader: in.mac.ReaderInstallation()}
+	own := view.Own{Reader: mac.ReadInstallation(in.mac)}
 	if _, err := in.newTray(); err != nil {
 		own.Tray = err.Error()
 	}

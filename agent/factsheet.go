@@ -46,7 +46,7 @@ func (in *invocation) factSheet(ctx context.Context) (string, error) {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Facts from a Mac\n\nBy kextwatch %s, as %s. Please read it before you paste it.\n", version, asker)
-	for _, q := range m.Questions(temp) {
+	for _, q := range mac.Questions(m, temp) {
 		start := time.Now()
 		lines := in.askMac(all, q.Text, q.Ask)
 		if err := ctx.Err(); err != nil {
@@ -80,7 +80,7 @@ func (in *invocation) askMac(ctx context.Context, question string, ask func(cont
 func (in *invocation) redactor(ctx context.Context, m mac.Mac, more ...private) (redactor, error) {
 	ctx, cancel := context.WithTimeout(ctx, namesLimit)
 	defer cancel()
-	privates := append(namesOf(m.Names(ctx)), more...)
+	privates := append(namesOf(mac.ReadNames(ctx, m)), more...)
 	if err := ctx.Err(); err != nil {
 		return redactor{}, unavailable(fmt.Errorf("finding the names to leave out: %w", err), "try again when the Mac is less busy")
 	}

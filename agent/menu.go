@@ -53,7 +53,7 @@ func (in *invocation) showText(ctx context.Context, file, text string) error {
 	if err := renameio.WriteFile(file, []byte(text), 0o600); err != nil {
 		return err
 	}
-	return in.mac.OpenText(ctx, file)
+	return mac.OpenText(ctx, in.mac, file)
 }
 
 // toggleAtLogin writes the LaunchAgent, or removes it. The agent that runs now
@@ -185,10 +185,10 @@ func (in *invocation) menuRetry(ctx context.Context, st approval.Status) (*probe
 		return nil, err
 	}
 	if w.vm == nil {
-		return nil, in.mac.OpenParallels(ctx)
+		return nil, mac.OpenParallels(ctx, in.mac)
 	}
 	asked := in.clock.now() // the answer may take minutes, and the button is there from the refusal on
-	outcome, _, err := in.mac.StartVM(ctx, w.vm.UUID)
+	outcome, _, err := mac.StartVM(ctx, in.mac, w.vm.UUID)
 	if err != nil || outcome == probe.Tried {
 		return nil, err
 	}

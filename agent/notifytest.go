@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/view"
+	"kextwatch/probe/mac"
 )
 
 func (in *invocation) notifyTestCommand() *cobra.Command {
@@ -31,7 +32,7 @@ func (in *invocation) notifyTest(ctx context.Context) error {
 	if err := poster.Post(ctx, view.TestAlert()); err != nil {
 		return unavailable(err, "the icon in the menu bar and kextwatch status say the same as the notifications")
 	}
-	os, _ := in.mac.ReadOS() // not known: the words for the newer macOS
+	os, _ := mac.ReadOS(in.mac) // not known: the words for the newer macOS
 	done, next := view.TestPosted(os, runtime.GOOS == "darwin")
 	if in.speaker.json {
 		in.document(map[string]any{"schema": 1, "posted": true, "text": done, "next": next})

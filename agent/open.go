@@ -33,16 +33,16 @@ func (in *invocation) openCommand() *cobra.Command {
 // openPane opens the pane of this macOS: by its address, by the older one, or
 // at least the application that has it.
 func openPane(ctx context.Context, m mac.Mac) (view.Pane, error) {
-	os, _ := m.ReadOS() // not known: the pane of the older macOS, which both understand
+	os, _ := mac.ReadOS(m) // not known: the pane of the older macOS, which both understand
 	pane := view.PaneFor(os)
 	var err error
 	for _, url := range pane.URLs {
-		if err = m.OpenURL(ctx, url); err == nil {
+		if err = mac.OpenURL(ctx, m, url); err == nil {
 			pane.URL = url
 			return pane, nil
 		}
 	}
-	if m.OpenSettings(ctx) == nil {
+	if mac.OpenSettings(ctx, m) == nil {
 		return pane, nil // the application at least; the words say where to go in it
 	}
 	return pane, fmt.Errorf("opening %s: %w", pane.Name, err)

@@ -86,7 +86,7 @@ func (in *invocation) refuseReaderFlags(cmd *cobra.Command) error {
 // was none for a while, or until launchd would start it anew.
 func (in *invocation) publishUntilQuiet(ctx context.Context) (mac.Published, error) {
 	start := in.clock.now()
-	last, err := in.mac.PublishPolicy(ctx, start)
+	last, err := mac.Publish(ctx, in.mac, start)
 	if err != nil || !last.Written {
 		return last, err
 	}
@@ -97,7 +97,7 @@ func (in *invocation) publishUntilQuiet(ctx context.Context) (mac.Published, err
 		case <-in.clock.after(lookAgain):
 		}
 		now = in.clock.now()
-		next, err := in.mac.PublishPolicy(ctx, now)
+		next, err := mac.Publish(ctx, in.mac, now)
 		if err != nil {
 			return last, err
 		}

@@ -16,6 +16,7 @@ import (
 	"kextwatch/agent/approval"
 	"kextwatch/agent/view"
 	"kextwatch/assets"
+	"kextwatch/probe/mac"
 )
 
 // reportDays is how far back the history of a report goes.
@@ -125,5 +126,5 @@ func (in *invocation) showReport(ctx context.Context, file string, st approval.S
 	if err := renameio.WriteFile(file, page, 0o600); err != nil {
 		return err
 	}
-	return in.mac.OpenFile(ctx, file)
+	return mac.OpenFile(ctx, in.mac, file)
 }

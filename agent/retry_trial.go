@@ -75,12 +75,12 @@ func (t *trial) run(ctx context.Context) (result, error) {
 // the answer will come from.
 func (t *trial) begin(ctx context.Context) (<-chan startAnswer, error) {
 	if t.way.vm == nil {
-		return nil, t.mac.OpenParallels(ctx)
+		return nil, mac.OpenParallels(ctx, t.mac)
 	}
 	answers := make(chan startAnswer, 1)
 	go func() {
 		a := startAnswer{asked: t.clock.now()}
-		a.outcome, a.help, a.err = t.mac.StartVM(ctx, t.way.vm.UUID)
+		a.outcome, a.help, a.err = mac.StartVM(ctx, t.mac, t.way.vm.UUID)
 		answers <- a
 	}()
 	return answers, nil

@@ -177,8 +177,8 @@ func TestRootRunsNoToolOfAUser(t *testing.T) {
 	in, _ := asking("/", 0, nil)
 	in.mac.UID = 0
 	_, elsewhere := launchd.Launchctl{Runner: in.runner(), Tool: "/usr/local/bin/launchctl"}.Print(ctx, 0, label)
-	_, _, start := in.mac.StartVM(ctx, "b0f4b3a0-0000-4000-8000-000000000000")
-	refusals := map[string]error{"another launchctl": elsewhere, "prlctl start": start, "open -b": in.mac.OpenParallels(ctx)}
+	_, _, start := mac.StartVM(ctx, in.mac, "b0f4b3a0-0000-4000-8000-000000000000")
+	refusals := map[string]error{"another launchctl": elsewhere, "prlctl start": start, "open -b": mac.OpenParallels(ctx, in.mac)}
 	if program := trustedElsewhere(t); program != "" {
 		refusals["RunOnChange"] = newHook(in.mac, slog.New(slog.DiscardHandler)).call(ctx, hookCall{program, "{}"})
 	}

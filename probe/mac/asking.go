@@ -102,7 +102,7 @@ func (a asking) ago(now time.Time) time.Duration {
 // query asks the framework, and keeps the answer unless ctx ended meanwhile.
 func (a *asking) query(ctx context.Context, m Mac, now time.Time, fresh bool) (*probe.Policy, probe.Source) {
 	settled := a.seen.settled(time.Now())
-	policy, source := m.readFramework(ctx, now)
+	policy, source := readFramework(ctx, m, now)
 	if ctx.Err() != nil {
 		return nil, source
 	}
@@ -154,14 +154,14 @@ var policyFiles = [...]string{
 	probe.ParallelsApp + "/Contents/Info.plist",
 }
 
-// policyStamp is what stat says about policyFiles. It needs no right to read
+// stampPolicy is what stat says about policyFiles. It needs no right to read
 // them, only to enter their folder.
 type policyStamp struct {
 	told  bool // stat answers for the policy
 	files [len(policyFiles)]stamp
 }
 
-func (m Mac) policyStamp() policyStamp {
+func stampPolicy(m Mac) policyStamp {
 	var s policyStamp
 	for i, name := range policyFiles {
 		info, err := m.stat(name)

@@ -29,9 +29,9 @@ var stamped = []string{
 	probe.ManagedSoftwareUpdateSettings,
 }
 
-// stamps needs no right to read any of the files. also are paths of this
+// stampAll needs no right to read any of the files. also are paths of this
 // machine.
-func (m Mac) stamps(also []string) []stamp {
+func stampAll(m Mac, also []string) []stamp {
 	all := m.stampsOf(stamped)
 	for _, p := range also {
 		all = append(all, stampAt(p))

@@ -23,7 +23,7 @@ var (
 // machine. They may also lie in ~/Documents or in the container of an App
 // Store edition, which are never looked at: macOS would ask the user whether
 // kextwatch may.
-func (m Mac) machineFolders() ([]string, error) {
+func machineFolders(m Mac) ([]string, error) {
 	shared, err := at(m, "/Users/Shared", m.reads, func(p string) (string, error) { return p, nil })
 	if err != nil {
 		return nil, err
@@ -35,15 +35,15 @@ func (m Mac) machineFolders() ([]string, error) {
 	return append(folders, filepath.Join(m.Home, "Parallels")), nil
 }
 
-// configs are the files that describe the virtual machines in their usual
+// readConfigs are the files that describe the virtual machines in their usual
 // folders, at most machineLimit of them, and what could not be looked at.
-func (m Mac) configs() (files []string, errs []error) {
-	folders, err := m.machineFolders()
+func readConfigs(m Mac) (files []string, errs []error) {
+	folders, err := machineFolders(m)
 	if err != nil {
 		errs = append(errs, err)
 	}
 	for _, folder := range folders {
-		names, err := m.listFolder(folder)
+		names, err := listFolder(m, folder)
 		if err != nil && !absent(err) {
 			errs = append(errs, err)
 		}
@@ -55,7 +55,7 @@ func (m Mac) configs() (files []string, errs []error) {
 				return files, append(errs, fmt.Errorf("there are more than %d virtual machines", machineLimit))
 			}
 			bundle := filepath.Join(folder, name)
-			if err := m.notALink(bundle); err != nil {
+			if err := notALink(m, bundle); err != nil {
 				errs = append(errs, err)
 				continue
 			}
@@ -66,20 +66,20 @@ func (m Mac) configs() (files []string, errs []error) {
 }
 
 // listFolder lists a folder that is no link.
-func (m Mac) listFolder(folder string) ([]string, error) {
-	if err := m.notALink(folder); err != nil {
+func listFolder(m Mac, folder string) ([]string, error) {
+	if err := notALink(m, folder); err != nil {
 		return nil, err
 	}
 	return inTime(m.files(), folder, func() ([]string, error) { return listDir(folder) })
 }
 
 // lstatAt is lstat for a path of this machine.
-func (m Mac) lstatAt(path string) (fs.FileInfo, error) {
+func lstatAt(m Mac, path string) (fs.FileInfo, error) {
 	return inTime(m.files(), path, func() (fs.FileInfo, error) { return os.Lstat(path) })
 }
 
-func (m Mac) notALink(name string) error {
-	info, err := m.lstatAt(name)
+func notALink(m Mac, name string) error {
+	info, err := lstatAt(m, name)
 	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		err = fmt.Errorf("%s %w", name, errLink)
 	}
@@ -88,22 +88,22 @@ func (m Mac) notALink(name string) error {
 
 // searchConfigs reads the virtual machines in their usual folders. They are
 // known only where there is one, and all of them could be read.
-func (m Mac) searchConfigs(ctx context.Context) (probe.Machines, []probe.Gap) {
+func searchConfigs(ctx context.Context, m Mac) (probe.Machines, []probe.Gap) {
 	ctx, cancel := context.WithTimeoutCause(ctx, toolLimit, errors.New("reading the virtual machines took too long"))
 	defer cancel()
-	files, errs := m.configs()
+	files, errs := readConfigs(m)
 	var list []probe.VM
 	for _, file := range files {
 		if ctx.Err() != nil {
 			errs = append(errs, context.Cause(ctx))
 			break
 		}
-		vm, err := m.readConfig(file)
+		vm, err := readConfig(m, file)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		vm.Path = m.pathOnMac(filepath.Dir(file))
+		vm.Path = pathOnMac(m, filepath.Dir(file))
 		list = append(list, vm)
 	}
 	found := probe.Machines{List: list}
@@ -121,7 +121,7 @@ func (m Mac) searchConfigs(ctx context.Context) (probe.Machines, []probe.Gap) {
 }
 
 // pathOnMac turns a path of this machine into one of the Mac, where it is one.
-func (m Mac) pathOnMac(name string) string {
+func pathOnMac(m Mac, name string) string {
 	inside, err := filepath.Rel(m.Root, name)
 	if err != nil || !filepath.IsLocal(inside) {
 		return bundlePath(name)
@@ -129,8 +129,8 @@ func (m Mac) pathOnMac(name string) string {
 	return bundlePath("/" + inside)
 }
 
-func (m Mac) readConfig(file string) (probe.VM, error) {
-	if err := m.notALink(file); err != nil {
+func readConfig(m Mac, file string) (probe.VM, error) {
+	if err := notALink(m, file); err != nil {
 		return probe.VM{}, err
 	}
 	data, err := inTime(m.files(), file, func() ([]byte, error) { return readRegular(file, configLimit) })

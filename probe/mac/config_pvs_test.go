@@ -39,7 +39,7 @@ func TestNoMachinesOnTheDiskSaysNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := homeMac(t)
 			prepare(t, m)
-			got, gaps := m.machines(t.Context(), parallelsVersion("18.1.1"), bigSur)
+			got, gaps := readMachines(t.Context(), m, parallelsVersion("18.1.1"), bigSur)
 			if got.Known || got.From != "" || got.List != nil {
 				t.Errorf("%+v", got)
 			}
@@ -82,7 +82,7 @@ func TestConfigsThatCannotAllBeRead(t *testing.T) {
 			m := homeMac(t)
 			mactest.AddFile(t, m.Root, "/Users/me/Parallels/One.pvm/config.pvs", good)
 			c.prepare(t, m)
-			got, gaps := m.machines(t.Context(), parallelsVersion("18.1.1"), bigSur)
+			got, gaps := readMachines(t.Context(), m, parallelsVersion("18.1.1"), bigSur)
 			if got.Known || got.From != "config.pvs" || len(got.List) != c.list {
 				t.Errorf("%+v", got)
 			}
@@ -98,7 +98,7 @@ func TestHomeThatIsNotKnown(t *testing.T) {
 	m := homeMac(t)
 	mactest.AddFile(t, m.Root, "/Users/Shared/Parallels/One.pvm/config.pvs", config(vmID, "One", "1"))
 	m.Home, m.NoTools = "", true
-	got, gaps := m.machines(t.Context(), parallelsVersion("18.1.1"), bigSur)
+	got, gaps := readMachines(t.Context(), m, parallelsVersion("18.1.1"), bigSur)
 	if got.Known || len(got.List) != 1 {
 		t.Errorf("%+v", got)
 	}
@@ -112,7 +112,7 @@ func TestHomeElsewhere(t *testing.T) {
 	m, elsewhere := homeMac(t), Mac{Root: mactest.Root(t)}
 	m.Home = filepath.Join(elsewhere.Root, "home")
 	mactest.AddFile(t, elsewhere.Root, "/home/Parallels/One.pvm/config.pvs", config(vmID, "One", "0"))
-	got, _ := m.searchConfigs(t.Context())
+	got, _ := searchConfigs(t.Context(), m)
 	if !got.Known || len(got.List) != 1 || got.List[0].Path != m.Home+"/Parallels/One.pvm" {
 		t.Errorf("%+v", got)
 	}

@@ -23,18 +23,18 @@ var (
 	consentForm = regexp.MustCompile(`(?m)^Kernel Extension User Consent: (ENABLED|DISABLED)\s*$`)
 )
 
-// consent asks what was decided in Recovery: whether macOS asks users at all,
+// readConsent asks what was decided in Recovery: whether macOS asks users at all,
 // and which teams it need not ask about.
-func (m Mac) consent(ctx context.Context) (probe.Consent, []probe.Gap) {
+func readConsent(ctx context.Context, m Mac) (probe.Consent, []probe.Gap) {
 	var consent probe.Consent
-	out, err := m.tool(ctx, probe.SpctlTool, "kext-consent", "status")
+	out, err := Query(ctx, m, probe.SpctlTool, "kext-consent", "status")
 	if err == nil {
 		consent.Enabled, err = parseConsent(out)
 	}
 	if err != nil {
 		return probe.Consent{}, []probe.Gap{toolGap(probe.FactConsent, err, "spctl kext-consent status")}
 	}
-	out, err = m.tool(ctx, probe.SpctlTool, "kext-consent", "list")
+	out, err = Query(ctx, m, probe.SpctlTool, "kext-consent", "list")
 	if exit, ok := errors.AsType[*tool.ExitError](err); ok && bytes.Contains(exit.Stderr, []byte(noConsentList)) {
 		return consent, nil
 	}

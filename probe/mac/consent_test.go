@@ -103,7 +103,7 @@ func TestConsent(t *testing.T) {
 			if c.spctl != "" {
 				mactest.AddTool(t, m.Root, probe.SpctlTool, c.spctl)
 			}
-			got, gaps := m.consent(t.Context())
+			got, gaps := readConsent(t.Context(), m)
 			if !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}

@@ -12,9 +12,9 @@ import (
 	"kextwatch/probe"
 )
 
-// consoleUID is the user at screen and keyboard: macOS gives him /dev/console.
+// readConsoleUID is the user at screen and keyboard: macOS gives him /dev/console.
 // 0 is the login window, -1 not known.
-func (m Mac) consoleUID() (int, error) {
+func readConsoleUID(m Mac) (int, error) {
 	p, err := m.Resolve(probe.ConsoleDevice)
 	if err != nil {
 		return -1, err
@@ -35,12 +35,12 @@ type ioregRoot struct {
 	} `plist:"IOConsoleUsers"`
 }
 
-// locked reports whether the screen of the user's session is locked. Apple
+// readLocked reports whether the screen of the user's session is locked. Apple
 // documents neither key, but public tools that ask whether a Mac is locked have
 // read them so for years, most of them from the same command. A user without a session, or a
 // list without sessions, leaves it open.
-func (m Mac) locked(ctx context.Context) (probe.Answer, error) {
-	out, err := m.tool(ctx, probe.IoregTool, "-n", "Root", "-d1", "-a")
+func readLocked(ctx context.Context, m Mac) (probe.Answer, error) {
+	out, err := Query(ctx, m, probe.IoregTool, "-n", "Root", "-d1", "-a")
 	if err != nil {
 		return "", err
 	}
@@ -69,9 +69,9 @@ func isTrue(value any) bool {
 // adminGroup is the group of the administrators on every Mac.
 const adminGroup = 80
 
-// admin reports whether whoever runs this program is an administrator.
-func (m Mac) admin(ctx context.Context) (probe.Answer, error) {
-	out, err := m.tool(ctx, probe.IDTool, "-G")
+// readAdmin reports whether whoever runs this program is an administrator.
+func readAdmin(ctx context.Context, m Mac) (probe.Answer, error) {
+	out, err := Query(ctx, m, probe.IDTool, "-G")
 	if err != nil {
 		return "", err
 	}

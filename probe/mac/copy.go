@@ -65,12 +65,12 @@ func SweepCopies(temp string) {
 	}
 }
 
-// copyPolicy copies the policy database with its -wal and -journal into dir
+// copyDatabase copies the policy database with its -wal and -journal into dir
 // and returns the path of the copy. Apple's files are neither locked nor
 // written: a copy counts only if every file, present or absent, was the same
 // before the first and after the last byte was copied. Anything less can show
 // wrong rows without an error.
-func (m Mac) copyPolicy(ctx context.Context, dir string) (string, error) {
+func copyDatabase(ctx context.Context, m Mac, dir string) (string, error) {
 	from, err := m.Resolve(probe.KextPolicy)
 	if err != nil {
 		return "", originalError{err}
@@ -78,7 +78,7 @@ func (m Mac) copyPolicy(ctx context.Context, dir string) (string, error) {
 	to := filepath.Join(dir, filepath.Base(probe.KextPolicy))
 	start := time.Now()
 	for range copyTries {
-		err = m.tryCopy(ctx, from, to)
+		err = tryCopy(ctx, m, from, to)
 		if err == nil {
 			return to, refuseSuperJournal(to + "-journal")
 		}
@@ -98,7 +98,7 @@ func (m Mac) copyPolicy(ctx context.Context, dir string) (string, error) {
 }
 
 // tryCopy copies the files once; errChanged means that they moved meanwhile.
-func (m Mac) tryCopy(ctx context.Context, from, to string) error {
+func tryCopy(ctx context.Context, m Mac, from, to string) error {
 	var files [len(kextPolicyFiles)]original
 	defer func() {
 		for _, f := range files {
@@ -106,7 +106,7 @@ func (m Mac) tryCopy(ctx context.Context, from, to string) error {
 		}
 	}()
 	for i, ending := range kextPolicyFiles {
-		path, err := m.beside(from, ending)
+		path, err := beside(m, from, ending)
 		if err != nil {
 			return originalError{err}
 		}
@@ -136,7 +136,7 @@ func (m Mac) tryCopy(ctx context.Context, from, to string) error {
 
 // beside is where SQLite keeps a side file of the database at path. A link in
 // its place resolves beneath Root, too.
-func (m Mac) beside(path, ending string) (string, error) {
+func beside(m Mac, path, ending string) (string, error) {
 	rel, err := filepath.Rel(m.Root, path+ending)
 	if err != nil {
 		return "", err

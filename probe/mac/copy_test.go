@@ -183,7 +183,7 @@ func TestBusyDatabase(t *testing.T) {
 	m, file := newPolicy(t, appleSchema...)
 	rest := neverRests(t, file)
 	temp := t.TempDir()
-	policy, source := m.readDatabase(t.Context(), temp, time.Now())
+	policy, source := ReadDatabase(t.Context(), m, temp, time.Now())
 	rest()
 	if source.State != probe.Busy {
 		t.Errorf("got %+v", source)
@@ -217,7 +217,7 @@ func readBesideChurn(t *testing.T, journal string, pause, limit time.Duration, e
 	seen := map[int64]bool{}
 	accepted, busy := 0, 0
 	for start := time.Now(); time.Since(start) < limit && len(seen) < enough; {
-		policy, source := m.readDatabase(t.Context(), temp, time.Now())
+		policy, source := ReadDatabase(t.Context(), m, temp, time.Now())
 		if source.State == probe.Busy {
 			busy++
 			continue

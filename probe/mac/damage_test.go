@@ -100,7 +100,7 @@ func TestDamageIsNotReadAsRows(t *testing.T) {
 				mactest.NoError(t, os.WriteFile(file+ending, data, 0o600))
 			}
 			mactest.NoError(t, os.WriteFile(file, database, 0o600))
-			return m.readDatabase(t.Context(), t.TempDir(), publishedAt)
+			return ReadDatabase(t.Context(), m, t.TempDir(), publishedAt)
 		}
 		want, source := read(files[""])
 		if want == nil || len(want.Rows) != 19 || len(want.History) != 1 {
@@ -161,7 +161,7 @@ func damageable(t *testing.T, journal string) (files map[string][]byte) {
 // the indexes tell.
 func TestTwoTablesSwapped(t *testing.T) {
 	m, file := newPolicy(t, applePolicy("DELETE", blockedRow, historyRow, `INSERT INTO settings VALUES ('a', 'b')`)...)
-	want, _ := m.readDatabase(t.Context(), t.TempDir(), publishedAt)
+	want, _ := ReadDatabase(t.Context(), m, t.TempDir(), publishedAt)
 	whole, err := os.ReadFile(file)
 	mactest.NoError(t, err)
 	last := len(whole)/pagesOf(whole, 0).size + 1
@@ -171,7 +171,7 @@ func TestTwoTablesSwapped(t *testing.T) {
 			copy(p.page(a), pagesOf(whole, 0).page(b))
 			copy(p.page(b), pagesOf(whole, 0).page(a))
 			mactest.NoError(t, os.WriteFile(file, p.data, 0o600))
-			got, source := m.readDatabase(t.Context(), t.TempDir(), publishedAt)
+			got, source := ReadDatabase(t.Context(), m, t.TempDir(), publishedAt)
 			if source.State != probe.Damaged && !reflect.DeepEqual(got, want) {
 				t.Errorf("pages %d and %d: %+v, %+v", a, b, source, got)
 			}
@@ -213,7 +213,7 @@ func TestUnusualDatabasesAreSound(t *testing.T) {
 			statements := append([]string{`PRAGMA page_size = 4096`}, statements...)
 			m, file := newPolicy(t, append(statements, `PRAGMA journal_mode = `+journal)...)
 			fillDatabase(t, file, blockedRow, `DELETE FROM kext_policy`, paddedRows(20), `DELETE FROM kext_policy WHERE bundle_id LIKE '%5'`, blockedRow)
-			policy, source := m.readDatabase(t.Context(), t.TempDir(), publishedAt)
+			policy, source := ReadDatabase(t.Context(), m, t.TempDir(), publishedAt)
 			if source.State != probe.OK || len(policy.Rows) < 11 {
 				t.Errorf("%s, %s: %+v", name, journal, source)
 			}
@@ -240,7 +240,7 @@ func TestAnEndlessDatabaseIsNotChecked(t *testing.T) {
 	for ending, data := range files {
 		mactest.NoError(t, os.WriteFile(file+ending, data, 0o600))
 	}
-	_, source := m.readDatabase(t.Context(), t.TempDir(), publishedAt)
+	_, source := ReadDatabase(t.Context(), m, t.TempDir(), publishedAt)
 	if source.State != probe.Damaged || !strings.Contains(source.Reason, "claims to have 17592185978880 bytes") {
 		t.Errorf("%+v", source)
 	}
@@ -262,7 +262,7 @@ func TestTheCheckEndsInTime(t *testing.T) {
 	m, _ := newPolicy(t, append(appleSchema, `CREATE TABLE large AS
 		WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 300000) SELECT n, 'one value and some more' t FROM i`)...)
 	dir := t.TempDir()
-	file, err := m.copyPolicy(t.Context(), dir)
+	file, err := copyDatabase(t.Context(), m, dir)
 	mactest.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Millisecond)
 	defer cancel()

@@ -19,12 +19,12 @@ const databaseLimit = 5 * time.Second
 
 const freeSpace = "free some space on the disk"
 
-// readDatabase reads Apple's policy database. syspolicyd may be writing to it
+// ReadDatabase reads Apple's policy database. syspolicyd may be writing to it
 // at any moment and nobody may disturb it, so it is copied into a private
 // folder within temp (empty: the system's), and only the copy is opened. now
 // becomes the time of reading. The policy is nil unless the state is probe.OK.
-func (m Mac) readDatabase(ctx context.Context, temp string, now time.Time) (*probe.Policy, probe.Source) {
-	policy, err := m.databasePolicy(ctx, temp)
+func ReadDatabase(ctx context.Context, m Mac, temp string, now time.Time) (*probe.Policy, probe.Source) {
+	policy, err := readCopied(ctx, m, temp)
 	if err != nil {
 		return nil, databaseProblem(err)
 	}
@@ -33,7 +33,7 @@ func (m Mac) readDatabase(ctx context.Context, temp string, now time.Time) (*pro
 	return policy, probe.Source{Name: probe.Database, State: probe.OK}
 }
 
-func (m Mac) databasePolicy(ctx context.Context, temp string) (*probe.Policy, error) {
+func readCopied(ctx context.Context, m Mac, temp string) (*probe.Policy, error) {
 	ctx, cancel := context.WithTimeout(ctx, databaseLimit)
 	defer cancel()
 	dir, err := os.MkdirTemp(temp, copyFolder) // mode 0700
@@ -41,7 +41,7 @@ func (m Mac) databasePolicy(ctx context.Context, temp string) (*probe.Policy, er
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	file, err := m.copyPolicy(ctx, dir)
+	file, err := copyDatabase(ctx, m, dir)
 	if err != nil {
 		return nil, err
 	}

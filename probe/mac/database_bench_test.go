@@ -15,7 +15,7 @@ func BenchmarkReadDatabase(b *testing.B) {
 			m, _ := newPolicy(b, applePolicy(journal, paddedRows(80))...)
 			temp := b.TempDir()
 			for b.Loop() {
-				if _, source := m.readDatabase(b.Context(), temp, time.Now()); source.State != probe.OK {
+				if _, source := ReadDatabase(b.Context(), m, temp, time.Now()); source.State != probe.OK {
 					b.Fatalf("%+v", source)
 				}
 			}

@@ -106,7 +106,7 @@ func nobodyChild(root string) error {
 	if err := becomeNobody(); err != nil {
 		return err
 	}
-	_, source := Mac{Root: root}.readDatabase(context.Background(), "", time.Now())
+	_, source := ReadDatabase(context.Background(), Mac{Root: root}, "", time.Now())
 	return json.NewEncoder(os.Stdout).Encode(source)
 }
 

@@ -81,7 +81,7 @@ func readPolicyOf(t *testing.T, m Mac) (*probe.Policy, probe.Source) {
 	t.Helper()
 	temp := t.TempDir()
 	before := folderStamps(t, m)
-	policy, source := m.readDatabase(t.Context(), temp, time.Now())
+	policy, source := ReadDatabase(t.Context(), m, temp, time.Now())
 	if after := folderStamps(t, m); after != before {
 		t.Errorf("reading changed Apple's folder\nbefore:\n%s\nafter:\n%s", before, after)
 	}
@@ -297,7 +297,7 @@ func TestDatabaseGivesUpWithItsContext(t *testing.T) {
 		state probe.SourceState
 	}{{cancelled, probe.Failed}, {late, probe.Timeout}} {
 		temp := t.TempDir()
-		policy, source := m.readDatabase(tt.ctx, temp, time.Now())
+		policy, source := ReadDatabase(tt.ctx, m, temp, time.Now())
 		if source.State != tt.state {
 			t.Errorf("got %+v, want %s", source, tt.state)
 		}
@@ -308,10 +308,10 @@ func TestDatabaseGivesUpWithItsContext(t *testing.T) {
 
 func TestDatabaseWithoutTemporaryFolder(t *testing.T) {
 	m, _ := newPolicy(t, appleSchema...)
-	if _, source := m.readDatabase(t.Context(), filepath.Join(t.TempDir(), "none"), time.Now()); source.State != probe.Failed {
+	if _, source := ReadDatabase(t.Context(), m, filepath.Join(t.TempDir(), "none"), time.Now()); source.State != probe.Failed {
 		t.Errorf("got %+v", source)
 	}
-	if _, source := m.readDatabase(t.Context(), "", time.Now()); source.State != probe.OK {
+	if _, source := ReadDatabase(t.Context(), m, "", time.Now()); source.State != probe.OK {
 		t.Errorf("the system's temporary folder: got %+v", source)
 	}
 }
@@ -319,7 +319,7 @@ func TestDatabaseWithoutTemporaryFolder(t *testing.T) {
 func TestDatabaseReadAt(t *testing.T) {
 	m, _ := newPolicy(t, appleSchema...)
 	now := time.Date(2026, 5, 6, 7, 50, 0, 0, time.FixedZone("", 2*3600))
-	policy, source := m.readDatabase(t.Context(), t.TempDir(), now)
+	policy, source := ReadDatabase(t.Context(), m, t.TempDir(), now)
 	if source.State != probe.OK || !policy.ReadAt.Equal(now) || policy.ReadAt.Location() != time.UTC {
 		t.Errorf("got %+v, %+v", policy, source)
 	}
@@ -355,7 +355,7 @@ func FuzzReadDatabase(f *testing.F) {
 				mactest.NoError(t, os.RemoveAll(file+ending))
 			}
 		}
-		policy, source := m.readDatabase(t.Context(), temp, time.Now())
+		policy, source := ReadDatabase(t.Context(), m, temp, time.Now())
 		wantConsistent(t, policy, source)
 		wantEmptyFolder(t, temp)
 		if policy == nil {

@@ -66,7 +66,7 @@ func TestReadOS(t *testing.T) {
 			if c.cryptex != nil {
 				addPlist(t, m, probe.CryptexSystemVersion, c.cryptex)
 			}
-			got, err := m.ReadOS()
+			got, err := ReadOS(m)
 			if got != c.want {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
@@ -134,7 +134,7 @@ kern.bootsessionuuid) echo "kern.bootsessionuuid: ` + testSession + `" ;;
 				mactest.AddTool(t, m.Root, probe.SysctlTool, c.script)
 			}
 			os := probe.OSVersion{Version: c.os}
-			got, gaps := m.machine(t.Context(), os)
+			got, gaps := readMachine(t.Context(), m, os)
 			want := c.want
 			want.OS = os
 			if got != want {
@@ -164,7 +164,7 @@ func TestMachineWithoutTools(t *testing.T) {
 	m := Mac{Root: mactest.Root(t)}
 	mactest.AddTool(t, m.Root, probe.SysctlTool, sysctlScript("1"))
 	m.NoTools = true
-	got, gaps := m.machine(t.Context(), probe.OSVersion{Version: "14.0"})
+	got, gaps := readMachine(t.Context(), m, probe.OSVersion{Version: "14.0"})
 	if got.Arch != "" || !got.BootedAt.IsZero() || got.BootSession != "" {
 		t.Errorf("%+v", got)
 	}
@@ -231,7 +231,7 @@ func TestParallels(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := Mac{Root: mactest.Root(t)}
 			addPlist(t, m, probe.ParallelsApp+"/Contents/Info.plist", c.info)
-			got, err := m.parallels()
+			got, err := ReadParallels(m)
 			wantError(t, err, c.err)
 			if (got == nil) != (c.want == nil) || got != nil && *got != *c.want {
 				t.Errorf("got %+v, want %+v", got, c.want)
@@ -242,18 +242,18 @@ func TestParallels(t *testing.T) {
 
 func TestParallelsAbsentOrDamaged(t *testing.T) {
 	m := Mac{Root: mactest.Root(t)}
-	if app, err := m.parallels(); app != nil || err != nil {
+	if app, err := ReadParallels(m); app != nil || err != nil {
 		t.Errorf("absent: %v, %v", app, err)
 	}
 	// An installer is at work, or the disk is damaged: not the same as absent.
 	if err := os.MkdirAll(filepath.Join(m.Root, probe.ParallelsApp, "Contents"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if app, err := m.parallels(); app == nil || app.Version != "" || err == nil {
+	if app, err := ReadParallels(m); app == nil || app.Version != "" || err == nil {
 		t.Errorf("half installed: %v, %v", app, err)
 	}
 	mactest.AddFile(t, m.Root, probe.ParallelsApp+"/Contents/Info.plist", "bplist00 and nothing else")
-	if app, err := m.parallels(); app == nil || app.Version != "" || err == nil {
+	if app, err := ReadParallels(m); app == nil || app.Version != "" || err == nil {
 		t.Errorf("damaged: %v, %v", app, err)
 	}
 }
@@ -262,19 +262,19 @@ func TestOpen(t *testing.T) {
 	m := Mac{Root: mactest.Root(t)}
 	opened := filepath.Join(m.Root, "opened")
 	mactest.AddTool(t, m.Root, probe.OpenTool, `printf '%s|' "$@" >>'`+opened+`'`)
-	if err := m.OpenURL(t.Context(), "x-apple.systempreferences:com.apple.preference.security?General"); err != nil {
+	if err := OpenURL(t.Context(), m, "x-apple.systempreferences:com.apple.preference.security?General"); err != nil {
 		t.Error(err)
 	}
-	if err := m.OpenText(t.Context(), "/Users/me/a file.txt"); err != nil {
+	if err := OpenText(t.Context(), m, "/Users/me/a file.txt"); err != nil {
 		t.Error(err)
 	}
 	for _, url := range []string{"", "-a Calculator", "file:///etc/passwd", "/System/Applications/Calculator.app"} {
-		if err := m.OpenURL(t.Context(), url); err == nil {
+		if err := OpenURL(t.Context(), m, url); err == nil {
 			t.Errorf("%q was opened", url)
 		}
 	}
 	for _, file := range []string{"", "-e", "relative.txt"} {
-		if err := m.OpenText(t.Context(), file); err == nil {
+		if err := OpenText(t.Context(), m, file); err == nil {
 			t.Errorf("%q was opened", file)
 		}
 	}
@@ -287,12 +287,12 @@ func TestOpen(t *testing.T) {
 func TestOpenSaysWhatToDo(t *testing.T) {
 	m := Mac{Root: mactest.Root(t)}
 	mactest.AddTool(t, m.Root, probe.OpenTool, `echo 'LSOpenURLsWithRole() failed with error -10810' >&2; exit 1`)
-	err := m.OpenURL(t.Context(), "x-apple.systempreferences:x")
+	err := OpenURL(t.Context(), m, "x-apple.systempreferences:x")
 	wantError(t, err, "open System Settings")
 	wantError(t, err, "-10810")
-	wantError(t, m.OpenText(t.Context(), "/a.txt"), "open /a.txt by hand")
+	wantError(t, OpenText(t.Context(), m, "/a.txt"), "open /a.txt by hand")
 	m.NoTools = true
-	if err := m.OpenURL(t.Context(), "x-apple.systempreferences:x"); !errors.Is(err, errNoTools) {
+	if err := OpenURL(t.Context(), m, "x-apple.systempreferences:x"); !errors.Is(err, errNoTools) {
 		t.Error(err)
 	}
 }

@@ -121,7 +121,7 @@ func TestLookWithADeadPlace(t *testing.T) {
 	m.Files = f
 	addKext(t, m, "/Library/Extensions/fine.kext", "com.example.fine", "1")
 	addKext(t, m, "/Library/Extensions/dead.kext", "com.example.dead", "1")
-	kexts, gaps := m.kexts(nil, recorded(
+	kexts, gaps := findKexts(m, nil, recorded(
 		probe.LoadRecord{Path: "/Library/Extensions/dead.kext", TeamID: "TEAM", BundleID: "com.example.dead"},
 		probe.LoadRecord{Path: "/Library/Extensions/fine.kext", TeamID: "TEAM", BundleID: "com.example.fine"},
 	))
@@ -150,14 +150,14 @@ func TestNoReaderWaitsForever(t *testing.T) {
 		"stat":         func(m Mac) { m.stat("/Library") },
 		"ReadChosen":   func(m Mac) { m.ReadChosen("/Library/x", 1) },
 		"StatChosen":   func(m Mac) { m.StatChosen("/Library/x") },
-		"parallels":    func(m Mac) { m.parallels() },
-		"kexts":        func(m Mac) { m.kexts(testApp, nil) },
-		"configs":      func(m Mac) { m.configs() },
-		"readConfig":   func(m Mac) { m.readConfig(m.Home + "/Parallels/a.pvm/config.pvs") },
-		"machineFiles": func(m Mac) { m.machineFiles(*testApp) },
-		"policyStamp":  func(m Mac) { m.policyStamp() },
+		"parallels":    func(m Mac) { ReadParallels(m) },
+		"kexts":        func(m Mac) { findKexts(m, testApp, nil) },
+		"configs":      func(m Mac) { readConfigs(m) },
+		"readConfig":   func(m Mac) { readConfig(m, m.Home+"/Parallels/a.pvm/config.pvs") },
+		"machineFiles": func(m Mac) { machineFiles(m, *testApp) },
+		"policyStamp":  func(m Mac) { stampPolicy(m) },
 		"stamps":       func(m Mac) { m.stampsOf(stamped) },
-		"spots":        func(m Mac) { m.spots() },
+		"spots":        func(m Mac) { findSpots(m) },
 	}
 	for name, read := range readers {
 		synctest.Test(t, func(t *testing.T) {

@@ -36,8 +36,8 @@ var (
 // It knows neither when loads were tried nor what a profile allows. It may take
 // as long as a tool may. now becomes the time of reading. The policy is nil
 // unless the state is probe.OK.
-func (m Mac) readFramework(ctx context.Context, now time.Time) (*probe.Policy, probe.Source) {
-	out, err := m.tool(ctx, probe.OsascriptTool, "-l", "JavaScript", "-e", frameworkScript)
+func readFramework(ctx context.Context, m Mac, now time.Time) (*probe.Policy, probe.Source) {
+	out, err := Query(ctx, m, probe.OsascriptTool, "-l", "JavaScript", "-e", frameworkScript)
 	if err != nil {
 		return nil, frameworkProblem(err)
 	}

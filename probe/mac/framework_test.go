@@ -67,7 +67,7 @@ func TestReadFramework(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := Mac{Root: mactest.Root(t)}
 			frameworkSays(t, m, tt.answer)
-			policy, source := m.readFramework(t.Context(), lookedAt)
+			policy, source := readFramework(t.Context(), m, lookedAt)
 			if source != (probe.Source{Name: probe.Framework, State: probe.OK}) || policy == nil || policy.Source != probe.Framework || !policy.ReadAt.Equal(lookedAt) {
 				t.Fatalf("%+v, %+v", policy, source)
 			}
@@ -118,7 +118,7 @@ func TestReadFrameworkFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := Mac{Root: mactest.Root(t)}
 			mactest.AddTool(t, m.Root, probe.OsascriptTool, tt.script)
-			policy, source := m.readFramework(t.Context(), lookedAt)
+			policy, source := readFramework(t.Context(), m, lookedAt)
 			if policy != nil || source.Name != probe.Framework || source.State != tt.state || !strings.Contains(source.Reason, tt.reason) ||
 				source.Next == "" || len(source.Reason) > probe.PrintableLimit*4 || source.Reason != probe.Printable(source.Reason) {
 				t.Errorf("%+v, %+v", policy, source)
@@ -126,13 +126,13 @@ func TestReadFrameworkFails(t *testing.T) {
 		})
 	}
 	m := Mac{Root: mactest.Root(t)}
-	if policy, source := m.readFramework(t.Context(), lookedAt); policy != nil || source.State != probe.Absent || source.Next == "" {
+	if policy, source := readFramework(t.Context(), m, lookedAt); policy != nil || source.State != probe.Absent || source.Next == "" {
 		t.Errorf("no osascript: %+v, %+v", policy, source)
 	}
 	frameworkSays(t, m, okAnswer("[]", "[]"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if policy, source := m.readFramework(ctx, lookedAt); policy != nil || source.State != probe.Failed {
+	if policy, source := readFramework(ctx, m, lookedAt); policy != nil || source.State != probe.Failed {
 		t.Errorf("cancelled: %+v, %+v", policy, source)
 	}
 }
@@ -143,7 +143,7 @@ func TestReadFrameworkCapsTexts(t *testing.T) {
 	long := strings.Repeat("x", probe.MaxText+1)
 	odd := strings.ReplaceAll(santaItem, "com.google.santa-driver", long)
 	frameworkSays(t, m, okAnswer("["+odd+","+fmt.Sprintf(parallelsItem, false)+"]", "[]"))
-	policy, source := m.readFramework(t.Context(), lookedAt)
+	policy, source := readFramework(t.Context(), m, lookedAt)
 	if policy == nil || len(policy.Rows) != 3 || policy.Rows[0].BundleID != "(too long)" {
 		t.Errorf("%+v, %+v", policy, source)
 	}
@@ -154,7 +154,7 @@ func TestReadFrameworkAsksTheSameEachTime(t *testing.T) {
 	m := Mac{Root: mactest.Root(t)}
 	args := filepath.Join(m.Root, "args")
 	mactest.AddTool(t, m.Root, probe.OsascriptTool, "printf '%s\\0' \"$@\" >'"+args+"'\n")
-	m.readFramework(t.Context(), lookedAt)
+	readFramework(t.Context(), m, lookedAt)
 	got, err := os.ReadFile(args)
 	mactest.NoError(t, err)
 	if want := strings.Join([]string{"-l", "JavaScript", "-e", frameworkScript, ""}, "\x00"); string(got) != want {

@@ -27,7 +27,7 @@ type fileIdentity struct {
 
 // identifyDatabase fails where stat is refused. No database at all is the
 // zero identity.
-func (m Mac) identifyDatabase() (databaseIdentity, error) {
+func identifyDatabase(m Mac) (databaseIdentity, error) {
 	var id databaseIdentity
 	for i, file := range []*fileIdentity{&id.Database, &id.WAL, &id.Journal} {
 		p, err := m.Resolve(probe.KextPolicy + kextPolicyFiles[i])

@@ -8,10 +8,10 @@ import (
 	"kextwatch/probe"
 )
 
-// ReaderInstallation looks at what launchd needs to run the root reader. It
+// ReadInstallation looks at what launchd needs to run the root reader. It
 // does not show whether launchd was told not to run it.
-func (m Mac) ReaderInstallation() probe.ReaderInstallation {
-	program, plist := m.installed(probe.ReaderProgram), m.installed(probe.ReaderJob)
+func ReadInstallation(m Mac) probe.ReaderInstallation {
+	program, plist := installedFile(m, probe.ReaderProgram), installedFile(m, probe.ReaderJob)
 	switch {
 	case program.State == probe.ReaderAbsent && plist.State == probe.ReaderAbsent:
 		return program
@@ -26,16 +26,16 @@ func (m Mac) ReaderInstallation() probe.ReaderInstallation {
 	case plist.State != probe.ReaderSound:
 		return plist
 	}
-	if _, _, err := m.loadPublication(); err == nil {
-		if _, err := m.lastRun(); absent(err) {
+	if _, _, err := loadPublication(m); err == nil {
+		if _, err := readLastRun(m); absent(err) {
 			return probe.ReaderInstallation{State: probe.ReaderOlder, Path: probe.ReaderProgram, Next: installReader + " again"}
 		}
 	}
 	return probe.ReaderInstallation{State: probe.ReaderSound}
 }
 
-// installed looks at one file of the installation.
-func (m Mac) installed(name string) probe.ReaderInstallation {
+// installedFile looks at one file of the installation.
+func installedFile(m Mac, name string) probe.ReaderInstallation {
 	info, err := os.Lstat(filepath.Join(m.Root, name))
 	if err == nil {
 		err = m.Guarded(name)

@@ -30,9 +30,9 @@ type installed struct {
 // installers are the programs that install macOS itself.
 var installers = []string{"softwareupdated", "Software Update", "macOS Installer", "OS X Installer"}
 
-// installations are those of macOS itself, oldest first. Only what was
+// readInstallHistory are those of macOS itself, oldest first. Only what was
 // installed while this volume was the running one is noted there.
-func (m Mac) installations(now time.Time) ([]probe.Installation, error) {
+func readInstallHistory(m Mac, now time.Time) ([]probe.Installation, error) {
 	data, err := m.readFile(probe.InstallHistory, historyLimit)
 	if err != nil {
 		return nil, err

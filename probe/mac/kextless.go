@@ -13,10 +13,10 @@ const (
 	networkSettingsLimit = 1 << 20
 )
 
-// kextless reports whether Parallels' networking does without kernel
+// readKextless reports whether Parallels' networking does without kernel
 // extensions, as it does from macOS 11 on unless UseKextless is 0: -1 leaves
 // it to Parallels.
-func (m Mac) kextless() (probe.Answer, error) {
+func readKextless(m Mac) (probe.Answer, error) {
 	data, err := m.readFile(probe.ParallelsNetworkSettings, networkSettingsLimit)
 	if absent(err) {
 		return probe.Yes, nil

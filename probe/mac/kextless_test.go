@@ -33,7 +33,7 @@ func TestKextless(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := Mac{Root: mactest.Root(t)}
 			mactest.AddFile(t, m.Root, probe.ParallelsNetworkSettings, c.data)
-			got, err := m.kextless()
+			got, err := readKextless(m)
 			if got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
@@ -46,13 +46,13 @@ func TestKextlessGap(t *testing.T) {
 	m := homeMac(t)
 	mactest.AddTool(t, m.Root, probe.PrlctlTool, "echo '[]'")
 	mactest.AddFile(t, m.Root, probe.ParallelsNetworkSettings, "damaged")
-	got, gaps := m.machines(t.Context(), parallelsVersion("18.1.1"), bigSur)
+	got, gaps := readMachines(t.Context(), m, parallelsVersion("18.1.1"), bigSur)
 	wantGaps(t, gaps, "Parallels networking")
 	if got.Kextless != "" || !got.Known {
 		t.Errorf("%+v", got)
 	}
 	mactest.Remove(t, m.Root, probe.ParallelsNetworkSettings)
-	if got, gaps := m.machines(t.Context(), parallelsVersion("18.1.1"), bigSur); got.Kextless != probe.Yes || len(gaps) > 0 {
+	if got, gaps := readMachines(t.Context(), m, parallelsVersion("18.1.1"), bigSur); got.Kextless != probe.Yes || len(gaps) > 0 {
 		t.Errorf("absent: %+v, %+v", got, gaps)
 	}
 }

@@ -17,7 +17,7 @@ const (
 	kextLimit = 256 // places that are looked at; Parallels brought five at most
 )
 
-// kexts finds the kernel extensions that lie on the disk: those in the
+// findKexts finds the kernel extensions that lie on the disk: those in the
 // application, and those that the load history names, newest first. A place
 // whose original is gone may still have its staged copy.
 //
@@ -27,7 +27,7 @@ const (
 //
 // An extension at a place that cannot be read is known by its name, and counts
 // as there.
-func (m Mac) kexts(app *probe.App, policy *probe.Policy) ([]probe.Kext, []probe.Gap) {
+func findKexts(m Mac, app *probe.App, policy *probe.Policy) ([]probe.Kext, []probe.Gap) {
 	s := kextSearch{mac: m}
 	if policy == nil {
 		policy = &probe.Policy{}

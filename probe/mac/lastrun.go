@@ -47,15 +47,15 @@ func outcomeOf(err error) runOutcome {
 	return runFailed
 }
 
-// lastRun is what the reader recorded of its last run.
+// readLastRun is what the reader recorded of its last run.
 type lastRun struct {
 	at      time.Time
 	outcome runOutcome
 }
 
-// recordRun records a run. Like PublishPolicy, of which it is a part, it must
+// recordRun records a run. Like Publish, of which it is a part, it must
 // not be called where others than the owner of Root may write.
-func (m Mac) recordRun(now time.Time, outcome runOutcome) error {
+func recordRun(m Mac, now time.Time, outcome runOutcome) error {
 	if err := m.Guarded(probe.ReaderLastRun); err != nil {
 		return err
 	}
@@ -92,9 +92,9 @@ func (m Mac) recordRun(now time.Time, outcome runOutcome) error {
 	return os.Chtimes(p, now, now)
 }
 
-// lastRun reads what the reader recorded. Where nothing is recorded the reader
+// readLastRun reads what the reader recorded. Where nothing is recorded the reader
 // is an earlier one, which did not do this.
-func (m Mac) lastRun() (lastRun, error) {
+func readLastRun(m Mac) (lastRun, error) {
 	data, info, err := m.readGuarded(probe.ReaderLastRun, lastRunSize)
 	if err != nil {
 		return lastRun{}, err

@@ -130,7 +130,7 @@ func TestLoadedAsksTheRightTool(t *testing.T) {
 			if c.kextstat != "" {
 				mactest.AddTool(t, m.Root, kextstatTool, c.kextstat)
 			}
-			got, err := m.loaded(t.Context(), c.os)
+			got, err := readLoaded(t.Context(), m, c.os)
 			wantError(t, err, c.err)
 			if got.Known != (c.err == "") || got.Known && !slices.Equal(got.Kexts, tableKexts) {
 				t.Errorf("%+v", got)

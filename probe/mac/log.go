@@ -60,7 +60,7 @@ type LogFollower struct {
 func FollowLog(m Mac) *LogFollower {
 	return &LogFollower{
 		stream: func(ctx context.Context, each func(line []byte)) error {
-			return m.stream(ctx, each, probe.LogTool, "stream", "--style", "ndjson", "--predicate", logPredicate)
+			return Follow(ctx, m, each, probe.LogTool, "stream", "--style", "ndjson", "--predicate", logPredicate)
 		},
 		hints:   make(chan probe.Hint, 1),
 		changed: make(chan struct{}, 1),

@@ -70,14 +70,14 @@ func (p *Prober) Look(ctx context.Context, now time.Time, how How) probe.Snapsho
 		p.AskAgain()
 	}
 	snap.Policy, snap.Sources, snap.Disagree = p.lookAtPolicy(ctx, now, how.Fresh)
-	app, err := p.mac.parallels()
+	app, err := ReadParallels(p.mac)
 	if err != nil {
 		missing([]probe.Gap{probe.NewGap(probe.FactParallels, err, "Install Parallels Desktop again.")})
 	}
 	if app != nil {
 		snap.Apps = []probe.App{*app}
 	}
-	snap.Kexts, gaps = p.mac.kexts(app, snap.Policy)
+	snap.Kexts, gaps = findKexts(p.mac, app, snap.Policy)
 	missing(gaps)
 	snap.Loaded, gaps = p.lookAtLoaded(ctx, snap, how.Fresh)
 	missing(gaps)
@@ -97,11 +97,11 @@ func (p *Prober) lookAtMachine(ctx context.Context, fresh bool) (probe.Mac, []pr
 		return m.mac, m.gaps
 	}
 	var gaps []probe.Gap
-	os, err := p.mac.ReadOS()
+	os, err := ReadOS(p.mac)
 	if err != nil {
 		gaps = append(gaps, probe.NewGap(probe.FactMacOSVersion, err, "Run `sw_vers` in Terminal and see what it says."))
 	}
-	mac, more := p.mac.machine(ctx, os)
+	mac, more := readMachine(ctx, p.mac, os)
 	mac.Offline = p.mac.NoTools
 	gaps = append(gaps, more...)
 	p.machine = machineMemory{read: ctx.Err() == nil, mac: mac, gaps: gaps}
@@ -119,7 +119,7 @@ func (p *Prober) lookAtLoaded(ctx context.Context, snap probe.Snapshot, fresh bo
 	if m := p.loaded; m.read && !fresh && m.concern == concern {
 		return m.loaded, m.gaps
 	}
-	loaded, err := p.mac.loaded(ctx, snap.Mac.OS)
+	loaded, err := readLoaded(ctx, p.mac, snap.Mac.OS)
 	var gaps []probe.Gap
 	if err != nil {
 		gaps = []probe.Gap{toolGap(probe.FactLoadedKexts, err, "kextstat")}

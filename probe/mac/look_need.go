@@ -31,7 +31,7 @@ func (p *Prober) lookAtMachines(ctx context.Context, snap probe.Snapshot, how Ho
 		p.machines = machinesMemory{}
 		return probe.Machines{}, nil
 	}
-	now := machinesMemory{files: p.mac.machineFiles(*app), attempts: parallelsAttempts(snap)}
+	now := machinesMemory{files: machineFiles(p.mac, *app), attempts: parallelsAttempts(snap)}
 	m := p.machines
 	if m.read && !how.Fresh && m.files == now.files && (how.Hurry || m.attempts == now.attempts) {
 		return m.machines, m.gaps
@@ -42,7 +42,7 @@ func (p *Prober) lookAtMachines(ctx context.Context, snap probe.Snapshot, how Ho
 		limited, cancel = context.WithTimeoutCause(ctx, hurryLimit, tool.ErrTimeout)
 		defer cancel()
 	}
-	now.machines, now.gaps = p.mac.machines(limited, app, snap.Mac.OS)
+	now.machines, now.gaps = readMachines(limited, p.mac, app, snap.Mac.OS)
 	if m.read && limited.Err() != nil {
 		return m.machines, m.gaps // the next look has the time
 	}
@@ -66,7 +66,7 @@ func parallelsApp(snap probe.Snapshot) *probe.App {
 // machineFiles sums up what tells that the virtual machines may be others than
 // they were: their usual folders and files, the network settings, another
 // version of Parallels. So does every attempt to load one of its extensions.
-func (m Mac) machineFiles(app probe.App) string {
+func machineFiles(m Mac, app probe.App) string {
 	lines := []string{fmt.Sprintf("version %q", app.Version)}
 	note := func(path string, info fs.FileInfo, err error) {
 		if err == nil {
@@ -77,9 +77,9 @@ func (m Mac) machineFiles(app probe.App) string {
 		info, err := m.stat(name)
 		note(name, info, err)
 	}
-	files, errs := m.configs()
+	files, errs := readConfigs(m)
 	for _, file := range files {
-		info, err := m.lstatAt(file)
+		info, err := lstatAt(m, file)
 		note(file, info, err)
 	}
 	for _, err := range errs {
@@ -130,7 +130,7 @@ func (p *Prober) lookAtEnforcement(ctx context.Context, snap probe.Snapshot, fre
 	if m := p.enforcement; m.read && !fresh && m.concern == concern {
 		return m.enforcement, m.gaps
 	}
-	enforcement, gaps := p.mac.enforcement(ctx, snap.Mac.OS)
+	enforcement, gaps := readEnforcement(ctx, p.mac, snap.Mac.OS)
 	p.enforcement = enforcementMemory{read: ctx.Err() == nil, concern: concern, enforcement: enforcement, gaps: gaps}
 	return enforcement, gaps
 }

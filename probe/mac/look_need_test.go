@@ -232,7 +232,7 @@ func BenchmarkMachines(b *testing.B) {
 	}
 	b.Run("config.pvs", func(b *testing.B) {
 		for b.Loop() {
-			if got, _ := m.machines(b.Context(), parallelsVersion("18.1.1"), bigSur); len(got.List) != 20 {
+			if got, _ := readMachines(b.Context(), m, parallelsVersion("18.1.1"), bigSur); len(got.List) != 20 {
 				b.Fatalf("%+v", got)
 			}
 		}
@@ -240,7 +240,7 @@ func BenchmarkMachines(b *testing.B) {
 	mactest.AddTool(b, m.Root, probe.PrlctlTool, prints("["+strings.TrimSuffix(strings.Repeat(`{"ID": "`+vmID+`", "Optimization": {"Hypervisor type": "apple"}},`, 20), ",")+"]"))
 	b.Run("prlctl", func(b *testing.B) {
 		for b.Loop() {
-			if got, _ := m.machines(b.Context(), parallelsVersion("18.1.1"), bigSur); len(got.List) != 20 || got.From != "prlctl" {
+			if got, _ := readMachines(b.Context(), m, parallelsVersion("18.1.1"), bigSur); len(got.List) != 20 || got.From != "prlctl" {
 				b.Fatalf("%+v", got)
 			}
 		}

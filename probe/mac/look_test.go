@@ -88,7 +88,7 @@ func TestLook(t *testing.T) {
 	s.sql(blockedRow, insertRecord)
 	snap, _ := s.look(false)
 	seen := time.Date(2026, 7, 1, 20, 50, 0, 0, time.UTC)
-	_, reader := s.m.readPublished(lookedAt)
+	_, reader := ReadPublished(s.m, lookedAt)
 	want := probe.Snapshot{
 		Policy: &probe.Policy{
 			Source: probe.Database, ReadAt: lookedAt,

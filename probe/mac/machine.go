@@ -26,8 +26,8 @@ var (
 	uuidForm     = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 )
 
-// machine reads which Mac this is and since when it runs.
-func (m Mac) machine(ctx context.Context, os probe.OSVersion) (probe.Mac, []probe.Gap) {
+// readMachine reads which Mac this is and since when it runs.
+func readMachine(ctx context.Context, m Mac, os probe.OSVersion) (probe.Mac, []probe.Gap) {
 	mac := probe.Mac{OS: os}
 	var gaps []probe.Gap
 	unless := func(source probe.Fact, name string, err error) {
@@ -36,22 +36,22 @@ func (m Mac) machine(ctx context.Context, os probe.OSVersion) (probe.Mac, []prob
 		}
 	}
 	var err error
-	mac.Arch, err = m.arch(ctx, os)
+	mac.Arch, err = readArch(ctx, m, os)
 	unless(probe.FactProcessor, armOption, err)
-	mac.BootedAt, err = m.bootedAt(ctx)
+	mac.BootedAt, err = readBootTime(ctx, m)
 	unless(probe.FactBootTime, bootTime, err)
-	mac.BootSession, err = m.bootSession(ctx)
+	mac.BootSession, err = ReadBootSession(ctx, m)
 	unless(probe.FactBootSession, bootSession, err)
 	return mac, gaps
 }
 
-// arch asks for an option that tells the truth under Rosetta, too. Macs with
+// readArch asks for an option that tells the truth under Rosetta, too. Macs with
 // an Intel processor mostly do not know it.
-func (m Mac) arch(ctx context.Context, os probe.OSVersion) (probe.Arch, error) {
+func readArch(ctx context.Context, m Mac, os probe.OSVersion) (probe.Arch, error) {
 	if os.Known() && !os.AtLeast(11, 0) {
 		return probe.Intel, nil // Apple silicon came with macOS 11
 	}
-	answer, err := m.sysctl(ctx, armOption)
+	answer, err := readSysctl(ctx, m, armOption)
 	exit, failed := errors.AsType[*tool.ExitError](err)
 	switch {
 	case failed && bytes.Contains(exit.Stderr, []byte("unknown oid")):
@@ -66,8 +66,8 @@ func (m Mac) arch(ctx context.Context, os probe.OSVersion) (probe.Arch, error) {
 	return "", unexpected(armOption, answer)
 }
 
-func (m Mac) bootedAt(ctx context.Context) (time.Time, error) {
-	answer, err := m.sysctl(ctx, bootTime)
+func readBootTime(ctx context.Context, m Mac) (time.Time, error) {
+	answer, err := readSysctl(ctx, m, bootTime)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -89,10 +89,10 @@ func parseBootTime(answer string) (time.Time, error) {
 	return time.Unix(sec, usec*1000).UTC(), nil
 }
 
-// wokeAt is when the Mac last woke; zero where that is not known, or where it
+// readWakeTime is when the Mac last woke; zero where that is not known, or where it
 // has not slept since it was started.
-func (m Mac) wokeAt(ctx context.Context) time.Time {
-	answer, err := m.sysctl(ctx, wakeTime)
+func readWakeTime(ctx context.Context, m Mac) time.Time {
+	answer, err := readSysctl(ctx, m, wakeTime)
 	if err != nil {
 		return time.Time{}
 	}
@@ -100,8 +100,8 @@ func (m Mac) wokeAt(ctx context.Context) time.Time {
 	return woke
 }
 
-func (m Mac) bootSession(ctx context.Context) (string, error) {
-	answer, err := m.sysctl(ctx, bootSession)
+func ReadBootSession(ctx context.Context, m Mac) (string, error) {
+	answer, err := readSysctl(ctx, m, bootSession)
 	if err != nil {
 		return "", err
 	}
@@ -111,9 +111,9 @@ func (m Mac) bootSession(ctx context.Context) (string, error) {
 	return answer, nil
 }
 
-// sysctl asks the kernel for one value.
-func (m Mac) sysctl(ctx context.Context, name string) (string, error) {
-	out, err := m.tool(ctx, probe.SysctlTool, "-n", name)
+// readSysctl asks the kernel for one value.
+func readSysctl(ctx context.Context, m Mac, name string) (string, error) {
+	out, err := Query(ctx, m, probe.SysctlTool, "-n", name)
 	if err != nil {
 		return "", err
 	}

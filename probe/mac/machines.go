@@ -20,7 +20,7 @@ func machinesMatter(app *probe.App, os probe.OSVersion) bool {
 		probe.OSVersion{Version: app.Version}.AtLeast(16, 0)
 }
 
-// machines reads which virtual machines there are, which hypervisor each of
+// readMachines reads which virtual machines there are, which hypervisor each of
 // them uses, and whether networking does without kernel extensions: of an
 // Intel Mac with macOS 11 or later and Parallels Desktop 16 or later. Of any
 // other nothing is known, and no tool is run.
@@ -28,23 +28,23 @@ func machinesMatter(app *probe.App, os probe.OSVersion) bool {
 // prlctl knows all of the user's machines. Where it does not answer, the
 // machines in their usual folders are read; there may be others elsewhere, so
 // that finding none there says nothing.
-func (m Mac) machines(ctx context.Context, app *probe.App, os probe.OSVersion) (probe.Machines, []probe.Gap) {
+func readMachines(ctx context.Context, m Mac, app *probe.App, os probe.OSVersion) (probe.Machines, []probe.Gap) {
 	if !machinesMatter(app, os) {
 		return probe.Machines{}, nil
 	}
 	var gaps []probe.Gap
-	found, err := m.askPrlctl(ctx)
+	found, err := queryPrlctl(ctx, m)
 	if err != nil {
 		gaps = append(gaps, toolGap(probe.FactVMs, err, "prlctl list -a"))
 		var more []probe.Gap
-		found, more = m.searchConfigs(ctx)
+		found, more = searchConfigs(ctx, m)
 		gaps = append(gaps, more...)
 	}
 	if unknown := countUnknown(found.List); unknown > 0 {
 		gaps = append(gaps, probe.NewGap(probe.FactVMs, fmt.Errorf("the hypervisor of %d of %d virtual machines is not known", unknown, len(found.List)),
 			"Look at the hypervisor in the configuration of each virtual machine in Parallels Desktop."))
 	}
-	found.Kextless, err = m.kextless()
+	found.Kextless, err = readKextless(m)
 	if err != nil {
 		gaps = append(gaps, probe.NewGap(probe.FactVMNetworking, err, "Open Parallels Desktop once, so that it writes its network settings anew."))
 	}

@@ -42,7 +42,7 @@ func TestMachinesFromPrlctl(t *testing.T) {
 `+prints(`[{"ID": "{`+vmID+`}", "Name": "Windows 11", "State": "stopped", "Home": "\/Users\/me\/Parallels\/Windows 11.pvm\/",
  "Optimization": {"Hypervisor type": "parallels", "Nested virtualization": "on"}, "Hardware": {"cpu": {"cpus": 2}}}]`))
 	mactest.AddFile(t, m.Root, "/Users/me/Parallels/Ignored.pvm/config.pvs", "rubbish")
-	got, gaps := m.machines(t.Context(), parallelsVersion("18.1.1"), bigSur)
+	got, gaps := readMachines(t.Context(), m, parallelsVersion("18.1.1"), bigSur)
 	want := probe.Machines{Known: true, From: "prlctl", Kextless: probe.Yes, List: []probe.VM{{
 		UUID: vmID, Name: "Windows 11", Path: "/Users/me/Parallels/Windows 11.pvm", State: probe.VMStopped,
 		Hypervisor: probe.ParallelsHypervisor, Nested: probe.Yes,
@@ -69,7 +69,7 @@ func TestMachinesOnlyWhereTheyMatter(t *testing.T) {
 		"macOS 10.15":      {parallelsVersion("18.1.1"), probe.OSVersion{Version: "10.15.7"}},
 		"macOS is unknown": {parallelsVersion("18.1.1"), probe.OSVersion{}},
 	} {
-		got, gaps := m.machines(t.Context(), c.app, c.os)
+		got, gaps := readMachines(t.Context(), m, c.app, c.os)
 		if !reflect.DeepEqual(got, probe.Machines{}) || len(gaps) > 0 {
 			t.Errorf("%s: %+v, %+v", name, got, gaps)
 		}
@@ -78,7 +78,7 @@ func TestMachinesOnlyWhereTheyMatter(t *testing.T) {
 		t.Error("prlctl was run")
 	}
 	for _, version := range []string{"16.0.1", "26.4.1"} {
-		if got, _ := m.machines(t.Context(), parallelsVersion(version), probe.OSVersion{Version: "26.2"}); !got.Known {
+		if got, _ := readMachines(t.Context(), m, parallelsVersion(version), probe.OSVersion{Version: "26.2"}); !got.Known {
 			t.Errorf("%s: %+v", version, got)
 		}
 	}
@@ -109,7 +109,7 @@ func TestMachinesWithoutPrlctl(t *testing.T) {
 			mactest.AddFile(t, m.Root, "/Users/me/Parallels/One.pvm/config.pvs", config("{"+vmID+"}", "One", "1"))
 			mactest.AddFile(t, m.Root, "/Users/Shared/Parallels/Two.pvm/config.pvs", config("{"+otherVMID+"}", "Two", "0"))
 			mactest.AddFile(t, m.Root, "/Users/me/Documents/Parallels/Three.pvm/config.pvs", "never looked at")
-			got, gaps := m.machines(t.Context(), parallelsVersion("18.1.1"), bigSur)
+			got, gaps := readMachines(t.Context(), m, parallelsVersion("18.1.1"), bigSur)
 			want := probe.Machines{Known: true, From: "config.pvs", Kextless: probe.Yes, List: []probe.VM{
 				{UUID: otherVMID, Name: "Two", Path: "/Users/Shared/Parallels/Two.pvm", Hypervisor: probe.ParallelsHypervisor},
 				{UUID: vmID, Name: "One", Path: "/Users/me/Parallels/One.pvm", Hypervisor: probe.AppleHypervisor},
@@ -138,7 +138,7 @@ func wantSane(t *testing.T, vm probe.VM) {
 func TestUnknownHypervisorsAreTold(t *testing.T) {
 	m := homeMac(t)
 	mactest.AddTool(t, m.Root, probe.PrlctlTool, prints(`[{"ID": "`+vmID+`", "Optimization": {"Hypervisor type": "new"}}, {"ID": "`+otherVMID+`", "Optimization": {"Hypervisor type": "apple"}}]`))
-	got, gaps := m.machines(t.Context(), parallelsVersion("18.1.1"), bigSur)
+	got, gaps := readMachines(t.Context(), m, parallelsVersion("18.1.1"), bigSur)
 	wantGaps(t, gaps, "virtual machines")
 	if !got.Known || !strings.Contains(gaps[0].Err, "1 of 2") {
 		t.Errorf("%+v, %+v", got, gaps)

@@ -29,7 +29,7 @@ type systemVersionPlist struct {
 
 // ReadOS reads the version of macOS. Where only the supplemental version could
 // not be read, the error comes with the rest.
-func (m Mac) ReadOS() (probe.OSVersion, error) {
+func ReadOS(m Mac) (probe.OSVersion, error) {
 	var v systemVersionPlist
 	if err := m.readPlist(probe.SystemVersion, &v); err != nil {
 		return probe.OSVersion{}, err

@@ -18,8 +18,8 @@ type Names struct {
 
 var serialForm = regexp.MustCompile(`"IOPlatformSerialNumber" = "([^"\n]{1,64})"`)
 
-// Names asks for what it can find out; a name that nobody tells is missing.
-func (m Mac) Names(ctx context.Context) Names {
+// ReadNames asks for what it can find out; a name that nobody tells is missing.
+func ReadNames(ctx context.Context, m Mac) Names {
 	var n Names
 	if homes, err := m.list("/Users"); err == nil {
 		for _, name := range homes {
@@ -28,18 +28,18 @@ func (m Mac) Names(ctx context.Context) Names {
 			}
 		}
 	}
-	n.Users = append(n.Users, m.says(ctx, probe.IDTool, "-un")...)
-	n.Users = append(n.Users, m.says(ctx, probe.IDTool, "-F")...) // the full name
+	n.Users = append(n.Users, says(ctx, m, probe.IDTool, "-un")...)
+	n.Users = append(n.Users, says(ctx, m, probe.IDTool, "-F")...) // the full name
 	for _, name := range []string{"ComputerName", "LocalHostName", "HostName"} {
-		n.Computers = append(n.Computers, m.says(ctx, probe.ScutilTool, "--get", name)...)
+		n.Computers = append(n.Computers, says(ctx, m, probe.ScutilTool, "--get", name)...)
 	}
-	n.Computers = append(n.Computers, m.says(ctx, probe.SysctlTool, "-n", "kern.hostname")...)
+	n.Computers = append(n.Computers, says(ctx, m, probe.SysctlTool, "-n", "kern.hostname")...)
 	for _, name := range n.Computers {
 		if short, _, ok := strings.Cut(name, "."); ok {
 			n.Computers = append(n.Computers, short)
 		}
 	}
-	if out, err := m.tool(ctx, probe.IoregTool, "-rd1", "-c", "IOPlatformExpertDevice"); err == nil {
+	if out, err := Query(ctx, m, probe.IoregTool, "-rd1", "-c", "IOPlatformExpertDevice"); err == nil {
 		for _, found := range serialForm.FindAllStringSubmatch(string(out), 8) {
 			n.Serials = append(n.Serials, found[1])
 		}
@@ -48,8 +48,8 @@ func (m Mac) Names(ctx context.Context) Names {
 }
 
 // says is what a tool answers in one line, if it answers.
-func (m Mac) says(ctx context.Context, name string, args ...string) []string {
-	out, err := m.tool(ctx, name, args...)
+func says(ctx context.Context, m Mac, name string, args ...string) []string {
+	out, err := Query(ctx, m, name, args...)
 	if err != nil {
 		return nil
 	}

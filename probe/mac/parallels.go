@@ -14,9 +14,9 @@ var (
 	bundleVersionForm = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z ._+-]{0,63}$`)
 )
 
-// parallels finds Parallels Desktop; nil where it is not installed. Where it
+// ReadParallels finds Parallels Desktop; nil where it is not installed. Where it
 // is there but cannot be read, what is known of it comes with the error.
-func (m Mac) parallels() (*probe.App, error) {
+func ReadParallels(m Mac) (*probe.App, error) {
 	if _, err := m.stat(probe.ParallelsApp); absent(err) {
 		return nil, nil
 	}

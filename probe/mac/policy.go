@@ -25,8 +25,8 @@ import (
 // no kernel extensions.
 func (p *Prober) lookAtPolicy(ctx context.Context, now time.Time, fresh bool) (*probe.Policy, []probe.Source, string) {
 	a := &p.asking
-	a.seen = p.mac.policyStamp()
-	policy, database := p.mac.readDatabase(ctx, p.temp, now)
+	a.seen = stampPolicy(p.mac)
+	policy, database := ReadDatabase(ctx, p.mac, p.temp, now)
 	published, reader := p.readPublished(ctx, now)
 	sources := []probe.Source{database, reader}
 	busy := database.State == probe.Busy
@@ -62,7 +62,7 @@ func (p *Prober) lookAtPolicy(ctx context.Context, now time.Time, fresh bool) (*
 func (p *Prober) disagreement(better *probe.Policy) string {
 	a := p.asking
 	stale := better.Source == probe.Reader && a.seen.movedSince(better.ReadAt)
-	if stale || a.stamp != a.seen || p.mac.policyStamp() != a.seen {
+	if stale || a.stamp != a.seen || stampPolicy(p.mac) != a.seen {
 		return ""
 	}
 	return disagree(better, a.policy)
@@ -104,13 +104,13 @@ func allows(p *probe.Policy, row probe.PolicyRow) bool {
 	})
 }
 
-// readPublished reads the policy that the root reader published.
+// ReadPublished reads the policy that the root reader published.
 func (p *Prober) readPublished(ctx context.Context, now time.Time) (*probe.Policy, probe.Source) {
-	s, r := p.mac.publishedState(), &p.reader
+	s, r := ReadState(p.mac), &p.reader
 	r.booted = p.machine.mac.BootedAt
 	if s.recorded && !recent(s.run.at, now) && !recent(r.wokeAsked, now) {
 		// While the reader runs, nobody has to know, and no tool is started.
-		if woke := p.mac.wokeAt(ctx); ctx.Err() == nil {
+		if woke := readWakeTime(ctx, p.mac); ctx.Err() == nil {
 			r.woke, r.wokeAsked = woke, now
 		}
 	}

@@ -17,10 +17,10 @@ import (
 
 var errNoList = errors.New("prlctl did not print a list of virtual machines")
 
-// askPrlctl asks Parallels for the user's virtual machines. Root gets
+// queryPrlctl asks Parallels for the user's virtual machines. Root gets
 // tool.ErrAsRoot on a real Mac.
-func (m Mac) askPrlctl(ctx context.Context) (probe.Machines, error) {
-	out, err := m.tool(ctx, probe.PrlctlTool, "list", "-a", "-i", "--json")
+func queryPrlctl(ctx context.Context, m Mac) (probe.Machines, error) {
+	out, err := Query(ctx, m, probe.PrlctlTool, "list", "-a", "-i", "--json")
 	if err != nil {
 		return probe.Machines{}, err
 	}

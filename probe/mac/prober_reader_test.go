@@ -37,7 +37,7 @@ func (s readerStory) changed(after time.Duration) {
 // reads has the reader publish the database of now.
 func (s readerStory) reads() {
 	s.t.Helper()
-	id, err := s.m.identifyDatabase()
+	id, err := identifyDatabase(s.m)
 	mactest.NoError(s.t, err)
 	putPublication(s.t, s.m, publication{
 		Format: publishedFormat, Database: id, ReadAt: &s.now,

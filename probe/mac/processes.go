@@ -28,11 +28,11 @@ type process struct {
 // name is what the program is called.
 func (p process) name() string { return path.Base(p.path) }
 
-// processes asks once for all that runs. Each column is an option of its own,
+// readProcesses asks once for all that runs. Each column is an option of its own,
 // because the text after "=" is a heading up to the end of the argument
 // (POSIX); -ww keeps a long path whole where there is no terminal.
-func (m Mac) processes(ctx context.Context) ([]process, error) {
-	out, err := m.tool(ctx, probe.PsTool, "-axww", "-o", "uid=", "-o", "etime=", "-o", "comm=")
+func readProcesses(ctx context.Context, m Mac) ([]process, error) {
+	out, err := Query(ctx, m, probe.PsTool, "-axww", "-o", "uid=", "-o", "etime=", "-o", "comm=")
 	if err != nil {
 		return nil, err
 	}

@@ -25,11 +25,11 @@ type kextPolicyPlist struct {
 	Kexts          map[string][]string `plist:"AllowedKernelExtensions"`
 }
 
-// profile reads the configuration profile payload about kernel extensions:
+// readProfile reads the configuration profile payload about kernel extensions:
 // from the file that macOS keeps of it, or else from what the profiles tool
 // prints. That tool shows an ordinary user no device profile, so that only
 // root can know that there is none.
-func (m Mac) profile(ctx context.Context, os probe.OSVersion) (probe.KextProfile, []probe.Gap) {
+func readProfile(ctx context.Context, m Mac, os probe.OSVersion) (probe.KextProfile, []probe.Gap) {
 	var policy kextPolicyPlist
 	err := m.readPlist(probe.ManagedKextPolicy, &policy)
 	switch {
@@ -38,7 +38,7 @@ func (m Mac) profile(ctx context.Context, os probe.OSVersion) (probe.KextProfile
 	case !absent(err):
 		return probe.KextProfile{}, []probe.Gap{probe.NewGap(probe.FactKextProfile, err, "Ask whoever manages this Mac which kernel extensions its profiles allow.")}
 	}
-	out, err := m.tool(ctx, probe.ProfilesTool, "show", "-type", "configuration")
+	out, err := Query(ctx, m, probe.ProfilesTool, "show", "-type", "configuration")
 	if err != nil {
 		return probe.KextProfile{}, []probe.Gap{profilesGap(err)}
 	}

@@ -146,7 +146,7 @@ func TestProfileFromFile(t *testing.T) {
 			m := Mac{Root: mactest.Root(t)}
 			addPlist(t, m, probe.ManagedKextPolicy, c.payload)
 			mactest.AddTool(t, m.Root, probe.ProfilesTool, "exit 1") // is not asked
-			got, gaps := m.profile(t.Context(), probe.OSVersion{Version: c.os})
+			got, gaps := readProfile(t.Context(), m, probe.OSVersion{Version: c.os})
 			if !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got  %+v\nwant %+v", got, c.want)
 			}
@@ -161,7 +161,7 @@ func TestProfileThatCannotBeRead(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(m.Root, probe.ManagedKextPolicy), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	got, gaps := m.profile(t.Context(), bigSur)
+	got, gaps := readProfile(t.Context(), m, bigSur)
 	if !reflect.DeepEqual(got, probe.KextProfile{}) {
 		t.Errorf("%+v", got)
 	}
@@ -199,7 +199,7 @@ func TestProfileFromTool(t *testing.T) {
 			if c.script != "" {
 				mactest.AddTool(t, m.Root, probe.ProfilesTool, `[ "$*" = "show -type configuration" ] || exit 1; `+c.script)
 			}
-			got, gaps := m.profile(t.Context(), bigSur)
+			got, gaps := readProfile(t.Context(), m, bigSur)
 			if !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got  %+v\nwant %+v", got, c.want)
 			}

@@ -21,13 +21,13 @@ const (
 // a reason it would make every failure a new one.
 var copyName = regexp.MustCompile(`kextwatch-policy-[0-9]+`)
 
-// Published says what PublishPolicy found and did.
+// Published says what Publish found and did.
 type Published struct {
 	Source  probe.Source // how the database answered; OK also where it had not changed
 	Written bool         // there is a new file
 }
 
-// PublishPolicy writes the policy to where every user may read it. Where the
+// Publish writes the policy to where every user may read it. Where the
 // database is as it was at the last time, nothing is read but the published
 // file, to see that it is whole. A database that cannot be read leaves the
 // last rows as they are, with the reason beside them.
@@ -36,34 +36,34 @@ type Published struct {
 // what lies there, or lead the writer elsewhere; then nothing is touched. An
 // error means that nothing was published and the last file is as it was. Both
 // ways the run is recorded, unless ctx ended it.
-func (m Mac) PublishPolicy(ctx context.Context, now time.Time) (Published, error) {
-	file, err := m.publishedPlace()
+func Publish(ctx context.Context, m Mac, now time.Time) (Published, error) {
+	file, err := publishedPlace(m)
 	if err != nil {
 		return Published{}, err
 	}
-	published, err := m.publishTo(ctx, file, now)
+	published, err := publishTo(ctx, m, file, now)
 	if ctx.Err() != nil {
 		return published, err
 	}
-	if recordErr := m.recordRun(now, outcomeOf(err)); err == nil && recordErr != nil {
+	if recordErr := recordRun(m, now, outcomeOf(err)); err == nil && recordErr != nil {
 		err = fmt.Errorf("the run of the reader cannot be recorded: %w", recordErr)
 	}
 	return published, err
 }
 
 // publishTo publishes in file, at a place that is safe.
-func (m Mac) publishTo(ctx context.Context, file string, now time.Time) (Published, error) {
-	last, perm, err := m.loadPublication()
+func publishTo(ctx context.Context, m Mac, file string, now time.Time) (Published, error) {
+	last, perm, err := loadPublication(m)
 	if err != nil {
 		last = publication{Format: publishedFormat} // none, or one to be replaced
 	}
 	whole := err == nil && perm == publishedPerm
-	id, err := m.identifyDatabase()
+	id, err := identifyDatabase(m)
 	if err == nil && whole && last.stillHolds(id) {
 		return Published{Source: probe.Source{Name: probe.Database, State: probe.OK}}, nil
 	}
 	sweepPublished(filepath.Dir(file))
-	data, source := m.readToPublish(ctx, filepath.Dir(file), id, now)
+	data, source := readToPublish(ctx, m, filepath.Dir(file), id, now)
 	if err := ctx.Err(); err != nil {
 		return Published{}, err
 	}
@@ -86,8 +86,8 @@ func (m Mac) publishTo(ctx context.Context, file string, now time.Time) (Publish
 // the file that says so, unless the source has another state than OK. The copy
 // is made in folder, beside the file: of this folder it is already known that
 // nobody else can change it, which TMPDIR cannot promise to root.
-func (m Mac) readToPublish(ctx context.Context, folder string, id databaseIdentity, now time.Time) ([]byte, probe.Source) {
-	policy, source := m.readDatabase(ctx, folder, now)
+func readToPublish(ctx context.Context, m Mac, folder string, id databaseIdentity, now time.Time) ([]byte, probe.Source) {
+	policy, source := ReadDatabase(ctx, m, folder, now)
 	if policy == nil {
 		source.Reason = copyName.ReplaceAllString(source.Reason, "kextwatch-policy")
 		source.Next = readerNext(source)
@@ -103,7 +103,7 @@ func (m Mac) readToPublish(ctx context.Context, folder string, id databaseIdenti
 }
 
 // publishedPlace is the file to write, in its folder, where that is safe.
-func (m Mac) publishedPlace() (string, error) {
+func publishedPlace(m Mac) (string, error) {
 	owner, err := m.Owner()
 	if err != nil {
 		return "", err

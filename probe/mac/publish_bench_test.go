@@ -33,7 +33,7 @@ func BenchmarkReadPublished(b *testing.B) {
 	m, _ := newPublishing(b, applePolicy("WAL", paddedRows(80))...)
 	publish(b, m)
 	for b.Loop() {
-		if _, source := m.readPublished(publishedAt); source.State != probe.OK {
+		if _, source := ReadPublished(m, publishedAt); source.State != probe.OK {
 			b.Fatalf("%+v", source)
 		}
 	}

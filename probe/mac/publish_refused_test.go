@@ -62,14 +62,14 @@ func TestRefusesToPublish(t *testing.T) {
 			fillDatabase(t, file, `INSERT INTO kext_policy VALUES ('T', 'b', 1, 'D', 0)`)
 			tc.spoil(t, m)
 			before := treeStamps(t, m)
-			got, err := m.PublishPolicy(t.Context(), publishedAt)
+			got, err := Publish(t.Context(), m, publishedAt)
 			if err == nil || got.Written || !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("%+v, %v; want %q", got, err, tc.says)
 			}
 			if after := treeStamps(t, m); after != before {
 				t.Errorf("before:\n%s\nafter:\n%s", before, after)
 			}
-			if policy, source := m.readPublished(publishedAt); policy != nil || source.State == probe.OK || source.Reason == "" || source.Next == "" {
+			if policy, source := ReadPublished(m, publishedAt); policy != nil || source.State == probe.OK || source.Reason == "" || source.Next == "" {
 				t.Errorf("believed all the same: %+v", source)
 			}
 		})
@@ -82,7 +82,7 @@ func TestOnlyTheOwnerPublishes(t *testing.T) {
 		m, _ = newPublishing(t, appleSchema...)
 		mactest.NoError(t, os.Chown(m.Root, nobody, nobody))
 	}
-	if got, err := m.PublishPolicy(t.Context(), publishedAt); !errors.Is(err, fs.ErrPermission) || got.Written {
+	if got, err := Publish(t.Context(), m, publishedAt); !errors.Is(err, fs.ErrPermission) || got.Written {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
@@ -110,12 +110,12 @@ func TestAFullDiskLeavesTheOldFile(t *testing.T) {
 			if limit > 64 && !strings.Contains(line, publishedTemp[:10]) {
 				t.Errorf("the copy had no room: %s", line)
 			}
-			policy, source := m.readPublished(time.Now())
+			policy, source := ReadPublished(m, time.Now())
 			if policy != nil || source.State != probe.Failed || !strings.Contains(source.Reason, "the disk is full") || source.Next != "free some space on the disk" {
 				t.Errorf("the agent is told %+v", source)
 			}
 			publishNow(t, m)
-			if policy, source := m.readPublished(time.Now()); policy == nil || len(policy.Rows) != 50 {
+			if policy, source := ReadPublished(m, time.Now()); policy == nil || len(policy.Rows) != 50 {
 				t.Errorf("with room again: %+v", source)
 			}
 		})
@@ -128,10 +128,10 @@ func TestAFullDiskBeforeTheFirstRows(t *testing.T) {
 	m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
 	fillDatabase(t, file, paddedRows(100))
 	startDatabaseChild(t, fmt.Sprintf("full %d %s", 64, m.Root)).line()
-	if policy, source := m.readPublished(time.Now()); policy != nil || source.State != probe.Failed || source.Next != freeSpace {
+	if policy, source := ReadPublished(m, time.Now()); policy != nil || source.State != probe.Failed || source.Next != freeSpace {
 		t.Errorf("%+v", source)
 	}
-	if _, source := m.readPublished(time.Now().Add(time.Hour)); source.State != probe.Absent {
+	if _, source := ReadPublished(m, time.Now().Add(time.Hour)); source.State != probe.Absent {
 		t.Errorf("after an hour: %+v", source)
 	}
 }
@@ -147,7 +147,7 @@ func TestAFullDiskIsAFailureLikeAnother(t *testing.T) {
 		if !strings.HasPrefix(line, want) || !strings.Contains(line, "file too large <nil>") {
 			t.Errorf("%s, want %s", line, want)
 		}
-		if policy, source := m.readPublished(time.Now()); policy != nil || !strings.Contains(source.Reason, "the disk is full") || source.Next != freeSpace {
+		if policy, source := ReadPublished(m, time.Now()); policy != nil || !strings.Contains(source.Reason, "the disk is full") || source.Next != freeSpace {
 			t.Errorf("the agent is told %+v", source)
 		}
 	}
@@ -162,7 +162,7 @@ func TestAKilledWriterLeavesAWholeFile(t *testing.T) {
 		child := startDatabaseChild(t, "publish "+m.Root)
 		child.line()
 		child.kill()
-		pub, perm, err := m.loadPublication()
+		pub, perm, err := loadPublication(m)
 		if err != nil || perm != publishedPerm || len(pub.Rows) != 81 {
 			t.Fatalf("%v, %v, %d rows", err, perm, len(pub.Rows))
 		}

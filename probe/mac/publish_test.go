@@ -36,14 +36,14 @@ func newPublishing(t testing.TB, statements ...string) (m Mac, file string) {
 
 func publish(t testing.TB, m Mac) Published {
 	t.Helper()
-	got, err := m.PublishPolicy(t.Context(), publishedAt)
+	got, err := Publish(t.Context(), m, publishedAt)
 	mactest.NoError(t, err)
 	return got
 }
 
 func publishNow(t testing.TB, m Mac) {
 	t.Helper()
-	_, err := m.PublishPolicy(t.Context(), time.Now())
+	_, err := Publish(t.Context(), m, time.Now())
 	mactest.NoError(t, err)
 }
 
@@ -59,9 +59,9 @@ func TestPublishesWhatTheDatabaseHolds(t *testing.T) {
 			if got := publish(t, m); !got.Written || got.Source.State != probe.OK {
 				t.Errorf("%+v", got)
 			}
-			want, _ := m.readDatabase(t.Context(), temp, publishedAt)
+			want, _ := ReadDatabase(t.Context(), m, temp, publishedAt)
 			want.Source = probe.Reader
-			got, source := m.readPublished(publishedAt)
+			got, source := ReadPublished(m, publishedAt)
 			if source != (probe.Source{Name: probe.Reader, State: probe.OK}) || !reflect.DeepEqual(got, want) {
 				t.Errorf("%+v\ngot  %+v\nwant %+v", source, got, want)
 			}
@@ -100,7 +100,7 @@ func TestAChangeWithinTheSameSecond(t *testing.T) {
 	at := func(after time.Duration) bool {
 		t.Helper()
 		mactest.NoError(t, os.Chtimes(file, publishedAt, publishedAt))
-		got, err := m.PublishPolicy(t.Context(), publishedAt.Add(after))
+		got, err := Publish(t.Context(), m, publishedAt.Add(after))
 		mactest.NoError(t, err)
 		return got.Written
 	}
@@ -111,7 +111,7 @@ func TestAChangeWithinTheSameSecond(t *testing.T) {
 	if !at(500*time.Millisecond) || !at(2*time.Second) {
 		t.Error("not read again")
 	}
-	if policy, _ := m.readPublished(publishedAt); policy == nil || !policy.Rows[0].Allowed {
+	if policy, _ := ReadPublished(m, publishedAt); policy == nil || !policy.Rows[0].Allowed {
 		t.Errorf("%+v", policy)
 	}
 	if at(3 * time.Second) {
@@ -127,11 +127,11 @@ func TestARunWakesNobody(t *testing.T) {
 	mactest.NoError(t, err)
 	defer w.Close()
 	mactest.NoError(t, w.Add(filepath.Join(m.Root, filepath.Dir(probe.PublishedPolicy))))
-	before, err := m.lastRun()
+	before, err := readLastRun(m)
 	mactest.NoError(t, err)
-	_, err = m.PublishPolicy(t.Context(), publishedAt.Add(readerEvery))
+	_, err = Publish(t.Context(), m, publishedAt.Add(readerEvery))
 	mactest.NoError(t, err)
-	if run, err := m.lastRun(); err != nil || run.at.Sub(before.at) != readerEvery {
+	if run, err := readLastRun(m); err != nil || run.at.Sub(before.at) != readerEvery {
 		t.Errorf("%v, %v", run, err)
 	}
 	mactest.NoError(t, os.WriteFile(filepath.Join(m.Root, filepath.Dir(probe.PublishedPolicy), "end"), nil, 0o600))
@@ -190,7 +190,7 @@ func TestPublishesAgain(t *testing.T) {
 			if got := publish(t, m); !got.Written || got.Source.State != probe.OK {
 				t.Errorf("%+v", got)
 			}
-			if policy, source := m.readPublished(publishedAt); policy == nil || len(policy.Rows) == 0 {
+			if policy, source := ReadPublished(m, publishedAt); policy == nil || len(policy.Rows) == 0 {
 				t.Errorf("%+v", source)
 			}
 			if got := publish(t, m); got.Written {
@@ -222,12 +222,12 @@ func TestAFailureIsPublishedBesideTheRows(t *testing.T) {
 	if !got.Written || got.Source.State != probe.NotADatabase || got.Source.Name != probe.Database {
 		t.Errorf("%+v", got)
 	}
-	pub, _, err := m.loadPublication()
+	pub, _, err := loadPublication(m)
 	mactest.NoError(t, err)
 	if len(pub.Rows) != 1 || !pub.good() || pub.Failure == nil || !pub.Failure.At.Equal(publishedAt) {
 		t.Errorf("%+v", pub)
 	}
-	policy, source := m.readPublished(publishedAt)
+	policy, source := ReadPublished(m, publishedAt)
 	if policy != nil || source.State != probe.NotADatabase || source.Name != probe.Reader ||
 		source.Reason != got.Source.Reason || source.Next != got.Source.Next {
 		t.Errorf("%v, %+v", policy, source)
@@ -237,11 +237,11 @@ func TestAFailureIsPublishedBesideTheRows(t *testing.T) {
 	}
 
 	mactest.NoError(t, os.Rename(file+".good", file)) // the rows are right again
-	if policy, source := m.readPublished(publishedAt); policy == nil {
+	if policy, source := ReadPublished(m, publishedAt); policy == nil {
 		t.Errorf("%+v", source)
 	}
 	publish(t, m)
-	if pub, _, err := m.loadPublication(); err != nil || pub.Failure != nil {
+	if pub, _, err := loadPublication(m); err != nil || pub.Failure != nil {
 		t.Errorf("%v, %+v", err, pub.Failure)
 	}
 }
@@ -252,7 +252,7 @@ func TestAFailureWithoutRows(t *testing.T) {
 	if got := publish(t, m); !got.Written || got.Source.State != probe.Absent {
 		t.Errorf("%+v", got)
 	}
-	if policy, source := m.readPublished(publishedAt); policy != nil || source.State != probe.Absent ||
+	if policy, source := ReadPublished(m, publishedAt); policy != nil || source.State != probe.Absent ||
 		!strings.Contains(source.Reason, probe.KextPolicy) || source.Next == "" {
 		t.Errorf("%v, %+v", policy, source)
 	}
@@ -263,10 +263,10 @@ func TestACancelledRunPublishesNothing(t *testing.T) {
 	m, _ := newPublishing(t, appleSchema...)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got, err := m.PublishPolicy(ctx, publishedAt); !errors.Is(err, context.Canceled) || got.Written {
+	if got, err := Publish(ctx, m, publishedAt); !errors.Is(err, context.Canceled) || got.Written {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if _, source := m.readPublished(publishedAt); source.State != probe.Absent {
+	if _, source := ReadPublished(m, publishedAt); source.State != probe.Absent {
 		t.Errorf("%+v", source)
 	}
 }
@@ -316,7 +316,7 @@ func TestPathsInHomesAreNotPublished(t *testing.T) {
 	if strings.Contains(string(data), "ada") {
 		t.Error("the name is in the file")
 	}
-	policy, _ := m.readPublished(publishedAt)
+	policy, _ := ReadPublished(m, publishedAt)
 	if h := policy.History; len(h) != 1 || h[0].Path != "" || h[0].LastSeen.IsZero() || h[0].BundleID != "com.example.x" {
 		t.Errorf("%+v", h)
 	}
@@ -330,7 +330,7 @@ func TestFullTablesArePublished(t *testing.T) {
 		fill+`kext_load_history_v3 SELECT '/Library/StagedExtensions/Applications/Example ' || n || '.app/Contents/Library/Extensions/x.kext',
 			'TEAM' || n, 'com.example.kext' || n, 'F5E8FB21-EE9B-47F0-9C9C-FD6C4E41AC99', '2026-05-06 05:45:00', '2026-05-06 05:45:03', n FROM i`)...)
 	publish(t, m)
-	policy, source := m.readPublished(publishedAt)
+	policy, source := ReadPublished(m, publishedAt)
 	if policy == nil || len(policy.Rows) != probe.MaxRows || len(policy.MDM) != probe.MaxRows || len(policy.History) != probe.MaxRows {
 		t.Errorf("%+v", source)
 	}
@@ -345,10 +345,10 @@ func TestMoreThanCanBePublished(t *testing.T) {
 	if got := publish(t, m); !got.Written || got.Source.State != probe.Failed || !strings.Contains(got.Source.Reason, "more than can be published") {
 		t.Errorf("%+v", got)
 	}
-	if pub, _, err := m.loadPublication(); err != nil || len(pub.Rows) != 1 {
+	if pub, _, err := loadPublication(m); err != nil || len(pub.Rows) != 1 {
 		t.Errorf("%v, %d rows", err, len(pub.Rows))
 	}
-	if policy, source := m.readPublished(publishedAt); policy != nil || source.State != probe.Failed || source.Next == "" {
+	if policy, source := ReadPublished(m, publishedAt); policy != nil || source.State != probe.Failed || source.Next == "" {
 		t.Errorf("%+v", source)
 	}
 }

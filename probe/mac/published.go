@@ -217,7 +217,7 @@ func decodePublication(data []byte) (publication, error) {
 
 // loadPublication reads what was published, and with which permissions. It is
 // believed only where nobody but the owner of Root can have written it.
-func (m Mac) loadPublication() (publication, fs.FileMode, error) {
+func loadPublication(m Mac) (publication, fs.FileMode, error) {
 	data, info, err := m.readGuarded(probe.PublishedPolicy, publishedLimit+1)
 	if err != nil {
 		return publication{}, 0, err

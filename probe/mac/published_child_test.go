@@ -16,7 +16,7 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// published is what readPublished answered in another process.
+// published is what ReadPublished answered in another process.
 type published struct {
 	Policy *probe.Policy
 	Source probe.Source
@@ -32,7 +32,7 @@ func readerChild(arg string) error {
 	if err := becomeNobody(); err != nil {
 		return err
 	}
-	policy, source := Mac{Root: root}.readPublished(now)
+	policy, source := ReadPublished(Mac{Root: root}, now)
 	return json.NewEncoder(os.Stdout).Encode(published{policy, source})
 }
 
@@ -41,7 +41,7 @@ func readerChild(arg string) error {
 func readAsUser(t *testing.T, m Mac, now time.Time) (*probe.Policy, probe.Source) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		return m.readPublished(now)
+		return ReadPublished(m, now)
 	}
 	for dir := m.Root; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
 		mactest.NoError(t, os.Chmod(dir, 0o755))
@@ -62,7 +62,7 @@ func publishChild(root string) error {
 		if err := os.Chtimes(file, time.Time{}, time.Now()); err != nil {
 			return err
 		}
-		if got, err := m.PublishPolicy(context.Background(), time.Now()); err != nil || !got.Written {
+		if got, err := Publish(context.Background(), m, time.Now()); err != nil || !got.Written {
 			return fmt.Errorf("%+v, %w", got, err)
 		}
 		if first {
@@ -83,14 +83,14 @@ func fullChild(arg string) error {
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: limit}); err != nil {
 		return err
 	}
-	got, err := Mac{Root: root}.PublishPolicy(context.Background(), time.Now())
+	got, err := Publish(context.Background(), Mac{Root: root}, time.Now())
 	fmt.Println(got.Written, got.Source.Reason, err)
 	return nil
 }
 
-// readPublished is what a process reads that knows only the files.
-func (m Mac) readPublished(now time.Time) (*probe.Policy, probe.Source) {
-	s, r := m.publishedState(), readerMemory{}
+// ReadPublished is what a process reads that knows only the files.
+func ReadPublished(m Mac, now time.Time) (*probe.Policy, probe.Source) {
+	s, r := ReadState(m), readerMemory{}
 	r.note(s)
 	return s.judge(now, r)
 }

@@ -41,25 +41,28 @@ func (q Question) Ask(ctx context.Context) []string {
 
 // Questions lists all questions. temp is a private folder for a copy of the
 // policy database.
-func (m Mac) Questions(temp string) []Question {
+func Questions(m Mac, temp string) []Question {
+	on := func(ask func(context.Context, Mac) []string) func(context.Context) []string {
+		return func(ctx context.Context) []string { return ask(ctx, m) }
+	}
 	return []Question{
-		{"Which Mac is this?", m.whichMac},
-		{"Who may list and stat the policy's folder, and what are its modes and flags?", m.policyFolder},
-		{"What form does the policy database have?", func(ctx context.Context) []string { return m.databaseForm(ctx, temp) }},
-		{"What does System Information list as disabled software?", m.disabledSoftware},
-		{"Which styles does the log tool know, and may this user follow the log?", m.logAccess},
-		{"Which mode has the database of system extensions, and what frames their list?", m.systemExtensionFiles},
+		{"Which Mac is this?", on(whichMac)},
+		{"Who may list and stat the policy's folder, and what are its modes and flags?", on(policyFolder)},
+		{"What form does the policy database have?", func(ctx context.Context) []string { return databaseForm(ctx, m, temp) }},
+		{"What does System Information list as disabled software?", on(disabledSoftware)},
+		{"Which styles does the log tool know, and may this user follow the log?", on(logAccess)},
+		{"Which mode has the database of system extensions, and what frames their list?", on(systemExtensionFiles)},
 		{"What do csrutil and spctl say?", func(ctx context.Context) []string {
-			return m.printed(ctx, everyLine, "/usr/bin/csrutil status", "/usr/sbin/spctl kext-consent status", "/usr/sbin/spctl kext-consent list")
+			return printed(ctx, m, everyLine, "/usr/bin/csrutil status", "/usr/sbin/spctl kext-consent status", "/usr/sbin/spctl kext-consent list")
 		}},
-		{"May this user list the loaded kernel extensions?", m.loadedList},
-		{"May this user see configuration profiles, and how is the one for kernel extensions printed?", m.profileForm},
-		{"Does launchd answer for this user's session?", m.session},
-		{"Which kernel extensions does Parallels Desktop bring, and what do they need?", m.parallelsExtensions},
-		{"Where is the job of Parallels' service?", m.serviceJob},
-		{"Which words does prlctl have for the hypervisor of a virtual machine?", m.hypervisorWords},
+		{"May this user list the loaded kernel extensions?", on(loadedList)},
+		{"May this user see configuration profiles, and how is the one for kernel extensions printed?", on(profileForm)},
+		{"Does launchd answer for this user's session?", on(userSession)},
+		{"Which kernel extensions does Parallels Desktop bring, and what do they need?", on(parallelsExtensions)},
+		{"Where is the job of Parallels' service?", on(serviceJob)},
+		{"Which words does prlctl have for the hypervisor of a virtual machine?", on(hypervisorWords)},
 		{"Does SystemPolicy.framework answer this user?", func(ctx context.Context) []string {
-			return frameworkAnswers(m.readFramework(ctx, time.Now()))
+			return frameworkAnswers(readFramework(ctx, m, time.Now()))
 		}},
 	}
 }
@@ -68,11 +71,11 @@ func everyLine(string) bool { return true }
 
 // printed runs commands that have no blanks in their words, and returns what
 // they print, each under its command; only the lines that are wanted.
-func (m Mac) printed(ctx context.Context, wanted func(line string) bool, commands ...string) []string {
+func printed(ctx context.Context, m Mac, wanted func(line string) bool, commands ...string) []string {
 	var lines []string
 	for _, command := range commands {
 		words := strings.Fields(command)
-		out, err := m.tool(ctx, words[0], words[1:]...)
+		out, err := Query(ctx, m, words[0], words[1:]...)
 		lines = append(lines, answered(command, out, err, wanted)...)
 	}
 	return lines
@@ -96,12 +99,12 @@ func answered(command string, out []byte, err error, wanted func(line string) bo
 	return lines
 }
 
-func (m Mac) whichMac(ctx context.Context) []string {
-	lines := m.printed(ctx, everyLine, "/usr/bin/sw_vers")
+func whichMac(ctx context.Context, m Mac) []string {
+	lines := printed(ctx, m, everyLine, "/usr/bin/sw_vers")
 	for _, name := range []string{
 		"kern.osproductversion", "kern.osversion", "kern.osrelease", "hw.machine", "hw.model", armOption, "sysctl.proc_translated", bootTime, bootSession,
 	} {
-		answer, err := m.sysctl(ctx, name)
+		answer, err := readSysctl(ctx, m, name)
 		if err != nil {
 			answer = err.Error()
 		}
@@ -111,26 +114,26 @@ func (m Mac) whichMac(ctx context.Context) []string {
 }
 
 // disabledSoftware asks for JSON, which macOS 10.13 and 10.14 may not know.
-func (m Mac) disabledSoftware(ctx context.Context) []string {
+func disabledSoftware(ctx context.Context, m Mac) []string {
 	const kind = "SPDisabledSoftwareDataType"
-	out, err := m.toolWithin(ctx, profilerLimit, probe.ProfilerTool, kind, "-json")
+	out, err := QueryWithin(ctx, m, profilerLimit, probe.ProfilerTool, kind, "-json")
 	lines := answered(probe.ProfilerTool+" "+kind+" -json", out, err, everyLine)
 	if err != nil && ctx.Err() == nil && !errors.Is(err, tool.ErrTimeout) {
-		out, err = m.toolWithin(ctx, profilerLimit, probe.ProfilerTool, kind)
+		out, err = QueryWithin(ctx, m, profilerLimit, probe.ProfilerTool, kind)
 		lines = append(lines, answered(probe.ProfilerTool+" "+kind, out, err, everyLine)...)
 	}
 	return lines
 }
 
-func (m Mac) logAccess(ctx context.Context) []string {
-	lines := m.printed(ctx, func(line string) bool { return strings.Contains(line, "style") }, probe.LogTool+" help stream")
+func logAccess(ctx context.Context, m Mac) []string {
+	lines := printed(ctx, m, func(line string) bool { return strings.Contains(line, "style") }, probe.LogTool+" help stream")
 	lines = append(lines, "$ "+probe.LogTool+" stream --style ndjson --predicate …")
 	ctx, cancel := context.WithTimeout(ctx, logTrial)
 	defer cancel()
 	start := time.Now()
 	var first string
 	var after time.Duration
-	err := m.stream(ctx, func(line []byte) {
+	err := Follow(ctx, m, func(line []byte) {
 		if first == "" {
 			first, after = probe.Printable(string(line)), time.Since(start)
 			cancel()
@@ -147,18 +150,18 @@ func (m Mac) logAccess(ctx context.Context) []string {
 
 // systemExtensionFiles leaves the extensions themselves out: only what frames
 // their list is not known.
-func (m Mac) systemExtensionFiles(ctx context.Context) []string {
+func systemExtensionFiles(ctx context.Context, m Mac) []string {
 	const database = probe.SystemExtensionsList
-	lines := []string{m.described(database)}
-	lines = append(lines, m.printed(ctx, everyLine, "/bin/ls -ldO "+database)...)
-	return append(lines, m.printed(ctx, func(line string) bool {
+	lines := []string{described(m, database)}
+	lines = append(lines, printed(ctx, m, everyLine, "/bin/ls -ldO "+database)...)
+	return append(lines, printed(ctx, m, func(line string) bool {
 		return strings.HasPrefix(line, "---") || strings.Contains(line, "extension(s)") || strings.HasPrefix(line, "enabled")
 	}, "/usr/bin/systemextensionsctl list")...)
 }
 
-func (m Mac) loadedList(ctx context.Context) []string {
-	os, _ := m.ReadOS() // what it cannot tell decides only which tool is asked first
-	loaded, err := m.loaded(ctx, os)
+func loadedList(ctx context.Context, m Mac) []string {
+	os, _ := ReadOS(m) // what it cannot tell decides only which tool is asked first
+	loaded, err := readLoaded(ctx, m, os)
 	if err != nil {
 		return []string{probe.Printable(err.Error())}
 	}
@@ -173,10 +176,10 @@ func (m Mac) loadedList(ctx context.Context) []string {
 
 // profileForm shows only the lines with the keys that matter; the rest of a
 // profile is nobody's business.
-func (m Mac) profileForm(ctx context.Context) []string {
+func profileForm(ctx context.Context, m Mac) []string {
 	const command = "/usr/bin/profiles show -type configuration"
 	words := strings.Fields(command)
-	out, err := m.tool(ctx, words[0], words[1:]...)
+	out, err := Query(ctx, m, words[0], words[1:]...)
 	lines := answered(command, out, err, func(line string) bool {
 		for _, word := range []string{
 			"com.apple.syspolicy.kernel-extension-policy", "AllowUserOverrides", "AllowedTeamIdentifiers",
@@ -191,15 +194,15 @@ func (m Mac) profileForm(ctx context.Context) []string {
 	return append(lines, fmt.Sprintf("%d lines in all", bytes.Count(out, []byte("\n"))))
 }
 
-func (m Mac) session(ctx context.Context) []string {
-	return m.printed(ctx, func(line string) bool {
+func userSession(ctx context.Context, m Mac) []string {
+	return printed(ctx, m, func(line string) bool {
 		return strings.HasPrefix(line, "gui/") || strings.HasPrefix(line, "type =")
 	}, fmt.Sprintf("/bin/launchctl print gui/%d", m.UID))
 }
 
 // described says what lstat tells of a path and whether it may be opened. The
 // number of the error tells a file's mode from macOS's privacy protection.
-func (m Mac) described(name string) string {
+func described(m Mac, name string) string {
 	p, err := m.Resolve(name)
 	if err != nil {
 		return probe.Printable(err.Error())

@@ -19,8 +19,8 @@ var hypervisorForm = regexp.MustCompile(`^[A-Za-z]{1,20}(?: [A-Za-z]{1,20})?$`)
 
 // parallelsExtensions lists what lies in the application. Nobody has told what
 // its extensions need of the kernel, nor which are left in recent versions.
-func (m Mac) parallelsExtensions(context.Context) []string {
-	app, err := m.parallels()
+func parallelsExtensions(_ context.Context, m Mac) []string {
+	app, err := ReadParallels(m)
 	switch {
 	case err != nil:
 		return []string{probe.Printable(err.Error())}
@@ -30,7 +30,7 @@ func (m Mac) parallelsExtensions(context.Context) []string {
 	lines := []string{fmt.Sprintf("Parallels Desktop %s (%s), edition %s", app.Version, app.Build, app.Edition)}
 	search := kextSearch{mac: m}
 	for _, place := range search.places(app.Path + "/Contents/Library/Extensions") {
-		lines = append(lines, m.extensionNeeds(place)...)
+		lines = append(lines, extensionNeeds(m, place)...)
 	}
 	for _, gap := range search.gaps {
 		lines = append(lines, gap.Err)
@@ -41,7 +41,7 @@ func (m Mac) parallelsExtensions(context.Context) []string {
 	return lines
 }
 
-func (m Mac) extensionNeeds(place string) []string {
+func extensionNeeds(m Mac, place string) []string {
 	var info struct {
 		ID           string            `plist:"CFBundleIdentifier"`
 		ShortVersion string            `plist:"CFBundleShortVersionString"`
@@ -69,7 +69,7 @@ func (m Mac) extensionNeeds(place string) []string {
 }
 
 // serviceJob looks at all places that were ever named for the job.
-func (m Mac) serviceJob(ctx context.Context) []string {
+func serviceJob(ctx context.Context, m Mac) []string {
 	var lines []string
 	const service = probe.ParallelsApp + "/Contents/MacOS/Parallels Service.app/Contents/"
 	for _, dir := range []string{
@@ -86,15 +86,15 @@ func (m Mac) serviceJob(ctx context.Context) []string {
 			}
 		}
 	}
-	return append(lines, m.printed(ctx, func(line string) bool {
+	return append(lines, printed(ctx, m, func(line string) bool {
 		return strings.HasPrefix(line, "path =") || strings.HasPrefix(line, "state =") || strings.HasPrefix(line, "program =")
 	}, "/bin/launchctl print system/com.parallels.desktop.launchdaemon")...)
 }
 
 // hypervisorWords lists the values of "Hypervisor type", and nothing else that
 // prlctl says of virtual machines.
-func (m Mac) hypervisorWords(ctx context.Context) []string {
-	out, err := m.tool(ctx, probe.PrlctlTool, "list", "-a", "-i", "--json")
+func hypervisorWords(ctx context.Context, m Mac) []string {
+	out, err := Query(ctx, m, probe.PrlctlTool, "list", "-a", "-i", "--json")
 	if errors.Is(err, tool.ErrAsRoot) {
 		return []string{"left out: " + probe.Printable(err.Error()), "for this answer run `kextwatch doctor --facts` without sudo"}
 	}

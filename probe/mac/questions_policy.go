@@ -13,10 +13,10 @@ import (
 )
 
 // policyFolder describes the policy's folder and what is known to be in it.
-func (m Mac) policyFolder(ctx context.Context) []string {
-	lines := []string{m.described(probe.PolicyFolder)}
+func policyFolder(ctx context.Context, m Mac) []string {
+	lines := []string{described(m, probe.PolicyFolder)}
 	for _, name := range []string{"KextPolicy", "KextPolicy-wal", "KextPolicy-shm", "KextPolicy-journal", "ExecPolicy", "SystemPolicy"} {
-		lines = append(lines, m.described(probe.PolicyFolder+"/"+name))
+		lines = append(lines, described(m, probe.PolicyFolder+"/"+name))
 	}
 	names, err := m.list(probe.PolicyFolder)
 	if err != nil {
@@ -25,7 +25,7 @@ func (m Mac) policyFolder(ctx context.Context) []string {
 	if len(names) > 0 {
 		lines = append(lines, "it holds: "+probe.Printable(strings.Join(names, ", ")))
 	}
-	return append(lines, m.printed(ctx, everyLine, "/bin/ls -ldOe@ "+probe.PolicyFolder, "/bin/ls -lO "+probe.PolicyFolder)...)
+	return append(lines, printed(ctx, m, everyLine, "/bin/ls -ldOe@ "+probe.PolicyFolder, "/bin/ls -lO "+probe.PolicyFolder)...)
 }
 
 // databaseQuery asks for one column of text.
@@ -51,7 +51,7 @@ var databaseQueries = []databaseQuery{
 }
 
 // databaseForm describes a copy of the policy database.
-func (m Mac) databaseForm(ctx context.Context, temp string) []string {
+func databaseForm(ctx context.Context, m Mac, temp string) []string {
 	ctx, cancel := context.WithTimeout(ctx, databaseLimit)
 	defer cancel()
 	dir, err := os.MkdirTemp(temp, copyFolder)
@@ -59,13 +59,13 @@ func (m Mac) databaseForm(ctx context.Context, temp string) []string {
 		return []string{probe.Printable(err.Error())}
 	}
 	defer os.RemoveAll(dir)
-	file, err := m.copyPolicy(ctx, dir)
+	file, err := copyDatabase(ctx, m, dir)
 	if err != nil {
 		return []string{databaseProblem(err).Reason, "an answer needs: sudo"}
 	}
 	lines := []string{journalMode(file)}
 	queries := databaseQueries
-	if session, err := m.bootSession(ctx); err == nil { // it has the form of a UUID
+	if session, err := ReadBootSession(ctx, m); err == nil { // it has the form of a UUID
 		queries = append(slices.Clone(queries), databaseQuery{"kext_load_history_v3, boot_uuid is that of this boot",
 			`SELECT count(*) || ' rows' FROM kext_load_history_v3 WHERE upper(boot_uuid) = upper('` + session + `')`})
 	}

@@ -28,7 +28,7 @@ func TestDescribed(t *testing.T) {
 		"/dir/file/x": "/dir/file/x: stat: error 20, not a directory",
 		"/s":          "/s: S",
 	} {
-		got := m.described(name)
+		got := described(m, name)
 		if !strings.HasPrefix(got, want) {
 			t.Errorf("%q, want %q", got, want)
 		}
@@ -110,7 +110,7 @@ func TestExtensionNeeds(t *testing.T) {
 		`    com.parallels.kext.vnic, CFBundleShortVersionString "14.0.1", CFBundleVersion "14.0.1 45154"`,
 		"    com.apple.kpi.bsd 8.0.0", "    com.apple.kpi.mach 10.0.0",
 	}
-	if got := m.extensionNeeds(place); !slices.Equal(got, want) {
+	if got := extensionNeeds(m, place); !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
 }
@@ -124,7 +124,7 @@ func TestLogAccess(t *testing.T) {
 	} {
 		m := Mac{Root: mactest.Root(t)}
 		mactest.AddTool(t, m.Root, probe.LogTool, `[ "$1" = stream ] || { printf 'x\n  --style ( json )\n'; exit 0; }`+"\n"+script)
-		got := m.logAccess(t.Context())
+		got := logAccess(t.Context(), m)
 		if len(got) != 4 || got[1] != "  --style ( json )" || !strings.HasPrefix(got[3], want) {
 			t.Errorf("%q, want %q", got, want)
 		}
@@ -134,7 +134,7 @@ func TestLogAccess(t *testing.T) {
 func TestDisabledSoftwareOfOldMacOS(t *testing.T) {
 	m := Mac{Root: mactest.Root(t)}
 	mactest.AddTool(t, m.Root, probe.ProfilerTool, `[ $# = 1 ] && echo "Disabled Software:" || exit 1`)
-	if got := m.disabledSoftware(t.Context()); len(got) != 4 || got[3] != "Disabled Software:" {
+	if got := disabledSoftware(t.Context(), m); len(got) != 4 || got[3] != "Disabled Software:" {
 		t.Errorf("%q", got)
 	}
 }
@@ -155,7 +155,7 @@ func TestFrameworkQuestion(t *testing.T) {
 	if got := frameworkAnswers(nil, probe.Source{State: probe.Denied, Reason: "may not"}); fmt.Sprint(got) != "[state: denied may not]" {
 		t.Errorf("%q", got)
 	}
-	questions := (Mac{Root: mactest.Root(t)}).Questions("")
+	questions := Questions((Mac{Root: mactest.Root(t)}), "")
 	if got := questions[len(questions)-1].Ask(t.Context()); len(got) != 2 || got[0] != "state: absent" {
 		t.Errorf("without osascript: %q", got)
 	}
@@ -164,7 +164,7 @@ func TestFrameworkQuestion(t *testing.T) {
 func TestQuestionsAreNotAskedTooLate(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, q := range (Mac{Root: mactest.Root(t)}).Questions("") {
+	for _, q := range Questions((Mac{Root: mactest.Root(t)}), "") {
 		if got := q.Ask(ctx); len(got) != 1 || got[0] != "not asked: context canceled" {
 			t.Errorf("%s: %q", q.Text, got)
 		}
@@ -180,11 +180,11 @@ func TestNames(t *testing.T) {
 	mactest.AddTool(t, m.Root, "/usr/sbin/scutil", `case $2 in ComputerName) echo "Ada’s Mac" ;; LocalHostName) echo Adas-Mac ;; *) echo "HostName: not set"; exit 1 ;; esac`)
 	mactest.AddTool(t, m.Root, probe.SysctlTool, `echo Adas-Mac.fritz.box`)
 	mactest.AddTool(t, m.Root, "/usr/sbin/ioreg", `printf '{\n  "IOPlatformSerialNumber" = "C02XG0FDJGH5"\n  "IOPlatformUUID" = "x"\n}\n'`)
-	got := fmt.Sprintf("%q", m.Names(t.Context()))
+	got := fmt.Sprintf("%q", ReadNames(t.Context(), m))
 	if want := `{["ada" "ada" "Ada Lovelace"] ["Ada’s Mac" "Adas-Mac" "Adas-Mac.fritz.box" "Adas-Mac"] ["C02XG0FDJGH5"]}`; got != want {
 		t.Errorf("%s", got)
 	}
-	if got := (Mac{Root: mactest.Root(t)}).Names(t.Context()); len(got.Users)+len(got.Computers)+len(got.Serials) != 0 {
+	if got := ReadNames(t.Context(), (Mac{Root: mactest.Root(t)})); len(got.Users)+len(got.Computers)+len(got.Serials) != 0 {
 		t.Errorf("of nothing: %q", got)
 	}
 }

@@ -104,13 +104,13 @@ func TestNothingOutsideIsRead(t *testing.T) {
 	mactest.AddLink(t, m.Root, "/Library/Extensions/link.kext", "../../Users/me/Desktop/a.kext")
 	mactest.AddLink(t, m.Root, "/Library/Extensions/twice.kext", "/Library/Extensions/link.kext")
 	mactest.AddLink(t, m.Root, probe.ParallelsApp, "/Volumes/Stick/Parallels Desktop.app")
-	app, err := m.parallels()
+	app, err := ReadParallels(m)
 	if app == nil || !errors.Is(err, ErrOutside) {
 		t.Errorf("Parallels on another volume: %+v, %v; want one that is there and was not read", app, err)
 	}
 	policy := recorded(history...)
 	policy.Rows = []probe.PolicyRow{{TeamID: probe.ParallelsTeamID, BundleID: hypervisorID}}
-	kexts, gaps := m.kexts(app, policy)
+	kexts, gaps := findKexts(m, app, policy)
 	want := map[string]bool{
 		"com.example.a.kext": true, "com.example.b.kext": true, "com.example.e.kext": true, "com.example.link.kext": true,
 		"com.example.g.kext": true, "com.example.twice.kext": true, "com.example.h.kext": true, hypervisorID: true,

@@ -20,7 +20,7 @@ const (
 	installReader = "run `sudo kextwatch install --reader`"
 )
 
-// publishedState is what the files of the reader and stat of the database say
+// ReadState is what the files of the reader and stat of the database say
 // at one moment.
 type publishedState struct {
 	mac      Mac
@@ -33,20 +33,20 @@ type publishedState struct {
 	of       string // the file that err is about
 }
 
-func (m Mac) publishedState() publishedState {
+func ReadState(m Mac) publishedState {
 	s := publishedState{mac: m}
-	run, err := m.lastRun() // first: the rows are then of this run, or newer
+	run, err := readLastRun(m) // first: the rows are then of this run, or newer
 	if s.recorded = !absent(err); s.recorded && err != nil {
 		s.err, s.of = err, probe.ReaderLastRun
 		return s
 	}
-	if s.pub, _, err = m.loadPublication(); err != nil {
+	if s.pub, _, err = loadPublication(m); err != nil {
 		s.err, s.of = err, probe.PublishedPolicy
 	}
 	if s.run = run; !s.recorded {
 		s.run = lastRun{timeOf(s.pub.ReadAt), runPublished}
 	}
-	s.id, err = m.identifyDatabase()
+	s.id, err = identifyDatabase(m)
 	s.told = err == nil
 	return s
 }
@@ -163,7 +163,7 @@ func (s publishedState) notRun(now time.Time) probe.Source {
 
 // cause is what the installation lacks, after a colon.
 func (s publishedState) cause() string {
-	switch i := s.mac.ReaderInstallation(); i.State {
+	switch i := ReadInstallation(s.mac); i.State {
 	case probe.ReaderAbsent:
 		return ": it is not installed any more"
 	case probe.ReaderNoProgram, probe.ReaderNoPlist:
@@ -176,7 +176,7 @@ func (s publishedState) cause() string {
 
 // again is how to make the reader run again.
 func (s publishedState) again() string {
-	if i := s.mac.ReaderInstallation(); i.State != probe.ReaderSound {
+	if i := ReadInstallation(s.mac); i.State != probe.ReaderSound {
 		return i.Next
 	}
 	return installReader + " again; from macOS 13 on, it must not be switched off in System Settings > General > Login Items & Extensions"

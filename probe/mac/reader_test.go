@@ -22,7 +22,7 @@ func TestReaderIsNotInstalled(t *testing.T) {
 			mactest.NoError(t, os.MkdirAll(filepath.Join(m.Root, filepath.Dir(probe.PublishedPolicy)), 0o755))
 		}
 		mactest.NoError(t, os.Chmod(m.Root, 0o755))
-		policy, source := m.readPublished(publishedAt)
+		policy, source := ReadPublished(m, publishedAt)
 		if policy != nil || source.Name != probe.Reader || source.State != probe.Absent || source.Next != "run `sudo kextwatch install --reader`" {
 			t.Errorf("%s: %v, %+v", name, policy, source)
 		}
@@ -53,7 +53,7 @@ func closePolicy(t *testing.T, m Mac) {
 
 func runReader(t *testing.T, m Mac, at time.Time, outcome runOutcome) {
 	t.Helper()
-	mactest.NoError(t, m.recordRun(at, outcome))
+	mactest.NoError(t, recordRun(m, at, outcome))
 }
 
 // installReaderFiles puts program and property list of a reader on the Mac.
@@ -164,10 +164,10 @@ func TestWhyTheReaderDoesNotRun(t *testing.T) {
 			installReaderFiles(t, m)
 			publish(t, m)
 			tc.spoil(t, m)
-			if got := m.ReaderInstallation(); got.State != tc.state || got.State != probe.ReaderSound && (got.Path == "" || got.Next == "") {
+			if got := ReadInstallation(m); got.State != tc.state || got.State != probe.ReaderSound && (got.Path == "" || got.Next == "") {
 				t.Errorf("%+v", got)
 			}
-			policy, source := m.readPublished(publishedAt.Add(11 * time.Minute))
+			policy, source := ReadPublished(m, publishedAt.Add(11*time.Minute))
 			if policy != nil || source.State != probe.Failed || !strings.Contains(source.Reason, tc.reason) || !strings.Contains(source.Next, tc.next) {
 				t.Errorf("%+v", source)
 			}
@@ -182,15 +182,15 @@ func chmodFile(name string, mode os.FileMode) func(*testing.T, Mac) {
 func TestAnEarlierReaderIsNamed(t *testing.T) {
 	m, _ := newPublishing(t, applePolicy("DELETE", blockedRow)...)
 	installReaderFiles(t, m)
-	if got := m.ReaderInstallation(); got.State != probe.ReaderSound {
+	if got := ReadInstallation(m); got.State != probe.ReaderSound {
 		t.Errorf("nothing published: %+v", got)
 	}
 	publish(t, m)
-	if got := m.ReaderInstallation(); got.State != probe.ReaderSound {
+	if got := ReadInstallation(m); got.State != probe.ReaderSound {
 		t.Errorf("%+v", got)
 	}
 	mactest.Remove(t, m.Root, probe.ReaderLastRun)
-	if got := m.ReaderInstallation(); got.State != probe.ReaderOlder || got.Next != installReader+" again" {
+	if got := ReadInstallation(m); got.State != probe.ReaderOlder || got.Next != installReader+" again" {
 		t.Errorf("%+v", got)
 	}
 }
@@ -237,7 +237,7 @@ func TestOddLastRuns(t *testing.T) {
 			m, _ := newPublishing(t, applePolicy("DELETE", blockedRow)...)
 			publish(t, m)
 			tc.spoil(t, m)
-			policy, source := m.readPublished(soon)
+			policy, source := ReadPublished(m, soon)
 			if source.State != tc.state || (policy != nil) != (tc.state == probe.OK) || !strings.Contains(source.Reason, tc.words) {
 				t.Errorf("%v, %+v", policy, source)
 			}
@@ -253,7 +253,7 @@ func TestOddLastRuns(t *testing.T) {
 func TestAFailureCountsWhereStatIsRefused(t *testing.T) {
 	m, _ := newPublishing(t, applePolicy("DELETE", blockedRow)...)
 	publish(t, m)
-	pub, _, err := m.loadPublication()
+	pub, _, err := loadPublication(m)
 	mactest.NoError(t, err)
 	pub.Failure = &publishedFailure{publishedAt, probe.Denied, "is closed", "open it"}
 	putPublication(t, m, pub)
@@ -278,7 +278,7 @@ func putPublication(t testing.TB, m Mac, content any) {
 func TestOddPublications(t *testing.T) {
 	m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
 	publish(t, m)
-	good, _, err := m.loadPublication()
+	good, _, err := loadPublication(m)
 	mactest.NoError(t, err)
 	whole, err := os.ReadFile(filepath.Join(m.Root, probe.PublishedPolicy))
 	mactest.NoError(t, err)
@@ -317,7 +317,7 @@ func TestOddPublications(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			mactest.AddFile(t, m.Root, probe.PublishedPolicy, string(tc.data))
-			policy, source := m.readPublished(publishedAt)
+			policy, source := ReadPublished(m, publishedAt)
 			if source.State != tc.state || (policy != nil) != (tc.state == probe.OK) || !strings.Contains(source.Reason, tc.words) {
 				t.Errorf("%v, %+v; want %s: …%s…", policy, source, tc.state, tc.words)
 			}
@@ -341,7 +341,7 @@ func TestPublishedTextsAndTimesAreLimited(t *testing.T) {
 			{Path: long, CreatedAt: &never, LastSeen: &late}, {BundleID: "b", LastSeen: &at}, {},
 		},
 	})
-	policy, source := m.readPublished(at)
+	policy, source := ReadPublished(m, at)
 	if source.State != probe.OK {
 		t.Fatalf("%+v", source)
 	}
@@ -365,7 +365,7 @@ func FuzzDecodePublication(f *testing.F) {
 	m, _ := newPublishing(f, applePolicy("DELETE", blockedRow, historyRow,
 		`INSERT INTO kext_policy_mdm VALUES ('4C6364ACXT', '', 1, 'A-UUID')`)...)
 	publish(f, m)
-	pub, _, err := m.loadPublication()
+	pub, _, err := loadPublication(m)
 	mactest.NoError(f, err)
 	pub.Failure = &publishedFailure{publishedAt, probe.Busy, "r", "n"}
 	for _, format := range []int{plist.BinaryFormat, plist.XMLFormat} {

@@ -31,10 +31,10 @@ func remoteSigns(processes []process) []string {
 	return append(signs, running(remotePrograms, processes, func(p process) bool { return p.uid != 0 })...)
 }
 
-// screenShared reports whether somebody is connected to the port of screen
+// readScreenShared reports whether somebody is connected to the port of screen
 // sharing, as far as netstat tells.
-func (m Mac) screenShared(ctx context.Context) (bool, error) {
-	out, err := m.tool(ctx, probe.NetstatTool, "-an", "-p", "tcp")
+func readScreenShared(ctx context.Context, m Mac) (bool, error) {
+	out, err := Query(ctx, m, probe.NetstatTool, "-an", "-p", "tcp")
 	if err != nil {
 		return false, err
 	}

@@ -49,7 +49,7 @@ func TestStartVM(t *testing.T) {
 			if c.script != "" {
 				mactest.AddTool(t, m.Root, probe.PrlctlTool, `[ "$*" = "start `+vmUUID+`" ] || exit 70; `+c.script)
 			}
-			outcome, help, err := m.StartVM(t.Context(), vmUUID)
+			outcome, help, err := StartVM(t.Context(), m, vmUUID)
 			wantError(t, err, c.err)
 			if outcome != c.outcome || help != c.help {
 				t.Errorf("%q, %q; want %q, %q", outcome, help, c.outcome, c.help)
@@ -65,7 +65,7 @@ func TestStartVMTakesOnlyAUUID(t *testing.T) {
 	m := Mac{Root: mactest.Root(t)}
 	mactest.AddTool(t, m.Root, probe.PrlctlTool, "echo it ran >&2; exit 1")
 	for _, uuid := range []string{"", "Windows 11", "--help", "{" + vmUUID + "}", vmUUID + "\n", vmUUID + " --kill", "../x", "b0f4b3a0"} {
-		if _, _, err := m.StartVM(t.Context(), uuid); err == nil || strings.Contains(err.Error(), "it ran") {
+		if _, _, err := StartVM(t.Context(), m, uuid); err == nil || strings.Contains(err.Error(), "it ran") {
 			t.Errorf("%q: %v", uuid, err)
 		}
 	}
@@ -85,7 +85,7 @@ func TestStartVMEndsWithItsContext(t *testing.T) {
 		}
 		cancel()
 	}()
-	if outcome, _, err := m.StartVM(ctx, vmUUID); !errors.Is(err, context.Canceled) || outcome != "" {
+	if outcome, _, err := StartVM(ctx, m, vmUUID); !errors.Is(err, context.Canceled) || outcome != "" {
 		t.Errorf("%q, %v", outcome, err)
 	}
 }
@@ -93,15 +93,15 @@ func TestStartVMEndsWithItsContext(t *testing.T) {
 func TestOpenParallels(t *testing.T) {
 	m := Mac{Root: mactest.Root(t)}
 	mactest.AddTool(t, m.Root, probe.OpenTool, `[ "$*" = "-b com.parallels.desktop.console" ] || exit 70`)
-	if err := m.OpenParallels(t.Context()); err != nil {
+	if err := OpenParallels(t.Context(), m); err != nil {
 		t.Error(err)
 	}
 	mactest.AddTool(t, m.Root, probe.OpenTool, `echo "Unable to find application named '$2'" >&2; exit 1`)
-	wantError(t, m.OpenParallels(t.Context()), "Unable to find application")
+	wantError(t, OpenParallels(t.Context(), m), "Unable to find application")
 	mactest.Remove(t, m.Root, probe.OpenTool)
-	wantError(t, m.OpenParallels(t.Context()), "does not exist")
+	wantError(t, OpenParallels(t.Context(), m), "does not exist")
 	m.NoTools = true
-	wantError(t, m.OpenParallels(t.Context()), errNoTools.Error())
+	wantError(t, OpenParallels(t.Context(), m), errNoTools.Error())
 }
 
 func FuzzParseStartAnswer(f *testing.F) {

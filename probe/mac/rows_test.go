@@ -22,7 +22,7 @@ func TestReadsEveryColumn(t *testing.T) {
 		`INSERT INTO kext_load_history_v3 VALUES ('/Library/Extensions/prl.kext', '4C6364ACXT', 'com.parallels.kext.vnic', 'BOOT',
 			'2026-05-06 05:53:43', '2026-07-01 20:26:56', 272, 'ac012a93')`)...)
 	now := time.Date(2026, 7, 1, 21, 0, 0, 0, time.UTC)
-	got, source := m.readDatabase(t.Context(), t.TempDir(), now)
+	got, source := ReadDatabase(t.Context(), m, t.TempDir(), now)
 	if source.State != probe.OK {
 		t.Fatalf("%+v", source)
 	}

@@ -31,7 +31,7 @@ func TestMachinesOfASimulatedMac(t *testing.T) {
 	os := probe.OSVersion{Version: "13.7.2"}
 	read := func() probe.Machines {
 		t.Helper()
-		got, gaps := mac.ReadMachines(m, t.Context(), app, os)
+		got, gaps := mac.ReadMachines(t.Context(), m, app, os)
 		if len(gaps) > 0 {
 			t.Errorf("%+v", gaps)
 		}
@@ -59,7 +59,7 @@ func TestMachinesOfASimulatedMac(t *testing.T) {
 	// Its files say the same, as far as they go.
 	m.NoTools = true
 	want.From, want.List[0].State, want.List[0].Nested = "config.pvs", "", ""
-	got, gaps := mac.ReadMachines(m, t.Context(), app, os)
+	got, gaps := mac.ReadMachines(t.Context(), m, app, os)
 	got.List[0].UUID = ""
 	if !reflect.DeepEqual(got, want) || len(gaps) != 1 {
 		t.Errorf("files: got %+v, %+v, want %+v", got, gaps, want)
@@ -72,7 +72,7 @@ func TestEnforcementOfASimulatedMac(t *testing.T) {
 			sim, m := makeMac(t, simmac.Options{MacOS: version, Parallels: "16.5.1"})
 			expect := func(what string, want probe.Enforcement) {
 				t.Helper()
-				got, gaps := mac.ReadEnforcement(m, t.Context(), probe.OSVersion{Version: version})
+				got, gaps := mac.ReadEnforcement(t.Context(), m, probe.OSVersion{Version: version})
 				if !reflect.DeepEqual(got, want) || len(gaps) > 0 {
 					t.Errorf("%s:\n got %+v, %+v\nwant %+v", what, got, gaps, want)
 				}

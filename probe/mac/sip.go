@@ -27,11 +27,11 @@ var (
 	signingForm = regexp.MustCompile(`(?m)^\s*Kext Signing: (enabled|disabled)\s*$`)
 )
 
-// sip asks how much of System Integrity Protection is on. csrutil does not
+// readSIP asks how much of System Integrity Protection is on. csrutil does not
 // print whether macOS asks for approvals, so that the variable it stores is
 // read where anything is switched off.
-func (m Mac) sip(ctx context.Context) (probe.SIP, []probe.Gap) {
-	out, err := m.tool(ctx, probe.CsrutilTool, "status")
+func readSIP(ctx context.Context, m Mac) (probe.SIP, []probe.Gap) {
+	out, err := Query(ctx, m, probe.CsrutilTool, "status")
 	if err != nil {
 		return probe.SIP{}, []probe.Gap{toolGap(probe.FactSIP, err, "csrutil status")}
 	}
@@ -42,7 +42,7 @@ func (m Mac) sip(ctx context.Context) (probe.SIP, []probe.Gap) {
 	if sip.State == probe.SIPEnabled {
 		return sip, nil
 	}
-	out, err = m.tool(ctx, probe.NvramTool, csrVariable)
+	out, err = Query(ctx, m, probe.NvramTool, csrVariable)
 	if err == nil {
 		sip.KextApproval, err = parseKextApproval(out)
 	}

@@ -130,7 +130,7 @@ func TestSIP(t *testing.T) {
 			if c.nvram != "" {
 				mactest.AddTool(t, m.Root, probe.NvramTool, c.nvram)
 			}
-			got, gaps := m.sip(t.Context())
+			got, gaps := readSIP(t.Context(), m)
 			if got != c.want {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}

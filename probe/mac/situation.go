@@ -16,10 +16,10 @@ const situationAge = time.Minute // while a window is open, a look comes every 1
 // variable only so that the tests need not wait.
 var situationLimit = 5 * time.Second
 
-// situation looks at what is going on at the Mac. Five tools are asked at
+// readSituation looks at what is going on at the Mac. Five tools are asked at
 // once; the last of them only where macOS's own list of system extensions
 // cannot be read.
-func (m Mac) situation(ctx context.Context, os probe.OSVersion) (probe.Situation, []probe.Gap) {
+func readSituation(ctx context.Context, m Mac, os probe.OSVersion) (probe.Situation, []probe.Gap) {
 	ctx, cancel := context.WithTimeoutCause(ctx, situationLimit, tool.ErrTimeout)
 	defer cancel()
 	s := probe.Situation{Asked: true, UID: m.UID}
@@ -29,13 +29,13 @@ func (m Mac) situation(ctx context.Context, os probe.OSVersion) (probe.Situation
 		noPrograms, noNetwork, noAdmin, noLock, noSysex error
 		asked                                           sync.WaitGroup
 	)
-	asked.Go(func() { programs, noPrograms = m.processes(ctx) })
-	asked.Go(func() { shared, noNetwork = m.screenShared(ctx) })
-	asked.Go(func() { s.Admin, noAdmin = m.admin(ctx) })
-	asked.Go(func() { s.Locked, noLock = m.locked(ctx) })
-	asked.Go(func() { s.Extensions, noSysex = m.systemExtensions(ctx, os) })
+	asked.Go(func() { programs, noPrograms = readProcesses(ctx, m) })
+	asked.Go(func() { shared, noNetwork = readScreenShared(ctx, m) })
+	asked.Go(func() { s.Admin, noAdmin = readAdmin(ctx, m) })
+	asked.Go(func() { s.Locked, noLock = readLocked(ctx, m) })
+	asked.Go(func() { s.Extensions, noSysex = readSystemExtensions(ctx, m, os) })
 	var noConsole error
-	s.ConsoleUID, noConsole = m.consoleUID()
+	s.ConsoleUID, noConsole = readConsoleUID(m)
 	asked.Wait()
 
 	if shared {
@@ -87,7 +87,7 @@ func (p *Prober) lookAtSituation(ctx context.Context, snap probe.Snapshot, fresh
 	if m := p.situation; !fresh && !m.at.IsZero() && age >= 0 && age < situationAge {
 		return m.situation, m.gaps
 	}
-	s, gaps := p.mac.situation(ctx, snap.Mac.OS)
+	s, gaps := readSituation(ctx, p.mac, snap.Mac.OS)
 	p.situation = situationMemory{}
 	if ctx.Err() == nil {
 		p.situation = situationMemory{at: now, situation: s, gaps: gaps}

@@ -173,7 +173,7 @@ func ofNow(s probe.Situation) probe.Situation {
 func TestSituation(t *testing.T) {
 	m := busyMac(t)
 	before := time.Now().Add(-42*time.Hour - 15*time.Minute - 53*time.Second)
-	got, gaps := m.situation(t.Context(), probe.OSVersion{Version: "26.2"})
+	got, gaps := readSituation(t.Context(), m, probe.OSVersion{Version: "26.2"})
 	after := time.Now().Add(-42*time.Hour - 15*time.Minute - 52*time.Second)
 	wantGaps(t, gaps, "")
 	if got.LoginAt.Before(before.Truncate(time.Second)) || got.LoginAt.After(after) {
@@ -194,7 +194,7 @@ func TestSituation(t *testing.T) {
 func TestSituationWithoutOneOfThem(t *testing.T) {
 	macOS := probe.OSVersion{Version: "26.2"}
 	whole := busyMac(t)
-	all, _ := whole.situation(t.Context(), macOS)
+	all, _ := readSituation(t.Context(), whole, macOS)
 	for tool, c := range map[string]struct {
 		source string
 		loses  func(*probe.Situation)
@@ -229,7 +229,7 @@ func TestSituationWithoutOneOfThem(t *testing.T) {
 				} else {
 					mactest.AddTool(t, m.Root, tool, script)
 				}
-				got, gaps := m.situation(t.Context(), macOS)
+				got, gaps := readSituation(t.Context(), m, macOS)
 				wantGaps(t, gaps, c.source)
 				if !reflect.DeepEqual(ofNow(got), want) {
 					t.Errorf("got  %+v\nwant %+v", got, want)
@@ -240,7 +240,7 @@ func TestSituationWithoutOneOfThem(t *testing.T) {
 	t.Run("no console", func(t *testing.T) {
 		m := busyMac(t)
 		mactest.Remove(t, m.Root, probe.ConsoleDevice)
-		got, gaps := m.situation(t.Context(), macOS)
+		got, gaps := readSituation(t.Context(), m, macOS)
 		wantGaps(t, gaps, "console user")
 		want := ofNow(all)
 		want.ConsoleUID = -1
@@ -310,7 +310,7 @@ func TestSituationIsLookedAtWhileItMatters(t *testing.T) {
 func BenchmarkSituation(b *testing.B) {
 	m := busyMac(b)
 	for b.Loop() {
-		if _, gaps := m.situation(b.Context(), probe.OSVersion{Version: "26.2"}); len(gaps) > 0 {
+		if _, gaps := readSituation(b.Context(), m, probe.OSVersion{Version: "26.2"}); len(gaps) > 0 {
 			b.Fatal(gaps)
 		}
 	}

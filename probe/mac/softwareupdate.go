@@ -20,9 +20,9 @@ type offered struct {
 // "MSU_UPDATE_22G830_patch_13.6.9_minor".
 var productKey = regexp.MustCompile(`^MSU_UPDATE_([0-9A-Za-z]{3,16})_[a-z]{1,16}_([0-9]{1,3}(?:\.[0-9]{1,3}){0,3})(?:_[a-z]{1,16})?$`)
 
-// offers are the versions of macOS that Software Update offers, without
+// readOffers are the versions of macOS that Software Update offers, without
 // Safari, Command Line Tools and security updates of the same version.
-func (m Mac) offers() ([]probe.Offer, error) {
+func readOffers(m Mac) ([]probe.Offer, error) {
 	var settings struct {
 		Recommended []offered `plist:"RecommendedUpdates"`
 	}
@@ -62,9 +62,9 @@ type updateSwitches struct {
 	Install  any `plist:"AutomaticallyInstallMacOSUpdates"`
 }
 
-// switches reads what macOS does by itself. What a configuration profile
+// readSwitches reads what macOS does by itself. What a configuration profile
 // forces wins over what the user set.
-func (m Mac) switches(u *probe.Updates) error {
+func readSwitches(m Mac, u *probe.Updates) error {
 	var user, managed updateSwitches
 	err := m.readPlist(probe.SoftwareUpdateSettings, &user)
 	if managedErr := m.readPlist(probe.ManagedSoftwareUpdateSettings, &managed); managedErr != nil && !absent(managedErr) {

@@ -37,7 +37,7 @@ var policySources = []policySource{
 	{
 		name: probe.Reader,
 		alone: func(t *testing.T, m simulated) {
-			_, err := mac.Mac{Root: m.dir}.PublishPolicy(t.Context(), simulatedAt.Add(time.Hour))
+			_, err := mac.Publish(t.Context(), mac.Mac{Root: m.dir}, simulatedAt.Add(time.Hour))
 			m.must(err)
 			m.must(os.Remove(m.database()))
 			m.must(m.BreakTool("osascript", "none"))

@@ -27,10 +27,10 @@ type extensionsPlist struct {
 	} `plist:"extensions"`
 }
 
-// systemExtensions lists the system extensions of every team, from macOS's own
+// readSystemExtensions lists the system extensions of every team, from macOS's own
 // file or, where that cannot be read, from its tool. They came with macOS
 // 10.15. Where there are more than extensionLimit, some come with an error.
-func (m Mac) systemExtensions(ctx context.Context, os probe.OSVersion) ([]probe.SystemExtension, error) {
+func readSystemExtensions(ctx context.Context, m Mac, os probe.OSVersion) ([]probe.SystemExtension, error) {
 	if os.Known() && !os.AtLeast(10, 15) {
 		return nil, nil
 	}
@@ -38,7 +38,7 @@ func (m Mac) systemExtensions(ctx context.Context, os probe.OSVersion) ([]probe.
 	if err := m.readPlist(probe.SystemExtensionsList, &file); err == nil {
 		return file.list()
 	}
-	out, err := m.tool(ctx, probe.SystemExtensionsTool, "list")
+	out, err := Query(ctx, m, probe.SystemExtensionsTool, "list")
 	if err != nil {
 		return nil, err
 	}

@@ -125,7 +125,7 @@ func TestSystemExtensions(t *testing.T) {
 			if c.tool != "" {
 				mactest.AddTool(t, m.Root, probe.SystemExtensionsTool, c.tool)
 			}
-			got, err := m.systemExtensions(t.Context(), c.os)
+			got, err := readSystemExtensions(t.Context(), m, c.os)
 			wantError(t, err, c.err)
 			if !slices.Equal(got, c.want) {
 				t.Errorf("%+v", got)

@@ -18,9 +18,9 @@ type timeMachinePlist struct {
 	} `plist:"Destinations"`
 }
 
-// backup reads when Time Machine made its last backup. It is on where it works
+// readBackup reads when Time Machine made its last backup. It is on where it works
 // by itself and has a disk to work with.
-func (m Mac) backup(now time.Time) (probe.Backup, error) {
+func readBackup(m Mac, now time.Time) (probe.Backup, error) {
 	data, err := m.readFile(probe.TimeMachineSettings, timeMachineLimit)
 	if err != nil {
 		return probe.Backup{}, err

@@ -14,37 +14,37 @@ var toolLimit = 10 * time.Second // a tool that takes longer is stuck
 
 var errNoTools = errors.New("only files are read from this disk; no tool is run")
 
-// tool runs one of the Mac's own tools and returns what it printed. name is
+// Query runs one of the Mac's own tools and returns what it printed. name is
 // its absolute path on the Mac. The errors are errNoTools and those of package
 // tool; a tool that fails with a *tool.ExitError has its output returned, too.
-func (m Mac) tool(ctx context.Context, name string, args ...string) ([]byte, error) {
-	return m.toolWithin(ctx, toolLimit, name, args...)
+func Query(ctx context.Context, m Mac, name string, args ...string) ([]byte, error) {
+	return QueryWithin(ctx, m, toolLimit, name, args...)
 }
 
-// toolWithin is tool for one that is known to need another time.
-func (m Mac) toolWithin(ctx context.Context, limit time.Duration, name string, args ...string) ([]byte, error) {
-	spec, err := m.spec(name, args)
+// QueryWithin is tool for one that is known to need another time.
+func QueryWithin(ctx context.Context, m Mac, limit time.Duration, name string, args ...string) ([]byte, error) {
+	spec, err := specOf(m, name, args)
 	if err != nil {
 		return nil, err
 	}
 	spec.Limit = limit
-	out, err := m.runner().Run(ctx, spec)
+	out, err := runnerFor(m).Run(ctx, spec)
 	return out.Stdout, err
 }
 
-// stream runs one of the Mac's own tools that prints until ctx ends, and calls
+// Follow runs one of the Mac's own tools that prints until ctx ends, and calls
 // each for every line. It always returns an error, as tool.Runner.Stream does.
-func (m Mac) stream(ctx context.Context, each func(line []byte), name string, args ...string) error {
-	spec, err := m.spec(name, args)
+func Follow(ctx context.Context, m Mac, each func(line []byte), name string, args ...string) error {
+	spec, err := specOf(m, name, args)
 	if err != nil {
 		return err
 	}
-	return m.runner().Stream(ctx, spec, each)
+	return runnerFor(m).Stream(ctx, spec, each)
 }
 
-func (m Mac) runner() tool.Runner { return tool.Runner{Root: m.Root, UID: m.UID} }
+func runnerFor(m Mac) tool.Runner { return tool.Runner{Root: m.Root, UID: m.UID} }
 
-func (m Mac) spec(name string, args []string) (tool.Spec, error) {
+func specOf(m Mac, name string, args []string) (tool.Spec, error) {
 	if m.NoTools {
 		return tool.Spec{}, fmt.Errorf("%s: %w", name, errNoTools)
 	}

@@ -25,7 +25,7 @@ func TestTool(t *testing.T) {
 	m := Mac{Root: mactest.Root(t)}
 	mactest.AddTool(t, m.Root, testTool, `printf '%s|' "$#" "$@"; env | while IFS== read -r name value; do [ $name = LC_ALL ] && echo $value; [ $name = HOME ] && echo leaked; done; pwd`)
 	t.Setenv("HOME", "/secret")
-	out, err := m.tool(t.Context(), testTool, "a b", "$(id)", "'")
+	out, err := Query(t.Context(), m, testTool, "a b", "$(id)", "'")
 	if err != nil || string(out) != "3|a b|$(id)|'|C\n/\n" {
 		t.Errorf("%q, %v", out, err)
 	}
@@ -33,11 +33,11 @@ func TestTool(t *testing.T) {
 
 func TestToolAbsent(t *testing.T) {
 	m := Mac{Root: mactest.Root(t)}
-	if _, err := m.tool(t.Context(), testTool); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Query(t.Context(), m, testTool); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("absent: %v", err)
 	}
 	mactest.AddFile(t, m.Root, testTool, "not executable")
-	if _, err := m.tool(t.Context(), testTool); !errors.Is(err, fs.ErrPermission) {
+	if _, err := Query(t.Context(), m, testTool); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("not executable: %v", err)
 	}
 }
@@ -46,10 +46,10 @@ func TestNoToolsRunsNothing(t *testing.T) {
 	m := Mac{Root: mactest.Root(t)}
 	mactest.AddTool(t, m.Root, testTool, `echo ran`)
 	m.NoTools = true
-	if out, err := m.tool(t.Context(), testTool); !errors.Is(err, errNoTools) || out != nil {
+	if out, err := Query(t.Context(), m, testTool); !errors.Is(err, errNoTools) || out != nil {
 		t.Errorf("%q, %v", out, err)
 	}
-	if err := m.stream(t.Context(), nil, testTool); !errors.Is(err, errNoTools) {
+	if err := Follow(t.Context(), m, nil, testTool); !errors.Is(err, errNoTools) {
 		t.Errorf("stream: %v", err)
 	}
 }
@@ -57,7 +57,7 @@ func TestNoToolsRunsNothing(t *testing.T) {
 func TestToolFails(t *testing.T) {
 	m := Mac{Root: mactest.Root(t)}
 	mactest.AddTool(t, m.Root, testTool, `echo out; printf 'no such\033[31m thing\n' >&2; exit 3`)
-	out, err := m.tool(t.Context(), testTool)
+	out, err := Query(t.Context(), m, testTool)
 	exit, ok := errors.AsType[*tool.ExitError](err)
 	if !ok || exit.Code != 3 || string(out) != "out\n" || err.Error() != testTool+": exit status 3: no such[31m thing" {
 		t.Errorf("%q, %v", out, err)
@@ -68,19 +68,19 @@ func TestToolHangs(t *testing.T) {
 	setToolLimit(t, 300*time.Millisecond)
 	m := Mac{Root: mactest.Root(t)}
 	mactest.AddTool(t, m.Root, testTool, `sleep 60`)
-	if _, err := m.tool(t.Context(), testTool); !errors.Is(err, tool.ErrTimeout) {
+	if _, err := Query(t.Context(), m, testTool); !errors.Is(err, tool.ErrTimeout) {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestStream(t *testing.T) {
 	m := Mac{Root: mactest.Root(t)}
-	if err := m.stream(t.Context(), nil, testTool); !errors.Is(err, fs.ErrNotExist) {
+	if err := Follow(t.Context(), m, nil, testTool); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("absent: %v", err)
 	}
 	mactest.AddTool(t, m.Root, testTool, `echo "$*"`)
 	var got string
-	err := m.stream(t.Context(), func(line []byte) { got = string(line) }, testTool, "a", "b")
+	err := Follow(t.Context(), m, func(line []byte) { got = string(line) }, testTool, "a", "b")
 	if !errors.Is(err, tool.ErrEnded) || got != "a b" {
 		t.Errorf("%q, %v", got, err)
 	}
@@ -94,24 +94,24 @@ func TestRootRunsNoToolOfAUser(t *testing.T) {
 	root := Mac{Root: "/"}
 	const uuid = "b0f4b3a0-0000-4000-8000-000000000000"
 	for name, err := range map[string]error{
-		"prlctl list":  second(root.askPrlctl(ctx)),
-		"prlctl start": third(root.StartVM(ctx, uuid)),
-		"open":         root.OpenParallels(ctx),
-		"a stream":     root.stream(ctx, nil, probe.PrlctlTool),
+		"prlctl list":  second(queryPrlctl(ctx, root)),
+		"prlctl start": third(StartVM(ctx, root, uuid)),
+		"open":         OpenParallels(ctx, root),
+		"a stream":     Follow(ctx, root, nil, probe.PrlctlTool),
 	} {
 		if !errors.Is(err, tool.ErrAsRoot) && !errors.Is(err, errStartAsRoot) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if got := strings.Join(root.hypervisorWords(ctx), "\n"); !strings.Contains(got, "left out: /usr/local/bin/prlctl is not run as root") ||
+	if got := strings.Join(hypervisorWords(ctx, root), "\n"); !strings.Contains(got, "left out: /usr/local/bin/prlctl is not run as root") ||
 		!strings.Contains(got, "run `kextwatch doctor --facts` without sudo") {
 		t.Errorf("the sheet of facts says\n%s", got)
 	}
-	if got := toolGap("virtual machines", second(root.askPrlctl(ctx)), "prlctl list -a"); !strings.Contains(got.Err, "not run as root") || !strings.Contains(got.Next, "without sudo") {
+	if got := toolGap("virtual machines", second(queryPrlctl(ctx, root)), "prlctl list -a"); !strings.Contains(got.Err, "not run as root") || !strings.Contains(got.Next, "without sudo") {
 		t.Errorf("gap %+v", got)
 	}
 	user := Mac{Root: "/", UID: 501}
-	if _, err := user.askPrlctl(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := queryPrlctl(ctx, user); !errors.Is(err, context.Canceled) {
 		t.Errorf("an ordinary user: %v", err)
 	}
 }

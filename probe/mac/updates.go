@@ -15,9 +15,9 @@ import (
 // updateFiles are the files that updates reads.
 var updateFiles = []string{probe.InstallHistory, probe.SoftwareUpdateSettings, probe.ManagedSoftwareUpdateSettings, probe.TimeMachineSettings}
 
-// updates reads what is known of updates and backups at now; what the files
+// readUpdates reads what is known of updates and backups at now; what the files
 // date later has not happened yet. An absent file tells nothing and is no gap.
-func (m Mac) updates(now time.Time) (probe.Updates, []probe.Gap) {
+func readUpdates(m Mac, now time.Time) (probe.Updates, []probe.Gap) {
 	var u probe.Updates
 	var gaps []probe.Gap
 	unless := func(source probe.Fact, err error, next string) {
@@ -26,13 +26,13 @@ func (m Mac) updates(now time.Time) (probe.Updates, []probe.Gap) {
 		}
 	}
 	var err error
-	u.Installed, err = m.installations(now)
+	u.Installed, err = readInstallHistory(m, now)
 	unless(probe.FactUpdateHistory, err, "Look at System Information > Software > Installations instead.")
-	u.Offered, err = m.offers()
+	u.Offered, err = readOffers(m)
 	u.OffersRead = err == nil
 	unless(probe.FactOfferedUpdates, err, "Look at Software Update yourself.")
-	unless(probe.FactUpdateSettings, m.switches(&u), "Look at Software Update yourself.")
-	u.Backup, err = m.backup(now)
+	unless(probe.FactUpdateSettings, readSwitches(m, &u), "Look at Software Update yourself.")
+	u.Backup, err = readBackup(m, now)
 	unless(probe.FactBackup, err, "Look at Time Machine yourself, or give kextwatch Full Disk Access.")
 	return u, gaps
 }
@@ -51,7 +51,7 @@ func (p *Prober) lookAtUpdates(fresh bool, now time.Time) (probe.Updates, []prob
 	if m := p.updates; m.read && !fresh && slices.Equal(m.stamps, stamps) {
 		return m.updates, m.gaps
 	}
-	u, gaps := p.mac.updates(now)
+	u, gaps := readUpdates(p.mac, now)
 	p.updates = updatesMemory{read: true, stamps: stamps, updates: u, gaps: gaps}
 	return u, gaps
 }

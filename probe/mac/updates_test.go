@@ -68,7 +68,7 @@ func TestInstallations(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := Mac{Root: mactest.Root(t)}
 			mactest.AddFile(t, m.Root, probe.InstallHistory, historyHead+c.entries+historyTail)
-			got, err := m.installations(updatesAt)
+			got, err := readInstallHistory(m, updatesAt)
 			if err != nil || !slices.Equal(got, c.want) {
 				t.Errorf("%+v, %v", got, err)
 			}
@@ -84,7 +84,7 @@ func TestInstallations(t *testing.T) {
 	} {
 		m := Mac{Root: mactest.Root(t)}
 		mactest.AddFile(t, m.Root, probe.InstallHistory, data)
-		if got, err := m.installations(updatesAt); err == nil || got != nil {
+		if got, err := readInstallHistory(m, updatesAt); err == nil || got != nil {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
@@ -113,7 +113,7 @@ func TestOffers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := Mac{Root: mactest.Root(t)}
 			addPlist(t, m, probe.SoftwareUpdateSettings, map[string]any{"LastUpdatesAvailable": len(c.updates), "RecommendedUpdates": c.updates})
-			got, err := m.offers()
+			got, err := readOffers(m)
 			if err != nil || !slices.Equal(got, c.want) {
 				t.Errorf("%+v, %v", got, err)
 			}
@@ -148,7 +148,7 @@ func TestSwitches(t *testing.T) {
 			if c.managed != nil {
 				addPlist(t, m, probe.ManagedSoftwareUpdateSettings, c.managed)
 			}
-			got, gaps := m.updates(updatesAt)
+			got, gaps := readUpdates(m, updatesAt)
 			wantGaps(t, gaps, "")
 			if got.Check != c.check || got.Download != c.download || got.Install != c.update {
 				t.Errorf("%+v", got)
@@ -158,7 +158,7 @@ func TestSwitches(t *testing.T) {
 	m := Mac{Root: mactest.Root(t)}
 	addPlist(t, m, probe.SoftwareUpdateSettings, all(true))
 	mactest.AddFile(t, m.Root, probe.ManagedSoftwareUpdateSettings, "rubbish")
-	got, gaps := m.updates(updatesAt)
+	got, gaps := readUpdates(m, updatesAt)
 	wantGaps(t, gaps, "automatic updates")
 	if got.Install != "" {
 		t.Errorf("who knows what the profile forces: %+v", got)
@@ -193,7 +193,7 @@ func TestBackup(t *testing.T) {
 			default:
 				addPlist(t, m, probe.TimeMachineSettings, c.settings)
 			}
-			got, gaps := m.updates(updatesAt)
+			got, gaps := readUpdates(m, updatesAt)
 			wantGaps(t, gaps, c.gaps)
 			if got.Backup != c.want {
 				t.Errorf("%+v", got.Backup)
@@ -223,7 +223,7 @@ func TestUpdatesWithoutOneOfThem(t *testing.T) {
 				addPlist(t, m, other, map[string]any{"AutoBackup": true})
 			}
 		}
-		_, gaps := m.updates(updatesAt)
+		_, gaps := readUpdates(m, updatesAt)
 		wantGaps(t, gaps, sources)
 	}
 }
@@ -256,9 +256,9 @@ func TestLookAtUpdates(t *testing.T) {
 
 func TestTheBackstopNoticesAnOffer(t *testing.T) {
 	m := Mac{Root: mactest.Root(t)}
-	before := m.stamps(nil)
+	before := stampAll(m, nil)
 	addPlist(t, m, probe.SoftwareUpdateSettings, map[string]any{"RecommendedUpdates": []any{}})
-	if slices.Equal(before, m.stamps(nil)) {
+	if slices.Equal(before, stampAll(m, nil)) {
 		t.Error("a new offer does not show in the stamps")
 	}
 }
@@ -282,7 +282,7 @@ func FuzzUpdates(f *testing.F) {
 		for _, name := range updateFiles {
 			mactest.AddFile(t, m.Root, name, string(data))
 		}
-		got, gaps := m.updates(updatesAt)
+		got, gaps := readUpdates(m, updatesAt)
 		if len(got.Installed) > installationLimit || len(got.Offered) > offerLimit || got.Backup.Last.After(updatesAt) {
 			t.Errorf("%+v", got)
 		}
@@ -306,7 +306,7 @@ func BenchmarkUpdates(b *testing.B) {
 	m := Mac{Root: mactest.Root(b)}
 	mactest.AddFile(b, m.Root, probe.InstallHistory, historyHead+strings.Repeat(fmt.Sprintln(xprotect), 1500)+sequoia+historyTail)
 	for b.Loop() {
-		if _, gaps := m.updates(updatesAt); len(gaps) > 0 {
+		if _, gaps := readUpdates(m, updatesAt); len(gaps) > 0 {
 			b.Fatal(gaps)
 		}
 	}

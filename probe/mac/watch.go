@@ -86,8 +86,8 @@ func (w *Watcher) Gaps() []probe.Gap {
 func (w *Watcher) start(ctx context.Context) {
 	w.paths, w.facts = newBurst(), newBurst()
 	w.backstop = time.NewTimer(w.liveEvery)
-	w.stamps, w.clock = w.mac.stamps(w.also), w.clocks()
-	w.arm(w.mac.spots())
+	w.stamps, w.clock = stampAll(w.mac, w.also), w.clocks()
+	w.arm(findSpots(w.mac))
 	w.noteGaps()
 	go w.run(ctx)
 }
@@ -123,7 +123,7 @@ func (w *Watcher) run(ctx context.Context) {
 
 func (w *Watcher) hint(settled bool) {
 	w.noteSleep()
-	w.stamps = w.mac.stamps(w.also)
+	w.stamps = stampAll(w.mac, w.also)
 	offer(w.hints, probe.Hint{Settled: settled, Woke: w.woke, QuietUntil: w.quiet})
 	w.woke, w.quiet = false, time.Time{}
 }
@@ -140,7 +140,7 @@ func (w *Watcher) noteSleep() {
 // hint where something changed, also without an event. What failed is tried
 // again only on retry, so that a fault cannot keep the agent busy.
 func (w *Watcher) follow(retry bool) {
-	spots := w.mac.spots()
+	spots := findSpots(w.mac)
 	covered := w.events.cover(spots)
 	switch {
 	case !covered, retry && w.events.broken != nil:
@@ -159,7 +159,7 @@ func (w *Watcher) follow(retry bool) {
 	w.events.addFiles()
 	gapsChanged := w.noteGaps()
 	before := time.Now()
-	unchanged := slices.Equal(w.stamps, w.mac.stamps(w.also))
+	unchanged := slices.Equal(w.stamps, stampAll(w.mac, w.also))
 	if retry && unchanged && w.facts.phase == idle && w.stamps[0] != (stamp{}) { // zero: stat is refused
 		w.quiet = before
 	}
@@ -190,7 +190,7 @@ func (w *Watcher) noteGaps() (changed bool) {
 // noteReader sees whether the root reader stopped to run, or runs again: its
 // runs raise no event where nothing changed.
 func (w *Watcher) noteReader() (changed bool) {
-	run, err := w.mac.lastRun()
+	run, err := readLastRun(w.mac)
 	now := w.clock.wall
 	overdue := err == nil && !recent(run.at, now) && !recent(w.jumped, now)
 	changed = overdue != w.overdue

@@ -43,22 +43,22 @@ type spot struct {
 	found bool // it is the target itself, not its nearest existing ancestor
 }
 
-// spots finds the directory to watch for each of the targets, in their order.
-func (m Mac) spots() []spot {
+// findSpots finds the directory to watch for each of the targets, in their order.
+func findSpots(m Mac) []spot {
 	all := make([]spot, len(targets))
 	for i, t := range targets {
-		all[i] = m.spot(t.dir)
+		all[i] = findSpot(m, t.dir)
 	}
 	return all
 }
 
-func (m Mac) spot(name string) spot {
-	found, err := at(m, name, m.reads, func(target string) (spot, error) { return m.nearest(target), nil })
+func findSpot(m Mac, name string) spot {
+	found, err := at(m, name, m.reads, func(target string) (spot, error) { return nearest(m, target), nil })
 	if err != nil {
 		if name == "/" {
 			return spot{}
 		}
-		above := m.spot(path.Dir(name)) // a folder on the way may not be entered, or does not answer
+		above := findSpot(m, path.Dir(name)) // a folder on the way may not be entered, or does not answer
 		above.found = false
 		return above
 	}
@@ -66,7 +66,7 @@ func (m Mac) spot(name string) spot {
 }
 
 // nearest is the spot for a directory of this machine.
-func (m Mac) nearest(target string) spot {
+func nearest(m Mac, target string) spot {
 	root := filepath.Clean(m.Root)
 	for dir := target; ; dir = filepath.Dir(dir) {
 		if info, err := os.Stat(dir); err == nil && info.IsDir() {

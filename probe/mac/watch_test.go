@@ -393,16 +393,16 @@ func TestSpotIsWithoutLinks(t *testing.T) {
 	mactest.NoError(t, os.Symlink("/opt", real+"/Library"))
 	mactest.NoError(t, os.Symlink("/Volumes/Fast", real+"/Applications"))
 	m := Mac{Root: link}
-	if s := m.spot("/Library/there"); s.dir != real+"/opt/there" || !s.found {
+	if s := findSpot(m, "/Library/there"); s.dir != real+"/opt/there" || !s.found {
 		t.Errorf("spot of a link = %+v, want %s", s, real+"/opt/there")
 	}
-	if s := m.spot("/Library/missing/too"); s.dir != real+"/opt" || s.found {
+	if s := findSpot(m, "/Library/missing/too"); s.dir != real+"/opt" || s.found {
 		t.Errorf("spot beneath a link = %+v, want its ancestor %s", s, real+"/opt")
 	}
-	if s := m.spot("/Applications/there"); s.dir != real || s.found {
+	if s := findSpot(m, "/Applications/there"); s.dir != real || s.found {
 		t.Errorf("spot on another volume = %+v, want the folder of the link, %s", s, real)
 	}
-	if s := (Mac{Root: link + "/missing"}).spot("/Applications"); s != (spot{}) {
+	if s := findSpot((Mac{Root: link + "/missing"}), "/Applications"); s != (spot{}) {
 		t.Errorf("spot without a root = %+v", s)
 	}
 }
@@ -636,7 +636,7 @@ func TestWatchOfADirectoryThatWasGoneForAMoment(t *testing.T) {
 	mactest.NoError(t, os.MkdirAll(dir, 0o755))
 	w := newWatcher(Mac{Root: root})
 	w.paths, w.facts, w.backstop = newBurst(), newBurst(), time.NewTimer(time.Hour)
-	spots := w.mac.spots()
+	spots := findSpots(w.mac)
 	mactest.NoError(t, os.Rename(dir, dir+".away"))
 	w.arm(spots)
 	defer func() { w.events.close() }()

@@ -15,11 +15,11 @@ import (
 )
 
 // asking is an invocation on a Mac made of a directory.
-func asking(root string, uid int, env map[string]string) (*invocation, *bytes.Buffer) {
+func asking(dir string, uid int, env map[string]string) (*invocation, *bytes.Buffer) {
 	var stderr bytes.Buffer
 	in := &invocation{
 		host: host{uid: uid, env: func(name string) string { return env[name] }},
-		mac:  mac.Mac{Root: root},
+		mac:  mac.Mac{Root: dir},
 	}
 	in.speaker.err = &stderr
 	return in, &stderr

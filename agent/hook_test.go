@@ -27,12 +27,12 @@ type hooked struct {
 
 func newHooked(t *testing.T) *hooked {
 	t.Helper()
-	root := filepath.Join(t.TempDir(), "mac")
-	if err := os.MkdirAll(filepath.Join(root, "Library", "Scripts"), 0o755); err != nil {
+	dir := filepath.Join(t.TempDir(), "mac")
+	if err := os.MkdirAll(filepath.Join(dir, "Library", "Scripts"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	h := &hooked{t: t, root: root, log: &lockedBuffer{}}
-	h.hook = newHook(mac.Mac{Root: root}, slog.New(slog.NewTextHandler(h.log, nil)))
+	h := &hooked{t: t, root: dir, log: &lockedBuffer{}}
+	h.hook = newHook(mac.Mac{Root: dir}, slog.New(slog.NewTextHandler(h.log, nil)))
 	return h
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/tool/tooltest"
 )
 
 // askingStory is a Mac whose database nobody can read, and the time. Its
@@ -32,7 +33,7 @@ func newAskingStory(t *testing.T) *askingStory {
 			s.move(name)
 		}
 	}
-	s.answers(okAnswer("["+fmt.Sprintf(parallelsItem, false)+"]", "[]"))
+	s.answers(mactest.FrameworkAnswer("["+fmt.Sprintf(mactest.ParallelsItem, false)+"]", "[]"))
 	return s
 }
 
@@ -226,7 +227,7 @@ func TestFrameworkIsAskedLessWhereFilesMoveForNothing(t *testing.T) {
 	if asked != 27 {
 		t.Errorf("asked %d times in 20 minutes of moves for nothing", asked)
 	}
-	s.answers(okAnswer("["+fmt.Sprintf(parallelsItem, true)+"]", "[]"))
+	s.answers(mactest.FrameworkAnswer("["+fmt.Sprintf(mactest.ParallelsItem, true)+"]", "[]"))
 	s.move(policyFiles[0])
 	snap := s.want("something new", slowestBusy, false, 1)
 	if !snap.Policy.Rows[0].Allowed {
@@ -279,20 +280,20 @@ func TestFrameworkThatFailsIsAskedLess(t *testing.T) {
 	s.wantIn("a file moved", time.Second, true)
 	s.want("a file moved a minute after a failure", time.Second, false, 1)
 	s.want("somebody asks", time.Minute, true, 1)
-	s.answers(okAnswer("["+fmt.Sprintf(parallelsItem, true)+"]", "[]"))
+	s.answers(mactest.FrameworkAnswer("["+fmt.Sprintf(mactest.ParallelsItem, true)+"]", "[]"))
 	if snap = s.want("it answers again", 15*time.Minute, false, 1); snap.Policy == nil || !snap.Policy.Rows[0].Allowed {
 		t.Errorf("%+v", snap.Policy)
 	}
 	s.wantIn("it answers again", 0, false)
 	s.want("nothing", 24*time.Hour, false, 0)
 
-	setToolLimit(t, 200*time.Millisecond)
+	tooltest.ShortLimit(t, 200*time.Millisecond)
 	s.does("sleep 30 & wait")
 	if snap = s.want("a hang", time.Second, true, 1); snap.Policy != nil || snap.Sources[2].State != probe.Timeout {
 		t.Errorf("%+v, %+v", snap.Policy, snap.Sources)
 	}
 	s.wantIn("a hang", time.Minute, true)
-	s.answers(okAnswer("["+santaItem+"]", "[]"))
+	s.answers(mactest.FrameworkAnswer("["+mactest.SantaItem+"]", "[]"))
 	s.want("it answers again", time.Minute, false, 1)
 
 	// What was true before is not true now, whoever cannot say.

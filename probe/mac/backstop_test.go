@@ -42,8 +42,8 @@ func TestJumped(t *testing.T) {
 }
 
 // blindWatcher has no live events: the system has no more of them to give.
-func blindWatcher(root string) *Watcher {
-	w := newWatcher(Mac{Root: root})
+func blindWatcher(dir string) *Watcher {
+	w := newWatcher(Mac{Root: dir})
 	w.open = func() (*fsnotify.Watcher, error) { return nil, syscall.EMFILE }
 	return w
 }
@@ -95,10 +95,10 @@ func TestBackstopFindsWhatEventsMissed(t *testing.T) {
 	}
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			root := t.TempDir()
-			inBubble(t, func() *Watcher { return blindWatcher(root) }, func(t *testing.T, w *Watcher) {
+			dir := t.TempDir()
+			inBubble(t, func() *Watcher { return blindWatcher(dir) }, func(t *testing.T, w *Watcher) {
 				none(t, w, time.Hour+blindEvery/2) // between two backstops
-				put(t, root+path, "made")
+				put(t, dir+path, "made")
 				for i, settled := range []bool{false, false, true} {
 					h, after := within(t, w, time.Hour)
 					if h.Settled != settled || h.Woke {
@@ -109,7 +109,7 @@ func TestBackstopFindsWhatEventsMissed(t *testing.T) {
 					}
 				}
 				none(t, w, time.Hour)
-				if err := os.RemoveAll(root + path); err != nil {
+				if err := os.RemoveAll(dir + path); err != nil {
 					t.Fatal(err)
 				}
 				if !strings.HasPrefix(path, "/Library/Extensions/") { // there only the folder's own entries are seen
@@ -123,10 +123,10 @@ func TestBackstopFindsWhatEventsMissed(t *testing.T) {
 func TestBackstopNoticesSleep(t *testing.T) {
 	for name, slept := range map[string]time.Duration{"slept": 8 * time.Hour, "set back": -time.Hour} {
 		t.Run(name, func(t *testing.T) {
-			root := t.TempDir()
+			dir := t.TempDir()
 			var apart atomic.Int64
 			inBubble(t, func() *Watcher {
-				w := blindWatcher(root)
+				w := blindWatcher(dir)
 				awake := w.clocks
 				w.clocks = func() clocks {
 					c := awake()
@@ -151,10 +151,10 @@ func TestBackstopNoticesSleep(t *testing.T) {
 
 // Without events it is said so, and tried again once a minute, not more often.
 func TestGapWhenNothingIsLive(t *testing.T) {
-	root := t.TempDir()
+	dir := t.TempDir()
 	var tries atomic.Int64
 	inBubble(t, func() *Watcher {
-		w := blindWatcher(root)
+		w := blindWatcher(dir)
 		open := w.open
 		w.open = func() (*fsnotify.Watcher, error) {
 			tries.Add(1)
@@ -173,20 +173,20 @@ func TestGapWhenNothingIsLive(t *testing.T) {
 	})
 }
 
-// Nothing but time tells that the root reader stopped, so the backstop looks.
+// Nothing but time tells that the dir reader stopped, so the backstop looks.
 // No other hint comes of its runs.
 func TestBackstopFindsAReaderThatStopped(t *testing.T) {
-	root := t.TempDir()
-	mactest.NoError(t, os.Chmod(root, 0o755))
-	m := Mac{Root: root}
+	dir := t.TempDir()
+	mactest.NoError(t, os.Chmod(dir, 0o755))
+	m := Mac{Root: dir}
 	run := func(t *testing.T) {
 		t.Helper()
-		mactest.NoError(t, os.MkdirAll(filepath.Join(root, filepath.Dir(probe.PublishedPolicy)), 0o755))
-		runReader(t, m, time.Now(), runPublished)
+		mactest.NoError(t, os.MkdirAll(filepath.Join(dir, filepath.Dir(probe.PublishedPolicy)), 0o755))
+		mactest.RunReader(t, m.Root, time.Now())
 	}
 	start := func() *Watcher {
 		run(t)
-		return blindWatcher(root)
+		return blindWatcher(dir)
 	}
 	inBubble(t, start, func(t *testing.T, w *Watcher) {
 		for range 12 {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"kextwatch/probe"
+	"kextwatch/probe/tool"
 )
 
 const configLimit = 1 << 20 // bytes of a config.pvs; real ones have some 20 KB
@@ -89,7 +90,7 @@ func notALink(m Mac, name string) error {
 // searchConfigs reads the virtual machines in their usual folders. They are
 // known only where there is one, and all of them could be read.
 func searchConfigs(ctx context.Context, m Mac) (probe.Machines, []probe.Gap) {
-	ctx, cancel := context.WithTimeoutCause(ctx, toolLimit, errors.New("reading the virtual machines took too long"))
+	ctx, cancel := context.WithTimeoutCause(ctx, tool.Limit, errors.New("reading the virtual machines took too long"))
 	defer cancel()
 	files, errs := readConfigs(m)
 	var list []probe.VM

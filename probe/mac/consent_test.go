@@ -9,6 +9,7 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/tool/tooltest"
 )
 
 const (
@@ -97,7 +98,7 @@ func TestConsent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if strings.HasSuffix(name, "hangs") {
-				setToolLimit(t, 2*time.Second) // enough for those before it
+				tooltest.ShortLimit(t, 2*time.Second) // enough for those before it
 			}
 			m := Mac{Root: mactest.Root(t)}
 			if c.spctl != "" {

@@ -48,11 +48,11 @@ func readLocked(ctx context.Context, m Mac) (probe.Answer, error) {
 }
 
 func parseLocked(out []byte, uid int) (probe.Answer, error) {
-	var root ioregRoot
-	if err := DecodePlist(out, &root); err != nil {
+	var registry ioregRoot
+	if err := DecodePlist(out, &registry); err != nil {
 		return "", fmt.Errorf("%s: %w", probe.IoregTool, err)
 	}
-	for _, session := range root.Users {
+	for _, session := range registry.Users {
 		if n, ok := session.UID.(uint64); ok && n == uint64(uid) {
 			return probe.AnswerOf(isTrue(session.Locked)), nil
 		}
@@ -65,9 +65,6 @@ func isTrue(value any) bool {
 	n, number := value.(uint64)
 	return value == true || number && n == 1
 }
-
-// adminGroup is the group of the administrators on every Mac.
-const adminGroup = 80
 
 // readAdmin reports whether whoever runs this program is an administrator.
 func readAdmin(ctx context.Context, m Mac) (probe.Answer, error) {

@@ -15,12 +15,12 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-const parallels = "com.parallels.kext.hypervisor" // what blockedRow is about
+const parallels = "com.parallels.kext.hypervisor" // what mactest.BlockedRow is about
 
 func TestReadsARestingDatabase(t *testing.T) {
 	for _, journal := range journalModes {
 		t.Run(journal, func(t *testing.T) {
-			m, _ := newPolicy(t, applePolicy(journal, blockedRow)...)
+			m, _ := newPolicy(t, mactest.ApplePolicy(journal, mactest.BlockedRow)...)
 			wantBundles(t, m, parallels)
 		})
 	}
@@ -30,8 +30,8 @@ func TestReadsARestingDatabase(t *testing.T) {
 func TestReadsBesideALivingWriter(t *testing.T) {
 	for _, journal := range journalModes {
 		t.Run(journal, func(t *testing.T) {
-			m, file := newPolicy(t, applePolicy(journal)...)
-			startDatabaseChild(t, "shell "+file).sql(blockedRow)
+			m, file := newPolicy(t, mactest.ApplePolicy(journal)...)
+			startDatabaseChild(t, "shell "+file).sql(mactest.BlockedRow)
 			wantBundles(t, m, parallels)
 		})
 	}
@@ -40,7 +40,7 @@ func TestReadsBesideALivingWriter(t *testing.T) {
 func TestReadsPastALock(t *testing.T) {
 	for _, journal := range journalModes {
 		t.Run(journal, func(t *testing.T) {
-			m, file := newPolicy(t, applePolicy(journal, blockedRow)...)
+			m, file := newPolicy(t, mactest.ApplePolicy(journal, mactest.BlockedRow)...)
 			startDatabaseChild(t, "shell "+file).sql("BEGIN EXCLUSIVE", "DELETE FROM kext_policy")
 			wantBundles(t, m, parallels)
 		})
@@ -49,8 +49,8 @@ func TestReadsPastALock(t *testing.T) {
 
 // With an exclusive lock SQLite keeps the index of the -wal in memory.
 func TestReadsAWALWithoutItsIndex(t *testing.T) {
-	m, file := newPolicy(t, applePolicy("WAL")...)
-	startDatabaseChild(t, "shell "+file).sql("PRAGMA locking_mode = EXCLUSIVE", blockedRow)
+	m, file := newPolicy(t, mactest.ApplePolicy("WAL")...)
+	startDatabaseChild(t, "shell "+file).sql("PRAGMA locking_mode = EXCLUSIVE", mactest.BlockedRow)
 	if _, err := os.Stat(file + "-shm"); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("the story is wrong: -shm: %v", err)
 	}
@@ -58,9 +58,9 @@ func TestReadsAWALWithoutItsIndex(t *testing.T) {
 }
 
 func TestReadsWhatAKilledWriterLeft(t *testing.T) {
-	m, file := newPolicy(t, applePolicy("WAL")...)
+	m, file := newPolicy(t, mactest.ApplePolicy("WAL")...)
 	writer := startDatabaseChild(t, "shell "+file)
-	writer.sql(blockedRow)
+	writer.sql(mactest.BlockedRow)
 	writer.kill()
 	mactest.NoError(t, os.Remove(file+"-shm"))
 	wantBundles(t, m, parallels)
@@ -72,7 +72,7 @@ func TestOnlyCommittedRowsCount(t *testing.T) {
 	for _, journal := range journalModes {
 		for _, end := range []string{"alive", "killed"} {
 			t.Run(journal+" "+end, func(t *testing.T) {
-				m, file := newPolicy(t, applePolicy(journal, paddedRows(100))...)
+				m, file := newPolicy(t, mactest.ApplePolicy(journal, paddedRows(100))...)
 				committed, err := os.ReadFile(file)
 				mactest.NoError(t, err)
 				writer := startDatabaseChild(t, "shell "+file)
@@ -101,7 +101,7 @@ func TestOnlyCommittedRowsCount(t *testing.T) {
 
 // A journal that names another file must not make SQLite look for it.
 func TestRefusesAJournalOfSeveralDatabases(t *testing.T) {
-	m, file := newPolicy(t, applePolicy("DELETE", paddedRows(100))...)
+	m, file := newPolicy(t, mactest.ApplePolicy("DELETE", paddedRows(100))...)
 	writer := startDatabaseChild(t, "shell "+file)
 	other := filepath.Join(t.TempDir(), "other")
 	writer.sql("ATTACH '"+other+"' AS other", "CREATE TABLE other.x (y)", "PRAGMA cache_size = 30", "BEGIN", "UPDATE kext_policy SET flags = 1")
@@ -118,24 +118,24 @@ func TestRefusesAJournalOfSeveralDatabases(t *testing.T) {
 }
 
 func TestReadsTheFileThatReplacedIt(t *testing.T) {
-	m, file := newPolicy(t, appleSchema...)
+	m, file := newPolicy(t, mactest.AppleSchema...)
 	wantBundles(t, m)
-	fillDatabase(t, file+".new", append(appleSchema, blockedRow)...)
+	mactest.FillDatabase(t, file+".new", append(mactest.AppleSchema, mactest.BlockedRow)...)
 	mactest.NoError(t, os.Rename(file+".new", file))
 	wantBundles(t, m, parallels)
 }
 
 // SQLite passes over a -wal that is not of this database.
 func TestReadsBesideAStrayWAL(t *testing.T) {
-	m, file := newPolicy(t, applePolicy("DELETE", blockedRow)...)
+	m, file := newPolicy(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 	mactest.NoError(t, os.WriteFile(file+"-wal", bytes.Repeat([]byte("stray"), 1000), 0o600))
 	wantBundles(t, m, parallels)
 }
 
 func TestLinksResolveBeneathRoot(t *testing.T) {
 	t.Run("KextPolicy", func(t *testing.T) {
-		m, file := newPolicy(t, applePolicy("WAL")...)
-		startDatabaseChild(t, "shell "+file).sql(blockedRow)
+		m, file := newPolicy(t, mactest.ApplePolicy("WAL")...)
+		startDatabaseChild(t, "shell "+file).sql(mactest.BlockedRow)
 		mactest.NoError(t, os.MkdirAll(filepath.Join(m.Root, "elsewhere"), 0o755))
 		for _, ending := range []string{"", "-wal"} {
 			mactest.NoError(t, os.Rename(file+ending, filepath.Join(m.Root, "elsewhere/real"+ending)))
@@ -144,7 +144,7 @@ func TestLinksResolveBeneathRoot(t *testing.T) {
 		wantBundles(t, m, parallels)
 	})
 	t.Run("KextPolicy-wal", func(t *testing.T) {
-		m, file := newPolicy(t, applePolicy("WAL", blockedRow)...)
+		m, file := newPolicy(t, mactest.ApplePolicy("WAL", mactest.BlockedRow)...)
 		outside := filepath.Join(t.TempDir(), "outside") // on this machine, not on the Mac
 		mactest.NoError(t, os.WriteFile(outside, nil, 0o600))
 		mactest.NoError(t, os.Truncate(outside, copyLimit+1))
@@ -153,35 +153,10 @@ func TestLinksResolveBeneathRoot(t *testing.T) {
 	})
 }
 
-// neverRests keeps changing the file until rest is called. It is made large,
-// so that each copy takes many times as long as two changes.
-func neverRests(t *testing.T, file string) (rest func()) {
-	t.Helper()
-	mactest.NoError(t, os.Truncate(file, 32<<20))
-	stop, stopped, started := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		close(started)
-		for at := time.Unix(0, 0); ; at = at.Add(time.Second) {
-			select {
-			case <-stop:
-				return
-			default:
-				os.Chtimes(file, at, at)
-			}
-		}
-	}()
-	<-started
-	return func() {
-		close(stop)
-		<-stopped
-	}
-}
-
 // A file that never rests is busy: an unverified copy is not used.
 func TestBusyDatabase(t *testing.T) {
-	m, file := newPolicy(t, appleSchema...)
-	rest := neverRests(t, file)
+	m, file := newPolicy(t, mactest.AppleSchema...)
+	rest := mactest.NeverRests(t, file)
 	temp := t.TempDir()
 	policy, source := ReadDatabase(t.Context(), m, temp, time.Now())
 	rest()
@@ -211,7 +186,7 @@ func TestNoTornCopy(t *testing.T) {
 // readBesideChurn reads until it has seen enough states of the database or the
 // time is over, and returns how many it has seen.
 func readBesideChurn(t *testing.T, journal string, pause, limit time.Duration, enough int) int {
-	m, file := newPolicy(t, applePolicy(journal, paddedRows(100))...)
+	m, file := newPolicy(t, mactest.ApplePolicy(journal, paddedRows(100))...)
 	startDatabaseChild(t, fmt.Sprintf("churn %v %s", pause, file)).line()
 	temp := t.TempDir()
 	seen := map[int64]bool{}

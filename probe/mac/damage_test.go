@@ -138,9 +138,9 @@ func TestDamageIsNotReadAsRows(t *testing.T) {
 func damageable(t *testing.T, journal string) (files map[string][]byte) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "KextPolicy")
-	fillDatabase(t, file, applePolicy(journal,
+	mactest.FillDatabase(t, file, mactest.ApplePolicy(journal,
 		`INSERT INTO kext_policy VALUES ('TEAM', 'com.example.long', 1, hex(zeroblob(2000)), 0)`,
-		paddedRows(12), blockedRow, historyRow,
+		paddedRows(12), mactest.BlockedRow, historyRow,
 		`INSERT INTO settings VALUES ('a', 'b'), ('c', 'd')`,
 		`CREATE TABLE gone AS SELECT randomblob(20000) AS x`, `DROP TABLE gone`)...)
 	db, err := sql.Open("sqlite", file)
@@ -160,7 +160,7 @@ func damageable(t *testing.T, journal string) (files map[string][]byte) {
 // Pages of two tables that took each other's place are a sound structure; only
 // the indexes tell.
 func TestTwoTablesSwapped(t *testing.T) {
-	m, file := newPolicy(t, applePolicy("DELETE", blockedRow, historyRow, `INSERT INTO settings VALUES ('a', 'b')`)...)
+	m, file := newPolicy(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow, historyRow, `INSERT INTO settings VALUES ('a', 'b')`)...)
 	want, _ := ReadDatabase(t.Context(), m, t.TempDir(), publishedAt)
 	whole, err := os.ReadFile(file)
 	mactest.NoError(t, err)
@@ -191,28 +191,28 @@ func TestUnusualDatabasesAreSound(t *testing.T) {
 	const withoutRowid = `CREATE TABLE kext_policy (team_id TEXT, bundle_id TEXT, allowed BOOLEAN, developer_name TEXT, flags INTEGER,
 		PRIMARY KEY (team_id, bundle_id)) WITHOUT ROWID`
 	for name, statements := range map[string][]string{
-		"WITHOUT ROWID":       append([]string{withoutRowid}, appleSchema[2:]...),
-		"auto_vacuum":         append([]string{`PRAGMA auto_vacuum = FULL`}, appleSchema...),
-		"incremental vacuum":  append([]string{`PRAGMA auto_vacuum = INCREMENTAL`}, appleSchema...),
-		"pages of 512 bytes":  append([]string{`PRAGMA page_size = 512`}, appleSchema...),
-		"pages of 64 KiB":     append([]string{`PRAGMA page_size = 65536`}, appleSchema...),
-		"UTF-16":              append([]string{`PRAGMA encoding = 'UTF-16be'`}, appleSchema...),
-		"free pages":          append(slices.Clone(appleSchema), `CREATE TABLE gone AS SELECT randomblob(99999) x`, `DROP TABLE gone`),
-		"an index":            append(slices.Clone(appleSchema), `CREATE INDEX i ON kext_policy (bundle_id DESC) WHERE allowed`),
-		"an index of terms":   append(slices.Clone(appleSchema), `CREATE INDEX i ON kext_policy (lower(bundle_id))`),
-		"unknown tables":      append(slices.Clone(appleSchema), `CREATE TABLE o (a, b AS (a || 1))`, `INSERT INTO o VALUES (x'00')`, `CREATE VIEW v AS SELECT 1`),
-		"full-text search":    append(slices.Clone(appleSchema), `CREATE VIRTUAL TABLE o USING fts5(a)`, `INSERT INTO o VALUES ('a b')`),
-		"a trigger":           append(slices.Clone(appleSchema), `CREATE TRIGGER t AFTER INSERT ON settings BEGIN SELECT 1; END`),
-		"a check that failed": append(slices.Clone(appleSchema), `CREATE TABLE o (a CHECK (a > 1))`, `PRAGMA ignore_check_constraints = ON`, `INSERT INTO o VALUES (1)`),
-		"a check of Apple's":  append(append(slices.Clone(appleSchema), `CREATE TABLE o (a CHECK (length(a)))`), apples("o", "length", "apple")...),
-		"a collation of Apple's": append(append(slices.Clone(appleSchema), `CREATE TABLE o (a COLLATE NOCASE)`, `CREATE INDEX i ON o (a)`),
+		"WITHOUT ROWID":       append([]string{withoutRowid}, mactest.AppleSchema[2:]...),
+		"auto_vacuum":         append([]string{`PRAGMA auto_vacuum = FULL`}, mactest.AppleSchema...),
+		"incremental vacuum":  append([]string{`PRAGMA auto_vacuum = INCREMENTAL`}, mactest.AppleSchema...),
+		"pages of 512 bytes":  append([]string{`PRAGMA page_size = 512`}, mactest.AppleSchema...),
+		"pages of 64 KiB":     append([]string{`PRAGMA page_size = 65536`}, mactest.AppleSchema...),
+		"UTF-16":              append([]string{`PRAGMA encoding = 'UTF-16be'`}, mactest.AppleSchema...),
+		"free pages":          append(slices.Clone(mactest.AppleSchema), `CREATE TABLE gone AS SELECT randomblob(99999) x`, `DROP TABLE gone`),
+		"an index":            append(slices.Clone(mactest.AppleSchema), `CREATE INDEX i ON kext_policy (bundle_id DESC) WHERE allowed`),
+		"an index of terms":   append(slices.Clone(mactest.AppleSchema), `CREATE INDEX i ON kext_policy (lower(bundle_id))`),
+		"unknown tables":      append(slices.Clone(mactest.AppleSchema), `CREATE TABLE o (a, b AS (a || 1))`, `INSERT INTO o VALUES (x'00')`, `CREATE VIEW v AS SELECT 1`),
+		"full-text search":    append(slices.Clone(mactest.AppleSchema), `CREATE VIRTUAL TABLE o USING fts5(a)`, `INSERT INTO o VALUES ('a b')`),
+		"a trigger":           append(slices.Clone(mactest.AppleSchema), `CREATE TRIGGER t AFTER INSERT ON settings BEGIN SELECT 1; END`),
+		"a check that failed": append(slices.Clone(mactest.AppleSchema), `CREATE TABLE o (a CHECK (a > 1))`, `PRAGMA ignore_check_constraints = ON`, `INSERT INTO o VALUES (1)`),
+		"a check of Apple's":  append(append(slices.Clone(mactest.AppleSchema), `CREATE TABLE o (a CHECK (length(a)))`), apples("o", "length", "apple")...),
+		"a collation of Apple's": append(append(slices.Clone(mactest.AppleSchema), `CREATE TABLE o (a COLLATE NOCASE)`, `CREATE INDEX i ON o (a)`),
 			apples("o", "NOCASE", "APPLE")...),
-		"a module of Apple's": append(append(slices.Clone(appleSchema), `CREATE VIRTUAL TABLE o USING fts5(a)`), apples("o", "fts5", "apple")...),
+		"a module of Apple's": append(append(slices.Clone(mactest.AppleSchema), `CREATE VIRTUAL TABLE o USING fts5(a)`), apples("o", "fts5", "apple")...),
 	} {
 		for _, journal := range []string{"WAL", "DELETE"} {
 			statements := append([]string{`PRAGMA page_size = 4096`}, statements...)
 			m, file := newPolicy(t, append(statements, `PRAGMA journal_mode = `+journal)...)
-			fillDatabase(t, file, blockedRow, `DELETE FROM kext_policy`, paddedRows(20), `DELETE FROM kext_policy WHERE bundle_id LIKE '%5'`, blockedRow)
+			mactest.FillDatabase(t, file, mactest.BlockedRow, `DELETE FROM kext_policy`, paddedRows(20), `DELETE FROM kext_policy WHERE bundle_id LIKE '%5'`, mactest.BlockedRow)
 			policy, source := ReadDatabase(t.Context(), m, t.TempDir(), publishedAt)
 			if source.State != probe.OK || len(policy.Rows) < 11 {
 				t.Errorf("%s, %s: %+v", name, journal, source)
@@ -259,7 +259,7 @@ func walChecksum(sum uint64, data []byte) uint64 {
 
 // The check of a large database ends with the time that a read may take.
 func TestTheCheckEndsInTime(t *testing.T) {
-	m, _ := newPolicy(t, append(appleSchema, `CREATE TABLE large AS
+	m, _ := newPolicy(t, append(mactest.AppleSchema, `CREATE TABLE large AS
 		WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 300000) SELECT n, 'one value and some more' t FROM i`)...)
 	dir := t.TempDir()
 	file, err := copyDatabase(t.Context(), m, dir)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 // BenchmarkReadDatabase is one read of about 200 KB: copy, verify, open,
@@ -12,7 +13,7 @@ import (
 func BenchmarkReadDatabase(b *testing.B) {
 	for _, journal := range []string{"WAL", "DELETE"} {
 		b.Run(journal, func(b *testing.B) {
-			m, _ := newPolicy(b, applePolicy(journal, paddedRows(80))...)
+			m, _ := newPolicy(b, mactest.ApplePolicy(journal, paddedRows(80))...)
 			temp := b.TempDir()
 			for b.Loop() {
 				if _, source := ReadDatabase(b.Context(), m, temp, time.Now()); source.State != probe.OK {

@@ -102,11 +102,11 @@ func becomeNobody() error {
 }
 
 // nobodyChild reads the policy of a Mac as a user who is not root.
-func nobodyChild(root string) error {
+func nobodyChild(dir string) error {
 	if err := becomeNobody(); err != nil {
 		return err
 	}
-	_, source := ReadDatabase(context.Background(), Mac{Root: root}, "", time.Now())
+	_, source := ReadDatabase(context.Background(), Mac{Root: dir}, "", time.Now())
 	return json.NewEncoder(os.Stdout).Encode(source)
 }
 

@@ -20,23 +20,13 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// appleSchema is the database of macOS 10.13; flags serve some tests as data.
-var appleSchema = []string{
-	`CREATE TABLE settings (name TEXT, value TEXT, PRIMARY KEY (name))`,
-	`CREATE TABLE kext_policy (team_id TEXT, bundle_id TEXT, allowed BOOLEAN, developer_name TEXT, flags INTEGER, PRIMARY KEY (team_id, bundle_id))`,
-	`CREATE TABLE kext_policy_mdm (team_id TEXT, bundle_id TEXT, allowed BOOLEAN, payload_uuid TEXT, PRIMARY KEY (team_id, bundle_id))`,
-	`CREATE TABLE kext_load_history_v3 (path TEXT PRIMARY KEY, team_id TEXT, bundle_id TEXT, boot_uuid TEXT, created_at TEXT, last_seen TEXT, flags INTEGER)`,
-}
-
 var journalModes = []string{"WAL", "DELETE", "TRUNCATE", "PERSIST"}
-
-const blockedRow = `INSERT INTO kext_policy VALUES ('4C6364ACXT', 'com.parallels.kext.hypervisor', 0, 'Parallels International GmbH', 4)`
 
 // newPolicy makes a Mac whose policy database comes of the statements.
 func newPolicy(t testing.TB, statements ...string) (m Mac, file string) {
 	t.Helper()
 	m, file = emptyMac(t)
-	fillDatabase(t, file, statements...)
+	mactest.FillDatabase(t, file, statements...)
 	return m, file
 }
 
@@ -47,26 +37,6 @@ func emptyMac(t testing.TB) (m Mac, file string) {
 	file = filepath.Join(m.Root, probe.KextPolicy)
 	mactest.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
 	return m, file
-}
-
-func fillDatabase(t testing.TB, file string, statements ...string) {
-	t.Helper()
-	db, err := sql.Open("sqlite", file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	db.SetMaxOpenConns(1)
-	for _, s := range statements {
-		if _, err := db.Exec(s); err != nil {
-			t.Fatalf("%s: %v", s, err)
-		}
-	}
-}
-
-// applePolicy is Apple's schema in a journal mode, followed by more.
-func applePolicy(journal string, more ...string) []string {
-	return append(append([]string{"PRAGMA journal_mode = " + journal}, appleSchema...), more...)
 }
 
 // paddedRows makes n rows, so that they fill many pages; their flags are 0.
@@ -162,7 +132,7 @@ func wantBundles(t *testing.T, m Mac, bundles ...string) {
 func TestDatabaseStates(t *testing.T) {
 	cut := func(size func(full int64) int64) func(*testing.T, string) {
 		return func(t *testing.T, file string) {
-			fillDatabase(t, file, applePolicy("DELETE", paddedRows(100))...)
+			mactest.FillDatabase(t, file, mactest.ApplePolicy("DELETE", paddedRows(100))...)
 			info, err := os.Stat(file)
 			mactest.NoError(t, err)
 			mactest.NoError(t, os.Truncate(file, size(info.Size())))
@@ -174,17 +144,17 @@ func TestDatabaseStates(t *testing.T) {
 		state probe.SourceState
 		words string // in the reason
 	}{
-		{"well", func(t *testing.T, file string) { fillDatabase(t, file, appleSchema...) }, probe.OK, ""},
+		{"well", func(t *testing.T, file string) { mactest.FillDatabase(t, file, mactest.AppleSchema...) }, probe.OK, ""},
 		{"absent", func(t *testing.T, file string) {}, probe.Absent, "does not exist"},
 		{"folder absent", func(t *testing.T, file string) { mactest.NoError(t, os.RemoveAll(filepath.Dir(file))) }, probe.Absent, "does not exist"},
 		{"a directory", func(t *testing.T, file string) { mactest.NoError(t, os.Mkdir(file, 0o700)) }, probe.Failed, "not a regular file"},
 		{"a pipe", func(t *testing.T, file string) { mactest.NoError(t, syscall.Mkfifo(file, 0o600)) }, probe.Failed, "not a regular file"},
 		{"-wal is a pipe", func(t *testing.T, file string) {
-			fillDatabase(t, file, appleSchema...)
+			mactest.FillDatabase(t, file, mactest.AppleSchema...)
 			mactest.NoError(t, syscall.Mkfifo(file+"-wal", 0o600))
 		}, probe.Failed, "not a regular file"},
 		{"-journal is a directory", func(t *testing.T, file string) {
-			fillDatabase(t, file, appleSchema...)
+			mactest.FillDatabase(t, file, mactest.AppleSchema...)
 			mactest.NoError(t, os.Mkdir(file+"-journal", 0o700))
 		}, probe.Failed, "not a regular file"},
 		{"a link to itself", func(t *testing.T, file string) { mactest.NoError(t, os.Symlink(filepath.Base(file), file)) }, probe.Failed, ""},
@@ -196,17 +166,17 @@ func TestDatabaseStates(t *testing.T) {
 		}, probe.NotADatabase, "not a database"},
 		{"a few bytes", func(t *testing.T, file string) { mactest.NoError(t, os.WriteFile(file, []byte("kext"), 0o600)) }, probe.NotADatabase, "not a database"},
 		{"header overwritten", func(t *testing.T, file string) {
-			fillDatabase(t, file, appleSchema...)
+			mactest.FillDatabase(t, file, mactest.AppleSchema...)
 			overwrite(t, file, "not SQLite at all")
 		}, probe.NotADatabase, "not a database"},
 		{"empty", func(t *testing.T, file string) { mactest.NoError(t, os.WriteFile(file, nil, 0o600)) }, probe.UnknownSchema, "is empty"},
-		{"other tables", func(t *testing.T, file string) { fillDatabase(t, file, "CREATE TABLE other (x)") }, probe.UnknownSchema, "no table kext_policy"},
+		{"other tables", func(t *testing.T, file string) { mactest.FillDatabase(t, file, "CREATE TABLE other (x)") }, probe.UnknownSchema, "no table kext_policy"},
 		{"too large", func(t *testing.T, file string) {
-			fillDatabase(t, file, appleSchema...)
+			mactest.FillDatabase(t, file, mactest.AppleSchema...)
 			mactest.NoError(t, os.Truncate(file, copyLimit+1))
 		}, probe.Failed, "larger than 64 MiB"},
 		{"-wal too large", func(t *testing.T, file string) {
-			fillDatabase(t, file, appleSchema...)
+			mactest.FillDatabase(t, file, mactest.AppleSchema...)
 			mactest.NoError(t, os.WriteFile(file+"-wal", nil, 0o600))
 			mactest.NoError(t, os.Truncate(file+"-wal", copyLimit+1))
 		}, probe.Failed, "larger than 64 MiB"},
@@ -228,7 +198,7 @@ func TestDatabaseStates(t *testing.T) {
 func TestDatabaseDenied(t *testing.T) {
 	for _, closed := range []string{probe.KextPolicy, filepath.Dir(probe.KextPolicy)} {
 		t.Run(filepath.Base(closed), func(t *testing.T) {
-			m, _ := newPolicy(t, appleSchema...)
+			m, _ := newPolicy(t, mactest.AppleSchema...)
 			closed := filepath.Join(m.Root, closed)
 			info, err := os.Stat(closed)
 			mactest.NoError(t, err)
@@ -287,7 +257,7 @@ func TestDatabaseReasonIsClean(t *testing.T) {
 }
 
 func TestDatabaseGivesUpWithItsContext(t *testing.T) {
-	m, _ := newPolicy(t, appleSchema...)
+	m, _ := newPolicy(t, mactest.AppleSchema...)
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
@@ -307,7 +277,7 @@ func TestDatabaseGivesUpWithItsContext(t *testing.T) {
 }
 
 func TestDatabaseWithoutTemporaryFolder(t *testing.T) {
-	m, _ := newPolicy(t, appleSchema...)
+	m, _ := newPolicy(t, mactest.AppleSchema...)
 	if _, source := ReadDatabase(t.Context(), m, filepath.Join(t.TempDir(), "none"), time.Now()); source.State != probe.Failed {
 		t.Errorf("got %+v", source)
 	}
@@ -317,7 +287,7 @@ func TestDatabaseWithoutTemporaryFolder(t *testing.T) {
 }
 
 func TestDatabaseReadAt(t *testing.T) {
-	m, _ := newPolicy(t, appleSchema...)
+	m, _ := newPolicy(t, mactest.AppleSchema...)
 	now := time.Date(2026, 5, 6, 7, 50, 0, 0, time.FixedZone("", 2*3600))
 	policy, source := ReadDatabase(t.Context(), m, t.TempDir(), now)
 	if source.State != probe.OK || !policy.ReadAt.Equal(now) || policy.ReadAt.Location() != time.UTC {
@@ -328,7 +298,7 @@ func TestDatabaseReadAt(t *testing.T) {
 // FuzzReadDatabase puts anything in the place of the three files.
 func FuzzReadDatabase(f *testing.F) {
 	file := filepath.Join(f.TempDir(), "KextPolicy")
-	fillDatabase(f, file, append(append([]string{"PRAGMA page_size = 512"}, applePolicy("WAL")...), blockedRow)...)
+	mactest.FillDatabase(f, file, append(append([]string{"PRAGMA page_size = 512"}, mactest.ApplePolicy("WAL")...), mactest.BlockedRow)...)
 	database, err := os.ReadFile(file)
 	mactest.NoError(f, err)
 	db, err := sql.Open("sqlite", file)

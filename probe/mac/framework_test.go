@@ -13,23 +13,15 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/tool/tooltest"
 )
+
+var queriedAt = time.Date(2026, 7, 1, 21, 0, 0, 0, time.UTC)
 
 // frameworkSays makes the Mac's osascript print this.
 func frameworkSays(t testing.TB, m Mac, text string) {
 	t.Helper()
 	mactest.AddTool(t, m.Root, probe.OsascriptTool, "cat <<'END'\n"+text+"\nEND\n")
-}
-
-const (
-	parallelsItem = `{"developer":"Parallels International GmbH","application":"Parallels Desktop","path":"/Applications/Parallels Desktop.app",
-		"team":"4C6364ACXT","bundles":["com.parallels.kext.hypervisor","com.parallels.kext.vnic"],"allowed":%t,"restart":true,"modified":false,"upgrade":null}`
-	santaItem = `{"developer":"Google, Inc.","application":"","path":"","team":"EQHXZ8M8AV","bundles":["com.google.santa-driver"],
-		"allowed":true,"restart":true,"modified":false,"upgrade":true}`
-)
-
-func okAnswer(current, pending string) string {
-	return fmt.Sprintf(`{"protocol":1,"state":"ok","current":%s,"pending":%s}`, current, pending)
 }
 
 func parallelsRow(bundle string, allowed bool, pending probe.Answer) probe.PolicyRow {
@@ -49,26 +41,26 @@ func TestReadFramework(t *testing.T) {
 		TeamID: "EQHXZ8M8AV", BundleID: "com.google.santa-driver", Allowed: true, Developer: "Google, Inc.",
 		Pending: probe.No, PendingUpgrade: probe.Yes, NeedsRestart: probe.Yes,
 	}
-	blocked, allowed := fmt.Sprintf(parallelsItem, false), fmt.Sprintf(parallelsItem, true)
+	blocked, allowed := fmt.Sprintf(mactest.ParallelsItem, false), fmt.Sprintf(mactest.ParallelsItem, true)
 	for name, tt := range map[string]struct {
 		answer string
 		want   []probe.PolicyRow
 	}{
-		"no rows":             {okAnswer("[]", "[]"), nil},
-		"allowed":             {okAnswer("["+allowed+","+santaItem+"]", "[]"), []probe.PolicyRow{parallelsRow(hypervisor, true, probe.No), parallelsRow(vnic, true, probe.No), santa}},
-		"waiting":             {okAnswer("["+blocked+"]", "["+blocked+"]"), []probe.PolicyRow{parallelsRow(hypervisor, false, probe.Yes), parallelsRow(vnic, false, probe.Yes)}},
-		"waiting without row": {okAnswer("[]", "["+blocked+"]"), []probe.PolicyRow{parallelsRow(hypervisor, false, probe.Yes), parallelsRow(vnic, false, probe.Yes)}},
-		"refused, not waiting": {okAnswer("["+blocked+"]", "[]"),
+		"no rows":             {mactest.FrameworkAnswer("[]", "[]"), nil},
+		"allowed":             {mactest.FrameworkAnswer("["+allowed+","+mactest.SantaItem+"]", "[]"), []probe.PolicyRow{parallelsRow(hypervisor, true, probe.No), parallelsRow(vnic, true, probe.No), santa}},
+		"waiting":             {mactest.FrameworkAnswer("["+blocked+"]", "["+blocked+"]"), []probe.PolicyRow{parallelsRow(hypervisor, false, probe.Yes), parallelsRow(vnic, false, probe.Yes)}},
+		"waiting without row": {mactest.FrameworkAnswer("[]", "["+blocked+"]"), []probe.PolicyRow{parallelsRow(hypervisor, false, probe.Yes), parallelsRow(vnic, false, probe.Yes)}},
+		"refused, not waiting": {mactest.FrameworkAnswer("["+blocked+"]", "[]"),
 			[]probe.PolicyRow{parallelsRow(hypervisor, false, probe.No), parallelsRow(vnic, false, probe.No)}},
-		"nothing said of what waits": {okAnswer("["+blocked+"]", "null"), []probe.PolicyRow{parallelsRow(hypervisor, false, ""), parallelsRow(vnic, false, "")}},
-		"an upgrade waits": {okAnswer("["+allowed+"]", "["+blocked+"]"),
+		"nothing said of what waits": {mactest.FrameworkAnswer("["+blocked+"]", "null"), []probe.PolicyRow{parallelsRow(hypervisor, false, ""), parallelsRow(vnic, false, "")}},
+		"an upgrade waits": {mactest.FrameworkAnswer("["+allowed+"]", "["+blocked+"]"),
 			[]probe.PolicyRow{parallelsRow(hypervisor, true, probe.Yes), parallelsRow(vnic, true, probe.Yes)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := Mac{Root: mactest.Root(t)}
 			frameworkSays(t, m, tt.answer)
-			policy, source := readFramework(t.Context(), m, lookedAt)
-			if source != (probe.Source{Name: probe.Framework, State: probe.OK}) || policy == nil || policy.Source != probe.Framework || !policy.ReadAt.Equal(lookedAt) {
+			policy, source := readFramework(t.Context(), m, queriedAt)
+			if source != (probe.Source{Name: probe.Framework, State: probe.OK}) || policy == nil || policy.Source != probe.Framework || !policy.ReadAt.Equal(queriedAt) {
 				t.Fatalf("%+v, %+v", policy, source)
 			}
 			if !reflect.DeepEqual(policy.Rows, tt.want) || policy.MDM != nil || policy.History != nil {
@@ -79,11 +71,11 @@ func TestReadFramework(t *testing.T) {
 }
 
 func TestReadFrameworkFails(t *testing.T) {
-	setToolLimit(t, time.Second)
+	tooltest.ShortLimit(t, time.Second)
 	long := strings.Repeat("x", probe.MaxText+1)
 	many := strings.TrimSuffix(strings.Repeat(`"a",`, probe.MaxRows+1), ",")
 	item := func(change, to string) string {
-		return okAnswer("["+strings.Replace(fmt.Sprintf(parallelsItem, false), change, to, 1)+"]", "[]")
+		return mactest.FrameworkAnswer("["+strings.Replace(fmt.Sprintf(mactest.ParallelsItem, false), change, to, 1)+"]", "[]")
 	}
 	type state = probe.SourceState
 	print := func(text string) string { return "cat <<'END'\n" + text + "\nEND\n" }
@@ -97,12 +89,12 @@ func TestReadFrameworkFails(t *testing.T) {
 		"crashes":          {"kill -SEGV $$", probe.Failed, "signal: segmentation fault"},
 		"error":            {"echo 'execution error: Error: nothing (-2700)' >&2; exit 1", probe.Failed, "execution error: Error: nothing (-2700)"},
 		"nothing":          {"", probe.Failed, "cannot be read: EOF"},
-		"half":             {"printf '%s' '" + okAnswer("[]", "[]")[:40] + "'", probe.Failed, "cannot be read: unexpected EOF"},
+		"half":             {"printf '%s' '" + mactest.FrameworkAnswer("[]", "[]")[:40] + "'", probe.Failed, "cannot be read: unexpected EOF"},
 		"rubbish":          {`printf '\377\033[31m'`, probe.Failed, "cannot be read"},
 		"null":             {print("null"), probe.Failed, "unknown form 0"},
 		"a list":           {print("[]"), probe.Failed, "cannot be read"},
-		"two answers":      {print(okAnswer("[]", "[]") + "{}"), probe.Failed, "goes on after its end"},
-		"text after it":    {print(okAnswer("[]", "[]") + "x"), probe.Failed, "goes on after its end"},
+		"two answers":      {print(mactest.FrameworkAnswer("[]", "[]") + "{}"), probe.Failed, "goes on after its end"},
+		"text after it":    {print(mactest.FrameworkAnswer("[]", "[]") + "x"), probe.Failed, "goes on after its end"},
 		"later form":       {print(`{"protocol":2,"state":"ok","current":[]}`), probe.Failed, "unknown form 2"},
 		"unknown field":    {print(`{"protocol":1,"state":"ok","current":[],"extra":1}`), probe.Failed, `unknown field "extra"`},
 		"unknown state":    {print(`{"protocol":1,"state":"fine"}`), probe.Failed, `the state "fine" and no policy`},
@@ -110,7 +102,7 @@ func TestReadFrameworkFails(t *testing.T) {
 		"neither":          {print(item(`"allowed":false`, `"allowed":null`)), probe.Failed, "neither allowed nor not"},
 		"not a yes":        {print(item(`"allowed":false`, `"allowed":"no"`)), probe.Failed, "cannot be read"},
 		"too many rows":    {print(item(`"com.parallels.kext.vnic"`, many)), probe.Failed, "more than 10000 rows"},
-		"too many waiting": {print(okAnswer("[]", "["+strings.Replace(fmt.Sprintf(parallelsItem, false), `"com.parallels.kext.vnic"`, many, 1)+"]")), probe.Failed, "more than 10000 rows"},
+		"too many waiting": {print(mactest.FrameworkAnswer("[]", "["+strings.Replace(fmt.Sprintf(mactest.ParallelsItem, false), `"com.parallels.kext.vnic"`, many, 1)+"]")), probe.Failed, "more than 10000 rows"},
 		"no framework":     {print(`{"protocol":1,"state":"unsupported","reason":"SystemPolicy.framework has no\u001b[31m SPKernelExtensionPolicy"}`), probe.Unsupported, "has no[31m SPKernelExtensionPolicy"},
 		"no answer":        {print(`{"protocol":1,"state":"failed","reason":"macOS did not say"}`), probe.Failed, "did not answer: macOS did not say"},
 		"long reason":      {print(`{"protocol":1,"state":"failed","reason":"` + long + `"}`), probe.Failed, "did not answer"},
@@ -118,7 +110,7 @@ func TestReadFrameworkFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := Mac{Root: mactest.Root(t)}
 			mactest.AddTool(t, m.Root, probe.OsascriptTool, tt.script)
-			policy, source := readFramework(t.Context(), m, lookedAt)
+			policy, source := readFramework(t.Context(), m, queriedAt)
 			if policy != nil || source.Name != probe.Framework || source.State != tt.state || !strings.Contains(source.Reason, tt.reason) ||
 				source.Next == "" || len(source.Reason) > probe.PrintableLimit*4 || source.Reason != probe.Printable(source.Reason) {
 				t.Errorf("%+v, %+v", policy, source)
@@ -126,13 +118,13 @@ func TestReadFrameworkFails(t *testing.T) {
 		})
 	}
 	m := Mac{Root: mactest.Root(t)}
-	if policy, source := readFramework(t.Context(), m, lookedAt); policy != nil || source.State != probe.Absent || source.Next == "" {
+	if policy, source := readFramework(t.Context(), m, queriedAt); policy != nil || source.State != probe.Absent || source.Next == "" {
 		t.Errorf("no osascript: %+v, %+v", policy, source)
 	}
-	frameworkSays(t, m, okAnswer("[]", "[]"))
+	frameworkSays(t, m, mactest.FrameworkAnswer("[]", "[]"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if policy, source := readFramework(ctx, m, lookedAt); policy != nil || source.State != probe.Failed {
+	if policy, source := readFramework(ctx, m, queriedAt); policy != nil || source.State != probe.Failed {
 		t.Errorf("cancelled: %+v, %+v", policy, source)
 	}
 }
@@ -141,9 +133,9 @@ func TestReadFrameworkFails(t *testing.T) {
 func TestReadFrameworkCapsTexts(t *testing.T) {
 	m := Mac{Root: mactest.Root(t)}
 	long := strings.Repeat("x", probe.MaxText+1)
-	odd := strings.ReplaceAll(santaItem, "com.google.santa-driver", long)
-	frameworkSays(t, m, okAnswer("["+odd+","+fmt.Sprintf(parallelsItem, false)+"]", "[]"))
-	policy, source := readFramework(t.Context(), m, lookedAt)
+	odd := strings.ReplaceAll(mactest.SantaItem, "com.google.santa-driver", long)
+	frameworkSays(t, m, mactest.FrameworkAnswer("["+odd+","+fmt.Sprintf(mactest.ParallelsItem, false)+"]", "[]"))
+	policy, source := readFramework(t.Context(), m, queriedAt)
 	if policy == nil || len(policy.Rows) != 3 || policy.Rows[0].BundleID != "(too long)" {
 		t.Errorf("%+v, %+v", policy, source)
 	}
@@ -154,7 +146,7 @@ func TestReadFrameworkAsksTheSameEachTime(t *testing.T) {
 	m := Mac{Root: mactest.Root(t)}
 	args := filepath.Join(m.Root, "args")
 	mactest.AddTool(t, m.Root, probe.OsascriptTool, "printf '%s\\0' \"$@\" >'"+args+"'\n")
-	readFramework(t.Context(), m, lookedAt)
+	readFramework(t.Context(), m, queriedAt)
 	got, err := os.ReadFile(args)
 	mactest.NoError(t, err)
 	if want := strings.Join([]string{"-l", "JavaScript", "-e", frameworkScript, ""}, "\x00"); string(got) != want {
@@ -164,7 +156,7 @@ func TestReadFrameworkAsksTheSameEachTime(t *testing.T) {
 
 func FuzzDecodeFramework(f *testing.F) {
 	for _, seed := range []string{
-		"", "null", "{}", okAnswer("[]", "null"), okAnswer("["+fmt.Sprintf(parallelsItem, true)+"]", "["+santaItem+"]"),
+		"", "null", "{}", mactest.FrameworkAnswer("[]", "null"), mactest.FrameworkAnswer("["+fmt.Sprintf(mactest.ParallelsItem, true)+"]", "["+mactest.SantaItem+"]"),
 		`{"protocol":1,"state":"unsupported","reason":"x"}`, `{"protocol":1,"state":"ok","current":[{"bundles":[null],"allowed":true}]}`,
 		strings.Repeat("[", 20000),
 	} {

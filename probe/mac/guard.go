@@ -213,3 +213,6 @@ func (m Mac) readGuarded(name string, limit int64) ([]byte, fs.FileInfo, error) 
 	data, err := io.ReadAll(io.LimitReader(f, limit))
 	return data, info, err
 }
+
+// adminGroup is the group of the administrators on every Mac.
+const adminGroup = 80

@@ -41,7 +41,7 @@ func installedFile(m Mac, name string) probe.ReaderInstallation {
 		err = m.Guarded(name)
 	}
 	if err == nil && !info.Mode().IsRegular() {
-		err = &Untrusted{filepath.Join(m.Root, name) + " is not a file", "move it away"}
+		err = &Untrusted{What: filepath.Join(m.Root, name) + " is not a file", Next: "move it away"}
 	}
 	var open *Untrusted
 	switch {

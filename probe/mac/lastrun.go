@@ -73,7 +73,7 @@ func recordRun(m Mac, now time.Time, outcome runOutcome) error {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return &Untrusted{p + " is not a file", "move it away"}
+		return &Untrusted{What: p + " is not a file", Next: "move it away"}
 	}
 	if info.Mode().Perm() != publishedPerm { // umask
 		err = f.Chmod(publishedPerm)

@@ -50,13 +50,13 @@ func newLookStory(t *testing.T, version, arm64 string) *lookStory {
 		mactest.AddTool(t, m.Root, tool, `case "$*" in *list) echo 'spctl: no kext consent configuration found.';; *) echo "`+says+`";; esac`)
 	}
 	mactest.AddFile(t, m.Root, probe.KextPolicy, "")
-	fillDatabase(t, filepath.Join(m.Root, probe.KextPolicy), applePolicy("WAL")...)
+	mactest.FillDatabase(t, filepath.Join(m.Root, probe.KextPolicy), mactest.ApplePolicy("WAL")...)
 	return &lookStory{t: t, m: m, prober: NewProber(m, t.TempDir())}
 }
 
 func (s *lookStory) sql(statements ...string) {
 	s.t.Helper()
-	fillDatabase(s.t, filepath.Join(s.m.Root, probe.KextPolicy), statements...)
+	mactest.FillDatabase(s.t, filepath.Join(s.m.Root, probe.KextPolicy), statements...)
 }
 
 // look looks, and returns what the tools were asked meanwhile.
@@ -85,10 +85,10 @@ func (s *lookStory) wantAsked(after string, fresh bool, want string) probe.Snaps
 
 func TestLook(t *testing.T) {
 	s := newLookStory(t, "10.15.7", "")
-	s.sql(blockedRow, insertRecord)
+	s.sql(mactest.BlockedRow, insertRecord)
 	snap, _ := s.look(false)
 	seen := time.Date(2026, 7, 1, 20, 50, 0, 0, time.UTC)
-	_, reader := ReadPublished(s.m, lookedAt)
+	_, reader := ReadState(s.m).judge(lookedAt, readerMemory{})
 	want := probe.Snapshot{
 		Policy: &probe.Policy{
 			Source: probe.Database, ReadAt: lookedAt,
@@ -123,7 +123,7 @@ func TestLookAsksToolsOnlyWhenNeeded(t *testing.T) {
 	s.wantAsked("nothing", false, "")
 	s.wantAsked("the user's wish", true, machine+" kextstat")
 
-	s.sql(blockedRow, insertRecord)
+	s.sql(mactest.BlockedRow, insertRecord)
 	snap := s.wantAsked("a new block", false, "")
 	if len(snap.Policy.Rows) != 1 || !snap.Loaded.Known || snap.Mac.BootSession != testSession {
 		t.Errorf("%+v", snap)
@@ -169,7 +169,7 @@ func TestLookWithoutPolicyStillSeesUpdates(t *testing.T) {
 
 func TestLookOnAppleSiliconNeverAsksForKexts(t *testing.T) {
 	s := newLookStory(t, "14.0", "1")
-	s.sql(blockedRow)
+	s.sql(mactest.BlockedRow)
 	snap := s.wantAsked("first look", false, "sysctl sysctl sysctl")
 	if snap.Mac.Arch != probe.AppleSilicon || snap.Loaded.Known || snap.Policy == nil || len(snap.Gaps) > 0 {
 		t.Errorf("%+v", snap)
@@ -181,11 +181,11 @@ func TestLookWithoutParallelsAsksNothingOfTheKernel(t *testing.T) {
 	s := newLookStory(t, "10.15.7", "")
 	mactest.Remove(t, s.m.Root, probe.ParallelsApp)
 	s.wantAsked("first look", false, "sysctl sysctl")
-	s.sql(blockedRow)
+	s.sql(mactest.BlockedRow)
 	s.wantAsked("a row of Parallels", false, "kextstat")
 	s.sql(removeAll)
 	s.wantAsked("row gone", false, "")
-	s.sql(blockedRow)
+	s.sql(mactest.BlockedRow)
 	s.wantAsked("row back", false, "kextstat")
 }
 
@@ -252,7 +252,7 @@ func BenchmarkLook(b *testing.B) {
 	addPlist(b, m, probe.ParallelsApp+"/Contents/Info.plist", bundleInfo{"com.parallels.desktop.console", "14.0.1", "45154"})
 	addKext(b, m, hypervisorPath, hypervisorID, "14.0.1 45154")
 	mactest.AddFile(b, m.Root, probe.KextPolicy, "")
-	fillDatabase(b, filepath.Join(m.Root, probe.KextPolicy), applePolicy("WAL", blockedRow, insertRecord)...)
+	mactest.FillDatabase(b, filepath.Join(m.Root, probe.KextPolicy), mactest.ApplePolicy("WAL", mactest.BlockedRow, insertRecord)...)
 	m.NoTools = true
 	p := NewProber(m, b.TempDir())
 	for b.Loop() {

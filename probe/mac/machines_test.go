@@ -10,6 +10,7 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/tool/tooltest"
 )
 
 const (
@@ -100,7 +101,7 @@ func TestMachinesWithoutPrlctl(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if strings.HasSuffix(name, "hangs") {
-				setToolLimit(t, 2*time.Second)
+				tooltest.ShortLimit(t, 2*time.Second)
 			}
 			m := homeMac(t)
 			if c.script != "" {

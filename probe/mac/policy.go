@@ -26,17 +26,17 @@ import (
 func (p *Prober) lookAtPolicy(ctx context.Context, now time.Time, fresh bool) (*probe.Policy, []probe.Source, string) {
 	a := &p.asking
 	a.seen = stampPolicy(p.mac)
-	policy, database := ReadDatabase(ctx, p.mac, p.temp, now)
+	best, database := ReadDatabase(ctx, p.mac, p.temp, now)
 	published, reader := p.readPublished(ctx, now)
 	sources := []probe.Source{database, reader}
 	busy := database.State == probe.Busy
-	p.reader.serves = policy == nil && !busy && published != nil
+	p.reader.serves = best == nil && !busy && published != nil
 	if p.reader.serves {
-		policy = published
+		best = published
 	}
-	a.rows = a.rows || policy != nil && len(policy.Rows) > 0
+	a.rows = a.rows || best != nil && len(best.Rows) > 0
 	reachable := !p.mac.NoTools && p.machine.mac.Arch != probe.AppleSilicon
-	a.wanted = policy == nil && !busy && reachable
+	a.wanted = best == nil && !busy && reachable
 	switch {
 	case a.wanted && a.due(now, fresh):
 		answer, source := a.query(ctx, p.mac, now, fresh)
@@ -45,8 +45,8 @@ func (p *Prober) lookAtPolicy(ctx context.Context, now time.Time, fresh bool) (*
 		a.hinted = a.hinted || fresh // too early now, but not forgotten
 		answer, source := a.answer()
 		return answer, append(sources, source), ""
-	case !reachable || policy == nil:
-		return policy, sources, ""
+	case !reachable || best == nil:
+		return best, sources, ""
 	}
 	if fresh && a.due(now, false) {
 		a.query(ctx, p.mac, now, fresh)
@@ -54,7 +54,7 @@ func (p *Prober) lookAtPolicy(ctx context.Context, now time.Time, fresh bool) (*
 	if a.source.Name != "" {
 		sources = append(sources, a.source)
 	}
-	return policy, sources, p.disagreement(policy)
+	return best, sources, p.disagreement(best)
 }
 
 // disagreement compares what a better source answered at this look with the

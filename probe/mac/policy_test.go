@@ -16,7 +16,7 @@ func TestFrameworkBesideABetterSource(t *testing.T) {
 	s := newLookStory(t, "10.15.7", "")
 	s.sql(`INSERT INTO kext_policy VALUES ('4C6364ACXT', 'com.parallels.kext.hypervisor', 1, '', 1), ('4C6364ACXT', 'com.parallels.kext.usbconnect', 1, '', 1)`)
 	a := &askingStory{lookStory: s, now: lookedAt}
-	a.answers(okAnswer("["+fmt.Sprintf(parallelsItem, true)+"]", "[]"))
+	a.answers(mactest.FrameworkAnswer("["+fmt.Sprintf(mactest.ParallelsItem, true)+"]", "[]"))
 	old := time.Now().Add(-time.Hour)
 	settle := func() {
 		mactest.NoError(t, os.Chtimes(filepath.Join(s.m.Root, policyFiles[0]), old, old))
@@ -69,7 +69,7 @@ func TestFrameworkIsNotAskedOnAppleSilicon(t *testing.T) {
 	s := newLookStory(t, "14.0", "1")
 	mactest.Remove(t, s.m.Root, probe.KextPolicy)
 	a := &askingStory{lookStory: s, now: lookedAt}
-	a.answers(okAnswer("[]", "[]"))
+	a.answers(mactest.FrameworkAnswer("[]", "[]"))
 	if snap := a.want("a look", 0, true, 0); snap.Policy != nil || len(snap.Sources) != 2 {
 		t.Errorf("%+v", snap.Sources)
 	}
@@ -78,8 +78,8 @@ func TestFrameworkIsNotAskedOnAppleSilicon(t *testing.T) {
 func TestFrameworkIsNotAskedForADatabaseInUse(t *testing.T) {
 	s := newLookStory(t, "10.15.7", "")
 	a := &askingStory{lookStory: s, now: lookedAt}
-	a.answers(okAnswer("[]", "[]"))
-	rest := neverRests(t, filepath.Join(s.m.Root, probe.KextPolicy))
+	a.answers(mactest.FrameworkAnswer("[]", "[]"))
+	rest := mactest.NeverRests(t, filepath.Join(s.m.Root, probe.KextPolicy))
 	var snap probe.Snapshot
 	for tries := 0; tries < 20 && (tries == 0 || snap.Sources[0].State != probe.Busy); tries++ {
 		snap = a.want("a look in the middle of it", 0, false, 0)
@@ -114,7 +114,7 @@ func TestLookAtLoadedBesideTheFramework(t *testing.T) {
 	}
 	s.move(policyFiles[0])
 	look("an attempt, blocked", "osascript")
-	s.answers(okAnswer("["+fmt.Sprintf(parallelsItem, true)+"]", "[]"))
+	s.answers(mactest.FrameworkAnswer("["+fmt.Sprintf(mactest.ParallelsItem, true)+"]", "[]"))
 	s.move(policyFiles[0])
 	look("the user clicked Allow", "osascript kextstat")
 	look("nothing", "")
@@ -128,11 +128,11 @@ func TestLookAtLoadedBesideTheFramework(t *testing.T) {
 func TestFrameworkWithoutTheRowsThereWere(t *testing.T) {
 	s := newLookStory(t, "10.15.7", "")
 	a := &askingStory{lookStory: s, now: lookedAt}
-	a.answers(okAnswer("[]", "[]"))
+	a.answers(mactest.FrameworkAnswer("[]", "[]"))
 	if snap := a.want("no rows anywhere", 0, true, 1); len(snap.Sources) != 3 || snap.Sources[2].State != probe.OK {
 		t.Errorf("%+v", snap.Sources)
 	}
-	s.sql(blockedRow)
+	s.sql(mactest.BlockedRow)
 	snap := a.want("a row in the database", 0, true, 1)
 	if snap.Policy.Source != probe.Database || snap.Sources[2].State != probe.Failed || !strings.Contains(snap.Sources[2].Reason, "though there were some") {
 		t.Errorf("%+v", snap.Sources)
@@ -141,7 +141,7 @@ func TestFrameworkWithoutTheRowsThereWere(t *testing.T) {
 	if snap = a.want("the database is gone", time.Minute, false, 1); snap.Policy != nil {
 		t.Errorf("%+v", snap.Policy)
 	}
-	a.answers(okAnswer("["+fmt.Sprintf(parallelsItem, false)+"]", "[]"))
+	a.answers(mactest.FrameworkAnswer("["+fmt.Sprintf(mactest.ParallelsItem, false)+"]", "[]"))
 	if snap = a.want("the framework answers", time.Minute, true, 1); snap.Policy == nil {
 		t.Errorf("%+v", snap.Sources)
 	}
@@ -152,7 +152,7 @@ func TestFrameworkWhileThePolicyMoves(t *testing.T) {
 	s := newLookStory(t, "10.15.7", "")
 	a := &askingStory{lookStory: s, now: lookedAt}
 	file := filepath.Join(s.m.Root, probe.KextPolicy)
-	a.does("touch -t 200001010000 '" + file + "'\ncat <<'END'\n" + okAnswer("["+fmt.Sprintf(parallelsItem, true)+"]", "[]") + "\nEND\n")
+	a.does("touch -t 200001010000 '" + file + "'\ncat <<'END'\n" + mactest.FrameworkAnswer("["+fmt.Sprintf(mactest.ParallelsItem, true)+"]", "[]") + "\nEND\n")
 	if snap := a.want("a move in the middle of it", 0, true, 1); snap.Sources[2].State != probe.OK || snap.Disagree != "" {
 		t.Errorf("%+v, %q", snap.Sources, snap.Disagree)
 	}

@@ -21,7 +21,7 @@ func newReaderStory(t *testing.T) readerStory {
 	t.Helper()
 	s := readerStory{newAskingStory(t)}
 	mactest.NoError(t, os.Chmod(s.m.Root, 0o755))
-	installReaderFiles(t, s.m)
+	mactest.InstallReader(t, s.m.Root)
 	s.changed(-time.Hour)
 	s.reads()
 	return s
@@ -37,16 +37,11 @@ func (s readerStory) changed(after time.Duration) {
 // reads has the reader publish the database of now.
 func (s readerStory) reads() {
 	s.t.Helper()
-	id, err := identifyDatabase(s.m)
-	mactest.NoError(s.t, err)
-	putPublication(s.t, s.m, publication{
-		Format: publishedFormat, Database: id, ReadAt: &s.now,
-		Rows: []publishedRow{{TeamID: probe.ParallelsTeamID, BundleID: hypervisorID, Allowed: true}},
-	})
+	mactest.PublishRow(s.t, s.m.Root, s.now, probe.ParallelsTeamID, hypervisorID, true)
 	s.runs()
 }
 
-func (s readerStory) runs() { runReader(s.t, s.m, s.now, runPublished) }
+func (s readerStory) runs() { mactest.RunReader(s.t, s.m.Root, s.now) }
 
 // from looks, and expects the policy to come from a source.
 func (s readerStory) from(source probe.SourceName, after string, later time.Duration, askings int) {
@@ -154,7 +149,7 @@ func TestAReaderAfterAStart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newReaderStory(t)
 			s.now = s.now.Add(-12 * time.Minute) // started six minutes ago
-			runReader(t, s.m, s.now.Add(-300*24*time.Hour), runPublished)
+			mactest.RunReader(t, s.m.Root, s.now.Add(-300*24*time.Hour))
 			if closed {
 				mactest.Remove(t, s.m.Root, probe.PolicyFolder)
 				mactest.AddLink(t, s.m.Root, probe.PolicyFolder, probe.PolicyFolder) // stat fails on a link to itself, also for root

@@ -10,6 +10,7 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/tool/tooltest"
 )
 
 const noProfiles = "There are no configuration profiles installed for user 'me'"
@@ -192,7 +193,7 @@ func TestProfileFromTool(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if strings.HasSuffix(name, "hangs") {
-				setToolLimit(t, 2*time.Second)
+				tooltest.ShortLimit(t, 2*time.Second)
 			}
 			m := Mac{Root: mactest.Root(t)}
 			m.UID = c.uid

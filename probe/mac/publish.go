@@ -116,7 +116,7 @@ func publishedPlace(m Mac) (string, error) {
 	}
 	file := filepath.Join(m.Root, probe.PublishedPolicy)
 	if info, err := os.Lstat(file); err == nil && !info.Mode().IsRegular() {
-		return "", &Untrusted{file + " is not a file", "move it away"}
+		return "", &Untrusted{What: file + " is not a file", Next: "move it away"}
 	}
 	// The folder above is part of every Mac: where it is missing, this is none.
 	return file, openFolder(filepath.Dir(file))

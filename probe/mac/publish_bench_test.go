@@ -14,7 +14,7 @@ import (
 func BenchmarkPublishPolicy(b *testing.B) {
 	for _, changed := range []bool{false, true} {
 		b.Run(map[bool]string{false: "unchanged", true: "changed"}[changed], func(b *testing.B) {
-			m, file := newPublishing(b, applePolicy("WAL", paddedRows(80))...)
+			m, file := newPublishing(b, mactest.ApplePolicy("WAL", paddedRows(80))...)
 			publish(b, m)
 			for b.Loop() {
 				if changed {
@@ -30,10 +30,10 @@ func BenchmarkPublishPolicy(b *testing.B) {
 
 // BenchmarkReadPublished is what an agent does at each look.
 func BenchmarkReadPublished(b *testing.B) {
-	m, _ := newPublishing(b, applePolicy("WAL", paddedRows(80))...)
+	m, _ := newPublishing(b, mactest.ApplePolicy("WAL", paddedRows(80))...)
 	publish(b, m)
 	for b.Loop() {
-		if _, source := ReadPublished(m, publishedAt); source.State != probe.OK {
+		if _, source := readPublished(m, publishedAt); source.State != probe.OK {
 			b.Fatalf("%+v", source)
 		}
 	}

@@ -56,10 +56,10 @@ func TestRefusesToPublish(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+			m, file := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 			mactest.AddFile(t, m.Root, "/Library/Application Support/victim", "precious")
 			publish(t, m)
-			fillDatabase(t, file, `INSERT INTO kext_policy VALUES ('T', 'b', 1, 'D', 0)`)
+			mactest.FillDatabase(t, file, `INSERT INTO kext_policy VALUES ('T', 'b', 1, 'D', 0)`)
 			tc.spoil(t, m)
 			before := treeStamps(t, m)
 			got, err := Publish(t.Context(), m, publishedAt)
@@ -69,7 +69,7 @@ func TestRefusesToPublish(t *testing.T) {
 			if after := treeStamps(t, m); after != before {
 				t.Errorf("before:\n%s\nafter:\n%s", before, after)
 			}
-			if policy, source := ReadPublished(m, publishedAt); policy != nil || source.State == probe.OK || source.Reason == "" || source.Next == "" {
+			if policy, source := readPublished(m, publishedAt); policy != nil || source.State == probe.OK || source.Reason == "" || source.Next == "" {
 				t.Errorf("believed all the same: %+v", source)
 			}
 		})
@@ -79,7 +79,7 @@ func TestRefusesToPublish(t *testing.T) {
 func TestOnlyTheOwnerPublishes(t *testing.T) {
 	m := Mac{Root: "/"}
 	if os.Geteuid() == 0 {
-		m, _ = newPublishing(t, appleSchema...)
+		m, _ = newPublishing(t, mactest.AppleSchema...)
 		mactest.NoError(t, os.Chown(m.Root, nobody, nobody))
 	}
 	if got, err := Publish(t.Context(), m, publishedAt); !errors.Is(err, fs.ErrPermission) || got.Written {
@@ -94,11 +94,11 @@ func TestAFullDiskLeavesTheOldFile(t *testing.T) {
 		INSERT INTO kext_policy SELECT 'T', 'com.example.kext' || n, 1, 'é' || substr(hex(randomblob(2000)), 1, 4000), 0 FROM i`
 	for name, limit := range map[string]int64{"room for the copy": 320 << 10, "no room at all": 64, "not even for the run": 8} {
 		t.Run(name, func(t *testing.T) {
-			m, file := newPublishing(t, applePolicy("DELETE")...)
+			m, file := newPublishing(t, mactest.ApplePolicy("DELETE")...)
 			publish(t, m)
 			before, err := os.ReadFile(filepath.Join(m.Root, probe.PublishedPolicy))
 			mactest.NoError(t, err)
-			fillDatabase(t, file, wide)
+			mactest.FillDatabase(t, file, wide)
 			line := startDatabaseChild(t, fmt.Sprintf("full %d %s", limit, m.Root)).line()
 			if !strings.HasPrefix(line, "false ") || !strings.Contains(line, "too large") {
 				t.Error(line)
@@ -110,12 +110,12 @@ func TestAFullDiskLeavesTheOldFile(t *testing.T) {
 			if limit > 64 && !strings.Contains(line, publishedTemp[:10]) {
 				t.Errorf("the copy had no room: %s", line)
 			}
-			policy, source := ReadPublished(m, time.Now())
+			policy, source := readPublished(m, time.Now())
 			if policy != nil || source.State != probe.Failed || !strings.Contains(source.Reason, "the disk is full") || source.Next != "free some space on the disk" {
 				t.Errorf("the agent is told %+v", source)
 			}
 			publishNow(t, m)
-			if policy, source := ReadPublished(m, time.Now()); policy == nil || len(policy.Rows) != 50 {
+			if policy, source := readPublished(m, time.Now()); policy == nil || len(policy.Rows) != 50 {
 				t.Errorf("with room again: %+v", source)
 			}
 		})
@@ -125,13 +125,13 @@ func TestAFullDiskLeavesTheOldFile(t *testing.T) {
 // A reader that could never publish anything is told from one that is not
 // installed.
 func TestAFullDiskBeforeTheFirstRows(t *testing.T) {
-	m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
-	fillDatabase(t, file, paddedRows(100))
+	m, file := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
+	mactest.FillDatabase(t, file, paddedRows(100))
 	startDatabaseChild(t, fmt.Sprintf("full %d %s", 64, m.Root)).line()
-	if policy, source := ReadPublished(m, time.Now()); policy != nil || source.State != probe.Failed || source.Next != freeSpace {
+	if policy, source := readPublished(m, time.Now()); policy != nil || source.State != probe.Failed || source.Next != freeSpace {
 		t.Errorf("%+v", source)
 	}
-	if _, source := ReadPublished(m, time.Now().Add(time.Hour)); source.State != probe.Absent {
+	if _, source := readPublished(m, time.Now().Add(time.Hour)); source.State != probe.Absent {
 		t.Errorf("after an hour: %+v", source)
 	}
 }
@@ -139,15 +139,15 @@ func TestAFullDiskBeforeTheFirstRows(t *testing.T) {
 // Where there is room for the reason, though not for a copy of the database,
 // it is published, and once only.
 func TestAFullDiskIsAFailureLikeAnother(t *testing.T) {
-	m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+	m, file := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 	publish(t, m)
-	fillDatabase(t, file, paddedRows(100))
+	mactest.FillDatabase(t, file, paddedRows(100))
 	for _, want := range []string{"true ", "false "} {
 		line := startDatabaseChild(t, fmt.Sprintf("full %d %s", 16<<10, m.Root)).line()
 		if !strings.HasPrefix(line, want) || !strings.Contains(line, "file too large <nil>") {
 			t.Errorf("%s, want %s", line, want)
 		}
-		if policy, source := ReadPublished(m, time.Now()); policy != nil || !strings.Contains(source.Reason, "the disk is full") || source.Next != freeSpace {
+		if policy, source := readPublished(m, time.Now()); policy != nil || !strings.Contains(source.Reason, "the disk is full") || source.Next != freeSpace {
 			t.Errorf("the agent is told %+v", source)
 		}
 	}
@@ -156,7 +156,7 @@ func TestAFullDiskIsAFailureLikeAnother(t *testing.T) {
 // kill -9 at any moment leaves a whole file, and what it leaves beside it is
 // swept when it is old.
 func TestAKilledWriterLeavesAWholeFile(t *testing.T) {
-	m, _ := newPublishing(t, applePolicy("WAL", blockedRow, historyRow, paddedRows(80))...)
+	m, _ := newPublishing(t, mactest.ApplePolicy("WAL", mactest.BlockedRow, historyRow, paddedRows(80))...)
 	folder := filepath.Join(m.Root, filepath.Dir(probe.PublishedPolicy))
 	for range 15 {
 		child := startDatabaseChild(t, "publish "+m.Root)

@@ -51,7 +51,7 @@ func TestPublishesWhatTheDatabaseHolds(t *testing.T) {
 	for _, journal := range journalModes {
 		t.Run(journal, func(t *testing.T) {
 			temp := t.TempDir()
-			m, _ := newPublishing(t, applePolicy(journal, blockedRow, historyRow,
+			m, _ := newPublishing(t, mactest.ApplePolicy(journal, mactest.BlockedRow, historyRow,
 				`INSERT INTO kext_policy VALUES (NULL, 'com.example.odd', 1, 'tab`+"\t"+`, bell`+"\a"+` and 日本', -1)`,
 				`INSERT INTO kext_policy_mdm VALUES ('4C6364ACXT', '', 1, 'A-UUID')`,
 				`INSERT INTO kext_load_history_v3 (path, bundle_id) VALUES ('/Library/Extensions/never.kext', 'com.example.never')`)...)
@@ -61,7 +61,7 @@ func TestPublishesWhatTheDatabaseHolds(t *testing.T) {
 			}
 			want, _ := ReadDatabase(t.Context(), m, temp, publishedAt)
 			want.Source = probe.Reader
-			got, source := ReadPublished(m, publishedAt)
+			got, source := readPublished(m, publishedAt)
 			if source != (probe.Source{Name: probe.Reader, State: probe.OK}) || !reflect.DeepEqual(got, want) {
 				t.Errorf("%+v\ngot  %+v\nwant %+v", source, got, want)
 			}
@@ -78,7 +78,7 @@ func TestPublishesWhatTheDatabaseHolds(t *testing.T) {
 
 // A database with the same identity is not read: here it cannot be.
 func TestAnUnchangedDatabaseIsNotRead(t *testing.T) {
-	m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+	m, file := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 	publish(t, m)
 	before := treeStamps(t, m)
 	info, err := os.Stat(file)
@@ -96,7 +96,7 @@ func TestAnUnchangedDatabaseIsNotRead(t *testing.T) {
 // On a disk that counts in whole seconds, a change can leave the identity as
 // it was. What was read so soon after a change is read once more.
 func TestAChangeWithinTheSameSecond(t *testing.T) {
-	m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+	m, file := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 	at := func(after time.Duration) bool {
 		t.Helper()
 		mactest.NoError(t, os.Chtimes(file, publishedAt, publishedAt))
@@ -107,11 +107,11 @@ func TestAChangeWithinTheSameSecond(t *testing.T) {
 	if !at(0) {
 		t.Error("not published")
 	}
-	fillDatabase(t, file, `UPDATE kext_policy SET allowed = 1`)
+	mactest.FillDatabase(t, file, `UPDATE kext_policy SET allowed = 1`)
 	if !at(500*time.Millisecond) || !at(2*time.Second) {
 		t.Error("not read again")
 	}
-	if policy, _ := ReadPublished(m, publishedAt); policy == nil || !policy.Rows[0].Allowed {
+	if policy, _ := readPublished(m, publishedAt); policy == nil || !policy.Rows[0].Allowed {
 		t.Errorf("%+v", policy)
 	}
 	if at(3 * time.Second) {
@@ -121,7 +121,7 @@ func TestAChangeWithinTheSameSecond(t *testing.T) {
 
 // A run that changes nothing raises no event in the folder that agents watch.
 func TestARunWakesNobody(t *testing.T) {
-	m, _ := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+	m, _ := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 	publish(t, m)
 	w, err := fsnotify.NewWatcher()
 	mactest.NoError(t, err)
@@ -159,7 +159,7 @@ func TestPublishesAgain(t *testing.T) {
 	}
 	for name, change := range map[string]func(t *testing.T, m Mac, database string){
 		"the database changed": func(t *testing.T, _ Mac, database string) {
-			fillDatabase(t, database, `INSERT INTO kext_policy VALUES ('T', 'b', 1, 'D', 0)`)
+			mactest.FillDatabase(t, database, `INSERT INTO kext_policy VALUES ('T', 'b', 1, 'D', 0)`)
 		},
 		"the database was replaced": func(t *testing.T, _ Mac, database string) {
 			data, err := os.ReadFile(database)
@@ -184,13 +184,13 @@ func TestPublishesAgain(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, database := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+			m, database := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 			publish(t, m)
 			change(t, m, database)
 			if got := publish(t, m); !got.Written || got.Source.State != probe.OK {
 				t.Errorf("%+v", got)
 			}
-			if policy, source := ReadPublished(m, publishedAt); policy == nil || len(policy.Rows) == 0 {
+			if policy, source := readPublished(m, publishedAt); policy == nil || len(policy.Rows) == 0 {
 				t.Errorf("%+v", source)
 			}
 			if got := publish(t, m); got.Written {
@@ -201,7 +201,7 @@ func TestPublishesAgain(t *testing.T) {
 }
 
 func TestAClosedFolderIsOpened(t *testing.T) {
-	m, _ := newPublishing(t, appleSchema...)
+	m, _ := newPublishing(t, mactest.AppleSchema...)
 	publish(t, m)
 	folder := filepath.Join(m.Root, filepath.Dir(probe.PublishedPolicy))
 	mactest.NoError(t, os.Chmod(folder, 0o700))
@@ -213,7 +213,7 @@ func TestAClosedFolderIsOpened(t *testing.T) {
 
 // A failed read leaves the rows and puts the reason beside them, once.
 func TestAFailureIsPublishedBesideTheRows(t *testing.T) {
-	m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+	m, file := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 	publish(t, m)
 	mactest.NoError(t, os.Rename(file, file+".good"))
 	mactest.NoError(t, os.WriteFile(file, []byte(strings.Repeat("kextwatch", 1000)), 0o600))
@@ -227,7 +227,7 @@ func TestAFailureIsPublishedBesideTheRows(t *testing.T) {
 	if len(pub.Rows) != 1 || !pub.good() || pub.Failure == nil || !pub.Failure.At.Equal(publishedAt) {
 		t.Errorf("%+v", pub)
 	}
-	policy, source := ReadPublished(m, publishedAt)
+	policy, source := readPublished(m, publishedAt)
 	if policy != nil || source.State != probe.NotADatabase || source.Name != probe.Reader ||
 		source.Reason != got.Source.Reason || source.Next != got.Source.Next {
 		t.Errorf("%v, %+v", policy, source)
@@ -237,7 +237,7 @@ func TestAFailureIsPublishedBesideTheRows(t *testing.T) {
 	}
 
 	mactest.NoError(t, os.Rename(file+".good", file)) // the rows are right again
-	if policy, source := ReadPublished(m, publishedAt); policy == nil {
+	if policy, source := readPublished(m, publishedAt); policy == nil {
 		t.Errorf("%+v", source)
 	}
 	publish(t, m)
@@ -252,7 +252,7 @@ func TestAFailureWithoutRows(t *testing.T) {
 	if got := publish(t, m); !got.Written || got.Source.State != probe.Absent {
 		t.Errorf("%+v", got)
 	}
-	if policy, source := ReadPublished(m, publishedAt); policy != nil || source.State != probe.Absent ||
+	if policy, source := readPublished(m, publishedAt); policy != nil || source.State != probe.Absent ||
 		!strings.Contains(source.Reason, probe.KextPolicy) || source.Next == "" {
 		t.Errorf("%v, %+v", policy, source)
 	}
@@ -260,13 +260,13 @@ func TestAFailureWithoutRows(t *testing.T) {
 
 // Being told to stop is no failure of the database.
 func TestACancelledRunPublishesNothing(t *testing.T) {
-	m, _ := newPublishing(t, appleSchema...)
+	m, _ := newPublishing(t, mactest.AppleSchema...)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if got, err := Publish(ctx, m, publishedAt); !errors.Is(err, context.Canceled) || got.Written {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if _, source := ReadPublished(m, publishedAt); source.State != probe.Absent {
+	if _, source := readPublished(m, publishedAt); source.State != probe.Absent {
 		t.Errorf("%+v", source)
 	}
 }
@@ -308,7 +308,7 @@ func TestPublicPath(t *testing.T) {
 
 // A path in a home is blanked; that it was tried to load stays known.
 func TestPathsInHomesAreNotPublished(t *testing.T) {
-	m, _ := newPublishing(t, append(appleSchema,
+	m, _ := newPublishing(t, append(mactest.AppleSchema,
 		`INSERT INTO kext_load_history_v3 VALUES ('/Users/ada/x.kext', 'T', 'com.example.x', '', '', '2026-05-06 05:45:03', 0)`)...)
 	publish(t, m)
 	data, err := os.ReadFile(filepath.Join(m.Root, probe.PublishedPolicy))
@@ -316,7 +316,7 @@ func TestPathsInHomesAreNotPublished(t *testing.T) {
 	if strings.Contains(string(data), "ada") {
 		t.Error("the name is in the file")
 	}
-	policy, _ := ReadPublished(m, publishedAt)
+	policy, _ := readPublished(m, publishedAt)
 	if h := policy.History; len(h) != 1 || h[0].Path != "" || h[0].LastSeen.IsZero() || h[0].BundleID != "com.example.x" {
 		t.Errorf("%+v", h)
 	}
@@ -324,13 +324,13 @@ func TestPathsInHomesAreNotPublished(t *testing.T) {
 
 func TestFullTablesArePublished(t *testing.T) {
 	fill := fmt.Sprintf(`WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < %d) INSERT INTO `, probe.MaxRows)
-	m, _ := newPublishing(t, append(appleSchema,
+	m, _ := newPublishing(t, append(mactest.AppleSchema,
 		fill+`kext_policy SELECT 'TEAM' || n, 'com.example.kext' || n, 1, 'Example ' || n || ' Incorporated', n FROM i`,
 		fill+`kext_policy_mdm SELECT 'TEAM' || n, 'com.example.kext' || n, 1, 'F5E8FB21-EE9B-47F0-9C9C-FD6C4E41AC' || n FROM i`,
 		fill+`kext_load_history_v3 SELECT '/Library/StagedExtensions/Applications/Example ' || n || '.app/Contents/Library/Extensions/x.kext',
 			'TEAM' || n, 'com.example.kext' || n, 'F5E8FB21-EE9B-47F0-9C9C-FD6C4E41AC99', '2026-05-06 05:45:00', '2026-05-06 05:45:03', n FROM i`)...)
 	publish(t, m)
-	policy, source := ReadPublished(m, publishedAt)
+	policy, source := readPublished(m, publishedAt)
 	if policy == nil || len(policy.Rows) != probe.MaxRows || len(policy.MDM) != probe.MaxRows || len(policy.History) != probe.MaxRows {
 		t.Errorf("%+v", source)
 	}
@@ -338,9 +338,9 @@ func TestFullTablesArePublished(t *testing.T) {
 
 // More than can be read again is not written; the rows before stay.
 func TestMoreThanCanBePublished(t *testing.T) {
-	m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+	m, file := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 	publish(t, m)
-	fillDatabase(t, file, `WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 9000)
+	mactest.FillDatabase(t, file, `WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 9000)
 		INSERT INTO kext_policy SELECT 'TEAM', 'com.example.kext' || n, 1, hex(randomblob(2000)), 0 FROM i`)
 	if got := publish(t, m); !got.Written || got.Source.State != probe.Failed || !strings.Contains(got.Source.Reason, "more than can be published") {
 		t.Errorf("%+v", got)
@@ -348,7 +348,7 @@ func TestMoreThanCanBePublished(t *testing.T) {
 	if pub, _, err := loadPublication(m); err != nil || len(pub.Rows) != 1 {
 		t.Errorf("%v, %d rows", err, len(pub.Rows))
 	}
-	if policy, source := ReadPublished(m, publishedAt); policy != nil || source.State != probe.Failed || source.Next == "" {
+	if policy, source := readPublished(m, publishedAt); policy != nil || source.State != probe.Failed || source.Next == "" {
 		t.Errorf("%+v", source)
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// published is what ReadPublished answered in another process.
+// published is what readPublished answered in another process.
 type published struct {
 	Policy *probe.Policy
 	Source probe.Source
@@ -24,7 +24,7 @@ type published struct {
 
 // readerChild reads what was published as an ordinary user.
 func readerChild(arg string) error {
-	at, root, _ := strings.Cut(arg, " ")
+	at, dir, _ := strings.Cut(arg, " ")
 	now, err := time.Parse(time.RFC3339, at)
 	if err != nil {
 		return err
@@ -32,16 +32,16 @@ func readerChild(arg string) error {
 	if err := becomeNobody(); err != nil {
 		return err
 	}
-	policy, source := ReadPublished(Mac{Root: root}, now)
+	policy, source := readPublished(Mac{Root: dir}, now)
 	return json.NewEncoder(os.Stdout).Encode(published{policy, source})
 }
 
 // readAsUser reads what was published with no right to read the database: as
-// another user where this process is root's.
+// another user where this process is dir's.
 func readAsUser(t *testing.T, m Mac, now time.Time) (*probe.Policy, probe.Source) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		return ReadPublished(m, now)
+		return readPublished(m, now)
 	}
 	for dir := m.Root; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
 		mactest.NoError(t, os.Chmod(dir, 0o755))
@@ -54,9 +54,9 @@ func readAsUser(t *testing.T, m Mac, now time.Time) (*probe.Policy, probe.Source
 
 // publishChild publishes again and again until it is killed; each time the
 // database has changed. It says when the first one is done.
-func publishChild(root string) error {
-	m := Mac{Root: root}
-	file := filepath.Join(root, probe.KextPolicy)
+func publishChild(dir string) error {
+	m := Mac{Root: dir}
+	file := filepath.Join(dir, probe.KextPolicy)
 	parent := os.Getppid()
 	for first := true; os.Getppid() == parent; first = false {
 		if err := os.Chtimes(file, time.Time{}, time.Now()); err != nil {
@@ -75,7 +75,7 @@ func publishChild(root string) error {
 // fullChild publishes where no file can grow above some bytes, as if the disk
 // was full then.
 func fullChild(arg string) error {
-	size, root, _ := strings.Cut(arg, " ")
+	size, dir, _ := strings.Cut(arg, " ")
 	limit, err := strconv.ParseUint(size, 10, 64)
 	if err != nil {
 		return err
@@ -83,13 +83,13 @@ func fullChild(arg string) error {
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: limit}); err != nil {
 		return err
 	}
-	got, err := Publish(context.Background(), Mac{Root: root}, time.Now())
+	got, err := Publish(context.Background(), Mac{Root: dir}, time.Now())
 	fmt.Println(got.Written, got.Source.Reason, err)
 	return nil
 }
 
-// ReadPublished is what a process reads that knows only the files.
-func ReadPublished(m Mac, now time.Time) (*probe.Policy, probe.Source) {
+// readPublished is what a process reads that knows only the files.
+func readPublished(m Mac, now time.Time) (*probe.Policy, probe.Source) {
 	s, r := ReadState(m), readerMemory{}
 	r.note(s)
 	return s.judge(now, r)

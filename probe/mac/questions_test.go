@@ -188,3 +188,14 @@ func TestNames(t *testing.T) {
 		t.Errorf("of nothing: %q", got)
 	}
 }
+
+// Root does not run prlctl, and the answer says how to get it.
+func TestRootLeavesPrlctlOut(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	got := strings.Join(hypervisorWords(ctx, Mac{Root: "/"}), "\n")
+	if !strings.Contains(got, "left out: /usr/local/bin/prlctl is not run as root") ||
+		!strings.Contains(got, "run `kextwatch doctor --facts` without sudo") {
+		t.Errorf("the sheet of facts says\n%s", got)
+	}
+}

@@ -4,10 +4,8 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
-	"strings"
 	"testing"
 
-	"kextwatch/probe"
 	"kextwatch/probe/mactest"
 )
 
@@ -79,53 +77,6 @@ func TestReach(t *testing.T) {
 	other := Mac{Root: "/", Home: "/var/homes/me"}
 	if other.Chosen("/var/homes/me/Desktop/x") == nil || other.Chosen("/var/homes/me/bin/x") != nil || !other.reads("/var/homes/me/Parallels/a.pvm") {
 		t.Error("a home outside /Users is taken for another folder")
-	}
-}
-
-// Whatever path the data name, and wherever links lead, nothing outside the
-// public folders is read, though it could be; what is there counts as there.
-func TestNothingOutsideIsRead(t *testing.T) {
-	m := Mac{Root: mactest.Root(t)}
-	m.Home = m.Root + "/Users/me"
-	places := []string{
-		"/Users/me/Desktop/a.kext", "/Users/me/Downloads/b.kext", "/Volumes/Stick/c.kext", "/net/server/d.kext",
-		"/System/Volumes/Data/Users/me/Documents/e.kext", "/LIBRARY/../Users/me/Desktop/f.kext", "/Library/Extensions/link.kext",
-		"/Applications/Away.app/Contents/g.kext", "/Library/Extensions/twice.kext", "/private/tmp/h.kext",
-	}
-	var history []probe.LoadRecord
-	for _, place := range places {
-		if !strings.Contains(place, "link.kext") && !strings.Contains(place, "twice.kext") && !strings.Contains(place, "Away.app") {
-			addKext(t, m, place, "com.example."+filepath.Base(place), "1")
-		}
-		history = append(history, probe.LoadRecord{Path: place, TeamID: "TEAM", BundleID: "com.example." + filepath.Base(place)})
-	}
-	addKext(t, m, "/Volumes/Stick/Away.app/Contents/g.kext", "com.example.g.kext", "1")
-	mactest.AddLink(t, m.Root, "/Applications/Away.app", "/Volumes/Stick/Away.app")
-	mactest.AddLink(t, m.Root, "/Library/Extensions/link.kext", "../../Users/me/Desktop/a.kext")
-	mactest.AddLink(t, m.Root, "/Library/Extensions/twice.kext", "/Library/Extensions/link.kext")
-	mactest.AddLink(t, m.Root, probe.ParallelsApp, "/Volumes/Stick/Parallels Desktop.app")
-	app, err := ReadParallels(m)
-	if app == nil || !errors.Is(err, ErrOutside) {
-		t.Errorf("Parallels on another volume: %+v, %v; want one that is there and was not read", app, err)
-	}
-	policy := recorded(history...)
-	policy.Rows = []probe.PolicyRow{{TeamID: probe.ParallelsTeamID, BundleID: hypervisorID}}
-	kexts, gaps := findKexts(m, app, policy)
-	want := map[string]bool{
-		"com.example.a.kext": true, "com.example.b.kext": true, "com.example.e.kext": true, "com.example.link.kext": true,
-		"com.example.g.kext": true, "com.example.twice.kext": true, "com.example.h.kext": true, hypervisorID: true,
-	}
-	for _, k := range kexts {
-		if !k.Unread || k.Version != "" || !want[k.BundleID] {
-			t.Errorf("found %+v", k)
-		}
-		delete(want, k.BundleID)
-	}
-	if len(want) > 0 {
-		t.Errorf("%v count as absent", want)
-	}
-	if len(gaps) != 1 || !strings.Contains(gaps[0].Err, ErrOutside.Error()) {
-		t.Errorf("gaps %+v, want one that says that they were not read", gaps)
 	}
 }
 

@@ -22,7 +22,7 @@ func TestReaderIsNotInstalled(t *testing.T) {
 			mactest.NoError(t, os.MkdirAll(filepath.Join(m.Root, filepath.Dir(probe.PublishedPolicy)), 0o755))
 		}
 		mactest.NoError(t, os.Chmod(m.Root, 0o755))
-		policy, source := ReadPublished(m, publishedAt)
+		policy, source := readPublished(m, publishedAt)
 		if policy != nil || source.Name != probe.Reader || source.State != probe.Absent || source.Next != "run `sudo kextwatch install --reader`" {
 			t.Errorf("%s: %v, %+v", name, policy, source)
 		}
@@ -118,7 +118,7 @@ func TestHowOldPublishedRowsAre(t *testing.T) {
 		"an earlier reader, refused for an hour": {earlier(closePolicy), later(60 * minute), time.Time{}, "earlier one"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+			m, file := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 			mactest.NoError(t, os.Chmod(file, 0o600))
 			mactest.NoError(t, os.Chtimes(file, publishedAt, publishedAt))
 			publish(t, m)
@@ -160,14 +160,14 @@ func TestWhyTheReaderDoesNotRun(t *testing.T) {
 		}, "is not a file", "move it away", probe.ReaderUnguarded},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, _ := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+			m, _ := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 			installReaderFiles(t, m)
 			publish(t, m)
 			tc.spoil(t, m)
 			if got := ReadInstallation(m); got.State != tc.state || got.State != probe.ReaderSound && (got.Path == "" || got.Next == "") {
 				t.Errorf("%+v", got)
 			}
-			policy, source := ReadPublished(m, publishedAt.Add(11*time.Minute))
+			policy, source := readPublished(m, publishedAt.Add(11*time.Minute))
 			if policy != nil || source.State != probe.Failed || !strings.Contains(source.Reason, tc.reason) || !strings.Contains(source.Next, tc.next) {
 				t.Errorf("%+v", source)
 			}
@@ -180,7 +180,7 @@ func chmodFile(name string, mode os.FileMode) func(*testing.T, Mac) {
 }
 
 func TestAnEarlierReaderIsNamed(t *testing.T) {
-	m, _ := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+	m, _ := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 	installReaderFiles(t, m)
 	if got := ReadInstallation(m); got.State != probe.ReaderSound {
 		t.Errorf("nothing published: %+v", got)
@@ -234,10 +234,10 @@ func TestOddLastRuns(t *testing.T) {
 		}, probe.OK, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, _ := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+			m, _ := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 			publish(t, m)
 			tc.spoil(t, m)
-			policy, source := ReadPublished(m, soon)
+			policy, source := readPublished(m, soon)
 			if source.State != tc.state || (policy != nil) != (tc.state == probe.OK) || !strings.Contains(source.Reason, tc.words) {
 				t.Errorf("%v, %+v", policy, source)
 			}
@@ -251,7 +251,7 @@ func TestOddLastRuns(t *testing.T) {
 // Where stat is refused nobody knows whether the rows still count, so a
 // failure since then is the answer.
 func TestAFailureCountsWhereStatIsRefused(t *testing.T) {
-	m, _ := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+	m, _ := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 	publish(t, m)
 	pub, _, err := loadPublication(m)
 	mactest.NoError(t, err)
@@ -276,7 +276,7 @@ func putPublication(t testing.TB, m Mac, content any) {
 }
 
 func TestOddPublications(t *testing.T) {
-	m, file := newPublishing(t, applePolicy("DELETE", blockedRow)...)
+	m, file := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 	publish(t, m)
 	good, _, err := loadPublication(m)
 	mactest.NoError(t, err)
@@ -317,7 +317,7 @@ func TestOddPublications(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			mactest.AddFile(t, m.Root, probe.PublishedPolicy, string(tc.data))
-			policy, source := ReadPublished(m, publishedAt)
+			policy, source := readPublished(m, publishedAt)
 			if source.State != tc.state || (policy != nil) != (tc.state == probe.OK) || !strings.Contains(source.Reason, tc.words) {
 				t.Errorf("%v, %+v; want %s: …%s…", policy, source, tc.state, tc.words)
 			}
@@ -341,7 +341,7 @@ func TestPublishedTextsAndTimesAreLimited(t *testing.T) {
 			{Path: long, CreatedAt: &never, LastSeen: &late}, {BundleID: "b", LastSeen: &at}, {},
 		},
 	})
-	policy, source := ReadPublished(m, at)
+	policy, source := readPublished(m, at)
 	if source.State != probe.OK {
 		t.Fatalf("%+v", source)
 	}
@@ -362,7 +362,7 @@ func TestTimeOf(t *testing.T) {
 }
 
 func FuzzDecodePublication(f *testing.F) {
-	m, _ := newPublishing(f, applePolicy("DELETE", blockedRow, historyRow,
+	m, _ := newPublishing(f, mactest.ApplePolicy("DELETE", mactest.BlockedRow, historyRow,
 		`INSERT INTO kext_policy_mdm VALUES ('4C6364ACXT', '', 1, 'A-UUID')`)...)
 	publish(f, m)
 	pub, _, err := loadPublication(m)

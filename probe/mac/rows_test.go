@@ -10,10 +10,11 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 func TestReadsEveryColumn(t *testing.T) {
-	m, _ := newPolicy(t, append(appleSchema,
+	m, _ := newPolicy(t, append(mactest.AppleSchema,
 		`ALTER TABLE kext_load_history_v3 ADD COLUMN cdhash TEXT`,
 		`CREATE TABLE deprecation_alert_history (a, b)`,
 		`ALTER TABLE kext_policy ADD COLUMN later TEXT`,
@@ -65,7 +66,7 @@ func TestPolicyRows(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m, _ := newPolicy(t, append(appleSchema, "INSERT INTO kext_policy VALUES ("+tt.values+")")...)
+			m, _ := newPolicy(t, append(mactest.AppleSchema, "INSERT INTO kext_policy VALUES ("+tt.values+")")...)
 			policy, source := readPolicyOf(t, m)
 			if source.State != probe.OK || len(policy.Rows) != 1 || policy.Rows[0] != tt.want {
 				t.Errorf("got %+v, %+v\nwant %+v", policy, source, tt.want)
@@ -76,7 +77,7 @@ func TestPolicyRows(t *testing.T) {
 
 // On macOS 26 the same unsigned kext was seen with NULL and with an empty team.
 func TestUnsignedTwiceStaysTwice(t *testing.T) {
-	m, _ := newPolicy(t, append(appleSchema,
+	m, _ := newPolicy(t, append(mactest.AppleSchema,
 		`INSERT INTO kext_policy VALUES (NULL, 'com.example.kext', 0, '', 0)`,
 		`INSERT INTO kext_policy VALUES ('', 'com.example.kext', 1, '', 0)`)...)
 	wantBundles(t, m, "com.example.kext", "com.example.kext")
@@ -105,7 +106,7 @@ func TestSchemas(t *testing.T) {
 		{"policy is a view", []string{`CREATE VIEW kext_policy AS SELECT 'T' team_id, 'b' bundle_id, 1 allowed`}, probe.UnknownSchema, "no table kext_policy", ""},
 		{"policy is virtual", []string{`CREATE VIRTUAL TABLE kext_policy USING fts5(team_id, bundle_id, allowed)`}, probe.UnknownSchema, "no table kext_policy", ""},
 		{"policy is computed", []string{`CREATE TABLE kext_policy (team_id, bundle_id, allowed AS (1))`}, probe.UnknownSchema, "no column allowed in kext_policy", ""},
-		{"too many rows", append(appleSchema, manyRows), probe.Failed, "more than 10000 rows", ""},
+		{"too many rows", append(mactest.AppleSchema, manyRows), probe.Failed, "more than 10000 rows", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -148,7 +149,7 @@ func TestHistoryTimes(t *testing.T) {
 		"x'00'":                        {},
 		"NULL":                         {},
 	} {
-		m, _ := newPolicy(t, append(appleSchema,
+		m, _ := newPolicy(t, append(mactest.AppleSchema,
 			"INSERT INTO kext_load_history_v3 (path, team_id, bundle_id, last_seen) VALUES ('/k', 'T', 'b', "+text+")")...)
 		policy, source := readPolicyOf(t, m)
 		if source.State != probe.OK || len(policy.History) != 1 || policy.History[0].LastSeen != want {
@@ -159,7 +160,7 @@ func TestHistoryTimes(t *testing.T) {
 
 func TestReadRowsEndsWithItsContext(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "KextPolicy")
-	fillDatabase(t, file, appleSchema...)
+	mactest.FillDatabase(t, file, mactest.AppleSchema...)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := readRows(ctx, file); !errors.Is(err, context.Canceled) {

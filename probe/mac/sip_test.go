@@ -7,6 +7,7 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/tool/tooltest"
 )
 
 const sipHead = "System Integrity Protection status: "
@@ -121,7 +122,7 @@ func TestSIP(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if strings.HasSuffix(name, "hangs") {
-				setToolLimit(t, 2*time.Second) // enough for those before it
+				tooltest.ShortLimit(t, 2*time.Second) // enough for those before it
 			}
 			m := Mac{Root: mactest.Root(t)}
 			if c.csrutil != "" {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"kextwatch/probe/mactest"
 )
@@ -14,7 +15,7 @@ func TestWatchFilesBesides(t *testing.T) {
 	root := t.TempDir()
 	settings := filepath.Join(t.TempDir(), "settings.plist")
 	s := watch(t, root, func(w *Watcher) {
-		w.liveEvery = 50 * ms
+		w.liveEvery = 50 * time.Millisecond
 		w.also = []string{settings}
 	})
 	s.calm()

@@ -67,7 +67,7 @@ func findSpot(m Mac, name string) spot {
 
 // nearest is the spot for a directory of this machine.
 func nearest(m Mac, target string) spot {
-	root := filepath.Clean(m.Root)
+	top := filepath.Clean(m.Root)
 	for dir := target; ; dir = filepath.Dir(dir) {
 		if info, err := os.Stat(dir); err == nil && info.IsDir() {
 			// On kqueue fsnotify never stops listing a watch that was added
@@ -76,7 +76,7 @@ func nearest(m Mac, target string) spot {
 				return spot{real, identify(info), dir == target}
 			}
 		}
-		if dir == root || dir == "/" {
+		if dir == top || dir == "/" {
 			return spot{}
 		}
 	}

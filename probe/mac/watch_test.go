@@ -112,7 +112,7 @@ func (s *story) calm() {
 // eventually waits until ok holds.
 func (s *story) eventually(what string, ok func() bool) {
 	s.Helper()
-	for end := time.Now().Add(patience); !ok(); time.Sleep(5 * ms) {
+	for end := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			s.Fatalf("never: %s; gaps: %+v; watched: %q", what, s.w.Gaps(), s.watched())
 		}
@@ -169,7 +169,7 @@ func TestWatchFollows(t *testing.T) {
 		{"policy made, parents step by step", func(*story) {}, func(s *story) {
 			for _, dir := range []string{"/var", "/var/db", probe.PolicyFolder} {
 				mactest.NoError(s.T, os.Mkdir(s.root+dir, 0o755))
-				time.Sleep(5 * ms)
+				time.Sleep(5 * time.Millisecond)
 			}
 			s.put(db)
 		}, wal},
@@ -431,7 +431,7 @@ func TestWatchParentReplaced(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	put(t, root+db, "")
-	s := watch(t, root, func(w *Watcher) { w.liveEvery = 50 * ms })
+	s := watch(t, root, func(w *Watcher) { w.liveEvery = 50 * time.Millisecond })
 	s.calm()
 	s.mu.Lock()
 	before := s.live
@@ -481,7 +481,7 @@ func TestLostEventSource(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	put(t, root+db, "")
-	s := watch(t, root, func(w *Watcher) { w.blindEvery = 50 * ms })
+	s := watch(t, root, func(w *Watcher) { w.blindEvery = 50 * time.Millisecond })
 	s.mu.Lock()
 	s.openErr = syscall.EMFILE
 	s.live.Close()
@@ -509,7 +509,7 @@ func TestWatchLostSilently(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	put(t, root+db, "")
-	s := watch(t, root, func(w *Watcher) { w.liveEvery = 50 * ms })
+	s := watch(t, root, func(w *Watcher) { w.liveEvery = 50 * time.Millisecond })
 	s.calm()
 	s.mu.Lock()
 	for _, path := range s.live.WatchList() {
@@ -531,7 +531,7 @@ func TestUnreadableIsAGap(t *testing.T) {
 	mactest.NoError(t, os.Chmod(root+db, 0))
 	mactest.NoError(t, os.MkdirAll(root+"/Library/Extensions", 0o755))
 	mactest.NoError(t, os.Chmod(root+"/Library/Extensions", 0o300))
-	s := watch(t, root, func(w *Watcher) { w.blindEvery = 50 * ms })
+	s := watch(t, root, func(w *Watcher) { w.blindEvery = 50 * time.Millisecond })
 	gaps := s.w.Gaps()
 	if len(gaps) != 2 ||
 		gaps[0].Err != "watching /Library/Extensions: permission denied" ||
@@ -615,7 +615,7 @@ func TestWatchEnds(t *testing.T) {
 	w := Watch(ctx, Mac{Root: root})
 	put(t, root+db, "changed") // and nobody takes the hint
 	wait := func(n int) {
-		for end := time.Now().Add(patience); ours() != n; time.Sleep(5 * ms) {
+		for end := time.Now().Add(patience); ours() != n; time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("%d goroutines, want %d", ours(), n)
 			}

@@ -23,9 +23,12 @@ import (
 )
 
 const (
-	defaultLimit  = 10 * time.Second // a tool that takes longer is stuck
-	defaultOutput = 4 << 20          // bytes; kextstat prints about 30 KB
+	defaultOutput = 4 << 20 // bytes; kextstat prints about 30 KB
 )
+
+// Limit is the time that a tool may take; one that takes longer is stuck. A
+// variable only so that tests need not wait.
+var Limit = 10 * time.Second
 
 // grace is how long the output may stay open after the program has ended. A
 // variable only so that tests need not wait.
@@ -63,7 +66,7 @@ type Output struct{ Stdout, Stderr []byte }
 func (r Runner) Run(ctx context.Context, s Spec) (Output, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	ctx, cancel := context.WithTimeoutCause(ctx, cmp.Or(s.Limit, defaultLimit), ErrTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, cmp.Or(s.Limit, Limit), ErrTimeout)
 	defer cancel()
 	most := cmp.Or(s.Output, defaultOutput)
 	overflow := func() { stop(ErrTooMuch) }

@@ -9,16 +9,13 @@ import (
 	"kextwatch/probe/tool"
 )
 
-// toolLimit is a variable only so that the tests need not wait.
-var toolLimit = 10 * time.Second // a tool that takes longer is stuck
-
 var errNoTools = errors.New("only files are read from this disk; no tool is run")
 
 // Query runs one of the Mac's own tools and returns what it printed. name is
 // its absolute path on the Mac. The errors are errNoTools and those of package
 // tool; a tool that fails with a *tool.ExitError has its output returned, too.
 func Query(ctx context.Context, m Mac, name string, args ...string) ([]byte, error) {
-	return QueryWithin(ctx, m, toolLimit, name, args...)
+	return QueryWithin(ctx, m, tool.Limit, name, args...)
 }
 
 // QueryWithin is tool for one that is known to need another time.

@@ -1,0 +1,67 @@
+package mactest
+
+import (
+	"database/sql"
+	"os"
+	"testing"
+	"time" // the driver "sqlite"
+
+	_ "modernc.org/sqlite"
+)
+
+// AppleSchema is the database of macOS 10.13; flags serve some tests as data.
+var AppleSchema = []string{
+	`CREATE TABLE settings (name TEXT, value TEXT, PRIMARY KEY (name))`,
+	`CREATE TABLE kext_policy (team_id TEXT, bundle_id TEXT, allowed BOOLEAN, developer_name TEXT, flags INTEGER, PRIMARY KEY (team_id, bundle_id))`,
+	`CREATE TABLE kext_policy_mdm (team_id TEXT, bundle_id TEXT, allowed BOOLEAN, payload_uuid TEXT, PRIMARY KEY (team_id, bundle_id))`,
+	`CREATE TABLE kext_load_history_v3 (path TEXT PRIMARY KEY, team_id TEXT, bundle_id TEXT, boot_uuid TEXT, created_at TEXT, last_seen TEXT, flags INTEGER)`,
+}
+
+// BlockedRow is an extension of Parallels that waits for an approval.
+const BlockedRow = `INSERT INTO kext_policy VALUES ('4C6364ACXT', 'com.parallels.kext.hypervisor', 0, 'Parallels International GmbH', 4)`
+
+// FillDatabase runs statements on a database, and makes the file.
+func FillDatabase(t testing.TB, file string, statements ...string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	for _, s := range statements {
+		if _, err := db.Exec(s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+// ApplePolicy is Apple's schema in a journal mode, followed by more.
+func ApplePolicy(journal string, more ...string) []string {
+	return append(append([]string{"PRAGMA journal_mode = " + journal}, AppleSchema...), more...)
+}
+
+// NeverRests keeps changing the file until rest is called. It is made large,
+// so that each copy takes many times as long as two changes.
+func NeverRests(t *testing.T, file string) (rest func()) {
+	t.Helper()
+	NoError(t, os.Truncate(file, 32<<20))
+	stop, stopped, started := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		close(started)
+		for at := time.Unix(0, 0); ; at = at.Add(time.Second) {
+			select {
+			case <-stop:
+				return
+			default:
+				os.Chtimes(file, at, at)
+			}
+		}
+	}()
+	<-started
+	return func() {
+		close(stop)
+		<-stopped
+	}
+}

@@ -1,0 +1,49 @@
+package mactest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"howett.net/plist"
+
+	"kextwatch/probe"
+)
+
+// InstallReader puts the program and the property list of the root reader on
+// the Mac.
+func InstallReader(t testing.TB, root string) {
+	t.Helper()
+	AddFile(t, root, probe.ReaderProgram, "")
+	AddFile(t, root, probe.ReaderJob, "")
+}
+
+// RunReader records a run of the reader that published what it read.
+func RunReader(t testing.TB, root string, at time.Time) {
+	t.Helper()
+	file := AddFile(t, root, probe.ReaderLastRun, fmt.Sprintf("%-15s\n", "published"))
+	NoError(t, os.Chtimes(file, at, at))
+}
+
+// PublishRow publishes one row of the policy, as the reader does: with the
+// identity that the database has now.
+func PublishRow(t testing.TB, root string, at time.Time, teamID, bundleID string, allowed bool) {
+	t.Helper()
+	identity := map[string]any{}
+	for name, ending := range map[string]string{"database": "", "wal": "-wal", "journal": "-journal"} {
+		file := map[string]any{"inode": 0, "size": 0, "modified": 0}
+		if info, err := os.Stat(filepath.Join(root, probe.KextPolicy+ending)); err == nil {
+			file = map[string]any{"inode": info.Sys().(*syscall.Stat_t).Ino, "size": info.Size(), "modified": info.ModTime().UnixNano()}
+		}
+		identity[name] = file
+	}
+	data, err := plist.Marshal(map[string]any{
+		"format": 1, "database": identity, "read_at": at,
+		"kext_policy": []map[string]any{{"team_id": teamID, "bundle_id": bundleID, "allowed": allowed, "developer_name": "", "flags": 0}},
+	}, plist.BinaryFormat)
+	NoError(t, err)
+	AddFile(t, root, probe.PublishedPolicy, string(data))
+}

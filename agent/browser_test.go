@@ -92,14 +92,14 @@ func examined(t *testing.T, page []byte, flags ...string) examination {
 	return e
 }
 
-var policy = regexp.MustCompile(`<meta http-equiv="Content-Security-Policy"[^>]*>`)
+var contentPolicy = regexp.MustCompile(`<meta http-equiv="Content-Security-Policy"[^>]*>`)
 
 func withoutPolicy(t *testing.T, page []byte) string {
 	t.Helper()
-	if !policy.Match(page) {
+	if !contentPolicy.Match(page) {
 		t.Fatal("the page has no Content-Security-Policy")
 	}
-	return policy.ReplaceAllString(string(page), "")
+	return contentPolicy.ReplaceAllString(string(page), "")
 }
 
 // The report as people see it, in light and dark, on a phone and on paper:

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
 )
 
 // invocation is one call of the program: its host, and the global flags.
@@ -21,7 +21,7 @@ type invocation struct {
 	speaker
 	root, volume, homeFlag, nowFlag, logLevel string
 	exit                                      int
-	mac                                       mac.Mac
+	mac                                       root.FS
 	level                                     slog.Level
 	logShown                                  bool // the log is wanted on standard error
 	log                                       *slog.Logger
@@ -118,7 +118,7 @@ func (in *invocation) prepare(cmd *cobra.Command) error {
 	if slash, err := os.Stat("/"); err == nil && os.SameFile(info, slash) {
 		abs = "/"
 	}
-	in.mac = mac.Mac{Root: abs, NoTools: in.volume != "", UID: in.uid}
+	in.mac = root.FS{Root: abs, NoTools: in.volume != "", UID: in.uid}
 	if home, err := in.home(); err == nil {
 		in.mac.Home = home
 	}

@@ -12,6 +12,7 @@ import (
 	"kextwatch/notify"
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
 	"kextwatch/probe/simmac"
 )
 
@@ -39,7 +40,7 @@ func TestLoopAnnouncesThoughAPlaceDoesNotAnswer(t *testing.T) {
 	}
 	wait := make(chan struct{})
 	defer close(wait)
-	m := mac.Mac{Root: dir, Files: &mac.Files{Before: func(path string) {
+	m := root.FS{Root: dir, Files: &root.Files{Before: func(path string) {
 		if strings.Contains(path, "dead.kext") {
 			<-wait
 		}

@@ -16,6 +16,7 @@ import (
 	"kextwatch/agent/approval"
 	"kextwatch/notify"
 	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
 	"kextwatch/probe/simmac"
 )
 
@@ -76,7 +77,7 @@ func (in *invocation) demo(ctx context.Context, d demo, keep string) error {
 	d.start = in.clock.now()
 	own := *in
 	own.clock = spedUp(d.start, d.speed)
-	own.mac = mac.Mac{Root: filepath.Join(dir, "mac")}
+	own.mac = root.FS{Root: filepath.Join(dir, "mac")}
 	own.homeFlag = ""
 	own.log = slog.New(slog.DiscardHandler) // the screen tells all of it
 	d.invocation, d.happen, d.alone = &own, make(chan event, 64), new(sync.Once)

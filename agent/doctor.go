@@ -13,7 +13,8 @@ import (
 	"kextwatch/agent/view"
 	"kextwatch/launchd"
 	"kextwatch/probe"
-	"kextwatch/probe/mac"
+	"kextwatch/probe/policy"
+	"kextwatch/probe/root"
 )
 
 func (in *invocation) doctorCommand() *cobra.Command {
@@ -86,7 +87,7 @@ func doctorCode(st approval.Status, checks []view.Check) int {
 
 // own is what kextwatch knows of itself.
 func (in *invocation) own() view.Own {
-	own := view.Own{Reader: mac.ReadInstallation(in.mac)}
+	own := view.Own{Reader: policy.ReadInstallation(in.mac)}
 	if _, err := in.newTray(); err != nil {
 		own.Tray = err.Error()
 	}
@@ -117,7 +118,7 @@ func (in *invocation) own() view.Own {
 }
 
 // loginJob is what launchd does for kextwatch at the next login.
-func loginJob(home string, m mac.Mac) probe.LoginJob {
+func loginJob(home string, m root.FS) probe.LoginJob {
 	program, err := executable()
 	if err != nil {
 		program = "kextwatch" // only its name is compared

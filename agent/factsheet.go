@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
+	"kextwatch/probe/survey"
 )
 
 const (
@@ -46,7 +48,7 @@ func (in *invocation) factSheet(ctx context.Context) (string, error) {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Facts from a Mac\n\nBy kextwatch %s, as %s. Please read it before you paste it.\n", version, asker)
-	for _, q := range mac.Questions(m, temp) {
+	for _, q := range survey.Questions(m, temp) {
 		start := time.Now()
 		lines := in.askMac(all, q.Text, q.Ask)
 		if err := ctx.Err(); err != nil {
@@ -77,7 +79,7 @@ func (in *invocation) askMac(ctx context.Context, question string, ask func(cont
 
 // redactor takes out the names of this Mac and of its users, and what else is
 // given. Paths of a simulated Mac lose the directory it lies in.
-func (in *invocation) redactor(ctx context.Context, m mac.Mac, more ...private) (redactor, error) {
+func (in *invocation) redactor(ctx context.Context, m root.FS, more ...private) (redactor, error) {
 	ctx, cancel := context.WithTimeout(ctx, namesLimit)
 	defer cancel()
 	privates := append(namesOf(mac.ReadNames(ctx, m)), more...)

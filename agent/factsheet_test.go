@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
 )
 
 // asking is an invocation on a Mac made of a directory.
@@ -19,7 +19,7 @@ func asking(dir string, uid int, env map[string]string) (*invocation, *bytes.Buf
 	var stderr bytes.Buffer
 	in := &invocation{
 		host: host{uid: uid, env: func(name string) string { return env[name] }},
-		mac:  mac.Mac{Root: dir},
+		mac:  root.FS{Root: dir},
 	}
 	in.speaker.err = &stderr
 	return in, &stderr

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/view"
-	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
 )
 
 const (
@@ -41,7 +41,7 @@ func (j journal) append(lines []string) error {
 func (j journal) read(since time.Time) ([]event, error) {
 	var events []event
 	for i := historyFiles - 1; i >= 0; i-- {
-		data, err := mac.ReadFile(j.files().file(i), 2*historySize)
+		data, err := root.ReadFile(j.files().file(i), 2*historySize)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
 	"kextwatch/probe/tool"
 )
 
@@ -21,7 +21,7 @@ const (
 // hook runs the user's program (RunOnChange) for each event: one at a time,
 // with the event as a line of JSON on standard input and an empty environment.
 type hook struct {
-	mac   mac.Mac
+	mac   root.FS
 	log   *slog.Logger
 	limit time.Duration
 	queue *queue[hookCall]
@@ -29,7 +29,7 @@ type hook struct {
 
 type hookCall struct{ program, line string }
 
-func newHook(m mac.Mac, log *slog.Logger) *hook {
+func newHook(m root.FS, log *slog.Logger) *hook {
 	return &hook{mac: m, log: log, limit: hookLimit, queue: newQueue[hookCall](hookQueue)}
 }
 
@@ -60,7 +60,7 @@ func (h *hook) run(ctx context.Context) {
 }
 
 func (h *hook) call(ctx context.Context, call hookCall) error {
-	path, err := mac.InTime(call.program, func() (string, error) { return trustedProgram(h.mac, call.program) })
+	path, err := root.InTime(call.program, func() (string, error) { return trustedProgram(h.mac, call.program) })
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (h *hook) call(ctx context.Context, call hookCall) error {
 
 // trustedProgram turns a path of the Mac into one of this machine, where only
 // the user and the owner of the Mac's "/" decide what lies there.
-func trustedProgram(m mac.Mac, name string) (string, error) {
+func trustedProgram(m root.FS, name string) (string, error) {
 	if !filepath.IsAbs(name) {
 		return "", fmt.Errorf("%s is not an absolute path", name)
 	}
@@ -86,8 +86,8 @@ func trustedProgram(m mac.Mac, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	info, err := mac.Trust{Owners: []int{owner, os.Geteuid()}}.Walk(m.Root, name)
-	if untrusted, ok := errors.AsType[*mac.Untrusted](err); ok {
+	info, err := root.Trust{Owners: []int{owner, os.Geteuid()}}.Walk(m.Root, name)
+	if untrusted, ok := errors.AsType[*root.Untrusted](err); ok {
 		return "", fmt.Errorf("%s: name the program itself, in a folder that only you and root may write to", untrusted.What)
 	}
 	if err != nil {

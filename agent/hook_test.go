@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
 	"kextwatch/probe/tool"
 )
 
@@ -32,7 +32,7 @@ func newHooked(t *testing.T) *hooked {
 		t.Fatal(err)
 	}
 	h := &hooked{t: t, root: dir, log: &lockedBuffer{}}
-	h.hook = newHook(mac.Mac{Root: dir}, slog.New(slog.NewTextHandler(h.log, nil)))
+	h.hook = newHook(root.FS{Root: dir}, slog.New(slog.NewTextHandler(h.log, nil)))
 	return h
 }
 

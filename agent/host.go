@@ -11,7 +11,8 @@ import (
 	"kextwatch/notify/desktop"
 	"kextwatch/notify/tray"
 	"kextwatch/probe"
-	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
+	"kextwatch/probe/watch"
 )
 
 // host is every edge of this program: what the tests and the demo replace,
@@ -24,7 +25,7 @@ type host struct {
 	clock          clock
 	newTray        func() (notify.Tray, error)
 	newPoster      func(toolsRoot string) (notify.Poster, error)
-	watch          func(ctx context.Context, m mac.Mac, also ...string) watcher
+	watch          func(ctx context.Context, m root.FS, also ...string) watcher
 	end            func(code int) // ends the process at once
 }
 
@@ -52,8 +53,8 @@ func newHost() host {
 		clock:     clock{now: time.Now, after: time.After},
 		newTray:   tray.New,
 		newPoster: newPoster,
-		watch: func(ctx context.Context, m mac.Mac, also ...string) watcher {
-			return mac.Watch(ctx, m, also...)
+		watch: func(ctx context.Context, m root.FS, also ...string) watcher {
+			return watch.New(ctx, m, also...)
 		},
 		end: os.Exit,
 	}

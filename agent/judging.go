@@ -3,7 +3,7 @@ package main
 import (
 	"kextwatch/agent/approval"
 	"kextwatch/agent/view"
-	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
 )
 
 // judging are the settings that change what is judged and told.
@@ -23,7 +23,7 @@ func (s settings) judging() approval.Settings {
 
 // takeCompat reads the table of CompatibilityFile. Where it is no good the
 // built-in one holds.
-func (s *settings) takeCompat(m mac.Mac) []settingProblem {
+func (s *settings) takeCompat(m root.FS) []settingProblem {
 	const key, largest = "CompatibilityFile", 256 << 10 // bytes
 	if s.CompatibilityFile == "" {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"howett.net/plist"
 
 	"kextwatch/agent/approval"
-	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
 )
 
 // memoryFile is what survives a restart of the agent.
@@ -33,16 +33,16 @@ const largestPlist = 64 << 20
 // readMemory reads the memory; an absent file is an empty one.
 func readMemory(path string) (memoryFile, error) {
 	var m memoryFile
-	data, err := mac.ReadFile(path, largestPlist)
+	data, err := root.ReadFile(path, largestPlist)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return m, nil
-	case mac.Damaged(err):
+	case root.Damaged(err):
 		return m, fmt.Errorf("%w: %w", errDamaged, err)
 	case err != nil:
 		return m, err
 	}
-	if err := mac.DecodePlist(data, &m); err != nil {
+	if err := root.DecodePlist(data, &m); err != nil {
 		return memoryFile{}, fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	if m.Schema != memorySchema {
@@ -80,7 +80,7 @@ func savePlist(path string, value any) error {
 		return fmt.Errorf("encoding %s: %w", path, err)
 	}
 	if len(data) > largestPlist {
-		return fmt.Errorf("%s would be %w: larger than %d bytes", path, mac.ErrTooLarge, largestPlist)
+		return fmt.Errorf("%s would be %w: larger than %d bytes", path, root.ErrTooLarge, largestPlist)
 	}
 	return renameio.WriteFile(path, data, 0o600)
 }

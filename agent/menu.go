@@ -16,6 +16,7 @@ import (
 	"kextwatch/notify"
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
 )
 
 // menuAction does what a menu entry says, but for what the loop itself does:
@@ -58,7 +59,7 @@ func (in *invocation) showText(ctx context.Context, file, text string) error {
 
 // toggleAtLogin writes the LaunchAgent, or removes it. The agent that runs now
 // goes on, also when launchd started it.
-func toggleAtLogin(home string, m mac.Mac) error {
+func toggleAtLogin(home string, m root.FS) error {
 	program, err := executable()
 	if err != nil {
 		return err

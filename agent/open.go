@@ -8,6 +8,7 @@ import (
 
 	"kextwatch/agent/view"
 	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
 )
 
 func (in *invocation) openCommand() *cobra.Command {
@@ -32,7 +33,7 @@ func (in *invocation) openCommand() *cobra.Command {
 
 // openPane opens the pane of this macOS: by its address, by the older one, or
 // at least the application that has it.
-func openPane(ctx context.Context, m mac.Mac) (view.Pane, error) {
+func openPane(ctx context.Context, m root.FS) (view.Pane, error) {
 	os, _ := mac.ReadOS(m) // not known: the pane of the older macOS, which both understand
 	pane := view.PaneFor(os)
 	var err error

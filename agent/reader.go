@@ -16,7 +16,7 @@ import (
 
 	"kextwatch/launchd"
 	"kextwatch/probe"
-	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
 )
 
 const (
@@ -88,7 +88,7 @@ func (in *invocation) readerPlace(command, program string, dryRun bool) (place l
 }
 
 // guarded is Mac.Guarded for a path of this machine.
-func guarded(m mac.Mac, path string) error {
+func guarded(m root.FS, path string) error {
 	name, err := filepath.Rel(m.Root, path)
 	if err != nil {
 		return err
@@ -145,7 +145,7 @@ func (in *invocation) readerProgram(named string) (launchd.Program, error) {
 	if err != nil {
 		return launchd.Program{}, err
 	}
-	trust := mac.Trust{
+	trust := root.Trust{
 		Owners: []int{0, int(info.Sys().(*syscall.Stat_t).Uid)},
 		Admins: true,               // they may write to /Applications, and so replace this program as well
 		Sticky: in.mac.Root != "/", // a simulated Mac lies in such a folder, mostly
@@ -161,7 +161,7 @@ func (in *invocation) readerProgram(named string) (launchd.Program, error) {
 
 // readerBeside is the kextwatch-reader beside a program or in its application;
 // where there is none, the program itself.
-func readerBeside(self string, trust mac.Trust) (launchd.Program, error) {
+func readerBeside(self string, trust root.Trust) (launchd.Program, error) {
 	dir := filepath.Dir(self)
 	for _, path := range []string{filepath.Join(dir, readerName), filepath.Join(dir, "../Helpers", readerName)} {
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
@@ -175,9 +175,9 @@ func readerBeside(self string, trust mac.Trust) (launchd.Program, error) {
 // library that draws has no place in what root runs. Its own build information
 // tells; it is not executed to find out. hint is the way out where somebody
 // else could have put it there.
-func readTrayless(path string, trust mac.Trust, hint string) (launchd.Program, error) {
+func readTrayless(path string, trust root.Trust, hint string) (launchd.Program, error) {
 	content, owner, err := trust.ReadFile(path, programLimit)
-	if untrusted, ok := errors.AsType[*mac.Untrusted](err); ok {
+	if untrusted, ok := errors.AsType[*root.Untrusted](err); ok {
 		return launchd.Program{}, unavailable(fmt.Errorf("root must not run %s: %s", path, untrusted.What), hint)
 	}
 	if err != nil {

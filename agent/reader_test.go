@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"testing"
 
-	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
 )
 
 func TestHasTray(t *testing.T) {
@@ -59,7 +59,7 @@ func TestReaderProgramIsRefused(t *testing.T) {
 
 // contents is a folder laid out like that of the application, with a program
 // in it, and who may decide what the reader is.
-func contents(t *testing.T) (dir, self string, trust mac.Trust) {
+func contents(t *testing.T) (dir, self string, trust root.Trust) {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -75,7 +75,7 @@ func contents(t *testing.T) (dir, self string, trust mac.Trust) {
 	if err := os.WriteFile(self, []byte("with the icon"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return dir, self, mac.Trust{Owners: []int{0, os.Geteuid()}, Admins: true, Sticky: true}
+	return dir, self, root.Trust{Owners: []int{0, os.Geteuid()}, Admins: true, Sticky: true}
 }
 
 // The application brings the reader; what lies beside the program goes first.

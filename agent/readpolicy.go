@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/probe"
-	"kextwatch/probe/mac"
+	"kextwatch/probe/policy"
 )
 
 // launchd starts no job twice within ten seconds, so a reader that ended at
@@ -42,7 +42,7 @@ func (in *invocation) readPolicy(cmd *cobra.Command) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return unavailable(err, "launchd runs it as root; by hand, sudo kextwatch read-policy does")
-	case mac.DiskFull(err):
+	case policy.DiskFull(err):
 		return unavailable(err, "free some space on the disk")
 	case err != nil:
 		return unavailable(err, "put that right and run sudo kextwatch install --reader again")
@@ -84,9 +84,9 @@ func (in *invocation) refuseReaderFlags(cmd *cobra.Command) error {
 
 // publishUntilQuiet publishes, and after a change goes on to look until there
 // was none for a while, or until launchd would start it anew.
-func (in *invocation) publishUntilQuiet(ctx context.Context) (mac.Published, error) {
+func (in *invocation) publishUntilQuiet(ctx context.Context) (policy.Published, error) {
 	start := in.clock.now()
-	last, err := mac.Publish(ctx, in.mac, start)
+	last, err := policy.Publish(ctx, in.mac, start)
 	if err != nil || !last.Written {
 		return last, err
 	}
@@ -97,7 +97,7 @@ func (in *invocation) publishUntilQuiet(ctx context.Context) (mac.Published, err
 		case <-in.clock.after(lookAgain):
 		}
 		now = in.clock.now()
-		next, err := mac.Publish(ctx, in.mac, now)
+		next, err := policy.Publish(ctx, in.mac, now)
 		if err != nil {
 			return last, err
 		}

@@ -13,6 +13,7 @@ import (
 	"kextwatch/agent/approval"
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
 	"kextwatch/probe/simmac"
 )
 
@@ -115,7 +116,7 @@ func (s *startStory) try(timeout time.Duration, change func(*probe.Snapshot)) (*
 	s.t.Helper()
 	h := newHost()
 	h.stdin, h.stdout, h.stderr, h.uid = strings.NewReader(""), &s.out, &s.errs, 501
-	in := &invocation{host: h, speaker: speaker{out: &s.out, err: &s.errs, json: s.json}, mac: mac.Mac{Root: s.root}}
+	in := &invocation{host: h, speaker: speaker{out: &s.out, err: &s.errs, json: s.json}, mac: root.FS{Root: s.root}}
 	r := retry{invocation: in, yes: true, timeout: timeout}
 	prober := mac.NewProber(in.mac, s.t.TempDir())
 	snap := prober.Look(s.t.Context(), time.Now(), mac.How{Fresh: true})

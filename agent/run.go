@@ -16,7 +16,9 @@ import (
 	"kextwatch/notify"
 	"kextwatch/notify/desktop"
 	"kextwatch/probe"
+	"kextwatch/probe/kextlog"
 	"kextwatch/probe/mac"
+	"kextwatch/probe/policy"
 )
 
 func (in *invocation) runCommand() *cobra.Command {
@@ -201,7 +203,7 @@ func (in *invocation) newAgent(ctx context.Context, st *store, prober *mac.Probe
 		in.warn("", "notifications cannot be shown: %v", err)
 		poster = noPoster{err}
 	}
-	log := mac.FollowLog(in.mac)
+	log := kextlog.New(in.mac)
 	a := &agent{
 		clock:   in.clock,
 		log:     in.log,
@@ -224,7 +226,7 @@ func (in *invocation) newAgent(ctx context.Context, st *store, prober *mac.Probe
 // copiesIn is the folder for private copies of the policy database: the
 // agent's own, or a temporary one where that cannot be written.
 func copiesIn(p places) (temp string, done func()) {
-	mac.SweepCopies(p.state)
+	policy.SweepCopies(p.state)
 	if probe, err := os.CreateTemp(p.state, "writable"); err == nil {
 		probe.Close()
 		os.Remove(probe.Name())

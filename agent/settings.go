@@ -11,7 +11,7 @@ import (
 	"kextwatch/agent/approval"
 	"kextwatch/agent/view"
 	"kextwatch/probe"
-	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
 )
 
 // settings are the user's wishes, as they hold now. settingKeys describes each
@@ -75,7 +75,7 @@ type settingProblem struct {
 
 // readingProblem is what is wrong with a file that could not be read.
 func readingProblem(key, file string, err error) settingProblem {
-	passes := !mac.Damaged(err) && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, mac.ErrOutside)
+	passes := !root.Damaged(err) && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, root.ErrOutside)
 	return settingProblem{Key: key, File: file, Why: view.Clean(err.Error()), Unread: passes}
 }
 
@@ -97,7 +97,7 @@ type settingsFile struct {
 // settingsFiles are the files that may hold settings; the first that has a key
 // decides it. What a profile sets is laid down by macOS for the user, named
 // like the home folder, or for everyone.
-func settingsFiles(m mac.Mac, home string) []settingsFile {
+func settingsFiles(m root.FS, home string) []settingsFile {
 	files := []settingsFile{}
 	for _, name := range []string{filepath.Base(home) + "/" + label, label} {
 		if path, err := m.Resolve("/Library/Managed Preferences/" + name + ".plist"); err == nil {
@@ -117,7 +117,7 @@ func userSettings(home string) string {
 //
 // macOS writes preferences through a service of its own, so a file shows what
 // `defaults write` set only after a moment.
-func readSettings(m mac.Mac, home string) (settings, []settingProblem) {
+func readSettings(m root.FS, home string) (settings, []settingProblem) {
 	s := defaultSettings()
 	var problems []settingProblem
 	decided := map[string]bool{}
@@ -157,7 +157,7 @@ func (s *settings) take(values map[string]any, file settingsFile, decided map[st
 const settingsLimit = 256 << 10 // bytes of a file; ours have some hundred
 
 func readSettingsFile(path string) (map[string]any, error) {
-	data, err := mac.ReadFile(path, settingsLimit)
+	data, err := root.ReadFile(path, settingsLimit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -165,7 +165,7 @@ func readSettingsFile(path string) (map[string]any, error) {
 		return nil, err
 	}
 	values := map[string]any{}
-	if err := mac.DecodePlist(data, &values); err != nil {
+	if err := root.DecodePlist(data, &values); err != nil {
 		return nil, err
 	}
 	return values, nil

@@ -14,19 +14,19 @@ import (
 	"howett.net/plist"
 
 	"kextwatch/probe"
-	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
 )
 
 // preferences is a Mac with the settings files that a test writes.
 type preferences struct {
 	t    *testing.T
-	mac  mac.Mac
+	mac  root.FS
 	home string
 }
 
 func newPreferences(t *testing.T) preferences {
-	root := t.TempDir()
-	return preferences{t, mac.Mac{Root: root}, filepath.Join(root, "Users", "ada")}
+	dir := t.TempDir()
+	return preferences{t, root.FS{Root: dir}, filepath.Join(dir, "Users", "ada")}
 }
 
 const (
@@ -307,7 +307,7 @@ func FuzzSettings(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		values := map[string]any{}
-		if mac.DecodePlist(data, &values) != nil {
+		if root.DecodePlist(data, &values) != nil {
 			return
 		}
 		s := defaultSettings()

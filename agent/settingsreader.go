@@ -7,7 +7,7 @@ import (
 	"slices"
 	"syscall"
 
-	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
 )
 
 // fileStamp tells a file from itself after a change, without reading it. Zero
@@ -18,7 +18,7 @@ type fileStamp struct {
 }
 
 func stampOf(path string) fileStamp {
-	return stamped(mac.InTime(path, func() (fs.FileInfo, error) { return os.Stat(path) }))
+	return stamped(root.InTime(path, func() (fs.FileInfo, error) { return os.Stat(path) }))
 }
 
 func stamped(info fs.FileInfo, err error) fileStamp {
@@ -32,7 +32,7 @@ func stamped(info fs.FileInfo, err error) fileStamp {
 // settingsReader has the settings as they are now, and reads them again only
 // when one of their files changed. One goroutine uses it.
 type settingsReader struct {
-	mac      mac.Mac
+	mac      root.FS
 	home     string
 	log      *slog.Logger
 	stamps   []fileStamp
@@ -40,7 +40,7 @@ type settingsReader struct {
 	problems []settingProblem
 }
 
-func newSettingsReader(m mac.Mac, home string, log *slog.Logger) *settingsReader {
+func newSettingsReader(m root.FS, home string, log *slog.Logger) *settingsReader {
 	s := &settingsReader{mac: m, home: home, log: log}
 	s.read(s.stampNow())
 	return s

@@ -21,6 +21,7 @@ import (
 	"kextwatch/notify"
 	"kextwatch/notify/desktop"
 	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
 	"kextwatch/probe/tool"
 )
 
@@ -207,7 +208,7 @@ func trustedElsewhere(t *testing.T) string {
 		program, err = filepath.EvalSymlinks(program)
 	}
 	if err == nil {
-		program, err = trustedProgram(mac.Mac{Root: "/"}, program)
+		program, err = trustedProgram(root.FS{Root: "/"}, program)
 	}
 	if err != nil || strings.HasPrefix(program, "/usr/bin/") {
 		t.Logf("no program to try RunOnChange with: %v", err)

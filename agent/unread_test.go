@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
-	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
 )
 
 // noDescriptors takes away the right to open one more file, until the result
@@ -171,8 +171,8 @@ func TestSettingsThatCannotBeReadNow(t *testing.T) {
 }
 
 func TestDamage(t *testing.T) {
-	for _, err := range []error{syscall.EMFILE, syscall.ENFILE, syscall.EIO, syscall.EACCES, syscall.ETIMEDOUT, mac.ErrLate} {
-		if mac.Damaged(err) {
+	for _, err := range []error{syscall.EMFILE, syscall.ENFILE, syscall.EIO, syscall.EACCES, syscall.ETIMEDOUT, root.ErrLate} {
+		if root.Damaged(err) {
 			t.Errorf("%v counts as damage", err)
 		}
 	}

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/framework"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
 	"kextwatch/probe/tool/tooltest"
 )
 
@@ -28,7 +30,7 @@ func newAskingStory(t *testing.T) *askingStory {
 	t.Helper()
 	s := &askingStory{lookStory: newLookStory(t, "10.15.7", ""), now: lookedAt}
 	mactest.AddFile(t, s.m.Root, probe.KextPolicy, "not a database")
-	for _, name := range policyFiles {
+	for _, name := range framework.PolicyFiles {
 		if _, err := os.Stat(filepath.Join(s.m.Root, name)); err == nil {
 			s.move(name)
 		}
@@ -61,7 +63,7 @@ func (s *askingStory) want(after string, later time.Duration, fresh bool, asking
 	s.now = s.now.Add(later)
 	snap := s.prober.Look(s.t.Context(), s.now, How{Fresh: fresh})
 	data, err := os.ReadFile(log)
-	if err != nil && !absent(err) {
+	if err != nil && !root.NotExist(err) {
 		s.t.Fatal(err)
 	}
 	if got := strings.Count(string(data), frameworkAsked); got != askings {
@@ -94,18 +96,18 @@ func TestFrameworkIsAskedOnlyWhenItsAnswerMayHaveChanged(t *testing.T) {
 	s.prober.AskAgain()
 	s.want("a line of the log", time.Second, false, 1)
 	s.want("nothing", time.Second, false, 0)
-	for _, name := range []string{policyFiles[0], policyFiles[3]} {
+	for _, name := range []string{framework.PolicyFiles[0], framework.PolicyFiles[3]} {
 		s.move(name)
 		s.want(name+" moved", time.Second, false, 1)
 		s.want("nothing", time.Second, false, 0)
 	}
-	mactest.AddFile(t, s.m.Root, policyFiles[1], "")
-	s.move(policyFiles[1])
+	mactest.AddFile(t, s.m.Root, framework.PolicyFiles[1], "")
+	s.move(framework.PolicyFiles[1])
 	s.want("a -wal came", 10*time.Minute, false, 1)
-	mactest.Remove(t, s.m.Root, policyFiles[1])
+	mactest.Remove(t, s.m.Root, framework.PolicyFiles[1])
 	s.want("a -wal went", 10*time.Minute, false, 1)
 	mactest.AddFile(t, s.m.Root, probe.PolicyFolder+"/ExecPolicy", "")
-	mactest.AddFile(t, s.m.Root, policyFiles[0]+"-shm", "")
+	mactest.AddFile(t, s.m.Root, framework.PolicyFiles[0]+"-shm", "")
 	s.want("another database moved", time.Second, false, 0)
 	s.wantIn("nothing", 0, false)
 }
@@ -116,13 +118,13 @@ func TestFrameworkIsAskedAtOnceAfterMuchAsking(t *testing.T) {
 	for range 6 {
 		s.want("somebody asks", time.Second, true, 1)
 	}
-	s.move(policyFiles[0])
+	s.move(framework.PolicyFiles[0])
 	s.want("a file moved", time.Second, false, 1)
 	for range 6 {
 		s.prober.AskAgain()
 		s.want("a line of the log", time.Second, false, 1)
 	}
-	s.move(policyFiles[0])
+	s.move(framework.PolicyFiles[0])
 	s.want("a file moved", time.Second, false, 1)
 }
 
@@ -151,10 +153,10 @@ func TestFrameworkWithoutADatabase(t *testing.T) {
 func TestPolicyStampSettled(t *testing.T) {
 	now := time.Now()
 	for ago, want := range map[time.Duration]bool{
-		0: false, visibleAfter - 1: false, visibleAfter: true, time.Hour: true, -1: true, -time.Hour: true,
+		0: false, framework.VisibleAfter - 1: false, framework.VisibleAfter: true, time.Hour: true, -1: true, -time.Hour: true,
 	} {
-		s := policyStamp{files: [len(policyFiles)]stamp{{modified: now.Add(-ago).UnixNano()}}}
-		if s.settled(now) != want {
+		s := framework.PolicyStamp{Files: [len(framework.PolicyFiles)]root.Stamp{{Modified: now.Add(-ago).UnixNano()}}}
+		if s.Settled(now) != want {
 			t.Errorf("moved %v ago: settled is %t", ago, !want)
 		}
 	}
@@ -164,15 +166,15 @@ func TestPolicyStampSettled(t *testing.T) {
 func TestFrameworkIsAskedAgainAfterAFileJustMoved(t *testing.T) {
 	s := newAskingStory(t)
 	s.want("the first look", 0, false, 1)
-	ahead := time.Now().Add(time.Second) // the move is to be less than visibleAfter ago whenever this runs
+	ahead := time.Now().Add(time.Second) // the move is to be less than VisibleAfter ago whenever this runs
 	for time.Now().Before(ahead) {
-		mactest.NoError(t, os.Chtimes(filepath.Join(s.m.Root, policyFiles[0]), time.Now(), time.Now()))
+		mactest.NoError(t, os.Chtimes(filepath.Join(s.m.Root, framework.PolicyFiles[0]), time.Now(), time.Now()))
 		s.want("a file just moved", time.Second, false, 1)
-		if !s.prober.asking.settled {
+		if !s.prober.asking.Settled {
 			break
 		}
 	}
-	s.wantIn("a file just moved", visibleAfter, true)
+	s.wantIn("a file just moved", framework.VisibleAfter, true)
 	s.want("the next look", time.Second, false, 1)
 }
 
@@ -181,9 +183,9 @@ func TestFrameworkInAnIdleHour(t *testing.T) {
 	hour := func(s *askingStory) (askings int) {
 		for range 60 {
 			s.now = s.now.Add(time.Minute)
-			before := s.prober.asking.at
+			before := s.prober.asking.At
 			s.prober.Look(t.Context(), s.now, How{})
-			if s.prober.asking.at != before {
+			if s.prober.asking.At != before {
 				askings++
 			}
 		}
@@ -213,14 +215,14 @@ func TestFrameworkIsAskedLessWhereFilesMoveForNothing(t *testing.T) {
 	s.want("the first look", 0, true, 1)
 	asked := 0
 	for range 20 * 60 {
-		s.move(policyFiles[0])
-		if wanted, asks := s.prober.AskFrameworkIn(s.now); asks && wanted > slowestBusy {
+		s.move(framework.PolicyFiles[0])
+		if wanted, asks := s.prober.AskFrameworkIn(s.now); asks && wanted > framework.SlowestBusy {
 			t.Fatalf("the next look in %v", wanted)
 		}
-		before := s.prober.asking.at
+		before := s.prober.asking.At
 		s.now = s.now.Add(time.Second)
 		s.prober.Look(t.Context(), s.now, How{})
-		if s.prober.asking.at != before {
+		if s.prober.asking.At != before {
 			asked++
 		}
 	}
@@ -228,12 +230,12 @@ func TestFrameworkIsAskedLessWhereFilesMoveForNothing(t *testing.T) {
 		t.Errorf("asked %d times in 20 minutes of moves for nothing", asked)
 	}
 	s.answers(mactest.FrameworkAnswer("["+fmt.Sprintf(mactest.ParallelsItem, true)+"]", "[]"))
-	s.move(policyFiles[0])
-	snap := s.want("something new", slowestBusy, false, 1)
+	s.move(framework.PolicyFiles[0])
+	snap := s.want("something new", framework.SlowestBusy, false, 1)
 	if !snap.Policy.Rows[0].Allowed {
 		t.Errorf("%+v", snap.Policy)
 	}
-	s.move(policyFiles[0])
+	s.move(framework.PolicyFiles[0])
 	s.want("something moved after something new", time.Second, false, 1)
 }
 
@@ -250,7 +252,7 @@ func TestFrameworkWhereStatIsRefused(t *testing.T) {
 		t.Errorf("%+v", snap.Policy)
 	}
 	s.want("Parallels was updated", time.Minute, false, 0)
-	s.move(policyFiles[3])
+	s.move(framework.PolicyFiles[3])
 	s.want("Parallels was updated", time.Minute, false, 1)
 	s.want("the clock was set back", -time.Hour, false, 1)
 }
@@ -275,7 +277,7 @@ func TestFrameworkThatFailsIsAskedLess(t *testing.T) {
 	s.wantIn("somebody asked at once", time.Second, true)
 	s.want("somebody asked at once", time.Second, false, 1)
 	s.want("too early", 59*time.Second, false, 0)
-	s.move(policyFiles[0])
+	s.move(framework.PolicyFiles[0])
 	s.want("a file moved", 0, false, 0)
 	s.wantIn("a file moved", time.Second, true)
 	s.want("a file moved a minute after a failure", time.Second, false, 1)
@@ -298,7 +300,7 @@ func TestFrameworkThatFailsIsAskedLess(t *testing.T) {
 
 	// What was true before is not true now, whoever cannot say.
 	s.does("exit 1")
-	s.move(policyFiles[0])
+	s.move(framework.PolicyFiles[0])
 	if snap = s.want("a failure after an answer", time.Second, false, 1); snap.Policy != nil {
 		t.Errorf("an answer from before: %+v", snap.Policy)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
 	"kextwatch/probe/tool"
 )
 
@@ -24,8 +25,8 @@ var (
 // machine. They may also lie in ~/Documents or in the container of an App
 // Store edition, which are never looked at: macOS would ask the user whether
 // kextwatch may.
-func machineFolders(m Mac) ([]string, error) {
-	shared, err := at(m, "/Users/Shared", m.reads, func(p string) (string, error) { return p, nil })
+func machineFolders(m root.FS) ([]string, error) {
+	shared, err := root.At(m, "/Users/Shared", m.Reads, func(p string) (string, error) { return p, nil })
 	if err != nil {
 		return nil, err
 	}
@@ -38,14 +39,14 @@ func machineFolders(m Mac) ([]string, error) {
 
 // readConfigs are the files that describe the virtual machines in their usual
 // folders, at most machineLimit of them, and what could not be looked at.
-func readConfigs(m Mac) (files []string, errs []error) {
+func readConfigs(m root.FS) (files []string, errs []error) {
 	folders, err := machineFolders(m)
 	if err != nil {
 		errs = append(errs, err)
 	}
 	for _, folder := range folders {
 		names, err := listFolder(m, folder)
-		if err != nil && !absent(err) {
+		if err != nil && !root.NotExist(err) {
 			errs = append(errs, err)
 		}
 		for _, name := range names {
@@ -67,19 +68,19 @@ func readConfigs(m Mac) (files []string, errs []error) {
 }
 
 // listFolder lists a folder that is no link.
-func listFolder(m Mac, folder string) ([]string, error) {
+func listFolder(m root.FS, folder string) ([]string, error) {
 	if err := notALink(m, folder); err != nil {
 		return nil, err
 	}
-	return inTime(m.files(), folder, func() ([]string, error) { return listDir(folder) })
+	return root.CallInTime(m.FileCalls(), folder, func() ([]string, error) { return root.ListDir(folder) })
 }
 
 // lstatAt is lstat for a path of this machine.
-func lstatAt(m Mac, path string) (fs.FileInfo, error) {
-	return inTime(m.files(), path, func() (fs.FileInfo, error) { return os.Lstat(path) })
+func lstatAt(m root.FS, path string) (fs.FileInfo, error) {
+	return root.CallInTime(m.FileCalls(), path, func() (fs.FileInfo, error) { return os.Lstat(path) })
 }
 
-func notALink(m Mac, name string) error {
+func notALink(m root.FS, name string) error {
 	info, err := lstatAt(m, name)
 	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		err = fmt.Errorf("%s %w", name, errLink)
@@ -89,7 +90,7 @@ func notALink(m Mac, name string) error {
 
 // searchConfigs reads the virtual machines in their usual folders. They are
 // known only where there is one, and all of them could be read.
-func searchConfigs(ctx context.Context, m Mac) (probe.Machines, []probe.Gap) {
+func searchConfigs(ctx context.Context, m root.FS) (probe.Machines, []probe.Gap) {
 	ctx, cancel := context.WithTimeoutCause(ctx, tool.Limit, errors.New("reading the virtual machines took too long"))
 	defer cancel()
 	files, errs := readConfigs(m)
@@ -122,7 +123,7 @@ func searchConfigs(ctx context.Context, m Mac) (probe.Machines, []probe.Gap) {
 }
 
 // pathOnMac turns a path of this machine into one of the Mac, where it is one.
-func pathOnMac(m Mac, name string) string {
+func pathOnMac(m root.FS, name string) string {
 	inside, err := filepath.Rel(m.Root, name)
 	if err != nil || !filepath.IsLocal(inside) {
 		return bundlePath(name)
@@ -130,11 +131,11 @@ func pathOnMac(m Mac, name string) string {
 	return bundlePath("/" + inside)
 }
 
-func readConfig(m Mac, file string) (probe.VM, error) {
+func readConfig(m root.FS, file string) (probe.VM, error) {
 	if err := notALink(m, file); err != nil {
 		return probe.VM{}, err
 	}
-	data, err := inTime(m.files(), file, func() ([]byte, error) { return readRegular(file, configLimit) })
+	data, err := root.CallInTime(m.FileCalls(), file, func() ([]byte, error) { return root.ReadRegular(file, configLimit) })
 	if err != nil {
 		return probe.VM{}, err
 	}
@@ -150,7 +151,7 @@ func readConfig(m Mac, file string) (probe.VM, error) {
 func parseConfig(data []byte) (probe.VM, error) {
 	var vm probe.VM
 	var hypervisors int
-	err := walkXML(data, func(path, text string) error {
+	err := root.WalkXML(data, func(path, text string) error {
 		text = strings.TrimSpace(text)
 		switch path {
 		case "ParallelsVirtualMachine/Identification/VmUuid":

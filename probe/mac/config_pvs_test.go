@@ -8,6 +8,7 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
 )
 
 func config(id, name, hypervisor string) string {
@@ -31,10 +32,10 @@ func config(id, name, hypervisor string) string {
 }
 
 func TestNoMachinesOnTheDiskSaysNothing(t *testing.T) {
-	for name, prepare := range map[string]func(*testing.T, Mac){
-		"nothing":       func(*testing.T, Mac) {},
-		"empty folders": func(t *testing.T, m Mac) { mactest.AddFile(t, m.Root, "/Users/me/Parallels/.DS_Store", "") },
-		"a file":        func(t *testing.T, m Mac) { mactest.AddFile(t, m.Root, "/Users/me/Parallels", "") },
+	for name, prepare := range map[string]func(*testing.T, root.FS){
+		"nothing":       func(*testing.T, root.FS) {},
+		"empty folders": func(t *testing.T, m root.FS) { mactest.AddFile(t, m.Root, "/Users/me/Parallels/.DS_Store", "") },
+		"a file":        func(t *testing.T, m root.FS) { mactest.AddFile(t, m.Root, "/Users/me/Parallels", "") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := homeMac(t)
@@ -51,28 +52,28 @@ func TestNoMachinesOnTheDiskSaysNothing(t *testing.T) {
 func TestConfigsThatCannotAllBeRead(t *testing.T) {
 	good := config("{"+vmID+"}", "One", "1")
 	for name, c := range map[string]struct {
-		prepare func(*testing.T, Mac)
+		prepare func(*testing.T, root.FS)
 		err     string
 		list    int
 	}{
-		"damaged": {func(t *testing.T, m Mac) {
+		"damaged": {func(t *testing.T, m root.FS) {
 			mactest.AddFile(t, m.Root, "/Users/me/Parallels/Two.pvm/config.pvs", good[:200])
 		}, "Two.pvm", 1},
-		"no config": {func(t *testing.T, m Mac) { mactest.AddFile(t, m.Root, "/Users/me/Parallels/Two.pvm/disk", "") }, "no such file", 1},
-		"a file":    {func(t *testing.T, m Mac) { mactest.AddFile(t, m.Root, "/Users/me/Parallels/Two.pvm", "") }, "not a directory", 1},
-		"a link": {func(t *testing.T, m Mac) {
+		"no config": {func(t *testing.T, m root.FS) { mactest.AddFile(t, m.Root, "/Users/me/Parallels/Two.pvm/disk", "") }, "no such file", 1},
+		"a file":    {func(t *testing.T, m root.FS) { mactest.AddFile(t, m.Root, "/Users/me/Parallels/Two.pvm", "") }, "not a directory", 1},
+		"a link": {func(t *testing.T, m root.FS) {
 			mactest.AddLink(t, m.Root, "/Users/me/Parallels/Two.pvm", "../Documents/Two.pvm")
 		}, "is a link", 1},
-		"a config that is a link": {func(t *testing.T, m Mac) {
+		"a config that is a link": {func(t *testing.T, m root.FS) {
 			mactest.AddLink(t, m.Root, "/Users/me/Parallels/Two.pvm/config.pvs", "../One.pvm/config.pvs")
 		}, "is a link", 1},
-		"the shared folder is a link": {func(t *testing.T, m Mac) {
+		"the shared folder is a link": {func(t *testing.T, m root.FS) {
 			mactest.AddLink(t, m.Root, "/Users/Shared/Parallels", "/Users/me/Documents")
 		}, "is a link", 1},
-		"huge": {func(t *testing.T, m Mac) {
+		"huge": {func(t *testing.T, m root.FS) {
 			mactest.AddFile(t, m.Root, "/Users/me/Parallels/Two.pvm/config.pvs", good+strings.Repeat(" ", configLimit))
 		}, "too large", 1},
-		"too many": {func(t *testing.T, m Mac) {
+		"too many": {func(t *testing.T, m root.FS) {
 			for i := range machineLimit {
 				mactest.AddFile(t, m.Root, fmt.Sprintf("/Users/Shared/Parallels/%03d.pvm/config.pvs", i), good)
 			}
@@ -109,7 +110,7 @@ func TestHomeThatIsNotKnown(t *testing.T) {
 }
 
 func TestHomeElsewhere(t *testing.T) {
-	m, elsewhere := homeMac(t), Mac{Root: mactest.Root(t)}
+	m, elsewhere := homeMac(t), root.FS{Root: mactest.Root(t)}
 	m.Home = filepath.Join(elsewhere.Root, "home")
 	mactest.AddFile(t, elsewhere.Root, "/home/Parallels/One.pvm/config.pvs", config(vmID, "One", "0"))
 	got, _ := searchConfigs(t.Context(), m)
@@ -142,8 +143,8 @@ func TestParseConfig(t *testing.T) {
 		"another document":  {"<plist/>", probe.VM{}, "does not name"},
 		"own entity":        {"<!DOCTYPE x [<!ENTITY a \"b\">]>" + config(vmID, "&a;", "1"), probe.VM{}, "entity"},
 		"another encoding":  {`<?xml version="1.0" encoding="UTF-16"?><a/>`, probe.VM{}, "encoding"},
-		"deep":              {strings.Repeat("<a>", plistDepth+1), probe.VM{}, "nested too deeply"},
-		"wide":              {"<a>" + strings.Repeat("<b/>", plistNodes) + "</a>", probe.VM{}, "expands to more"},
+		"deep":              {strings.Repeat("<a>", root.PlistDepth+1), probe.VM{}, "nested too deeply"},
+		"wide":              {"<a>" + strings.Repeat("<b/>", root.PlistNodes) + "</a>", probe.VM{}, "expands to more"},
 		"control character": {config(vmID, "a\x01b", "1"), probe.VM{}, "character"},
 	} {
 		got, err := parseConfig([]byte(c.data))

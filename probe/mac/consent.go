@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
 	"kextwatch/probe/tool"
 )
 
@@ -25,16 +26,16 @@ var (
 
 // readConsent asks what was decided in Recovery: whether macOS asks users at all,
 // and which teams it need not ask about.
-func readConsent(ctx context.Context, m Mac) (probe.Consent, []probe.Gap) {
+func readConsent(ctx context.Context, m root.FS) (probe.Consent, []probe.Gap) {
 	var consent probe.Consent
-	out, err := Query(ctx, m, probe.SpctlTool, "kext-consent", "status")
+	out, err := tool.Query(ctx, m, probe.SpctlTool, "kext-consent", "status")
 	if err == nil {
 		consent.Enabled, err = parseConsent(out)
 	}
 	if err != nil {
-		return probe.Consent{}, []probe.Gap{toolGap(probe.FactConsent, err, "spctl kext-consent status")}
+		return probe.Consent{}, []probe.Gap{tool.Gap(probe.FactConsent, err, "spctl kext-consent status")}
 	}
-	out, err = Query(ctx, m, probe.SpctlTool, "kext-consent", "list")
+	out, err = tool.Query(ctx, m, probe.SpctlTool, "kext-consent", "list")
 	if exit, ok := errors.AsType[*tool.ExitError](err); ok && bytes.Contains(exit.Stderr, []byte(noConsentList)) {
 		return consent, nil
 	}
@@ -42,7 +43,7 @@ func readConsent(ctx context.Context, m Mac) (probe.Consent, []probe.Gap) {
 		consent.Teams, err = parseConsentTeams(out)
 	}
 	if err != nil {
-		return consent, []probe.Gap{toolGap(probe.FactRecoveryTeams, err, "spctl kext-consent list")}
+		return consent, []probe.Gap{tool.Gap(probe.FactRecoveryTeams, err, "spctl kext-consent list")}
 	}
 	return consent, nil
 }

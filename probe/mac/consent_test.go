@@ -9,6 +9,7 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
 	"kextwatch/probe/tool/tooltest"
 )
 
@@ -100,7 +101,7 @@ func TestConsent(t *testing.T) {
 			if strings.HasSuffix(name, "hangs") {
 				tooltest.ShortLimit(t, 2*time.Second) // enough for those before it
 			}
-			m := Mac{Root: mactest.Root(t)}
+			m := root.FS{Root: mactest.Root(t)}
 			if c.spctl != "" {
 				mactest.AddTool(t, m.Root, probe.SpctlTool, c.spctl)
 			}

@@ -10,11 +10,13 @@ import (
 	"syscall"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
+	"kextwatch/probe/tool"
 )
 
 // readConsoleUID is the user at screen and keyboard: macOS gives him /dev/console.
 // 0 is the login window, -1 not known.
-func readConsoleUID(m Mac) (int, error) {
+func readConsoleUID(m root.FS) (int, error) {
 	p, err := m.Resolve(probe.ConsoleDevice)
 	if err != nil {
 		return -1, err
@@ -39,8 +41,8 @@ type ioregRoot struct {
 // documents neither key, but public tools that ask whether a Mac is locked have
 // read them so for years, most of them from the same command. A user without a session, or a
 // list without sessions, leaves it open.
-func readLocked(ctx context.Context, m Mac) (probe.Answer, error) {
-	out, err := Query(ctx, m, probe.IoregTool, "-n", "Root", "-d1", "-a")
+func readLocked(ctx context.Context, m root.FS) (probe.Answer, error) {
+	out, err := tool.Query(ctx, m, probe.IoregTool, "-n", "Root", "-d1", "-a")
 	if err != nil {
 		return "", err
 	}
@@ -49,7 +51,7 @@ func readLocked(ctx context.Context, m Mac) (probe.Answer, error) {
 
 func parseLocked(out []byte, uid int) (probe.Answer, error) {
 	var registry ioregRoot
-	if err := DecodePlist(out, &registry); err != nil {
+	if err := root.DecodePlist(out, &registry); err != nil {
 		return "", fmt.Errorf("%s: %w", probe.IoregTool, err)
 	}
 	for _, session := range registry.Users {
@@ -67,8 +69,8 @@ func isTrue(value any) bool {
 }
 
 // readAdmin reports whether whoever runs this program is an administrator.
-func readAdmin(ctx context.Context, m Mac) (probe.Answer, error) {
-	out, err := Query(ctx, m, probe.IDTool, "-G")
+func readAdmin(ctx context.Context, m root.FS) (probe.Answer, error) {
+	out, err := tool.Query(ctx, m, probe.IDTool, "-G")
 	if err != nil {
 		return "", err
 	}
@@ -88,7 +90,7 @@ func parseGroups(out []byte) (probe.Answer, error) {
 	if len(groups) == 0 {
 		return "", unexpectedGroups(out)
 	}
-	return probe.AnswerOf(slices.Contains(groups, adminGroup)), nil
+	return probe.AnswerOf(slices.Contains(groups, root.AdminGroup)), nil
 }
 
 func unexpectedGroups(out []byte) error {

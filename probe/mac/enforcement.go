@@ -4,11 +4,12 @@ import (
 	"context"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
 )
 
 // readEnforcement reads what besides the policy decides whether a kernel extension
 // needs an approval, and who may give it.
-func readEnforcement(ctx context.Context, m Mac, os probe.OSVersion) (probe.Enforcement, []probe.Gap) {
+func readEnforcement(ctx context.Context, m root.FS, os probe.OSVersion) (probe.Enforcement, []probe.Gap) {
 	var e probe.Enforcement
 	var gaps []probe.Gap
 	var more []probe.Gap

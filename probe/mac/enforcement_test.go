@@ -6,10 +6,11 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
 )
 
 func TestEnforcement(t *testing.T) {
-	m := Mac{Root: mactest.Root(t)}
+	m := root.FS{Root: mactest.Root(t)}
 	got, gaps := readEnforcement(t.Context(), m, bigSur)
 	if !reflect.DeepEqual(got, probe.Enforcement{}) {
 		t.Errorf("without tools: %+v", got)

@@ -12,10 +12,12 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
+	"kextwatch/probe/tool"
 )
 
 // addPlist puts a property list on the Mac, binary as often as XML.
-func addPlist(t testing.TB, m Mac, name string, value any) {
+func addPlist(t testing.TB, m root.FS, name string, value any) {
 	t.Helper()
 	format := plist.XMLFormat
 	if len(name)%2 == 0 {
@@ -59,7 +61,7 @@ func TestReadOS(t *testing.T) {
 		"a number":            {map[string]any{"ProductVersion": 13, "ProductBuildVersion": "22F82"}, nil, probe.OSVersion{}, "type mismatch"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := Mac{Root: mactest.Root(t)}
+			m := root.FS{Root: mactest.Root(t)}
 			if c.main != nil {
 				addPlist(t, m, probe.SystemVersion, c.main)
 			}
@@ -129,7 +131,7 @@ kern.bootsessionuuid) echo "kern.bootsessionuuid: ` + testSession + `" ;;
 		"absent, 10.13":   {"10.13.6", "", probe.Mac{Arch: probe.Intel}, "boot time, boot session"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := Mac{Root: mactest.Root(t)}
+			m := root.FS{Root: mactest.Root(t)}
 			if name != "absent" && name != "absent, 10.13" {
 				mactest.AddTool(t, m.Root, probe.SysctlTool, c.script)
 			}
@@ -161,7 +163,7 @@ func wantGaps(t *testing.T, gaps []probe.Gap, sources string) {
 }
 
 func TestMachineWithoutTools(t *testing.T) {
-	m := Mac{Root: mactest.Root(t)}
+	m := root.FS{Root: mactest.Root(t)}
 	mactest.AddTool(t, m.Root, probe.SysctlTool, sysctlScript("1"))
 	m.NoTools = true
 	got, gaps := readMachine(t.Context(), m, probe.OSVersion{Version: "14.0"})
@@ -170,7 +172,7 @@ func TestMachineWithoutTools(t *testing.T) {
 	}
 	wantGaps(t, gaps, "processor, boot time, boot session")
 	for _, g := range gaps {
-		if !strings.Contains(g.Err, errNoTools.Error()) || !strings.Contains(g.Next, "on that Mac") {
+		if !strings.Contains(g.Err, tool.ErrNoTools.Error()) || !strings.Contains(g.Next, "on that Mac") {
 			t.Errorf("%+v", g)
 		}
 	}
@@ -217,19 +219,19 @@ func TestParallels(t *testing.T) {
 		want *probe.App
 		err  string
 	}{
-		"standard":         {bundleInfo{standard, "18.1.1", "53328"}, app(probe.Standard, standard, "18.1.1", "53328"), ""},
-		"App Store":        {bundleInfo{store, "1.9.0", "54729"}, app(probe.AppStore, store, "1.9.0", "54729"), ""},
-		"another program":  {bundleInfo{"com.example\x1b[31m.evil", "1.0", "1"}, nil, `not Parallels Desktop but "com.example`},
-		"no identifier":    {bundleInfo{"", "18.1.1", "53328"}, unread, "no bundle identifier"},
-		"no version":       {bundleInfo{standard, "", "53328"}, unversioned, "impossible version"},
-		"no build":         {bundleInfo{standard, "18.1.1", ""}, unversioned, "impossible version"},
-		"hostile version":  {bundleInfo{standard, "18.1.1\x1b]0;x\a", "53328"}, unversioned, "impossible version"},
-		"endless version":  {bundleInfo{standard, strings.Repeat("1", 1000), "53328"}, unversioned, "impossible version"},
+		"standard":         {root.BundleInfo{ID: standard, ShortVersion: "18.1.1", Version: "53328"}, app(probe.Standard, standard, "18.1.1", "53328"), ""},
+		"App Store":        {root.BundleInfo{ID: store, ShortVersion: "1.9.0", Version: "54729"}, app(probe.AppStore, store, "1.9.0", "54729"), ""},
+		"another program":  {root.BundleInfo{ID: "com.example\x1b[31m.evil", ShortVersion: "1.0", Version: "1"}, nil, `not Parallels Desktop but "com.example`},
+		"no identifier":    {root.BundleInfo{ID: "", ShortVersion: "18.1.1", Version: "53328"}, unread, "no bundle identifier"},
+		"no version":       {root.BundleInfo{ID: standard, ShortVersion: "", Version: "53328"}, unversioned, "impossible version"},
+		"no build":         {root.BundleInfo{ID: standard, ShortVersion: "18.1.1", Version: ""}, unversioned, "impossible version"},
+		"hostile version":  {root.BundleInfo{ID: standard, ShortVersion: "18.1.1\x1b]0;x\a", Version: "53328"}, unversioned, "impossible version"},
+		"endless version":  {root.BundleInfo{ID: standard, ShortVersion: strings.Repeat("1", 1000), Version: "53328"}, unversioned, "impossible version"},
 		"version a number": {map[string]any{"CFBundleIdentifier": standard, "CFBundleShortVersionString": "18.1.1", "CFBundleVersion": 53328}, unread, "type mismatch"},
 		"a list":           {[]string{standard}, unread, "type mismatch"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := Mac{Root: mactest.Root(t)}
+			m := root.FS{Root: mactest.Root(t)}
 			addPlist(t, m, probe.ParallelsApp+"/Contents/Info.plist", c.info)
 			got, err := ReadParallels(m)
 			wantError(t, err, c.err)
@@ -241,7 +243,7 @@ func TestParallels(t *testing.T) {
 }
 
 func TestParallelsAbsentOrDamaged(t *testing.T) {
-	m := Mac{Root: mactest.Root(t)}
+	m := root.FS{Root: mactest.Root(t)}
 	if app, err := ReadParallels(m); app != nil || err != nil {
 		t.Errorf("absent: %v, %v", app, err)
 	}
@@ -259,7 +261,7 @@ func TestParallelsAbsentOrDamaged(t *testing.T) {
 }
 
 func TestOpen(t *testing.T) {
-	m := Mac{Root: mactest.Root(t)}
+	m := root.FS{Root: mactest.Root(t)}
 	opened := filepath.Join(m.Root, "opened")
 	mactest.AddTool(t, m.Root, probe.OpenTool, `printf '%s|' "$@" >>'`+opened+`'`)
 	if err := OpenURL(t.Context(), m, "x-apple.systempreferences:com.apple.preference.security?General"); err != nil {
@@ -285,14 +287,14 @@ func TestOpen(t *testing.T) {
 }
 
 func TestOpenSaysWhatToDo(t *testing.T) {
-	m := Mac{Root: mactest.Root(t)}
+	m := root.FS{Root: mactest.Root(t)}
 	mactest.AddTool(t, m.Root, probe.OpenTool, `echo 'LSOpenURLsWithRole() failed with error -10810' >&2; exit 1`)
 	err := OpenURL(t.Context(), m, "x-apple.systempreferences:x")
 	wantError(t, err, "open System Settings")
 	wantError(t, err, "-10810")
 	wantError(t, OpenText(t.Context(), m, "/a.txt"), "open /a.txt by hand")
 	m.NoTools = true
-	if err := OpenURL(t.Context(), m, "x-apple.systempreferences:x"); !errors.Is(err, errNoTools) {
+	if err := OpenURL(t.Context(), m, "x-apple.systempreferences:x"); !errors.Is(err, tool.ErrNoTools) {
 		t.Error(err)
 	}
 }

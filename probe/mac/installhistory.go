@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
 )
 
 const (
@@ -15,7 +16,7 @@ const (
 )
 
 // historyCost fits as many entries as the file has room for.
-var historyCost = plistCost{nodes: historyLimit / 16, bytes: 2 * historyLimit}
+var historyCost = root.PlistCost{Nodes: historyLimit / 16, Bytes: 2 * historyLimit}
 
 // installed is an entry of InstallHistory.plist.
 type installed struct {
@@ -32,13 +33,13 @@ var installers = []string{"softwareupdated", "Software Update", "macOS Installer
 
 // readInstallHistory are those of macOS itself, oldest first. Only what was
 // installed while this volume was the running one is noted there.
-func readInstallHistory(m Mac, now time.Time) ([]probe.Installation, error) {
-	data, err := m.readFile(probe.InstallHistory, historyLimit)
+func readInstallHistory(m root.FS, now time.Time) ([]probe.Installation, error) {
+	data, err := m.ReadFile(probe.InstallHistory, historyLimit)
 	if err != nil {
 		return nil, err
 	}
 	var entries []installed
-	if err := decodePlist(data, &entries, historyCost); err != nil {
+	if err := root.DecodePlistWithin(data, &entries, historyCost); err != nil {
 		return nil, fmt.Errorf("%s: %w", probe.InstallHistory, err)
 	}
 	var all []probe.Installation

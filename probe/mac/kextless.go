@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
 )
 
 const (
@@ -16,9 +17,9 @@ const (
 // readKextless reports whether Parallels' networking does without kernel
 // extensions, as it does from macOS 11 on unless UseKextless is 0: -1 leaves
 // it to Parallels.
-func readKextless(m Mac) (probe.Answer, error) {
-	data, err := m.readFile(probe.ParallelsNetworkSettings, networkSettingsLimit)
-	if absent(err) {
+func readKextless(m root.FS) (probe.Answer, error) {
+	data, err := m.ReadFile(probe.ParallelsNetworkSettings, networkSettingsLimit)
+	if root.NotExist(err) {
 		return probe.Yes, nil
 	}
 	if err != nil {
@@ -34,7 +35,7 @@ func readKextless(m Mac) (probe.Answer, error) {
 func parseKextless(data []byte) (probe.Answer, error) {
 	answer := probe.Yes
 	told := false
-	err := walkXML(data, func(element, text string) error {
+	err := root.WalkXML(data, func(element, text string) error {
 		if path.Base(element) != "UseKextless" {
 			return nil
 		}

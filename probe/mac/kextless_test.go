@@ -6,6 +6,7 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
 )
 
 func TestKextless(t *testing.T) {
@@ -31,7 +32,7 @@ func TestKextless(t *testing.T) {
 		"huge":           {settings(strings.Repeat(" ", networkSettingsLimit)), "", "too large"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := Mac{Root: mactest.Root(t)}
+			m := root.FS{Root: mactest.Root(t)}
 			mactest.AddFile(t, m.Root, probe.ParallelsNetworkSettings, c.data)
 			got, err := readKextless(m)
 			if got != c.want {

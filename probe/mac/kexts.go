@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
 )
 
 const (
@@ -27,15 +28,15 @@ const (
 //
 // An extension at a place that cannot be read is known by its name, and counts
 // as there.
-func findKexts(m Mac, app *probe.App, policy *probe.Policy) ([]probe.Kext, []probe.Gap) {
-	s := kextSearch{mac: m}
+func findKexts(m root.FS, app *probe.App, policy *probe.Policy) ([]probe.Kext, []probe.Gap) {
+	s := KextSearch{Mac: m}
 	if policy == nil {
 		policy = &probe.Policy{}
 	}
 	if app != nil {
 		own := func(id string) bool { return strings.HasPrefix(id, "com.parallels.") }
 		extensions := app.Path + "/Contents/Library/Extensions"
-		for _, place := range s.places(extensions) {
+		for _, place := range s.Places(extensions) {
 			s.look(place, app.TeamID, "", own)
 		}
 		if s.unlisted {
@@ -56,18 +57,18 @@ func findKexts(m Mac, app *probe.App, policy *probe.Policy) ([]probe.Kext, []pro
 		}
 	}
 	if s.outside > 0 {
-		s.gaps = append(s.gaps, probe.NewGap(probe.FactKextsOnDisk, fmt.Errorf("%d places are known by their names only: the first, %s, %w", s.outside, s.firstOutside, ErrOutside),
+		s.Gaps = append(s.Gaps, probe.NewGap(probe.FactKextsOnDisk, fmt.Errorf("%d places are known by their names only: the first, %s, %w", s.outside, s.firstOutside, root.ErrOutside),
 			"Nothing has to be done. macOS would ask you whether kextwatch may read there."))
 	}
 	if s.left > 0 {
 		s.miss("", fmt.Errorf("%d more places were not looked at", s.left))
 	}
-	return s.known(), s.gaps
+	return s.known(), s.Gaps
 }
 
 // known are the extensions that were found, and those known by their names
 // only, each once.
-func (s *kextSearch) known() []probe.Kext {
+func (s *KextSearch) known() []probe.Kext {
 	type name struct{ team, id string }
 	seen := map[name]bool{}
 	for _, k := range s.found {
@@ -82,13 +83,13 @@ func (s *kextSearch) known() []probe.Kext {
 	return s.found
 }
 
-// kextSearch collects what is found.
-type kextSearch struct {
-	mac    Mac
+// KextSearch collects what is found.
+type KextSearch struct {
+	Mac    root.FS
 	looked int
 	left   int
 	found  []probe.Kext
-	gaps   []probe.Gap
+	Gaps   []probe.Gap
 
 	unknown      []probe.Kext // known by their names only
 	unlisted     bool         // a folder of extensions could not be listed
@@ -96,9 +97,9 @@ type kextSearch struct {
 	firstOutside string
 }
 
-// places lists the extensions in a directory and in its subdirectories, such
+// Places lists the extensions in a directory and in its subdirectories, such
 // as Extensions/10.9.
-func (s *kextSearch) places(dir string) []string {
+func (s *KextSearch) Places(dir string) []string {
 	var places []string
 	for _, name := range s.list(dir) {
 		if path.Ext(name) == ".kext" {
@@ -115,11 +116,11 @@ func (s *kextSearch) places(dir string) []string {
 }
 
 // list names what is in a directory or in its staged copy.
-func (s *kextSearch) list(dir string) []string {
+func (s *KextSearch) list(dir string) []string {
 	var names []string
 	for _, dir := range []string{dir, probe.StagedExtensions + dir} {
-		some, err := s.mac.list(dir)
-		if err != nil && !absent(err) {
+		some, err := s.Mac.List(dir)
+		if err != nil && !root.NotExist(err) {
 			s.unlisted = s.unlisted || len(some) == 0
 			s.miss(dir, err)
 		}
@@ -131,7 +132,7 @@ func (s *kextSearch) list(dir string) []string {
 
 // look keeps the extension at a place, if it has an ID that is the team's. said
 // is the ID that it should have; empty: nobody says.
-func (s *kextSearch) look(place, team, said string, own func(id string) bool) {
+func (s *KextSearch) look(place, team, said string, own func(id string) bool) {
 	if slices.ContainsFunc(s.found, func(k probe.Kext) bool { return k.Path == place && k.TeamID == team }) {
 		return
 	}
@@ -141,13 +142,13 @@ func (s *kextSearch) look(place, team, said string, own func(id string) bool) {
 		return
 	}
 	s.looked++
-	info, err := s.mac.readInfo(place)
-	staged := absent(err)
+	info, err := s.Mac.ReadInfo(place)
+	staged := root.NotExist(err)
 	if staged {
-		info, err = s.mac.readInfo(probe.StagedExtensions + place)
+		info, err = s.Mac.ReadInfo(probe.StagedExtensions + place)
 	}
 	switch {
-	case absent(err):
+	case root.NotExist(err):
 	case err != nil:
 		s.miss(place, err)
 		s.unread(place, team, said)
@@ -161,21 +162,21 @@ func (s *kextSearch) look(place, team, said string, own func(id string) bool) {
 
 // unread keeps an extension of which only the name is known. What is no part of
 // this Mac does not count, wherever it is.
-func (s *kextSearch) unread(place, team, id string) {
-	if id != "" && !elsewhere(place) {
+func (s *KextSearch) unread(place, team, id string) {
+	if id != "" && !root.Elsewhere(place) {
 		s.unknown = append(s.unknown, probe.Kext{BundleID: id, TeamID: team, Path: place, Unread: true})
 	}
 }
 
-func (s *kextSearch) miss(place string, err error) {
+func (s *KextSearch) miss(place string, err error) {
 	switch {
-	case errors.Is(err, ErrOutside):
+	case errors.Is(err, root.ErrOutside):
 		if s.outside++; s.outside == 1 {
 			s.firstOutside = place
 		}
-	case errors.Is(err, ErrLate):
-		s.gaps = append(s.gaps, probe.NewGap(probe.FactKextsOnDisk, err, "Nothing has to be done: it is tried again. If it stays so, look at the disk or the share that it is on."))
+	case errors.Is(err, root.ErrLate):
+		s.Gaps = append(s.Gaps, probe.NewGap(probe.FactKextsOnDisk, err, "Nothing has to be done: it is tried again. If it stays so, look at the disk or the share that it is on."))
 	default:
-		s.gaps = append(s.gaps, probe.NewGap(probe.FactKextsOnDisk, err, "Install the program that brought it again."))
+		s.Gaps = append(s.Gaps, probe.NewGap(probe.FactKextsOnDisk, err, "Install the program that brought it again."))
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
 )
 
 const (
@@ -19,9 +20,9 @@ const (
 
 var testApp = &probe.App{TeamID: probe.ParallelsTeamID, Path: probe.ParallelsApp}
 
-func addKext(t testing.TB, m Mac, place, id, version string) {
+func addKext(t testing.TB, m root.FS, place, id, version string) {
 	t.Helper()
-	addPlist(t, m, place+"/Contents/Info.plist", bundleInfo{ID: id, Version: version})
+	addPlist(t, m, place+"/Contents/Info.plist", root.BundleInfo{ID: id, Version: version})
 }
 
 func parallelsKext(place, id, version string) probe.Kext {
@@ -39,7 +40,7 @@ func wantKexts(t *testing.T, got []probe.Kext, want ...probe.Kext) {
 }
 
 func TestKextsOfTheApp(t *testing.T) {
-	m := Mac{Root: mactest.Root(t)}
+	m := root.FS{Root: mactest.Root(t)}
 	addKext(t, m, hypervisorPath, hypervisorID, "14.0.1 45154")
 	addKext(t, m, testExtensions+"/10.6/prl_hypervisor.kext", hypervisorID, "14.0.1 45154")
 	addKext(t, m, testExtensions+"/prl_vnic.kext", "com.parallels.kext.vnic", "14.0.1 45154")
@@ -57,14 +58,14 @@ func TestKextsOfTheApp(t *testing.T) {
 
 func TestNoKexts(t *testing.T) {
 	for _, app := range []*probe.App{nil, testApp} {
-		kexts, gaps := findKexts((Mac{Root: mactest.Root(t)}), app, nil)
+		kexts, gaps := findKexts((root.FS{Root: mactest.Root(t)}), app, nil)
 		wantKexts(t, kexts)
 		wantGaps(t, gaps, "")
 	}
 }
 
 func TestStagedKexts(t *testing.T) {
-	m := Mac{Root: mactest.Root(t)}
+	m := root.FS{Root: mactest.Root(t)}
 	addKext(t, m, hypervisorPath, hypervisorID, "15.1.3 47255")
 	addKext(t, m, probe.StagedExtensions+hypervisorPath, hypervisorID, "15.1.2 47123")
 	addKext(t, m, probe.StagedExtensions+testExtensions+"/10.9/prl_vnic.kext", "com.parallels.kext.vnic", "15.1.2 47123")
@@ -85,7 +86,7 @@ func TestStagedKexts(t *testing.T) {
 }
 
 func TestKextsOfTheHistory(t *testing.T) {
-	m := Mac{Root: mactest.Root(t)}
+	m := root.FS{Root: mactest.Root(t)}
 	addKext(t, m, hypervisorPath, hypervisorID, "14.0.1 45154")
 	addKext(t, m, "/Library/Extensions/HighPoint.kext", "com.highpoint-tech.kext", "4.4.5")
 	addKext(t, m, "/Library/Extensions/Replaced.kext", "com.example.new", "1")
@@ -113,7 +114,7 @@ func TestKextsOfTheHistory(t *testing.T) {
 }
 
 func TestKextsThatCannotBeRead(t *testing.T) {
-	m := Mac{Root: mactest.Root(t)}
+	m := root.FS{Root: mactest.Root(t)}
 	mactest.AddFile(t, m.Root, testExtensions+"/10.9/a.kext/Contents/Info.plist", "bplist00")
 	addPlist(t, m, testExtensions+"/10.9/b.kext/Contents/Info.plist", map[string]any{"CFBundleIdentifier": hypervisorID, "CFBundleVersion": 14})
 	addKext(t, m, testExtensions+"/10.9/c\x1b.kext", "com.parallels.\x1b[31m", "1")
@@ -126,7 +127,7 @@ func TestKextsThatCannotBeRead(t *testing.T) {
 }
 
 func TestKextsAreCapped(t *testing.T) {
-	m := Mac{Root: mactest.Root(t)}
+	m := root.FS{Root: mactest.Root(t)}
 	var history []probe.LoadRecord
 	for i := range kextLimit + 10 {
 		place := fmt.Sprintf("/Library/Extensions/%d.kext", i)

@@ -9,16 +9,19 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/framework"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
+	"kextwatch/probe/watch"
 )
 
 // A place of the load history that does not answer counts as there, and the
 // others are read.
 func TestLookWithADeadPlace(t *testing.T) {
 	before, _, answer := mactest.DeadShare("dead")
-	f := &Files{Before: before}
+	f := &root.Files{Before: before}
 	defer answer()
-	m := Mac{Root: mactest.Root(t)}
+	m := root.FS{Root: mactest.Root(t)}
 	m.Files = f
 	addKext(t, m, "/Library/Extensions/fine.kext", "com.example.fine", "1")
 	addKext(t, m, "/Library/Extensions/dead.kext", "com.example.dead", "1")
@@ -37,7 +40,7 @@ func TestLookWithADeadPlace(t *testing.T) {
 
 // Every reader of a path goes by the same rule: none of them waits for ever.
 func TestNoReaderWaitsForever(t *testing.T) {
-	m := Mac{Root: mactest.Root(t)}
+	m := root.FS{Root: mactest.Root(t)}
 	m.Home = filepath.Join(m.Root, "Users/me")
 	for _, dir := range []string{"/Users/me/Parallels/a.pvm", "/Users/Shared/Parallels", "/Library/x", "/Applications"} {
 		if err := os.MkdirAll(m.Root+dir, 0o755); err != nil {
@@ -45,33 +48,33 @@ func TestNoReaderWaitsForever(t *testing.T) {
 		}
 	}
 	mactest.AddFile(t, m.Root, "/Users/me/Parallels/a.pvm/config.pvs", "")
-	readers := map[string]func(m Mac){
-		"readFile":     func(m Mac) { m.readFile("/Library/x", 1) },
-		"list":         func(m Mac) { m.list("/Library") },
-		"stat":         func(m Mac) { m.stat("/Library") },
-		"ReadChosen":   func(m Mac) { m.ReadChosen("/Library/x", 1) },
-		"StatChosen":   func(m Mac) { m.StatChosen("/Library/x") },
-		"parallels":    func(m Mac) { ReadParallels(m) },
-		"kexts":        func(m Mac) { findKexts(m, testApp, nil) },
-		"configs":      func(m Mac) { readConfigs(m) },
-		"readConfig":   func(m Mac) { readConfig(m, m.Home+"/Parallels/a.pvm/config.pvs") },
-		"machineFiles": func(m Mac) { machineFiles(m, *testApp) },
-		"policyStamp":  func(m Mac) { stampPolicy(m) },
-		"stamps":       func(m Mac) { m.stampsOf(stamped) },
-		"spots":        func(m Mac) { findSpots(m) },
+	readers := map[string]func(m root.FS){
+		"readFile":     func(m root.FS) { m.ReadFile("/Library/x", 1) },
+		"list":         func(m root.FS) { m.List("/Library") },
+		"stat":         func(m root.FS) { m.Stat("/Library") },
+		"ReadChosen":   func(m root.FS) { m.ReadChosen("/Library/x", 1) },
+		"StatChosen":   func(m root.FS) { m.StatChosen("/Library/x") },
+		"parallels":    func(m root.FS) { ReadParallels(m) },
+		"kexts":        func(m root.FS) { findKexts(m, testApp, nil) },
+		"configs":      func(m root.FS) { readConfigs(m) },
+		"readConfig":   func(m root.FS) { readConfig(m, m.Home+"/Parallels/a.pvm/config.pvs") },
+		"machineFiles": func(m root.FS) { machineFiles(m, *testApp) },
+		"policyStamp":  func(m root.FS) { framework.StampPolicy(m) },
+		"stamps":       func(m root.FS) { m.StampsOf(watch.Stamped) },
+		"spots":        func(m root.FS) { watch.FindSpots(m) },
 	}
 	for name, read := range readers {
 		synctest.Test(t, func(t *testing.T) {
 			before, calls, answer := mactest.DeadShare("")
-			f := &Files{Before: before}
+			f := &root.Files{Before: before}
 			m.Files = f
 			start := time.Now()
 			read(m)
-			if took := time.Since(start); took > fileLimit+lateMost*fileHurry {
+			if took := time.Since(start); took > root.FileLimit+root.LateMost*root.FileHurry {
 				t.Errorf("%s took %v", name, took)
 			}
-			if calls.Load() == 0 || calls.Load() > lateMost {
-				t.Errorf("%s made %d calls, want some, and at most %d that wait", name, calls.Load(), lateMost)
+			if calls.Load() == 0 || calls.Load() > root.LateMost {
+				t.Errorf("%s made %d calls, want some, and at most %d that wait", name, calls.Load(), root.LateMost)
 			}
 			answer()
 		})

@@ -9,6 +9,8 @@ import (
 	"regexp"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
+	"kextwatch/probe/tool"
 )
 
 const loadedLimit = 4096 // kernel extensions; a Mac has some hundreds
@@ -20,18 +22,18 @@ const loadedLimit = 4096 // kernel extensions; a Mac has some hundreds
 // Addresses are 0 for everybody but root; versions may have spaces.
 var loadedForm = regexp.MustCompile(`^\s*[0-9]+\s+[0-9]+\s+(?:0x)?[0-9a-fA-F]+\s+(?:0x)?[0-9a-fA-F]+\s+(?:0x)?[0-9a-fA-F]+\s+([0-9A-Za-z._+-]{1,255}) \(([0-9A-Za-z ._+-]{1,64})\)`)
 
-// readLoaded asks the kernel which extensions it has loaded. kmutil came with
+// ReadLoaded asks the kernel which extensions it has loaded. kmutil came with
 // macOS 11 and made kextstat a mere front.
-func readLoaded(ctx context.Context, m Mac, os probe.OSVersion) (probe.Loaded, error) {
+func ReadLoaded(ctx context.Context, m root.FS, os probe.OSVersion) (probe.Loaded, error) {
 	kmutil := []string{probe.KmutilTool, "showloaded", "--list-only"}
 	kextstat := []string{probe.KextstatTool, "-l"}
 	first, second := kextstat, kmutil
 	if os.AtLeast(11, 0) {
 		first, second = kmutil, kextstat
 	}
-	out, err := Query(ctx, m, first[0], first[1:]...)
+	out, err := tool.Query(ctx, m, first[0], first[1:]...)
 	if errors.Is(err, fs.ErrNotExist) {
-		out, err = Query(ctx, m, second[0], second[1:]...)
+		out, err = tool.Query(ctx, m, second[0], second[1:]...)
 	}
 	if err != nil {
 		return probe.Loaded{}, err

@@ -11,6 +11,7 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
 )
 
 const (
@@ -123,14 +124,14 @@ func TestLoadedAsksTheRightTool(t *testing.T) {
 		"prints nothing, exit 0": {old, table, "true", "no row"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := Mac{Root: mactest.Root(t)}
+			m := root.FS{Root: mactest.Root(t)}
 			if c.kmutil != "" {
 				mactest.AddTool(t, m.Root, kmutilTool, c.kmutil)
 			}
 			if c.kextstat != "" {
 				mactest.AddTool(t, m.Root, kextstatTool, c.kextstat)
 			}
-			got, err := readLoaded(t.Context(), m, c.os)
+			got, err := ReadLoaded(t.Context(), m, c.os)
 			wantError(t, err, c.err)
 			if got.Known != (c.err == "") || got.Known && !slices.Equal(got.Kexts, tableKexts) {
 				t.Errorf("%+v", got)

@@ -5,20 +5,24 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/framework"
+	"kextwatch/probe/policy"
+	"kextwatch/probe/root"
+	"kextwatch/probe/tool"
 )
 
 // Prober looks at a Mac again and again. Files that change are read each time;
 // what only a tool can tell is remembered as long as it cannot have changed.
 // One goroutine at a time may use it.
 type Prober struct {
-	mac         Mac
+	mac         root.FS
 	temp        string
 	machine     machineMemory
 	loaded      loadedMemory
 	machines    machinesMemory
 	enforcement enforcementMemory
-	asking      asking
-	reader      readerMemory
+	asking      framework.Cache
+	reader      policy.ReaderMemory
 	others      bool // see How
 	situation   situationMemory
 	updates     updatesMemory
@@ -41,7 +45,7 @@ type loadedMemory struct {
 
 // NewProber returns a Prober of m. temp is a private folder for copies of the
 // policy database.
-func NewProber(m Mac, temp string) *Prober {
+func NewProber(m root.FS, temp string) *Prober {
 	return &Prober{mac: m, temp: temp}
 }
 
@@ -119,10 +123,10 @@ func (p *Prober) lookAtLoaded(ctx context.Context, snap probe.Snapshot, fresh bo
 	if m := p.loaded; m.read && !fresh && m.concern == concern {
 		return m.loaded, m.gaps
 	}
-	loaded, err := readLoaded(ctx, p.mac, snap.Mac.OS)
+	loaded, err := ReadLoaded(ctx, p.mac, snap.Mac.OS)
 	var gaps []probe.Gap
 	if err != nil {
-		gaps = []probe.Gap{toolGap(probe.FactLoadedKexts, err, "kextstat")}
+		gaps = []probe.Gap{tool.Gap(probe.FactLoadedKexts, err, "kextstat")}
 	}
 	p.loaded = loadedMemory{read: ctx.Err() == nil, concern: concern, loaded: loaded, gaps: gaps}
 	return loaded, gaps
@@ -130,15 +134,15 @@ func (p *Prober) lookAtLoaded(ctx context.Context, snap probe.Snapshot, fresh bo
 
 // AskAgain says that the answer of the framework may have changed, though no
 // file shows it: a line of the log told of an attempt. The next look asks.
-func (p *Prober) AskAgain() { p.asking.hinted = true }
+func (p *Prober) AskAgain() { p.asking.Hinted = true }
 
 // AskFrameworkIn is how long after now a look has to come for the framework to
 // be asked in time; false: it is not asked by itself, because a better source
 // answers or stat tells when the policy moves. Where the root reader has yet to
 // read a change, that is when it has missed it.
 func (p *Prober) AskFrameworkIn(now time.Time) (time.Duration, bool) {
-	if due, waits := p.reader.due(); waits && p.reader.serves {
-		return max(due.Sub(now), 0) + visibleAfter, true
+	if due, waits := p.reader.Due(); waits && p.reader.Serves {
+		return max(due.Sub(now), 0) + framework.VisibleAfter, true
 	}
-	return p.asking.in(now)
+	return p.asking.In(now)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
 	"kextwatch/probe/tool"
 )
 
@@ -66,15 +67,15 @@ func parallelsApp(snap probe.Snapshot) *probe.App {
 // machineFiles sums up what tells that the virtual machines may be others than
 // they were: their usual folders and files, the network settings, another
 // version of Parallels. So does every attempt to load one of its extensions.
-func machineFiles(m Mac, app probe.App) string {
+func machineFiles(m root.FS, app probe.App) string {
 	lines := []string{fmt.Sprintf("version %q", app.Version)}
 	note := func(path string, info fs.FileInfo, err error) {
 		if err == nil {
-			lines = append(lines, fmt.Sprintf("%q %v", path, stampOf(info)))
+			lines = append(lines, fmt.Sprintf("%q %v", path, root.StampOf(info)))
 		}
 	}
 	for _, name := range []string{probe.PrlctlTool, probe.ParallelsNetworkSettings} {
-		info, err := m.stat(name)
+		info, err := m.Stat(name)
 		note(name, info, err)
 	}
 	files, errs := readConfigs(m)
@@ -124,8 +125,8 @@ func (p *Prober) lookAtEnforcement(ctx context.Context, snap probe.Snapshot, fre
 		return probe.Enforcement{}, nil
 	}
 	concern := snap.Mac.BootSession
-	if info, err := p.mac.stat(probe.ManagedKextPolicy); err == nil {
-		concern += fmt.Sprint(stampOf(info))
+	if info, err := p.mac.Stat(probe.ManagedKextPolicy); err == nil {
+		concern += fmt.Sprint(root.StampOf(info))
 	}
 	if m := p.enforcement; m.read && !fresh && m.concern == concern {
 		return m.enforcement, m.gaps

@@ -10,12 +10,13 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
 )
 
 // needStory is a Mac with Parallels, and a count of what its tools were asked.
 type needStory struct {
 	t      *testing.T
-	m      Mac
+	m      root.FS
 	prober *Prober
 	snap   probe.Snapshot
 }
@@ -40,7 +41,7 @@ func (s *needStory) asked() string {
 	s.t.Helper()
 	log := filepath.Join(s.m.Root, "asked")
 	data, err := os.ReadFile(log)
-	if err != nil && !absent(err) {
+	if err != nil && !root.NotExist(err) {
 		s.t.Fatal(err)
 	}
 	if err := os.RemoveAll(log); err != nil {

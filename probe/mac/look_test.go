@@ -11,6 +11,8 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/policy"
+	"kextwatch/probe/root"
 )
 
 var lookedAt = time.Date(2026, 7, 1, 21, 0, 0, 0, time.UTC)
@@ -26,15 +28,15 @@ const enforcementGaps = "System Integrity Protection, consent to kernel extensio
 // lookStory is a Mac with Parallels, and a count of what its tools were asked.
 type lookStory struct {
 	t      *testing.T
-	m      Mac
+	m      root.FS
 	prober *Prober
 }
 
 func newLookStory(t *testing.T, version, arm64 string) *lookStory {
 	t.Helper()
-	m := Mac{Root: mactest.Root(t)}
+	m := root.FS{Root: mactest.Root(t)}
 	addPlist(t, m, probe.SystemVersion, systemVersionPlist{Version: version, Build: "19H2026"})
-	addPlist(t, m, probe.ParallelsApp+"/Contents/Info.plist", bundleInfo{"com.parallels.desktop.console", "14.0.1", "45154"})
+	addPlist(t, m, probe.ParallelsApp+"/Contents/Info.plist", root.BundleInfo{ID: "com.parallels.desktop.console", ShortVersion: "14.0.1", Version: "45154"})
 	addKext(t, m, hypervisorPath, hypervisorID, "14.0.1 45154")
 	note := func(what string) string { return "echo " + what + " >>'" + filepath.Join(m.Root, "asked") + "'\n" }
 	mactest.AddTool(t, m.Root, probe.SysctlTool, note("sysctl")+sysctlScript(arm64))
@@ -68,7 +70,7 @@ func (s *lookStory) look(fresh bool) (snap probe.Snapshot, asked string) {
 	}
 	snap = s.prober.Look(s.t.Context(), lookedAt, How{Fresh: fresh})
 	data, err := os.ReadFile(log)
-	if err != nil && !absent(err) {
+	if err != nil && !root.NotExist(err) {
 		s.t.Fatal(err)
 	}
 	return snap, strings.Join(strings.Fields(string(data)), " ")
@@ -88,7 +90,7 @@ func TestLook(t *testing.T) {
 	s.sql(mactest.BlockedRow, insertRecord)
 	snap, _ := s.look(false)
 	seen := time.Date(2026, 7, 1, 20, 50, 0, 0, time.UTC)
-	_, reader := ReadState(s.m).judge(lookedAt, readerMemory{})
+	_, reader := policy.ReadState(s.m).Judge(lookedAt, policy.ReaderMemory{})
 	want := probe.Snapshot{
 		Policy: &probe.Policy{
 			Source: probe.Database, ReadAt: lookedAt,
@@ -247,9 +249,9 @@ func TestLooksAreApart(t *testing.T) {
 }
 
 func BenchmarkLook(b *testing.B) {
-	m := Mac{Root: mactest.Root(b)}
+	m := root.FS{Root: mactest.Root(b)}
 	addPlist(b, m, probe.SystemVersion, systemVersionPlist{Version: "10.15.7", Build: "19H2026"})
-	addPlist(b, m, probe.ParallelsApp+"/Contents/Info.plist", bundleInfo{"com.parallels.desktop.console", "14.0.1", "45154"})
+	addPlist(b, m, probe.ParallelsApp+"/Contents/Info.plist", root.BundleInfo{ID: "com.parallels.desktop.console", ShortVersion: "14.0.1", Version: "45154"})
 	addKext(b, m, hypervisorPath, hypervisorID, "14.0.1 45154")
 	mactest.AddFile(b, m.Root, probe.KextPolicy, "")
 	mactest.FillDatabase(b, filepath.Join(m.Root, probe.KextPolicy), mactest.ApplePolicy("WAL", mactest.BlockedRow, insertRecord)...)

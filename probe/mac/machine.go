@@ -11,14 +11,15 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
 	"kextwatch/probe/tool"
 )
 
 const (
-	bootTime    = "kern.boottime"
+	BootTime    = "kern.boottime"
 	wakeTime    = "kern.waketime"
-	bootSession = "kern.bootsessionuuid"
-	armOption   = "hw.optional.arm64"
+	BootSession = "kern.bootsessionuuid"
+	ArmOption   = "hw.optional.arm64"
 )
 
 var (
@@ -27,31 +28,31 @@ var (
 )
 
 // readMachine reads which Mac this is and since when it runs.
-func readMachine(ctx context.Context, m Mac, os probe.OSVersion) (probe.Mac, []probe.Gap) {
+func readMachine(ctx context.Context, m root.FS, os probe.OSVersion) (probe.Mac, []probe.Gap) {
 	mac := probe.Mac{OS: os}
 	var gaps []probe.Gap
 	unless := func(source probe.Fact, name string, err error) {
 		if err != nil {
-			gaps = append(gaps, toolGap(source, err, "sysctl "+name))
+			gaps = append(gaps, tool.Gap(source, err, "sysctl "+name))
 		}
 	}
 	var err error
 	mac.Arch, err = readArch(ctx, m, os)
-	unless(probe.FactProcessor, armOption, err)
+	unless(probe.FactProcessor, ArmOption, err)
 	mac.BootedAt, err = readBootTime(ctx, m)
-	unless(probe.FactBootTime, bootTime, err)
+	unless(probe.FactBootTime, BootTime, err)
 	mac.BootSession, err = ReadBootSession(ctx, m)
-	unless(probe.FactBootSession, bootSession, err)
+	unless(probe.FactBootSession, BootSession, err)
 	return mac, gaps
 }
 
 // readArch asks for an option that tells the truth under Rosetta, too. Macs with
 // an Intel processor mostly do not know it.
-func readArch(ctx context.Context, m Mac, os probe.OSVersion) (probe.Arch, error) {
+func readArch(ctx context.Context, m root.FS, os probe.OSVersion) (probe.Arch, error) {
 	if os.Known() && !os.AtLeast(11, 0) {
 		return probe.Intel, nil // Apple silicon came with macOS 11
 	}
-	answer, err := readSysctl(ctx, m, armOption)
+	answer, err := ReadSysctl(ctx, m, ArmOption)
 	exit, failed := errors.AsType[*tool.ExitError](err)
 	switch {
 	case failed && bytes.Contains(exit.Stderr, []byte("unknown oid")):
@@ -63,11 +64,11 @@ func readArch(ctx context.Context, m Mac, os probe.OSVersion) (probe.Arch, error
 	case answer == "0":
 		return probe.Intel, nil
 	}
-	return "", unexpected(armOption, answer)
+	return "", unexpected(ArmOption, answer)
 }
 
-func readBootTime(ctx context.Context, m Mac) (time.Time, error) {
-	answer, err := readSysctl(ctx, m, bootTime)
+func readBootTime(ctx context.Context, m root.FS) (time.Time, error) {
+	answer, err := ReadSysctl(ctx, m, BootTime)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -79,20 +80,20 @@ func readBootTime(ctx context.Context, m Mac) (time.Time, error) {
 func parseBootTime(answer string) (time.Time, error) {
 	form := bootTimeForm.FindStringSubmatch(answer)
 	if form == nil {
-		return time.Time{}, unexpected(bootTime, answer)
+		return time.Time{}, unexpected(BootTime, answer)
 	}
 	sec, secErr := strconv.ParseInt(form[1], 10, 64)
 	usec, usecErr := strconv.ParseInt(form[2], 10, 64)
 	if secErr != nil || usecErr != nil || sec == 0 {
-		return time.Time{}, unexpected(bootTime, answer)
+		return time.Time{}, unexpected(BootTime, answer)
 	}
 	return time.Unix(sec, usec*1000).UTC(), nil
 }
 
 // readWakeTime is when the Mac last woke; zero where that is not known, or where it
 // has not slept since it was started.
-func readWakeTime(ctx context.Context, m Mac) time.Time {
-	answer, err := readSysctl(ctx, m, wakeTime)
+func readWakeTime(ctx context.Context, m root.FS) time.Time {
+	answer, err := ReadSysctl(ctx, m, wakeTime)
 	if err != nil {
 		return time.Time{}
 	}
@@ -100,20 +101,20 @@ func readWakeTime(ctx context.Context, m Mac) time.Time {
 	return woke
 }
 
-func ReadBootSession(ctx context.Context, m Mac) (string, error) {
-	answer, err := readSysctl(ctx, m, bootSession)
+func ReadBootSession(ctx context.Context, m root.FS) (string, error) {
+	answer, err := ReadSysctl(ctx, m, BootSession)
 	if err != nil {
 		return "", err
 	}
 	if !uuidForm.MatchString(answer) {
-		return "", unexpected(bootSession, answer)
+		return "", unexpected(BootSession, answer)
 	}
 	return answer, nil
 }
 
-// readSysctl asks the kernel for one value.
-func readSysctl(ctx context.Context, m Mac, name string) (string, error) {
-	out, err := Query(ctx, m, probe.SysctlTool, "-n", name)
+// ReadSysctl asks the kernel for one value.
+func ReadSysctl(ctx context.Context, m root.FS, name string) (string, error) {
+	out, err := tool.Query(ctx, m, probe.SysctlTool, "-n", name)
 	if err != nil {
 		return "", err
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
+	"kextwatch/probe/tool"
 )
 
 // machineLimit is how many virtual machines are looked at.
@@ -28,14 +30,14 @@ func machinesMatter(app *probe.App, os probe.OSVersion) bool {
 // prlctl knows all of the user's machines. Where it does not answer, the
 // machines in their usual folders are read; there may be others elsewhere, so
 // that finding none there says nothing.
-func readMachines(ctx context.Context, m Mac, app *probe.App, os probe.OSVersion) (probe.Machines, []probe.Gap) {
+func readMachines(ctx context.Context, m root.FS, app *probe.App, os probe.OSVersion) (probe.Machines, []probe.Gap) {
 	if !machinesMatter(app, os) {
 		return probe.Machines{}, nil
 	}
 	var gaps []probe.Gap
 	found, err := queryPrlctl(ctx, m)
 	if err != nil {
-		gaps = append(gaps, toolGap(probe.FactVMs, err, "prlctl list -a"))
+		gaps = append(gaps, tool.Gap(probe.FactVMs, err, "prlctl list -a"))
 		var more []probe.Gap
 		found, more = searchConfigs(ctx, m)
 		gaps = append(gaps, more...)

@@ -10,6 +10,7 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
 	"kextwatch/probe/tool/tooltest"
 )
 
@@ -29,8 +30,8 @@ func prints(text string) string { return "cat <<'END'\n" + text + "\nEND\n" }
 
 // config is a config.pvs with what real ones have around what is read.
 // homeMac is a Mac with a user's home.
-func homeMac(t testing.TB) Mac {
-	m := Mac{Root: mactest.Root(t)}
+func homeMac(t testing.TB) root.FS {
+	m := root.FS{Root: mactest.Root(t)}
 	m.Home = filepath.Join(m.Root, "Users/me")
 	m.UID = 501
 	return m

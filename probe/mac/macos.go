@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
 )
 
 const (
@@ -29,9 +30,9 @@ type systemVersionPlist struct {
 
 // ReadOS reads the version of macOS. Where only the supplemental version could
 // not be read, the error comes with the rest.
-func ReadOS(m Mac) (probe.OSVersion, error) {
+func ReadOS(m root.FS) (probe.OSVersion, error) {
 	var v systemVersionPlist
-	if err := m.readPlist(probe.SystemVersion, &v); err != nil {
+	if err := m.ReadPlist(probe.SystemVersion, &v); err != nil {
 		return probe.OSVersion{}, err
 	}
 	switch {
@@ -45,10 +46,10 @@ func ReadOS(m Mac) (probe.OSVersion, error) {
 	}
 	os := probe.OSVersion{Version: strings.Clone(v.Version), Build: strings.Clone(v.Build)}
 	var cryptex systemVersionPlist
-	switch err := m.readPlist(probe.CryptexSystemVersion, &cryptex); {
+	switch err := m.ReadPlist(probe.CryptexSystemVersion, &cryptex); {
 	case err == nil && cryptex.Extra != "":
 		v.Extra = cryptex.Extra
-	case err != nil && !absent(err):
+	case err != nil && !root.NotExist(err):
 		return os, err
 	}
 	if v.Extra != "" && !osExtraForm.MatchString(v.Extra) {

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
+	"kextwatch/probe/tool"
 )
 
 // Names are what tells whose Mac this is. They are looked up only to be left
@@ -19,9 +21,9 @@ type Names struct {
 var serialForm = regexp.MustCompile(`"IOPlatformSerialNumber" = "([^"\n]{1,64})"`)
 
 // ReadNames asks for what it can find out; a name that nobody tells is missing.
-func ReadNames(ctx context.Context, m Mac) Names {
+func ReadNames(ctx context.Context, m root.FS) Names {
 	var n Names
-	if homes, err := m.list("/Users"); err == nil {
+	if homes, err := m.List("/Users"); err == nil {
 		for _, name := range homes {
 			if name != "Shared" && !strings.HasPrefix(name, ".") {
 				n.Users = append(n.Users, name)
@@ -39,7 +41,7 @@ func ReadNames(ctx context.Context, m Mac) Names {
 			n.Computers = append(n.Computers, short)
 		}
 	}
-	if out, err := Query(ctx, m, probe.IoregTool, "-rd1", "-c", "IOPlatformExpertDevice"); err == nil {
+	if out, err := tool.Query(ctx, m, probe.IoregTool, "-rd1", "-c", "IOPlatformExpertDevice"); err == nil {
 		for _, found := range serialForm.FindAllStringSubmatch(string(out), 8) {
 			n.Serials = append(n.Serials, found[1])
 		}
@@ -48,8 +50,8 @@ func ReadNames(ctx context.Context, m Mac) Names {
 }
 
 // says is what a tool answers in one line, if it answers.
-func says(ctx context.Context, m Mac, name string, args ...string) []string {
-	out, err := Query(ctx, m, name, args...)
+func says(ctx context.Context, m root.FS, name string, args ...string) []string {
+	out, err := tool.Query(ctx, m, name, args...)
 	if err != nil {
 		return nil
 	}

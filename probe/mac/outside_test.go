@@ -8,12 +8,13 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
 )
 
 // Whatever path the data name, and wherever links lead, nothing outside the
 // public folders is read, though it could be; what is there counts as there.
 func TestNothingOutsideIsRead(t *testing.T) {
-	m := Mac{Root: mactest.Root(t)}
+	m := root.FS{Root: mactest.Root(t)}
 	m.Home = m.Root + "/Users/me"
 	places := []string{
 		"/Users/me/Desktop/a.kext", "/Users/me/Downloads/b.kext", "/Volumes/Stick/c.kext", "/net/server/d.kext",
@@ -33,7 +34,7 @@ func TestNothingOutsideIsRead(t *testing.T) {
 	mactest.AddLink(t, m.Root, "/Library/Extensions/twice.kext", "/Library/Extensions/link.kext")
 	mactest.AddLink(t, m.Root, probe.ParallelsApp, "/Volumes/Stick/Parallels Desktop.app")
 	app, err := ReadParallels(m)
-	if app == nil || !errors.Is(err, ErrOutside) {
+	if app == nil || !errors.Is(err, root.ErrOutside) {
 		t.Errorf("Parallels on another volume: %+v, %v; want one that is there and was not read", app, err)
 	}
 	policy := recorded(history...)
@@ -52,7 +53,7 @@ func TestNothingOutsideIsRead(t *testing.T) {
 	if len(want) > 0 {
 		t.Errorf("%v count as absent", want)
 	}
-	if len(gaps) != 1 || !strings.Contains(gaps[0].Err, ErrOutside.Error()) {
+	if len(gaps) != 1 || !strings.Contains(gaps[0].Err, root.ErrOutside.Error()) {
 		t.Errorf("gaps %+v, want one that says that they were not read", gaps)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
 )
 
 var (
@@ -16,12 +17,12 @@ var (
 
 // ReadParallels finds Parallels Desktop; nil where it is not installed. Where it
 // is there but cannot be read, what is known of it comes with the error.
-func ReadParallels(m Mac) (*probe.App, error) {
-	if _, err := m.stat(probe.ParallelsApp); absent(err) {
+func ReadParallels(m root.FS) (*probe.App, error) {
+	if _, err := m.Stat(probe.ParallelsApp); root.NotExist(err) {
 		return nil, nil
 	}
 	app := &probe.App{Product: "Parallels Desktop", TeamID: probe.ParallelsTeamID, Path: probe.ParallelsApp}
-	info, err := m.readInfo(probe.ParallelsApp)
+	info, err := m.ReadInfo(probe.ParallelsApp)
 	if err != nil {
 		return app, err
 	}

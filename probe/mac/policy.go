@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/framework"
+	"kextwatch/probe/policy"
 )
 
 // lookAtPolicy reads the policy from the best source that answers: Apple's
@@ -25,34 +27,34 @@ import (
 // no kernel extensions.
 func (p *Prober) lookAtPolicy(ctx context.Context, now time.Time, fresh bool) (*probe.Policy, []probe.Source, string) {
 	a := &p.asking
-	a.seen = stampPolicy(p.mac)
-	best, database := ReadDatabase(ctx, p.mac, p.temp, now)
+	a.Seen = framework.StampPolicy(p.mac)
+	best, database := policy.ReadDatabase(ctx, p.mac, p.temp, now)
 	published, reader := p.readPublished(ctx, now)
 	sources := []probe.Source{database, reader}
 	busy := database.State == probe.Busy
-	p.reader.serves = best == nil && !busy && published != nil
-	if p.reader.serves {
+	p.reader.Serves = best == nil && !busy && published != nil
+	if p.reader.Serves {
 		best = published
 	}
-	a.rows = a.rows || best != nil && len(best.Rows) > 0
+	a.Rows = a.Rows || best != nil && len(best.Rows) > 0
 	reachable := !p.mac.NoTools && p.machine.mac.Arch != probe.AppleSilicon
-	a.wanted = best == nil && !busy && reachable
+	a.Wanted = best == nil && !busy && reachable
 	switch {
-	case a.wanted && a.due(now, fresh):
-		answer, source := a.query(ctx, p.mac, now, fresh)
+	case a.Wanted && a.Due(now, fresh):
+		answer, source := a.Query(ctx, p.mac, now, fresh)
 		return answer, append(sources, source), ""
-	case a.wanted:
-		a.hinted = a.hinted || fresh // too early now, but not forgotten
-		answer, source := a.answer()
+	case a.Wanted:
+		a.Hinted = a.Hinted || fresh // too early now, but not forgotten
+		answer, source := a.Answer()
 		return answer, append(sources, source), ""
 	case !reachable || best == nil:
 		return best, sources, ""
 	}
-	if fresh && a.due(now, false) {
-		a.query(ctx, p.mac, now, fresh)
+	if fresh && a.Due(now, false) {
+		a.Query(ctx, p.mac, now, fresh)
 	}
-	if a.source.Name != "" {
-		sources = append(sources, a.source)
+	if a.Source.Name != "" {
+		sources = append(sources, a.Source)
 	}
 	return best, sources, p.disagreement(best)
 }
@@ -61,11 +63,11 @@ func (p *Prober) lookAtPolicy(ctx context.Context, now time.Time, fresh bool) (*
 // framework's answer, where both are about the same state of the policy.
 func (p *Prober) disagreement(better *probe.Policy) string {
 	a := p.asking
-	stale := better.Source == probe.Reader && a.seen.movedSince(better.ReadAt)
-	if stale || a.stamp != a.seen || stampPolicy(p.mac) != a.seen {
+	stale := better.Source == probe.Reader && a.Seen.MovedSince(better.ReadAt)
+	if stale || a.Stamp != a.Seen || framework.StampPolicy(p.mac) != a.Seen {
 		return ""
 	}
-	return disagree(better, a.policy)
+	return disagree(better, a.Policy)
 }
 
 // disagree says in one sentence how two answers differ in what they allow of
@@ -106,14 +108,14 @@ func allows(p *probe.Policy, row probe.PolicyRow) bool {
 
 // ReadPublished reads the policy that the root reader published.
 func (p *Prober) readPublished(ctx context.Context, now time.Time) (*probe.Policy, probe.Source) {
-	s, r := ReadState(p.mac), &p.reader
-	r.booted = p.machine.mac.BootedAt
-	if s.recorded && !recent(s.run.at, now) && !recent(r.wokeAsked, now) {
+	s, r := policy.ReadState(p.mac), &p.reader
+	r.Booted = p.machine.mac.BootedAt
+	if s.Recorded && !policy.Recent(s.Run.At, now) && !policy.Recent(r.WokeAsked, now) {
 		// While the reader runs, nobody has to know, and no tool is started.
 		if woke := readWakeTime(ctx, p.mac); ctx.Err() == nil {
-			r.woke, r.wokeAsked = woke, now
+			r.Woke, r.WokeAsked = woke, now
 		}
 	}
-	r.note(s)
-	return s.judge(now, *r)
+	r.Note(s)
+	return s.Judge(now, *r)
 }

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/framework"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
 )
 
 func TestFrameworkBesideABetterSource(t *testing.T) {
@@ -19,10 +21,10 @@ func TestFrameworkBesideABetterSource(t *testing.T) {
 	a.answers(mactest.FrameworkAnswer("["+fmt.Sprintf(mactest.ParallelsItem, true)+"]", "[]"))
 	old := time.Now().Add(-time.Hour)
 	settle := func() {
-		mactest.NoError(t, os.Chtimes(filepath.Join(s.m.Root, policyFiles[0]), old, old))
+		mactest.NoError(t, os.Chtimes(filepath.Join(s.m.Root, framework.PolicyFiles[0]), old, old))
 		old = old.Add(time.Minute)
 	}
-	a.move(policyFiles[3])
+	a.move(framework.PolicyFiles[3])
 	settle()
 	if snap := a.want("a look", 0, false, 0); len(snap.Sources) != 2 || snap.Disagree != "" {
 		t.Errorf("%+v, %q", snap.Sources, snap.Disagree)
@@ -105,20 +107,20 @@ func TestLookAtLoadedBesideTheFramework(t *testing.T) {
 		mactest.NoError(t, os.RemoveAll(filepath.Join(s.m.Root, "asked")))
 		s.prober.Look(t.Context(), s.now, How{})
 		data, err := os.ReadFile(filepath.Join(s.m.Root, "asked"))
-		if err != nil && !absent(err) {
+		if err != nil && !root.NotExist(err) {
 			t.Fatal(err)
 		}
 		if got := strings.Join(strings.Fields(string(data)), " "); got != want {
 			t.Errorf("%s: asked %q, want %q", after, got, want)
 		}
 	}
-	s.move(policyFiles[0])
+	s.move(framework.PolicyFiles[0])
 	look("an attempt, blocked", "osascript")
 	s.answers(mactest.FrameworkAnswer("["+fmt.Sprintf(mactest.ParallelsItem, true)+"]", "[]"))
-	s.move(policyFiles[0])
+	s.move(framework.PolicyFiles[0])
 	look("the user clicked Allow", "osascript kextstat")
 	look("nothing", "")
-	s.move(policyFiles[0])
+	s.move(framework.PolicyFiles[0])
 	look("a load", "osascript kextstat")
 	look("nothing", "")
 }

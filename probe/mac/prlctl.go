@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
+	"kextwatch/probe/tool"
 )
 
 // PrlctlTool is a link to Parallels' own tool in its application.
@@ -19,8 +21,8 @@ var errNoList = errors.New("prlctl did not print a list of virtual machines")
 
 // queryPrlctl asks Parallels for the user's virtual machines. Root gets
 // tool.ErrAsRoot on a real Mac.
-func queryPrlctl(ctx context.Context, m Mac) (probe.Machines, error) {
-	out, err := Query(ctx, m, probe.PrlctlTool, "list", "-a", "-i", "--json")
+func queryPrlctl(ctx context.Context, m root.FS) (probe.Machines, error) {
+	out, err := tool.Query(ctx, m, probe.PrlctlTool, "list", "-a", "-i", "--json")
 	if err != nil {
 		return probe.Machines{}, err
 	}

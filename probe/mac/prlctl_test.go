@@ -7,10 +7,11 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
 )
 
 func TestPrlctlOfASimulatedMac(t *testing.T) {
-	m := Mac{Root: mactest.Root(t)} // whoever is root here is nobody on a simulated Mac
+	m := root.FS{Root: mactest.Root(t)} // whoever is root here is nobody on a simulated Mac
 	mactest.AddTool(t, m.Root, probe.PrlctlTool, "echo '[]'")
 	if got, err := queryPrlctl(t.Context(), m); err != nil || !got.Known || got.From != "prlctl" || len(got.List) > 0 {
 		t.Errorf("%+v, %v", got, err)

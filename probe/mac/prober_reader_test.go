@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/framework"
 	"kextwatch/probe/mactest"
 )
 
@@ -74,8 +75,8 @@ func TestAReaderThatMissesAChange(t *testing.T) {
 	s.now = s.now.Add(4 * time.Minute)
 	s.changed(0)
 	s.from(probe.Reader, "a change", time.Second, 0)
-	s.wantIn("a change", 29*time.Second+visibleAfter, true)
-	s.from(probe.Framework, "the change was missed", 29*time.Second+visibleAfter, 1)
+	s.wantIn("a change", 29*time.Second+framework.VisibleAfter, true)
+	s.from(probe.Framework, "the change was missed", 29*time.Second+framework.VisibleAfter, 1)
 	s.from(probe.Framework, "nothing", time.Second, 0)
 	s.reads()
 	s.from(probe.Reader, "the reader has read it", time.Second, 0)

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
+	"kextwatch/probe/tool"
 )
 
 const (
@@ -31,8 +33,8 @@ func (p process) name() string { return path.Base(p.path) }
 // readProcesses asks once for all that runs. Each column is an option of its own,
 // because the text after "=" is a heading up to the end of the argument
 // (POSIX); -ww keeps a long path whole where there is no terminal.
-func readProcesses(ctx context.Context, m Mac) ([]process, error) {
-	out, err := Query(ctx, m, probe.PsTool, "-axww", "-o", "uid=", "-o", "etime=", "-o", "comm=")
+func readProcesses(ctx context.Context, m root.FS) ([]process, error) {
+	out, err := tool.Query(ctx, m, probe.PsTool, "-axww", "-o", "uid=", "-o", "etime=", "-o", "comm=")
 	if err != nil {
 		return nil, err
 	}

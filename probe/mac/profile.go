@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
+	"kextwatch/probe/tool"
 )
 
 const (
@@ -29,16 +31,16 @@ type kextPolicyPlist struct {
 // from the file that macOS keeps of it, or else from what the profiles tool
 // prints. That tool shows an ordinary user no device profile, so that only
 // root can know that there is none.
-func readProfile(ctx context.Context, m Mac, os probe.OSVersion) (probe.KextProfile, []probe.Gap) {
+func readProfile(ctx context.Context, m root.FS, os probe.OSVersion) (probe.KextProfile, []probe.Gap) {
 	var policy kextPolicyPlist
-	err := m.readPlist(probe.ManagedKextPolicy, &policy)
+	err := m.ReadPlist(probe.ManagedKextPolicy, &policy)
 	switch {
 	case err == nil:
 		return policy.profile("", os), nil
-	case !absent(err):
+	case !root.NotExist(err):
 		return probe.KextProfile{}, []probe.Gap{probe.NewGap(probe.FactKextProfile, err, "Ask whoever manages this Mac which kernel extensions its profiles allow.")}
 	}
-	out, err := Query(ctx, m, probe.ProfilesTool, "show", "-type", "configuration")
+	out, err := tool.Query(ctx, m, probe.ProfilesTool, "show", "-type", "configuration")
 	if err != nil {
 		return probe.KextProfile{}, []probe.Gap{profilesGap(err)}
 	}
@@ -55,7 +57,7 @@ func readProfile(ctx context.Context, m Mac, os probe.OSVersion) (probe.KextProf
 }
 
 func profilesGap(err error) probe.Gap {
-	return toolGap(probe.FactProfiles, err, "sudo profiles show -type configuration")
+	return tool.Gap(probe.FactProfiles, err, "sudo profiles show -type configuration")
 }
 
 // profile is the payload as plain facts. Teams and extensions that cannot be

@@ -10,6 +10,7 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
 	"kextwatch/probe/tool/tooltest"
 )
 
@@ -144,7 +145,7 @@ func TestProfileFromFile(t *testing.T) {
 		"a list":            {[]string{"AllowUserOverrides"}, "11.7.10", probe.KextProfile{}, "configuration profile"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := Mac{Root: mactest.Root(t)}
+			m := root.FS{Root: mactest.Root(t)}
 			addPlist(t, m, probe.ManagedKextPolicy, c.payload)
 			mactest.AddTool(t, m.Root, probe.ProfilesTool, "exit 1") // is not asked
 			got, gaps := readProfile(t.Context(), m, probe.OSVersion{Version: c.os})
@@ -157,7 +158,7 @@ func TestProfileFromFile(t *testing.T) {
 }
 
 func TestProfileThatCannotBeRead(t *testing.T) {
-	m := Mac{Root: mactest.Root(t)}
+	m := root.FS{Root: mactest.Root(t)}
 	mactest.AddTool(t, m.Root, probe.ProfilesTool, prints(noProfiles))
 	if err := os.MkdirAll(filepath.Join(m.Root, probe.ManagedKextPolicy), 0o755); err != nil {
 		t.Fatal(err)
@@ -195,7 +196,7 @@ func TestProfileFromTool(t *testing.T) {
 			if strings.HasSuffix(name, "hangs") {
 				tooltest.ShortLimit(t, 2*time.Second)
 			}
-			m := Mac{Root: mactest.Root(t)}
+			m := root.FS{Root: mactest.Root(t)}
 			m.UID = c.uid
 			if c.script != "" {
 				mactest.AddTool(t, m.Root, probe.ProfilesTool, `[ "$*" = "show -type configuration" ] || exit 1; `+c.script)

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
+	"kextwatch/probe/tool"
 )
 
 // screenSharing is Apple's own; it runs only while somebody is connected, and
@@ -33,8 +35,8 @@ func remoteSigns(processes []process) []string {
 
 // readScreenShared reports whether somebody is connected to the port of screen
 // sharing, as far as netstat tells.
-func readScreenShared(ctx context.Context, m Mac) (bool, error) {
-	out, err := Query(ctx, m, probe.NetstatTool, "-an", "-p", "tcp")
+func readScreenShared(ctx context.Context, m root.FS) (bool, error) {
+	out, err := tool.Query(ctx, m, probe.NetstatTool, "-an", "-p", "tcp")
 	if err != nil {
 		return false, err
 	}

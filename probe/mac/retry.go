@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
 	"kextwatch/probe/tool"
 )
 
@@ -25,11 +26,11 @@ var errStartAsRoot = errors.New("nothing of Parallels is started as root: it wou
 
 // OpenParallels opens Parallels Desktop for the user. Up to macOS 10.15 its
 // service then tries to load the kernel extensions.
-func OpenParallels(ctx context.Context, m Mac) error {
+func OpenParallels(ctx context.Context, m root.FS) error {
 	if runsAsRoot(m) {
 		return errStartAsRoot
 	}
-	if _, err := Query(ctx, m, probe.OpenTool, "-b", parallelsID); err != nil {
+	if _, err := tool.Query(ctx, m, probe.OpenTool, "-b", parallelsID); err != nil {
 		return fmt.Errorf("opening Parallels Desktop: %w", err)
 	}
 	return nil
@@ -39,14 +40,14 @@ func OpenParallels(ctx context.Context, m Mac) error {
 // of the kernel extensions it needs ended, with the page of Parallels' help
 // about it where one is named. It may take a minute, and ends with ctx. An
 // error means that nothing is known of a load.
-func StartVM(ctx context.Context, m Mac, uuid string) (outcome probe.Outcome, helpURL string, err error) {
+func StartVM(ctx context.Context, m root.FS, uuid string) (outcome probe.Outcome, helpURL string, err error) {
 	if !uuidForm.MatchString(uuid) {
 		return "", "", fmt.Errorf("%q is not the UUID of a virtual machine", probe.Printable(uuid))
 	}
 	if runsAsRoot(m) {
 		return "", "", errStartAsRoot
 	}
-	out, err := QueryWithin(ctx, m, startLimit, probe.PrlctlTool, "start", uuid)
+	out, err := tool.QueryWithin(ctx, m, startLimit, probe.PrlctlTool, "start", uuid)
 	outcome, helpURL = parseStartAnswer(out, err)
 	switch {
 	case outcome != "":
@@ -58,7 +59,7 @@ func StartVM(ctx context.Context, m Mac, uuid string) (outcome probe.Outcome, he
 }
 
 // runsAsRoot: on a Mac; a simulated one may belong to root.
-func runsAsRoot(m Mac) bool { return m.Root == "/" && m.UID == 0 }
+func runsAsRoot(m root.FS) bool { return m.Root == "/" && m.UID == 0 }
 
 // helpForm is the page about a kernel extension that is not allowed, as
 // Parallels 19 and 20 name it.

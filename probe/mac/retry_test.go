@@ -11,6 +11,8 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
+	"kextwatch/probe/tool"
 )
 
 const (
@@ -45,7 +47,7 @@ func TestStartVM(t *testing.T) {
 		"absent":                    {"", "", "", "does not exist"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := Mac{Root: mactest.Root(t)}
+			m := root.FS{Root: mactest.Root(t)}
 			if c.script != "" {
 				mactest.AddTool(t, m.Root, probe.PrlctlTool, `[ "$*" = "start `+vmUUID+`" ] || exit 70; `+c.script)
 			}
@@ -62,7 +64,7 @@ func TestStartVM(t *testing.T) {
 }
 
 func TestStartVMTakesOnlyAUUID(t *testing.T) {
-	m := Mac{Root: mactest.Root(t)}
+	m := root.FS{Root: mactest.Root(t)}
 	mactest.AddTool(t, m.Root, probe.PrlctlTool, "echo it ran >&2; exit 1")
 	for _, uuid := range []string{"", "Windows 11", "--help", "{" + vmUUID + "}", vmUUID + "\n", vmUUID + " --kill", "../x", "b0f4b3a0"} {
 		if _, _, err := StartVM(t.Context(), m, uuid); err == nil || strings.Contains(err.Error(), "it ran") {
@@ -72,7 +74,7 @@ func TestStartVMTakesOnlyAUUID(t *testing.T) {
 }
 
 func TestStartVMEndsWithItsContext(t *testing.T) {
-	m := Mac{Root: mactest.Root(t)}
+	m := root.FS{Root: mactest.Root(t)}
 	started := filepath.Join(m.Root, "started")
 	if err := syscall.Mkfifo(started, 0o600); err != nil {
 		t.Fatal(err)
@@ -91,7 +93,7 @@ func TestStartVMEndsWithItsContext(t *testing.T) {
 }
 
 func TestOpenParallels(t *testing.T) {
-	m := Mac{Root: mactest.Root(t)}
+	m := root.FS{Root: mactest.Root(t)}
 	mactest.AddTool(t, m.Root, probe.OpenTool, `[ "$*" = "-b com.parallels.desktop.console" ] || exit 70`)
 	if err := OpenParallels(t.Context(), m); err != nil {
 		t.Error(err)
@@ -101,7 +103,7 @@ func TestOpenParallels(t *testing.T) {
 	mactest.Remove(t, m.Root, probe.OpenTool)
 	wantError(t, OpenParallels(t.Context(), m), "does not exist")
 	m.NoTools = true
-	wantError(t, OpenParallels(t.Context(), m), errNoTools.Error())
+	wantError(t, OpenParallels(t.Context(), m), tool.ErrNoTools.Error())
 }
 
 func FuzzParseStartAnswer(f *testing.F) {

@@ -8,13 +8,14 @@ import (
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
 	"kextwatch/probe/simmac"
 )
 
 var simStart = time.Date(2026, 5, 6, 5, 0, 0, 0, time.UTC)
 
 // makeMac is a simulated Mac, and the same as it is read.
-func makeMac(t *testing.T, o simmac.Options) (*simmac.Mac, mac.Mac) {
+func makeMac(t *testing.T, o simmac.Options) (*simmac.Mac, root.FS) {
 	t.Helper()
 	dir := t.TempDir()
 	o.Now = simStart
@@ -22,7 +23,7 @@ func makeMac(t *testing.T, o simmac.Options) (*simmac.Mac, mac.Mac) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sim, mac.Mac{Root: dir, Home: dir + "/Users/me", UID: 501}
+	return sim, root.FS{Root: dir, Home: dir + "/Users/me", UID: 501}
 }
 
 func TestMachinesOfASimulatedMac(t *testing.T) {

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
+	"kextwatch/probe/tool"
 )
 
 const (
@@ -30,24 +32,24 @@ var (
 // readSIP asks how much of System Integrity Protection is on. csrutil does not
 // print whether macOS asks for approvals, so that the variable it stores is
 // read where anything is switched off.
-func readSIP(ctx context.Context, m Mac) (probe.SIP, []probe.Gap) {
-	out, err := Query(ctx, m, probe.CsrutilTool, "status")
+func readSIP(ctx context.Context, m root.FS) (probe.SIP, []probe.Gap) {
+	out, err := tool.Query(ctx, m, probe.CsrutilTool, "status")
 	if err != nil {
-		return probe.SIP{}, []probe.Gap{toolGap(probe.FactSIP, err, "csrutil status")}
+		return probe.SIP{}, []probe.Gap{tool.Gap(probe.FactSIP, err, "csrutil status")}
 	}
 	sip, err := parseSIP(out)
 	if err != nil {
-		return probe.SIP{}, []probe.Gap{toolGap(probe.FactSIP, err, "csrutil status")}
+		return probe.SIP{}, []probe.Gap{tool.Gap(probe.FactSIP, err, "csrutil status")}
 	}
 	if sip.State == probe.SIPEnabled {
 		return sip, nil
 	}
-	out, err = Query(ctx, m, probe.NvramTool, csrVariable)
+	out, err = tool.Query(ctx, m, probe.NvramTool, csrVariable)
 	if err == nil {
 		sip.KextApproval, err = parseKextApproval(out)
 	}
 	if err != nil {
-		return sip, []probe.Gap{toolGap(probe.FactKextApproval, err, "nvram "+csrVariable)}
+		return sip, []probe.Gap{tool.Gap(probe.FactKextApproval, err, "nvram "+csrVariable)}
 	}
 	return sip, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
 	"kextwatch/probe/tool/tooltest"
 )
 
@@ -124,7 +125,7 @@ func TestSIP(t *testing.T) {
 			if strings.HasSuffix(name, "hangs") {
 				tooltest.ShortLimit(t, 2*time.Second) // enough for those before it
 			}
-			m := Mac{Root: mactest.Root(t)}
+			m := root.FS{Root: mactest.Root(t)}
 			if c.csrutil != "" {
 				mactest.AddTool(t, m.Root, probe.CsrutilTool, `[ "$*" = status ] || exit 1; `+c.csrutil)
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
 	"kextwatch/probe/tool"
 )
 
@@ -19,7 +20,7 @@ var situationLimit = 5 * time.Second
 // readSituation looks at what is going on at the Mac. Five tools are asked at
 // once; the last of them only where macOS's own list of system extensions
 // cannot be read.
-func readSituation(ctx context.Context, m Mac, os probe.OSVersion) (probe.Situation, []probe.Gap) {
+func readSituation(ctx context.Context, m root.FS, os probe.OSVersion) (probe.Situation, []probe.Gap) {
 	ctx, cancel := context.WithTimeoutCause(ctx, situationLimit, tool.ErrTimeout)
 	defer cancel()
 	s := probe.Situation{Asked: true, UID: m.UID}
@@ -53,7 +54,7 @@ func readSituation(ctx context.Context, m Mac, os probe.OSVersion) (probe.Situat
 	var gaps []probe.Gap
 	unless := func(source probe.Fact, err error, command string) {
 		if err != nil {
-			gaps = append(gaps, toolGap(source, err, command))
+			gaps = append(gaps, tool.Gap(source, err, command))
 		}
 	}
 	unless(probe.FactPrograms, noPrograms, "ps -axo uid,etime,comm")

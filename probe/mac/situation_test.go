@@ -12,6 +12,7 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
 )
 
 const (
@@ -132,9 +133,9 @@ func FuzzParseLocked(f *testing.F) {
 
 // busyMac is a Mac of the user 501 (or of whoever may not give files away) on
 // which everything is going on that can be.
-func busyMac(t testing.TB) Mac {
+func busyMac(t testing.TB) root.FS {
 	t.Helper()
-	m := Mac{Root: mactest.Root(t)}
+	m := root.FS{Root: mactest.Root(t)}
 	m.UID = 501
 	console := mactest.AddFile(t, m.Root, probe.ConsoleDevice, "")
 	if os.Geteuid() == 0 {
@@ -155,7 +156,7 @@ func busyMac(t testing.TB) Mac {
 	return m
 }
 
-func consoleOwner(t testing.TB, m Mac) int {
+func consoleOwner(t testing.TB, m root.FS) int {
 	t.Helper()
 	info, err := os.Stat(filepath.Join(m.Root, probe.ConsoleDevice))
 	if err != nil {
@@ -258,7 +259,7 @@ func (s *lookStory) lookAtSituation(snap probe.Snapshot, fresh bool, now time.Ti
 	}
 	got, _ := s.prober.lookAtSituation(s.t.Context(), snap, fresh, now)
 	data, err := os.ReadFile(log)
-	if err != nil && !absent(err) {
+	if err != nil && !root.NotExist(err) {
 		s.t.Fatal(err)
 	}
 	return got, strings.Join(strings.Fields(string(data)), " ")

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
 )
 
 const offerLimit = 16 // of macOS; Software Update offers two or three at a time
@@ -22,11 +23,11 @@ var productKey = regexp.MustCompile(`^MSU_UPDATE_([0-9A-Za-z]{3,16})_[a-z]{1,16}
 
 // readOffers are the versions of macOS that Software Update offers, without
 // Safari, Command Line Tools and security updates of the same version.
-func readOffers(m Mac) ([]probe.Offer, error) {
+func readOffers(m root.FS) ([]probe.Offer, error) {
 	var settings struct {
 		Recommended []offered `plist:"RecommendedUpdates"`
 	}
-	if err := m.readPlist(probe.SoftwareUpdateSettings, &settings); err != nil {
+	if err := m.ReadPlist(probe.SoftwareUpdateSettings, &settings); err != nil {
 		return nil, err
 	}
 	var all []probe.Offer
@@ -64,10 +65,10 @@ type updateSwitches struct {
 
 // readSwitches reads what macOS does by itself. What a configuration profile
 // forces wins over what the user set.
-func readSwitches(m Mac, u *probe.Updates) error {
+func readSwitches(m root.FS, u *probe.Updates) error {
 	var user, managed updateSwitches
-	err := m.readPlist(probe.SoftwareUpdateSettings, &user)
-	if managedErr := m.readPlist(probe.ManagedSoftwareUpdateSettings, &managed); managedErr != nil && !absent(managedErr) {
+	err := m.ReadPlist(probe.SoftwareUpdateSettings, &user)
+	if managedErr := m.ReadPlist(probe.ManagedSoftwareUpdateSettings, &managed); managedErr != nil && !root.NotExist(managedErr) {
 		return managedErr // what it forces is not known, so nothing is
 	}
 	u.Check = firstAnswer(managed.Check, user.Check)

@@ -10,6 +10,8 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
+	"kextwatch/probe/policy"
+	"kextwatch/probe/root"
 	"kextwatch/probe/simmac"
 )
 
@@ -37,7 +39,7 @@ var policySources = []policySource{
 	{
 		name: probe.Reader,
 		alone: func(t *testing.T, m simulated) {
-			_, err := mac.Publish(t.Context(), mac.Mac{Root: m.dir}, simulatedAt.Add(time.Hour))
+			_, err := policy.Publish(t.Context(), root.FS{Root: m.dir}, simulatedAt.Add(time.Hour))
 			m.must(err)
 			m.must(os.Remove(m.database()))
 			m.must(m.BreakTool("osascript", "none"))
@@ -109,7 +111,7 @@ func (m simulated) answer() string {
 }
 
 func (m simulated) look(ctx context.Context) probe.Snapshot {
-	return mac.NewProber(mac.Mac{Root: m.dir}, m.t.TempDir()).Look(ctx, simulatedAt.Add(time.Hour), mac.How{Fresh: true})
+	return mac.NewProber(root.FS{Root: m.dir}, m.t.TempDir()).Look(ctx, simulatedAt.Add(time.Hour), mac.How{Fresh: true})
 }
 
 // rows are what every source knows: who is refused and who is allowed.

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
+	"kextwatch/probe/tool"
 )
 
 const (
@@ -30,15 +32,15 @@ type extensionsPlist struct {
 // readSystemExtensions lists the system extensions of every team, from macOS's own
 // file or, where that cannot be read, from its tool. They came with macOS
 // 10.15. Where there are more than extensionLimit, some come with an error.
-func readSystemExtensions(ctx context.Context, m Mac, os probe.OSVersion) ([]probe.SystemExtension, error) {
+func readSystemExtensions(ctx context.Context, m root.FS, os probe.OSVersion) ([]probe.SystemExtension, error) {
 	if os.Known() && !os.AtLeast(10, 15) {
 		return nil, nil
 	}
 	var file extensionsPlist
-	if err := m.readPlist(probe.SystemExtensionsList, &file); err == nil {
+	if err := m.ReadPlist(probe.SystemExtensionsList, &file); err == nil {
 		return file.list()
 	}
-	out, err := Query(ctx, m, probe.SystemExtensionsTool, "list")
+	out, err := tool.Query(ctx, m, probe.SystemExtensionsTool, "list")
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
 )
 
 const extensionList = `2 extension(s)
@@ -114,7 +115,7 @@ func TestSystemExtensions(t *testing.T) {
 		"too many":             {current, many, "exit 70", slices.Repeat([]probe.SystemExtension{{BundleID: "a"}}, extensionLimit), "more than 256"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := Mac{Root: mactest.Root(t)}
+			m := root.FS{Root: mactest.Root(t)}
 			switch c.file.(type) {
 			case nil:
 			case string:

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
 )
 
 const timeMachineLimit = 1 << 20 // bytes; it names every backup of every disk
@@ -20,13 +21,13 @@ type timeMachinePlist struct {
 
 // readBackup reads when Time Machine made its last backup. It is on where it works
 // by itself and has a disk to work with.
-func readBackup(m Mac, now time.Time) (probe.Backup, error) {
-	data, err := m.readFile(probe.TimeMachineSettings, timeMachineLimit)
+func readBackup(m root.FS, now time.Time) (probe.Backup, error) {
+	data, err := m.ReadFile(probe.TimeMachineSettings, timeMachineLimit)
 	if err != nil {
 		return probe.Backup{}, err
 	}
 	var settings timeMachinePlist
-	if err := DecodePlist(data, &settings); err != nil {
+	if err := root.DecodePlist(data, &settings); err != nil {
 		return probe.Backup{}, fmt.Errorf("%s: %w", probe.TimeMachineSettings, err)
 	}
 	backup := probe.Backup{On: firstAnswer(settings.On)}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
 )
 
 // What is known of updates lies in these files, written through cfprefsd: they
@@ -17,11 +18,11 @@ var updateFiles = []string{probe.InstallHistory, probe.SoftwareUpdateSettings, p
 
 // readUpdates reads what is known of updates and backups at now; what the files
 // date later has not happened yet. An absent file tells nothing and is no gap.
-func readUpdates(m Mac, now time.Time) (probe.Updates, []probe.Gap) {
+func readUpdates(m root.FS, now time.Time) (probe.Updates, []probe.Gap) {
 	var u probe.Updates
 	var gaps []probe.Gap
 	unless := func(source probe.Fact, err error, next string) {
-		if err != nil && !absent(err) {
+		if err != nil && !root.NotExist(err) {
 			gaps = append(gaps, probe.NewGap(source, err, next))
 		}
 	}
@@ -40,14 +41,14 @@ func readUpdates(m Mac, now time.Time) (probe.Updates, []probe.Gap) {
 // updatesMemory is what the last look at the updates found.
 type updatesMemory struct {
 	read    bool
-	stamps  []stamp
+	stamps  []root.Stamp
 	updates probe.Updates
 	gaps    []probe.Gap
 }
 
 // lookAtUpdates reads the files anew only when one of them has changed.
 func (p *Prober) lookAtUpdates(fresh bool, now time.Time) (probe.Updates, []probe.Gap) {
-	stamps := p.mac.stampsOf(updateFiles)
+	stamps := p.mac.StampsOf(updateFiles)
 	if m := p.updates; m.read && !fresh && slices.Equal(m.stamps, stamps) {
 		return m.updates, m.gaps
 	}

@@ -14,6 +14,8 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
+	"kextwatch/probe/watch"
 )
 
 // What Macs had in these files, as it was published.
@@ -66,7 +68,7 @@ func TestInstallations(t *testing.T) {
 		"a long history":    {strings.Repeat(xprotect+"\n", 3500) + sequoia, []probe.Installation{mac15}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := Mac{Root: mactest.Root(t)}
+			m := root.FS{Root: mactest.Root(t)}
 			mactest.AddFile(t, m.Root, probe.InstallHistory, historyHead+c.entries+historyTail)
 			got, err := readInstallHistory(m, updatesAt)
 			if err != nil || !slices.Equal(got, c.want) {
@@ -82,7 +84,7 @@ func TestInstallations(t *testing.T) {
 		"endless":       historyHead + strings.Repeat(" ", historyLimit) + historyTail,
 		"a bomb":        historyHead + strings.Repeat("<true/>", 200_000) + historyTail,
 	} {
-		m := Mac{Root: mactest.Root(t)}
+		m := root.FS{Root: mactest.Root(t)}
 		mactest.AddFile(t, m.Root, probe.InstallHistory, data)
 		if got, err := readInstallHistory(m, updatesAt); err == nil || got != nil {
 			t.Errorf("%s: %+v", name, got)
@@ -111,7 +113,7 @@ func TestOffers(t *testing.T) {
 		"none":     {nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := Mac{Root: mactest.Root(t)}
+			m := root.FS{Root: mactest.Root(t)}
 			addPlist(t, m, probe.SoftwareUpdateSettings, map[string]any{"LastUpdatesAvailable": len(c.updates), "RecommendedUpdates": c.updates})
 			got, err := readOffers(m)
 			if err != nil || !slices.Equal(got, c.want) {
@@ -141,7 +143,7 @@ func TestSwitches(t *testing.T) {
 		"a number of neither": {all(2), nil, "", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := Mac{Root: mactest.Root(t)}
+			m := root.FS{Root: mactest.Root(t)}
 			if c.user != nil {
 				addPlist(t, m, probe.SoftwareUpdateSettings, c.user)
 			}
@@ -155,7 +157,7 @@ func TestSwitches(t *testing.T) {
 			}
 		})
 	}
-	m := Mac{Root: mactest.Root(t)}
+	m := root.FS{Root: mactest.Root(t)}
 	addPlist(t, m, probe.SoftwareUpdateSettings, all(true))
 	mactest.AddFile(t, m.Root, probe.ManagedSoftwareUpdateSettings, "rubbish")
 	got, gaps := readUpdates(m, updatesAt)
@@ -185,7 +187,7 @@ func TestBackup(t *testing.T) {
 		"damaged":           {"rubbish", probe.Backup{}, "time machine"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := Mac{Root: mactest.Root(t)}
+			m := root.FS{Root: mactest.Root(t)}
 			switch c.settings.(type) {
 			case nil:
 			case string:
@@ -210,7 +212,7 @@ func TestUpdatesWithoutOneOfThem(t *testing.T) {
 		probe.ManagedSoftwareUpdateSettings: "automatic updates",
 		probe.TimeMachineSettings:           "time machine",
 	} {
-		m := Mac{Root: mactest.Root(t)}
+		m := root.FS{Root: mactest.Root(t)}
 		for _, other := range updateFiles {
 			switch other {
 			case file:
@@ -229,7 +231,7 @@ func TestUpdatesWithoutOneOfThem(t *testing.T) {
 }
 
 func TestLookAtUpdates(t *testing.T) {
-	m := Mac{Root: mactest.Root(t)}
+	m := root.FS{Root: mactest.Root(t)}
 	mactest.AddFile(t, m.Root, probe.InstallHistory, historyHead+sequoia+historyTail)
 	prober := NewProber(m, t.TempDir())
 	look := func(fresh bool) int {
@@ -255,10 +257,10 @@ func TestLookAtUpdates(t *testing.T) {
 }
 
 func TestTheBackstopNoticesAnOffer(t *testing.T) {
-	m := Mac{Root: mactest.Root(t)}
-	before := stampAll(m, nil)
+	m := root.FS{Root: mactest.Root(t)}
+	before := watch.StampAll(m, nil)
 	addPlist(t, m, probe.SoftwareUpdateSettings, map[string]any{"RecommendedUpdates": []any{}})
-	if slices.Equal(before, stampAll(m, nil)) {
+	if slices.Equal(before, watch.StampAll(m, nil)) {
 		t.Error("a new offer does not show in the stamps")
 	}
 }
@@ -277,7 +279,7 @@ func FuzzUpdates(f *testing.F) {
 			f.Add(data)
 		}
 	}
-	m := Mac{Root: mactest.Root(f)}
+	m := root.FS{Root: mactest.Root(f)}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, name := range updateFiles {
 			mactest.AddFile(t, m.Root, name, string(data))
@@ -303,7 +305,7 @@ func FuzzUpdates(f *testing.F) {
 }
 
 func BenchmarkUpdates(b *testing.B) {
-	m := Mac{Root: mactest.Root(b)}
+	m := root.FS{Root: mactest.Root(b)}
 	mactest.AddFile(b, m.Root, probe.InstallHistory, historyHead+strings.Repeat(fmt.Sprintln(xprotect), 1500)+sequoia+historyTail)
 	for b.Loop() {
 		if _, gaps := readUpdates(m, updatesAt); len(gaps) > 0 {

@@ -12,7 +12,8 @@ import (
 	"time"
 
 	"kextwatch/probe"
-	"kextwatch/probe/mac"
+	"kextwatch/probe/kextlog"
+	"kextwatch/probe/root"
 	"kextwatch/probe/simmac"
 )
 
@@ -160,8 +161,8 @@ func TestLogTool(t *testing.T) {
 	}
 }
 
-func follow(t *testing.T, dir string) *mac.LogFollower {
-	f := mac.FollowLog(mac.Mac{Root: dir})
+func follow(t *testing.T, dir string) *kextlog.Follower {
+	f := kextlog.New(root.FS{Root: dir})
 	ctx, cancel := context.WithCancel(t.Context())
 	go f.Run(ctx)
 	t.Cleanup(func() {

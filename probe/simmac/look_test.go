@@ -7,13 +7,14 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
 	"kextwatch/probe/simmac"
 )
 
 // look reads the simulated Mac with the code that reads a real one.
 func (s sim) look() probe.Snapshot {
 	s.t.Helper()
-	snap := mac.NewProber(mac.Mac{Root: s.dir}, s.t.TempDir()).Look(s.t.Context(), minutes(30), mac.How{Fresh: true})
+	snap := mac.NewProber(root.FS{Root: s.dir}, s.t.TempDir()).Look(s.t.Context(), minutes(30), mac.How{Fresh: true})
 	if len(snap.Gaps) > 0 || snap.Policy == nil {
 		s.t.Fatalf("policy %v, sources %+v, gaps %+v", snap.Policy, snap.Sources, snap.Gaps)
 	}

@@ -1,0 +1,184 @@
+package framework
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+
+	"kextwatch/probe"
+	"kextwatch/probe/root"
+	"kextwatch/probe/tool"
+)
+
+const (
+	frameworkProtocol = 1 // of the answers of framework.js
+)
+
+// frameworkScript is handed to osascript as an argument, so that no file is
+// run that somebody could replace. It is the same at every call.
+//
+//go:embed framework.js
+var frameworkScript string
+
+var (
+	errFrameworkGone   = errors.New("is not what it was in the macOS versions known")
+	errFrameworkFailed = errors.New("did not answer")
+	errNoRows          = errors.New("it knows of no kernel extension, though there were some")
+)
+
+// Read asks macOS's own SystemPolicy.framework. An ordinary user may
+// (sure on 10.14, likely later; the analysis "syspolicyd internals" of 2019).
+// It knows neither when loads were tried nor what a profile allows. It may take
+// as long as a tool may. now becomes the time of reading. The policy is nil
+// unless the state is probe.OK.
+func Read(ctx context.Context, m root.FS, now time.Time) (*probe.Policy, probe.Source) {
+	out, err := tool.Query(ctx, m, probe.OsascriptTool, "-l", "JavaScript", "-e", frameworkScript)
+	if err != nil {
+		return nil, frameworkProblem(err)
+	}
+	rows, err := decodeFramework(out)
+	if err != nil {
+		return nil, frameworkProblem(err)
+	}
+	return &probe.Policy{Source: probe.Framework, ReadAt: now.UTC(), Rows: rows},
+		probe.Source{Name: probe.Framework, State: probe.OK}
+}
+
+// frameworkAnswer is what framework.js prints.
+type frameworkAnswer struct {
+	Protocol int              `json:"protocol"`
+	State    string           `json:"state"`
+	Reason   string           `json:"reason"`
+	Current  *[]frameworkItem `json:"current"` // every row of the policy
+	Pending  *[]frameworkItem `json:"pending"` // null: not known
+}
+
+// frameworkItem is one SPKernelExtensionPolicyItem: what one click on Allow
+// approves. What it does not tell is null, or an empty text.
+type frameworkItem struct {
+	Developer   string   `json:"developer"`
+	Application string   `json:"application"`
+	Path        string   `json:"path"`
+	Team        string   `json:"team"`
+	Bundles     []string `json:"bundles"`
+	Allowed     *bool    `json:"allowed"`
+	Restart     *bool    `json:"restart"`
+	Modified    *bool    `json:"modified"` // undocumented; never used
+	Upgrade     *bool    `json:"upgrade"`
+}
+
+// decodeFramework turns an answer into rows, one for each bundle ID.
+func decodeFramework(out []byte) ([]probe.PolicyRow, error) {
+	var answer frameworkAnswer
+	decoder := json.NewDecoder(bytes.NewReader(out))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&answer); err != nil {
+		return nil, fmt.Errorf("its answer cannot be read: %w", err)
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return nil, errors.New("its answer goes on after its end")
+	}
+	switch {
+	case answer.Protocol != frameworkProtocol:
+		return nil, fmt.Errorf("its answer has the unknown form %d", answer.Protocol)
+	case answer.State == "unsupported":
+		return nil, fmt.Errorf("%w: %s", errFrameworkGone, answer.Reason)
+	case answer.State == "failed":
+		return nil, fmt.Errorf("%w: %s", errFrameworkFailed, answer.Reason)
+	case answer.State != "ok" || answer.Current == nil:
+		return nil, fmt.Errorf("%w: its answer has the state %q and no policy", errFrameworkFailed, answer.State)
+	}
+	rows, err := frameworkRows(*answer.Current)
+	if err != nil || answer.Pending == nil {
+		return rows, err
+	}
+	pending, err := frameworkRows(*answer.Pending)
+	if err != nil {
+		return nil, err
+	}
+	return markPending(rows, pending)
+}
+
+func frameworkRows(items []frameworkItem) ([]probe.PolicyRow, error) {
+	var rows []probe.PolicyRow
+	for _, item := range items {
+		if item.Allowed == nil {
+			return nil, errors.New("its answer has an item that is neither allowed nor not")
+		}
+		for _, bundle := range item.Bundles {
+			if len(rows) == probe.MaxRows {
+				return nil, probe.ErrTooManyRows
+			}
+			row := probe.PolicyRow{
+				TeamID: probe.Cap(item.Team), BundleID: probe.Cap(bundle), Allowed: *item.Allowed, Developer: probe.Cap(item.Developer),
+				App: probe.Cap(item.Application), AppPath: probe.Cap(item.Path), PendingUpgrade: answerOf(item.Upgrade),
+			}
+			if row.Allowed {
+				row.NeedsRestart = answerOf(item.Restart)
+			}
+			rows = append(rows, row)
+		}
+	}
+	return rows, nil
+}
+
+// markPending says of each row whether it waits in the pane, and adds what
+// waits there and has no row.
+func markPending(rows, pending []probe.PolicyRow) ([]probe.PolicyRow, error) {
+	type kext struct{ team, bundle string }
+	waits := map[kext]bool{}
+	for _, row := range pending {
+		waits[kext{row.TeamID, row.BundleID}] = true
+	}
+	known := map[kext]bool{}
+	for i, row := range rows {
+		k := kext{row.TeamID, row.BundleID}
+		known[k] = true
+		rows[i].Pending = probe.AnswerOf(waits[k])
+	}
+	for _, row := range pending {
+		if known[kext{row.TeamID, row.BundleID}] {
+			continue
+		}
+		if len(rows) == probe.MaxRows {
+			return nil, probe.ErrTooManyRows
+		}
+		row.Pending = probe.Yes
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+func answerOf(yes *bool) probe.Answer {
+	if yes == nil {
+		return ""
+	}
+	return probe.AnswerOf(*yes)
+}
+
+// frameworkProblem says what an error means and what a person can do about it.
+func frameworkProblem(err error) probe.Source {
+	state, reason, next := judgeFramework(err)
+	return probe.Source{Name: probe.Framework, State: state, Reason: probe.Printable(reason), Next: next}
+}
+
+func judgeFramework(err error) (state probe.SourceState, reason, next string) {
+	const restart = "restart the Mac if it stays so"
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return probe.Absent, probe.OsascriptTool + " does not exist", "restart the Mac; the tool is part of macOS"
+	case errors.Is(err, errFrameworkGone):
+		return probe.Unsupported, "SystemPolicy.framework " + err.Error(), "look for a newer kextwatch that knows this macOS"
+	case errors.Is(err, tool.ErrTimeout):
+		return probe.Timeout, "SystemPolicy.framework did not answer in time", restart
+	case errors.Is(err, tool.ErrTooMuch):
+		return probe.Failed, "SystemPolicy.framework: " + err.Error(), restart
+	}
+	return probe.Failed, "SystemPolicy.framework: " + err.Error(), "look again; if it stays, ask for help with this message"
+}

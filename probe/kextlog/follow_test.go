@@ -1,0 +1,382 @@
+package kextlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"kextwatch/probe"
+	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
+	"kextwatch/probe/tool"
+)
+
+const patience = 30 * time.Second // for a slow machine; what works comes in milliseconds
+
+const refusal = "Kernel Extension BLOCKED: Kext (4C6364ACXT, com.parallels.kext.vnic) version: " + testHash
+
+// followed is a Follower on fake time, whose tool does what a test says.
+type followed struct {
+	*Follower
+	began  time.Time
+	mu     sync.Mutex
+	starts []time.Duration // after began
+	live   atomic.Int64    // tools at work
+}
+
+// followInBubble runs a story in which tool stands for the log tool: it says
+// for how long the n-th one runs and how it ends.
+func followInBubble(t *testing.T, tool func(n int) (time.Duration, error), story func(t *testing.T, f *followed)) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &followed{Follower: New(root.FS{}), began: time.Now()}
+		f.stream = func(ctx context.Context, each func([]byte)) error {
+			f.live.Add(1)
+			defer f.live.Add(-1)
+			runs, err := tool(f.begin())
+			select {
+			case <-ctx.Done():
+				time.Sleep(time.Millisecond) // it takes a while to die
+				return ctx.Err()
+			case <-time.After(runs):
+				return err
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		go f.Run(ctx)
+		story(t, f)
+		cancel()
+		for range f.Hints() { // closed when nothing runs any more
+		}
+		if n := f.live.Load(); n != 0 {
+			t.Errorf("%d tools are left", n)
+		}
+	})
+}
+
+// begin notes the start of a tool and returns which one it is.
+func (f *followed) begin() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.starts = append(f.starts, time.Since(f.began))
+	return len(f.starts)
+}
+
+// after lets time pass and returns when the tool was started so far.
+func (f *followed) after(d time.Duration) string {
+	time.Sleep(d)
+	synctest.Wait()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return fmt.Sprint(f.starts)
+}
+
+func forever(int) (time.Duration, error) { return 1000 * time.Hour, nil }
+
+func TestLogOnlyWhileWanted(t *testing.T) {
+	followInBubble(t, forever, func(t *testing.T, f *followed) {
+		if got := f.after(time.Hour); got != "[]" || f.live.Load() != 0 {
+			t.Errorf("unasked: %s", got)
+		}
+		for range 3 {
+			f.Want(true)
+		}
+		if got := f.after(time.Hour); got != "[1h0m0s]" || f.live.Load() != 1 {
+			t.Errorf("wanted: %s", got)
+		}
+		f.Want(false)
+		if got := f.after(time.Hour); got != "[1h0m0s]" || f.live.Load() != 0 {
+			t.Errorf("no longer wanted: %s", got)
+		}
+		f.Retry()
+		if got := f.after(time.Hour); got != "[1h0m0s]" {
+			t.Errorf("tried again though not wanted: %s", got)
+		}
+		f.Want(true)
+		synctest.Wait()
+		f.Want(false)
+		f.Want(true)
+		if got := f.after(time.Hour); f.live.Load() != 1 {
+			t.Errorf("wanted again: %s", got)
+		}
+		if g, missing := f.Gap(); missing {
+			t.Errorf("gap %+v", g)
+		}
+	})
+}
+
+func TestLogStartsAgainEverMoreSlowly(t *testing.T) {
+	died := errors.New("signal: killed")
+	followInBubble(t, func(n int) (time.Duration, error) {
+		if n == 12 {
+			return logSteady, died
+		}
+		return 0, died
+	}, func(t *testing.T, f *followed) {
+		f.Want(true)
+		f.after(0)
+		if g, missing := f.Gap(); !missing || g.Source != "log" || g.Err != "signal: killed" || g.Next == "" {
+			t.Errorf("gap %+v, %t", g, missing)
+		}
+		want := "[0s 1s 3s 7s 15s 31s 1m3s 2m7s 4m15s 8m31s 13m31s 18m31s 28m32s 28m34s]"
+		if got := f.after(28*time.Minute + 35*time.Second); got != want {
+			t.Errorf("started at %s\nwant       %s", got, want)
+		}
+	})
+}
+
+// A retry comes at once, in place of the one that was to come, and after it
+// the pauses are short again.
+func TestLogRetry(t *testing.T) {
+	followInBubble(t, func(n int) (time.Duration, error) {
+		if n == 6 || n == 7 || n == 9 {
+			return 0, tool.ErrEnded
+		}
+		return forever(n)
+	}, func(t *testing.T, f *followed) {
+		f.Want(true)
+		for range 4 { // each time it is stopped, and wanted again
+			f.after(0)
+			f.Want(false)
+			f.after(time.Second)
+			f.Want(true)
+		}
+		if got := f.after(0); got != "[0s 1s 2s 3s 4s]" {
+			t.Fatalf("started at %s", got)
+		}
+		f.Want(false)
+		f.after(time.Second)
+		f.Want(true) // dies at 5 s, would come at 6 s
+		f.after(500 * time.Millisecond)
+		f.Retry() // dies at 5.5 s
+		if got := f.after(time.Hour); got != "[0s 1s 2s 3s 4s 5s 5.5s 6.5s]" || f.live.Load() != 1 {
+			t.Errorf("started at %s, %d run", got, f.live.Load())
+		}
+		f.Want(false)
+		f.after(time.Second)
+		f.Want(true) // dies, would come a second later
+		f.after(500 * time.Millisecond)
+		f.Retry()
+		if f.after(time.Hour); len(f.starts) != 10 || f.live.Load() != 1 {
+			t.Errorf("started at %v, %d run", f.starts, f.live.Load())
+		}
+	})
+}
+
+func TestLogGivesUp(t *testing.T) {
+	for name, err := range map[string]error{
+		"no administrator": errors.New("/usr/bin/log: exit status 64: log: Must be admin to run 'stream' command"),
+		"no such tool":     fmt.Errorf("%s: %w", probe.LogTool, fs.ErrNotExist),
+		"old tool":         errors.New("/usr/bin/log: exit status 64: log: Unknown style 'ndjson'"),
+		"only files":       fmt.Errorf("%s: %w", probe.LogTool, tool.ErrNoTools),
+	} {
+		t.Run(name, func(t *testing.T) {
+			followInBubble(t, func(int) (time.Duration, error) { return 0, err }, func(t *testing.T, f *followed) {
+				f.Want(true)
+				f.after(0)
+				if h := <-f.Hints(); h.Settled {
+					t.Errorf("hint %+v", h)
+				}
+				if g, missing := f.Gap(); !missing || g.Err != err.Error() || g.Next == "" {
+					t.Errorf("gap %+v, %t", g, missing)
+				}
+				f.Want(true) // as before
+				if got := f.after(24 * time.Hour); got != "[0s]" {
+					t.Errorf("tried again: %s", got)
+				}
+				f.Retry()
+				if got := f.after(time.Hour); got != "[0s 24h0m0s]" {
+					t.Errorf("after a wake: %s", got)
+				}
+				f.Want(false)
+				f.after(time.Hour)
+				if g, missing := f.Gap(); missing {
+					t.Errorf("not wanted, yet a gap: %+v", g)
+				}
+				f.Want(true)
+				if got := f.after(time.Hour); got != "[0s 24h0m0s 26h0m0s]" {
+					t.Errorf("wanted again: %s", got)
+				}
+			})
+		})
+	}
+}
+
+// A tool that printed something works: the gap goes. That it printed before it
+// died does not make it work.
+func TestLogGapGoesWithTheFirstLine(t *testing.T) {
+	for _, ends := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			f := New(root.FS{})
+			tries := 0
+			f.stream = func(ctx context.Context, each func([]byte)) error {
+				if tries++; tries == 1 {
+					return tool.ErrEnded
+				}
+				each([]byte("Filtering the log data"))
+				if !ends {
+					<-ctx.Done()
+				}
+				return tool.ErrEnded
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			go f.Run(ctx)
+			f.Want(true)
+			synctest.Wait()
+			if _, missing := f.Gap(); !missing {
+				t.Error("no gap while nothing runs")
+			}
+			time.Sleep(logFirst)
+			synctest.Wait()
+			if _, missing := f.Gap(); missing != ends {
+				t.Errorf("the tool ended: %t, a gap: %t", ends, missing)
+			}
+			cancel()
+			for range f.Hints() {
+			}
+		})
+	}
+}
+
+func TestLogAttempts(t *testing.T) {
+	f := New(root.FS{})
+	for n := range attemptLimit + 50 {
+		line := strings.Replace(logged(policyDaemon, kextSubsystem, refusal), "01:14:10.348728", fmt.Sprintf("01:14:10.%06d", 999-n), 1)
+		f.line([]byte(line))
+	}
+	got := f.Attempts()
+	if len(got) != attemptLimit || !slices.IsSortedFunc(got, func(a, b probe.Attempt) int { return a.At.Compare(b.At) }) {
+		t.Errorf("%d attempts", len(got))
+	}
+	if newest := got[0].At.Nanosecond() / 1000; newest != 999-attemptLimit-49 {
+		t.Errorf("of the newest, the earliest is %d", newest)
+	}
+}
+
+// Lines in a flood, relevant or not, leave one hint at most.
+func TestLogHintsAreFew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := New(root.FS{})
+		f.stream = func(ctx context.Context, each func([]byte)) error {
+			for range 1000 {
+				each([]byte(logged("/usr/libexec/kernelmanagerd", "", "nothing")))
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		go f.Run(ctx)
+		f.Want(true)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if len(f.Hints()) != 0 {
+			t.Errorf("a hint for nothing: %+v", <-f.Hints())
+		}
+		for range 1000 {
+			f.line([]byte(logged(policyDaemon, kextSubsystem, refusal)))
+		}
+		for i, settled := range []bool{false, false, true} {
+			if h := <-f.Hints(); h.Settled != settled || h.Woke {
+				t.Errorf("hint %d: %+v", i, h)
+			}
+		}
+		time.Sleep(time.Hour)
+		if len(f.Hints()) != 0 {
+			t.Errorf("one hint too many: %+v", <-f.Hints())
+		}
+		cancel()
+		for range f.Hints() {
+		}
+	})
+}
+
+// follow runs a Follower on a Mac with this log tool, and returns how to
+// end it.
+func follow(t *testing.T, m root.FS) (*Follower, context.CancelFunc) {
+	f := New(m)
+	ctx, cancel := context.WithCancel(t.Context())
+	go f.Run(ctx)
+	end := func() {
+		cancel()
+		for range f.Hints() {
+		}
+	}
+	t.Cleanup(end)
+	return f, end
+}
+
+// await takes hints until something is so.
+func await(t *testing.T, f *Follower, what string, so func() bool) {
+	t.Helper()
+	late := time.After(patience)
+	for !so() {
+		select {
+		case <-f.Hints():
+		case <-late:
+			t.Fatalf("not within %v: %s", patience, what)
+		}
+	}
+}
+
+// The real thing: a process that prints lines, among them one that is too
+// long, and what it started, gone as soon as the log is not wanted.
+func TestLogIsFollowed(t *testing.T) {
+	m := root.FS{Root: mactest.Root(t)}
+	mactest.AddFile(t, m.Root, "/lines", "Filtering the log data using \"x\"\n\n"+
+		logged("/tmp/fake", kextSubsystem, refusal)+"\n"+
+		"{"+strings.Repeat(" ", 1<<20)+"}\n"+
+		logged(policyDaemon, kextSubsystem, refusal)+"\n")
+	alive := aliveWhile(t, m)
+	mactest.AddTool(t, m.Root, probe.LogTool, `[ "$*" = "stream --style ndjson --predicate $5" ] || exit 9
+exec 3>'`+alive.path+`'; sleep 60 & cat '`+m.Root+`/lines'; wait`)
+	before := runtime.NumGoroutine()
+	f, end := follow(t, m)
+	for range 2 {
+		dead := alive.wait()
+		n := len(f.Attempts())
+		f.Want(true)
+		await(t, f, "an attempt", func() bool { return len(f.Attempts()) == n+1 })
+		if g, missing := f.Gap(); missing {
+			t.Errorf("gap %+v", g)
+		}
+		f.Want(false)
+		select {
+		case <-dead:
+		case <-time.After(patience):
+			t.Fatal("what the tool started is still alive")
+		}
+	}
+	dead := alive.wait()
+	f.Want(true)
+	await(t, f, "an attempt", func() bool { return len(f.Attempts()) == 3 })
+	end()
+	select {
+	case <-dead:
+	case <-time.After(patience):
+		t.Fatal("what the tool started outlived the agent")
+	}
+	for late := time.Now().Add(patience); runtime.NumGoroutine() > before; runtime.Gosched() {
+		if time.Now().After(late) {
+			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
+		}
+	}
+}
+
+func TestLogNeedsAnAdministrator(t *testing.T) {
+	m := root.FS{Root: mactest.Root(t)}
+	mactest.AddTool(t, m.Root, probe.LogTool, `echo "log: Must be admin to run 'stream' command" >&2; exit 64`)
+	f, _ := follow(t, m)
+	f.Want(true)
+	await(t, f, "a gap", func() bool { _, missing := f.Gap(); return missing })
+	if g, _ := f.Gap(); !strings.HasSuffix(g.Err, "Must be admin to run 'stream' command") || !strings.Contains(g.Next, "install --reader") {
+		t.Errorf("%+v", g)
+	}
+}

@@ -1,0 +1,294 @@
+package policy
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"kextwatch/probe"
+	"kextwatch/probe/mactest"
+)
+
+const parallels = "com.parallels.kext.hypervisor" // what mactest.BlockedRow is about
+
+func TestReadsARestingDatabase(t *testing.T) {
+	for _, journal := range journalModes {
+		t.Run(journal, func(t *testing.T) {
+			m, _ := newPolicy(t, mactest.ApplePolicy(journal, mactest.BlockedRow)...)
+			wantBundles(t, m, parallels)
+		})
+	}
+}
+
+// syspolicyd keeps its connection open, so the newest rows are in the -wal.
+func TestReadsBesideALivingWriter(t *testing.T) {
+	for _, journal := range journalModes {
+		t.Run(journal, func(t *testing.T) {
+			m, file := newPolicy(t, mactest.ApplePolicy(journal)...)
+			startDatabaseChild(t, "shell "+file).sql(mactest.BlockedRow)
+			wantBundles(t, m, parallels)
+		})
+	}
+}
+
+func TestReadsPastALock(t *testing.T) {
+	for _, journal := range journalModes {
+		t.Run(journal, func(t *testing.T) {
+			m, file := newPolicy(t, mactest.ApplePolicy(journal, mactest.BlockedRow)...)
+			startDatabaseChild(t, "shell "+file).sql("BEGIN EXCLUSIVE", "DELETE FROM kext_policy")
+			wantBundles(t, m, parallels)
+		})
+	}
+}
+
+// With an exclusive lock SQLite keeps the index of the -wal in memory.
+func TestReadsAWALWithoutItsIndex(t *testing.T) {
+	m, file := newPolicy(t, mactest.ApplePolicy("WAL")...)
+	startDatabaseChild(t, "shell "+file).sql("PRAGMA locking_mode = EXCLUSIVE", mactest.BlockedRow)
+	if _, err := os.Stat(file + "-shm"); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("the story is wrong: -shm: %v", err)
+	}
+	wantBundles(t, m, parallels)
+}
+
+func TestReadsWhatAKilledWriterLeft(t *testing.T) {
+	m, file := newPolicy(t, mactest.ApplePolicy("WAL")...)
+	writer := startDatabaseChild(t, "shell "+file)
+	writer.sql(mactest.BlockedRow)
+	writer.kill()
+	mactest.NoError(t, os.Remove(file+"-shm"))
+	wantBundles(t, m, parallels)
+}
+
+// A transaction that does not fit into SQLite's cache is written to the disk
+// before it is committed. Nobody may ever see it.
+func TestOnlyCommittedRowsCount(t *testing.T) {
+	for _, journal := range journalModes {
+		for _, end := range []string{"alive", "killed"} {
+			t.Run(journal+" "+end, func(t *testing.T) {
+				m, file := newPolicy(t, mactest.ApplePolicy(journal, paddedRows(100))...)
+				committed, err := os.ReadFile(file)
+				mactest.NoError(t, err)
+				writer := startDatabaseChild(t, "shell "+file)
+				writer.sql("PRAGMA cache_size = 30", "BEGIN", "UPDATE kext_policy SET flags = 1")
+				if end == "killed" {
+					writer.kill()
+				}
+				written, err := os.ReadFile(file)
+				mactest.NoError(t, err)
+				if wal, err := os.Stat(file + "-wal"); bytes.Equal(written, committed) && (err != nil || wal.Size() == 0) {
+					t.Fatal("the story is wrong: nothing was written yet")
+				}
+				policy, source := readPolicyOf(t, m)
+				if source.State != probe.OK || len(policy.Rows) != 100 {
+					t.Fatalf("got %+v with %+v", policy, source)
+				}
+				for _, r := range policy.Rows {
+					if r.Flags != 0 {
+						t.Fatalf("an uncommitted row: %+v", r)
+					}
+				}
+			})
+		}
+	}
+}
+
+// A journal that names another file must not make SQLite look for it.
+func TestRefusesAJournalOfSeveralDatabases(t *testing.T) {
+	m, file := newPolicy(t, mactest.ApplePolicy("DELETE", paddedRows(100))...)
+	writer := startDatabaseChild(t, "shell "+file)
+	other := filepath.Join(t.TempDir(), "other")
+	writer.sql("ATTACH '"+other+"' AS other", "CREATE TABLE other.x (y)", "PRAGMA cache_size = 30", "BEGIN", "UPDATE kext_policy SET flags = 1")
+	writer.kill()
+	journal, err := os.ReadFile(file + "-journal")
+	mactest.NoError(t, err)
+	name := other + "-mj0123456789"
+	end := append([]byte(name), 0, 0, 0, byte(len(name)), 0, 0, 0, 0)
+	mactest.NoError(t, os.WriteFile(file+"-journal", append(append(journal, end...), journalMagic...), 0o600))
+	_, source := readPolicyOf(t, m)
+	if source.State != probe.Failed || !strings.Contains(source.Reason, "several databases") {
+		t.Errorf("got %+v", source)
+	}
+}
+
+func TestReadsTheFileThatReplacedIt(t *testing.T) {
+	m, file := newPolicy(t, mactest.AppleSchema...)
+	wantBundles(t, m)
+	mactest.FillDatabase(t, file+".new", append(mactest.AppleSchema, mactest.BlockedRow)...)
+	mactest.NoError(t, os.Rename(file+".new", file))
+	wantBundles(t, m, parallels)
+}
+
+// SQLite passes over a -wal that is not of this database.
+func TestReadsBesideAStrayWAL(t *testing.T) {
+	m, file := newPolicy(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
+	mactest.NoError(t, os.WriteFile(file+"-wal", bytes.Repeat([]byte("stray"), 1000), 0o600))
+	wantBundles(t, m, parallels)
+}
+
+func TestLinksResolveBeneathRoot(t *testing.T) {
+	t.Run("KextPolicy", func(t *testing.T) {
+		m, file := newPolicy(t, mactest.ApplePolicy("WAL")...)
+		startDatabaseChild(t, "shell "+file).sql(mactest.BlockedRow)
+		mactest.NoError(t, os.MkdirAll(filepath.Join(m.Root, "elsewhere"), 0o755))
+		for _, ending := range []string{"", "-wal"} {
+			mactest.NoError(t, os.Rename(file+ending, filepath.Join(m.Root, "elsewhere/real"+ending)))
+		}
+		mactest.NoError(t, os.Symlink("/elsewhere/real", file))
+		wantBundles(t, m, parallels)
+	})
+	t.Run("KextPolicy-wal", func(t *testing.T) {
+		m, file := newPolicy(t, mactest.ApplePolicy("WAL", mactest.BlockedRow)...)
+		outside := filepath.Join(t.TempDir(), "outside") // on this machine, not on the Mac
+		mactest.NoError(t, os.WriteFile(outside, nil, 0o600))
+		mactest.NoError(t, os.Truncate(outside, CopyLimit+1))
+		mactest.NoError(t, os.Symlink(outside, file+"-wal"))
+		wantBundles(t, m, parallels)
+	})
+}
+
+// A file that never rests is busy: an unverified copy is not used.
+func TestBusyDatabase(t *testing.T) {
+	m, file := newPolicy(t, mactest.AppleSchema...)
+	rest := mactest.NeverRests(t, file)
+	temp := t.TempDir()
+	policy, source := ReadDatabase(t.Context(), m, temp, time.Now())
+	rest()
+	if source.State != probe.Busy {
+		t.Errorf("got %+v", source)
+	}
+	wantConsistent(t, policy, source)
+	wantEmptyFolder(t, temp)
+	wantBundles(t, m)
+}
+
+// Each committed state of this database has the sum 0. A copy that mixes two
+// states mostly has another, and SQLite would read it without a word.
+func TestNoTornCopy(t *testing.T) {
+	for _, journal := range []string{"WAL", "DELETE"} {
+		t.Run(journal+", never resting", func(t *testing.T) {
+			readBesideChurn(t, journal, 0, 700*time.Millisecond, 1000)
+		})
+		t.Run(journal+", 20 a second", func(t *testing.T) {
+			if seen := readBesideChurn(t, journal, 50*time.Millisecond, time.Minute, 10); seen < 10 {
+				t.Errorf("only %d states were seen", seen)
+			}
+		})
+	}
+}
+
+// readBesideChurn reads until it has seen enough states of the database or the
+// time is over, and returns how many it has seen.
+func readBesideChurn(t *testing.T, journal string, pause, limit time.Duration, enough int) int {
+	m, file := newPolicy(t, mactest.ApplePolicy(journal, paddedRows(100))...)
+	startDatabaseChild(t, fmt.Sprintf("churn %v %s", pause, file)).line()
+	temp := t.TempDir()
+	seen := map[int64]bool{}
+	accepted, busy := 0, 0
+	for start := time.Now(); time.Since(start) < limit && len(seen) < enough; {
+		policy, source := ReadDatabase(t.Context(), m, temp, time.Now())
+		if source.State == probe.Busy {
+			busy++
+			continue
+		}
+		if source.State != probe.OK || len(policy.Rows) != 100 {
+			t.Fatalf("got %+v with %+v", policy, source)
+		}
+		var sum int64
+		for _, r := range policy.Rows {
+			sum += r.Flags
+		}
+		if sum != 0 {
+			t.Fatalf("torn: the sum is %d", sum)
+		}
+		seen[policy.Rows[0].Flags] = true
+		accepted++
+	}
+	t.Logf("%d busy, %d accepted, %d states", busy, accepted, len(seen))
+	return len(seen)
+}
+
+// Each of the things that are compared finds a change that the others miss.
+func TestUnchanged(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(path string, was fs.FileInfo) error
+		want   bool
+	}{
+		{"nothing", func(string, fs.FileInfo) error { return nil }, true},
+		{"only read", func(path string, _ fs.FileInfo) error { _, err := os.ReadFile(path); return err }, true},
+		{"removed", func(path string, _ fs.FileInfo) error { return os.Remove(path) }, false},
+		{"time", func(path string, was fs.FileInfo) error {
+			return os.Chtimes(path, was.ModTime(), was.ModTime().Add(1))
+		}, false},
+		{"size", func(path string, was fs.FileInfo) error {
+			return errors.Join(os.Truncate(path, was.Size()-1), os.Chtimes(path, was.ModTime(), was.ModTime()))
+		}, false},
+		{"header", func(path string, was fs.FileInfo) error {
+			header := bytes.Repeat([]byte("y"), int(was.Size()))
+			return errors.Join(os.WriteFile(path, header, 0), os.Chtimes(path, was.ModTime(), was.ModTime()))
+		}, false},
+		{"replaced", func(path string, was fs.FileInfo) error {
+			data, err := os.ReadFile(path)
+			return errors.Join(err, os.WriteFile(path+".new", data, 0o600),
+				os.Chtimes(path+".new", was.ModTime(), was.ModTime()), os.Rename(path+".new", path))
+		}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "KextPolicy")
+			mactest.NoError(t, os.WriteFile(path, bytes.Repeat([]byte("x"), 200), 0o600))
+			o, err := openOriginal(path)
+			mactest.NoError(t, err)
+			defer o.close()
+			mactest.NoError(t, tt.change(path, o.info))
+			if got := o.unchanged(); got != tt.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+	t.Run("appeared", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "KextPolicy-wal")
+		o, err := openOriginal(path)
+		if !errors.Is(err, fs.ErrNotExist) || !o.unchanged() {
+			t.Fatalf("got %+v, %v", o, err)
+		}
+		mactest.NoError(t, os.WriteFile(path, nil, 0o600))
+		if o.unchanged() {
+			t.Error("a new file was missed")
+		}
+	})
+}
+
+func TestSweepCopies(t *testing.T) {
+	temp := t.TempDir()
+	old := time.Now().Add(-2 * copyLife)
+	for _, name := range []string{"kextwatch-policy-old", "kextwatch-policy-young", "other-old"} {
+		dir := filepath.Join(temp, name)
+		mactest.NoError(t, os.Mkdir(dir, 0o700))
+		mactest.NoError(t, os.WriteFile(filepath.Join(dir, "KextPolicy"), nil, 0o600))
+		if strings.HasSuffix(name, "old") {
+			mactest.NoError(t, os.Chtimes(dir, old, old))
+		}
+	}
+	file := filepath.Join(temp, "kextwatch-policy-file")
+	mactest.NoError(t, os.WriteFile(file, nil, 0o600))
+	mactest.NoError(t, os.Chtimes(file, old, old))
+	SweepCopies(temp)
+	SweepCopies(filepath.Join(temp, "none")) // not an error
+	var left []string
+	entries, err := os.ReadDir(temp)
+	mactest.NoError(t, err)
+	for _, e := range entries {
+		left = append(left, e.Name())
+	}
+	if got := strings.Join(left, " "); got != "kextwatch-policy-file kextwatch-policy-young other-old" {
+		t.Errorf("left: %s", got)
+	}
+}

@@ -1,0 +1,359 @@
+package policy
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"kextwatch/probe"
+	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
+)
+
+var journalModes = []string{"WAL", "DELETE", "TRUNCATE", "PERSIST"}
+
+// newPolicy makes a Mac whose policy database comes of the statements.
+func newPolicy(t testing.TB, statements ...string) (m root.FS, file string) {
+	t.Helper()
+	m, file = emptyMac(t)
+	mactest.FillDatabase(t, file, statements...)
+	return m, file
+}
+
+// emptyMac is a Mac that only has the folder of the policy database.
+func emptyMac(t testing.TB) (m root.FS, file string) {
+	t.Helper()
+	m = root.FS{Root: t.TempDir()}
+	file = filepath.Join(m.Root, probe.KextPolicy)
+	mactest.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+	return m, file
+}
+
+// paddedRows makes n rows, so that they fill many pages; their flags are 0.
+func paddedRows(n int) string {
+	return fmt.Sprintf(`WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < %d)
+		INSERT INTO kext_policy SELECT 'TEAM', 'com.example.kext' || n, 1, hex(randomblob(1000)), 0 FROM i`, n)
+}
+
+// readPolicyOf reads the policy and holds every read to two promises: nothing moves
+// in Apple's folder, and nothing stays in the temporary one.
+func readPolicyOf(t *testing.T, m root.FS) (*probe.Policy, probe.Source) {
+	t.Helper()
+	temp := t.TempDir()
+	before := folderStamps(t, m)
+	policy, source := ReadDatabase(t.Context(), m, temp, time.Now())
+	if after := folderStamps(t, m); after != before {
+		t.Errorf("reading changed Apple's folder\nbefore:\n%s\nafter:\n%s", before, after)
+	}
+	wantEmptyFolder(t, temp)
+	wantConsistent(t, policy, source)
+	return policy, source
+}
+
+// folderStamps is all that lstat says about Apple's folder and what lies in it,
+// except when it was last read.
+func folderStamps(t *testing.T, m root.FS) string {
+	t.Helper()
+	var all strings.Builder
+	err := filepath.WalkDir(filepath.Join(m.Root, filepath.Dir(probe.KextPolicy)), func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&all, "%s:", path)
+		stat := reflect.ValueOf(info.Sys()).Elem()
+		for i := range stat.NumField() {
+			if name := stat.Type().Field(i).Name; !strings.HasPrefix(name, "Atim") {
+				fmt.Fprintf(&all, " %s=%v", name, stat.Field(i))
+			}
+		}
+		all.WriteByte('\n')
+		return nil
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+		t.Fatal(err)
+	}
+	return all.String()
+}
+
+func wantEmptyFolder(t testing.TB, dir string) {
+	t.Helper()
+	left, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(left) > 0 {
+		t.Errorf("left in the temporary folder: %v", left)
+	}
+}
+
+// wantConsistent holds what every answer must be, whatever was read.
+func wantConsistent(t testing.TB, policy *probe.Policy, source probe.Source) {
+	t.Helper()
+	ok := source.State == probe.OK
+	if source.Name != probe.Database || (policy != nil) != ok ||
+		(source.Reason == "") != ok || (source.Next == "") != ok {
+		t.Errorf("inconsistent answer: %v, %+v", policy, source)
+	}
+	if ok && policy.Source != probe.Database {
+		t.Errorf("the policy comes from %q", policy.Source)
+	}
+}
+
+// wantBundles holds that the rows of kext_policy are exactly these.
+func wantBundles(t *testing.T, m root.FS, bundles ...string) {
+	t.Helper()
+	policy, source := readPolicyOf(t, m)
+	if source.State != probe.OK {
+		t.Fatalf("%+v", source)
+	}
+	var got []string
+	for _, r := range policy.Rows {
+		got = append(got, r.BundleID)
+	}
+	if !reflect.DeepEqual(got, bundles) {
+		t.Errorf("got %v, want %v", got, bundles)
+	}
+}
+
+func TestDatabaseStates(t *testing.T) {
+	cut := func(size func(full int64) int64) func(*testing.T, string) {
+		return func(t *testing.T, file string) {
+			mactest.FillDatabase(t, file, mactest.ApplePolicy("DELETE", paddedRows(100))...)
+			info, err := os.Stat(file)
+			mactest.NoError(t, err)
+			mactest.NoError(t, os.Truncate(file, size(info.Size())))
+		}
+	}
+	tests := []struct {
+		name  string
+		make  func(t *testing.T, file string)
+		state probe.SourceState
+		words string // in the reason
+	}{
+		{"well", func(t *testing.T, file string) { mactest.FillDatabase(t, file, mactest.AppleSchema...) }, probe.OK, ""},
+		{"absent", func(t *testing.T, file string) {}, probe.Absent, "does not exist"},
+		{"folder absent", func(t *testing.T, file string) { mactest.NoError(t, os.RemoveAll(filepath.Dir(file))) }, probe.Absent, "does not exist"},
+		{"a directory", func(t *testing.T, file string) { mactest.NoError(t, os.Mkdir(file, 0o700)) }, probe.Failed, "not a regular file"},
+		{"a pipe", func(t *testing.T, file string) { mactest.NoError(t, syscall.Mkfifo(file, 0o600)) }, probe.Failed, "not a regular file"},
+		{"-wal is a pipe", func(t *testing.T, file string) {
+			mactest.FillDatabase(t, file, mactest.AppleSchema...)
+			mactest.NoError(t, syscall.Mkfifo(file+"-wal", 0o600))
+		}, probe.Failed, "not a regular file"},
+		{"-journal is a directory", func(t *testing.T, file string) {
+			mactest.FillDatabase(t, file, mactest.AppleSchema...)
+			mactest.NoError(t, os.Mkdir(file+"-journal", 0o700))
+		}, probe.Failed, "not a regular file"},
+		{"a link to itself", func(t *testing.T, file string) { mactest.NoError(t, os.Symlink(filepath.Base(file), file)) }, probe.Failed, ""},
+		{"50 bytes", cut(func(int64) int64 { return 50 }), probe.Damaged, "malformed"},
+		{"one page", cut(func(int64) int64 { return 4096 }), probe.Damaged, "malformed"},
+		{"half", cut(func(full int64) int64 { return full / 2 }), probe.Damaged, "malformed"},
+		{"random", func(t *testing.T, file string) {
+			mactest.NoError(t, os.WriteFile(file, []byte(strings.Repeat("kextwatch", 1000)), 0o600))
+		}, probe.NotADatabase, "not a database"},
+		{"a few bytes", func(t *testing.T, file string) { mactest.NoError(t, os.WriteFile(file, []byte("kext"), 0o600)) }, probe.NotADatabase, "not a database"},
+		{"header overwritten", func(t *testing.T, file string) {
+			mactest.FillDatabase(t, file, mactest.AppleSchema...)
+			overwrite(t, file, "not SQLite at all")
+		}, probe.NotADatabase, "not a database"},
+		{"empty", func(t *testing.T, file string) { mactest.NoError(t, os.WriteFile(file, nil, 0o600)) }, probe.UnknownSchema, "is empty"},
+		{"other tables", func(t *testing.T, file string) { mactest.FillDatabase(t, file, "CREATE TABLE other (x)") }, probe.UnknownSchema, "no table kext_policy"},
+		{"too large", func(t *testing.T, file string) {
+			mactest.FillDatabase(t, file, mactest.AppleSchema...)
+			mactest.NoError(t, os.Truncate(file, CopyLimit+1))
+		}, probe.Failed, "larger than 64 MiB"},
+		{"-wal too large", func(t *testing.T, file string) {
+			mactest.FillDatabase(t, file, mactest.AppleSchema...)
+			mactest.NoError(t, os.WriteFile(file+"-wal", nil, 0o600))
+			mactest.NoError(t, os.Truncate(file+"-wal", CopyLimit+1))
+		}, probe.Failed, "larger than 64 MiB"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m, file := emptyMac(t)
+			tt.make(t, file)
+			_, source := readPolicyOf(t, m)
+			if source.State != tt.state || !strings.Contains(source.Reason, tt.words) {
+				t.Errorf("got %+v, want %s: …%s…", source, tt.state, tt.words)
+			}
+		})
+	}
+}
+
+// An ordinary user gets EACCES from the mode of the file. A test that runs as
+// root asks a child that gave its rights up.
+func TestDatabaseDenied(t *testing.T) {
+	for _, closed := range []string{probe.KextPolicy, filepath.Dir(probe.KextPolicy)} {
+		t.Run(filepath.Base(closed), func(t *testing.T) {
+			m, _ := newPolicy(t, mactest.AppleSchema...)
+			closed := filepath.Join(m.Root, closed)
+			info, err := os.Stat(closed)
+			mactest.NoError(t, err)
+			var source probe.Source
+			if os.Geteuid() == 0 {
+				mactest.NoError(t, os.Chmod(filepath.Dir(m.Root), 0o755)) // t.TempDir keeps others out
+				mactest.NoError(t, os.Chmod(closed, info.Mode()&0o700))
+				if err := json.Unmarshal([]byte(startDatabaseChild(t, "nobody "+m.Root).line()), &source); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				mactest.NoError(t, os.Chmod(closed, 0))
+				defer os.Chmod(closed, info.Mode())
+				_, source = readPolicyOf(t, m)
+			}
+			if source.State != probe.Denied || !strings.Contains(source.Reason, "root only") || !strings.Contains(source.Next, "sudo") {
+				t.Errorf("got %+v", source)
+			}
+		})
+	}
+}
+
+func TestJudgeDatabase(t *testing.T) {
+	onFile := func(err error) error {
+		return originalError{&fs.PathError{Op: "open", Path: probe.KextPolicy, Err: err}}
+	}
+	tests := []struct {
+		name  string
+		err   error
+		state probe.SourceState
+		next  string
+	}{
+		{"not root", onFile(syscall.EACCES), probe.Denied, "sudo"},
+		{"privacy protection", onFile(syscall.EPERM), probe.Denied, "Full Disk Access"},
+		{"absent", onFile(syscall.ENOENT), probe.Absent, "macOS 10.13"},
+		{"disk broken", onFile(syscall.EIO), probe.Failed, "ask for help"},
+		{"temporary folder closed", &fs.PathError{Op: "mkdir", Path: "/tmp", Err: syscall.EACCES}, probe.Failed, "ask for help"},
+		{"temporary folder absent", &fs.PathError{Op: "mkdir", Path: "/tmp", Err: syscall.ENOENT}, probe.Failed, "ask for help"},
+		{"cancelled", context.Canceled, probe.Failed, "ask for help"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			state, _, next := judgeDatabase(tt.err)
+			if state != tt.state || !strings.Contains(next, tt.next) {
+				t.Errorf("got %s, %q", state, next)
+			}
+		})
+	}
+}
+
+func TestDatabaseReasonIsClean(t *testing.T) {
+	source := DatabaseProblem(errors.New("\x1b[31mred\x00\xff" + strings.Repeat("long", 1000)))
+	if strings.ContainsAny(source.Reason, "\x1b\x00") || !utf8.ValidString(source.Reason) || len(source.Reason) > 1000 || !strings.Contains(source.Reason, "[31mred") {
+		t.Errorf("got %q", source.Reason)
+	}
+}
+
+func TestDatabaseGivesUpWithItsContext(t *testing.T) {
+	m, _ := newPolicy(t, mactest.AppleSchema...)
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	for _, tt := range []struct {
+		ctx   context.Context
+		state probe.SourceState
+	}{{cancelled, probe.Failed}, {late, probe.Timeout}} {
+		temp := t.TempDir()
+		policy, source := ReadDatabase(tt.ctx, m, temp, time.Now())
+		if source.State != tt.state {
+			t.Errorf("got %+v, want %s", source, tt.state)
+		}
+		wantConsistent(t, policy, source)
+		wantEmptyFolder(t, temp)
+	}
+}
+
+func TestDatabaseWithoutTemporaryFolder(t *testing.T) {
+	m, _ := newPolicy(t, mactest.AppleSchema...)
+	if _, source := ReadDatabase(t.Context(), m, filepath.Join(t.TempDir(), "none"), time.Now()); source.State != probe.Failed {
+		t.Errorf("got %+v", source)
+	}
+	if _, source := ReadDatabase(t.Context(), m, "", time.Now()); source.State != probe.OK {
+		t.Errorf("the system's temporary folder: got %+v", source)
+	}
+}
+
+func TestDatabaseReadAt(t *testing.T) {
+	m, _ := newPolicy(t, mactest.AppleSchema...)
+	now := time.Date(2026, 5, 6, 7, 50, 0, 0, time.FixedZone("", 2*3600))
+	policy, source := ReadDatabase(t.Context(), m, t.TempDir(), now)
+	if source.State != probe.OK || !policy.ReadAt.Equal(now) || policy.ReadAt.Location() != time.UTC {
+		t.Errorf("got %+v, %+v", policy, source)
+	}
+}
+
+// FuzzReadDatabase puts anything in the place of the three files.
+func FuzzReadDatabase(f *testing.F) {
+	file := filepath.Join(f.TempDir(), "KextPolicy")
+	mactest.FillDatabase(f, file, append(append([]string{"PRAGMA page_size = 512"}, mactest.ApplePolicy("WAL")...), mactest.BlockedRow)...)
+	database, err := os.ReadFile(file)
+	mactest.NoError(f, err)
+	db, err := sql.Open("sqlite", file)
+	mactest.NoError(f, err)
+	defer db.Close()
+	_, err = db.Exec(`UPDATE kext_policy SET allowed = 1`)
+	mactest.NoError(f, err)
+	wal, err := os.ReadFile(file + "-wal")
+	mactest.NoError(f, err)
+	f.Add(database, wal, []byte(nil))
+	f.Add(database, []byte(nil), []byte(journalMagic+"\x00\x00\x00\x01"))
+	f.Add(database[:700], wal, []byte(journalMagic))
+	f.Add([]byte("SQLite format 3\x00"), []byte("7"), []byte("x"))
+	f.Add([]byte(nil), wal, []byte(nil))
+
+	m, file := emptyMac(f)
+	temp := f.TempDir()
+	f.Fuzz(func(t *testing.T, database, wal, journal []byte) {
+		mactest.NoError(t, os.WriteFile(file, database, 0o600))
+		for ending, data := range map[string][]byte{"-wal": wal, "-journal": journal} {
+			if len(data) > 0 {
+				mactest.NoError(t, os.WriteFile(file+ending, data, 0o600))
+			} else {
+				mactest.NoError(t, os.RemoveAll(file+ending))
+			}
+		}
+		policy, source := ReadDatabase(t.Context(), m, temp, time.Now())
+		wantConsistent(t, policy, source)
+		wantEmptyFolder(t, temp)
+		if policy == nil {
+			return
+		}
+		if len(policy.Rows) > probe.MaxRows || len(policy.MDM) > probe.MaxRows || len(policy.History) > probe.MaxRows {
+			t.Errorf("%d, %d, %d rows", len(policy.Rows), len(policy.MDM), len(policy.History))
+		}
+		for _, r := range policy.Rows {
+			for _, text := range []string{r.TeamID, r.BundleID, r.Developer} {
+				if !utf8.ValidString(text) || len(text) > 3*probe.MaxText { // a bad byte becomes three
+					t.Errorf("text %q", text)
+				}
+			}
+		}
+	})
+}
+
+// overwrite replaces the beginning of a file.
+func overwrite(t *testing.T, path, data string) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString(data); err != nil {
+		t.Fatal(err)
+	}
+}

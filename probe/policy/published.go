@@ -1,0 +1,228 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"howett.net/plist"
+
+	"kextwatch/probe"
+	"kextwatch/probe/root"
+)
+
+const (
+	publishedFormat = 1
+	publishedPerm   = fs.FileMode(0o644)
+	publishedFolder = fs.FileMode(0o755)
+
+	// Three full tables with values of a usual length have some 8 MB.
+	publishedLimit = 16 << 20
+)
+
+// publishedCost fits probe.MaxRows rows of each table, and a key and a value for
+// each of their columns.
+var publishedCost = root.PlistCost{Nodes: 40 * probe.MaxRows, Bytes: 2 * publishedLimit}
+
+var errFormat = errors.New("was written by another version of kextwatch")
+
+// publication is the published policy: the last rows that were read, of which
+// state of the database they are, and what went wrong since. It is a binary
+// property list, since that holds any text, control characters too.
+type publication struct {
+	Format   int                `plist:"format"`
+	Database databaseIdentity   `plist:"database"` // the rows' own
+	ReadAt   *time.Time         `plist:"read_at,omitempty"`
+	Rows     []publishedRow     `plist:"kext_policy"`
+	MDM      []publishedMDM     `plist:"kext_policy_mdm"`
+	History  []publishedHistory `plist:"kext_load_history"`
+	Failure  *publishedFailure  `plist:"failure,omitempty"`
+}
+
+type publishedRow struct {
+	TeamID    string `plist:"team_id"`
+	BundleID  string `plist:"bundle_id"`
+	Allowed   bool   `plist:"allowed"`
+	Developer string `plist:"developer_name"`
+	Flags     int64  `plist:"flags"`
+}
+
+type publishedMDM struct {
+	TeamID      string `plist:"team_id"`
+	BundleID    string `plist:"bundle_id"`
+	Allowed     bool   `plist:"allowed"`
+	PayloadUUID string `plist:"payload_uuid"`
+}
+
+type publishedHistory struct {
+	Path      string     `plist:"path"`
+	TeamID    string     `plist:"team_id"`
+	BundleID  string     `plist:"bundle_id"`
+	CreatedAt *time.Time `plist:"created_at,omitempty"`
+	LastSeen  *time.Time `plist:"last_seen,omitempty"`
+	CDHash    string     `plist:"cdhash"`
+	BootUUID  string     `plist:"boot_uuid"`
+	Flags     int64      `plist:"flags"`
+}
+
+// publishedFailure is why a later read found nothing to publish, and since
+// when.
+type publishedFailure struct {
+	At     time.Time         `plist:"at"`
+	State  probe.SourceState `plist:"state"`
+	Reason string            `plist:"reason"`
+	Next   string            `plist:"next"`
+}
+
+// source is the failure as an answer of the reader.
+func (f publishedFailure) source() probe.Source {
+	state := f.State
+	switch state {
+	case probe.Absent, probe.Denied, probe.Busy, probe.Damaged, probe.NotADatabase, probe.UnknownSchema, probe.Timeout:
+	default:
+		state = probe.Failed
+	}
+	return probe.Source{Name: probe.Reader, State: state, Reason: probe.Printable(f.Reason), Next: probe.Printable(f.Next)}
+}
+
+// newPublication keeps of a policy what everybody may know.
+func newPublication(id databaseIdentity, policy probe.Policy) publication {
+	readAt := policy.ReadAt.Truncate(time.Second)
+	p := publication{Format: publishedFormat, Database: id, ReadAt: &readAt}
+	for _, r := range policy.Rows {
+		p.Rows = append(p.Rows, publishedRow{r.TeamID, r.BundleID, r.Allowed, r.Developer, r.Flags})
+	}
+	for _, r := range policy.MDM {
+		p.MDM = append(p.MDM, publishedMDM{r.TeamID, r.BundleID, r.Allowed, r.PayloadUUID})
+	}
+	for _, r := range policy.History {
+		p.History = append(p.History, publishedHistory{
+			publicPath(r.Path), r.TeamID, r.BundleID, dateOf(r.CreatedAt), dateOf(r.LastSeen), r.CDHash, r.BootUUID, r.Flags,
+		})
+	}
+	return p
+}
+
+// publicFolders are where programs for everybody lie.
+var publicFolders = []string{"applications", "library", "opt", "system", "usr"}
+
+// publicPath blanks the path of a load record unless it is one where programs
+// for everybody lie. A path in somebody's home names the person and what is
+// kept there, which the other users of the Mac need not know. The record
+// itself stays: its times prove an attempt to load.
+func publicPath(name string) string {
+	parts := strings.Split(strings.ToLower(probe.Unstaged(name)), "/")
+	switch {
+	case path.Clean(name) != name, len(parts) < 2, parts[0] != "":
+		return ""
+	case !slices.Contains(publicFolders, parts[1]):
+		return ""
+	case slices.Contains(parts, "users"), slices.Contains(parts, "home"): // /System/Volumes/Data has homes, too
+		return ""
+	}
+	return name
+}
+
+func dateOf(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// timeOf is not known where no macOS can have written it.
+func timeOf(date *time.Time) time.Time {
+	if date == nil || date.Year() < 1970 || date.Year() > 9999 {
+		return time.Time{}
+	}
+	return date.UTC().Round(time.Millisecond) // a property list counts in fractions of a second
+}
+
+// good reports whether there are rows, of whatever age.
+func (p publication) good() bool { return !timeOf(p.ReadAt).IsZero() }
+
+// stillHolds reports whether reading the database again would tell nothing new.
+func (p publication) stillHolds(id databaseIdentity) bool {
+	return p.good() && p.Failure == nil && p.Database == id && id.sure(timeOf(p.ReadAt))
+}
+
+// failed reports whether this failure stands beside the rows already.
+func (p publication) failed(source probe.Source) bool {
+	f := p.Failure
+	return f != nil && f.State == source.State && f.Reason == source.Reason && f.Next == source.Next
+}
+
+// policy is what was published, read at a time. Texts are held to the limits
+// of the database.
+func (p publication) policy(readAt time.Time) *probe.Policy {
+	policy := &probe.Policy{Source: probe.Reader, ReadAt: readAt}
+	for _, r := range p.Rows {
+		policy.Rows = append(policy.Rows, probe.PolicyRow{
+			TeamID: limited(r.TeamID), BundleID: limited(r.BundleID), Allowed: r.Allowed, Developer: limited(r.Developer), Flags: r.Flags,
+		})
+	}
+	for _, r := range p.MDM {
+		policy.MDM = append(policy.MDM, probe.MDMRow{
+			TeamID: limited(r.TeamID), BundleID: limited(r.BundleID), Allowed: r.Allowed, PayloadUUID: limited(r.PayloadUUID),
+		})
+	}
+	for _, r := range p.History {
+		policy.History = append(policy.History, probe.LoadRecord{
+			Path: limited(r.Path), TeamID: limited(r.TeamID), BundleID: limited(r.BundleID),
+			CreatedAt: timeOf(r.CreatedAt), LastSeen: timeOf(r.LastSeen),
+			CDHash: limited(r.CDHash), BootUUID: limited(r.BootUUID), Flags: r.Flags,
+		})
+	}
+	return policy
+}
+
+func limited(text string) string {
+	if len(text) > probe.MaxText {
+		return probe.TooLong
+	}
+	return strings.ToValidUTF8(text, "\uFFFD")
+}
+
+// encode fails where decodePublication would not take it.
+func (p publication) encode() ([]byte, error) {
+	data, err := plist.Marshal(p, plist.BinaryFormat)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := decodePublication(data); err != nil {
+		return nil, err
+	}
+	return data, nil
+}
+
+func decodePublication(data []byte) (publication, error) {
+	if len(data) > publishedLimit {
+		return publication{}, fmt.Errorf("%w: larger than %d bytes", root.ErrTooLarge, publishedLimit)
+	}
+	var p publication
+	if err := root.DecodePlistWithin(data, &p, publishedCost); err != nil {
+		return publication{}, err
+	}
+	switch {
+	case p.Format != publishedFormat:
+		return publication{}, errFormat
+	case len(p.Rows) > probe.MaxRows || len(p.MDM) > probe.MaxRows || len(p.History) > probe.MaxRows:
+		return publication{}, probe.ErrTooManyRows
+	}
+	return p, nil
+}
+
+// loadPublication reads what was published, and with which permissions. It is
+// believed only where nobody but the owner of Root can have written it.
+func loadPublication(m root.FS) (publication, fs.FileMode, error) {
+	data, info, err := m.ReadGuarded(probe.PublishedPolicy, publishedLimit+1)
+	if err != nil {
+		return publication{}, 0, err
+	}
+	pub, err := decodePublication(data)
+	return pub, info.Mode().Perm(), err
+}

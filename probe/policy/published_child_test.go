@@ -1,0 +1,97 @@
+package policy
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"kextwatch/probe"
+	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
+)
+
+// published is what readPublished answered in another process.
+type published struct {
+	Policy *probe.Policy
+	Source probe.Source
+}
+
+// readerChild reads what was published as an ordinary user.
+func readerChild(arg string) error {
+	at, dir, _ := strings.Cut(arg, " ")
+	now, err := time.Parse(time.RFC3339, at)
+	if err != nil {
+		return err
+	}
+	if err := becomeNobody(); err != nil {
+		return err
+	}
+	policy, source := readPublished(root.FS{Root: dir}, now)
+	return json.NewEncoder(os.Stdout).Encode(published{policy, source})
+}
+
+// readAsUser reads what was published with no right to read the database: as
+// another user where this process is dir's.
+func readAsUser(t *testing.T, m root.FS, now time.Time) (*probe.Policy, probe.Source) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return readPublished(m, now)
+	}
+	for dir := m.Root; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+		mactest.NoError(t, os.Chmod(dir, 0o755))
+	}
+	var answer published
+	line := startDatabaseChild(t, "reader "+now.Format(time.RFC3339)+" "+m.Root).line()
+	mactest.NoError(t, json.Unmarshal([]byte(line), &answer))
+	return answer.Policy, answer.Source
+}
+
+// publishChild publishes again and again until it is killed; each time the
+// database has changed. It says when the first one is done.
+func publishChild(dir string) error {
+	m := root.FS{Root: dir}
+	file := filepath.Join(dir, probe.KextPolicy)
+	parent := os.Getppid()
+	for first := true; os.Getppid() == parent; first = false {
+		if err := os.Chtimes(file, time.Time{}, time.Now()); err != nil {
+			return err
+		}
+		if got, err := Publish(context.Background(), m, time.Now()); err != nil || !got.Written {
+			return fmt.Errorf("%+v, %w", got, err)
+		}
+		if first {
+			fmt.Println("done")
+		}
+	}
+	return nil
+}
+
+// fullChild publishes where no file can grow above some bytes, as if the disk
+// was full then.
+func fullChild(arg string) error {
+	size, dir, _ := strings.Cut(arg, " ")
+	limit, err := strconv.ParseUint(size, 10, 64)
+	if err != nil {
+		return err
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: limit}); err != nil {
+		return err
+	}
+	got, err := Publish(context.Background(), root.FS{Root: dir}, time.Now())
+	fmt.Println(got.Written, got.Source.Reason, err)
+	return nil
+}
+
+// readPublished is what a process reads that knows only the files.
+func readPublished(m root.FS, now time.Time) (*probe.Policy, probe.Source) {
+	s, r := ReadState(m), ReaderMemory{}
+	r.Note(s)
+	return s.Judge(now, r)
+}

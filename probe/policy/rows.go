@@ -1,0 +1,285 @@
+package policy
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"kextwatch/probe"
+)
+
+const (
+	policyTable   = "kext_policy"
+	mdmTable      = "kext_policy_mdm"
+	historyPrefix = "kext_load_history_v"
+	historyOldest = 3 // no earlier one has been seen
+)
+
+var (
+	errEmptyFile     = errors.New("is empty")
+	errUnknownSchema = errors.New("has an unknown form")
+	errStructure     = errors.New("its structure is wrong")
+)
+
+// readRows reads the copy of a policy database at path.
+func readRows(ctx context.Context, path string) (policy *probe.Policy, err error) {
+	err = InCopy(ctx, path, func(tx *sql.Tx) error {
+		policy, err = readPolicy(ctx, tx)
+		return err
+	})
+	return policy, err
+}
+
+// InCopy reads the copy of a policy database at path in one transaction. The
+// copy is opened for writing: only then does SQLite apply a -wal and roll a
+// -journal back.
+func InCopy(ctx context.Context, path string, read func(tx *sql.Tx) error) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.Size() == 0 {
+		return errEmptyFile
+	}
+	// A CHECK is about values, and may use functions that only Apple has.
+	uri := url.URL{Scheme: "file", Path: path, RawQuery: "_pragma=trusted_schema(OFF)&_pragma=ignore_check_constraints(ON)"}
+	db, err := sql.Open("sqlite", uri.String())
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	// Each query ends with ctx. The transaction must not: database/sql would
+	// then close the connection on its own, perhaps after the copy is removed.
+	tx, err := db.BeginTx(context.WithoutCancel(ctx), nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	return read(tx)
+}
+
+func readPolicy(ctx context.Context, tx *sql.Tx) (*probe.Policy, error) {
+	if err := checkStructure(ctx, tx); err != nil {
+		return nil, err
+	}
+	names, err := tableNames(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(names, policyTable) {
+		return nil, fmt.Errorf("%w: no table %s", errUnknownSchema, policyTable)
+	}
+	var p probe.Policy
+	if p.Rows, err = readPolicyRows(ctx, tx); err != nil {
+		return nil, err
+	}
+	if slices.Contains(names, mdmTable) {
+		if p.MDM, err = readMDMRows(ctx, tx); err != nil {
+			return nil, err
+		}
+	}
+	if history := historyTable(names); history != "" {
+		if p.History, err = readHistory(ctx, tx, history); err != nil {
+			return nil, err
+		}
+	}
+	return &p, nil
+}
+
+// checkStructure looks for damage that a query does not notice: SQLite reads
+// the pages that it needs and does not compare them with the others, so rows
+// can be missing without an error. The time it takes grows with the size: less
+// than 1 ms for a database of usual size, about 1 s for one of CopyLimit bytes.
+// It ends with ctx.
+func checkStructure(ctx context.Context, tx *sql.Tx) error {
+	var bytes int64
+	err := tx.QueryRowContext(ctx, `SELECT page_count * page_size FROM pragma_page_count, pragma_page_size`).Scan(&bytes)
+	switch {
+	case err != nil:
+		return err
+	case bytes > int64(len(kextPolicyFiles))*CopyLimit: // SQLite would allocate memory for pages that do not exist
+		return fmt.Errorf("%w: it claims to have %d bytes", errStructure, bytes)
+	}
+	err = wantSound(ctx, tx, `PRAGMA quick_check(1)`)
+	if sqliteCode(err) == sqlite3.SQLITE_ERROR {
+		return nil // an index uses what only Apple's SQLite knows; describe still checks each table that is read
+	}
+	return err
+}
+
+// wantSound runs one of SQLite's own checks.
+func wantSound(ctx context.Context, tx *sql.Tx, check string) error {
+	found, err := SelectAll(ctx, tx, check, func(line *string) []any { return []any{line} })
+	switch {
+	case err != nil:
+		return err
+	case len(found) == 0:
+		return fmt.Errorf("%s did not answer", check)
+	case found[0] != "ok":
+		return fmt.Errorf("%w: %s", errStructure, found[0])
+	}
+	return nil
+}
+
+// tableNames lists the real tables. A view or a virtual table under one of
+// Apple's names could compute whatever SQL can, so it is no table here.
+func tableNames(ctx context.Context, tx *sql.Tx) ([]string, error) {
+	return SelectAll(ctx, tx, `SELECT substr(name, 1, 100) FROM sqlite_master
+		WHERE type = 'table' AND rootpage > 0 AND sql LIKE 'CREATE TABLE %'`,
+		func(name *string) []any { return []any{name} })
+}
+
+// historyTable is the newest of the load history tables: Apple has numbered
+// it, so a later macOS may count on.
+func historyTable(names []string) string {
+	table, newest := "", historyOldest-1
+	for _, name := range names {
+		digits, ok := strings.CutPrefix(name, historyPrefix)
+		n, err := strconv.Atoi(digits)
+		if ok && err == nil && n > newest && strconv.Itoa(n) == digits {
+			table, newest = name, n
+		}
+	}
+	return table
+}
+
+func readPolicyRows(ctx context.Context, tx *sql.Tx) ([]probe.PolicyRow, error) {
+	t, err := describe(ctx, tx, policyTable, "team_id", "bundle_id", "allowed")
+	if err != nil {
+		return nil, err
+	}
+	return SelectAll(ctx, tx,
+		t.query(t.text("team_id"), t.text("bundle_id"), t.yes("allowed"), t.text("developer_name"), t.integer("flags")),
+		func(r *probe.PolicyRow) []any {
+			return []any{&r.TeamID, &r.BundleID, &r.Allowed, &r.Developer, &r.Flags}
+		})
+}
+
+func readMDMRows(ctx context.Context, tx *sql.Tx) ([]probe.MDMRow, error) {
+	t, err := describe(ctx, tx, mdmTable, "team_id", "bundle_id", "allowed")
+	if err != nil {
+		return nil, err
+	}
+	return SelectAll(ctx, tx,
+		t.query(t.text("team_id"), t.text("bundle_id"), t.yes("allowed"), t.text("payload_uuid")),
+		func(r *probe.MDMRow) []any {
+			return []any{&r.TeamID, &r.BundleID, &r.Allowed, &r.PayloadUUID}
+		})
+}
+
+func readHistory(ctx context.Context, tx *sql.Tx, table string) ([]probe.LoadRecord, error) {
+	t, err := describe(ctx, tx, table, "team_id", "bundle_id")
+	if err != nil {
+		return nil, err
+	}
+	return SelectAll(ctx, tx,
+		t.query(t.text("path"), t.text("team_id"), t.text("bundle_id"), t.text("created_at"), t.text("last_seen"),
+			t.text("cdhash"), t.text("boot_uuid"), t.integer("flags")),
+		func(r *probe.LoadRecord) []any {
+			return []any{&r.Path, &r.TeamID, &r.BundleID, (*sqliteTime)(&r.CreatedAt), (*sqliteTime)(&r.LastSeen),
+				&r.CDHash, &r.BootUUID, &r.Flags}
+		})
+}
+
+// sqlTable is a table and the columns it really has.
+type sqlTable struct {
+	name    string
+	columns []string
+}
+
+// describe looks up the columns of a table; those required must be there.
+// Generated columns do not count: they are computed, not stored. The rows must
+// match the table's indexes, which checkStructure does not compare: they do
+// not where the pages of two tables took each other's place.
+func describe(ctx context.Context, tx *sql.Tx, name string, required ...string) (sqlTable, error) {
+	if err := wantSound(ctx, tx, `PRAGMA integrity_check('`+name+`')`); err != nil {
+		return sqlTable{}, err
+	}
+	columns, err := SelectAll(ctx, tx, `SELECT name FROM pragma_table_info('`+name+`')`,
+		func(column *string) []any { return []any{column} })
+	if err != nil {
+		return sqlTable{}, err
+	}
+	for _, column := range required {
+		if !slices.Contains(columns, column) {
+			return sqlTable{}, fmt.Errorf("%w: no column %s in %s", errUnknownSchema, column, name)
+		}
+	}
+	return sqlTable{name, columns}, nil
+}
+
+func (t sqlTable) query(values ...string) string {
+	return fmt.Sprintf("SELECT %s FROM %s LIMIT %d", strings.Join(values, ", "), t.name, probe.MaxRows+1)
+}
+
+// text is a column as text: NULL and a missing column are empty. A value over
+// the limit is not loaded at all; what stands for it equals no real value.
+func (t sqlTable) text(column string) string {
+	if !slices.Contains(t.columns, column) {
+		return "''"
+	}
+	return fmt.Sprintf("CASE WHEN octet_length(%[1]s) > %[2]d THEN '%[3]s' ELSE ifnull(CAST(%[1]s AS TEXT), '') END",
+		column, probe.MaxText, probe.TooLong)
+}
+
+// yes is a column that must be exactly 1 to be true.
+func (t sqlTable) yes(column string) string { return column + " IS 1" }
+
+// integer is a column as a number; anything else is 0.
+func (t sqlTable) integer(column string) string {
+	if !slices.Contains(t.columns, column) {
+		return "0"
+	}
+	return fmt.Sprintf("CASE typeof(%[1]s) WHEN 'integer' THEN %[1]s ELSE 0 END", column)
+}
+
+// SelectAll runs a query and scans each row into the fields of a T. Invalid
+// UTF-8 is replaced.
+func SelectAll[T any](ctx context.Context, tx *sql.Tx, query string, fields func(*T) []any) ([]T, error) {
+	rows, err := tx.QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []T
+	for rows.Next() {
+		if len(all) == probe.MaxRows {
+			return nil, probe.ErrTooManyRows
+		}
+		var row T
+		dest := fields(&row)
+		if err := rows.Scan(dest...); err != nil {
+			return nil, err
+		}
+		for _, d := range dest {
+			if text, ok := d.(*string); ok {
+				*text = strings.ToValidUTF8(*text, "\uFFFD")
+			}
+		}
+		all = append(all, row)
+	}
+	return all, rows.Err()
+}
+
+// sqliteTime scans what SQLite's datetime('now') writes: UTC without a zone.
+// It stays zero where that cannot be read.
+type sqliteTime time.Time
+
+// Scan implements sql.Scanner.
+func (t *sqliteTime) Scan(value any) error {
+	text, _ := value.(string)
+	if at, err := time.Parse(time.DateTime, text); err == nil {
+		*t = sqliteTime(at)
+	}
+	return nil
+}

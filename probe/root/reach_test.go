@@ -1,0 +1,103 @@
+package root
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"testing"
+
+	"kextwatch/probe/mactest"
+)
+
+func TestReach(t *testing.T) {
+	m := FS{Root: "/root", Home: "/root/Users/me"}
+	for name, want := range map[string]struct{ reads, chosen bool }{
+		"/Applications/Parallels Desktop.app/Contents/Info.plist": {true, true},
+		"/Library/Extensions/x.kext":                              {true, true},
+		"/Library/StagedExtensions/Users/me/Downloads/x.kext":     {true, true},
+		"/System/Library/CoreServices/SystemVersion.plist":        {true, true},
+		"/System/Cryptexes/OS/System/Library":                     {true, true},
+		"/System/Volumes/Preboot/Cryptexes/OS/System/Library":     {true, true},
+		"/usr/local/bin/prlctl":                                   {true, true},
+		"/opt/homebrew/x":                                         {true, true},
+		"/private/var/db/SystemPolicyConfiguration/KextPolicy":    {true, true},
+		"/Users/Shared/Parallels/a.pvm/config.pvs":                {true, true},
+		"/Users/me/Parallels/a.pvm":                               {true, true},
+		"/Users/me/Applications/x.app":                            {true, true},
+		"/Users/me/Library/Preferences/x.plist":                   {true, true},
+		"/applications/X.app":                                     {true, true},
+		"/LIBRARY/Extensions/x.kext":                              {true, true},
+		"/System/Volumes/Data/Applications/x.app":                 {true, true},
+		"/SYSTEM/volumes/data/System/Volumes/Data/Library/x":      {true, true},
+		"/":                           {true, true},
+		"/Users":                      {true, true},
+		"/Users/me/bin/hook.sh":       {false, true},
+		"/Users/me/.config/x":         {false, true},
+		"/Users/other/bin/x":          {false, true},
+		"/Users/Shared/compat.json":   {false, true},
+		"/private/tmp/x.kext":         {false, true},
+		"/Users/other/Applications/x": {false, true},
+		"/Users/me/Library/Scripts/x": {false, true},
+		"/Users/me/Library/Application Support/x/y.kext":                {false, true},
+		"/Applicationsx/x.app":                                          {false, true},
+		"/Users/me/Desktop/x.kext":                                      {false, false},
+		"/Users/ME/desktop/x.kext":                                      {false, false},
+		"/Users/me/Documents/x":                                         {false, false},
+		"/Users/other/Downloads/x.kext":                                 {false, false},
+		"/System/Volumes/Data/Users/me/Desktop/x.kext":                  {false, false},
+		"/system/volumes/DATA/users/me/DOWNLOADS/x.kext":                {false, false},
+		"/System/Volumes/Data/System/Volumes/Data/Users/me/Documents/x": {false, false},
+		"/Library/../Users/me/Desktop/x":                                {false, false},
+		"/Users/me/Library/Mobile Documents/x":                          {false, false},
+		"/Users/me/Library/CloudStorage/Drive/x":                        {false, false},
+		"/Users/me/Library/Containers/x":                                {false, false},
+		"/Users/me/.Trash/x.kext":                                       {false, false},
+		"/Volumes/Stick/x.kext":                                         {false, false},
+		"/volumes/Stick/x.kext":                                         {false, false},
+		"/System/Volumes/Data/Volumes/x":                                {false, false},
+		"/System/Volumes/Other/x":                                       {false, false},
+		"/System/Volume\u017f/Data/Users/me/Desktop":                    {false, false}, // folds to Volumes
+		"/Network/Servers/x":                                            {false, false},
+		"/net/server/x":                                                 {false, false},
+		"/home/me/x":                                                    {false, false},
+		"/.vol/1/2":                                                     {false, false},
+		"/.nofollow/Users/me/Desktop":                                   {false, false},
+	} {
+		if got := m.Reads(filepath.Clean(name)); got != want.reads {
+			t.Errorf("%s: read %v, want %v", name, got, want.reads)
+		}
+		if err := m.Chosen(name); (err == nil) != want.chosen || err != nil && !errors.Is(err, ErrOutside) {
+			t.Errorf("%s: chosen: %v, want %v", name, err, want.chosen)
+		}
+	}
+	if err := m.Chosen("relative/path"); err == nil {
+		t.Error("a relative path may be chosen")
+	}
+	// A home elsewhere is guarded like one in /Users.
+	other := FS{Root: "/", Home: "/var/homes/me"}
+	if other.Chosen("/var/homes/me/Desktop/x") == nil || other.Chosen("/var/homes/me/bin/x") != nil || !other.Reads("/var/homes/me/Parallels/a.pvm") {
+		t.Error("a home outside /Users is taken for another folder")
+	}
+}
+
+func TestReadChosen(t *testing.T) {
+	m := FS{Root: mactest.Root(t)}
+	m.Home = m.Root + "/Users/me"
+	mactest.AddFile(t, m.Root, "/Users/Shared/compat.json", "{}")
+	mactest.AddFile(t, m.Root, "/Users/me/Desktop/compat.json", "{}")
+	mactest.AddLink(t, m.Root, "/Users/Shared/link.json", "/Users/me/Desktop/compat.json")
+	if data, err := m.ReadChosen("/Users/Shared/compat.json", 10); err != nil || string(data) != "{}" {
+		t.Errorf("read %q, %v", data, err)
+	}
+	if _, err := m.StatChosen("/Users/Shared/compat.json"); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{"/Users/me/Desktop/compat.json", "/Users/Shared/link.json"} {
+		if _, err := m.ReadChosen(name, 10); !errors.Is(err, ErrOutside) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := m.StatChosen("/Users/Shared/missing"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a missing file: %v", err)
+	}
+}

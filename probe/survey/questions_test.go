@@ -1,0 +1,203 @@
+package survey
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+
+	"kextwatch/probe"
+	"kextwatch/probe/mac"
+	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
+)
+
+func TestDescribed(t *testing.T) {
+	m := root.FS{Root: mactest.Root(t)}
+	mactest.AddFile(t, m.Root, "/dir/file", "12345")
+	if err := listen(t, filepath.Join(m.Root, "s")); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"/dir/file":   "/dir/file: -rw-r--r--, uid ",
+		"/dir":        "/dir: drwx",
+		"/none":       "/none: stat: error 2, no such file or directory",
+		"/dir/file/x": "/dir/file/x: stat: error 20, not a directory",
+		"/s":          "/s: S",
+	} {
+		got := described(m, name)
+		if !strings.HasPrefix(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+		if opens := strings.HasPrefix(name, "/dir") && name != "/dir/file/x"; opens != strings.HasSuffix(got, "; may be opened") {
+			t.Errorf("%q may be opened: %t", got, opens)
+		}
+		if name == "/s" && !strings.Contains(got, "; opening: error ") {
+			t.Errorf("%q", got)
+		}
+	}
+}
+
+func listen(t *testing.T, path string) error {
+	l, err := net.Listen("unix", path)
+	if err == nil {
+		t.Cleanup(func() { l.Close() })
+	}
+	return err
+}
+
+func TestAnswered(t *testing.T) {
+	lines := func(n int) []byte { return []byte(strings.Repeat("x\n", n)) }
+	tests := []struct {
+		name string
+		out  []byte
+		err  error
+		want []string
+	}{
+		{"lines", []byte("a\n\n\t\tb\x1b[31m\n    c"), nil, []string{"$ tool", "a", "  b[31m", "    c"}},
+		{"nothing", nil, nil, []string{"$ tool"}},
+		{"failed", []byte("x"), errors.New("exit\n1"), []string{"$ tool", "exit 1"}},
+		{"much", lines(1000), nil, append(append([]string{"$ tool"}, slices.Repeat([]string{"x"}, answerLimit)...), "(and more)")},
+	}
+	for _, tt := range tests {
+		if got := answered("tool", tt.out, tt.err, everyLine); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %q", tt.name, got)
+		}
+	}
+	if got := answered("tool", []byte("  a b\n c"), nil, func(line string) bool { return line[0] == 'a' }); !slices.Equal(got, []string{"$ tool", "  a b"}) {
+		t.Errorf("only some: %q", got)
+	}
+}
+
+func FuzzAnswered(f *testing.F) {
+	f.Add([]byte("a\n\tb\x1b[31m\n"))
+	f.Fuzz(func(t *testing.T, out []byte) {
+		for _, line := range answered("tool", out, nil, everyLine) {
+			if strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) || len(line) > 4*probe.PrintableLimit+40 {
+				t.Errorf("%q", line)
+			}
+		}
+	})
+}
+
+// prlctl's answer is full of names; only words come out of it.
+func FuzzHypervisorWords(f *testing.F) {
+	f.Add([]byte(`[{"Name":"x","Optimization":{"Hypervisor type":"apple"}}]`))
+	f.Add([]byte(`{"hypervisor TYPE":["apple",1,null,{"Hypervisor type":"a\nb"}]}`))
+	f.Fuzz(func(t *testing.T, out []byte) {
+		for _, line := range countedWords(out) {
+			word, _, _ := strings.Cut(line, `": `)
+			word = strings.TrimPrefix(word, `"`)
+			fixed := strings.HasPrefix(line, "(") || line == "none" || line == "prlctl did not print JSON"
+			if !fixed && !hypervisorForm.MatchString(word) {
+				t.Errorf("%q", line)
+			}
+		}
+	})
+}
+
+func TestExtensionNeeds(t *testing.T) {
+	m := root.FS{Root: mactest.Root(t)}
+	const place = probe.ParallelsApp + "/Contents/Library/Extensions/10.9/prl_vnic.kext"
+	mactest.AddFile(t, m.Root, probe.StagedExtensions+place+"/Contents/Info.plist", `<plist version="1.0"><dict><key>CFBundleIdentifier</key><string>com.parallels.kext.vnic</string>
+		<key>CFBundleShortVersionString</key><string>14.0.1</string><key>CFBundleVersion</key><string>14.0.1 45154</string>
+		<key>OSBundleLibraries</key><dict><key>com.apple.kpi.mach</key><string>10.0.0</string><key>com.apple.kpi.bsd</key><string>8.0.0</string></dict></dict></plist>`)
+	want := []string{
+		"/Contents/Library/Extensions/10.9/prl_vnic.kext",
+		`    com.parallels.kext.vnic, CFBundleShortVersionString "14.0.1", CFBundleVersion "14.0.1 45154"`,
+		"    com.apple.kpi.bsd 8.0.0", "    com.apple.kpi.mach 10.0.0",
+	}
+	if got := extensionNeeds(m, place); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
+
+// A log tool that is permitted but silent is told from one that refuses.
+func TestLogAccess(t *testing.T) {
+	for script, want := range map[string]string{
+		`exec sleep 60`: "printed nothing within 2s",
+		`echo 'Filtering the log data using "x"'; exec sleep 60`:         "permitted; its first line came after 0.",
+		`echo "log: Must be admin to run 'stream' command" >&2; exit 64`: "/usr/bin/log: exit status 64: log: Must be admin",
+	} {
+		m := root.FS{Root: mactest.Root(t)}
+		mactest.AddTool(t, m.Root, probe.LogTool, `[ "$1" = stream ] || { printf 'x\n  --style ( json )\n'; exit 0; }`+"\n"+script)
+		got := logAccess(t.Context(), m)
+		if len(got) != 4 || got[1] != "  --style ( json )" || !strings.HasPrefix(got[3], want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestDisabledSoftwareOfOldMacOS(t *testing.T) {
+	m := root.FS{Root: mactest.Root(t)}
+	mactest.AddTool(t, m.Root, probe.ProfilerTool, `[ $# = 1 ] && echo "Disabled Software:" || exit 1`)
+	if got := disabledSoftware(t.Context(), m); len(got) != 4 || got[3] != "Disabled Software:" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestFrameworkQuestion(t *testing.T) {
+	policy := &probe.Policy{Rows: []probe.PolicyRow{
+		{TeamID: "4C6364ACXT", BundleID: "com.parallels.kext.vnic", Pending: probe.Yes, App: "Parallels Desktop"},
+		{TeamID: "EQHXZ8M8AV", BundleID: "com.google.santa-driver", Allowed: true, NeedsRestart: probe.Yes},
+	}}
+	want := []string{
+		"state: ok",
+		`com.parallels.kext.vnic: allowed false, pending "yes", pending upgrade "", needs a restart "", of "Parallels Desktop"`,
+		"2 rows: 1 allowed, 1 pending, 0 pending upgrades, 1 need a restart",
+	}
+	if got := frameworkAnswers(policy, probe.Source{State: probe.OK}); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	if got := frameworkAnswers(nil, probe.Source{State: probe.Denied, Reason: "may not"}); fmt.Sprint(got) != "[state: denied may not]" {
+		t.Errorf("%q", got)
+	}
+	questions := Questions((root.FS{Root: mactest.Root(t)}), "")
+	if got := questions[len(questions)-1].Ask(t.Context()); len(got) != 2 || got[0] != "state: absent" {
+		t.Errorf("without osascript: %q", got)
+	}
+}
+
+func TestQuestionsAreNotAskedTooLate(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, q := range Questions((root.FS{Root: mactest.Root(t)}), "") {
+		if got := q.Ask(ctx); len(got) != 1 || got[0] != "not asked: context canceled" {
+			t.Errorf("%s: %q", q.Text, got)
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	m := root.FS{Root: mactest.Root(t)}
+	for _, home := range []string{"ada", "Shared", ".localized"} {
+		mactest.AddFile(t, m.Root, "/Users/"+home+"/x", "")
+	}
+	mactest.AddTool(t, m.Root, "/usr/bin/id", `[ "$1" = -F ] && echo "Ada Lovelace" || echo ada`)
+	mactest.AddTool(t, m.Root, "/usr/sbin/scutil", `case $2 in ComputerName) echo "Ada’s Mac" ;; LocalHostName) echo Adas-Mac ;; *) echo "HostName: not set"; exit 1 ;; esac`)
+	mactest.AddTool(t, m.Root, probe.SysctlTool, `echo Adas-Mac.fritz.box`)
+	mactest.AddTool(t, m.Root, "/usr/sbin/ioreg", `printf '{\n  "IOPlatformSerialNumber" = "C02XG0FDJGH5"\n  "IOPlatformUUID" = "x"\n}\n'`)
+	got := fmt.Sprintf("%q", mac.ReadNames(t.Context(), m))
+	if want := `{["ada" "ada" "Ada Lovelace"] ["Ada’s Mac" "Adas-Mac" "Adas-Mac.fritz.box" "Adas-Mac"] ["C02XG0FDJGH5"]}`; got != want {
+		t.Errorf("%s", got)
+	}
+	if got := mac.ReadNames(t.Context(), (root.FS{Root: mactest.Root(t)})); len(got.Users)+len(got.Computers)+len(got.Serials) != 0 {
+		t.Errorf("of nothing: %q", got)
+	}
+}
+
+// Root does not run prlctl, and the answer says how to get it.
+func TestRootLeavesPrlctlOut(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	got := strings.Join(hypervisorWords(ctx, root.FS{Root: "/"}), "\n")
+	if !strings.Contains(got, "left out: /usr/local/bin/prlctl is not run as root") ||
+		!strings.Contains(got, "run `kextwatch doctor --facts` without sudo") {
+		t.Errorf("the sheet of facts says\n%s", got)
+	}
+}

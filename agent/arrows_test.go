@@ -26,8 +26,13 @@ var arrows = []struct{ importer, imported, because string }{
 	{"agent", "notify/desktop", "package main wires everything"},
 	{"agent", "notify/tray", "package main wires everything"},
 	{"agent", "probe", "package main wires everything"},
+	{"agent", "probe/kextlog", "package main wires everything"},
 	{"agent", "probe/mac", "package main wires everything"},
+	{"agent", "probe/policy", "package main wires everything"},
+	{"agent", "probe/root", "package main wires everything"},
 	{"agent", "probe/simmac", "package main wires everything"},
+	{"agent", "probe/survey", "package main wires everything"},
+	{"agent", "probe/watch", "package main wires everything"},
 	{"agent", "probe/tool", "runs the user's program for each event"},
 	{"agent", "github.com/google/renameio/v2", "what survives a restart is written whole or not at all"},
 	{"agent", "github.com/spf13/cobra", "the commands"},
@@ -39,17 +44,43 @@ var arrows = []struct{ importer, imported, because string }{
 	{"agent/view", "probe", "names the facts"},
 	{"agent/approval", "probe", "judges the facts"},
 
+	{"probe/root", "github.com/cyphar/filepath-securejoin", "links beneath a Mac's root stay beneath it"},
+	{"probe/root", "howett.net/plist", "property lists"},
 	{"probe/tool", "probe", "cleans what a program says about its failure"},
+	{"probe/tool", "probe/root", "looks a tool up beneath the Mac's root"},
+	{"probe/policy", "probe", "reads the rows of the policy"},
+	{"probe/policy", "probe/root", "reads and writes files of the Mac"},
+	{"probe/policy", "howett.net/plist", "what the root reader publishes is a property list"},
+	{"probe/policy", "modernc.org/sqlite", "the policy database"},
+	{"probe/framework", "probe", "reads the rows of the policy"},
+	{"probe/framework", "probe/root", "stamps the files that show a change"},
+	{"probe/framework", "probe/tool", "runs osascript"},
+	{"probe/kextlog", "probe", "reads load attempts"},
+	{"probe/kextlog", "probe/root", "names the Mac whose log it is"},
+	{"probe/kextlog", "probe/tool", "runs the log tool"},
+	{"probe/watch", "probe", "reports when to take a snapshot"},
+	{"probe/watch", "probe/policy", "notices at the backstop that the root reader has stopped"},
+	{"probe/watch", "probe/root", "finds and stamps the files of the Mac"},
+	{"probe/watch", "github.com/fsnotify/fsnotify", "notices changes"},
 	{"probe/mac", "probe", "reads the facts"},
+	{"probe/mac", "probe/framework", "chooses the policy source"},
+	{"probe/mac", "probe/policy", "chooses the policy source"},
+	{"probe/mac", "probe/root", "reads files of the Mac"},
 	{"probe/mac", "probe/tool", "runs the Mac's own tools"},
-	{"probe/mac", "github.com/cyphar/filepath-securejoin", "links beneath a Mac's root stay beneath it"},
-	{"probe/mac", "github.com/fsnotify/fsnotify", "notices changes"},
-	{"probe/mac", "howett.net/plist", "Info.plist and its like"},
-	{"probe/mac", "modernc.org/sqlite", "the policy database"},
+	{"probe/survey", "probe", "names the paths and tools"},
+	{"probe/survey", "probe/framework", "asks whether it answers"},
+	{"probe/survey", "probe/kextlog", "asks with the filter that the agent uses"},
+	{"probe/survey", "probe/mac", "describes what these readers find"},
+	{"probe/survey", "probe/policy", "describes a verified copy of the database"},
+	{"probe/survey", "probe/root", "reads files of the Mac"},
+	{"probe/survey", "probe/tool", "runs the Mac's own tools"},
 	{"probe/simmac", "probe", "makes a Mac out of facts"},
-	{"probe/simmac", "probe/mac", "knows where a Mac keeps them"},
-	{"probe/simmac", "howett.net/plist", "writes what probe/mac reads, in the real formats"},
-	{"probe/simmac", "modernc.org/sqlite", "writes what probe/mac reads, in the real formats"},
+	{"probe/simmac", "howett.net/plist", "writes property lists in the real format"},
+	{"probe/simmac", "modernc.org/sqlite", "writes the policy database in the real format"},
+	{"probe/mactest", "probe", "names the paths"},
+	{"probe/mactest", "howett.net/plist", "writes what the root reader publishes"},
+	{"probe/mactest", "modernc.org/sqlite", "writes the policy databases of tests"},
+	{"probe/tool/tooltest", "probe/tool", "shortens its limit in tests"},
 
 	{"notify/desktop", "assets", "the picture beside an alert"},
 	{"notify/desktop", "notify", "posts its alerts"},
@@ -95,6 +126,7 @@ var builds = []struct {
 }
 
 func TestArrows(t *testing.T) {
+	used := map[[2]string]bool{}
 	for _, build := range builds {
 		t.Run(build.name, func(t *testing.T) {
 			packages := list(t, build.env, build.tags)
@@ -104,7 +136,8 @@ func TestArrows(t *testing.T) {
 					continue
 				}
 				for _, path := range p.Imports {
-					if q := packages[path]; !q.Standard && !allowed(importer, q.origin()) {
+					q := packages[path]
+					if used[[2]string{importer, q.origin()}] = true; !q.Standard && !allowed(importer, q.origin()) {
 						t.Errorf("%s must not import %s", importer, path)
 					}
 				}
@@ -122,6 +155,11 @@ func TestArrows(t *testing.T) {
 				}
 			}
 		})
+	}
+	for _, a := range arrows {
+		if !used[[2]string{a.importer, a.imported}] {
+			t.Errorf("%s no longer imports %s: remove the arrow", a.importer, a.imported)
+		}
 	}
 }
 

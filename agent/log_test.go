@@ -171,11 +171,11 @@ func TestFollowingALogThroughItsRotation(t *testing.T) {
 	write(13) // three files
 	f := follow(r)
 	defer f.reader.close()
-	if err := f.reader.all(); err != nil {
+	if err := f.reader.more(); err != nil {
 		t.Fatal(err)
 	}
 	for range 20 {
-		write(4) // at most one rotation between two polls
+		write(9) // at most two rotations between two polls
 		if err := f.reader.more(); err != nil {
 			t.Fatal(err)
 		}
@@ -200,7 +200,19 @@ func TestFollowingALogThroughItsRotation(t *testing.T) {
 	}
 	write(1)
 	if err := f.reader.more(); err != nil || strings.Join(f.lines, "\n") != strings.Join(want[len(want)-2:], "\n") {
-		t.Errorf("%v: after it was cut and removed: %q", err, f.lines)
+		t.Errorf("%v: after it was truncated and removed: %q", err, f.lines)
+	}
+
+	f.lines = nil
+	if err := os.Rename(r.path, filepath.Join(filepath.Dir(r.path), "kept")); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.reader.more(); err != nil {
+		t.Fatal(err)
+	}
+	write(1)
+	if err := f.reader.more(); err != nil || strings.Join(f.lines, "\n") != want[len(want)-1] {
+		t.Errorf("%v: after it was renamed by hand: %q", err, f.lines)
 	}
 }
 
@@ -210,7 +222,7 @@ func TestFollowingHalfALine(t *testing.T) {
 	writeFile(t, r.path, "a\nhalf")
 	f := follow(r)
 	defer f.reader.close()
-	if err := f.reader.all(); err != nil || strings.Join(f.lines, "|") != "a" {
+	if err := f.reader.more(); err != nil || strings.Join(f.lines, "|") != "a" {
 		t.Fatalf("%v %q", err, f.lines)
 	}
 	file, err := os.OpenFile(r.path, os.O_WRONLY|os.O_APPEND, 0)

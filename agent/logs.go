@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -55,7 +56,7 @@ func (in *invocation) logs(ctx context.Context, p places, follow bool) error {
 	show := func(line string) { fmt.Fprintln(out, format(line)) } // Flush reports a failure
 	r := logReader{files: rotation{p.logFile, logSize, logFiles}, show: show}
 	defer r.close()
-	err := r.all()
+	err := r.more()
 	switch {
 	case err != nil:
 		return unavailable(fmt.Errorf("reading the log: %w", err), "run this as the user who runs the agent")
@@ -74,7 +75,9 @@ func (in *invocation) logs(ctx context.Context, p places, follow bool) error {
 	return out.Flush()
 }
 
-// logReader shows the lines of a log while it is written and rotated.
+// logReader shows the lines of a log while it is written and rotated. It is our
+// own: github.com/nxadm/tail loses lines when the file is rotated while it is
+// written fast, reads a line of any length into memory, and hangs on a FIFO.
 type logReader struct {
 	files rotation
 	show  func(line string)
@@ -89,55 +92,61 @@ func (r *logReader) close() {
 	}
 }
 
-// all shows all lines. It opens the newest file first, so that no line is lost
-// when the file is rotated meanwhile.
-func (r *logReader) all() error {
-	newest, err := openLogFile(r.files.path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	for i := r.files.files - 1; i > 0; i-- {
-		old, err := openLogFile(r.files.file(i))
-		if errors.Is(err, fs.ErrNotExist) || err == nil && newest != nil && sameFile(old, newest) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		r.file = old
-		err = r.drain()
-		r.end()
-		old.Close()
-		if err != nil {
-			return err
-		}
-	}
-	r.file = newest
-	return r.drain()
-}
-
-// more shows the lines that were added since the last call, in the file that
-// was read and in a new file that replaced it.
+// more shows the lines that were added since the last call; the first time, all
+// lines. It opens newer files before it reads, newest first, so that no line is
+// lost when they are renamed meanwhile.
 func (r *logReader) more() error {
-	newest, err := openLogFile(r.files.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return r.drain() // between two steps of a rotation, or the file was removed
+	newer, err := r.newer()
+	for _, f := range newer {
+		err = errors.Join(err, r.next(f))
 	}
 	if err != nil {
 		return err
 	}
-	if r.file != nil && sameFile(r.file, newest) {
-		newest.Close()
-		return r.drain()
+	return r.drain()
+}
+
+// newer opens the files that came after the one that was read, oldest first.
+func (r *logReader) newer() (newer []*os.File, err error) {
+	var newest *os.File
+	for i := range r.files.files {
+		f, err := openLogFile(r.files.file(i))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue // between two steps of a rotation, or there is none
+		case err != nil:
+			return newer, err
+		case r.file != nil && sameFile(f, r.file):
+			f.Close()
+			return newer, nil
+		case len(newer) > 0 && sameFile(f, newer[0]):
+			f.Close() // it was renamed between two steps of this loop
+			continue
+		case i == 0:
+			newest = f
+		}
+		newer = slices.Insert(newer, 0, f)
 	}
-	if err := r.drain(); err != nil {
-		newest.Close()
-		return err
+	if r.file == nil {
+		return newer, nil
 	}
+	// The file that was read has another name or none. Only the newest file
+	// cannot have been shown before.
+	return slices.DeleteFunc(newer, func(f *os.File) bool {
+		if f != newest {
+			f.Close()
+		}
+		return f != newest
+	}), nil
+}
+
+// next finishes the file that was read and goes on with another one.
+func (r *logReader) next(f *os.File) error {
+	err := r.drain()
 	r.end()
 	r.close()
-	r.file = newest
-	return r.drain()
+	r.file = f
+	return err
 }
 
 // drain shows the lines up to the end of the file. If the file was truncated,

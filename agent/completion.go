@@ -2,22 +2,26 @@ package main
 
 import "github.com/spf13/cobra"
 
-// completionCommand stands in for cobra's own, which answers a shell that it
-// does not know with its help and exit status 0: a package would then carry
-// the help as a completion.
+// completionCommand replaces cobra's own. For an unknown shell, that one prints
+// its help and exits with 0, so that a package would install the help as a
+// completion.
 func (in *invocation) completionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion SHELL",
-		Short: "Print what makes a shell complete kextwatch's commands",
-		Long: `completion prints a script for bash, zsh or fish. Once read by the shell, it
-completes kextwatch's commands and flags with the Tab key.`,
+		Short: "Print a completion script for a shell",
+		Long: `completion prints a script for bash, zsh or fish. With it, the Tab key completes
+kextwatch's commands and flags.`,
 		Example: `  source <(kextwatch completion bash)
   kextwatch completion zsh >"${fpath[1]}/_kextwatch"
   kextwatch completion fish >~/.config/fish/completions/kextwatch.fish`,
 		ValidArgs: []string{"bash", "zsh", "fish"},
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 || cobra.OnlyValidArgs(cmd, args) != nil {
-				return usage("it is: kextwatch completion bash, zsh or fish", "completion takes one shell")
+			const hint = "name one of bash, zsh and fish"
+			if len(args) != 1 {
+				return usage(hint, "completion takes one argument, the name of a shell")
+			}
+			if cobra.OnlyValidArgs(cmd, args) != nil {
+				return usage(hint, "unknown shell %q", args[0])
 			}
 			return nil
 		},

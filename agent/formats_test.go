@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// What macOS prints its manuals with has nothing to object to in ours; it
-// objects to lines above 80 letters, which are cobra's.
+// mandoc, which macOS uses to print manuals, finds no fault in ours. Its style
+// warnings are ignored: cobra writes lines that are longer than 80 characters.
 func TestManualIsWellFormed(t *testing.T) {
 	cmd := exec.Command("mandoc", "-T", "lint", "-W", "warning,stop")
 	cmd.Stdin = bytes.NewReader([]byte(manual((&invocation{}).commands(), time.Unix(0, 0).UTC())))

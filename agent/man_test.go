@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// A manual page is a program to those who print it: a line that begins with
-// a dot is a command, a backslash an escape.
+// In a manual page, a line that begins with a dot is a command and a backslash
+// is an escape. Text of the commands must not act as either.
 func TestManualTakesTextAsItIs(t *testing.T) {
 	root := &cobra.Command{
 		Use: "kextwatch", Short: "Says it", Long: ".dot first\n'quote first\n\nC:\\n and --flag\n\n  .indented\n  twice\nafter",

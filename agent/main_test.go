@@ -73,6 +73,7 @@ func runScripts(t *testing.T, dir string) {
 			"sqlite":   sqliteCommand,
 			"waitfor":  waitforCommand,
 			"exits":    exitsCommand,
+			"json":     jsonCommand,
 			"truncate": truncateCommand,
 			"ago":      agoCommand,
 			"ordinary": ordinaryCommand,

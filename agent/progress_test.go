@@ -3,6 +3,7 @@
 package main
 
 import (
+	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -98,13 +99,13 @@ func TestLastLineInANarrowTerminal(t *testing.T) {
 	l.set(strings.Repeat("x", 50))
 	l.above(screen, "a line\n")
 	l.set("")
-	buf := make([]byte, 1000)
-	n, err := keys.Read(buf)
-	if err != nil {
+	x := strings.Repeat("x", 19)
+	want := "\r\x1b[K" + x + "\r\x1b[Ka line\r\n" + x + "\r\x1b[K"
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(keys, got); err != nil {
 		t.Fatal(err)
 	}
-	x := strings.Repeat("x", 19)
-	if got, want := string(buf[:n]), "\r\x1b[K"+x+"\r\x1b[Ka line\r\n"+x+"\r\x1b[K"; got != want {
+	if string(got) != want {
 		t.Errorf("wrote %q, want %q", got, want)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"kextwatch/notify/tray/desk"
+	"kextwatch/probe"
 )
 
 // The whole program on a desktop: the panel shows the icon, the notification
@@ -73,7 +74,7 @@ func TestDesktop(t *testing.T) {
 			icon.Click(t, "End Snooze")
 			icon.WaitMenu(t, hasEntry("Snooze"))
 
-			plist := filepath.Join(root, "Users", "me", "Library", "LaunchAgents", label+".plist")
+			plist := filepath.Join(root, "Users", "me", "Library", "LaunchAgents", probe.AgentLabel+".plist")
 			icon.Click(t, "Open at Login")
 			icon.WaitMenu(t, hasEntry("✓ Open at Login"))
 			if _, err := os.Stat(plist); err != nil {

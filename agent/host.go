@@ -10,7 +10,6 @@ import (
 	"kextwatch/notify"
 	"kextwatch/notify/desktop"
 	"kextwatch/notify/tray"
-	"kextwatch/probe"
 	"kextwatch/probe/root"
 	"kextwatch/probe/watch"
 )
@@ -27,19 +26,6 @@ type host struct {
 	newPoster      func(toolsRoot string) (notify.Poster, error)
 	watch          func(ctx context.Context, m root.FS, also ...string) watcher
 	end            func(code int) // ends the process at once
-}
-
-// clock is the time of day, and a way to wait. Wall-clock time decides: a
-// sleeping Mac stops timers.
-type clock struct {
-	now   func() time.Time
-	after func(time.Duration) <-chan time.Time
-}
-
-// watcher says when to look again, and what it cannot watch.
-type watcher interface {
-	Hints() <-chan probe.Hint
-	Gaps() []probe.Gap
 }
 
 // newHost is the machine this program runs on.

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"kextwatch/probe"
 )
 
 // installation is what `install` and its like do on a real process: the
@@ -24,7 +26,7 @@ func installation(t *testing.T, p program) {
 		return string(out)
 	}
 	home := filepath.Join(root, "Users", "me")
-	plist := filepath.Join(home, "Library", "LaunchAgents", label+".plist")
+	plist := filepath.Join(home, "Library", "LaunchAgents", probe.AgentLabel+".plist")
 	if said := do("install"); strings.Count(said, ": done\n")+strings.Count(said, ": running as process ") < 4 {
 		t.Errorf("install said\n%s", said)
 	}

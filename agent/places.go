@@ -1,9 +1,10 @@
 package main
 
-import "path/filepath"
+import (
+	"path/filepath"
 
-// label names the LaunchAgent, the settings domain and the folders.
-const label = "io.kextwatch.agent"
+	"kextwatch/probe"
+)
 
 // places are the files of the agent beneath a user's home.
 type places struct {
@@ -18,8 +19,8 @@ type places struct {
 }
 
 func placesIn(home string) places {
-	state := filepath.Join(home, "Library", "Application Support", label)
-	logs := filepath.Join(home, "Library", "Logs", label)
+	state := filepath.Join(home, "Library", "Application Support", probe.AgentLabel)
+	logs := filepath.Join(home, "Library", "Logs", probe.AgentLabel)
 	return places{
 		state:   state,
 		memory:  filepath.Join(state, "memory.plist"),

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/probe"
 	"kextwatch/probe/simmac"
 )
 
@@ -95,7 +96,7 @@ func (p program) run(tb testing.TB, root string) *running {
 	})
 	go r.read(out)
 	r.want(tb, approval.AgentStarted)
-	status := filepath.Join(root, "Users", "me", "Library", "Application Support", label, "memory.plist")
+	status := filepath.Join(root, "Users", "me", "Library", "Application Support", probe.AgentLabel, "memory.plist")
 	eventually(tb, "the agent has looked", func() bool {
 		m, err := readMemory(status)
 		return err == nil && m.Memory.OS.Known()

@@ -52,7 +52,7 @@ func (in *invocation) uninstallReader(ctx context.Context, dryRun bool) error {
 	if err != nil {
 		return err
 	}
-	published := filepath.Join(in.mac.Root, "Library", "Application Support", label)
+	published := filepath.Join(in.mac.Root, "Library", "Application Support", probe.AgentLabel)
 	if err := in.carryOut(ctx, place.Uninstall(ctx, launchd.ReaderLabel, published), dryRun); err != nil || dryRun || in.speaker.json {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
 )
 
 // settling is how long a new program has to stay as it is before it is
@@ -15,18 +16,18 @@ const settling = 5 * time.Second
 // in its place; the agent then ends, and launchd starts the new one.
 type binary struct {
 	path  string // empty: not known, and never looked at
-	start fileStamp
-	other fileStamp // what is there instead; zero: nothing
-	since time.Time // since when other was seen; zero: nothing changed
-	gone  bool      // it was removed or moved away, not replaced
+	start root.Stamp
+	other root.Stamp // what is there instead; zero: nothing
+	since time.Time  // since when other was seen; zero: nothing changed
+	gone  bool       // it was removed or moved away, not replaced
 }
 
-func newBinary(path string) *binary { return &binary{path: path, start: stampOf(path)} }
+func newBinary(path string) *binary { return &binary{path: path, start: root.StampAt(path)} }
 
 // look reports whether another program has been there for a while, and if that
 // is not certain yet, when to look again; 0: with the next look at the Mac.
 func (b *binary) look(now time.Time) (replaced bool, again time.Duration) {
-	is := stampOf(b.path)
+	is := root.StampAt(b.path)
 	switch {
 	case is == b.start:
 		b.since, b.gone = time.Time{}, false
@@ -37,7 +38,7 @@ func (b *binary) look(now time.Time) (replaced bool, again time.Duration) {
 	case now.Sub(b.since) < settling:
 		return false, settling
 	}
-	b.gone = is == fileStamp{}
+	b.gone = is == root.Stamp{}
 	return !b.gone && startable(b.path), 0
 }
 

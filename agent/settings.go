@@ -99,7 +99,7 @@ type settingsFile struct {
 // like the home folder, or for everyone.
 func settingsFiles(m root.FS, home string) []settingsFile {
 	files := []settingsFile{}
-	for _, name := range []string{filepath.Base(home) + "/" + label, label} {
+	for _, name := range []string{filepath.Base(home) + "/" + probe.AgentLabel, probe.AgentLabel} {
 		if path, err := m.Resolve("/Library/Managed Preferences/" + name + ".plist"); err == nil {
 			files = append(files, settingsFile{path, true})
 		}
@@ -108,7 +108,7 @@ func settingsFiles(m root.FS, home string) []settingsFile {
 }
 
 func userSettings(home string) string {
-	return filepath.Join(home, "Library", "Preferences", label+".plist")
+	return filepath.Join(home, "Library", "Preferences", probe.AgentLabel+".plist")
 }
 
 // readSettings reads the settings of the user whose home this is. A value that

@@ -30,9 +30,9 @@ func newPreferences(t *testing.T) preferences {
 }
 
 const (
-	managedForUser = "Library/Managed Preferences/ada/" + label + ".plist"
-	managedForAll  = "Library/Managed Preferences/" + label + ".plist"
-	ofTheUser      = "Users/ada/Library/Preferences/" + label + ".plist"
+	managedForUser = "Library/Managed Preferences/ada/" + probe.AgentLabel + ".plist"
+	managedForAll  = "Library/Managed Preferences/" + probe.AgentLabel + ".plist"
+	ofTheUser      = "Users/ada/Library/Preferences/" + probe.AgentLabel + ".plist"
 )
 
 func (p preferences) set(file string, values map[string]any) {

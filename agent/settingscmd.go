@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"kextwatch/probe"
 )
 
 func (in *invocation) settingsCommand() *cobra.Command {
@@ -15,9 +17,9 @@ func (in *invocation) settingsCommand() *cobra.Command {
 		Short: "Every setting with its value, where that comes from, and what it means",
 		Long: `settings lists every setting. The agent notices a change by itself. What a
 configuration profile sets is managed, and wins.`,
-		Example: `  defaults write ` + label + ` SnoozeMinutes -int 5
-  defaults write ` + label + ` WatchVendors all
-  defaults delete ` + label + ` SnoozeMinutes
+		Example: `  defaults write ` + probe.AgentLabel + ` SnoozeMinutes -int 5
+  defaults write ` + probe.AgentLabel + ` WatchVendors all
+  defaults delete ` + probe.AgentLabel + ` SnoozeMinutes
   kextwatch settings        (a moment later: macOS writes the file by and by)`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {

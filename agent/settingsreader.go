@@ -1,33 +1,11 @@
 package main
 
 import (
-	"io/fs"
 	"log/slog"
-	"os"
 	"slices"
-	"syscall"
 
 	"kextwatch/probe/root"
 )
-
-// fileStamp tells a file from itself after a change, without reading it. Zero
-// is no file.
-type fileStamp struct {
-	device, inode  uint64
-	size, modified int64 // bytes, nanoseconds
-}
-
-func stampOf(path string) fileStamp {
-	return stamped(root.InTime(path, func() (fs.FileInfo, error) { return os.Stat(path) }))
-}
-
-func stamped(info fs.FileInfo, err error) fileStamp {
-	if err != nil {
-		return fileStamp{}
-	}
-	st := info.Sys().(*syscall.Stat_t)
-	return fileStamp{uint64(st.Dev), st.Ino, info.Size(), info.ModTime().UnixNano()}
-}
 
 // settingsReader has the settings as they are now, and reads them again only
 // when one of their files changed. One goroutine uses it.
@@ -35,7 +13,7 @@ type settingsReader struct {
 	mac      root.FS
 	home     string
 	log      *slog.Logger
-	stamps   []fileStamp
+	stamps   []root.Stamp
 	settings settings
 	problems []settingProblem
 }
@@ -62,8 +40,8 @@ func (s *settingsReader) current() settings {
 
 // read reports whether all of the files could be read. Where not, the settings
 // that were read before stay, and the files are read again next time.
-func (s *settingsReader) read(stamps []fileStamp) bool {
-	settings, problems := readSettings(s.mac, s.home)
+func (s *settingsReader) read(stamps []root.Stamp) bool {
+	read, problems := readSettings(s.mac, s.home)
 	if !slices.Equal(problems, s.problems) {
 		for _, p := range problems {
 			if !p.Unknown {
@@ -74,22 +52,26 @@ func (s *settingsReader) read(stamps []fileStamp) bool {
 	s.problems = problems
 	if slices.ContainsFunc(problems, func(p settingProblem) bool { return p.Unread }) {
 		if s.stamps == nil {
-			s.settings = settings
+			s.settings = read
 		}
-		s.stamps = []fileStamp{}
+		s.stamps = []root.Stamp{}
 		return false
 	}
-	s.settings, s.stamps = settings, stamps
+	s.settings, s.stamps = read, stamps
 	return true
 }
 
-func (s *settingsReader) stampNow() []fileStamp {
-	var stamps []fileStamp
+func (s *settingsReader) stampNow() []root.Stamp {
+	var stamps []root.Stamp
 	for _, file := range settingsFiles(s.mac, s.home) {
-		stamps = append(stamps, stampOf(file.path))
+		stamps = append(stamps, root.StampAt(file.path))
 	}
 	if table := s.settings.CompatibilityFile; table != "" {
-		stamps = append(stamps, stamped(s.mac.StatChosen(table)))
+		var stamp root.Stamp
+		if info, err := s.mac.StatChosen(table); err == nil {
+			stamp = root.StampOf(info)
+		}
+		stamps = append(stamps, stamp)
 	}
 	return stamps
 }

@@ -30,6 +30,9 @@ type failure struct {
 func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
+// Hint is the way out.
+func (f *failure) Hint() string { return f.hint }
+
 // usage is a command that was called in a wrong way.
 func usage(hint, format string, args ...any) error {
 	return &failure{exitUsage, fmt.Errorf(format, args...), hint}

@@ -20,6 +20,7 @@ import (
 	"kextwatch/launchd"
 	"kextwatch/notify"
 	"kextwatch/notify/desktop"
+	"kextwatch/probe"
 	"kextwatch/probe/mac"
 	"kextwatch/probe/root"
 	"kextwatch/probe/tool"
@@ -177,7 +178,7 @@ func TestRootRunsNoToolOfAUser(t *testing.T) {
 
 	in, _ := asking("/", 0, nil)
 	in.mac.UID = 0
-	_, elsewhere := launchd.Launchctl{Runner: in.runner(), Tool: "/usr/local/bin/launchctl"}.Print(ctx, 0, label)
+	_, elsewhere := launchd.Launchctl{Runner: in.runner(), Tool: "/usr/local/bin/launchctl"}.Print(ctx, 0, probe.AgentLabel)
 	_, _, start := mac.StartVM(ctx, in.mac, "b0f4b3a0-0000-4000-8000-000000000000")
 	refusals := map[string]error{"another launchctl": elsewhere, "prlctl start": start, "open -b": mac.OpenParallels(ctx, in.mac)}
 	if program := trustedElsewhere(t); program != "" {
@@ -188,7 +189,7 @@ func TestRootRunsNoToolOfAUser(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	_, launchctl := launchd.Launchctl{Runner: in.runner(), Tool: "/bin/launchctl"}.Print(ctx, 0, label)
+	_, launchctl := launchd.Launchctl{Runner: in.runner(), Tool: "/bin/launchctl"}.Print(ctx, 0, probe.AgentLabel)
 	_, dialog := desktop.Dialogs{Root: "/"}.Ask(ctx, notify.Dialog{Buttons: []string{"OK"}})
 	own := desktop.Poster{Program: "/Applications/kextwatch.app/Contents/MacOS/kextwatch", Root: "/"}.Post(ctx, notify.Alert{Title: "t"})
 	for name, err := range map[string]error{"launchctl": launchctl, "osascript": dialog, "kextwatch post": own} {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"kextwatch/launchd"
+	"kextwatch/probe"
 )
 
 // remains says what uninstalling leaves or takes beyond the usual.
@@ -37,7 +38,7 @@ func (in *invocation) uninstall(ctx context.Context, what remains, dryRun bool) 
 	if what.dropSettings {
 		files = append(files, userSettings(home))
 	}
-	plan := place.Uninstall(ctx, label, folders...)
+	plan := place.Uninstall(ctx, probe.AgentLabel, folders...)
 	plan.Steps = slices.Insert(plan.Steps, 1, noAgentRuns(p))
 	for _, file := range files {
 		plan.Steps = append(plan.Steps, removeFile(file))
@@ -96,7 +97,7 @@ func strayCopies(temp string) []string {
 
 // nameRootsPart says what only root can remove.
 func (in *invocation) nameRootsPart() {
-	for _, name := range []string{launchd.ReaderPlist, launchd.ReaderProgram, "/Library/Application Support/" + label} {
+	for _, name := range []string{launchd.ReaderPlist, launchd.ReaderProgram, "/Library/Application Support/" + probe.AgentLabel} {
 		path, err := in.mac.Resolve(name)
 		if err != nil {
 			continue

@@ -24,11 +24,12 @@ import (
 // alert. Then the history is written and the alert handed over, and the
 // outcome is saved.
 type agent struct {
-	clock clock
-	log   *slog.Logger
-	look  func(ctx context.Context, now time.Time, how mac.How) probe.Snapshot
-	askIn func(now time.Time) (time.Duration, bool) // when the framework wants to be asked; nil: never by itself
-	loads evidence                                  // nil: only the policy tells of attempts
+	version string // of this program
+	clock   clock
+	log     *slog.Logger
+	look    func(ctx context.Context, now time.Time, how mac.How) probe.Snapshot
+	askIn   func(now time.Time) (time.Duration, bool) // when the framework wants to be asked; nil: never by itself
+	loads   evidence                                  // nil: only the policy tells of attempts
 
 	watcher watcher
 	clicks  <-chan notify.Action
@@ -292,4 +293,10 @@ func (a *agent) complain(err error) {
 	if err != nil && !errors.Is(err, errSaidAlready) {
 		a.log.Error("the agent's files cannot be written", "error", err)
 	}
+}
+
+// watcher says when to look again, and what it cannot watch.
+type watcher interface {
+	Hints() <-chan probe.Hint
+	Gaps() []probe.Gap
 }

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"kextwatch/agent/approval"
+)
+
+const (
+	logSize  = 1 << 20 // bytes; a line has about 200
+	logFiles = 3
+)
+
+// logWriter writes the agent's log. The agent keeps running when its log cannot
+// be written: the first failure is reported, and each later line is tried.
+type logWriter struct {
+	rotation
+	failed   func(error)
+	reported bool
+}
+
+// Write writes one line. slog calls it from one goroutine at a time.
+func (w *logWriter) Write(line []byte) (int, error) {
+	err := w.append(string(line), false)
+	if err == nil {
+		w.reported = false
+		return len(line), nil
+	}
+	if !w.reported {
+		w.reported = true
+		w.failed(err)
+	}
+	return 0, err
+}
+
+// logEvent writes an event to the log as one line.
+func logEvent(log *slog.Logger, e event) {
+	level := slog.LevelInfo
+	switch e.Event {
+	case approval.SourceLost:
+		level = slog.LevelWarn
+	case approval.AgentStarted, approval.VerdictChanged, approval.NotificationFailed:
+		level = slog.LevelDebug // another line at this time says more
+	}
+	more := []any{"event", string(e.Event)}
+	if e.Product != "" {
+		more = append(more, "product", e.Product, "verdict", string(e.Verdict))
+	}
+	if e.ClosesAt != nil {
+		more = append(more, "closes_at", e.ClosesAt.UTC())
+	}
+	log.Log(context.Background(), level, e.Text, more...)
+}

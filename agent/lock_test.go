@@ -3,14 +3,13 @@ package main
 import (
 	"errors"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 func TestOnlyOneAgentRuns(t *testing.T) {
@@ -44,7 +43,7 @@ func TestOnlyOneAgentRuns(t *testing.T) {
 func TestAgentStartsWhileDoctorLooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := placesIn(t.TempDir())
-		writeFile(t, p.lock, "")
+		mactest.WriteFile(t, p.lock, "")
 		doctor, err := os.Open(p.lock)
 		if err != nil {
 			t.Fatal(err)
@@ -62,29 +61,6 @@ func TestAgentStartsWhileDoctorLooks(t *testing.T) {
 		}
 		lock.Close()
 	})
-}
-
-// The kernel releases the lock of an agent that was killed.
-func TestLockIsFreeAfterACrash(t *testing.T) {
-	root, _ := simulated(t, "10.15.7")
-	p := placesIn(filepath.Join(root, "Users/me"))
-	cmd := programNamed(t, "kextwatch-as-user").command(t, "run", "--root", root)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the agent holds the lock", func() bool { return agentRuns(p) == probe.Yes })
-	cmd.Process.Kill()
-	if err := cmd.Wait(); !errors.As(err, new(*exec.ExitError)) {
-		t.Fatal(err)
-	}
-	if got := agentRuns(p); got != probe.No {
-		t.Errorf("after the crash: runs %q, want no", got)
-	}
-	lock, err := lockState(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lock.Close()
 }
 
 // Whatever the lock file is, neither the agent nor doctor waits for it, and

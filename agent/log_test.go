@@ -18,6 +18,7 @@ import (
 	"unicode"
 
 	"kextwatch/agent/approval"
+	"kextwatch/probe/mactest"
 )
 
 // newLogged is an invocation with a home of its own for its log.
@@ -94,7 +95,7 @@ func TestLogThatCannotBeWritten(t *testing.T) {
 // The agent rotates launchd.log at each start, because launchd never does.
 func TestCrashesAreRotated(t *testing.T) {
 	in, p, _ := newLogged(t)
-	writeFile(t, p.crashes, strings.Repeat("panic\n", logSize/6+1))
+	mactest.WriteFile(t, p.crashes, strings.Repeat("panic\n", logSize/6+1))
 	in.openLog(p)
 	if _, err := os.Stat(p.crashes); err == nil {
 		t.Error("launchd.log was not renamed")
@@ -219,7 +220,7 @@ func TestFollowingALogThroughItsRotation(t *testing.T) {
 // A line is shown when it is complete. A very long line is shown in pieces.
 func TestFollowingHalfALine(t *testing.T) {
 	r := rotation{filepath.Join(t.TempDir(), "log"), 1 << 20, 3}
-	writeFile(t, r.path, "a\nhalf")
+	mactest.WriteFile(t, r.path, "a\nhalf")
 	f := follow(r)
 	defer f.reader.close()
 	if err := f.reader.more(); err != nil || strings.Join(f.lines, "|") != "a" {
@@ -288,7 +289,7 @@ func FuzzLogLine(f *testing.F) {
 func TestProgramLogsFollow(t *testing.T) {
 	home := t.TempDir()
 	p := placesIn(home)
-	writeFile(t, p.logFile, "level=INFO msg=first\n")
+	mactest.WriteFile(t, p.logFile, "level=INFO msg=first\n")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	prog := thisProgram(t)
@@ -332,7 +333,7 @@ func TestRotationOnAFullDisk(t *testing.T) {
 	if err := r.append("a line\n", false); err != nil {
 		t.Fatal(err)
 	}
-	err := onFullDisk(t, 20, func() error { return r.append("a line that is too long for it\n", false) })
+	err := mactest.OnFullDisk(t, 20, func() error { return r.append("a line that is too long for it\n", false) })
 	if data, _ := os.ReadFile(r.path); err == nil || string(data) != "a line\n" {
 		t.Errorf("error %v, file %q; want an error and the line that was there", err, data)
 	}

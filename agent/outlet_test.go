@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"kextwatch/probe/mactest"
 )
 
 // reader reads what an outlet writes, when it is told to.
@@ -146,7 +148,7 @@ func TestOutletOnAFullDisk(t *testing.T) {
 		defer f.Close()
 		o, log := newOutlet(path, f), slog.New(slog.DiscardHandler)
 		o.pass([]byte("first\n"), log)
-		onFullDisk(t, 10, func() error {
+		mactest.OnFullDisk(t, 10, func() error {
 			o.pass([]byte("too long for it\n"), log)
 			return nil
 		})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"kextwatch/notify"
+	"kextwatch/probe/mactest"
 )
 
 // endingTray is an icon as on macOS: the process ends with it, and nothing
@@ -173,7 +174,7 @@ func TestWindowAfterAToolThatHung(t *testing.T) {
 		t.Fatal(err)
 	}
 	agent.tray.clicks <- notify.CheckNow
-	writeFile(t, goOn, "")
+	mactest.WriteFile(t, goOn, "")
 	eventually(t, "the window is announced", func() bool { return strings.Contains(read(agent.places.history), `"event":"window-opened"`) })
 	agent.quit()
 }

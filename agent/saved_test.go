@@ -12,6 +12,7 @@ import (
 
 	"howett.net/plist"
 
+	"kextwatch/agent/settings/settingstest"
 	"kextwatch/notify"
 	"kextwatch/probe"
 )
@@ -149,8 +150,8 @@ func TestStartsWithASavedPendingRestart(t *testing.T) {
 // Two products: the window of one is over and was said to be, the window of
 // the other is open.
 func TestStartsWithTwoSavedProducts(t *testing.T) {
-	p := newPreferences(t)
-	p.set(ofTheUser, map[string]any{"WatchVendors": "all"})
+	p := settingstest.New(t)
+	p.Set(settingstest.OfTheUser, map[string]any{"WatchVendors": "all"})
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
 		start := time.Now().UTC()
@@ -167,7 +168,7 @@ func TestStartsWithTwoSavedProducts(t *testing.T) {
 			}
 		})
 		d.startSaved(t, "two-products", func(a *agent) {
-			a.settings = newSettingsReader(p.mac, p.home, a.log)
+			a.settings = newSettingsReader(p.Mac, p.Home, a.log)
 		})
 		d.want(t)
 		if title := d.now().menu.Title; title != "18m" {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/settings/settingstest"
 	"kextwatch/notify"
 	"kextwatch/probe"
 )
@@ -171,17 +172,17 @@ func TestLoopSnoozesWhileALookIsStuck(t *testing.T) {
 
 // What is set while a look is stuck holds for what it finds.
 func TestLoopTakesSettingsWhileALookIsStuck(t *testing.T) {
-	p := newPreferences(t)
+	p := settingstest.New(t)
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
-		defer d.startWith(t, func(a *agent) { a.settings = newSettingsReader(p.mac, p.home, a.log) })()
+		defer d.startWith(t, func(a *agent) { a.settings = newSettingsReader(p.Mac, p.Home, a.log) })()
 		d.attempt()
 		d.hint(settled)
 		d.want(t, "window-opened")
 		time.Sleep(15*time.Minute - time.Second)
 		goOn := d.getStuck()
 		time.Sleep(2 * time.Second) // the look for the reminder has begun
-		p.set(ofTheUser, map[string]any{"Reminders": []any{1}})
+		p.Set(settingstest.OfTheUser, map[string]any{"Reminders": []any{1}})
 		goOn()
 		d.want(t)
 	})

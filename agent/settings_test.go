@@ -13,36 +13,11 @@ import (
 
 	"howett.net/plist"
 
+	"kextwatch/agent/settings/settingstest"
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 )
-
-// preferences is a Mac with the settings files that a test writes.
-type preferences struct {
-	t    *testing.T
-	mac  root.FS
-	home string
-}
-
-func newPreferences(t *testing.T) preferences {
-	dir := t.TempDir()
-	return preferences{t, root.FS{Root: dir}, filepath.Join(dir, "Users", "ada")}
-}
-
-const (
-	managedForUser = "Library/Managed Preferences/ada/" + probe.AgentLabel + ".plist"
-	managedForAll  = "Library/Managed Preferences/" + probe.AgentLabel + ".plist"
-	ofTheUser      = "Users/ada/Library/Preferences/" + probe.AgentLabel + ".plist"
-)
-
-func (p preferences) set(file string, values map[string]any) {
-	p.t.Helper()
-	data, err := plist.Marshal(values, plist.BinaryFormat)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	writeFile(p.t, filepath.Join(p.mac.Root, file), string(data))
-}
 
 func TestSettingsValues(t *testing.T) {
 	many := func(n int, v any) []any {
@@ -107,10 +82,10 @@ func TestSettingsValues(t *testing.T) {
 		{"CompatibilityFile", "/Users/Shared/compat.json", "/Users/Shared/compat.json"},
 		{"CompatibilityFile", "compat.json", nil},
 	} {
-		p := newPreferences(t)
-		writeFile(t, filepath.Join(p.mac.Root, "Users/Shared/compat.json"), sampleTable)
-		p.set(ofTheUser, map[string]any{tt.key: tt.value})
-		s, problems := readSettings(p.mac, p.home)
+		p := settingstest.New(t)
+		mactest.WriteFile(t, filepath.Join(p.Mac.Root, "Users/Shared/compat.json"), sampleTable)
+		p.Set(settingstest.OfTheUser, map[string]any{tt.key: tt.value})
+		s, problems := readSettings(p.Mac, p.Home)
 		want, wrong := tt.want, 0
 		if want == nil {
 			want, wrong = valueOf(defaultSettings(), tt.key), 1
@@ -136,12 +111,12 @@ func valueOf(s settings, name string) any {
 // Managed values win, those for the user first; one that is no good gives way
 // to the default, not to what the user wrote.
 func TestSettingsOrigins(t *testing.T) {
-	p := newPreferences(t)
-	p.set(ofTheUser, map[string]any{"SnoozeMinutes": 3, "AlertStyle": "dialog", "ShowTimeInMenuBar": false, "WatchVendors": "all"})
-	p.set(managedForAll, map[string]any{"SnoozeMinutes": 4, "AlertStyle": "notification", "WatchVendors": 7})
-	p.set(managedForUser, map[string]any{"SnoozeMinutes": 5})
-	s, problems := readSettings(p.mac, p.home)
-	if len(problems) != 1 || problems[0].Key != "WatchVendors" || problems[0].File != filepath.Join(p.mac.Root, managedForAll) {
+	p := settingstest.New(t)
+	p.Set(settingstest.OfTheUser, map[string]any{"SnoozeMinutes": 3, "AlertStyle": "dialog", "ShowTimeInMenuBar": false, "WatchVendors": "all"})
+	p.Set(settingstest.ManagedForAll, map[string]any{"SnoozeMinutes": 4, "AlertStyle": "notification", "WatchVendors": 7})
+	p.Set(settingstest.ManagedForUser, map[string]any{"SnoozeMinutes": 5})
+	s, problems := readSettings(p.Mac, p.Home)
+	if len(problems) != 1 || problems[0].Key != "WatchVendors" || problems[0].File != filepath.Join(p.Mac.Root, settingstest.ManagedForAll) {
 		t.Errorf("problems %+v, want one with WatchVendors", problems)
 	}
 	for key, want := range map[string]struct {
@@ -149,14 +124,14 @@ func TestSettingsOrigins(t *testing.T) {
 		origin string
 		file   string
 	}{
-		"SnoozeMinutes":     {5, "managed", managedForUser},
-		"AlertStyle":        {"notification", "managed", managedForAll},
-		"ShowTimeInMenuBar": {false, "user", ofTheUser},
+		"SnoozeMinutes":     {5, "managed", settingstest.ManagedForUser},
+		"AlertStyle":        {"notification", "managed", settingstest.ManagedForAll},
+		"ShowTimeInMenuBar": {false, "user", settingstest.OfTheUser},
 		"WatchVendors":      {"parallels", "default", ""},
 		"WarnBeforeUpdates": {true, "default", ""},
 	} {
 		from := s.origins[key]
-		file, _ := filepath.Rel(p.mac.Root, from.file)
+		file, _ := filepath.Rel(p.Mac.Root, from.file)
 		if valueOf(s, key) != want.value || from.String() != want.origin || file != want.file {
 			t.Errorf("%s: %v (%s, %s), want %+v", key, valueOf(s, key), from, file, want)
 		}
@@ -173,15 +148,15 @@ func TestSettingsThatCannotBeRead(t *testing.T) {
 		"a pipe":    func(path string) error { return syscall.Mkfifo(path, 0o600) },
 		"a cut one": func(path string) error { return os.WriteFile(path, []byte("bplist00\xd1\x01"), 0o600) },
 	} {
-		p := newPreferences(t)
-		p.set(managedForAll, map[string]any{"SnoozeMinutes": 4})
-		if err := os.MkdirAll(filepath.Dir(userSettings(p.home)), 0o700); err != nil {
+		p := settingstest.New(t)
+		p.Set(settingstest.ManagedForAll, map[string]any{"SnoozeMinutes": 4})
+		if err := os.MkdirAll(filepath.Dir(userSettings(p.Home)), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := spoil(userSettings(p.home)); err != nil {
+		if err := spoil(userSettings(p.Home)); err != nil {
 			t.Fatal(err)
 		}
-		s, problems := readSettings(p.mac, p.home)
+		s, problems := readSettings(p.Mac, p.Home)
 		if len(problems) != 1 || problems[0].Key != "" || problems[0].Why == "" || problems[0].Unknown {
 			t.Errorf("%s: problems %+v, want one about the file", name, problems)
 		}
@@ -192,9 +167,9 @@ func TestSettingsThatCannotBeRead(t *testing.T) {
 }
 
 func TestUnknownSettingsAreMentioned(t *testing.T) {
-	p := newPreferences(t)
-	p.set(ofTheUser, map[string]any{"Snoozeminutes": 3, "NSStatusItem Preferred Position Item-0": 400, "\x1b[2Jb": 1})
-	_, problems := readSettings(p.mac, p.home)
+	p := settingstest.New(t)
+	p.Set(settingstest.OfTheUser, map[string]any{"Snoozeminutes": 3, "NSStatusItem Preferred Position Item-0": 400, "\x1b[2Jb": 1})
+	_, problems := readSettings(p.Mac, p.Home)
 	if len(problems) != 1 || !problems[0].Unknown || problems[0].Key != "Snoozeminutes, [2Jb" {
 		t.Errorf("problems %+v, want one that names both, fit to be shown", problems)
 	}
@@ -202,8 +177,8 @@ func TestUnknownSettingsAreMentioned(t *testing.T) {
 	for _, c := range "abcdefghij" {
 		many[string(c)] = 1
 	}
-	p.set(ofTheUser, many)
-	if _, problems = readSettings(p.mac, p.home); problems[0].Key != "a, b, c, d, e, and 5 more" {
+	p.Set(settingstest.OfTheUser, many)
+	if _, problems = readSettings(p.Mac, p.Home); problems[0].Key != "a, b, c, d, e, and 5 more" {
 		t.Errorf("problems %+v", problems)
 	}
 }
@@ -211,9 +186,9 @@ func TestUnknownSettingsAreMentioned(t *testing.T) {
 // A change is noticed by the stat of the files alone: also one that a profile
 // brings, and one that takes a file away.
 func TestSettingsReaderReadsAgainWhenAFileChanged(t *testing.T) {
-	p := newPreferences(t)
+	p := settingstest.New(t)
 	var log bytes.Buffer
-	r := newSettingsReader(p.mac, p.home, slog.New(slog.NewTextHandler(&log, nil)))
+	r := newSettingsReader(p.Mac, p.Home, slog.New(slog.NewTextHandler(&log, nil)))
 	want := func(minutes int) {
 		t.Helper()
 		if got := r.current().SnoozeMinutes; got != minutes {
@@ -221,14 +196,14 @@ func TestSettingsReaderReadsAgainWhenAFileChanged(t *testing.T) {
 		}
 	}
 	want(10)
-	p.set(ofTheUser, map[string]any{"SnoozeMinutes": 3})
+	p.Set(settingstest.OfTheUser, map[string]any{"SnoozeMinutes": 3})
 	want(3)
-	p.set(managedForAll, map[string]any{"SnoozeMinutes": "four"})
+	p.Set(settingstest.ManagedForAll, map[string]any{"SnoozeMinutes": "four"})
 	want(10)
 	if !strings.Contains(log.String(), "key=SnoozeMinutes") {
 		t.Errorf("the log does not say what is wrong:\n%s", log.String())
 	}
-	os.Remove(filepath.Join(p.mac.Root, managedForAll))
+	os.Remove(filepath.Join(p.Mac.Root, settingstest.ManagedForAll))
 	want(3)
 	log.Reset()
 	want(3)
@@ -258,10 +233,10 @@ func TestSettingsPage(t *testing.T) {
 	}
 	_, sample, _ := strings.Cut(string(page), "```xml\n")
 	sample, _, _ = strings.Cut(sample, "```")
-	p := newPreferences(t)
-	writeFile(t, filepath.Join(p.mac.Root, "Library/Application Support/kextwatch/compat.json"), sampleTable)
-	writeFile(t, userSettings(p.home), sample)
-	if s, problems := readSettings(p.mac, p.home); len(problems) > 0 || len(s.origins) != len(settingKeys) {
+	p := settingstest.New(t)
+	mactest.WriteFile(t, filepath.Join(p.Mac.Root, "Library/Application Support/kextwatch/compat.json"), sampleTable)
+	mactest.WriteFile(t, userSettings(p.Home), sample)
+	if s, problems := readSettings(p.Mac, p.Home); len(problems) > 0 || len(s.origins) != len(settingKeys) {
 		t.Errorf("the sample has problems %+v and sets %d of %d keys", problems, len(s.origins), len(settingKeys))
 	}
 }
@@ -271,21 +246,21 @@ const sampleTable = `{"schema": 1, "rows": [{"major": 30, "max_macos": "30", "co
 // A table of one's own counts at once; one that is no good is a problem, and
 // the built-in one holds.
 func TestCompatibilityFile(t *testing.T) {
-	p := newPreferences(t)
-	table := filepath.Join(p.mac.Root, "Users/Shared/compat.json")
-	writeFile(t, table, sampleTable)
-	p.set(ofTheUser, map[string]any{"CompatibilityFile": "/Users/Shared/compat.json"})
-	reader := newSettingsReader(p.mac, p.home, slog.New(slog.DiscardHandler))
+	p := settingstest.New(t)
+	table := filepath.Join(p.Mac.Root, "Users/Shared/compat.json")
+	mactest.WriteFile(t, table, sampleTable)
+	p.Set(settingstest.OfTheUser, map[string]any{"CompatibilityFile": "/Users/Shared/compat.json"})
+	reader := newSettingsReader(p.Mac, p.Home, slog.New(slog.DiscardHandler))
 	if rows := reader.current().judging().Compat.Rows; len(rows) != 1 || rows[0].Major != 30 {
 		t.Errorf("rows %+v, want the one of the file", rows)
 	}
-	writeFile(t, table, strings.Replace(sampleTable, "30", "31", 1))
+	mactest.WriteFile(t, table, strings.Replace(sampleTable, "30", "31", 1))
 	if rows := reader.current().judging().Compat.Rows; len(rows) != 1 || rows[0].Major != 31 {
 		t.Errorf("rows %+v, want those of the changed file", rows)
 	}
 	for _, content := range []string{"", "{}", `{"schema": 1, "rows": []}`, strings.Repeat("x", 1<<20)} {
-		writeFile(t, table, content)
-		s, problems := readSettings(p.mac, p.home)
+		mactest.WriteFile(t, table, content)
+		s, problems := readSettings(p.Mac, p.Home)
 		if len(problems) != 1 || problems[0].Key != "CompatibilityFile" || len(s.judging().Compat.Rows) < 10 {
 			t.Errorf("%.10q: problems %+v, %d rows, want one problem and the built-in table", content, problems, len(s.judging().Compat.Rows))
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -12,17 +11,8 @@ import (
 
 	"kextwatch/agent/approval"
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
-
-func writeFile(t *testing.T, name, content string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
 
 func fullMemory() approval.Memory {
 	when := time.Date(2026, 5, 6, 5, 45, 0, 0, time.UTC)
@@ -49,7 +39,7 @@ func fullMemory() approval.Memory {
 
 func TestMemoryComesBackAsItWas(t *testing.T) {
 	p := placesIn(t.TempDir())
-	writeFile(t, p.lock, "")
+	mactest.WriteFile(t, p.lock, "")
 	st, _ := openStore(p, time.Now())
 	mem := fullMemory()
 	if _, err := st.save(mem); err != nil {
@@ -70,7 +60,7 @@ func TestMemoryComesBackAsItWas(t *testing.T) {
 
 func TestMemoryIsOnlyWrittenWhenItSaysSomethingNew(t *testing.T) {
 	p := placesIn(t.TempDir())
-	writeFile(t, p.lock, "")
+	mactest.WriteFile(t, p.lock, "")
 	st, _ := openStore(p, time.Now())
 	mem := fullMemory()
 	if _, err := st.save(mem); err != nil {
@@ -96,7 +86,7 @@ func TestMemoryIsOnlyWrittenWhenItSaysSomethingNew(t *testing.T) {
 func TestDamagedMemoryIsSetAside(t *testing.T) {
 	for _, content := range []string{"", "rubbish", "<plist><dict><key>Schema</key><integer>7</integer></dict></plist>", strings.Repeat("x", 2<<20)} {
 		p := placesIn(t.TempDir())
-		writeFile(t, p.memory, content)
+		mactest.WriteFile(t, p.memory, content)
 		st, warnings := openStore(p, time.Now())
 		aside, _ := filepath.Glob(p.memory + ".damaged-*")
 		if len(warnings) != 1 || len(aside) != 1 || !strings.Contains(warnings[0], aside[0]) {
@@ -116,7 +106,7 @@ func TestDamagedMemoryIsSetAside(t *testing.T) {
 // for ever, and each start would tell everything anew.
 func TestUnreadableMemoryIsSetAside(t *testing.T) {
 	p := placesIn(t.TempDir())
-	writeFile(t, p.lock, "")
+	mactest.WriteFile(t, p.lock, "")
 	if err := os.Mkdir(p.memory, 0o700); err != nil { // root may read any file, but no directory
 		t.Fatal(err)
 	}
@@ -136,7 +126,7 @@ func TestUnreadableMemoryIsSetAside(t *testing.T) {
 // in between is made up for at the next start, once.
 func TestPendingEventsReachTheHistoryOnce(t *testing.T) {
 	p := placesIn(t.TempDir())
-	writeFile(t, p.lock, "")
+	mactest.WriteFile(t, p.lock, "")
 	st, _ := openStore(p, time.Now())
 	st.pending = []event{{Schema: 1, Seq: 1, Event: approval.AgentStarted}, {Schema: 1, Seq: 2, Event: approval.WindowOpened}}
 	if _, err := st.save(fullMemory()); err != nil {
@@ -160,7 +150,7 @@ func TestPendingEventsReachTheHistoryOnce(t *testing.T) {
 // A memory that was lost does not start the numbers again.
 func TestEventNumbersNeverRepeat(t *testing.T) {
 	p := placesIn(t.TempDir())
-	writeFile(t, p.history, `{"schema":1,"seq":41,"event":"agent-started"}`+"\n"+`{"seq":`)
+	mactest.WriteFile(t, p.history, `{"schema":1,"seq":41,"event":"agent-started"}`+"\n"+`{"seq":`)
 	st, _ := openStore(p, time.Now())
 	if st.memory.Memory.Seq != 41 {
 		t.Errorf("seq %d, want 41", st.memory.Memory.Seq)
@@ -169,7 +159,7 @@ func TestEventNumbersNeverRepeat(t *testing.T) {
 
 func TestHistoryAfterALineCutShort(t *testing.T) {
 	p := placesIn(t.TempDir())
-	writeFile(t, p.history, `{"schema":1,"seq":1,"event":"agent-started"}`+"\n"+`{"schema":1,"seq":2,"ev`)
+	mactest.WriteFile(t, p.history, `{"schema":1,"seq":1,"event":"agent-started"}`+"\n"+`{"schema":1,"seq":2,"ev`)
 	j := journal{p.history}
 	if err := j.append([]string{event{Schema: 1, Seq: 3, Event: approval.AgentStopped}.line()}); err != nil {
 		t.Fatal(err)
@@ -183,7 +173,7 @@ func TestHistoryAfterALineCutShort(t *testing.T) {
 func TestHistoryIsRotated(t *testing.T) {
 	p := placesIn(t.TempDir())
 	j := journal{p.history}
-	writeFile(t, p.lock, "")
+	mactest.WriteFile(t, p.lock, "")
 	seq := int64(0)
 	for range 40 {
 		var lines []string
@@ -218,7 +208,7 @@ func TestHistoryIsRotated(t *testing.T) {
 // Whatever lies at the place of a file of ours, nobody waits for it.
 func TestAPipeInPlaceOfAFile(t *testing.T) {
 	p := placesIn(t.TempDir())
-	writeFile(t, p.lock, "")
+	mactest.WriteFile(t, p.lock, "")
 	for _, name := range []string{p.memory, p.history} {
 		if err := syscall.Mkfifo(name, 0o600); err != nil {
 			t.Fatal(err)
@@ -232,36 +222,14 @@ func TestAPipeInPlaceOfAFile(t *testing.T) {
 	}
 }
 
-// onFullDisk runs a function that can write no file beyond so many bytes.
-func onFullDisk(t *testing.T, bytes uint64, do func() error) error {
-	t.Helper()
-	var old syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
-		t.Fatal(err)
-	}
-	signal.Ignore(syscall.SIGXFSZ)
-	defer signal.Reset(syscall.SIGXFSZ)
-	limit := old
-	limit.Cur = bytes
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
-			t.Error(err)
-		}
-	}()
-	return do()
-}
-
 // A disk that fills up in the middle of a line takes nothing, so that nothing
 // comes twice.
 func TestHistoryOnAFullDisk(t *testing.T) {
 	p := placesIn(t.TempDir())
-	writeFile(t, p.history, `{"schema":1,"seq":1,"event":"agent-started"}`+"\n")
+	mactest.WriteFile(t, p.history, `{"schema":1,"seq":1,"event":"agent-started"}`+"\n")
 	j := journal{p.history}
 	lines := []string{event{Schema: 1, Seq: 2, Event: approval.AgentStopped}.line(), event{Schema: 1, Seq: 3, Event: approval.AgentStarted}.line()}
-	if err := onFullDisk(t, 120, func() error { return j.append(lines) }); err == nil {
+	if err := mactest.OnFullDisk(t, 120, func() error { return j.append(lines) }); err == nil {
 		t.Fatal("the disk was not full")
 	}
 	if err := j.append(lines); err != nil {

@@ -17,6 +17,7 @@ import (
 	"kextwatch/notify"
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
+	"kextwatch/probe/mactest"
 )
 
 // bubble is everything around the loop, in a synctest bubble: a Mac that is a
@@ -474,7 +475,7 @@ func TestLoopAWakeReadsEverythingAnew(t *testing.T) {
 // A home that cannot be written costs the memory, not the window.
 func TestLoopWithoutAPlaceForItsFiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "home")
-	writeFile(t, dir, "a file where the home should be")
+	mactest.WriteFile(t, dir, "a file where the home should be")
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
 		st, warnings := openStore(placesIn(dir), time.Now())

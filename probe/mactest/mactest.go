@@ -27,6 +27,14 @@ func AddFile(t testing.TB, root, name, data string) string {
 	return add(t, root, name, data, 0o644)
 }
 
+// WriteFile writes a private file of this machine, and makes the folders above
+// it.
+func WriteFile(t testing.TB, path, content string) {
+	t.Helper()
+	NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+	NoError(t, os.WriteFile(path, []byte(content), 0o600))
+}
+
 // AddTool is AddFile for a shell script.
 func AddTool(t testing.TB, root, name, script string) string {
 	t.Helper()

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"errors"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"kextwatch/probe"
+)
+
+// The kernel releases the lock of an agent that was killed.
+func TestLockIsFreeAfterACrash(t *testing.T) {
+	root, _ := simulated(t, "10.15.7")
+	p := placesIn(filepath.Join(root, "Users/me"))
+	cmd := programNamed(t, "kextwatch-as-user").command(t, "run", "--root", root)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the agent holds the lock", func() bool { return agentRuns(p) == probe.Yes })
+	cmd.Process.Kill()
+	if err := cmd.Wait(); !errors.As(err, new(*exec.ExitError)) {
+		t.Fatal(err)
+	}
+	if got := agentRuns(p); got != probe.No {
+		t.Errorf("after the crash: runs %q, want no", got)
+	}
+	lock, err := lockState(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock.Close()
+}

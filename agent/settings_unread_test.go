@@ -1,0 +1,39 @@
+package main
+
+import (
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+
+	"kextwatch/agent/settings/settingstest"
+	"kextwatch/probe/mactest"
+)
+
+// Settings that cannot be read now stay as they were, and are read again
+// although their file did not change.
+func TestSettingsThatCannotBeReadNow(t *testing.T) {
+	p := settingstest.New(t)
+	p.Set(settingstest.OfTheUser, map[string]any{"SnoozeMinutes": 20})
+	s := newSettingsReader(p.Mac, p.Home, slog.New(slog.DiscardHandler))
+	p.Set(settingstest.OfTheUser, map[string]any{"SnoozeMinutes": 25, "Reminders": []any{3}})
+	restore := mactest.NoDescriptors(t)
+	kept := s.current()
+	restore()
+	if kept.SnoozeMinutes != 20 {
+		t.Errorf("%d minutes while it cannot be read, want 20", kept.SnoozeMinutes)
+	}
+	if !slices.ContainsFunc(s.problems, func(p settingProblem) bool { return strings.Contains(p.Why, "too many open files") }) {
+		t.Errorf("problems %+v, want one that says so", s.problems)
+	}
+	if now := s.current(); now.SnoozeMinutes != 25 || !slices.Equal(now.Reminders, []int{3}) || len(s.problems) > 0 {
+		t.Errorf("then %d minutes, problems %+v", now.SnoozeMinutes, s.problems)
+	}
+
+	restore = mactest.NoDescriptors(t)
+	first := newSettingsReader(p.Mac, p.Home, slog.New(slog.DiscardHandler))
+	restore()
+	if now := first.current(); now.SnoozeMinutes != 25 {
+		t.Errorf("%d minutes after a start without descriptors, want 25", now.SnoozeMinutes)
+	}
+}

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/store"
 	"kextwatch/agent/view"
 )
 
@@ -181,19 +182,19 @@ func eventfulReport(t *testing.T) string {
 		t.Fatal(err)
 	}
 	home := filepath.Join(root, "Users", "me")
-	history := placesIn(home).history
+	history := store.PlacesIn(home).History
 	if err := os.MkdirAll(filepath.Dir(history), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	var lines []string
 	for _, h := range eventful(now) {
-		e := event{Schema: 1, Seq: int64(len(lines) + 1), At: h.At.UTC(), Event: h.Event, Text: h.Text}
+		e := store.Event{Schema: 1, Seq: int64(len(lines) + 1), At: h.At.UTC(), Event: h.Event, Text: h.Text}
 		if !h.OpenedAt.IsZero() {
 			e.OpenedAt, e.ClosesAt = &h.OpenedAt, &h.ClosesAt
 		}
-		lines = append(lines, e.line())
+		lines = append(lines, e.Line())
 	}
-	if err := (journal{history}).append(lines); err != nil {
+	if err := (store.Places{History: history}).Journal().Append(lines); err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "report.html")

@@ -18,7 +18,7 @@ func (a *agent) clicked(ctx context.Context, action notify.Action) {
 	case notify.CheckNow:
 		a.lookAgain(glance{fresh: true})
 	case notify.Snooze:
-		a.snooze(time.Duration(a.settings.current().SnoozeMinutes) * time.Minute)
+		a.snooze(time.Duration(a.settings.Current().SnoozeMinutes) * time.Minute)
 		a.lookAgain(glance{})
 	case notify.SnoozeWindow:
 		a.snooze(approval.WindowLength)
@@ -36,7 +36,7 @@ func (a *agent) clicked(ctx context.Context, action notify.Action) {
 
 // snooze holds alerts back for a while.
 func (a *agent) snooze(length time.Duration) {
-	until := a.clock.now().Add(length)
+	until := a.clock.Now().Add(length)
 	if !a.reading.IsZero() {
 		// This look will be judged as of when it began. Seen from there, a snooze
 		// longer than a window counts as left over from a clock that was set back.
@@ -55,7 +55,7 @@ func (a *agent) showMenu() {
 
 // menu is what the icon shows now.
 func (a *agent) menu() notify.Menu {
-	s := a.settings.current()
+	s := a.settings.Current()
 	around := view.Around{Version: a.version, HideTime: !s.ShowTimeInMenuBar, SnoozeMinutes: s.SnoozeMinutes, SnoozedUntil: a.mem.Snoozed}
 	if a.atLogin != nil {
 		around.AtLogin = a.atLogin()

@@ -97,7 +97,7 @@ func (in *invocation) prepare(cmd *cobra.Command) error {
 		if err != nil {
 			return usage("write it like 2026-05-06T05:50:00Z", "--now %q is no time", in.nowFlag)
 		}
-		in.clock.now = func() time.Time { return now }
+		in.clock.Now = func() time.Time { return now }
 	}
 	dir, flag := in.root, "--root"
 	if in.volume != "" {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/store"
 	"kextwatch/notify"
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
@@ -47,7 +48,7 @@ func TestLoopAnnouncesThoughAPlaceDoesNotAnswer(t *testing.T) {
 	}}}
 	prober := mac.NewProber(m, t.TempDir())
 	d := newBubble()
-	st, warnings := openStore(placesIn(home), time.Now())
+	st, warnings := store.Open(store.PlacesIn(home), time.Now())
 	if len(warnings) > 0 {
 		t.Fatal(warnings)
 	}
@@ -60,7 +61,7 @@ func TestLoopAnnouncesThoughAPlaceDoesNotAnswer(t *testing.T) {
 	}()
 	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
 		d.mu.Lock()
-		said := slices.ContainsFunc(d.lines, func(e event) bool { return e.Event == approval.WindowOpened })
+		said := slices.ContainsFunc(d.lines, func(e store.Event) bool { return e.Event == approval.WindowOpened })
 		d.mu.Unlock()
 		if said {
 			break

@@ -14,7 +14,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/store"
 	"kextwatch/notify"
+	"kextwatch/probe"
 	"kextwatch/probe/mac"
 	"kextwatch/probe/root"
 	"kextwatch/probe/simmac"
@@ -64,7 +66,7 @@ type demo struct {
 	sim    *simmac.Mac
 	stop   context.CancelFunc
 	screen *screen
-	happen chan event
+	happen chan store.Event
 	tray   notify.Tray // nil: no desktop
 	alone  *sync.Once  // has it been said that there are no notifications?
 }
@@ -74,13 +76,13 @@ func (in *invocation) demo(ctx context.Context, d demo, keep string) error {
 	if err != nil {
 		return unavailable(err, "--keep names a new directory")
 	}
-	d.start = in.clock.now()
+	d.start = in.clock.Now()
 	own := *in
 	own.clock = spedUp(d.start, d.speed)
 	own.mac = root.FS{Root: filepath.Join(dir, "mac")}
 	own.homeFlag = ""
 	own.log = slog.New(slog.DiscardHandler) // the screen tells all of it
-	d.invocation, d.happen, d.alone = &own, make(chan event, 64), new(sync.Once)
+	d.invocation, d.happen, d.alone = &own, make(chan store.Event, 64), new(sync.Once)
 	d.screen = newScreen(in.out, own.clock, d.start)
 	ctx, d.stop = context.WithCancel(ctx)
 	defer d.stop()
@@ -115,13 +117,13 @@ func demoDir(keep string) (dir string, done func(), err error) {
 }
 
 // spedUp is a clock that starts at start and runs speed times as fast.
-func spedUp(start time.Time, speed float64) clock {
+func spedUp(start time.Time, speed float64) probe.Clock {
 	begin := time.Now()
-	return clock{
-		now: func() time.Time {
+	return probe.Clock{
+		Now: func() time.Time {
 			return start.Add(time.Duration(float64(time.Since(begin)) * speed))
 		},
-		after: func(d time.Duration) <-chan time.Time {
+		After: func(d time.Duration) <-chan time.Time {
 			return time.After(time.Duration(float64(d) / speed))
 		},
 	}
@@ -152,7 +154,7 @@ func (d *demo) play(ctx context.Context) error {
 			end()
 		}
 		if s.do != nil {
-			if err := s.do(d.sim, d.clock.now()); err != nil {
+			if err := s.do(d.sim, d.clock.Now()); err != nil {
 				return fmt.Errorf("the story went wrong: %w", err)
 			}
 		}
@@ -179,10 +181,10 @@ func (d *demo) login(ctx context.Context) (end func()) {
 		cancel()
 		return func() {}
 	}
-	p := placesIn(home)
-	st, _ := openStore(p, d.clock.now())
+	p := store.PlacesIn(home)
+	st, _ := store.Open(p, d.clock.Now())
 	d.mac.Home, d.mac.UID = home, d.uid
-	a := d.newAgent(ctx, st, mac.NewProber(d.mac, p.state), home, &eventLines{d})
+	a := d.newAgent(ctx, st, mac.NewProber(d.mac, p.State), home, &eventLines{d})
 	a.poster = shownPoster{d.screen, a.poster, d.alone}
 	a.show = d.screen.follow(a)
 	if d.tray != nil {
@@ -219,14 +221,14 @@ func (d *demo) login(ctx context.Context) (end func()) {
 
 func (d *demo) waitUntil(ctx context.Context, at time.Time) error {
 	for {
-		left := at.Sub(d.clock.now())
+		left := at.Sub(d.clock.Now())
 		if left <= 0 {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-d.clock.after(left):
+		case <-d.clock.After(left):
 		}
 	}
 }
@@ -255,7 +257,7 @@ func (d *demo) expect(ctx context.Context, want approval.EventName) error {
 type eventLines struct{ d *demo }
 
 func (l *eventLines) Write(line []byte) (int, error) {
-	if e, ok := parseEvent(string(line)); ok {
+	if e, ok := store.ParseEvent(string(line)); ok {
 		if e.Event != approval.VerdictChanged {
 			l.d.screen.say("kextwatch", e.Text)
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/settings"
 	"kextwatch/agent/view"
 	"kextwatch/notify"
 )
@@ -28,8 +29,8 @@ func (a *agent) posting(n approval.Notice) posting {
 	p := posting{alert: view.Alert(n, a.status, a.tray)}
 	window := n.Event == approval.WindowOpened || n.Event == approval.WindowReopened || n.Event == approval.WindowReminder
 	late := n.Event == approval.WindowReminder && n.Minutes > 1 && n.Minutes <= lateReminder
-	style := a.settings.current().AlertStyle
-	if a.asker != nil && (style == alertDialog && window || style == alertAuto && late) {
+	style := a.settings.Current().AlertStyle
+	if a.asker != nil && (style == settings.AlertDialog && window || style == settings.AlertAuto && late) {
 		dialog := view.Dialog(n, a.status)
 		p.dialog = &dialog
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/settings"
+	"kextwatch/agent/store"
 	"kextwatch/agent/view"
 	"kextwatch/launchd"
 	"kextwatch/probe"
@@ -95,23 +97,23 @@ func (in *invocation) own() view.Own {
 	if err != nil {
 		return own
 	}
-	p := placesIn(home)
-	own.Running = agentRuns(p)
+	p := store.PlacesIn(home)
+	own.Running = store.AgentRuns(p)
 	own.AtLogin = loginJob(home, in.mac)
-	s, problems := readSettings(in.mac, home)
+	s, problems := settings.Read(in.mac, home)
 	own.SettingsRead = true
 	for _, p := range problems {
 		if !p.Unknown {
 			own.Settings = append(own.Settings, strings.TrimSpace(p.Key+": "+p.Why))
 		}
 	}
-	for key, from := range s.origins {
-		if from.managed {
+	for key, from := range s.Origins {
+		if from.Managed {
 			own.Managed = append(own.Managed, key)
 		}
 	}
 	slices.Sort(own.Managed)
-	if events, err := (journal{p.history}).read(time.Time{}); err == nil {
+	if events, err := p.Journal().Read(time.Time{}); err == nil {
 		own.Notifications, own.NotifyKnown = lastPosting(events)
 	}
 	return own
@@ -132,7 +134,7 @@ func loginJob(home string, m root.FS) probe.LoginJob {
 
 // lastPosting is the error of the last alert, if it failed, and whether there
 // was any.
-func lastPosting(events []event) (failure string, known bool) {
+func lastPosting(events []store.Event) (failure string, known bool) {
 	for _, e := range events {
 		switch e.Event {
 		case approval.NotificationFailed:

@@ -11,6 +11,7 @@ import (
 	"howett.net/plist"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/settings"
 	"kextwatch/agent/view"
 	"kextwatch/probe"
 )
@@ -68,17 +69,17 @@ func TestDocuments(t *testing.T) {
 	time.Local = time.UTC
 	t.Cleanup(func() { time.Local = local })
 	st := documented()
-	asPlist, err := plist.MarshalIndent(newDocument(st), plist.XMLFormat, "\t")
+	asPlist, err := plist.MarshalIndent(view.NewDocument(st), plist.XMLFormat, "\t")
 	if err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "status.plist", asPlist)
-	golden(t, "status.json", asJSON(newDocument(st)))
-	golden(t, "status_empty.json", asJSON(newDocument(approval.Status{})))
+	golden(t, "status.json", asJSON(view.NewDocument(st)))
+	golden(t, "status_empty.json", asJSON(view.NewDocument(approval.Status{})))
 	golden(t, "doctor.json", asJSON(doctorDocument(view.Checks(st, view.Own{Reader: probe.ReaderInstallation{State: probe.ReaderAbsent}}))))
-	s := defaultSettings()
-	s.origins["Reminders"] = origin{managed: true, file: "/Library/Managed Preferences/io.kextwatch.agent.plist"}
-	golden(t, "settings.json", asJSON(newSettingsDoc(s, []settingProblem{
+	s := settings.Default()
+	s.Origins["Reminders"] = settings.Origin{Managed: true, File: "/Library/Managed Preferences/io.kextwatch.agent.plist"}
+	golden(t, "settings.json", asJSON(newSettingsDoc(s, []settings.Problem{
 		{Key: "Snooze", File: "/Users/me/settings.plist", Unknown: true}, {File: "/Users/me/settings.plist", Why: "it is damaged"},
 	})))
 }

@@ -18,7 +18,7 @@ type jsonFollowed struct {
 
 func (j *jsonFollowed) show(st approval.Status, news []approval.Notice) {
 	if !j.begun || len(news) > 0 {
-		j.speaker.document(newDocument(st))
+		j.speaker.document(view.NewDocument(st))
 	}
 	j.begun = true
 }

@@ -60,7 +60,7 @@ func (d *bubble) follow(t *testing.T) (*shownList, func()) {
 	shown := &shownList{}
 	ctx, cancel := context.WithCancel(t.Context())
 	over := make(chan struct{})
-	f := &follower{clock: clock{time.Now, time.After}, probe: d.look, judging: approval.DefaultSettings(), hints: d, shown: shown}
+	f := &follower{clock: probe.Clock{Now: time.Now, After: time.After}, probe: d.look, judging: approval.DefaultSettings(), hints: d, shown: shown}
 	go func() {
 		f.run(ctx)
 		close(over)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kextwatch/agent/store"
 	"kextwatch/agent/view"
 )
 
@@ -20,7 +21,7 @@ func (in *invocation) historyCommand() *cobra.Command {
   kextwatch history --since 2026-05-01 --json`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			from, err := parseSince(since, in.clock.now())
+			from, err := parseSince(since, in.clock.Now())
 			if err != nil {
 				return err
 			}
@@ -28,7 +29,7 @@ func (in *invocation) historyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			events, err := journal{placesIn(home).history}.read(from)
+			events, err := store.PlacesIn(home).Journal().Read(from)
 			if err != nil {
 				return unavailable(fmt.Errorf("reading the history: %w", err), "run this as the user whose agent it is")
 			}
@@ -56,10 +57,10 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 	return time.Time{}, usage("write it like 48h, 2026-05-01 or 2026-05-01T12:00:00Z", "--since %q is no time", s)
 }
 
-func (in *invocation) writeHistory(events []event) {
+func (in *invocation) writeHistory(events []store.Event) {
 	if in.speaker.json {
 		if events == nil {
-			events = []event{}
+			events = []store.Event{}
 		}
 		in.document(map[string]any{"schema": 1, "events": events})
 		return
@@ -70,7 +71,7 @@ func (in *invocation) writeHistory(events []event) {
 }
 
 // writeHistory writes the events for people, one a line, oldest first.
-func writeHistory(w io.Writer, events []event) {
+func writeHistory(w io.Writer, events []store.Event) {
 	if len(events) == 0 {
 		fmt.Fprintln(w, "Nothing has happened yet. The agent writes the history: kextwatch install starts it.")
 	}

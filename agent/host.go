@@ -10,6 +10,7 @@ import (
 	"kextwatch/notify"
 	"kextwatch/notify/desktop"
 	"kextwatch/notify/tray"
+	"kextwatch/probe"
 	"kextwatch/probe/root"
 	"kextwatch/probe/watch"
 )
@@ -21,7 +22,7 @@ type host struct {
 	stdout, stderr io.Writer
 	env            func(string) string
 	uid            int
-	clock          clock
+	clock          probe.Clock
 	newTray        func() (notify.Tray, error)
 	newPoster      func(toolsRoot string) (notify.Poster, error)
 	watch          func(ctx context.Context, m root.FS, also ...string) watcher
@@ -36,7 +37,7 @@ func newHost() host {
 		stderr:    os.Stderr,
 		env:       os.Getenv,
 		uid:       os.Geteuid(),
-		clock:     clock{now: time.Now, after: time.After},
+		clock:     probe.Clock{Now: time.Now, After: time.After},
 		newTray:   tray.New,
 		newPoster: newPoster,
 		watch: func(ctx context.Context, m root.FS, also ...string) watcher {

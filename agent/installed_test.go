@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"kextwatch/agent/store"
 	"kextwatch/probe"
 )
 
@@ -45,7 +46,7 @@ func installation(t *testing.T, p program) {
 	if said := do("uninstall"); !strings.Contains(said, "remove "+plist+": done") {
 		t.Errorf("uninstall said\n%s", said)
 	}
-	for _, left := range []string{plist, placesIn(home).log, placesIn(home).state} {
+	for _, left := range []string{plist, store.PlacesIn(home).Log, store.PlacesIn(home).State} {
 		if _, err := os.Lstat(left); err == nil {
 			t.Errorf("%s is left", left)
 		}

@@ -5,6 +5,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+
+	"kextwatch/agent/store"
 )
 
 // handler writes text for a person to read.
@@ -19,16 +21,16 @@ func (in *invocation) logOptions() *slog.HandlerOptions {
 // openLog sends the agent's log to its file as JSON lines. It sends it to
 // standard error as text too if that is wanted: the standard error of a
 // LaunchAgent is a file that launchd never rotates. Warnings always go to both.
-func (in *invocation) openLog(p places) {
-	if err := os.MkdirAll(p.log, 0o700); err != nil {
-		in.warn("let your user write to "+p.log, "cannot write a log: %v", err)
+func (in *invocation) openLog(p store.Places) {
+	if err := os.MkdirAll(p.Log, 0o700); err != nil {
+		in.warn("let your user write to "+p.Log, "cannot write a log: %v", err)
 		return
 	}
-	crashes := rotation{p.crashes, logSize, logFiles}
-	if err := crashes.rotate(); err != nil {
+	crashes := p.Crashed()
+	if err := crashes.Rotate(); err != nil {
 		in.warn("", "%v", err)
 	}
-	file := slog.NewJSONHandler(&logWriter{rotation: rotation{p.logFile, logSize, logFiles}, failed: func(err error) {
+	file := slog.NewJSONHandler(&store.LogWriter{Rotation: p.Logged(), Failed: func(err error) {
 		fmt.Fprintf(in.stderr, "kextwatch: warning: cannot write the log: %v\n", err)
 	}}, in.logOptions())
 	in.speaker.note = func(warning string) { slog.New(file).Warn(warning) }

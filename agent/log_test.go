@@ -18,15 +18,16 @@ import (
 	"unicode"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/store"
 	"kextwatch/probe/mactest"
 )
 
 // newLogged is an invocation with a home of its own for its log.
-func newLogged(t *testing.T) (*invocation, places, *bytes.Buffer) {
+func newLogged(t *testing.T) (*invocation, store.Places, *bytes.Buffer) {
 	t.Helper()
 	stderr := &bytes.Buffer{}
 	in := &invocation{host: host{stderr: stderr}, speaker: speaker{out: &bytes.Buffer{}, err: stderr}}
-	return in, placesIn(t.TempDir()), stderr
+	return in, store.PlacesIn(t.TempDir()), stderr
 }
 
 func TestLogGoesToItsFile(t *testing.T) {
@@ -35,7 +36,7 @@ func TestLogGoesToItsFile(t *testing.T) {
 	in.log.Info("kextwatch started", "version", "1.2\n3")
 	in.log.Debug("below the level")
 	in.warn("do this", "the disk is %s", "full")
-	data, err := os.ReadFile(p.logFile)
+	data, err := os.ReadFile(p.LogFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +48,7 @@ func TestLogGoesToItsFile(t *testing.T) {
 	if stderr.String() != "kextwatch: warning: the disk is full\nkextwatch: hint: do this\n" {
 		t.Errorf("standard error, which is not a terminal:\n%s", stderr)
 	}
-	if info, _ := os.Stat(p.logFile); info.Mode().Perm() != 0o600 {
+	if info, _ := os.Stat(p.LogFile); info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, want 0600", info.Mode())
 	}
 }
@@ -57,7 +58,7 @@ func TestLogLevelShowsTheLogOnStandardError(t *testing.T) {
 	in.logShown, in.level = true, slog.LevelDebug
 	in.openLog(p)
 	in.log.Debug("asked for")
-	if data, _ := os.ReadFile(p.logFile); !strings.Contains(stderr.String(), `level=DEBUG msg="asked for"`) || !strings.Contains(string(data), `"level":"DEBUG","msg":"asked for"`) {
+	if data, _ := os.ReadFile(p.LogFile); !strings.Contains(stderr.String(), `level=DEBUG msg="asked for"`) || !strings.Contains(string(data), `"level":"DEBUG","msg":"asked for"`) {
 		t.Errorf("standard error %q, file %q", stderr, data)
 	}
 }
@@ -68,9 +69,9 @@ func TestLogThatCannotBeWritten(t *testing.T) {
 	in, p, stderr := newLogged(t)
 	in.openLog(p)
 	for _, spoil := range []func() error{
-		func() error { return os.Mkdir(p.logFile, 0o700) },
-		func() error { return syscall.Mkfifo(p.logFile, 0o600) },
-		func() error { return os.Symlink("/dev/null", p.logFile) },
+		func() error { return os.Mkdir(p.LogFile, 0o700) },
+		func() error { return syscall.Mkfifo(p.LogFile, 0o600) },
+		func() error { return os.Symlink("/dev/null", p.LogFile) },
 	} {
 		stderr.Reset()
 		if err := spoil(); err != nil {
@@ -81,40 +82,40 @@ func TestLogThatCannotBeWritten(t *testing.T) {
 		if n := strings.Count(stderr.String(), "cannot write the log"); n != 1 {
 			t.Errorf("reported %d times: %s", n, stderr)
 		}
-		if err := os.Remove(p.logFile); err != nil {
+		if err := os.Remove(p.LogFile); err != nil {
 			t.Fatal(err)
 		}
 		in.log.Info("three")
-		if data, err := os.ReadFile(p.logFile); err != nil || !strings.Contains(string(data), "three") {
+		if data, err := os.ReadFile(p.LogFile); err != nil || !strings.Contains(string(data), "three") {
 			t.Errorf("%v: %q", err, data)
 		}
-		os.Remove(p.logFile)
+		os.Remove(p.LogFile)
 	}
 }
 
 // The agent rotates launchd.log at each start, because launchd never does.
 func TestCrashesAreRotated(t *testing.T) {
 	in, p, _ := newLogged(t)
-	mactest.WriteFile(t, p.crashes, strings.Repeat("panic\n", logSize/6+1))
+	mactest.WriteFile(t, p.Crashes, strings.Repeat("panic\n", int(p.Logged().Size/6)+1))
 	in.openLog(p)
-	if _, err := os.Stat(p.crashes); err == nil {
+	if _, err := os.Stat(p.Crashes); err == nil {
 		t.Error("launchd.log was not renamed")
 	}
-	if _, err := os.Stat(p.crashes + ".1"); err != nil {
+	if _, err := os.Stat(p.Crashes + ".1"); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestRotation(t *testing.T) {
-	r := rotation{filepath.Join(t.TempDir(), "log"), 100, 3}
+	r := store.Rotation{Path: filepath.Join(t.TempDir(), "log"), Size: 100, Files: 3}
 	for i := range 40 {
-		if err := r.append(fmt.Sprintf("line %02d of some length\n", i), false); err != nil { // 24 bytes: five fill a file
+		if err := r.Append(fmt.Sprintf("line %02d of some length\n", i), false); err != nil { // 24 bytes: five fill a file
 			t.Fatal(err)
 		}
 	}
 	var all string
-	for i := r.files - 1; i >= 0; i-- {
-		data, err := os.ReadFile(r.file(i))
+	for i := r.Files - 1; i >= 0; i-- {
+		data, err := os.ReadFile(r.File(i))
 		if err != nil || len(data) > 124 {
 			t.Fatalf("%v, %d bytes", err, len(data))
 		}
@@ -123,7 +124,7 @@ func TestRotation(t *testing.T) {
 	if !strings.HasPrefix(all, "line 25") || !strings.HasSuffix(all, "line 39 of some length\n") || strings.Count(all, "\n") != 15 {
 		t.Errorf("kept\n%s", all)
 	}
-	if _, err := os.Stat(r.file(3)); err == nil {
+	if _, err := os.Stat(r.File(3)); err == nil {
 		t.Error("there is a fourth file")
 	}
 }
@@ -132,9 +133,9 @@ func TestEventsInTheLog(t *testing.T) {
 	var out bytes.Buffer
 	closes := time.Date(2026, 5, 6, 6, 15, 0, 0, time.UTC)
 	log := slog.New(slog.NewTextHandler(&out, nil))
-	logEvent(log, event{Event: approval.VerdictChanged, Text: "beside others"})
-	logEvent(log, event{Event: approval.WindowOpened, Product: "Parallels Desktop", Verdict: approval.BlockedOpen, ClosesAt: &closes, Text: "Blocked."})
-	logEvent(log, event{Event: approval.SourceLost, Text: "Lost."})
+	store.LogEvent(log, store.Event{Event: approval.VerdictChanged, Text: "beside others"})
+	store.LogEvent(log, store.Event{Event: approval.WindowOpened, Product: "Parallels Desktop", Verdict: approval.BlockedOpen, ClosesAt: &closes, Text: "Blocked."})
+	store.LogEvent(log, store.Event{Event: approval.SourceLost, Text: "Lost."})
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	if len(lines) != 2 ||
 		!strings.HasSuffix(lines[0], `level=INFO msg=Blocked. event=window-opened product="Parallels Desktop" verdict=blocked-open closes_at=2026-05-06T06:15:00.000Z`) ||
@@ -149,7 +150,7 @@ type followedLog struct {
 	lines  []string
 }
 
-func follow(r rotation) *followedLog {
+func follow(r store.Rotation) *followedLog {
 	f := &followedLog{reader: logReader{files: r}}
 	f.reader.show = func(line string) { f.lines = append(f.lines, line) }
 	return f
@@ -158,13 +159,13 @@ func follow(r rotation) *followedLog {
 // No line of a log is lost, doubled or out of order through rotations, or when
 // the file is truncated or removed.
 func TestFollowingALogThroughItsRotation(t *testing.T) {
-	r := rotation{filepath.Join(t.TempDir(), "log"), 100, 3}
+	r := store.Rotation{Path: filepath.Join(t.TempDir(), "log"), Size: 100, Files: 3}
 	var want []string
 	write := func(n int) {
 		for range n {
 			line := fmt.Sprintf("line %02d of some length", len(want))
 			want = append(want, line)
-			if err := r.append(line+"\n", false); err != nil {
+			if err := r.Append(line+"\n", false); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -186,14 +187,14 @@ func TestFollowingALogThroughItsRotation(t *testing.T) {
 	}
 
 	f.lines = nil
-	if err := os.Truncate(r.path, 0); err != nil {
+	if err := os.Truncate(r.Path, 0); err != nil {
 		t.Fatal(err)
 	}
 	write(1)
 	if err := f.reader.more(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Remove(r.path); err != nil {
+	if err := os.Remove(r.Path); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.reader.more(); err != nil {
@@ -205,7 +206,7 @@ func TestFollowingALogThroughItsRotation(t *testing.T) {
 	}
 
 	f.lines = nil
-	if err := os.Rename(r.path, filepath.Join(filepath.Dir(r.path), "kept")); err != nil {
+	if err := os.Rename(r.Path, filepath.Join(filepath.Dir(r.Path), "kept")); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.reader.more(); err != nil {
@@ -219,14 +220,14 @@ func TestFollowingALogThroughItsRotation(t *testing.T) {
 
 // A line is shown when it is complete. A very long line is shown in pieces.
 func TestFollowingHalfALine(t *testing.T) {
-	r := rotation{filepath.Join(t.TempDir(), "log"), 1 << 20, 3}
-	mactest.WriteFile(t, r.path, "a\nhalf")
+	r := store.Rotation{Path: filepath.Join(t.TempDir(), "log"), Size: 1 << 20, Files: 3}
+	mactest.WriteFile(t, r.Path, "a\nhalf")
 	f := follow(r)
 	defer f.reader.close()
 	if err := f.reader.more(); err != nil || strings.Join(f.lines, "|") != "a" {
 		t.Fatalf("%v %q", err, f.lines)
 	}
-	file, err := os.OpenFile(r.path, os.O_WRONLY|os.O_APPEND, 0)
+	file, err := os.OpenFile(r.Path, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -288,8 +289,8 @@ func FuzzLogLine(f *testing.F) {
 // kextwatch logs -f shows a line that comes, and ends with a signal.
 func TestProgramLogsFollow(t *testing.T) {
 	home := t.TempDir()
-	p := placesIn(home)
-	mactest.WriteFile(t, p.logFile, "level=INFO msg=first\n")
+	p := store.PlacesIn(home)
+	mactest.WriteFile(t, p.LogFile, "level=INFO msg=first\n")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	prog := thisProgram(t)
@@ -300,7 +301,7 @@ func TestProgramLogsFollow(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the first line", func() bool { return strings.Contains(out.String(), "first") })
-	if err := (rotation{p.logFile, 1, 3}).append("level=INFO msg=second\n", false); err != nil { // rotates
+	if err := (store.Rotation{Path: p.LogFile, Size: 1, Files: 3}).Append("level=INFO msg=second\n", false); err != nil { // rotates
 		t.Fatal(err)
 	}
 	eventually(t, "the second line", func() bool { return strings.Contains(out.String(), "second") })
@@ -329,12 +330,12 @@ func (b *lockedBuffer) String() string {
 
 // A full disk leaves no partial line.
 func TestRotationOnAFullDisk(t *testing.T) {
-	r := rotation{filepath.Join(t.TempDir(), "log"), 1 << 20, 3}
-	if err := r.append("a line\n", false); err != nil {
+	r := store.Rotation{Path: filepath.Join(t.TempDir(), "log"), Size: 1 << 20, Files: 3}
+	if err := r.Append("a line\n", false); err != nil {
 		t.Fatal(err)
 	}
-	err := mactest.OnFullDisk(t, 20, func() error { return r.append("a line that is too long for it\n", false) })
-	if data, _ := os.ReadFile(r.path); err == nil || string(data) != "a line\n" {
+	err := mactest.OnFullDisk(t, 20, func() error { return r.Append("a line that is too long for it\n", false) })
+	if data, _ := os.ReadFile(r.Path); err == nil || string(data) != "a line\n" {
 		t.Errorf("error %v, file %q; want an error and the line that was there", err, data)
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"kextwatch/agent/store"
 )
 
 const (
@@ -36,9 +38,9 @@ until you press Ctrl-C. With --json each line is a JSON object.`,
 			if err != nil {
 				return err
 			}
-			p := placesIn(home)
-			if info, err := os.Stat(p.crashes); err == nil && info.Size() > 0 {
-				defer in.hint("crashes and other output of the agent are in " + p.crashes)
+			p := store.PlacesIn(home)
+			if info, err := os.Stat(p.Crashes); err == nil && info.Size() > 0 {
+				defer in.hint("crashes and other output of the agent are in " + p.Crashes)
 			}
 			return in.logs(cmd.Context(), p, follow)
 		},
@@ -47,14 +49,14 @@ until you press Ctrl-C. With --json each line is a JSON object.`,
 	return cmd
 }
 
-func (in *invocation) logs(ctx context.Context, p places, follow bool) error {
+func (in *invocation) logs(ctx context.Context, p store.Places, follow bool) error {
 	out := bufio.NewWriter(in.out)
 	format := textLine
 	if in.speaker.json {
 		format = jsonLine
 	}
 	show := func(line string) { fmt.Fprintln(out, format(line)) } // Flush reports a failure
-	r := logReader{files: rotation{p.logFile, logSize, logFiles}, show: show}
+	r := logReader{files: p.Logged(), show: show}
 	defer r.close()
 	err := r.more()
 	switch {
@@ -79,7 +81,7 @@ func (in *invocation) logs(ctx context.Context, p places, follow bool) error {
 // own: github.com/nxadm/tail loses lines when the file is rotated while it is
 // written fast, reads a line of any length into memory, and hangs on a FIFO.
 type logReader struct {
-	files rotation
+	files store.Rotation
 	show  func(line string)
 	shown bool     // at least one line was shown
 	file  *os.File // the newest file; nil: there is none
@@ -109,8 +111,8 @@ func (r *logReader) more() error {
 // newer opens the files that came after the one that was read, oldest first.
 func (r *logReader) newer() (newer []*os.File, err error) {
 	var newest *os.File
-	for i := range r.files.files {
-		f, err := openLogFile(r.files.file(i))
+	for i := range r.files.Files {
+		f, err := openLogFile(r.files.File(i))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			continue // between two steps of a rotation, or there is none

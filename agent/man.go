@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"kextwatch/agent/store"
 )
 
 // manCommand prints the manual page, which is made from the command
@@ -24,7 +26,7 @@ func (in *invocation) manCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		Hidden:  true, // only packagers need it
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			date := in.clock.now()
+			date := in.clock.Now()
 			// A package that is built again is the same: reproducible-builds.org.
 			if seconds, err := strconv.ParseInt(in.env("SOURCE_DATE_EPOCH"), 10, 64); err == nil {
 				date = time.Unix(seconds, 0)
@@ -59,10 +61,10 @@ func manual(root *cobra.Command, date time.Time) string {
 	m.line(".SH EXIT STATUS")
 	m.text(exitStatus)
 	m.line(".SH FILES")
-	p := placesIn("~")
+	p := store.PlacesIn("~")
 	for _, file := range []struct{ path, meaning string }{
-		{p.state, "the state and the history of the agent; kextwatch uninstall removes them"},
-		{p.log, "the log of the agent"},
+		{p.State, "the state and the history of the agent; kextwatch uninstall removes them"},
+		{p.Log, "the log of the agent"},
 	} {
 		m.line(".TP\n.I %s\n%s", roff(file.path), roff(file.meaning))
 	}

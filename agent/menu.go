@@ -10,6 +10,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/store"
 	"kextwatch/agent/view"
 	"kextwatch/launchd"
 	"kextwatch/notify"
@@ -20,29 +21,29 @@ import (
 
 // menuAction does what a menu entry says, but for what the loop itself does:
 // see (*agent).clicked.
-func (in *invocation) menuAction(st *store, home string) func(context.Context, notify.Action, approval.Status) error {
+func (in *invocation) menuAction(st *store.Store, home string) func(context.Context, notify.Action, approval.Status) error {
 	return func(ctx context.Context, action notify.Action, status approval.Status) error {
 		switch action {
 		case notify.OpenSettings:
 			_, err := openPane(ctx, in.mac)
 			return err
 		case notify.ShowHistory:
-			events, err := st.journal.read(time.Time{})
+			events, err := st.Journal.Read(time.Time{})
 			if err != nil {
 				return err
 			}
 			var text strings.Builder
 			writeHistory(&text, events)
-			return in.showText(ctx, filepath.Join(st.places.state, "history.txt"), text.String())
+			return in.showText(ctx, filepath.Join(st.Places.State, "history.txt"), text.String())
 		case notify.ShowDoctor:
-			return in.showText(ctx, filepath.Join(st.places.state, "doctor.txt"), view.CheckText(view.Checks(status, in.own())))
+			return in.showText(ctx, filepath.Join(st.Places.State, "doctor.txt"), view.CheckText(view.Checks(status, in.own())))
 		case notify.ShowReport:
-			return in.showReport(ctx, filepath.Join(st.places.state, "report.html"), status)
+			return in.showReport(ctx, filepath.Join(st.Places.State, "report.html"), status)
 		case notify.OpenAtLogin:
 			return toggleAtLogin(home, in.mac)
 		case notify.ShowAbout:
 			about := "kextwatch " + version + "\n\n" + view.Explain(status)
-			return in.showText(ctx, filepath.Join(st.places.state, "about.txt"), about)
+			return in.showText(ctx, filepath.Join(st.Places.State, "about.txt"), about)
 		}
 		return fmt.Errorf("no such menu entry: %s", action)
 	}
@@ -76,7 +77,7 @@ func (in *invocation) menuRetry(ctx context.Context, st approval.Status) (*probe
 	if w.vm == nil {
 		return nil, mac.OpenParallels(ctx, in.mac)
 	}
-	asked := in.clock.now() // the answer may take minutes, and the button is there from the refusal on
+	asked := in.clock.Now() // the answer may take minutes, and the button is there from the refusal on
 	outcome, _, err := mac.StartVM(ctx, in.mac, w.vm.UUID)
 	if err != nil || outcome == probe.Tried {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"kextwatch/agent/store"
 	"kextwatch/probe/mactest"
 )
 
@@ -168,7 +169,7 @@ func TestTakeBackLeavesWhatOthersWrote(t *testing.T) {
 	}
 	defer f.Close()
 	io.WriteString(f, "part")
-	if err := (rotation{path, 1 << 20, 1}).append("of others\n", false); err != nil {
+	if err := (store.Rotation{Path: path, Size: 1 << 20, Files: 1}).Append("of others\n", false); err != nil {
 		t.Fatal(err)
 	}
 	if takeBack(f, 4) || read(path) != "part\nof others\n" {

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/store"
+	"kextwatch/agent/view"
 	"kextwatch/probe"
 	"kextwatch/probe/simmac"
 )
@@ -58,13 +60,13 @@ func (p program) command(tb testing.TB, args ...string) *exec.Cmd {
 }
 
 // status is what `kextwatch status --json` answers, and its exit code.
-func (p program) status(tb testing.TB, root string) (document, int) {
+func (p program) status(tb testing.TB, root string) (view.Document, int) {
 	tb.Helper()
 	cmd := p.command(tb, "status", "--root", root, "--json")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, _ := cmd.Output()
-	var doc document
+	var doc view.Document
 	if err := json.Unmarshal(out, &doc); err != nil {
 		tb.Fatalf("status: %v in %q; %s", err, out, &stderr)
 	}
@@ -74,14 +76,14 @@ func (p program) status(tb testing.TB, root string) (document, int) {
 // running is an agent in a process of its own.
 type running struct {
 	cmd    *exec.Cmd
-	events chan event
+	events chan store.Event
 	stderr bytes.Buffer
 }
 
 // run starts the agent without an icon and waits until it has looked once.
 func (p program) run(tb testing.TB, root string) *running {
 	tb.Helper()
-	r := &running{cmd: p.command(tb, "run", "--root", root, "--headless", "--events", "-"), events: make(chan event, 1024)}
+	r := &running{cmd: p.command(tb, "run", "--root", root, "--headless", "--events", "-"), events: make(chan store.Event, 1024)}
 	r.cmd.Stderr = &r.stderr
 	out, err := r.cmd.StdoutPipe()
 	if err != nil {
@@ -98,7 +100,7 @@ func (p program) run(tb testing.TB, root string) *running {
 	r.want(tb, approval.AgentStarted)
 	status := filepath.Join(root, "Users", "me", "Library", "Application Support", probe.AgentLabel, "memory.plist")
 	eventually(tb, "the agent has looked", func() bool {
-		m, err := readMemory(status)
+		m, err := store.ReadMemory(status)
 		return err == nil && m.Memory.OS.Known()
 	})
 	return r
@@ -107,7 +109,7 @@ func (p program) run(tb testing.TB, root string) *running {
 func (r *running) read(out io.Reader) {
 	defer close(r.events)
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if e, ok := parseEvent(lines.Text()); ok {
+		if e, ok := store.ParseEvent(lines.Text()); ok {
 			r.events <- e
 		}
 	}
@@ -117,7 +119,7 @@ func (r *running) read(out io.Reader) {
 const patience = 20 * time.Second
 
 // want waits for an event, passing over others.
-func (r *running) want(tb testing.TB, name approval.EventName) event {
+func (r *running) want(tb testing.TB, name approval.EventName) store.Event {
 	tb.Helper()
 	late := time.After(patience)
 	for {

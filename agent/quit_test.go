@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"kextwatch/agent/store"
 	"kextwatch/notify"
 	"kextwatch/probe/mactest"
 )
@@ -60,7 +61,7 @@ func TestNoToolOutlivesTheIcon(t *testing.T) {
 type onTray struct {
 	t      *testing.T
 	tray   endingTray
-	places places
+	places store.Places
 	over   chan int
 }
 
@@ -70,7 +71,7 @@ func startOnTray(t *testing.T, root string, ending func()) onTray {
 	a := onTray{
 		t:      t,
 		tray:   endingTray{clicks: make(chan notify.Action, 1), quit: make(chan struct{}), ending: ending},
-		places: placesIn(filepath.Join(root, "Users", "me")),
+		places: store.PlacesIn(filepath.Join(root, "Users", "me")),
 		over:   make(chan int, 1),
 	}
 	h := newHost()
@@ -124,9 +125,9 @@ func hangAllTools(t *testing.T, root string) (pids string) {
 }
 
 // wantBrokenOff checks that no tool was waited for, and that none is left.
-func wantBrokenOff(t *testing.T, p places, pids string) {
+func wantBrokenOff(t *testing.T, p store.Places, pids string) {
 	t.Helper()
-	if _, err := os.Stat(p.status); err == nil {
+	if _, err := os.Stat(p.Status); err == nil {
 		t.Error("it ended only after all tools had been given up")
 	}
 	for pid := range strings.FieldsSeq(read(pids)) {
@@ -159,7 +160,7 @@ func TestProgramEndsWhileEveryToolHangs(t *testing.T) {
 	}
 	eventually(t, "a tool runs", func() bool { return read(pids) != "" })
 	agent.wantEnd()
-	wantBrokenOff(t, placesIn(filepath.Join(root, "Users", "me")), pids)
+	wantBrokenOff(t, store.PlacesIn(filepath.Join(root, "Users", "me")), pids)
 }
 
 // A window that a tool delays is announced once the tool has answered.
@@ -175,6 +176,6 @@ func TestWindowAfterAToolThatHung(t *testing.T) {
 	}
 	agent.tray.clicks <- notify.CheckNow
 	mactest.WriteFile(t, goOn, "")
-	eventually(t, "the window is announced", func() bool { return strings.Contains(read(agent.places.history), `"event":"window-opened"`) })
+	eventually(t, "the window is announced", func() bool { return strings.Contains(read(agent.places.History), `"event":"window-opened"`) })
 	agent.quit()
 }

@@ -85,7 +85,7 @@ func (in *invocation) refuseReaderFlags(cmd *cobra.Command) error {
 // publishUntilQuiet publishes, and after a change goes on to look until there
 // was none for a while, or until launchd would start it anew.
 func (in *invocation) publishUntilQuiet(ctx context.Context) (policy.Published, error) {
-	start := in.clock.now()
+	start := in.clock.Now()
 	last, err := policy.Publish(ctx, in.mac, start)
 	if err != nil || !last.Written {
 		return last, err
@@ -94,9 +94,9 @@ func (in *invocation) publishUntilQuiet(ctx context.Context) (policy.Published, 
 		select {
 		case <-ctx.Done():
 			return last, nil
-		case <-in.clock.after(lookAgain):
+		case <-in.clock.After(lookAgain):
 		}
-		now = in.clock.now()
+		now = in.clock.Now()
 		next, err := policy.Publish(ctx, in.mac, now)
 		if err != nil {
 			return last, err

@@ -19,7 +19,7 @@ func readerOf(t *testing.T) (*invocation, *simmac.Mac) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &invocation{host: host{clock: clock{time.Now, time.After}}, mac: root.FS{Root: dir}}, sim
+	return &invocation{host: host{clock: probe.Clock{Now: time.Now, After: time.After}}, mac: root.FS{Root: dir}}, sim
 }
 
 // What follows a first change within the next seconds is published by the

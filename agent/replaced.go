@@ -49,7 +49,7 @@ func (a *agent) replaced() (replaced bool, again time.Duration) {
 		return false, 0
 	}
 	was := a.binary.gone
-	replaced, again = a.binary.look(a.clock.now())
+	replaced, again = a.binary.look(a.clock.Now())
 	if a.binary.gone && !was {
 		a.log.Warn("the program was removed or moved away; this one goes on", "path", a.binary.path)
 	}

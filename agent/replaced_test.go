@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/store"
 	"kextwatch/probe"
 )
 
@@ -173,7 +174,7 @@ func TestAgentEndsForANewProgram(t *testing.T) {
 // startReplaceable runs an agent that keeps an eye on its program.
 func (d *bubble) startReplaceable(t *testing.T, dir string, b *binary) (a *agent, ended func() bool) {
 	t.Helper()
-	st, _ := openStore(placesIn(dir), time.Now())
+	st, _ := store.Open(store.PlacesIn(dir), time.Now())
 	a = d.agent(st)
 	a.binary = b
 	over := make(chan struct{})
@@ -245,7 +246,7 @@ func TestProgramReplaced(t *testing.T) {
 		if err := sim.Attempt(time.Now()); err != nil {
 			t.Fatal(err)
 		}
-		log := placesIn(filepath.Join(root, "Users", "me")).logFile
+		log := store.PlacesIn(filepath.Join(root, "Users", "me")).LogFile
 		eventually(t, "the log says so", func() bool {
 			data, _ := os.ReadFile(log)
 			return strings.Contains(string(data), "the program was removed or moved away")

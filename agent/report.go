@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/store"
 	"kextwatch/agent/view"
 	"kextwatch/assets"
 	"kextwatch/probe/mac"
@@ -99,7 +100,7 @@ func (in *invocation) happenings(now time.Time) []view.Happening {
 	if err != nil {
 		return nil
 	}
-	events, err := journal{placesIn(home).history}.read(now.Add(-reportDays * 24 * time.Hour))
+	events, err := store.PlacesIn(home).Journal().Read(now.Add(-reportDays * 24 * time.Hour))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		in.log.Warn("the history cannot be read", "error", err)
 	}

@@ -70,7 +70,7 @@ func (r retry) run(ctx context.Context) error {
 	}
 	defer os.RemoveAll(temp)
 	prober := mac.NewProber(r.mac, temp)
-	return r.on(ctx, prober, prober.Look(ctx, r.clock.now(), mac.How{Fresh: true}))
+	return r.on(ctx, prober, prober.Look(ctx, r.clock.Now(), mac.How{Fresh: true}))
 }
 
 // on goes on from a first look.
@@ -79,7 +79,7 @@ func (r retry) on(ctx context.Context, prober *mac.Prober, snap probe.Snapshot) 
 		return unavailable(err, "")
 	}
 	mem, _ := r.remembered()
-	st, mem := r.judging().Assess(mem, snap, r.clock.now())
+	st, mem := r.judging().Assess(mem, snap, r.clock.Now())
 	before := desktopIn(st)
 	switch {
 	case before.Verdict == approval.NotInstalled:

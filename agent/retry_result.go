@@ -13,7 +13,7 @@ type result struct {
 	way     way
 	tried   bool
 	status  approval.Status
-	window  *windowDoc // nil: no button came
+	window  *view.WindowDoc // nil: no button came
 	outcome probe.Outcome
 	help    string // Parallels' page about it
 	reasons []view.Reason
@@ -25,7 +25,7 @@ type retryDoc struct {
 	Tried   string           `json:"tried"` // "open-app", "start-vm", or "nothing"
 	VM      *vmDoc           `json:"vm,omitempty"`
 	Verdict approval.Verdict `json:"verdict"`
-	Window  *windowDoc       `json:"window,omitempty"`
+	Window  *view.WindowDoc  `json:"window,omitempty"`
 	Outcome probe.Outcome    `json:"outcome"` // what Parallels said; empty: nothing
 	Help    string           `json:"help"`
 	Reasons []view.Reason    `json:"reasons"`

@@ -49,7 +49,7 @@ func (t *trial) run(ctx context.Context) (result, error) {
 	}
 	bar := newProgress(t.stderr, "Waiting for the Allow button", t.timeout)
 	defer bar.close()
-	start := t.clock.now()
+	start := t.clock.Now()
 	for end := start.Add(t.timeout); ; {
 		select {
 		case <-ctx.Done():
@@ -59,10 +59,10 @@ func (t *trial) run(ctx context.Context) (result, error) {
 				return result{}, startFailed(a.err)
 			}
 			t.hear(a)
-			end = earlier(end, t.clock.now().Add(retrySettle))
-		case <-t.clock.after(retryEvery):
+			end = earlier(end, t.clock.Now().Add(retrySettle))
+		case <-t.clock.After(retryEvery):
 		}
-		now := t.clock.now()
+		now := t.clock.Now()
 		t.look(ctx, now)
 		bar.set(now.Sub(start))
 		if res, ok := t.over(now.Before(end)); ok {
@@ -79,7 +79,7 @@ func (t *trial) begin(ctx context.Context) (<-chan startAnswer, error) {
 	}
 	answers := make(chan startAnswer, 1)
 	go func() {
-		a := startAnswer{asked: t.clock.now()}
+		a := startAnswer{asked: t.clock.Now()}
 		a.outcome, a.help, a.err = mac.StartVM(ctx, t.mac, t.way.vm.UUID)
 		answers <- a
 	}()
@@ -125,11 +125,11 @@ func (t *trial) over(timeLeft bool) (result, bool) {
 	after := desktopIn(t.status)
 	switch w := after.Window; {
 	case w.Open() && (!t.before.Window.Open() || w.ClosesAt.After(t.before.Window.ClosesAt)):
-		res.window = newWindowDoc(w)
+		res.window = view.NewWindowDoc(w)
 		return res, true
 	case t.status.Source == "" && res.outcome == probe.Refused:
 		// No policy to look at: Parallels' own word has to do.
-		res.window = &windowDoc{
+		res.window = &view.WindowDoc{
 			OpenedAt: t.attempt.At, ClosesAt: t.attempt.At.Add(approval.WindowLength),
 			MinutesLeft: int(approval.WindowLength / time.Minute), Basis: approval.Basis(probe.FromRetry),
 		}

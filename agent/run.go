@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kextwatch/agent/store"
 	"kextwatch/notify"
 	"kextwatch/notify/desktop"
 	"kextwatch/probe"
@@ -90,14 +91,14 @@ func (in *invocation) runAgent(ctx context.Context, headless bool, events *outle
 		in.warn("start it as the user who sees the menu bar: kextwatch install", "not started: %v", err)
 		return nil
 	}
-	p := placesIn(home)
-	lock, err := lockState(p)
+	p := store.PlacesIn(home)
+	lock, err := store.Lock(p)
 	switch {
-	case errors.Is(err, errRunning):
+	case errors.Is(err, store.ErrRunning):
 		in.warn("kextwatch status asks what it knows", "not started: %v", err)
 		return nil
 	case err != nil:
-		in.warn("let your user write to "+p.state, "windows will not be remembered over a restart: %v", err)
+		in.warn("let your user write to "+p.State, "windows will not be remembered over a restart: %v", err)
 	default:
 		defer lock.Close()
 	}
@@ -108,7 +109,7 @@ func (in *invocation) runAgent(ctx context.Context, headless bool, events *outle
 }
 
 // attend runs the agent until ctx ends or the user quits.
-func (in *invocation) attend(ctx context.Context, headless bool, home string, p places, events *outlet) {
+func (in *invocation) attend(ctx context.Context, headless bool, home string, p store.Places, events *outlet) {
 	if f, ok := in.stderr.(*os.File); ok && isTerminal(f) {
 		in.logShown = true // a person watches
 	}
@@ -122,7 +123,7 @@ func (in *invocation) attend(ctx context.Context, headless bool, home string, p 
 	}
 	endOutlets := startOutlets(in.log, outlets...)
 	slog.SetDefault(in.log) // for the tray library
-	st, warnings := openStore(p, in.clock.now())
+	st, warnings := store.Open(p, in.clock.Now())
 	for _, w := range warnings {
 		in.warn("", "%s", w)
 	}
@@ -197,7 +198,7 @@ func withTray(ctx context.Context, stop func(), tray notify.Tray, loop func(cont
 }
 
 // newAgent wires an agent to this host.
-func (in *invocation) newAgent(ctx context.Context, st *store, prober *mac.Prober, home string, events io.Writer) *agent {
+func (in *invocation) newAgent(ctx context.Context, st *store.Store, prober *mac.Prober, home string, events io.Writer) *agent {
 	poster, err := in.newPoster(in.mac.Root)
 	if err != nil {
 		in.warn("", "notifications cannot be shown: %v", err)
@@ -225,12 +226,12 @@ func (in *invocation) newAgent(ctx context.Context, st *store, prober *mac.Probe
 
 // copiesIn is the folder for private copies of the policy database: the
 // agent's own, or a temporary one where that cannot be written.
-func copiesIn(p places) (temp string, done func()) {
-	policy.SweepCopies(p.state)
-	if probe, err := os.CreateTemp(p.state, "writable"); err == nil {
+func copiesIn(p store.Places) (temp string, done func()) {
+	policy.SweepCopies(p.State)
+	if probe, err := os.CreateTemp(p.State, "writable"); err == nil {
 		probe.Close()
 		os.Remove(probe.Name())
-		return p.state, func() {}
+		return p.State, func() {}
 	}
 	temp, err := os.MkdirTemp("", "kextwatch-")
 	if err != nil {

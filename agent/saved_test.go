@@ -12,7 +12,10 @@ import (
 
 	"howett.net/plist"
 
+	"kextwatch/agent/settings"
 	"kextwatch/agent/settings/settingstest"
+	"kextwatch/agent/store"
+	"kextwatch/agent/view"
 	"kextwatch/notify"
 	"kextwatch/probe"
 )
@@ -40,8 +43,8 @@ func TestSavedFieldsNameTheirKeys(t *testing.T) {
 			}
 		}
 	}
-	walk(reflect.TypeFor[memoryFile]())
-	walk(reflect.TypeFor[document]())
+	walk(reflect.TypeFor[store.MemoryFile]())
+	walk(reflect.TypeFor[view.Document]())
 	if len(seen) < 12 {
 		t.Errorf("only %d types were checked: %v", len(seen), seen)
 	}
@@ -52,12 +55,12 @@ func TestSavedFieldsNameTheirKeys(t *testing.T) {
 func TestSavedMemoryIsReadWhole(t *testing.T) {
 	for name := range savedAt {
 		file := filepath.Join("testdata", "saved", name, "memory.plist")
-		memory, err := readMemory(file)
+		memory, err := store.ReadMemory(file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		again := filepath.Join(t.TempDir(), "memory.plist")
-		if err := saveMemory(again, memory); err != nil {
+		if err := store.SaveMemory(again, memory); err != nil {
 			t.Fatal(err)
 		}
 		before, after := readAny(t, file), readAny(t, again)
@@ -93,7 +96,7 @@ func (d *bubble) startSaved(t *testing.T, name string, change func(*agent)) {
 	t.Helper()
 	time.Sleep(savedAt[name])
 	home := t.TempDir()
-	if err := os.CopyFS(placesIn(home).state, os.DirFS(filepath.Join("testdata", "saved", name))); err != nil {
+	if err := os.CopyFS(store.PlacesIn(home).State, os.DirFS(filepath.Join("testdata", "saved", name))); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(d.startIn(t, home, change))
@@ -168,7 +171,7 @@ func TestStartsWithTwoSavedProducts(t *testing.T) {
 			}
 		})
 		d.startSaved(t, "two-products", func(a *agent) {
-			a.settings = newSettingsReader(p.Mac, p.Home, a.log)
+			a.settings = settings.NewReader(p.Mac, p.Home, a.log)
 		})
 		d.want(t)
 		if title := d.now().menu.Title; title != "18m" {

@@ -9,12 +9,13 @@ import (
 	"kextwatch/agent/approval"
 	"kextwatch/agent/view"
 	"kextwatch/notify"
+	"kextwatch/probe"
 )
 
 // screen shows the demo: one line for each thing that happens and, on a
 // terminal, a bar below them while an approval window is open.
 type screen struct {
-	clock clock
+	clock probe.Clock
 	start time.Time
 	out   io.Writer
 
@@ -22,7 +23,7 @@ type screen struct {
 	bar lastLine
 }
 
-func newScreen(out io.Writer, c clock, start time.Time) *screen {
+func newScreen(out io.Writer, c probe.Clock, start time.Time) *screen {
 	s := &screen{clock: c, start: start, out: out}
 	if f, ok := canDraw(out); ok {
 		s.bar.terminal = f
@@ -32,7 +33,7 @@ func newScreen(out io.Writer, c clock, start time.Time) *screen {
 
 // say writes a line: the minute of the story, who speaks, what.
 func (s *screen) say(who, what string) {
-	minute := int(s.clock.now().Sub(s.start) / time.Minute)
+	minute := int(s.clock.Now().Sub(s.start) / time.Minute)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.bar.above(s.out, fmt.Sprintf("%3d min  %-9s  %s\n", max(0, minute), who, what))

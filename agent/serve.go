@@ -47,7 +47,7 @@ func (a *agent) serve(ctx context.Context, in time.Duration, looked <-chan probe
 	}
 	var timer <-chan time.Time
 	if in > 0 {
-		timer = a.clock.after(in)
+		timer = a.clock.After(in)
 	}
 	for looked != nil || a.due == nil {
 		select {
@@ -56,7 +56,7 @@ func (a *agent) serve(ctx context.Context, in time.Duration, looked <-chan probe
 		case snap = <-looked:
 			return snap, next, ctx.Err() == nil
 		case <-timer:
-			return snap, glance{settled: true, fresh: a.clock.now().Before(a.verify)}, true
+			return snap, glance{settled: true, fresh: a.clock.Now().Before(a.verify)}, true
 		case hint := <-hints:
 			if hint.Woke && a.loads != nil {
 				a.loads.Retry()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/settings"
 	"kextwatch/agent/settings/settingstest"
 	"kextwatch/notify"
 	"kextwatch/probe"
@@ -175,7 +176,7 @@ func TestLoopTakesSettingsWhileALookIsStuck(t *testing.T) {
 	p := settingstest.New(t)
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
-		defer d.startWith(t, func(a *agent) { a.settings = newSettingsReader(p.Mac, p.Home, a.log) })()
+		defer d.startWith(t, func(a *agent) { a.settings = settings.NewReader(p.Mac, p.Home, a.log) })()
 		d.attempt()
 		d.hint(settled)
 		d.want(t, "window-opened")

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kextwatch/agent/settings"
 	"kextwatch/probe"
 )
 
@@ -25,11 +26,11 @@ configuration profile sets is managed, and wins.`,
 			if err != nil {
 				return err
 			}
-			s, problems := readSettings(in.mac, home)
+			s, problems := settings.Read(in.mac, home)
 			if in.speaker.json {
 				in.document(newSettingsDoc(s, problems))
 			} else {
-				fmt.Fprint(in.out, settingsText(s, problems))
+				fmt.Fprint(in.out, settings.Text(s, problems))
 			}
 			return nil
 		},
@@ -46,17 +47,17 @@ type settingDoc struct {
 }
 
 type settingsDoc struct {
-	Schema   int              `json:"schema"`
-	Settings []settingDoc     `json:"settings"`
-	Problems []settingProblem `json:"problems"`
+	Schema   int                `json:"schema"`
+	Settings []settingDoc       `json:"settings"`
+	Problems []settings.Problem `json:"problems"`
 }
 
-func newSettingsDoc(s settings, problems []settingProblem) settingsDoc {
-	doc := settingsDoc{Schema: 1, Problems: slices.Concat([]settingProblem{}, problems)}
-	for _, key := range settingKeys {
-		from := s.origins[key.name]
+func newSettingsDoc(s settings.Settings, problems []settings.Problem) settingsDoc {
+	doc := settingsDoc{Schema: 1, Problems: slices.Concat([]settings.Problem{}, problems)}
+	for _, key := range settings.Keys {
+		from := s.Origins[key.Name]
 		doc.Settings = append(doc.Settings, settingDoc{
-			key.name, key.get(s), from.String(), from.file, key.get(defaultSettings()), key.meaning,
+			key.Name, key.Get(s), from.String(), from.File, key.Get(settings.Default()), key.Meaning,
 		})
 	}
 	return doc

@@ -1,12 +1,16 @@
 package main
 
-import "context"
+import (
+	"context"
+
+	"kextwatch/agent/settings"
+)
 
 // settle gives an agent its settings, the user's program to run, and an eye on
 // its own file. afterwards is for when the agent has ended: it sets the exit
 // code.
 func (in *invocation) settle(ctx context.Context, a *agent, home string) (afterwards func()) {
-	a.settings = newSettingsReader(in.mac, home, in.log)
+	a.settings = settings.NewReader(in.mac, home, in.log)
 	if path, err := executable(); err == nil {
 		a.binary = newBinary(path)
 	}
@@ -28,8 +32,8 @@ func (in *invocation) watchedBesides() []string {
 		paths = append(paths, path)
 	}
 	if home, err := in.home(); err == nil {
-		for _, file := range settingsFiles(in.mac, home) {
-			paths = append(paths, file.path)
+		for _, file := range settings.Files(in.mac, home) {
+			paths = append(paths, file.Path)
 		}
 	}
 	return paths

@@ -86,7 +86,7 @@ Verbs:
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			o.Arch, o.Edition = probe.Arch(arch), probe.Edition(edition)
-			o.Now = in.clock.now()
+			o.Now = in.clock.Now()
 			return in.sim(args[0], args[1], args[2:], o)
 		},
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/store"
 	"kextwatch/agent/view"
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
@@ -57,7 +58,7 @@ func (in *invocation) status(ctx context.Context) error {
 
 func (in *invocation) answer(st approval.Status, text string) {
 	if in.speaker.json {
-		in.document(newDocument(st))
+		in.document(view.NewDocument(st))
 		return
 	}
 	fmt.Fprint(in.out, text)
@@ -71,7 +72,7 @@ func (in *invocation) lookOnce(ctx context.Context) (approval.Status, error) {
 		return approval.Status{}, unavailable(err, "set TMPDIR to a folder you may write to")
 	}
 	defer os.RemoveAll(temp)
-	now := in.clock.now()
+	now := in.clock.Now()
 	settings := in.judging()
 	snap := mac.NewProber(in.mac, temp).Look(ctx, now, mac.How{Fresh: true, Others: settings.Vendors.Others()})
 	if err := ctx.Err(); err != nil {
@@ -90,12 +91,12 @@ func (in *invocation) remembered() (approval.Memory, []probe.Gap) {
 	if err != nil {
 		return approval.Memory{}, nil
 	}
-	p := placesIn(home)
-	m, err := readMemory(p.memory)
+	p := store.PlacesIn(home)
+	m, err := store.ReadMemory(p.Memory)
 	if err != nil {
-		return approval.Memory{}, []probe.Gap{memoryGap(p, err)}
+		return approval.Memory{}, []probe.Gap{store.MemoryGap(p, err)}
 	}
-	if m.Memory.Look.At.After(in.clock.now()) {
+	if m.Memory.Look.At.After(in.clock.Now()) {
 		return approval.Memory{}, nil // it knows what is still to come
 	}
 	return m.Memory, nil

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/store"
 )
 
 // fullPipe is a pipe that takes nothing more until somebody reads: filler
@@ -43,14 +44,14 @@ func fullPipe(t *testing.T) (r, w *os.File, filler int64) {
 type onStreams struct {
 	t      *testing.T
 	cmd    *exec.Cmd
-	places places
+	places store.Places
 	daemon daemon
 }
 
 func startOnStreams(t *testing.T, stdout, stderr *os.File, args ...string) onStreams {
 	t.Helper()
 	root, _ := simulated(t, "12.7.6")
-	a := onStreams{t: t, places: placesIn(filepath.Join(root, "Users", "me")), daemon: policyDaemon(t, root)}
+	a := onStreams{t: t, places: store.PlacesIn(filepath.Join(root, "Users", "me")), daemon: policyDaemon(t, root)}
 	a.cmd = thisProgram(t).command(t, append([]string{"run", "--root", root, "--headless"}, args...)...)
 	if stdout != nil {
 		a.cmd.Stdout = stdout
@@ -67,7 +68,7 @@ func startOnStreams(t *testing.T, stdout, stderr *os.File, args ...string) onStr
 }
 
 func (a onStreams) looked() bool {
-	m, err := readMemory(a.places.memory)
+	m, err := store.ReadMemory(a.places.Memory)
 	return err == nil && m.Memory.OS.Known()
 }
 
@@ -79,7 +80,7 @@ func read(path string) string {
 // wantEvent waits until the agent's history has an event.
 func (a onStreams) wantEvent(name approval.EventName) {
 	a.t.Helper()
-	eventually(a.t, string(name), func() bool { return strings.Contains(read(a.places.history), `"event":"`+string(name)+`"`) })
+	eventually(a.t, string(name), func() bool { return strings.Contains(read(a.places.History), `"event":"`+string(name)+`"`) })
 }
 
 // wantEnd sends SIGTERM, after which the agent has to end well.
@@ -115,7 +116,7 @@ func TestRunWithAStoppedReader(t *testing.T) {
 			agent.wantEvent(approval.WindowOpened)
 			agent.wantEnd()
 			agent.wantEvent(approval.AgentStopped)
-			if log := read(agent.places.logFile); !strings.Contains(log, stream) {
+			if log := read(agent.places.LogFile); !strings.Contains(log, stream) {
 				t.Errorf("the log does not say that %s was lost:\n%s", stream, log)
 			}
 		})
@@ -138,7 +139,7 @@ func TestRunWithAReaderThatGoesOn(t *testing.T) {
 		got <- string(all)
 	}()
 	agent.wantEnd()
-	if got, want := <-got, read(agent.places.history); got != want {
+	if got, want := <-got, read(agent.places.History); got != want {
 		t.Errorf("read\n%s\nwant the whole history\n%s", got, want)
 	}
 }
@@ -161,8 +162,8 @@ func TestRunWithAReaderThatIsGone(t *testing.T) {
 			agent.daemon.block(time.Now())
 			agent.wantEvent(approval.WindowOpened)
 			agent.wantEnd()
-			if n := strings.Count(read(agent.places.logFile), "cannot write to "+stream); n != 1 {
-				t.Errorf("the log says %d times that %s is gone, want once:\n%s", n, stream, read(agent.places.logFile))
+			if n := strings.Count(read(agent.places.LogFile), "cannot write to "+stream); n != 1 {
+				t.Errorf("the log says %d times that %s is gone, want once:\n%s", n, stream, read(agent.places.LogFile))
 			}
 		})
 	}
@@ -181,7 +182,7 @@ func TestRunWithANamedPipe(t *testing.T) {
 
 	next := func(lines *bufio.Scanner) approval.EventName {
 		for lines.Scan() {
-			e, ok := parseEvent(lines.Text())
+			e, ok := store.ParseEvent(lines.Text())
 			if !ok {
 				t.Fatalf("not an event: %q", lines.Text())
 			}

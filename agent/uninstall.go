@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"kextwatch/agent/settings"
+	"kextwatch/agent/store"
 	"kextwatch/launchd"
 	"kextwatch/probe"
 )
@@ -28,15 +30,15 @@ func (in *invocation) uninstall(ctx context.Context, what remains, dryRun bool) 
 	if err != nil {
 		return err
 	}
-	p := placesIn(home)
+	p := store.PlacesIn(home)
 	var folders, files []string
 	if what.keepData {
-		files = append(files, p.status) // others read it, and it would never change again
+		files = append(files, p.Status) // others read it, and it would never change again
 	} else {
-		folders = []string{p.log, p.state}
+		folders = []string{p.Log, p.State}
 	}
 	if what.dropSettings {
-		files = append(files, userSettings(home))
+		files = append(files, settings.UserSettings(home))
 	}
 	plan := place.Uninstall(ctx, probe.AgentLabel, folders...)
 	plan.Steps = slices.Insert(plan.Steps, 1, noAgentRuns(p))
@@ -55,12 +57,12 @@ func (in *invocation) uninstall(ctx context.Context, what remains, dryRun bool) 
 
 // noAgentRuns is the step that sees whether an agent is left that launchd did
 // not start: it would write its files again.
-func noAgentRuns(p places) launchd.Step {
-	_, err := os.Lstat(p.lock)
+func noAgentRuns(p store.Places) launchd.Step {
+	_, err := os.Lstat(p.Lock)
 	return launchd.NewStep("see that no agent runs", errors.Is(err, fs.ErrNotExist), func(context.Context) (string, error) {
-		lock, err := lockState(p)
+		lock, err := store.Lock(p)
 		switch {
-		case errors.Is(err, errRunning):
+		case errors.Is(err, store.ErrRunning):
 			return "", fmt.Errorf("%w, and will write its files again: quit it, and uninstall once more", err)
 		case err != nil:
 			return "", err

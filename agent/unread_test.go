@@ -5,6 +5,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"kextwatch/agent/store"
+	"kextwatch/probe"
 	"kextwatch/probe/mactest"
 )
 
@@ -22,7 +24,7 @@ func TestLoopCatchesUpWithItsMemory(t *testing.T) {
 		d.said()
 
 		restore := mactest.NoDescriptors(t)
-		st, warnings := openStore(placesIn(dir), time.Now())
+		st, warnings := store.Open(store.PlacesIn(dir), time.Now())
 		restore()
 		if len(warnings) != 1 {
 			t.Fatalf("warnings %q, want one", warnings)
@@ -38,8 +40,8 @@ func TestLoopCatchesUpWithItsMemory(t *testing.T) {
 		d.want(t)
 		d.clicks <- "quit"
 		<-over
-		if again, warnings := openStore(placesIn(dir), time.Now()); len(warnings) > 0 || len(again.memory.Memory.Told["Parallels Desktop"].Windows) != 1 {
-			t.Errorf("saved %+v (%q), want the one window", again.memory.Memory.Told, warnings)
+		if again, warnings := store.Open(store.PlacesIn(dir), time.Now()); len(warnings) > 0 || len(again.Memory.Memory.Told["Parallels Desktop"].Windows) != 1 {
+			t.Errorf("saved %+v (%q), want the one window", again.Memory.Memory.Told, warnings)
 		}
 	})
 }
@@ -47,8 +49,8 @@ func TestLoopCatchesUpWithItsMemory(t *testing.T) {
 // The status names a memory that cannot be read as missing.
 func TestStatusNamesAMemoryThatCannotBeRead(t *testing.T) {
 	home := t.TempDir()
-	in := &invocation{host: host{clock: clock{now: time.Now}}, homeFlag: home}
-	mactest.WriteFile(t, placesIn(home).memory, "rubbish")
+	in := &invocation{host: host{clock: probe.Clock{Now: time.Now}}, homeFlag: home}
+	mactest.WriteFile(t, store.PlacesIn(home).Memory, "rubbish")
 	if _, gaps := in.remembered(); len(gaps) != 1 || gaps[0].Source != "agent's memory" {
 		t.Errorf("gaps %+v, want one about the memory", gaps)
 	}

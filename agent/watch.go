@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/settings"
+	"kextwatch/agent/store"
 	"kextwatch/agent/view"
 	"kextwatch/notify"
 	"kextwatch/probe"
@@ -25,7 +27,7 @@ import (
 // outcome is saved.
 type agent struct {
 	version string // of this program
-	clock   clock
+	clock   probe.Clock
 	log     *slog.Logger
 	look    func(ctx context.Context, now time.Time, how mac.How) probe.Snapshot
 	askIn   func(now time.Time) (time.Duration, bool) // when the framework wants to be asked; nil: never by itself
@@ -40,13 +42,13 @@ type agent struct {
 	retry   func(context.Context, approval.Status) (*probe.Attempt, error)
 	atLogin func() probe.Answer
 	do      func(context.Context, notify.Action, approval.Status) error
-	store   *store
+	store   *store.Store
 	events  io.Writer // never waits and never fails: see outlet; nil: nobody asked
 
-	settings *settingsReader // nil: the defaults
-	hook     *hook           // nil: nothing is run for an event
-	binary   *binary         // nil: nobody asks whether it is replaced
-	restart  bool            // watch ended so that a new program can start
+	settings *settings.Reader // nil: the defaults
+	hook     *hook            // nil: nothing is run for an event
+	binary   *binary          // nil: nobody asks whether it is replaced
+	restart  bool             // watch ended so that a new program can start
 
 	mem        approval.Memory
 	status     approval.Status
@@ -92,7 +94,7 @@ func (a *agent) watch(ctx context.Context) {
 	a.outcomes, a.replies, a.lessons = make(chan error, 1), make(chan reply, 1), make(chan learned)
 	a.ask = func(p posting) { a.showDialog(ctx, p) }
 	a.deliver = func(alert notify.Alert) { a.outcomes <- a.poster.Post(ctx, alert) }
-	a.mem = a.store.memory.Memory.Resume()
+	a.mem = a.store.Memory.Memory.Resume()
 	a.say([]approval.Notice{{Event: approval.AgentStarted}})
 	a.showMenu()
 	next := glance{fresh: true, settled: true}
@@ -113,27 +115,27 @@ func (a *agent) watch(ctx context.Context) {
 // itself; 0: only when something happens. more is false when the agent must
 // end.
 func (a *agent) lookOnce(ctx context.Context, how glance) (again time.Duration, more bool) {
-	now := a.clock.now()
+	now := a.clock.Now()
 	a.catchUp(now)
 	if !a.missed { // else the files were quiet since a look that told nothing
 		a.quiet = how.quietUntil
 	}
 	a.missed = true
 	snap, more := a.read(ctx, now, mac.How{
-		Fresh: how.fresh, Hurry: !how.settled, Others: a.settings.current().judging().Vendors.Others(),
+		Fresh: how.fresh, Hurry: !how.settled, Others: a.settings.Current().Approval().Vendors.Others(),
 		AskAgain: how.asked, Attempts: a.attempts(),
 	})
 	if !more {
 		return 0, false
 	}
-	settings := a.settings.current().judging() // as they are now, like the memory: a click may have come meanwhile
+	settings := a.settings.Current().Approval() // as they are now, like the memory: a click may have come meanwhile
 	a.followLog(snap)
 	busy := a.tooBusy(snap, now)
 	if busy && now.Sub(a.busy) < busyFor {
 		return busyAgain, true
 	}
 	snap.Gaps = append(snap.Gaps, a.watcher.Gaps()...)
-	snap.Gaps = append(snap.Gaps, a.store.gaps()...)
+	snap.Gaps = append(snap.Gaps, a.store.Gaps()...)
 	snap.Gaps = append(snap.Gaps, a.binary.gaps()...)
 	snap.Gaps = append(snap.Gaps, a.logGaps()...)
 	snap.QuietUntil = a.quiet
@@ -160,9 +162,9 @@ func (a *agent) lookOnce(ctx context.Context, how glance) (again time.Duration, 
 	return next, true
 }
 
-// catchUp takes over the memory of an earlier agent as soon as it can be read.
+// CatchUp takes over the memory of an earlier agent as soon as it can be read.
 func (a *agent) catchUp(now time.Time) {
-	mem, warnings := a.store.catchUp(a.mem, now)
+	mem, warnings := a.store.CatchUp(a.mem, now)
 	a.mem = mem
 	for _, w := range warnings {
 		a.log.Warn(w)
@@ -217,27 +219,27 @@ func (a *agent) holdBack(notices []approval.Notice, now time.Time) bool {
 // say saves the notices as said, records them and shows those that are
 // alerts.
 func (a *agent) say(notices []approval.Notice) {
-	now := a.clock.now()
+	now := a.clock.Now()
 	for _, n := range notices {
 		a.mem.Seq++
-		e := newEvent(n, a.mem.Seq, now)
-		a.store.pending = append(a.store.pending, e)
-		logEvent(a.log, e)
+		e := store.NewEvent(n, a.mem.Seq, now)
+		a.store.Pending = append(a.store.Pending, e)
+		store.LogEvent(a.log, e)
 	}
-	news, err := a.store.save(a.mem)
+	news, err := a.store.Save(a.mem)
 	a.complain(err)
-	lines, err := a.store.record()
+	lines, err := a.store.Record()
 	a.complain(err)
 	for _, line := range lines {
 		if a.events != nil {
 			fmt.Fprintln(a.events, line)
 		}
 		if a.hook != nil {
-			a.hook.offer(a.settings.current().RunOnChange, line)
+			a.hook.offer(a.settings.Current().RunOnChange, line)
 		}
 	}
 	if (news || !a.published) && len(a.status.Products) > 0 {
-		a.complain(a.store.publish(a.status))
+		a.complain(a.store.Publish(a.status))
 		a.published = true
 	}
 	for _, n := range notices {
@@ -283,14 +285,14 @@ func (a *agent) notePosted() {
 		return
 	}
 	a.mem = a.mem.Posted()
-	_, err := a.store.save(a.mem)
+	_, err := a.store.Save(a.mem)
 	a.complain(err)
 }
 
 // complain logs what kept the agent from writing its files; the store keeps
 // it as a gap for the user to see.
 func (a *agent) complain(err error) {
-	if err != nil && !errors.Is(err, errSaidAlready) {
+	if err != nil && !errors.Is(err, store.ErrSaidAlready) {
 		a.log.Error("the agent's files cannot be written", "error", err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/store"
 	"kextwatch/notify"
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
@@ -32,7 +33,7 @@ type bubble struct {
 	looks  int
 	alerts []notify.Alert
 	menus  []notify.Menu
-	lines  []event
+	lines  []store.Event
 	refuse error         // what posting an alert answers
 	hang   chan struct{} // posting waits for it
 	stuck  chan struct{} // a look waits for it
@@ -72,7 +73,7 @@ func (d *bubble) Post(ctx context.Context, alert notify.Alert) error {
 }
 
 func (d *bubble) Write(line []byte) (int, error) {
-	e, ok := parseEvent(string(line))
+	e, ok := store.ParseEvent(string(line))
 	if !ok {
 		return 0, errors.New("not an event")
 	}
@@ -180,9 +181,9 @@ func (d *bubble) now() sight {
 }
 
 // agent is one that has a bubble around it.
-func (d *bubble) agent(st *store) *agent {
+func (d *bubble) agent(st *store.Store) *agent {
 	return &agent{
-		clock:   clock{now: time.Now, after: time.After},
+		clock:   probe.Clock{Now: time.Now, After: time.After},
 		log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
 		look:    d.look,
 		watcher: d,
@@ -213,7 +214,7 @@ func (d *bubble) start(t *testing.T, dir string) (stop func()) {
 // startIn is start for an agent that is changed first.
 func (d *bubble) startIn(t *testing.T, dir string, change func(*agent)) (stop func()) {
 	t.Helper()
-	st, warnings := openStore(placesIn(dir), time.Now())
+	st, warnings := store.Open(store.PlacesIn(dir), time.Now())
 	if len(warnings) > 0 {
 		t.Fatal(warnings)
 	}
@@ -406,7 +407,7 @@ func TestLoopAFailedNotificationIsAnEvent(t *testing.T) {
 		d.attempt()
 		d.hint(settled)
 		d.want(t, "window-opened", "notification-failed")
-		events, err := journal{placesIn(dir).history}.read(time.Time{})
+		events, err := store.PlacesIn(dir).Journal().Read(time.Time{})
 		if err != nil || events[len(events)-1].Error != "no server" {
 			t.Errorf("history %+v, %v; want the reason in one line", events, err)
 		}
@@ -478,13 +479,13 @@ func TestLoopWithoutAPlaceForItsFiles(t *testing.T) {
 	mactest.WriteFile(t, dir, "a file where the home should be")
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
-		st, warnings := openStore(placesIn(dir), time.Now())
+		st, warnings := store.Open(store.PlacesIn(dir), time.Now())
 		if len(warnings) != 1 {
 			t.Errorf("warnings %q, want one", warnings)
 		}
 		a := &agent{
 
-			clock: clock{now: time.Now, after: time.After}, log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			clock: probe.Clock{Now: time.Now, After: time.After}, log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 			look: d.look, watcher: d, poster: d, store: st, events: d,
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -498,7 +499,7 @@ func TestLoopWithoutAPlaceForItsFiles(t *testing.T) {
 		d.want(t, "window-reminder")
 		cancel()
 		<-over
-		if gaps := st.gaps(); len(gaps) != 1 || gaps[0].Next == "" {
+		if gaps := st.Gaps(); len(gaps) != 1 || gaps[0].Next == "" {
 			t.Errorf("gaps %+v, want one with a way out", gaps)
 		}
 	})

@@ -10,6 +10,9 @@ import (
 	"regexp"
 	"testing"
 	"time"
+
+	"kextwatch/agent/store"
+	"kextwatch/agent/view"
 )
 
 // following is a `kextwatch watch` whose output is no terminal.
@@ -62,7 +65,7 @@ func TestWatchInAPipe(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("after Ctrl-C: %v, want exit 0", err)
 	}
-	if _, err := os.Stat(placesIn(filepath.Join(root, "Users/me")).state); !os.IsNotExist(err) {
+	if _, err := os.Stat(store.PlacesIn(filepath.Join(root, "Users/me")).State); !os.IsNotExist(err) {
 		t.Errorf("the agent's folder: %v, want none", err)
 	}
 }
@@ -72,7 +75,7 @@ func TestWatchAsJSON(t *testing.T) {
 	root, sim := simulated(t, "10.15.7")
 	_, out := following(t, root, "--json")
 	documents := json.NewDecoder(out)
-	next := func() (doc document) {
+	next := func() (doc view.Document) {
 		t.Helper()
 		if err := documents.Decode(&doc); err != nil {
 			t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/store"
 	"kextwatch/agent/view"
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
@@ -81,7 +82,7 @@ func (in *invocation) recent() []view.Past {
 	if err != nil {
 		return nil
 	}
-	events, _ := journal{placesIn(home).history}.read(in.clock.now().Add(-24 * time.Hour)) // none: nothing is shown
+	events, _ := store.PlacesIn(home).Journal().Read(in.clock.Now().Add(-24 * time.Hour)) // none: nothing is shown
 	var past []view.Past
 	for _, e := range events {
 		if e.Event != approval.VerdictChanged {
@@ -94,7 +95,7 @@ func (in *invocation) recent() []view.Past {
 // follower looks at a Mac whenever it may have changed. Unlike the agent it
 // keeps what it remembers to itself.
 type follower struct {
-	clock   clock
+	clock   probe.Clock
 	probe   func(ctx context.Context, now time.Time, how mac.How) probe.Snapshot
 	judging approval.Settings
 	hints   watcher
@@ -119,7 +120,7 @@ func (f *follower) run(ctx context.Context) {
 // look looks once and shows what it found. It returns when to look again by
 // itself; 0: only when something happens.
 func (f *follower) look(ctx context.Context, fresh bool) time.Duration {
-	now := f.clock.now()
+	now := f.clock.Now()
 	snap := f.probe(ctx, now, mac.How{Fresh: fresh, Others: f.judging.Vendors.Others()})
 	if ctx.Err() != nil {
 		return 0
@@ -162,7 +163,7 @@ func atRest(st approval.Status) bool {
 func (f *follower) wait(ctx context.Context, again time.Duration) (fresh, more bool) {
 	var timer <-chan time.Time
 	if again > 0 {
-		timer = f.clock.after(again)
+		timer = f.clock.After(again)
 	}
 	for {
 		select {
@@ -175,7 +176,7 @@ func (f *follower) wait(ctx context.Context, again time.Duration) (fresh, more b
 				return hint.Woke, true
 			}
 			if timer == nil {
-				timer = f.clock.after(followAgain) // a burst that never ends
+				timer = f.clock.After(followAgain) // a burst that never ends
 			}
 		case <-f.resized:
 			f.shown.resized()

@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"bytes"
@@ -85,24 +85,24 @@ func TestSettingsValues(t *testing.T) {
 		p := settingstest.New(t)
 		mactest.WriteFile(t, filepath.Join(p.Mac.Root, "Users/Shared/compat.json"), sampleTable)
 		p.Set(settingstest.OfTheUser, map[string]any{tt.key: tt.value})
-		s, problems := readSettings(p.Mac, p.Home)
+		s, problems := Read(p.Mac, p.Home)
 		want, wrong := tt.want, 0
 		if want == nil {
-			want, wrong = valueOf(defaultSettings(), tt.key), 1
+			want, wrong = valueOf(Default(), tt.key), 1
 		}
 		if got := valueOf(s, tt.key); !reflect.DeepEqual(got, want) || len(problems) != wrong {
 			t.Errorf("%s %v: %v with problems %+v, want %v and %d", tt.key, tt.value, got, problems, want, wrong)
 		}
-		if wrong == 1 && len(problems) == 1 && (problems[0].Key != tt.key || problems[0].Why == "" || s.origins[tt.key] != origin{}) {
-			t.Errorf("%s %v: problem %+v, origin %v", tt.key, tt.value, problems[0], s.origins[tt.key])
+		if wrong == 1 && len(problems) == 1 && (problems[0].Key != tt.key || problems[0].Why == "" || s.Origins[tt.key] != Origin{}) {
+			t.Errorf("%s %v: problem %+v, origin %v", tt.key, tt.value, problems[0], s.Origins[tt.key])
 		}
 	}
 }
 
-func valueOf(s settings, name string) any {
-	for _, key := range settingKeys {
-		if key.name == name {
-			return key.get(s)
+func valueOf(s Settings, name string) any {
+	for _, key := range Keys {
+		if key.Name == name {
+			return key.Get(s)
 		}
 	}
 	return "no such key"
@@ -115,7 +115,7 @@ func TestSettingsOrigins(t *testing.T) {
 	p.Set(settingstest.OfTheUser, map[string]any{"SnoozeMinutes": 3, "AlertStyle": "dialog", "ShowTimeInMenuBar": false, "WatchVendors": "all"})
 	p.Set(settingstest.ManagedForAll, map[string]any{"SnoozeMinutes": 4, "AlertStyle": "notification", "WatchVendors": 7})
 	p.Set(settingstest.ManagedForUser, map[string]any{"SnoozeMinutes": 5})
-	s, problems := readSettings(p.Mac, p.Home)
+	s, problems := Read(p.Mac, p.Home)
 	if len(problems) != 1 || problems[0].Key != "WatchVendors" || problems[0].File != filepath.Join(p.Mac.Root, settingstest.ManagedForAll) {
 		t.Errorf("problems %+v, want one with WatchVendors", problems)
 	}
@@ -130,8 +130,8 @@ func TestSettingsOrigins(t *testing.T) {
 		"WatchVendors":      {"parallels", "default", ""},
 		"WarnBeforeUpdates": {true, "default", ""},
 	} {
-		from := s.origins[key]
-		file, _ := filepath.Rel(p.Mac.Root, from.file)
+		from := s.Origins[key]
+		file, _ := filepath.Rel(p.Mac.Root, from.File)
 		if valueOf(s, key) != want.value || from.String() != want.origin || file != want.file {
 			t.Errorf("%s: %v (%s, %s), want %+v", key, valueOf(s, key), from, file, want)
 		}
@@ -150,13 +150,13 @@ func TestSettingsThatCannotBeRead(t *testing.T) {
 	} {
 		p := settingstest.New(t)
 		p.Set(settingstest.ManagedForAll, map[string]any{"SnoozeMinutes": 4})
-		if err := os.MkdirAll(filepath.Dir(userSettings(p.Home)), 0o700); err != nil {
+		if err := os.MkdirAll(filepath.Dir(UserSettings(p.Home)), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := spoil(userSettings(p.Home)); err != nil {
+		if err := spoil(UserSettings(p.Home)); err != nil {
 			t.Fatal(err)
 		}
-		s, problems := readSettings(p.Mac, p.Home)
+		s, problems := Read(p.Mac, p.Home)
 		if len(problems) != 1 || problems[0].Key != "" || problems[0].Why == "" || problems[0].Unknown {
 			t.Errorf("%s: problems %+v, want one about the file", name, problems)
 		}
@@ -169,7 +169,7 @@ func TestSettingsThatCannotBeRead(t *testing.T) {
 func TestUnknownSettingsAreMentioned(t *testing.T) {
 	p := settingstest.New(t)
 	p.Set(settingstest.OfTheUser, map[string]any{"Snoozeminutes": 3, "NSStatusItem Preferred Position Item-0": 400, "\x1b[2Jb": 1})
-	_, problems := readSettings(p.Mac, p.Home)
+	_, problems := Read(p.Mac, p.Home)
 	if len(problems) != 1 || !problems[0].Unknown || problems[0].Key != "Snoozeminutes, [2Jb" {
 		t.Errorf("problems %+v, want one that names both, fit to be shown", problems)
 	}
@@ -178,7 +178,7 @@ func TestUnknownSettingsAreMentioned(t *testing.T) {
 		many[string(c)] = 1
 	}
 	p.Set(settingstest.OfTheUser, many)
-	if _, problems = readSettings(p.Mac, p.Home); problems[0].Key != "a, b, c, d, e, and 5 more" {
+	if _, problems = Read(p.Mac, p.Home); problems[0].Key != "a, b, c, d, e, and 5 more" {
 		t.Errorf("problems %+v", problems)
 	}
 }
@@ -188,10 +188,10 @@ func TestUnknownSettingsAreMentioned(t *testing.T) {
 func TestSettingsReaderReadsAgainWhenAFileChanged(t *testing.T) {
 	p := settingstest.New(t)
 	var log bytes.Buffer
-	r := newSettingsReader(p.Mac, p.Home, slog.New(slog.NewTextHandler(&log, nil)))
+	r := NewReader(p.Mac, p.Home, slog.New(slog.NewTextHandler(&log, nil)))
 	want := func(minutes int) {
 		t.Helper()
-		if got := r.current().SnoozeMinutes; got != minutes {
+		if got := r.Current().SnoozeMinutes; got != minutes {
 			t.Errorf("SnoozeMinutes %d, want %d", got, minutes)
 		}
 	}
@@ -210,14 +210,14 @@ func TestSettingsReaderReadsAgainWhenAFileChanged(t *testing.T) {
 	if log.Len() > 0 {
 		t.Errorf("read again without a change: %s", log.String())
 	}
-	if none := (*settingsReader)(nil).current(); none.SnoozeMinutes != 10 {
+	if none := (*Reader)(nil).Current(); none.SnoozeMinutes != 10 {
 		t.Errorf("without a reader %+v, want the defaults", none)
 	}
 }
 
 // The page and the program know the same keys, and the sample is one.
 func TestSettingsPage(t *testing.T) {
-	page, err := os.ReadFile("../docs/settings.md")
+	page, err := os.ReadFile("../../docs/settings.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,8 +225,8 @@ func TestSettingsPage(t *testing.T) {
 	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Za-z]+)` \\|").FindAllStringSubmatch(string(page), -1) {
 		inPage = append(inPage, row[1])
 	}
-	for _, key := range settingKeys {
-		inCode = append(inCode, key.name)
+	for _, key := range Keys {
+		inCode = append(inCode, key.Name)
 	}
 	if !reflect.DeepEqual(inPage, inCode) {
 		t.Errorf("the page has %q, the program %q", inPage, inCode)
@@ -235,9 +235,9 @@ func TestSettingsPage(t *testing.T) {
 	sample, _, _ = strings.Cut(sample, "```")
 	p := settingstest.New(t)
 	mactest.WriteFile(t, filepath.Join(p.Mac.Root, "Library/Application Support/kextwatch/compat.json"), sampleTable)
-	mactest.WriteFile(t, userSettings(p.Home), sample)
-	if s, problems := readSettings(p.Mac, p.Home); len(problems) > 0 || len(s.origins) != len(settingKeys) {
-		t.Errorf("the sample has problems %+v and sets %d of %d keys", problems, len(s.origins), len(settingKeys))
+	mactest.WriteFile(t, UserSettings(p.Home), sample)
+	if s, problems := Read(p.Mac, p.Home); len(problems) > 0 || len(s.Origins) != len(Keys) {
+		t.Errorf("the sample has problems %+v and sets %d of %d keys", problems, len(s.Origins), len(Keys))
 	}
 }
 
@@ -250,19 +250,19 @@ func TestCompatibilityFile(t *testing.T) {
 	table := filepath.Join(p.Mac.Root, "Users/Shared/compat.json")
 	mactest.WriteFile(t, table, sampleTable)
 	p.Set(settingstest.OfTheUser, map[string]any{"CompatibilityFile": "/Users/Shared/compat.json"})
-	reader := newSettingsReader(p.Mac, p.Home, slog.New(slog.DiscardHandler))
-	if rows := reader.current().judging().Compat.Rows; len(rows) != 1 || rows[0].Major != 30 {
+	reader := NewReader(p.Mac, p.Home, slog.New(slog.DiscardHandler))
+	if rows := reader.Current().Approval().Compat.Rows; len(rows) != 1 || rows[0].Major != 30 {
 		t.Errorf("rows %+v, want the one of the file", rows)
 	}
 	mactest.WriteFile(t, table, strings.Replace(sampleTable, "30", "31", 1))
-	if rows := reader.current().judging().Compat.Rows; len(rows) != 1 || rows[0].Major != 31 {
+	if rows := reader.Current().Approval().Compat.Rows; len(rows) != 1 || rows[0].Major != 31 {
 		t.Errorf("rows %+v, want those of the changed file", rows)
 	}
 	for _, content := range []string{"", "{}", `{"schema": 1, "rows": []}`, strings.Repeat("x", 1<<20)} {
 		mactest.WriteFile(t, table, content)
-		s, problems := readSettings(p.Mac, p.Home)
-		if len(problems) != 1 || problems[0].Key != "CompatibilityFile" || len(s.judging().Compat.Rows) < 10 {
-			t.Errorf("%.10q: problems %+v, %d rows, want one problem and the built-in table", content, problems, len(s.judging().Compat.Rows))
+		s, problems := Read(p.Mac, p.Home)
+		if len(problems) != 1 || problems[0].Key != "CompatibilityFile" || len(s.Approval().Compat.Rows) < 10 {
+			t.Errorf("%.10q: problems %+v, %d rows, want one problem and the built-in table", content, problems, len(s.Approval().Compat.Rows))
 		}
 	}
 }
@@ -285,12 +285,12 @@ func FuzzSettings(f *testing.F) {
 		if root.DecodePlist(data, &values) != nil {
 			return
 		}
-		s := defaultSettings()
-		problems := s.take(values, settingsFile{path: "/x.plist"}, map[string]bool{})
+		s := Default()
+		problems := s.take(values, File{Path: "/x.plist"}, map[string]bool{})
 		if len(s.Reminders) == 0 || s.SnoozeMinutes < 1 || s.SnoozeMinutes > longestMinutes || !s.WatchVendors.All && len(s.WatchVendors.Teams) == 0 {
 			t.Errorf("settings that make no sense: %+v", s)
 		}
-		text := settingsText(s, problems)
+		text := Text(s, problems)
 		if strings.ContainsFunc(strings.ReplaceAll(text, "\n", ""), unprintable) {
 			t.Errorf("cannot be shown: %q", text)
 		}

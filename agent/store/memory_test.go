@@ -1,4 +1,4 @@
-package main
+package store
 
 import (
 	"fmt"
@@ -16,7 +16,7 @@ import (
 // announced windows of a product, several of one item among them. What it says
 // is read, and nothing of it is told again.
 func TestMemoryOfAnEarlierVersion(t *testing.T) {
-	m, err := readMemory("testdata/memory.plist")
+	m, err := ReadMemory("testdata/memory.plist")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestMemoryOfAnEarlierVersion(t *testing.T) {
 // back, and is not said again.
 func TestMemoryOfVeryManyExtensions(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "memory.plist")
-	m := memoryFile{Memory: approval.Memory{
+	m := MemoryFile{Memory: approval.Memory{
 		Items: map[string]approval.ItemMemory{}, Kexts: map[string]approval.KextMemory{}, Told: map[string]approval.Told{},
 	}}
 	var windows []string
@@ -64,10 +64,10 @@ func TestMemoryOfVeryManyExtensions(t *testing.T) {
 		windows = append(windows, id+" 1")
 	}
 	m.Memory.Told["Example"] = approval.Told{Windows: windows}
-	if err := saveMemory(path, m); err != nil {
+	if err := SaveMemory(path, m); err != nil {
 		t.Fatal(err)
 	}
-	got, err := readMemory(path)
+	got, err := ReadMemory(path)
 	if err != nil || len(got.Memory.Items) != len(m.Memory.Items) || len(got.Memory.Told["Example"].Windows) != len(windows) {
 		t.Errorf("%d items, %v", len(got.Memory.Items), err)
 	}

@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"errors"
@@ -14,9 +14,9 @@ import (
 	"kextwatch/probe/root"
 )
 
-// settings are the user's wishes, as they hold now. settingKeys describes each
+// Settings are the user's wishes, as they hold now. Keys describes each
 // of them.
-type settings struct {
+type Settings struct {
 	Reminders          []int // minutes left, falling
 	AlertStyle         alertStyle
 	ShowTimeInMenuBar  bool
@@ -27,7 +27,7 @@ type settings struct {
 	RunOnChange        string // a path of the Mac; empty: nothing is run
 	CompatibilityFile  string // a path of the Mac; empty: the built-in table
 
-	origins map[string]origin // of what is no default, by key
+	Origins map[string]Origin // of what is no default, by key
 	compat  *approval.Table   // what CompatibilityFile holds; nil: the built-in one
 }
 
@@ -35,9 +35,9 @@ type settings struct {
 type alertStyle string
 
 const (
-	alertAuto         alertStyle = "auto"
+	AlertAuto         alertStyle = "auto"
 	alertNotification alertStyle = "notification"
-	alertDialog       alertStyle = "dialog"
+	AlertDialog       alertStyle = "dialog"
 )
 
 // vendors are whose kernel extensions are watched.
@@ -46,26 +46,26 @@ type vendors struct {
 	Teams []string // team ids, where not All
 }
 
-// origin is where the value of a key comes from; zero is the built-in default.
-type origin struct {
-	managed bool
-	file    string
+// Origin is where the value of a key comes from; zero is the built-in default.
+type Origin struct {
+	Managed bool
+	File    string
 }
 
-func (o origin) String() string {
+func (o Origin) String() string {
 	switch {
-	case o.managed:
+	case o.Managed:
 		return "managed"
-	case o.file != "":
+	case o.File != "":
 		return "user"
 	}
 	return "default"
 }
 
-// settingProblem is what is wrong with a key, or with a file where Key is
+// Problem is what is wrong with a key, or with a file where Key is
 // empty. Unknown is a key that means nothing to this version, and harmless.
 // Unread is a file that may be whole and could not be read now.
-type settingProblem struct {
+type Problem struct {
 	Key     string `json:"key,omitempty"`
 	File    string `json:"file"`
 	Why     string `json:"why"`
@@ -74,57 +74,57 @@ type settingProblem struct {
 }
 
 // readingProblem is what is wrong with a file that could not be read.
-func readingProblem(key, file string, err error) settingProblem {
+func readingProblem(key, file string, err error) Problem {
 	passes := !root.Damaged(err) && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, root.ErrOutside)
-	return settingProblem{Key: key, File: file, Why: view.Clean(err.Error()), Unread: passes}
+	return Problem{Key: key, File: file, Why: view.Clean(err.Error()), Unread: passes}
 }
 
-func defaultSettings() settings {
-	return settings{
-		Reminders: []int{15, 5, 1}, AlertStyle: alertAuto, ShowTimeInMenuBar: true,
+func Default() Settings {
+	return Settings{
+		Reminders: []int{15, 5, 1}, AlertStyle: AlertAuto, ShowTimeInMenuBar: true,
 		WatchVendors:       vendors{Teams: []string{probe.ParallelsTeamID}},
 		NotifyAfterUpdates: true, WarnBeforeUpdates: true, SnoozeMinutes: 10,
-		origins: map[string]origin{},
+		Origins: map[string]Origin{},
 	}
 }
 
-// settingsFile is one property list with settings.
-type settingsFile struct {
-	path    string // of this machine
+// File is one property list with settings.
+type File struct {
+	Path    string // of this machine
 	managed bool
 }
 
-// settingsFiles are the files that may hold settings; the first that has a key
+// Files are the files that may hold settings; the first that has a key
 // decides it. What a profile sets is laid down by macOS for the user, named
 // like the home folder, or for everyone.
-func settingsFiles(m root.FS, home string) []settingsFile {
-	files := []settingsFile{}
+func Files(m root.FS, home string) []File {
+	files := []File{}
 	for _, name := range []string{filepath.Base(home) + "/" + probe.AgentLabel, probe.AgentLabel} {
 		if path, err := m.Resolve("/Library/Managed Preferences/" + name + ".plist"); err == nil {
-			files = append(files, settingsFile{path, true})
+			files = append(files, File{path, true})
 		}
 	}
-	return append(files, settingsFile{userSettings(home), false})
+	return append(files, File{UserSettings(home), false})
 }
 
-func userSettings(home string) string {
+func UserSettings(home string) string {
 	return filepath.Join(home, "Library", "Preferences", probe.AgentLabel+".plist")
 }
 
-// readSettings reads the settings of the user whose home this is. A value that
+// Read reads the settings of the user whose home this is. A value that
 // is no good is a problem, and the default is used: also where a profile set
 // it, for the user's own value was not to count.
 //
 // macOS writes preferences through a service of its own, so a file shows what
 // `defaults write` set only after a moment.
-func readSettings(m root.FS, home string) (settings, []settingProblem) {
-	s := defaultSettings()
-	var problems []settingProblem
+func Read(m root.FS, home string) (Settings, []Problem) {
+	s := Default()
+	var problems []Problem
 	decided := map[string]bool{}
-	for _, file := range settingsFiles(m, home) {
-		values, err := readSettingsFile(file.path)
+	for _, file := range Files(m, home) {
+		values, err := readSettingsFile(file.Path)
 		if err != nil {
-			problems = append(problems, readingProblem("", file.path, err))
+			problems = append(problems, readingProblem("", file.Path, err))
 			continue
 		}
 		problems = append(problems, s.take(values, file, decided)...)
@@ -133,22 +133,22 @@ func readSettings(m root.FS, home string) (settings, []settingProblem) {
 }
 
 // take takes over the values of a file for the keys that are not decided yet.
-func (s *settings) take(values map[string]any, file settingsFile, decided map[string]bool) []settingProblem {
-	var problems []settingProblem
-	for _, key := range settingKeys {
-		value, there := values[key.name]
-		if !there || decided[key.name] {
+func (s *Settings) take(values map[string]any, file File, decided map[string]bool) []Problem {
+	var problems []Problem
+	for _, key := range Keys {
+		value, there := values[key.Name]
+		if !there || decided[key.Name] {
 			continue
 		}
-		decided[key.name] = true
+		decided[key.Name] = true
 		if err := key.set(s, value); err != nil {
-			problems = append(problems, settingProblem{Key: key.name, File: file.path, Why: err.Error()})
+			problems = append(problems, Problem{Key: key.Name, File: file.Path, Why: err.Error()})
 			continue
 		}
-		s.origins[key.name] = origin{file.managed, file.path}
+		s.Origins[key.Name] = Origin{file.managed, file.Path}
 	}
 	if unknown := unknownKeys(values); unknown != "" {
-		problems = append(problems, settingProblem{Key: unknown, File: file.path, Unknown: true,
+		problems = append(problems, Problem{Key: unknown, File: file.Path, Unknown: true,
 			Why: "this version of kextwatch knows no such key"})
 	}
 	return problems
@@ -177,7 +177,7 @@ func unknownKeys(values map[string]any) string {
 	const most = 5
 	var unknown []string
 	for name := range values {
-		known := slices.ContainsFunc(settingKeys, func(k settingKey) bool { return k.name == name })
+		known := slices.ContainsFunc(Keys, func(k Key) bool { return k.Name == name })
 		if !known && !strings.HasPrefix(name, "NS") && !strings.HasPrefix(name, "Apple") {
 			unknown = append(unknown, view.Clean(name))
 		}

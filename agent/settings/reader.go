@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"log/slog"
@@ -7,32 +7,32 @@ import (
 	"kextwatch/probe/root"
 )
 
-// settingsReader has the settings as they are now, and reads them again only
+// Reader has the settings as they are now, and reads them again only
 // when one of their files changed. One goroutine uses it.
-type settingsReader struct {
+type Reader struct {
 	mac      root.FS
 	home     string
 	log      *slog.Logger
 	stamps   []root.Stamp
-	settings settings
-	problems []settingProblem
+	settings Settings
+	problems []Problem
 }
 
-func newSettingsReader(m root.FS, home string, log *slog.Logger) *settingsReader {
-	s := &settingsReader{mac: m, home: home, log: log}
+func NewReader(m root.FS, home string, log *slog.Logger) *Reader {
+	s := &Reader{mac: m, home: home, log: log}
 	s.read(s.stampNow())
 	return s
 }
 
-// current are the settings now. It costs a stat for each file. A nil reader
+// Current are the settings now. It costs a stat for each file. A nil reader
 // has the defaults.
-func (s *settingsReader) current() settings {
+func (s *Reader) Current() Settings {
 	if s == nil {
-		return defaultSettings()
+		return Default()
 	}
 	if stamps := s.stampNow(); !slices.Equal(stamps, s.stamps) {
 		if s.read(stamps) {
-			s.log.Info("the settings changed", "set", len(s.settings.origins))
+			s.log.Info("the settings changed", "set", len(s.settings.Origins))
 		}
 	}
 	return s.settings
@@ -40,8 +40,8 @@ func (s *settingsReader) current() settings {
 
 // read reports whether all of the files could be read. Where not, the settings
 // that were read before stay, and the files are read again next time.
-func (s *settingsReader) read(stamps []root.Stamp) bool {
-	read, problems := readSettings(s.mac, s.home)
+func (s *Reader) read(stamps []root.Stamp) bool {
+	read, problems := Read(s.mac, s.home)
 	if !slices.Equal(problems, s.problems) {
 		for _, p := range problems {
 			if !p.Unknown {
@@ -50,7 +50,7 @@ func (s *settingsReader) read(stamps []root.Stamp) bool {
 		}
 	}
 	s.problems = problems
-	if slices.ContainsFunc(problems, func(p settingProblem) bool { return p.Unread }) {
+	if slices.ContainsFunc(problems, func(p Problem) bool { return p.Unread }) {
 		if s.stamps == nil {
 			s.settings = read
 		}
@@ -61,10 +61,10 @@ func (s *settingsReader) read(stamps []root.Stamp) bool {
 	return true
 }
 
-func (s *settingsReader) stampNow() []root.Stamp {
+func (s *Reader) stampNow() []root.Stamp {
 	var stamps []root.Stamp
-	for _, file := range settingsFiles(s.mac, s.home) {
-		stamps = append(stamps, root.StampAt(file.path))
+	for _, file := range Files(s.mac, s.home) {
+		stamps = append(stamps, root.StampAt(file.Path))
 	}
 	if table := s.settings.CompatibilityFile; table != "" {
 		var stamp root.Stamp

@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"log/slog"
@@ -15,25 +15,25 @@ import (
 func TestSettingsThatCannotBeReadNow(t *testing.T) {
 	p := settingstest.New(t)
 	p.Set(settingstest.OfTheUser, map[string]any{"SnoozeMinutes": 20})
-	s := newSettingsReader(p.Mac, p.Home, slog.New(slog.DiscardHandler))
+	s := NewReader(p.Mac, p.Home, slog.New(slog.DiscardHandler))
 	p.Set(settingstest.OfTheUser, map[string]any{"SnoozeMinutes": 25, "Reminders": []any{3}})
 	restore := mactest.NoDescriptors(t)
-	kept := s.current()
+	kept := s.Current()
 	restore()
 	if kept.SnoozeMinutes != 20 {
 		t.Errorf("%d minutes while it cannot be read, want 20", kept.SnoozeMinutes)
 	}
-	if !slices.ContainsFunc(s.problems, func(p settingProblem) bool { return strings.Contains(p.Why, "too many open files") }) {
+	if !slices.ContainsFunc(s.problems, func(p Problem) bool { return strings.Contains(p.Why, "too many open files") }) {
 		t.Errorf("problems %+v, want one that says so", s.problems)
 	}
-	if now := s.current(); now.SnoozeMinutes != 25 || !slices.Equal(now.Reminders, []int{3}) || len(s.problems) > 0 {
+	if now := s.Current(); now.SnoozeMinutes != 25 || !slices.Equal(now.Reminders, []int{3}) || len(s.problems) > 0 {
 		t.Errorf("then %d minutes, problems %+v", now.SnoozeMinutes, s.problems)
 	}
 
 	restore = mactest.NoDescriptors(t)
-	first := newSettingsReader(p.Mac, p.Home, slog.New(slog.DiscardHandler))
+	first := NewReader(p.Mac, p.Home, slog.New(slog.DiscardHandler))
 	restore()
-	if now := first.current(); now.SnoozeMinutes != 25 {
+	if now := first.Current(); now.SnoozeMinutes != 25 {
 		t.Errorf("%d minutes after a start without descriptors, want 25", now.SnoozeMinutes)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package store
 
 import (
 	"encoding/json"
@@ -8,8 +8,8 @@ import (
 	"kextwatch/agent/view"
 )
 
-// event is one line of the history and of `run --events`.
-type event struct {
+// Event is one line of the history and of `run --events`.
+type Event struct {
 	Schema      int                `json:"schema"`
 	Seq         int64              `json:"seq"`
 	At          time.Time          `json:"at"`
@@ -30,9 +30,9 @@ type event struct {
 	told bool // written to those who follow the events live
 }
 
-// newEvent is the record of a notice.
-func newEvent(n approval.Notice, seq int64, now time.Time) event {
-	e := event{
+// NewEvent is the record of a notice.
+func NewEvent(n approval.Notice, seq int64, now time.Time) Event {
+	e := Event{
 		Schema: 1, Seq: seq, At: now.UTC().Truncate(time.Millisecond),
 		Event: n.Event, Product: n.Product.Name, TeamID: n.Product.TeamID, Verdict: n.Product.Verdict,
 		BundleIDs: bundleIDs(n.Product), Text: view.EventText(n),
@@ -71,7 +71,7 @@ func bundleIDs(p approval.Product) []string {
 	return all
 }
 
-func (e event) line() string {
+func (e Event) Line() string {
 	data, err := json.Marshal(e)
 	if err != nil {
 		panic(err) // plain data of our own: it can always be encoded
@@ -79,8 +79,8 @@ func (e event) line() string {
 	return string(data)
 }
 
-func parseEvent(line string) (event, bool) {
-	var e event
+func ParseEvent(line string) (Event, bool) {
+	var e Event
 	err := json.Unmarshal([]byte(line), &e)
 	return e, err == nil && e.Seq > 0
 }

@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"errors"
@@ -12,55 +12,55 @@ import (
 	"kextwatch/probe"
 )
 
-// settingKey is one key of the settings. docs/settings.md describes the same
+// Key is one key of the settings. docs/settings.md describes the same
 // ones.
-type settingKey struct {
-	name, meaning string
-	set           func(s *settings, value any) error // takes a value of a property list; the error says what it has to be
-	get           func(s settings) any               // the value as the property list has it
+type Key struct {
+	Name, Meaning string
+	set           func(s *Settings, value any) error // takes a value of a property list; the error says what it has to be
+	Get           func(s Settings) any               // the value as the property list has it
 }
 
-var settingKeys = []settingKey{
+var Keys = []Key{
 	{"Reminders", "minutes left at which you are reminded",
-		func(s *settings, v any) error { return setReminders(&s.Reminders, v) },
-		func(s settings) any { return s.Reminders }},
+		func(s *Settings, v any) error { return setReminders(&s.Reminders, v) },
+		func(s Settings) any { return s.Reminders }},
 	{"AlertStyle", "auto: notifications, and a dialog at the 5-minute reminder; notification; dialog",
-		func(s *settings, v any) error {
+		func(s *Settings, v any) error {
 			style, ok := v.(string)
-			if a := alertStyle(style); ok && (a == alertAuto || a == alertNotification || a == alertDialog) {
+			if a := alertStyle(style); ok && (a == AlertAuto || a == alertNotification || a == AlertDialog) {
 				s.AlertStyle = a
 				return nil
 			}
 			return errors.New("it has to be the text auto, notification or dialog")
 		},
-		func(s settings) any { return string(s.AlertStyle) }},
+		func(s Settings) any { return string(s.AlertStyle) }},
 	{"ShowTimeInMenuBar", "show the minutes left beside the icon",
-		func(s *settings, v any) error { return setBool(&s.ShowTimeInMenuBar, v) },
-		func(s settings) any { return s.ShowTimeInMenuBar }},
+		func(s *Settings, v any) error { return setBool(&s.ShowTimeInMenuBar, v) },
+		func(s Settings) any { return s.ShowTimeInMenuBar }},
 	{"WatchVendors", "whose kernel extensions are watched: parallels; all; or a list of team ids",
-		func(s *settings, v any) error { return setVendors(&s.WatchVendors, v) },
-		func(s settings) any { return s.WatchVendors.value() }},
+		func(s *Settings, v any) error { return setVendors(&s.WatchVendors, v) },
+		func(s Settings) any { return s.WatchVendors.value() }},
 	{"NotifyAfterUpdates", "after an update of macOS or Parallels Desktop, say what it means",
-		func(s *settings, v any) error { return setBool(&s.NotifyAfterUpdates, v) },
-		func(s settings) any { return s.NotifyAfterUpdates }},
+		func(s *Settings, v any) error { return setBool(&s.NotifyAfterUpdates, v) },
+		func(s Settings) any { return s.NotifyAfterUpdates }},
 	{"WarnBeforeUpdates", "warn before an update of macOS that the installed Parallels Desktop was not made for",
-		func(s *settings, v any) error { return setBool(&s.WarnBeforeUpdates, v) },
-		func(s settings) any { return s.WarnBeforeUpdates }},
+		func(s *Settings, v any) error { return setBool(&s.WarnBeforeUpdates, v) },
+		func(s Settings) any { return s.WarnBeforeUpdates }},
 	{"SnoozeMinutes", "how long Snooze keeps kextwatch quiet, in minutes",
-		func(s *settings, v any) error {
+		func(s *Settings, v any) error {
 			minutes, err := wholeMinutes(v)
 			if err == nil {
 				s.SnoozeMinutes = minutes
 			}
 			return err
 		},
-		func(s settings) any { return s.SnoozeMinutes }},
+		func(s Settings) any { return s.SnoozeMinutes }},
 	{"RunOnChange", "a program of yours that is run for each event, by its absolute path",
-		func(s *settings, v any) error { return setPath(&s.RunOnChange, v) },
-		func(s settings) any { return s.RunOnChange }},
+		func(s *Settings, v any) error { return setPath(&s.RunOnChange, v) },
+		func(s Settings) any { return s.RunOnChange }},
 	{"CompatibilityFile", "a table of your own of which Parallels Desktop goes with which macOS, by its absolute path",
-		func(s *settings, v any) error { return setPath(&s.CompatibilityFile, v) },
-		func(s settings) any { return s.CompatibilityFile }},
+		func(s *Settings, v any) error { return setPath(&s.CompatibilityFile, v) },
+		func(s Settings) any { return s.CompatibilityFile }},
 }
 
 func setBool(into *bool, value any) error {

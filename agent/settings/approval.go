@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"kextwatch/agent/approval"
@@ -6,8 +6,8 @@ import (
 	"kextwatch/probe/root"
 )
 
-// judging are the settings that change what is judged and told.
-func (s settings) judging() approval.Settings {
+// Approval returns the settings that change what is judged and told.
+func (s Settings) Approval() approval.Settings {
 	j := approval.Settings{
 		Reminders:     s.Reminders,
 		Vendors:       approval.Vendors{All: s.WatchVendors.All, Teams: s.WatchVendors.Teams},
@@ -23,18 +23,18 @@ func (s settings) judging() approval.Settings {
 
 // takeCompat reads the table of CompatibilityFile. Where it is no good the
 // built-in one holds.
-func (s *settings) takeCompat(m root.FS) []settingProblem {
+func (s *Settings) takeCompat(m root.FS) []Problem {
 	const key, largest = "CompatibilityFile", 256 << 10 // bytes
 	if s.CompatibilityFile == "" {
 		return nil
 	}
 	data, err := m.ReadChosen(s.CompatibilityFile, largest)
 	if err != nil {
-		return []settingProblem{readingProblem(key, s.origins[key].file, err)}
+		return []Problem{readingProblem(key, s.Origins[key].File, err)}
 	}
 	table, err := approval.ParseTable(data)
 	if err != nil {
-		return []settingProblem{{Key: key, File: s.origins[key].file, Why: view.Clean(err.Error())}}
+		return []Problem{{Key: key, File: s.Origins[key].File, Why: view.Clean(err.Error())}}
 	}
 	s.compat = &table
 	return nil

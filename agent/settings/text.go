@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"cmp"
@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-func settingsText(s settings, problems []settingProblem) string {
+func Text(s Settings, problems []Problem) string {
 	var b strings.Builder
-	for _, key := range settingKeys {
-		fmt.Fprintf(&b, "%-18s  %-9s %s\n%-18s  %-9s %s\n", key.name, s.origins[key.name], plainValue(key.get(s)), "", "", key.meaning)
+	for _, key := range Keys {
+		fmt.Fprintf(&b, "%-18s  %-9s %s\n%-18s  %-9s %s\n", key.Name, s.Origins[key.Name], plainValue(key.Get(s)), "", "", key.Meaning)
 	}
 	for _, p := range problems {
 		switch {

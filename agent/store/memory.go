@@ -1,4 +1,4 @@
-package main
+package store
 
 import (
 	"errors"
@@ -16,8 +16,8 @@ import (
 	"kextwatch/probe/root"
 )
 
-// memoryFile is what survives a restart of the agent.
-type memoryFile struct {
+// MemoryFile is what survives a restart of the agent.
+type MemoryFile struct {
 	Schema  int             `plist:"Schema"`
 	Memory  approval.Memory `plist:"Memory"`
 	Pending []string        `plist:"Pending"` // events that may not be in the history yet, one JSON object each
@@ -30,9 +30,9 @@ const memorySchema = 1
 // is not written: it could not be read back, and everything would be told again.
 const largestPlist = 64 << 20
 
-// readMemory reads the memory; an absent file is an empty one.
-func readMemory(path string) (memoryFile, error) {
-	var m memoryFile
+// ReadMemory reads the memory; an absent file is an empty one.
+func ReadMemory(path string) (MemoryFile, error) {
+	var m MemoryFile
 	data, err := root.ReadFile(path, largestPlist)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
@@ -43,21 +43,21 @@ func readMemory(path string) (memoryFile, error) {
 		return m, err
 	}
 	if err := root.DecodePlist(data, &m); err != nil {
-		return memoryFile{}, fmt.Errorf("%w: %w", errDamaged, err)
+		return MemoryFile{}, fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	if m.Schema != memorySchema {
-		return memoryFile{}, fmt.Errorf("%w: schema %d is not known to this version", errDamaged, m.Schema)
+		return MemoryFile{}, fmt.Errorf("%w: schema %d is not known to this version", errDamaged, m.Schema)
 	}
 	return m, nil
 }
 
 var errDamaged = errors.New("the memory is damaged")
 
-// takeMemory is readMemory for the agent itself: it sets a damaged file aside,
+// takeMemory is ReadMemory for the agent itself: it sets a damaged file aside,
 // under a name that says when. aside is that name. A file that cannot be read
 // for another reason, such as too few file descriptors, may be whole and stays.
-func takeMemory(path string, now time.Time) (m memoryFile, aside string, err error) {
-	m, err = readMemory(path)
+func takeMemory(path string, now time.Time) (m MemoryFile, aside string, err error) {
+	m, err = ReadMemory(path)
 	if !errors.Is(err, errDamaged) {
 		return m, "", err
 	}
@@ -68,8 +68,8 @@ func takeMemory(path string, now time.Time) (m memoryFile, aside string, err err
 	return m, aside, err
 }
 
-// saveMemory replaces the memory: temporary file, sync, rename.
-func saveMemory(path string, m memoryFile) error {
+// SaveMemory replaces the memory: temporary file, sync, rename.
+func SaveMemory(path string, m MemoryFile) error {
 	m.Schema = memorySchema
 	return savePlist(path, m)
 }

@@ -1,4 +1,4 @@
-package main
+package store
 
 import (
 	"errors"
@@ -15,8 +15,8 @@ import (
 // would add 8 KiB to the program and save no code, because the flags for a
 // FIFO, the retry and the answers for doctor would remain.
 
-// errRunning: another agent of this user runs.
-var errRunning = errors.New("kextwatch is already running for this user")
+// ErrRunning: another agent of this user runs.
+var ErrRunning = errors.New("kextwatch is already running for this user")
 
 // Doctor holds a shared lock for a moment. An agent that starts then tries
 // again.
@@ -25,12 +25,12 @@ const (
 	lockAgain = 20 * time.Millisecond
 )
 
-// lockState makes this the only agent of the user until the file is closed.
-func lockState(p places) (*os.File, error) {
-	if err := os.MkdirAll(p.state, 0o700); err != nil {
+// Lock makes this the only agent of the user until the file is closed.
+func Lock(p Places) (*os.File, error) {
+	if err := os.MkdirAll(p.State, 0o700); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(p.lock, os.O_RDWR|os.O_CREATE|syscall.O_NONBLOCK, 0o600)
+	f, err := os.OpenFile(p.Lock, os.O_RDWR|os.O_CREATE|syscall.O_NONBLOCK, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func lockState(p places) (*os.File, error) {
 		if err == nil {
 			return f, nil
 		}
-		if try == lockTries || !errors.Is(err, errRunning) {
+		if try == lockTries || !errors.Is(err, ErrRunning) {
 			f.Close()
 			return nil, err
 		}
@@ -47,9 +47,9 @@ func lockState(p places) (*os.File, error) {
 	}
 }
 
-// agentRuns reports whether an agent holds the lock.
-func agentRuns(p places) probe.Answer {
-	f, err := os.OpenFile(p.lock, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+// AgentRuns reports whether an agent holds the lock.
+func AgentRuns(p Places) probe.Answer {
+	f, err := os.OpenFile(p.Lock, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return probe.No
@@ -60,18 +60,18 @@ func agentRuns(p places) probe.Answer {
 	switch err := tryLock(f, syscall.LOCK_SH); {
 	case err == nil:
 		return probe.No
-	case errors.Is(err, errRunning):
+	case errors.Is(err, ErrRunning):
 		return probe.Yes
 	}
 	return ""
 }
 
-// tryLock returns errRunning where another process holds a lock that excludes
+// tryLock returns ErrRunning where another process holds a lock that excludes
 // this one.
 func tryLock(f *os.File, kind int) error {
 	err := syscall.Flock(int(f.Fd()), kind|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return errRunning
+		return ErrRunning
 	}
 	return err
 }

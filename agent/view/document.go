@@ -1,17 +1,16 @@
-package main
+package view
 
 import (
 	"time"
 
 	"kextwatch/agent/approval"
-	"kextwatch/agent/view"
 	"kextwatch/probe"
 )
 
-// document is the machine form of a status: `status --json`, and status.plist
+// Document is the machine form of a status: `status --json`, and status.plist
 // for programs that read property lists. False is always written; what is not
 // known is absent or empty.
-type document struct {
+type Document struct {
 	Schema    int              `json:"schema" plist:"schema"`
 	CheckedAt time.Time        `json:"checked_at" plist:"checked_at"`
 	Verdict   approval.Verdict `json:"verdict" plist:"verdict"`
@@ -47,8 +46,8 @@ type productDoc struct {
 	Verdict   approval.Verdict `json:"verdict" plist:"verdict"`
 	Why       string           `json:"why" plist:"why"`
 	Next      string           `json:"next" plist:"next"`
-	Window    *windowDoc       `json:"window,omitempty" plist:"window,omitempty"`
-	Reasons   []view.Reason    `json:"reasons" plist:"reasons"`
+	Window    *WindowDoc       `json:"window,omitempty" plist:"window,omitempty"`
+	Reasons   []Reason         `json:"reasons" plist:"reasons"`
 	Needed    probe.Answer     `json:"needed" plist:"needed"`
 	MadeFor   string           `json:"made_for_macos,omitempty" plist:"made_for_macos,omitempty"`
 	Machines  []machineDoc     `json:"virtual_machines" plist:"virtual_machines"`
@@ -64,7 +63,7 @@ type machineDoc struct {
 	Stuck      bool             `json:"stuck" plist:"stuck"`
 }
 
-type windowDoc struct {
+type WindowDoc struct {
 	OpenedAt    time.Time      `json:"opened_at" plist:"opened_at"`
 	ClosesAt    time.Time      `json:"closes_at" plist:"closes_at"`
 	MinutesLeft int            `json:"minutes_left" plist:"minutes_left"`
@@ -75,7 +74,7 @@ type windowDoc struct {
 type itemDoc struct {
 	Name     string           `json:"name" plist:"name"`
 	Verdict  approval.Verdict `json:"verdict" plist:"verdict"`
-	Window   *windowDoc       `json:"window,omitempty" plist:"window,omitempty"`
+	Window   *WindowDoc       `json:"window,omitempty" plist:"window,omitempty"`
 	Attempts []attemptDoc     `json:"attempts" plist:"attempts"`
 	Kexts    []kextDoc        `json:"kexts" plist:"kexts"`
 }
@@ -98,8 +97,8 @@ type kextDoc struct {
 	Leftover      bool               `json:"leftover" plist:"leftover"`
 }
 
-func newDocument(st approval.Status) document {
-	doc := document{
+func NewDocument(st approval.Status) Document {
+	doc := Document{
 		Schema: 1, CheckedAt: st.At.Truncate(time.Second), Verdict: st.Verdict,
 		Mac: macDoc{
 			MacOS: st.Mac.OS.Version, Build: st.Mac.OS.Build, Extra: st.Mac.OS.Extra,
@@ -110,14 +109,14 @@ func newDocument(st approval.Status) document {
 		Gaps:     []probe.Gap{},
 	}
 	for _, s := range st.Sources {
-		s.Reason, s.Next = view.Clean(s.Reason), view.Clean(s.Next)
+		s.Reason, s.Next = Clean(s.Reason), Clean(s.Next)
 		doc.Policy.Sources = append(doc.Policy.Sources, s)
 	}
 	for _, p := range st.Products {
 		doc.Products = append(doc.Products, newProductDoc(p, st))
 	}
 	for _, g := range st.Gaps {
-		g.Err, g.Next = view.Clean(g.Err), view.Clean(g.Next)
+		g.Err, g.Next = Clean(g.Err), Clean(g.Next)
 		doc.Gaps = append(doc.Gaps, g)
 	}
 	return doc
@@ -125,25 +124,25 @@ func newDocument(st approval.Status) document {
 
 func newProductDoc(p approval.Product, st approval.Status) productDoc {
 	doc := productDoc{
-		Name: p.Name, TeamID: p.TeamID, Developer: view.Clean(p.Developer), Verdict: p.Verdict,
-		Why: view.Why(p, st), Next: view.Next(p, st), Window: newWindowDoc(p.Window),
-		Reasons: view.Reasons(p, st), Needed: p.Need.Answer, Machines: machineDocs(p, st), Items: []itemDoc{},
+		Name: p.Name, TeamID: p.TeamID, Developer: Clean(p.Developer), Verdict: p.Verdict,
+		Why: Why(p, st), Next: Next(p, st), Window: NewWindowDoc(p.Window),
+		Reasons: Reasons(p, st), Needed: p.Need.Answer, Machines: machineDocs(p, st), Items: []itemDoc{},
 	}
 	if p.Made != nil {
 		doc.MadeFor = p.Made.MaxMacOS
 	}
 	if p.App != nil {
-		doc.Version, doc.Build, doc.Path, doc.Edition = view.Clean(p.App.Version), view.Clean(p.App.Build), p.App.Path, p.App.Edition
+		doc.Version, doc.Build, doc.Path, doc.Edition = Clean(p.App.Version), Clean(p.App.Build), p.App.Path, p.App.Edition
 	}
 	for _, item := range p.Items {
-		i := itemDoc{Name: view.Clean(item.Name), Verdict: item.Verdict, Window: newWindowDoc(item.Window), Attempts: []attemptDoc{}, Kexts: []kextDoc{}}
+		i := itemDoc{Name: Clean(item.Name), Verdict: item.Verdict, Window: NewWindowDoc(item.Window), Attempts: []attemptDoc{}, Kexts: []kextDoc{}}
 		for _, a := range item.Attempts {
-			i.Attempts = append(i.Attempts, attemptDoc{a.At, a.Evidence, view.Clean(a.BundleID)})
+			i.Attempts = append(i.Attempts, attemptDoc{a.At, a.Evidence, Clean(a.BundleID)})
 		}
 		for _, k := range item.Kexts {
 			i.Kexts = append(i.Kexts, kextDoc{
-				BundleID: view.Clean(k.BundleID), Path: view.Clean(k.Path), Allowed: k.Allowed, AllowedBy: k.AllowedBy,
-				Loaded: k.Loaded, LoadedVersion: view.Clean(k.LoadedVersion), DiskVersion: view.Clean(k.DiskVersion),
+				BundleID: Clean(k.BundleID), Path: Clean(k.Path), Allowed: k.Allowed, AllowedBy: k.AllowedBy,
+				Loaded: k.Loaded, LoadedVersion: Clean(k.LoadedVersion), DiskVersion: Clean(k.DiskVersion),
 				LastSeen: known(k.LastSeen), Leftover: k.Leftover,
 			})
 		}
@@ -161,17 +160,17 @@ func machineDocs(p approval.Product, st approval.Status) []machineDoc {
 	waits := p.Verdict.NeedsAction()
 	for _, vm := range st.Facts.Machines.List {
 		docs = append(docs, machineDoc{
-			view.Clean(vm.Name), vm.State, vm.Hypervisor, vm.Nested, waits && vm.Hypervisor == probe.ParallelsHypervisor,
+			Clean(vm.Name), vm.State, vm.Hypervisor, vm.Nested, waits && vm.Hypervisor == probe.ParallelsHypervisor,
 		})
 	}
 	return docs
 }
 
-func newWindowDoc(w *approval.Window) *windowDoc {
+func NewWindowDoc(w *approval.Window) *WindowDoc {
 	if w == nil {
 		return nil
 	}
-	return &windowDoc{w.OpenedAt.UTC(), w.ClosesAt.UTC(), w.MinutesLeft(), w.Basis, w.Reopened}
+	return &WindowDoc{w.OpenedAt.UTC(), w.ClosesAt.UTC(), w.MinutesLeft(), w.Basis, w.Reopened}
 }
 
 func known(t time.Time) *time.Time {

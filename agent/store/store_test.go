@@ -1,4 +1,4 @@
-package main
+package store
 
 import (
 	"bytes"
@@ -38,57 +38,57 @@ func fullMemory() approval.Memory {
 }
 
 func TestMemoryComesBackAsItWas(t *testing.T) {
-	p := placesIn(t.TempDir())
-	mactest.WriteFile(t, p.lock, "")
-	st, _ := openStore(p, time.Now())
+	p := PlacesIn(t.TempDir())
+	mactest.WriteFile(t, p.Lock, "")
+	st, _ := Open(p, time.Now())
 	mem := fullMemory()
-	if _, err := st.save(mem); err != nil {
+	if _, err := st.Save(mem); err != nil {
 		t.Fatal(err)
 	}
-	again, warnings := openStore(p, time.Now())
-	if len(warnings) > 0 || !sameMemory(mem, again.memory.Memory) {
-		t.Errorf("read back %+v (%q), want %+v", again.memory.Memory, warnings, mem)
+	again, warnings := Open(p, time.Now())
+	if len(warnings) > 0 || !sameMemory(mem, again.Memory.Memory) {
+		t.Errorf("read back %+v (%q), want %+v", again.Memory.Memory, warnings, mem)
 	}
-	if got := again.memory.Memory.Items["4C6364ACXT /Applications/Parallels Desktop.app"].Window.Left; got != 7*time.Minute {
+	if got := again.Memory.Memory.Items["4C6364ACXT /Applications/Parallels Desktop.app"].Window.Left; got != 7*time.Minute {
 		t.Errorf("%v left, want 7 minutes", got)
 	}
-	info, err := os.Stat(p.memory)
+	info, err := os.Stat(p.Memory)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, want 0600", info.Mode())
 	}
 }
 
 func TestMemoryIsOnlyWrittenWhenItSaysSomethingNew(t *testing.T) {
-	p := placesIn(t.TempDir())
-	mactest.WriteFile(t, p.lock, "")
-	st, _ := openStore(p, time.Now())
+	p := PlacesIn(t.TempDir())
+	mactest.WriteFile(t, p.Lock, "")
+	st, _ := Open(p, time.Now())
 	mem := fullMemory()
-	if _, err := st.save(mem); err != nil {
+	if _, err := st.Save(mem); err != nil {
 		t.Fatal(err)
 	}
-	first, _ := os.Stat(p.memory)
+	first, _ := os.Stat(p.Memory)
 	mem.Look.At = mem.Look.At.Add(time.Minute)
-	if _, err := st.save(mem); err != nil {
+	if _, err := st.Save(mem); err != nil {
 		t.Fatal(err)
 	}
-	if again, _ := os.Stat(p.memory); !os.SameFile(first, again) {
+	if again, _ := os.Stat(p.Memory); !os.SameFile(first, again) {
 		t.Error("another look alone was worth a write")
 	}
 	mem.Seq++
-	if _, err := st.save(mem); err != nil {
+	if _, err := st.Save(mem); err != nil {
 		t.Fatal(err)
 	}
-	if again, _ := os.Stat(p.memory); os.SameFile(first, again) {
+	if again, _ := os.Stat(p.Memory); os.SameFile(first, again) {
 		t.Error("news were not written")
 	}
 }
 
 func TestDamagedMemoryIsSetAside(t *testing.T) {
 	for _, content := range []string{"", "rubbish", "<plist><dict><key>Schema</key><integer>7</integer></dict></plist>", strings.Repeat("x", 2<<20)} {
-		p := placesIn(t.TempDir())
-		mactest.WriteFile(t, p.memory, content)
-		st, warnings := openStore(p, time.Now())
-		aside, _ := filepath.Glob(p.memory + ".damaged-*")
+		p := PlacesIn(t.TempDir())
+		mactest.WriteFile(t, p.Memory, content)
+		st, warnings := Open(p, time.Now())
+		aside, _ := filepath.Glob(p.Memory + ".damaged-*")
 		if len(warnings) != 1 || len(aside) != 1 || !strings.Contains(warnings[0], aside[0]) {
 			t.Fatalf("%.10q: warnings %q, set aside %q; want one that names the other", content, warnings, aside)
 		}
@@ -96,7 +96,7 @@ func TestDamagedMemoryIsSetAside(t *testing.T) {
 		if err != nil || !bytes.Equal(kept, []byte(content)) {
 			t.Errorf("%.10q: not kept as it was", content)
 		}
-		if _, err := st.save(fullMemory()); err != nil {
+		if _, err := st.Save(fullMemory()); err != nil {
 			t.Error(err)
 		}
 	}
@@ -105,19 +105,19 @@ func TestDamagedMemoryIsSetAside(t *testing.T) {
 // A memory that may not be read is set aside as well: it would stay unreadable
 // for ever, and each start would tell everything anew.
 func TestUnreadableMemoryIsSetAside(t *testing.T) {
-	p := placesIn(t.TempDir())
-	mactest.WriteFile(t, p.lock, "")
-	if err := os.Mkdir(p.memory, 0o700); err != nil { // root may read any file, but no directory
+	p := PlacesIn(t.TempDir())
+	mactest.WriteFile(t, p.Lock, "")
+	if err := os.Mkdir(p.Memory, 0o700); err != nil { // root may read any file, but no directory
 		t.Fatal(err)
 	}
-	st, warnings := openStore(p, time.Now())
+	st, warnings := Open(p, time.Now())
 	if len(warnings) != 1 {
 		t.Errorf("warnings %q, want one", warnings)
 	}
-	if _, err := st.save(fullMemory()); err != nil {
+	if _, err := st.Save(fullMemory()); err != nil {
 		t.Fatal(err)
 	}
-	if info, err := os.Stat(p.memory); err != nil || info.Mode() != 0o600 {
+	if info, err := os.Stat(p.Memory); err != nil || info.Mode() != 0o600 {
 		t.Errorf("mode %v, %v; want 0600", info.Mode(), err)
 	}
 }
@@ -125,23 +125,23 @@ func TestUnreadableMemoryIsSetAside(t *testing.T) {
 // An event is in the saved memory before it is in the history. Whatever died
 // in between is made up for at the next start, once.
 func TestPendingEventsReachTheHistoryOnce(t *testing.T) {
-	p := placesIn(t.TempDir())
-	mactest.WriteFile(t, p.lock, "")
-	st, _ := openStore(p, time.Now())
-	st.pending = []event{{Schema: 1, Seq: 1, Event: approval.AgentStarted}, {Schema: 1, Seq: 2, Event: approval.WindowOpened}}
-	if _, err := st.save(fullMemory()); err != nil {
+	p := PlacesIn(t.TempDir())
+	mactest.WriteFile(t, p.Lock, "")
+	st, _ := Open(p, time.Now())
+	st.Pending = []Event{{Schema: 1, Seq: 1, Event: approval.AgentStarted}, {Schema: 1, Seq: 2, Event: approval.WindowOpened}}
+	if _, err := st.Save(fullMemory()); err != nil {
 		t.Fatal(err)
 	}
-	if err := (journal{p.history}).append([]string{st.pending[0].line()}); err != nil { // and then it died
+	if err := p.Journal().Append([]string{st.Pending[0].Line()}); err != nil { // and then it died
 		t.Fatal(err)
 	}
 	for range 2 {
-		st, _ = openStore(p, time.Now())
-		if _, err := st.record(); err != nil {
+		st, _ = Open(p, time.Now())
+		if _, err := st.Record(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	events, err := journal{p.history}.read(time.Time{})
+	events, err := p.Journal().Read(time.Time{})
 	if err != nil || len(events) != 2 || events[1].Event != approval.WindowOpened {
 		t.Errorf("history %+v, %v; want each event once", events, err)
 	}
@@ -149,43 +149,43 @@ func TestPendingEventsReachTheHistoryOnce(t *testing.T) {
 
 // A memory that was lost does not start the numbers again.
 func TestEventNumbersNeverRepeat(t *testing.T) {
-	p := placesIn(t.TempDir())
-	mactest.WriteFile(t, p.history, `{"schema":1,"seq":41,"event":"agent-started"}`+"\n"+`{"seq":`)
-	st, _ := openStore(p, time.Now())
-	if st.memory.Memory.Seq != 41 {
-		t.Errorf("seq %d, want 41", st.memory.Memory.Seq)
+	p := PlacesIn(t.TempDir())
+	mactest.WriteFile(t, p.History, `{"schema":1,"seq":41,"event":"agent-started"}`+"\n"+`{"seq":`)
+	st, _ := Open(p, time.Now())
+	if st.Memory.Memory.Seq != 41 {
+		t.Errorf("seq %d, want 41", st.Memory.Memory.Seq)
 	}
 }
 
 func TestHistoryAfterALineCutShort(t *testing.T) {
-	p := placesIn(t.TempDir())
-	mactest.WriteFile(t, p.history, `{"schema":1,"seq":1,"event":"agent-started"}`+"\n"+`{"schema":1,"seq":2,"ev`)
-	j := journal{p.history}
-	if err := j.append([]string{event{Schema: 1, Seq: 3, Event: approval.AgentStopped}.line()}); err != nil {
+	p := PlacesIn(t.TempDir())
+	mactest.WriteFile(t, p.History, `{"schema":1,"seq":1,"event":"agent-started"}`+"\n"+`{"schema":1,"seq":2,"ev`)
+	j := p.Journal()
+	if err := j.Append([]string{Event{Schema: 1, Seq: 3, Event: approval.AgentStopped}.Line()}); err != nil {
 		t.Fatal(err)
 	}
-	events, err := j.read(time.Time{})
+	events, err := j.Read(time.Time{})
 	if err != nil || len(events) != 2 || events[0].Seq != 1 || events[1].Seq != 3 {
 		t.Errorf("history %+v, %v; want 1 and 3", events, err)
 	}
 }
 
 func TestHistoryIsRotated(t *testing.T) {
-	p := placesIn(t.TempDir())
-	j := journal{p.history}
-	mactest.WriteFile(t, p.lock, "")
+	p := PlacesIn(t.TempDir())
+	j := p.Journal()
+	mactest.WriteFile(t, p.Lock, "")
 	seq := int64(0)
 	for range 40 {
 		var lines []string
 		for range 100 {
 			seq++
-			lines = append(lines, event{Schema: 1, Seq: seq, Event: approval.AgentStarted, Text: strings.Repeat("x", 1000)}.line())
+			lines = append(lines, Event{Schema: 1, Seq: seq, Event: approval.AgentStarted, Text: strings.Repeat("x", 1000)}.Line())
 		}
-		if err := j.append(lines); err != nil {
+		if err := j.Append(lines); err != nil {
 			t.Fatal(err)
 		}
 	}
-	files, _ := filepath.Glob(p.history + "*")
+	files, _ := filepath.Glob(p.History + "*")
 	if len(files) != historyFiles {
 		t.Errorf("%d files, want %d", len(files), historyFiles)
 	}
@@ -194,7 +194,7 @@ func TestHistoryIsRotated(t *testing.T) {
 			t.Errorf("%s: %d bytes, mode %v", f, info.Size(), info.Mode())
 		}
 	}
-	events, err := j.read(time.Time{})
+	events, err := j.Read(time.Time{})
 	if err != nil || events[len(events)-1].Seq != seq {
 		t.Fatalf("the newest event is missing: %v", err)
 	}
@@ -207,17 +207,17 @@ func TestHistoryIsRotated(t *testing.T) {
 
 // Whatever lies at the place of a file of ours, nobody waits for it.
 func TestAPipeInPlaceOfAFile(t *testing.T) {
-	p := placesIn(t.TempDir())
-	mactest.WriteFile(t, p.lock, "")
-	for _, name := range []string{p.memory, p.history} {
+	p := PlacesIn(t.TempDir())
+	mactest.WriteFile(t, p.Lock, "")
+	for _, name := range []string{p.Memory, p.History} {
 		if err := syscall.Mkfifo(name, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, warnings := openStore(p, time.Now()); len(warnings) != 1 {
+	if _, warnings := Open(p, time.Now()); len(warnings) != 1 {
 		t.Errorf("warnings %q, want one about the memory", warnings)
 	}
-	if _, err := (journal{p.history}).read(time.Time{}); err == nil {
+	if _, err := p.Journal().Read(time.Time{}); err == nil {
 		t.Error("a pipe was read as the history")
 	}
 }
@@ -225,17 +225,17 @@ func TestAPipeInPlaceOfAFile(t *testing.T) {
 // A disk that fills up in the middle of a line takes nothing, so that nothing
 // comes twice.
 func TestHistoryOnAFullDisk(t *testing.T) {
-	p := placesIn(t.TempDir())
-	mactest.WriteFile(t, p.history, `{"schema":1,"seq":1,"event":"agent-started"}`+"\n")
-	j := journal{p.history}
-	lines := []string{event{Schema: 1, Seq: 2, Event: approval.AgentStopped}.line(), event{Schema: 1, Seq: 3, Event: approval.AgentStarted}.line()}
-	if err := mactest.OnFullDisk(t, 120, func() error { return j.append(lines) }); err == nil {
+	p := PlacesIn(t.TempDir())
+	mactest.WriteFile(t, p.History, `{"schema":1,"seq":1,"event":"agent-started"}`+"\n")
+	j := p.Journal()
+	lines := []string{Event{Schema: 1, Seq: 2, Event: approval.AgentStopped}.Line(), Event{Schema: 1, Seq: 3, Event: approval.AgentStarted}.Line()}
+	if err := mactest.OnFullDisk(t, 120, func() error { return j.Append(lines) }); err == nil {
 		t.Fatal("the disk was not full")
 	}
-	if err := j.append(lines); err != nil {
+	if err := j.Append(lines); err != nil {
 		t.Fatal(err)
 	}
-	events, err := j.read(time.Time{})
+	events, err := j.Read(time.Time{})
 	if err != nil || len(events) != 3 {
 		t.Errorf("history %+v, %v; want three events, each once", events, err)
 	}

@@ -1,4 +1,4 @@
-package main
+package store
 
 import (
 	"context"
@@ -12,30 +12,30 @@ const (
 	logFiles = 3
 )
 
-// logWriter writes the agent's log. The agent keeps running when its log cannot
+// LogWriter writes the agent's log. The agent keeps running when its log cannot
 // be written: the first failure is reported, and each later line is tried.
-type logWriter struct {
-	rotation
-	failed   func(error)
+type LogWriter struct {
+	Rotation
+	Failed   func(error)
 	reported bool
 }
 
 // Write writes one line. slog calls it from one goroutine at a time.
-func (w *logWriter) Write(line []byte) (int, error) {
-	err := w.append(string(line), false)
+func (w *LogWriter) Write(line []byte) (int, error) {
+	err := w.Append(string(line), false)
 	if err == nil {
 		w.reported = false
 		return len(line), nil
 	}
 	if !w.reported {
 		w.reported = true
-		w.failed(err)
+		w.Failed(err)
 	}
 	return 0, err
 }
 
-// logEvent writes an event to the log as one line.
-func logEvent(log *slog.Logger, e event) {
+// LogEvent writes an event to the log as one line.
+func LogEvent(log *slog.Logger, e Event) {
 	level := slog.LevelInfo
 	switch e.Event {
 	case approval.SourceLost:

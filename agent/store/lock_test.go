@@ -1,4 +1,4 @@
-package main
+package store
 
 import (
 	"errors"
@@ -13,25 +13,25 @@ import (
 )
 
 func TestOnlyOneAgentRuns(t *testing.T) {
-	p := placesIn(t.TempDir())
-	if got := agentRuns(p); got != probe.No {
+	p := PlacesIn(t.TempDir())
+	if got := AgentRuns(p); got != probe.No {
 		t.Errorf("before the first agent: runs %q, want no", got)
 	}
-	first, err := lockState(p)
+	first, err := Lock(p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lockState(p); err != errRunning {
-		t.Errorf("a second one: %v, want %v", err, errRunning)
+	if _, err := Lock(p); err != ErrRunning {
+		t.Errorf("a second one: %v, want %v", err, ErrRunning)
 	}
-	if got := agentRuns(p); got != probe.Yes {
+	if got := AgentRuns(p); got != probe.Yes {
 		t.Errorf("while it runs: runs %q, want yes", got)
 	}
 	first.Close()
-	if got := agentRuns(p); got != probe.No {
+	if got := AgentRuns(p); got != probe.No {
 		t.Errorf("after it ended: runs %q, want no", got)
 	}
-	second, err := lockState(p)
+	second, err := Lock(p)
 	if err != nil {
 		t.Fatalf("after the first has ended: %v", err)
 	}
@@ -42,9 +42,9 @@ func TestOnlyOneAgentRuns(t *testing.T) {
 // starting.
 func TestAgentStartsWhileDoctorLooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := placesIn(t.TempDir())
-		mactest.WriteFile(t, p.lock, "")
-		doctor, err := os.Open(p.lock)
+		p := PlacesIn(t.TempDir())
+		mactest.WriteFile(t, p.Lock, "")
+		doctor, err := os.Open(p.Lock)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +55,7 @@ func TestAgentStartsWhileDoctorLooks(t *testing.T) {
 			time.Sleep(3*lockAgain + lockAgain/2)
 			doctor.Close()
 		}()
-		lock, err := lockState(p)
+		lock, err := Lock(p)
 		if err != nil {
 			t.Fatalf("the agent did not start: %v", err)
 		}
@@ -80,21 +80,21 @@ func TestUnusualLockFiles(t *testing.T) {
 		"a file that cannot be read": func(lock string) error { return os.WriteFile(lock, nil, 0) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := placesIn(t.TempDir())
-			if err := os.MkdirAll(p.state, 0o700); err != nil {
+			p := PlacesIn(t.TempDir())
+			if err := os.MkdirAll(p.State, 0o700); err != nil {
 				t.Fatal(err)
 			}
-			if err := place(p.lock); err != nil {
+			if err := place(p.Lock); err != nil {
 				t.Fatal(err)
 			}
-			agentRuns(p)
-			lock, err := lockState(p)
+			AgentRuns(p)
+			lock, err := Lock(p)
 			if err != nil {
 				t.Logf("the agent reports: %v", err)
 				return
 			}
 			defer lock.Close()
-			if got := agentRuns(p); got == probe.No {
+			if got := AgentRuns(p); got == probe.No {
 				t.Error("doctor says that no agent runs")
 			}
 		})

@@ -1,0 +1,66 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"kextwatch/probe/root"
+)
+
+const (
+	historySize  = 1 << 20 // bytes; a line has about 400
+	historyFiles = 3
+)
+
+// Journal is the history: one JSON object a line, oldest first, in up to
+// three files of which path is the newest.
+type Journal struct{ path string }
+
+func (j Journal) files() Rotation { return Rotation{j.path, historySize, historyFiles} }
+
+// Append adds lines and syncs them. Where it fails, nothing was added: they
+// come again.
+func (j Journal) Append(lines []string) error {
+	if err := j.files().Append(strings.Join(lines, "\n")+"\n", true); err != nil {
+		return fmt.Errorf("writing the history: %w", err)
+	}
+	return nil
+}
+
+// Read returns the events at or after since, oldest first. Lines that are no
+// events are passed over.
+func (j Journal) Read(since time.Time) ([]Event, error) {
+	var events []Event
+	for i := historyFiles - 1; i >= 0; i-- {
+		data, err := root.ReadFile(j.files().File(i), 2*historySize)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for line := range bytes.Lines(data) {
+			if e, ok := ParseEvent(string(line)); ok && !e.At.Before(since) {
+				events = append(events, e)
+			}
+		}
+	}
+	return events, nil
+}
+
+// lastSeq is the number of the newest event, 0 where there is none.
+func (j Journal) lastSeq() int64 {
+	events, err := j.Read(time.Time{})
+	if err != nil {
+		return 0
+	}
+	last := int64(0)
+	for _, e := range events {
+		last = max(last, e.Seq)
+	}
+	return last
+}

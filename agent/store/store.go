@@ -1,0 +1,167 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/agent/view"
+	"kextwatch/probe"
+)
+
+// Store keeps the agent's files. When they cannot be written it goes on: a
+// full disk must not cost a window.
+type Store struct {
+	Places  Places
+	Journal Journal
+	Memory  MemoryFile // as it is on the disk
+	Pending []Event    // not yet in the history
+	broken  string     // what cannot be written, and why
+	unread  error      // why the memory on the disk could not be read; it is not overwritten
+}
+
+// ErrSaidAlready marks a complaint that is in the log already.
+var ErrSaidAlready = errors.New("still the same")
+
+// Open reads what an earlier agent left. warnings are for the user.
+func Open(p Places, now time.Time) (s *Store, warnings []string) {
+	s = &Store{Places: p, Journal: p.Journal()}
+	if err := os.MkdirAll(p.State, 0o700); err != nil {
+		warnings = append(warnings, err.Error())
+	}
+	sweep(p)
+	warnings = append(warnings, s.read(now)...)
+	if s.unread != nil {
+		warnings = append(warnings, fmt.Sprintf("the memory cannot be read: %v; it stays as it is, and is read again before anything is saved", s.unread))
+	}
+	return s, warnings
+}
+
+// read reads the memory and what of it is not in the history yet.
+func (s *Store) read(now time.Time) (warnings []string) {
+	memory, aside, err := takeMemory(s.Places.Memory, now)
+	s.unread = nil
+	switch {
+	case aside != "":
+		warnings = append(warnings, fmt.Sprintf("%v; it has been set aside as %s", err, aside))
+	case err != nil:
+		s.unread = err
+	}
+	s.Memory = memory
+	last := s.Journal.lastSeq()
+	var earlier []Event
+	for _, line := range memory.Pending {
+		if e, ok := ParseEvent(line); ok && e.Seq > last {
+			earlier = append(earlier, e)
+		}
+	}
+	s.Pending = append(earlier, s.Pending...)
+	s.Memory.Memory.Seq = max(s.Memory.Memory.Seq, last)
+	return warnings
+}
+
+// CatchUp reads the memory on the disk where that was not possible before, and
+// adds to it what was remembered since. warnings are for the user.
+func (s *Store) CatchUp(mem approval.Memory, now time.Time) (_ approval.Memory, warnings []string) {
+	if s.unread == nil {
+		return mem, nil
+	}
+	warnings = s.read(now)
+	if s.unread != nil {
+		return mem, warnings
+	}
+	return mem.After(s.Memory.Memory.Resume()), warnings
+}
+
+// sweep removes what a killed agent left of a file being written.
+func sweep(p Places) {
+	left, _ := filepath.Glob(filepath.Join(p.State, ".*.plist*"))
+	for _, name := range left {
+		os.Remove(name)
+	}
+}
+
+// Save writes the memory if it says anything new. It does not overwrite one that
+// could not be read: CatchUp comes first.
+func (s *Store) Save(mem approval.Memory) (wrote bool, err error) {
+	if s.unread != nil {
+		return false, ErrSaidAlready
+	}
+	lines := make([]string, len(s.Pending))
+	for i, e := range s.Pending {
+		lines[i] = e.Line()
+	}
+	if s.Memory.Schema != 0 && sameMemory(s.Memory.Memory, mem) && strings.Join(lines, "\n") == strings.Join(s.Memory.Pending, "\n") {
+		return false, nil
+	}
+	m := MemoryFile{Schema: memorySchema, Memory: mem, Pending: lines}
+	if err := SaveMemory(s.Places.Memory, m); err != nil {
+		return false, s.trouble(err)
+	}
+	s.Memory, s.broken = m, ""
+	return true, nil
+}
+
+// Record writes the pending events to the history and returns their lines.
+// Events that cannot be written stay pending; each line is returned once.
+func (s *Store) Record() ([]string, error) {
+	var lines, fresh []string
+	for i, e := range s.Pending {
+		lines = append(lines, e.Line())
+		if !e.told {
+			fresh = append(fresh, e.Line())
+			s.Pending[i].told = true
+		}
+	}
+	if len(lines) == 0 {
+		return nil, nil
+	}
+	if err := s.Journal.Append(lines); err != nil {
+		const most = 200
+		s.Pending = s.Pending[max(0, len(s.Pending)-most):]
+		return fresh, s.trouble(err)
+	}
+	s.Pending, s.broken = nil, ""
+	return fresh, nil
+}
+
+// Publish writes the status for other programs to read.
+func (s *Store) Publish(st approval.Status) error {
+	if err := savePlist(s.Places.Status, view.NewDocument(st)); err != nil {
+		return s.trouble(err)
+	}
+	return nil
+}
+
+func (s *Store) trouble(err error) error {
+	if s.broken == err.Error() {
+		return ErrSaidAlready
+	}
+	s.broken = err.Error()
+	return err
+}
+
+// Gaps tells the user what cannot be read and kept.
+func (s *Store) Gaps() []probe.Gap {
+	var gaps []probe.Gap
+	if s.unread != nil {
+		gaps = append(gaps, MemoryGap(s.Places, s.unread))
+	}
+	if s.broken != "" {
+		gaps = append(gaps, probe.Gap{
+			Source: probe.FactOwnFiles, Err: s.broken,
+			Next: "make room on the disk and let your user write to " + s.Places.State,
+		})
+	}
+	return gaps
+}
+
+// MemoryGap is a memory that cannot be read. The agent reads it again at each
+// poll.
+func MemoryGap(p Places, err error) probe.Gap {
+	return probe.Gap{Source: probe.FactOwnMemory, Err: view.Clean(err.Error()), Next: "if it stays so, let your user read " + p.Memory}
+}

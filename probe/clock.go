@@ -1,0 +1,10 @@
+package probe
+
+import "time"
+
+// Clock is the time of day, and a way to wait. Wall-clock time decides: a
+// sleeping Mac stops timers.
+type Clock struct {
+	Now   func() time.Time
+	After func(time.Duration) <-chan time.Time
+}

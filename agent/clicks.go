@@ -40,7 +40,7 @@ func (a *agent) snooze(length time.Duration) {
 	if !a.reading.IsZero() {
 		// This look will be judged as of when it began. Seen from there, a snooze
 		// longer than a window counts as left over from a clock that was set back.
-		until = earlier(until, a.reading.Add(approval.WindowLength))
+		until = probe.Earlier(until, a.reading.Add(approval.WindowLength))
 	}
 	a.mem = a.mem.Snooze(until)
 	a.say([]approval.Notice{{Event: approval.SnoozedEvent, To: until.UTC().Format(time.RFC3339)}})

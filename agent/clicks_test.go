@@ -195,7 +195,7 @@ func TestTryAgainFromTheMenu(t *testing.T) {
 		if last := s.menu; last.Title != "30m" {
 			t.Errorf("title %q, state %q; want a window of 30 minutes", last.Title, last.State)
 		}
-		answer = unavailable(errors.New("no stopped virtual machine"), "shut one down first")
+		answer = wayOut{errors.New("no stopped virtual machine")}
 		alerts := len(s.alerts)
 		d.clicks <- notify.Retry
 		synctest.Wait()
@@ -206,3 +206,8 @@ func TestTryAgainFromTheMenu(t *testing.T) {
 		}
 	})
 }
+
+// wayOut is an error with a hint.
+type wayOut struct{ error }
+
+func (wayOut) Hint() string { return "shut one down first" }

@@ -3,6 +3,7 @@ package main
 import (
 	"database/sql"
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -30,7 +31,7 @@ func TestLoopAnnouncesThoughAPlaceDoesNotAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	const dead = "/Library/Extensions/dead.kext"
-	db, err := sql.Open("sqlite", "file:"+policyFile(dir))
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, probe.KextPolicy))
 	if err != nil {
 		t.Fatal(err)
 	}

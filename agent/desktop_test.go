@@ -15,6 +15,7 @@ import (
 
 	"kextwatch/notify/tray/desk"
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 // The whole program on a desktop: the panel shows the icon, the notification
@@ -44,27 +45,27 @@ func TestDesktop(t *testing.T) {
 				t.Errorf("title %q, want 30m", title)
 			}
 			icon.Click(t, tt.primary)
-			eventually(t, "the pane was opened", func() bool {
+			mactest.Eventually(t, "the pane was opened", func() bool {
 				opened, err := sim.Opened()
 				return err == nil && slices.Equal(opened, []string{tt.url})
 			})
 			icon.Click(t, "History…")
-			eventually(t, "the history was opened", func() bool {
+			mactest.Eventually(t, "the history was opened", func() bool {
 				opened, _ := sim.Opened()
 				return len(opened) == 2 && strings.HasSuffix(opened[1], "history.txt")
 			})
 			icon.Click(t, "About kextwatch "+version)
-			eventually(t, "what it knows was opened", func() bool {
+			mactest.Eventually(t, "what it knows was opened", func() bool {
 				opened, _ := sim.Opened()
 				return len(opened) == 3 && strings.HasSuffix(opened[2], "about.txt")
 			})
 			icon.Click(t, "Doctor…")
-			eventually(t, "the checks were opened", func() bool {
+			mactest.Eventually(t, "the checks were opened", func() bool {
 				opened, _ := sim.Opened()
 				return len(opened) == 4 && strings.HasSuffix(opened[3], "doctor.txt")
 			})
 			icon.Click(t, "Report…")
-			eventually(t, "the report was opened", func() bool {
+			mactest.Eventually(t, "the report was opened", func() bool {
 				opened, _ := sim.Opened()
 				return len(opened) == 5 && strings.HasSuffix(opened[4], "report.html")
 			})

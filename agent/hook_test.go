@@ -1,18 +1,17 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+	"unicode"
 
+	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 	"kextwatch/probe/tool"
 )
@@ -22,7 +21,7 @@ type hooked struct {
 	t    *testing.T
 	hook *hook
 	root string
-	log  *lockedBuffer
+	log  *mactest.Buffer
 }
 
 func newHooked(t *testing.T) *hooked {
@@ -31,7 +30,7 @@ func newHooked(t *testing.T) *hooked {
 	if err := os.MkdirAll(filepath.Join(dir, "Library", "Scripts"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	h := &hooked{t: t, root: dir, log: &lockedBuffer{}}
+	h := &hooked{t: t, root: dir, log: &mactest.Buffer{}}
 	h.hook = newHook(root.FS{Root: dir}, slog.New(slog.NewTextHandler(h.log, nil)))
 	return h
 }
@@ -68,7 +67,7 @@ func TestHookGetsTheEventAndNothingElse(t *testing.T) {
 	h.start()
 	h.hook.offer(name, `{"event":"window-opened"}`)
 	want := "{\"event\":\"window-opened\"}\n0 /\nsecret: home:\n"
-	eventually(t, "the program has run", func() bool { return h.said() == want })
+	mactest.Eventually(t, "the program has run", func() bool { return h.said() == want })
 }
 
 func TestHookThatIsNotSet(t *testing.T) {
@@ -91,11 +90,11 @@ wait`)
 	h.start()
 	h.hook.offer(name, "hang")
 	h.hook.offer(name, "next")
-	eventually(t, "the next one has run", func() bool { return strings.HasSuffix(h.said(), "next\n") })
+	mactest.Eventually(t, "the next one has run", func() bool { return strings.HasSuffix(h.said(), "next\n") })
 	if !strings.Contains(h.log.String(), tool.ErrTimeout.Error()) {
 		t.Errorf("the log does not say so:\n%s", h.log)
 	}
-	wantGone(t, strings.Fields(h.said())[0])
+	mactest.WantGone(t, strings.Fields(h.said())[0])
 }
 
 // What a program leaves behind in the background is ended with it, also when
@@ -106,25 +105,9 @@ func TestHookThatForks(t *testing.T) {
 echo $! >>"$out"`)
 	h.start()
 	h.hook.offer(name, "{}")
-	eventually(t, "it has started something", func() bool { return strings.HasSuffix(h.said(), "\n") })
-	wantGone(t, strings.TrimSpace(h.said()))
-	eventually(t, "the log says so", func() bool { return strings.Contains(h.log.String(), "left something running") })
-}
-
-func wantGone(t *testing.T, pid string) {
-	t.Helper()
-	n, err := strconv.Atoi(pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "what it started is gone", func() bool { return syscall.Kill(n, 0) != nil || zombie(n) })
-}
-
-// zombie reports whether a process has ended and waits for its parent, which
-// in a container may be nobody.
-func zombie(pid int) bool {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	return err == nil && bytes.Contains(data, []byte(") Z "))
+	mactest.Eventually(t, "it has started something", func() bool { return strings.HasSuffix(h.said(), "\n") })
+	mactest.WantGone(t, strings.TrimSpace(h.said()))
+	mactest.Eventually(t, "the log says so", func() bool { return strings.Contains(h.log.String(), "left something running") })
 }
 
 func TestHookThatFails(t *testing.T) {
@@ -132,8 +115,8 @@ func TestHookThatFails(t *testing.T) {
 	name := h.script(`printf 'no \033[2J such thing\n' >&2; yes | head -c 100000 >&2; exit 3`)
 	h.start()
 	h.hook.offer(name, "{}")
-	eventually(t, "the log says so", func() bool { return strings.Contains(h.log.String(), "exit status 3: no [2J such thing y") })
-	if h.log.String() != printableLine(strings.TrimSuffix(h.log.String(), "\n"))+"\n" || len(h.log.String()) > 1000 {
+	mactest.Eventually(t, "the log says so", func() bool { return strings.Contains(h.log.String(), "exit status 3: no [2J such thing y") })
+	if strings.ContainsFunc(strings.TrimSuffix(h.log.String(), "\n"), func(r rune) bool { return !unicode.IsPrint(r) }) || len(h.log.String()) > 1000 {
 		t.Errorf("log %q", h.log)
 	}
 }
@@ -153,7 +136,7 @@ func TestHookThatFallsBehind(t *testing.T) {
 	for i := 5; i < hookQueue+5; i++ {
 		want += strconv.Itoa(i) + "\n"
 	}
-	eventually(t, "all that waited have run, in order", func() bool { return h.said() == want })
+	mactest.Eventually(t, "all that waited have run, in order", func() bool { return h.said() == want })
 }
 
 // Only where the user and root alone decide what lies there.

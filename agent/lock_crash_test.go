@@ -8,6 +8,7 @@ import (
 
 	"kextwatch/agent/store"
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 // The kernel releases the lock of an agent that was killed.
@@ -18,7 +19,7 @@ func TestLockIsFreeAfterACrash(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the agent holds the lock", func() bool { return store.AgentRuns(p) == probe.Yes })
+	mactest.Eventually(t, "the agent holds the lock", func() bool { return store.AgentRuns(p) == probe.Yes })
 	cmd.Process.Kill()
 	if err := cmd.Wait(); !errors.As(err, new(*exec.ExitError)) {
 		t.Fatal(err)

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -295,37 +294,20 @@ func TestProgramLogsFollow(t *testing.T) {
 	defer cancel()
 	prog := thisProgram(t)
 	cmd := exec.CommandContext(ctx, prog[0], "logs", "-f", "--home", home)
-	var out lockedBuffer
+	var out mactest.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the first line", func() bool { return strings.Contains(out.String(), "first") })
+	mactest.Eventually(t, "the first line", func() bool { return strings.Contains(out.String(), "first") })
 	if err := (store.Rotation{Path: p.LogFile, Size: 1, Files: 3}).Append("level=INFO msg=second\n", false); err != nil { // rotates
 		t.Fatal(err)
 	}
-	eventually(t, "the second line", func() bool { return strings.Contains(out.String(), "second") })
+	mactest.Eventually(t, "the second line", func() bool { return strings.Contains(out.String(), "second") })
 	cmd.Process.Signal(os.Interrupt)
 	if err := cmd.Wait(); errors.As(err, new(*exec.ExitError)) {
 		t.Errorf("ended with %v: %s", err, out.String())
 	}
-}
-
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 // A full disk leaves no partial line.

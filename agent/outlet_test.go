@@ -154,7 +154,7 @@ func TestOutletOnAFullDisk(t *testing.T) {
 			return nil
 		})
 		o.pass([]byte("third\n"), log)
-		if got := read(path); got != "first\nthird\n" {
+		if got := mactest.Content(path); got != "first\nthird\n" {
 			t.Errorf("file %q, want the first and the third line", got)
 		}
 	}
@@ -172,7 +172,7 @@ func TestTakeBackLeavesWhatOthersWrote(t *testing.T) {
 	if err := (store.Rotation{Path: path, Size: 1 << 20, Files: 1}).Append("of others\n", false); err != nil {
 		t.Fatal(err)
 	}
-	if takeBack(f, 4) || read(path) != "part\nof others\n" {
-		t.Errorf("file %q", read(path))
+	if takeBack(f, 4) || mactest.Content(path) != "part\nof others\n" {
+		t.Errorf("file %q", mactest.Content(path))
 	}
 }

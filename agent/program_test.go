@@ -21,6 +21,7 @@ import (
 	"kextwatch/agent/store"
 	"kextwatch/agent/view"
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 	"kextwatch/probe/simmac"
 )
 
@@ -99,7 +100,7 @@ func (p program) run(tb testing.TB, root string) *running {
 	go r.read(out)
 	r.want(tb, approval.AgentStarted)
 	status := filepath.Join(root, "Users", "me", "Library", "Application Support", probe.AgentLabel, "memory.plist")
-	eventually(tb, "the agent has looked", func() bool {
+	mactest.Eventually(tb, "the agent has looked", func() bool {
 		m, err := store.ReadMemory(status)
 		return err == nil && m.Memory.OS.Known()
 	})
@@ -115,13 +116,10 @@ func (r *running) read(out io.Reader) {
 	}
 }
 
-// patience is for slow machines; nothing here is a measurement.
-const patience = 20 * time.Second
-
 // want waits for an event, passing over others.
 func (r *running) want(tb testing.TB, name approval.EventName) store.Event {
 	tb.Helper()
-	late := time.After(patience)
+	late := time.After(mactest.Patience)
 	for {
 		select {
 		case e, ok := <-r.events:
@@ -132,7 +130,7 @@ func (r *running) want(tb testing.TB, name approval.EventName) store.Event {
 				return e
 			}
 		case <-late:
-			tb.Fatalf("no %s after %v", name, patience)
+			tb.Fatalf("no %s after %v", name, mactest.Patience)
 		}
 	}
 }
@@ -149,15 +147,6 @@ func (r *running) end(tb testing.TB, signal os.Signal) (int, []approval.EventNam
 	}
 	r.cmd.Wait()
 	return r.cmd.ProcessState.ExitCode(), last
-}
-
-func eventually(tb testing.TB, what string, is func() bool) {
-	tb.Helper()
-	for end := time.Now().Add(patience); !is(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			tb.Fatalf("not within %v: %s", patience, what)
-		}
-	}
 }
 
 // simulated makes a Mac that has been up for an hour, with Parallels not yet

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"kextwatch/notify/tray/desk"
+	"kextwatch/probe/mactest"
 )
 
 // hurried is kextwatch with a clock on which two minutes pass in a second. It
@@ -96,7 +97,7 @@ func TestQuietWhileNothingChanges(t *testing.T) {
 			d.icon.Click(t, "Check Now")
 			d.icon.Click(t, "History…")
 			clicks++
-			eventually(t, "the history was opened", func() bool {
+			mactest.Eventually(t, "the history was opened", func() bool {
 				opened, err := sim.Opened()
 				return err == nil && len(opened) == clicks
 			})
@@ -114,7 +115,7 @@ func TestQuietWhileNothingChanges(t *testing.T) {
 	if after := d.panel.SignalsByName(); fmt.Sprint(after) != fmt.Sprint(before) {
 		t.Errorf("signals %v, were %v", after, before)
 	}
-	eventually(t, "the goroutines of the clicks have ended", func() bool { return d.goroutines(t) == goroutines })
+	mactest.Eventually(t, "the goroutines of the clicks have ended", func() bool { return d.goroutines(t) == goroutines })
 }
 
 // While a window is open the minutes left change, and nothing else. A title

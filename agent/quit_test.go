@@ -50,7 +50,7 @@ func TestNoToolOutlivesTheIcon(t *testing.T) {
 	}
 	runs := false
 	agent := startOnTray(t, root, func() { runs = syscall.Kill(tool(), 0) == nil })
-	eventually(t, "the log is followed", func() bool { return tool() != 0 })
+	mactest.Eventually(t, "the log is followed", func() bool { return tool() != 0 })
 	agent.quit()
 	if runs {
 		t.Errorf("process %d still follows the log when the icon goes", tool())
@@ -86,7 +86,7 @@ func (a onTray) quit() {
 	a.tray.clicks <- notify.Quit
 	select {
 	case <-a.over:
-	case <-time.After(patience):
+	case <-time.After(mactest.Patience):
 		a.t.Fatal("Quit does not end it")
 	}
 }
@@ -130,8 +130,8 @@ func wantBrokenOff(t *testing.T, p store.Places, pids string) {
 	if _, err := os.Stat(p.Status); err == nil {
 		t.Error("it ended only after all tools had been given up")
 	}
-	for pid := range strings.FieldsSeq(read(pids)) {
-		wantGone(t, pid)
+	for pid := range strings.FieldsSeq(mactest.Content(pids)) {
+		mactest.WantGone(t, pid)
 	}
 }
 
@@ -141,9 +141,9 @@ func TestQuitWhileEveryToolHangs(t *testing.T) {
 	root, sim := simulated(t, "12.7.6")
 	pids := hangAllTools(t, root)
 	agent := startOnTray(t, root, func() {})
-	eventually(t, "a tool runs", func() bool { return read(pids) != "" })
+	mactest.Eventually(t, "a tool runs", func() bool { return mactest.Content(pids) != "" })
 	agent.tray.clicks <- notify.OpenSettings
-	eventually(t, "the pane is open", func() bool {
+	mactest.Eventually(t, "the pane is open", func() bool {
 		opened, err := sim.Opened()
 		return err == nil && len(opened) == 1
 	})
@@ -158,7 +158,7 @@ func TestProgramEndsWhileEveryToolHangs(t *testing.T) {
 	if err := agent.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "a tool runs", func() bool { return read(pids) != "" })
+	mactest.Eventually(t, "a tool runs", func() bool { return mactest.Content(pids) != "" })
 	agent.wantEnd()
 	wantBrokenOff(t, store.PlacesIn(filepath.Join(root, "Users", "me")), pids)
 }
@@ -170,12 +170,12 @@ func TestWindowAfterAToolThatHung(t *testing.T) {
 	ran, goOn := filepath.Join(dir, "ran"), filepath.Join(dir, "go")
 	replaceTools(t, root, "touch "+ran+"\nwhile [ ! -e "+goOn+" ]; do sleep 0.02; done\nexec \"$0.healthy\" \"$@\"\n", "usr/sbin/sysctl")
 	agent := startOnTray(t, root, func() {})
-	eventually(t, "the tool runs", func() bool { _, err := os.Stat(ran); return err == nil })
+	mactest.Eventually(t, "the tool runs", func() bool { _, err := os.Stat(ran); return err == nil })
 	if err := sim.Attempt(time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	agent.tray.clicks <- notify.CheckNow
 	mactest.WriteFile(t, goOn, "")
-	eventually(t, "the window is announced", func() bool { return strings.Contains(read(agent.places.History), `"event":"window-opened"`) })
+	mactest.Eventually(t, "the window is announced", func() bool { return strings.Contains(mactest.Content(agent.places.History), `"event":"window-opened"`) })
 	agent.quit()
 }

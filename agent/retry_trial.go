@@ -59,7 +59,7 @@ func (t *trial) run(ctx context.Context) (result, error) {
 				return result{}, startFailed(a.err)
 			}
 			t.hear(a)
-			end = earlier(end, t.clock.Now().Add(retrySettle))
+			end = probe.Earlier(end, t.clock.Now().Add(retrySettle))
 		case <-t.clock.After(retryEvery):
 		}
 		now := t.clock.Now()
@@ -142,11 +142,4 @@ func (t *trial) over(timeLeft bool) (result, bool) {
 	}
 	res.reasons = t.reasons(t.status, t.way)
 	return res, true
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -261,19 +260,3 @@ func TestLoopCountsClicksAndAlertsAmongItsHelpers(t *testing.T) {
 type posterFunc func(context.Context, notify.Alert) error
 
 func (p posterFunc) Post(ctx context.Context, alert notify.Alert) error { return p(ctx, alert) }
-
-// A helper that never ends, such as one that reads a file of a server that is
-// gone, does not keep the agent from ending.
-func TestEndWithAHelperThatNeverEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		in, a := &invocation{log: slog.New(slog.DiscardHandler)}, &agent{}
-		stuck := make(chan struct{})
-		a.helpers.Go(func() { <-stuck })
-		began := time.Now()
-		in.awaitHelpers(a)
-		if waited := time.Since(began); waited != helpersEnd {
-			t.Errorf("it waited %v, want %v", waited, helpersEnd)
-		}
-		close(stuck)
-	})
-}

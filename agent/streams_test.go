@@ -15,6 +15,7 @@ import (
 
 	"kextwatch/agent/approval"
 	"kextwatch/agent/store"
+	"kextwatch/probe/mactest"
 )
 
 // fullPipe is a pipe that takes nothing more until somebody reads: filler
@@ -63,7 +64,7 @@ func startOnStreams(t *testing.T, stdout, stderr *os.File, args ...string) onStr
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { a.cmd.Process.Kill(); a.cmd.Wait() })
-	eventually(t, "the agent has looked", func() bool { return a.looked() })
+	mactest.Eventually(t, "the agent has looked", func() bool { return a.looked() })
 	return a
 }
 
@@ -72,15 +73,10 @@ func (a onStreams) looked() bool {
 	return err == nil && m.Memory.OS.Known()
 }
 
-func read(path string) string {
-	data, _ := os.ReadFile(path)
-	return string(data)
-}
-
 // wantEvent waits until the agent's history has an event.
 func (a onStreams) wantEvent(name approval.EventName) {
 	a.t.Helper()
-	eventually(a.t, string(name), func() bool { return strings.Contains(read(a.places.History), `"event":"`+string(name)+`"`) })
+	mactest.Eventually(a.t, string(name), func() bool { return strings.Contains(mactest.Content(a.places.History), `"event":"`+string(name)+`"`) })
 }
 
 // wantEnd sends SIGTERM, after which the agent has to end well.
@@ -96,7 +92,7 @@ func (a onStreams) wantEnd() {
 		if err != nil {
 			a.t.Errorf("it ended with %v, want 0", err)
 		}
-	case <-time.After(patience):
+	case <-time.After(mactest.Patience):
 		a.t.Error("SIGTERM does not end it")
 	}
 }
@@ -116,7 +112,7 @@ func TestRunWithAStoppedReader(t *testing.T) {
 			agent.wantEvent(approval.WindowOpened)
 			agent.wantEnd()
 			agent.wantEvent(approval.AgentStopped)
-			if log := read(agent.places.LogFile); !strings.Contains(log, stream) {
+			if log := mactest.Content(agent.places.LogFile); !strings.Contains(log, stream) {
 				t.Errorf("the log does not say that %s was lost:\n%s", stream, log)
 			}
 		})
@@ -139,7 +135,7 @@ func TestRunWithAReaderThatGoesOn(t *testing.T) {
 		got <- string(all)
 	}()
 	agent.wantEnd()
-	if got, want := <-got, read(agent.places.History); got != want {
+	if got, want := <-got, mactest.Content(agent.places.History); got != want {
 		t.Errorf("read\n%s\nwant the whole history\n%s", got, want)
 	}
 }
@@ -162,8 +158,8 @@ func TestRunWithAReaderThatIsGone(t *testing.T) {
 			agent.daemon.block(time.Now())
 			agent.wantEvent(approval.WindowOpened)
 			agent.wantEnd()
-			if n := strings.Count(read(agent.places.LogFile), "cannot write to "+stream); n != 1 {
-				t.Errorf("the log says %d times that %s is gone, want once:\n%s", n, stream, read(agent.places.LogFile))
+			if n := strings.Count(mactest.Content(agent.places.LogFile), "cannot write to "+stream); n != 1 {
+				t.Errorf("the log says %d times that %s is gone, want once:\n%s", n, stream, mactest.Content(agent.places.LogFile))
 			}
 		})
 	}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+
+	"kextwatch/probe/mactest"
 )
 
 // terminal is a terminal of the test's own, with a program in it.
@@ -60,7 +62,7 @@ func (term *terminal) Write(p []byte) (int, error) {
 func (term *terminal) wait(texts ...string) string {
 	term.t.Helper()
 	var got string
-	eventually(term.t, fmt.Sprintf("the terminal shows %q", texts), func() bool {
+	mactest.Eventually(term.t, fmt.Sprintf("the terminal shows %q", texts), func() bool {
 		term.mu.Lock()
 		defer term.mu.Unlock()
 		got = term.screen.String()

@@ -19,6 +19,7 @@ import (
 // machine is one level down, and only package main knows both.
 var arrows = []struct{ importer, imported, because string }{
 	{"agent", "agent/approval", "package main wires everything"},
+	{"agent", "agent/loop", "package main wires everything"},
 	{"agent", "agent/settings", "package main wires everything"},
 	{"agent", "agent/store", "package main wires everything"},
 	{"agent", "agent/view", "package main wires everything"},
@@ -40,6 +41,15 @@ var arrows = []struct{ importer, imported, because string }{
 	{"agent", "github.com/spf13/cobra", "the commands"},
 	{"agent", "golang.org/x/term", "reports whether a stream is a terminal, and its size"},
 
+	{"agent/loop", "agent/approval", "asks the rules after each snapshot"},
+	{"agent/loop", "agent/settings", "rereads the settings when their files change"},
+	{"agent/loop", "agent/store", "saves before it announces"},
+	{"agent/loop", "agent/view", "fills in alerts, dialogs and the menu"},
+	{"agent/loop", "notify", "hands over alerts and the menu"},
+	{"agent/loop", "probe", "receives hints and attempts"},
+	{"agent/loop", "probe/mac", "says how to take a snapshot"},
+	{"agent/loop", "probe/root", "checks who owns the program of RunOnChange"},
+	{"agent/loop", "probe/tool", "runs the user's program for each event"},
 	{"agent/store", "agent/approval", "saves what the rules remember"},
 	{"agent/store", "agent/view", "publishes the status, and events with their words"},
 	{"agent/store", "probe", "names the missing facts"},

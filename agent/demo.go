@@ -185,28 +185,28 @@ func (d *demo) login(ctx context.Context) (end func()) {
 	st, _ := store.Open(p, d.clock.Now())
 	d.mac.Home, d.mac.UID = home, d.uid
 	a := d.newAgent(ctx, st, mac.NewProber(d.mac, p.State), home, &eventLines{d})
-	a.poster = shownPoster{d.screen, a.poster, d.alone}
-	a.show = d.screen.follow(a)
+	a.Poster = shownPoster{d.screen, a.Poster, d.alone}
+	a.Show = d.screen.follow(a)
 	if d.tray != nil {
-		show := a.show
-		a.show = func(m notify.Menu) { show(m); d.tray.Show(m) }
-		a.clicks, a.tray = d.tray.Clicks(), true
+		show := a.Show
+		a.Show = func(m notify.Menu) { show(m); d.tray.Show(m) }
+		a.Clicks, a.Tray = d.tray.Clicks(), true
 	}
 	looked := make(chan struct{})
-	first, show := sync.OnceFunc(func() { close(looked) }), a.show
-	a.show = func(m notify.Menu) {
-		if len(a.status.Products) > 0 {
+	first, show := sync.OnceFunc(func() { close(looked) }), a.Show
+	a.Show = func(m notify.Menu) {
+		if len(a.Status.Products) > 0 {
 			first()
 		}
 		show(m)
 	}
 	over := make(chan struct{})
 	go func() {
-		a.watch(ctx)
+		a.Run(ctx)
 		if ctx.Err() == nil {
 			d.stop() // the user chose Quit
 		}
-		a.helpers.Wait()
+		a.Helpers.Wait()
 		close(over)
 	}()
 	select {

@@ -16,15 +16,15 @@ type jsonFollowed struct {
 	begun   bool
 }
 
-func (j *jsonFollowed) show(st approval.Status, news []approval.Notice) {
+func (j *jsonFollowed) Show(st approval.Status, news []approval.Notice) {
 	if !j.begun || len(news) > 0 {
 		j.speaker.document(view.NewDocument(st))
 	}
 	j.begun = true
 }
 
-func (*jsonFollowed) resized() {}
-func (*jsonFollowed) close()   {}
+func (*jsonFollowed) Resized() {}
+func (*jsonFollowed) Close()   {}
 
 // plainFollowed writes one line for each change, with the time.
 type plainFollowed struct {
@@ -32,7 +32,7 @@ type plainFollowed struct {
 	begun bool
 }
 
-func (p *plainFollowed) show(st approval.Status, news []approval.Notice) {
+func (p *plainFollowed) Show(st approval.Status, news []approval.Notice) {
 	lines := view.PlainChange(news, st)
 	if !p.begun {
 		lines = view.PlainState(st)
@@ -43,8 +43,8 @@ func (p *plainFollowed) show(st approval.Status, news []approval.Notice) {
 	}
 }
 
-func (*plainFollowed) resized() {}
-func (*plainFollowed) close()   {}
+func (*plainFollowed) Resized() {}
+func (*plainFollowed) Close()   {}
 
 // terminalFollowed redraws the whole status at each change. It uses the
 // terminal's alternate screen, so that the terminal looks as before afterwards.
@@ -56,7 +56,7 @@ type terminalFollowed struct {
 	entered bool
 }
 
-func (t *terminalFollowed) show(st approval.Status, news []approval.Notice) {
+func (t *terminalFollowed) Show(st approval.Status, news []approval.Notice) {
 	for _, n := range view.Named(news) {
 		t.past = append(t.past, view.Past{At: st.At, Text: view.EventText(n)})
 	}
@@ -66,7 +66,7 @@ func (t *terminalFollowed) show(st approval.Status, news []approval.Notice) {
 	t.draw()
 }
 
-func (t *terminalFollowed) resized() {
+func (t *terminalFollowed) Resized() {
 	if t.entered {
 		t.draw()
 	}
@@ -104,11 +104,11 @@ func (t *terminalFollowed) colored(line view.Line) string {
 }
 
 // close restores the terminal and leaves the last state on it in plain text.
-func (t *terminalFollowed) close() {
+func (t *terminalFollowed) Close() {
 	if !t.entered {
 		return
 	}
 	io.WriteString(t.out, leaveScreen)
 	last := plainFollowed{out: t.out}
-	last.show(t.st, nil)
+	last.Show(t.st, nil)
 }

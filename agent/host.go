@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"kextwatch/agent/loop"
 	"kextwatch/notify"
 	"kextwatch/notify/desktop"
 	"kextwatch/notify/tray"
@@ -25,7 +26,7 @@ type host struct {
 	clock          probe.Clock
 	newTray        func() (notify.Tray, error)
 	newPoster      func(toolsRoot string) (notify.Poster, error)
-	watch          func(ctx context.Context, m root.FS, also ...string) watcher
+	watch          func(ctx context.Context, m root.FS, also ...string) loop.Watcher
 	end            func(code int) // ends the process at once
 }
 
@@ -40,7 +41,7 @@ func newHost() host {
 		clock:     probe.Clock{Now: time.Now, After: time.After},
 		newTray:   tray.New,
 		newPoster: newPoster,
-		watch: func(ctx context.Context, m root.FS, also ...string) watcher {
+		watch: func(ctx context.Context, m root.FS, also ...string) loop.Watcher {
 			return watch.New(ctx, m, also...)
 		},
 		end: os.Exit,

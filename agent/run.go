@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kextwatch/agent/loop"
 	"kextwatch/agent/store"
 	"kextwatch/notify"
 	"kextwatch/notify/desktop"
@@ -56,28 +57,28 @@ oldest are dropped, and the log says how many.`,
 }
 
 // openEvents opens what --events names; nil: nothing.
-func (in *invocation) openEvents(to string) (*outlet, error) {
+func (in *invocation) openEvents(to string) (*loop.Outlet, error) {
 	const mayWrite, hint = 2, "name a file you may write to" // W_OK of access(2)
 	switch to {
 	case "":
 		return nil, nil
 	case "-":
-		return newOutlet("standard output", in.out), nil
+		return loop.NewOutlet("standard output", in.out), nil
 	}
 	if info, err := os.Stat(to); err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
 		if err := syscall.Access(to, mayWrite); err != nil {
 			return nil, unavailable(&fs.PathError{Op: "open", Path: to, Err: err}, hint)
 		}
-		return newOutlet(to, &namedPipe{path: to}), nil // opening it waits for a reader
+		return loop.NewOutlet(to, &loop.NamedPipe{Path: to}), nil // opening it waits for a reader
 	}
 	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, unavailable(err, hint)
 	}
-	return newOutlet(to, f), nil
+	return loop.NewOutlet(to, f), nil
 }
 
-func (in *invocation) runAgent(ctx context.Context, headless bool, events *outlet) error {
+func (in *invocation) runAgent(ctx context.Context, headless bool, events *loop.Outlet) error {
 	if in.mac.NoTools {
 		return usage("kextwatch status --volume looks at it once", "another Mac's disk does not change by itself")
 	}
@@ -109,19 +110,19 @@ func (in *invocation) runAgent(ctx context.Context, headless bool, events *outle
 }
 
 // attend runs the agent until ctx ends or the user quits.
-func (in *invocation) attend(ctx context.Context, headless bool, home string, p store.Places, events *outlet) {
+func (in *invocation) attend(ctx context.Context, headless bool, home string, p store.Places, events *loop.Outlet) {
 	if f, ok := in.stderr.(*os.File); ok && isTerminal(f) {
 		in.logShown = true // a person watches
 	}
-	stderr := newOutlet("standard error", in.stderr)
+	stderr := loop.NewOutlet("standard error", in.stderr)
 	in.stderr, in.speaker.err = stderr, stderr
 	in.log = slog.New(in.handler(in.stderr))
 	in.openLog(p)
-	outlets, listener := []*outlet{stderr}, io.Writer(nil)
+	outlets, listener := []*loop.Outlet{stderr}, io.Writer(nil)
 	if events != nil {
 		outlets, listener = append(outlets, events), events
 	}
-	endOutlets := startOutlets(in.log, outlets...)
+	endOutlets := loop.StartOutlets(in.log, outlets...)
 	slog.SetDefault(in.log) // for the tray library
 	st, warnings := store.Open(p, in.clock.Now())
 	for _, w := range warnings {
@@ -142,20 +143,20 @@ func (in *invocation) attend(ctx context.Context, headless bool, home string, p 
 	}
 	in.log.Info("kextwatch started", "version", version, "pid", os.Getpid(), "root", in.mac.Root)
 	if headless {
-		a.watch(ctx)
+		a.Run(ctx)
 		afterwards()
 		return
 	}
 	tray, err := in.newTray()
 	if err != nil {
 		in.warn("--headless says that none is wanted", "no icon in the menu bar: %v", err)
-		a.watch(ctx)
+		a.Run(ctx)
 		afterwards()
 		return
 	}
 	withTray(ctx, stop, tray, func(ctx context.Context) {
-		a.show, a.clicks, a.tray = tray.Show, tray.Clicks(), true
-		a.watch(ctx)
+		a.Show, a.Clicks, a.Tray = tray.Show, tray.Clicks(), true
+		a.Run(ctx)
 		if afterwards(); in.exit != 0 {
 			in.host.end(in.exit) // on macOS the icon ends the process, and well
 		}
@@ -169,10 +170,10 @@ const helpersEnd = 5 * time.Second
 
 // awaitHelpers waits for what was told to end, so that no tool outlives this
 // process.
-func (in *invocation) awaitHelpers(a *agent) {
+func (in *invocation) awaitHelpers(a *loop.Loop) {
 	ended := make(chan struct{})
 	go func() {
-		a.helpers.Wait()
+		a.Helpers.Wait()
 		close(ended)
 	}()
 	select {
@@ -198,29 +199,29 @@ func withTray(ctx context.Context, stop func(), tray notify.Tray, loop func(cont
 }
 
 // newAgent wires an agent to this host.
-func (in *invocation) newAgent(ctx context.Context, st *store.Store, prober *mac.Prober, home string, events io.Writer) *agent {
+func (in *invocation) newAgent(ctx context.Context, st *store.Store, prober *mac.Prober, home string, events io.Writer) *loop.Loop {
 	poster, err := in.newPoster(in.mac.Root)
 	if err != nil {
 		in.warn("", "notifications cannot be shown: %v", err)
 		poster = noPoster{err}
 	}
 	log := kextlog.New(in.mac)
-	a := &agent{
-		clock:   in.clock,
-		log:     in.log,
-		look:    prober.Look,
-		askIn:   prober.AskFrameworkIn,
-		loads:   log,
-		watcher: in.watch(ctx, in.mac, in.watchedBesides()...),
-		poster:  poster,
-		asker:   desktop.Dialogs{Root: in.mac.Root, UID: in.uid},
-		do:      in.menuAction(st, home),
-		retry:   in.menuRetry,
-		atLogin: func() probe.Answer { return loginJob(home, in.mac).Starts() },
-		store:   st,
-		events:  events,
+	a := &loop.Loop{
+		Clock:   in.clock,
+		Log:     in.log,
+		Look:    prober.Look,
+		AskIn:   prober.AskFrameworkIn,
+		Loads:   log,
+		Watcher: in.watch(ctx, in.mac, in.watchedBesides()...),
+		Poster:  poster,
+		Asker:   desktop.Dialogs{Root: in.mac.Root, UID: in.uid},
+		Do:      in.menuAction(st, home),
+		Retry:   in.menuRetry,
+		AtLogin: func() probe.Answer { return loginJob(home, in.mac).Starts() },
+		Store:   st,
+		Events:  events,
 	}
-	a.helpers.Go(func() { log.Run(ctx) })
+	a.Helpers.Go(func() { log.Run(ctx) })
 	return a
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/loop"
 	"kextwatch/agent/view"
 	"kextwatch/notify"
 	"kextwatch/probe"
@@ -41,10 +42,10 @@ func (s *screen) say(who, what string) {
 
 // follow returns what shows the bar of an open window, and removes it when
 // none is open.
-func (s *screen) follow(a *agent) func(notify.Menu) {
+func (s *screen) follow(a *loop.Loop) func(notify.Menu) {
 	return func(notify.Menu) {
 		text := ""
-		for _, p := range a.status.Products {
+		for _, p := range a.Status.Products {
 			if w := p.Window; w.Open() {
 				left := (w.Left + time.Minute - 1) / time.Minute
 				text = fmt.Sprintf("Allow button %s %d min left", view.Bar(w.Left, approval.WindowLength, barWidth), left)

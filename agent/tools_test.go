@@ -17,6 +17,7 @@ import (
 	"strings"
 	"testing"
 
+	"kextwatch/agent/loop"
 	"kextwatch/launchd"
 	"kextwatch/notify"
 	"kextwatch/notify/desktop"
@@ -182,7 +183,7 @@ func TestRootRunsNoToolOfAUser(t *testing.T) {
 	_, _, start := mac.StartVM(ctx, in.mac, "b0f4b3a0-0000-4000-8000-000000000000")
 	refusals := map[string]error{"another launchctl": elsewhere, "prlctl start": start, "open -b": mac.OpenParallels(ctx, in.mac)}
 	if program := trustedElsewhere(t); program != "" {
-		refusals["RunOnChange"] = newHook(in.mac, slog.New(slog.DiscardHandler)).call(ctx, hookCall{program, "{}"})
+		refusals["RunOnChange"] = loop.NewHook(in.mac, slog.New(slog.DiscardHandler)).Call(ctx, loop.HookCall{Program: program, Line: "{}"})
 	}
 	for name, err := range refusals {
 		if err == nil || !strings.Contains(err.Error(), "as root") {
@@ -209,7 +210,7 @@ func trustedElsewhere(t *testing.T) string {
 		program, err = filepath.EvalSymlinks(program)
 	}
 	if err == nil {
-		program, err = trustedProgram(root.FS{Root: "/"}, program)
+		program, err = loop.TrustedProgram(root.FS{Root: "/"}, program)
 	}
 	if err != nil || strings.HasPrefix(program, "/usr/bin/") {
 		t.Logf("no program to try RunOnChange with: %v", err)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/loop"
 	"kextwatch/agent/store"
 	"kextwatch/agent/view"
 	"kextwatch/probe/mac"
@@ -45,20 +46,20 @@ func (in *invocation) follow(ctx context.Context) error {
 	signal.Notify(resized, syscall.SIGWINCH)
 	defer signal.Stop(resized)
 	mem, _ := in.remembered() // kextwatch status names what is missing
-	f := &follower{
-		clock:   in.clock,
-		probe:   mac.NewProber(in.mac, temp).Look,
-		judging: in.judging(),
-		hints:   in.watch(ctx, in.mac),
-		mem:     mem,
-		shown:   in.newFollowed(),
-		resized: resized,
+	f := &loop.Follower{
+		Clock:   in.clock,
+		Probe:   mac.NewProber(in.mac, temp).Look,
+		Judging: in.judging(),
+		Hints:   in.watch(ctx, in.mac),
+		Mem:     mem,
+		Shown:   in.newFollowed(),
+		Resized: resized,
 	}
-	f.run(ctx)
+	f.Run(ctx)
 	return nil
 }
 
-func (in *invocation) newFollowed() followed {
+func (in *invocation) newFollowed() loop.Followed {
 	if in.speaker.json {
 		return &jsonFollowed{speaker: in.speaker}
 	}

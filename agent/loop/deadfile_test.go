@@ -1,4 +1,4 @@
-package main
+package loop
 
 import (
 	"database/sql"
@@ -54,10 +54,10 @@ func TestLoopAnnouncesThoughAPlaceDoesNotAnswer(t *testing.T) {
 		t.Fatal(warnings)
 	}
 	a := d.agent(st)
-	a.look = prober.Look
+	a.Look = prober.Look
 	over := make(chan struct{})
 	go func() {
-		a.watch(t.Context())
+		a.Run(t.Context())
 		close(over)
 	}()
 	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
@@ -73,7 +73,7 @@ func TestLoopAnnouncesThoughAPlaceDoesNotAnswer(t *testing.T) {
 	}
 	d.clicks <- notify.Quit
 	<-over
-	snap := a.status.Facts
+	snap := a.Status.Facts
 	if !slices.ContainsFunc(snap.Kexts, func(k probe.Kext) bool { return k.Path == dead && k.Unread }) {
 		t.Errorf("kexts %+v, want the one that does not answer among them", snap.Kexts)
 	}

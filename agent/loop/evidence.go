@@ -1,4 +1,4 @@
-package main
+package loop
 
 import (
 	"slices"
@@ -20,38 +20,38 @@ type evidence interface {
 
 // followLog has the log followed only where no source of policy tells when
 // loads were tried, and where that can matter: it costs a process.
-func (a *agent) followLog(snap probe.Snapshot) {
-	if a.loads == nil {
+func (a *Loop) followLog(snap probe.Snapshot) {
+	if a.Loads == nil {
 		return
 	}
 	timed := snap.Policy != nil && snap.Policy.Source.TellsTimes()
 	matters := len(snap.Apps) > 0 && snap.Mac.Arch != probe.AppleSilicon
-	a.loads.Want(matters && !timed)
+	a.Loads.Want(matters && !timed)
 }
 
 // attempts are what is known of besides the policy, oldest first.
-func (a *agent) attempts() []probe.Attempt {
+func (a *Loop) attempts() []probe.Attempt {
 	attempts := slices.Clone(a.tried)
-	if a.loads != nil {
-		attempts = append(attempts, a.loads.Attempts()...)
+	if a.Loads != nil {
+		attempts = append(attempts, a.Loads.Attempts()...)
 	}
 	slices.SortStableFunc(attempts, func(x, y probe.Attempt) int { return x.At.Compare(y.At) })
 	return attempts
 }
 
-func (a *agent) logHints() <-chan probe.Hint {
-	if a.loads == nil {
+func (a *Loop) logHints() <-chan probe.Hint {
+	if a.Loads == nil {
 		return nil
 	}
-	return a.loads.Hints()
+	return a.Loads.Hints()
 }
 
 // logGaps is why the log cannot be followed, while it is wanted.
-func (a *agent) logGaps() []probe.Gap {
-	if a.loads == nil {
+func (a *Loop) logGaps() []probe.Gap {
+	if a.Loads == nil {
 		return nil
 	}
-	if gap, missing := a.loads.Gap(); missing {
+	if gap, missing := a.Loads.Gap(); missing {
 		return []probe.Gap{gap}
 	}
 	return nil
@@ -59,12 +59,12 @@ func (a *agent) logGaps() []probe.Gap {
 
 // next is when the status changes by itself, or the framework wants to be
 // asked again because nothing else tells that its answer changed.
-func (a *agent) next(status approval.Status, now time.Time) (time.Duration, bool) {
+func (a *Loop) next(status approval.Status, now time.Time) (time.Duration, bool) {
 	next, runs := status.Next()
-	if a.askIn == nil {
+	if a.AskIn == nil {
 		return next, runs
 	}
-	if ask, wanted := a.askIn(now); wanted && (!runs || ask < next) {
+	if ask, wanted := a.AskIn(now); wanted && (!runs || ask < next) {
 		return ask, true
 	}
 	return next, runs

@@ -1,4 +1,4 @@
-package main
+package loop
 
 import (
 	"bytes"
@@ -34,8 +34,8 @@ func TestOutletOfAStoppedReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		r := &reader{proceed: make(chan struct{})}
-		o := newOutlet("standard output", r)
-		end := startOutlets(slog.New(slog.NewTextHandler(&log, nil)), o)
+		o := NewOutlet("standard output", r)
+		end := StartOutlets(slog.New(slog.NewTextHandler(&log, nil)), o)
 		fmt.Fprintln(o, 0)
 		synctest.Wait() // it is being written
 		const lost = 3
@@ -69,8 +69,8 @@ func TestOutletEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log, quick bytes.Buffer
 		stopped := &reader{proceed: make(chan struct{})}
-		a, b := newOutlet("standard output", stopped), newOutlet("standard error", &quick)
-		end := startOutlets(slog.New(slog.NewTextHandler(&log, nil)), a, b)
+		a, b := NewOutlet("standard output", stopped), NewOutlet("standard error", &quick)
+		end := StartOutlets(slog.New(slog.NewTextHandler(&log, nil)), a, b)
 		for i := range 3 {
 			fmt.Fprintln(a, i)
 			fmt.Fprintln(b, i)
@@ -121,7 +121,7 @@ func TestOutletEndsALineThatWasCut(t *testing.T) {
 	} {
 		var log bytes.Buffer
 		to := &choking{takes: tt.takes}
-		o := newOutlet("standard output", to)
+		o := NewOutlet("standard output", to)
 		for i := range 5 {
 			o.pass(fmt.Appendf(nil, "line %d\n", i), slog.New(slog.NewTextHandler(&log, nil)))
 		}
@@ -147,7 +147,7 @@ func TestOutletOnAFullDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		o, log := newOutlet(path, f), slog.New(slog.DiscardHandler)
+		o, log := NewOutlet(path, f), slog.New(slog.DiscardHandler)
 		o.pass([]byte("first\n"), log)
 		mactest.OnFullDisk(t, 10, func() error {
 			o.pass([]byte("too long for it\n"), log)

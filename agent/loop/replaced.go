@@ -1,4 +1,4 @@
-package main
+package loop
 
 import (
 	"os"
@@ -12,9 +12,9 @@ import (
 // started: it may be half copied.
 const settling = 5 * time.Second
 
-// binary is the file this program was started from. An update puts another one
+// Binary is the file this program was started from. An update puts another one
 // in its place; the agent then ends, and launchd starts the new one.
-type binary struct {
+type Binary struct {
 	path  string // empty: not known, and never looked at
 	start root.Stamp
 	other root.Stamp // what is there instead; zero: nothing
@@ -22,11 +22,11 @@ type binary struct {
 	gone  bool       // it was removed or moved away, not replaced
 }
 
-func newBinary(path string) *binary { return &binary{path: path, start: root.StampAt(path)} }
+func NewBinary(path string) *Binary { return &Binary{path: path, start: root.StampAt(path)} }
 
 // look reports whether another program has been there for a while, and if that
 // is not certain yet, when to look again; 0: with the next look at the Mac.
-func (b *binary) look(now time.Time) (replaced bool, again time.Duration) {
+func (b *Binary) look(now time.Time) (replaced bool, again time.Duration) {
 	is := root.StampAt(b.path)
 	switch {
 	case is == b.start:
@@ -44,20 +44,20 @@ func (b *binary) look(now time.Time) (replaced bool, again time.Duration) {
 
 // replaced reports whether the agent is to end for a new program. What it is
 // about to tell is told first.
-func (a *agent) replaced() (replaced bool, again time.Duration) {
-	if a.binary == nil {
+func (a *Loop) replaced() (replaced bool, again time.Duration) {
+	if a.Binary == nil {
 		return false, 0
 	}
-	was := a.binary.gone
-	replaced, again = a.binary.look(a.clock.Now())
-	if a.binary.gone && !was {
-		a.log.Warn("the program was removed or moved away; this one goes on", "path", a.binary.path)
+	was := a.Binary.gone
+	replaced, again = a.Binary.look(a.Clock.Now())
+	if a.Binary.gone && !was {
+		a.Log.Warn("the program was removed or moved away; this one goes on", "path", a.Binary.path)
 	}
 	if replaced && (a.delivering || len(a.queue) > 0) {
 		return false, settling
 	}
 	if replaced {
-		a.log.Info("there is a new program: this one ends, so that it can start", "path", a.binary.path)
+		a.Log.Info("there is a new program: this one ends, so that it can start", "path", a.Binary.path)
 	}
 	return replaced, again
 }
@@ -77,7 +77,7 @@ func startable(path string) bool {
 
 // gaps tells the user that the program is gone. It goes on: what runs is all
 // that is left of it, and a window may be open.
-func (b *binary) gaps() []probe.Gap {
+func (b *Binary) gaps() []probe.Gap {
 	if b == nil || !b.gone {
 		return nil
 	}

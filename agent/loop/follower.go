@@ -1,4 +1,4 @@
-package main
+package loop
 
 import (
 	"context"
@@ -10,23 +10,23 @@ import (
 	"kextwatch/probe/mac"
 )
 
-// followed shows a status and what has just happened; nothing, the first time.
-type followed interface {
-	show(st approval.Status, news []approval.Notice)
-	resized() // the terminal has another size
-	close()
+// Followed shows a status and what has just happened; nothing, the first time.
+type Followed interface {
+	Show(st approval.Status, news []approval.Notice)
+	Resized() // the terminal has another size
+	Close()
 }
 
-// follower looks at a Mac whenever it may have changed. Unlike the agent it
+// Follower looks at a Mac whenever it may have changed. Unlike the agent it
 // keeps what it remembers to itself.
-type follower struct {
-	clock   probe.Clock
-	probe   func(ctx context.Context, now time.Time, how mac.How) probe.Snapshot
-	judging approval.Settings
-	hints   watcher
-	mem     approval.Memory
-	shown   followed
-	resized <-chan os.Signal // the terminal has another size
+type Follower struct {
+	Clock   probe.Clock
+	Probe   func(ctx context.Context, now time.Time, how mac.How) probe.Snapshot
+	Judging approval.Settings
+	Hints   Watcher
+	Mem     approval.Memory
+	Shown   Followed
+	Resized <-chan os.Signal // the terminal has another size
 	looked  bool             // once at least
 }
 
@@ -34,8 +34,8 @@ type follower struct {
 // loaded, is looked at while there is something left to do.
 const followAgain = 15 * time.Second
 
-func (f *follower) run(ctx context.Context) {
-	defer f.shown.close()
+func (f *Follower) Run(ctx context.Context) {
+	defer f.Shown.Close()
 	for fresh, more := true, true; more; {
 		again := f.look(ctx, fresh)
 		fresh, more = f.wait(ctx, again)
@@ -44,24 +44,24 @@ func (f *follower) run(ctx context.Context) {
 
 // look looks once and shows what it found. It returns when to look again by
 // itself; 0: only when something happens.
-func (f *follower) look(ctx context.Context, fresh bool) time.Duration {
-	now := f.clock.Now()
-	snap := f.probe(ctx, now, mac.How{Fresh: fresh, Others: f.judging.Vendors.Others()})
+func (f *Follower) look(ctx context.Context, fresh bool) time.Duration {
+	now := f.Clock.Now()
+	snap := f.Probe(ctx, now, mac.How{Fresh: fresh, Others: f.Judging.Vendors.Others()})
 	if ctx.Err() != nil {
 		return 0
 	}
 	if f.looked && snap.Policy == nil && len(snap.Sources) > 0 && snap.Sources[0].State == probe.Busy {
 		return busyAgain // what was shown a moment ago is better than nothing
 	}
-	snap.Gaps = append(snap.Gaps, f.hints.Gaps()...)
-	st, mem := f.judging.Assess(f.mem, snap, now)
-	news, mem := f.judging.Tell(mem, st)
-	f.mem = mem
+	snap.Gaps = append(snap.Gaps, f.Hints.Gaps()...)
+	st, mem := f.Judging.Assess(f.Mem, snap, now)
+	news, mem := f.Judging.Tell(mem, st)
+	f.Mem = mem
 	if !f.looked {
 		news = nil // not news: it was so before
 	}
 	f.looked = true
-	f.shown.show(st, news)
+	f.Shown.Show(st, news)
 	next, runs := st.Next()
 	switch {
 	case runs:
@@ -85,10 +85,10 @@ func atRest(st approval.Status) bool {
 // wait ends when it is time to look again, and says whether also at what
 // raises no event; more is false when it is time to end. In the middle of a
 // burst of changes it waits for the end of it.
-func (f *follower) wait(ctx context.Context, again time.Duration) (fresh, more bool) {
+func (f *Follower) wait(ctx context.Context, again time.Duration) (fresh, more bool) {
 	var timer <-chan time.Time
 	if again > 0 {
-		timer = f.clock.After(again)
+		timer = f.Clock.After(again)
 	}
 	for {
 		select {
@@ -96,15 +96,15 @@ func (f *follower) wait(ctx context.Context, again time.Duration) (fresh, more b
 			return false, false
 		case <-timer:
 			return true, true
-		case hint := <-f.hints.Hints():
+		case hint := <-f.Hints.Hints():
 			if hint.Settled || hint.Woke {
 				return hint.Woke, true
 			}
 			if timer == nil {
-				timer = f.clock.After(followAgain) // a burst that never ends
+				timer = f.Clock.After(followAgain) // a burst that never ends
 			}
-		case <-f.resized:
-			f.shown.resized()
+		case <-f.Resized:
+			f.Shown.Resized()
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package loop
 
 import (
 	"context"
@@ -181,38 +181,38 @@ func (d *bubble) now() sight {
 }
 
 // agent is one that has a bubble around it.
-func (d *bubble) agent(st *store.Store) *agent {
-	return &agent{
-		clock:   probe.Clock{Now: time.Now, After: time.After},
-		log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
-		look:    d.look,
-		watcher: d,
-		clicks:  d.clicks,
-		show: func(m notify.Menu) {
+func (d *bubble) agent(st *store.Store) *Loop {
+	return &Loop{
+		Clock:   probe.Clock{Now: time.Now, After: time.After},
+		Log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Look:    d.look,
+		Watcher: d,
+		Clicks:  d.clicks,
+		Show: func(m notify.Menu) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			d.menus = append(d.menus, m)
 		},
-		poster: d,
-		do: func(_ context.Context, action notify.Action, _ approval.Status) error {
+		Poster: d,
+		Do: func(_ context.Context, action notify.Action, _ approval.Status) error {
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			d.did = append(d.did, action)
 			return nil
 		},
-		store:  st,
-		events: d,
+		Store:  st,
+		Events: d,
 	}
 }
 
 // start runs an agent on the files in dir; the result stops it.
 func (d *bubble) start(t *testing.T, dir string) (stop func()) {
 	t.Helper()
-	return d.startIn(t, dir, func(*agent) {})
+	return d.startIn(t, dir, func(*Loop) {})
 }
 
 // startIn is start for an agent that is changed first.
-func (d *bubble) startIn(t *testing.T, dir string, change func(*agent)) (stop func()) {
+func (d *bubble) startIn(t *testing.T, dir string, change func(*Loop)) (stop func()) {
 	t.Helper()
 	st, warnings := store.Open(store.PlacesIn(dir), time.Now())
 	if len(warnings) > 0 {
@@ -223,7 +223,7 @@ func (d *bubble) startIn(t *testing.T, dir string, change func(*agent)) (stop fu
 	ctx, cancel := context.WithCancel(t.Context())
 	over := make(chan struct{})
 	go func() {
-		a.watch(ctx)
+		a.Run(ctx)
 		close(over)
 	}()
 	synctest.Wait()
@@ -483,14 +483,14 @@ func TestLoopWithoutAPlaceForItsFiles(t *testing.T) {
 		if len(warnings) != 1 {
 			t.Errorf("warnings %q, want one", warnings)
 		}
-		a := &agent{
+		a := &Loop{
 
-			clock: probe.Clock{Now: time.Now, After: time.After}, log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-			look: d.look, watcher: d, poster: d, store: st, events: d,
+			Clock: probe.Clock{Now: time.Now, After: time.After}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Look: d.look, Watcher: d, Poster: d, Store: st, Events: d,
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		over := make(chan struct{})
-		go func() { a.watch(ctx); close(over) }()
+		go func() { a.Run(ctx); close(over) }()
 		synctest.Wait()
 		d.attempt()
 		d.hint(settled)

@@ -1,4 +1,4 @@
-package main
+package loop
 
 import (
 	"os"
@@ -92,7 +92,7 @@ var savedAt = map[string]time.Duration{
 
 // startSaved starts an agent with files that an earlier version wrote, at the
 // moment at which they were copied from a running agent.
-func (d *bubble) startSaved(t *testing.T, name string, change func(*agent)) {
+func (d *bubble) startSaved(t *testing.T, name string, change func(*Loop)) {
 	t.Helper()
 	time.Sleep(savedAt[name])
 	home := t.TempDir()
@@ -109,7 +109,7 @@ func TestStartsWithASavedSnoozedWindow(t *testing.T) {
 		d := newBubble()
 		d.attempt()
 		d.change(func(s *probe.Snapshot) { s.Policy.History[0].LastSeen = time.Now().Add(time.Hour) })
-		d.startSaved(t, "window-snoozed", func(*agent) {})
+		d.startSaved(t, "window-snoozed", func(*Loop) {})
 		d.want(t)
 		menu := d.now().menu
 		if menu.Title != "18m" || !menu.Items[notify.EndSnooze].Enabled {
@@ -136,7 +136,7 @@ func TestStartsWithASavedPendingRestart(t *testing.T) {
 			s.Policy.Rows[0].Allowed = true
 			s.Policy.History[0].LastSeen = time.Now().Add(time.Hour)
 		})
-		d.startSaved(t, "restart-pending", func(*agent) {})
+		d.startSaved(t, "restart-pending", func(*Loop) {})
 		d.want(t)
 		if menu := d.now().menu; !strings.Contains(menu.State, "restart") {
 			t.Errorf("the menu says %q, want that a restart is needed", menu.State)
@@ -170,8 +170,8 @@ func TestStartsWithTwoSavedProducts(t *testing.T) {
 				{TeamID: probe.ParallelsTeamID, BundleID: "com.parallels.kext.hypervisor", LastSeen: start.Add(80 * time.Minute)},
 			}
 		})
-		d.startSaved(t, "two-products", func(a *agent) {
-			a.settings = settings.NewReader(p.Mac, p.Home, a.log)
+		d.startSaved(t, "two-products", func(a *Loop) {
+			a.Settings = settings.NewReader(p.Mac, p.Home, a.Log)
 		})
 		d.want(t)
 		if title := d.now().menu.Title; title != "18m" {

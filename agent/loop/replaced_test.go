@@ -1,4 +1,4 @@
-package main
+package loop
 
 import (
 	"errors"
@@ -16,7 +16,7 @@ import (
 // replacing is a program in a folder of its own, and a clock that stands.
 type replacing struct {
 	t   *testing.T
-	b   *binary
+	b   *Binary
 	now time.Time
 }
 
@@ -24,7 +24,7 @@ func newReplacing(t *testing.T) *replacing {
 	path := filepath.Join(t.TempDir(), "kextwatch")
 	r := &replacing{t: t, now: time.Date(2026, 5, 6, 6, 0, 0, 0, time.UTC)}
 	r.put(path, "old")
-	r.b = newBinary(path)
+	r.b = NewBinary(path)
 	return r
 }
 
@@ -161,7 +161,7 @@ func TestAgentEndsForANewProgram(t *testing.T) {
 		close(d.hang)
 		time.Sleep(settling)
 		synctest.Wait()
-		if !ended() || !a.restart {
+		if !ended() || !a.Restart {
 			t.Fatal("did not end")
 		}
 		if events := d.lines; events[len(events)-1].Event != approval.AgentStopped {
@@ -171,14 +171,14 @@ func TestAgentEndsForANewProgram(t *testing.T) {
 }
 
 // startReplaceable runs an agent that keeps an eye on its program.
-func (d *bubble) startReplaceable(t *testing.T, dir string, b *binary) (a *agent, ended func() bool) {
+func (d *bubble) startReplaceable(t *testing.T, dir string, b *Binary) (a *Loop, ended func() bool) {
 	t.Helper()
 	st, _ := store.Open(store.PlacesIn(dir), time.Now())
 	a = d.agent(st)
-	a.binary = b
+	a.Binary = b
 	over := make(chan struct{})
 	go func() {
-		a.watch(t.Context())
+		a.Run(t.Context())
 		close(over)
 	}()
 	synctest.Wait()

@@ -1,4 +1,4 @@
-package main
+package loop
 
 import (
 	"context"
@@ -18,54 +18,54 @@ const (
 	hookQueue = 16               // events; when more wait, the oldest are dropped: the newest say where things stand
 )
 
-// hook runs the user's program (RunOnChange) for each event: one at a time,
+// Hook runs the user's program (RunOnChange) for each event: one at a time,
 // with the event as a line of JSON on standard input and an empty environment.
-type hook struct {
+type Hook struct {
 	mac   root.FS
 	log   *slog.Logger
 	limit time.Duration
-	queue *queue[hookCall]
+	queue *queue[HookCall]
 }
 
-type hookCall struct{ program, line string }
+type HookCall struct{ Program, Line string }
 
-func newHook(m root.FS, log *slog.Logger) *hook {
-	return &hook{mac: m, log: log, limit: hookLimit, queue: newQueue[hookCall](hookQueue)}
+func NewHook(m root.FS, log *slog.Logger) *Hook {
+	return &Hook{mac: m, log: log, limit: hookLimit, queue: newQueue[HookCall](hookQueue)}
 }
 
 // offer asks for program, a path of the Mac, to be run for an event, given as
 // its line of JSON. It never waits.
-func (h *hook) offer(program, line string) {
+func (h *Hook) offer(program, line string) {
 	if program == "" {
 		return
 	}
-	if h.queue.offer(hookCall{program, line}) {
+	if h.queue.offer(HookCall{program, line}) {
 		h.log.Warn("RunOnChange falls behind: an event was dropped", "program", program)
 	}
 }
 
-// run does what was offered, until ctx ends; what runs then is killed, because
+// Run does what was offered, until ctx ends; what runs then is killed, because
 // a log-out must not wait for it.
-func (h *hook) run(ctx context.Context) {
+func (h *Hook) Run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case call := <-h.queue.values:
-			if err := h.call(ctx, call); err != nil && ctx.Err() == nil {
-				h.log.Warn("RunOnChange failed", "program", call.program, "error", err)
+			if err := h.Call(ctx, call); err != nil && ctx.Err() == nil {
+				h.log.Warn("RunOnChange failed", "program", call.Program, "error", err)
 			}
 		}
 	}
 }
 
-func (h *hook) call(ctx context.Context, call hookCall) error {
-	path, err := root.InTime(call.program, func() (string, error) { return trustedProgram(h.mac, call.program) })
+func (h *Hook) Call(ctx context.Context, call HookCall) error {
+	path, err := root.InTime(call.Program, func() (string, error) { return TrustedProgram(h.mac, call.Program) })
 	if err != nil {
 		return err
 	}
 	_, err = tool.Runner{Root: h.mac.Root, UID: h.mac.UID}.Run(ctx, tool.Spec{
-		Path: path, Env: []string{}, Stdin: call.line + "\n", NoStdout: true, Limit: h.limit,
+		Path: path, Env: []string{}, Stdin: call.Line + "\n", NoStdout: true, Limit: h.limit,
 	})
 	if errors.Is(err, tool.ErrAsRoot) {
 		return fmt.Errorf("%w; run kextwatch as the user, without sudo", err)
@@ -73,9 +73,9 @@ func (h *hook) call(ctx context.Context, call hookCall) error {
 	return err
 }
 
-// trustedProgram turns a path of the Mac into one of this machine, where only
+// TrustedProgram turns a path of the Mac into one of this machine, where only
 // the user and the owner of the Mac's "/" decide what lies there.
-func trustedProgram(m root.FS, name string) (string, error) {
+func TrustedProgram(m root.FS, name string) (string, error) {
 	if !filepath.IsAbs(name) {
 		return "", fmt.Errorf("%s is not an absolute path", name)
 	}

@@ -1,4 +1,4 @@
-package main
+package loop
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 // hooked is a Mac whose user has a program that is run for each event.
 type hooked struct {
 	t    *testing.T
-	hook *hook
+	hook *Hook
 	root string
 	log  *mactest.Buffer
 }
@@ -31,7 +31,7 @@ func newHooked(t *testing.T) *hooked {
 		t.Fatal(err)
 	}
 	h := &hooked{t: t, root: dir, log: &mactest.Buffer{}}
-	h.hook = newHook(root.FS{Root: dir}, slog.New(slog.NewTextHandler(h.log, nil)))
+	h.hook = NewHook(root.FS{Root: dir}, slog.New(slog.NewTextHandler(h.log, nil)))
 	return h
 }
 
@@ -56,7 +56,7 @@ func (h *hooked) said() string {
 func (h *hooked) start() {
 	ctx, cancel := context.WithCancel(h.t.Context())
 	over := make(chan struct{})
-	go func() { h.hook.run(ctx); close(over) }()
+	go func() { h.hook.Run(ctx); close(over) }()
 	h.t.Cleanup(func() { cancel(); <-over })
 }
 
@@ -168,13 +168,13 @@ func TestHookOfSomebodyElse(t *testing.T) {
 	} {
 		h := newHooked(t)
 		name := h.script(`echo >"$out"`)
-		if _, err := trustedProgram(h.hook.mac, name); err != nil {
+		if _, err := TrustedProgram(h.hook.mac, name); err != nil {
 			t.Fatalf("refused before anything was wrong: %v", err)
 		}
 		if err := spoil(h); err != nil {
 			t.Fatal(err)
 		}
-		err := h.hook.call(t.Context(), hookCall{name, "{}"})
+		err := h.hook.Call(t.Context(), HookCall{name, "{}"})
 		if want := strings.ReplaceAll(says, "ROOT", h.root); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
@@ -188,7 +188,7 @@ func TestHookOfSomebodyElse(t *testing.T) {
 func TestHookOutsideOfTheMac(t *testing.T) {
 	h := newHooked(t)
 	h.script("exit 0")
-	if path, err := trustedProgram(h.hook.mac, "/../../../Library/Scripts/hook.sh"); err != nil || path != h.root+"/Library/Scripts/hook.sh" {
+	if path, err := TrustedProgram(h.hook.mac, "/../../../Library/Scripts/hook.sh"); err != nil || path != h.root+"/Library/Scripts/hook.sh" {
 		t.Errorf("%s, %v", path, err)
 	}
 }

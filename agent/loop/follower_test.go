@@ -1,4 +1,4 @@
-package main
+package loop
 
 import (
 	"context"
@@ -26,7 +26,7 @@ func (s *shownList) add(line string) {
 	s.lines = append(s.lines, line)
 }
 
-func (s *shownList) show(st approval.Status, news []approval.Notice) {
+func (s *shownList) Show(st approval.Status, news []approval.Notice) {
 	line := view.State(st.Products[0])
 	for _, n := range view.Named(news) {
 		line += " | " + string(n.Event)
@@ -34,8 +34,8 @@ func (s *shownList) show(st approval.Status, news []approval.Notice) {
 	s.add(line)
 }
 
-func (s *shownList) resized() {}
-func (s *shownList) close()   { s.add("closed") }
+func (s *shownList) Resized() {}
+func (s *shownList) Close()   { s.add("closed") }
 
 // take returns what was shown since the last time.
 func (s *shownList) take() []string {
@@ -60,9 +60,9 @@ func (d *bubble) follow(t *testing.T) (*shownList, func()) {
 	shown := &shownList{}
 	ctx, cancel := context.WithCancel(t.Context())
 	over := make(chan struct{})
-	f := &follower{clock: probe.Clock{Now: time.Now, After: time.After}, probe: d.look, judging: approval.DefaultSettings(), hints: d, shown: shown}
+	f := &Follower{Clock: probe.Clock{Now: time.Now, After: time.After}, Probe: d.look, Judging: approval.DefaultSettings(), Hints: d, Shown: shown}
 	go func() {
-		f.run(ctx)
+		f.Run(ctx)
 		close(over)
 	}()
 	synctest.Wait()

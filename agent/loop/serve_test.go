@@ -1,4 +1,4 @@
-package main
+package loop
 
 import (
 	"context"
@@ -175,7 +175,7 @@ func TestLoopTakesSettingsWhileALookIsStuck(t *testing.T) {
 	p := settingstest.New(t)
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
-		defer d.startWith(t, func(a *agent) { a.settings = settings.NewReader(p.Mac, p.Home, a.log) })()
+		defer d.startWith(t, func(a *Loop) { a.Settings = settings.NewReader(p.Mac, p.Home, a.Log) })()
 		d.attempt()
 		d.hint(settled)
 		d.want(t, "window-opened")
@@ -192,7 +192,7 @@ func TestLoopTakesSettingsWhileALookIsStuck(t *testing.T) {
 func TestLoopServesAlertsAndDialogsWhileALookIsStuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, asker := newBubble(), &dialogs{answer: "Open Security & Privacy"}
-		defer d.startWith(t, func(a *agent) { a.asker = asker })()
+		defer d.startWith(t, func(a *Loop) { a.Asker = asker })()
 		d.attempt()
 		d.hint(settled)
 		time.Sleep(25 * time.Minute)
@@ -210,7 +210,7 @@ func TestLoopServesAlertsAndDialogsWhileALookIsStuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
 		d.refuse, d.hang = errors.New("no server"), make(chan struct{})
-		defer d.startWith(t, func(*agent) {})()
+		defer d.startWith(t, func(*Loop) {})()
 		d.attempt()
 		d.hint(settled)
 		d.want(t, "window-opened")
@@ -232,12 +232,12 @@ func TestLoopCountsClicksAndAlertsAmongItsHelpers(t *testing.T) {
 				time.Sleep(time.Second) // until a tool that was killed is gone
 				close(runs)
 			}
-			var a *agent
-			stop := d.startWith(t, func(made *agent) {
+			var a *Loop
+			stop := d.startWith(t, func(made *Loop) {
 				a = made
-				a.do = func(ctx context.Context, _ notify.Action, _ approval.Status) error { tool(ctx); return nil }
-				a.retry = func(ctx context.Context, _ approval.Status) (*probe.Attempt, error) { tool(ctx); return nil, nil }
-				a.poster = posterFunc(func(ctx context.Context, _ notify.Alert) error { tool(ctx); return nil })
+				a.Do = func(ctx context.Context, _ notify.Action, _ approval.Status) error { tool(ctx); return nil }
+				a.Retry = func(ctx context.Context, _ approval.Status) (*probe.Attempt, error) { tool(ctx); return nil, nil }
+				a.Poster = posterFunc(func(ctx context.Context, _ notify.Alert) error { tool(ctx); return nil })
 			})
 			if action == "" {
 				d.attempt()
@@ -246,7 +246,7 @@ func TestLoopCountsClicksAndAlertsAmongItsHelpers(t *testing.T) {
 				d.click(action)
 			}
 			stop()
-			a.helpers.Wait()
+			a.Helpers.Wait()
 			select {
 			case <-runs:
 			default:

@@ -1,4 +1,4 @@
-package main
+package loop
 
 import (
 	"bytes"
@@ -17,11 +17,11 @@ const (
 	outletEnd   = time.Second // for what waits to be written when the agent ends
 )
 
-// outlet passes lines on to a stream that belongs to somebody else: an events
+// Outlet passes lines on to a stream that belongs to somebody else: an events
 // file, standard output, standard error. The reader of a stream may stop, or
 // go away, and a disk may be full, so one goroutine writes and nobody waits
 // for it.
-type outlet struct {
+type Outlet struct {
 	name  string // for the log
 	to    io.Writer
 	lines *queue[[]byte]
@@ -33,22 +33,22 @@ type outlet struct {
 	torn    bool // the stream ends in the middle of a line
 }
 
-func newOutlet(name string, to io.Writer) *outlet {
-	return &outlet{name: name, to: to, lines: newQueue[[]byte](outletLines), ended: make(chan struct{})}
+func NewOutlet(name string, to io.Writer) *Outlet {
+	return &Outlet{name: name, to: to, lines: newQueue[[]byte](outletLines), ended: make(chan struct{})}
 }
 
 // Write takes one line. It never waits and never fails, and any goroutine may
 // call it.
-func (o *outlet) Write(line []byte) (int, error) {
+func (o *Outlet) Write(line []byte) (int, error) {
 	if o.lines.offer(bytes.Clone(line)) {
 		o.lost.Add(1)
 	}
 	return len(line), nil
 }
 
-// startOutlets writes what the outlets are given. The result ends that: it
+// StartOutlets writes what the outlets are given. The result ends that: it
 // waits until everything is written, but not for a reader that has stopped.
-func startOutlets(log *slog.Logger, outlets ...*outlet) (end func()) {
+func StartOutlets(log *slog.Logger, outlets ...*Outlet) (end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	for _, o := range outlets {
 		go o.run(ctx, log)
@@ -70,7 +70,7 @@ func startOutlets(log *slog.Logger, outlets ...*outlet) (end func()) {
 }
 
 // left is how many lines are not written yet, after ctx of run has ended.
-func (o *outlet) left() int64 {
+func (o *Outlet) left() int64 {
 	select {
 	case <-o.ended:
 		return 0
@@ -80,7 +80,7 @@ func (o *outlet) left() int64 {
 }
 
 // run writes until ctx ends, and then what still waits.
-func (o *outlet) run(ctx context.Context, log *slog.Logger) {
+func (o *Outlet) run(ctx context.Context, log *slog.Logger) {
 	defer close(o.ended)
 	for ctx.Err() == nil {
 		select {
@@ -101,7 +101,7 @@ func (o *outlet) run(ctx context.Context, log *slog.Logger) {
 
 // pass writes a line. It logs the first failure in a row and, once all is
 // written again, how many lines were lost.
-func (o *outlet) pass(line []byte, log *slog.Logger) {
+func (o *Outlet) pass(line []byte, log *slog.Logger) {
 	err := o.write(line)
 	if err != nil {
 		o.lost.Add(1)
@@ -120,7 +120,7 @@ func (o *outlet) pass(line []byte, log *slog.Logger) {
 
 // write writes a line whole. Part of a line is removed from a regular file
 // again; elsewhere it becomes a line of its own.
-func (o *outlet) write(line []byte) error {
+func (o *Outlet) write(line []byte) error {
 	if o.torn {
 		line = append([]byte("\n"), line...)
 	}
@@ -151,17 +151,17 @@ func takeBack(to io.Writer, n int64) bool {
 	return err == nil
 }
 
-// namedPipe is a named pipe that is opened at the first write, and again after
+// NamedPipe is a named pipe that is opened at the first write, and again after
 // its reader has gone. Write waits for a reader.
-type namedPipe struct {
-	path string
+type NamedPipe struct {
+	Path string
 	file *os.File // nil: not open
 }
 
-func (p *namedPipe) Write(line []byte) (int, error) {
+func (p *NamedPipe) Write(line []byte) (int, error) {
 	for {
 		if p.file == nil {
-			f, err := os.OpenFile(p.path, os.O_WRONLY|os.O_APPEND, 0)
+			f, err := os.OpenFile(p.Path, os.O_WRONLY|os.O_APPEND, 0)
 			if err != nil {
 				return 0, err
 			}

@@ -1,4 +1,4 @@
-package main
+package loop
 
 import (
 	"context"
@@ -13,12 +13,12 @@ import (
 
 // clicked does what a click asks of the loop itself, except Quit; what others
 // do is started.
-func (a *agent) clicked(ctx context.Context, action notify.Action) {
+func (a *Loop) clicked(ctx context.Context, action notify.Action) {
 	switch action {
 	case notify.CheckNow:
 		a.lookAgain(glance{fresh: true})
 	case notify.Snooze:
-		a.snooze(time.Duration(a.settings.Current().SnoozeMinutes) * time.Minute)
+		a.snooze(time.Duration(a.Settings.Current().SnoozeMinutes) * time.Minute)
 		a.lookAgain(glance{})
 	case notify.SnoozeWindow:
 		a.snooze(approval.WindowLength)
@@ -35,8 +35,8 @@ func (a *agent) clicked(ctx context.Context, action notify.Action) {
 }
 
 // snooze holds alerts back for a while.
-func (a *agent) snooze(length time.Duration) {
-	until := a.clock.Now().Add(length)
+func (a *Loop) snooze(length time.Duration) {
+	until := a.Clock.Now().Add(length)
 	if !a.reading.IsZero() {
 		// This look will be judged as of when it began. Seen from there, a snooze
 		// longer than a window counts as left over from a clock that was set back.
@@ -47,29 +47,29 @@ func (a *agent) snooze(length time.Duration) {
 	a.showMenu()
 }
 
-func (a *agent) showMenu() {
-	if a.show != nil {
-		a.show(a.menu())
+func (a *Loop) showMenu() {
+	if a.Show != nil {
+		a.Show(a.menu())
 	}
 }
 
 // menu is what the icon shows now.
-func (a *agent) menu() notify.Menu {
-	s := a.settings.Current()
+func (a *Loop) menu() notify.Menu {
+	s := a.Settings.Current()
 	around := view.Around{Version: a.version, HideTime: !s.ShowTimeInMenuBar, SnoozeMinutes: s.SnoozeMinutes, SnoozedUntil: a.mem.Snoozed}
-	if a.atLogin != nil {
-		around.AtLogin = a.atLogin()
+	if a.AtLogin != nil {
+		around.AtLogin = a.AtLogin()
 	}
-	return view.Menu(a.status, around)
+	return view.Menu(a.Status, around)
 }
 
 // start does what the user clicked, without holding up the loop, and has it
 // look afterwards: what was done may be seen in the menu.
-func (a *agent) start(ctx context.Context, action notify.Action) {
-	status := a.status
-	a.helpers.Go(func() {
-		if err := a.do(ctx, action, status); err != nil && ctx.Err() == nil {
-			a.log.Error("a menu entry failed", "action", action, "error", err)
+func (a *Loop) start(ctx context.Context, action notify.Action) {
+	status := a.Status
+	a.Helpers.Go(func() {
+		if err := a.Do(ctx, action, status); err != nil && ctx.Err() == nil {
+			a.Log.Error("a menu entry failed", "action", action, "error", err)
 		}
 		a.learn(ctx, learned{})
 	})
@@ -81,7 +81,7 @@ type learned struct {
 	alert   *notify.Alert  // there is something to say about it
 }
 
-func (a *agent) learn(ctx context.Context, l learned) {
+func (a *Loop) learn(ctx context.Context, l learned) {
 	select {
 	case a.lessons <- l:
 	case <-ctx.Done():
@@ -89,7 +89,7 @@ func (a *agent) learn(ctx context.Context, l learned) {
 }
 
 // take takes over what was learned, and has it looked at.
-func (a *agent) take(l learned) {
+func (a *Loop) take(l learned) {
 	a.lookAgain(glance{asked: l.attempt != nil})
 	if l.attempt != nil {
 		a.tried = append(a.tried, *l.attempt)
@@ -104,13 +104,13 @@ func (a *agent) take(l learned) {
 
 // tryAgain makes Parallels try once more, in the way that is safe for this
 // macOS. Nothing but a click starts it.
-func (a *agent) tryAgain(ctx context.Context) {
-	status := a.status
-	a.helpers.Go(func() {
-		attempt, err := a.retry(ctx, status)
+func (a *Loop) tryAgain(ctx context.Context) {
+	status := a.Status
+	a.Helpers.Go(func() {
+		attempt, err := a.Retry(ctx, status)
 		l := learned{attempt: attempt}
 		if err != nil && ctx.Err() == nil {
-			a.log.Warn("trying again failed", "error", err)
+			a.Log.Warn("trying again failed", "error", err)
 			hint := ""
 			var way hinted
 			if errors.As(err, &way) {

@@ -1,4 +1,4 @@
-package main
+package loop
 
 import (
 	"testing"
@@ -31,7 +31,7 @@ func TestLoopCatchesUpWithItsMemory(t *testing.T) {
 		a := d.agent(st)
 		over := make(chan struct{})
 		go func() {
-			a.watch(t.Context())
+			a.Run(t.Context())
 			close(over)
 		}()
 		d.want(t) // it was read before the first look

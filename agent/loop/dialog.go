@@ -1,4 +1,4 @@
-package main
+package loop
 
 import (
 	"context"
@@ -25,13 +25,13 @@ type posting struct {
 }
 
 // posting is how a notice is shown, by the user's AlertStyle.
-func (a *agent) posting(n approval.Notice) posting {
-	p := posting{alert: view.Alert(n, a.status, a.tray)}
+func (a *Loop) posting(n approval.Notice) posting {
+	p := posting{alert: view.Alert(n, a.Status, a.Tray)}
 	window := n.Event == approval.WindowOpened || n.Event == approval.WindowReopened || n.Event == approval.WindowReminder
 	late := n.Event == approval.WindowReminder && n.Minutes > 1 && n.Minutes <= lateReminder
-	style := a.settings.Current().AlertStyle
-	if a.asker != nil && (style == settings.AlertDialog && window || style == settings.AlertAuto && late) {
-		dialog := view.Dialog(n, a.status)
+	style := a.Settings.Current().AlertStyle
+	if a.Asker != nil && (style == settings.AlertDialog && window || style == settings.AlertAuto && late) {
+		dialog := view.Dialog(n, a.Status)
 		p.dialog = &dialog
 	}
 	return p
@@ -39,12 +39,12 @@ func (a *agent) posting(n approval.Notice) posting {
 
 // showDialog shows a dialog, and has the loop hear of the answer. One is shown
 // at a time.
-func (a *agent) showDialog(ctx context.Context, p posting) {
+func (a *Loop) showDialog(ctx context.Context, p posting) {
 	asking, cancel := context.WithCancel(ctx)
 	a.asking = cancel
-	a.helpers.Go(func() {
+	a.Helpers.Go(func() {
 		defer cancel()
-		answer, err := a.asker.Ask(asking, *p.dialog)
+		answer, err := a.Asker.Ask(asking, *p.dialog)
 		r := reply{posting: p, err: err, withdrawn: asking.Err() != nil}
 		for i, button := range p.dialog.Buttons {
 			if answer == notify.Answer(button) {
@@ -68,12 +68,12 @@ type reply struct {
 
 // replied does what the user chose. Where no dialog could be shown, the alert
 // is a notification after all.
-func (a *agent) replied(ctx context.Context, r reply) {
+func (a *Loop) replied(ctx context.Context, r reply) {
 	a.asking = nil
 	switch {
 	case r.withdrawn:
 	case r.err != nil:
-		a.log.Info("no dialog could be shown", "error", r.err)
+		a.Log.Info("no dialog could be shown", "error", r.err)
 		a.queue = append(a.queue, posting{alert: r.posting.alert})
 		a.post()
 	case r.button == view.OpenButton:
@@ -85,11 +85,11 @@ func (a *agent) replied(ctx context.Context, r reply) {
 }
 
 // withdraw takes the dialog away when no window is open any more.
-func (a *agent) withdraw() {
+func (a *Loop) withdraw() {
 	if a.asking == nil {
 		return
 	}
-	for _, p := range a.status.Products {
+	for _, p := range a.Status.Products {
 		if p.Window.Open() {
 			return
 		}

@@ -1,4 +1,4 @@
-package main
+package loop
 
 import (
 	"context"
@@ -53,7 +53,7 @@ func (d *dialogs) now() (asked, open int) {
 }
 
 // startWith is startIn for a home with nothing in it.
-func (d *bubble) startWith(t *testing.T, change func(*agent)) (stop func()) {
+func (d *bubble) startWith(t *testing.T, change func(*Loop)) (stop func()) {
 	t.Helper()
 	return d.startIn(t, t.TempDir(), change)
 }
@@ -84,7 +84,7 @@ func TestTheLateReminderIsADialog(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d, asker := newBubble(), &dialogs{answer: tt.button, err: tt.err}
-				defer d.startWith(t, func(a *agent) { a.asker = asker })()
+				defer d.startWith(t, func(a *Loop) { a.Asker = asker })()
 				d.attempt()
 				d.hints <- settled
 				time.Sleep(24 * time.Minute) // the window, and the reminder at 15
@@ -116,7 +116,7 @@ func TestTheLateReminderIsADialog(t *testing.T) {
 func TestADialogIsTakenAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, asker := newBubble(), &dialogs{}
-		defer d.startWith(t, func(a *agent) { a.asker = asker })()
+		defer d.startWith(t, func(a *Loop) { a.Asker = asker })()
 		d.attempt()
 		d.hints <- settled
 		time.Sleep(26 * time.Minute)
@@ -140,7 +140,7 @@ func TestADialogIsTakenAway(t *testing.T) {
 func TestSnoozeFromTheMenu(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
-		defer d.startWith(t, func(*agent) {})()
+		defer d.startWith(t, func(*Loop) {})()
 		d.attempt()
 		d.hints <- settled
 		synctest.Wait()
@@ -182,7 +182,7 @@ func TestTryAgainFromTheMenu(t *testing.T) {
 			}
 			return &probe.Attempt{At: time.Now().UTC(), TeamID: probe.ParallelsTeamID, From: probe.FromRetry, Outcome: probe.Refused}, nil
 		}
-		defer d.startWith(t, func(a *agent) { a.retry = retry })()
+		defer d.startWith(t, func(a *Loop) { a.Retry = retry })()
 		d.change(func(s *probe.Snapshot) {
 			s.Policy.Rows = []probe.PolicyRow{{TeamID: probe.ParallelsTeamID, BundleID: "com.parallels.kext.hypervisor"}}
 		})

@@ -17,7 +17,7 @@ import (
 // definitions. It is our own code: github.com/muesli/mango-cobra leaves out the
 // long descriptions, the value names and the defaults of flags, and breaks
 // lines into paragraphs; cobra/doc writes one page per command, and links a
-// Markdown parser that adds 580 KiB and a fifth to the initialization.
+// Markdown parser that adds 580 KiB to the program.
 func (in *invocation) manCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "man",

@@ -217,6 +217,25 @@ func TestFollowingALogThroughItsRotation(t *testing.T) {
 	}
 }
 
+// logs neither waits for a FIFO nor follows a link.
+func TestReadingALogThatIsNotAFile(t *testing.T) {
+	for name, place := range map[string]func(path string) error{
+		"a FIFO":      func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"a link":      func(path string) error { return os.Symlink("/dev/zero", path) },
+		"a directory": func(path string) error { return os.Mkdir(path, 0o700) },
+	} {
+		r := rotation{filepath.Join(t.TempDir(), "log"), 100, 3}
+		if err := place(r.path); err != nil {
+			t.Fatal(err)
+		}
+		f := follow(r)
+		if err := f.reader.more(); err == nil || len(f.lines) > 0 {
+			t.Errorf("%s: error %v, lines %q; want an error", name, err, f.lines)
+		}
+		f.reader.close()
+	}
+}
+
 // A line is shown when it is complete. A very long line is shown in pieces.
 func TestFollowingHalfALine(t *testing.T) {
 	r := store.Rotation{Path: filepath.Join(t.TempDir(), "log"), Size: 1 << 20, Files: 3}

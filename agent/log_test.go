@@ -224,8 +224,8 @@ func TestReadingALogThatIsNotAFile(t *testing.T) {
 		"a link":      func(path string) error { return os.Symlink("/dev/zero", path) },
 		"a directory": func(path string) error { return os.Mkdir(path, 0o700) },
 	} {
-		r := rotation{filepath.Join(t.TempDir(), "log"), 100, 3}
-		if err := place(r.path); err != nil {
+		r := store.Rotation{Path: filepath.Join(t.TempDir(), "log"), Size: 100, Files: 3}
+		if err := place(r.Path); err != nil {
 			t.Fatal(err)
 		}
 		f := follow(r)

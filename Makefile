@@ -1,65 +1,63 @@
-# Written for GNU make 3.81, which macOS ships, and later.
+# Works with GNU make 3.81, which macOS ships, and later.
 
 GO           ?= go
 STATICCHECK  ?= v0.8.2
 MACHORUN_SRC ?= ../shared/machorun
 
-# The logger that stands in for systray's is a module of its own.
+# The module that replaces systray's logger.
 PACKAGES  = ./... github.com/getlantern/golog
 PLATFORMS = linux/amd64 darwin/amd64 darwin/arm64
 
 VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD   = $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
 
-# The tray needs a C compiler; on Linux also a library, and then its build tag.
+# The tray needs a C compiler. On Linux it also needs a library and a build tag.
 CGO      = $(filter 1,$(shell $(GO) env CGO_ENABLED))
 TRAY_LIB = $(shell pkg-config --exists ayatana-appindicator3-0.1 2>/dev/null && echo found)
 TAGS     = $(if $(CGO),$(if $(TRAY_LIB),tray))
 MACOS    = $(filter darwin,$(shell $(GO) env GOOS))
 TRAY     = $(if $(CGO),$(if $(MACOS)$(TRAY_LIB),with))
 
-# The oldest macOS the program loads on is the C compiler's to know; without
-# it, that is the one it was built on. assets/bundle looks whether it is so.
+# The C compiler writes the oldest macOS into the program. Without this option,
+# that is the macOS of the build. assets/bundle checks the result.
 OLDEST_MACOS = -mmacosx-version-min=$(if $(filter arm64,$(1)),11.0,10.13)
 MACOS_FLAGS  = CGO_CFLAGS='-O2 -g $(OLDEST_MACOS)' CGO_LDFLAGS='-O2 -g $(OLDEST_MACOS)'
 
-# What is given out is the same bytes for the same commit.
+# The same commit makes the same bytes.
 BUILD_NUMBER      = $(shell git rev-list --count HEAD 2>/dev/null || echo 0)
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 315532800)
 BUNDLE            = $(GO) run ./assets/bundle
 
-# The app has the program twice: with the tray, which only a Mac can link, and
-# without, for root. Elsewhere it is put together all the same, to be looked at.
+# The app contains the program twice: with the tray, which only a Mac can link,
+# and without it, for root. On Linux the app has no tray and is for inspection.
 PROCESSORS = amd64 arm64
 comma      = ,
 READERS    = $(PROCESSORS:%=build/kextwatch-darwin-%)
 PROGRAMS   = $(if $(MACOS),$(PROCESSORS:%=build/kextwatch-tray-%),$(READERS))
 list       = $(subst $(space),$(comma),$(strip $(1)))
 
-# Who signs: - is nobody, good for one Mac. docs/releasing.md has the rest.
+# The signing identity. - means ad hoc, for one Mac. See docs/releasing.md.
 SIGN_AS = -
 SIGN    = codesign --force --sign '$(SIGN_AS)' $(if $(filter -,$(SIGN_AS)),--timestamp=none,--options runtime --timestamp)
 
-# What the tests of the real tray and notifications need: X, D-Bus, a daemon.
-# The script that asks macOS's own framework runs under node in its test. The
-# tests of the formats need readers that others wrote. All are Linux's; a Mac
-# cannot have them all, and misses nothing.
+# The tests of the real tray and notifications need X, D-Bus and a notification
+# daemon. The test of the script that queries macOS's framework needs node. The
+# tests of the formats need other programs' readers. These tests run on Linux only.
 MISSING      = $(if $(MACOS),,$(strip $(if $(CGO),,gcc) $(if $(TRAY_LIB),,libayatana-appindicator3-dev) \
 	$(foreach tool,Xvfb dbus-daemon dunst node python3 icns2png mandoc,$(if $(shell command -v $(tool) 2>/dev/null),,$(tool)))))
 DESKTOP_TAGS = $(if $(MACOS)$(MISSING),$(TAGS),tray desktop formats)
 
-# What the pictures need besides: a real panel.
+# The pictures also need a real panel.
 PICTURES_MISSING = $(strip $(MISSING) $(if $(shell command -v xfce4-panel 2>/dev/null),,xfce4-panel))
 README_PICTURES  = blocked-open-light blocked-open-dark restart-pending-light unknown-dark
 
-# The report is looked at in a browser, with the accessibility rules of others.
+# The test of the report needs a browser, and axe-core for accessibility.
 AXE             ?= 4.10.2
 AXE_DIR          = build/axe-core-$(AXE)
 BROWSER_MISSING  = $(if $(MACOS),chromium,$(strip $(foreach tool,chromium npm,$(if $(shell command -v $(tool) 2>/dev/null),,$(tool)))))
 
-# The tests that cannot work under machorun, by name.
-# TestArrows: runs go list, which has no module cache as an ordinary user.
-# TestGo…: the same of go build and go list.
+# The tests that cannot run under machorun. They run go list or go build, which
+# have no module cache as an ordinary user.
 NOT_UNDER_MACHORUN = TestArrows TestGo.*
 
 empty =
@@ -70,22 +68,22 @@ space = $(empty) $(empty)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-demo: build ## the whole story on a simulated Mac, before your eyes
+demo: build ## play a story on a simulated Mac
 	bin/kextwatch demo
 
-# -count 1, for some tests fill up the disk of the whole process, and a file that
-# go test would keep for its cache is not to be among what is cut off.
-test: ## all tests that need nothing but Go; the tray, too, where its library is there
+# -count 1: some tests fill the disk of the whole process. This must not truncate
+# a file that go test keeps for its cache.
+test: ## all tests that need only Go, and those of the tray if its library is installed
 	$(GO) test -count 1 -tags '$(TAGS)' $(PACKAGES)
 
-icons: ## draw all icons again, after a change in assets/draw
+icons: ## draw all icons again after a change in assets/draw
 	$(GO) generate ./assets
 
-build: ## bin/kextwatch, with the tray where its library is there
+build: ## bin/kextwatch, with the tray if its library is installed
 	$(if $(MACOS),$(call MACOS_FLAGS,$(shell $(GO) env GOARCH))) $(BUILD) -tags '$(TAGS)' -o bin/kextwatch ./agent
-	@echo "bin/kextwatch is built $(if $(TRAY),with the tray,without the tray: make deps installs what it needs)"
+	@echo "bin/kextwatch is built $(if $(TRAY),with the tray,without the tray; make deps installs what the tray needs)"
 
-check: lint race pictures browser darwin machorun reproducible ## all that CI runs beside make test
+check: lint race pictures browser darwin machorun reproducible ## everything else that CI runs
 
 lint: build/staticcheck-$(STATICCHECK) ## gofmt, go mod tidy, vet and staticcheck for every platform
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted"; exit 1; }
@@ -103,15 +101,15 @@ build/staticcheck-$(STATICCHECK):
 	GOBIN='$(CURDIR)/build' $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK)
 	mv build/staticcheck $@
 
-race: ## all tests with the race detector, and those with a real tray and others' readers
+race: ## all tests with the race detector, a real tray, and other programs' readers
 	@[ -z '$(MISSING)' ] || { \
-		echo 'left out: the tests of the real tray, notifications, the framework script and formats. Missing: $(MISSING). On Debian, make deps installs it.'; \
+		echo 'skipped: the tests of the real tray, notifications, the framework script and formats. Missing: $(MISSING). On Debian, make deps installs them.'; \
 		[ '$(CI)' != true ]; }
 	$(GO) test -count 1 -race -tags '$(DESKTOP_TAGS)' $(PACKAGES)
 
-pictures: ## build/pictures: what a person sees at each verdict; DOCS=docs/pictures keeps some
+pictures: ## build/pictures: what a user sees at each verdict; DOCS=docs/pictures copies some
 	@if [ -n '$(PICTURES_MISSING)' ]; then \
-		echo 'left out: the pictures. Missing: $(PICTURES_MISSING). On Debian, make deps installs it.'; \
+		echo 'skipped: the pictures. Missing: $(PICTURES_MISSING). On Debian, make deps installs them.'; \
 		[ '$(CI)' != true ]; \
 	else \
 		KEXTWATCH_PICTURES='$(CURDIR)/build/pictures' \
@@ -119,9 +117,9 @@ pictures: ## build/pictures: what a person sees at each verdict; DOCS=docs/pictu
 	fi
 	$(if $(DOCS),mkdir -p '$(DOCS)' && cp $(README_PICTURES:%=build/pictures/%.png) '$(DOCS)')
 
-browser: ## the report in Chromium: axe-core, hostile names, and pictures in build/pictures
+browser: ## test the report in Chromium: axe-core, hostile names; pictures in build/pictures
 	@if [ -n '$(BROWSER_MISSING)' ]; then \
-		echo 'left out: the report in a browser. Missing: $(BROWSER_MISSING). On Debian, make deps installs it.'; \
+		echo 'skipped: the report in a browser. Missing: $(BROWSER_MISSING). On Debian, make deps installs them.'; \
 		[ '$(CI)' != true ]; \
 	else \
 		$(MAKE) --no-print-directory $(AXE_DIR) && \
@@ -134,7 +132,7 @@ $(AXE_DIR):
 	npm install --prefix $@.part --no-save --no-audit --no-fund --ignore-scripts axe-core@$(AXE)
 	mv $@.part $@
 
-darwin: $(READERS) ## the program for macOS, without cgo and so without the tray
+darwin: $(READERS) ## build and check the macOS program, without cgo and tray
 	$(BUNDLE) check $^
 
 build/kextwatch-darwin-%: FORCE
@@ -148,17 +146,17 @@ build/kextwatch-here: FORCE
 
 FORCE:
 
-machorun: ## the program for macOS and its tests, run on Linux by machorun
+machorun: ## run the macOS program and its tests on Linux with machorun
 	@if [ ! -d '$(MACHORUN_SRC)' ]; then \
-		echo 'left out: running the program for macOS here. There is no $(MACHORUN_SRC).'; \
+		echo 'skipped: running the macOS program here. $(MACHORUN_SRC) does not exist.'; \
 	elif [ "$$(uname -sm)" != 'Linux x86_64' ]; then \
-		echo 'left out: running the program for macOS here. machorun needs Linux on x86_64.'; \
+		echo 'skipped: running the macOS program here. machorun needs Linux on x86_64.'; \
 	else \
 		$(MAKE) --no-print-directory under-machorun; \
 	fi
 
-# All that runs is copied to a folder of its own and run by an ordinary user,
-# for permissions do not bind root.
+# An ordinary user runs everything from its own folder, because root ignores
+# permissions.
 under-machorun: build/kextwatch-darwin-amd64
 	$(MAKE) -C '$(MACHORUN_SRC)' OUT='$(CURDIR)/build/machorun'
 	@set -e; \
@@ -189,17 +187,17 @@ under-machorun: build/kextwatch-darwin-amd64
 	[ -z "$$failed" ] || { echo "failed under machorun:$$failed"; exit 1; }; \
 	echo 'under machorun: the program, from end to end'; \
 	cd agent; \
-	[ -n "$$(run "$$stage/end-to-end" -test.list Darwin)" ] || { echo 'there is no such test'; exit 1; }; \
+	[ -n "$$(run "$$stage/end-to-end" -test.list Darwin)" ] || { echo 'no end-to-end test for macOS found'; exit 1; }; \
 	run "$$stage/end-to-end" -test.timeout 5m -test.run Darwin
 
-manual: build/kextwatch-here ## build/manual: the manual page, and completions for the shells
+manual: build/kextwatch-here ## build/manual: the manual page and shell completions
 	mkdir -p build/manual
 	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $< man >build/manual/kextwatch.1
 	$< completion bash >build/manual/kextwatch.bash
 	$< completion zsh >build/manual/_kextwatch
 	$< completion fish >build/manual/kextwatch.fish
 
-app: $(PROGRAMS) $(READERS) manual ## build/Kextwatch.app; on Linux one to look at, not to use
+app: $(PROGRAMS) $(READERS) manual ## build/Kextwatch.app; on Linux for inspection only
 	$(BUNDLE) app -o build/Kextwatch.app -version '$(VERSION)' -build $(BUILD_NUMBER) \
 		-program $(call list,$(PROGRAMS)) -reader $(call list,$(READERS)) -manual build/manual
 ifneq ($(MACOS),)
@@ -208,12 +206,12 @@ ifneq ($(MACOS),)
 	codesign --verify --deep --strict build/Kextwatch.app
 endif
 
-dist: app ## build/dist: the app as a zip, the list of its parts, checksums
+dist: app ## build/dist: the app as a zip, the list of its modules, checksums
 	rm -rf build/dist
 	$(BUNDLE) dist -app build/Kextwatch.app -o build/dist -time $(SOURCE_DATE_EPOCH) $(if $(filter 1,$(LAYOUT_ONLY)),-layout-only)
 
-# A folder, a time zone, a language and a mask of one's own: none may show.
-reproducible: ## make dist in two folders, and compare the bytes
+# Folder, time zone, language and umask must not change the bytes.
+reproducible: ## run make dist in two folders and compare the bytes
 	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
 	for copy in a another/and/longer; do \
 		mkdir -p "$$dir/$$copy"; \
@@ -226,9 +224,9 @@ reproducible: ## make dist in two folders, and compare the bytes
 	diff -r "$$dir/a/build/dist" "$$dir/another/and/longer/build/dist"; \
 	cat "$$dir/a/build/dist/SHA256SUMS"
 
-deps: ## install what make check needs, on Debian and its like
+deps: ## install what make check needs, on Debian and similar systems
 	@command -v apt-get >/dev/null || { \
-		echo 'make deps knows apt-get only. On macOS, xcode-select --install brings all there is to bring.'; exit 1; }
+		echo 'make deps needs apt-get. On macOS, run xcode-select --install instead.'; exit 1; }
 	$(SUDO) apt-get update
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
 		ca-certificates git gcc libc6-dev make pkg-config libayatana-appindicator3-dev xvfb dbus dunst nodejs \
@@ -237,15 +235,15 @@ deps: ## install what make check needs, on Debian and its like
 
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 
-bench: ## the benchmarks
+bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
 
-fuzz: ## every fuzz target for ten seconds
+fuzz: ## run every fuzz target for ten seconds
 	@set -e; for dir in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$dir | grep '^Fuzz'); do \
 			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime 10s $$dir; \
 		done; \
 	done
 
-clean: ## remove all that was made
+clean: ## remove bin and build
 	rm -rf bin build

@@ -2,8 +2,10 @@ package main
 
 import (
 	"go/ast"
+	"go/constant"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -84,34 +86,86 @@ func TestDecisionsAreListed(t *testing.T) {
 func TestPrivacyNamesEveryPath(t *testing.T) {
 	told := fileText(t, "../docs/privacy.md")
 	macPath := regexp.MustCompile(`^/(bin|usr|System|Library|Applications|var|private|Users|dev)/.`)
-	for _, dir := range []string{".", "../launchd", "../notify/desktop", "../notify/tray", "../probe/mac", "../probe/tool"} {
-		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
-		if err != nil || len(files) == 0 {
-			t.Fatalf("no source in %s (%v)", dir, err)
+	check := func(where, path string) {
+		tool, _, _ := strings.Cut(path, " ") // a command with its arguments
+		if macPath.MatchString(path) && !strings.ContainsAny(path, "[<") && !slices.Contains(searched, path) &&
+			!strings.Contains(told, strings.TrimSuffix(path, "/")) && !strings.Contains(told, "`"+tool+"`") {
+			t.Errorf("%s names %s, docs/privacy.md does not", where, path)
 		}
-		for _, file := range files {
-			if strings.HasSuffix(file, "_test.go") {
-				continue
-			}
-			source, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+	}
+	dirs := programFolders(t)
+	for _, dir := range []string{"../agent", "../probe", "../probe/policy", "../launchd"} {
+		if !slices.Contains(dirs, dir) {
+			t.Fatalf("no source in %s; found %q", dir, dirs)
+		}
+	}
+	for _, dir := range dirs {
+		names := token.NewFileSet()
+		var sources []*ast.File
+		for _, file := range goFiles(t, dir) {
+			source, err := parser.ParseFile(names, file, nil, parser.SkipObjectResolution)
 			if err != nil {
 				t.Fatal(err)
 			}
+			sources = append(sources, source)
 			ast.Inspect(source, func(n ast.Node) bool {
-				literal, ok := n.(*ast.BasicLit)
-				if !ok || literal.Kind != token.STRING {
-					return true
-				}
-				path, err := strconv.Unquote(literal.Value)
-				tool, _, _ := strings.Cut(path, " ") // a command with what it is given
-				if err == nil && macPath.MatchString(path) && !strings.ContainsAny(path, "[<") && !slices.Contains(searched, path) &&
-					!strings.Contains(told, strings.TrimSuffix(path, "/")) && !strings.Contains(told, "`"+tool+"`") {
-					t.Errorf("%s names %s, docs/privacy.md does not", file, path)
+				if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+					if path, err := strconv.Unquote(literal.Value); err == nil {
+						check(file, path)
+					}
 				}
 				return true
 			})
 		}
+		if dir != "../probe" {
+			continue
+		}
+		// The constants of paths.go are put together of others.
+		pkg, _ := (&types.Config{Error: func(error) {}}).Check(dir, names, sources, nil)
+		constants := 0
+		for _, name := range pkg.Scope().Names() {
+			if c, ok := pkg.Scope().Lookup(name).(*types.Const); ok && c.Val().Kind() == constant.String {
+				constants++
+				check("probe."+name, constant.StringVal(c.Val()))
+			}
+		}
+		if constants < 40 {
+			t.Errorf("only %d constants of probe were checked", constants)
+		}
 	}
+}
+
+// programFolders are the folders of the program's source, without those of
+// simulated Macs, of tests and of packing.
+func programFolders(t *testing.T) []string {
+	t.Helper()
+	var dirs []string
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() {
+			return err
+		}
+		if slices.Contains([]string{".git", ".github", "bin", "build", "docs", "testdata", "assets", "simmac", "mactest", "tooltest", "settingstest", "desk"}, entry.Name()) {
+			return filepath.SkipDir
+		}
+		if len(goFiles(t, path)) > 0 {
+			dirs = append(dirs, path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dirs
+}
+
+// goFiles are the source files of a folder, without its tests.
+func goFiles(t *testing.T, dir string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(files, func(file string) bool { return strings.HasSuffix(file, "_test.go") })
 }
 
 // searched are the folders of the system's own programs, and what holds

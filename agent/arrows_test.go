@@ -100,6 +100,7 @@ var arrows = []struct{ importer, imported, because string }{
 	{"probe/survey", "probe/root", "reads files of the Mac"},
 	{"probe/survey", "probe/tool", "runs the Mac's own tools"},
 	{"probe/simmac", "probe", "makes a Mac out of facts"},
+	{"probe/simmac", "probe/root", "resolves links beneath the Mac's root"},
 	{"probe/simmac", "howett.net/plist", "writes property lists in the real format"},
 	{"probe/simmac", "modernc.org/sqlite", "writes the policy database in the real format"},
 	{"probe/mactest", "probe", "names the paths"},

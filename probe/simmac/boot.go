@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"time"
 )
 
@@ -121,7 +120,7 @@ func (m *Mac) scan(c *change, at time.Time) error {
 		return err
 	}
 	for _, path := range paths {
-		_, err := os.Stat(m.at(path))
+		_, err := m.stat(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

@@ -5,14 +5,14 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
+	"path/filepath"
 	"strings"
 )
 
-// broken are the ways in which a tool can fail, as scripts that stand in for
-// it. $healthy is the tool itself.
-var broken = map[string]string{
-	// With a child that outlives a tool which alone is killed.
+// brokenTools holds, for each way in which a tool can fail, the shell script
+// that replaces the tool. $healthy is the path of the tool itself.
+var brokenTools = map[string]string{
+	// The child keeps running if only the tool itself is killed.
 	"hang":    "trap '' HUP INT TERM\nsleep 86400 &\nwait\n",
 	"flood":   "head -c 104857600 /dev/zero\n",
 	"half":    "all=$(. \"$healthy\")\nprintf '%s' \"$all\" | head -c $((${#all} / 2))\n",
@@ -23,19 +23,20 @@ var broken = map[string]string{
 // toolDirs are the directories of a Mac's tools.
 var toolDirs = []string{"/bin", "/usr/bin", "/sbin", "/usr/sbin", "/usr/libexec", "/usr/local/bin"}
 
-// BreakTool makes one of the Mac's tools fail, given by its name: "hang",
-// "flood" (100 MB of output), "half" (of what it prints), "crash", "rubbish",
-// or "none" (it is gone). "heal" makes it good again.
+// BreakTool makes one of the Mac's tools fail. name is its file name, such as
+// "prlctl". how is "hang", "flood" (100 MB of output), "half" (half of its
+// usual output), "crash", "rubbish", or "none" (the tool is removed). "heal"
+// restores the tool. The error wraps fs.ErrNotExist if the Mac has no such tool.
 func (m *Mac) BreakTool(name, how string) error {
-	script, known := broken[how]
+	script, known := brokenTools[how]
 	if !known && how != "none" && how != "heal" {
-		return fmt.Errorf("a tool does not fail by %q: take hang, flood, half, crash, rubbish, none or heal", how)
+		return fmt.Errorf("unknown tool failure %q: use hang, flood, half, crash, rubbish, none or heal", how)
 	}
-	place, err := m.findTool(name)
+	tool, err := m.findTool(name)
 	if err != nil {
 		return err
 	}
-	tool, healthy := m.at(place), m.at(healthyTool(place))
+	healthy := healthyTool(tool)
 	if _, err := os.Stat(healthy); errors.Is(err, fs.ErrNotExist) {
 		if how == "heal" {
 			return nil
@@ -53,18 +54,22 @@ func (m *Mac) BreakTool(name, how string) error {
 		}
 		return nil
 	}
-	head := "#!/bin/sh\n# This tool fails: " + how + ".\nhealthy=${0%/*}/" + path.Base(healthyTool(place)) + "\n"
-	return m.write(place, []byte(head+script), 0o755)
+	head := "#!/bin/sh\n# This tool fails: " + how + ".\nhealthy=${0%/*}/" + filepath.Base(healthy) + "\n"
+	return replaceFile(tool, []byte(head+script), 0o755)
 }
 
-// findTool is where the tool is, or was before it failed.
+// findTool returns the path on this machine of a tool's file, with all links
+// resolved. A tool that BreakTool removed is found by its healthy copy.
 func (m *Mac) findTool(name string) (string, error) {
 	if !strings.ContainsAny(name, "/.") {
 		for _, dir := range toolDirs {
-			place := dir + "/" + name
-			for _, at := range []string{place, healthyTool(place)} {
-				if info, err := os.Stat(m.at(at)); err == nil && info.Mode().IsRegular() {
-					return place, nil
+			tool, err := m.resolve(dir + "/" + name)
+			if err != nil {
+				return "", err
+			}
+			for _, file := range []string{tool, healthyTool(tool)} {
+				if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+					return tool, nil
 				}
 			}
 		}
@@ -72,7 +77,7 @@ func (m *Mac) findTool(name string) (string, error) {
 	return "", fmt.Errorf("this Mac has no tool %q: %w", name, fs.ErrNotExist)
 }
 
-// healthyTool is where a tool that fails is kept.
-func healthyTool(place string) string {
-	return path.Dir(place) + "/." + path.Base(place) + ".healthy"
+// healthyTool returns where BreakTool keeps the working copy of a tool.
+func healthyTool(tool string) string {
+	return filepath.Dir(tool) + "/." + filepath.Base(tool) + ".healthy"
 }

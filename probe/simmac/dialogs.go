@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strconv"
 	"strings"
 )
@@ -12,7 +11,7 @@ import (
 // Dialogs returns the arguments of each script that displayed a dialog on this
 // Mac, oldest first.
 func (m *Mac) Dialogs() ([][]string, error) {
-	data, err := os.ReadFile(m.at(simDir + "/dialogs"))
+	data, err := m.readFile(simDir + "/dialogs")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

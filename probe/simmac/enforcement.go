@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -126,11 +125,7 @@ func (m *Mac) SetProfile(profile Profile) error {
 		return err
 	}
 	if profile == NoProfile {
-		err := os.Remove(m.at(managedKextPolicy))
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		return err
+		return m.remove(managedKextPolicy)
 	}
 	return m.writePlist(managedKextPolicy, payload, plist.BinaryFormat)
 }

@@ -1,21 +1,110 @@
 package simmac
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 
 	"howett.net/plist"
+
+	"kextwatch/probe/root"
 )
 
-// at turns a path of the Mac into one of this machine.
-func (m *Mac) at(name string) string { return filepath.Join(m.dir, name) }
+// resolve returns the path on this machine of a path of the Mac. Links are
+// followed beneath the Mac's root, absolute links too, so that no method reads
+// or writes outside of the simulated Mac.
+func (m *Mac) resolve(name string) (string, error) { return root.FS{Root: m.dir}.Resolve(name) }
 
-// write replaces a file of the Mac in one step, so that nobody reads half of
-// it, and makes the directories above it.
+// entry is resolve for a directory entry that is created, replaced, moved or
+// removed: a link at the end of name is not followed.
+func (m *Mac) entry(name string) (string, error) {
+	dir, err := m.resolve(path.Dir(name))
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, path.Base(name)), nil
+}
+
+func (m *Mac) stat(name string) (fs.FileInfo, error) {
+	path, err := m.resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	return os.Stat(path)
+}
+
+func (m *Mac) readFile(name string) ([]byte, error) {
+	path, err := m.resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+}
+
+func (m *Mac) mkdirAll(name string) error {
+	path, err := m.resolve(name)
+	if err != nil {
+		return err
+	}
+	return os.MkdirAll(path, 0o755)
+}
+
+// symlink makes name a link to target, which is kept as it is written.
+func (m *Mac) symlink(target, name string) error {
+	path, err := m.entry(name)
+	if err != nil {
+		return err
+	}
+	return os.Symlink(target, path)
+}
+
+func (m *Mac) rename(from, to string) error {
+	fromPath, err := m.entry(from)
+	if err != nil {
+		return err
+	}
+	toPath, err := m.entry(to)
+	if err != nil {
+		return err
+	}
+	return os.Rename(fromPath, toPath)
+}
+
+// remove removes a file. A missing file is no error.
+func (m *Mac) remove(name string) error {
+	path, err := m.entry(name)
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func (m *Mac) removeAll(name string) error {
+	path, err := m.entry(name)
+	if err != nil {
+		return err
+	}
+	return os.RemoveAll(path)
+}
+
+// write replaces a file of the Mac in one step, so that a reader never sees a
+// half-written file. It creates missing parent directories.
 func (m *Mac) write(name string, data []byte, perm fs.FileMode) error {
-	path := m.at(name)
+	path, err := m.entry(name)
+	if err != nil {
+		return err
+	}
+	return replaceFile(path, data, perm)
+}
+
+// replaceFile is write for a path of this machine.
+func replaceFile(path string, data []byte, perm fs.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
@@ -26,7 +115,8 @@ func (m *Mac) write(name string, data []byte, perm fs.FileMode) error {
 	return os.Rename(temp, path)
 }
 
-// writePlist writes a property list: plist.XMLFormat or plist.BinaryFormat.
+// writePlist writes a property list. format is plist.XMLFormat or
+// plist.BinaryFormat.
 func (m *Mac) writePlist(name string, value any, format int) error {
 	data, err := plist.MarshalIndent(value, format, "\t")
 	if err != nil {
@@ -36,7 +126,7 @@ func (m *Mac) writePlist(name string, value any, format int) error {
 }
 
 func (m *Mac) readPlist(name string, value any) error {
-	data, err := os.ReadFile(m.at(name))
+	data, err := m.readFile(name)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"howett.net/plist"
+
+	"kextwatch/probe"
 )
 
 // kext is a kernel extension on the Mac's disk.
@@ -58,11 +60,19 @@ func (m *Mac) writeKext(k kext) error {
 
 // stage copies an extension to where macOS 10.13 to 10.15 loads it from.
 func (m *Mac) stage(k kext) error {
-	staged := m.at("/Library/StagedExtensions" + k.path)
-	if err := os.RemoveAll(staged); err != nil {
+	staged := probe.StagedExtensions + k.path
+	if err := m.removeAll(staged); err != nil {
 		return err
 	}
-	return os.CopyFS(staged, os.DirFS(m.at(k.path)))
+	to, err := m.entry(staged)
+	if err != nil {
+		return err
+	}
+	from, err := m.resolve(k.path)
+	if err != nil {
+		return err
+	}
+	return os.CopyFS(to, os.DirFS(from))
 }
 
 // bundleAppleExtensions adds the kernel extensions of another vendor that

@@ -3,7 +3,6 @@ package simmac
 import (
 	"errors"
 	"io/fs"
-	"os"
 )
 
 // lockedDB is where the policy database is kept while nobody but macOS itself
@@ -18,7 +17,7 @@ func (m *Mac) LockPolicy() error {
 	if m.policyPlace() == lockedDB {
 		return nil
 	}
-	if err := os.Rename(m.at(policyDB), m.at(lockedDB)); err != nil {
+	if err := m.rename(policyDB, lockedDB); err != nil {
 		return err
 	}
 	return m.showLocked()
@@ -29,12 +28,12 @@ func (m *Mac) UnlockPolicy() error {
 	if m.policyPlace() == policyDB {
 		return nil
 	}
-	return os.Rename(m.at(lockedDB), m.at(policyDB))
+	return m.rename(lockedDB, policyDB)
 }
 
 // policyPlace is where the policy database is now.
 func (m *Mac) policyPlace() string {
-	if _, err := os.Stat(m.at(lockedDB)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := m.stat(lockedDB); errors.Is(err, fs.ErrNotExist) {
 		return policyDB
 	}
 	return lockedDB
@@ -45,7 +44,7 @@ func (m *Mac) showLocked() error {
 	if m.policyPlace() != lockedDB {
 		return nil
 	}
-	data, err := os.ReadFile(m.at(lockedDB))
+	data, err := m.readFile(lockedDB)
 	if err != nil {
 		return err
 	}

@@ -81,7 +81,11 @@ func (m *Mac) saveJournal(j *journal) error {
 	if j.Len() == 0 {
 		return nil
 	}
-	f, err := os.OpenFile(m.at(logFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	path, err := m.resolve(logFile)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return err
 	}

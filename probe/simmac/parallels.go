@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
+	"path"
 	"strings"
 	"time"
 
@@ -78,10 +78,10 @@ func (m *Mac) UpdateParallels(version string, _ time.Time) error {
 // RemoveParallels moves Parallels Desktop to the bin. The policy, the staged
 // copies and what is loaded stay, as on a real Mac.
 func (m *Mac) RemoveParallels() error {
-	if _, err := os.Stat(m.at(appPath)); err != nil {
+	if _, err := m.stat(appPath); err != nil {
 		return notInstalled(err)
 	}
-	return os.RemoveAll(m.at(appPath))
+	return m.removeAll(appPath)
 }
 
 func notInstalled(err error) error {
@@ -101,7 +101,7 @@ func (m *Mac) installParallels(release string, edition probe.Edition, arch probe
 		return err
 	}
 	const sandbox = "/private/var/tmp/installer"
-	defer os.RemoveAll(m.at(sandbox))
+	defer m.removeAll(sandbox)
 	unpacked := sandbox + "/new.app"
 	if err := m.writeApp(unpacked, version, build, edition); err != nil {
 		return err
@@ -117,11 +117,11 @@ func (m *Mac) installParallels(release string, edition probe.Edition, arch probe
 			return err
 		}
 	}
-	err = os.Rename(m.at(appPath), m.at(sandbox+"/old.app"))
+	err = m.rename(appPath, sandbox+"/old.app")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return os.Rename(m.at(unpacked), m.at(appPath))
+	return m.rename(unpacked, appPath)
 }
 
 func (m *Mac) writeApp(app, version, build string, edition probe.Edition) error {
@@ -164,10 +164,10 @@ func (m *Mac) writePrlctl(app, version string) error {
 	if err := m.write(simDir+"/parallels-major", []byte(major+"\n"), 0o644); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(m.at("/usr/local/bin"), 0o755); err != nil {
+	if err := m.mkdirAll(path.Dir(prlctl)); err != nil {
 		return err
 	}
-	err = os.Symlink(appPath+inApp, m.at(prlctl))
+	err = m.symlink(appPath+inApp, prlctl)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}

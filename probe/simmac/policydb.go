@@ -67,7 +67,11 @@ func (m *Mac) migrate(name, schema string, v probe.OSVersion) error {
 			return fmt.Errorf("%s: adding the column cdhash: %w", name, err)
 		}
 	}
-	return os.Chmod(m.at(name), 0o600)
+	path, err := m.resolve(name)
+	if err != nil {
+		return err
+	}
+	return os.Chmod(path, 0o600)
 }
 
 func hasCDHash(v probe.OSVersion) bool { return v.AtLeast(10, 14) }
@@ -83,7 +87,11 @@ func addCDHash(db *sql.DB) error {
 }
 
 func (m *Mac) openDB(name string) (*sql.DB, error) {
-	dsn := url.URL{Scheme: "file", Path: m.at(name), RawQuery: "_pragma=busy_timeout(5000)"}
+	path, err := m.resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	dsn := url.URL{Scheme: "file", Path: path, RawQuery: "_pragma=busy_timeout(5000)"}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
 		return nil, err

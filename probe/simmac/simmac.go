@@ -125,7 +125,7 @@ func Open(dir string) (*Mac, error) {
 // Opened returns what the Mac's open tool was asked to open, oldest first: a
 // URL or a path, or options and their values separated by spaces.
 func (m *Mac) Opened() ([]string, error) {
-	data, err := os.ReadFile(m.at(simDir + "/opened"))
+	data, err := m.readFile(simDir + "/opened")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

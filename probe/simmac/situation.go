@@ -90,7 +90,11 @@ func (m *Mac) SeatAtConsole(who string) error {
 	if !ok {
 		return fmt.Errorf("console %q: take me, other or nobody", who)
 	}
-	return os.Chown(m.at(consoleDevice), uid, -1)
+	path, err := m.resolve(consoleDevice)
+	if err != nil {
+		return err
+	}
+	return os.Chown(path, uid, -1)
 }
 
 // mark makes or removes a file that only has to be there.
@@ -98,15 +102,11 @@ func (m *Mac) mark(name string, there bool) error {
 	if there {
 		return m.write(name, nil, 0o644)
 	}
-	err := os.Remove(m.at(name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
+	return m.remove(name)
 }
 
 func (m *Mac) lines(name string) ([]string, error) {
-	data, err := os.ReadFile(m.at(name))
+	data, err := m.readFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -53,7 +52,7 @@ func (st *state) boot(now time.Time) {
 }
 
 func (m *Mac) loadState() (*state, error) {
-	data, err := os.ReadFile(m.at(simDir + "/state.json"))
+	data, err := m.readFile(simDir + "/state.json")
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package simmac
 
 import (
-	"os"
 	"time"
 
 	"howett.net/plist"
@@ -38,11 +37,11 @@ func (m *Mac) writeSystem(st *state, user string, now time.Time) error {
 		home + "/Library/Logs", home + "/Library/Preferences",
 		policyDir, "/private/var/tmp", simDir,
 	} {
-		if err := os.MkdirAll(m.at(dir), 0o755); err != nil {
+		if err := m.mkdirAll(dir); err != nil {
 			return err
 		}
 	}
-	if err := os.Symlink("private/var", m.at("/var")); err != nil {
+	if err := m.symlink("private/var", "/var"); err != nil {
 		return err
 	}
 	if err := m.writeSystemVersion(st.version()); err != nil {

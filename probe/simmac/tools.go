@@ -4,7 +4,6 @@ import (
 	"embed"
 	"errors"
 	"io/fs"
-	"os"
 
 	"kextwatch/probe"
 )
@@ -49,7 +48,7 @@ func (m *Mac) writeTools(v probe.OSVersion) error {
 		if place == kmutil && !v.AtLeast(11, 0) || place == extensionsTool && !v.AtLeast(10, 15) {
 			continue
 		}
-		if _, err := os.Stat(m.at(place)); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := m.stat(place); !errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		data, err := tools.ReadFile("tools/" + script)

@@ -12,67 +12,69 @@ import (
 	"kextwatch/probe/policy"
 )
 
-// lookAtPolicy reads the policy from the best source that answers: Apple's
-// database, what the root reader published of it, macOS's own framework. The
-// first two are files and read each time; the framework is a program to run,
-// and is run only when its answer may have changed (see asking). Where a better
-// source answers, it is asked to compare the two, and only by a fresh look.
+// readPolicy reads the policy from the best source that answers: Apple's
+// database, the rows that the root reader published, or macOS's own framework.
+// The first two are files and are read every time. The framework is a program,
+// which is run only if its answer may have changed (see framework.Cache). If a
+// better source answers, only a fresh snapshot queries the framework, to compare
+// the two.
 //
-// The sources that were tried come with it, best first, and how two of them
-// that both answered differ. The policy is nil where none answered.
+// readPolicy also returns the sources that were tried, best first, and how two
+// sources that both answered differ. The policy is nil if no source answered.
 //
-// A database that is being written is no reason to ask a lesser source: in a
-// moment it can be read again, and each change of source costs the look before
-// to compare with. Nor is anything asked on Apple silicon, where Parallels has
-// no kernel extensions.
-func (p *Prober) lookAtPolicy(ctx context.Context, now time.Time, fresh bool) (*probe.Policy, []probe.Source, string) {
-	a := &p.asking
-	a.Seen = framework.StampPolicy(p.mac)
+// While the database is being written, no other source is queried: the database
+// can be read again in a moment, and after a change of source the last snapshot
+// cannot be compared with this one. The framework is not queried on Apple
+// silicon, where Parallels has no kexts.
+func (p *Prober) readPolicy(ctx context.Context, mac probe.Mac, now time.Time, fresh bool) (*probe.Policy, []probe.Source, string) {
+	f := &p.framework
+	f.Seen = framework.StampPolicy(p.mac)
 	best, database := policy.ReadDatabase(ctx, p.mac, p.temp, now)
-	published, reader := p.readPublished(ctx, now)
+	published, reader := p.readPublished(ctx, mac.BootedAt, now)
 	sources := []probe.Source{database, reader}
 	busy := database.State == probe.Busy
 	p.reader.Serves = best == nil && !busy && published != nil
 	if p.reader.Serves {
 		best = published
 	}
-	a.Rows = a.Rows || best != nil && len(best.Rows) > 0
-	reachable := !p.mac.NoTools && p.machine.mac.Arch != probe.AppleSilicon
-	a.Wanted = best == nil && !busy && reachable
+	f.Rows = f.Rows || best != nil && len(best.Rows) > 0
+	reachable := !p.mac.NoTools && mac.Arch != probe.AppleSilicon
+	f.Wanted = best == nil && !busy && reachable
 	switch {
-	case a.Wanted && a.Due(now, fresh):
-		answer, source := a.Query(ctx, p.mac, now, fresh)
+	case f.Wanted && f.Due(now, fresh):
+		answer, source := f.Query(ctx, p.mac, now, fresh)
 		return answer, append(sources, source), ""
-	case a.Wanted:
-		a.Hinted = a.Hinted || fresh // too early now, but not forgotten
-		answer, source := a.Answer()
+	case f.Wanted:
+		f.Hinted = f.Hinted || fresh // too early now, but not forgotten
+		answer, source := f.Answer()
 		return answer, append(sources, source), ""
 	case !reachable || best == nil:
 		return best, sources, ""
 	}
-	if fresh && a.Due(now, false) {
-		a.Query(ctx, p.mac, now, fresh)
+	if fresh && f.Due(now, false) {
+		f.Query(ctx, p.mac, now, fresh)
 	}
-	if a.Source.Name != "" {
-		sources = append(sources, a.Source)
+	if f.Source.Name != "" {
+		sources = append(sources, f.Source)
 	}
 	return best, sources, p.disagreement(best)
 }
 
-// disagreement compares what a better source answered at this look with the
-// framework's answer, where both are about the same state of the policy.
+// disagreement compares the answer of a better source with the answer of the
+// framework. It returns "" unless both describe the same state of the policy.
 func (p *Prober) disagreement(better *probe.Policy) string {
-	a := p.asking
-	stale := better.Source == probe.Reader && a.Seen.MovedSince(better.ReadAt)
-	if stale || a.Stamp != a.Seen || framework.StampPolicy(p.mac) != a.Seen {
+	f := p.framework
+	stale := better.Source == probe.Reader && f.Seen.MovedSince(better.ReadAt)
+	if stale || f.Stamp != f.Seen || framework.StampPolicy(p.mac) != f.Seen {
 		return ""
 	}
-	return disagree(better, a.Policy)
+	return disagree(better, f.Policy)
 }
 
-// disagree says in one sentence how two answers differ in what they allow of
-// Parallels; empty where they do not, or one is missing. What a profile allows
-// is left out: the framework does not tell profiles apart.
+// disagree describes in one sentence how two answers differ about the kexts of
+// Parallels that are allowed. It returns "" if they agree or one is missing.
+// Kexts that a profile allows are left out, because the framework does not
+// report profiles.
 func disagree(one, other *probe.Policy) string {
 	if one == nil || other == nil {
 		return ""
@@ -96,8 +98,8 @@ func disagree(one, other *probe.Policy) string {
 		return ""
 	}
 	slices.Sort(differing)
-	const named = 4 // as many as Parallels has
-	return strings.Join(differing[:min(len(differing), named)], "; ")
+	const most = 4 // Parallels has four kexts
+	return strings.Join(differing[:min(len(differing), most)], "; ")
 }
 
 func allows(p *probe.Policy, row probe.PolicyRow) bool {
@@ -106,12 +108,12 @@ func allows(p *probe.Policy, row probe.PolicyRow) bool {
 	})
 }
 
-// ReadPublished reads the policy that the root reader published.
-func (p *Prober) readPublished(ctx context.Context, now time.Time) (*probe.Policy, probe.Source) {
+// readPublished reads the policy that the root reader published.
+func (p *Prober) readPublished(ctx context.Context, booted, now time.Time) (*probe.Policy, probe.Source) {
 	s, r := policy.ReadState(p.mac), &p.reader
-	r.Booted = p.machine.mac.BootedAt
+	r.Booted = booted
 	if s.Recorded && !policy.Recent(s.Run.At, now) && !policy.Recent(r.WokeAsked, now) {
-		// While the reader runs, nobody has to know, and no tool is started.
+		// The wake time only matters after a long time without a run.
 		if woke := readWakeTime(ctx, p.mac); ctx.Err() == nil {
 			r.Woke, r.WokeAsked = woke, now
 		}

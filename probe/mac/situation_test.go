@@ -257,7 +257,7 @@ func (s *lookStory) lookAtSituation(snap probe.Snapshot, fresh bool, now time.Ti
 	if err := os.RemoveAll(log); err != nil {
 		s.t.Fatal(err)
 	}
-	got, _ := s.prober.lookAtSituation(s.t.Context(), snap, fresh, now)
+	got, _ := s.prober.cachedSituation(s.t.Context(), snap, fresh, now)
 	data, err := os.ReadFile(log)
 	if err != nil && !root.NotExist(err) {
 		s.t.Fatal(err)

@@ -235,21 +235,21 @@ func TestLookAtUpdates(t *testing.T) {
 	mactest.AddFile(t, m.Root, probe.InstallHistory, historyHead+sequoia+historyTail)
 	prober := NewProber(m, t.TempDir())
 	look := func(fresh bool) int {
-		got, gaps := prober.lookAtUpdates(fresh, updatesAt)
+		got, gaps := prober.cachedUpdates(fresh, updatesAt)
 		wantGaps(t, gaps, "")
 		return len(got.Installed)
 	}
 	if n := look(false); n != 1 {
 		t.Fatalf("%d installations", n)
 	}
-	prober.updates.updates.Installed = nil // what is remembered shows that it is used
+	prober.updates.value.Installed = nil // what is remembered shows that it is used
 	if n := look(false); n != 0 {
 		t.Errorf("read again although nothing changed: %d installations", n)
 	}
 	if n := look(true); n != 1 {
 		t.Errorf("asked afresh: %d installations", n)
 	}
-	prober.updates.updates.Installed = nil
+	prober.updates.value.Installed = nil
 	mactest.AddFile(t, m.Root, probe.InstallHistory, historyHead+mojave+sequoia+historyTail)
 	if n := look(false); n != 2 {
 		t.Errorf("the file changed: %d installations", n)

@@ -16,7 +16,7 @@ func TestLookAtMachinesInAHurry(t *testing.T) {
 	s.wantMachines("first look", false, true, true)
 	hurry := func(after string, asked bool) {
 		t.Helper()
-		got, gaps := s.prober.lookAtMachines(t.Context(), s.snap, How{Hurry: true})
+		got, gaps := s.prober.cachedMachines(t.Context(), s.snap, How{Hurry: true})
 		if did := s.asked() == "prlctl"; did != asked || !got.Known || len(got.List) != 1 || len(gaps) > 0 {
 			t.Errorf("%s: prlctl was asked: %v; %+v, %+v", after, did, got, gaps)
 		}
@@ -27,9 +27,9 @@ func TestLookAtMachinesInAHurry(t *testing.T) {
 	mactest.AddFile(t, s.m.Root, "/Users/me/Parallels/One.pvm/config.pvs", config(vmID, "One", "1"))
 	hurry("a machine that changed just now", true)
 
-	before := hurryLimit
-	t.Cleanup(func() { hurryLimit = before })
-	hurryLimit = 50 * time.Millisecond
+	before := urgentLimit
+	t.Cleanup(func() { urgentLimit = before })
+	urgentLimit = 50 * time.Millisecond
 	mactest.AddTool(t, s.m.Root, probe.PrlctlTool, "sleep 600")
 	hurry("a prlctl that hangs", false)
 }

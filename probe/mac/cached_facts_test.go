@@ -52,7 +52,7 @@ func (s *needStory) asked() string {
 
 func (s *needStory) wantMachines(after string, fresh, asked, known bool) {
 	s.t.Helper()
-	got, gaps := s.prober.lookAtMachines(s.t.Context(), s.snap, How{Fresh: fresh})
+	got, gaps := s.prober.cachedMachines(s.t.Context(), s.snap, How{Fresh: fresh})
 	if did := s.asked() == "prlctl"; did != asked {
 		s.t.Errorf("%s: prlctl was asked: %v", after, did)
 	}
@@ -125,14 +125,14 @@ func TestLookAtMachinesRemembersGaps(t *testing.T) {
 	s := newNeedStory(t)
 	mactest.AddTool(t, s.m.Root, probe.PrlctlTool, "echo prlctl >>'"+filepath.Join(s.m.Root, "asked")+"'; exit 255")
 	for _, want := range []string{"prlctl", ""} {
-		_, gaps := s.prober.lookAtMachines(t.Context(), s.snap, How{})
+		_, gaps := s.prober.cachedMachines(t.Context(), s.snap, How{})
 		wantGaps(t, gaps, "virtual machines, virtual machines on the disk")
 		if asked := s.asked(); asked != want {
 			t.Errorf("asked %q, want %q", asked, want)
 		}
 	}
 	mactest.AddTool(t, s.m.Root, probe.PrlctlTool, "echo '[]'")
-	if got, gaps := s.prober.lookAtMachines(t.Context(), s.snap, How{}); !got.Known || len(gaps) > 0 {
+	if got, gaps := s.prober.cachedMachines(t.Context(), s.snap, How{}); !got.Known || len(gaps) > 0 {
 		t.Errorf("another prlctl was not asked: %+v, %+v", got, gaps)
 	}
 }
@@ -142,10 +142,10 @@ func TestLookAtNeedBrokenOff(t *testing.T) {
 	s := newNeedStory(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got, gaps := s.prober.lookAtMachines(ctx, s.snap, How{}); got.Known || len(gaps) == 0 {
+	if got, gaps := s.prober.cachedMachines(ctx, s.snap, How{}); got.Known || len(gaps) == 0 {
 		t.Errorf("%+v, %+v", got, gaps)
 	}
-	if got, gaps := s.prober.lookAtEnforcement(ctx, s.snap, false); got.SIP.State != "" || len(gaps) == 0 {
+	if got, gaps := s.prober.cachedEnforcement(ctx, s.snap, false); got.SIP.State != "" || len(gaps) == 0 {
 		t.Errorf("%+v, %+v", got, gaps)
 	}
 	s.wantMachines("the next look", false, true, true)
@@ -156,7 +156,7 @@ const allEnforcement = "csrutil spctl spctl profiles"
 
 func (s *needStory) wantEnforcement(after string, fresh bool, asked string) probe.Enforcement {
 	s.t.Helper()
-	got, gaps := s.prober.lookAtEnforcement(s.t.Context(), s.snap, fresh)
+	got, gaps := s.prober.cachedEnforcement(s.t.Context(), s.snap, fresh)
 	if did := s.asked(); did != asked {
 		s.t.Errorf("%s: asked %q, want %q", after, did, asked)
 	}
@@ -194,12 +194,12 @@ func TestLookAtEnforcementAsksOncePerBoot(t *testing.T) {
 func TestLookAtEnforcementOnlyWhereAKextMatters(t *testing.T) {
 	s := newNeedStory(t)
 	s.snap.Mac.Arch = probe.AppleSilicon
-	got, gaps := s.prober.lookAtEnforcement(t.Context(), s.snap, true)
+	got, gaps := s.prober.cachedEnforcement(t.Context(), s.snap, true)
 	if got.SIP.State != "" || len(gaps) > 0 || s.asked() != "" {
 		t.Errorf("Apple silicon: %+v, %+v", got, gaps)
 	}
 	s.snap.Mac.Arch, s.snap.Apps = probe.Intel, nil
-	got, gaps = s.prober.lookAtEnforcement(t.Context(), s.snap, true)
+	got, gaps = s.prober.cachedEnforcement(t.Context(), s.snap, true)
 	if got.SIP.State != "" || len(gaps) > 0 || s.asked() != "" {
 		t.Errorf("no Parallels: %+v, %+v", got, gaps)
 	}
@@ -218,10 +218,10 @@ func BenchmarkLookAtNeed(b *testing.B) {
 	p := NewProber(m, b.TempDir())
 	snap := probe.Snapshot{Mac: probe.Mac{OS: bigSur, Arch: probe.Intel, BootSession: testSession}, Apps: []probe.App{*parallelsVersion("18.1.1")}}
 	for b.Loop() {
-		if got, _ := p.lookAtMachines(b.Context(), snap, How{}); !got.Known {
+		if got, _ := p.cachedMachines(b.Context(), snap, How{}); !got.Known {
 			b.Fatalf("%+v", got)
 		}
-		p.lookAtEnforcement(b.Context(), snap, false)
+		p.cachedEnforcement(b.Context(), snap, false)
 	}
 }
 

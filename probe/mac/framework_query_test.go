@@ -170,7 +170,7 @@ func TestFrameworkIsAskedAgainAfterAFileJustMoved(t *testing.T) {
 	for time.Now().Before(ahead) {
 		mactest.NoError(t, os.Chtimes(filepath.Join(s.m.Root, framework.PolicyFiles[0]), time.Now(), time.Now()))
 		s.want("a file just moved", time.Second, false, 1)
-		if !s.prober.asking.Settled {
+		if !s.prober.framework.Settled {
 			break
 		}
 	}
@@ -183,9 +183,9 @@ func TestFrameworkInAnIdleHour(t *testing.T) {
 	hour := func(s *askingStory) (askings int) {
 		for range 60 {
 			s.now = s.now.Add(time.Minute)
-			before := s.prober.asking.At
+			before := s.prober.framework.At
 			s.prober.Look(t.Context(), s.now, How{})
-			if s.prober.asking.At != before {
+			if s.prober.framework.At != before {
 				askings++
 			}
 		}
@@ -219,10 +219,10 @@ func TestFrameworkIsAskedLessWhereFilesMoveForNothing(t *testing.T) {
 		if wanted, asks := s.prober.AskFrameworkIn(s.now); asks && wanted > framework.SlowestBusy {
 			t.Fatalf("the next look in %v", wanted)
 		}
-		before := s.prober.asking.At
+		before := s.prober.framework.At
 		s.now = s.now.Add(time.Second)
 		s.prober.Look(t.Context(), s.now, How{})
-		if s.prober.asking.At != before {
+		if s.prober.framework.At != before {
 			asked++
 		}
 	}

@@ -1,0 +1,43 @@
+package mac
+
+import (
+	"context"
+	"reflect"
+	"testing"
+
+	"kextwatch/probe"
+)
+
+func TestCached(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	gaps := []probe.Gap{{Err: "missing"}}
+	var c cached[string, int]
+	if c.has("") {
+		t.Error("the zero value has an answer for the zero key")
+	}
+	c.set("a", 1, gaps)
+	if !c.has("a") || c.value != 1 || !reflect.DeepEqual(c.gaps, gaps) {
+		t.Errorf("after set: %+v", c)
+	}
+	if c.has("b") {
+		t.Error("the answer for one key is used for another key")
+	}
+	c.set("b", 2, nil)
+	if c.has("a") || !c.has("b") || c.value != 2 || c.gaps != nil {
+		t.Errorf("after a second set: %+v", c)
+	}
+	c.setUnlessEnded(t.Context(), "b", 3, gaps)
+	if !c.has("b") || c.value != 3 {
+		t.Errorf("after a query that finished: %+v", c)
+	}
+	c.setUnlessEnded(ended, "b", 4, gaps)
+	if c.has("b") || c.value != 0 || c.gaps != nil {
+		t.Errorf("after a query that was cut short: %+v, want no answer", c)
+	}
+	c.set("c", 5, gaps)
+	c.clear()
+	if c.has("c") || c.value != 0 || c.gaps != nil {
+		t.Errorf("after clear: %+v, want no answer", c)
+	}
+}

@@ -1,0 +1,106 @@
+package mac
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"kextwatch/probe"
+	"kextwatch/probe/root"
+	"kextwatch/probe/tool"
+)
+
+// machinesKey is what a query for the virtual machines depends on.
+type machinesKey struct {
+	files    string // see machineFiles
+	attempts string // see parallelsAttempts
+}
+
+// urgentLimit is how long the announcement of a window may wait for the names
+// of the virtual machines that cannot start. It is a variable for the tests.
+var urgentLimit = 2 * time.Second
+
+// cachedMachines queries the virtual machines only if the answer can change a
+// verdict and may have changed itself. prlctl is slow, and a new window must be
+// announced at once. A virtual machine that was made or changed outside of the
+// usual folders is noticed after a load attempt, or in a fresh snapshot.
+func (p *Prober) cachedMachines(ctx context.Context, snap probe.Snapshot, how How) (probe.Machines, []probe.Gap) {
+	app := parallelsApp(snap)
+	if snap.Mac.Arch == probe.AppleSilicon || !machinesMatter(app, snap.Mac.OS) {
+		p.machines.clear()
+		return probe.Machines{}, nil
+	}
+	key := machinesKey{files: machineFiles(p.mac, *app), attempts: parallelsAttempts(snap)}
+	c := p.machines
+	if c.valid && !how.Fresh && c.key.files == key.files && (how.Hurry || c.key.attempts == key.attempts) {
+		return c.value, c.gaps
+	}
+	limited := ctx
+	if how.Hurry && c.valid {
+		var cancel context.CancelFunc
+		limited, cancel = context.WithTimeoutCause(ctx, urgentLimit, tool.ErrTimeout)
+		defer cancel()
+	}
+	machines, gaps := readMachines(limited, p.mac, app, snap.Mac.OS)
+	if c.valid && limited.Err() != nil {
+		return c.value, c.gaps // the next snapshot queries again, without this limit
+	}
+	p.machines.setUnlessEnded(ctx, key, machines, gaps)
+	return machines, gaps
+}
+
+func parallelsApp(snap probe.Snapshot) *probe.App {
+	i := slices.IndexFunc(snap.Apps, func(app probe.App) bool { return app.TeamID == probe.ParallelsTeamID })
+	if i < 0 {
+		return nil
+	}
+	return &snap.Apps[i]
+}
+
+// machineFiles returns a text that changes when the virtual machines may have
+// changed: it has the version of Parallels and the stamps of prlctl, of the
+// network settings and of the configurations in the usual folders.
+func machineFiles(m root.FS, app probe.App) string {
+	lines := []string{fmt.Sprintf("version %q", app.Version)}
+	add := func(path string, info fs.FileInfo, err error) {
+		if err == nil {
+			lines = append(lines, fmt.Sprintf("%q %v", path, root.StampOf(info)))
+		}
+	}
+	for _, name := range []string{probe.PrlctlTool, probe.ParallelsNetworkSettings} {
+		info, err := m.Stat(name)
+		add(name, info, err)
+	}
+	files, errs := readConfigs(m)
+	for _, file := range files {
+		info, err := lstatAt(m, file)
+		add(file, info, err)
+	}
+	for _, err := range errs {
+		lines = append(lines, err.Error())
+	}
+	return strings.Join(lines, "\n")
+}
+
+// parallelsAttempts returns a text that changes with every load attempt for a
+// kext of Parallels.
+func parallelsAttempts(snap probe.Snapshot) string {
+	var lines []string
+	if snap.Policy != nil {
+		for _, record := range snap.Policy.History {
+			if fromParallels(record.TeamID, record.BundleID) {
+				lines = append(lines, fmt.Sprintf("attempt %q %v", record.BundleID, record.LastSeen.UTC()))
+			}
+		}
+	}
+	for _, attempt := range snap.Attempts {
+		if attempt.TeamID == probe.ParallelsTeamID || strings.HasPrefix(attempt.BundleID, "com.parallels.") {
+			lines = append(lines, fmt.Sprintf("attempt %q %v", attempt.BundleID, attempt.At.UTC()))
+		}
+	}
+	slices.Sort(lines) // rows have no order
+	return strings.Join(lines, "\n")
+}

@@ -121,7 +121,8 @@ var arrows = []struct{ importer, imported, because string }{
 	{"notify/tray/desk", "github.com/jezek/xgb", "plays the mouse in tests, and takes pictures of the screen"},
 
 	{"launchd", "probe/tool", "runs launchctl"},
-	{"launchd", "probe", "names what launchd does at login"},
+	{"launchd", "probe", "names the jobs, their paths and what launchd does at login"},
+	{"launchd", "github.com/google/renameio/v2", "replaces a file in one step"},
 	{"launchd", "howett.net/plist", "a job is a property list"},
 
 	{"assets/bundle", "howett.net/plist", "writes the app's Info.plist"},

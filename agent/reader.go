@@ -35,7 +35,7 @@ func (in *invocation) installReader(ctx context.Context, program string, dryRun 
 	if err != nil {
 		return err
 	}
-	plan, err := place.Install(ctx, launchd.Daemon(launchd.ReaderProgram), source)
+	plan, err := place.Install(ctx, launchd.Daemon(probe.ReaderProgram), source)
 	if err != nil {
 		return unavailable(err, "nothing was changed; put that right and run it again")
 	}
@@ -52,8 +52,8 @@ func (in *invocation) uninstallReader(ctx context.Context, dryRun bool) error {
 	if err != nil {
 		return err
 	}
-	published := filepath.Join(in.mac.Root, "Library", "Application Support", probe.AgentLabel)
-	if err := in.carryOut(ctx, place.Uninstall(ctx, launchd.ReaderLabel, published), dryRun); err != nil || dryRun || in.speaker.json {
+	published := filepath.Join(in.mac.Root, probe.SupportFolder)
+	if err := in.carryOut(ctx, place.Uninstall(ctx, probe.ReaderLabel, published), dryRun); err != nil || dryRun || in.speaker.json {
 		return err
 	}
 	in.say("Every user who has the icon in the menu bar removes it, without sudo, with: kextwatch uninstall")
@@ -79,10 +79,10 @@ func (in *invocation) readerPlace(command, program string, dryRun bool) (place l
 	}
 	return launchd.DaemonPlace{
 		Place: launchd.Place{
-			Plist:     filepath.Join(in.mac.Root, launchd.ReaderPlist),
+			Plist:     filepath.Join(in.mac.Root, probe.ReaderJob),
 			Launchctl: launchd.Launchctl{Runner: in.runner(), Tool: tool, System: true},
 		},
-		Program: filepath.Join(in.mac.Root, launchd.ReaderProgram),
+		Program: filepath.Join(in.mac.Root, probe.ReaderProgram),
 		Guarded: func(path string) error { return guarded(in.mac, path) },
 	}, nil
 }

@@ -99,7 +99,7 @@ func strayCopies(temp string) []string {
 
 // nameRootsPart says what only root can remove.
 func (in *invocation) nameRootsPart() {
-	for _, name := range []string{launchd.ReaderPlist, launchd.ReaderProgram, "/Library/Application Support/" + probe.AgentLabel} {
+	for _, name := range []string{probe.ReaderJob, probe.ReaderProgram, probe.SupportFolder} {
 		path, err := in.mac.Resolve(name)
 		if err != nil {
 			continue

@@ -10,28 +10,27 @@ import (
 	"unicode"
 )
 
-// What launchctl's refusals mean.
+// Errors for launchctl's answers.
 var (
-	// ErrNotLoaded: launchd does not know the job.
+	// ErrNotLoaded means that launchd does not know the job.
 	ErrNotLoaded = errors.New("launchd does not know this job")
-	// ErrNoSession: the user has no graphical login session, so an agent
-	// cannot run. An ssh login is none.
+	// ErrNoSession means that the user has no graphical login session, so no
+	// agent can run. A login with ssh has no such session.
 	ErrNoSession = errors.New("nobody is logged in at the Mac's screen as this user: log in there, then run this again")
-	// ErrDisabled: the user, or launchctl disable, switched the job off.
+	// ErrDisabled means that the user or launchctl disable switched the job off.
 	ErrDisabled = errors.New("this job is switched off")
 
 	errBusy = errors.New("launchd is still working on this job")
-	// errRefused is launchd's answer for a job that is loaded already, one
-	// that is still being unloaded, and a property list it does not like.
+	// errRefused is launchd's answer for a job that is loaded already, for one
+	// that is still being unloaded, and for an invalid property list.
 	errRefused = errors.New("launchd refuses the job")
 
-	// errUnknownVerb: this launchctl is older than the verb.
+	// errUnknownVerb means that this launchctl is too old for the command.
 	errUnknownVerb = errors.New("this launchctl does not know the command")
 )
 
-// refusals are the codes that are launchd's own, not errors of the system,
-// as seen from macOS 10.14 to 26. launchctl uses them as its exit status and
-// writes them into its message.
+// refusals maps launchd's own error codes, as seen from macOS 10.14 to 26.
+// launchctl uses a code as its exit status and writes it into its message.
 var refusals = map[int]error{
 	3:   ErrNotLoaded, // bootout: "No such process"
 	5:   errRefused,   // "Input/output error"
@@ -42,15 +41,15 @@ var refusals = map[int]error{
 	125: ErrNoSession, // "Domain does not support specified action"
 }
 
-// failure is the message of every launchctl verb that failed:
+// failure matches the message of a failed launchctl command:
 // "Bootstrap failed: 5: Input/output error", "Load failed: …".
 var failure = regexp.MustCompile(`(?m)^[A-Z][a-z-]+ failed: (\d{1,9}): `)
 
-// unknownVerb is what a launchctl says to a command that it has not learned.
+// unknownVerb matches launchctl's message for a command that it does not know.
 var unknownVerb = regexp.MustCompile(`(?i)un(recognized|known) subcommand`)
 
-// judge turns launchctl's answer about a service into an error, or nil. The
-// message counts more than the exit status, which older releases leave at 0.
+// judge returns the error in launchctl's answer about a service, or nil. The
+// message decides before the exit status, which older releases leave at 0.
 func judge(service string, status int, output string) error {
 	message := failure.FindStringSubmatch(output)
 	if status == 0 && message == nil {
@@ -60,7 +59,7 @@ func judge(service string, status int, output string) error {
 	if message != nil {
 		code, _ = strconv.Atoi(message[1])
 	}
-	text := cmp.Or(firstLine(output), "it said nothing")
+	text := cmp.Or(firstLine(output), "no message")
 	if unknownVerb.MatchString(output) {
 		return fmt.Errorf("%w (%s)", errUnknownVerb, text)
 	}
@@ -75,7 +74,8 @@ func judge(service string, status int, output string) error {
 	}
 }
 
-// firstLine is the first line of a tool's output, fit to be shown.
+// firstLine returns the first line of a tool's output, without control
+// characters and with at most 200 characters.
 func firstLine(output string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(output), "\n")
 	line = strings.Map(func(r rune) rune {
@@ -90,22 +90,23 @@ func firstLine(output string) string {
 	return line
 }
 
-// State is how a loaded job is.
+// State is the state of a loaded job, as launchctl print reports it.
 type State struct {
-	Name     string // "running", "waiting", "not running", "spawn scheduled"; empty: not known
+	Name     string // "running", "waiting", "not running", "spawn scheduled"; empty: unknown
 	PID      int    // 0: not running
-	LastExit string // "0", "1: …", "(never exited)"; empty: not known
+	LastExit string // "0", "1: …", "(never exited)"; empty: unknown
 }
 
-// Running reports whether the job's program runs.
+// Running reports whether the job's program is running.
 func (s State) Running() bool { return s.Name == "running" }
 
-// ended reports whether it has run and is over: its exit code is known.
+// ended reports whether the program has run and exited, so that its exit code is
+// known.
 func (s State) ended() bool { return s.LastExit != "" && s.LastExit[0] >= '0' && s.LastExit[0] <= '9' }
 
-// parseState reads launchctl print. Its man page calls the form no API; these
-// three keys look alike from macOS 10.14 to 26. Only the first level counts:
-// blocks within it (sockets, endpoints) have a state of their own.
+// parseState reads the output of launchctl print. The man page says that the
+// format is not an API, but these three keys are the same from macOS 10.14 to
+// 26. Nested blocks (sockets, endpoints) have their own state and are ignored.
 func parseState(output string) State {
 	var s State
 	depth := 0

@@ -91,7 +91,7 @@ func FuzzJobOf(f *testing.F) {
 	})
 }
 
-// showable fails for text that could do something to a terminal, or flood it.
+// showable fails for text with control characters and for very long text.
 func showable(t *testing.T, text string) {
 	t.Helper()
 	if strings.ContainsFunc(text, unicode.IsControl) || utf8.RuneCountInString(text) > 500 {

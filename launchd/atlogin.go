@@ -7,9 +7,10 @@ import (
 	"path/filepath"
 )
 
-// SetAtLogin writes a job's property list, or removes it, without asking
-// launchd: it counts from the next login on, and what runs now goes on. It
-// never touches a property list that is not ours.
+// SetAtLogin writes a job's property list at path, or removes it. It does not
+// call launchctl: the change takes effect at the next login, and a running job
+// keeps running. The error is not nil, and nothing changes, if another program's
+// property list is there.
 func SetAtLogin(job Job, path string, on bool) error {
 	content, err := job.Plist()
 	if err != nil {

@@ -8,68 +8,66 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"kextwatch/probe"
 )
 
+const programPerm fs.FileMode = 0o755
+
+// Paths of the policy for launchd, without the link /var.
 const (
-	// ReaderLabel names the LaunchDaemon that reads the policy as root.
-	ReaderLabel = "io.kextwatch.reader"
-
-	// ReaderProgram and ReaderPlist are paths of the Mac.
-	ReaderProgram = "/Library/PrivilegedHelperTools/" + ReaderLabel
-	ReaderPlist   = "/Library/LaunchDaemons/" + ReaderLabel + ".plist"
-
-	programPerm fs.FileMode = 0o755
+	policyFolder = "/private" + probe.PolicyFolder
+	kextPolicy   = "/private" + probe.KextPolicy
 )
 
-const policyFolder = "/private/var/db/SystemPolicyConfiguration"
-
-// Daemon is the job that has program, an absolute path, publish the policy as
-// root whenever the policy database changes. It ends by itself.
+// Daemon returns the job that runs program, an absolute path, as root when the
+// policy database changes. The program publishes the policy and exits.
 //
-// launchd.plist(5) promises nothing for WatchPaths: changes may be missed, and
-// nothing is said of a path that is not there, as the -wal and the -journal
-// mostly are not. So the folder is watched, too, in which they come and go,
-// and the job starts every five minutes in any case. launchd starts no job
-// twice within ten seconds, and ThrottleInterval was seen not to change that.
+// launchd.plist(5) promises nothing for WatchPaths: launchd may miss a change,
+// and the behaviour for a missing path is not documented. The -wal and the
+// -journal are missing most of the time, so launchd also watches their folder,
+// and it starts the job every five minutes. launchd never starts a job twice
+// within ten seconds; in tests ThrottleInterval did not change that.
 //
-// What it has to say stands in the file that it publishes, so it has no log,
-// which nobody would rotate.
+// The job has no log, because launchd never rotates one. The published file
+// holds all messages of the program.
 func Daemon(program string) Job {
 	return Job{
-		Label:            ReaderLabel,
+		Label:            probe.ReaderLabel,
 		ProgramArguments: []string{program, "read-policy"},
 		RunAtLoad:        true,
 		WatchPaths: []string{
-			policyFolder, policyFolder + "/KextPolicy", policyFolder + "/KextPolicy-wal", policyFolder + "/KextPolicy-journal",
+			policyFolder, kextPolicy, kextPolicy + "-wal", kextPolicy + "-journal",
 		},
 		StartInterval:               300,
 		ProcessType:                 "Background",
-		AssociatedBundleIdentifiers: []string{AgentLabel},
+		AssociatedBundleIdentifiers: []string{probe.AgentLabel},
 		StandardOutPath:             "/dev/null",
 		StandardErrorPath:           "/dev/null",
 	}
 }
 
-// DaemonPlace is where a LaunchDaemon is installed, with a copy of its
-// program: root must never run a file that somebody else can replace.
+// DaemonPlace is where a LaunchDaemon and a copy of its program are installed.
+// Root runs a copy, because it must never run a file that another user can
+// replace.
 type DaemonPlace struct {
 	Place
-	Program string // where the copy lies; absolute, on this machine
+	Program string // path of the copy; absolute, on this machine
 
-	// Guarded is an error where somebody besides root could change what lies
-	// at a path of this machine, or lead it elsewhere.
+	// Guarded returns an error if a user besides root could change the file at
+	// a path of this machine or make the path lead elsewhere.
 	Guarded func(path string) error
 }
 
-// Program is what the program of a LaunchDaemon is copied from.
+// Program is the file that the program of a LaunchDaemon is copied from.
 type Program struct {
 	Content []byte
-	From    string // where it lies, and whose it is
+	From    string // its path and owner, for the text of the step
 }
 
-// Install plans to copy the program, to write the job's property list and to
-// have launchd run it once. As for an agent, nothing is planned where
-// something stands in the way.
+// Install returns the plan that copies the program, writes the job's property
+// list, and makes launchd run the job once. Like Place.Install it returns an
+// error, and no plan, if something is in the way.
 func (p DaemonPlace) Install(ctx context.Context, job Job, program Program) (Plan, error) {
 	for _, path := range []string{p.Program, p.Plist} {
 		if err := p.Guarded(path); err != nil {
@@ -94,25 +92,26 @@ func (p DaemonPlace) Install(ctx context.Context, job Job, program Program) (Pla
 	}
 	steps := append([]Step{tools, daemons, copied}, load.steps...)
 	steps = append(steps,
-		Step{Does: "see that " + job.Label + " does its work", Already: copied.Already && load.well && load.state.LastExit == "0",
+		Step{Does: "see that " + job.Label + " does its work", Already: copied.Already && load.current && load.state.LastExit == "0",
 			do: func(ctx context.Context) (string, error) { return p.runOnce(ctx, job.Label) }},
 	)
 	return Plan{Steps: steps}, nil
 }
 
-// Uninstall plans to unload the job and to remove its property list, its
-// program and the folder of what it wrote, which must be named after the
-// agent. A step that fails does not keep the others from being done.
+// Uninstall returns the plan that unloads the job and removes its property list,
+// its program, and the folder of the files that it wrote, which must be named
+// after the agent. After a failed step the plan goes on.
 func (p DaemonPlace) Uninstall(ctx context.Context, label, folder string) Plan {
 	return Plan{keepGoing: true, Steps: []Step{
 		p.planUnload(ctx, label),
 		p.guard(removeInstalled(p.Plist, label), p.Plist),
 		p.guard(removeProgram(p.Program), p.Program),
-		p.guard(removeFolder(folder, AgentLabel), folder),
+		p.guard(removeFolder(folder, probe.AgentLabel), folder),
 	}}
 }
 
-// guard keeps a step from being tried at a path that somebody else controls.
+// guard gives the step an error if another user controls the path, so that the
+// step is not run.
 func (p DaemonPlace) guard(step Step, path string) Step {
 	if err := p.Guarded(path); err != nil && step.Err == nil {
 		step.Already, step.Err = false, err
@@ -120,7 +119,7 @@ func (p DaemonPlace) guard(step Step, path string) Step {
 	return step
 }
 
-// copyProgram is the step that makes path a copy of program.
+// copyProgram returns the step that makes path a copy of program.
 func copyProgram(program Program, path string) (Step, error) {
 	step := Step{Does: "copy the program to " + path + " from " + program.From, do: func(context.Context) (string, error) {
 		return "", writeFile(path, program.Content, programPerm)
@@ -144,7 +143,7 @@ func copyProgram(program Program, path string) (Step, error) {
 	return step, nil
 }
 
-// removeProgram is the step that removes the copy of the program.
+// removeProgram returns the step that removes the copy of the program.
 func removeProgram(path string) Step {
 	step := Step{Does: "remove " + path, do: func(context.Context) (string, error) {
 		return "", os.Remove(path)
@@ -156,18 +155,18 @@ func removeProgram(path string) Step {
 	case err != nil:
 		step.Err = err
 	case !info.Mode().IsRegular():
-		step.Err = fmt.Errorf("%s is not a file, so it is not ours", path)
+		step.Err = fmt.Errorf("%s is not a file, so kextwatch did not put it there", path)
 	}
 	return step
 }
 
-// runOnce starts the job and waits for its end.
+// runOnce starts the job and waits until it has ended.
 func (p DaemonPlace) runOnce(ctx context.Context, label string) (string, error) {
 	if err := p.kickstart(ctx, label); err != nil {
 		return "", err
 	}
 	var state State
-	_, err := poll(ctx, patience, func() (bool, error) {
+	_, err := poll(ctx, unloadLimit, func() (bool, error) {
 		var err error
 		state, err = p.Launchctl.Print(ctx, p.UID, label)
 		return err == nil && (state.Running() || !state.ended()), err

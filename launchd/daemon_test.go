@@ -10,10 +10,12 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"kextwatch/probe"
 )
 
 func TestReaderPropertyList(t *testing.T) {
-	got, err := Daemon(ReaderProgram).Plist()
+	got, err := Daemon(probe.ReaderProgram).Plist()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +28,7 @@ func TestReaderPropertyList(t *testing.T) {
 	}
 }
 
-// daemonMac is a Mac's root and a launchctl in a directory.
+// daemonMac is a simulated Mac's root with a launchctl.
 type daemonMac struct {
 	*mac
 	place   DaemonPlace
@@ -39,14 +41,14 @@ var errUnguarded = errors.New("somebody else may change it")
 func newDaemonMac(t *testing.T) *daemonMac {
 	t.Helper()
 	m := &daemonMac{mac: newMac(t), program: Program{[]byte("a program"), "/Apps/kextwatch-reader, which belongs to root"}}
-	m.job = Daemon(ReaderProgram)
+	m.job = Daemon(probe.ReaderProgram)
 	m.write(filepath.Join(m.tools, "once"), "0\n", 0o644)
 	m.place = DaemonPlace{
 		Place: Place{
-			Plist:     filepath.Join(m.home, ReaderPlist),
+			Plist:     filepath.Join(m.home, probe.ReaderJob),
 			Launchctl: Launchctl{Runner: m.mac.place.Launchctl.Runner, Tool: filepath.Join(m.tools, "launchctl"), System: true},
 		},
-		Program: filepath.Join(m.home, ReaderProgram),
+		Program: filepath.Join(m.home, probe.ReaderProgram),
 		Guarded: func(path string) error {
 			if path == m.refuse {
 				return errUnguarded
@@ -75,7 +77,7 @@ func (m *daemonMac) mustInstall() {
 }
 
 func (m *daemonMac) published() string {
-	return filepath.Join(m.home, "Library/Application Support", AgentLabel)
+	return filepath.Join(m.home, "Library/Application Support", probe.AgentLabel)
 }
 
 const daemonInstalled = `create the folder ~/Library/PrivilegedHelperTools: done
@@ -86,7 +88,7 @@ load io.kextwatch.reader into system: done
 see that io.kextwatch.reader does its work: done
 `
 
-func TestInstallTheReader(t *testing.T) {
+func TestInstallReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newDaemonMac(t)
 		dry, err := m.place.Install(context.Background(), m.job, m.program)
@@ -124,7 +126,7 @@ func TestInstallTheReader(t *testing.T) {
 	})
 }
 
-func TestInstallTheReaderAfterSomethingChanged(t *testing.T) {
+func TestInstallReaderAfterChange(t *testing.T) {
 	const reload = "print bootout print bootstrap kickstart print"
 	for name, tc := range map[string]struct {
 		change func(m *daemonMac)
@@ -147,10 +149,10 @@ func TestInstallTheReaderAfterSomethingChanged(t *testing.T) {
 				tc.change(m)
 				said, err := m.install()
 				if calls := m.calls(); err != nil || calls != tc.calls {
-					t.Errorf("%v; launchctl was asked to %s, want %s\n%s", err, calls, tc.calls, said)
+					t.Errorf("%v; launchctl was called with %s, want %s\n%s", err, calls, tc.calls, said)
 				}
 				if said, err := m.install(); err != nil || strings.Contains(said, ": done") {
-					t.Errorf("still something to do: %v\n%s", err, said)
+					t.Errorf("a second install has steps to run: %v\n%s", err, said)
 				}
 				got, _ := os.ReadFile(m.place.Program)
 				if info, err := os.Stat(m.place.Program); err != nil || info.Mode() != 0o755 || string(got) != string(m.program.Content) {
@@ -161,7 +163,7 @@ func TestInstallTheReaderAfterSomethingChanged(t *testing.T) {
 	}
 }
 
-func TestTheReaderDoesItsWork(t *testing.T) {
+func TestReaderRunResult(t *testing.T) {
 	for name, tc := range map[string]struct {
 		spoil func(m *daemonMac)
 		last  string // of what was said
@@ -186,7 +188,7 @@ func TestTheReaderDoesItsWork(t *testing.T) {
 	}
 }
 
-func TestInstallTheReaderStopsBeforeItChangesAnything(t *testing.T) {
+func TestInstallReaderErrorsChangeNothing(t *testing.T) {
 	for name, tc := range map[string]struct {
 		spoil func(m *daemonMac)
 		says  string
@@ -216,7 +218,7 @@ func TestInstallTheReaderStopsBeforeItChangesAnything(t *testing.T) {
 	}
 }
 
-func TestUninstallTheReader(t *testing.T) {
+func TestUninstallReader(t *testing.T) {
 	const removed = `end io.kextwatch.reader and unload it from system: done
 remove ~/Library/LaunchDaemons/io.kextwatch.reader.plist: done
 remove ~/Library/PrivilegedHelperTools/io.kextwatch.reader: done
@@ -242,7 +244,7 @@ remove the folder ~/Library/Application Support/io.kextwatch.agent: done
 				m.write(filepath.Join(m.published(), "policy.plist"), "", 0o644)
 				tc.spoil(m)
 				uninstall := func() (string, error) {
-					return m.run(m.place.Uninstall(context.Background(), ReaderLabel, m.published()))
+					return m.run(m.place.Uninstall(context.Background(), probe.ReaderLabel, m.published()))
 				}
 				said, err := uninstall()
 				want := removed

@@ -8,24 +8,27 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/google/renameio/v2"
 	"howett.net/plist"
 )
 
 const (
-	plistLimit = 64 << 10 // bytes; ours has about 1 KB
+	plistLimit = 64 << 10 // bytes; the property list of kextwatch has about 1 KB
 
-	othersWrite fs.FileMode = 0o022 // launchd refuses what others may change: launchd.plist(5)
+	othersWrite fs.FileMode = 0o022 // launchd refuses a property list that others may change: launchd.plist(5)
 	accessWrite             = 2     // W_OK of access(2)
 	plistPerm   fs.FileMode = 0o644
 )
 
-// createFolder is the step that makes a folder. One that is there must be a
-// folder of the user or of root that we may write to, and others may not: who
-// owns the folder decides what launchd starts.
+// createFolder returns the step that creates a folder. An existing folder must
+// belong to the user or to root, and this process must be able to write to it,
+// but other users must not: whoever can write to the folder decides what
+// launchd starts.
 func createFolder(path string, perm fs.FileMode) (Step, error) {
 	step := Step{Does: "create the folder " + path, do: func(context.Context) (string, error) {
 		return "", os.MkdirAll(path, perm)
@@ -53,29 +56,31 @@ func createFolder(path string, perm fs.FileMode) (Step, error) {
 	return step, nil
 }
 
-// trusted reports whether a file belongs to the user or to root, as launchd
-// demands of a property list: launchd.plist(5).
+// trusted reports whether a file belongs to the user or to root. launchd requires
+// that of a property list (launchd.plist(5)) and does not look at the folders
+// above it, so root.Trust would be too strict here.
 func trusted(info fs.FileInfo) bool {
 	owner := info.Sys().(*syscall.Stat_t).Uid
 	return owner == 0 || int(owner) == os.Geteuid()
 }
 
-// foreign is something at the place of our property list that is not ours.
+// foreign is the error for a file in the place of the property list that
+// kextwatch did not write.
 type foreign struct{ path, what string }
 
 func (f *foreign) Error() string { return fmt.Sprintf("%s is not ours: it is %s", f.path, f.what) }
 
-// installed is a property list of ours that is in its place.
+// installed is an installed property list of kextwatch.
 type installed struct {
 	content   []byte
 	program   string
 	arguments []string // without the program
-	sound     bool     // launchd takes it: owner and permissions are right
+	sound     bool     // launchd accepts its owner and permissions
 }
 
-// readInstalled returns the property list at path. A missing one is
-// fs.ErrNotExist; one with another label, or anything that is not a property
-// list as we write them, is a *foreign.
+// readInstalled returns the property list at path. The error is fs.ErrNotExist if
+// it is missing, and a *foreign if it has another label or is not a property
+// list in the form that kextwatch writes.
 func readInstalled(path, label string) (installed, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, syscall.ELOOP) {
@@ -90,7 +95,7 @@ func readInstalled(path, label string) (installed, error) {
 		return installed{}, err
 	}
 	if !info.Mode().IsRegular() {
-		return installed{}, &foreign{path, "no file"}
+		return installed{}, &foreign{path, "not a file"}
 	}
 	data, err := io.ReadAll(io.LimitReader(f, plistLimit+1))
 	if err != nil {
@@ -110,12 +115,12 @@ func readInstalled(path, label string) (installed, error) {
 	return found, nil
 }
 
-// jobOf is the job that a property list describes: its label and its program.
-// Only XML is read, the form we write: the binary form can make the decoder
-// panic or run for minutes.
+// jobOf returns the job that a property list describes, with its label and its
+// program. It reads only XML, the form that kextwatch writes: a binary property
+// list can make the decoder panic or run for minutes.
 func jobOf(data []byte) (Job, error) {
 	if len(data) > plistLimit || !strings.HasPrefix(string(data), "<?xml") {
-		return Job{}, errors.New("no property list in XML")
+		return Job{}, errors.New("not a property list in XML")
 	}
 	var job struct {
 		Label            string
@@ -127,8 +132,8 @@ func jobOf(data []byte) (Job, error) {
 	return Job{Label: job.Label, ProgramArguments: job.ProgramArguments}, nil
 }
 
-// setAside is the step that moves away what is not ours: launchd reads only
-// files that are named like a property list.
+// setAside returns the step that renames a file that is not of kextwatch. launchd
+// reads only files whose name ends in .plist.
 func setAside(f *foreign) Step {
 	aside := f.path + ".replaced-" + time.Now().UTC().Format("20060102T150405Z")
 	return Step{Does: fmt.Sprintf("set %s aside, because it is %s: it becomes %s", f.path, f.what, filepath.Base(aside)),
@@ -140,41 +145,47 @@ func setAside(f *foreign) Step {
 		}}
 }
 
-// writeFile replaces the file at path in one go: there is never half of it.
+// writeFile replaces the file at path in one step, so that no reader sees a
+// half-written file. The file gets the mode perm, whatever mode it had before.
 func writeFile(path string, data []byte, perm fs.FileMode) error {
-	for _, half := range halfWritten(path) {
-		os.Remove(half)
+	for _, file := range unfinished(path) {
+		os.Remove(file)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(perm))
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // nothing is there any more after the rename
-	_, err = f.Write(data)
-	if err := errors.Join(err, f.Chmod(perm), f.Sync(), f.Close()); err != nil {
+	defer f.Cleanup()
+	if _, err := f.Write(data); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), path)
+	return f.CloseAtomicallyReplace()
 }
 
-// halfWritten are the files that a killed writeFile left beside path.
-func halfWritten(path string) []string {
+// unfinishedForm matches the end of a temporary file's name. Earlier versions put a
+// dot before the number.
+var unfinishedForm = regexp.MustCompile(`^\.?[0-9]+$`)
+
+// unfinished returns the temporary files that a killed writeFile left beside
+// path.
+func unfinished(path string) []string {
 	dir, base := filepath.Split(path)
 	entries, _ := os.ReadDir(dir)
 	var left []string
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), "."+base+".") {
+		if end, ok := strings.CutPrefix(e.Name(), "."+base); ok && unfinishedForm.MatchString(end) {
 			left = append(left, filepath.Join(dir, e.Name()))
 		}
 	}
 	return left
 }
 
-// removeInstalled is the step that removes the property list of the job label.
+// removeInstalled returns the step that removes the property list of the job
+// with this label.
 func removeInstalled(path, label string) Step {
-	half := halfWritten(path)
+	temporary := unfinished(path)
 	_, err := readInstalled(path, label)
-	step := Step{Does: "remove " + path, Already: errors.Is(err, fs.ErrNotExist) && len(half) == 0}
+	step := Step{Does: "remove " + path, Already: errors.Is(err, fs.ErrNotExist) && len(temporary) == 0}
 	var other *foreign
 	switch {
 	case errors.As(err, &other):
@@ -184,7 +195,7 @@ func removeInstalled(path, label string) Step {
 	}
 	step.do = func(context.Context) (string, error) {
 		var failed []error
-		for _, file := range append(half, path) {
+		for _, file := range append(temporary, path) {
 			if err := os.Remove(file); !errors.Is(err, fs.ErrNotExist) {
 				failed = append(failed, err)
 			}
@@ -194,8 +205,8 @@ func removeInstalled(path, label string) Step {
 	return step
 }
 
-// removeFolder is the step that removes a folder and all that is in it. Only a
-// folder that is named after the label is ours.
+// removeFolder returns the step that removes a folder and everything in it. The
+// folder must be named after the label.
 func removeFolder(path, label string) Step {
 	step := Step{Does: "remove the folder " + path, do: func(context.Context) (string, error) {
 		return "", os.RemoveAll(path)

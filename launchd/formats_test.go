@@ -12,9 +12,9 @@ import (
 	"howett.net/plist"
 )
 
-// launchd does not read a job with the library that wrote it. Python's reader
-// is strict and shares no line with that library.
-func TestOthersReadTheJob(t *testing.T) {
+// launchd does not read property lists with the library that kextwatch writes
+// them with. Python's reader is strict and independent of that library.
+func TestPythonReadsTheJob(t *testing.T) {
 	for _, name := range []string{"plain", `"quotes" & 'these' <b>`, "Söhne 日本 👩‍👩‍👧", "with  two  spaces "} {
 		data, err := Agent("/opt/"+name+"/kextwatch", "/Users/"+name).Plist()
 		if err != nil {

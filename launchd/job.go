@@ -1,17 +1,17 @@
-// Package launchd installs a LaunchAgent: a property list in
-// ~/Library/LaunchAgents that launchd reads at every login and keeps running;
-// and a LaunchDaemon, which root installs in /Library and which runs as root.
+// Package launchd installs two jobs. The LaunchAgent is a property list in
+// ~/Library/LaunchAgents that launchd reads at every login. The LaunchDaemon is
+// a property list in /Library that root installs; its program runs as root.
 //
-// A Job is the property list as a value. Place.Install and Place.Uninstall
-// look at the Mac and return a Plan: the steps to go, as data that can be
-// printed (a dry run) or run. What is already so is part of the plan and is
-// left alone when it runs, so both can be repeated at any time, also after one
-// that was cut short.
+// A Job is a property list as a value. Place.Install and Place.Uninstall read
+// the state of the Mac and return a Plan. A Plan is a list of steps that can be
+// printed (a dry run) or run. Steps that are done already are part of the plan
+// and change nothing when it runs. So a plan can be made and run again at any
+// time, even after an earlier run was interrupted.
 //
-// Nothing is overwritten or deleted that is not ours: the property list is
-// known by its Label, a folder by its name. What lies in the way is set aside
-// under another name, and the plan says so. Launchctl is the only program that
-// is executed.
+// The package overwrites and deletes only files of kextwatch. It recognizes its
+// property list by the Label and its folders by their names. Another file in
+// the same place is renamed, and the plan says so. launchctl is the only program
+// that it runs.
 package launchd
 
 import (
@@ -24,58 +24,56 @@ import (
 	"unicode/utf8"
 
 	"howett.net/plist"
+
+	"kextwatch/probe"
 )
 
-// AgentLabel names the LaunchAgent; its property list is named after it.
-const AgentLabel = "io.kextwatch.agent"
-
-// Job is what launchd is told about a program; launchd.plist(5) explains the
-// keys. Keys that an older macOS does not know are ignored there.
+// Job is the content of a property list for launchd. launchd.plist(5) documents
+// the keys. An older macOS ignores keys that it does not know.
 type Job struct {
 	Label                       string
-	ProgramArguments            []string // the first one an absolute path
+	ProgramArguments            []string // the first one is an absolute path
 	RunAtLoad                   bool
 	KeepAlive                   map[string]bool `plist:",omitempty"`
-	WatchPaths                  []string        `plist:",omitempty"` // started when one of them changes
-	StartInterval               int             `plist:",omitempty"` // seconds; also started this often
+	WatchPaths                  []string        `plist:",omitempty"` // launchd starts the job when one of them changes
+	StartInterval               int             `plist:",omitempty"` // seconds; launchd also starts the job at this interval
 	ProcessType                 string
 	LimitLoadToSessionType      string   `plist:",omitempty"`
-	ThrottleInterval            int      `plist:",omitempty"` // seconds between two starts
-	AssociatedBundleIdentifiers []string // from macOS 13 on: the name in Login Items
+	ThrottleInterval            int      `plist:",omitempty"` // least number of seconds between two starts
+	AssociatedBundleIdentifiers []string // from macOS 13: the name in Login Items
 	StandardOutPath             string
 	StandardErrorPath           string
 }
 
-// Agent is the job that runs program, an absolute path, while the user whose
-// home this is works at the Mac's screen. It is started again after a failure,
-// but not after it ended by itself: who quits it does not get it back before
-// the next login.
+// Agent returns the job that runs program, an absolute path, in the graphical
+// login session of the user with this home. launchd starts it again after a
+// failure, but not after exit status 0: after the user quits it, it starts again
+// at the next login.
 func Agent(program, home string) Job {
-	// launchd never rotates it, so the program does not log to it: it holds
-	// what only launchd can catch, such as a crash.
-	log := filepath.Join(home, "Library/Logs", AgentLabel, "launchd.log")
+	// launchd never rotates this file, so the program has its own log. This one
+	// holds what only launchd can capture, such as the message of a crash.
+	log := filepath.Join(home, "Library/Logs", probe.AgentLabel, "launchd.log")
 	return Job{
-		Label:                       AgentLabel,
+		Label:                       probe.AgentLabel,
 		ProgramArguments:            []string{program, "run"},
 		RunAtLoad:                   true,
 		KeepAlive:                   map[string]bool{"SuccessfulExit": false},
 		ProcessType:                 "Interactive",
 		LimitLoadToSessionType:      "Aqua",
 		ThrottleInterval:            10,
-		AssociatedBundleIdentifiers: []string{AgentLabel},
+		AssociatedBundleIdentifiers: []string{probe.AgentLabel},
 		StandardOutPath:             log,
 		StandardErrorPath:           log,
 	}
 }
 
-// AgentPlist is where the LaunchAgent's property list lies in a home.
+// AgentPlist returns the path of the LaunchAgent's property list in a home.
 func AgentPlist(home string) string {
-	return filepath.Join(home, "Library/LaunchAgents", AgentLabel+".plist")
+	return filepath.Join(home, "Library/LaunchAgents", probe.AgentLabel+".plist")
 }
 
-// Plist is the job as an XML property list. It is an error where launchd
-// could misread the job: an odd label, a program without an absolute path, a
-// control character.
+// Plist returns the job as an XML property list. It returns an error if launchd
+// could misread the job: an invalid label, a relative path, a control character.
 func (j Job) Plist() ([]byte, error) {
 	if err := j.check(); err != nil {
 		return nil, err
@@ -91,7 +89,7 @@ var labelForm = regexp.MustCompile(`^[A-Za-z0-9]+([.-][A-Za-z0-9]+)+$`)
 
 func (j Job) check() error {
 	if !labelForm.MatchString(j.Label) {
-		return fmt.Errorf("job label %q: want a form like io.kextwatch.agent", j.Label)
+		return fmt.Errorf("job label %q: use a form like io.kextwatch.agent", j.Label)
 	}
 	if len(j.ProgramArguments) == 0 {
 		return errors.New("the job has no program")
@@ -109,5 +107,5 @@ func (j Job) check() error {
 	return nil
 }
 
-// unfit reports whether XML cannot hold r, or would change it.
+// unfit reports whether XML cannot contain r or would change it.
 func unfit(r rune) bool { return unicode.IsControl(r) || r == '\uFFFE' || r == '\uFFFF' }

@@ -23,7 +23,7 @@ func TestAgentPropertyList(t *testing.T) {
 	}
 }
 
-func TestOddPathsSurviveThePropertyList(t *testing.T) {
+func TestUnusualPathsInPropertyList(t *testing.T) {
 	for _, name := range []string{"with space", `"quotes" and 'these'`, "a & b < c > d", "&amp; ]]>", "Söhne 日本 👩‍👩‍👧", "trailing ", "$HOME/~/%s"} {
 		job := Agent("/opt/"+name+"/kextwatch", "/Users/"+name)
 		data, err := job.Plist()
@@ -41,7 +41,7 @@ func TestOddPathsSurviveThePropertyList(t *testing.T) {
 	}
 }
 
-func TestUnfitJobsAreRefused(t *testing.T) {
+func TestInvalidJobs(t *testing.T) {
 	fit := func() Job { return Agent("/usr/local/bin/kextwatch", "/Users/ada") }
 	for name, tc := range map[string]struct {
 		spoil func(*Job)
@@ -69,7 +69,7 @@ func TestUnfitJobsAreRefused(t *testing.T) {
 			t.Errorf("%s: error %v, want one about %q", name, err, tc.want)
 		}
 		if data != nil {
-			t.Errorf("%s: wrote a property list all the same", name)
+			t.Errorf("%s: wrote a property list, want none", name)
 		}
 	}
 }

@@ -13,46 +13,46 @@ import (
 )
 
 const (
-	callLimit   = 15 * time.Second // launchctl answers in milliseconds, or hangs
-	outputLimit = 64 << 10         // bytes; print says about 3 KB
+	callLimit   = 15 * time.Second // launchctl answers in milliseconds or hangs
+	outputLimit = 64 << 10         // bytes; print writes about 3 KB
 )
 
-// Launchctl is macOS's tool to talk to launchd, in the form macOS 10.11 and
-// later know. All calls are about the graphical login session of one user,
-// "gui/501" for uid 501, or about the whole Mac. A missing tool is
-// fs.ErrNotExist.
+// Launchctl runs launchctl with the commands of macOS 10.11 and later. Each call
+// is about the graphical login session of one user ("gui/501" for uid 501) or
+// about the whole Mac. The error is fs.ErrNotExist if the tool is missing.
 type Launchctl struct {
 	Runner tool.Runner
 	Tool   string // absolute path on this machine
-	System bool   // about the Mac's daemons, "system"; the uid does not matter
+	System bool   // use the domain "system", for daemons; the uid is ignored
 }
 
-// Bootstrap loads a job. The job must be named like its property list.
+// Bootstrap loads a job. The name of the property list must be the job's label.
 func (l Launchctl) Bootstrap(ctx context.Context, uid int, plistPath string) error {
 	label := strings.TrimSuffix(filepath.Base(plistPath), ".plist")
 	_, err := l.call(ctx, l.service(uid, label), "bootstrap", l.domain(uid), plistPath)
 	if errors.Is(err, errUnknownVerb) && !l.System {
-		// The form of before, which loads into the session that it is called
-		// from; -w also undoes an earlier unload -w.
+		// The older command loads into the session that it is called from. -w
+		// also reverts an earlier unload -w.
 		_, err = l.call(ctx, l.service(uid, label), "load", "-w", plistPath)
 	}
 	return err
 }
 
-// Bootout ends a job and unloads it. launchd does that later: the job is gone
-// when Print says ErrNotLoaded.
+// Bootout asks launchd to end and unload a job and does not wait for it. The job
+// is gone when Print returns ErrNotLoaded.
 func (l Launchctl) Bootout(ctx context.Context, uid int, label string) error {
 	_, err := l.call(ctx, l.service(uid, label), "bootout", l.service(uid, label))
 	return err
 }
 
-// Kickstart starts a loaded job that does not run.
+// Kickstart starts a loaded job that is not running.
 func (l Launchctl) Kickstart(ctx context.Context, uid int, label string) error {
 	_, err := l.call(ctx, l.service(uid, label), "kickstart", l.service(uid, label))
 	return err
 }
 
-// Print says how a loaded job is; ErrNotLoaded where there is none.
+// Print returns the state of a loaded job. The error is ErrNotLoaded if the job is
+// not loaded.
 func (l Launchctl) Print(ctx context.Context, uid int, label string) (State, error) {
 	out, err := l.call(ctx, l.service(uid, label), "print", l.service(uid, label))
 	if err != nil {

@@ -12,10 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"kextwatch/probe"
 	"kextwatch/probe/tool"
 )
 
-func TestWhatLaunchctlSays(t *testing.T) {
+func TestLaunchctlAnswers(t *testing.T) {
 	for _, tc := range []struct {
 		verb, answer string
 		want         error
@@ -44,7 +45,7 @@ func TestWhatLaunchctlSays(t *testing.T) {
 		{"bootstrap", "0 Bootstrap failed: 0: Undefined error", nil, "Undefined error"},
 
 		{"bootstrap", "1 Usage: launchctl bootstrap <domain-target>", nil, "exit status 1: Usage: launchctl"},
-		{"bootstrap", "64", nil, "exit status 64: it said nothing"},
+		{"bootstrap", "64", nil, "exit status 64: no message"},
 		{"print", "9 \x1b[31mred\x1b[0m \x07bell", nil, "exit status 9: [31mred[0m bell"},
 		{"print", "9 " + strings.Repeat("x", 1000), nil, "xxx…"},
 	} {
@@ -57,11 +58,11 @@ func TestWhatLaunchctlSays(t *testing.T) {
 			case "bootstrap":
 				err = ctl.Bootstrap(ctx, uid, m.place.Plist)
 			case "bootout":
-				err = ctl.Bootout(ctx, uid, AgentLabel)
+				err = ctl.Bootout(ctx, uid, probe.AgentLabel)
 			case "kickstart":
-				err = ctl.Kickstart(ctx, uid, AgentLabel)
+				err = ctl.Kickstart(ctx, uid, probe.AgentLabel)
 			case "print":
-				_, err = ctl.Print(ctx, uid, AgentLabel)
+				_, err = ctl.Print(ctx, uid, probe.AgentLabel)
 			}
 			if tc.says == "" && !errors.Is(err, tc.want) {
 				t.Errorf("error %v, want %v", err, tc.want)
@@ -76,9 +77,9 @@ func TestWhatLaunchctlSays(t *testing.T) {
 	}
 }
 
-// A launchctl that is older than bootstrap has the same in another word; a
-// daemon of root is not loaded that way, into whatever session it may be.
-func TestLoadWhereBootstrapIsMissing(t *testing.T) {
+// A launchctl without bootstrap has the command load. A daemon is not loaded with
+// it, because load uses the session that it is called from.
+func TestLoadWithoutBootstrap(t *testing.T) {
 	m := newMac(t)
 	m.answer("bootstrap", "64 Unrecognized subcommand: bootstrap", "1 launchctl: unknown subcommand \"bootstrap\"")
 	if err := m.place.Launchctl.Bootstrap(context.Background(), uid, m.place.Plist); err != nil {
@@ -94,7 +95,7 @@ func TestLoadWhereBootstrapIsMissing(t *testing.T) {
 	}
 }
 
-func TestADisabledJobIsToldHowToSwitchItOn(t *testing.T) {
+func TestDisabledJobErrorSaysHowToEnable(t *testing.T) {
 	m := newMac(t)
 	m.answer("bootstrap", "119 Bootstrap failed: 119: Service is disabled")
 	err := m.place.Launchctl.Bootstrap(context.Background(), uid, m.place.Plist)
@@ -105,13 +106,13 @@ func TestADisabledJobIsToldHowToSwitchItOn(t *testing.T) {
 	}
 }
 
-func TestWhatLaunchctlIsTold(t *testing.T) {
+func TestLaunchctlArguments(t *testing.T) {
 	m := newMac(t)
 	ctl, ctx := m.place.Launchctl, context.Background()
 	ctl.Bootstrap(ctx, uid, m.place.Plist)
-	ctl.Print(ctx, uid, AgentLabel)
-	ctl.Kickstart(ctx, uid, AgentLabel)
-	ctl.Bootout(ctx, uid, AgentLabel)
+	ctl.Print(ctx, uid, probe.AgentLabel)
+	ctl.Kickstart(ctx, uid, probe.AgentLabel)
+	ctl.Bootout(ctx, uid, probe.AgentLabel)
 	got, err := os.ReadFile(filepath.Join(m.tools, "calls"))
 	if err != nil {
 		t.Fatal(err)
@@ -126,11 +127,11 @@ bootout gui/501/io.kextwatch.agent
 	}
 }
 
-func TestLaunchctlGetsAMinimalEnvironment(t *testing.T) {
+func TestLaunchctlEnvironment(t *testing.T) {
 	t.Setenv("DYLD_INSERT_LIBRARIES", "/tmp/evil.dylib")
 	m := newMac(t)
 	m.write(m.place.Launchctl.Tool, "#!/bin/sh\nenv >\"${0%/*}/calls\"\npwd >>\"${0%/*}/calls\"\n", 0o755)
-	if err := m.place.Launchctl.Bootout(context.Background(), uid, AgentLabel); err != nil {
+	if err := m.place.Launchctl.Bootout(context.Background(), uid, probe.AgentLabel); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(filepath.Join(m.tools, "calls"))
@@ -143,26 +144,26 @@ func TestLaunchctlGetsAMinimalEnvironment(t *testing.T) {
 	}
 }
 
-func TestAMissingLaunchctl(t *testing.T) {
+func TestMissingLaunchctl(t *testing.T) {
 	dir := t.TempDir()
 	ctl := Launchctl{Runner: tool.Runner{Root: dir}, Tool: filepath.Join(dir, "launchctl")}
-	_, err := ctl.Print(context.Background(), uid, AgentLabel)
+	_, err := ctl.Print(context.Background(), uid, probe.AgentLabel)
 	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), ctl.Tool) {
 		t.Errorf("error %v", err)
 	}
 }
 
-func TestALaunchctlThatNeverStopsTalking(t *testing.T) {
+func TestLaunchctlOutputLimit(t *testing.T) {
 	m := newMac(t)
 	m.write(m.place.Launchctl.Tool, "#!/bin/sh\nwhile :; do echo 'all is well, all is well, all is well'; done\n", 0o755)
-	if _, err := m.place.Launchctl.Print(context.Background(), uid, AgentLabel); !errors.Is(err, tool.ErrTooMuch) {
+	if _, err := m.place.Launchctl.Print(context.Background(), uid, probe.AgentLabel); !errors.Is(err, tool.ErrTooMuch) {
 		t.Errorf("error %v", err)
 	}
 }
 
-// What hangs is killed together with what it started: the pipe reads its end
-// only when every process that has it open is gone.
-func TestALaunchctlThatHangs(t *testing.T) {
+// A launchctl that hangs is killed together with its children. The pipe reports
+// its end only when no process has it open any more.
+func TestLaunchctlTimeout(t *testing.T) {
 	m := newMac(t)
 	pipe := filepath.Join(m.tools, "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
@@ -173,7 +174,7 @@ func TestALaunchctlThatHangs(t *testing.T) {
 	defer cancel()
 	failed := make(chan error, 1)
 	go func() {
-		_, err := m.place.Launchctl.Print(ctx, uid, AgentLabel)
+		_, err := m.place.Launchctl.Print(ctx, uid, probe.AgentLabel)
 		failed <- err
 	}()
 

@@ -11,9 +11,9 @@ import (
 	"kextwatch/probe"
 )
 
-// ReadLoginJob reads what launchd will do at the next login with the property
-// list at path. want is the job as we would write it. locate turns a path of
-// that Mac into one of this machine.
+// ReadLoginJob reports what launchd will do at the next login with the property
+// list at path. want is the job that kextwatch would write. locate turns a path
+// of that Mac into one of this machine.
 func ReadLoginJob(path string, want Job, locate func(string) (string, error)) probe.LoginJob {
 	found, err := readInstalled(path, want.Label)
 	var other *foreign
@@ -41,8 +41,8 @@ func ReadLoginJob(path string, want Job, locate func(string) (string, error)) pr
 	return job
 }
 
-// executable is nil where a program can be started. One that we may not look at
-// is there.
+// executable returns nil if a program can be started. "Permission denied" means
+// that the program exists.
 func executable(program string, locate func(string) (string, error)) error {
 	if !filepath.IsAbs(program) {
 		return fmt.Errorf("%q is not an absolute path", program)

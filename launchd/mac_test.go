@@ -10,12 +10,13 @@ import (
 	"strings"
 	"testing"
 
+	"kextwatch/probe"
 	"kextwatch/probe/tool"
 )
 
 const uid = 501
 
-// mac is a home and a launchctl in a directory, and the agent's place there.
+// mac is a home directory with a launchctl, and the agent's place in it.
 type mac struct {
 	t     *testing.T
 	tools string
@@ -61,7 +62,7 @@ func (m *mac) link(target, path string) {
 	}
 }
 
-// tree is everything there is in the home, with its size and mode.
+// tree lists all files in the home with their sizes and modes.
 func (m *mac) tree() string {
 	m.t.Helper()
 	var all strings.Builder
@@ -82,13 +83,13 @@ func (m *mac) tree() string {
 	return all.String()
 }
 
-// answer lays ready what launchctl says to the next calls of a verb.
+// answer sets launchctl's answers to the next calls of a command.
 func (m *mac) answer(verb string, lines ...string) {
 	m.t.Helper()
 	m.write(filepath.Join(m.tools, verb+".answers"), strings.Join(lines, "\n")+"\n", 0o644)
 }
 
-// calls returns the verbs launchctl was called with, and forgets them.
+// calls returns the commands that launchctl was called with, and clears them.
 func (m *mac) calls() string {
 	m.t.Helper()
 	path := filepath.Join(m.tools, "calls")
@@ -105,7 +106,7 @@ func (m *mac) calls() string {
 	return strings.Join(verbs, " ")
 }
 
-// run runs a plan and returns what it reported, with ~ for the home.
+// run runs a plan and returns its report, with ~ for the home.
 func (m *mac) run(plan Plan) (string, error) {
 	m.t.Helper()
 	var said strings.Builder
@@ -127,7 +128,7 @@ func (m *mac) install() (string, error) {
 	return m.run(plan)
 }
 
-// mustInstall installs and forgets how.
+// mustInstall installs the agent and clears the recorded calls.
 func (m *mac) mustInstall() {
 	m.t.Helper()
 	if _, err := m.install(); err != nil {
@@ -136,8 +137,10 @@ func (m *mac) mustInstall() {
 	m.calls()
 }
 
-func (m *mac) logs() string  { return filepath.Dir(m.job.StandardErrorPath) }
-func (m *mac) state() string { return filepath.Join(m.home, "Library/Application Support", AgentLabel) }
+func (m *mac) logs() string { return filepath.Dir(m.job.StandardErrorPath) }
+func (m *mac) state() string {
+	return filepath.Join(m.home, "Library/Application Support", probe.AgentLabel)
+}
 
 // loaded reports whether launchd knows the job.
 func (m *mac) loaded() bool { return exists(filepath.Join(m.tools, "job")) }

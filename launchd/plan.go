@@ -9,42 +9,42 @@ import (
 	"path/filepath"
 )
 
-// Place is where a job is installed: the property list, and the login session
-// that runs it. All paths are absolute, on this machine, and resolved.
+// Place is where a job is installed: its property list and the login session
+// that runs it. All paths are absolute paths of this machine with all links
+// resolved.
 type Place struct {
 	Plist     string // named after the job's label
-	UID       int    // whose login session
+	UID       int    // user of the login session
 	Launchctl Launchctl
 }
 
-// domain is where launchd keeps the job: "gui/501", "system".
+// domain returns launchd's name for the session: "gui/501" or "system".
 func (p Place) domain() string { return p.Launchctl.domain(p.UID) }
 
-// Plan is what is to be done, in this order.
+// Plan is a list of steps to run in this order.
 type Plan struct {
 	Steps     []Step
-	keepGoing bool // a failed step does not keep the next ones from running
+	keepGoing bool // run the next steps after a failed step
 }
 
-// Step is one thing to do.
+// Step is one change.
 type Step struct {
 	Does    string // "write /Users/…/io.kextwatch.agent.plist"
-	Already bool   // it is so already: nothing will be done
-	Err     error  // it cannot be done: nothing will be tried
+	Already bool   // nothing has to be done
+	Err     error  // the step cannot be done and is not tried
 
 	do func(context.Context) (outcome string, err error)
 }
 
-// NewStep is a step of the caller's own, for a plan that does more than
-// launchd is concerned with. do returns the outcome in a few words, or "" for
-// "done".
+// NewStep returns a step for a plan that does more than this package knows. do
+// returns the outcome in a few words, or "" for "done".
 func NewStep(does string, already bool, do func(context.Context) (outcome string, err error)) Step {
 	return Step{Does: does, Already: already, do: do}
 }
 
-// Run does what the plan says and reports every step as it is over: the
-// outcome in a few words ("done", "already so"), or the error. It returns the
-// errors of all steps that failed.
+// Run runs the steps. It calls report after every step, with the outcome in a few
+// words ("done", "already so") or the error. It returns the joined errors of all
+// failed steps.
 func (p Plan) Run(ctx context.Context, report func(step Step, outcome string, err error)) error {
 	var failed []error
 	for _, step := range p.Steps {
@@ -76,11 +76,11 @@ func (s Step) run(ctx context.Context) (string, error) {
 	return outcome, err
 }
 
-// Install plans to write the job's property list and to have launchd run it.
-// The plan ends at the first step that fails. Something that is not ours at the
-// place of the property list is set aside, never overwritten. It is an error,
-// and nothing is planned, where something else stands in the way that is not
-// ours to change, or where launchd cannot be asked.
+// Install returns the plan that writes the job's property list and makes launchd
+// run the job. The plan ends at the first failed step. A file of another program
+// in the place of the property list is renamed, not overwritten. Install returns
+// an error, and no plan, if anything else is in the way that kextwatch must not
+// change, or if launchctl does not answer.
 func (p Place) Install(ctx context.Context, job Job) (Plan, error) {
 	logs, err := createFolder(filepath.Dir(job.StandardErrorPath), 0o700)
 	if err != nil {
@@ -96,17 +96,17 @@ func (p Place) Install(ctx context.Context, job Job) (Plan, error) {
 	}
 	steps := append([]Step{logs, agents}, load.steps...)
 	steps = append(steps,
-		Step{Does: "see that " + job.Label + " runs", Already: load.well && load.state.Running(),
+		Step{Does: "see that " + job.Label + " runs", Already: load.current && load.state.Running(),
 			do: func(ctx context.Context) (string, error) { return p.start(ctx, job) }},
 	)
 	return Plan{Steps: steps}, nil
 }
 
-// loading is how to have launchd know a job, and how the job is now.
+// loading is how to load a job, and its present state.
 type loading struct {
-	steps []Step
-	well  bool // launchd knows it as it is to be
-	state State
+	steps   []Step
+	current bool // the job is loaded with this property list
+	state   State
 }
 
 func (p Place) planLoad(ctx context.Context, job Job) (loading, error) {
@@ -130,9 +130,9 @@ func (p Place) planLoad(ctx context.Context, job Job) (loading, error) {
 	loaded := err == nil
 	var steps []Step
 	if loaded && !written {
-		// Before the file is written: were it after, an install cut short in
-		// between would leave the old job loaded beside the new file, and the
-		// next one would take that for well.
+		// Unload before the file is written. Otherwise an interrupted install
+		// leaves the old job loaded beside the new file, and the next install
+		// takes the job for current.
 		steps = append(steps, p.unloadStep(job.Label))
 	}
 	if inTheWay != nil {
@@ -148,9 +148,9 @@ func (p Place) planLoad(ctx context.Context, job Job) (loading, error) {
 	return loading{steps, loaded && written, state}, nil
 }
 
-// Uninstall plans to unload the job and to remove its property list and the
-// folders, which must be named after the label: logs, state. A step that fails
-// does not keep the others from being done.
+// Uninstall returns the plan that unloads the job and removes its property list
+// and the folders (logs, state), which must be named after the label. After a
+// failed step the plan goes on.
 func (p Place) Uninstall(ctx context.Context, label string, folders ...string) Plan {
 	steps := []Step{p.planUnload(ctx, label), removeInstalled(p.Plist, label)}
 	for _, folder := range folders {

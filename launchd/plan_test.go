@@ -10,11 +10,13 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"kextwatch/probe"
 )
 
-// Every test that waits does so in a bubble, where time jumps.
+// Tests that wait use synctest, where time jumps.
 
-func TestInstallOnAFreshMac(t *testing.T) {
+func TestInstallOnNewMac(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMac(t)
 		said, err := m.install()
@@ -45,7 +47,7 @@ see that io.kextwatch.agent runs: running as process 812
 	})
 }
 
-func TestADryRunSaysWhatARunDoesAndDoesNothing(t *testing.T) {
+func TestDryRunReportsTheSameStepsAndChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMac(t)
 		dry, err := m.place.Install(context.Background(), m.job)
@@ -77,7 +79,7 @@ func TestADryRunSaysWhatARunDoesAndDoesNothing(t *testing.T) {
 	})
 }
 
-func TestInstallAgainChangesNothing(t *testing.T) {
+func TestSecondInstallChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMac(t)
 		m.mustInstall()
@@ -90,7 +92,7 @@ func TestInstallAgainChangesNothing(t *testing.T) {
 			t.Errorf("want five steps that are already so:\n%s", said)
 		}
 		if calls := m.calls(); calls != "print" {
-			t.Errorf("launchctl was asked to %s", calls)
+			t.Errorf("launchctl was called with %s", calls)
 		}
 		if after, _ := os.Stat(m.place.Plist); !os.SameFile(before, after) {
 			t.Error("the property list was written again")
@@ -98,7 +100,7 @@ func TestInstallAgainChangesNothing(t *testing.T) {
 	})
 }
 
-func TestInstallAfterSomethingChanged(t *testing.T) {
+func TestInstallAfterChange(t *testing.T) {
 	const reload = "print bootout print bootstrap kickstart print"
 	for name, tc := range map[string]struct {
 		change func(m *mac)
@@ -127,7 +129,7 @@ func TestInstallAfterSomethingChanged(t *testing.T) {
 					t.Fatal(err)
 				}
 				if calls := m.calls(); calls != tc.calls {
-					t.Errorf("launchctl was asked to %s, want %s\n%s", calls, tc.calls, said)
+					t.Errorf("launchctl was called with %s, want %s\n%s", calls, tc.calls, said)
 				}
 				want, _ := m.job.Plist()
 				got, _ := os.ReadFile(m.place.Plist)
@@ -135,16 +137,16 @@ func TestInstallAfterSomethingChanged(t *testing.T) {
 					t.Errorf("not put right: %v\n%s", info.Mode(), got)
 				}
 				if said, err := m.install(); err != nil || strings.Count(said, ": already so\n") != 5 {
-					t.Errorf("a second install still finds something to do: %v\n%s", err, said)
+					t.Errorf("a second install has steps to run: %v\n%s", err, said)
 				}
 			})
 		})
 	}
 }
 
-// An unload that fails leaves the old file beside the old job, so that the
-// next install sees what is left to do.
-func TestInstallCutShortIsMadeGoodByTheNext(t *testing.T) {
+// After a failed unload the old file and the old job remain, so that the next
+// install sees that they must be replaced.
+func TestInstallAfterInterruptedInstall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMac(t)
 		m.mustInstall()
@@ -152,7 +154,7 @@ func TestInstallCutShortIsMadeGoodByTheNext(t *testing.T) {
 		m.answer("bootout", "42 Boot-out failed: 42: Out of coffee")
 		said, err := m.install()
 		if err == nil || !strings.HasSuffix(said, "unload it from gui/501: FAILED\n") {
-			t.Fatalf("went on after a failed unload: %v\n%s", err, said)
+			t.Fatalf("continued after a failed unload: %v\n%s", err, said)
 		}
 		m.calls()
 		if _, err := m.install(); err != nil {
@@ -164,7 +166,7 @@ func TestInstallCutShortIsMadeGoodByTheNext(t *testing.T) {
 	})
 }
 
-func TestAJobThatTakesLongToUnload(t *testing.T) {
+func TestSlowUnload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMac(t)
 		m.mustInstall()
@@ -180,20 +182,20 @@ func TestAJobThatTakesLongToUnload(t *testing.T) {
 	})
 }
 
-func TestAJobThatNeverUnloads(t *testing.T) {
+func TestUnloadTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMac(t)
 		m.mustInstall()
 		m.job.ProgramArguments[0] = "/Users/Shared/kextwatch"
 		m.write(filepath.Join(m.tools, "draining"), strings.Repeat("0 again\n", 100), 0o644)
 		_, err := m.install()
-		if err == nil || !strings.Contains(err.Error(), "not let go") {
+		if err == nil || !strings.Contains(err.Error(), "not unloaded") {
 			t.Errorf("error %v", err)
 		}
 	})
 }
 
-func TestLoadThatIsRefusedForAWhile(t *testing.T) {
+func TestLoadRefusedForAWhile(t *testing.T) {
 	for name, refusal := range map[string]string{
 		"input/output error":  "5 Bootstrap failed: 5: Input/output error",
 		"in progress":         "36 Bootstrap failed: 36: Operation now in progress",
@@ -212,8 +214,8 @@ func TestLoadThatIsRefusedForAWhile(t *testing.T) {
 	}
 }
 
-// "Input/output error" is also what launchd says of a job it has loaded.
-func TestLoadThatIsRefusedBecauseItIsLoaded(t *testing.T) {
+// launchd also answers "Input/output error" for a job that is loaded already.
+func TestLoadRefusedForLoadedJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMac(t)
 		plan, err := m.place.Install(context.Background(), m.job)
@@ -230,7 +232,7 @@ func TestLoadThatIsRefusedBecauseItIsLoaded(t *testing.T) {
 	})
 }
 
-func TestLoadThatIsRefusedForGood(t *testing.T) {
+func TestLoadRefusedUntilTimeout(t *testing.T) {
 	for name, tc := range map[string]struct {
 		refusal string
 		is      error
@@ -250,7 +252,7 @@ func TestLoadThatIsRefusedForGood(t *testing.T) {
 					t.Errorf("error %v, want %v with %q", err, tc.is, tc.says)
 				}
 				if !strings.HasSuffix(said, "load io.kextwatch.agent into gui/501: FAILED\n") {
-					t.Errorf("went on:\n%s", said)
+					t.Errorf("continued:\n%s", said)
 				}
 			})
 		})
@@ -291,7 +293,7 @@ func TestStart(t *testing.T) {
 	}
 }
 
-func TestInstallStopsBeforeItChangesAnything(t *testing.T) {
+func TestInstallErrorsChangeNothing(t *testing.T) {
 	for name, tc := range map[string]struct {
 		spoil func(m *mac)
 		says  string
@@ -318,7 +320,7 @@ func TestInstallStopsBeforeItChangesAnything(t *testing.T) {
 				t.Errorf("error %v, want %q", err, tc.says)
 			}
 			if len(plan.Steps) != 0 {
-				t.Errorf("planned %d steps all the same", len(plan.Steps))
+				t.Errorf("planned %d steps, want none", len(plan.Steps))
 			}
 			if after := m.tree(); after != before {
 				t.Errorf("changed\n%s\nto\n%s", before, after)
@@ -336,7 +338,7 @@ func TestUninstall(t *testing.T) {
 		m.write(other, "", 0o644)
 
 		uninstall := func() (string, error) {
-			return m.run(m.place.Uninstall(context.Background(), AgentLabel, m.logs(), m.state()))
+			return m.run(m.place.Uninstall(context.Background(), probe.AgentLabel, m.logs(), m.state()))
 		}
 		said, err := uninstall()
 		want := `end io.kextwatch.agent and unload it from gui/501: done
@@ -359,7 +361,7 @@ remove the folder ~/Library/Application Support/io.kextwatch.agent: done
 			t.Errorf("the second time: %v\n%s", err, again)
 		}
 		if calls := m.calls(); calls != "print" {
-			t.Errorf("the second time, launchctl was asked to %s", calls)
+			t.Errorf("the second time, launchctl was called with %s", calls)
 		}
 	})
 }
@@ -368,14 +370,14 @@ func TestUninstallKeepsData(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMac(t)
 		m.mustInstall()
-		said, err := m.run(m.place.Uninstall(context.Background(), AgentLabel))
+		said, err := m.run(m.place.Uninstall(context.Background(), probe.AgentLabel))
 		if err != nil || exists(m.place.Plist) || !exists(m.logs()) {
 			t.Errorf("%v\n%s", err, said)
 		}
 	})
 }
 
-func TestUninstallGoesOnAfterAFailure(t *testing.T) {
+func TestUninstallContinuesAfterFailure(t *testing.T) {
 	for name, tc := range map[string]struct {
 		spoil   func(m *mac)
 		outcome string
@@ -406,7 +408,7 @@ func TestUninstallGoesOnAfterAFailure(t *testing.T) {
 				m.mustInstall()
 				m.write(filepath.Join(m.state(), "memory.plist"), "", 0o600)
 				tc.spoil(m)
-				said, err := m.run(m.place.Uninstall(context.Background(), AgentLabel, m.logs(), m.state()))
+				said, err := m.run(m.place.Uninstall(context.Background(), probe.AgentLabel, m.logs(), m.state()))
 				var outcomes []string
 				for line := range strings.Lines(said) {
 					_, outcome, _ := strings.Cut(line, ": ")
@@ -428,17 +430,17 @@ func TestUninstallGoesOnAfterAFailure(t *testing.T) {
 	}
 }
 
-func TestUninstallRemovesNoFolderButOurs(t *testing.T) {
+func TestUninstallRemovesOnlyOwnFolders(t *testing.T) {
 	m := newMac(t)
-	for _, folder := range []string{m.home, "/", "", "Library/" + AgentLabel, filepath.Join(m.home, AgentLabel, "..")} {
-		plan := m.place.Uninstall(context.Background(), AgentLabel, folder)
+	for _, folder := range []string{m.home, "/", "", "Library/" + probe.AgentLabel, filepath.Join(m.home, probe.AgentLabel, "..")} {
+		plan := m.place.Uninstall(context.Background(), probe.AgentLabel, folder)
 		if step := plan.Steps[2]; step.Err == nil {
 			t.Errorf("would %s", step.Does)
 		}
 	}
 }
 
-func TestACancelledRunDoesNothingMore(t *testing.T) {
+func TestCanceledRunStops(t *testing.T) {
 	m := newMac(t)
 	plan, err := m.place.Install(context.Background(), m.job)
 	if err != nil {

@@ -9,19 +9,19 @@ import (
 )
 
 const (
-	patience = 15 * time.Second // a bootout was seen to take 3 to 5 s
-	pause    = 250 * time.Millisecond
-	settling = 5 * time.Second // how long a job may take to start
+	unloadLimit  = 15 * time.Second // a bootout took 3 to 5 s in tests
+	pollInterval = 250 * time.Millisecond
+	startLimit   = 5 * time.Second // for a job to start
 )
 
-// unload ends a loaded job and waits until launchd has let go of it: before
-// that, it refuses to load the job again.
+// unload ends a loaded job and waits until launchd has unloaded it. Until then
+// launchd refuses to load the job again.
 func (p Place) unload(ctx context.Context, label string) error {
 	err := p.Launchctl.Bootout(ctx, p.UID, label)
 	if err != nil && !absent(err) && !errors.Is(err, errBusy) {
 		return err
 	}
-	again, err := poll(ctx, patience, func() (bool, error) {
+	again, err := poll(ctx, unloadLimit, func() (bool, error) {
 		_, err := p.Launchctl.Print(ctx, p.UID, label)
 		if absent(err) {
 			return false, nil
@@ -29,15 +29,16 @@ func (p Place) unload(ctx context.Context, label string) error {
 		return err == nil, err
 	})
 	if again {
-		return fmt.Errorf("launchd has not let go of %s after %v: try again in a minute", label, patience)
+		return fmt.Errorf("launchd has not unloaded %s after %v: try again in a minute", label, unloadLimit)
 	}
 	return err
 }
 
-// load loads the job. Refusals are taken for a bootout that is not over yet,
-// until patience ends; whether a refused job is loaded after all, Print says.
+// load loads the job. After a refusal it tries again until unloadLimit, because
+// launchd may still be unloading the job. launchd also refuses a job that is
+// loaded already; Print shows that.
 func (p Place) load(ctx context.Context, label string) error {
-	again, err := poll(ctx, patience, func() (bool, error) {
+	again, err := poll(ctx, unloadLimit, func() (bool, error) {
 		refusal := p.Launchctl.Bootstrap(ctx, p.UID, p.Plist)
 		if !errors.Is(refusal, errRefused) && !errors.Is(refusal, errBusy) {
 			return false, refusal
@@ -54,14 +55,14 @@ func (p Place) load(ctx context.Context, label string) error {
 	return err
 }
 
-// start sees to it that a loaded job runs. A job that ended by itself, and
-// well, had nothing to do: its log says why.
+// start starts a loaded job and waits until it runs. A job that exits with status
+// 0 is no error: its log says why it ended.
 func (p Place) start(ctx context.Context, job Job) (string, error) {
 	if err := p.kickstart(ctx, job.Label); err != nil {
 		return "", err
 	}
 	var state State
-	_, err := poll(ctx, settling, func() (bool, error) {
+	_, err := poll(ctx, startLimit, func() (bool, error) {
 		var err error
 		state, err = p.Launchctl.Print(ctx, p.UID, job.Label)
 		return err == nil && !state.Running(), err
@@ -80,9 +81,9 @@ func (p Place) start(ctx context.Context, job Job) (string, error) {
 	}
 }
 
-// kickstart starts a loaded job, once launchd is done with what it does to it.
+// kickstart starts a loaded job. It waits while launchd is busy with the job.
 func (p Place) kickstart(ctx context.Context, label string) error {
-	_, err := poll(ctx, patience, func() (bool, error) {
+	_, err := poll(ctx, unloadLimit, func() (bool, error) {
 		err := p.Launchctl.Kickstart(ctx, p.UID, label)
 		return errors.Is(err, errBusy), err
 	})
@@ -94,8 +95,8 @@ func absent(err error) bool {
 	return errors.Is(err, ErrNotLoaded) || errors.Is(err, ErrNoSession)
 }
 
-// poll calls try while it says again, for as long as limit, and returns its
-// last answer.
+// poll calls try until it no longer returns again, for at most limit, and returns
+// its last answer.
 func poll(ctx context.Context, limit time.Duration, try func() (again bool, err error)) (bool, error) {
 	for end := time.Now().Add(limit); ; {
 		again, err := try()
@@ -105,7 +106,7 @@ func poll(ctx context.Context, limit time.Duration, try func() (again bool, err 
 		select {
 		case <-ctx.Done():
 			return false, ctx.Err()
-		case <-time.After(pause):
+		case <-time.After(pollInterval):
 		}
 	}
 }

@@ -3,6 +3,7 @@ package launchd
 import (
 	"context"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
@@ -10,34 +11,36 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+
+	"kextwatch/probe"
 )
 
-// What lies at the place of the property list and is not ours is set aside, as
-// it was, and the plan says so.
-func TestInstallSetsAsideWhatIsNotOurs(t *testing.T) {
+// Install renames a file of another program in the place of the property list,
+// and the plan says so.
+func TestInstallRenamesForeignFiles(t *testing.T) {
 	ours, _ := Agent("/old/kextwatch", "/Users/ada").Plist()
 	for name, tc := range map[string]struct {
 		spoil func(m *mac)
 		says  string
 	}{
 		"another label": {func(m *mac) {
-			m.write(m.place.Plist, strings.ReplaceAll(string(ours), AgentLabel, "com.example.other"), 0o644)
+			m.write(m.place.Plist, strings.ReplaceAll(string(ours), probe.AgentLabel, "com.example.other"), 0o644)
 		}, `a job with the label "com.example.other"`},
 		"another program": {func(m *mac) {
 			m.write(m.place.Plist, strings.ReplaceAll(string(ours), "/old/kextwatch", "/bin/sh"), 0o644)
 		}, `a job with the program "/bin/sh"`},
 		"no program": {func(m *mac) {
-			m.write(m.place.Plist, `<?xml version="1.0"?><plist><dict><key>Label</key><string>`+AgentLabel+`</string></dict></plist>`, 0o644)
+			m.write(m.place.Plist, `<?xml version="1.0"?><plist><dict><key>Label</key><string>`+probe.AgentLabel+`</string></dict></plist>`, 0o644)
 		}, `a job with the program ""`},
 		"no label":        {func(m *mac) { m.write(m.place.Plist, "<?xml version=\"1.0\"?><plist><dict/></plist>", 0o644) }, `the label ""`},
-		"a shell script":  {func(m *mac) { m.write(m.place.Plist, "#!/bin/sh\n", 0o644) }, "no property list"},
+		"a shell script":  {func(m *mac) { m.write(m.place.Plist, "#!/bin/sh\n", 0o644) }, "not a property list"},
 		"a damaged list":  {func(m *mac) { m.write(m.place.Plist, string(ours[:300]), 0o644) }, "damaged"},
-		"an empty file":   {func(m *mac) { m.write(m.place.Plist, "", 0o644) }, "no property list"},
-		"a binary list":   {func(m *mac) { m.write(m.place.Plist, "bplist00\x6f\x13\x7f\xff\xff\xff", 0o644) }, "no property list"},
-		"a huge list":     {func(m *mac) { m.write(m.place.Plist, string(ours)+strings.Repeat(" ", plistLimit), 0o644) }, "no property list"},
+		"an empty file":   {func(m *mac) { m.write(m.place.Plist, "", 0o644) }, "not a property list"},
+		"a binary list":   {func(m *mac) { m.write(m.place.Plist, "bplist00\x6f\x13\x7f\xff\xff\xff", 0o644) }, "not a property list"},
+		"a huge list":     {func(m *mac) { m.write(m.place.Plist, string(ours)+strings.Repeat(" ", plistLimit), 0o644) }, "not a property list"},
 		"a symbolic link": {func(m *mac) { m.link("/etc/passwd", m.place.Plist) }, "a symbolic link"},
 		"a dangling link": {func(m *mac) { m.link("/nowhere", m.place.Plist) }, "a symbolic link"},
-		"a folder":        {func(m *mac) { os.MkdirAll(m.place.Plist, 0o755) }, "no file"},
+		"a folder":        {func(m *mac) { os.MkdirAll(m.place.Plist, 0o755) }, "not a file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -64,29 +67,48 @@ func TestInstallSetsAsideWhatIsNotOurs(t *testing.T) {
 	}
 }
 
-// An install that was killed while it wrote leaves half a file beside the
-// property list; the next one and uninstalling clear it away.
-func TestHalfWrittenFilesAreClearedAway(t *testing.T) {
+// A killed install leaves a temporary file beside the property list. The next
+// install and uninstall remove it, whatever version of kextwatch wrote it.
+func TestUnfinishedFilesAreRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMac(t)
-		half := filepath.Join(filepath.Dir(m.place.Plist), "."+filepath.Base(m.place.Plist)+".123456")
-		other := filepath.Join(filepath.Dir(m.place.Plist), ".com.example.other.plist.123456")
-		for _, path := range []string{half, other} {
-			m.write(path, "<?xml", 0o600)
-		}
-		m.mustInstall()
-		if exists(half) || !exists(other) {
-			t.Errorf("after installing: ours %v, another's %v; want it gone and there", exists(half), exists(other))
-		}
-		m.write(half, "<?xml", 0o600)
-		if said, err := m.run(m.place.Uninstall(context.Background(), AgentLabel)); err != nil || exists(half) || !exists(other) {
-			t.Errorf("after uninstalling: %v\n%s", err, said)
+		beside := func(name string) string { return filepath.Join(filepath.Dir(m.place.Plist), name) }
+		own := "." + filepath.Base(m.place.Plist)
+		for _, name := range []string{own + "123456", own + ".123456"} {
+			for _, other := range []string{".com.example.other.plist123456", own + ".backup"} {
+				m.write(beside(name), "<?xml", 0o600)
+				m.write(beside(other), "<?xml", 0o600)
+				m.mustInstall()
+				if exists(beside(name)) || !exists(beside(other)) {
+					t.Errorf("after install: %s exists: %v, %s exists: %v; want false, true", name, exists(beside(name)), other, exists(beside(other)))
+				}
+				m.write(beside(name), "<?xml", 0o600)
+				if said, err := m.run(m.place.Uninstall(context.Background(), probe.AgentLabel)); err != nil || exists(beside(name)) || !exists(beside(other)) {
+					t.Errorf("after uninstall: %s exists: %v, %s exists: %v, error %v; want false, true, nil\n%s",
+						name, exists(beside(name)), other, exists(beside(other)), err, said)
+				}
+			}
 		}
 	})
 }
 
-// A disk that is full leaves what was there, and no half of a file.
-func TestInstallOnAFullDisk(t *testing.T) {
+// On a full disk the old file remains, and no temporary file is left. The test
+// runs in a child process: the limit of onFullDisk would also apply to the log
+// that the testing package writes for go test.
+func TestInstallOnFullDisk(t *testing.T) {
+	const inChild = "LAUNCHD_TEST_FULL_DISK"
+	if os.Getenv(inChild) == "" {
+		self, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(self, "-test.v", "-test.run=^"+t.Name()+"$")
+		cmd.Env = append(os.Environ(), inChild+"=1")
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+			t.Errorf("in a child process: %v\n%s", err, out)
+		}
+		return
+	}
 	m := newMac(t)
 	m.mustInstall()
 	m.job.ProgramArguments[0] = "/Users/Shared/kextwatch"
@@ -105,11 +127,11 @@ func TestInstallOnAFullDisk(t *testing.T) {
 		t.Errorf("LaunchAgents holds %v, and\n%s", names, after)
 	}
 	if said, err := m.install(); err != nil {
-		t.Errorf("with room again: %v\n%s", err, said)
+		t.Errorf("with space on the disk again: %v\n%s", err, said)
 	}
 }
 
-// onFullDisk runs a function that can write no file beyond 100 bytes.
+// onFullDisk runs a function while no file can grow beyond 100 bytes.
 func onFullDisk(t *testing.T, do func() error) error {
 	t.Helper()
 	var old syscall.Rlimit
@@ -131,7 +153,7 @@ func onFullDisk(t *testing.T, do func() error) error {
 	return do()
 }
 
-// launchd takes no property list, and we no folder, of just any user.
+// launchd refuses property lists of other users, and kextwatch refuses folders.
 func TestTrusted(t *testing.T) {
 	me := uint32(os.Geteuid())
 	for owner, want := range map[uint32]bool{0: true, me: true, me + 1: false} {

@@ -10,11 +10,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"kextwatch/probe"
 )
 
-// Permissions do not bind root, so these tests run as an ordinary user.
+// Permissions do not apply to root, so these tests run as an ordinary user.
 
-func TestFoldersAndFilesThatCannotBeUsed(t *testing.T) {
+func TestUnusableFoldersAndFiles(t *testing.T) {
 	asOrdinaryUser(t, func(t *testing.T) {
 		for name, tc := range map[string]struct {
 			spoil func(m *mac)
@@ -34,14 +36,14 @@ func TestFoldersAndFilesThatCannotBeUsed(t *testing.T) {
 					t.Errorf("error %v, want %q", err, tc.says)
 				}
 				if !m.loaded() || m.calls() != "" {
-					t.Error("asked launchctl all the same")
+					t.Error("called launchctl, want no call")
 				}
 			})
 		}
 	})
 }
 
-func TestAHomeThatCannotBeWrittenTo(t *testing.T) {
+func TestReadOnlyHome(t *testing.T) {
 	asOrdinaryUser(t, func(t *testing.T) {
 		m := newMac(t)
 		chmod(t, m.home, 0o555)
@@ -52,21 +54,21 @@ func TestAHomeThatCannotBeWrittenTo(t *testing.T) {
 	})
 }
 
-func TestUninstallNamesWhatItCouldNotRemove(t *testing.T) {
+func TestUninstallNamesFilesThatRemain(t *testing.T) {
 	asOrdinaryUser(t, func(t *testing.T) {
 		m := newMac(t)
 		m.mustInstall()
 		m.write(filepath.Join(m.state(), "memory.plist"), "", 0o600)
 		chmod(t, m.state(), 0o500)
 		chmod(t, filepath.Dir(m.place.Plist), 0o555)
-		_, err := m.run(m.place.Uninstall(context.Background(), AgentLabel, m.state(), m.logs()))
+		_, err := m.run(m.place.Uninstall(context.Background(), probe.AgentLabel, m.state(), m.logs()))
 		for _, left := range []string{m.place.Plist, m.state()} {
 			if err == nil || !strings.Contains(err.Error(), left) || !exists(left) {
 				t.Errorf("error %v does not name %s", err, left)
 			}
 		}
 		if m.loaded() || exists(m.logs()) {
-			t.Error("did not go on with the rest")
+			t.Error("did not run the steps after the failed step")
 		}
 	})
 }
@@ -84,8 +86,8 @@ func chmod(t *testing.T, path string, mode fs.FileMode) {
 	t.Cleanup(func() { os.Chmod(path, info.Mode()) })
 }
 
-// asOrdinaryUser runs the test, where this process is root's in a copy of it
-// that is nobody's.
+// asOrdinaryUser runs the test as an ordinary user. If this process is root's,
+// it runs the test in a copy of the process as nobody.
 func asOrdinaryUser(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	if os.Geteuid() != 0 {

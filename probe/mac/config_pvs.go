@@ -14,17 +14,17 @@ import (
 	"kextwatch/probe/tool"
 )
 
-const configLimit = 1 << 20 // bytes of a config.pvs; real ones have some 20 KB
+const configLimit = 1 << 20 // bytes of a config.pvs; real files have about 20 KB
 
 var (
-	errLink      = errors.New("is a link, and is not followed: it may lead to a folder that macOS guards")
-	errNoMachine = errors.New("there is none in the usual folders, but there may be others elsewhere")
+	errLink      = errors.New("is a symbolic link and is not followed: it may lead to a folder that macOS protects")
+	errNoMachine = errors.New("no virtual machine in the usual folders, but there may be some in other folders")
 )
 
-// machineFolders are where virtual machines usually lie, as paths of this
-// machine. They may also lie in ~/Documents or in the container of an App
-// Store edition, which are never looked at: macOS would ask the user whether
-// kextwatch may.
+// machineFolders returns the usual folders of virtual machines, as paths of this
+// machine. Virtual machines can also be in ~/Documents or in the container of
+// the App Store edition. kextwatch never reads these folders, because macOS would
+// ask the user for permission.
 func machineFolders(m root.FS) ([]string, error) {
 	shared, err := root.At(m, "/Users/Shared", m.Reads, func(p string) (string, error) { return p, nil })
 	if err != nil {
@@ -32,13 +32,13 @@ func machineFolders(m root.FS) ([]string, error) {
 	}
 	folders := []string{filepath.Join(shared, "Parallels")}
 	if m.Home == "" {
-		return folders, errors.New("whose home folder it is, is not known")
+		return folders, errors.New("the home folder of the user is unknown")
 	}
 	return append(folders, filepath.Join(m.Home, "Parallels")), nil
 }
 
-// readConfigs are the files that describe the virtual machines in their usual
-// folders, at most machineLimit of them, and what could not be looked at.
+// readConfigs returns the paths of the config.pvs files in the usual folders, at
+// most machineLimit of them, and an error for every folder that cannot be read.
 func readConfigs(m root.FS) (files []string, errs []error) {
 	folders, err := machineFolders(m)
 	if err != nil {
@@ -67,7 +67,7 @@ func readConfigs(m root.FS) (files []string, errs []error) {
 	return files, errs
 }
 
-// listFolder lists a folder that is no link.
+// listFolder lists a folder of this machine. A symbolic link is an error.
 func listFolder(m root.FS, folder string) ([]string, error) {
 	if err := notALink(m, folder); err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func listFolder(m root.FS, folder string) ([]string, error) {
 	return root.CallInTime(m.FileCalls(), folder, func() ([]string, error) { return root.ListDir(folder) })
 }
 
-// lstatAt is lstat for a path of this machine.
+// lstatAt calls lstat for a path of this machine, with a time limit.
 func lstatAt(m root.FS, path string) (fs.FileInfo, error) {
 	return root.CallInTime(m.FileCalls(), path, func() (fs.FileInfo, error) { return os.Lstat(path) })
 }
@@ -88,8 +88,8 @@ func notALink(m root.FS, name string) error {
 	return err
 }
 
-// searchConfigs reads the virtual machines in their usual folders. They are
-// known only where there is one, and all of them could be read.
+// searchConfigs reads the virtual machines in the usual folders. Known is set only
+// if there is at least one and all of them could be read.
 func searchConfigs(ctx context.Context, m root.FS) (probe.Machines, []probe.Gap) {
 	ctx, cancel := context.WithTimeoutCause(ctx, tool.Limit, errors.New("reading the virtual machines took too long"))
 	defer cancel()
@@ -122,7 +122,8 @@ func searchConfigs(ctx context.Context, m root.FS) (probe.Machines, []probe.Gap)
 		"Open Parallels Desktop and leave it open, so that prlctl can answer.")}
 }
 
-// pathOnMac turns a path of this machine into one of the Mac, where it is one.
+// pathOnMac turns a path of this machine into one of the Mac, if it is beneath the
+// Mac's root.
 func pathOnMac(m root.FS, name string) string {
 	inside, err := filepath.Rel(m.Root, name)
 	if err != nil || !filepath.IsLocal(inside) {
@@ -146,8 +147,8 @@ func readConfig(m root.FS, file string) (probe.VM, error) {
 	return vm, nil
 }
 
-// parseConfig reads a config.pvs: an XML file whose HypervisorType is 0 for
-// Parallels' own hypervisor and 1 for Apple's.
+// parseConfig reads a config.pvs. It is an XML file whose HypervisorType is 0 for
+// Parallels' hypervisor and 1 for Apple's.
 func parseConfig(data []byte) (probe.VM, error) {
 	var vm probe.VM
 	var hypervisors int

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	teamLimit = 256 // teams that are listed; a Mac has none or a few
+	teamLimit = 256 // listed teams; a Mac has at most a few
 
 	noConsentList = "no kext consent configuration found"
 )
@@ -24,8 +24,8 @@ var (
 	consentForm = regexp.MustCompile(`(?m)^Kernel Extension User Consent: (ENABLED|DISABLED)\s*$`)
 )
 
-// readConsent asks what was decided in Recovery: whether macOS asks users at all,
-// and which teams it need not ask about.
+// readConsent queries the settings that are made in Recovery: whether kexts need
+// the consent of a user, and which teams are allowed without it.
 func readConsent(ctx context.Context, m root.FS) (probe.Consent, []probe.Gap) {
 	var consent probe.Consent
 	out, err := tool.Query(ctx, m, probe.SpctlTool, "kext-consent", "status")
@@ -49,28 +49,28 @@ func readConsent(ctx context.Context, m root.FS) (probe.Consent, []probe.Gap) {
 }
 
 func parseConsent(out []byte) (probe.Answer, error) {
-	said := consentForm.FindAllSubmatch(out, 2)
-	if len(said) != 1 {
+	matches := consentForm.FindAllSubmatch(out, 2)
+	if len(matches) != 1 {
 		return "", fmt.Errorf("spctl kext-consent status answered %q", probe.Printable(string(out)))
 	}
-	return probe.AnswerOf(string(said[0][1]) == "ENABLED"), nil
+	return probe.AnswerOf(string(matches[0][1]) == "ENABLED"), nil
 }
 
-// parseConsentTeams reads a head line and the team IDs after it, or that there
-// is no list.
+// parseConsentTeams reads a heading with the team IDs after it, or the message that
+// there is no list.
 func parseConsentTeams(out []byte) ([]string, error) {
-	said := strings.TrimSpace(string(out))
-	if said == "spctl: "+noConsentList+"." {
+	text := strings.TrimSpace(string(out))
+	if text == "spctl: "+noConsentList+"." {
 		return nil, nil
 	}
-	rest, ok := strings.CutPrefix(said, "Allowed Team Identifiers:")
+	rest, ok := strings.CutPrefix(text, "Allowed Team Identifiers:")
 	teams := strings.Fields(rest)
 	if !ok || len(teams) > teamLimit {
-		return nil, fmt.Errorf("spctl kext-consent list answered %q", probe.Printable(said))
+		return nil, fmt.Errorf("spctl kext-consent list answered %q", probe.Printable(text))
 	}
 	for _, team := range teams {
 		if !teamForm.MatchString(team) {
-			return nil, fmt.Errorf("spctl kext-consent list names the impossible team %q", probe.Printable(team))
+			return nil, fmt.Errorf("spctl kext-consent list lists the invalid team %q", probe.Printable(team))
 		}
 	}
 	return teams, nil

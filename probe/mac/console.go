@@ -14,8 +14,8 @@ import (
 	"kextwatch/probe/tool"
 )
 
-// readConsoleUID is the user at screen and keyboard: macOS gives him /dev/console.
-// 0 is the login window, -1 not known.
+// readConsoleUID returns the uid of the user at the screen and keyboard. macOS makes
+// this user the owner of /dev/console. 0 is the login window, -1 is unknown.
 func readConsoleUID(m root.FS) (int, error) {
 	p, err := m.Resolve(probe.ConsoleDevice)
 	if err != nil {
@@ -28,8 +28,9 @@ func readConsoleUID(m root.FS) (int, error) {
 	return int(info.Sys().(*syscall.Stat_t).Uid), nil
 }
 
-// ioregRoot is what the root of the I/O registry says about the sessions with
-// a desktop. While a session's screen is not locked, the second key is absent.
+// ioregRoot is the part of the root of the I/O registry that describes the
+// graphical login sessions. The second key is missing while the screen is not
+// locked.
 type ioregRoot struct {
 	Users []struct {
 		UID    any `plist:"kCGSSessionUserIDKey"`
@@ -37,10 +38,9 @@ type ioregRoot struct {
 	} `plist:"IOConsoleUsers"`
 }
 
-// readLocked reports whether the screen of the user's session is locked. Apple
-// documents neither key, but public tools that ask whether a Mac is locked have
-// read them so for years, most of them from the same command. A user without a session, or a
-// list without sessions, leaves it open.
+// readLocked reports whether the screen of the user's session is locked. Apple does
+// not document these keys, but public tools have read them for years, most of
+// them with the same command. The answer is empty if the user has no session.
 func readLocked(ctx context.Context, m root.FS) (probe.Answer, error) {
 	out, err := tool.Query(ctx, m, probe.IoregTool, "-n", "Root", "-d1", "-a")
 	if err != nil {
@@ -62,13 +62,13 @@ func parseLocked(out []byte, uid int) (probe.Answer, error) {
 	return "", nil
 }
 
-// isTrue takes the two ways in which property lists say yes.
+// isTrue reports whether a value of a property list is true or 1.
 func isTrue(value any) bool {
 	n, number := value.(uint64)
 	return value == true || number && n == 1
 }
 
-// readAdmin reports whether whoever runs this program is an administrator.
+// readAdmin reports whether the user of this process is an administrator.
 func readAdmin(ctx context.Context, m root.FS) (probe.Answer, error) {
 	out, err := tool.Query(ctx, m, probe.IDTool, "-G")
 	if err != nil {
@@ -77,7 +77,8 @@ func readAdmin(ctx context.Context, m root.FS) (probe.Answer, error) {
 	return parseGroups(out)
 }
 
-// parseGroups reads the numbers of all the groups of a user, on one line.
+// parseGroups reads the output of id -G: the numbers of the user's groups on one
+// line.
 func parseGroups(out []byte) (probe.Answer, error) {
 	var groups []int
 	for field := range bytes.FieldsSeq(out) {

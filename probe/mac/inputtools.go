@@ -1,9 +1,9 @@
 package mac
 
-// inputTools make clicks and keys of their own, and users who ran one of them
-// found that the Allow button ignored them: macOS takes only what comes from a
-// physical device. The names people blamed are in reports about
-// Karabiner-Elements, macFUSE and HoRNDIS of 2017 to 2020.
+// inputTools are programs that generate clicks and keys. macOS accepts only clicks
+// of a physical device on the Allow button, so the button may not work while one
+// of them runs. The names come from reports of users of Karabiner-Elements,
+// macFUSE and HoRNDIS from 2017 to 2020.
 var inputTools = []program{
 	{"BetterTouchTool", []string{"BetterTouchTool"}},
 	{"Cog", []string{"Cog"}},

@@ -11,28 +11,29 @@ import (
 )
 
 const (
-	historyLimit      = 2 << 20 // bytes; some hundred for each update, for as long as the volume lives
-	installationLimit = 64      // of macOS; older ones matter to nobody
+	historyLimit      = 2 << 20 // bytes; a few hundred for each update since the volume was made
+	installationLimit = 64      // installations of macOS; older ones are dropped
 )
 
-// historyCost fits as many entries as the file has room for.
+// historyCost allows as many entries as fit into the largest file.
 var historyCost = root.PlistCost{Nodes: historyLimit / 16, Bytes: 2 * historyLimit}
 
 // installed is an entry of InstallHistory.plist.
 type installed struct {
 	At          time.Time `plist:"date"`
 	Name        string    `plist:"displayName"`
-	Version     string    `plist:"displayVersion"` // may be blank
+	Version     string    `plist:"displayVersion"` // may be empty
 	Process     string    `plist:"processName"`
 	ContentType string    `plist:"contentType"`
 	Packages    []string  `plist:"packageIdentifiers"`
 }
 
-// installers are the programs that install macOS itself.
+// installers are the processes that install macOS itself.
 var installers = []string{"softwareupdated", "Software Update", "macOS Installer", "OS X Installer"}
 
-// readInstallHistory are those of macOS itself, oldest first. Only what was
-// installed while this volume was the running one is noted there.
+// readInstallHistory returns the installations of macOS itself until now, oldest
+// first. The file has only installations that were made while this volume was
+// running.
 func readInstallHistory(m root.FS, now time.Time) ([]probe.Installation, error) {
 	data, err := m.ReadFile(probe.InstallHistory, historyLimit)
 	if err != nil {
@@ -54,10 +55,10 @@ func readInstallHistory(m root.FS, now time.Time) ([]probe.Installation, error) 
 	return slices.Clone(all[max(0, len(all)-installationLimit):]), nil
 }
 
-// macOS is the version of macOS that the entry stands for; empty: it is
-// something else. "macOS 15.5" by softwareupdated, "macOS 10.14.6 Update", and
-// "OS X" "10.9 (13A603)" by OS X Installer are macOS. Data for XProtect and
-// its like is not, nor is an installer that was only downloaded.
+// macOS returns the version of macOS that was installed, or "" if the entry is
+// about something else. "macOS 15.5" by softwareupdated, "macOS 10.14.6 Update",
+// and "OS X" "10.9 (13A603)" by OS X Installer are macOS. Data such as XProtect
+// and a downloaded installer are not.
 func (e installed) macOS() string {
 	name := strings.TrimSpace(e.Name)
 	switch {

@@ -10,13 +10,11 @@ import (
 	"kextwatch/probe/root"
 )
 
-const (
-	networkSettingsLimit = 1 << 20
-)
+const networkSettingsLimit = 1 << 20 // bytes
 
-// readKextless reports whether Parallels' networking does without kernel
-// extensions, as it does from macOS 11 on unless UseKextless is 0: -1 leaves
-// it to Parallels.
+// readKextless reports whether Parallels' networking works without kexts. From
+// macOS 11 it does, unless UseKextless is 0. The value -1 leaves the choice to
+// Parallels.
 func readKextless(m root.FS) (probe.Answer, error) {
 	data, err := m.ReadFile(probe.ParallelsNetworkSettings, networkSettingsLimit)
 	if root.NotExist(err) {
@@ -34,15 +32,15 @@ func readKextless(m root.FS) (probe.Answer, error) {
 
 func parseKextless(data []byte) (probe.Answer, error) {
 	answer := probe.Yes
-	told := false
+	found := false
 	err := root.WalkXML(data, func(element, text string) error {
 		if path.Base(element) != "UseKextless" {
 			return nil
 		}
-		if told {
+		if found {
 			return errors.New("has UseKextless more than once")
 		}
-		told = true
+		found = true
 		switch text := strings.TrimSpace(text); text {
 		case "-1", "1":
 		case "0":

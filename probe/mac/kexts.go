@@ -11,23 +11,20 @@ import (
 	"kextwatch/probe/root"
 )
 
-const (
-	// StagedExtensions holds the protected copies that macOS loads from; the
-	// path of the original is repeated beneath it.
+const kextLimit = 256 // paths that are read; Parallels has at most five kexts
 
-	kextLimit = 256 // places that are looked at; Parallels brought five at most
-)
-
-// findKexts finds the kernel extensions that lie on the disk: those in the
-// application, and those that the load history names, newest first. A place
-// whose original is gone may still have its staged copy.
+// findKexts finds the kexts on the disk: those in the application, and those in
+// the load history, newest first. If the original was removed, the staged copy
+// is read instead: macOS keeps it beneath probe.StagedExtensions under the path
+// of the original.
 //
-// Signatures are not checked: what calls itself com.parallels.… within the
-// application is taken for Parallels', and what lies at a path of the load
-// history for that of the recorded team, if it has the recorded bundle ID.
+// Signatures are not checked. A kext in the application counts as a kext of
+// Parallels if its bundle ID begins with com.parallels. A kext at a path of the
+// load history counts as a kext of the recorded team if it has the recorded
+// bundle ID.
 //
-// An extension at a place that cannot be read is known by its name, and counts
-// as there.
+// A kext that cannot be read is known by its path and bundle ID only, and counts
+// as on the disk.
 func findKexts(m root.FS, app *probe.App, policy *probe.Policy) ([]probe.Kext, []probe.Gap) {
 	s := KextSearch{Mac: m}
 	if policy == nil {
@@ -37,12 +34,12 @@ func findKexts(m root.FS, app *probe.App, policy *probe.Policy) ([]probe.Kext, [
 		own := func(id string) bool { return strings.HasPrefix(id, "com.parallels.") }
 		extensions := app.Path + "/Contents/Library/Extensions"
 		for _, place := range s.Places(extensions) {
-			s.look(place, app.TeamID, "", own)
+			s.add(place, app.TeamID, "", own)
 		}
 		if s.unlisted {
 			for _, row := range policy.Rows {
 				if row.TeamID == app.TeamID && own(row.BundleID) {
-					s.unread(extensions, row.TeamID, row.BundleID)
+					s.addUnread(extensions, row.TeamID, row.BundleID)
 				}
 			}
 		}
@@ -53,28 +50,28 @@ func findKexts(m root.FS, app *probe.App, policy *probe.Policy) ([]probe.Kext, [
 	for _, record := range newest {
 		place := probe.Unstaged(record.Path)
 		if path.IsAbs(place) && path.Clean(place) == place && path.Ext(place) == ".kext" {
-			s.look(place, record.TeamID, record.BundleID, func(id string) bool { return id == record.BundleID })
+			s.add(place, record.TeamID, record.BundleID, func(id string) bool { return id == record.BundleID })
 		}
 	}
 	if s.outside > 0 {
-		s.Gaps = append(s.Gaps, probe.NewGap(probe.FactKextsOnDisk, fmt.Errorf("%d places are known by their names only: the first, %s, %w", s.outside, s.firstOutside, root.ErrOutside),
-			"Nothing has to be done. macOS would ask you whether kextwatch may read there."))
+		s.Gaps = append(s.Gaps, probe.NewGap(probe.FactKextsOnDisk, fmt.Errorf("%d kexts are known by their paths only: the first, %s, %w", s.outside, s.firstOutside, root.ErrOutside),
+			"You need not do anything. macOS would ask you for permission if kextwatch read there."))
 	}
 	if s.left > 0 {
-		s.miss("", fmt.Errorf("%d more places were not looked at", s.left))
+		s.miss("", fmt.Errorf("%d more kexts were not read", s.left))
 	}
 	return s.known(), s.Gaps
 }
 
-// known are the extensions that were found, and those known by their names
-// only, each once.
+// known returns the kexts that were read and those known by their names only, each
+// kext once.
 func (s *KextSearch) known() []probe.Kext {
 	type name struct{ team, id string }
 	seen := map[name]bool{}
 	for _, k := range s.found {
 		seen[name{k.TeamID, k.BundleID}] = true
 	}
-	for _, k := range s.unknown {
+	for _, k := range s.unread {
 		if n := (name{k.TeamID, k.BundleID}); !seen[n] {
 			seen[n] = true
 			s.found = append(s.found, k)
@@ -83,22 +80,23 @@ func (s *KextSearch) known() []probe.Kext {
 	return s.found
 }
 
-// KextSearch collects what is found.
+// KextSearch searches the kexts of a Mac. Its zero value with Mac set is ready to
+// use.
 type KextSearch struct {
-	Mac    root.FS
-	looked int
-	left   int
-	found  []probe.Kext
-	Gaps   []probe.Gap
+	Mac   root.FS
+	read  int // paths that were read
+	left  int // paths that were not read because of kextLimit
+	found []probe.Kext
+	Gaps  []probe.Gap // what could not be read
 
-	unknown      []probe.Kext // known by their names only
-	unlisted     bool         // a folder of extensions could not be listed
-	outside      int          // places that are out of reach
+	unread       []probe.Kext // known by their names only
+	unlisted     bool         // a folder of kexts could not be listed
+	outside      int          // paths outside of the folders that kextwatch reads
 	firstOutside string
 }
 
-// Places lists the extensions in a directory and in its subdirectories, such
-// as Extensions/10.9.
+// Places returns the paths of the kexts in a directory and its subdirectories,
+// such as Extensions/10.9. It adds a gap for each directory that it cannot list.
 func (s *KextSearch) Places(dir string) []string {
 	var places []string
 	for _, name := range s.list(dir) {
@@ -115,7 +113,7 @@ func (s *KextSearch) Places(dir string) []string {
 	return places
 }
 
-// list names what is in a directory or in its staged copy.
+// list returns the names in a directory and in its staged copy.
 func (s *KextSearch) list(dir string) []string {
 	var names []string
 	for _, dir := range []string{dir, probe.StagedExtensions + dir} {
@@ -130,18 +128,18 @@ func (s *KextSearch) list(dir string) []string {
 	return slices.Compact(names)
 }
 
-// look keeps the extension at a place, if it has an ID that is the team's. said
-// is the ID that it should have; empty: nobody says.
-func (s *KextSearch) look(place, team, said string, own func(id string) bool) {
+// add reads the kext at a place. It keeps the kext if own accepts its bundle ID.
+// expected is the bundle ID that the kext should have, or "" if that is unknown.
+func (s *KextSearch) add(place, team, expected string, own func(id string) bool) {
 	if slices.ContainsFunc(s.found, func(k probe.Kext) bool { return k.Path == place && k.TeamID == team }) {
 		return
 	}
-	if s.looked == kextLimit {
+	if s.read == kextLimit {
 		s.left++
-		s.unread(place, team, said)
+		s.addUnread(place, team, expected)
 		return
 	}
-	s.looked++
+	s.read++
 	info, err := s.Mac.ReadInfo(place)
 	staged := root.NotExist(err)
 	if staged {
@@ -151,23 +149,24 @@ func (s *KextSearch) look(place, team, said string, own func(id string) bool) {
 	case root.NotExist(err):
 	case err != nil:
 		s.miss(place, err)
-		s.unread(place, team, said)
+		s.addUnread(place, team, expected)
 	case !probe.IsBundleID(info.ID) || !bundleVersionForm.MatchString(info.Version):
-		s.miss(place, fmt.Errorf("%s has no proper bundle identifier and version", place))
-		s.unread(place, team, said)
+		s.miss(place, fmt.Errorf("%s has no valid bundle identifier and version", place))
+		s.addUnread(place, team, expected)
 	case own(info.ID):
 		s.found = append(s.found, probe.Kext{BundleID: info.ID, TeamID: team, Path: place, Staged: staged, Version: info.Version})
 	}
 }
 
-// unread keeps an extension of which only the name is known. What is no part of
-// this Mac does not count, wherever it is.
-func (s *KextSearch) unread(place, team, id string) {
+// addUnread keeps a kext of which only the bundle ID is known, unless its path is
+// not part of this Mac.
+func (s *KextSearch) addUnread(place, team, id string) {
 	if id != "" && !root.Elsewhere(place) {
-		s.unknown = append(s.unknown, probe.Kext{BundleID: id, TeamID: team, Path: place, Unread: true})
+		s.unread = append(s.unread, probe.Kext{BundleID: id, TeamID: team, Path: place, Unread: true})
 	}
 }
 
+// miss adds a gap for a place that cannot be read.
 func (s *KextSearch) miss(place string, err error) {
 	switch {
 	case errors.Is(err, root.ErrOutside):
@@ -175,8 +174,8 @@ func (s *KextSearch) miss(place string, err error) {
 			s.firstOutside = place
 		}
 	case errors.Is(err, root.ErrLate):
-		s.Gaps = append(s.Gaps, probe.NewGap(probe.FactKextsOnDisk, err, "Nothing has to be done: it is tried again. If it stays so, look at the disk or the share that it is on."))
+		s.Gaps = append(s.Gaps, probe.NewGap(probe.FactKextsOnDisk, err, "You need not do anything: kextwatch tries again. If the problem remains, check the disk or the share."))
 	default:
-		s.Gaps = append(s.Gaps, probe.NewGap(probe.FactKextsOnDisk, err, "Install the program that brought it again."))
+		s.Gaps = append(s.Gaps, probe.NewGap(probe.FactKextsOnDisk, err, "Install the program that contains it again."))
 	}
 }

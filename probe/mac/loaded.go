@@ -13,17 +13,18 @@ import (
 	"kextwatch/probe/tool"
 )
 
-const loadedLimit = 4096 // kernel extensions; a Mac has some hundreds
+const loadedLimit = 4096 // kexts; a Mac has a few hundred
 
-// loadedForm is a row of kextstat and kmutil:
+// loadedForm matches a row of kextstat and kmutil:
 //
 //	26    1 0xffffff7f84210000 0x27000    0x27000    com.example.x (1.0) UUID <5 4 3 1>
 //
-// Addresses are 0 for everybody but root; versions may have spaces.
+// Addresses are 0 unless root asks. Versions may have spaces.
 var loadedForm = regexp.MustCompile(`^\s*[0-9]+\s+[0-9]+\s+(?:0x)?[0-9a-fA-F]+\s+(?:0x)?[0-9a-fA-F]+\s+(?:0x)?[0-9a-fA-F]+\s+([0-9A-Za-z._+-]{1,255}) \(([0-9A-Za-z ._+-]{1,64})\)`)
 
-// ReadLoaded asks the kernel which extensions it has loaded. kmutil came with
-// macOS 11 and made kextstat a mere front.
+// ReadLoaded queries which kexts the kernel has loaded. macOS 11 introduced
+// kmutil; kextstat calls it since then. If one tool is missing, the other one is
+// used. The error is that of the tool, or says that no row can be read.
 func ReadLoaded(ctx context.Context, m root.FS, os probe.OSVersion) (probe.Loaded, error) {
 	kmutil := []string{probe.KmutilTool, "showloaded", "--list-only"}
 	kextstat := []string{probe.KextstatTool, "-l"}
@@ -41,8 +42,8 @@ func ReadLoaded(ctx context.Context, m root.FS, os probe.OSVersion) (probe.Loade
 	return parseLoaded(out)
 }
 
-// parseLoaded reads the rows among whatever else is printed. There always are
-// some, so that none is an error.
+// parseLoaded reads the rows of the list and skips all other lines. Every kernel
+// has loaded kexts, so a list without rows is an error.
 func parseLoaded(out []byte) (probe.Loaded, error) {
 	var kexts []probe.LoadedKext
 	for line := range bytes.Lines(out) {
@@ -56,7 +57,7 @@ func parseLoaded(out []byte) (probe.Loaded, error) {
 		kexts = append(kexts, probe.LoadedKext{BundleID: string(row[1]), Version: string(row[2])})
 	}
 	if len(kexts) == 0 {
-		return probe.Loaded{}, errors.New("the list of loaded kernel extensions has no row that can be read")
+		return probe.Loaded{}, errors.New("the list of loaded kernel extensions has no valid row")
 	}
 	return probe.Loaded{Known: true, Kexts: kexts}, nil
 }

@@ -120,8 +120,8 @@ func TestLoadedAsksTheRightTool(t *testing.T) {
 		"fails":                  {current, table + "echo sorry >&2; exit 1", table, "sorry"},
 		"says so on stdout":      {current, "echo 'Executing: /usr/bin/kmutil showloaded'; echo 'No variant specified, falling back to release'; " + table, wrong, ""},
 		"prints to stderr":       {current, "echo 'No variant specified' >&2; " + table, wrong, ""},
-		"prints only to stderr":  {current, "{ " + table + "\n} >&2", wrong, "no row"},
-		"prints nothing, exit 0": {old, table, "true", "no row"},
+		"prints only to stderr":  {current, "{ " + table + "\n} >&2", wrong, "no valid row"},
+		"prints nothing, exit 0": {old, table, "true", "no valid row"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := root.FS{Root: mactest.Root(t)}

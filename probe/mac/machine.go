@@ -15,11 +15,12 @@ import (
 	"kextwatch/probe/tool"
 )
 
+// Names of kernel values for ReadSysctl.
 const (
 	BootTime    = "kern.boottime"
 	wakeTime    = "kern.waketime"
 	BootSession = "kern.bootsessionuuid"
-	ArmOption   = "hw.optional.arm64"
+	ArmOption   = "hw.optional.arm64" // "1" on Apple silicon, under Rosetta too
 )
 
 var (
@@ -27,30 +28,30 @@ var (
 	uuidForm     = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 )
 
-// readMachine reads which Mac this is and since when it runs.
+// readMachine reads the processor, the boot time and the boot session.
 func readMachine(ctx context.Context, m root.FS, os probe.OSVersion) (probe.Mac, []probe.Gap) {
 	mac := probe.Mac{OS: os}
 	var gaps []probe.Gap
-	unless := func(source probe.Fact, name string, err error) {
+	addGap := func(fact probe.Fact, name string, err error) {
 		if err != nil {
-			gaps = append(gaps, tool.Gap(source, err, "sysctl "+name))
+			gaps = append(gaps, tool.Gap(fact, err, "sysctl "+name))
 		}
 	}
 	var err error
 	mac.Arch, err = readArch(ctx, m, os)
-	unless(probe.FactProcessor, ArmOption, err)
+	addGap(probe.FactProcessor, ArmOption, err)
 	mac.BootedAt, err = readBootTime(ctx, m)
-	unless(probe.FactBootTime, BootTime, err)
+	addGap(probe.FactBootTime, BootTime, err)
 	mac.BootSession, err = ReadBootSession(ctx, m)
-	unless(probe.FactBootSession, BootSession, err)
+	addGap(probe.FactBootSession, BootSession, err)
 	return mac, gaps
 }
 
-// readArch asks for an option that tells the truth under Rosetta, too. Macs with
-// an Intel processor mostly do not know it.
+// readArch queries an option that is correct under Rosetta, too. Most Macs with an
+// Intel processor do not have the option.
 func readArch(ctx context.Context, m root.FS, os probe.OSVersion) (probe.Arch, error) {
 	if os.Known() && !os.AtLeast(11, 0) {
-		return probe.Intel, nil // Apple silicon came with macOS 11
+		return probe.Intel, nil // Apple silicon needs macOS 11
 	}
 	answer, err := ReadSysctl(ctx, m, ArmOption)
 	exit, failed := errors.AsType[*tool.ExitError](err)
@@ -75,8 +76,8 @@ func readBootTime(ctx context.Context, m root.FS) (time.Time, error) {
 	return parseBootTime(answer)
 }
 
-// parseBootTime reads "{ sec = 1782938539, usec = 240908 } Wed Jul  1 …". The
-// date after it is local time and ignored.
+// parseBootTime reads "{ sec = 1782938539, usec = 240908 } Wed Jul  1 …". The date
+// at the end is in local time and is ignored.
 func parseBootTime(answer string) (time.Time, error) {
 	form := bootTimeForm.FindStringSubmatch(answer)
 	if form == nil {
@@ -90,17 +91,19 @@ func parseBootTime(answer string) (time.Time, error) {
 	return time.Unix(sec, usec*1000).UTC(), nil
 }
 
-// readWakeTime is when the Mac last woke; zero where that is not known, or where it
-// has not slept since it was started.
+// readWakeTime returns when the Mac last woke. It returns zero if that is unknown or
+// the Mac has not slept since it was started.
 func readWakeTime(ctx context.Context, m root.FS) time.Time {
 	answer, err := ReadSysctl(ctx, m, wakeTime)
 	if err != nil {
 		return time.Time{}
 	}
-	woke, _ := parseBootTime(answer) // of the same form
+	woke, _ := parseBootTime(answer) // has the same form
 	return woke
 }
 
+// ReadBootSession returns the UUID of this boot, which changes with every restart.
+// The error says what sysctl answered instead of a UUID.
 func ReadBootSession(ctx context.Context, m root.FS) (string, error) {
 	answer, err := ReadSysctl(ctx, m, BootSession)
 	if err != nil {
@@ -112,7 +115,8 @@ func ReadBootSession(ctx context.Context, m root.FS) (string, error) {
 	return answer, nil
 }
 
-// ReadSysctl asks the kernel for one value.
+// ReadSysctl queries one value of the kernel by its name, such as BootTime. The
+// error is that of sysctl, for example for an unknown name.
 func ReadSysctl(ctx context.Context, m root.FS, name string) (string, error) {
 	out, err := tool.Query(ctx, m, probe.SysctlTool, "-n", name)
 	if err != nil {

@@ -10,26 +10,25 @@ import (
 	"kextwatch/probe/tool"
 )
 
-// machineLimit is how many virtual machines are looked at.
+// machineLimit is the largest number of virtual machines that is read.
 const machineLimit = 256
 
-// machinesMatter reports whether what the virtual machines use decides if
-// Parallels Desktop needs its kernel extensions. Up to macOS 10.15 it always
-// does, and only version 16 and later can do without them. The App Store
-// edition has none.
+// machinesMatter reports whether the hypervisors of the virtual machines decide if
+// Parallels Desktop needs its kexts. Up to macOS 10.15 it always needs them. From
+// macOS 11, version 16 and later can work without them. The App Store edition has
+// no kexts.
 func machinesMatter(app *probe.App, os probe.OSVersion) bool {
 	return os.AtLeast(11, 0) && app != nil && app.Edition == probe.Standard &&
 		probe.OSVersion{Version: app.Version}.AtLeast(16, 0)
 }
 
-// readMachines reads which virtual machines there are, which hypervisor each of
-// them uses, and whether networking does without kernel extensions: of an
-// Intel Mac with macOS 11 or later and Parallels Desktop 16 or later. Of any
-// other nothing is known, and no tool is run.
+// readMachines reads the virtual machines, their hypervisors, and whether
+// networking works without kexts. If that does not matter (see machinesMatter),
+// it runs no tool and returns the zero value.
 //
-// prlctl knows all of the user's machines. Where it does not answer, the
-// machines in their usual folders are read; there may be others elsewhere, so
-// that finding none there says nothing.
+// prlctl knows all virtual machines of the user. If it does not answer, the
+// virtual machines in the usual folders are read. There may be others, so an
+// empty result there does not mean that there are none.
 func readMachines(ctx context.Context, m root.FS, app *probe.App, os probe.OSVersion) (probe.Machines, []probe.Gap) {
 	if !machinesMatter(app, os) {
 		return probe.Machines{}, nil
@@ -43,12 +42,12 @@ func readMachines(ctx context.Context, m root.FS, app *probe.App, os probe.OSVer
 		gaps = append(gaps, more...)
 	}
 	if unknown := countUnknown(found.List); unknown > 0 {
-		gaps = append(gaps, probe.NewGap(probe.FactVMs, fmt.Errorf("the hypervisor of %d of %d virtual machines is not known", unknown, len(found.List)),
+		gaps = append(gaps, probe.NewGap(probe.FactVMs, fmt.Errorf("the hypervisor of %d of %d virtual machines is unknown", unknown, len(found.List)),
 			"Look at the hypervisor in the configuration of each virtual machine in Parallels Desktop."))
 	}
 	found.Kextless, err = readKextless(m)
 	if err != nil {
-		gaps = append(gaps, probe.NewGap(probe.FactVMNetworking, err, "Open Parallels Desktop once, so that it writes its network settings anew."))
+		gaps = append(gaps, probe.NewGap(probe.FactVMNetworking, err, "Open Parallels Desktop once, so that it writes its network settings again."))
 	}
 	return found, gaps
 }
@@ -63,8 +62,8 @@ func countUnknown(list []probe.VM) int {
 	return n
 }
 
-// machineID is a UUID without the braces that some write around it; empty
-// where it is none.
+// machineID returns a UUID without the braces that some files put around it, or ""
+// if the text is not a UUID.
 func machineID(text string) string {
 	id := strings.TrimSuffix(strings.TrimPrefix(text, "{"), "}")
 	if !uuidForm.MatchString(id) {

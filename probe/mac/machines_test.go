@@ -97,7 +97,7 @@ func TestMachinesWithoutPrlctl(t *testing.T) {
 		"fails with JSON":  {"echo '[]'; exit 1", "exit status 1"},
 		"prints nothing":   {"true", "did not print a list"},
 		"prints rubbish":   {`printf '\000\377[{'`, "did not print a list"},
-		"another language": {prints(`[{"Kennung": "{` + vmID + `}", "Optimierung": {"Hypervisor-Typ": "Apple"}}]`), "impossible ID"},
+		"another language": {prints(`[{"Kennung": "{` + vmID + `}", "Optimierung": {"Hypervisor-Typ": "Apple"}}]`), "invalid ID"},
 		"a table":          {prints("UUID                                    STATUS       IP_ADDR         NAME"), "did not print a list"},
 	} {
 		t.Run(name, func(t *testing.T) {

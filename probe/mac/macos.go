@@ -10,12 +10,6 @@ import (
 	"kextwatch/probe/root"
 )
 
-const (
-
-// The copy in the cryptex names the rapid response or background security
-// improvement that lies over the sealed system.
-)
-
 var (
 	osVersionForm = regexp.MustCompile(`^[0-9]{1,3}(\.[0-9]{1,3}){1,3}$`)
 	osBuildForm   = regexp.MustCompile(`^[0-9A-Za-z]{1,16}$`)
@@ -28,8 +22,10 @@ type systemVersionPlist struct {
 	Extra   string `plist:"ProductVersionExtra"`
 }
 
-// ReadOS reads the version of macOS. Where only the supplemental version could
-// not be read, the error comes with the rest.
+// ReadOS reads the version of macOS from SystemVersion.plist. The copy in the
+// cryptex adds the supplemental version of a rapid security response or a
+// background security improvement. If only the supplemental version cannot be
+// read, ReadOS returns the rest together with the error.
 func ReadOS(m root.FS) (probe.OSVersion, error) {
 	var v systemVersionPlist
 	if err := m.ReadPlist(probe.SystemVersion, &v); err != nil {
@@ -37,12 +33,12 @@ func ReadOS(m root.FS) (probe.OSVersion, error) {
 	}
 	switch {
 	case v.Version == "10.16":
-		// What macOS 11 and later tell programs that ask as if it were 10.15.
-		return probe.OSVersion{}, errors.New("macOS names itself 10.16 because SYSTEM_VERSION_COMPAT is set")
+		// macOS 11 and later report this version in compatibility mode.
+		return probe.OSVersion{}, errors.New("macOS reports version 10.16 because SYSTEM_VERSION_COMPAT is set")
 	case !osVersionForm.MatchString(v.Version):
-		return probe.OSVersion{}, fmt.Errorf("%s: %q is no version of macOS", probe.SystemVersion, probe.Printable(v.Version))
+		return probe.OSVersion{}, fmt.Errorf("%s: invalid version of macOS %q", probe.SystemVersion, probe.Printable(v.Version))
 	case !osBuildForm.MatchString(v.Build):
-		return probe.OSVersion{}, fmt.Errorf("%s: %q is no build of macOS", probe.SystemVersion, probe.Printable(v.Build))
+		return probe.OSVersion{}, fmt.Errorf("%s: invalid build of macOS %q", probe.SystemVersion, probe.Printable(v.Build))
 	}
 	os := probe.OSVersion{Version: strings.Clone(v.Version), Build: strings.Clone(v.Build)}
 	var cryptex systemVersionPlist
@@ -53,7 +49,7 @@ func ReadOS(m root.FS) (probe.OSVersion, error) {
 		return os, err
 	}
 	if v.Extra != "" && !osExtraForm.MatchString(v.Extra) {
-		return os, fmt.Errorf("%q is no supplemental version of macOS", probe.Printable(v.Extra))
+		return os, fmt.Errorf("invalid supplemental version of macOS %q", probe.Printable(v.Extra))
 	}
 	os.Extra = strings.Clone(v.Extra)
 	return os, nil

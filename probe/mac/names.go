@@ -10,17 +10,17 @@ import (
 	"kextwatch/probe/tool"
 )
 
-// Names are what tells whose Mac this is. They are looked up only to be left
-// out of what people show to others.
+// Names identify the owner of a Mac. They are read only to remove them from texts
+// that the user shows to others.
 type Names struct {
 	Users     []string // short and full names
-	Computers []string // names of this Mac
-	Serials   []string // of its hardware
+	Computers []string // the Mac's own names
+	Serials   []string // serial numbers of the hardware
 }
 
 var serialForm = regexp.MustCompile(`"IOPlatformSerialNumber" = "([^"\n]{1,64})"`)
 
-// ReadNames asks for what it can find out; a name that nobody tells is missing.
+// ReadNames queries the names. A name that cannot be read is left out.
 func ReadNames(ctx context.Context, m root.FS) Names {
 	var n Names
 	if homes, err := m.List("/Users"); err == nil {
@@ -30,12 +30,12 @@ func ReadNames(ctx context.Context, m root.FS) Names {
 			}
 		}
 	}
-	n.Users = append(n.Users, says(ctx, m, probe.IDTool, "-un")...)
-	n.Users = append(n.Users, says(ctx, m, probe.IDTool, "-F")...) // the full name
+	n.Users = append(n.Users, oneLine(ctx, m, probe.IDTool, "-un")...)
+	n.Users = append(n.Users, oneLine(ctx, m, probe.IDTool, "-F")...) // the full name
 	for _, name := range []string{"ComputerName", "LocalHostName", "HostName"} {
-		n.Computers = append(n.Computers, says(ctx, m, probe.ScutilTool, "--get", name)...)
+		n.Computers = append(n.Computers, oneLine(ctx, m, probe.ScutilTool, "--get", name)...)
 	}
-	n.Computers = append(n.Computers, says(ctx, m, probe.SysctlTool, "-n", "kern.hostname")...)
+	n.Computers = append(n.Computers, oneLine(ctx, m, probe.SysctlTool, "-n", "kern.hostname")...)
 	for _, name := range n.Computers {
 		if short, _, ok := strings.Cut(name, "."); ok {
 			n.Computers = append(n.Computers, short)
@@ -49,8 +49,8 @@ func ReadNames(ctx context.Context, m root.FS) Names {
 	return n
 }
 
-// says is what a tool answers in one line, if it answers.
-func says(ctx context.Context, m root.FS, name string, args ...string) []string {
+// oneLine returns a tool's output if it is one line, and nothing otherwise.
+func oneLine(ctx context.Context, m root.FS, name string, args ...string) []string {
 	out, err := tool.Query(ctx, m, name, args...)
 	if err != nil {
 		return nil

@@ -12,8 +12,9 @@ import (
 )
 
 // OpenURL opens a pane of System Settings (System Preferences up to macOS 12)
-// by its x-apple.systempreferences URL. Success means that macOS took the
-// request, not that the pane is visible. Errors say how to get there by hand.
+// by its x-apple.systempreferences URL. No error means that macOS accepted the
+// request, not that the pane is visible. The error says how to open the pane by
+// hand.
 func OpenURL(ctx context.Context, m root.FS, url string) error {
 	if !strings.HasPrefix(url, "x-apple.systempreferences:") {
 		return fmt.Errorf("%q is not a pane of System Settings", probe.Printable(url))
@@ -24,8 +25,8 @@ func OpenURL(ctx context.Context, m root.FS, url string) error {
 	return nil
 }
 
-// OpenSettings opens System Settings (System Preferences up to macOS 12),
-// whose bundle ID has not changed with its name.
+// OpenSettings opens System Settings (System Preferences up to macOS 12). Both have
+// the same bundle ID.
 func OpenSettings(ctx context.Context, m root.FS) error {
 	if _, err := tool.Query(ctx, m, probe.OpenTool, "-b", "com.apple.systempreferences"); err != nil {
 		return fmt.Errorf("opening System Settings: %w", err)
@@ -33,11 +34,11 @@ func OpenSettings(ctx context.Context, m root.FS) error {
 	return nil
 }
 
-// OpenFile opens a file in the program for its kind. Its path is absolute and
-// one of this machine, as for a file that kextwatch wrote.
+// OpenFile opens a file in the default program for its type. The path must be
+// absolute and is a path of this machine. The error names the file.
 func OpenFile(ctx context.Context, m root.FS, file string) error {
 	if !filepath.IsAbs(file) {
-		return fmt.Errorf("opening %q: the path has to be absolute", probe.Printable(file))
+		return fmt.Errorf("opening %q: the path must be absolute", probe.Printable(file))
 	}
 	if _, err := tool.Query(ctx, m, probe.OpenTool, file); err != nil {
 		return fmt.Errorf("opening %s: %w; open it by hand instead", probe.Printable(file), err)
@@ -45,12 +46,12 @@ func OpenFile(ctx context.Context, m root.FS, file string) error {
 	return nil
 }
 
-// OpenText opens a file in the user's text editor. Its path is absolute and
-// one of this machine, as for a file that kextwatch wrote. Errors name it, so
-// that it can be opened by hand.
+// OpenText opens a file in the user's text editor. The path must be absolute and is
+// a path of this machine. The error names the file, so that the user can open it
+// by hand.
 func OpenText(ctx context.Context, m root.FS, file string) error {
 	if !filepath.IsAbs(file) {
-		return fmt.Errorf("opening %q: the path has to be absolute", probe.Printable(file))
+		return fmt.Errorf("opening %q: the path must be absolute", probe.Printable(file))
 	}
 	if _, err := tool.Query(ctx, m, probe.OpenTool, "-t", file); err != nil {
 		return fmt.Errorf("opening a text editor: %w; open %s by hand instead", err, probe.Printable(file))

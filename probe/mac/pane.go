@@ -3,13 +3,13 @@ package mac
 import "kextwatch/probe"
 
 const (
-	privacyPane = "SecurityPrivacyExtension" // the pane is a process of its own since macOS 13
-	preferences = "System Preferences"       // the application of all panes up to macOS 12
+	privacyPane = "SecurityPrivacyExtension" // process of the pane, from macOS 13
+	preferences = "System Preferences"       // application of all panes, up to macOS 12
 )
 
-// paneOpen reports whether the pane with the Allow button is open. Up to macOS
-// 12 only the application can be seen: where it runs, another of its panes may
-// be open.
+// paneOpen reports whether the pane with the Allow button is open. Up to macOS 12
+// only the application is a process. While it runs, the answer is unknown,
+// because another pane may be open.
 func paneOpen(processes []process, os probe.OSVersion, counts func(process) bool) probe.Answer {
 	switch {
 	case !os.Known():

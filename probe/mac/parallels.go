@@ -9,14 +9,13 @@ import (
 	"kextwatch/probe/root"
 )
 
-var (
+// bundleVersionForm matches versions of bundles. Parallels' kexts have versions with
+// a space: "14.0.1 45154".
+var bundleVersionForm = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z ._+-]{0,63}$`)
 
-	// Parallels' kernel extensions have versions with a space: "14.0.1 45154".
-	bundleVersionForm = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z ._+-]{0,63}$`)
-)
-
-// ReadParallels finds Parallels Desktop; nil where it is not installed. Where it
-// is there but cannot be read, what is known of it comes with the error.
+// ReadParallels reads the installed Parallels Desktop. It returns nil if none is
+// installed. If Parallels Desktop cannot be read, ReadParallels returns the facts
+// that it knows together with the error.
 func ReadParallels(m root.FS) (*probe.App, error) {
 	if _, err := m.Stat(probe.ParallelsApp); root.NotExist(err) {
 		return nil, nil
@@ -38,7 +37,7 @@ func ReadParallels(m root.FS) (*probe.App, error) {
 	}
 	app.BundleID = info.ID
 	if !bundleVersionForm.MatchString(info.ShortVersion) || !bundleVersionForm.MatchString(info.Version) {
-		return app, fmt.Errorf("%s has the impossible version %q (%q)", probe.ParallelsApp, probe.Printable(info.ShortVersion), probe.Printable(info.Version))
+		return app, fmt.Errorf("%s has the invalid version %q (%q)", probe.ParallelsApp, probe.Printable(info.ShortVersion), probe.Printable(info.Version))
 	}
 	app.Version, app.Build = info.ShortVersion, info.Version
 	return app, nil

@@ -15,12 +15,10 @@ import (
 	"kextwatch/probe/tool"
 )
 
-// PrlctlTool is a link to Parallels' own tool in its application.
-
 var errNoList = errors.New("prlctl did not print a list of virtual machines")
 
-// queryPrlctl asks Parallels for the user's virtual machines. Root gets
-// tool.ErrAsRoot on a real Mac.
+// queryPrlctl queries the virtual machines of the user with Parallels' own tool.
+// Root gets tool.ErrAsRoot on a real Mac.
 func queryPrlctl(ctx context.Context, m root.FS) (probe.Machines, error) {
 	out, err := tool.Query(ctx, m, probe.PrlctlTool, "list", "-a", "-i", "--json")
 	if err != nil {
@@ -33,9 +31,8 @@ func queryPrlctl(ctx context.Context, m root.FS) (probe.Machines, error) {
 	return probe.Machines{Known: true, From: "prlctl", List: list}, nil
 }
 
-// prlctlVM is what is read of a virtual machine in prlctl's list. The place of
-// Optimization was seen at the top; Hardware, its sibling, is the other place
-// where it could be.
+// prlctlVM is the part of a virtual machine in prlctl's list that is read.
+// Optimization was seen at the top level. It is also accepted within Hardware.
 type prlctlVM struct {
 	ID           string
 	Name         string
@@ -52,8 +49,8 @@ type prlctlOptimization struct {
 	Nested     string `json:"Nested virtualization"`
 }
 
-// parsePrlctl reads `prlctl list -a -i --json`: "[]" where there is no
-// virtual machine.
+// parsePrlctl reads the output of `prlctl list -a -i --json`. It is "[]" if there is
+// no virtual machine.
 func parsePrlctl(out []byte) ([]probe.VM, error) {
 	decoder := json.NewDecoder(bytes.NewReader(out))
 	if token, err := decoder.Token(); err != nil || token != json.Delim('[') {
@@ -70,7 +67,7 @@ func parsePrlctl(out []byte) ([]probe.VM, error) {
 		}
 		id := machineID(vm.ID)
 		if id == "" {
-			return nil, fmt.Errorf("prlctl lists a virtual machine with the impossible ID %q", probe.Printable(vm.ID))
+			return nil, fmt.Errorf("prlctl lists a virtual machine with the invalid ID %q", probe.Printable(vm.ID))
 		}
 		list = append(list, probe.VM{
 			UUID:       id,
@@ -85,7 +82,7 @@ func parsePrlctl(out []byte) ([]probe.VM, error) {
 		return nil, fmt.Errorf("%w: %w", errNoList, err)
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return nil, fmt.Errorf("%w alone", errNoList)
+		return nil, fmt.Errorf("%w: there is more text after the list", errNoList)
 	}
 	return list, nil
 }
@@ -97,7 +94,8 @@ func either(first, second string) string {
 	return second
 }
 
-// bundlePath is a proper absolute path, or nothing.
+// bundlePath returns a clean absolute path, or "" if the path is not absolute or has
+// unprintable characters.
 func bundlePath(home string) string {
 	if clean := path.Clean(home); path.IsAbs(clean) && clean == probe.Printable(clean) {
 		return clean
@@ -113,7 +111,8 @@ func machineState(word string) probe.VMState {
 	return ""
 }
 
-// hypervisor understands the words that prlctl set --hypervisor-type takes.
+// hypervisor parses a value of prlctl set --hypervisor-type. It returns "" for an
+// unknown value.
 func hypervisor(word string) probe.Hypervisor {
 	switch is := probe.Hypervisor(strings.ToLower(word)); is {
 	case probe.ParallelsHypervisor, probe.AppleHypervisor:

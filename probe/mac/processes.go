@@ -16,23 +16,21 @@ import (
 	"kextwatch/probe/tool"
 )
 
-const (
-	processLimit = 16_384 // processes; a Mac has some hundreds
-)
+const processLimit = 16_384 // a Mac has a few hundred processes
 
 // process is a running program.
 type process struct {
 	uid  int
-	age  time.Duration // since its start, whole seconds
-	path string        // of its executable, as it was started
+	age  time.Duration // since its start, in whole seconds
+	path string        // of the executable, as the program was started
 }
 
-// name is what the program is called.
+// name returns the base name of the executable.
 func (p process) name() string { return path.Base(p.path) }
 
-// readProcesses asks once for all that runs. Each column is an option of its own,
-// because the text after "=" is a heading up to the end of the argument
-// (POSIX); -ww keeps a long path whole where there is no terminal.
+// readProcesses queries all processes with one call of ps. Each column has its own
+// option, because in POSIX the heading after "=" lasts until the end of the
+// argument. -ww keeps long paths complete without a terminal.
 func readProcesses(ctx context.Context, m root.FS) ([]process, error) {
 	out, err := tool.Query(ctx, m, probe.PsTool, "-axww", "-o", "uid=", "-o", "etime=", "-o", "comm=")
 	if err != nil {
@@ -41,12 +39,12 @@ func readProcesses(ctx context.Context, m root.FS) ([]process, error) {
 	return parseProcesses(out)
 }
 
-// processForm is a row of ps: a user, [[dd-]hh:]mm:ss, and a path that may
-// have spaces.
+// processForm matches a row of ps: a uid, [[dd-]hh:]mm:ss, and a path that may have
+// spaces.
 var processForm = regexp.MustCompile(`^\s*(-?[0-9]{1,10})\s+(?:(?:([0-9]{1,5})-)?([0-9]{1,2}):)?([0-9]{1,2}):([0-9]{2})\s+(\S.*)$`)
 
-// parseProcesses reads the rows among whatever else is printed. ps lists
-// itself, so that no row is an error.
+// parseProcesses reads the rows of ps and skips all other lines. ps lists itself, so
+// a list without rows is an error.
 func parseProcesses(out []byte) ([]process, error) {
 	var all []process
 	for line := range bytes.Lines(out) {
@@ -63,32 +61,32 @@ func parseProcesses(out []byte) ([]process, error) {
 		}
 		var age time.Duration
 		for i, unit := range []time.Duration{24 * time.Hour, time.Hour, time.Minute, time.Second} {
-			n, _ := strconv.Atoi(string(row[2+i])) // an absent part is 0
+			n, _ := strconv.Atoi(string(row[2+i])) // a missing part is 0
 			age += time.Duration(n) * unit
 		}
 		all = append(all, process{uid: uid, age: age, path: string(row[6])})
 	}
 	if len(all) == 0 {
-		return nil, errors.New("the list of processes has no row that can be read")
+		return nil, errors.New("the list of processes has no valid row")
 	}
 	return all, nil
 }
 
-// runs reports whether a process of this base name runs, for a user who counts.
+// runs reports whether a process with this base name runs that counts accepts.
 func runs(processes []process, name string, counts func(process) bool) bool {
 	return slices.ContainsFunc(processes, func(p process) bool { return counts(p) && p.name() == name })
 }
 
 func anybody(process) bool { return true }
 
-// program is something people know by one name and ps by others.
+// program maps the name that users know to the names of its processes.
 type program struct {
 	name      string
 	processes []string // base names, exactly
 }
 
-// running names the programs of a table that run, in the order of the table,
-// judged by the processes that count.
+// running returns the names of the programs in a table that run, in the order of
+// the table. It uses only processes that counts accepts.
 func running(table []program, processes []process, counts func(process) bool) []string {
 	var names []string
 	for _, p := range table {
@@ -99,13 +97,13 @@ func running(table []program, processes []process, counts func(process) bool) []
 	return names
 }
 
-// sessionAgent belongs to every session with a desktop and starts with it.
+// sessionAgent runs in every graphical login session and starts with it.
 const sessionAgent = "/usr/libexec/UserEventAgent"
 
-// loginAt is when the user's session with a desktop began; zero where he has
-// none. Nothing says so outright: it is inferred from the start of the agent
-// that launchd starts first in such a session. It is exact to two seconds
-// only, and may differ by one between two looks.
+// loginAt returns when the user's graphical login session began, or zero if there is
+// none. No tool reports this time. It is the start of sessionAgent, which launchd
+// starts first in a session. The error is up to two seconds, and two snapshots
+// may differ by one second.
 func loginAt(processes []process, uid int, now time.Time) time.Time {
 	var oldest time.Duration
 	found := false
@@ -114,7 +112,7 @@ func loginAt(processes []process, uid int, now time.Time) time.Time {
 			oldest, found = max(oldest, p.age), true
 		}
 	}
-	if !found || uid == 0 { // root's belongs to the system
+	if !found || uid == 0 { // the agent of root belongs to the system
 		return time.Time{}
 	}
 	return now.Add(-oldest).UTC().Truncate(time.Second)

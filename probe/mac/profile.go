@@ -11,15 +11,10 @@ import (
 	"kextwatch/probe/tool"
 )
 
-const (
-	kextPayload = "com.apple.syspolicy.kernel-extension-policy"
+const kextPayload = "com.apple.syspolicy.kernel-extension-policy"
 
-	// ManagedKextPolicy is where macOS keeps the payload of a device profile,
-	// for everybody to read.
-)
-
-// kextPolicyPlist is the payload. What is not in it means no: Apple's default
-// of AllowUserOverrides and AllowNonAdminUserApprovals is false.
+// kextPolicyPlist is the payload about kexts. A missing key means no: Apple's
+// default for AllowUserOverrides and AllowNonAdminUserApprovals is false.
 type kextPolicyPlist struct {
 	UserOverrides  bool                `plist:"AllowUserOverrides"`
 	NonAdminsAllow bool                `plist:"AllowNonAdminUserApprovals"`
@@ -27,10 +22,10 @@ type kextPolicyPlist struct {
 	Kexts          map[string][]string `plist:"AllowedKernelExtensions"`
 }
 
-// readProfile reads the configuration profile payload about kernel extensions:
-// from the file that macOS keeps of it, or else from what the profiles tool
-// prints. That tool shows an ordinary user no device profile, so that only
-// root can know that there is none.
+// readProfile reads the payload about kexts of a configuration profile. It reads the
+// file that macOS keeps of a device profile, which every user may read, or else
+// the output of the profiles tool. The tool shows no device profiles to ordinary
+// users, so only root can know that there is none.
 func readProfile(ctx context.Context, m root.FS, os probe.OSVersion) (probe.KextProfile, []probe.Gap) {
 	var policy kextPolicyPlist
 	err := m.ReadPlist(probe.ManagedKextPolicy, &policy)
@@ -60,9 +55,9 @@ func profilesGap(err error) probe.Gap {
 	return tool.Gap(probe.FactProfiles, err, "sudo profiles show -type configuration")
 }
 
-// profile is the payload as plain facts. Teams and extensions that cannot be
-// any allow none, and are left out. Before macOS 11 there was no setting for
-// users who are no administrators: they all may.
+// profile returns the payload as facts. Invalid teams and bundle IDs are left out,
+// because they allow no kext. Before macOS 11 there was no setting for users
+// without administrator rights: all users may approve kexts.
 func (p kextPolicyPlist) profile(name string, os probe.OSVersion) probe.KextProfile {
 	found := probe.KextProfile{
 		Present:       probe.Yes,

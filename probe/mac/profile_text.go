@@ -14,8 +14,8 @@ import (
 //	_computerlevel[1] attribute: name: Kernel extensions
 //	_computerlevel[1] payload[1] type = com.apple.syspolicy.kernel-extension-policy
 //
-// and a payload as "Key = value;" lines in braces. Its whole layout is
-// documented nowhere, so that only what is surely understood is taken.
+// and a payload as "Key = value;" lines in braces. Apple does not document the
+// layout, so anything that does not match exactly is an error.
 var (
 	profileLine   = regexp.MustCompile(`^\s*(\S+\[[0-9]+\]) attribute: (.*)$`)
 	payloadLine   = regexp.MustCompile(`^\s*(\S+\[[0-9]+\]) payload\[[0-9]+\]`)
@@ -26,17 +26,16 @@ var (
 	teamKextsForm = regexp.MustCompile(`^\s*"?([0-9A-Z]{0,10})"?\s*=\s*\(([^()=]*)\);`)
 )
 
-var errProfileText = errors.New("printed profiles in a form that is not known")
+var errProfileText = errors.New("unknown form of profiles")
 
-// payloadText is one payload of a profile as it was printed.
+// payloadText is the printed text of one payload.
 type payloadText struct {
 	level string // "_computerlevel[1]"
 	text  string
 }
 
-// parseProfiles finds the payload about kernel extensions; nil where there
-// surely is none among what was printed. name is that of its profile, where it
-// is told.
+// parseProfiles finds the payload about kexts. found is nil if the text certainly
+// has none. name is the name of its profile, or "" if the text has no name.
 func parseProfiles(out string) (found *kextPolicyPlist, name string, err error) {
 	if !strings.Contains(out, kextPayload) {
 		if !profileTextKnown(out) {
@@ -51,8 +50,8 @@ func parseProfiles(out string) (found *kextPolicyPlist, name string, err error) 
 			ours = append(ours, p)
 		}
 	}
-	// Several payloads of this type are possible; how macOS unites them is not
-	// known.
+	// Several payloads of this type are possible. How macOS combines them is
+	// unknown.
 	if len(ours) != 1 {
 		return nil, "", fmt.Errorf("%s: %w: %s is in more than one payload, or in none", probe.ProfilesTool, errProfileText, kextPayload)
 	}
@@ -63,7 +62,7 @@ func parseProfiles(out string) (found *kextPolicyPlist, name string, err error) 
 	return &policy, names[ours[0].level], nil
 }
 
-// profileTextKnown reports whether the text is a list of profiles, or says
+// profileTextKnown reports whether the text is a list of profiles or the message
 // that there are none.
 func profileTextKnown(out string) bool {
 	if strings.HasPrefix(strings.TrimSpace(out), "There are no configuration profiles installed") {
@@ -77,8 +76,8 @@ func profileTextKnown(out string) bool {
 	return false
 }
 
-// splitPayloads tells the payloads apart, by the lines that begin with their
-// number, and names the profiles by level.
+// splitPayloads splits the text at the lines that begin with the number of a
+// payload. names has the names of the profiles by level.
 func splitPayloads(out string) (payloads []payloadText, names map[string]string) {
 	names = map[string]string{}
 	var text strings.Builder
@@ -108,28 +107,28 @@ func splitPayloads(out string) (payloads []payloadText, names map[string]string)
 	return payloads, names
 }
 
-// parseKextPayload reads the keys of the payload. At least one has to be there
-// in the known form; one that is there in another is an error.
+// parseKextPayload reads the keys of the payload. At least one key must be there. A
+// key with an unknown form of its value is an error.
 func parseKextPayload(text string) (kextPolicyPlist, error) {
 	policy := kextPolicyPlist{Kexts: map[string][]string{}}
-	told := map[string]bool{}
+	seen := map[string]bool{}
 	for _, at := range kextPolicyKey.FindAllStringIndex(text, -1) {
 		key, rest := text[at[0]:at[1]], text[at[1]:]
-		if told[key] {
-			return policy, fmt.Errorf("%w: %s is there more than once", errProfileText, key)
+		if seen[key] {
+			return policy, fmt.Errorf("%w: %s occurs more than once", errProfileText, key)
 		}
-		told[key] = true
+		seen[key] = true
 		if !policy.set(key, rest) {
 			return policy, fmt.Errorf("%w: %s", errProfileText, key)
 		}
 	}
-	if len(told) == 0 {
+	if len(seen) == 0 {
 		return policy, fmt.Errorf("%w: the payload has none of its keys", errProfileText)
 	}
 	return policy, nil
 }
 
-// set takes the value that the text begins with, and reports whether it is in
+// set stores the value at the beginning of text. It reports whether the value has
 // the known form.
 func (p *kextPolicyPlist) set(key, text string) bool {
 	form := map[string]*regexp.Regexp{"AllowedTeamIdentifiers": listForm, "AllowedKernelExtensions": teamsForm}[key]

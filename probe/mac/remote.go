@@ -11,13 +11,13 @@ import (
 	"kextwatch/probe/tool"
 )
 
-// screenSharing is Apple's own; it runs only while somebody is connected, and
-// shortly after. ARDAgent is always there, and SSMenuAgent was seen with screen
-// sharing switched off: neither is a sign.
+// screenSharing is Apple's screen sharing. Its processes run only while somebody is
+// connected, and shortly after. ARDAgent always runs, and SSMenuAgent was seen
+// with screen sharing off, so neither is a sign.
 var screenSharing = []program{{"Screen Sharing", []string{"screensharingd", "ScreensharingAgent"}}}
 
-// remotePrograms let others control this Mac while they run for a user. What
-// root runs of them only waits to be called.
+// remotePrograms can control this Mac remotely while they run for a user. Their
+// processes that root runs only wait for a connection.
 var remotePrograms = []program{
 	{"AnyDesk", []string{"AnyDesk"}},
 	{"Chrome Remote Desktop", []string{"remoting_me2me_host"}},
@@ -26,15 +26,15 @@ var remotePrograms = []program{
 	{"TeamViewer", []string{"TeamViewer"}},
 }
 
-// remoteSigns are signs that the Mac is used from afar. They prove nothing:
-// the programs may run without anybody connected.
+// remoteSigns returns signs that the Mac is used remotely. They are no proof: the
+// programs may run without a connection.
 func remoteSigns(processes []process) []string {
 	signs := running(screenSharing, processes, anybody)
 	return append(signs, running(remotePrograms, processes, func(p process) bool { return p.uid != 0 })...)
 }
 
-// readScreenShared reports whether somebody is connected to the port of screen
-// sharing, as far as netstat tells.
+// readScreenShared reports whether netstat lists a connection to the port of screen
+// sharing.
 func readScreenShared(ctx context.Context, m root.FS) (bool, error) {
 	out, err := tool.Query(ctx, m, probe.NetstatTool, "-an", "-p", "tcp")
 	if err != nil {
@@ -44,8 +44,8 @@ func readScreenShared(ctx context.Context, m root.FS) (bool, error) {
 }
 
 // parseNetstat looks for an established connection whose local end is port
-// 5900: "192.168.1.10.5900", also in IPv6. The heading tells a list without
-// connections from no list at all.
+// 5900: "192.168.1.10.5900", in IPv6 too. A text without the heading is not a list
+// and an error.
 //
 //	Proto Recv-Q Send-Q  Local Address          Foreign Address        (state)
 //	tcp4       0      0  192.168.1.10.5900      192.168.1.20.52444     ESTABLISHED
@@ -62,7 +62,7 @@ func parseNetstat(out []byte) (shared bool, err error) {
 		}
 	}
 	if !heading {
-		return false, errors.New("the list of network connections has no line that can be read")
+		return false, errors.New("the list of network connections has no valid line")
 	}
 	return shared, nil
 }

@@ -15,17 +15,17 @@ import (
 
 const (
 	parallelsID = "com.parallels.desktop.console"
-	startLimit  = 2 * time.Minute // a virtual machine may take its time to start
+	startLimit  = 2 * time.Minute // starting a virtual machine can be slow
 )
 
-// ErrServiceDown is what StartVM answers where Parallels' service does not
-// run. Then nothing tried to load a kernel extension.
+// ErrServiceDown is the error of StartVM if Parallels' service does not run. In this
+// case there was no load attempt.
 var ErrServiceDown = errors.New("the service of Parallels (prl_disp_service) does not answer")
 
-var errStartAsRoot = errors.New("nothing of Parallels is started as root: it would leave files behind that only root may change")
+var errStartAsRoot = errors.New("kextwatch does not start Parallels as root: Parallels would create files that only root can change; run the command without sudo")
 
-// OpenParallels opens Parallels Desktop for the user. Up to macOS 10.15 its
-// service then tries to load the kernel extensions.
+// OpenParallels opens Parallels Desktop for the user. Up to macOS 10.15 its service
+// then tries to load the kexts. It is an error for root on a real Mac.
 func OpenParallels(ctx context.Context, m root.FS) error {
 	if runsAsRoot(m) {
 		return errStartAsRoot
@@ -36,10 +36,10 @@ func OpenParallels(ctx context.Context, m root.FS) error {
 	return nil
 }
 
-// StartVM starts a virtual machine, given by its UUID, and says how the load
-// of the kernel extensions it needs ended, with the page of Parallels' help
-// about it where one is named. It may take a minute, and ends with ctx. An
-// error means that nothing is known of a load.
+// StartVM starts the virtual machine with this UUID. It returns the outcome of the
+// load attempt for the kexts that it needs, and the page of Parallels' help if
+// prlctl names one. It can take a minute and ends when ctx ends. An error means
+// that the outcome is unknown; ErrServiceDown means that there was no attempt.
 func StartVM(ctx context.Context, m root.FS, uuid string) (outcome probe.Outcome, helpURL string, err error) {
 	if !uuidForm.MatchString(uuid) {
 		return "", "", fmt.Errorf("%q is not the UUID of a virtual machine", probe.Printable(uuid))
@@ -58,16 +58,17 @@ func StartVM(ctx context.Context, m root.FS, uuid string) (outcome probe.Outcome
 	return "", "", fmt.Errorf("starting the virtual machine: %w", err)
 }
 
-// runsAsRoot: on a Mac; a simulated one may belong to root.
+// runsAsRoot reports whether the user is root on a real Mac. A simulated Mac may
+// belong to root.
 func runsAsRoot(m root.FS) bool { return m.Root == "/" && m.UID == 0 }
 
-// helpForm is the page about a kernel extension that is not allowed, as
-// Parallels 19 and 20 name it.
+// helpForm matches the address of the help page about a blocked kext in the
+// messages of Parallels 19 and 20.
 var helpForm = regexp.MustCompile(`https://www\.parallels\.com/products/desktop/supportinfo/pdfm[0-9]{1,3}_[A-Za-z_]{1,10}_56521\b`)
 
-// parseStartAnswer finds out how the load ended from what prlctl said. Only
-// the number of the error is sure; the words around it change with version
-// and language. Empty: the answer is about something else.
+// parseStartAnswer reads the outcome of the load attempt in prlctl's answer. It
+// looks only for the number of the error, because the words change with the
+// version and the language. It returns "" if the answer is about something else.
 func parseStartAnswer(out []byte, err error) (outcome probe.Outcome, helpURL string) {
 	text := startText(out, err)
 	switch {
@@ -79,7 +80,7 @@ func parseStartAnswer(out []byte, err error) (outcome probe.Outcome, helpURL str
 	return "", ""
 }
 
-// startText is all that a tool said.
+// startText returns all output of a tool.
 func startText(out []byte, err error) string {
 	if exit, ok := errors.AsType[*tool.ExitError](err); ok {
 		return string(out) + "\n" + string(exit.Stderr)

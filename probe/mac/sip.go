@@ -17,21 +17,22 @@ import (
 const (
 	csrVariable = "csr-active-config"
 
-	// allowUnapprovedKexts is CSR_ALLOW_UNAPPROVED_KEXTS of XNU's csr.h: macOS
-	// asks nobody to approve a kernel extension.
+	// allowUnapprovedKexts is CSR_ALLOW_UNAPPROVED_KEXTS in XNU's csr.h: kexts
+	// need no approval.
 	allowUnapprovedKexts = 0x200
 )
 
-// The forms of `csrutil status`. From macOS 11 on a Mac with a part of SIP
-// switched off says "unknown (Custom Configuration)", before that "enabled".
+// The forms of `csrutil status`. With a part of SIP switched off, macOS 11 and
+// later print "unknown (Custom Configuration)", and earlier versions print
+// "enabled (Custom Configuration)".
 var (
 	sipForm     = regexp.MustCompile(`(?m)^System Integrity Protection status: (enabled|disabled|unknown)( \(Custom Configuration\))?\.\s*$`)
 	signingForm = regexp.MustCompile(`(?m)^\s*Kext Signing: (enabled|disabled)\s*$`)
 )
 
-// readSIP asks how much of System Integrity Protection is on. csrutil does not
-// print whether macOS asks for approvals, so that the variable it stores is
-// read where anything is switched off.
+// readSIP queries the state of System Integrity Protection. csrutil does not print
+// whether kexts need an approval. If a part is switched off, readSIP also queries
+// the variable in which csrutil stores its settings.
 func readSIP(ctx context.Context, m root.FS) (probe.SIP, []probe.Gap) {
 	out, err := tool.Query(ctx, m, probe.CsrutilTool, "status")
 	if err != nil {
@@ -54,14 +55,14 @@ func readSIP(ctx context.Context, m root.FS) (probe.SIP, []probe.Gap) {
 	return sip, nil
 }
 
-// parseSIP reads what csrutil prints; of a custom configuration also the line
-// about signatures of kernel extensions.
+// parseSIP reads the output of csrutil. For a custom configuration it also reads the
+// line about the signatures of kexts.
 func parseSIP(out []byte) (probe.SIP, error) {
-	said := sipForm.FindAllSubmatch(out, 2)
-	if len(said) != 1 {
+	matches := sipForm.FindAllSubmatch(out, 2)
+	if len(matches) != 1 {
 		return probe.SIP{}, fmt.Errorf("csrutil answered %q", probe.Printable(string(out)))
 	}
-	state, custom := string(said[0][1]), len(said[0][2]) > 0
+	state, custom := string(matches[0][1]), len(matches[0][2]) > 0
 	switch {
 	case custom:
 		return probe.SIP{State: probe.SIPCustom, KextSigning: kextSigning(out)}, nil
@@ -70,7 +71,7 @@ func parseSIP(out []byte) (probe.SIP, error) {
 	case state == "disabled":
 		return probe.SIP{State: probe.SIPDisabled, KextSigning: probe.No}, nil
 	}
-	return probe.SIP{}, errors.New("csrutil does not know the state itself")
+	return probe.SIP{}, errors.New("csrutil reports an unknown state")
 }
 
 func kextSigning(out []byte) probe.Answer {
@@ -81,9 +82,9 @@ func kextSigning(out []byte) probe.Answer {
 	return probe.AnswerOf(string(lines[0][1]) == "enabled")
 }
 
-// parseKextApproval reads the four bytes of the configuration, the lowest
-// first: "csr-active-config<tab>w%02%00%00". What is not printable is written
-// as % and two digits.
+// parseKextApproval reads the four bytes of the configuration, lowest byte first:
+// "csr-active-config<tab>w%02%00%00". nvram prints an unprintable byte as % and two
+// hexadecimal digits.
 func parseKextApproval(out []byte) (probe.Answer, error) {
 	line := strings.TrimSuffix(string(out), "\n")
 	value, ok := strings.CutPrefix(line, csrVariable+"\t")

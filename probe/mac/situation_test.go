@@ -37,9 +37,9 @@ func TestParseNetstat(t *testing.T) {
 		"was connected":      {netstatHead + strings.Replace(vncRow, "ESTABLISHED", "TIME_WAIT  ", 1), false, ""},
 		"another port":       {netstatHead + strings.Replace(vncRow, ".5900 ", ".15900", 1), false, ""},
 		"no connections":     {netstatHead, false, ""},
-		"nothing":            {"", false, "no line that can be read"},
-		"rubbish":            {"\x00\xff\ntcp\ntcp4 5900 ESTABLISHED\n", false, "no line that can be read"},
-		"another language":   {"Aktive Internetverbindungen\n", false, "no line that can be read"},
+		"nothing":            {"", false, "no valid line"},
+		"rubbish":            {"\x00\xff\ntcp\ntcp4 5900 ESTABLISHED\n", false, "no valid line"},
+		"another language":   {"Aktive Internetverbindungen\n", false, "no valid line"},
 		"rubbish in between": {netstatHead + "\x00\xff\n" + vncRow + strings.Repeat("x", 10000), true, ""},
 	} {
 		shared, err := parseNetstat([]byte(c.out))

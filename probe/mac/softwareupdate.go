@@ -8,21 +8,21 @@ import (
 	"kextwatch/probe/root"
 )
 
-const offerLimit = 16 // of macOS; Software Update offers two or three at a time
+const offerLimit = 16 // versions of macOS; Software Update offers two or three at a time
 
-// offered is an update that Software Update recommends.
+// offered is a recommended update in the settings of Software Update.
 type offered struct {
 	Name    string `plist:"Display Name"`
 	Version string `plist:"Display Version"`
 	Key     string `plist:"Product Key"`
 }
 
-// productKey is the key of macOS itself from macOS 12 on:
+// productKey matches the key of an update of macOS itself, from macOS 12:
 // "MSU_UPDATE_22G830_patch_13.6.9_minor".
 var productKey = regexp.MustCompile(`^MSU_UPDATE_([0-9A-Za-z]{3,16})_[a-z]{1,16}_([0-9]{1,3}(?:\.[0-9]{1,3}){0,3})(?:_[a-z]{1,16})?$`)
 
-// readOffers are the versions of macOS that Software Update offers, without
-// Safari, Command Line Tools and security updates of the same version.
+// readOffers returns the versions of macOS that Software Update offers. It leaves
+// out Safari, the Command Line Tools and security updates of the same version.
 func readOffers(m root.FS) ([]probe.Offer, error) {
 	var settings struct {
 		Recommended []offered `plist:"RecommendedUpdates"`
@@ -40,7 +40,8 @@ func readOffers(m root.FS) ([]probe.Offer, error) {
 	return all, nil
 }
 
-// macOS is what the update offers where it is macOS itself.
+// macOS returns the offered version of macOS. It returns false if the update is not
+// macOS itself.
 func (o offered) macOS() (probe.Offer, bool) {
 	name := probe.Printable(o.Name)
 	offer := probe.Offer{Name: name}
@@ -55,21 +56,21 @@ func (o offered) macOS() (probe.Offer, bool) {
 	return offer, offer.Version != ""
 }
 
-// updateSwitches are the settings of Software Update. An absent one has
-// macOS's default, which differs from version to version.
+// updateSwitches are the settings of Software Update. A missing setting has the
+// default of macOS, which depends on the version.
 type updateSwitches struct {
 	Check    any `plist:"AutomaticCheckEnabled"`
 	Download any `plist:"AutomaticDownload"`
 	Install  any `plist:"AutomaticallyInstallMacOSUpdates"`
 }
 
-// readSwitches reads what macOS does by itself. What a configuration profile
-// forces wins over what the user set.
+// readSwitches reads what macOS updates automatically. A value that a configuration
+// profile forces takes the place of the user's value.
 func readSwitches(m root.FS, u *probe.Updates) error {
 	var user, managed updateSwitches
 	err := m.ReadPlist(probe.SoftwareUpdateSettings, &user)
 	if managedErr := m.ReadPlist(probe.ManagedSoftwareUpdateSettings, &managed); managedErr != nil && !root.NotExist(managedErr) {
-		return managedErr // what it forces is not known, so nothing is
+		return managedErr // the forced values are unknown, so the settings are
 	}
 	u.Check = firstAnswer(managed.Check, user.Check)
 	u.Download = firstAnswer(managed.Download, user.Download)
@@ -77,7 +78,7 @@ func readSwitches(m root.FS, u *probe.Updates) error {
 	return err
 }
 
-// firstAnswer is the first of the values that says yes or no.
+// firstAnswer returns the first value that is true, false, 1 or 0, as an answer.
 func firstAnswer(values ...any) probe.Answer {
 	for _, value := range values {
 		n, number := value.(uint64)

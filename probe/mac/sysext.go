@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	extensionLimit  = 256 // system extensions; a Mac has a handful
+	extensionLimit  = 256 // system extensions; a Mac has a few
 	extensionPrefix = "com.apple.system_extension."
 )
 
-// extensionsPlist is what macOS keeps of system extensions, as osquery and
-// KnockKnock read it.
+// extensionsPlist is macOS's file about system extensions, with the keys that
+// osquery and KnockKnock read.
 type extensionsPlist struct {
 	Extensions []struct {
 		Identifier string   `plist:"identifier"`
@@ -29,9 +29,10 @@ type extensionsPlist struct {
 	} `plist:"extensions"`
 }
 
-// readSystemExtensions lists the system extensions of every team, from macOS's own
-// file or, where that cannot be read, from its tool. They came with macOS
-// 10.15. Where there are more than extensionLimit, some come with an error.
+// readSystemExtensions returns the system extensions of every team. It reads macOS's
+// own file, or queries systemextensionsctl if the file cannot be read. System
+// extensions need macOS 10.15. If there are more than extensionLimit, it returns
+// some of them together with an error.
 func readSystemExtensions(ctx context.Context, m root.FS, os probe.OSVersion) ([]probe.SystemExtension, error) {
 	if os.Known() && !os.AtLeast(10, 15) {
 		return nil, nil
@@ -62,7 +63,7 @@ func (f extensionsPlist) list() ([]probe.SystemExtension, error) {
 	return all, nil
 }
 
-var errManyExtensions = fmt.Errorf("there are more than %d system extensions: only some were looked at", extensionLimit)
+var errManyExtensions = fmt.Errorf("there are more than %d system extensions: only some were read", extensionLimit)
 
 func newExtension(teamID, bundleID, category, state string) probe.SystemExtension {
 	return probe.SystemExtension{
@@ -73,11 +74,12 @@ func newExtension(teamID, bundleID, category, state string) probe.SystemExtensio
 	}
 }
 
-// extensionCount is the first line: "1 extension(s)".
+// extensionCount matches the first line of the list: "1 extension(s)".
 var extensionCount = regexp.MustCompile(`^([0-9]{1,5}) extension\(s\)`)
 
-// parseExtensions reads the tool's list. A line "--- CATEGORY" begins the
-// extensions of one category; from macOS 15 on a hint for people follows it.
+// parseExtensions reads the list of systemextensionsctl. The line "--- CATEGORY"
+// begins the extensions of one category. From macOS 15 it ends with a hint for
+// people.
 //
 //	1 extension(s)
 //	--- com.apple.system_extension.network_extension
@@ -108,7 +110,7 @@ func parseExtensions(out []byte) ([]probe.SystemExtension, error) {
 		all = append(all, newExtension(fields[2], bundleID, category, state[1:len(state)-1]))
 	}
 	if count < 0 || len(all) < count {
-		return all, fmt.Errorf("%s printed a list of which only %d lines could be read", probe.SystemExtensionsTool, len(all))
+		return all, fmt.Errorf("%s printed a list with only %d valid lines", probe.SystemExtensionsTool, len(all))
 	}
 	return all, nil
 }

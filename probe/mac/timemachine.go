@@ -8,10 +8,10 @@ import (
 	"kextwatch/probe/root"
 )
 
-const timeMachineLimit = 1 << 20 // bytes; it names every backup of every disk
+const timeMachineLimit = 1 << 20 // bytes; the file lists every backup of every disk
 
-// timeMachinePlist is the part of Time Machine's settings that says when the
-// last backup was. Reading them takes Full Disk Access since macOS 10.14.
+// timeMachinePlist is the part of Time Machine's settings with the times of the
+// backups. From macOS 10.14 a program needs Full Disk Access to read it.
 type timeMachinePlist struct {
 	On           any `plist:"AutoBackup"`
 	Destinations []struct {
@@ -19,8 +19,8 @@ type timeMachinePlist struct {
 	} `plist:"Destinations"`
 }
 
-// readBackup reads when Time Machine made its last backup. It is on where it works
-// by itself and has a disk to work with.
+// readBackup reads when Time Machine made its last backup. Time Machine counts as on
+// if automatic backups are on and it has a disk.
 func readBackup(m root.FS, now time.Time) (probe.Backup, error) {
 	data, err := m.ReadFile(probe.TimeMachineSettings, timeMachineLimit)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"kextwatch/probe/root"
 )
 
-// needStory is a Mac with Parallels, and a count of what its tools were asked.
+// needStory is a Mac with Parallels whose tools record their calls.
 type needStory struct {
 	t      *testing.T
 	m      root.FS
@@ -23,7 +23,7 @@ type needStory struct {
 
 func newNeedStory(t *testing.T) *needStory {
 	m := homeMac(t)
-	note := func(what string) string { return "echo " + what + " >>'" + filepath.Join(m.Root, "asked") + "'\n" }
+	note := func(what string) string { return "echo " + what + " >>'" + filepath.Join(m.Root, "queried") + "'\n" }
 	mactest.AddTool(t, m.Root, probe.PrlctlTool, note("prlctl")+prints(`[{"ID": "`+vmID+`", "Optimization": {"Hypervisor type": "apple"}}]`))
 	mactest.AddTool(t, m.Root, probe.CsrutilTool, note("csrutil")+prints(sipHead+"enabled."))
 	mactest.AddTool(t, m.Root, probe.SpctlTool, note("spctl")+spctl(prints(consentHead+"ENABLED"), prints(noTeamsReply)))
@@ -36,10 +36,10 @@ func newNeedStory(t *testing.T) *needStory {
 	return &needStory{t, m, NewProber(m, t.TempDir()), snap}
 }
 
-// asked is what the tools were asked since it was called last.
-func (s *needStory) asked() string {
+// queried returns the tools that were run since its last call.
+func (s *needStory) queried() string {
 	s.t.Helper()
-	log := filepath.Join(s.m.Root, "asked")
+	log := filepath.Join(s.m.Root, "queried")
 	data, err := os.ReadFile(log)
 	if err != nil && !root.NotExist(err) {
 		s.t.Fatal(err)
@@ -50,22 +50,22 @@ func (s *needStory) asked() string {
 	return strings.Join(strings.Fields(string(data)), " ")
 }
 
-func (s *needStory) wantMachines(after string, fresh, asked, known bool) {
+func (s *needStory) wantMachines(after string, fresh, queried, known bool) {
 	s.t.Helper()
 	got, gaps := s.prober.cachedMachines(s.t.Context(), s.snap, How{Fresh: fresh})
-	if did := s.asked() == "prlctl"; did != asked {
-		s.t.Errorf("%s: prlctl was asked: %v", after, did)
+	if did := s.queried() == "prlctl"; did != queried {
+		s.t.Errorf("%s: prlctl was queried: %v", after, did)
 	}
 	if got.Known != known || known && len(got.List) != 1 || len(gaps) > 0 {
 		s.t.Errorf("%s: %+v, %+v", after, got, gaps)
 	}
 }
 
-func TestLookAtMachinesAsksOnlyWhenNeeded(t *testing.T) {
+func TestMachinesQueriedOnlyAfterPossibleChange(t *testing.T) {
 	s := newNeedStory(t)
-	s.wantMachines("first look", false, true, true)
+	s.wantMachines("first snapshot", false, true, true)
 	s.wantMachines("nothing", false, false, true)
-	s.wantMachines("the user's wish", true, true, true)
+	s.wantMachines("fresh snapshot", true, true, true)
 
 	mactest.AddFile(t, s.m.Root, "/Users/me/Parallels/One.pvm/config.pvs", config(vmID, "One", "1"))
 	s.wantMachines("a new machine", false, true, true)
@@ -101,7 +101,7 @@ func TestLookAtMachinesAsksOnlyWhenNeeded(t *testing.T) {
 	s.wantMachines("nothing", false, false, true)
 }
 
-func TestLookAtMachinesOnlyWhereTheyMatter(t *testing.T) {
+func TestMachinesQueriedOnlyIfTheyMatter(t *testing.T) {
 	for name, change := range map[string]func(*probe.Snapshot){
 		"Apple silicon": func(snap *probe.Snapshot) { snap.Mac.Arch = probe.AppleSilicon },
 		"macOS 10.15":   func(snap *probe.Snapshot) { snap.Mac.OS = probe.OSVersion{Version: "10.15.7"} },
@@ -121,24 +121,24 @@ func TestLookAtMachinesOnlyWhereTheyMatter(t *testing.T) {
 	}
 }
 
-func TestLookAtMachinesRemembersGaps(t *testing.T) {
+func TestMachineGapsAreCached(t *testing.T) {
 	s := newNeedStory(t)
-	mactest.AddTool(t, s.m.Root, probe.PrlctlTool, "echo prlctl >>'"+filepath.Join(s.m.Root, "asked")+"'; exit 255")
+	mactest.AddTool(t, s.m.Root, probe.PrlctlTool, "echo prlctl >>'"+filepath.Join(s.m.Root, "queried")+"'; exit 255")
 	for _, want := range []string{"prlctl", ""} {
 		_, gaps := s.prober.cachedMachines(t.Context(), s.snap, How{})
 		wantGaps(t, gaps, "virtual machines, virtual machines on the disk")
-		if asked := s.asked(); asked != want {
-			t.Errorf("asked %q, want %q", asked, want)
+		if queried := s.queried(); queried != want {
+			t.Errorf("queried %q, want %q", queried, want)
 		}
 	}
 	mactest.AddTool(t, s.m.Root, probe.PrlctlTool, "echo '[]'")
 	if got, gaps := s.prober.cachedMachines(t.Context(), s.snap, How{}); !got.Known || len(gaps) > 0 {
-		t.Errorf("another prlctl was not asked: %+v, %+v", got, gaps)
+		t.Errorf("another prlctl was not queried: %+v, %+v", got, gaps)
 	}
 }
 
-// A look that was broken off is not remembered.
-func TestLookAtNeedBrokenOff(t *testing.T) {
+// A snapshot that was cut short is not cached.
+func TestCanceledQueriesAreNotCached(t *testing.T) {
 	s := newNeedStory(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -148,17 +148,17 @@ func TestLookAtNeedBrokenOff(t *testing.T) {
 	if got, gaps := s.prober.cachedEnforcement(ctx, s.snap, false); got.SIP.State != "" || len(gaps) == 0 {
 		t.Errorf("%+v, %+v", got, gaps)
 	}
-	s.wantMachines("the next look", false, true, true)
-	s.wantEnforcement("the next look", false, allEnforcement)
+	s.wantMachines("the next snapshot", false, true, true)
+	s.wantEnforcement("the next snapshot", false, allEnforcement)
 }
 
 const allEnforcement = "csrutil spctl spctl profiles"
 
-func (s *needStory) wantEnforcement(after string, fresh bool, asked string) probe.Enforcement {
+func (s *needStory) wantEnforcement(after string, fresh bool, queried string) probe.Enforcement {
 	s.t.Helper()
 	got, gaps := s.prober.cachedEnforcement(s.t.Context(), s.snap, fresh)
-	if did := s.asked(); did != asked {
-		s.t.Errorf("%s: asked %q, want %q", after, did, asked)
+	if did := s.queried(); did != queried {
+		s.t.Errorf("%s: queried %q, want %q", after, did, queried)
 	}
 	if got.SIP.State != probe.SIPEnabled || got.Consent.Enabled != probe.Yes || len(gaps) > 0 {
 		s.t.Errorf("%s: %+v, %+v", after, got, gaps)
@@ -166,11 +166,11 @@ func (s *needStory) wantEnforcement(after string, fresh bool, asked string) prob
 	return got
 }
 
-func TestLookAtEnforcementAsksOncePerBoot(t *testing.T) {
+func TestEnforcementQueriedOncePerBoot(t *testing.T) {
 	s := newNeedStory(t)
-	s.wantEnforcement("first look", false, allEnforcement)
+	s.wantEnforcement("first snapshot", false, allEnforcement)
 	s.wantEnforcement("nothing", false, "")
-	s.wantEnforcement("the user's wish", true, allEnforcement)
+	s.wantEnforcement("fresh snapshot", true, allEnforcement)
 	s.snap.Policy.Rows = []probe.PolicyRow{{TeamID: probe.ParallelsTeamID, BundleID: hypervisorID}}
 	s.wantEnforcement("a block", false, "")
 	s.snap.Mac.BootSession = "2F0E5B43-6E6B-4C57-9F7E-0A2E2E3B7C11"
@@ -191,25 +191,25 @@ func TestLookAtEnforcementAsksOncePerBoot(t *testing.T) {
 	}
 }
 
-func TestLookAtEnforcementOnlyWhereAKextMatters(t *testing.T) {
+func TestEnforcementQueriedOnlyIfKextsMatter(t *testing.T) {
 	s := newNeedStory(t)
 	s.snap.Mac.Arch = probe.AppleSilicon
 	got, gaps := s.prober.cachedEnforcement(t.Context(), s.snap, true)
-	if got.SIP.State != "" || len(gaps) > 0 || s.asked() != "" {
+	if got.SIP.State != "" || len(gaps) > 0 || s.queried() != "" {
 		t.Errorf("Apple silicon: %+v, %+v", got, gaps)
 	}
 	s.snap.Mac.Arch, s.snap.Apps = probe.Intel, nil
 	got, gaps = s.prober.cachedEnforcement(t.Context(), s.snap, true)
-	if got.SIP.State != "" || len(gaps) > 0 || s.asked() != "" {
+	if got.SIP.State != "" || len(gaps) > 0 || s.queried() != "" {
 		t.Errorf("no Parallels: %+v, %+v", got, gaps)
 	}
 	s.snap.Policy.Rows = []probe.PolicyRow{{TeamID: probe.ParallelsTeamID, BundleID: hypervisorID}}
 	s.wantEnforcement("a row of Parallels", false, allEnforcement)
 }
 
-// BenchmarkLookAtNeed is what a look costs when nothing changed: twenty
-// virtual machines, no tool.
-func BenchmarkLookAtNeed(b *testing.B) {
+// BenchmarkUnchanged measures a snapshot without changes: twenty virtual machines,
+// no tool.
+func BenchmarkUnchanged(b *testing.B) {
 	m := homeMac(b)
 	for i := range 20 {
 		mactest.AddFile(b, m.Root, "/Users/me/Parallels/"+strings.Repeat("x", i+1)+".pvm/config.pvs", config(vmID, "x", "1"))
@@ -225,7 +225,7 @@ func BenchmarkLookAtNeed(b *testing.B) {
 	}
 }
 
-// BenchmarkMachines is what asking costs: prlctl, or twenty config.pvs.
+// BenchmarkMachines measures a query of prlctl, and of twenty config.pvs.
 func BenchmarkMachines(b *testing.B) {
 	m := homeMac(b)
 	for i := range 20 {

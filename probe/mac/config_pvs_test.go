@@ -31,7 +31,7 @@ func config(id, name, hypervisor string) string {
 `
 }
 
-func TestNoMachinesOnTheDiskSaysNothing(t *testing.T) {
+func TestNoMachinesOnDiskIsUnknown(t *testing.T) {
 	for name, prepare := range map[string]func(*testing.T, root.FS){
 		"nothing":       func(*testing.T, root.FS) {},
 		"empty folders": func(t *testing.T, m root.FS) { mactest.AddFile(t, m.Root, "/Users/me/Parallels/.DS_Store", "") },
@@ -49,7 +49,7 @@ func TestNoMachinesOnTheDiskSaysNothing(t *testing.T) {
 	}
 }
 
-func TestConfigsThatCannotAllBeRead(t *testing.T) {
+func TestUnreadableConfigs(t *testing.T) {
 	good := config("{"+vmID+"}", "One", "1")
 	for name, c := range map[string]struct {
 		prepare func(*testing.T, root.FS)
@@ -63,13 +63,13 @@ func TestConfigsThatCannotAllBeRead(t *testing.T) {
 		"a file":    {func(t *testing.T, m root.FS) { mactest.AddFile(t, m.Root, "/Users/me/Parallels/Two.pvm", "") }, "not a directory", 1},
 		"a link": {func(t *testing.T, m root.FS) {
 			mactest.AddLink(t, m.Root, "/Users/me/Parallels/Two.pvm", "../Documents/Two.pvm")
-		}, "is a link", 1},
+		}, "is a symbolic link", 1},
 		"a config that is a link": {func(t *testing.T, m root.FS) {
 			mactest.AddLink(t, m.Root, "/Users/me/Parallels/Two.pvm/config.pvs", "../One.pvm/config.pvs")
-		}, "is a link", 1},
+		}, "is a symbolic link", 1},
 		"the shared folder is a link": {func(t *testing.T, m root.FS) {
 			mactest.AddLink(t, m.Root, "/Users/Shared/Parallels", "/Users/me/Documents")
-		}, "is a link", 1},
+		}, "is a symbolic link", 1},
 		"huge": {func(t *testing.T, m root.FS) {
 			mactest.AddFile(t, m.Root, "/Users/me/Parallels/Two.pvm/config.pvs", good+strings.Repeat(" ", configLimit))
 		}, "too large", 1},
@@ -95,7 +95,7 @@ func TestConfigsThatCannotAllBeRead(t *testing.T) {
 	}
 }
 
-func TestHomeThatIsNotKnown(t *testing.T) {
+func TestUnknownHome(t *testing.T) {
 	m := homeMac(t)
 	mactest.AddFile(t, m.Root, "/Users/Shared/Parallels/One.pvm/config.pvs", config(vmID, "One", "1"))
 	m.Home, m.NoTools = "", true
@@ -109,7 +109,7 @@ func TestHomeThatIsNotKnown(t *testing.T) {
 	}
 }
 
-func TestHomeElsewhere(t *testing.T) {
+func TestHomeOutsideRoot(t *testing.T) {
 	m, elsewhere := homeMac(t), root.FS{Root: mactest.Root(t)}
 	m.Home = filepath.Join(elsewhere.Root, "home")
 	mactest.AddFile(t, elsewhere.Root, "/home/Parallels/One.pvm/config.pvs", config(vmID, "One", "0"))

@@ -70,7 +70,7 @@ func TestParseConsentTeams(t *testing.T) {
 	}
 }
 
-// spctl is the script of the tool: status and list as scripts.
+// spctl returns the script of spctl; status and list are scripts for its commands.
 func spctl(status, list string) string {
 	return "case \"$*\" in\n'kext-consent status')\n" + status + "\n;;\n'kext-consent list')\n" + list + "\n;;\n*) exit 1 ;;\nesac\n"
 }

@@ -1,6 +1,6 @@
 package mac
 
-// For the tests against a simulated Mac, which imports this package.
+// For tests in package mac_test, which use a simulated Mac.
 var (
 	ReadMachines    = readMachines
 	ReadEnforcement = readEnforcement

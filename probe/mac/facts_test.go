@@ -16,7 +16,7 @@ import (
 	"kextwatch/probe/tool"
 )
 
-// addPlist puts a property list on the Mac, binary as often as XML.
+// addPlist writes a property list on the Mac, sometimes binary, sometimes XML.
 func addPlist(t testing.TB, m root.FS, name string, value any) {
 	t.Helper()
 	format := plist.XMLFormat
@@ -77,7 +77,8 @@ func TestReadOS(t *testing.T) {
 	}
 }
 
-// wantError holds that err has part in its text; no part, no error.
+// wantError checks that the text of err contains part. If part is empty, err must
+// be nil.
 func wantError(t *testing.T, err error, part string) {
 	t.Helper()
 	if (err == nil) != (part == "") || err != nil && !strings.Contains(err.Error(), part) {
@@ -87,8 +88,8 @@ func wantError(t *testing.T, err error, part string) {
 
 const testSession = "1F0E5B43-6E6B-4C57-9F7E-0A2E2E3B7C11"
 
-// sysctlScript answers like the real one: 64-bit ARM "" is a Mac that does not
-// know the option.
+// sysctlScript answers like sysctl. arm64 "" is a Mac that does not know the
+// option.
 func sysctlScript(arm64 string) string {
 	s := `case "$*" in
 "-n kern.boottime") echo "{ sec = 1782938539, usec = 240908 } Wed Jul  1 23:42:19 2026" ;;
@@ -113,7 +114,7 @@ func TestMachine(t *testing.T) {
 		gaps   string
 	}{
 		"Intel of 10.15":        {"10.15.7", sysctlScript(""), with(probe.Intel), ""},
-		"10.15 is not asked":    {"10.15.7", sysctlScript("1"), with(probe.Intel), ""},
+		"10.15 is not queried":  {"10.15.7", sysctlScript("1"), with(probe.Intel), ""},
 		"Intel of 26":           {"26.0", sysctlScript(""), with(probe.Intel), ""},
 		"Intel says 0":          {"14.0", sysctlScript("0"), with(probe.Intel), ""},
 		"Apple silicon":         {"11.0", sysctlScript("1"), with(probe.AppleSilicon), ""},
@@ -147,7 +148,8 @@ kern.bootsessionuuid) echo "kern.bootsessionuuid: ` + testSession + `" ;;
 	}
 }
 
-// wantGaps holds that these sources are gaps, each with a reason and a way out.
+// wantGaps checks the sources of the gaps, and that each gap has a reason and a
+// next step.
 func wantGaps(t *testing.T, gaps []probe.Gap, sources string) {
 	t.Helper()
 	var got []string
@@ -242,12 +244,12 @@ func TestParallels(t *testing.T) {
 	}
 }
 
-func TestParallelsAbsentOrDamaged(t *testing.T) {
+func TestParallelsMissingOrDamaged(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	if app, err := ReadParallels(m); app != nil || err != nil {
 		t.Errorf("absent: %v, %v", app, err)
 	}
-	// An installer is at work, or the disk is damaged: not the same as absent.
+	// An installer is running or the disk is damaged. That is not "missing".
 	if err := os.MkdirAll(filepath.Join(m.Root, probe.ParallelsApp, "Contents"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -286,7 +288,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-func TestOpenSaysWhatToDo(t *testing.T) {
+func TestOpenErrorsHaveNextStep(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	mactest.AddTool(t, m.Root, probe.OpenTool, `echo 'LSOpenURLsWithRole() failed with error -10810' >&2; exit 1`)
 	err := OpenURL(t.Context(), m, "x-apple.systempreferences:x")

@@ -16,19 +16,19 @@ import (
 	"kextwatch/probe/tool/tooltest"
 )
 
-// askingStory is a Mac whose database nobody can read, and the time. Its
-// osascript counts how often it is asked.
-type askingStory struct {
-	*lookStory
+// queryStory is a Mac whose database nobody can read, with a clock. Its osascript
+// counts the queries.
+type queryStory struct {
+	*snapshotStory
 	now   time.Time
 	moves int
 }
 
-const frameworkAsked = "osascript"
+const frameworkQueried = "osascript"
 
-func newAskingStory(t *testing.T) *askingStory {
+func newQueryStory(t *testing.T) *queryStory {
 	t.Helper()
-	s := &askingStory{lookStory: newLookStory(t, "10.15.7", ""), now: lookedAt}
+	s := &queryStory{snapshotStory: newSnapshotStory(t, "10.15.7", ""), now: snapshotAt}
 	mactest.AddFile(t, s.m.Root, probe.KextPolicy, "not a database")
 	for _, name := range framework.PolicyFiles {
 		if _, err := os.Stat(filepath.Join(s.m.Root, name)); err == nil {
@@ -39,26 +39,26 @@ func newAskingStory(t *testing.T) *askingStory {
 	return s
 }
 
-// answers makes the framework answer this.
-func (s *askingStory) answers(text string) { s.does("cat <<'END'\n" + text + "\nEND\n") }
+// answers sets the framework's answer.
+func (s *queryStory) answers(text string) { s.does("cat <<'END'\n" + text + "\nEND\n") }
 
-func (s *askingStory) does(script string) {
+func (s *queryStory) does(script string) {
 	s.t.Helper()
-	mactest.AddTool(s.t, s.m.Root, probe.OsascriptTool, "echo "+frameworkAsked+" >>'"+filepath.Join(s.m.Root, "asked")+"'\n"+script)
+	mactest.AddTool(s.t, s.m.Root, probe.OsascriptTool, "echo "+frameworkQueried+" >>'"+filepath.Join(s.m.Root, "queried")+"'\n"+script)
 }
 
-// move changes the time of a file, long ago for the clock on the wall.
-func (s *askingStory) move(name string) {
+// move changes the modification time of a file to a time long ago.
+func (s *queryStory) move(name string) {
 	s.t.Helper()
 	s.moves++
 	at := time.Now().Add(-24*time.Hour + time.Duration(s.moves)*time.Minute)
 	mactest.NoError(s.t, os.Chtimes(filepath.Join(s.m.Root, name), at, at))
 }
 
-// want looks at a time after the last look and expects so many askings.
-func (s *askingStory) want(after string, later time.Duration, fresh bool, askings int) probe.Snapshot {
+// want takes a snapshot later than the last one and checks the number of queries.
+func (s *queryStory) want(after string, later time.Duration, fresh bool, queries int) probe.Snapshot {
 	s.t.Helper()
-	log := filepath.Join(s.m.Root, "asked")
+	log := filepath.Join(s.m.Root, "queried")
 	mactest.NoError(s.t, os.RemoveAll(log))
 	s.now = s.now.Add(later)
 	snap := s.prober.Look(s.t.Context(), s.now, How{Fresh: fresh})
@@ -66,29 +66,29 @@ func (s *askingStory) want(after string, later time.Duration, fresh bool, asking
 	if err != nil && !root.NotExist(err) {
 		s.t.Fatal(err)
 	}
-	if got := strings.Count(string(data), frameworkAsked); got != askings {
-		s.t.Errorf("%s: asked %d times, want %d", after, got, askings)
+	if got := strings.Count(string(data), frameworkQueried); got != queries {
+		s.t.Errorf("%s: queried %d times, want %d", after, got, queries)
 	}
 	return snap
 }
 
-func (s *askingStory) wantIn(after string, in time.Duration, asks bool) {
+func (s *queryStory) wantIn(after string, in time.Duration, asks bool) {
 	s.t.Helper()
 	if gotIn, got := s.prober.AskFrameworkIn(s.now); gotIn != in && asks || got != asks {
 		s.t.Errorf("%s: the next asking in %v, %t; want %v, %t", after, gotIn, got, in, asks)
 	}
 }
 
-func TestFrameworkIsAskedOnlyWhenItsAnswerMayHaveChanged(t *testing.T) {
-	s := newAskingStory(t)
-	snap := s.want("the first look", 0, false, 1)
+func TestFrameworkQueriedOnlyAfterPossibleChange(t *testing.T) {
+	s := newQueryStory(t)
+	snap := s.want("the first snapshot", 0, false, 1)
 	if snap.Policy == nil || snap.Policy.Source != probe.Framework || len(snap.Policy.Rows) != 2 || snap.Sources[2] != (probe.Source{Name: probe.Framework, State: probe.OK}) {
 		t.Errorf("%+v, %+v", snap.Policy, snap.Sources)
 	}
 	first := s.now
 	snap = s.want("nothing", 24*time.Hour, false, 0)
 	if snap.Policy == nil || !snap.Policy.ReadAt.Equal(first) || len(snap.Policy.Rows) != 2 {
-		t.Errorf("between two askings: %+v", snap.Policy)
+		t.Errorf("between two queries: %+v", snap.Policy)
 	}
 	s.wantIn("nothing", 0, false)
 	s.want("somebody asks", time.Second, true, 1)
@@ -112,9 +112,9 @@ func TestFrameworkIsAskedOnlyWhenItsAnswerMayHaveChanged(t *testing.T) {
 	s.wantIn("nothing", 0, false)
 }
 
-// What somebody asks for does not count as askings for nothing.
-func TestFrameworkIsAskedAtOnceAfterMuchAsking(t *testing.T) {
-	s := newAskingStory(t)
+// Queries that a user asks for do not count as queries without a change.
+func TestFrameworkQueriedAtOnceAfterManyRequests(t *testing.T) {
+	s := newQueryStory(t)
 	for range 6 {
 		s.want("somebody asks", time.Second, true, 1)
 	}
@@ -128,28 +128,28 @@ func TestFrameworkIsAskedAtOnceAfterMuchAsking(t *testing.T) {
 	s.want("a file moved", time.Second, false, 1)
 }
 
-func TestFrameworkAskingBrokenOffIsNotRemembered(t *testing.T) {
-	s := newAskingStory(t)
+func TestCanceledFrameworkQueryIsNotCached(t *testing.T) {
+	s := newQueryStory(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if snap := s.prober.Look(ctx, s.now, How{}); snap.Policy != nil || snap.Sources[2].State != probe.Failed {
 		t.Errorf("%+v, %+v", snap.Policy, snap.Sources)
 	}
 	s.wantIn("broken off", 0, false)
-	s.want("the next look", 0, false, 1)
+	s.want("the next snapshot", 0, false, 1)
 }
 
 func TestFrameworkWithoutADatabase(t *testing.T) {
-	s := newAskingStory(t)
+	s := newQueryStory(t)
 	mactest.Remove(t, s.m.Root, probe.KextPolicy)
-	s.want("the first look", 0, false, 1)
+	s.want("the first snapshot", 0, false, 1)
 	s.wantIn("stat says that there is none", 0, false)
 	mactest.AddFile(t, s.m.Root, probe.KextPolicy, "not a database")
 	s.move(probe.KextPolicy)
 	s.want("there is one", time.Second, false, 1)
 }
 
-// Files from the future do not keep the Mac busy.
+// Files with a time in the future do not cause queries.
 func TestPolicyStampSettled(t *testing.T) {
 	now := time.Now()
 	for ago, want := range map[time.Duration]bool{
@@ -162,10 +162,10 @@ func TestPolicyStampSettled(t *testing.T) {
 	}
 }
 
-// An answer may lack a commit that became visible only after it.
-func TestFrameworkIsAskedAgainAfterAFileJustMoved(t *testing.T) {
-	s := newAskingStory(t)
-	s.want("the first look", 0, false, 1)
+// An answer may miss a commit that became visible shortly after the query.
+func TestFrameworkQueriedAgainAfterRecentFileChange(t *testing.T) {
+	s := newQueryStory(t)
+	s.want("the first snapshot", 0, false, 1)
 	ahead := time.Now().Add(time.Second) // the move is to be less than VisibleAfter ago whenever this runs
 	for time.Now().Before(ahead) {
 		mactest.NoError(t, os.Chtimes(filepath.Join(s.m.Root, framework.PolicyFiles[0]), time.Now(), time.Now()))
@@ -175,45 +175,45 @@ func TestFrameworkIsAskedAgainAfterAFileJustMoved(t *testing.T) {
 		}
 	}
 	s.wantIn("a file just moved", framework.VisibleAfter, true)
-	s.want("the next look", time.Second, false, 1)
+	s.want("the next snapshot", time.Second, false, 1)
 }
 
-// An hour in which nothing happens, looked at every minute.
+// An hour without changes, with a snapshot every minute.
 func TestFrameworkInAnIdleHour(t *testing.T) {
-	hour := func(s *askingStory) (askings int) {
+	hour := func(s *queryStory) (queries int) {
 		for range 60 {
 			s.now = s.now.Add(time.Minute)
 			before := s.prober.framework.At
 			s.prober.Look(t.Context(), s.now, How{})
 			if s.prober.framework.At != before {
-				askings++
+				queries++
 			}
 		}
-		return askings
+		return queries
 	}
-	s := newAskingStory(t)
-	s.want("the first look", 0, false, 1)
+	s := newQueryStory(t)
+	s.want("the first snapshot", 0, false, 1)
 	if n := hour(s); n != 0 {
-		t.Errorf("asked %d times", n)
+		t.Errorf("queried %d times", n)
 	}
 	mactest.Remove(t, s.m.Root, probe.PolicyFolder)
 	mactest.AddLink(t, s.m.Root, probe.PolicyFolder, probe.PolicyFolder)
 	s.want("stat is refused from now on", 0, false, 1)
 	if n := hour(s); n != 4 {
-		t.Errorf("where stat is refused: asked %d times", n)
+		t.Errorf("where stat is refused: queried %d times", n)
 	}
 	s.does("exit 1")
 	s.want("no answer from now on", 0, true, 1)
 	if n := hour(s); n != 5 {
-		t.Errorf("where it does not answer: asked %d times", n)
+		t.Errorf("where it does not answer: queried %d times", n)
 	}
 }
 
-// What the askings themselves might move does not keep the Mac busy.
-func TestFrameworkIsAskedLessWhereFilesMoveForNothing(t *testing.T) {
-	s := newAskingStory(t)
-	s.want("the first look", 0, true, 1)
-	asked := 0
+// If a query itself changes the files, the queries must become rare.
+func TestFrameworkQueriesSlowDownWithoutNewAnswers(t *testing.T) {
+	s := newQueryStory(t)
+	s.want("the first snapshot", 0, true, 1)
+	queried := 0
 	for range 20 * 60 {
 		s.move(framework.PolicyFiles[0])
 		if wanted, asks := s.prober.AskFrameworkIn(s.now); asks && wanted > framework.SlowestBusy {
@@ -223,11 +223,11 @@ func TestFrameworkIsAskedLessWhereFilesMoveForNothing(t *testing.T) {
 		s.now = s.now.Add(time.Second)
 		s.prober.Look(t.Context(), s.now, How{})
 		if s.prober.framework.At != before {
-			asked++
+			queried++
 		}
 	}
-	if asked != 27 {
-		t.Errorf("asked %d times in 20 minutes of moves for nothing", asked)
+	if queried != 27 {
+		t.Errorf("queried %d times in 20 minutes of moves for nothing", queried)
 	}
 	s.answers(mactest.FrameworkAnswer("["+fmt.Sprintf(mactest.ParallelsItem, true)+"]", "[]"))
 	s.move(framework.PolicyFiles[0])
@@ -239,12 +239,12 @@ func TestFrameworkIsAskedLessWhereFilesMoveForNothing(t *testing.T) {
 	s.want("something moved after something new", time.Second, false, 1)
 }
 
-func TestFrameworkWhereStatIsRefused(t *testing.T) {
-	s := newAskingStory(t)
+func TestFrameworkWithoutStat(t *testing.T) {
+	s := newQueryStory(t)
 	mactest.Remove(t, s.m.Root, probe.PolicyFolder)
 	mactest.AddLink(t, s.m.Root, probe.PolicyFolder, probe.PolicyFolder) // stat fails on a link to itself, also for root
-	s.want("the first look", 0, false, 1)
-	s.wantIn("the first look", 15*time.Minute, true)
+	s.want("the first snapshot", 0, false, 1)
+	s.wantIn("the first snapshot", 15*time.Minute, true)
 	s.want("14 minutes", 14*time.Minute, false, 0)
 	s.wantIn("14 minutes", time.Minute, true)
 	snap := s.want("15 minutes", time.Minute, false, 1)
@@ -257,11 +257,11 @@ func TestFrameworkWhereStatIsRefused(t *testing.T) {
 	s.want("the clock was set back", -time.Hour, false, 1)
 }
 
-// One that hangs holds up a look for as long as a tool may take.
-func TestFrameworkThatFailsIsAskedLess(t *testing.T) {
-	s := newAskingStory(t)
+// A query that hangs delays a snapshot until the time limit of the tool.
+func TestFailingFrameworkIsQueriedLessOften(t *testing.T) {
+	s := newQueryStory(t)
 	s.does("kill -SEGV $$")
-	snap := s.want("the first look", 0, false, 1)
+	snap := s.want("the first snapshot", 0, false, 1)
 	if snap.Policy != nil || snap.Sources[2].State != probe.Failed {
 		t.Errorf("%+v, %+v", snap.Policy, snap.Sources)
 	}
@@ -274,8 +274,8 @@ func TestFrameworkThatFailsIsAskedLess(t *testing.T) {
 		s.want(fmt.Sprint(pause, " after a failure"), time.Second, false, 1)
 	}
 	s.want("somebody asks at once", 59*time.Second, true, 0)
-	s.wantIn("somebody asked at once", time.Second, true)
-	s.want("somebody asked at once", time.Second, false, 1)
+	s.wantIn("somebody queried at once", time.Second, true)
+	s.want("somebody queried at once", time.Second, false, 1)
 	s.want("too early", 59*time.Second, false, 0)
 	s.move(framework.PolicyFiles[0])
 	s.want("a file moved", 0, false, 0)
@@ -298,7 +298,7 @@ func TestFrameworkThatFailsIsAskedLess(t *testing.T) {
 	s.answers(mactest.FrameworkAnswer("["+mactest.SantaItem+"]", "[]"))
 	s.want("it answers again", time.Minute, false, 1)
 
-	// What was true before is not true now, whoever cannot say.
+	// A failed query must not return the earlier answer.
 	s.does("exit 1")
 	s.move(framework.PolicyFiles[0])
 	if snap = s.want("a failure after an answer", time.Second, false, 1); snap.Policy != nil {
@@ -306,28 +306,28 @@ func TestFrameworkThatFailsIsAskedLess(t *testing.T) {
 	}
 }
 
-// What this macOS does not have is not asked for again and again.
-func TestFrameworkThatIsNotThereIsNotAskedByItself(t *testing.T) {
-	for name, break_ := range map[string]func(s *askingStory){
-		"no class": func(s *askingStory) { s.answers(`{"protocol":1,"state":"unsupported","reason":"no class"}`) },
-		"no tool":  func(s *askingStory) { mactest.Remove(s.t, s.m.Root, probe.OsascriptTool) },
+// A framework that this macOS does not have is not queried again.
+func TestMissingFrameworkIsNotPolled(t *testing.T) {
+	for name, break_ := range map[string]func(s *queryStory){
+		"no class": func(s *queryStory) { s.answers(`{"protocol":1,"state":"unsupported","reason":"no class"}`) },
+		"no tool":  func(s *queryStory) { mactest.Remove(s.t, s.m.Root, probe.OsascriptTool) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newAskingStory(t)
+			s := newQueryStory(t)
 			break_(s)
 			s.prober.Look(t.Context(), s.now, How{Fresh: true})
-			s.wantIn("the first look", 0, false)
+			s.wantIn("the first snapshot", 0, false)
 			s.want("nothing", 24*time.Hour, false, 0)
 		})
 	}
 }
 
-// What one look returned, the next one does not share.
-func TestFrameworkAnswersAreApart(t *testing.T) {
-	s := newAskingStory(t)
-	first := s.want("the first look", 0, false, 1)
+// Two snapshots share no memory.
+func TestFrameworkAnswersShareNoMemory(t *testing.T) {
+	s := newQueryStory(t)
+	first := s.want("the first snapshot", 0, false, 1)
 	first.Policy.Rows[0] = probe.PolicyRow{}
-	if second := s.want("the next look", 0, false, 0); second.Policy.Rows[0].BundleID == "" {
+	if second := s.want("the next snapshot", 0, false, 0); second.Policy.Rows[0].BundleID == "" {
 		t.Errorf("%+v", second.Policy.Rows)
 	}
 }

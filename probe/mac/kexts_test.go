@@ -29,7 +29,7 @@ func parallelsKext(place, id, version string) probe.Kext {
 	return probe.Kext{TeamID: probe.ParallelsTeamID, Path: place, BundleID: id, Version: version}
 }
 
-// recorded is a policy with this load history.
+// recorded returns a policy with this load history.
 func recorded(history ...probe.LoadRecord) *probe.Policy { return &probe.Policy{History: history} }
 
 func wantKexts(t *testing.T, got []probe.Kext, want ...probe.Kext) {
@@ -76,7 +76,7 @@ func TestStagedKexts(t *testing.T) {
 	wantKexts(t, kexts, installed, staged)
 	wantGaps(t, gaps, "")
 
-	// Uninstalled: the history still leads to the staged copy.
+	// After an uninstall the load history still leads to the staged copy.
 	mactest.Remove(t, m.Root, probe.ParallelsApp)
 	staged = parallelsKext(hypervisorPath, hypervisorID, "15.1.2 47123")
 	staged.Staged = true
@@ -113,7 +113,7 @@ func TestKextsOfTheHistory(t *testing.T) {
 	wantGaps(t, gaps, "")
 }
 
-func TestKextsThatCannotBeRead(t *testing.T) {
+func TestUnreadableKexts(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	mactest.AddFile(t, m.Root, testExtensions+"/10.9/a.kext/Contents/Info.plist", "bplist00")
 	addPlist(t, m, testExtensions+"/10.9/b.kext/Contents/Info.plist", map[string]any{"CFBundleIdentifier": hypervisorID, "CFBundleVersion": 14})
@@ -142,7 +142,7 @@ func TestKextsAreCapped(t *testing.T) {
 	kexts, gaps := findKexts(m, nil, recorded(history...))
 	wantKexts(t, kexts[:1], probe.Kext{BundleID: "com.example", Path: history[kextLimit+9].Path, Version: "1"})
 	if len(kexts) != 6 || !kexts[5].Unread || kexts[5].BundleID != "com.example.0" {
-		t.Errorf("got %+v, want five that were not looked at", kexts)
+		t.Errorf("got %+v, want five kexts that were not read", kexts)
 	}
 	wantGaps(t, gaps, "kernel extensions on the disk")
 	if len(gaps) == 1 && !strings.HasPrefix(gaps[0].Err, "10 more") {

@@ -15,9 +15,9 @@ import (
 	"kextwatch/probe/watch"
 )
 
-// A place of the load history that does not answer counts as there, and the
-// others are read.
-func TestLookWithADeadPlace(t *testing.T) {
+// A path of the load history that does not answer counts as existing, and the
+// other paths are read.
+func TestSnapshotWithPathThatDoesNotAnswer(t *testing.T) {
 	before, _, answer := mactest.DeadShare("dead")
 	f := &root.Files{Before: before}
 	defer answer()
@@ -38,8 +38,8 @@ func TestLookWithADeadPlace(t *testing.T) {
 	}
 }
 
-// Every reader of a path goes by the same rule: none of them waits for ever.
-func TestNoReaderWaitsForever(t *testing.T) {
+// No function that reads a path waits forever.
+func TestEveryReadHasTimeLimit(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	m.Home = filepath.Join(m.Root, "Users/me")
 	for _, dir := range []string{"/Users/me/Parallels/a.pvm", "/Users/Shared/Parallels", "/Library/x", "/Applications"} {

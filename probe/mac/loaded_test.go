@@ -50,7 +50,7 @@ func TestParseLoaded(t *testing.T) {
 	}
 }
 
-// The forms of a row, from macOS 10.13 to 26.
+// The forms of a row from macOS 10.13 to 26.
 func TestParseLoadedRow(t *testing.T) {
 	const id = "com.parallels.kext.hypervisor"
 	for row, version := range map[string]string{
@@ -86,7 +86,7 @@ func TestParseLoadedRow(t *testing.T) {
 	}
 }
 
-func TestRubbishIsNotNothingLoaded(t *testing.T) {
+func TestInvalidListIsNotEmptyList(t *testing.T) {
 	for name, out := range map[string]string{
 		"nothing":  "",
 		"head":     tableHead,
@@ -102,7 +102,7 @@ func TestRubbishIsNotNothingLoaded(t *testing.T) {
 	}
 }
 
-func TestLoadedAsksTheRightTool(t *testing.T) {
+func TestLoadedUsesToolOfMacOSVersion(t *testing.T) {
 	table := "cat <<'END'\n" + tableRows + "END\n"
 	old, current := probe.OSVersion{Version: "10.15.7"}, probe.OSVersion{Version: "11.0"}
 	const wrong = "exit 70"

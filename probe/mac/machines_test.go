@@ -25,11 +25,11 @@ func parallelsVersion(version string) *probe.App {
 	return &probe.App{TeamID: probe.ParallelsTeamID, Path: probe.ParallelsApp, Version: version, Edition: probe.Standard}
 }
 
-// prints is the script of a tool that prints this.
+// prints returns the script of a tool that prints text.
 func prints(text string) string { return "cat <<'END'\n" + text + "\nEND\n" }
 
-// config is a config.pvs with what real ones have around what is read.
-// homeMac is a Mac with a user's home.
+// config returns a config.pvs with parts that are read and parts that are not.
+// homeMac returns a Mac with a home folder.
 func homeMac(t testing.TB) root.FS {
 	m := root.FS{Root: mactest.Root(t)}
 	m.Home = filepath.Join(m.Root, "Users/me")
@@ -55,7 +55,7 @@ func TestMachinesFromPrlctl(t *testing.T) {
 	wantGaps(t, gaps, "")
 }
 
-func TestMachinesOnlyWhereTheyMatter(t *testing.T) {
+func TestMachinesReadOnlyIfTheyMatter(t *testing.T) {
 	m := homeMac(t)
 	mactest.AddTool(t, m.Root, probe.PrlctlTool, `echo ran >'`+m.Root+`/ran'; echo '[]'`)
 	store := parallelsVersion("18.1.1")
@@ -86,8 +86,8 @@ func TestMachinesOnlyWhereTheyMatter(t *testing.T) {
 	}
 }
 
-// Whatever prlctl does wrong, the machines on the disk are found, and the gap
-// says why prlctl did not tell.
+// If prlctl fails in any way, the virtual machines on the disk are found, and the
+// gap gives the reason.
 func TestMachinesWithoutPrlctl(t *testing.T) {
 	const service = "Unable to connect to Parallels Service. Make sure that the prl_disp_service process is active"
 	for name, c := range map[string]struct{ script, err string }{
@@ -127,7 +127,7 @@ func TestMachinesWithoutPrlctl(t *testing.T) {
 	}
 }
 
-// wantSane holds what is true of every virtual machine that was read.
+// wantSane checks what holds for every virtual machine that was read.
 func wantSane(t *testing.T, vm probe.VM) {
 	t.Helper()
 	if !uuidForm.MatchString(vm.UUID) || vm.Name != probe.Printable(vm.Name) || vm.Path != bundlePath(vm.Path) {
@@ -135,9 +135,9 @@ func wantSane(t *testing.T, vm probe.VM) {
 	}
 }
 
-// Without a tool the answer is never "there are none".
-// A home outside of the Mac's root is shown as it is.
-func TestUnknownHypervisorsAreTold(t *testing.T) {
+// Without a tool the answer is never "no virtual machines".
+// The path of a home outside of the Mac's root is not changed.
+func TestUnknownHypervisorsAreGaps(t *testing.T) {
 	m := homeMac(t)
 	mactest.AddTool(t, m.Root, probe.PrlctlTool, prints(`[{"ID": "`+vmID+`", "Optimization": {"Hypervisor type": "new"}}, {"ID": "`+otherVMID+`", "Optimization": {"Hypervisor type": "apple"}}]`))
 	got, gaps := readMachines(t.Context(), m, parallelsVersion("18.1.1"), bigSur)

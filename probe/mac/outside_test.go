@@ -11,9 +11,9 @@ import (
 	"kextwatch/probe/root"
 )
 
-// Whatever path the data name, and wherever links lead, nothing outside the
-// public folders is read, though it could be; what is there counts as there.
-func TestNothingOutsideIsRead(t *testing.T) {
+// No path in the data and no link makes kextwatch read outside of the public
+// folders. A kext there counts as existing.
+func TestOutsidePathsAreNotRead(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	m.Home = m.Root + "/Users/me"
 	places := []string{

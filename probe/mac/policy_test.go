@@ -14,10 +14,10 @@ import (
 	"kextwatch/probe/root"
 )
 
-func TestFrameworkBesideABetterSource(t *testing.T) {
-	s := newLookStory(t, "10.15.7", "")
+func TestFrameworkBesideBetterSource(t *testing.T) {
+	s := newSnapshotStory(t, "10.15.7", "")
 	s.sql(`INSERT INTO kext_policy VALUES ('4C6364ACXT', 'com.parallels.kext.hypervisor', 1, '', 1), ('4C6364ACXT', 'com.parallels.kext.usbconnect', 1, '', 1)`)
-	a := &askingStory{lookStory: s, now: lookedAt}
+	a := &queryStory{snapshotStory: s, now: snapshotAt}
 	a.answers(mactest.FrameworkAnswer("["+fmt.Sprintf(mactest.ParallelsItem, true)+"]", "[]"))
 	old := time.Now().Add(-time.Hour)
 	settle := func() {
@@ -67,19 +67,19 @@ func TestFrameworkBesideABetterSource(t *testing.T) {
 	}
 }
 
-func TestFrameworkIsNotAskedOnAppleSilicon(t *testing.T) {
-	s := newLookStory(t, "14.0", "1")
+func TestFrameworkNotQueriedOnAppleSilicon(t *testing.T) {
+	s := newSnapshotStory(t, "14.0", "1")
 	mactest.Remove(t, s.m.Root, probe.KextPolicy)
-	a := &askingStory{lookStory: s, now: lookedAt}
+	a := &queryStory{snapshotStory: s, now: snapshotAt}
 	a.answers(mactest.FrameworkAnswer("[]", "[]"))
 	if snap := a.want("a look", 0, true, 0); snap.Policy != nil || len(snap.Sources) != 2 {
 		t.Errorf("%+v", snap.Sources)
 	}
 }
 
-func TestFrameworkIsNotAskedForADatabaseInUse(t *testing.T) {
-	s := newLookStory(t, "10.15.7", "")
-	a := &askingStory{lookStory: s, now: lookedAt}
+func TestFrameworkNotQueriedForBusyDatabase(t *testing.T) {
+	s := newSnapshotStory(t, "10.15.7", "")
+	a := &queryStory{snapshotStory: s, now: snapshotAt}
 	a.answers(mactest.FrameworkAnswer("[]", "[]"))
 	rest := mactest.NeverRests(t, filepath.Join(s.m.Root, probe.KextPolicy))
 	var snap probe.Snapshot
@@ -93,43 +93,43 @@ func TestFrameworkIsNotAskedForADatabaseInUse(t *testing.T) {
 	a.wantIn("a busy database", 0, false)
 }
 
-// The framework does not tell of loads; the kernel is asked when the policy
-// moved.
-func TestLookAtLoadedBesideTheFramework(t *testing.T) {
-	s := newAskingStory(t)
-	_, asked := s.look(false)
-	if !strings.Contains(asked, "kextstat") {
-		t.Errorf("the first look asked %q", asked)
+// The framework does not report load attempts, so the kernel is queried when the
+// policy files changed.
+func TestLoadedWithFrameworkAsSource(t *testing.T) {
+	s := newQueryStory(t)
+	_, queried := s.snapshot(false)
+	if !strings.Contains(queried, "kextstat") {
+		t.Errorf("the first look queried %q", queried)
 	}
-	look := func(after, want string) {
+	snapshot := func(after, want string) {
 		t.Helper()
 		s.now = s.now.Add(time.Second)
-		mactest.NoError(t, os.RemoveAll(filepath.Join(s.m.Root, "asked")))
+		mactest.NoError(t, os.RemoveAll(filepath.Join(s.m.Root, "queried")))
 		s.prober.Look(t.Context(), s.now, How{})
-		data, err := os.ReadFile(filepath.Join(s.m.Root, "asked"))
+		data, err := os.ReadFile(filepath.Join(s.m.Root, "queried"))
 		if err != nil && !root.NotExist(err) {
 			t.Fatal(err)
 		}
 		if got := strings.Join(strings.Fields(string(data)), " "); got != want {
-			t.Errorf("%s: asked %q, want %q", after, got, want)
+			t.Errorf("%s: queried %q, want %q", after, got, want)
 		}
 	}
 	s.move(framework.PolicyFiles[0])
-	look("an attempt, blocked", "osascript")
+	snapshot("an attempt, blocked", "osascript")
 	s.answers(mactest.FrameworkAnswer("["+fmt.Sprintf(mactest.ParallelsItem, true)+"]", "[]"))
 	s.move(framework.PolicyFiles[0])
-	look("the user clicked Allow", "osascript kextstat")
-	look("nothing", "")
+	snapshot("the user clicked Allow", "osascript kextstat")
+	snapshot("nothing", "")
 	s.move(framework.PolicyFiles[0])
-	look("a load", "osascript kextstat")
-	look("nothing", "")
+	snapshot("a load", "osascript kextstat")
+	snapshot("nothing", "")
 }
 
-// An empty answer from a framework that does not want to answer must not look
-// like a Mac on which nothing waits.
-func TestFrameworkWithoutTheRowsThereWere(t *testing.T) {
-	s := newLookStory(t, "10.15.7", "")
-	a := &askingStory{lookStory: s, now: lookedAt}
+// An empty answer of a framework that refuses to answer must not look like a Mac on
+// which nothing waits for approval.
+func TestFrameworkThatLosesAllRows(t *testing.T) {
+	s := newSnapshotStory(t, "10.15.7", "")
+	a := &queryStory{snapshotStory: s, now: snapshotAt}
 	a.answers(mactest.FrameworkAnswer("[]", "[]"))
 	if snap := a.want("no rows anywhere", 0, true, 1); len(snap.Sources) != 3 || snap.Sources[2].State != probe.OK {
 		t.Errorf("%+v", snap.Sources)
@@ -149,10 +149,10 @@ func TestFrameworkWithoutTheRowsThereWere(t *testing.T) {
 	}
 }
 
-// Two answers about two states of the policy are not compared.
-func TestFrameworkWhileThePolicyMoves(t *testing.T) {
-	s := newLookStory(t, "10.15.7", "")
-	a := &askingStory{lookStory: s, now: lookedAt}
+// Answers about different states of the policy are not compared.
+func TestFrameworkWhilePolicyChanges(t *testing.T) {
+	s := newSnapshotStory(t, "10.15.7", "")
+	a := &queryStory{snapshotStory: s, now: snapshotAt}
 	file := filepath.Join(s.m.Root, probe.KextPolicy)
 	a.does("touch -t 200001010000 '" + file + "'\ncat <<'END'\n" + mactest.FrameworkAnswer("["+fmt.Sprintf(mactest.ParallelsItem, true)+"]", "[]") + "\nEND\n")
 	if snap := a.want("a move in the middle of it", 0, true, 1); snap.Sources[2].State != probe.OK || snap.Disagree != "" {

@@ -10,7 +10,7 @@ import (
 	"kextwatch/probe/root"
 )
 
-func TestPrlctlOfASimulatedMac(t *testing.T) {
+func TestPrlctlOfSimulatedMac(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)} // whoever is root here is nobody on a simulated Mac
 	mactest.AddTool(t, m.Root, probe.PrlctlTool, "echo '[]'")
 	if got, err := queryPrlctl(t.Context(), m); err != nil || !got.Known || got.From != "prlctl" || len(got.List) > 0 {

@@ -13,14 +13,14 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// readerStory is a Mac of which only the reader and the framework tell the
-// policy: the database cannot be read, but stat answers. It was started 18
-// minutes before lookedAt.
-type readerStory struct{ *askingStory }
+// readerStory is a Mac whose database cannot be read; stat works. The root reader
+// and the framework provide the policy. The Mac was started 18 minutes before
+// snapshotAt.
+type readerStory struct{ *queryStory }
 
 func newReaderStory(t *testing.T) readerStory {
 	t.Helper()
-	s := readerStory{newAskingStory(t)}
+	s := readerStory{newQueryStory(t)}
 	mactest.NoError(t, os.Chmod(s.m.Root, 0o755))
 	mactest.InstallReader(t, s.m.Root)
 	s.changed(-time.Hour)
@@ -28,14 +28,14 @@ func newReaderStory(t *testing.T) readerStory {
 	return s
 }
 
-// changed gives the database another state, at a time after now.
+// changed changes the database at a time after now.
 func (s readerStory) changed(after time.Duration) {
 	s.t.Helper()
 	at := s.now.Add(after)
 	mactest.NoError(s.t, os.Chtimes(filepath.Join(s.m.Root, probe.KextPolicy), at, at))
 }
 
-// reads has the reader publish the database of now.
+// reads makes the reader publish the present database.
 func (s readerStory) reads() {
 	s.t.Helper()
 	mactest.PublishRow(s.t, s.m.Root, s.now, probe.ParallelsTeamID, hypervisorID, true)
@@ -44,31 +44,31 @@ func (s readerStory) reads() {
 
 func (s readerStory) runs() { mactest.RunReader(s.t, s.m.Root, s.now) }
 
-// from looks, and expects the policy to come from a source.
-func (s readerStory) from(source probe.SourceName, after string, later time.Duration, askings int) {
+// from takes a snapshot and checks the source of the policy.
+func (s readerStory) from(source probe.SourceName, after string, later time.Duration, queries int) {
 	s.t.Helper()
-	snap := s.want(after, later, false, askings)
+	snap := s.want(after, later, false, queries)
 	if snap.Policy == nil || snap.Policy.Source != source {
 		s.t.Errorf("%s: %+v, %+v", after, snap.Policy, snap.Sources)
 	}
 }
 
-// sysctls is how often sysctl was run by the last look.
+// sysctls returns how often the last snapshot ran sysctl.
 func (s readerStory) sysctls() int {
-	data, _ := os.ReadFile(filepath.Join(s.m.Root, "asked"))
+	data, _ := os.ReadFile(filepath.Join(s.m.Root, "queried"))
 	return strings.Count(string(data), "sysctl")
 }
 
-// woke makes the kernel say that the Mac woke at a time.
+// woke sets the wake time that the kernel reports.
 func (s readerStory) woke(at time.Time) {
 	s.t.Helper()
-	log := filepath.Join(s.m.Root, "asked")
+	log := filepath.Join(s.m.Root, "queried")
 	mactest.AddTool(s.t, s.m.Root, probe.SysctlTool, fmt.Sprintf("echo sysctl >>'%s'\n[ \"$*\" = '-n kern.waketime' ] && { echo '{ sec = %d, usec = 5 } x'; exit; }\n%s", log, at.Unix(), sysctlScript("")))
 }
 
-// Of a change that the reader does not read, another source tells after half a
-// minute, and a look comes for it.
-func TestAReaderThatMissesAChange(t *testing.T) {
+// If the reader misses a change, another source reports it after half a minute, and
+// a snapshot is due then.
+func TestReaderMissesOneChange(t *testing.T) {
 	s := newReaderStory(t)
 	s.from(probe.Reader, "the reader runs", 0, 0)
 	s.wantIn("the reader runs", 0, false)
@@ -83,9 +83,8 @@ func TestAReaderThatMissesAChange(t *testing.T) {
 	s.wantIn("the reader has read it", 0, false)
 }
 
-// A reader that misses a change after the other never has half a minute of
-// rest.
-func TestAReaderThatMissesEveryChange(t *testing.T) {
+// A reader that misses several changes in a row is given up after half a minute.
+func TestReaderMissesEveryChange(t *testing.T) {
 	s := newReaderStory(t)
 	for range 3 {
 		s.changed(0)
@@ -99,8 +98,8 @@ func TestAReaderThatMissesEveryChange(t *testing.T) {
 	}
 }
 
-// A reader that stops while nothing changes is noticed before the next attempt.
-func TestAReaderThatStops(t *testing.T) {
+// A reader that stops is noticed before the next load attempt.
+func TestReaderStops(t *testing.T) {
 	s := newReaderStory(t)
 	s.from(probe.Reader, "a run is late", 9*time.Minute, 0)
 	s.from(probe.Framework, "two are missing", 2*time.Minute, 1)
@@ -119,8 +118,8 @@ func TestAReaderThatStops(t *testing.T) {
 	}
 }
 
-// launchd starts the reader after a wake, which may take it an interval.
-func TestAReaderAfterAWake(t *testing.T) {
+// After a wake launchd starts the reader within one interval.
+func TestReaderAfterWake(t *testing.T) {
 	s := newReaderStory(t)
 	s.from(probe.Reader, "the reader runs", 0, 0)
 	s.woke(s.now.Add(8 * time.Hour))
@@ -136,16 +135,16 @@ func TestAReaderAfterAWake(t *testing.T) {
 	s.from(probe.Framework, "half a minute later", 31*time.Second, 1)
 }
 
-// A wake in the future is none: somebody set the clock back.
-func TestAWakeInTheFuture(t *testing.T) {
+// A wake time in the future is ignored: the clock was set back.
+func TestWakeTimeInFuture(t *testing.T) {
 	s := newReaderStory(t)
 	s.woke(s.now.Add(24 * time.Hour))
 	s.from(probe.Framework, "an hour later", time.Hour, 1)
 }
 
-// launchd starts the reader when the Mac is started. But macOS may have been
-// updated meanwhile, so stat must tell that the rows are those of now.
-func TestAReaderAfterAStart(t *testing.T) {
+// launchd starts the reader when the Mac starts. macOS may have been updated before
+// that, so stat must show that the rows are current.
+func TestReaderAfterStart(t *testing.T) {
 	for name, closed := range map[string]bool{"stat answers": false, "stat is refused": true} {
 		t.Run(name, func(t *testing.T) {
 			s := newReaderStory(t)

@@ -16,7 +16,7 @@ import (
 
 const noProfiles = "There are no configuration profiles installed for user 'me'"
 
-// profilesText is a list of two profiles, the second with this payload.
+// profilesText returns a list of two profiles, the second with this payload.
 func profilesText(keys string) string {
 	return `_computerlevel[1] attribute: name: MDM Profile
 _computerlevel[1] attribute: profileIdentifier: com.example.mdm
@@ -59,7 +59,7 @@ const allKeys = `    AllowNonAdminUserApprovals = 1;
         4C6364ACXT
     );`
 
-// tidy takes the columns out of a text, as the tool may or may not.
+// tidy removes the indentation from a text. The tool may print it or not.
 func tidy(text string) string {
 	for strings.Contains(text, "=  ") {
 		text = strings.ReplaceAll(text, "=  ", "= ")
@@ -90,7 +90,7 @@ func TestParseProfiles(t *testing.T) {
 	}
 }
 
-func TestParseProfilesNeverGuesses(t *testing.T) {
+func TestParseProfilesRefusesUnknownForms(t *testing.T) {
 	users := "    AllowUserOverrides = 1;"
 	for name, out := range map[string]string{
 		"nothing":            "",
@@ -147,7 +147,7 @@ func TestProfileFromFile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := root.FS{Root: mactest.Root(t)}
 			addPlist(t, m, probe.ManagedKextPolicy, c.payload)
-			mactest.AddTool(t, m.Root, probe.ProfilesTool, "exit 1") // is not asked
+			mactest.AddTool(t, m.Root, probe.ProfilesTool, "exit 1") // is not queried
 			got, gaps := readProfile(t.Context(), m, probe.OSVersion{Version: c.os})
 			if !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got  %+v\nwant %+v", got, c.want)
@@ -157,7 +157,7 @@ func TestProfileFromFile(t *testing.T) {
 	}
 }
 
-func TestProfileThatCannotBeRead(t *testing.T) {
+func TestUnreadableProfile(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	mactest.AddTool(t, m.Root, probe.ProfilesTool, prints(noProfiles))
 	if err := os.MkdirAll(filepath.Join(m.Root, probe.ManagedKextPolicy), 0o755); err != nil {

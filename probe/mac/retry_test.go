@@ -63,7 +63,7 @@ func TestStartVM(t *testing.T) {
 	}
 }
 
-func TestStartVMTakesOnlyAUUID(t *testing.T) {
+func TestStartVMRefusesInvalidUUID(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	mactest.AddTool(t, m.Root, probe.PrlctlTool, "echo it ran >&2; exit 1")
 	for _, uuid := range []string{"", "Windows 11", "--help", "{" + vmUUID + "}", vmUUID + "\n", vmUUID + " --kill", "../x", "b0f4b3a0"} {

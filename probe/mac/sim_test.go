@@ -14,7 +14,7 @@ import (
 
 var simStart = time.Date(2026, 5, 6, 5, 0, 0, 0, time.UTC)
 
-// makeMac is a simulated Mac, and the same as it is read.
+// makeMac returns a simulated Mac and its root.FS.
 func makeMac(t *testing.T, o simmac.Options) (*simmac.Mac, root.FS) {
 	t.Helper()
 	dir := t.TempDir()
@@ -26,7 +26,7 @@ func makeMac(t *testing.T, o simmac.Options) (*simmac.Mac, root.FS) {
 	return sim, root.FS{Root: dir, Home: dir + "/Users/me", UID: 501}
 }
 
-func TestMachinesOfASimulatedMac(t *testing.T) {
+func TestMachinesOfSimulatedMac(t *testing.T) {
 	sim, m := makeMac(t, simmac.Options{MacOS: "13.7.2", Parallels: "18.3.4"})
 	app := &probe.App{TeamID: probe.ParallelsTeamID, Version: "18.3.4", Edition: probe.Standard}
 	os := probe.OSVersion{Version: "13.7.2"}
@@ -57,7 +57,7 @@ func TestMachinesOfASimulatedMac(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 
-	// Its files say the same, as far as they go.
+	// The files of the virtual machines give the same facts, as far as they have them.
 	m.NoTools = true
 	want.From, want.List[0].State, want.List[0].Nested = "config.pvs", "", ""
 	got, gaps := mac.ReadMachines(t.Context(), m, app, os)
@@ -67,7 +67,7 @@ func TestMachinesOfASimulatedMac(t *testing.T) {
 	}
 }
 
-func TestEnforcementOfASimulatedMac(t *testing.T) {
+func TestEnforcementOfSimulatedMac(t *testing.T) {
 	for _, version := range []string{"10.13.6", "10.15.7", "13.7.2", "26.2"} {
 		t.Run(version, func(t *testing.T) {
 			sim, m := makeMac(t, simmac.Options{MacOS: version, Parallels: "16.5.1"})

@@ -13,8 +13,8 @@ import (
 
 const sipHead = "System Integrity Protection status: "
 
-// customSIP is csrutil status of a custom configuration, by the word after
-// status and what it says about kernel extensions.
+// customSIP returns the output of csrutil status for a custom configuration, with
+// this status and this line about kexts.
 func customSIP(word, signing string) string {
 	return sipHead + word + ` (Custom Configuration).
 
@@ -109,17 +109,17 @@ func TestSIP(t *testing.T) {
 		want           probe.SIP
 		gaps           string
 	}{
-		"enabled, nvram is not asked": {prints(sipHead + "enabled."), "exit 1", probe.SIP{State: probe.SIPEnabled, KextSigning: probe.Yes, KextApproval: probe.Yes}, ""},
-		"disabled":                    {prints(sipHead + "disabled."), prints("csr-active-config\tw%00%00%00"), probe.SIP{State: probe.SIPDisabled, KextSigning: probe.No, KextApproval: probe.Yes}, ""},
-		"approvals off":               {prints(customSIP("unknown", "enabled")), `[ "$*" = csr-active-config ] || exit 1; ` + prints(nvram), probe.SIP{State: probe.SIPCustom, KextSigning: probe.Yes, KextApproval: probe.No}, ""},
-		"no variable":                 {prints(sipHead + "disabled."), "echo \"nvram: Error getting variable - 'csr-active-config': (iokit/common) data was not found\" >&2; exit 1", probe.SIP{State: probe.SIPDisabled, KextSigning: probe.No}, "approval of kernel extensions"},
-		"nvram prints rubbish":        {prints(sipHead + "disabled."), prints("hello"), probe.SIP{State: probe.SIPDisabled, KextSigning: probe.No}, "approval of kernel extensions"},
-		"nvram hangs":                 {prints(sipHead + "disabled."), "sleep 60", probe.SIP{State: probe.SIPDisabled, KextSigning: probe.No}, "approval of kernel extensions"},
-		"no nvram":                    {prints(sipHead + "disabled."), "", probe.SIP{State: probe.SIPDisabled, KextSigning: probe.No}, "approval of kernel extensions"},
-		"csrutil is missing":          {"", prints(nvram), probe.SIP{}, "System Integrity Protection"},
-		"csrutil hangs":               {"sleep 60", prints(nvram), probe.SIP{}, "System Integrity Protection"},
-		"csrutil fails":               {prints(sipHead+"enabled.") + "exit 1", prints(nvram), probe.SIP{}, "System Integrity Protection"},
-		"csrutil prints rubbish":      {`printf '\000\377'`, prints(nvram), probe.SIP{}, "System Integrity Protection"},
+		"enabled, nvram is not queried": {prints(sipHead + "enabled."), "exit 1", probe.SIP{State: probe.SIPEnabled, KextSigning: probe.Yes, KextApproval: probe.Yes}, ""},
+		"disabled":                      {prints(sipHead + "disabled."), prints("csr-active-config\tw%00%00%00"), probe.SIP{State: probe.SIPDisabled, KextSigning: probe.No, KextApproval: probe.Yes}, ""},
+		"approvals off":                 {prints(customSIP("unknown", "enabled")), `[ "$*" = csr-active-config ] || exit 1; ` + prints(nvram), probe.SIP{State: probe.SIPCustom, KextSigning: probe.Yes, KextApproval: probe.No}, ""},
+		"no variable":                   {prints(sipHead + "disabled."), "echo \"nvram: Error getting variable - 'csr-active-config': (iokit/common) data was not found\" >&2; exit 1", probe.SIP{State: probe.SIPDisabled, KextSigning: probe.No}, "approval of kernel extensions"},
+		"nvram prints rubbish":          {prints(sipHead + "disabled."), prints("hello"), probe.SIP{State: probe.SIPDisabled, KextSigning: probe.No}, "approval of kernel extensions"},
+		"nvram hangs":                   {prints(sipHead + "disabled."), "sleep 60", probe.SIP{State: probe.SIPDisabled, KextSigning: probe.No}, "approval of kernel extensions"},
+		"no nvram":                      {prints(sipHead + "disabled."), "", probe.SIP{State: probe.SIPDisabled, KextSigning: probe.No}, "approval of kernel extensions"},
+		"csrutil is missing":            {"", prints(nvram), probe.SIP{}, "System Integrity Protection"},
+		"csrutil hangs":                 {"sleep 60", prints(nvram), probe.SIP{}, "System Integrity Protection"},
+		"csrutil fails":                 {prints(sipHead+"enabled.") + "exit 1", prints(nvram), probe.SIP{}, "System Integrity Protection"},
+		"csrutil prints rubbish":        {`printf '\000\377'`, prints(nvram), probe.SIP{}, "System Integrity Protection"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if strings.HasSuffix(name, "hangs") {

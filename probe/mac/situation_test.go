@@ -131,8 +131,8 @@ func FuzzParseLocked(f *testing.F) {
 	})
 }
 
-// busyMac is a Mac of the user 501 (or of whoever may not give files away) on
-// which everything is going on that can be.
+// busyMac returns a Mac of user 501 (or of this user, without the right to chown)
+// whose situation has every fact.
 func busyMac(t testing.TB) root.FS {
 	t.Helper()
 	m := root.FS{Root: mactest.Root(t)}
@@ -165,7 +165,7 @@ func consoleOwner(t testing.TB, m root.FS) int {
 	return int(info.Sys().(*syscall.Stat_t).Uid)
 }
 
-// ofNow takes the login time, which depends on the clock, from a situation.
+// ofNow removes the login time, which depends on the clock, from a situation.
 func ofNow(s probe.Situation) probe.Situation {
 	s.LoginAt = time.Time{}
 	return s
@@ -191,8 +191,8 @@ func TestSituation(t *testing.T) {
 	}
 }
 
-// Whatever one tool does, the others' answers stay as they are.
-func TestSituationWithoutOneOfThem(t *testing.T) {
+// A failing tool does not change the answers of the other tools.
+func TestSituationWithOneFailingTool(t *testing.T) {
 	macOS := probe.OSVersion{Version: "26.2"}
 	whole := busyMac(t)
 	all, _ := readSituation(t.Context(), whole, macOS)
@@ -251,9 +251,9 @@ func TestSituationWithoutOneOfThem(t *testing.T) {
 	})
 }
 
-func (s *lookStory) lookAtSituation(snap probe.Snapshot, fresh bool, now time.Time) (probe.Situation, string) {
+func (s *snapshotStory) situation(snap probe.Snapshot, fresh bool, now time.Time) (probe.Situation, string) {
 	s.t.Helper()
-	log := filepath.Join(s.m.Root, "asked")
+	log := filepath.Join(s.m.Root, "queried")
 	if err := os.RemoveAll(log); err != nil {
 		s.t.Fatal(err)
 	}
@@ -265,23 +265,23 @@ func (s *lookStory) lookAtSituation(snap probe.Snapshot, fresh bool, now time.Ti
 	return got, strings.Join(strings.Fields(string(data)), " ")
 }
 
-// The tools cost several processes: they are asked while somebody may have to
-// click, and then once a minute.
-func TestSituationIsLookedAtWhileItMatters(t *testing.T) {
-	s := newLookStory(t, "10.15.7", "")
-	mactest.AddTool(t, s.m.Root, probe.PsTool, "echo ps >>'"+filepath.Join(s.m.Root, "asked")+"'\necho 0 00:00 /bin/ps")
+// The tools are run only while a user may have to click Allow, at most once a
+// minute.
+func TestSituationQueriedOnlyIfItMatters(t *testing.T) {
+	s := newSnapshotStory(t, "10.15.7", "")
+	mactest.AddTool(t, s.m.Root, probe.PsTool, "echo ps >>'"+filepath.Join(s.m.Root, "queried")+"'\necho 0 00:00 /bin/ps")
 	blocked, quiet := probe.Snapshot{Policy: &probe.Policy{Rows: []probe.PolicyRow{{TeamID: "4C6364ACXT", BundleID: hypervisorID}}}}, probe.Snapshot{}
 	loaded := blocked
 	loaded.Loaded = probe.Loaded{Known: true, Kexts: []probe.LoadedKext{{BundleID: hypervisorID, Version: "14.0.1 45154"}}}
 	other := probe.Snapshot{Policy: &probe.Policy{Rows: []probe.PolicyRow{{TeamID: "EG7KH642X6", BundleID: "com.vmware.kext.vmx86"}}}}
-	at := lookedAt
+	at := snapshotAt
 	for _, step := range []struct {
-		what  string
-		snap  probe.Snapshot
-		fresh bool
-		after time.Duration
-		asked string
-		known bool
+		what    string
+		snap    probe.Snapshot
+		fresh   bool
+		after   time.Duration
+		queried string
+		known   bool
 	}{
 		{"nothing waits", quiet, false, 0, "", false},
 		{"another vendor waits", other, false, 0, "", false},
@@ -297,14 +297,14 @@ func TestSituationIsLookedAtWhileItMatters(t *testing.T) {
 		{"somebody asks while nothing waits", quiet, true, time.Second, "ps", true},
 	} {
 		at = at.Add(step.after)
-		got, asked := s.lookAtSituation(step.snap, step.fresh, at)
-		if asked != step.asked || got.Asked != step.known {
-			t.Errorf("%s: asked %q, %v; want %q, %v", step.what, asked, got.Asked, step.asked, step.known)
+		got, queried := s.situation(step.snap, step.fresh, at)
+		if queried != step.queried || got.Asked != step.known {
+			t.Errorf("%s: queried %q, %v; want %q, %v", step.what, queried, got.Asked, step.queried, step.known)
 		}
 	}
 	s.prober.mac.NoTools = true
-	if got, asked := s.lookAtSituation(blocked, true, at); asked != "" || got.Asked {
-		t.Errorf("another Mac's disk: asked %q, %+v", asked, got)
+	if got, queried := s.situation(blocked, true, at); queried != "" || got.Asked {
+		t.Errorf("another Mac's disk: queried %q, %+v", queried, got)
 	}
 }
 

@@ -15,30 +15,30 @@ import (
 	"kextwatch/probe/root"
 )
 
-var lookedAt = time.Date(2026, 7, 1, 21, 0, 0, 0, time.UTC)
+var snapshotAt = time.Date(2026, 7, 1, 21, 0, 0, 0, time.UTC)
 
 const (
 	insertRecord = `INSERT INTO kext_load_history_v3 VALUES ('` + hypervisorPath + `', '4C6364ACXT', 'com.parallels.kext.hypervisor', '', '2026-07-01 20:50:00', '2026-07-01 20:50:00', 0)`
 	removeAll    = `DELETE FROM kext_policy`
 )
 
-// enforcementGaps are those of a Mac whose tools say nothing.
+// enforcementGaps are the gaps of a Mac without tools.
 const enforcementGaps = "System Integrity Protection, consent to kernel extensions, configuration profiles"
 
-// lookStory is a Mac with Parallels, and a count of what its tools were asked.
-type lookStory struct {
+// snapshotStory is a Mac with Parallels whose tools record their calls.
+type snapshotStory struct {
 	t      *testing.T
 	m      root.FS
 	prober *Prober
 }
 
-func newLookStory(t *testing.T, version, arm64 string) *lookStory {
+func newSnapshotStory(t *testing.T, version, arm64 string) *snapshotStory {
 	t.Helper()
 	m := root.FS{Root: mactest.Root(t)}
 	addPlist(t, m, probe.SystemVersion, systemVersionPlist{Version: version, Build: "19H2026"})
 	addPlist(t, m, probe.ParallelsApp+"/Contents/Info.plist", root.BundleInfo{ID: "com.parallels.desktop.console", ShortVersion: "14.0.1", Version: "45154"})
 	addKext(t, m, hypervisorPath, hypervisorID, "14.0.1 45154")
-	note := func(what string) string { return "echo " + what + " >>'" + filepath.Join(m.Root, "asked") + "'\n" }
+	note := func(what string) string { return "echo " + what + " >>'" + filepath.Join(m.Root, "queried") + "'\n" }
 	mactest.AddTool(t, m.Root, probe.SysctlTool, note("sysctl")+sysctlScript(arm64))
 	mactest.AddTool(t, m.Root, kextstatTool, note("kextstat")+"cat <<'END'\n"+tableRows+"END\n")
 	for tool, says := range map[string]string{
@@ -53,22 +53,22 @@ func newLookStory(t *testing.T, version, arm64 string) *lookStory {
 	}
 	mactest.AddFile(t, m.Root, probe.KextPolicy, "")
 	mactest.FillDatabase(t, filepath.Join(m.Root, probe.KextPolicy), mactest.ApplePolicy("WAL")...)
-	return &lookStory{t: t, m: m, prober: NewProber(m, t.TempDir())}
+	return &snapshotStory{t: t, m: m, prober: NewProber(m, t.TempDir())}
 }
 
-func (s *lookStory) sql(statements ...string) {
+func (s *snapshotStory) sql(statements ...string) {
 	s.t.Helper()
 	mactest.FillDatabase(s.t, filepath.Join(s.m.Root, probe.KextPolicy), statements...)
 }
 
-// look looks, and returns what the tools were asked meanwhile.
-func (s *lookStory) look(fresh bool) (snap probe.Snapshot, asked string) {
+// snapshot takes a snapshot and returns the tools that it ran.
+func (s *snapshotStory) snapshot(fresh bool) (snap probe.Snapshot, queried string) {
 	s.t.Helper()
-	log := filepath.Join(s.m.Root, "asked")
+	log := filepath.Join(s.m.Root, "queried")
 	if err := os.RemoveAll(log); err != nil {
 		s.t.Fatal(err)
 	}
-	snap = s.prober.Look(s.t.Context(), lookedAt, How{Fresh: fresh})
+	snap = s.prober.Look(s.t.Context(), snapshotAt, How{Fresh: fresh})
 	data, err := os.ReadFile(log)
 	if err != nil && !root.NotExist(err) {
 		s.t.Fatal(err)
@@ -76,24 +76,24 @@ func (s *lookStory) look(fresh bool) (snap probe.Snapshot, asked string) {
 	return snap, strings.Join(strings.Fields(string(data)), " ")
 }
 
-func (s *lookStory) wantAsked(after string, fresh bool, want string) probe.Snapshot {
+func (s *snapshotStory) wantQueried(after string, fresh bool, want string) probe.Snapshot {
 	s.t.Helper()
-	snap, asked := s.look(fresh)
-	if asked != want {
-		s.t.Errorf("%s: asked %q, want %q", after, asked, want)
+	snap, queried := s.snapshot(fresh)
+	if queried != want {
+		s.t.Errorf("%s: queried %q, want %q", after, queried, want)
 	}
 	return snap
 }
 
-func TestLook(t *testing.T) {
-	s := newLookStory(t, "10.15.7", "")
+func TestSnapshot(t *testing.T) {
+	s := newSnapshotStory(t, "10.15.7", "")
 	s.sql(mactest.BlockedRow, insertRecord)
-	snap, _ := s.look(false)
+	snap, _ := s.snapshot(false)
 	seen := time.Date(2026, 7, 1, 20, 50, 0, 0, time.UTC)
-	_, reader := policy.ReadState(s.m).Judge(lookedAt, policy.ReaderMemory{})
+	_, reader := policy.ReadState(s.m).Judge(snapshotAt, policy.ReaderMemory{})
 	want := probe.Snapshot{
 		Policy: &probe.Policy{
-			Source: probe.Database, ReadAt: lookedAt,
+			Source: probe.Database, ReadAt: snapshotAt,
 			Rows:    []probe.PolicyRow{{TeamID: "4C6364ACXT", BundleID: hypervisorID, Developer: "Parallels International GmbH", Flags: 4}},
 			History: []probe.LoadRecord{{Path: hypervisorPath, TeamID: "4C6364ACXT", BundleID: hypervisorID, CreatedAt: seen, LastSeen: seen}},
 		},
@@ -118,137 +118,137 @@ func TestLook(t *testing.T) {
 	}
 }
 
-func TestLookAsksToolsOnlyWhenNeeded(t *testing.T) {
-	s := newLookStory(t, "10.15.7", "")
+func TestSnapshotRunsToolsOnlyIfNeeded(t *testing.T) {
+	s := newSnapshotStory(t, "10.15.7", "")
 	const machine = "sysctl sysctl" // boot time and session; 10.15 is Intel
-	s.wantAsked("first look", false, machine+" kextstat")
-	s.wantAsked("nothing", false, "")
-	s.wantAsked("the user's wish", true, machine+" kextstat")
+	s.wantQueried("first snapshot", false, machine+" kextstat")
+	s.wantQueried("nothing", false, "")
+	s.wantQueried("fresh snapshot", true, machine+" kextstat")
 
 	s.sql(mactest.BlockedRow, insertRecord)
-	snap := s.wantAsked("a new block", false, "")
+	snap := s.wantQueried("a new block", false, "")
 	if len(snap.Policy.Rows) != 1 || !snap.Loaded.Known || snap.Mac.BootSession != testSession {
 		t.Errorf("%+v", snap)
 	}
 	s.sql(`UPDATE kext_load_history_v3 SET last_seen = '2026-07-01 20:55:00'`)
-	s.wantAsked("another attempt, blocked", false, "")
+	s.wantQueried("another attempt, blocked", false, "")
 	s.sql(`INSERT INTO kext_policy VALUES ('TEAM', 'com.example', 1, 'Example', 0)`)
-	s.wantAsked("another vendor", false, "")
+	s.wantQueried("another vendor", false, "")
 
 	s.sql(`UPDATE kext_policy SET allowed = 1 WHERE team_id = '4C6364ACXT'`)
-	s.wantAsked("the user clicked Allow", false, "kextstat")
-	s.wantAsked("nothing", false, "")
+	s.wantQueried("the user clicked Allow", false, "kextstat")
+	s.wantQueried("nothing", false, "")
 	s.sql(`UPDATE kext_load_history_v3 SET last_seen = '2026-07-01 20:56:00'`)
-	s.wantAsked("a load", false, "kextstat")
+	s.wantQueried("a load", false, "kextstat")
 	addKext(t, s.m, hypervisorPath, hypervisorID, "14.0.2 45155")
-	s.wantAsked("an update", false, "kextstat")
+	s.wantQueried("an update", false, "kextstat")
 	s.sql(`INSERT INTO kext_policy VALUES ('4C6364ACXT', 'com.parallels.kext.vnic', 0, '', 0)`)
-	s.wantAsked("another block", false, "")
+	s.wantQueried("another block", false, "")
 	s.sql(`INSERT INTO kext_policy_mdm VALUES ('4C6364ACXT', NULL, 1, 'uuid')`)
-	s.wantAsked("a profile", false, "kextstat")
-	s.wantAsked("nothing", false, "")
+	s.wantQueried("a profile", false, "kextstat")
+	s.wantQueried("nothing", false, "")
 
 	mactest.Remove(t, s.m.Root, probe.ParallelsApp)
-	s.wantAsked("uninstalled, rows left", false, "kextstat")
+	s.wantQueried("uninstalled, rows left", false, "kextstat")
 	s.sql(removeAll)
-	snap = s.wantAsked("rows gone", false, "")
+	snap = s.wantQueried("rows gone", false, "")
 	if snap.Loaded.Known || len(snap.Gaps) > 0 {
 		t.Errorf("%+v", snap)
 	}
 }
 
-func TestLookWithoutPolicyStillSeesUpdates(t *testing.T) {
-	s := newLookStory(t, "10.15.7", "")
+func TestSnapshotWithoutPolicyNoticesUpdates(t *testing.T) {
+	s := newSnapshotStory(t, "10.15.7", "")
 	mactest.Remove(t, s.m.Root, probe.KextPolicy)
-	snap := s.wantAsked("first look", false, "sysctl sysctl kextstat")
+	snap := s.wantQueried("first snapshot", false, "sysctl sysctl kextstat")
 	if snap.Policy != nil || len(snap.Sources) != 3 || snap.Sources[0].State != probe.Absent || len(snap.Gaps) > 0 {
 		t.Errorf("%+v", snap)
 	}
-	s.wantAsked("nothing", false, "")
+	s.wantQueried("nothing", false, "")
 	addKext(t, s.m, hypervisorPath, hypervisorID, "14.0.2 45155")
-	s.wantAsked("an update", false, "kextstat")
+	s.wantQueried("an update", false, "kextstat")
 }
 
-func TestLookOnAppleSiliconNeverAsksForKexts(t *testing.T) {
-	s := newLookStory(t, "14.0", "1")
+func TestSnapshotOnAppleSiliconQueriesNoKexts(t *testing.T) {
+	s := newSnapshotStory(t, "14.0", "1")
 	s.sql(mactest.BlockedRow)
-	snap := s.wantAsked("first look", false, "sysctl sysctl sysctl")
+	snap := s.wantQueried("first snapshot", false, "sysctl sysctl sysctl")
 	if snap.Mac.Arch != probe.AppleSilicon || snap.Loaded.Known || snap.Policy == nil || len(snap.Gaps) > 0 {
 		t.Errorf("%+v", snap)
 	}
-	s.wantAsked("the user's wish", true, "sysctl sysctl sysctl")
+	s.wantQueried("fresh snapshot", true, "sysctl sysctl sysctl")
 }
 
-func TestLookWithoutParallelsAsksNothingOfTheKernel(t *testing.T) {
-	s := newLookStory(t, "10.15.7", "")
+func TestSnapshotWithoutParallelsQueriesNoKexts(t *testing.T) {
+	s := newSnapshotStory(t, "10.15.7", "")
 	mactest.Remove(t, s.m.Root, probe.ParallelsApp)
-	s.wantAsked("first look", false, "sysctl sysctl")
+	s.wantQueried("first snapshot", false, "sysctl sysctl")
 	s.sql(mactest.BlockedRow)
-	s.wantAsked("a row of Parallels", false, "kextstat")
+	s.wantQueried("a row of Parallels", false, "kextstat")
 	s.sql(removeAll)
-	s.wantAsked("row gone", false, "")
+	s.wantQueried("row gone", false, "")
 	s.sql(mactest.BlockedRow)
-	s.wantAsked("row back", false, "kextstat")
+	s.wantQueried("row back", false, "kextstat")
 }
 
-func TestLookRemembersGaps(t *testing.T) {
-	s := newLookStory(t, "10.15.7", "")
+func TestSnapshotCachesGaps(t *testing.T) {
+	s := newSnapshotStory(t, "10.15.7", "")
 	const failing = "echo tried >>'%'; exit 1"
-	log := filepath.Join(s.m.Root, "asked")
+	log := filepath.Join(s.m.Root, "queried")
 	mactest.AddTool(t, s.m.Root, probe.SysctlTool, strings.ReplaceAll(failing, "%", log))
 	mactest.AddTool(t, s.m.Root, kextstatTool, strings.ReplaceAll(failing, "%", log))
 	mactest.Remove(t, s.m.Root, probe.SystemVersion)
 	mactest.AddFile(t, s.m.Root, probe.ParallelsApp+"/Contents/Info.plist", "bplist00")
 	const all = "macOS version, processor, boot time, boot session, Parallels Desktop, loaded kernel extensions"
-	snap := s.wantAsked("first look", false, "tried tried tried tried")
+	snap := s.wantQueried("first snapshot", false, "tried tried tried tried")
 	wantGaps(t, snap.Gaps, all)
-	snap = s.wantAsked("nothing", false, "")
+	snap = s.wantQueried("nothing", false, "")
 	wantGaps(t, snap.Gaps, all)
 	if snap.Loaded.Known || snap.Mac != (probe.Mac{}) || len(snap.Apps) != 1 {
 		t.Errorf("%+v", snap)
 	}
 }
 
-func TestLookWithoutTools(t *testing.T) {
-	s := newLookStory(t, "14.0", "1")
+func TestSnapshotWithoutTools(t *testing.T) {
+	s := newSnapshotStory(t, "14.0", "1")
 	s.m.NoTools = true
 	s.prober = NewProber(s.m, t.TempDir())
-	snap := s.wantAsked("first look", false, "")
+	snap := s.wantQueried("first snapshot", false, "")
 	wantGaps(t, snap.Gaps, "processor, boot time, boot session, loaded kernel extensions, "+enforcementGaps)
 	if snap.Mac.OS.Version != "14.0" || len(snap.Apps) != 1 || len(snap.Kexts) != 1 || snap.Policy == nil {
 		t.Errorf("%+v", snap)
 	}
 }
 
-// A look that was broken off is not remembered.
-func TestLookBrokenOff(t *testing.T) {
-	s := newLookStory(t, "10.15.7", "")
+// A snapshot that was cut short is not cached.
+func TestCanceledSnapshotIsNotCached(t *testing.T) {
+	s := newSnapshotStory(t, "10.15.7", "")
 	mactest.Remove(t, s.m.Root, probe.KextPolicy)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	snap := s.prober.Look(ctx, lookedAt, How{})
+	snap := s.prober.Look(ctx, snapshotAt, How{})
 	wantGaps(t, snap.Gaps, "boot time, boot session, loaded kernel extensions, "+enforcementGaps)
-	snap = s.wantAsked("the next look", false, "sysctl sysctl kextstat")
+	snap = s.wantQueried("the next snapshot", false, "sysctl sysctl kextstat")
 	wantGaps(t, snap.Gaps, "")
 	if !snap.Loaded.Known || snap.Mac.BootSession == "" {
 		t.Errorf("%+v", snap)
 	}
 }
 
-// What one look returned, the next one may not change.
-func TestLooksAreApart(t *testing.T) {
-	s := newLookStory(t, "14.0", "")
+// A later snapshot must not change an earlier one.
+func TestSnapshotsShareNoMemory(t *testing.T) {
+	s := newSnapshotStory(t, "14.0", "")
 	s.m.NoTools = true
 	s.prober = NewProber(s.m, t.TempDir())
-	first, _ := s.look(false)
+	first, _ := s.snapshot(false)
 	for i := range first.Gaps {
 		first.Gaps[i] = probe.Gap{}
 	}
-	second, _ := s.look(false)
+	second, _ := s.snapshot(false)
 	wantGaps(t, second.Gaps, "processor, boot time, boot session, loaded kernel extensions, "+enforcementGaps)
 }
 
-func BenchmarkLook(b *testing.B) {
+func BenchmarkSnapshot(b *testing.B) {
 	m := root.FS{Root: mactest.Root(b)}
 	addPlist(b, m, probe.SystemVersion, systemVersionPlist{Version: "10.15.7", Build: "19H2026"})
 	addPlist(b, m, probe.ParallelsApp+"/Contents/Info.plist", root.BundleInfo{ID: "com.parallels.desktop.console", ShortVersion: "14.0.1", Version: "45154"})
@@ -258,7 +258,7 @@ func BenchmarkLook(b *testing.B) {
 	m.NoTools = true
 	p := NewProber(m, b.TempDir())
 	for b.Loop() {
-		if snap := p.Look(b.Context(), lookedAt, How{}); snap.Policy == nil {
+		if snap := p.Look(b.Context(), snapshotAt, How{}); snap.Policy == nil {
 			b.Fatalf("%+v", snap.Sources)
 		}
 	}

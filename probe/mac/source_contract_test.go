@@ -15,10 +15,10 @@ import (
 	"kextwatch/probe/simmac"
 )
 
-// Every source of the policy has to tell the same of the same Mac. What only
-// some of them know (times, profiles, what waits) is left out.
+// Every source of the policy must report the same for the same Mac. Facts that only
+// some sources have (times, profiles, pending items) are left out.
 
-// policySource is a source, and a simulated Mac of which only it can be read.
+// policySource is a source and a simulated Mac on which only this source answers.
 type policySource struct {
 	name  probe.SourceName
 	alone func(t *testing.T, m simulated)
@@ -110,14 +110,14 @@ func (m simulated) answer() string {
 	return filepath.Join(m.dir, "private/var/db/kextwatch-sim/framework")
 }
 
-func (m simulated) look(ctx context.Context) probe.Snapshot {
+func (m simulated) snapshot(ctx context.Context) probe.Snapshot {
 	return mac.NewProber(root.FS{Root: m.dir}, m.t.TempDir()).Look(ctx, simulatedAt.Add(time.Hour), mac.How{Fresh: true})
 }
 
-// rows are what every source knows: who is refused and who is allowed.
+// rows returns the facts that every source has: blocked and allowed kexts.
 func (m simulated) rows(source probe.SourceName) (rows []probe.PolicyRow) {
 	m.t.Helper()
-	snap := m.look(m.t.Context())
+	snap := m.snapshot(m.t.Context())
 	if snap.Policy == nil || snap.Policy.Source != source || snap.Policy.ReadAt.IsZero() {
 		m.t.Fatalf("%+v, %+v", snap.Policy, snap.Sources)
 	}
@@ -139,7 +139,7 @@ func parallelsRows(allowed bool) (rows []probe.PolicyRow) {
 	return rows
 }
 
-func TestSourcesTellTheSame(t *testing.T) {
+func TestSourcesReportTheSame(t *testing.T) {
 	at := simulatedAt
 	macs := map[string]struct {
 		macOS, parallels string
@@ -187,7 +187,7 @@ func TestSourcesTellTheSame(t *testing.T) {
 	}
 }
 
-func TestASpoiltSourceHasNoPolicy(t *testing.T) {
+func TestDamagedSourceHasNoPolicy(t *testing.T) {
 	for _, source := range policySources {
 		for name, spoil := range source.spoil {
 			t.Run(string(source.name)+"/"+name, func(t *testing.T) {
@@ -195,7 +195,7 @@ func TestASpoiltSourceHasNoPolicy(t *testing.T) {
 				m.must(m.Attempt(simulatedAt))
 				source.alone(t, m)
 				spoil(t, m)
-				snap := m.look(t.Context())
+				snap := m.snapshot(t.Context())
 				i := slices.IndexFunc(snap.Sources, func(s probe.Source) bool { return s.Name == source.name })
 				if snap.Policy != nil || i < 0 {
 					t.Fatalf("%+v, %+v", snap.Policy, snap.Sources)
@@ -218,7 +218,7 @@ func TestSourcesEndWithTheirContext(t *testing.T) {
 			source.alone(t, m)
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
-			if snap := m.look(ctx); snap.Policy != nil {
+			if snap := m.snapshot(ctx); snap.Policy != nil {
 				t.Errorf("%+v", snap.Policy)
 			}
 		})

@@ -27,7 +27,7 @@ func TestTool(t *testing.T) {
 	}
 }
 
-func TestToolAbsent(t *testing.T) {
+func TestToolMissing(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	if _, err := tool.Query(t.Context(), m, testTool); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("absent: %v", err)
@@ -82,9 +82,9 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// Where /usr/local/bin belongs to a user, sudo must not run what lies there.
-// No tool is started here: the context is over.
-func TestRootRunsNoToolOfAUser(t *testing.T) {
+// If /usr/local/bin belongs to a user, root must not run a tool in it.
+// No tool starts, because the context has ended.
+func TestRootRunsNoUserTool(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	asRoot := root.FS{Root: "/"}

@@ -18,7 +18,7 @@ import (
 	"kextwatch/probe/watch"
 )
 
-// What Macs had in these files, as it was published.
+// Published contents of these files on real Macs.
 const (
 	historyHead = `<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
@@ -204,8 +204,8 @@ func TestBackup(t *testing.T) {
 	}
 }
 
-// Each file is damaged in turn, or a pipe: the others are read all the same.
-func TestUpdatesWithoutOneOfThem(t *testing.T) {
+// Each file in turn is damaged or a pipe. The other files are still read.
+func TestUpdatesWithOneDamagedFile(t *testing.T) {
 	for file, sources := range map[string]string{
 		probe.InstallHistory:                "update history",
 		probe.SoftwareUpdateSettings:        "software update, automatic updates",
@@ -230,7 +230,7 @@ func TestUpdatesWithoutOneOfThem(t *testing.T) {
 	}
 }
 
-func TestLookAtUpdates(t *testing.T) {
+func TestUpdatesReadOnlyAfterChange(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	mactest.AddFile(t, m.Root, probe.InstallHistory, historyHead+sequoia+historyTail)
 	prober := NewProber(m, t.TempDir())
@@ -247,7 +247,7 @@ func TestLookAtUpdates(t *testing.T) {
 		t.Errorf("read again although nothing changed: %d installations", n)
 	}
 	if n := look(true); n != 1 {
-		t.Errorf("asked afresh: %d installations", n)
+		t.Errorf("queried afresh: %d installations", n)
 	}
 	prober.updates.value.Installed = nil
 	mactest.AddFile(t, m.Root, probe.InstallHistory, historyHead+mojave+sequoia+historyTail)
@@ -256,7 +256,7 @@ func TestLookAtUpdates(t *testing.T) {
 	}
 }
 
-func TestTheBackstopNoticesAnOffer(t *testing.T) {
+func TestBackstopNoticesOffer(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	before := watch.StampAll(m, nil)
 	addPlist(t, m, probe.SoftwareUpdateSettings, map[string]any{"RecommendedUpdates": []any{}})

@@ -9,8 +9,9 @@ import (
 	"kextwatch/probe"
 )
 
-// Attempt is Parallels trying to load all its extensions. macOS loads those it
-// may; the others are blocked and wait for approval, and Attempt succeeds.
+// Attempt simulates that Parallels tries to load all its kexts. macOS loads the
+// allowed kexts. The others are blocked and wait for approval; this is no error.
+// The error wraps fs.ErrNotExist if the Mac has no kext of Parallels.
 func (m *Mac) Attempt(now time.Time) error {
 	kexts, err := m.someKexts()
 	if err != nil {
@@ -19,7 +20,7 @@ func (m *Mac) Attempt(now time.Time) error {
 	return m.attempt(kexts, now)
 }
 
-// AttemptKext is Attempt for one extension, given by its bundle id.
+// AttemptKext is Attempt for the kext with this bundle ID.
 func (m *Mac) AttemptKext(id string, now time.Time) error {
 	kexts, err := m.someKexts()
 	if err != nil {
@@ -30,13 +31,13 @@ func (m *Mac) AttemptKext(id string, now time.Time) error {
 			return m.attempt([]kext{k}, now)
 		}
 	}
-	return fmt.Errorf("no extension %q of Parallels, only %s: %w", id, names(kexts), fs.ErrNotExist)
+	return fmt.Errorf("Parallels has no kernel extension %q, only %s: %w", id, names(kexts), fs.ErrNotExist)
 }
 
 func (m *Mac) attempt(kexts []kext, now time.Time) error {
 	return m.change(func(c *change) error {
 		for _, k := range kexts {
-			if err := m.seen(c, k, now); err != nil {
+			if err := m.recordAttempt(c, k, now); err != nil {
 				return err
 			}
 			ok, err := c.permitted(k)
@@ -56,15 +57,16 @@ func (m *Mac) attempt(kexts []kext, now time.Time) error {
 	})
 }
 
-// load puts the extension into the kernel. An upgrade to macOS 11 keeps the
-// approval of what ran before it.
+// load loads a kext into the kernel. After an upgrade to macOS 11, kexts that were
+// loaded before stay approved.
 func (c *change) load(k kext) {
 	c.st.Loaded[k.id] = k.version
 	c.st.Approved[k.id] = k.cdhash()
 }
 
-// seen is what happens at every attempt, whether it succeeds or not.
-func (m *Mac) seen(c *change, k kext, now time.Time) error {
+// recordAttempt does what macOS does at every load attempt, successful or not: it
+// stages the kext (up to macOS 10.15) and updates the load history.
+func (m *Mac) recordAttempt(c *change, k kext, now time.Time) error {
 	if c.st.version().Major() == 10 {
 		if err := m.stage(k); err != nil {
 			return err
@@ -73,18 +75,18 @@ func (m *Mac) seen(c *change, k kext, now time.Time) error {
 	return c.record(k, now)
 }
 
-// block adds the row that waits for approval. An update of an approved
-// extension, which macOS 11 and later block too, keeps its row.
+// block adds a row that waits for approval. macOS 11 and later also block an update
+// of an approved kext; that kext keeps its row.
 func (c *change) block(k kext) error {
 	_, err := c.Exec(`INSERT OR IGNORE INTO kext_policy (team_id, bundle_id, allowed, developer_name, flags)
 		VALUES (?, ?, 0, ?, 4)`, k.team, k.id, developer)
 	return err
 }
 
-// Allow is a click on the Allow button, which approves all extensions in the
-// application at once (Apple TN2459). It fails when none waits for approval;
-// it does not mind how long ago the attempt was. macOS does not note when the
-// button was clicked.
+// Allow simulates a click on the Allow button, which approves all kexts in the
+// application at once (Apple TN2459). It fails if no kext waits for approval. The
+// time since the attempt does not matter, and macOS does not record the time of
+// the click.
 func (m *Mac) Allow(now time.Time) error {
 	kexts, err := m.someKexts()
 	if err != nil {
@@ -118,8 +120,8 @@ func (m *Mac) Allow(now time.Time) error {
 	})
 }
 
-// waiting reports whether the pane shows an Allow button: an extension was
-// tried, may not load, and has a row.
+// waiting reports whether the pane shows an Allow button: a kext has a row and is
+// not allowed to load.
 func (c *change) waiting(kexts []kext) (bool, error) {
 	for _, k := range kexts {
 		var row bool
@@ -138,15 +140,15 @@ func (c *change) waiting(kexts []kext) (bool, error) {
 	return false, nil
 }
 
-// MDMAllow is a configuration profile that allows every extension of
-// Parallels. macOS does not note when it came.
+// MDMAllow simulates a configuration profile that allows every kext of Parallels.
+// macOS does not record when the profile was installed.
 func (m *Mac) MDMAllow(_ time.Time) error {
 	return m.change(func(c *change) error {
 		return c.allowTeam(probe.ParallelsTeamID)
 	})
 }
 
-// allowTeam is what a profile adds to the policy.
+// allowTeam adds the row of a profile to the policy.
 func (c *change) allowTeam(team string) error {
 	_, err := c.Exec(`INSERT OR REPLACE INTO kext_policy_mdm (team_id, bundle_id, allowed, payload_uuid)
 		VALUES (?, '', 1, ?)`, team, newUUID())

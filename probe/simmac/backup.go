@@ -4,9 +4,9 @@ import (
 	"time"
 
 	"howett.net/plist"
-)
 
-const timeMachine = "/Library/Preferences/com.apple.TimeMachine.plist"
+	"kextwatch/probe"
+)
 
 type timeMachineSettings struct {
 	AutoBackup         bool
@@ -19,24 +19,25 @@ type backupDisk struct {
 	SnapshotDates []time.Time
 }
 
-// Backup is Time Machine making a backup; the first one switches it on.
+// Backup simulates a backup of Time Machine. The first backup switches Time Machine
+// on.
 func (m *Mac) Backup(now time.Time) error {
 	settings := timeMachineSettings{AutoBackup: true, PreferencesVersion: 6, Destinations: []backupDisk{{DestinationID: newUUID()}}}
 	var before timeMachineSettings
-	if err := m.readPlist(timeMachine, &before); err == nil && len(before.Destinations) > 0 {
+	if err := m.readPlist(probe.TimeMachineSettings, &before); err == nil && len(before.Destinations) > 0 {
 		settings = before
 	}
 	disk := &settings.Destinations[0]
 	disk.SnapshotDates = append(disk.SnapshotDates, now.UTC().Truncate(time.Second))
-	return m.writePlist(timeMachine, settings, plist.XMLFormat)
+	return m.writePlist(probe.TimeMachineSettings, settings, plist.XMLFormat)
 }
 
-// SetAutoUpdate switches the automatic installation of macOS updates.
+// SetAutoUpdate switches the automatic installation of macOS updates on or off.
 func (m *Mac) SetAutoUpdate(on bool) error {
 	var settings softwareUpdate
-	if err := m.readPlist(updateSettings, &settings); err != nil {
+	if err := m.readPlist(probe.SoftwareUpdateSettings, &settings); err != nil {
 		return err
 	}
 	settings.AutomaticDownload, settings.AutomaticallyInstallMacOSUpdates = &on, &on
-	return m.writePlist(updateSettings, settings, plist.BinaryFormat)
+	return m.writePlist(probe.SoftwareUpdateSettings, settings, plist.BinaryFormat)
 }

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// bootScan is how long after boot macOS 11 and later look at every installed
-// extension, which refreshes the load history without any attempt.
+// bootScan is the time after boot when macOS 11 and later scan every installed kext.
+// The scan updates the load history without a load attempt.
 const bootScan = 3 * time.Second
 
-// Load is Parallels loading all its extensions, in the version on disk. It
-// fails with what macOS says, and changes nothing, where one is not allowed
-// (fs.ErrPermission) or would need a restart first.
+// Load simulates that Parallels loads all its kexts in the version on the disk. If
+// one is not allowed (fs.ErrPermission) or needs a restart, Load changes nothing
+// and returns the message of macOS.
 func (m *Mac) Load(now time.Time) error {
 	kexts, err := m.someKexts()
 	if err != nil {
@@ -39,7 +39,7 @@ func (m *Mac) Load(now time.Time) error {
 			return fmt.Errorf("macOS refuses: %s", needsReboot(unlinked))
 		}
 		for _, k := range kexts {
-			if err := m.seen(c, k, now); err != nil {
+			if err := m.recordAttempt(c, k, now); err != nil {
 				return err
 			}
 			c.load(k)
@@ -48,7 +48,7 @@ func (m *Mac) Load(now time.Time) error {
 	})
 }
 
-// notApproved is the error in macOS's own words.
+// notApproved returns the error with the message of this macOS.
 func (c *change) notApproved(kexts []kext) error {
 	words := c.notApprovedText(kexts)
 	if c.st.version().Major() == 10 {
@@ -57,7 +57,7 @@ func (c *change) notApproved(kexts []kext) error {
 	return fmt.Errorf("%w: macOS refuses: %s", fs.ErrPermission, words)
 }
 
-// notApprovedText is the sentence of macOS 11 and later.
+// notApprovedText returns the message of macOS 11 and later.
 func (c *change) notApprovedText(kexts []kext) string {
 	pane := "System Settings"
 	if c.st.version().Major() < 13 {
@@ -70,8 +70,8 @@ func needsReboot(kexts []kext) string {
 	return fmt.Sprintf("Loading extension(s): %s requires a reboot", names(kexts))
 }
 
-// SetLinking says whether a restart builds the auxiliary kernel collection of
-// macOS 11 and later. Where it does not, what was allowed since is not loaded.
+// SetLinking sets whether a restart builds the auxiliary kernel collection of macOS
+// 11 and later. If it does not, newly allowed kexts are not loaded.
 func (m *Mac) SetLinking(works bool) error {
 	return m.changeState(func(st *state) error {
 		st.Unlinkable = !works
@@ -79,9 +79,9 @@ func (m *Mac) SetLinking(works bool) error {
 	})
 }
 
-// Restart boots the Mac. Nothing is loaded afterwards up to macOS 10.15; from
-// 11 on the auxiliary kernel collection is: what is allowed, and of an update
-// that waits for approval the version before.
+// Restart boots the Mac. Up to macOS 10.15 no kext is loaded afterwards. From macOS
+// 11 the auxiliary kernel collection is loaded: it has the allowed kexts, and the
+// earlier version of an update that waits for approval.
 func (m *Mac) Restart(now time.Time) error {
 	kexts, err := m.kexts()
 	if err != nil {
@@ -113,7 +113,7 @@ func (m *Mac) Restart(now time.Time) error {
 	})
 }
 
-// scan refreshes the load history of every extension that is still installed.
+// scan updates the load history of every kext that is still installed.
 func (m *Mac) scan(c *change, at time.Time) error {
 	paths, err := c.historyPaths()
 	if err != nil {

@@ -11,16 +11,16 @@ import (
 
 const sqlTime = "2006-01-02 15:04:05" // always UTC
 
-// change is one method at work: it sees the policy and the state together, and
-// says in the log what it does.
+// change is one event in progress: a transaction of the policy, the state, and the
+// lines for the log.
 type change struct {
 	*sql.Tx
 	st  *state
 	log journal
 }
 
-// change commits what a method did to policy and state and logs it, or nothing
-// if it failed.
+// change runs method and commits its changes to the policy, the state and the log.
+// If method fails, nothing changes.
 func (m *Mac) change(method func(*change) error) error {
 	st, err := m.loadState()
 	if err != nil {
@@ -40,8 +40,8 @@ func (m *Mac) change(method func(*change) error) error {
 	if err := method(c); err != nil {
 		return err
 	}
-	// Before the files of the database move: who asks because they did must
-	// find the new answer, and what is loaded.
+	// Write these before committing. A reader that reacts to the commit must
+	// already see the new answer and the loaded kexts.
 	if err := errors.Join(m.writeFramework(c), m.saveState(st)); err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (m *Mac) change(method func(*change) error) error {
 	return m.saveJournal(&c.log)
 }
 
-// record puts a load attempt into the load history.
+// record adds a load attempt to the load history.
 func (c *change) record(k kext, now time.Time) error {
 	at := now.UTC().Format(sqlTime)
 	_, err := c.Exec(`INSERT INTO kext_load_history_v3 (path, team_id, bundle_id, boot_uuid, created_at, last_seen, flags)
@@ -67,8 +67,8 @@ func (c *change) record(k kext, now time.Time) error {
 	return err
 }
 
-// historyFlags are values that were seen for signed extensions; nobody knows
-// what they mean.
+// historyFlags returns the flags that were seen for signed kexts. Their meaning is
+// unknown.
 func historyFlags(v probe.OSVersion) int {
 	switch {
 	case !v.AtLeast(10, 14):
@@ -79,10 +79,11 @@ func historyFlags(v probe.OSVersion) int {
 	return 53
 }
 
-// permitted reports whether macOS would let k load: it asks nobody, a profile
-// allows it, or the user did. From macOS 11 on a user's approval is for one binary only.
+// permitted reports whether macOS allows k to load: no approval is needed, a profile
+// allows it, or the user approved it. From macOS 11 an approval by the user is for
+// one binary only.
 func (c *change) permitted(k kext) (bool, error) {
-	if c.st.asksNobody(k.team) {
+	if c.st.needsNoApproval(k.team) {
 		return true, nil
 	}
 	var mdm, user bool
@@ -97,8 +98,8 @@ func (c *change) permitted(k kext) (bool, error) {
 	return mdm || user && sameBinary, nil
 }
 
-// linked reports whether k is ready to load: from macOS 11 on only what was in
-// the auxiliary kernel collection when the Mac booted is.
+// linked reports whether k is ready to load. From macOS 11 only kexts that were in
+// the auxiliary kernel collection when the Mac booted are.
 func (c *change) linked(k kext) bool {
 	return c.st.version().Major() == 10 || c.st.Linked[k.id] == k.version
 }

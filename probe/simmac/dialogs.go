@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Dialogs returns the arguments of each script that displayed a dialog on this
-// Mac, oldest first.
+// Dialogs returns the arguments of each osascript call that displayed a dialog on
+// this Mac, oldest first.
 func (m *Mac) Dialogs() ([][]string, error) {
 	data, err := m.readFile(simDir + "/dialogs")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -22,7 +22,7 @@ func (m *Mac) Dialogs() ([][]string, error) {
 	for fields := strings.Split(strings.TrimSuffix(string(data), "\x00"), "\x00"); len(fields) > 0; {
 		n, err := strconv.Atoi(fields[0])
 		if err != nil || n < 0 || n >= len(fields) {
-			return nil, fmt.Errorf("the simulation's note of dialogs is damaged at %.40q", fields[0])
+			return nil, fmt.Errorf("the simulation's record of dialogs is damaged at %.40q", fields[0])
 		}
 		dialogs = append(dialogs, fields[1:n+1])
 		fields = fields[n+1:]
@@ -30,8 +30,8 @@ func (m *Mac) Dialogs() ([][]string, error) {
 	return dialogs, nil
 }
 
-// AnswerDialogs presses the button with that label in every dialog from now
-// on. With no label nobody answers, as on a new Mac.
+// AnswerDialogs sets the label of the button that is pressed in every later dialog.
+// With an empty label nobody answers, as on a new Mac.
 func (m *Mac) AnswerDialogs(button string) error {
 	answer := "button returned:" + button + ", gave up:false\n"
 	if button == "" {

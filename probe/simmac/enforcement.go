@@ -14,18 +14,19 @@ import (
 	"kextwatch/probe"
 )
 
-// SIP says how System Integrity Protection is set.
+// SIP is a setting of System Integrity Protection.
 type SIP string
 
 // The settings of SIP.
 const (
 	SIPEnabled    SIP = "enabled"
 	SIPDisabled   SIP = "disabled"
-	SIPCustom     SIP = "custom"      // signatures of kernel extensions and the file system are not protected
-	SIPNoApproval SIP = "no-approval" // macOS asks nobody to approve kernel extensions
+	SIPCustom     SIP = "custom"      // signatures of kexts and the file system are not protected
+	SIPNoApproval SIP = "no-approval" // kexts need no approval
 )
 
-// csrConfigs are the bytes of csr-active-config, as nvram prints them.
+// csrConfigs maps each setting to the bytes of csr-active-config, as nvram prints
+// them.
 var csrConfigs = map[SIP]string{
 	SIPEnabled:    "",
 	SIPDisabled:   "w%00%00%00",
@@ -36,7 +37,7 @@ var csrConfigs = map[SIP]string{
 // SetSIP changes System Integrity Protection in Recovery and restarts the Mac.
 func (m *Mac) SetSIP(sip SIP, now time.Time) error {
 	if _, ok := csrConfigs[sip]; !ok {
-		return fmt.Errorf("SIP %q: take %s, %s, %s or %s", sip, SIPEnabled, SIPDisabled, SIPCustom, SIPNoApproval)
+		return fmt.Errorf("unknown setting %q of SIP: use %s, %s, %s or %s", sip, SIPEnabled, SIPDisabled, SIPCustom, SIPNoApproval)
 	}
 	return m.inRecovery(now, func(st *state) error {
 		st.SIP = sip
@@ -46,16 +47,16 @@ func (m *Mac) SetSIP(sip SIP, now time.Time) error {
 
 var teamID = regexp.MustCompile(`^[0-9A-Z]{10}$`)
 
-// SetConsent changes the users' consent to kernel extensions in Recovery and
-// restarts the Mac: "on" asks users and forgets the teams that were allowed
-// there, "off" asks nobody, a team ID allows that team.
+// SetConsent changes the user consent for kexts in Recovery and restarts the Mac.
+// "on" requires consent and removes the teams that were allowed there, "off"
+// requires none, and a team ID allows that team.
 func (m *Mac) SetConsent(setting string, now time.Time) error {
 	return m.inRecovery(now, func(st *state) error {
 		switch {
 		case setting == "on" || setting == "off":
 			st.ConsentOff, st.ConsentTeams = setting == "off", nil
 		case !teamID.MatchString(setting):
-			return fmt.Errorf("consent %q: take on, off, or a team ID such as %s", setting, probe.ParallelsTeamID)
+			return fmt.Errorf("unknown consent %q: use on, off, or a team ID such as %s", setting, probe.ParallelsTeamID)
 		case !slices.Contains(st.ConsentTeams, setting):
 			st.ConsentTeams = append(st.ConsentTeams, setting)
 		}
@@ -70,35 +71,33 @@ func (m *Mac) inRecovery(now time.Time, change func(*state) error) error {
 	return m.Restart(now)
 }
 
-// asksNobody reports whether extensions of a team need no approval of a user
+// needsNoApproval reports whether kexts of a team load without an approval of a user
 // or a profile.
-func (st *state) asksNobody(team string) bool {
+func (st *state) needsNoApproval(team string) bool {
 	return st.SIP == SIPNoApproval || st.ConsentOff || slices.Contains(st.ConsentTeams, team)
 }
 
-// Profile is a configuration profile with the payload for kernel extensions.
+// Profile is a configuration profile with the payload for kexts.
 type Profile string
 
 // The profiles.
 const (
-	ProfileForbid     Profile = "forbid"      // allows another team only, and users may approve none
-	ProfileAllowUsers Profile = "allow-users" // allows another team, and users may approve others
-	ProfileAllowTeam  Profile = "allow-team"  // allows Parallels only
+	ProfileForbid     Profile = "forbid"      // allows only another team; users may not approve kexts
+	ProfileAllowUsers Profile = "allow-users" // allows another team; users may approve other kexts
+	ProfileAllowTeam  Profile = "allow-team"  // allows only Parallels
 	NoProfile         Profile = "none"
 )
-
-const managedKextPolicy = "/Library/Managed Preferences/com.apple.syspolicy.kernel-extension-policy.plist"
 
 type kextPolicyPayload struct {
 	AllowUserOverrides     bool `plist:",omitempty"`
 	AllowedTeamIdentifiers []string
 }
 
-// anotherTeam is the team that a profile without Parallels allows.
+// anotherTeam is the team that profiles without Parallels allow.
 const anotherTeam = "EQHXZ8M8AV"
 
-// SetProfile installs this profile in place of the one that was there. macOS
-// keeps its payload in a file and its teams in the policy.
+// SetProfile replaces the installed profile, or removes it for NoProfile. macOS
+// keeps the payload in a file and the teams in the policy.
 func (m *Mac) SetProfile(profile Profile) error {
 	payload := kextPolicyPayload{AllowUserOverrides: profile == ProfileAllowUsers}
 	switch profile {
@@ -108,7 +107,7 @@ func (m *Mac) SetProfile(profile Profile) error {
 		payload.AllowedTeamIdentifiers = []string{probe.ParallelsTeamID}
 	case NoProfile:
 	default:
-		return fmt.Errorf("profile %q: take %s, %s, %s or %s", profile, ProfileForbid, ProfileAllowUsers, ProfileAllowTeam, NoProfile)
+		return fmt.Errorf("unknown profile %q: use %s, %s, %s or %s", profile, ProfileForbid, ProfileAllowUsers, ProfileAllowTeam, NoProfile)
 	}
 	err := m.change(func(c *change) error {
 		if _, err := c.Exec(`DELETE FROM kext_policy_mdm`); err != nil {
@@ -125,23 +124,23 @@ func (m *Mac) SetProfile(profile Profile) error {
 		return err
 	}
 	if profile == NoProfile {
-		return m.remove(managedKextPolicy)
+		return m.remove(probe.ManagedKextPolicy)
 	}
-	return m.writePlist(managedKextPolicy, payload, plist.BinaryFormat)
+	return m.writePlist(probe.ManagedKextPolicy, payload, plist.BinaryFormat)
 }
 
-// usersMayApprove reports whether no profile forbids it.
+// usersMayApprove reports whether users may approve kexts: no profile forbids it.
 func (m *Mac) usersMayApprove() (bool, error) {
 	var payload kextPolicyPayload
-	err := m.readPlist(managedKextPolicy, &payload)
+	err := m.readPlist(probe.ManagedKextPolicy, &payload)
 	if errors.Is(err, fs.ErrNotExist) {
 		return true, nil
 	}
 	return payload.AllowUserOverrides, err
 }
 
-// csrutilText is what csrutil status prints. A custom configuration is spelt
-// out; from macOS 11 on with three more parts.
+// csrutilText returns the output of csrutil status. For a custom configuration it
+// lists the parts; macOS 11 and later have three more parts.
 func csrutilText(st *state) string {
 	const head = "System Integrity Protection status: "
 	custom := map[string]bool{"Kext Signing": st.SIP == SIPCustom, "Filesystem Protections": st.SIP == SIPCustom}
@@ -172,7 +171,7 @@ func csrutilText(st *state) string {
 	return b.String()
 }
 
-// nvramText has a line for each variable that is set.
+// nvramText returns the output of nvram: a line for each variable.
 func nvramText(st *state) string {
 	text := "SystemAudioVolume\t0\n"
 	if config := csrConfigs[st.SIP]; config != "" {
@@ -181,7 +180,7 @@ func nvramText(st *state) string {
 	return text
 }
 
-// consentText is what spctl kext-consent status prints.
+// consentText returns the output of spctl kext-consent status.
 func consentText(st *state) string {
 	if st.ConsentOff {
 		return "Kernel Extension User Consent: DISABLED\n"
@@ -189,7 +188,7 @@ func consentText(st *state) string {
 	return "Kernel Extension User Consent: ENABLED\n"
 }
 
-// consentTeamsText is what spctl kext-consent list prints.
+// consentTeamsText returns the output of spctl kext-consent list.
 func consentTeamsText(st *state) string {
 	if len(st.ConsentTeams) == 0 {
 		return "spctl: no kext consent configuration found.\n"

@@ -7,11 +7,12 @@ import (
 	"kextwatch/probe"
 )
 
-// frameworkAnswer is what the Mac's osascript prints when it is asked for
+// frameworkAnswer is the file with the output of osascript for a script that reads
 // SystemPolicy.framework.
 const frameworkAnswer = simDir + "/framework"
 
-// policyItem is an SPKernelExtensionPolicyItem as kextwatch's script prints it.
+// policyItem is an SPKernelExtensionPolicyItem in the form that kextwatch's script
+// prints.
 type policyItem struct {
 	Developer   string   `json:"developer"`
 	Application string   `json:"application"`
@@ -24,7 +25,7 @@ type policyItem struct {
 	Upgrade     bool     `json:"upgrade"`
 }
 
-// RemoveFramework makes this a macOS without SPKernelExtensionPolicy.
+// RemoveFramework removes SPKernelExtensionPolicy from this macOS.
 func (m *Mac) RemoveFramework() error {
 	return m.change(func(c *change) error {
 		c.st.NoFramework = true
@@ -32,7 +33,7 @@ func (m *Mac) RemoveFramework() error {
 	})
 }
 
-// writeFramework lets the framework know what the policy will be after c.
+// writeFramework writes the framework's answer for the policy after c.
 func (m *Mac) writeFramework(c *change) error {
 	answer := map[string]any{"protocol": 1}
 	if c.st.NoFramework {
@@ -57,7 +58,8 @@ func (m *Mac) writeFramework(c *change) error {
 	return m.write(frameworkAnswer, append(data, '\n'), 0o644)
 }
 
-// policyItems are the rows of kext_policy, those that belong together as one.
+// policyItems returns the rows of kext_policy, with related rows merged into one
+// item.
 func (m *Mac) policyItems(c *change) ([]policyItem, error) {
 	installed, err := m.kexts()
 	if err != nil {
@@ -76,7 +78,7 @@ func (m *Mac) policyItems(c *change) ([]policyItem, error) {
 	for i, item := range items {
 		k, onDisk := kexts[bundles[i]]
 		if onDisk && item.Team == probe.ParallelsTeamID {
-			item.Application, item.Path = "Parallels Desktop", appPath
+			item.Application, item.Path = "Parallels Desktop", probe.ParallelsApp
 			ok, err := c.permitted(k)
 			if err != nil {
 				return nil, err
@@ -96,7 +98,7 @@ func (m *Mac) policyItems(c *change) ([]policyItem, error) {
 	return merged, nil
 }
 
-// policyRows are the rows as items of their own, and their bundle ids.
+// policyRows returns each row as an item, and the bundle IDs of the rows.
 func (c *change) policyRows() (items []policyItem, bundles []string, err error) {
 	rows, err := c.Query(`SELECT ifnull(team_id, ''), bundle_id, allowed IS 1, ifnull(developer_name, '') FROM kext_policy ORDER BY rowid`)
 	if err != nil {

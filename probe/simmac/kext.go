@@ -18,7 +18,7 @@ type kext struct {
 	id, team, path, version string
 }
 
-// cdhash stands for the code directory hash: 40 hex digits, another one for
+// cdhash returns a simulated code directory hash: 40 hex digits that differ for
 // every version.
 func (k kext) cdhash() string {
 	sum := sha1.Sum([]byte(k.id + " " + k.version))
@@ -58,7 +58,7 @@ func (m *Mac) writeKext(k kext) error {
 	}, plist.BinaryFormat)
 }
 
-// stage copies an extension to where macOS 10.13 to 10.15 loads it from.
+// stage copies a kext to the folder from which macOS 10.13 to 10.15 loads it.
 func (m *Mac) stage(k kext) error {
 	staged := probe.StagedExtensions + k.path
 	if err := m.removeAll(staged); err != nil {
@@ -75,8 +75,8 @@ func (m *Mac) stage(k kext) error {
 	return os.CopyFS(to, os.DirFS(from))
 }
 
-// bundleAppleExtensions adds the kernel extensions of another vendor that
-// Apple ships: they are in the load history, though nobody ever approved them.
+// bundleAppleExtensions adds kexts of another vendor that Apple ships. They are in
+// the load history although nobody approved them.
 func (m *Mac) bundleAppleExtensions(now time.Time) error {
 	for _, name := range []string{"HighPointRR", "HighPointIOP"} {
 		k := kext{

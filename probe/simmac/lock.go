@@ -5,14 +5,13 @@ import (
 	"io/fs"
 )
 
-// lockedDB is where the policy database is kept while nobody but macOS itself
-// may read it. What lies in its place meanwhile has its content, moves when it
-// moves, and cannot be opened.
+// lockedDB is where the policy database is kept while only macOS may read it. In its
+// usual place there is an unreadable copy, which is written again after every
+// change.
 const lockedDB = simDir + "/KextPolicy"
 
-// LockPolicy makes the policy database unreadable, as it is on a real Mac for
-// an ordinary user; stat works. Root reads it all the same. It goes on changing
-// as before.
+// LockPolicy makes the policy database unreadable, as it is on a real Mac for an
+// ordinary user. stat works, root can read it, and it still changes.
 func (m *Mac) LockPolicy() error {
 	if m.policyPlace() == lockedDB {
 		return nil
@@ -23,7 +22,7 @@ func (m *Mac) LockPolicy() error {
 	return m.showLocked()
 }
 
-// UnlockPolicy undoes LockPolicy.
+// UnlockPolicy reverts LockPolicy.
 func (m *Mac) UnlockPolicy() error {
 	if m.policyPlace() == policyDB {
 		return nil
@@ -31,7 +30,7 @@ func (m *Mac) UnlockPolicy() error {
 	return m.rename(lockedDB, policyDB)
 }
 
-// policyPlace is where the policy database is now.
+// policyPlace returns where the policy database is now.
 func (m *Mac) policyPlace() string {
 	if _, err := m.stat(lockedDB); errors.Is(err, fs.ErrNotExist) {
 		return policyDB
@@ -39,7 +38,7 @@ func (m *Mac) policyPlace() string {
 	return lockedDB
 }
 
-// showLocked brings the place of a locked database up to date.
+// showLocked updates the unreadable copy of a locked database.
 func (m *Mac) showLocked() error {
 	if m.policyPlace() != lockedDB {
 		return nil

@@ -9,19 +9,18 @@ import (
 	"time"
 )
 
-// logFile holds what the log tool prints, a line for each message.
+// logFile holds the output of the log tool, one line for each message.
 const logFile = simDir + "/log"
 
-// The processes that log about kernel extensions. kernelmanagerd took the
-// place of kextd in macOS 11.
+// The processes that log about kexts. kernelmanagerd replaced kextd in macOS 11.
 const (
 	kextd          = "/usr/libexec/kextd"
 	kernelmanagerd = "/usr/libexec/kernelmanagerd"
 	syspolicyd     = "/usr/libexec/syspolicyd"
 )
 
-// logEntry has the fields of `log stream --style ndjson`, two of them beyond
-// what a float can hold.
+// logEntry has the fields of `log stream --style ndjson`. Two of them are too large
+// for a float64.
 type logEntry struct {
 	TraceID                  uint64 `json:"traceID"`
 	EventMessage             string `json:"eventMessage"`
@@ -46,8 +45,7 @@ type logEntry struct {
 	TimezoneName             string `json:"timezoneName"`
 }
 
-// setUpLog makes a log in which nothing happened yet. Only an administrator
-// may follow it.
+// setUpLog creates an empty log. Only an administrator may read it.
 func (m *Mac) setUpLog(standardUser bool) error {
 	if standardUser {
 		if err := m.write(simDir+"/standard-user", nil, 0o644); err != nil {
@@ -57,7 +55,7 @@ func (m *Mac) setUpLog(standardUser bool) error {
 	return m.write(logFile, nil, 0o644)
 }
 
-// journal is what one event puts into the log.
+// journal holds the log lines of one event.
 type journal struct{ bytes.Buffer }
 
 func (j *journal) add(now time.Time, process, subsystem, message string) {
@@ -76,7 +74,7 @@ func (j *journal) add(now time.Time, process, subsystem, message string) {
 	j.WriteByte('\n')
 }
 
-// saveJournal appends the lines to the log in one step.
+// saveJournal appends the lines to the log with one write.
 func (m *Mac) saveJournal(j *journal) error {
 	if j.Len() == 0 {
 		return nil
@@ -96,7 +94,7 @@ func (m *Mac) saveJournal(j *journal) error {
 	return err
 }
 
-// logAttempt logs what macOS says of an attempt to load these extensions.
+// logAttempt logs the messages of macOS for an attempt to load these kexts.
 func (c *change) logAttempt(kexts []kext, now time.Time) error {
 	var refused, unlinked []kext
 	for _, k := range kexts {
@@ -114,7 +112,7 @@ func (c *change) logAttempt(kexts []kext, now time.Time) error {
 				return err
 			}
 		} else if !ok {
-			// Nobody has seen what kextd says of one that is allowed.
+			// The message of kextd for an allowed kext is unknown.
 			place := url.URL{Scheme: "file", Path: "/Library/StagedExtensions" + k.path + "/"}
 			c.log.add(now, kextd, "", fmt.Sprintf(
 				`Kext rejected due to system policy: <OSKext 0x7fb4e8c1a2b0 [0x7fff9a1c0af0]> { URL = "%s", ID = "%s" }`, &place, k.id))
@@ -130,10 +128,10 @@ func (c *change) logAttempt(kexts []kext, now time.Time) error {
 	return nil
 }
 
-// logEvaluation is what syspolicyd says of one extension, macOS 11 and later.
-// A changed binary is first allowed, then found to need another approval.
+// logEvaluation logs the messages of syspolicyd for one kext, macOS 11 and later. A
+// changed binary is first allowed and then found to need another approval.
 func (c *change) logEvaluation(k kext, ok bool, now time.Time) error {
-	say := func(words string) {
+	log := func(words string) {
 		c.log.add(now, syspolicyd, "com.apple.syspolicy.kext", fmt.Sprintf("%s Kext (%s, %s) version: %s", words, k.team, k.id, k.cdhash()))
 	}
 	var row bool
@@ -141,27 +139,27 @@ func (c *change) logEvaluation(k kext, ok bool, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("KextPolicy: %w", err)
 	}
-	say("canLoadKernelExtension - direct, evaluate,")
+	log("canLoadKernelExtension - direct, evaluate,")
 	if ok || row {
-		say("Kernel Extension ALLOWED:")
+		log("Kernel Extension ALLOWED:")
 	} else {
-		say("Kernel Extension BLOCKED:")
+		log("Kernel Extension BLOCKED:")
 	}
 	if row && !ok {
-		say("Triggered kext upgrade:")
+		log("Triggered kext upgrade:")
 	}
 	return nil
 }
 
-// logAllowed logs that someone clicked Allow: from macOS 11 on, that makes a
-// restart necessary. Nobody has seen a line of an earlier one.
+// logAllowed logs a click on Allow. From macOS 11 it makes a restart necessary. The
+// message of earlier versions is unknown.
 func (c *change) logAllowed(now time.Time) {
 	if c.st.version().Major() > 10 {
 		c.log.add(now, kernelmanagerd, "", "auxkc build requires reboot, calling out to syspolicyd")
 	}
 }
 
-// logBooted logs what the kernel took from the auxiliary collection.
+// logBooted logs the kexts that the kernel loaded from the auxiliary collection.
 func (c *change) logBooted(kexts []kext, at time.Time) {
 	for _, k := range kexts {
 		if c.st.Loaded[k.id] != "" {

@@ -15,10 +15,10 @@ import (
 // VM is a virtual machine of Parallels Desktop.
 type VM struct {
 	Name       string
-	Hypervisor probe.Hypervisor // empty: Apple's, or Parallels' own up to macOS 10.15
+	Hypervisor probe.Hypervisor // empty: Apple's; up to macOS 10.15 Parallels'
 }
 
-// machine is a VM with what Parallels keeps of it besides.
+// machine is a VM with the other facts that Parallels keeps.
 type machine struct {
 	VM
 	UUID  string
@@ -26,11 +26,11 @@ type machine struct {
 }
 
 const (
-	hypervisorKext  = "com.parallels.kext.hypervisor"
-	networkSettings = "/Library/Preferences/Parallels/network.desktop.xml"
+	hypervisorKext = "com.parallels.kext.hypervisor"
 )
 
-// AddVM makes a virtual machine in ~/Parallels.
+// AddVM creates a virtual machine in ~/Parallels. The error wraps fs.ErrExist if one
+// has this name.
 func (m *Mac) AddVM(vm VM) error {
 	return m.changeState(func(st *state) error {
 		if vm.Hypervisor == "" {
@@ -40,7 +40,7 @@ func (m *Mac) AddVM(vm VM) error {
 			return err
 		}
 		if slices.ContainsFunc(st.VMs, func(have machine) bool { return have.Name == vm.Name }) {
-			return fmt.Errorf("there is a virtual machine %q already: %w", vm.Name, fs.ErrExist)
+			return fmt.Errorf("the virtual machine %q exists already: %w", vm.Name, fs.ErrExist)
 		}
 		added := machine{VM: vm, UUID: strings.ToLower(newUUID()), State: probe.VMStopped}
 		st.VMs = append(st.VMs, added)
@@ -55,19 +55,19 @@ func (st *state) usualHypervisor() probe.Hypervisor {
 	return probe.AppleHypervisor
 }
 
-// check refuses what Parallels could not make.
+// check returns an error for a virtual machine that Parallels cannot create.
 func (vm VM) check() error {
 	control := func(r rune) bool { return unicode.IsControl(r) || r == '/' }
 	switch {
 	case vm.Name == "" || vm.Name[0] == '.' || len(vm.Name) > 200 || strings.ContainsFunc(vm.Name, control):
-		return fmt.Errorf("virtual machine %q: take a name that a file can have", vm.Name)
+		return fmt.Errorf("invalid name %q for a virtual machine: use a valid file name", vm.Name)
 	case vm.Hypervisor != probe.ParallelsHypervisor && vm.Hypervisor != probe.AppleHypervisor:
-		return fmt.Errorf("hypervisor %q: take %s or %s", vm.Hypervisor, probe.ParallelsHypervisor, probe.AppleHypervisor)
+		return fmt.Errorf("unknown hypervisor %q: use %s or %s", vm.Hypervisor, probe.ParallelsHypervisor, probe.AppleHypervisor)
 	}
 	return nil
 }
 
-// SetVM makes a virtual machine that does not run use this hypervisor.
+// SetVM sets the hypervisor of a virtual machine, which must be stopped.
 func (m *Mac) SetVM(vm VM) error {
 	return m.changeMachine(vm.Name, func(st *state, have *machine) error {
 		if err := vm.check(); err != nil {
@@ -81,10 +81,11 @@ func (m *Mac) SetVM(vm VM) error {
 	})
 }
 
-// SetVMState makes a virtual machine run, or not, whatever that would need.
+// SetVMState sets the state of a virtual machine. It does not check for the kexts
+// that the virtual machine needs.
 func (m *Mac) SetVMState(name string, is probe.VMState) error {
 	if is != probe.VMRunning && is != probe.VMStopped && is != probe.VMSuspended {
-		return fmt.Errorf("state %q: take %s, %s or %s", is, probe.VMRunning, probe.VMStopped, probe.VMSuspended)
+		return fmt.Errorf("unknown state %q: use %s, %s or %s", is, probe.VMRunning, probe.VMStopped, probe.VMSuspended)
 	}
 	return m.changeMachine(name, func(_ *state, have *machine) error {
 		have.State = is
@@ -92,10 +93,10 @@ func (m *Mac) SetVMState(name string, is probe.VMState) error {
 	})
 }
 
-// StartVM starts a virtual machine. One that needs the kernel extensions makes
-// Parallels try to load them; where macOS blocks them it stays as it was, and
-// StartVM succeeds. The Mac's prlctl prints how such a start ends, but being a
-// script it can record no attempt: that is for this method.
+// StartVM starts a virtual machine. If the virtual machine needs the kexts,
+// Parallels tries to load them. If macOS blocks them, the virtual machine does not
+// start; this is no error. The simulated prlctl prints the outcome of a start but
+// cannot record an attempt; only this method does.
 func (m *Mac) StartVM(name string, now time.Time) error {
 	st, err := m.loadState()
 	if err != nil {
@@ -118,21 +119,20 @@ func (m *Mac) StartVM(name string, now time.Time) error {
 	})
 }
 
-// starts reports whether a virtual machine would start now: it needs no kernel
-// extension, or it is loaded. Up to macOS 10.15 every one needs it.
+// starts reports whether a virtual machine would start now: it needs no kext, or the
+// kext is loaded. Up to macOS 10.15 every virtual machine needs the kext.
 func (st *state) starts(vm machine) bool {
 	without := st.Arch == probe.AppleSilicon || vm.Hypervisor == probe.AppleHypervisor && st.version().AtLeast(11, 0)
 	return without || st.Loaded[hypervisorKext] != ""
 }
 
-// SetKextless makes Parallels' networking do without kernel extensions, "on",
-// or not, "off".
+// SetKextless switches Parallels' networking without kexts "on" or "off".
 func (m *Mac) SetKextless(setting string) error {
 	value, ok := map[string]string{"on": "-1", "off": "0"}[setting]
 	if !ok {
-		return fmt.Errorf("kextless networking %q: take on or off", setting)
+		return fmt.Errorf("unknown setting %q of kextless networking: use on or off", setting)
 	}
-	return m.write(networkSettings, []byte(xml.Header+
+	return m.write(probe.ParallelsNetworkSettings, []byte(xml.Header+
 		"<ParallelsNetworkConfig schemaVersion=\"1.0\" dyn_lists=\"VirtualNetworks 0\">\n"+
 		"   <UseKextless>"+value+"</UseKextless>\n</ParallelsNetworkConfig>\n"), 0o644)
 }
@@ -166,7 +166,7 @@ func (m *Mac) changeMachine(name string, change func(*state, *machine) error) er
 	})
 }
 
-// bundle is where a virtual machine lies.
+// bundle returns the path of a virtual machine.
 func (st *state) bundle(vm machine) string {
 	return "/Users/" + st.User + "/Parallels/" + vm.Name + ".pvm"
 }

@@ -9,7 +9,7 @@ import (
 	"kextwatch/probe"
 )
 
-// configPVS is the part of a virtual machine's config.pvs that matters here.
+// configPVS is the simulated part of a config.pvs.
 type configPVS struct {
 	XMLName        xml.Name `xml:"ParallelsVirtualMachine"`
 	SchemaVersion  string   `xml:"schemaVersion,attr"`
@@ -24,7 +24,7 @@ type configPVS struct {
 		Runtime struct {
 			Lists                    string `xml:"dyn_lists,attr"`
 			EnableAdaptiveHypervisor int
-			HypervisorType           int // 0: Parallels' own, 1: Apple's
+			HypervisorType           int // 0: Parallels', 1: Apple's
 		}
 	}
 }
@@ -44,8 +44,8 @@ func (m *Mac) writeConfig(st *state, vm machine) error {
 	return m.write(st.bundle(vm)+"/config.pvs", []byte(xml.Header+string(data)+"\n"), 0o644)
 }
 
-// listedVM is a virtual machine as prlctl lists it, with the keys that matter
-// here in the order and the words of Parallels Desktop 20.
+// listedVM is a virtual machine in prlctl's list. It has the simulated keys in the
+// order and spelling of Parallels Desktop 20.
 type listedVM struct {
 	ID           string
 	Name         string
@@ -70,7 +70,7 @@ type listedVM struct {
 	}
 }
 
-// machineList is what `prlctl list -a -i --json` prints.
+// machineList returns the output of `prlctl list -a -i --json`.
 func machineList(st *state) (string, error) {
 	list := make([]listedVM, len(st.VMs))
 	for i, vm := range st.VMs {
@@ -89,8 +89,8 @@ func machineList(st *state) (string, error) {
 	return string(data) + "\n", nil
 }
 
-// machineStarts has a line for each virtual machine: its UUID, whether it
-// would start, and its name.
+// machineStarts returns a line for each virtual machine: its UUID, "starts" or
+// "blocked", and its name.
 func machineStarts(st *state) string {
 	var b strings.Builder
 	for _, vm := range st.VMs {

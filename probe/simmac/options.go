@@ -8,16 +8,16 @@ import (
 	"kextwatch/probe"
 )
 
-// Options say which Mac to make. The zero value is an Intel Mac with macOS
-// 10.15.7, the user "me" and no Parallels, booted now.
+// Options describe the Mac that New makes. The zero value is an Intel Mac with macOS
+// 10.15.7 and the user "me", without Parallels, booted now.
 type Options struct {
 	MacOS     string        // "10.15.7"; 10.13 or later
-	Build     string        // "19H2026"; empty: the one that belongs to MacOS
+	Build     string        // "19H2026"; empty: the build of MacOS
 	Parallels string        // "18.1.1-53328" or "18.1.1"; empty: not installed
 	Edition   probe.Edition // of Parallels
 	Arch      probe.Arch
 	User      string    // short name of the one user, "me"
-	Standard  bool      // the user is no administrator
+	Standard  bool      // the user is not an administrator
 	Now       time.Time // when this Mac was set up and booted
 	VMs       []VM      // virtual machines in ~/Parallels
 }
@@ -43,7 +43,7 @@ func withDefaults(o Options) Options {
 	return o
 }
 
-// check refuses what no Mac can be.
+// check returns an error for a Mac that cannot exist.
 func (o Options) check() (probe.OSVersion, error) {
 	v, err := parseMacOS(o.MacOS, o.Build)
 	if err != nil {
@@ -56,13 +56,13 @@ func (o Options) check() (probe.OSVersion, error) {
 	}
 	switch {
 	case o.Arch != probe.Intel && o.Arch != probe.AppleSilicon:
-		return v, fmt.Errorf("processor %q: take %s or %s", o.Arch, probe.Intel, probe.AppleSilicon)
+		return v, fmt.Errorf("unknown processor %q: use %s or %s", o.Arch, probe.Intel, probe.AppleSilicon)
 	case o.Arch == probe.AppleSilicon && v.Major() < 11:
-		return v, fmt.Errorf("macOS %s does not run on Apple silicon: take 11 or later", v)
+		return v, fmt.Errorf("macOS %s does not run on Apple silicon: use 11 or later", v)
 	case bundleIDs[o.Edition] == "":
-		return v, fmt.Errorf("edition %q: take %s or %s", o.Edition, probe.Standard, probe.AppStore)
+		return v, fmt.Errorf("unknown edition %q: use %s or %s", o.Edition, probe.Standard, probe.AppStore)
 	case !userName.MatchString(o.User):
-		return v, fmt.Errorf("user %q: take a short name of lower-case letters and digits", o.User)
+		return v, fmt.Errorf("invalid user %q: use a short name of lower-case letters and digits", o.User)
 	}
 	return v, nil
 }

@@ -14,13 +14,12 @@ import (
 )
 
 const (
-	appPath    = "/Applications/Parallels Desktop.app"
-	kextFolder = "/Contents/Library/Extensions/10.9/" // a name, not the host's version
+	kextFolder = "/Contents/Library/Extensions/10.9/" // a name, not the version of macOS
 	developer  = "Parallels International GmbH"
 )
 
-// parallelsKexts are the file names and the bundle ids of the extensions, in
-// the order in which Parallels loads them.
+// parallelsKexts has the file names and bundle IDs of the kexts, in the order in
+// which Parallels loads them.
 var parallelsKexts = []struct{ file, id string }{
 	{"prl_hypervisor", "com.parallels.kext.hypervisor"},
 	{"prl_usb_connect", "com.parallels.kext.usbconnect"},
@@ -28,11 +27,11 @@ var parallelsKexts = []struct{ file, id string }{
 	{"prl_vnic", "com.parallels.kext.vnic"},
 }
 
-// kexts reads which extensions of Parallels lie in its application.
+// kexts reads the kexts in the application of Parallels.
 func (m *Mac) kexts() ([]kext, error) {
 	var found []kext
 	for _, p := range parallelsKexts {
-		k := kext{id: p.id, team: probe.ParallelsTeamID, path: appPath + kextFolder + p.file + ".kext"}
+		k := kext{id: p.id, team: probe.ParallelsTeamID, path: probe.ParallelsApp + kextFolder + p.file + ".kext"}
 		var info bundleInfo
 		err := m.readPlist(k.path+"/Contents/Info.plist", &info)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -47,7 +46,7 @@ func (m *Mac) kexts() ([]kext, error) {
 	return found, nil
 }
 
-// someKexts is kexts for a method that needs one.
+// someKexts is kexts with an error if there is none.
 func (m *Mac) someKexts() ([]kext, error) {
 	kexts, err := m.kexts()
 	if err == nil && len(kexts) == 0 {
@@ -56,12 +55,12 @@ func (m *Mac) someKexts() ([]kext, error) {
 	return kexts, err
 }
 
-// UpdateParallels replaces Parallels Desktop by another version, "18.1.1" or
-// "18.1.1-53328". What is loaded stays loaded, and rows of the policy stay.
-// Nothing on the Mac notes when it was.
+// UpdateParallels replaces Parallels Desktop with another version, "18.1.1" or
+// "18.1.1-53328". Loaded kexts stay loaded, and the rows of the policy stay. The
+// Mac does not record the time of the update.
 func (m *Mac) UpdateParallels(version string, _ time.Time) error {
 	var info bundleInfo
-	if err := m.readPlist(appPath+"/Contents/Info.plist", &info); err != nil {
+	if err := m.readPlist(probe.ParallelsApp+"/Contents/Info.plist", &info); err != nil {
 		return notInstalled(err)
 	}
 	st, err := m.loadState()
@@ -75,13 +74,13 @@ func (m *Mac) UpdateParallels(version string, _ time.Time) error {
 	return m.installParallels(version, edition, st.Arch)
 }
 
-// RemoveParallels moves Parallels Desktop to the bin. The policy, the staged
-// copies and what is loaded stay, as on a real Mac.
+// RemoveParallels removes Parallels Desktop. The policy, the staged copies and the
+// loaded kexts stay, as on a real Mac.
 func (m *Mac) RemoveParallels() error {
-	if _, err := m.stat(appPath); err != nil {
+	if _, err := m.stat(probe.ParallelsApp); err != nil {
 		return notInstalled(err)
 	}
-	return m.removeAll(appPath)
+	return m.removeAll(probe.ParallelsApp)
 }
 
 func notInstalled(err error) error {
@@ -93,8 +92,8 @@ var bundleIDs = map[probe.Edition]string{
 	probe.AppStore: "com.parallels.desktop.appstore",
 }
 
-// installParallels does what an installer does: it unpacks beside, moves the
-// old application away and the new one in.
+// installParallels works like the installer: it unpacks the new application in
+// another folder, moves the old one away, and moves the new one into its place.
 func (m *Mac) installParallels(release string, edition probe.Edition, arch probe.Arch) error {
 	version, build, err := parseParallels(release)
 	if err != nil {
@@ -111,17 +110,17 @@ func (m *Mac) installParallels(release string, edition probe.Edition, arch probe
 			return err
 		}
 	}
-	// Parallels 27 runs on Apple silicon alone, where no edition brings any.
+	// Parallels 27 runs only on Apple silicon, where no edition has kexts.
 	if edition == probe.Standard && arch == probe.Intel && numbers(version)[0] < 27 {
 		if err := m.writeKexts(unpacked, version+" "+build); err != nil {
 			return err
 		}
 	}
-	err = m.rename(appPath, sandbox+"/old.app")
+	err = m.rename(probe.ParallelsApp, sandbox+"/old.app")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return m.rename(unpacked, appPath)
+	return m.rename(unpacked, probe.ParallelsApp)
 }
 
 func (m *Mac) writeApp(app, version, build string, edition probe.Edition) error {
@@ -147,10 +146,8 @@ func (m *Mac) writeKexts(app, version string) error {
 	return nil
 }
 
-const prlctl = "/usr/local/bin/prlctl"
-
-// writePrlctl puts Parallels' own tool into the application, and a link to it
-// where the installer makes one. RemoveParallels leaves that link.
+// writePrlctl writes Parallels' own tool into the application, and a link to it in
+// the place where the installer makes one. RemoveParallels leaves the link.
 func (m *Mac) writePrlctl(app, version string) error {
 	script, err := tools.ReadFile("tools/prlctl.sh")
 	if err != nil {
@@ -164,10 +161,10 @@ func (m *Mac) writePrlctl(app, version string) error {
 	if err := m.write(simDir+"/parallels-major", []byte(major+"\n"), 0o644); err != nil {
 		return err
 	}
-	if err := m.mkdirAll(path.Dir(prlctl)); err != nil {
+	if err := m.mkdirAll(path.Dir(probe.PrlctlTool)); err != nil {
 		return err
 	}
-	err = m.symlink(appPath+inApp, prlctl)
+	err = m.symlink(probe.ParallelsApp+inApp, probe.PrlctlTool)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}

@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	policyDir = "/private/var/db/SystemPolicyConfiguration"
+	policyDir = "/private" + probe.PolicyFolder // without the link /var
 	policyDB  = policyDir + "/KextPolicy"
 	execDB    = policyDir + "/ExecPolicy"
 )
 
-// policySchema is Apple's, as macOS 10.13 creates it.
+// policySchema is Apple's schema as macOS 10.13 creates it.
 const policySchema = `
 CREATE TABLE IF NOT EXISTS settings ( name TEXT, value TEXT, PRIMARY KEY (name) );
 CREATE TABLE IF NOT EXISTS kext_policy ( team_id TEXT, bundle_id TEXT, allowed BOOLEAN, developer_name TEXT, flags INTEGER, PRIMARY KEY (team_id, bundle_id) );
@@ -25,13 +25,13 @@ CREATE TABLE IF NOT EXISTS kext_policy_mdm ( team_id TEXT, bundle_id TEXT, allow
 CREATE TABLE IF NOT EXISTS kext_load_history_v3 ( path TEXT PRIMARY KEY, team_id TEXT, bundle_id TEXT, boot_uuid TEXT, created_at TEXT, last_seen TEXT, flags INTEGER );
 INSERT OR IGNORE INTO settings VALUES ('migrationPerformed', 'YES');`
 
-// execSchema stands for the database beside it, which changes whenever a
-// program is started. Nobody here reads its tables.
+// execSchema is the schema of the database in the same folder that changes whenever
+// a program starts. kextwatch does not read it.
 const execSchema = `CREATE TABLE IF NOT EXISTS policy_scan_cache ( volume_uuid TEXT, object_id INTEGER, timestamp INTEGER );`
 
-// migratePolicy creates the policy databases, or brings them to what this
-// macOS has: the column cdhash from 10.14 on, a write-ahead log from 11 on, a
-// table whose columns nobody has described (one is made up) in 26.
+// migratePolicy creates the policy databases or migrates them to this macOS: 10.14
+// adds the column cdhash, 11 uses a write-ahead log, and 26 adds a table (its real
+// columns are unknown).
 func (m *Mac) migratePolicy(v probe.OSVersion) error {
 	if err := m.migrate(execDB, execSchema, v); err != nil {
 		return err

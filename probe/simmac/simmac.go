@@ -1,19 +1,21 @@
-// Package simmac makes and changes a directory that passes for a Mac's "/".
+// Package simmac makes and changes a simulated Mac: a directory that looks like a
+// Mac's "/".
 //
-// What lies in it has the real formats: the kernel extension policy is an
-// SQLite database with Apple's schema and journal mode for that macOS,
-// property lists are XML or binary as Apple and Parallels write them, and the
-// tools are executables at their real places that print what the real ones
-// print. So the code that reads a Mac reads such a directory unchanged.
+// Its files have the real formats. The kext policy is an SQLite database with
+// Apple's schema and journal mode for that macOS. Property lists are XML or
+// binary, as Apple and Parallels write them. The tools are executables at their
+// real paths with the output of the real tools. So the code that reads a Mac reads
+// such a directory unchanged.
 //
-// New makes one; the other methods are what happens to a Mac: Parallels tries
-// to load its kernel extensions, someone clicks Allow, the Mac restarts, macOS
-// or Parallels is updated. Each method is complete when it returns: the
-// database is closed, every other file was replaced in one step. Only one
-// method may run at a time on one directory; readers may look at any moment.
+// New makes a simulated Mac. The other methods simulate events: Parallels tries to
+// load its kexts, a user clicks Allow, the Mac restarts, macOS or Parallels is
+// updated. When a method returns, the database is closed and every other file was
+// replaced in one step. Only one method may run at a time on one directory. Other
+// programs may read the directory at any time.
 //
-// It keeps what a real Mac keeps in its kernel (boot time, loaded extensions,
-// launchd's jobs) in private/var/db/kextwatch-sim, for its own tools alone.
+// The facts that a real Mac keeps in its kernel (boot time, loaded kexts,
+// launchd's jobs) are in private/var/db/kextwatch-sim. Only the simulated tools
+// read them.
 package simmac
 
 import (
@@ -32,8 +34,9 @@ type Mac struct {
 	dir string // absolute
 }
 
-// New makes a Mac in dir, which must be empty or not exist. Parallels, where
-// installed, has not tried to load anything yet.
+// New makes a Mac in dir, which must be empty or missing. Parallels, if it is
+// installed, has not tried to load its kexts yet. The error wraps fs.ErrExist if
+// dir is not empty.
 func New(dir string, o Options) (*Mac, error) {
 	o = withDefaults(o)
 	v, err := o.check()
@@ -106,7 +109,8 @@ func (m *Mac) setUp(v probe.OSVersion, o Options) error {
 	return m.installParallels(o.Parallels, o.Edition, o.Arch)
 }
 
-// Open returns the Mac that New made in dir.
+// Open returns the Mac that New made in dir. The error wraps fs.ErrNotExist if there
+// is none.
 func Open(dir string) (*Mac, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -122,7 +126,7 @@ func Open(dir string) (*Mac, error) {
 	return m, nil
 }
 
-// Opened returns what the Mac's open tool was asked to open, oldest first: a
+// Opened returns the arguments of each call of the Mac's open tool, oldest first: a
 // URL or a path, or options and their values separated by spaces.
 func (m *Mac) Opened() ([]string, error) {
 	data, err := m.readFile(simDir + "/opened")

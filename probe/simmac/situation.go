@@ -9,33 +9,34 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"kextwatch/probe"
 )
 
-// What the tools print from; nothing there is as on a Mac just set up.
+// Files that the tools read. All of them except userFile are missing on a new Mac.
 const (
-	userFile      = simDir + "/user"     // uid of the one user
-	programsFile  = simDir + "/programs" // uid, start and path, one a line
-	endedFile     = simDir + "/ended"    // paths of what every Mac runs, but this one does not
-	vncFile       = simDir + "/vnc"
-	noAdminFile   = simDir + "/no-admin"
-	lockedFile    = simDir + "/locked"
-	consoleDevice = "/dev/console"
+	userFile     = simDir + "/user"     // uid of the one user
+	programsFile = simDir + "/programs" // uid, start and path of a program in each line
+	endedFile    = simDir + "/ended"    // paths of programs that other Macs run but this one does not
+	vncFile      = simDir + "/vnc"
+	noAdminFile  = simDir + "/no-admin"
+	lockedFile   = simDir + "/locked"
 )
 
-// writeConsole seats the user, who is whoever makes this Mac, at screen and
-// keyboard.
+// writeConsole puts the user at the screen and keyboard. The user is the user of
+// this process.
 func (m *Mac) writeConsole() error {
 	if err := m.write(userFile, []byte(strconv.Itoa(os.Geteuid())+"\n"), 0o644); err != nil {
 		return err
 	}
-	return m.write(consoleDevice, nil, 0o600)
+	return m.write(probe.ConsoleDevice, nil, 0o600)
 }
 
-// RunProgram starts a program for the user: an absolute path, with spaces if
-// need be. Screen sharing, which root runs, is started for root.
+// RunProgram starts a program for the user. program is an absolute path and may
+// have spaces. Screen sharing is started for root.
 func (m *Mac) RunProgram(program string, now time.Time) error {
 	if !path.IsAbs(program) || strings.ContainsAny(program, "\n\r") {
-		return fmt.Errorf("program %q: write an absolute path", program)
+		return fmt.Errorf("invalid program %q: use an absolute path", program)
 	}
 	ended, err := m.lines(endedFile)
 	if err != nil {
@@ -55,8 +56,8 @@ func (m *Mac) RunProgram(program string, now time.Time) error {
 	return m.writeLines(programsFile, append(running, fmt.Sprintf("%d %d %s", uid, now.Unix(), program)))
 }
 
-// QuitProgram ends what RunProgram started, or what every Mac runs, by its
-// path.
+// QuitProgram ends the program with this path. It ends programs that RunProgram
+// started and programs that every Mac runs.
 func (m *Mac) QuitProgram(program string) error {
 	running, err := m.lines(programsFile)
 	if err != nil {
@@ -73,31 +74,31 @@ func (m *Mac) QuitProgram(program string) error {
 	return m.writeLines(endedFile, append(ended, program))
 }
 
-// ConnectVNC is somebody who looks at this screen from another Mac.
+// ConnectVNC simulates that somebody views this screen from another Mac.
 func (m *Mac) ConnectVNC(connected bool) error { return m.mark(vncFile, connected) }
 
-// SetAdmin makes the user an administrator, or an ordinary user.
+// SetAdmin makes the user an administrator or an ordinary user.
 func (m *Mac) SetAdmin(admin bool) error { return m.mark(noAdminFile, !admin) }
 
-// LockScreen locks the user's screen, or unlocks it.
+// LockScreen locks or unlocks the user's screen.
 func (m *Mac) LockScreen(locked bool) error { return m.mark(lockedFile, locked) }
 
-// SeatAtConsole says who sits at screen and keyboard: "me", "other", or
-// "nobody" at the login window. Only root can seat somebody else.
+// SeatAtConsole sets who is at the screen and keyboard: "me", "other", or "nobody"
+// (the login window). Only root can choose "other" and "nobody".
 func (m *Mac) SeatAtConsole(who string) error {
 	uids := map[string]int{"me": os.Geteuid(), "other": os.Geteuid() + 1, "nobody": 0}
 	uid, ok := uids[who]
 	if !ok {
-		return fmt.Errorf("console %q: take me, other or nobody", who)
+		return fmt.Errorf("unknown user %q of the console: use me, other or nobody", who)
 	}
-	path, err := m.resolve(consoleDevice)
+	path, err := m.resolve(probe.ConsoleDevice)
 	if err != nil {
 		return err
 	}
 	return os.Chown(path, uid, -1)
 }
 
-// mark makes or removes a file that only has to be there.
+// mark creates or removes an empty file.
 func (m *Mac) mark(name string, there bool) error {
 	if there {
 		return m.write(name, nil, 0o644)

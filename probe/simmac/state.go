@@ -13,11 +13,11 @@ import (
 	"kextwatch/probe"
 )
 
-// simDir holds what a real Mac keeps in its kernel.
+// simDir holds the facts that a real Mac keeps in its kernel.
 const simDir = "/private/var/db/kextwatch-sim"
 
-// state is what has to be remembered between two methods and lies in no file
-// that a real Mac has. Maps are keyed by bundle id.
+// state has the facts that are in no file of a real Mac. The keys of the maps are
+// bundle IDs.
 type state struct {
 	MacOS       string
 	Build       string
@@ -63,7 +63,7 @@ func (m *Mac) loadState() (*state, error) {
 	return st, nil
 }
 
-// saveState also writes what the tools print from.
+// saveState writes the state and the files that the tools print.
 func (m *Mac) saveState(st *state) error {
 	data, err := json.MarshalIndent(st, "", "  ")
 	if err != nil {
@@ -93,8 +93,8 @@ func (m *Mac) saveState(st *state) error {
 	return nil
 }
 
-// sysctlText has one line per name, as sysctl(8) prints it. An Intel Mac has
-// no hw.optional.arm64 at all.
+// sysctlText returns one line for each name, as sysctl(8) prints it. An Intel Mac
+// does not have hw.optional.arm64.
 func sysctlText(st *state) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "kern.ostype: Darwin\n")
@@ -111,8 +111,8 @@ func sysctlText(st *state) string {
 	return b.String()
 }
 
-// kextTable has the lines of kextstat(8) as an ordinary user sees them, all
-// addresses 0. The first ones are parts of the kernel, as on every Mac.
+// kextTable returns the output of kextstat(8) for an ordinary user: all addresses
+// are 0. The first lines are parts of the kernel, as on every Mac.
 func kextTable(st *state) string {
 	var b strings.Builder
 	index := 0

@@ -6,15 +6,16 @@ import (
 	"strings"
 
 	"howett.net/plist"
+
+	"kextwatch/probe"
 )
 
 const (
-	extensionsDB   = "/Library/SystemExtensions/db.plist"
 	extensionsList = simDir + "/system-extensions"
 	extensionKind  = "com.apple.system_extension.network_extension"
 )
 
-// extensionsFile is what macOS keeps of system extensions.
+// extensionsFile is macOS's file about system extensions.
 type extensionsFile struct {
 	BootUUID   string            `plist:"bootUUID"`
 	Extensions []systemExtension `plist:"extensions"`
@@ -34,19 +35,19 @@ var (
 	stateForm = regexp.MustCompile(`^[a-z_]{1,60}$`)
 )
 
-// SetSystemExtension gives a system extension a state as macOS spells it,
-// "activated_waiting_for_user"; a new one is a network extension.
+// SetSystemExtension sets the state of a system extension, in macOS's spelling such
+// as "activated_waiting_for_user". A new one is a network extension.
 func (m *Mac) SetSystemExtension(team, id, state string) error {
 	switch {
 	case !teamForm.MatchString(team):
-		return fmt.Errorf("team %q: write ten letters and digits", team)
+		return fmt.Errorf("invalid team %q: use ten letters and digits", team)
 	case !idForm.MatchString(id):
-		return fmt.Errorf("bundle ID %q: write one such as com.example.extension", id)
+		return fmt.Errorf("invalid bundle ID %q: use one such as com.example.extension", id)
 	case !stateForm.MatchString(state):
-		return fmt.Errorf("state %q: write one such as activated_waiting_for_user", state)
+		return fmt.Errorf("invalid state %q: use one such as activated_waiting_for_user", state)
 	}
 	var file extensionsFile
-	if err := m.readPlist(extensionsDB, &file); err != nil {
+	if err := m.readPlist(probe.SystemExtensionsList, &file); err != nil {
 		file = extensionsFile{BootUUID: newUUID(), Version: 1} // the first one
 	}
 	known := false
@@ -58,13 +59,13 @@ func (m *Mac) SetSystemExtension(team, id, state string) error {
 	if !known {
 		file.Extensions = append(file.Extensions, systemExtension{[]string{extensionKind}, id, state, team})
 	}
-	if err := m.writePlist(extensionsDB, file, plist.BinaryFormat); err != nil {
+	if err := m.writePlist(probe.SystemExtensionsList, file, plist.BinaryFormat); err != nil {
 		return err
 	}
 	return m.write(extensionsList, []byte(extensionTable(file.Extensions)), 0o644)
 }
 
-// extensionTable is what systemextensionsctl prints.
+// extensionTable returns the output of systemextensionsctl.
 func extensionTable(extensions []systemExtension) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d extension(s)\n--- %s\nenabled\tactive\tteamID\tbundleID (version)\tname\t[state]\n", len(extensions), extensionKind)

@@ -8,8 +8,6 @@ import (
 	"kextwatch/probe"
 )
 
-const installHistory = "/Library/Receipts/InstallHistory.plist"
-
 type systemVersion struct {
 	ProductBuildVersion       string
 	ProductCopyright          string
@@ -27,7 +25,7 @@ type installed struct {
 	ProcessName        string    `plist:"processName"`
 }
 
-// writeSystem lays out what every Mac has.
+// writeSystem writes the folders and files that every Mac has.
 func (m *Mac) writeSystem(st *state, user string, now time.Time) error {
 	home := "/Users/" + user
 	for _, dir := range []string{
@@ -51,7 +49,7 @@ func (m *Mac) writeSystem(st *state, user string, now time.Time) error {
 		ContentType: "config-data", Date: now.UTC(), DisplayName: "XProtectPlistConfigData", DisplayVersion: "2164",
 		PackageIdentifiers: []string{"com.apple.pkg.XProtectPlistConfigData_10_15.16U4380"}, ProcessName: "softwareupdated",
 	}, macOSInstalled(st.version(), now)}
-	if err := m.writePlist(installHistory, history, plist.XMLFormat); err != nil {
+	if err := m.writePlist(probe.InstallHistory, history, plist.XMLFormat); err != nil {
 		return err
 	}
 	return m.writeOffers(st.version(), nil, now)
@@ -65,7 +63,7 @@ func productName(v probe.OSVersion) string {
 }
 
 func (m *Mac) writeSystemVersion(v probe.OSVersion) error {
-	return m.writePlist("/System/Library/CoreServices/SystemVersion.plist", systemVersion{
+	return m.writePlist(probe.SystemVersion, systemVersion{
 		ProductBuildVersion:       v.Build,
 		ProductCopyright:          "Apple Inc.",
 		ProductName:               productName(v),
@@ -74,8 +72,8 @@ func (m *Mac) writeSystemVersion(v probe.OSVersion) error {
 	}, plist.XMLFormat)
 }
 
-// macOSInstalled is the entry that an installed macOS leaves; from 11 on it
-// names no packages.
+// macOSInstalled returns the entry of InstallHistory.plist for an installed macOS.
+// From macOS 11 it names no packages.
 func macOSInstalled(v probe.OSVersion, now time.Time) installed {
 	entry := installed{
 		Date: now.UTC(), DisplayName: "macOS " + v.Version, DisplayVersion: v.Version, ProcessName: "softwareupdated",

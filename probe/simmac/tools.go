@@ -8,14 +8,14 @@ import (
 	"kextwatch/probe"
 )
 
-// The tools are shell scripts. They find their Mac from the path they were
-// started with, and need a POSIX shell, cat, date, mkdir, rm, tail and wc.
+// The tools are shell scripts. They find their Mac by the path that they were
+// started with. They need a POSIX shell, cat, date, mkdir, rm, tail and wc.
 //
 //go:embed tools
 var tools embed.FS
 
-// toolPlaces says where each script is installed. The kernel extension table
-// has two front ends; kmutil came with macOS 11, system extensions with 10.15.
+// toolPlaces maps the path of each tool to its script. Two tools print the table of
+// kexts. macOS 11 introduced kmutil, 10.15 introduced system extensions.
 var toolPlaces = map[string]string{
 	"/bin/launchctl":     "launchctl.sh",
 	"/usr/bin/csrutil":   "csrutil.sh",
@@ -42,7 +42,7 @@ const (
 	extensionsTool = "/usr/bin/systemextensionsctl"
 )
 
-// writeTools installs the tools of this macOS that are not there yet.
+// writeTools installs the missing tools of this macOS.
 func (m *Mac) writeTools(v probe.OSVersion) error {
 	for place, script := range toolPlaces {
 		if place == kmutil && !v.AtLeast(11, 0) || place == extensionsTool && !v.AtLeast(10, 15) {

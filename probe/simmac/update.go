@@ -11,8 +11,6 @@ import (
 	"kextwatch/probe"
 )
 
-const updateSettings = "/Library/Preferences/com.apple.SoftwareUpdate.plist"
-
 type softwareUpdate struct {
 	AutomaticCheckEnabled            bool
 	AutomaticDownload                *bool `plist:",omitempty"`
@@ -31,8 +29,7 @@ type recommendedUpdate struct {
 	ProductKey     string `plist:"Product Key"`
 }
 
-// UpdateMacOS installs a later macOS and restarts. The policy database becomes
-// what that macOS has.
+// UpdateMacOS installs a later macOS, migrates the policy database, and restarts.
 func (m *Mac) UpdateMacOS(version string, now time.Time) error {
 	v, st, err := m.laterMacOS(version)
 	if err != nil {
@@ -45,10 +42,10 @@ func (m *Mac) UpdateMacOS(version string, now time.Time) error {
 		return err
 	}
 	var history []installed
-	if err := m.readPlist(installHistory, &history); err != nil {
+	if err := m.readPlist(probe.InstallHistory, &history); err != nil {
 		return err
 	}
-	if err := m.writePlist(installHistory, append(history, macOSInstalled(v, now)), plist.XMLFormat); err != nil {
+	if err := m.writePlist(probe.InstallHistory, append(history, macOSInstalled(v, now)), plist.XMLFormat); err != nil {
 		return err
 	}
 	if err := m.writeOffers(v, nil, now); err != nil {
@@ -64,7 +61,7 @@ func (m *Mac) UpdateMacOS(version string, now time.Time) error {
 	return m.Restart(now)
 }
 
-// OfferMacOS lets Software Update offer a later macOS.
+// OfferMacOS makes Software Update offer a later macOS.
 func (m *Mac) OfferMacOS(version string, now time.Time) error {
 	v, st, err := m.laterMacOS(version)
 	if err != nil {
@@ -93,15 +90,15 @@ func (m *Mac) laterMacOS(version string) (probe.OSVersion, *state, error) {
 		return v, nil, err
 	}
 	if !newer(v.Version, st.MacOS) {
-		return v, nil, fmt.Errorf("this Mac already has macOS %s: take a version after it, not %s", st.MacOS, version)
+		return v, nil, fmt.Errorf("this Mac already has macOS %s: use a later version, not %s", st.MacOS, version)
 	}
 	return v, st, nil
 }
 
-// writeOffers leaves what the user switched as it is.
+// writeOffers replaces the offers and keeps the settings of the user.
 func (m *Mac) writeOffers(v probe.OSVersion, offers []recommendedUpdate, now time.Time) error {
 	var settings softwareUpdate
-	if err := m.readPlist(updateSettings, &settings); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := m.readPlist(probe.SoftwareUpdateSettings, &settings); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	settings.AutomaticCheckEnabled = true
@@ -110,5 +107,5 @@ func (m *Mac) writeOffers(v probe.OSVersion, offers []recommendedUpdate, now tim
 	settings.LastSuccessfulDate = now.UTC()
 	settings.LastUpdatesAvailable = len(offers)
 	settings.RecommendedUpdates = offers
-	return m.writePlist(updateSettings, settings, plist.BinaryFormat)
+	return m.writePlist(probe.SoftwareUpdateSettings, settings, plist.BinaryFormat)
 }

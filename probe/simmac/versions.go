@@ -10,7 +10,7 @@ import (
 	"kextwatch/probe"
 )
 
-// macBuilds are the builds of some releases of macOS.
+// macBuilds has the builds of some releases of macOS.
 var macBuilds = map[string]string{
 	"10.13.6": "17G14042",
 	"10.14.6": "18G9323",
@@ -23,14 +23,14 @@ var macBuilds = map[string]string{
 	"26.2":    "25C56",
 }
 
-// macNames are the names Software Update shows.
+// macNames has the names that Software Update shows.
 var macNames = map[string]string{
 	"10.13": "High Sierra", "10.14": "Mojave", "10.15": "Catalina",
 	"11": "Big Sur", "12": "Monterey", "13": "Ventura", "14": "Sonoma", "15": "Sequoia", "26": "Tahoe",
 }
 
-// parallelsBuilds are the builds of some releases of Parallels Desktop, the
-// last of each major among them.
+// parallelsBuilds has the builds of some releases of Parallels Desktop, including
+// the last release of each major version.
 var parallelsBuilds = map[string]string{
 	"12.2.1": "41615",
 	"13.3.2": "43368",
@@ -55,21 +55,21 @@ var (
 	parallelsVersion = regexp.MustCompile(`^[0-9]{1,3}(\.[0-9]{1,3}){0,2}(-[0-9]{1,9})?$`)
 )
 
-// parseMacOS checks a version and finds its build; an unlisted release gets a
-// made-up build of the right form.
+// parseMacOS checks a version and finds its build. A release that is not in
+// macBuilds gets an invented build in the right form.
 func parseMacOS(version, build string) (probe.OSVersion, error) {
 	v := probe.OSVersion{Version: version, Build: build}
 	if !macVersion.MatchString(version) {
-		return v, fmt.Errorf("macOS %q: write a version such as 10.15.7 or 15.2", version)
+		return v, fmt.Errorf("invalid version %q of macOS: use one such as 10.15.7 or 15.2", version)
 	}
 	if !v.AtLeast(10, 13) {
-		return v, fmt.Errorf("macOS %s has no kernel extension policy: take 10.13 or later", version)
+		return v, fmt.Errorf("macOS %s has no kernel extension policy: use 10.13 or later", version)
 	}
 	if build != "" && !macBuild.MatchString(build) {
-		return v, fmt.Errorf("build %q: write a build such as 19H2026", build)
+		return v, fmt.Errorf("invalid build %q: use one such as 19H2026", build)
 	}
 	if !strings.Contains(version, ".") {
-		v.Version += ".0" // no macOS names itself "26"
+		v.Version += ".0" // macOS reports "26.0", never "26"
 	}
 	if build == "" {
 		v.Build = macBuilds[version]
@@ -85,7 +85,7 @@ func parseMacOS(version, build string) (probe.OSVersion, error) {
 	return v, nil
 }
 
-// darwin is the major version of the kernel.
+// darwin returns the major version of the kernel.
 func darwin(v probe.OSVersion) int {
 	switch {
 	case v.Major() == 10:
@@ -96,7 +96,7 @@ func darwin(v probe.OSVersion) int {
 	return v.Major() - 1 // 15 was followed by 26, Darwin 24 by 25
 }
 
-// marketingName is what Software Update calls a release: "macOS Sequoia 15.2".
+// marketingName returns Software Update's name of a release: "macOS Sequoia 15.2".
 func marketingName(v probe.OSVersion) string {
 	key := strconv.Itoa(v.Major())
 	if v.Major() == 10 {
@@ -108,11 +108,11 @@ func marketingName(v probe.OSVersion) string {
 	return "macOS " + v.Version
 }
 
-// parseParallels splits "18.1.1-53328"; an unlisted release without a build
-// gets a made-up one.
+// parseParallels splits "18.1.1-53328". A release without a build that is not in
+// parallelsBuilds gets an invented build.
 func parseParallels(s string) (version, build string, err error) {
 	if !parallelsVersion.MatchString(s) {
-		return "", "", fmt.Errorf("version %q of Parallels Desktop: write a version such as 18.1.1 or 18.1.1-53328", s)
+		return "", "", fmt.Errorf("invalid version %q of Parallels Desktop: use one such as 18.1.1 or 18.1.1-53328", s)
 	}
 	version, build, _ = strings.Cut(s, "-")
 	if build == "" {
@@ -128,7 +128,7 @@ func parseParallels(s string) (version, build string, err error) {
 // newer reports whether version a is later than version b.
 func newer(a, b string) bool { return slices.Compare(numbers(a), numbers(b)) > 0 }
 
-// numbers are the three numbers of a version that was checked before.
+// numbers returns the three numbers of a valid version.
 func numbers(version string) []int {
 	n := make([]int, 3)
 	for i, part := range strings.Split(version, ".") {

@@ -1,3 +1,10 @@
+// Package mac takes snapshots of a Mac: it chooses the policy source and reads all
+// facts about kexts, the system, Parallels Desktop and the situation at the Mac.
+// Files and tools are looked up beneath a root.FS, so the same code reads a real
+// Mac and a simulated one.
+//
+// All data is treated as hostile: sizes are limited, tools have a time limit, and
+// no shell is used. A fact that cannot be read becomes a probe.Gap, never a guess.
 package mac
 
 import (

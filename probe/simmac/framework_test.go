@@ -12,7 +12,7 @@ import (
 	"kextwatch/probe/simmac"
 )
 
-// frameworkItem is as much of an answer as the tests look at.
+// frameworkItem has the fields of an answer that the tests check.
 type frameworkItem struct {
 	Application      string
 	Bundles          []string
@@ -29,7 +29,7 @@ type frameworkAnswer struct {
 	Current, Pending []frameworkItem
 }
 
-// framework is what the Mac's osascript answers to a script that asks for the
+// framework returns the answer of the Mac's osascript to a script that reads the
 // policy.
 func (s sim) framework() (answer frameworkAnswer) {
 	s.t.Helper()
@@ -41,7 +41,7 @@ func (s sim) framework() (answer frameworkAnswer) {
 	return answer
 }
 
-func TestFrameworkAnswersFromThePolicy(t *testing.T) {
+func TestFrameworkAnswersMatchPolicy(t *testing.T) {
 	s := newSim(t, simmac.Options{MacOS: "12.7.6", Parallels: "17.1.7"})
 	if a := s.framework(); a.Protocol != 1 || a.State != "ok" || len(a.Current)+len(a.Pending) > 0 {
 		t.Errorf("nothing tried: %+v", a)
@@ -71,7 +71,7 @@ func TestFrameworkAnswersFromThePolicy(t *testing.T) {
 	}
 }
 
-func TestLockedPolicyGoesOnChanging(t *testing.T) {
+func TestLockedPolicyStillChanges(t *testing.T) {
 	const place = "/private/var/db/SystemPolicyConfiguration/KextPolicy"
 	s := newSim(t, simmac.Options{MacOS: "12.7.6", Parallels: "17.1.7"})
 	s.must(s.LockPolicy())

@@ -17,7 +17,8 @@ import (
 	"kextwatch/probe/simmac"
 )
 
-// followLog starts the Mac's log tool and returns what reads its next line.
+// followLog starts the Mac's log tool and returns a function that reads its next
+// line.
 func (s sim) followLog() func() string {
 	s.t.Helper()
 	cmd := exec.CommandContext(s.t.Context(), filepath.Join(s.dir, "usr/bin/log"), "stream", "--style", "ndjson", "--predicate", `process == "kextd"`)
@@ -40,7 +41,7 @@ func (s sim) followLog() func() string {
 	return next
 }
 
-// message checks a line of the log and returns process and message.
+// message checks a line of the log and returns its process and message.
 func (s sim) message(line string, at time.Time) string {
 	s.t.Helper()
 	var fields map[string]any
@@ -110,8 +111,8 @@ func TestLogOfLaterMacOS(t *testing.T) {
 	s.messages(next, minutes(4), "syspolicyd: canLoadKernelExtension", "syspolicyd: Kernel Extension ALLOWED: "+kext, "syspolicyd: Triggered kext upgrade: "+kext, refused)
 }
 
-// What reads the log of a real Mac reads this one.
-func TestLogIsFollowed(t *testing.T) {
+// The code that reads the log of a real Mac reads this one.
+func TestFollowLog(t *testing.T) {
 	for macOS, want := range map[string]probe.Attempt{
 		"10.13.6": {BundleID: "com.parallels.kext.vnic", From: probe.FromLog, Outcome: probe.Refused},
 		"26.2":    {TeamID: "4C6364ACXT", BundleID: "com.parallels.kext.vnic", From: probe.FromLog, Outcome: probe.Refused},

@@ -23,7 +23,7 @@ var t0 = time.Date(2026, 5, 6, 5, 0, 0, 0, time.UTC)
 
 func minutes(n int) time.Time { return t0.Add(time.Duration(n) * time.Minute) }
 
-// sim is a simulated Mac whose directory has all that a path can contain.
+// sim is a simulated Mac in a directory whose path has special characters.
 type sim struct {
 	*simmac.Mac
 	t   *testing.T
@@ -48,7 +48,7 @@ func (s sim) must(err error) {
 	}
 }
 
-// rows reads the policy database as any other program would.
+// rows reads the policy database like any other program.
 func (s sim) rows(query string) []string {
 	s.t.Helper()
 	dsn := url.URL{Scheme: "file", Path: s.dir + "/private/var/db/SystemPolicyConfiguration/KextPolicy"}
@@ -133,8 +133,8 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// A directory that lost its Mac says so at every verb.
-func TestVerbsOnNoMac(t *testing.T) {
+// Every method returns an error for a directory without a Mac.
+func TestMethodsWithoutMac(t *testing.T) {
 	for name, verb := range map[string]func(*simmac.Mac) error{
 		"Attempt":         func(m *simmac.Mac) error { return m.Attempt(t0) },
 		"AttemptKext":     func(m *simmac.Mac) error { return m.AttemptKext("com.parallels.kext.vnic", t0) },
@@ -210,7 +210,7 @@ func TestLayout(t *testing.T) {
 	}
 }
 
-func TestWhoHasKexts(t *testing.T) {
+func TestEditionsWithKexts(t *testing.T) {
 	for _, c := range []struct {
 		why  string
 		o    simmac.Options

@@ -17,7 +17,7 @@ const (
 	steer    = "/Library/PreferencePanes/SteerMouse.prefPane/Contents/MacOS/SteerMouse Manager.app/Contents/MacOS/SteerMouse Manager"
 )
 
-// programs are the paths in the list of processes, and the ages beside them.
+// programs returns the paths and ages in the list of processes.
 func (s sim) programs() (ages map[string]string) {
 	s.t.Helper()
 	fields := strings.Fields(psLine)
@@ -77,7 +77,7 @@ Proto Recv-Q Send-Q  Local Address          Foreign Address        (state)
 %stcp4       0      0  192.168.64.10.49210    17.57.146.20.5223      ESTABLISHED
 tcp46      0      0  *.5900                 *.*                    LISTEN     `
 
-func TestWhoIsThere(t *testing.T) {
+func TestUserSituation(t *testing.T) {
 	s := newSim(t, simmac.Options{MacOS: "15.2"})
 	const netstat = "usr/sbin/netstat -an -p tcp"
 	vnc := "tcp4       0      0  192.168.64.10.5900     192.168.64.20.52444    ESTABLISHED\n"

@@ -33,7 +33,8 @@ func historyRows(created, seen string) (rows []string) {
 	return rows
 }
 
-// loaded asks the Mac's own tool: "hypervisor 16.5.1 49187", sorted.
+// loaded returns the output of the Mac's own tool, sorted: "hypervisor 16.5.1
+// 49187".
 func (s sim) loaded() []string {
 	s.t.Helper()
 	out, _, code := s.run("usr/sbin/kextstat", "-l")
@@ -144,7 +145,7 @@ func TestCatalina(t *testing.T) {
 	}
 }
 
-func TestFourKextsInTurn(t *testing.T) {
+func TestFourKextsOneByOne(t *testing.T) {
 	s := newSim(t, simmac.Options{Parallels: "16.5.1"})
 	s.must(s.AttemptKext("com.parallels.kext.hypervisor", minutes(1)))
 	s.must(s.AttemptKext("com.parallels.kext.vnic", minutes(2)))

@@ -17,7 +17,7 @@ import (
 	"kextwatch/probe/simmac"
 )
 
-// run executes one of the Mac's tools.
+// run runs one of the Mac's tools.
 func (s sim) run(tool string, args ...string) (stdout, stderr string, code int) {
 	s.t.Helper()
 	var out, errs bytes.Buffer

@@ -1,3 +1,6 @@
+// Package survey asks the questions of doctor --facts: facts about macOS and
+// Parallels Desktop that no documentation has and that a Mac can answer. It only
+// reads and changes nothing on the Mac.
 package survey
 
 import (
@@ -19,22 +22,22 @@ import (
 )
 
 const (
-	answerLimit = 60 // lines of an answer
+	answerLimit = 60 // lines in an answer
 
-	profilerLimit = 20 * time.Second // it looks at all of the system first
+	profilerLimit = 20 * time.Second // system_profiler scans the system first
 
-	logTrial = 2 * time.Second // for a first line of the log
+	logTrial = 2 * time.Second // wait for the first line of the log
 )
 
-// Question is something that nobody has told about macOS or Parallels Desktop
-// and that a Mac can answer, without anything being changed on it.
+// Question is a question about macOS or Parallels Desktop that a Mac can answer.
+// Asking it changes nothing on the Mac.
 type Question struct {
 	Text string // the question, one line
 	ask  func(ctx context.Context) []string
 }
 
-// Ask returns the answer, line by line; what could not be found out is said
-// there too. The lines hold no control characters, but may name the user and
+// Ask returns the lines of the answer. Errors are lines of the answer, too. The
+// lines have no control characters, but they may contain the names of the user and
 // the computer.
 func (q Question) Ask(ctx context.Context) []string {
 	if err := ctx.Err(); err != nil {
@@ -43,8 +46,8 @@ func (q Question) Ask(ctx context.Context) []string {
 	return q.ask(ctx)
 }
 
-// Questions lists all questions. temp is a private folder for a copy of the
-// policy database.
+// Questions returns all questions about m. temp is a private folder for a copy of
+// the policy database.
 func Questions(m root.FS, temp string) []Question {
 	on := func(ask func(context.Context, root.FS) []string) func(context.Context) []string {
 		return func(ctx context.Context) []string { return ask(ctx, m) }
@@ -52,11 +55,11 @@ func Questions(m root.FS, temp string) []Question {
 	return []Question{
 		{"Which Mac is this?", on(whichMac)},
 		{"Who may list and stat the policy's folder, and what are its modes and flags?", on(policyFolder)},
-		{"What form does the policy database have?", func(ctx context.Context) []string { return databaseForm(ctx, m, temp) }},
+		{"Which form does the policy database have?", func(ctx context.Context) []string { return databaseForm(ctx, m, temp) }},
 		{"What does System Information list as disabled software?", on(disabledSoftware)},
 		{"Which styles does the log tool know, and may this user follow the log?", on(logAccess)},
 		{"Which mode has the database of system extensions, and what frames their list?", on(systemExtensionFiles)},
-		{"What do csrutil and spctl say?", func(ctx context.Context) []string {
+		{"What do csrutil and spctl print?", func(ctx context.Context) []string {
 			return printed(ctx, m, everyLine, "/usr/bin/csrutil status", "/usr/sbin/spctl kext-consent status", "/usr/sbin/spctl kext-consent list")
 		}},
 		{"May this user list the loaded kernel extensions?", on(loadedList)},
@@ -73,8 +76,9 @@ func Questions(m root.FS, temp string) []Question {
 
 func everyLine(string) bool { return true }
 
-// printed runs commands that have no blanks in their words, and returns what
-// they print, each under its command; only the lines that are wanted.
+// printed runs commands and returns their output, each under its command. It returns
+// only the lines that wanted accepts. The words of a command must not contain
+// spaces.
 func printed(ctx context.Context, m root.FS, wanted func(line string) bool, commands ...string) []string {
 	var lines []string
 	for _, command := range commands {
@@ -85,7 +89,7 @@ func printed(ctx context.Context, m root.FS, wanted func(line string) bool, comm
 	return lines
 }
 
-// answered is what a command printed, or how it failed.
+// answered returns the output of a command, or its error.
 func answered(command string, out []byte, err error, wanted func(line string) bool) []string {
 	lines := []string{"$ " + command}
 	if err != nil {
@@ -117,7 +121,7 @@ func whichMac(ctx context.Context, m root.FS) []string {
 	return lines
 }
 
-// disabledSoftware asks for JSON, which macOS 10.13 and 10.14 may not know.
+// disabledSoftware asks for JSON first. macOS 10.13 and 10.14 may not support it.
 func disabledSoftware(ctx context.Context, m root.FS) []string {
 	const kind = "SPDisabledSoftwareDataType"
 	out, err := tool.QueryWithin(ctx, m, profilerLimit, probe.ProfilerTool, kind, "-json")
@@ -152,8 +156,8 @@ func logAccess(ctx context.Context, m root.FS) []string {
 	return append(lines, probe.Printable(err.Error()))
 }
 
-// systemExtensionFiles leaves the extensions themselves out: only what frames
-// their list is not known.
+// systemExtensionFiles returns only the headings of the list of system extensions,
+// not the extensions.
 func systemExtensionFiles(ctx context.Context, m root.FS) []string {
 	const database = probe.SystemExtensionsList
 	lines := []string{described(m, database)}
@@ -164,7 +168,7 @@ func systemExtensionFiles(ctx context.Context, m root.FS) []string {
 }
 
 func loadedList(ctx context.Context, m root.FS) []string {
-	os, _ := mac.ReadOS(m) // what it cannot tell decides only which tool is asked first
+	os, _ := mac.ReadOS(m) // an unknown version changes only which tool runs first
 	loaded, err := mac.ReadLoaded(ctx, m, os)
 	if err != nil {
 		return []string{probe.Printable(err.Error())}
@@ -178,8 +182,8 @@ func loadedList(ctx context.Context, m root.FS) []string {
 	return lines
 }
 
-// profileForm shows only the lines with the keys that matter; the rest of a
-// profile is nobody's business.
+// profileForm returns only the lines with the keys for kexts. The rest of a profile
+// is private.
 func profileForm(ctx context.Context, m root.FS) []string {
 	const command = "/usr/bin/profiles show -type configuration"
 	words := strings.Fields(command)
@@ -204,8 +208,9 @@ func userSession(ctx context.Context, m root.FS) []string {
 	}, fmt.Sprintf("/bin/launchctl print gui/%d", m.UID))
 }
 
-// described says what lstat tells of a path and whether it may be opened. The
-// number of the error tells a file's mode from macOS's privacy protection.
+// described returns the result of lstat for a path, and whether it can be opened.
+// The number of the error shows whether the mode of the file or macOS's privacy
+// protection refused it.
 func described(m root.FS, name string) string {
 	p, err := m.Resolve(name)
 	if err != nil {

@@ -16,11 +16,11 @@ import (
 	"kextwatch/probe/tool"
 )
 
-// hypervisorForm is one or two words, such as "apple".
+// hypervisorForm matches one or two words, such as "apple".
 var hypervisorForm = regexp.MustCompile(`^[A-Za-z]{1,20}(?: [A-Za-z]{1,20})?$`)
 
-// parallelsExtensions lists what lies in the application. Nobody has told what
-// its extensions need of the kernel, nor which are left in recent versions.
+// parallelsExtensions lists the kexts in the application, with the kernel libraries
+// that they need.
 func parallelsExtensions(_ context.Context, m root.FS) []string {
 	app, err := mac.ReadParallels(m)
 	switch {
@@ -38,7 +38,7 @@ func parallelsExtensions(_ context.Context, m root.FS) []string {
 		lines = append(lines, gap.Err)
 	}
 	if len(lines) == 1 {
-		lines = append(lines, "it brings no kernel extension")
+		lines = append(lines, "it has no kernel extension")
 	}
 	return lines
 }
@@ -70,7 +70,7 @@ func extensionNeeds(m root.FS, place string) []string {
 	return lines
 }
 
-// serviceJob looks at all places that were ever named for the job.
+// serviceJob searches all known places of the job.
 func serviceJob(ctx context.Context, m root.FS) []string {
 	var lines []string
 	const service = probe.ParallelsApp + "/Contents/MacOS/Parallels Service.app/Contents/"
@@ -93,12 +93,12 @@ func serviceJob(ctx context.Context, m root.FS) []string {
 	}, "/bin/launchctl print system/com.parallels.desktop.launchdaemon")...)
 }
 
-// hypervisorWords lists the values of "Hypervisor type", and nothing else that
-// prlctl says of virtual machines.
+// hypervisorWords lists the values of "Hypervisor type" in prlctl's output, and
+// nothing else about the virtual machines.
 func hypervisorWords(ctx context.Context, m root.FS) []string {
 	out, err := tool.Query(ctx, m, probe.PrlctlTool, "list", "-a", "-i", "--json")
 	if errors.Is(err, tool.ErrAsRoot) {
-		return []string{"left out: " + probe.Printable(err.Error()), "for this answer run `kextwatch doctor --facts` without sudo"}
+		return []string{"not asked: " + probe.Printable(err.Error()), "for this answer run `kextwatch doctor --facts` without sudo"}
 	}
 	if err != nil {
 		return []string{probe.Printable(err.Error())}
@@ -109,7 +109,7 @@ func hypervisorWords(ctx context.Context, m root.FS) []string {
 func countedWords(out []byte) []string {
 	var answer any
 	if err := json.Unmarshal(out, &answer); err != nil {
-		return []string{"prlctl did not print JSON"} // what it printed may hold names
+		return []string{"prlctl did not print JSON"} // the output may contain names
 	}
 	words := map[string]int{}
 	countWords(answer, words)
@@ -123,7 +123,7 @@ func countedWords(out []byte) []string {
 	return lines
 }
 
-// countWords counts the values wherever they are in the answer.
+// countWords counts the values at any depth of the answer.
 func countWords(value any, words map[string]int) {
 	switch value := value.(type) {
 	case []any:
@@ -141,7 +141,7 @@ func countWords(value any, words map[string]int) {
 	}
 }
 
-// hypervisorWord is a value that can hold no name.
+// hypervisorWord returns a text for a value that cannot contain a name.
 func hypervisorWord(value any) string {
 	word, ok := value.(string)
 	if !ok {

@@ -15,7 +15,7 @@ import (
 	"kextwatch/probe/root"
 )
 
-// policyFolder describes the policy's folder and what is known to be in it.
+// policyFolder describes the policy's folder and its known files.
 func policyFolder(ctx context.Context, m root.FS) []string {
 	lines := []string{described(m, probe.PolicyFolder)}
 	for _, name := range []string{"KextPolicy", "KextPolicy-wal", "KextPolicy-shm", "KextPolicy-journal", "ExecPolicy", "SystemPolicy"} {
@@ -31,11 +31,11 @@ func policyFolder(ctx context.Context, m root.FS) []string {
 	return append(lines, printed(ctx, m, everyLine, "/bin/ls -ldOe@ "+probe.PolicyFolder, "/bin/ls -lO "+probe.PolicyFolder)...)
 }
 
-// databaseQuery asks for one column of text.
+// databaseQuery is a query with one column of text as its result.
 type databaseQuery struct{ about, query string }
 
-// databaseQueries ask for forms and counts. Of the rows only those of
-// Parallels are shown.
+// databaseQueries ask for the schema and for counts. They return only the rows of
+// Parallels.
 var databaseQueries = []databaseQuery{
 	{"tables", `SELECT t.name || ': ' || group_concat(c.name || ' ' || c.type, ', ')
 		FROM sqlite_master AS t, pragma_table_info(t.name) AS c WHERE t.type = 'table' AND t.rootpage > 0 GROUP BY t.name`},
@@ -64,11 +64,11 @@ func databaseForm(ctx context.Context, m root.FS, temp string) []string {
 	defer os.RemoveAll(dir)
 	file, err := policy.CopyDatabase(ctx, m, dir)
 	if err != nil {
-		return []string{policy.DatabaseProblem(err).Reason, "an answer needs: sudo"}
+		return []string{policy.DatabaseProblem(err).Reason, "run it with sudo for an answer"}
 	}
 	lines := []string{journalMode(file)}
 	queries := databaseQueries
-	if session, err := mac.ReadBootSession(ctx, m); err == nil { // it has the form of a UUID
+	if session, err := mac.ReadBootSession(ctx, m); err == nil { // a valid UUID
 		queries = append(slices.Clone(queries), databaseQuery{"kext_load_history_v3, boot_uuid is that of this boot",
 			`SELECT count(*) || ' rows' FROM kext_load_history_v3 WHERE upper(boot_uuid) = upper('` + session + `')`})
 	}
@@ -92,11 +92,12 @@ func databaseForm(ctx context.Context, m root.FS, temp string) []string {
 	return lines
 }
 
-// journalMode reads what SQLite's file format, 1.3.3, says of the mode.
+// journalMode reads the journal mode in the header of the file (SQLite file format,
+// 1.3.3).
 func journalMode(file string) string {
 	data, err := root.ReadFile(file, policy.CopyLimit)
 	if err == nil && len(data) < policy.CopyHeader {
-		err = errors.New("shorter than a header")
+		err = errors.New("the file is shorter than a header")
 	}
 	if err != nil {
 		return probe.Printable(err.Error())
@@ -108,8 +109,8 @@ func journalMode(file string) string {
 	return fmt.Sprintf("bytes 18 and 19 of the header are %d and %d: %s", data[18], data[19], mode)
 }
 
-// frameworkAnswers counts what the framework told. Of the rows only those of
-// Parallels are shown.
+// frameworkAnswers counts the rows of the framework's answer. It shows only the rows
+// of Parallels.
 func frameworkAnswers(policy *probe.Policy, source probe.Source) []string {
 	lines := []string{"state: " + string(source.State)}
 	if source.Reason != "" {

@@ -85,7 +85,7 @@ func FuzzAnswered(f *testing.F) {
 	})
 }
 
-// prlctl's answer is full of names; only words come out of it.
+// prlctl's answer contains names. Only the words for hypervisors may be shown.
 func FuzzHypervisorWords(f *testing.F) {
 	f.Add([]byte(`[{"Name":"x","Optimization":{"Hypervisor type":"apple"}}]`))
 	f.Add([]byte(`{"hypervisor TYPE":["apple",1,null,{"Hypervisor type":"a\nb"}]}`))
@@ -117,7 +117,7 @@ func TestExtensionNeeds(t *testing.T) {
 	}
 }
 
-// A log tool that is permitted but silent is told from one that refuses.
+// A log tool without output is reported in another way than one that refuses.
 func TestLogAccess(t *testing.T) {
 	for script, want := range map[string]string{
 		`exec sleep 60`: "printed nothing within 2s",
@@ -163,7 +163,7 @@ func TestFrameworkQuestion(t *testing.T) {
 	}
 }
 
-func TestQuestionsAreNotAskedTooLate(t *testing.T) {
+func TestQuestionsAfterContextEnded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, q := range Questions((root.FS{Root: mactest.Root(t)}), "") {
@@ -191,13 +191,13 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// Root does not run prlctl, and the answer says how to get it.
-func TestRootLeavesPrlctlOut(t *testing.T) {
+// Root does not run prlctl. The answer says how to run it.
+func TestRootDoesNotRunPrlctl(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	got := strings.Join(hypervisorWords(ctx, root.FS{Root: "/"}), "\n")
-	if !strings.Contains(got, "left out: /usr/local/bin/prlctl is not run as root") ||
+	if !strings.Contains(got, "not asked: /usr/local/bin/prlctl is not run as root") ||
 		!strings.Contains(got, "run `kextwatch doctor --facts` without sudo") {
-		t.Errorf("the sheet of facts says\n%s", got)
+		t.Errorf("got the answer\n%s", got)
 	}
 }

@@ -23,7 +23,7 @@ type listed struct {
 	}
 }
 
-// machines is what prlctl lists.
+// machines returns the list of prlctl.
 func (s sim) machines() []listed {
 	s.t.Helper()
 	out, errs, code := s.run(prlctl, "list", "-a", "-i", "--json")
@@ -124,7 +124,7 @@ func TestStartVM(t *testing.T) {
 	}
 }
 
-func TestVMsThatCannotBe(t *testing.T) {
+func TestInvalidVMs(t *testing.T) {
 	s := newSim(t, simmac.Options{VMs: []simmac.VM{{Name: "One"}}})
 	for name, err := range map[string]error{
 		"no name":          s.AddVM(simmac.VM{}),
@@ -192,8 +192,8 @@ func TestEnforcementTools(t *testing.T) {
 	)
 }
 
-// What spares an approval lets extensions load that nobody approved.
-func TestNobodyIsAsked(t *testing.T) {
+// Settings that make approvals unnecessary let kexts load without one.
+func TestKextsWithoutApproval(t *testing.T) {
 	for name, spare := range map[string]func(sim) error{
 		"SIP":        func(s sim) error { return s.SetSIP(simmac.SIPNoApproval, minutes(1)) },
 		"consent":    func(s sim) error { return s.SetConsent("off", minutes(1)) },

@@ -11,8 +11,8 @@ import (
 	"kextwatch/probe/simmac"
 )
 
-// look reads the simulated Mac with the code that reads a real one.
-func (s sim) look() probe.Snapshot {
+// snapshot reads the simulated Mac with the code that reads a real one.
+func (s sim) snapshot() probe.Snapshot {
 	s.t.Helper()
 	snap := mac.NewProber(root.FS{Root: s.dir}, s.t.TempDir()).Look(s.t.Context(), minutes(30), mac.How{Fresh: true})
 	if len(snap.Gaps) > 0 || snap.Policy == nil {
@@ -29,7 +29,7 @@ func TestProberReadsSimulatedMac(t *testing.T) {
 		t.Run(macOS, func(t *testing.T) {
 			s := newSim(t, simmac.Options{MacOS: macOS, Parallels: parallels})
 			s.must(s.Attempt(minutes(10)))
-			blocked := s.look()
+			blocked := s.snapshot()
 			if m := blocked.Mac; m.OS.Version != macOS || m.OS.Build == "" || m.Arch != probe.Intel || !m.BootedAt.Equal(t0) || m.BootSession == "" {
 				t.Errorf("Mac: %+v", m)
 			}
@@ -56,7 +56,7 @@ func TestProberReadsSimulatedMac(t *testing.T) {
 			s.must(s.Allow(minutes(11)))
 			s.must(s.Restart(minutes(12)))
 			s.must(s.Load(minutes(13)))
-			allowed := s.look()
+			allowed := s.snapshot()
 			if allowed.Mac.BootSession == blocked.Mac.BootSession || !allowed.Mac.BootedAt.Equal(minutes(12)) {
 				t.Errorf("no restart: %+v", allowed.Mac)
 			}
@@ -80,7 +80,7 @@ func TestProberReadsSimulatedMac(t *testing.T) {
 
 func TestProberReadsAppleSilicon(t *testing.T) {
 	s := newSim(t, simmac.Options{MacOS: "26.2", Parallels: "27.0.2", Arch: probe.AppleSilicon})
-	snap := s.look()
+	snap := s.snapshot()
 	if snap.Mac.Arch != probe.AppleSilicon || len(snap.Apps) != 1 || len(parallelsLoaded(snap)) != 0 {
 		t.Errorf("%+v", snap)
 	}

@@ -41,6 +41,10 @@ var arrows = []struct{ importer, imported, because string }{
 	{"agent", "github.com/spf13/cobra", "the commands"},
 	{"agent", "golang.org/x/term", "reports whether a stream is a terminal, and its size"},
 
+	{"agent/reader", "probe", "tells it the time"},
+	{"agent/reader", "probe/policy", "publishes the policy"},
+	{"agent/reader", "probe/root", "names the Mac"},
+
 	{"agent/loop", "agent/approval", "asks the rules after each snapshot"},
 	{"agent/loop", "agent/settings", "rereads the settings when their files change"},
 	{"agent/loop", "agent/store", "saves before it announces"},
@@ -137,6 +141,14 @@ var plain = []string{"agent/approval", "agent/view", "notify", "probe"}
 // nothing anywhere, so it needs none of them.
 var unwanted = []string{"crypto/tls", "crypto/x509", "net/http"}
 
+// readerParts are all packages of ours in the program that runs as root.
+var readerParts = []string{"agent/reader", "probe", "probe/policy", "probe/root"}
+
+// processes are the packages that start a process or call C. SQLite's
+// translated C library imports os/exec; no other part of the program that runs
+// as root may. The linker leaves those functions out: assets/bundle checks it.
+var processes = []string{"C", "os/exec", "plugin"}
+
 const module = "kextwatch/"
 
 // builds are the programs that people run. Looking at imports takes no C
@@ -176,9 +188,23 @@ func TestArrows(t *testing.T) {
 					}
 				}
 			}
-			for _, path := range packages[module+"agent"].Deps {
-				if slices.Contains(unwanted, path) {
-					t.Errorf("%s got into the program; go mod why %[1]s says how", path)
+			for _, name := range []string{"agent", "agent/reader"} {
+				for _, path := range packages[module+name].Deps {
+					if slices.Contains(unwanted, path) {
+						t.Errorf("%s got into %s; go mod why %[1]s says how", path, name)
+					}
+				}
+			}
+			for _, path := range append(packages[readerPackage].Deps, readerPackage) {
+				if name, ours := strings.CutPrefix(path, module); ours && !slices.Contains(readerParts, name) {
+					t.Errorf("%s got into what runs as root", path)
+				}
+				if p := packages[path]; !p.Standard && p.Module.Path != "modernc.org/libc" {
+					for _, imported := range p.Imports {
+						if slices.Contains(processes, imported) {
+							t.Errorf("%s imports %s and got into what runs as root", path, imported)
+						}
+					}
 				}
 			}
 		})
@@ -241,7 +267,7 @@ func list(t *testing.T, env []string, tags string) map[string]goPackage {
 		}
 		packages[p.ImportPath] = p
 	}
-	for _, name := range append([]string{"agent"}, plain...) {
+	for _, name := range slices.Concat([]string{"agent"}, readerParts, plain) {
 		if packages[module+name].ImportPath == "" {
 			t.Fatalf("%v does not know the package %s", cmd, name)
 		}

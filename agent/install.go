@@ -24,7 +24,8 @@ it. It prints each step, and can be repeated: what is so already stays.
 
 With --reader it installs, as root, what reads the policy for every user. It
 copies kextwatch-reader from beside this program or from the app, and only where
-nobody but root, the owner of this program and the administrators may write.`,
+nobody but root, the owner of this program and the administrators may write.
+make build writes kextwatch-reader, too; --program names one elsewhere.`,
 		Example: `  kextwatch install --dry-run
   kextwatch install
   sudo kextwatch install --reader`,
@@ -38,7 +39,7 @@ nobody but root, the owner of this program and the administrators may write.`,
 	}
 	cmd.Flags().BoolVar(&reader, "reader", false, "install only the LaunchDaemon that reads the policy as root")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the steps, do nothing")
-	cmd.Flags().StringVar(&program, "program", "", "the program to start, by its absolute `PATH` (default: this one)")
+	cmd.Flags().StringVar(&program, "program", "", "the program to start, by its absolute `PATH` (default: this one; with --reader: kextwatch-reader beside it or in the app)")
 	return cmd
 }
 

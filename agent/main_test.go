@@ -77,9 +77,8 @@ func runScripts(t *testing.T, dir string) {
 			"truncate": truncateCommand,
 			"ago":      agoCommand,
 			"ordinary": ordinaryCommand,
-			"trayless": traylessCommand,
+			"reader":   readerCommand,
 		},
-		Condition: scriptCondition,
 	})
 }
 

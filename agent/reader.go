@@ -9,8 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -20,8 +18,9 @@ import (
 )
 
 const (
-	readerName   = "kextwatch-reader"
-	programLimit = 256 << 20 // bytes; a build for two processors has about 20 MB
+	readerName    = "kextwatch-reader"
+	readerPackage = "kextwatch/agent/reader"
+	programLimit  = 64 << 20 // bytes; a build for two processors has about 15 MB
 )
 
 // installReader installs the LaunchDaemon that reads the policy as root. It
@@ -125,13 +124,13 @@ func shellWord(text string) string {
 }
 
 const (
-	traylessHint = "name a kextwatch that was built without it: --program PATH (CGO_ENABLED=0 go build -o kextwatch-reader ./agent makes one)"
-	movedHint    = "move kextwatch with all that belongs to it to a folder that only you or root may write to, for example the app to /Applications, and run it from there"
-	namedHint    = "copy the program to a folder that belongs to root and that only root may write to, and name the copy itself"
+	buildHint = "make build writes kextwatch-reader beside kextwatch, and the app contains it; --program PATH names one that lies elsewhere"
+	movedHint = "move kextwatch with all that belongs to it to a folder that only you or root may write to, for example the app to /Applications, and run it from there"
+	namedHint = "copy the program to a folder that belongs to root and that only root may write to, and name the copy itself"
 )
 
-// readerProgram is the program that is to run as root: the one named, or that
-// which belongs to this program. Only root and the owner of this program, which
+// readerProgram is the program that is to run as root: the one named, or the
+// one that belongs to this program. Only root and the owner of this program, which
 // runs as root already, may decide what it is.
 func (in *invocation) readerProgram(named string) (launchd.Program, error) {
 	self, err := executable()
@@ -156,53 +155,38 @@ func (in *invocation) readerProgram(named string) (launchd.Program, error) {
 	case !filepath.IsAbs(named):
 		return launchd.Program{}, usage("give the absolute path", "--program %q is not an absolute path", named)
 	}
-	return readTrayless(filepath.Clean(named), trust, namedHint)
+	return readReader(filepath.Clean(named), trust, namedHint)
 }
 
-// readerBeside is the kextwatch-reader beside a program or in its application;
-// where there is none, the program itself.
+// readerBeside is the kextwatch-reader beside a program or in its application.
 func readerBeside(self string, trust root.Trust) (launchd.Program, error) {
 	dir := filepath.Dir(self)
 	for _, path := range []string{filepath.Join(dir, readerName), filepath.Join(dir, "../Helpers", readerName)} {
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
-			return readTrayless(path, trust, movedHint)
+			return readReader(path, trust, movedHint)
 		}
 	}
-	return readTrayless(self, trust, movedHint)
+	return launchd.Program{}, unavailable(fmt.Errorf("there is no %s beside %s", readerName, self), buildHint)
 }
 
-// readTrayless reads a program that has to be a kextwatch without the tray: a
-// library that draws has no place in what root runs. Its own build information
-// tells; it is not executed to find out. hint is the way out where somebody
-// else could have put it there.
-func readTrayless(path string, trust root.Trust, hint string) (launchd.Program, error) {
+// readReader reads a program that must be kextwatch-reader: root runs nothing
+// larger. The build information in the file tells, so that it need not be
+// executed. hint is the next step if somebody else could have put it there.
+func readReader(path string, trust root.Trust, hint string) (launchd.Program, error) {
 	content, owner, err := trust.ReadFile(path, programLimit)
 	if untrusted, ok := errors.AsType[*root.Untrusted](err); ok {
 		return launchd.Program{}, unavailable(fmt.Errorf("root must not run %s: %s", path, untrusted.What), hint)
 	}
 	if err != nil {
-		return launchd.Program{}, unavailable(err, traylessHint)
+		return launchd.Program{}, unavailable(err, buildHint)
 	}
 	info, err := buildinfo.Read(bytes.NewReader(content))
-	if err != nil || info.Main.Path != "kextwatch" {
-		return launchd.Program{}, unavailable(fmt.Errorf("%s is not a kextwatch", path), traylessHint)
-	}
-	if hasTray(info.Settings) {
-		return launchd.Program{}, unavailable(fmt.Errorf("%s was built with the menu-bar icon, which root must not run", path), traylessHint)
+	if err != nil || info.Main.Path != "kextwatch" || info.Path != readerPackage {
+		return launchd.Program{}, unavailable(fmt.Errorf("%s is not %s, the only program that root may run here", path, readerName), buildHint)
 	}
 	whose := "root"
 	if owner != 0 {
 		whose = fmt.Sprintf("uid %d", owner)
 	}
 	return launchd.Program{Content: content, From: path + ", which belongs to " + whose}, nil
-}
-
-// hasTray repeats the build tag of notify/tray: cgo && (darwin || tray).
-func hasTray(settings []debug.BuildSetting) bool {
-	built := map[string]string{}
-	for _, s := range settings {
-		built[s.Key] = s.Value
-	}
-	return built["CGO_ENABLED"] != "0" &&
-		(built["GOOS"] == "darwin" || slices.Contains(strings.Split(built["-tags"], ","), "tray"))
 }

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime/debug"
+	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -43,60 +45,37 @@ func ordinaryCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// traylessCommand: trayless FILE makes a kextwatch without the tray.
-func traylessCommand(ts *testscript.TestScript, neg bool, args []string) {
+// readerCommand: reader FILE makes a program that passes for kextwatch-reader.
+func readerCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
-		ts.Fatalf("usage: trayless FILE")
+		ts.Fatalf("usage: reader FILE")
 	}
-	ts.Check(makeTrayless(ts.MkAbs(args[0])))
+	ts.Check(makeProgram(ts.MkAbs(args[0]), readerPackage))
 }
 
-// makeTrayless makes this very program or, where that has a tray, a stand-in
-// that does nothing.
-func makeTrayless(file string) error {
-	if !thisHasTray() {
-		self, err := os.Executable()
-		if err != nil {
+// makeProgram writes a program that says it was built from a package, and does
+// nothing else: an ELF file with build information in its only segment. A real
+// one would take a compiler.
+func makeProgram(file, pkg string) error {
+	text := func(s string) []byte { return append(binary.AppendUvarint(nil, uint64(len(s))), s...) }
+	mark := strings.Repeat("-", 16) // around the modules
+	info := append([]byte("\xff Go buildinf:\x08\x02"), make([]byte, 16)...)
+	info = append(info, text("go1.26")...)
+	info = append(info, text(mark+"path\t"+pkg+"\nmod\tkextwatch\t(devel)\t\n"+mark)...)
+	header := elf.Header64{
+		Ident: [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)},
+		Type:  uint16(elf.ET_EXEC), Machine: uint16(elf.EM_X86_64), Version: uint32(elf.EV_CURRENT),
+		Phoff: 64, Ehsize: 64, Phentsize: 56, Phnum: 1,
+	}
+	segment := elf.Prog64{
+		Type: uint32(elf.PT_LOAD), Flags: uint32(elf.PF_R | elf.PF_W), Off: 128, Vaddr: 1 << 20,
+		Filesz: uint64(len(info)), Memsz: uint64(len(info)),
+	}
+	var b bytes.Buffer
+	for _, part := range []any{header, segment, make([]byte, 8), info} {
+		if err := binary.Write(&b, binary.LittleEndian, part); err != nil {
 			return err
 		}
-		data, err := os.ReadFile(self)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(file, data, 0o755)
 	}
-	dir, err := os.MkdirTemp(filepath.Dir(file), "source")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	for name, text := range map[string]string{"go.mod": "module kextwatch\n", "main.go": "package main\n\nfunc main() {}\n"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			return err
-		}
-	}
-	if err := os.RemoveAll(file); err != nil { // go build overwrites only what it built
-		return err
-	}
-	build := exec.Command("go", "build", "-o", file)
-	build.Dir = dir
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("%v: %w\n%s", build, err, out)
-	}
-	return nil
-}
-
-// thisHasTray reports whether this test binary was built with the tray.
-func thisHasTray() bool {
-	info, ok := debug.ReadBuildInfo()
-	return !ok || hasTray(info.Settings)
-}
-
-// scriptCondition: [tray] is true where this program was built with the tray.
-func scriptCondition(name string) (bool, error) {
-	if name == "tray" {
-		return thisHasTray(), nil
-	}
-	return false, errors.New("unknown condition " + name)
+	return os.WriteFile(file, b.Bytes(), 0o755)
 }

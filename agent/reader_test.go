@@ -6,37 +6,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
 
 	"kextwatch/probe/root"
 )
-
-func TestHasTray(t *testing.T) {
-	for _, tc := range []struct {
-		cgo, os, tags string
-		want          bool
-	}{
-		{"0", "darwin", "", false},
-		{"1", "darwin", "", true},
-		{"", "darwin", "", true}, // not known
-		{"0", "linux", "tray", false},
-		{"1", "linux", "", false},
-		{"1", "linux", "tray", true},
-		{"1", "linux", "netgo,tray,desktop", true},
-		{"1", "linux", "portray", false},
-	} {
-		settings := []debug.BuildSetting{{Key: "GOOS", Value: tc.os}, {Key: "-tags", Value: tc.tags}}
-		if tc.cgo != "" {
-			settings = append(settings, debug.BuildSetting{Key: "CGO_ENABLED", Value: tc.cgo})
-		}
-		if got := hasTray(settings); got != tc.want {
-			t.Errorf("%+v: %v", tc, got)
-		}
-	}
-}
 
 func TestReaderProgramIsRefused(t *testing.T) {
 	in, _ := asking(t.TempDir(), 0, nil)
@@ -45,8 +20,13 @@ func TestReaderProgramIsRefused(t *testing.T) {
 	if err := os.WriteFile(script, []byte("#!/bin/sh\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	whole := filepath.Join(dir, "kextwatch")
+	if err := makeProgram(whole, "kextwatch/agent"); err != nil {
+		t.Fatal(err)
+	}
 	for path, says := range map[string]string{
-		script:                     "is not a kextwatch",
+		script:                     "is not kextwatch-reader",
+		whole:                      "is not kextwatch-reader",
 		dir:                        "is not a regular file",
 		filepath.Join(dir, "none"): "no such file",
 		"kextwatch-reader":         "not an absolute path",
@@ -78,15 +58,16 @@ func contents(t *testing.T) (dir, self string, trust root.Trust) {
 	return dir, self, root.Trust{Owners: []int{0, os.Geteuid()}, Admins: true, Sticky: true}
 }
 
-// The application brings the reader; what lies beside the program goes first.
+// The app contains the reader. One beside the program comes first, and the
+// program itself never takes its place.
 func TestTheReaderIsFoundBesideTheProgram(t *testing.T) {
-	for _, place := range []string{"MacOS/kextwatch-reader", "Helpers/kextwatch-reader", "MacOS/kextwatch"} {
+	for _, place := range []string{"MacOS/kextwatch-reader", "Helpers/kextwatch-reader"} {
 		dir, self, trust := contents(t)
-		if program, err := readerBeside(self, trust); program.Content != nil || err == nil {
-			t.Errorf("took what is no kextwatch: %v", err)
+		if program, err := readerBeside(self, trust); program.Content != nil || err == nil || !strings.Contains(err.Error(), "there is no kextwatch-reader beside "+self) {
+			t.Errorf("without a reader: %v", err)
 		}
 		file := filepath.Join(dir, place)
-		if err := makeTrayless(file); err != nil {
+		if err := makeProgram(file, readerPackage); err != nil {
 			t.Fatal(err)
 		}
 		want, err := os.ReadFile(file)
@@ -114,7 +95,7 @@ func TestAPlantedReaderIsRefusedAsAnOrdinaryUser(t *testing.T) {
 func plantedReader(t *testing.T) {
 	const somebody = 4711
 	for name, tc := range map[string]struct {
-		place string // of the reader; empty: there is none, the program itself is taken
+		place string // of the reader
 		plant func(dir, reader string) error
 		says  string // empty: it is taken
 	}{
@@ -128,28 +109,24 @@ func plantedReader(t *testing.T) {
 		"a pipe": {"Helpers", func(_, reader string) error {
 			return errors.Join(os.Remove(reader), syscall.Mkfifo(reader, 0o755))
 		}, "is not a regular file"},
-		"others may write":            {"Helpers", func(_, reader string) error { return os.Chmod(reader, 0o757) }, "others than its owner may write to"},
-		"the group may write":         {"Helpers", func(_, reader string) error { return os.Chmod(reader, 0o775) }, "others than its owner may write to"},
-		"a shared folder":             {"Helpers", func(dir, _ string) error { return os.Chmod(dir+"/Helpers", 0o777) }, "may write to DIR/Helpers"},
-		"a sticky folder":             {"Helpers", func(dir, _ string) error { return os.Chmod(dir+"/Helpers", 0o777|fs.ModeSticky) }, "may write to DIR/Helpers"},
-		"a sticky folder, beside":     {"MacOS", func(dir, _ string) error { return os.Chmod(dir+"/MacOS", 0o777|fs.ModeSticky) }, "may write to DIR/MacOS"},
-		"the program in a shared one": {"", func(dir, _ string) error { return os.Chmod(dir+"/MacOS", 0o777|fs.ModeSticky) }, "may write to DIR/MacOS"},
-		"a shared folder far above":   {"Helpers", func(dir, _ string) error { return os.Chmod(filepath.Dir(dir), 0o777) }, "others than its owner may write to"},
-		"a group's folder far above":  {"Helpers", func(dir, _ string) error { return os.Chmod(filepath.Dir(dir), 0o775) }, "others than its owner may write to"},
-		"somebody's":                  {"Helpers", func(_, reader string) error { return os.Chown(reader, somebody, -1) }, "belongs to uid 4711 instead of 0"},
-		"somebody's folder":           {"Helpers", func(dir, _ string) error { return os.Chown(dir+"/Helpers", somebody, -1) }, "belongs to uid 4711 instead of 0"},
-		"somebody's, far above":       {"Helpers", func(dir, _ string) error { return os.Chown(filepath.Dir(dir), somebody, -1) }, "belongs to uid 4711 instead of 0"},
+		"others may write":           {"Helpers", func(_, reader string) error { return os.Chmod(reader, 0o757) }, "others than its owner may write to"},
+		"the group may write":        {"Helpers", func(_, reader string) error { return os.Chmod(reader, 0o775) }, "others than its owner may write to"},
+		"a shared folder":            {"Helpers", func(dir, _ string) error { return os.Chmod(dir+"/Helpers", 0o777) }, "may write to DIR/Helpers"},
+		"a sticky folder":            {"Helpers", func(dir, _ string) error { return os.Chmod(dir+"/Helpers", 0o777|fs.ModeSticky) }, "may write to DIR/Helpers"},
+		"a sticky folder, beside":    {"MacOS", func(dir, _ string) error { return os.Chmod(dir+"/MacOS", 0o777|fs.ModeSticky) }, "may write to DIR/MacOS"},
+		"a shared folder far above":  {"Helpers", func(dir, _ string) error { return os.Chmod(filepath.Dir(dir), 0o777) }, "others than its owner may write to"},
+		"a group's folder far above": {"Helpers", func(dir, _ string) error { return os.Chmod(filepath.Dir(dir), 0o775) }, "others than its owner may write to"},
+		"somebody's":                 {"Helpers", func(_, reader string) error { return os.Chown(reader, somebody, -1) }, "belongs to uid 4711 instead of 0"},
+		"somebody's folder":          {"Helpers", func(dir, _ string) error { return os.Chown(dir+"/Helpers", somebody, -1) }, "belongs to uid 4711 instead of 0"},
+		"somebody's, far above":      {"Helpers", func(dir, _ string) error { return os.Chown(filepath.Dir(dir), somebody, -1) }, "belongs to uid 4711 instead of 0"},
 		"like /Applications": {"Helpers", func(dir, _ string) error {
 			return errors.Join(os.Chown(filepath.Dir(dir), -1, 80), os.Chmod(filepath.Dir(dir), 0o775))
 		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, self, trust := contents(t)
-			reader := self
-			if tc.place != "" {
-				reader = filepath.Join(dir, tc.place, readerName)
-			}
-			if err := makeTrayless(reader); err != nil {
+			reader := filepath.Join(dir, tc.place, readerName)
+			if err := makeProgram(reader, readerPackage); err != nil {
 				t.Fatal(err)
 			}
 			if err := tc.plant(dir, reader); errors.Is(err, fs.ErrPermission) {
@@ -158,7 +135,7 @@ func plantedReader(t *testing.T) {
 				t.Fatal(err)
 			}
 			beside, errBeside := readerBeside(self, trust)
-			named, errNamed := readTrayless(reader, trust, namedHint)
+			named, errNamed := readReader(reader, trust, namedHint)
 			for how, err := range map[string]error{"beside": errBeside, "named": errNamed} {
 				if want := strings.ReplaceAll(tc.says, "DIR", dir); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 					t.Errorf("%s: %v, want %q", how, err, want)
@@ -180,10 +157,10 @@ func linked(_, path string) error {
 func TestNoReaderComesFromBelowAStickyFolder(t *testing.T) {
 	dir, _, trust := contents(t)
 	reader := filepath.Join(dir, "Helpers", readerName)
-	if err := errors.Join(makeTrayless(reader), os.Chmod(filepath.Dir(dir), 0o777|fs.ModeSticky)); err != nil {
+	if err := errors.Join(makeProgram(reader, readerPackage), os.Chmod(filepath.Dir(dir), 0o777|fs.ModeSticky)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := readTrayless(reader, trust, namedHint); err != nil {
+	if _, err := readReader(reader, trust, namedHint); err != nil {
 		t.Errorf("a simulated Mac: %v", err)
 	}
 	in, _ := asking("/", 0, nil)

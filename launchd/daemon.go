@@ -21,7 +21,8 @@ const (
 )
 
 // Daemon returns the job that runs program, an absolute path, as root when the
-// policy database changes. The program publishes the policy and exits.
+// policy database changes. The program publishes the policy and exits. It needs
+// no argument: the job and its program are always installed together.
 //
 // launchd.plist(5) promises nothing for WatchPaths: launchd may miss a change,
 // and the behaviour for a missing path is not documented. The -wal and the
@@ -34,7 +35,7 @@ const (
 func Daemon(program string) Job {
 	return Job{
 		Label:            probe.ReaderLabel,
-		ProgramArguments: []string{program, "read-policy"},
+		ProgramArguments: []string{program},
 		RunAtLoad:        true,
 		WatchPaths: []string{
 			policyFolder, kextPolicy, kextPolicy + "-wal", kextPolicy + "-journal",
@@ -179,6 +180,6 @@ func (p DaemonPlace) runOnce(ctx context.Context, label string) (string, error) 
 	case state.LastExit == "0":
 		return "done", nil
 	default:
-		return "", fmt.Errorf("it ended with exit code %q: sudo %s read-policy says why", state.LastExit, p.Program)
+		return "", fmt.Errorf("it ended with exit code %q: run sudo %s, which reports why", state.LastExit, p.Program)
 	}
 }

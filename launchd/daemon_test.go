@@ -137,6 +137,12 @@ func TestInstallReaderAfterChange(t *testing.T) {
 		"the program is gone":       {func(m *daemonMac) { os.Remove(m.place.Program) }, "print kickstart print"},
 		"the program cannot be run": {func(m *daemonMac) { os.Chmod(m.place.Program, 0o644) }, "print kickstart print"},
 		"another property list":     {func(m *daemonMac) { m.job.StartInterval = 60 }, reload},
+		"a job of an earlier version": {func(m *daemonMac) {
+			m.job.ProgramArguments = []string{ReaderProgram, "read-policy"}
+			earlier, _ := m.job.Plist()
+			m.job = Daemon(ReaderProgram)
+			m.write(m.place.Plist, string(earlier), 0o644)
+		}, reload},
 		"the property list is gone": {func(m *daemonMac) { os.Remove(m.place.Plist) }, reload},
 		"the job is not loaded":     {func(m *daemonMac) { os.Remove(filepath.Join(m.tools, "job")) }, "print bootstrap kickstart print"},
 		"the job failed last time":  {func(m *daemonMac) { m.write(filepath.Join(m.tools, "exit"), "69", 0o644) }, "print kickstart print"},
@@ -169,7 +175,7 @@ func TestReaderRunResult(t *testing.T) {
 		last  string // of what was said
 		says  string
 	}{
-		"it failed":           {func(m *daemonMac) { m.write(filepath.Join(m.tools, "once"), "69\n", 0o644) }, "FAILED", "read-policy says why"},
+		"it failed":           {func(m *daemonMac) { m.write(filepath.Join(m.tools, "once"), "69\n", 0o644) }, "FAILED", "io.kextwatch.reader, which reports why"},
 		"it never starts":     {func(m *daemonMac) { m.write(filepath.Join(m.tools, "once"), "(never exited)\n", 0o644) }, "FAILED", "never exited"},
 		"it takes its time":   {func(m *daemonMac) { os.Remove(filepath.Join(m.tools, "once")) }, "still running, as process 812", ""},
 		"launchd is busy":     {func(m *daemonMac) { m.answer("kickstart", "37 Kickstart failed: 37: Operation already in progress") }, "done", ""},

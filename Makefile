@@ -28,12 +28,14 @@ BUILD_NUMBER      = $(shell git rev-list --count HEAD 2>/dev/null || echo 0)
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 315532800)
 BUNDLE            = $(GO) run ./assets/bundle
 
-# The app contains the program twice: with the tray, which only a Mac can link,
-# and without it, for root. On Linux the app has no tray and is for inspection.
+# The app contains two programs: kextwatch with the tray, which only a Mac can
+# link, and kextwatch-reader, which runs as root and never uses cgo. On Linux
+# the app has no tray and is for inspection.
 PROCESSORS = amd64 arm64
 comma      = ,
-READERS    = $(PROCESSORS:%=build/kextwatch-darwin-%)
-PROGRAMS   = $(if $(MACOS),$(PROCESSORS:%=build/kextwatch-tray-%),$(READERS))
+TRAYLESS   = $(PROCESSORS:%=build/kextwatch-darwin-%)
+READERS    = $(PROCESSORS:%=build/kextwatch-reader-darwin-%)
+PROGRAMS   = $(if $(MACOS),$(PROCESSORS:%=build/kextwatch-tray-%),$(TRAYLESS))
 list       = $(subst $(space),$(comma),$(strip $(1)))
 
 # The signing identity. - means ad hoc, for one Mac. See docs/releasing.md.
@@ -79,8 +81,9 @@ test: ## all tests that need only Go, and those of the tray if its library is in
 icons: ## draw all icons again after a change in assets/draw
 	$(GO) generate ./assets
 
-build: ## bin/kextwatch, with the tray if its library is installed
+build: ## bin/kextwatch, with the tray if its library is installed, and bin/kextwatch-reader
 	$(if $(MACOS),$(call MACOS_FLAGS,$(shell $(GO) env GOARCH))) $(BUILD) -tags '$(TAGS)' -o bin/kextwatch ./agent
+	CGO_ENABLED=0 $(BUILD) -o bin/kextwatch-reader ./agent/reader
 	@echo "bin/kextwatch is built $(if $(TRAY),with the tray,without the tray; make deps installs what the tray needs)"
 
 check: lint race pictures browser darwin machorun reproducible ## everything else that CI runs
@@ -132,11 +135,14 @@ $(AXE_DIR):
 	npm install --prefix $@.part --no-save --no-audit --no-fund --ignore-scripts axe-core@$(AXE)
 	mv $@.part $@
 
-darwin: $(READERS) ## build and check the macOS program, without cgo and tray
+darwin: $(TRAYLESS) $(READERS) ## build and check the macOS programs, without cgo and tray
 	$(BUNDLE) check $^
 
 build/kextwatch-darwin-%: FORCE
 	GOOS=darwin GOARCH=$* CGO_ENABLED=0 $(BUILD) -o $@ ./agent
+
+build/kextwatch-reader-darwin-%: FORCE
+	GOOS=darwin GOARCH=$* CGO_ENABLED=0 $(BUILD) -o $@ ./agent/reader
 
 build/kextwatch-tray-%: FORCE
 	GOOS=darwin GOARCH=$* CGO_ENABLED=1 $(call MACOS_FLAGS,$*) $(BUILD) -o $@ ./agent

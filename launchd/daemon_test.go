@@ -140,7 +140,7 @@ func TestInstallReaderAfterChange(t *testing.T) {
 		"a job of an earlier version": {func(m *daemonMac) {
 			m.job.ProgramArguments = []string{ReaderProgram, "read-policy"}
 			earlier, _ := m.job.Plist()
-			m.job = Daemon(ReaderProgram)
+			m.job = Daemon(probe.ReaderProgram)
 			m.write(m.place.Plist, string(earlier), 0o644)
 		}, reload},
 		"the property list is gone": {func(m *daemonMac) { os.Remove(m.place.Plist) }, reload},

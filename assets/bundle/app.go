@@ -42,6 +42,9 @@ func (a app) write(path string) error {
 		return fmt.Errorf("of %q only one has the tray", a.programs)
 	}
 	for i, r := range readers {
+		if !r.reader() {
+			return fmt.Errorf("%s is not kextwatch-reader", a.readers[i])
+		}
 		if r.tray() {
 			return fmt.Errorf("%s is for root and must not have the tray", a.readers[i])
 		}

@@ -132,6 +132,8 @@ func TestGoAppWithATrayIsGivenOut(t *testing.T) {
 
 func TestGoAppsThatDoNotFitTogether(t *testing.T) {
 	with, without := build(t, trayModule), build(t, "os")
+	whole := compile(t, "agent", "package main\n\nfunc main() {}\n")
+	starts := compile(t, "agent/reader", "package main\n\nimport \"os/exec\"\n\nfunc main() { exec.Command(\"/usr/bin/true\").Run() }\n")
 	a := sample(t, without, without)
 	for name, tc := range map[string]struct {
 		spoil func(*app)
@@ -139,6 +141,8 @@ func TestGoAppsThatDoNotFitTogether(t *testing.T) {
 	}{
 		"a tray on one processor": {func(a *app) { a.programs = []string{with[0], without[1]} }, "only one has the tray"},
 		"a reader with a tray":    {func(a *app) { a.readers = with }, "must not have the tray"},
+		"the whole program":       {func(a *app) { a.readers = whole }, "is not kextwatch-reader"},
+		"a reader that starts":    {func(a *app) { a.readers = starts }, "can start other programs"},
 		"a build without number":  {func(a *app) { a.build = "" }, "not a number"},
 		"no manual":               {func(a *app) { a.manual = "absent" }, "absent"},
 		"one processor":           {func(a *app) { a.readers = without[:1] }, "x86_64"},

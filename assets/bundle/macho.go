@@ -20,6 +20,7 @@ type slice struct {
 	libraries    []string
 	imports      []string // symbols of those libraries
 	certificates bool     // crypto/x509 is in it
+	starts       bool     // it can start other programs
 	info         *debug.BuildInfo
 	data         []byte
 }
@@ -43,7 +44,10 @@ const (
 	loadBuildVersion  = 0x32 // the platform follows, then the version
 )
 
-const trayModule = "github.com/getlantern/systray"
+const (
+	trayModule    = "github.com/getlantern/systray"
+	readerPackage = "kextwatch/agent/reader"
+)
 
 func readSlice(path string) (slice, error) {
 	data, err := os.ReadFile(path)
@@ -54,7 +58,12 @@ func readSlice(path string) (slice, error) {
 	if err != nil {
 		return slice{}, fmt.Errorf("%s is not a program for macOS and one processor: %w", path, err)
 	}
-	s := slice{cpu: f.Cpu, certificates: bytes.Contains(data, []byte("crypto/x509.")), data: data}
+	s := slice{
+		cpu:          f.Cpu,
+		certificates: bytes.Contains(data, []byte("crypto/x509.")),
+		starts:       bytes.Contains(data, []byte("syscall.forkExec")),
+		data:         data,
+	}
 	for _, load := range f.Loads {
 		raw := load.Raw()
 		word := func(i int) uint32 {
@@ -108,6 +117,9 @@ func (s slice) arch() string {
 
 func (s slice) tray() bool { return containsModule(s.info.Deps, trayModule) }
 
+// reader reports whether this is kextwatch-reader, which runs as root.
+func (s slice) reader() bool { return s.info.Path == readerPackage }
+
 func containsModule(modules []*debug.Module, path string) bool {
 	return slices.ContainsFunc(modules, func(m *debug.Module) bool { return m.Path == path })
 }
@@ -144,6 +156,7 @@ func (s slice) faults() []string {
 		fault(!strings.HasPrefix(library, "/usr/lib/") && !strings.HasPrefix(library, "/System/Library/"),
 			"it needs %s, which is not part of macOS", library)
 	}
+	fault(s.reader() && s.starts, "it runs as root and can start other programs")
 	fault(s.certificates, "it contains crypto/x509, which needs macOS 12")
 	for _, symbol := range s.imports {
 		fault(strings.HasPrefix(symbol, "_Sec"), "it imports %s: crypto/x509 or a like got in", symbol)

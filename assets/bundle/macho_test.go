@@ -83,6 +83,8 @@ func TestFaults(t *testing.T) {
 		"Intel, no signature":     {func(s *slice) { s.cpu, s.oldest, s.signed = macho.CpuAmd64, highSierra, false }, ""},
 		"a library of Homebrew's": {func(s *slice) { s.libraries = []string{"/opt/homebrew/lib/libz.dylib"} }, "not part of macOS"},
 		"a library by a link":     {func(s *slice) { s.libraries = []string{"@rpath/libz.dylib"} }, "not part of macOS"},
+		"kextwatch starts tools":  {func(s *slice) { s.starts = true }, ""},
+		"the reader starts none":  {func(s *slice) { s.starts, s.info = true, &debug.BuildInfo{Path: readerPackage} }, "can start other programs"},
 		"x509":                    {func(s *slice) { s.certificates = true }, "crypto/x509"},
 		"a keychain":              {func(s *slice) { s.imports = []string{"_SecItemAdd"} }, "_SecItemAdd"},
 	} {

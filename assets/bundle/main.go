@@ -75,7 +75,7 @@ func runApp(args []string) error {
 	flags.StringVar(&a.manual, "manual", "", "`FOLDER` of the man page and the completions")
 	output := flags.String("o", "", "the `APP` to write")
 	programs := flags.String("program", "", "the program, one `FILE` for each processor, separated by commas")
-	readers := flags.String("reader", "", "the same without the tray, for root")
+	readers := flags.String("reader", "", "kextwatch-reader, which runs as root, in the same way")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

@@ -11,10 +11,10 @@ import (
 )
 
 // The tests whose names begin with TestGo build real programs for macOS, from
-// a few lines, as make darwin builds kextwatch. The one with the tray has a
-// module of systray's name, since that is how a tray is known.
+// a few lines, as make darwin builds kextwatch-reader. The one with the tray has
+// a module of systray's name, since that is how a tray is known.
 
-// built are the programs that there are already, by what they import, in the
+// built are the programs that exist already, by their folder and source, in the
 // folder workshop.
 var (
 	built    = make(map[string][]string)
@@ -31,18 +31,25 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// build returns the program for both processors, x86_64 first.
+// build returns a reader for both processors, x86_64 first.
 func build(t *testing.T, imports string) []string {
 	t.Helper()
-	if paths := built[imports]; paths != nil {
+	return compile(t, "agent/reader", fmt.Sprintf("package main\n\nimport _ %q\n\nfunc main() {}\n", imports))
+}
+
+// compile returns the program of a folder of a module kextwatch.
+func compile(t *testing.T, folder, source string) []string {
+	t.Helper()
+	key := folder + "\n" + source
+	if paths := built[key]; paths != nil {
 		return paths
 	}
 	dir := filepath.Join(workshop, strconv.Itoa(len(built)))
 	files := tree{
-		"main.go":          fmt.Appendf(nil, "package main\n\nimport _ %q\n\nfunc main() {}\n", imports),
-		"go.mod":           []byte("module hello\n\ngo 1.26.0\n\nrequire " + trayModule + " v1.2.2\n\nreplace " + trayModule + " => ./systray\n"),
-		"systray/go.mod":   []byte("module " + trayModule + "\n"),
-		"systray/empty.go": []byte("package systray\n"),
+		folder + "/main.go": []byte(source),
+		"go.mod":            []byte("module kextwatch\n\ngo 1.26.0\n\nrequire " + trayModule + " v1.2.2\n\nreplace " + trayModule + " => ./systray\n"),
+		"systray/go.mod":    []byte("module " + trayModule + "\n"),
+		"systray/empty.go":  []byte("package systray\n"),
 	}
 	if err := files.write(dir, 0o644); err != nil {
 		t.Fatal(err)
@@ -50,7 +57,7 @@ func build(t *testing.T, imports string) []string {
 	var paths []string
 	for _, cpu := range []string{"amd64", "arm64"} {
 		path := filepath.Join(dir, cpu)
-		cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, ".")
+		cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "./"+folder)
 		cmd.Dir = dir
 		cmd.Env = append(os.Environ(), "GOOS=darwin", "GOARCH="+cpu, "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-mod=mod")
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -58,7 +65,7 @@ func build(t *testing.T, imports string) []string {
 		}
 		paths = append(paths, path)
 	}
-	built[imports] = paths
+	built[key] = paths
 	return paths
 }
 

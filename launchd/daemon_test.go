@@ -138,7 +138,7 @@ func TestInstallReaderAfterChange(t *testing.T) {
 		"the program cannot be run": {func(m *daemonMac) { os.Chmod(m.place.Program, 0o644) }, "print kickstart print"},
 		"another property list":     {func(m *daemonMac) { m.job.StartInterval = 60 }, reload},
 		"a job of an earlier version": {func(m *daemonMac) {
-			m.job.ProgramArguments = []string{ReaderProgram, "read-policy"}
+			m.job.ProgramArguments = []string{probe.ReaderProgram, "read-policy"}
 			earlier, _ := m.job.Plist()
 			m.job = Daemon(probe.ReaderProgram)
 			m.write(m.place.Plist, string(earlier), 0o644)

@@ -58,7 +58,7 @@ func run(ctx context.Context, args []string, m root.FS, clock probe.Clock, stder
 }
 
 func fail(stderr io.Writer, code int, err error, hint string) int {
-	fmt.Fprintf(stderr, "kextwatch-reader: error: %s\n", err)
-	fmt.Fprintf(stderr, "kextwatch-reader: hint: %s\n", hint)
+	fmt.Fprintf(stderr, "kextwatch-reader: error: %s\n", probe.Printable(err.Error()))
+	fmt.Fprintf(stderr, "kextwatch-reader: hint: %s\n", probe.Printable(hint))
 	return code
 }

@@ -6,14 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
+
+	"kextwatch/agent/terminal"
 )
 
 // interactive reports whether there may be somebody to ask.
 func (in *invocation) interactive() bool {
-	f, ok := in.stdin.(*os.File)
-	return ok && isTerminal(f)
+	return terminal.Is(in.stdin)
 }
 
 // ask asks on standard error and returns the answer. It ends with ctx, also

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/terminal"
 	"kextwatch/agent/view"
 )
 
@@ -73,20 +74,20 @@ func (t *terminalFollowed) Resized() {
 }
 
 func (t *terminalFollowed) draw() {
-	columns, rows := terminalSize(t.out)
+	columns, rows := terminal.Size(t.out)
 	var b strings.Builder
 	if !t.entered {
-		b.WriteString(enterScreen)
+		b.WriteString(terminal.EnterScreen)
 		t.entered = true
 	}
-	b.WriteString(home)
+	b.WriteString(terminal.Home)
 	for i, line := range view.Screen(t.st, t.past, columns, rows) {
 		if i > 0 {
 			b.WriteString("\n")
 		}
-		b.WriteString(eraseLine + t.colored(line))
+		b.WriteString(terminal.EraseLine + t.colored(line))
 	}
-	b.WriteString("\n" + eraseRest)
+	b.WriteString("\n" + terminal.EraseRest)
 	io.WriteString(t.out, b.String())
 }
 
@@ -96,11 +97,11 @@ func (t *terminalFollowed) colored(line view.Line) string {
 	case !t.colors || line.Verdict == "":
 		return line.Text
 	case line.Verdict.NeedsAction():
-		return boldYellow + line.Text + plainText
+		return terminal.BoldYellow + line.Text + terminal.Plain
 	case line.Verdict == approval.Approved:
-		return boldGreen + line.Text + plainText
+		return terminal.BoldGreen + line.Text + terminal.Plain
 	}
-	return boldText + line.Text + plainText
+	return terminal.Bold + line.Text + terminal.Plain
 }
 
 // close restores the terminal and leaves the last state on it in plain text.
@@ -108,7 +109,7 @@ func (t *terminalFollowed) Close() {
 	if !t.entered {
 		return
 	}
-	io.WriteString(t.out, leaveScreen)
+	io.WriteString(t.out, terminal.LeaveScreen)
 	last := plainFollowed{out: t.out}
 	last.Show(t.st, nil)
 }

@@ -3,13 +3,12 @@
 package main
 
 import (
-	"io"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/creack/pty"
+	"kextwatch/agent/terminal"
 )
 
 // drawn is what a terminal shows after it received text: carriage returns and
@@ -17,7 +16,7 @@ import (
 func drawn(text string) []string {
 	var lines []string
 	line := ""
-	for _, r := range strings.NewReplacer(eraseLine, "\x00", "\r\n", "\n").Replace(text) {
+	for _, r := range strings.NewReplacer(terminal.EraseLine, "\x00", "\r\n", "\n").Replace(text) {
 		switch r {
 		case '\r':
 			line = "" // what follows erases the line
@@ -81,31 +80,5 @@ func TestDemoInADumbTerminal(t *testing.T) {
 	term := inTerminal(t, []string{"TERM=dumb"}, "demo", "--speed", "240", "--story", "restart")
 	if all := term.wait("The end."); sequence.MatchString(all) || strings.Contains(all, "min left") {
 		t.Errorf("wrote %q, want plain lines", all)
-	}
-}
-
-// A line that is wider than the terminal would wrap and could not be erased.
-func TestLastLineInANarrowTerminal(t *testing.T) {
-	keys, screen, err := pty.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer keys.Close()
-	defer screen.Close()
-	if err := pty.Setsize(keys, &pty.Winsize{Rows: 5, Cols: 20}); err != nil {
-		t.Fatal(err)
-	}
-	l := lastLine{terminal: screen}
-	l.set(strings.Repeat("x", 50))
-	l.above(screen, "a line\n")
-	l.set("")
-	x := strings.Repeat("x", 19)
-	want := "\r\x1b[K" + x + "\r\x1b[Ka line\r\n" + x + "\r\x1b[K"
-	got := make([]byte, len(want))
-	if _, err := io.ReadFull(keys, got); err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != want {
-		t.Errorf("wrote %q, want %q", got, want)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/terminal"
 	"kextwatch/agent/view"
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
@@ -47,8 +48,9 @@ func (t *trial) run(ctx context.Context) (result, error) {
 	if err != nil {
 		return result{}, unavailable(err, "open it yourself, then run kextwatch status")
 	}
-	bar := newProgress(t.stderr, "Waiting for the Allow button", t.timeout)
-	defer bar.close()
+	bar := terminal.NewProgress(t.stderr, "Waiting for the Allow button", t.timeout)
+	bar.Set(0)
+	defer bar.Close()
 	start := t.clock.Now()
 	for end := start.Add(t.timeout); ; {
 		select {
@@ -64,7 +66,7 @@ func (t *trial) run(ctx context.Context) (result, error) {
 		}
 		now := t.clock.Now()
 		t.look(ctx, now)
-		bar.set(now.Sub(start))
+		bar.Set(now.Sub(start))
 		if res, ok := t.over(now.Before(end)); ok {
 			return res, nil
 		}

@@ -15,6 +15,7 @@ import (
 
 	"kextwatch/agent/loop"
 	"kextwatch/agent/store"
+	"kextwatch/agent/terminal"
 	"kextwatch/notify"
 	"kextwatch/notify/desktop"
 	"kextwatch/probe"
@@ -111,7 +112,7 @@ func (in *invocation) runAgent(ctx context.Context, headless bool, events *loop.
 
 // attend runs the agent until ctx ends or the user quits.
 func (in *invocation) attend(ctx context.Context, headless bool, home string, p store.Places, events *loop.Outlet) {
-	if f, ok := in.stderr.(*os.File); ok && isTerminal(f) {
+	if terminal.Is(in.stderr) {
 		in.logShown = true // a person watches
 	}
 	stderr := loop.NewOutlet("standard error", in.stderr)

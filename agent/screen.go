@@ -8,6 +8,7 @@ import (
 
 	"kextwatch/agent/approval"
 	"kextwatch/agent/loop"
+	"kextwatch/agent/terminal"
 	"kextwatch/agent/view"
 	"kextwatch/notify"
 	"kextwatch/probe"
@@ -21,15 +22,11 @@ type screen struct {
 	out   io.Writer
 
 	mu  sync.Mutex
-	bar lastLine
+	bar terminal.LastLine
 }
 
 func newScreen(out io.Writer, c probe.Clock, start time.Time) *screen {
-	s := &screen{clock: c, start: start, out: out}
-	if f, ok := canDraw(out); ok {
-		s.bar.terminal = f
-	}
-	return s
+	return &screen{clock: c, start: start, out: out, bar: terminal.NewLastLine(out)}
 }
 
 // say writes a line: the minute of the story, who speaks, what.
@@ -37,7 +34,7 @@ func (s *screen) say(who, what string) {
 	minute := int(s.clock.Now().Sub(s.start) / time.Minute)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.bar.above(s.out, fmt.Sprintf("%3d min  %-9s  %s\n", max(0, minute), who, what))
+	s.bar.Above(s.out, fmt.Sprintf("%3d min  %-9s  %s\n", max(0, minute), who, what))
 }
 
 // follow returns what shows the bar of an open window, and removes it when
@@ -48,7 +45,7 @@ func (s *screen) follow(a *loop.Loop) func(notify.Menu) {
 		for _, p := range a.Status.Products {
 			if w := p.Window; w.Open() {
 				left := (w.Left + time.Minute - 1) / time.Minute
-				text = fmt.Sprintf("Allow button %s %d min left", view.Bar(w.Left, approval.WindowLength, barWidth), left)
+				text = fmt.Sprintf("Allow button %s %d min left", view.Bar(w.Left, approval.WindowLength, terminal.BarWidth), left)
 			}
 		}
 		s.show(text)
@@ -58,7 +55,7 @@ func (s *screen) follow(a *loop.Loop) func(notify.Menu) {
 func (s *screen) show(bar string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.bar.set(bar)
+	s.bar.Set(bar)
 }
 
 // close removes the bar.

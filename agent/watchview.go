@@ -12,6 +12,7 @@ import (
 	"kextwatch/agent/approval"
 	"kextwatch/agent/loop"
 	"kextwatch/agent/store"
+	"kextwatch/agent/terminal"
 	"kextwatch/agent/view"
 	"kextwatch/probe/mac"
 )
@@ -63,7 +64,7 @@ func (in *invocation) newFollowed() loop.Followed {
 	if in.speaker.json {
 		return &jsonFollowed{speaker: in.speaker}
 	}
-	if f, ok := canDraw(in.out); ok {
+	if f, ok := terminal.CanDraw(in.out); ok {
 		return &terminalFollowed{out: f, colors: in.env("NO_COLOR") == "", past: in.recent()}
 	}
 	return &plainFollowed{out: in.out}

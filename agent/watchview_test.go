@@ -15,11 +15,12 @@ import (
 
 	"github.com/creack/pty"
 
+	"kextwatch/agent/terminal"
 	"kextwatch/probe/mactest"
 )
 
-// terminal is a terminal of the test's own, with a program in it.
-type terminal struct {
+// testTerminal is a terminal of the test's own, with a program in it.
+type testTerminal struct {
 	t    *testing.T
 	keys *os.File
 	ends func() error
@@ -28,12 +29,12 @@ type terminal struct {
 	screen bytes.Buffer // all that was written since the last take
 }
 
-func inTerminal(t *testing.T, env []string, args ...string) *terminal {
+func inTerminal(t *testing.T, env []string, args ...string) *testTerminal {
 	t.Helper()
 	return thisProgram(t).inTerminal(t, env, args...)
 }
 
-func (p program) inTerminal(t *testing.T, env []string, args ...string) *terminal {
+func (p program) inTerminal(t *testing.T, env []string, args ...string) *testTerminal {
 	t.Helper()
 	cmd := p.command(t, args...)
 	cmd.Env = append(append(cmd.Env, "TERM=xterm", "TZ=UTC"), env...)
@@ -42,7 +43,7 @@ func (p program) inTerminal(t *testing.T, env []string, args ...string) *termina
 		t.Fatal(err)
 	}
 	read := make(chan struct{})
-	term := &terminal{t: t, keys: keys, ends: func() error { <-read; return cmd.Wait() }}
+	term := &testTerminal{t: t, keys: keys, ends: func() error { <-read; return cmd.Wait() }}
 	go func() {
 		io.Copy(term, keys) // an error tells that the program has ended
 		close(read)
@@ -51,7 +52,7 @@ func (p program) inTerminal(t *testing.T, env []string, args ...string) *termina
 	return term
 }
 
-func (term *terminal) Write(p []byte) (int, error) {
+func (term *testTerminal) Write(p []byte) (int, error) {
 	term.mu.Lock()
 	defer term.mu.Unlock()
 	return term.screen.Write(p)
@@ -59,7 +60,7 @@ func (term *terminal) Write(p []byte) (int, error) {
 
 // wait waits until the texts were written one after the other, and takes all
 // that was.
-func (term *terminal) wait(texts ...string) string {
+func (term *testTerminal) wait(texts ...string) string {
 	term.t.Helper()
 	var got string
 	mactest.Eventually(term.t, fmt.Sprintf("the terminal shows %q", texts), func() bool {
@@ -79,7 +80,7 @@ func (term *terminal) wait(texts ...string) string {
 }
 
 // rest takes what was written since the last take.
-func (term *terminal) rest() string {
+func (term *testTerminal) rest() string {
 	term.mu.Lock()
 	defer term.mu.Unlock()
 	defer term.screen.Reset()
@@ -96,7 +97,7 @@ func TestWatchInATerminal(t *testing.T) {
 	before := footprints(t, root)
 	term := inTerminal(t, []string{"NO_COLOR=1"}, "watch", "--root", root)
 	first := term.wait("Ctrl-C ends.")
-	if !strings.HasPrefix(first, enterScreen+home) || !strings.Contains(first, "not asked for approval yet") {
+	if !strings.HasPrefix(first, terminal.EnterScreen+terminal.Home) || !strings.Contains(first, "not asked for approval yet") {
 		t.Errorf("began with %q, want a screen of its own and the state", first)
 	}
 	if after := footprints(t, root); after != before {
@@ -131,8 +132,8 @@ func TestWatchInATerminal(t *testing.T) {
 	if err := term.ends(); err != nil {
 		t.Errorf("after Ctrl-C: %v, want exit 0", err)
 	}
-	last := term.wait(leaveScreen)
-	if _, after, _ := strings.Cut(last, leaveScreen); !strings.Contains(after, "waiting for your approval") || sequence.MatchString(after) {
+	last := term.wait(terminal.LeaveScreen)
+	if _, after, _ := strings.Cut(last, terminal.LeaveScreen); !strings.Contains(after, "waiting for your approval") || sequence.MatchString(after) {
 		t.Errorf("left %q on the terminal, want the last state in plain words", after)
 	}
 	if all := first + open + small + last; colorSequence.MatchString(all) {
@@ -146,7 +147,7 @@ func TestWatchHasColorsInATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	term := inTerminal(t, []string{"NO_COLOR="}, "watch", "--root", root)
-	if shown := term.wait("Ctrl-C ends."); !strings.Contains(shown, boldYellow+"Parallels Desktop 16.5.1") {
+	if shown := term.wait("Ctrl-C ends."); !strings.Contains(shown, terminal.BoldYellow+"Parallels Desktop 16.5.1") {
 		t.Errorf("showed %q, want the headline in color", shown)
 	}
 }

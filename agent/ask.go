@@ -11,26 +11,32 @@ import (
 	"kextwatch/agent/terminal"
 )
 
-// interactive reports whether there may be somebody to ask.
-func (in *invocation) interactive() bool {
-	return terminal.Is(in.stdin)
+// keyboard asks questions on out and reads the answers from in.
+type keyboard struct {
+	in  io.Reader
+	out io.Writer
 }
 
-// ask asks on standard error and returns the answer. It ends with ctx, also
-// while it waits for the user.
-func (in *invocation) ask(ctx context.Context, question string) (string, error) {
+func (in *invocation) keyboard() keyboard { return keyboard{in.stdin, in.stderr} }
+
+// interactive reports whether there may be somebody to ask.
+func (k keyboard) interactive() bool { return terminal.Is(k.in) }
+
+// ask asks a question and returns the answer. It ends with ctx, even while it
+// waits for the user.
+func (k keyboard) ask(ctx context.Context, question string) (string, error) {
 	nobody := usage("--yes goes on without asking", "there is nobody to ask: standard input is not a terminal")
-	if !in.interactive() {
+	if !k.interactive() {
 		return "", nobody
 	}
-	fmt.Fprint(in.stderr, question)
+	fmt.Fprint(k.out, question)
 	type line struct {
 		text string
 		err  error
 	}
 	read := make(chan line, 1)
 	go func() {
-		text, err := bufio.NewReader(oneByte{in.stdin}).ReadString('\n')
+		text, err := bufio.NewReader(oneByte{k.in}).ReadString('\n')
 		read <- line{text, err}
 	}()
 	select {
@@ -44,8 +50,8 @@ func (in *invocation) ask(ctx context.Context, question string) (string, error) 
 	}
 }
 
-// oneByte keeps a buffered reader from taking more than the line it is after:
-// the next question needs the rest.
+// oneByte keeps a buffered reader from taking more than one line: the next
+// question needs the rest.
 type oneByte struct{ io.Reader }
 
 func (r oneByte) Read(p []byte) (int, error) { return r.Reader.Read(p[:min(1, len(p))]) }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/retry"
 	"kextwatch/agent/store"
 	"kextwatch/agent/view"
 	"kextwatch/launchd"
@@ -67,22 +68,9 @@ func toggleAtLogin(home string, m root.FS) error {
 	return launchd.SetAtLogin(launchd.Agent(program, home), launchd.AgentPlist(home), loginJob(home, m).Starts() != probe.Yes)
 }
 
-// menuRetry is a retry that asks nothing: the click was the question.
+// menuRetry asks nothing: the click was the question. The loop takes the
+// snapshots, so this ends when Parallels has answered.
 func (in *invocation) menuRetry(ctx context.Context, st approval.Status) (*probe.Attempt, error) {
-	r := retry{invocation: in, yes: true}
-	w, err := r.way(ctx, st.Facts)
-	if err != nil {
-		return nil, err
-	}
-	if w.vm == nil {
-		return nil, mac.OpenParallels(ctx, in.mac)
-	}
-	asked := in.clock.Now() // the answer may take minutes, and the button is there from the refusal on
-	outcome, _, err := mac.StartVM(ctx, in.mac, w.vm.UUID)
-	if err != nil || outcome == probe.Tried {
-		return nil, err
-	}
-	return &probe.Attempt{
-		At: asked.UTC().Truncate(time.Second), TeamID: probe.ParallelsTeamID, From: probe.FromRetry, Outcome: outcome,
-	}, nil
+	res, err := retry.Run(ctx, retry.Options{Mac: in.mac, Clock: in.clock, Status: st})
+	return res.Attempt, err
 }

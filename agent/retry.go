@@ -5,32 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/retry"
+	"kextwatch/agent/terminal"
 	"kextwatch/agent/view"
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
 )
 
-// exitNothingCame: Parallels was made to try, or need not be, and macOS shows
-// no button.
+// exitNothingCame: macOS shows no Allow button, or nothing was tried.
 const exitNothingCame = 3
 
-// retry makes Parallels try to load its kernel extensions once more, in the
-// way that is safe for an ordinary user of this macOS. Nothing of Parallels
-// is ever run as root, and nobody talks to its service but its own tools.
-type retry struct {
-	*invocation
-	yes     bool
-	vm      string // name or UUID; empty: whichever there is
-	timeout time.Duration
-}
-
 func (in *invocation) retryCommand() *cobra.Command {
-	r := retry{invocation: in}
+	var o retry.Options
+	var yes bool
 	cmd := &cobra.Command{
 		Use:   "retry",
 		Short: "Make Parallels try again, so that the Allow button comes back",
@@ -44,127 +37,156 @@ Exit status: 0 the button is there, 3 it is not, and why.`,
   kextwatch retry --yes && kextwatch open
   kextwatch retry --vm "Windows 11"`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if r.timeout < time.Second || r.timeout > 10*time.Minute {
-				return usage("60s is usual", "--timeout %v is not between 1s and 10m", r.timeout)
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			switch {
+			case o.Timeout < time.Second || o.Timeout > 10*time.Minute:
+				return usage("60s is usual", "--timeout %v is not between 1s and 10m", o.Timeout)
+			case in.uid == 0:
+				return unavailable(errors.New("nothing of Parallels is run as root"), "run it as the user who works with Parallels Desktop, without sudo")
+			case in.mac.NoTools:
+				return usage("leave --volume out to try on this Mac", "--volume only reads: nothing can be tried there")
 			}
-			return r.run(cmd.Context())
+			o.Mac, o.Clock, o.Rules = in.mac, in.clock, in.judging()
+			o.Memory, _ = in.remembered()
+			if !yes {
+				o.User = retryQuestions{in.keyboard()}
+			}
+			in.exit, err = retryCommand{in.speaker, o}.run(cmd.Context())
+			return err
 		},
 	}
-	cmd.Flags().BoolVar(&r.yes, "yes", false, "go on without asking")
-	cmd.Flags().StringVar(&r.vm, "vm", "", "start this virtual machine: `NAME|UUID`")
-	cmd.Flags().DurationVar(&r.timeout, "timeout", time.Minute, "how long to wait for the button: `DUR`")
+	cmd.Flags().BoolVar(&yes, "yes", false, "go on without asking")
+	cmd.Flags().StringVar(&o.VM, "vm", "", "start this virtual machine: `NAME|UUID`")
+	cmd.Flags().DurationVar(&o.Timeout, "timeout", time.Minute, "how long to wait for the button: `DUR`")
 	return cmd
 }
 
-func (r retry) run(ctx context.Context) error {
-	switch {
-	case r.uid == 0:
-		return unavailable(errors.New("nothing of Parallels is run as root"), "run it as the user who works with Parallels Desktop, without sudo")
-	case r.mac.NoTools:
-		return usage("leave --volume out to try on this Mac", "--volume only reads: nothing can be tried there")
-	}
+// retryCommand runs a retry in a terminal and reports the result.
+type retryCommand struct {
+	speaker
+	options retry.Options
+}
+
+func (r retryCommand) run(ctx context.Context) (exit int, err error) {
 	temp, err := os.MkdirTemp("", "kextwatch-")
 	if err != nil {
-		return unavailable(err, "set TMPDIR to a folder you may write to")
+		return 0, unavailable(err, "set TMPDIR to a folder you may write to")
 	}
 	defer os.RemoveAll(temp)
-	prober := mac.NewProber(r.mac, temp)
-	return r.on(ctx, prober, prober.Look(ctx, r.clock.Now(), mac.How{Fresh: true}))
+	prober := mac.NewProber(r.options.Mac, temp)
+	return r.from(ctx, prober, prober.Look(ctx, r.options.Clock.Now(), mac.How{Fresh: true}))
 }
 
-// on goes on from a first look.
-func (r retry) on(ctx context.Context, prober *mac.Prober, snap probe.Snapshot) error {
+// from continues from the first snapshot.
+func (r retryCommand) from(ctx context.Context, prober *mac.Prober, snap probe.Snapshot) (exit int, err error) {
 	if err := ctx.Err(); err != nil {
-		return unavailable(err, "")
+		return 0, unavailable(err, "")
 	}
-	mem, _ := r.remembered()
-	st, mem := r.judging().Assess(mem, snap, r.clock.Now())
-	before := desktopIn(st)
-	switch {
-	case before.Verdict == approval.NotInstalled:
-		return unavailable(errors.New("there is no Parallels Desktop on this Mac"), "install it first")
-	case before.Verdict == approval.NotNeeded, before.Verdict == approval.Approved && before.Loaded:
-		r.tell(result{status: st, reasons: r.reasons(st, way{})})
-		return nil
-	}
-	w, err := r.way(ctx, snap)
+	o := r.options
+	o.Status, o.Memory = o.Rules.Assess(o.Memory, snap, o.Clock.Now())
+	bar := terminal.NewProgress(r.err, "Waiting for the Allow button", o.Timeout)
+	o.Snapshot, o.Waited = prober.Look, bar.Set
+	res, err := retry.Run(ctx, o)
+	bar.Close()
 	if err != nil {
-		return err
+		return 0, retryFailure(err)
 	}
-	if yes, err := r.consent(ctx, w); err != nil || !yes {
-		return err
+	r.report(res)
+	if res.Window == nil {
+		return exitNothingCame, nil
 	}
-	t := trial{retry: r, way: w, prober: prober, before: before, memory: mem, snap: snap, status: st}
-	res, err := t.run(ctx)
-	if err != nil {
-		return err
-	}
-	r.tell(res)
-	return nil
+	return 0, nil
 }
 
-// desktopIn is Parallels Desktop among the products.
-func desktopIn(st approval.Status) approval.Product {
-	for _, p := range st.Products {
-		if p.Name == "Parallels Desktop" {
-			return p
+// retryFailure adds the exit code to an error of a retry.
+func retryFailure(err error) error {
+	var e *retry.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Kind {
+	case retry.Usage:
+		return &failure{exitUsage, e, e.Hint()}
+	case retry.NotOpened:
+		return unavailable(e, e.Hint()+", then run kextwatch status")
+	}
+	return unavailable(e, e.Hint())
+}
+
+// retryQuestions asks the user in the terminal.
+type retryQuestions struct{ keyboard }
+
+func (q retryQuestions) Choose(ctx context.Context, machines []probe.VM) (probe.VM, error) {
+	list := view.MachineList(machines)
+	if !q.interactive() {
+		return probe.VM{}, usage("name one with --vm NAME or UUID", "there are several virtual machines to start:%s", list)
+	}
+	answer, err := q.ask(ctx, fmt.Sprintf("Which virtual machine shall kextwatch start?%s\nNumber: ", list))
+	if err != nil {
+		return probe.VM{}, err
+	}
+	n, err := strconv.Atoi(answer)
+	if err != nil || n < 1 || n > len(machines) {
+		return probe.VM{}, unavailable(errors.New("nothing was tried"), "answer with a number of the list, or name one with --vm NAME or UUID")
+	}
+	return machines[n-1], nil
+}
+
+func (q retryQuestions) Confirm(ctx context.Context, vm *probe.VM) (bool, error) {
+	plan := "open Parallels Desktop, which makes it load its kernel extensions"
+	if vm != nil {
+		plan = fmt.Sprintf("start the virtual machine %s, which makes Parallels Desktop load its kernel extensions", view.MachineName(*vm))
+	}
+	answer, err := q.ask(ctx, fmt.Sprintf("kextwatch will %s.\nGo on? [y/N] ", plan))
+	return answer == "y" || answer == "Y" || answer == "yes", err
+}
+
+// retryDoc is the JSON form of a result.
+type retryDoc struct {
+	Schema  int              `json:"schema"`
+	Tried   retry.How        `json:"tried"`
+	VM      *vmDoc           `json:"vm,omitempty"`
+	Verdict approval.Verdict `json:"verdict"`
+	Window  *view.WindowDoc  `json:"window,omitempty"`
+	Outcome probe.Outcome    `json:"outcome"` // what Parallels answered; empty: nothing
+	Help    string           `json:"help"`
+	Reasons []view.Reason    `json:"reasons"`
+}
+
+type vmDoc struct {
+	UUID string `json:"uuid"`
+	Name string `json:"name"`
+}
+
+// report writes the result.
+func (r retryCommand) report(res retry.Result) {
+	w := view.NewWindowDoc(res.Window)
+	switch {
+	case res.Declined:
+		r.say("Nothing was tried.")
+		return
+	case r.json:
+		doc := retryDoc{
+			Schema: 1, Tried: res.How, Verdict: res.Product.Verdict, Window: w, Outcome: res.Outcome(), Help: res.Help,
+			Reasons: append([]view.Reason{}, res.Reasons...), // a list, not null
 		}
+		if res.VM != nil {
+			doc.VM = &vmDoc{res.VM.UUID, view.Clean(res.VM.Name)}
+		}
+		r.document(doc)
+		return
+	case w != nil:
+		r.say("The Allow button is there until %s, for %d minutes. `kextwatch open` opens the pane.", w.ClosesAt.Local().Format("15:04"), w.MinutesLeft)
+		return
+	case res.How == retry.Nothing:
+		r.say("There is nothing to try. %s", view.Why(res.Product, res.Status))
+	default:
+		r.say("No Allow button came.")
 	}
-	return approval.Product{Verdict: approval.NotInstalled}
-}
-
-// way is how Parallels is made to try: the virtual machine to start, or the
-// application to open where there is none.
-type way struct {
-	vm *probe.VM
-}
-
-// tried is the way in one word, for scripts.
-func (w way) tried() string {
-	if w.vm != nil {
-		return "start-vm"
+	for _, reason := range res.Reasons {
+		r.say("- %s. %s\n  %s", reason.Title, reason.Text, reason.Next)
 	}
-	return "open-app"
-}
-
-// does says what will happen.
-func (w way) does() string {
-	if w.vm != nil {
-		return fmt.Sprintf("start the virtual machine %s, which makes Parallels Desktop load its kernel extensions", vmName(*w.vm))
+	if res.Help != "" {
+		r.say("Parallels says more at %s", res.Help)
 	}
-	return "open Parallels Desktop, which makes it load its kernel extensions"
 }
-
-// way finds the safe way for this macOS. From macOS 11 on, opening the
-// application alone loads nothing.
-func (r retry) way(ctx context.Context, snap probe.Snapshot) (way, error) {
-	os := snap.Mac.OS
-	switch {
-	case !os.Known():
-		return way{}, unavailable(errors.New("which macOS this is, is not known: the way that is safe depends on it"), "open Parallels Desktop, and start a virtual machine, yourself")
-	case os.AtLeast(11, 0):
-		vm, err := r.chooseVM(ctx, snap.Machines)
-		return way{&vm}, err
-	case r.vm != "":
-		return way{}, usage("leave it out", "--vm does not go with macOS %s: opening Parallels Desktop is enough", os)
-	}
-	return way{}, nil
-}
-
-// consent asks whether to go on.
-func (r retry) consent(ctx context.Context, w way) (bool, error) {
-	if r.yes {
-		return true, nil
-	}
-	answer, err := r.ask(ctx, fmt.Sprintf("kextwatch will %s.\nGo on? [y/N] ", w.does()))
-	if err != nil || answer == "y" || answer == "Y" || answer == "yes" {
-		return err == nil, err
-	}
-	r.exit = exitNothingCame
-	r.say("Nothing was tried.")
-	return false, nil
-}
-
-// vmName is a name that anybody may have given, fit to be shown.
-func vmName(vm probe.VM) string { return fmt.Sprintf("“%s”", view.Clean(vm.Name)) }

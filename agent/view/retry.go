@@ -1,8 +1,12 @@
 package view
 
 import (
+	"fmt"
+	"strings"
+
 	"kextwatch/agent/approval"
 	"kextwatch/notify"
+	"kextwatch/probe"
 )
 
 // NotTried is the reason if Parallels was asked to try again and no load attempt
@@ -31,4 +35,17 @@ func Started() Reason {
 // RetryFailed returns the alert after a click on Try Again… that failed.
 func RetryFailed(why, next string) notify.Alert {
 	return notify.Alert{Title: "Trying again failed", Body: sentences(Clean(why), Clean(next))}
+}
+
+// MachineName returns the name of a virtual machine in quotes.
+func MachineName(vm probe.VM) string { return fmt.Sprintf("“%s”", Clean(vm.Name)) }
+
+// MachineList returns a numbered line for each virtual machine. Each begins
+// with a line break.
+func MachineList(machines []probe.VM) string {
+	var b strings.Builder
+	for i, vm := range machines {
+		fmt.Fprintf(&b, "\n  %d  %s  %s", i+1, MachineName(vm), vm.UUID)
+	}
+	return b.String()
 }

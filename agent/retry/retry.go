@@ -1,0 +1,140 @@
+// Package retry makes Parallels Desktop try to load its kernel extensions
+// again, in the way that is safe for an ordinary user of this macOS. It runs
+// nothing of Parallels as root, and only Parallels' own tools talk to its
+// service.
+package retry
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/agent/view"
+	"kextwatch/probe"
+	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
+)
+
+// Options say on which Mac to try, and how.
+type Options struct {
+	Mac   root.FS
+	Clock probe.Clock
+
+	// Status is the state before the attempt. Memory belongs to it.
+	Status approval.Status
+	Memory approval.Memory
+	Rules  approval.Settings
+
+	// Snapshot is called every second, until the Allow button is there or the
+	// Timeout is over. If it is nil, Run returns when Parallels has answered.
+	Snapshot func(ctx context.Context, now time.Time, how mac.How) probe.Snapshot
+	Timeout  time.Duration
+	Waited   func(time.Duration) // receives the progress of the wait; nil: nobody does
+
+	VM   string // the name or UUID of the virtual machine to start; empty: any that fits
+	User User   // nil: Run asks nothing and starts the first virtual machine that fits
+}
+
+// User answers the questions of Run. Run returns its errors unchanged.
+type User interface {
+	// Choose returns one of the virtual machines.
+	Choose(ctx context.Context, machines []probe.VM) (probe.VM, error)
+	// Confirm reports whether to go on. vm is the virtual machine to start; nil
+	// means that Run will open Parallels Desktop.
+	Confirm(ctx context.Context, vm *probe.VM) (bool, error)
+}
+
+// How names the way in which Parallels was made to try.
+type How string
+
+const (
+	Nothing How = "nothing"
+	OpenApp How = "open-app"
+	StartVM How = "start-vm"
+)
+
+// Result is what a retry found out.
+type Result struct {
+	How      How
+	Declined bool             // the user did not want it
+	VM       *probe.VM        // the virtual machine that was started
+	Attempt  *probe.Attempt   // what Parallels answered; nil: no answer
+	Window   *approval.Window // nil: no button came
+	Status   approval.Status  // the newest
+	Product  approval.Product // Parallels Desktop in Status
+	Reasons  []view.Reason    // why no button came, the likeliest first
+	Help     string           // the address of Parallels' page about it
+}
+
+// Outcome returns how Parallels says that the load ended.
+func (r Result) Outcome() probe.Outcome {
+	if r.Attempt == nil {
+		return probe.Tried
+	}
+	return r.Attempt.Outcome
+}
+
+// Run makes Parallels try again.
+func Run(ctx context.Context, o Options) (Result, error) {
+	nothing := Result{How: Nothing, Status: o.Status, Product: parallels(o.Status)}
+	switch p := nothing.Product; {
+	case p.Verdict == approval.NotInstalled:
+		return nothing, unavailable(errors.New("there is no Parallels Desktop on this Mac"), "install it first")
+	case p.Verdict == approval.NotNeeded, p.Verdict == approval.Approved && p.Loaded:
+		nothing.Reasons = reasons(nothing)
+		return nothing, nil
+	}
+	vm, err := o.way(ctx)
+	if err != nil {
+		return nothing, err
+	}
+	if o.User != nil {
+		yes, err := o.User.Confirm(ctx, vm)
+		if nothing.Declined = !yes; err != nil || !yes {
+			return nothing, err
+		}
+	}
+	t := trial{Options: o, vm: vm, before: nothing.Product, situation: o.Status.Facts.Situation}
+	return t.run(ctx)
+}
+
+// way returns the virtual machine to start; nil means to open the application.
+// From macOS 11, opening the application alone loads nothing.
+func (o Options) way(ctx context.Context) (*probe.VM, error) {
+	macOS := o.Status.Facts.Mac.OS
+	switch {
+	case !macOS.Known():
+		return nil, unavailable(errors.New("which macOS this is, is not known: the way that is safe depends on it"), "open Parallels Desktop, and start a virtual machine, yourself")
+	case macOS.AtLeast(11, 0):
+		vm, err := o.chooseVM(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &vm, nil
+	case o.VM != "":
+		return nil, usage("leave it out", "--vm does not go with macOS %s: opening Parallels Desktop is enough", macOS)
+	}
+	return nil, nil
+}
+
+// parallels returns Parallels Desktop from the products.
+func parallels(st approval.Status) approval.Product {
+	for _, p := range st.Products {
+		if p.Name == "Parallels Desktop" {
+			return p
+		}
+	}
+	return approval.Product{Verdict: approval.NotInstalled}
+}
+
+// reasons returns why no button came, as far as that is known.
+func reasons(r Result) []view.Reason {
+	all := view.Reasons(r.Product, r.Status)
+	switch r.Product.Verdict {
+	case approval.NotAsked, approval.BlockedOpen, approval.BlockedClosed, approval.BlockedUnknown:
+		all = slices.Insert(all, 0, view.NotTried(r.VM != nil))
+	}
+	return all
+}

@@ -1,0 +1,162 @@
+package retry
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/agent/view"
+	"kextwatch/probe"
+	"kextwatch/probe/mac"
+)
+
+const (
+	interval    = time.Second
+	settleDelay = 5 * time.Second // macOS may write an attempt down after Parallels has answered
+)
+
+// trial is one attempt, and the snapshots that follow it.
+type trial struct {
+	Options
+	vm        *probe.VM // nil: the application is opened
+	before    approval.Product
+	situation probe.Situation // the newest that was read
+	attempt   *probe.Attempt  // what Parallels answered
+	help      string
+}
+
+// answer is how the start of a virtual machine ended.
+type answer struct {
+	asked   time.Time // the button appears with the refusal, and the answer may take minutes
+	outcome probe.Outcome
+	help    string
+	err     error
+}
+
+// run makes Parallels try. Then it takes a snapshot every second until the
+// button is there, until it is clear that no button will come, or until the
+// time is over.
+func (t *trial) run(ctx context.Context) (Result, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answers, err := t.begin(ctx)
+	switch {
+	case err != nil:
+		return Result{}, err
+	case t.Snapshot != nil:
+		return t.wait(ctx, answers)
+	case answers != nil:
+		err = t.hear(<-answers) // StartVM has a time limit of its own
+	}
+	return t.result(), err
+}
+
+// begin opens the application, or starts the virtual machine and returns the
+// channel of the answer.
+func (t *trial) begin(ctx context.Context) (<-chan answer, error) {
+	if t.vm == nil {
+		if err := mac.OpenParallels(ctx, t.Mac); err != nil {
+			return nil, &Error{NotOpened, err, "open it yourself"}
+		}
+		return nil, nil
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		a := answer{asked: t.Clock.Now()}
+		a.outcome, a.help, a.err = mac.StartVM(ctx, t.Mac, t.vm.UUID)
+		answers <- a
+	}()
+	return answers, nil
+}
+
+func (t *trial) wait(ctx context.Context, answers <-chan answer) (Result, error) {
+	start := t.Clock.Now()
+	t.report(0)
+	for end := start.Add(t.Timeout); ; {
+		select {
+		case <-ctx.Done():
+			return Result{}, unavailable(ctx.Err(), "")
+		case a := <-answers:
+			if err := t.hear(a); err != nil {
+				return Result{}, err
+			}
+			end = probe.Earlier(end, t.Clock.Now().Add(settleDelay))
+		case <-t.Clock.After(interval):
+		}
+		now := t.Clock.Now()
+		t.snapshot(ctx, now)
+		t.report(now.Sub(start))
+		if res, ok := t.over(now.Before(end)); ok {
+			return res, nil
+		}
+	}
+}
+
+func (t *trial) report(waited time.Duration) {
+	if t.Waited != nil {
+		t.Waited(waited)
+	}
+}
+
+// hear keeps the answer of Parallels as an attempt.
+func (t *trial) hear(a answer) error {
+	switch {
+	case errors.Is(a.err, mac.ErrServiceDown):
+		return unavailable(a.err, "open Parallels Desktop once, or restart the Mac; this is not about an approval")
+	case a.err != nil:
+		return unavailable(a.err, "start the virtual machine in Parallels Desktop and see what it says")
+	}
+	t.help = a.help
+	t.attempt = &probe.Attempt{
+		At: a.asked.UTC().Truncate(time.Second), TeamID: probe.ParallelsTeamID, From: probe.FromRetry, Outcome: a.outcome,
+	}
+	return nil
+}
+
+// snapshot updates the status. A snapshot that ctx cut off does not count.
+func (t *trial) snapshot(ctx context.Context, now time.Time) {
+	snap := t.Snapshot(ctx, now, mac.How{})
+	if ctx.Err() != nil {
+		return
+	}
+	if snap.Situation.Asked {
+		t.situation = snap.Situation
+	}
+	snap.Situation = t.situation
+	if t.attempt != nil {
+		snap.Attempts = append(snap.Attempts, *t.attempt)
+	}
+	t.Status, t.Memory = t.Rules.Assess(t.Memory, snap, now)
+}
+
+// result returns what is known now.
+func (t *trial) result() Result {
+	res := Result{How: OpenApp, VM: t.vm, Attempt: t.attempt, Status: t.Status, Product: parallels(t.Status), Help: t.help}
+	if t.vm != nil {
+		res.How = StartVM
+	}
+	return res
+}
+
+// over reports whether the wait is over, and how it ended.
+func (t *trial) over(timeLeft bool) (Result, bool) {
+	res := t.result()
+	switch w := res.Product.Window; {
+	case w.Open() && (!t.before.Window.Open() || w.ClosesAt.After(t.before.Window.ClosesAt)):
+		res.Window = w
+	case t.Status.Source == "" && res.Outcome() == probe.Refused:
+		// No policy could be read. The answer of Parallels is the only evidence.
+		res.Window = &approval.Window{
+			OpenedAt: t.attempt.At, ClosesAt: t.attempt.At.Add(approval.WindowLength),
+			Left: approval.WindowLength, Basis: approval.Retry,
+		}
+	case res.Outcome() == probe.Permitted:
+		res.Reasons = []view.Reason{view.Started()}
+	case timeLeft && !(res.Product.Verdict == approval.Approved && res.Product.Loaded):
+		return Result{}, false
+	default:
+		res.Reasons = reasons(res)
+	}
+	return res, true
+}

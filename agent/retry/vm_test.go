@@ -1,0 +1,89 @@
+package retry
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe"
+)
+
+const (
+	uuidA = "b0f4b3a0-2f0c-4c6e-9d0a-0123456789ab"
+	uuidB = "c1f4b3a0-2f0c-4c6e-9d0a-0123456789ab"
+	uuidC = "d2f4b3a0-2f0c-4c6e-9d0a-0123456789ab"
+)
+
+func stoppedVM(name, uuid string) probe.VM {
+	return probe.VM{UUID: uuid, Name: name, State: probe.VMStopped, Hypervisor: probe.ParallelsHypervisor}
+}
+
+// lastVM chooses the last virtual machine.
+type lastVM struct{ refuses bool }
+
+func (lastVM) Choose(_ context.Context, machines []probe.VM) (probe.VM, error) {
+	return machines[len(machines)-1], nil
+}
+
+func (u lastVM) Confirm(context.Context, *probe.VM) (bool, error) { return !u.refuses, nil }
+
+// withMachines are options for a Mac with these virtual machines.
+func withMachines(machines probe.Machines) Options {
+	return Options{Status: approval.Status{Facts: probe.Snapshot{Machines: machines}}}
+}
+
+func TestChooseVM(t *testing.T) {
+	running, apple, unknown, nameless := stoppedVM("Running", uuidB), stoppedVM("Apple's", uuidB), stoppedVM("Unknown", uuidB), stoppedVM("No UUID", "")
+	running.State, apple.Hypervisor, unknown.Hypervisor = probe.VMRunning, probe.AppleHypervisor, ""
+	hostile := stoppedVM("x\x1b[31m\u202e\n--help", uuidC)
+	sameHostile := stoppedVM(hostile.Name, uuidA)
+	a, b, twin := stoppedVM("Windows 11", uuidA), stoppedVM("Debian", uuidB), stoppedVM("Windows 11", uuidC)
+	for name, c := range map[string]struct {
+		list []probe.VM
+		vm   string
+		user User
+		want string // UUID
+		kind Kind
+		err  string
+	}{
+		"the only one":          {[]probe.VM{running, a, apple, unknown, nameless}, "", lastVM{}, uuidA, 0, ""},
+		"the first by name":     {[]probe.VM{a, b}, "", nil, uuidB, 0, ""},
+		"the user chooses":      {[]probe.VM{a, b}, "", lastVM{}, uuidA, 0, ""},
+		"by name":               {[]probe.VM{a, b}, "Windows 11", lastVM{}, uuidA, 0, ""},
+		"by UUID":               {[]probe.VM{a, twin}, "{" + strings.ToUpper(uuidC) + "}", lastVM{}, uuidC, 0, ""},
+		"by a name two have":    {[]probe.VM{a, twin}, "Windows 11", nil, "", Usage, "several virtual machines have this name"},
+		"by part of a name":     {[]probe.VM{a, b}, "Windows", nil, "", Usage, "no such virtual machine"},
+		"one that runs":         {[]probe.VM{running, a}, "Running", nil, "", Unavailable, "not stopped"},
+		"one on Apple's":        {[]probe.VM{apple}, "Apple's", nil, "", Unavailable, "does not use Parallels' hypervisor"},
+		"none that would help":  {[]probe.VM{running, apple, unknown, nameless}, "", nil, "", Unavailable, "no stopped virtual machine"},
+		"none at all":           {nil, "", nil, "", Unavailable, "no stopped virtual machine"},
+		"a hostile name":        {[]probe.VM{hostile}, "", nil, uuidC, 0, ""},
+		"a hostile name, twice": {[]probe.VM{hostile, sameHostile}, hostile.Name, nil, "", Usage, "“x[31m --help”  " + uuidC},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := withMachines(probe.Machines{Known: true, List: c.list})
+			o.VM, o.User = c.vm, c.user
+			got, err := o.chooseVM(t.Context())
+			if got.UUID != c.want {
+				t.Errorf("%+v, want %s", got, c.want)
+			}
+			if c.err == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if e := (*Error)(nil); !errors.As(err, &e) || e.Kind != c.kind || e.Hint() == "" || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%v, want kind %d and %q", err, c.kind, c.err)
+			}
+			if strings.ContainsAny(err.Error(), "\x1b\u202e") {
+				t.Errorf("%q is shown as it is", err)
+			}
+		})
+	}
+	if _, err := withMachines(probe.Machines{}).chooseVM(t.Context()); err == nil || !strings.Contains(err.Error(), "is not known") {
+		t.Errorf("no list: %v", err)
+	}
+}

@@ -19,6 +19,7 @@ import (
 // machine is one level down, and only package main knows both.
 var arrows = []struct{ importer, imported, because string }{
 	{"agent", "agent/approval", "package main wires everything"},
+	{"agent", "agent/demo", "package main wires everything"},
 	{"agent", "agent/loop", "package main wires everything"},
 	{"agent", "agent/retry", "package main wires everything"},
 	{"agent", "agent/settings", "package main wires everything"},
@@ -46,6 +47,15 @@ var arrows = []struct{ importer, imported, because string }{
 	{"agent/reader", "probe/policy", "publishes the policy"},
 	{"agent/reader", "probe/root", "names the Mac"},
 
+	{"agent/demo", "agent/approval", "names the events that a story expects"},
+	{"agent/demo", "agent/loop", "runs the agent, and replaces its poster and menu"},
+	{"agent/demo", "agent/store", "reads the events of the agent"},
+	{"agent/demo", "agent/terminal", "draws the bar of an open window"},
+	{"agent/demo", "agent/view", "draws the bar of an open window"},
+	{"agent/demo", "notify", "shows the alerts and the menu"},
+	{"agent/demo", "probe", "makes a faster clock"},
+	{"agent/demo", "probe/root", "names the simulated Mac"},
+	{"agent/demo", "probe/simmac", "changes the simulated Mac"},
 	{"agent/loop", "agent/approval", "asks the rules after each snapshot"},
 	{"agent/loop", "agent/settings", "rereads the settings when their files change"},
 	{"agent/loop", "agent/store", "saves before it announces"},

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"kextwatch/agent/demo"
 	"kextwatch/notify/tray/desk"
 	"kextwatch/probe/mactest"
 )
@@ -29,7 +30,7 @@ const (
 func init() {
 	programs[hurried] = func() {
 		h := newHost()
-		h.clock = spedUp(time.Now(), hurry)
+		h.clock = demo.FastClock(time.Now(), hurry)
 		asked := make(chan os.Signal, 1)
 		signal.Notify(asked, syscall.SIGUSR1)
 		go func() {

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"fmt"
@@ -11,15 +11,14 @@ import (
 	"kextwatch/probe/simmac"
 )
 
-// story is what happens to a simulated Mac, and what the agent is expected to
-// notice.
-type story struct {
+// Story is what happens to a simulated Mac, and what the agent must notice.
+type Story struct {
 	title            string
 	macOS, parallels string
-	steps            []storyStep
+	steps            []step
 }
 
-type storyStep struct {
+type step struct {
 	minute   float64 // since the story began
 	says     string
 	do       func(*simmac.Mac, time.Time) error
@@ -27,11 +26,11 @@ type storyStep struct {
 	expect   []approval.EventName
 }
 
-var stories = map[string]story{
+var stories = map[string]Story{
 	"update": {
 		title: "After an update to macOS 10.15, Parallels is blocked, and the first window is missed.",
 		macOS: "10.14.6", parallels: "16.5.1",
-		steps: []storyStep{
+		steps: []step{
 			{minute: 0, says: "You have Parallels Desktop 16.5.1 and macOS 10.14.6, and have not opened Parallels yet."},
 			{minute: 1, says: "macOS is updated to 10.15.7 while kextwatch is not running, and the Mac restarts.",
 				do:       func(m *simmac.Mac, now time.Time) error { return m.UpdateMacOS("10.15.7", now) },
@@ -52,7 +51,7 @@ var stories = map[string]story{
 	"restart": {
 		title: "From macOS 11 on, an approved kernel extension is loaded at the next start.",
 		macOS: "12.7.6", parallels: "18.3.4",
-		steps: []storyStep{
+		steps: []step{
 			{minute: 0, says: "You have Parallels Desktop 18.3.4 and macOS 12.7.6."},
 			{minute: 1, says: "macOS is updated to 13.7.2, and the Mac restarts.",
 				do:       func(m *simmac.Mac, now time.Time) error { return m.UpdateMacOS("13.7.2", now) },
@@ -68,7 +67,14 @@ var stories = map[string]story{
 	},
 }
 
-func storyHelp() string {
+// Find returns the story with this name.
+func Find(name string) (Story, bool) {
+	s, ok := stories[name]
+	return s, ok
+}
+
+// Help returns a line for each story.
+func Help() string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(stories)) {
 		fmt.Fprintf(&b, "  %-10s %s\n", name, stories[name].title)

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"fmt"
@@ -14,8 +14,8 @@ import (
 	"kextwatch/probe"
 )
 
-// screen shows the demo: one line for each thing that happens and, on a
-// terminal, a bar below them while an approval window is open.
+// screen shows the demo: one line for each event and, on a terminal, a bar
+// below them while an approval window is open.
 type screen struct {
 	clock probe.Clock
 	start time.Time
@@ -29,7 +29,7 @@ func newScreen(out io.Writer, c probe.Clock, start time.Time) *screen {
 	return &screen{clock: c, start: start, out: out, bar: terminal.NewLastLine(out)}
 }
 
-// say writes a line: the minute of the story, who speaks, what.
+// say writes a line: the minute of the story, who speaks, and the text.
 func (s *screen) say(who, what string) {
 	minute := int(s.clock.Now().Sub(s.start) / time.Minute)
 	s.mu.Lock()
@@ -37,8 +37,8 @@ func (s *screen) say(who, what string) {
 	s.bar.Above(s.out, fmt.Sprintf("%3d min  %-9s  %s\n", max(0, minute), who, what))
 }
 
-// follow returns what shows the bar of an open window, and removes it when
-// none is open.
+// follow returns a function that shows the bar of an open window, and removes
+// it when no window is open.
 func (s *screen) follow(a *loop.Loop) func(notify.Menu) {
 	return func(notify.Menu) {
 		text := ""

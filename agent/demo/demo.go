@@ -1,0 +1,200 @@
+// Package demo plays a story: things happen to a simulated Mac, and the real
+// agent notices them.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/agent/loop"
+	"kextwatch/agent/store"
+	"kextwatch/notify"
+	"kextwatch/probe"
+	"kextwatch/probe/root"
+	"kextwatch/probe/simmac"
+)
+
+// Options say what to play, and where.
+type Options struct {
+	Story Story
+	Speed float64   // how many times faster than real time
+	Start time.Time // when the story begins
+	Root  string    // the new directory that becomes the simulated Mac
+	Out   io.Writer
+
+	// Agent returns an agent for a Mac. It is called again after each restart of
+	// the Mac. The agent writes its events as JSON lines.
+	Agent func(ctx context.Context, m root.FS, clock probe.Clock, events io.Writer) *loop.Loop
+
+	Tray   notify.Tray // nil: there is no icon
+	NoTray error       // why there is no icon
+}
+
+// user is the name of the home folder on the simulated Mac.
+const user = "you"
+
+// demo plays one story. The agent gets another clock, Mac, poster and tray,
+// and does not know that it is in a demo.
+type demo struct {
+	Options
+	clock  probe.Clock
+	stop   context.CancelFunc
+	sim    *simmac.Mac
+	screen *screen
+	happen chan store.Event
+	alone  sync.Once // reports once that there are no notifications
+}
+
+// Play plays the story to its end, or until ctx ends or the user quits.
+func Play(ctx context.Context, o Options) error {
+	d := demo{Options: o, clock: FastClock(o.Start, o.Speed), happen: make(chan store.Event, 64)}
+	d.screen = newScreen(o.Out, d.clock, o.Start)
+	defer d.screen.close()
+	ctx, d.stop = context.WithCancel(ctx)
+	defer d.stop()
+	if o.Tray == nil {
+		d.screen.say("demo", fmt.Sprintf("No icon in a menu bar here (%v): the story is told in words.", o.NoTray))
+	}
+	err := d.play(ctx)
+	if errors.Is(err, context.Canceled) {
+		d.screen.say("demo", "Stopped.")
+		return nil
+	}
+	return err
+}
+
+// FastClock returns a clock that starts at start and runs speed times as fast.
+func FastClock(start time.Time, speed float64) probe.Clock {
+	begin := time.Now()
+	return probe.Clock{
+		Now: func() time.Time {
+			return start.Add(time.Duration(float64(time.Since(begin)) * speed))
+		},
+		After: func(d time.Duration) <-chan time.Time {
+			return time.After(time.Duration(float64(d) / speed))
+		},
+	}
+}
+
+// play runs the agent and lets the story happen to its Mac. A restart of the
+// Mac ends the agent, and it starts again with the next login.
+func (d *demo) play(ctx context.Context) error {
+	var err error
+	d.sim, err = simmac.New(d.Root, simmac.Options{
+		MacOS: d.Story.macOS, Parallels: d.Story.parallels, User: user, Now: d.Start.Add(-24 * time.Hour),
+	})
+	if err != nil {
+		return err
+	}
+	d.screen.say("demo", fmt.Sprintf("%s %g times faster than real time. This Mac is a directory: %s.", d.Story.title, d.Speed, d.Root))
+	end := d.login(ctx)
+	defer func() { end() }()
+	for _, s := range d.Story.steps {
+		at := d.Start.Add(time.Duration(s.minute * float64(time.Minute)))
+		if err := d.waitUntil(ctx, at); err != nil {
+			return err
+		}
+		if s.says != "" {
+			d.screen.say("story", s.says)
+		}
+		if s.restarts {
+			end()
+		}
+		if s.do != nil {
+			if err := s.do(d.sim, d.clock.Now()); err != nil {
+				return fmt.Errorf("the story went wrong: %w", err)
+			}
+		}
+		if s.restarts {
+			end = d.login(ctx)
+		}
+		for _, want := range s.expect {
+			if err := d.expect(ctx, want); err != nil {
+				return err
+			}
+		}
+	}
+	end()
+	d.screen.say("demo", "The end.")
+	return nil
+}
+
+// login starts the agent, as launchd does, and waits for its first snapshot:
+// the agent must see the next step of the story as a change. end ends it.
+func (d *demo) login(ctx context.Context) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	m := root.FS{Root: d.Root, Home: filepath.Join(d.Root, "Users", user)}
+	a := d.Agent(ctx, m, d.clock, eventLines{d})
+	a.Poster = &poster{d.screen, a.Poster, &d.alone}
+	shown := make(chan struct{})
+	first, bar := sync.OnceFunc(func() { close(shown) }), d.screen.follow(a)
+	a.Show = func(m notify.Menu) {
+		if len(a.Status.Products) > 0 {
+			first()
+		}
+		bar(m)
+		if d.Tray != nil {
+			d.Tray.Show(m)
+		}
+	}
+	if d.Tray != nil {
+		a.Clicks, a.Tray = d.Tray.Clicks(), true
+	}
+	over := make(chan struct{})
+	go func() {
+		a.Run(ctx)
+		if ctx.Err() == nil {
+			d.stop() // the user chose Quit
+		}
+		a.Helpers.Wait()
+		close(over)
+	}()
+	select {
+	case <-shown:
+	case <-over:
+	}
+	return func() {
+		cancel()
+		<-over
+	}
+}
+
+func (d *demo) waitUntil(ctx context.Context, at time.Time) error {
+	for {
+		left := at.Sub(d.clock.Now())
+		if left <= 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-d.clock.After(left):
+		}
+	}
+}
+
+// expect waits for an event of the agent. The demo fails if the agent misses
+// it.
+func (d *demo) expect(ctx context.Context, want approval.EventName) error {
+	// A window may pass before the event, and the machine may be slow.
+	const slow = 10 * time.Second
+	late := time.After(slow + time.Duration(float64(approval.WindowLength)/d.Speed))
+	for {
+		select {
+		case e := <-d.happen:
+			if e.Event == want {
+				return nil
+			}
+		case <-late:
+			return fmt.Errorf("the story went wrong: %s did not happen", want)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -87,7 +87,7 @@ Verbs:
 		RunE: func(_ *cobra.Command, args []string) error {
 			o.Arch, o.Edition = probe.Arch(arch), probe.Edition(edition)
 			o.Now = in.clock.Now()
-			return in.sim(args[0], args[1], args[2:], o)
+			return simCommand{in.speaker, o}.run(args[0], args[1], args[2:])
 		},
 	}
 	flags := cmd.Flags()
@@ -122,7 +122,13 @@ func simHelp() string {
 	return b.String()
 }
 
-func (in *invocation) sim(dir, name string, values []string, o simmac.Options) error {
+// simCommand makes or changes a simulated Mac at the time of its options.
+type simCommand struct {
+	speaker
+	options simmac.Options
+}
+
+func (s simCommand) run(dir, name string, values []string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return err
@@ -132,14 +138,15 @@ func (in *invocation) sim(dir, name string, values []string, o simmac.Options) e
 		if value != "" {
 			return usage("kextwatch sim --help lists its flags", "new takes no value")
 		}
-		o.Now = o.Now.Add(-time.Hour) // started an hour ago: what happens next is no start-up noise
+		o := s.options
+		o.Now = o.Now.Add(-time.Hour) // started an hour ago, so that the next events do not look like part of the start
 		if _, err := simmac.New(dir, o); err != nil {
 			if errors.Is(err, fs.ErrExist) {
 				return unavailable(err, "name another directory")
 			}
 			return unavailable(err, "kextwatch sim --help lists the flags of new, and what they take")
 		}
-		return in.simDone(dir, name, value)
+		return s.done(dir, name, value)
 	}
 	for _, verb := range simVerbs {
 		if verb.name != name {
@@ -152,10 +159,10 @@ func (in *invocation) sim(dir, name string, values []string, o simmac.Options) e
 		if err != nil {
 			return unavailable(err, "kextwatch sim DIR new makes a simulated Mac")
 		}
-		if err := verb.do(m, value, o.Now); err != nil {
+		if err := verb.do(m, value, s.options.Now); err != nil {
 			return unavailable(err, "")
 		}
-		return in.simDone(dir, name, value)
+		return s.done(dir, name, value)
 	}
 	return usage("kextwatch sim --help lists the verbs", "sim has no verb %q", name)
 }
@@ -176,11 +183,11 @@ func setVMState(m *simmac.Mac, value string, _ time.Time) error {
 	return m.SetVMState(value[:max(i, 0)], probe.VMState(value[i+1:]))
 }
 
-func (in *invocation) simDone(dir, name, value string) error {
-	if in.speaker.json {
-		in.document(map[string]any{"schema": 1, "dir": dir, "verb": name, "value": value})
+func (s simCommand) done(dir, name, value string) error {
+	if s.json {
+		s.document(map[string]any{"schema": 1, "dir": dir, "verb": name, "value": value})
 		return nil
 	}
-	in.say("%s: %s", dir, strings.TrimSpace(name+" "+value))
+	s.say("%s: %s", dir, strings.TrimSpace(name+" "+value))
 	return nil
 }

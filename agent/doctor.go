@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"kextwatch/agent/store"
 	"kextwatch/agent/view"
 	"kextwatch/launchd"
+	"kextwatch/notify"
 	"kextwatch/probe"
 	"kextwatch/probe/policy"
 	"kextwatch/probe/root"
@@ -35,42 +35,41 @@ Exit status: 0 nothing to do, 1 something to do, 2 cannot tell.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if facts {
-				return in.tellFacts(cmd.Context())
+				sheet, err := in.factCommand().sheet(cmd.Context())
+				if err == nil {
+					in.writeFacts(sheet)
+				}
+				return err
 			}
-			return in.doctor(cmd.Context())
+			st, err := in.target().examine(cmd.Context())
+			if err != nil {
+				return err
+			}
+			checks := view.Checks(st, in.target().own(in.newTray))
+			in.exit = doctorCode(st, checks)
+			in.writeChecks(checks)
+			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&facts, "facts", false, "read-only answers to what is not known about macOS, to paste into a report; names are left out")
 	return cmd
 }
 
-// tellFacts answers the open questions, as far as this Mac can.
-func (in *invocation) tellFacts(ctx context.Context) error {
-	sheet, err := in.factSheet(ctx)
-	if err != nil {
-		return err
+// writeFacts writes the answers to the open questions.
+func (s speaker) writeFacts(sheet string) {
+	if s.json {
+		s.document(map[string]any{"schema": 1, "facts": sheet})
+		return
 	}
-	if in.speaker.json {
-		in.document(map[string]any{"schema": 1, "facts": sheet})
-		return nil
-	}
-	fmt.Fprint(in.out, sheet)
-	return nil
+	fmt.Fprint(s.out, sheet)
 }
 
-func (in *invocation) doctor(ctx context.Context) error {
-	st, err := in.lookOnce(ctx)
-	if err != nil {
-		return err
+func (s speaker) writeChecks(checks []view.Check) {
+	if s.json {
+		s.document(doctorDocument(checks))
+		return
 	}
-	checks := view.Checks(st, in.own())
-	in.exit = doctorCode(st, checks)
-	if in.speaker.json {
-		in.document(doctorDocument(checks))
-		return nil
-	}
-	fmt.Fprint(in.out, view.CheckText(checks))
-	return nil
+	fmt.Fprint(s.out, view.CheckText(checks))
 }
 
 func doctorDocument(checks []view.Check) any {
@@ -87,20 +86,20 @@ func doctorCode(st approval.Status, checks []view.Check) int {
 	return statusCode(st.Verdict)
 }
 
-// own is what kextwatch knows of itself.
-func (in *invocation) own() view.Own {
-	own := view.Own{Reader: policy.ReadInstallation(in.mac)}
-	if _, err := in.newTray(); err != nil {
+// own returns what kextwatch knows of itself.
+func (t target) own(newTray func() (notify.Tray, error)) view.Own {
+	own := view.Own{Reader: policy.ReadInstallation(t.mac)}
+	if _, err := newTray(); err != nil {
 		own.Tray = err.Error()
 	}
-	home, err := in.home()
+	home, err := t.home()
 	if err != nil {
 		return own
 	}
 	p := store.PlacesIn(home)
 	own.Running = store.AgentRuns(p)
-	own.AtLogin = loginJob(home, in.mac)
-	s, problems := settings.Read(in.mac, home)
+	own.AtLogin = loginJob(home, t.mac)
+	s, problems := settings.Read(t.mac, home)
 	own.SettingsRead = true
 	for _, p := range problems {
 		if !p.Unknown {

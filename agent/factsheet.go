@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"kextwatch/probe/mac"
-	"kextwatch/probe/root"
 	"kextwatch/probe/survey"
 )
 
@@ -24,33 +23,39 @@ const (
 	slowQuestion = time.Second
 )
 
-// factSheet asks this Mac the open questions about macOS and Parallels, and
+// factCommand asks one Mac what is not known about macOS.
+type factCommand struct {
+	target
+	speaker
+}
+
+func (in *invocation) factCommand() factCommand { return factCommand{in.target(), in.speaker} }
+
+// sheet asks this Mac the open questions about macOS and Parallels, and
 // returns the answers as Markdown, to be pasted into a report. It reads only;
 // of names it leaves out what docs/on-a-mac.md says. It goes on where a
 // question has no answer, and says so there.
-func (in *invocation) factSheet(ctx context.Context) (string, error) {
+func (f factCommand) sheet(ctx context.Context) (string, error) {
 	temp, err := os.MkdirTemp("", "kextwatch-")
 	if err != nil {
 		return "", unavailable(err, "set TMPDIR to a folder you may write to")
 	}
 	defer os.RemoveAll(temp)
-	m := in.mac
-	m.UID = in.uid
-	redactor, err := in.redactor(ctx, m, private{temp, "temporary folder"})
+	redactor, err := f.redactor(ctx, private{temp, "temporary folder"})
 	if err != nil {
 		return "", err
 	}
 	all, cancel := context.WithTimeout(ctx, factsLimit)
 	defer cancel()
 	asker := "an ordinary user"
-	if in.uid == 0 {
+	if f.mac.UID == 0 {
 		asker = "root"
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Facts from a Mac\n\nBy kextwatch %s, as %s. Please read it before you paste it.\n", version, asker)
-	for _, q := range survey.Questions(m, temp) {
+	for _, q := range survey.Questions(f.mac, temp) {
 		start := time.Now()
-		lines := in.askMac(all, q.Text, q.Ask)
+		lines := f.ask(all, q.Text, q.Ask)
 		if err := ctx.Err(); err != nil {
 			return "", unavailable(err, "")
 		}
@@ -63,8 +68,8 @@ func (in *invocation) factSheet(ctx context.Context) (string, error) {
 	return redactor.redact(b.String()), nil
 }
 
-// askMac names a question that takes a while.
-func (in *invocation) askMac(ctx context.Context, question string, ask func(context.Context) []string) []string {
+// ask reports a question that takes a while.
+func (s speaker) ask(ctx context.Context, question string, ask func(context.Context) []string) []string {
 	answer := make(chan []string, 1)
 	go func() { answer <- ask(ctx) }()
 	for slow := time.After(slowQuestion); ; {
@@ -72,25 +77,25 @@ func (in *invocation) askMac(ctx context.Context, question string, ask func(cont
 		case lines := <-answer:
 			return lines
 		case <-slow:
-			in.progress("%s", question)
+			s.progress("%s", question)
 		}
 	}
 }
 
 // redactor takes out the names of this Mac and of its users, and what else is
 // given. Paths of a simulated Mac lose the directory it lies in.
-func (in *invocation) redactor(ctx context.Context, m root.FS, more ...private) (redactor, error) {
+func (t target) redactor(ctx context.Context, more ...private) (redactor, error) {
 	ctx, cancel := context.WithTimeout(ctx, namesLimit)
 	defer cancel()
-	privates := append(namesOf(mac.ReadNames(ctx, m)), more...)
+	privates := append(namesOf(mac.ReadNames(ctx, t.mac)), more...)
 	if err := ctx.Err(); err != nil {
 		return redactor{}, unavailable(fmt.Errorf("finding the names to leave out: %w", err), "try again when the Mac is less busy")
 	}
 	for _, name := range []string{"USER", "LOGNAME", "SUDO_USER"} {
-		privates = append(privates, private{in.env(name), "user"})
+		privates = append(privates, private{t.env(name), "user"})
 	}
-	if m.Root != "/" {
-		privates = append(privates, private{m.Root, "root"})
+	if t.mac.Root != "/" {
+		privates = append(privates, private{t.mac.Root, "root"})
 	}
 	return newRedactor(privates...), nil
 }

@@ -19,7 +19,7 @@ func asking(dir string, uid int, env map[string]string) (*invocation, *bytes.Buf
 	var stderr bytes.Buffer
 	in := &invocation{
 		host: host{uid: uid, env: func(name string) string { return env[name] }},
-		mac:  root.FS{Root: dir},
+		mac:  root.FS{Root: dir, UID: uid},
 	}
 	in.speaker.err = &stderr
 	return in, &stderr
@@ -70,7 +70,7 @@ printf '{\n  "SPDisabledSoftwareDataType" : [\n    { "_name" : "Ada Lovelace QX7
 END`)
 	t.Setenv("TMPDIR", t.TempDir())
 	in, stderr := asking(root, 501, map[string]string{"USER": "lovelace", "SUDO_USER": "babbage"})
-	sheet, err := in.factSheet(t.Context())
+	sheet, err := in.factCommand().sheet(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ END`)
 // A disk with nothing on it answers every question with a reason.
 func TestFactSheetOfNothing(t *testing.T) {
 	in, _ := asking(t.TempDir(), 0, nil)
-	sheet, err := in.factSheet(t.Context())
+	sheet, err := in.factCommand().sheet(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestFactSheetIsCutShort(t *testing.T) {
 		cancel()
 		return ""
 	}
-	if sheet, err := in.factSheet(ctx); sheet != "" || !errors.Is(err, context.Canceled) {
+	if sheet, err := in.factCommand().sheet(ctx); sheet != "" || !errors.Is(err, context.Canceled) {
 		t.Errorf("%q, %v", sheet, err)
 	}
 }
@@ -142,7 +142,7 @@ func TestSlowQuestionIsNamed(t *testing.T) {
 		in, stderr := asking("/", 501, nil)
 		for took, want := range map[time.Duration]string{time.Millisecond: "", time.Minute: "kextwatch: Why?\n"} {
 			stderr.Reset()
-			got := in.askMac(t.Context(), "Why?", func(context.Context) []string {
+			got := in.speaker.ask(t.Context(), "Why?", func(context.Context) []string {
 				time.Sleep(took)
 				return []string{"because"}
 			})

@@ -57,15 +57,15 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 	return time.Time{}, usage("write it like 48h, 2026-05-01 or 2026-05-01T12:00:00Z", "--since %q is no time", s)
 }
 
-func (in *invocation) writeHistory(events []store.Event) {
-	if in.speaker.json {
+func (s speaker) writeHistory(events []store.Event) {
+	if s.json {
 		if events == nil {
 			events = []store.Event{}
 		}
-		in.document(map[string]any{"schema": 1, "events": events})
+		s.document(map[string]any{"schema": 1, "events": events})
 		return
 	}
-	w := bufio.NewWriter(in.out)
+	w := bufio.NewWriter(s.out)
 	defer w.Flush()
 	writeHistory(w, events)
 }

@@ -42,17 +42,17 @@ until you press Ctrl-C. With --json each line is a JSON object.`,
 			if info, err := os.Stat(p.Crashes); err == nil && info.Size() > 0 {
 				defer in.hint("crashes and other output of the agent are in " + p.Crashes)
 			}
-			return in.logs(cmd.Context(), p, follow)
+			return in.speaker.logs(cmd.Context(), p, follow)
 		},
 	}
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "print new lines as they come")
 	return cmd
 }
 
-func (in *invocation) logs(ctx context.Context, p store.Places, follow bool) error {
-	out := bufio.NewWriter(in.out)
+func (s speaker) logs(ctx context.Context, p store.Places, follow bool) error {
+	out := bufio.NewWriter(s.out)
 	format := textLine
-	if in.speaker.json {
+	if s.json {
 		format = jsonLine
 	}
 	show := func(line string) { fmt.Fprintln(out, format(line)) } // Flush reports a failure
@@ -62,7 +62,7 @@ func (in *invocation) logs(ctx context.Context, p store.Places, follow bool) err
 	switch {
 	case err != nil:
 		return unavailable(fmt.Errorf("reading the log: %w", err), "run this as the user who runs the agent")
-	case !r.shown && !follow && !in.speaker.json:
+	case !r.shown && !follow && !s.json:
 		fmt.Fprintln(out, "The log is empty. The agent writes it: kextwatch install starts the agent.")
 	}
 	for follow && ctx.Err() == nil && out.Flush() == nil {

@@ -20,57 +20,64 @@ import (
 	"kextwatch/probe/root"
 )
 
-// menuAction does what a menu entry says, but for what the loop itself does:
-// see (*agent).clicked.
-func (in *invocation) menuAction(st *store.Store, home string) func(context.Context, notify.Action, approval.Status) error {
-	return func(ctx context.Context, action notify.Action, status approval.Status) error {
-		switch action {
-		case notify.OpenSettings:
-			_, err := openPane(ctx, in.mac)
+// menuActions are the entries of the menu that the loop leaves to this package.
+type menuActions struct {
+	reporter
+	store *store.Store
+}
+
+// OpensAtLogin reports whether launchd starts kextwatch at the next login.
+func (m menuActions) OpensAtLogin() probe.Answer { return loginJob(m.mac.Home, m.mac).Starts() }
+
+// Do performs a menu entry.
+func (m menuActions) Do(ctx context.Context, action notify.Action, status approval.Status) error {
+	state := m.store.Places.State
+	switch action {
+	case notify.OpenSettings:
+		_, err := openPane(ctx, m.mac)
+		return err
+	case notify.ShowHistory:
+		events, err := m.store.Journal.Read(time.Time{})
+		if err != nil {
 			return err
-		case notify.ShowHistory:
-			events, err := st.Journal.Read(time.Time{})
-			if err != nil {
-				return err
-			}
-			var text strings.Builder
-			writeHistory(&text, events)
-			return in.showText(ctx, filepath.Join(st.Places.State, "history.txt"), text.String())
-		case notify.ShowDoctor:
-			return in.showText(ctx, filepath.Join(st.Places.State, "doctor.txt"), view.CheckText(view.Checks(status, in.own())))
-		case notify.ShowReport:
-			return in.showReport(ctx, filepath.Join(st.Places.State, "report.html"), status)
-		case notify.OpenAtLogin:
-			return toggleAtLogin(home, in.mac)
-		case notify.ShowAbout:
-			about := "kextwatch " + version + "\n\n" + view.Explain(status)
-			return in.showText(ctx, filepath.Join(st.Places.State, "about.txt"), about)
 		}
-		return fmt.Errorf("no such menu entry: %s", action)
+		var text strings.Builder
+		writeHistory(&text, events)
+		return m.showText(ctx, filepath.Join(state, "history.txt"), text.String())
+	case notify.ShowDoctor:
+		return m.showText(ctx, filepath.Join(state, "doctor.txt"), view.CheckText(view.Checks(status, m.own(m.newTray))))
+	case notify.ShowReport:
+		return m.show(ctx, filepath.Join(state, "report.html"), status)
+	case notify.OpenAtLogin:
+		return toggleAtLogin(m.mac.Home, m.mac)
+	case notify.ShowAbout:
+		about := "kextwatch " + version + "\n\n" + view.Explain(status)
+		return m.showText(ctx, filepath.Join(state, "about.txt"), about)
 	}
+	return fmt.Errorf("unknown menu entry %q", action)
+}
+
+// Retry asks nothing: the click was the question. The loop takes the snapshots,
+// so this ends when Parallels has answered.
+func (m menuActions) Retry(ctx context.Context, st approval.Status) (*probe.Attempt, error) {
+	res, err := retry.Run(ctx, retry.Options{Mac: m.mac, Clock: m.clock, Status: st})
+	return res.Attempt, err
 }
 
 // showText opens a text in the user's editor.
-func (in *invocation) showText(ctx context.Context, file, text string) error {
+func (m menuActions) showText(ctx context.Context, file, text string) error {
 	if err := renameio.WriteFile(file, []byte(text), 0o600); err != nil {
 		return err
 	}
-	return mac.OpenText(ctx, in.mac, file)
+	return mac.OpenText(ctx, m.mac, file)
 }
 
-// toggleAtLogin writes the LaunchAgent, or removes it. The agent that runs now
-// goes on, also when launchd started it.
+// toggleAtLogin installs or removes the LaunchAgent. The agent that runs now
+// keeps running, even if launchd started it.
 func toggleAtLogin(home string, m root.FS) error {
 	program, err := executable()
 	if err != nil {
 		return err
 	}
 	return launchd.SetAtLogin(launchd.Agent(program, home), launchd.AgentPlist(home), loginJob(home, m).Starts() != probe.Yes)
-}
-
-// menuRetry asks nothing: the click was the question. The loop takes the
-// snapshots, so this ends when Parallels has answered.
-func (in *invocation) menuRetry(ctx context.Context, st approval.Status) (*probe.Attempt, error) {
-	res, err := retry.Run(ctx, retry.Options{Mac: in.mac, Clock: in.clock, Status: st})
-	return res.Attempt, err
 }

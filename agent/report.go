@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"log/slog"
 	"path/filepath"
 	"time"
 
@@ -14,9 +15,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/approval"
-	"kextwatch/agent/store"
 	"kextwatch/agent/view"
 	"kextwatch/assets"
+	"kextwatch/notify"
 	"kextwatch/probe/mac"
 )
 
@@ -37,15 +38,16 @@ left out, unless --full is given. Nothing is sent anywhere.`,
   kextwatch report -o /tmp/kextwatch.html --full`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			st, err := in.lookOnce(cmd.Context())
+			r := in.reporter()
+			st, err := r.examine(cmd.Context())
 			if err != nil {
 				return err
 			}
-			page, err := in.report(cmd.Context(), st, full)
+			page, err := r.page(cmd.Context(), st, full)
 			if err != nil {
 				return err
 			}
-			return in.handOutReport(file, page, full)
+			return in.writeReport(file, page, full)
 		},
 	}
 	cmd.Flags().StringVarP(&file, "output", "o", "kextwatch-report.html", "write it to `FILE`, or - for standard output")
@@ -53,9 +55,10 @@ left out, unless --full is given. Nothing is sent anywhere.`,
 	return cmd
 }
 
-func (in *invocation) handOutReport(file string, page []byte, full bool) error {
+// writeReport writes the page to a file, or to standard output for "-".
+func (s speaker) writeReport(file string, page []byte, full bool) error {
 	if file == "-" {
-		_, err := in.out.Write(page)
+		_, err := s.out.Write(page)
 		return err
 	}
 	path, err := filepath.Abs(file)
@@ -65,44 +68,49 @@ func (in *invocation) handOutReport(file string, page []byte, full bool) error {
 	if err := renameio.WriteFile(path, page, 0o600); err != nil {
 		return unavailable(fmt.Errorf("writing the report: %w", err), "name a file you may write to, with -o")
 	}
-	if in.speaker.json {
-		in.document(map[string]any{"schema": 1, "file": path, "redacted": !full})
+	if s.json {
+		s.document(map[string]any{"schema": 1, "file": path, "redacted": !full})
 		return nil
 	}
-	in.say("The report is in %s", path)
+	s.say("The report is in %s", path)
 	return nil
 }
 
-// report is the page about a status.
-func (in *invocation) report(ctx context.Context, st approval.Status, full bool) ([]byte, error) {
+// reporter makes reports about one Mac.
+type reporter struct {
+	target
+	newTray func() (notify.Tray, error)
+	log     *slog.Logger
+}
+
+func (in *invocation) reporter() reporter { return reporter{in.target(), in.newTray, in.log} }
+
+// page returns the report about a status.
+func (r reporter) page(ctx context.Context, st approval.Status, full bool) ([]byte, error) {
 	redact := func(text string) string { return text }
 	if !full {
 		var names []private
 		for _, vm := range st.Facts.Machines.List {
 			names = append(names, private{view.Clean(vm.Name), "virtual machine"})
 		}
-		r, err := in.redactor(ctx, in.mac, names...)
+		withoutNames, err := r.redactor(ctx, names...)
 		if err != nil {
 			return nil, err
 		}
-		redact = r.redact
+		redact = withoutNames.redact
 	}
-	report := view.NewReport(st, view.Checks(st, in.own()), in.happenings(st.At), version, redact)
+	report := view.NewReport(st, view.Checks(st, r.own(r.newTray)), r.happenings(st.At), version, redact)
 	report.Redacted = !full
 	report.Icon = template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(assets.App))
 	return report.HTML()
 }
 
-// happenings are the events of the last days. Where the history cannot be
-// read the report has none.
-func (in *invocation) happenings(now time.Time) []view.Happening {
-	home, err := in.home()
-	if err != nil {
-		return nil
-	}
-	events, err := store.PlacesIn(home).Journal().Read(now.Add(-reportDays * 24 * time.Hour))
+// happenings returns the events of the last days. It is empty if the history
+// cannot be read.
+func (r reporter) happenings(now time.Time) []view.Happening {
+	events, err := r.events(now.Add(-reportDays * 24 * time.Hour))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		in.log.Warn("the history cannot be read", "error", err)
+		r.log.Warn("the history cannot be read", "error", err)
 	}
 	var all []view.Happening
 	for _, e := range events {
@@ -118,14 +126,14 @@ func (in *invocation) happenings(now time.Time) []view.Happening {
 	return all
 }
 
-// showReport writes the page beside the agent's files and opens it.
-func (in *invocation) showReport(ctx context.Context, file string, st approval.Status) error {
-	page, err := in.report(ctx, st, false)
+// show writes the page beside the agent's files and opens it.
+func (r reporter) show(ctx context.Context, file string, st approval.Status) error {
+	page, err := r.page(ctx, st, false)
 	if err != nil {
 		return err
 	}
 	if err := renameio.WriteFile(file, page, 0o600); err != nil {
 		return err
 	}
-	return mac.OpenFile(ctx, in.mac, file)
+	return mac.OpenFile(ctx, r.mac, file)
 }

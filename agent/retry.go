@@ -46,8 +46,9 @@ Exit status: 0 the button is there, 3 it is not, and why.`,
 			case in.mac.NoTools:
 				return usage("leave --volume out to try on this Mac", "--volume only reads: nothing can be tried there")
 			}
-			o.Mac, o.Clock, o.Rules = in.mac, in.clock, in.judging()
-			o.Memory, _ = in.remembered()
+			t := in.target()
+			o.Mac, o.Clock, o.Rules = t.mac, t.clock, t.rules()
+			o.Memory, _ = t.memory() // status names what is missing
 			if !yes {
 				o.User = retryQuestions{in.keyboard()}
 			}

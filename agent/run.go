@@ -18,7 +18,6 @@ import (
 	"kextwatch/agent/terminal"
 	"kextwatch/notify"
 	"kextwatch/notify/desktop"
-	"kextwatch/probe"
 	"kextwatch/probe/kextlog"
 	"kextwatch/probe/mac"
 	"kextwatch/probe/policy"
@@ -207,6 +206,7 @@ func (in *invocation) newAgent(ctx context.Context, st *store.Store, prober *mac
 		poster = noPoster{err}
 	}
 	log := kextlog.New(in.mac)
+	actions := menuActions{in.reporter(), st}
 	a := &loop.Loop{
 		Clock:   in.clock,
 		Log:     in.log,
@@ -216,9 +216,9 @@ func (in *invocation) newAgent(ctx context.Context, st *store.Store, prober *mac
 		Watcher: in.watch(ctx, in.mac, in.watchedBesides()...),
 		Poster:  poster,
 		Asker:   desktop.Dialogs{Root: in.mac.Root, UID: in.uid},
-		Do:      in.menuAction(st, home),
-		Retry:   in.menuRetry,
-		AtLogin: func() probe.Answer { return loginJob(home, in.mac).Starts() },
+		Do:      actions.Do,
+		Retry:   actions.Retry,
+		AtLogin: actions.OpensAtLogin,
 		Store:   st,
 		Events:  events,
 	}

@@ -11,7 +11,6 @@ import (
 
 	"kextwatch/agent/approval"
 	"kextwatch/agent/loop"
-	"kextwatch/agent/store"
 	"kextwatch/agent/terminal"
 	"kextwatch/agent/view"
 	"kextwatch/probe/mac"
@@ -46,11 +45,12 @@ func (in *invocation) follow(ctx context.Context) error {
 	resized := make(chan os.Signal, 1)
 	signal.Notify(resized, syscall.SIGWINCH)
 	defer signal.Stop(resized)
-	mem, _ := in.remembered() // kextwatch status names what is missing
+	t := in.target()
+	mem, _ := t.memory() // status names what is missing
 	f := &loop.Follower{
 		Clock:   in.clock,
 		Probe:   mac.NewProber(in.mac, temp).Look,
-		Judging: in.judging(),
+		Judging: t.rules(),
 		Hints:   in.watch(ctx, in.mac),
 		Mem:     mem,
 		Shown:   in.newFollowed(),
@@ -65,18 +65,15 @@ func (in *invocation) newFollowed() loop.Followed {
 		return &jsonFollowed{speaker: in.speaker}
 	}
 	if f, ok := terminal.CanDraw(in.out); ok {
-		return &terminalFollowed{out: f, colors: in.env("NO_COLOR") == "", past: in.recent()}
+		return &terminalFollowed{out: f, colors: in.env("NO_COLOR") == "", past: in.target().recent()}
 	}
 	return &plainFollowed{out: in.out}
 }
 
-// recent is the end of the history.
-func (in *invocation) recent() []view.Past {
-	home, err := in.home()
-	if err != nil {
-		return nil
-	}
-	events, _ := store.PlacesIn(home).Journal().Read(in.clock.Now().Add(-24 * time.Hour)) // none: nothing is shown
+// recent returns the events of the last day. It is empty if the history cannot
+// be read.
+func (t target) recent() []view.Past {
+	events, _ := t.events(t.clock.Now().Add(-24 * time.Hour))
 	var past []view.Past
 	for _, e := range events {
 		if e.Event != approval.VerdictChanged {

@@ -16,61 +16,60 @@ import (
 	"kextwatch/probe/root"
 )
 
-// MemoryFile is what survives a restart of the agent.
+// MemoryFile is the content of memory.plist: the state that survives a restart of
+// the agent.
 type MemoryFile struct {
 	Schema  int             `plist:"Schema"`
 	Memory  approval.Memory `plist:"Memory"`
 	Pending []string        `plist:"Pending"` // events that may not be in the history yet, one JSON object each
 }
 
-const memorySchema = 1
-
-// largestPlist is how many bytes a property list of the agent may have. The ten
-// thousand rows of a policy that are read take about 20 million. What is larger
-// is not written: it could not be read back, and everything would be told again.
+// largestPlist is the largest size in bytes of a property list of the agent. The
+// limit of ten thousand policy rows takes about 20 million bytes. A larger list
+// is not written: it could not be read back, and the agent would announce
+// everything again.
 const largestPlist = 64 << 20
 
-// ReadMemory reads the memory; an absent file is an empty one.
+// ReadMemory reads the memory. A missing file is an empty memory.
 func ReadMemory(path string) (MemoryFile, error) {
-	var m MemoryFile
 	data, err := root.ReadFile(path, largestPlist)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		return m, nil
+		return MemoryFile{}, nil
 	case root.Damaged(err):
-		return m, fmt.Errorf("%w: %w", errDamaged, err)
-	case err != nil:
-		return m, err
-	}
-	if err := root.DecodePlist(data, &m); err != nil {
 		return MemoryFile{}, fmt.Errorf("%w: %w", errDamaged, err)
+	case err != nil:
+		return MemoryFile{}, err
 	}
-	if m.Schema != memorySchema {
-		return MemoryFile{}, fmt.Errorf("%w: schema %d is not known to this version", errDamaged, m.Schema)
-	}
-	return m, nil
+	return decodeMemory(data, migrations)
 }
 
-var errDamaged = errors.New("the memory is damaged")
-
-// takeMemory is ReadMemory for the agent itself: it sets a damaged file aside,
-// under a name that says when. aside is that name. A file that cannot be read
-// for another reason, such as too few file descriptors, may be whole and stays.
-func takeMemory(path string, now time.Time) (m MemoryFile, aside string, err error) {
+// takeMemory reads the memory for the agent, which will write the file. It
+// renames a file that it cannot use; the new name says why and when. A file
+// that cannot be read for another reason, such as too few file descriptors, may
+// be intact and stays in place.
+func takeMemory(path string, now time.Time) (m MemoryFile, renamed string, err error) {
 	m, err = ReadMemory(path)
-	if !errors.Is(err, errDamaged) {
+	why := ""
+	switch {
+	case errors.Is(err, errDamaged):
+		why = "damaged"
+	case errors.Is(err, errNewer):
+		why = "newer"
+	default:
 		return m, "", err
 	}
-	aside = fmt.Sprintf("%s.damaged-%s", path, now.UTC().Format("20060102T150405Z"))
-	if renamed := os.Rename(path, aside); renamed != nil {
-		return m, "", errors.Join(err, renamed)
+	renamed = fmt.Sprintf("%s.%s-%s", path, why, now.UTC().Format("20060102T150405Z"))
+	if failed := os.Rename(path, renamed); failed != nil {
+		return m, "", errors.Join(err, failed)
 	}
-	return m, aside, err
+	return m, renamed, err
 }
 
-// SaveMemory replaces the memory: temporary file, sync, rename.
+// SaveMemory replaces the memory file: it writes a temporary file, syncs it and
+// renames it.
 func SaveMemory(path string, m MemoryFile) error {
-	m.Schema = memorySchema
+	m.Schema = schemaOf(migrations)
 	return savePlist(path, m)
 }
 
@@ -85,9 +84,9 @@ func savePlist(path string, value any) error {
 	return renameio.WriteFile(path, data, 0o600)
 }
 
-// sameMemory reports whether saving b after a would tell a restarted agent
-// nothing new: the time of the last look, and the seconds of a window that
-// runs on, are not worth a write.
+// sameMemory reports whether b tells a restarted agent nothing more than a. The
+// time of the last snapshot and the seconds left of a window are not worth a
+// write.
 func sameMemory(a, b approval.Memory) bool {
 	return reflect.DeepEqual(coarse(a), coarse(b))
 }

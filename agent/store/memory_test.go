@@ -12,9 +12,9 @@ import (
 	"kextwatch/probe"
 )
 
-// testdata/memory.plist was written by the version that kept the last eight
-// announced windows of a product, several of one item among them. What it says
-// is read, and nothing of it is told again.
+// An earlier version wrote testdata/memory.plist. It kept the last eight
+// announced windows of a product, several of them of one item. The memory is
+// read, and nothing in it is announced again.
 func TestMemoryOfAnEarlierVersion(t *testing.T) {
 	m, err := ReadMemory("testdata/memory.plist")
 	if err != nil {
@@ -39,7 +39,7 @@ func TestMemoryOfAnEarlierVersion(t *testing.T) {
 	notices, after := approval.DefaultSettings().Tell(m.Memory, status)
 	for _, n := range notices {
 		if n.Event != approval.ParallelsRemoved { // this status has no application
-			t.Errorf("said again: %s", n.Event)
+			t.Errorf("announced again: %s", n.Event)
 		}
 	}
 	if !slices.Contains(after.Told["Parallels Desktop"].Windows, item+" 3") {
@@ -47,15 +47,14 @@ func TestMemoryOfAnEarlierVersion(t *testing.T) {
 	}
 }
 
-// More extensions than any Mac has, all watched: what was said of them comes
-// back, and is not said again.
-func TestMemoryOfVeryManyExtensions(t *testing.T) {
+// A memory of more extensions than any Mac has is saved and read back.
+func TestMemoryOfManyExtensions(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "memory.plist")
 	m := MemoryFile{Memory: approval.Memory{
 		Items: map[string]approval.ItemMemory{}, Kexts: map[string]approval.KextMemory{}, Told: map[string]approval.Told{},
 	}}
 	var windows []string
-	for i := range 10_000 { // as many rows as are read
+	for i := range 10_000 { // the limit of policy rows
 		id := fmt.Sprintf("TEAM%06d/org.example.an.extension.with.a.name.of.some.length.%06d", i, i)
 		attempt := approval.Attempt{At: time.Unix(0, 0).UTC(), Evidence: approval.Log, BundleID: id}
 		m.Memory.Items[id] = approval.ItemMemory{Windows: 1, Attempts: []approval.Attempt{attempt}}

@@ -43,11 +43,11 @@ func Open(p Places, now time.Time) (s *Store, warnings []string) {
 
 // read reads the memory and what of it is not in the history yet.
 func (s *Store) read(now time.Time) (warnings []string) {
-	memory, aside, err := takeMemory(s.Places.Memory, now)
+	memory, renamed, err := takeMemory(s.Places.Memory, now)
 	s.unread = nil
 	switch {
-	case aside != "":
-		warnings = append(warnings, fmt.Sprintf("%v; it has been set aside as %s", err, aside))
+	case renamed != "":
+		warnings = append(warnings, fmt.Sprintf("%v; the agent starts with an empty memory and keeps the file as %s", err, renamed))
 	case err != nil:
 		s.unread = err
 	}
@@ -98,7 +98,7 @@ func (s *Store) Save(mem approval.Memory) (wrote bool, err error) {
 	if s.Memory.Schema != 0 && sameMemory(s.Memory.Memory, mem) && strings.Join(lines, "\n") == strings.Join(s.Memory.Pending, "\n") {
 		return false, nil
 	}
-	m := MemoryFile{Schema: memorySchema, Memory: mem, Pending: lines}
+	m := MemoryFile{Schema: schemaOf(migrations), Memory: mem, Pending: lines}
 	if err := SaveMemory(s.Places.Memory, m); err != nil {
 		return false, s.trouble(err)
 	}
@@ -160,8 +160,12 @@ func (s *Store) Gaps() []probe.Gap {
 	return gaps
 }
 
-// MemoryGap is a memory that cannot be read. The agent reads it again at each
-// poll.
+// MemoryGap reports a memory that cannot be read. The agent reads it again at
+// each poll.
 func MemoryGap(p Places, err error) probe.Gap {
-	return probe.Gap{Source: probe.FactOwnMemory, Err: view.Clean(err.Error()), Next: "if it stays so, let your user read " + p.Memory}
+	next := "if it stays so, let your user read " + p.Memory
+	if errors.Is(err, errNewer) {
+		next = "use the newer version of kextwatch"
+	}
+	return probe.Gap{Source: probe.FactOwnMemory, Err: view.Clean(err.Error()), Next: next}
 }

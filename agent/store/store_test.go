@@ -37,7 +37,7 @@ func fullMemory() approval.Memory {
 	}
 }
 
-func TestMemoryComesBackAsItWas(t *testing.T) {
+func TestMemoryIsReadAsSaved(t *testing.T) {
 	p := PlacesIn(t.TempDir())
 	mactest.WriteFile(t, p.Lock, "")
 	st, _ := Open(p, time.Now())
@@ -58,7 +58,7 @@ func TestMemoryComesBackAsItWas(t *testing.T) {
 	}
 }
 
-func TestMemoryIsOnlyWrittenWhenItSaysSomethingNew(t *testing.T) {
+func TestMemoryIsWrittenOnlyForNews(t *testing.T) {
 	p := PlacesIn(t.TempDir())
 	mactest.WriteFile(t, p.Lock, "")
 	st, _ := Open(p, time.Now())
@@ -72,29 +72,29 @@ func TestMemoryIsOnlyWrittenWhenItSaysSomethingNew(t *testing.T) {
 		t.Fatal(err)
 	}
 	if again, _ := os.Stat(p.Memory); !os.SameFile(first, again) {
-		t.Error("another look alone was worth a write")
+		t.Error("a snapshot without news was written")
 	}
 	mem.Seq++
 	if _, err := st.Save(mem); err != nil {
 		t.Fatal(err)
 	}
 	if again, _ := os.Stat(p.Memory); os.SameFile(first, again) {
-		t.Error("news were not written")
+		t.Error("news was not written")
 	}
 }
 
-func TestDamagedMemoryIsSetAside(t *testing.T) {
-	for _, content := range []string{"", "rubbish", "<plist><dict><key>Schema</key><integer>7</integer></dict></plist>", strings.Repeat("x", 2<<20)} {
+func TestDamagedMemoryIsRenamed(t *testing.T) {
+	for _, content := range []string{"", "rubbish", "<plist><dict></dict></plist>", strings.Repeat("x", 2<<20)} {
 		p := PlacesIn(t.TempDir())
 		mactest.WriteFile(t, p.Memory, content)
 		st, warnings := Open(p, time.Now())
-		aside, _ := filepath.Glob(p.Memory + ".damaged-*")
-		if len(warnings) != 1 || len(aside) != 1 || !strings.Contains(warnings[0], aside[0]) {
-			t.Fatalf("%.10q: warnings %q, set aside %q; want one that names the other", content, warnings, aside)
+		renamed, _ := filepath.Glob(p.Memory + ".damaged-*")
+		if len(warnings) != 1 || len(renamed) != 1 || !strings.Contains(warnings[0], renamed[0]) {
+			t.Fatalf("%.10q: warnings %q, renamed to %q; want one warning that names the new file", content, warnings, renamed)
 		}
-		kept, err := os.ReadFile(aside[0])
+		kept, err := os.ReadFile(renamed[0])
 		if err != nil || !bytes.Equal(kept, []byte(content)) {
-			t.Errorf("%.10q: not kept as it was", content)
+			t.Errorf("%.10q: the renamed file has another content", content)
 		}
 		if _, err := st.Save(fullMemory()); err != nil {
 			t.Error(err)
@@ -102,9 +102,9 @@ func TestDamagedMemoryIsSetAside(t *testing.T) {
 	}
 }
 
-// A memory that may not be read is set aside as well: it would stay unreadable
-// for ever, and each start would tell everything anew.
-func TestUnreadableMemoryIsSetAside(t *testing.T) {
+// A directory in place of the memory is renamed, too. Otherwise the memory would
+// stay unreadable, and each start would announce everything again.
+func TestDirectoryInPlaceOfTheMemoryIsRenamed(t *testing.T) {
 	p := PlacesIn(t.TempDir())
 	mactest.WriteFile(t, p.Lock, "")
 	if err := os.Mkdir(p.Memory, 0o700); err != nil { // root may read any file, but no directory
@@ -122,8 +122,8 @@ func TestUnreadableMemoryIsSetAside(t *testing.T) {
 	}
 }
 
-// An event is in the saved memory before it is in the history. Whatever died
-// in between is made up for at the next start, once.
+// An event is in the saved memory before it is in the history. After a crash in
+// between, the next start writes it to the history, once.
 func TestPendingEventsReachTheHistoryOnce(t *testing.T) {
 	p := PlacesIn(t.TempDir())
 	mactest.WriteFile(t, p.Lock, "")
@@ -132,7 +132,7 @@ func TestPendingEventsReachTheHistoryOnce(t *testing.T) {
 	if _, err := st.Save(fullMemory()); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Journal().Append([]string{st.Pending[0].Line()}); err != nil { // and then it died
+	if err := p.Journal().Append([]string{st.Pending[0].Line()}); err != nil { // then the agent crashed
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -147,7 +147,7 @@ func TestPendingEventsReachTheHistoryOnce(t *testing.T) {
 	}
 }
 
-// A memory that was lost does not start the numbers again.
+// The event numbers continue after the memory was lost.
 func TestEventNumbersNeverRepeat(t *testing.T) {
 	p := PlacesIn(t.TempDir())
 	mactest.WriteFile(t, p.History, `{"schema":1,"seq":41,"event":"agent-started"}`+"\n"+`{"seq":`)
@@ -157,7 +157,7 @@ func TestEventNumbersNeverRepeat(t *testing.T) {
 	}
 }
 
-func TestHistoryAfterALineCutShort(t *testing.T) {
+func TestHistoryAfterAPartialLine(t *testing.T) {
 	p := PlacesIn(t.TempDir())
 	mactest.WriteFile(t, p.History, `{"schema":1,"seq":1,"event":"agent-started"}`+"\n"+`{"schema":1,"seq":2,"ev`)
 	j := p.Journal()
@@ -205,8 +205,8 @@ func TestHistoryIsRotated(t *testing.T) {
 	}
 }
 
-// Whatever lies at the place of a file of ours, nobody waits for it.
-func TestAPipeInPlaceOfAFile(t *testing.T) {
+// The agent does not wait for a named pipe in place of one of its files.
+func TestPipeInPlaceOfAFile(t *testing.T) {
 	p := PlacesIn(t.TempDir())
 	mactest.WriteFile(t, p.Lock, "")
 	for _, name := range []string{p.Memory, p.History} {
@@ -222,8 +222,8 @@ func TestAPipeInPlaceOfAFile(t *testing.T) {
 	}
 }
 
-// A disk that fills up in the middle of a line takes nothing, so that nothing
-// comes twice.
+// When the disk fills up in the middle of a line, the history keeps no part of
+// the lines, so that no event appears twice.
 func TestHistoryOnAFullDisk(t *testing.T) {
 	p := PlacesIn(t.TempDir())
 	mactest.WriteFile(t, p.History, `{"schema":1,"seq":1,"event":"agent-started"}`+"\n")

@@ -14,7 +14,7 @@ import (
 	"kextwatch/probe/root"
 )
 
-// Too few descriptors are no damage: the memory stays where it is, is not
+// With too few descriptors the memory is not damaged: it stays in place, is not
 // overwritten, and is read as soon as that is possible.
 func TestMemoryThatCannotBeReadNow(t *testing.T) {
 	p := PlacesIn(t.TempDir())
@@ -43,8 +43,8 @@ func TestMemoryThatCannotBeReadNow(t *testing.T) {
 		t.Errorf("wrote %v, %v; want nothing before it is read", wrote, err)
 	}
 	after, err := os.ReadFile(p.Memory)
-	if aside, _ := filepath.Glob(p.Memory + ".*"); err != nil || string(after) != string(before) || len(aside) > 0 {
-		t.Fatalf("the memory was changed, or set aside as %q (%v)", aside, err)
+	if renamed, _ := filepath.Glob(p.Memory + ".*"); err != nil || string(after) != string(before) || len(renamed) > 0 {
+		t.Fatalf("the memory was changed, or renamed to %q (%v)", renamed, err)
 	}
 
 	mem, more = st.CatchUp(mem, time.Now())
@@ -57,20 +57,20 @@ func TestMemoryThatCannotBeReadNow(t *testing.T) {
 	}
 }
 
-// A damaged memory that cannot be set aside is not overwritten either.
-func TestDamagedMemoryThatCannotBeSetAside(t *testing.T) {
+// A damaged memory that cannot be renamed is not overwritten either.
+func TestDamagedMemoryThatCannotBeRenamed(t *testing.T) {
 	p := PlacesIn(t.TempDir())
 	mactest.WriteFile(t, p.Memory, "rubbish")
 	now := time.Now()
-	aside := p.Memory + ".damaged-" + now.UTC().Format("20060102T150405Z")
-	mactest.WriteFile(t, filepath.Join(aside, "in the way"), "")
+	renamed := p.Memory + ".damaged-" + now.UTC().Format("20060102T150405Z")
+	mactest.WriteFile(t, filepath.Join(renamed, "occupied"), "")
 	st, _ := Open(p, now)
 	if wrote, _ := st.Save(fullMemory()); wrote {
 		t.Error("it was overwritten")
 	}
 	_, warnings := st.CatchUp(approval.Memory{}, now.Add(time.Second))
-	if len(warnings) != 1 || !strings.Contains(warnings[0], "set aside") {
-		t.Errorf("warnings %q, want that it was set aside", warnings)
+	if len(warnings) != 1 || !strings.Contains(warnings[0], "keeps the file as") {
+		t.Errorf("warnings %q, want the name of the file that is kept", warnings)
 	}
 	if wrote, err := st.Save(fullMemory()); !wrote || err != nil {
 		t.Errorf("wrote %v, %v", wrote, err)

@@ -1,0 +1,70 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"howett.net/plist"
+
+	"kextwatch/probe/root"
+)
+
+// migration changes the values of a memory of one schema into those of the next.
+type migration func(values map[string]any) error
+
+// migrations[i] turns schema i+1 into schema i+2, so the newest schema is the
+// number of migrations plus one. The list is empty: every version so far wrote
+// schema 1, and no key has changed its name or its meaning.
+var migrations []migration
+
+func schemaOf(steps []migration) int { return len(steps) + 1 }
+
+var (
+	errDamaged = errors.New("the memory is damaged")
+	errNewer   = errors.New("a newer version of kextwatch wrote the memory")
+)
+
+// decodeMemory decodes a memory of any schema up to that of steps. It reads the
+// schema first, because a newer memory may have values of other types.
+func decodeMemory(data []byte, steps []migration) (MemoryFile, error) {
+	var m MemoryFile
+	var head struct {
+		Schema int `plist:"Schema"`
+	}
+	if err := root.DecodePlist(data, &head); err != nil {
+		return m, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	newest := schemaOf(steps)
+	switch {
+	case head.Schema > newest:
+		return m, fmt.Errorf("%w: it has schema %d, and this version reads up to schema %d", errNewer, head.Schema, newest)
+	case head.Schema < 1:
+		return m, fmt.Errorf("%w: schema %d is invalid", errDamaged, head.Schema)
+	}
+	data, err := migrate(data, steps[head.Schema-1:])
+	if err == nil {
+		err = root.DecodePlist(data, &m)
+	}
+	if err != nil {
+		return MemoryFile{}, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	m.Schema = newest
+	return m, nil
+}
+
+// migrate applies the steps to a property list. Without steps it returns data.
+func migrate(data []byte, steps []migration) ([]byte, error) {
+	if len(steps) == 0 {
+		return data, nil
+	}
+	var values map[string]any
+	if err := root.DecodePlist(data, &values); err != nil {
+		return nil, err
+	}
+	for _, step := range steps {
+		if err := step(values); err != nil {
+			return nil, err
+		}
+	}
+	return plist.Marshal(values, plist.XMLFormat)
+}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -42,7 +41,7 @@ Stories:
 			if o.Story, ok = demo.Find(name); !ok {
 				return usage("kextwatch demo --help lists the stories", "there is no story %q", name)
 			}
-			o.Start, o.Out, o.Agent = in.clock.Now(), in.out, in.demoAgent
+			o.Start, o.Out, o.Edges = in.clock.Now(), in.out, in.demoEdges
 			return playDemo(cmd.Context(), o, in.newTray, keep)
 		},
 	}
@@ -89,13 +88,13 @@ func demoDir(keep string) (dir string, done func(), err error) {
 	return dir, func() { os.RemoveAll(dir) }, err
 }
 
-// demoAgent wires an agent to the Mac and the clock of a demo.
-func (in *invocation) demoAgent(ctx context.Context, m root.FS, clock probe.Clock, events io.Writer) *loop.Loop {
+// demoEdges connects an agent to the Mac and the clock of a demo.
+func (in *invocation) demoEdges(ctx context.Context, m root.FS, clock probe.Clock) (loop.Edges, *store.Store) {
 	own := *in
 	own.clock, own.mac, own.homeFlag = clock, m, ""
 	own.mac.UID = in.uid
 	own.log = slog.New(slog.DiscardHandler) // the demo shows the events
 	p := store.PlacesIn(m.Home)
 	st, _ := store.Open(p, clock.Now())
-	return own.newAgent(ctx, st, mac.NewProber(own.mac, p.State), m.Home, events)
+	return own.edges(ctx, st, mac.NewProber(own.mac, p.State)), st
 }

@@ -14,7 +14,7 @@ import (
 // jsonFollowed writes one document for each change.
 type jsonFollowed struct {
 	speaker speaker
-	begun   bool
+	begun   bool // the first document is written
 }
 
 func (j *jsonFollowed) Show(st approval.Status, news []approval.Notice) {
@@ -104,7 +104,7 @@ func (t *terminalFollowed) colored(line view.Line) string {
 	return terminal.Bold + line.Text + terminal.Plain
 }
 
-// close restores the terminal and leaves the last state on it in plain text.
+// Close restores the terminal and leaves the last state on it in plain text.
 func (t *terminalFollowed) Close() {
 	if !t.entered {
 		return

@@ -9,18 +9,15 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/loop"
+	"kextwatch/agent/settings"
 	"kextwatch/agent/store"
 	"kextwatch/agent/terminal"
 	"kextwatch/notify"
-	"kextwatch/notify/desktop"
-	"kextwatch/probe/kextlog"
 	"kextwatch/probe/mac"
-	"kextwatch/probe/policy"
 )
 
 func (in *invocation) runCommand() *cobra.Command {
@@ -133,54 +130,42 @@ func (in *invocation) attend(ctx context.Context, headless bool, home string, p 
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	a := in.newAgent(ctx, st, mac.NewProber(in.mac, temp), home, listener)
-	settled := in.settle(ctx, a, home)
-	afterwards := func() {
-		stop()
-		in.awaitHelpers(a)
-		settled()
-		endOutlets()
+	edges := in.edges(ctx, st, mac.NewProber(in.mac, temp))
+	edges.Events = listener
+	if path, err := executable(); err == nil {
+		edges.Binary = loop.NewBinary(path)
 	}
 	in.log.Info("kextwatch started", "version", version, "pid", os.Getpid(), "root", in.mac.Root)
-	if headless {
-		a.Run(ctx)
-		afterwards()
+	var tray notify.Tray
+	var err error
+	if !headless {
+		if tray, err = in.newTray(); err != nil {
+			in.warn("use --headless if you do not want an icon", "no icon in the menu bar: %v", err)
+			tray = nil
+		}
+	}
+	run := func(ctx context.Context) {
+		l := loop.New(edges, st, settings.NewReader(in.mac, home, in.log))
+		replaced := l.Run(ctx)
+		stop()
+		l.Wait()
+		if replaced {
+			in.warn("launchd starts it; if you started it by hand, start it again",
+				"the program was replaced: ending with %d, so that the new one is started", exitRestart)
+			in.exit = exitRestart
+		}
+		endOutlets()
+	}
+	if tray == nil {
+		run(ctx)
 		return
 	}
-	tray, err := in.newTray()
-	if err != nil {
-		in.warn("--headless says that none is wanted", "no icon in the menu bar: %v", err)
-		a.Run(ctx)
-		afterwards()
-		return
-	}
+	edges.Tray = tray
 	withTray(ctx, stop, tray, func(ctx context.Context) {
-		a.Show, a.Clicks, a.Tray = tray.Show, tray.Clicks(), true
-		a.Run(ctx)
-		if afterwards(); in.exit != 0 {
-			in.host.end(in.exit) // on macOS the icon ends the process, and well
+		if run(ctx); in.exit != 0 {
+			in.host.end(in.exit) // on macOS the end of the icon ends the process with 0
 		}
 	})
-}
-
-// helpersEnd is how long the end of the agent waits for its helpers. Their
-// tools are killed at once and gone within two seconds; a file on a share that
-// does not answer may be read for ever.
-const helpersEnd = 5 * time.Second
-
-// awaitHelpers waits for what was told to end, so that no tool outlives this
-// process.
-func (in *invocation) awaitHelpers(a *loop.Loop) {
-	ended := make(chan struct{})
-	go func() {
-		a.Helpers.Wait()
-		close(ended)
-	}()
-	select {
-	case <-ended:
-	case <-time.After(helpersEnd):
-		in.log.Warn("ending, although a file or a tool still keeps the agent waiting")
-	}
 }
 
 // withTray runs the loop beside the icon, which wants the main goroutine. On
@@ -196,50 +181,6 @@ func withTray(ctx context.Context, stop func(), tray notify.Tray, loop func(cont
 	})
 	stop()
 	<-over
-}
-
-// newAgent wires an agent to this host.
-func (in *invocation) newAgent(ctx context.Context, st *store.Store, prober *mac.Prober, home string, events io.Writer) *loop.Loop {
-	poster, err := in.newPoster(in.mac.Root)
-	if err != nil {
-		in.warn("", "notifications cannot be shown: %v", err)
-		poster = noPoster{err}
-	}
-	log := kextlog.New(in.mac)
-	actions := menuActions{in.reporter(), st}
-	a := &loop.Loop{
-		Clock:   in.clock,
-		Log:     in.log,
-		Look:    prober.Look,
-		AskIn:   prober.AskFrameworkIn,
-		Loads:   log,
-		Watcher: in.watch(ctx, in.mac, in.watchedBesides()...),
-		Poster:  poster,
-		Asker:   desktop.Dialogs{Root: in.mac.Root, UID: in.uid},
-		Do:      actions.Do,
-		Retry:   actions.Retry,
-		AtLogin: actions.OpensAtLogin,
-		Store:   st,
-		Events:  events,
-	}
-	a.Helpers.Go(func() { log.Run(ctx) })
-	return a
-}
-
-// copiesIn is the folder for private copies of the policy database: the
-// agent's own, or a temporary one where that cannot be written.
-func copiesIn(p store.Places) (temp string, done func()) {
-	policy.SweepCopies(p.State)
-	if probe, err := os.CreateTemp(p.State, "writable"); err == nil {
-		probe.Close()
-		os.Remove(probe.Name())
-		return p.State, func() {}
-	}
-	temp, err := os.MkdirTemp("", "kextwatch-")
-	if err != nil {
-		return "", func() {}
-	}
-	return temp, func() { os.RemoveAll(temp) }
 }
 
 // mayWriteTo refuses to write to a home as root: sudo on macOS keeps HOME, and
@@ -258,8 +199,3 @@ func (in *invocation) mayWriteTo(home string) error {
 	}
 	return errors.New("root never writes to a user's home")
 }
-
-// noPoster stands in where notifications cannot even be tried.
-type noPoster struct{ err error }
-
-func (p noPoster) Post(context.Context, notify.Alert) error { return p.err }

@@ -32,7 +32,7 @@ It looks at the Mac by itself and writes no file: the agent may run or not.`,
 	}
 }
 
-// follow shows the status until ctx ends, which is how it is meant to end.
+// follow shows the status until ctx ends, which is the normal end.
 func (in *invocation) follow(ctx context.Context) error {
 	if in.mac.NoTools {
 		return usage("kextwatch status --volume looks at it once", "another Mac's disk does not change by itself")
@@ -48,19 +48,19 @@ func (in *invocation) follow(ctx context.Context) error {
 	t := in.target()
 	mem, _ := t.memory() // status names what is missing
 	f := &loop.Follower{
-		Clock:   in.clock,
-		Probe:   mac.NewProber(in.mac, temp).Look,
-		Judging: t.rules(),
-		Hints:   in.watch(ctx, in.mac),
-		Mem:     mem,
-		Shown:   in.newFollowed(),
-		Resized: resized,
+		Clock:    in.clock,
+		Prober:   prober{mac.NewProber(in.mac, temp)},
+		Watcher:  in.watch(ctx, in.mac),
+		Settings: t.rules(),
+		Memory:   mem,
+		Screen:   in.newFollowed(),
+		Resized:  resized,
 	}
 	f.Run(ctx)
 	return nil
 }
 
-func (in *invocation) newFollowed() loop.Followed {
+func (in *invocation) newFollowed() loop.Screen {
 	if in.speaker.json {
 		return &jsonFollowed{speaker: in.speaker}
 	}
@@ -70,7 +70,7 @@ func (in *invocation) newFollowed() loop.Followed {
 	return &plainFollowed{out: in.out}
 }
 
-// recent returns the events of the last day. It is empty if the history cannot
+// recent returns the events of the last 24 hours. It is empty if the history cannot
 // be read.
 func (t target) recent() []view.Past {
 	events, _ := t.events(t.clock.Now().Add(-24 * time.Hour))

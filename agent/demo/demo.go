@@ -28,9 +28,9 @@ type Options struct {
 	Root  string    // the new directory that becomes the simulated Mac
 	Out   io.Writer
 
-	// Agent returns an agent for a Mac. It is called again after each restart of
-	// the Mac. The agent writes its events as JSON lines.
-	Agent func(ctx context.Context, m root.FS, clock probe.Clock, events io.Writer) *loop.Loop
+	// Edges returns the edges and the store of an agent on a Mac. It is called
+	// again after each restart of the Mac.
+	Edges func(ctx context.Context, m root.FS, clock probe.Clock) (loop.Edges, *store.Store)
 
 	Tray   notify.Tray // nil: there is no icon
 	NoTray error       // why there is no icon
@@ -130,33 +130,26 @@ func (d *demo) play(ctx context.Context) error {
 func (d *demo) login(ctx context.Context) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	m := root.FS{Root: d.Root, Home: filepath.Join(d.Root, "Users", user)}
-	a := d.Agent(ctx, m, d.clock, eventLines{d})
-	a.Poster = &poster{d.screen, a.Poster, &d.alone}
-	shown := make(chan struct{})
-	first, bar := sync.OnceFunc(func() { close(shown) }), d.screen.follow(a)
-	a.Show = func(m notify.Menu) {
-		if len(a.Status.Products) > 0 {
-			first()
-		}
-		bar(m)
-		if d.Tray != nil {
-			d.Tray.Show(m)
-		}
-	}
+	edges, st := d.Edges(ctx, m, d.clock)
+	edges.Events = eventLines{d}
+	edges.Poster = &poster{d.screen, edges.Poster, &d.alone}
+	polled := make(chan struct{})
+	edges.View = firstView{d.screen, sync.OnceFunc(func() { close(polled) })}
 	if d.Tray != nil {
-		a.Clicks, a.Tray = d.Tray.Clicks(), true
+		edges.Tray = d.Tray
 	}
+	l := loop.New(edges, st, nil)
 	over := make(chan struct{})
 	go func() {
-		a.Run(ctx)
+		l.Run(ctx)
 		if ctx.Err() == nil {
 			d.stop() // the user chose Quit
 		}
-		a.Helpers.Wait()
+		l.Wait()
 		close(over)
 	}()
 	select {
-	case <-shown:
+	case <-polled:
 	case <-over:
 	}
 	return func() {

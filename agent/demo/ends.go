@@ -40,3 +40,14 @@ func (p *poster) Post(ctx context.Context, alert notify.Alert) error {
 	}
 	return nil
 }
+
+// firstView shows the bar, and reports the first status.
+type firstView struct {
+	*screen
+	polled func()
+}
+
+func (v firstView) Show(st approval.Status, notices []approval.Notice) {
+	v.screen.Show(st, notices)
+	v.polled()
+}

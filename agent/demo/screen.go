@@ -7,10 +7,8 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
-	"kextwatch/agent/loop"
 	"kextwatch/agent/terminal"
 	"kextwatch/agent/view"
-	"kextwatch/notify"
 	"kextwatch/probe"
 )
 
@@ -29,7 +27,7 @@ func newScreen(out io.Writer, c probe.Clock, start time.Time) *screen {
 	return &screen{clock: c, start: start, out: out, bar: terminal.NewLastLine(out)}
 }
 
-// say writes a line: the minute of the story, who speaks, and the text.
+// say writes a line: the minute of the story, the speaker, the text.
 func (s *screen) say(who, what string) {
 	minute := int(s.clock.Now().Sub(s.start) / time.Minute)
 	s.mu.Lock()
@@ -37,19 +35,16 @@ func (s *screen) say(who, what string) {
 	s.bar.Above(s.out, fmt.Sprintf("%3d min  %-9s  %s\n", max(0, minute), who, what))
 }
 
-// follow returns a function that shows the bar of an open window, and removes
-// it when no window is open.
-func (s *screen) follow(a *loop.Loop) func(notify.Menu) {
-	return func(notify.Menu) {
-		text := ""
-		for _, p := range a.Status.Products {
-			if w := p.Window; w.Open() {
-				left := (w.Left + time.Minute - 1) / time.Minute
-				text = fmt.Sprintf("Allow button %s %d min left", view.Bar(w.Left, approval.WindowLength, terminal.BarWidth), left)
-			}
+// Show draws the bar of an open window. It removes the bar when no window is open.
+func (s *screen) Show(st approval.Status, _ []approval.Notice) {
+	text := ""
+	for _, p := range st.Products {
+		if w := p.Window; w.Open() {
+			left := (w.Left + time.Minute - 1) / time.Minute
+			text = fmt.Sprintf("Allow button %s %d min left", view.Bar(w.Left, approval.WindowLength, terminal.BarWidth), left)
 		}
-		s.show(text)
 	}
+	s.show(text)
 }
 
 func (s *screen) show(bar string) {

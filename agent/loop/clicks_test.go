@@ -9,7 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"kextwatch/agent/approval"
 	"kextwatch/agent/view"
 	"kextwatch/notify"
 	"kextwatch/probe"
@@ -52,12 +51,6 @@ func (d *dialogs) now() (asked, open int) {
 	return len(d.asked), d.open
 }
 
-// startWith is startIn for a home with nothing in it.
-func (d *bubble) startWith(t *testing.T, change func(*Loop)) (stop func()) {
-	t.Helper()
-	return d.startIn(t, t.TempDir(), change)
-}
-
 func titles(alerts []notify.Alert) []string {
 	var all []string
 	for _, a := range alerts {
@@ -84,7 +77,7 @@ func TestTheLateReminderIsADialog(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d, asker := newBubble(), &dialogs{answer: tt.button, err: tt.err}
-				defer d.startWith(t, func(a *Loop) { a.Asker = asker })()
+				defer d.startWith(t, func(e *Edges) { e.Asker = asker })()
 				d.attempt()
 				d.hints <- settled
 				time.Sleep(24 * time.Minute) // the window, and the reminder at 15
@@ -116,7 +109,7 @@ func TestTheLateReminderIsADialog(t *testing.T) {
 func TestADialogIsTakenAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, asker := newBubble(), &dialogs{}
-		defer d.startWith(t, func(a *Loop) { a.Asker = asker })()
+		defer d.startWith(t, func(e *Edges) { e.Asker = asker })()
 		d.attempt()
 		d.hints <- settled
 		time.Sleep(26 * time.Minute)
@@ -140,7 +133,7 @@ func TestADialogIsTakenAway(t *testing.T) {
 func TestSnoozeFromTheMenu(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
-		defer d.startWith(t, func(*Loop) {})()
+		defer d.start(t, t.TempDir())()
 		d.attempt()
 		d.hints <- settled
 		synctest.Wait()
@@ -176,13 +169,13 @@ func TestTryAgainFromTheMenu(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
 		var answer error
-		retry := func(context.Context, approval.Status) (*probe.Attempt, error) {
+		d.retry = func() (*probe.Attempt, error) {
 			if answer != nil {
 				return nil, answer
 			}
 			return &probe.Attempt{At: time.Now().UTC(), TeamID: probe.ParallelsTeamID, From: probe.FromRetry, Outcome: probe.Refused}, nil
 		}
-		defer d.startWith(t, func(a *Loop) { a.Retry = retry })()
+		defer d.start(t, t.TempDir())()
 		d.change(func(s *probe.Snapshot) {
 			s.Policy.Rows = []probe.PolicyRow{{TeamID: probe.ParallelsTeamID, BundleID: "com.parallels.kext.hypervisor"}}
 		})

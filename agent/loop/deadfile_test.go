@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"path/filepath"
@@ -53,11 +54,12 @@ func TestLoopAnnouncesThoughAPlaceDoesNotAnswer(t *testing.T) {
 	if len(warnings) > 0 {
 		t.Fatal(warnings)
 	}
-	a := d.agent(st)
-	a.Look = prober.Look
+	edges := d.edges()
+	edges.Prober = lookProber{d, prober}
+	l := New(edges, st, nil)
 	over := make(chan struct{})
 	go func() {
-		a.Run(t.Context())
+		l.Run(t.Context())
 		close(over)
 	}()
 	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
@@ -73,11 +75,21 @@ func TestLoopAnnouncesThoughAPlaceDoesNotAnswer(t *testing.T) {
 	}
 	d.clicks <- notify.Quit
 	<-over
-	snap := a.Status.Facts
+	snap := l.status.Facts
 	if !slices.ContainsFunc(snap.Kexts, func(k probe.Kext) bool { return k.Path == dead && k.Unread }) {
 		t.Errorf("kexts %+v, want the one that does not answer among them", snap.Kexts)
 	}
 	if !slices.ContainsFunc(snap.Gaps, func(g probe.Gap) bool { return strings.Contains(g.Err, "did not answer in time") }) {
 		t.Errorf("gaps %+v, want one that says so", snap.Gaps)
 	}
+}
+
+// lookProber takes the snapshots of a real prober.
+type lookProber struct {
+	*bubble
+	prober *mac.Prober
+}
+
+func (p lookProber) Snapshot(ctx context.Context, now time.Time, how mac.How) probe.Snapshot {
+	return p.prober.Look(ctx, now, how)
 }

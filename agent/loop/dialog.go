@@ -4,95 +4,74 @@ import (
 	"context"
 	"time"
 
-	"kextwatch/agent/approval"
-	"kextwatch/agent/settings"
 	"kextwatch/agent/view"
 	"kextwatch/notify"
 )
 
-// remindAgain is what "Remind Me in 5 Minutes" means.
+// remindAgain is the time of the button "Remind Me in 5 Minutes".
 const remindAgain = 5 * time.Minute
 
-// lateReminder is the reminder, in minutes left, that is a dialog: it has a
-// button that works, and there is time to use it. At the last minute a
-// notification is quicker.
-const lateReminder = 5
-
-// posting is an alert on its way, and the dialog to show instead; nil: none.
-type posting struct {
-	alert  notify.Alert
-	dialog *notify.Dialog
+// dialog is the dialog that is open. Only one is open at a time.
+type dialog struct {
+	cancel  context.CancelFunc // closes the dialog; nil: none is open
+	replies chan reply
 }
 
-// posting is how a notice is shown, by the user's AlertStyle.
-func (a *Loop) posting(n approval.Notice) posting {
-	p := posting{alert: view.Alert(n, a.Status, a.Tray)}
-	window := n.Event == approval.WindowOpened || n.Event == approval.WindowReopened || n.Event == approval.WindowReminder
-	late := n.Event == approval.WindowReminder && n.Minutes > 1 && n.Minutes <= lateReminder
-	style := a.Settings.Current().AlertStyle
-	if a.Asker != nil && (style == settings.AlertDialog && window || style == settings.AlertAuto && late) {
-		dialog := view.Dialog(n, a.Status)
-		p.dialog = &dialog
-	}
-	return p
+// reply is how a dialog ended.
+type reply struct {
+	posting posting
+	button  int // counted from 1; 0: the user did not answer
+	err     error
+	closed  bool // by closeDialog, or at the end of the agent
 }
 
-// showDialog shows a dialog, and has the loop hear of the answer. One is shown
-// at a time.
-func (a *Loop) showDialog(ctx context.Context, p posting) {
-	asking, cancel := context.WithCancel(ctx)
-	a.asking = cancel
-	a.Helpers.Go(func() {
+// showDialog shows a dialog and sends its reply to the loop.
+func (l *Loop) showDialog(ctx context.Context, p posting) {
+	open, cancel := context.WithCancel(ctx)
+	l.dialog.cancel = cancel
+	l.helpers.Go(func() {
 		defer cancel()
-		answer, err := a.Asker.Ask(asking, *p.dialog)
-		r := reply{posting: p, err: err, withdrawn: asking.Err() != nil}
+		answer, err := l.edges.Asker.Ask(open, *p.dialog)
+		r := reply{posting: p, err: err, closed: open.Err() != nil}
 		for i, button := range p.dialog.Buttons {
 			if answer == notify.Answer(button) {
 				r.button = i + 1
 			}
 		}
 		select {
-		case a.replies <- r:
+		case l.dialog.replies <- r:
 		case <-ctx.Done():
 		}
 	})
 }
 
-// reply is how a dialog ended.
-type reply struct {
-	posting   posting
-	button    int // counted from 1; 0: nobody answered
-	err       error
-	withdrawn bool // the window was over, or approved
-}
-
-// replied does what the user chose. Where no dialog could be shown, the alert
-// is a notification after all.
-func (a *Loop) replied(ctx context.Context, r reply) {
-	a.asking = nil
+// replied does what the user chose. If the dialog could not be shown, the alert
+// becomes a notification.
+func (l *Loop) replied(ctx context.Context, r reply) {
+	l.dialog.cancel = nil
 	switch {
-	case r.withdrawn:
+	case r.closed:
 	case r.err != nil:
-		a.Log.Info("no dialog could be shown", "error", r.err)
-		a.queue = append(a.queue, posting{alert: r.posting.alert})
-		a.post()
+		l.edges.Logger.Info("no dialog could be shown", "error", r.err)
+		l.alerts.queue = append(l.alerts.queue, posting{alert: r.posting.alert})
+		l.post(ctx)
 	case r.button == view.OpenButton:
-		a.start(ctx, notify.OpenSettings)
+		l.start(ctx, notify.OpenSettings)
 	case r.button == view.RemindButton:
-		a.snooze(remindAgain)
+		l.snooze(ctx, remindAgain)
 	}
-	a.notePosted()
+	l.savePosted()
 }
 
-// withdraw takes the dialog away when no window is open any more.
-func (a *Loop) withdraw() {
-	if a.asking == nil {
+// closeDialog closes the dialog when no window is open any more.
+func (l *Loop) closeDialog() {
+	if l.dialog.cancel == nil {
 		return
 	}
-	for _, p := range a.Status.Products {
+	for _, p := range l.status.Products {
 		if p.Window.Open() {
 			return
 		}
 	}
-	a.asking()
+	l.dialog.cancel()
 }

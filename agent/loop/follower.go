@@ -10,58 +10,61 @@ import (
 	"kextwatch/probe/mac"
 )
 
-// Followed shows a status and what has just happened; nothing, the first time.
-type Followed interface {
-	Show(st approval.Status, news []approval.Notice)
+// Screen is the view of `kextwatch watch`. The first Show has no notices.
+type Screen interface {
+	View
 	Resized() // the terminal has another size
 	Close()
 }
 
-// Follower looks at a Mac whenever it may have changed. Unlike the agent it
-// keeps what it remembers to itself.
+// Follower is the loop of `kextwatch watch`. It saves nothing and posts no alert,
+// and it differs from Loop in when it shows a status: it waits for the end of a
+// burst, it polls every 15 seconds while something is left to do, and its first
+// status comes at once, even if the database is busy.
 type Follower struct {
-	Clock   probe.Clock
-	Probe   func(ctx context.Context, now time.Time, how mac.How) probe.Snapshot
-	Judging approval.Settings
-	Hints   Watcher
-	Mem     approval.Memory
-	Shown   Followed
-	Resized <-chan os.Signal // the terminal has another size
-	looked  bool             // once at least
+	Clock    probe.Clock
+	Prober   Prober
+	Watcher  Watcher
+	Settings approval.Settings
+	Memory   approval.Memory
+	Screen   Screen
+	Resized  <-chan os.Signal // the terminal has another size
+	shown    bool             // a status
 }
 
-// followAgain is how often what raises no event, such as an extension being
-// loaded, is looked at while there is something left to do.
+// followAgain is the time between polls while something is left to do. Some
+// changes raise no event, such as an extension that is loaded.
 const followAgain = 15 * time.Second
 
+// Run follows the Mac until ctx ends.
 func (f *Follower) Run(ctx context.Context) {
-	defer f.Shown.Close()
+	defer f.Screen.Close()
 	for fresh, more := true, true; more; {
-		again := f.look(ctx, fresh)
+		again := f.poll(ctx, fresh)
 		fresh, more = f.wait(ctx, again)
 	}
 }
 
-// look looks once and shows what it found. It returns when to look again by
-// itself; 0: only when something happens.
-func (f *Follower) look(ctx context.Context, fresh bool) time.Duration {
+// poll takes a snapshot and shows it. It returns when to poll again without an
+// event; 0 means never.
+func (f *Follower) poll(ctx context.Context, fresh bool) time.Duration {
 	now := f.Clock.Now()
-	snap := f.Probe(ctx, now, mac.How{Fresh: fresh, Others: f.Judging.Vendors.Others()})
+	snap := f.Prober.Snapshot(ctx, now, mac.How{Fresh: fresh, Others: f.Settings.Vendors.Others()})
 	if ctx.Err() != nil {
 		return 0
 	}
-	if f.looked && snap.Policy == nil && len(snap.Sources) > 0 && snap.Sources[0].State == probe.Busy {
-		return busyAgain // what was shown a moment ago is better than nothing
+	if f.shown && isBusy(snap) {
+		return busyAgain
 	}
-	snap.Gaps = append(snap.Gaps, f.Hints.Gaps()...)
-	st, mem := f.Judging.Assess(f.Mem, snap, now)
-	news, mem := f.Judging.Tell(mem, st)
-	f.Mem = mem
-	if !f.looked {
-		news = nil // not news: it was so before
+	snap.Gaps = append(snap.Gaps, f.Watcher.Gaps()...)
+	st, mem := f.Settings.Assess(f.Memory, snap, now)
+	news, mem := f.Settings.Tell(mem, st)
+	f.Memory = mem
+	if !f.shown {
+		news = nil // it was so before
 	}
-	f.looked = true
-	f.Shown.Show(st, news)
+	f.shown = true
+	f.Screen.Show(st, news)
 	next, runs := st.Next()
 	switch {
 	case runs:
@@ -82,9 +85,9 @@ func atRest(st approval.Status) bool {
 	return true
 }
 
-// wait ends when it is time to look again, and says whether also at what
-// raises no event; more is false when it is time to end. In the middle of a
-// burst of changes it waits for the end of it.
+// wait returns when it is time to poll again, and whether cached facts are to be
+// read again, too. more is false when ctx has ended. It waits for the end of a
+// burst of events.
 func (f *Follower) wait(ctx context.Context, again time.Duration) (fresh, more bool) {
 	var timer <-chan time.Time
 	if again > 0 {
@@ -96,15 +99,15 @@ func (f *Follower) wait(ctx context.Context, again time.Duration) (fresh, more b
 			return false, false
 		case <-timer:
 			return true, true
-		case hint := <-f.Hints.Hints():
+		case hint := <-f.Watcher.Hints():
 			if hint.Settled || hint.Woke {
 				return hint.Woke, true
 			}
 			if timer == nil {
-				timer = f.Clock.After(followAgain) // a burst that never ends
+				timer = f.Clock.After(followAgain) // in case the burst does not end
 			}
 		case <-f.Resized:
-			f.Shown.Resized()
+			f.Screen.Resized()
 		}
 	}
 }

@@ -60,7 +60,7 @@ func (d *bubble) follow(t *testing.T) (*shownList, func()) {
 	shown := &shownList{}
 	ctx, cancel := context.WithCancel(t.Context())
 	over := make(chan struct{})
-	f := &Follower{Clock: probe.Clock{Now: time.Now, After: time.After}, Probe: d.look, Judging: approval.DefaultSettings(), Hints: d, Shown: shown}
+	f := &Follower{Clock: probe.Clock{Now: time.Now, After: time.After}, Prober: d, Settings: approval.DefaultSettings(), Watcher: d, Screen: shown}
 	go func() {
 		f.Run(ctx)
 		close(over)

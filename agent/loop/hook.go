@@ -14,12 +14,13 @@ import (
 )
 
 const (
-	hookLimit = 30 * time.Second // a program that takes longer is killed, with all it started
-	hookQueue = 16               // events; when more wait, the oldest are dropped: the newest say where things stand
+	hookLimit = 30 * time.Second // a program that takes longer is killed, with its children
+	hookQueue = 16               // events that wait; see queue
 )
 
-// Hook runs the user's program (RunOnChange) for each event: one at a time,
-// with the event as a line of JSON on standard input and an empty environment.
+// Hook runs the user's program (RunOnChange) for each event, one at a time. The
+// program gets the event as a line of JSON on standard input, and an empty
+// environment.
 type Hook struct {
 	mac   root.FS
 	log   *slog.Logger
@@ -27,25 +28,28 @@ type Hook struct {
 	queue *queue[HookCall]
 }
 
+// HookCall is one run of a program, a path of the Mac, for one event, a line of
+// JSON.
 type HookCall struct{ Program, Line string }
 
+// NewHook returns a hook for programs of m. Run runs them.
 func NewHook(m root.FS, log *slog.Logger) *Hook {
 	return &Hook{mac: m, log: log, limit: hookLimit, queue: newQueue[HookCall](hookQueue)}
 }
 
-// offer asks for program, a path of the Mac, to be run for an event, given as
-// its line of JSON. It never waits.
+// offer queues a run of program for the event of line. It never blocks. Without a
+// program it does nothing.
 func (h *Hook) offer(program, line string) {
 	if program == "" {
 		return
 	}
 	if h.queue.offer(HookCall{program, line}) {
-		h.log.Warn("RunOnChange falls behind: an event was dropped", "program", program)
+		h.log.Warn("RunOnChange is too slow: an event was dropped", "program", program)
 	}
 }
 
-// Run does what was offered, until ctx ends; what runs then is killed, because
-// a log-out must not wait for it.
+// Run runs the queued programs until ctx ends. A program that runs then is killed,
+// because a log-out must not wait for it.
 func (h *Hook) Run(ctx context.Context) {
 	for {
 		select {
@@ -59,6 +63,7 @@ func (h *Hook) Run(ctx context.Context) {
 	}
 }
 
+// Call runs one program and waits for it.
 func (h *Hook) Call(ctx context.Context, call HookCall) error {
 	path, err := root.InTime(call.Program, func() (string, error) { return TrustedProgram(h.mac, call.Program) })
 	if err != nil {
@@ -73,8 +78,8 @@ func (h *Hook) Call(ctx context.Context, call HookCall) error {
 	return err
 }
 
-// TrustedProgram turns a path of the Mac into one of this machine, where only
-// the user and the owner of the Mac's "/" decide what lies there.
+// TrustedProgram returns the path on this machine of a program of the Mac. Only the
+// user and the owner of the Mac's "/" may be able to replace the program.
 func TrustedProgram(m root.FS, name string) (string, error) {
 	if !filepath.IsAbs(name) {
 		return "", fmt.Errorf("%s is not an absolute path", name)
@@ -93,7 +98,7 @@ func TrustedProgram(m root.FS, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(m.Root, filepath.Clean(name)) // cleaned, it cannot lead out of the Mac
+	path := filepath.Join(m.Root, filepath.Clean(name)) // a clean path stays within the Mac
 	if !info.Mode().IsRegular() || info.Mode()&0o100 == 0 {
 		return "", fmt.Errorf("%s is not a program: chmod +x makes a script one", path)
 	}

@@ -14,13 +14,12 @@ import (
 
 const (
 	outletLines = 256         // lines that wait for a reader
-	outletEnd   = time.Second // for what waits to be written when the agent ends
+	outletEnd   = time.Second // for writing these lines when the agent ends
 )
 
-// Outlet passes lines on to a stream that belongs to somebody else: an events
-// file, standard output, standard error. The reader of a stream may stop, or
-// go away, and a disk may be full, so one goroutine writes and nobody waits
-// for it.
+// Outlet writes lines to a stream whose reader may stop or go away, or whose disk
+// may be full: an events file, standard output, standard error. A goroutine of its
+// own writes, so that Write never blocks.
 type Outlet struct {
 	name  string // for the log
 	to    io.Writer
@@ -30,14 +29,16 @@ type Outlet struct {
 
 	// Owned by the goroutine of run.
 	failing bool // the last line could not be written
-	torn    bool // the stream ends in the middle of a line
+	partial bool // the stream ends in the middle of a line
 }
 
+// NewOutlet returns an outlet for a stream. name appears in the log.
+// StartOutlets starts it.
 func NewOutlet(name string, to io.Writer) *Outlet {
 	return &Outlet{name: name, to: to, lines: newQueue[[]byte](outletLines), ended: make(chan struct{})}
 }
 
-// Write takes one line. It never waits and never fails, and any goroutine may
+// Write queues one line. It never blocks and never fails, and any goroutine may
 // call it.
 func (o *Outlet) Write(line []byte) (int, error) {
 	if o.lines.offer(bytes.Clone(line)) {
@@ -46,8 +47,8 @@ func (o *Outlet) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// StartOutlets writes what the outlets are given. The result ends that: it
-// waits until everything is written, but not for a reader that has stopped.
+// StartOutlets starts to write the queued lines. end stops that: it waits until all
+// lines are written, at most outletEnd.
 func StartOutlets(log *slog.Logger, outlets ...*Outlet) (end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	for _, o := range outlets {
@@ -62,46 +63,47 @@ func StartOutlets(log *slog.Logger, outlets ...*Outlet) (end func()) {
 			case <-o.ended:
 			case <-late.Done():
 			}
-			if n := o.lost.Load() + o.left(); n > 0 {
+			if n := o.lost.Load() + o.unwritten(); n > 0 {
 				log.Warn("lines for "+o.name+" were lost: nobody read them, or they could not be written", "lines", n)
 			}
 		}
 	}
 }
 
-// left is how many lines are not written yet, after ctx of run has ended.
-func (o *Outlet) left() int64 {
+// unwritten returns the number of lines that are not written yet, after ctx of run
+// has ended.
+func (o *Outlet) unwritten() int64 {
 	select {
 	case <-o.ended:
 		return 0
 	default:
-		return int64(len(o.lines.values)) + 1 // with the one that is being written
+		return int64(len(o.lines.values)) + 1 // plus the line that is being written
 	}
 }
 
-// run writes until ctx ends, and then what still waits.
+// run writes until ctx ends, and then the lines that still wait.
 func (o *Outlet) run(ctx context.Context, log *slog.Logger) {
 	defer close(o.ended)
 	for ctx.Err() == nil {
 		select {
 		case line := <-o.lines.values:
-			o.pass(line, log)
+			o.writeLine(line, log)
 		case <-ctx.Done():
 		}
 	}
 	for {
 		select {
 		case line := <-o.lines.values:
-			o.pass(line, log)
+			o.writeLine(line, log)
 		default:
 			return
 		}
 	}
 }
 
-// pass writes a line. It logs the first failure in a row and, once all is
-// written again, how many lines were lost.
-func (o *Outlet) pass(line []byte, log *slog.Logger) {
+// writeLine writes a line. It logs the first of several failures and, when no line
+// waits any more, how many lines were lost.
+func (o *Outlet) writeLine(line []byte, log *slog.Logger) {
 	err := o.write(line)
 	if err != nil {
 		o.lost.Add(1)
@@ -118,23 +120,22 @@ func (o *Outlet) pass(line []byte, log *slog.Logger) {
 	}
 }
 
-// write writes a line whole. Part of a line is removed from a regular file
-// again; elsewhere it becomes a line of its own.
+// write writes a whole line. If only a part was written, it is removed from a
+// regular file. In other streams it becomes a line of its own.
 func (o *Outlet) write(line []byte) error {
-	if o.torn {
+	if o.partial {
 		line = append([]byte("\n"), line...)
 	}
 	n, err := o.to.Write(line)
-	if n > 0 && (err == nil || !takeBack(o.to, int64(n))) {
-		o.torn = line[n-1] != '\n'
+	if n > 0 && (err == nil || !removeTail(o.to, int64(n))) {
+		o.partial = line[n-1] != '\n'
 	}
 	return err
 }
 
-// takeBack removes the last n bytes of a regular file, which were just
-// written, and reports whether it did. Where another program wrote after them
-// it does not.
-func takeBack(to io.Writer, n int64) bool {
+// removeTail removes the last n bytes of a regular file, which were just written,
+// and reports whether it did. It does not if another program wrote after them.
+func removeTail(to io.Writer, n int64) bool {
 	f, ok := to.(*os.File)
 	if !ok {
 		return false
@@ -151,8 +152,8 @@ func takeBack(to io.Writer, n int64) bool {
 	return err == nil
 }
 
-// NamedPipe is a named pipe that is opened at the first write, and again after
-// its reader has gone. Write waits for a reader.
+// NamedPipe is a named pipe. The first Write opens it, and the first one after its
+// reader has gone opens it again. Write waits for a reader.
 type NamedPipe struct {
 	Path string
 	file *os.File // nil: not open

@@ -123,7 +123,7 @@ func TestOutletEndsALineThatWasCut(t *testing.T) {
 		to := &choking{takes: tt.takes}
 		o := NewOutlet("standard output", to)
 		for i := range 5 {
-			o.pass(fmt.Appendf(nil, "line %d\n", i), slog.New(slog.NewTextHandler(&log, nil)))
+			o.writeLine(fmt.Appendf(nil, "line %d\n", i), slog.New(slog.NewTextHandler(&log, nil)))
 		}
 		if to.String() != tt.want {
 			t.Errorf("%v: %q, want %q", tt.takes, to, tt.want)
@@ -148,20 +148,20 @@ func TestOutletOnAFullDisk(t *testing.T) {
 		}
 		defer f.Close()
 		o, log := NewOutlet(path, f), slog.New(slog.DiscardHandler)
-		o.pass([]byte("first\n"), log)
+		o.writeLine([]byte("first\n"), log)
 		mactest.OnFullDisk(t, 10, func() error {
-			o.pass([]byte("too long for it\n"), log)
+			o.writeLine([]byte("too long for it\n"), log)
 			return nil
 		})
-		o.pass([]byte("third\n"), log)
+		o.writeLine([]byte("third\n"), log)
 		if got := mactest.Content(path); got != "first\nthird\n" {
 			t.Errorf("file %q, want the first and the third line", got)
 		}
 	}
 }
 
-// What somebody else wrote after the part of a line stays.
-func TestTakeBackLeavesWhatOthersWrote(t *testing.T) {
+// removeTail keeps what another program wrote after the partial line.
+func TestRemoveTailKeepsWhatOthersWrote(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events")
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
@@ -172,7 +172,7 @@ func TestTakeBackLeavesWhatOthersWrote(t *testing.T) {
 	if err := (store.Rotation{Path: path, Size: 1 << 20, Files: 1}).Append("of others\n", false); err != nil {
 		t.Fatal(err)
 	}
-	if takeBack(f, 4) || mactest.Content(path) != "part\nof others\n" {
+	if removeTail(f, 4) || mactest.Content(path) != "part\nof others\n" {
 		t.Errorf("file %q", mactest.Content(path))
 	}
 }

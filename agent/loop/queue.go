@@ -2,17 +2,17 @@ package loop
 
 import "sync"
 
-// queue hands values to one slower goroutine. When it is full it drops the
-// oldest, because the newest say where things stand.
+// queue passes values to one slower goroutine. When it is full, it drops the
+// oldest value, because the newest ones have the current state.
 type queue[T any] struct {
 	values chan T
-	mu     sync.Mutex // held by the goroutine that offers
+	mu     sync.Mutex // for offer
 }
 
 func newQueue[T any](size int) *queue[T] { return &queue[T]{values: make(chan T, size)} }
 
-// offer adds a value and reports whether another one was dropped for it. It
-// never waits, and any goroutine may call it.
+// offer adds a value and reports whether another one was dropped for it. It never
+// blocks, and any goroutine may call it.
 func (q *queue[T]) offer(value T) (dropped bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -24,8 +24,8 @@ func (q *queue[T]) offer(value T) (dropped bool) {
 	select {
 	case <-q.values:
 		dropped = true
-	default: // taken meanwhile
+	default: // the other goroutine took it meanwhile
 	}
-	q.values <- value // there is room: nobody else offers now
+	q.values <- value // there is room, because no other goroutine offers now
 	return dropped
 }

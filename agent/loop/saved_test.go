@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -92,14 +93,14 @@ var savedAt = map[string]time.Duration{
 
 // startSaved starts an agent with files that an earlier version wrote, at the
 // moment at which they were copied from a running agent.
-func (d *bubble) startSaved(t *testing.T, name string, change func(*Loop)) {
+func (d *bubble) startSaved(t *testing.T, name string) {
 	t.Helper()
 	time.Sleep(savedAt[name])
 	home := t.TempDir()
 	if err := os.CopyFS(store.PlacesIn(home).State, os.DirFS(filepath.Join("testdata", "saved", name))); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(d.startIn(t, home, change))
+	t.Cleanup(d.start(t, home))
 }
 
 // An agent that was killed at minute 12 of a window, snoozed until minute 22:
@@ -109,7 +110,7 @@ func TestStartsWithASavedSnoozedWindow(t *testing.T) {
 		d := newBubble()
 		d.attempt()
 		d.change(func(s *probe.Snapshot) { s.Policy.History[0].LastSeen = time.Now().Add(time.Hour) })
-		d.startSaved(t, "window-snoozed", func(*Loop) {})
+		d.startSaved(t, "window-snoozed")
 		d.want(t)
 		menu := d.now().menu
 		if menu.Title != "18m" || !menu.Items[notify.EndSnooze].Enabled {
@@ -136,7 +137,7 @@ func TestStartsWithASavedPendingRestart(t *testing.T) {
 			s.Policy.Rows[0].Allowed = true
 			s.Policy.History[0].LastSeen = time.Now().Add(time.Hour)
 		})
-		d.startSaved(t, "restart-pending", func(*Loop) {})
+		d.startSaved(t, "restart-pending")
 		d.want(t)
 		if menu := d.now().menu; !strings.Contains(menu.State, "restart") {
 			t.Errorf("the menu says %q, want that a restart is needed", menu.State)
@@ -170,9 +171,8 @@ func TestStartsWithTwoSavedProducts(t *testing.T) {
 				{TeamID: probe.ParallelsTeamID, BundleID: "com.parallels.kext.hypervisor", LastSeen: start.Add(80 * time.Minute)},
 			}
 		})
-		d.startSaved(t, "two-products", func(a *Loop) {
-			a.Settings = settings.NewReader(p.Mac, p.Home, a.Log)
-		})
+		d.set = settings.NewReader(p.Mac, p.Home, slog.New(slog.DiscardHandler))
+		d.startSaved(t, "two-products")
 		d.want(t)
 		if title := d.now().menu.Title; title != "18m" {
 			t.Errorf("title %q, want 18m", title)

@@ -9,84 +9,88 @@ import (
 	"kextwatch/probe/mac"
 )
 
-// glance is how to look.
-type glance struct {
-	fresh   bool // also at what hardly ever changes
-	settled bool // nothing is in the middle of being written
-	asked   bool // the log told of an attempt: ask the framework again
+// poll says how to take a snapshot.
+type poll struct {
+	fresh   bool // read cached facts again, too
+	settled bool // no burst of events is going on
+	query   bool // an attempt was reported: query the framework again
 
-	quietUntil time.Time // the policy had not changed since the last look until then
+	quietUntil time.Time // the files had not changed since the last poll until then
 }
 
-// read looks at the Mac. It may take as long as the slowest tools, so the loop
-// goes on serving meanwhile; more is false when the agent must end. Only one
-// look is under way at a time.
-func (a *Loop) read(ctx context.Context, now time.Time, how mac.How) (snap probe.Snapshot, more bool) {
-	looked := make(chan probe.Snapshot, 1) // nobody receives it when the agent ends first
-	a.Helpers.Go(func() { looked <- a.Look(ctx, now, how) })
-	a.reading = now
-	snap, _, more = a.serve(ctx, 0, looked)
-	a.reading = time.Time{}
+// polling is the poll that runs, and the one that was requested.
+type polling struct {
+	began     time.Time // of the snapshot that is being taken; zero: none is
+	requested *poll     // it has not begun; nil: none
+}
+
+// snapshot takes a snapshot. That may take as long as the slowest tool, so the
+// loop handles other events meanwhile. more is false when the agent must end.
+func (l *Loop) snapshot(ctx context.Context, now time.Time, how mac.How) (snap probe.Snapshot, more bool) {
+	taken := make(chan probe.Snapshot, 1) // stays unread if the agent ends first
+	l.helpers.Go(func() { taken <- l.edges.Prober.Snapshot(ctx, now, how) })
+	l.polling.began = now
+	snap, _, more = l.serve(ctx, 0, taken)
+	l.polling.began = time.Time{}
 	return snap, more
 }
 
-// wait returns when it is time to look again, and says how; more is false when
-// the agent must end.
-func (a *Loop) wait(ctx context.Context, in time.Duration) (next glance, more bool) {
-	_, next, more = a.serve(ctx, in, nil)
+// wait returns when and how to poll again. more is false when the agent must end.
+func (l *Loop) wait(ctx context.Context, in time.Duration) (next poll, more bool) {
+	_, next, more = l.serve(ctx, in, nil)
 	return next, more
 }
 
-// serve does what clicks, dialogs, alerts and lessons ask of the loop. While a
-// look is under way, it returns its snapshot. Otherwise it returns when and how
-// to look again; in is when to do so without any event, 0 is never.
-func (a *Loop) serve(ctx context.Context, in time.Duration, looked <-chan probe.Snapshot) (snap probe.Snapshot, next glance, more bool) {
-	hints, logHints := a.Watcher.Hints(), a.logHints()
-	if looked != nil {
-		hints, logHints = nil, nil // each channel merges its hints until it is the turn of the next look
+// serve handles clicks, dialogs, alerts and results. While a snapshot is being
+// taken, it returns that snapshot. Otherwise it returns when and how to poll
+// again. in is the time until a poll without an event; 0 means never.
+func (l *Loop) serve(ctx context.Context, in time.Duration, taken <-chan probe.Snapshot) (snap probe.Snapshot, next poll, more bool) {
+	hints, logHints := l.edges.Watcher.Hints(), l.edges.Log.Hints()
+	if taken != nil {
+		hints, logHints = nil, nil // each channel merges its hints until the next poll
 	}
 	var timer <-chan time.Time
 	if in > 0 {
-		timer = a.Clock.After(in)
+		timer = l.edges.Clock.After(in)
 	}
-	for looked != nil || a.due == nil {
+	for taken != nil || l.polling.requested == nil {
 		select {
 		case <-ctx.Done():
 			return snap, next, false
-		case snap = <-looked:
+		case snap = <-taken:
 			return snap, next, ctx.Err() == nil
 		case <-timer:
-			return snap, glance{settled: true, fresh: a.Clock.Now().Before(a.verify)}, true
+			return snap, poll{settled: true, fresh: l.edges.Clock.Now().Before(l.policy.loadingUntil)}, true
 		case hint := <-hints:
-			if hint.Woke && a.Loads != nil {
-				a.Loads.Retry()
+			if hint.Woke {
+				l.edges.Log.Retry()
 			}
-			return snap, glance{settled: hint.Settled, fresh: hint.Woke, quietUntil: hint.QuietUntil}, true
+			return snap, poll{settled: hint.Settled, fresh: hint.Woke, quietUntil: hint.QuietUntil}, true
 		case hint := <-logHints:
-			return snap, glance{settled: hint.Settled, asked: true}, true
-		case err := <-a.outcomes:
-			a.posted(err)
-		case action := <-a.Clicks:
+			return snap, poll{settled: hint.Settled, query: true}, true
+		case err := <-l.alerts.outcomes:
+			l.posted(ctx, err)
+		case action := <-l.clicks():
 			if action == notify.Quit {
 				return snap, next, false
 			}
-			a.clicked(ctx, action)
-		case r := <-a.replies:
-			a.replied(ctx, r)
-		case l := <-a.lessons:
-			a.take(l)
+			l.clicked(ctx, action)
+		case r := <-l.dialog.replies:
+			l.replied(ctx, r)
+		case r := <-l.retries.results:
+			l.finished(ctx, r)
 		}
 	}
-	next, a.due = *a.due, nil
+	next, l.polling.requested = *l.polling.requested, nil
 	return snap, next, true
 }
 
-// lookAgain asks for a settled look. It comes after the one that is under way,
-// which may have begun before what the user did.
-func (a *Loop) lookAgain(how glance) {
+// pollAgain requests a settled poll. It begins after the one that runs, which may
+// have begun before the user's click.
+func (l *Loop) pollAgain(how poll) {
 	how.settled = true
-	if a.due != nil {
-		how.fresh, how.asked = how.fresh || a.due.fresh, how.asked || a.due.asked
+	if requested := l.polling.requested; requested != nil {
+		how.fresh, how.query = how.fresh || requested.fresh, how.query || requested.query
 	}
-	a.due = &how
+	l.polling.requested = &how
 }

@@ -3,6 +3,7 @@ package loop
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -175,7 +176,8 @@ func TestLoopTakesSettingsWhileALookIsStuck(t *testing.T) {
 	p := settingstest.New(t)
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
-		defer d.startWith(t, func(a *Loop) { a.Settings = settings.NewReader(p.Mac, p.Home, a.Log) })()
+		d.set = settings.NewReader(p.Mac, p.Home, slog.New(slog.DiscardHandler))
+		defer d.start(t, t.TempDir())()
 		d.attempt()
 		d.hint(settled)
 		d.want(t, "window-opened")
@@ -192,7 +194,7 @@ func TestLoopTakesSettingsWhileALookIsStuck(t *testing.T) {
 func TestLoopServesAlertsAndDialogsWhileALookIsStuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, asker := newBubble(), &dialogs{answer: "Open Security & Privacy"}
-		defer d.startWith(t, func(a *Loop) { a.Asker = asker })()
+		defer d.startWith(t, func(e *Edges) { e.Asker = asker })()
 		d.attempt()
 		d.hint(settled)
 		time.Sleep(25 * time.Minute)
@@ -210,7 +212,7 @@ func TestLoopServesAlertsAndDialogsWhileALookIsStuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
 		d.refuse, d.hang = errors.New("no server"), make(chan struct{})
-		defer d.startWith(t, func(*Loop) {})()
+		defer d.start(t, t.TempDir())()
 		d.attempt()
 		d.hint(settled)
 		d.want(t, "window-opened")
@@ -226,19 +228,11 @@ func TestLoopCountsClicksAndAlertsAmongItsHelpers(t *testing.T) {
 	for _, action := range []notify.Action{notify.OpenSettings, notify.Retry, ""} {
 		synctest.Test(t, func(t *testing.T) {
 			d := newBubble()
-			runs := make(chan struct{})
-			tool := func(ctx context.Context) {
-				<-ctx.Done()
-				time.Sleep(time.Second) // until a tool that was killed is gone
-				close(runs)
-			}
-			var a *Loop
-			stop := d.startWith(t, func(made *Loop) {
-				a = made
-				a.Do = func(ctx context.Context, _ notify.Action, _ approval.Status) error { tool(ctx); return nil }
-				a.Retry = func(ctx context.Context, _ approval.Status) (*probe.Attempt, error) { tool(ctx); return nil, nil }
-				a.Poster = posterFunc(func(ctx context.Context, _ notify.Alert) error { tool(ctx); return nil })
-			})
+			tool := slowTool{make(chan struct{})}
+			edges := d.edges()
+			edges.Actions, edges.Poster = tool, tool
+			l := New(edges, open(t, t.TempDir()), nil)
+			stop := d.run(t, l)
 			if action == "" {
 				d.attempt()
 				d.hint(settled)
@@ -246,17 +240,60 @@ func TestLoopCountsClicksAndAlertsAmongItsHelpers(t *testing.T) {
 				d.click(action)
 			}
 			stop()
-			a.Helpers.Wait()
+			l.Wait()
 			select {
-			case <-runs:
+			case <-tool.ended:
 			default:
 				t.Errorf("%q: a tool outlives the helpers", action)
 			}
-			<-runs
+			<-tool.ended
 		})
 	}
 }
 
-type posterFunc func(context.Context, notify.Alert) error
+// slowTool runs until its context ends, and a second longer.
+type slowTool struct{ ended chan struct{} }
 
-func (p posterFunc) Post(ctx context.Context, alert notify.Alert) error { return p(ctx, alert) }
+func (s slowTool) run(ctx context.Context) error {
+	<-ctx.Done()
+	time.Sleep(time.Second) // a tool that was killed is not gone at once
+	close(s.ended)
+	return nil
+}
+
+func (s slowTool) Post(ctx context.Context, _ notify.Alert) error { return s.run(ctx) }
+func (s slowTool) Do(ctx context.Context, _ notify.Action, _ approval.Status) error {
+	return s.run(ctx)
+}
+func (s slowTool) OpensAtLogin() probe.Answer { return probe.No }
+func (s slowTool) Retry(ctx context.Context, _ approval.Status) (*probe.Attempt, error) {
+	return nil, s.run(ctx)
+}
+
+// A helper that never ends, such as one that reads from a file server that is
+// gone, does not keep the agent from ending.
+func TestWaitEndsThoughAHelperDoesNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		l := New(d.edges(), open(t, t.TempDir()), nil)
+		stuck := make(chan struct{})
+		l.helpers.Go(func() { <-stuck })
+		began := time.Now()
+		l.Wait()
+		if waited := time.Since(began); waited != helpersEnd {
+			t.Errorf("Wait took %v, want %v", waited, helpersEnd)
+		}
+		close(stuck)
+	})
+}
+
+// The menu names the version of the program.
+func TestMenuNamesTheVersion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		defer d.start(t, t.TempDir())()
+		if label := d.now().menu.Items[notify.ShowAbout].Label; label != "About kextwatch 1.2.3" {
+			t.Errorf("the menu has %q, want the version 1.2.3", label)
+		}
+	})
+}

@@ -28,10 +28,10 @@ func TestLoopCatchesUpWithItsMemory(t *testing.T) {
 		if len(warnings) != 1 {
 			t.Fatalf("warnings %q, want one", warnings)
 		}
-		a := d.agent(st)
+		l := New(d.edges(), st, nil)
 		over := make(chan struct{})
 		go func() {
-			a.Run(t.Context())
+			l.Run(t.Context())
 			close(over)
 		}()
 		d.want(t) // it was read before the first look

@@ -27,7 +27,7 @@ type Event struct {
 	Error       string             `json:"error,omitempty"`
 	Text        string             `json:"text"`
 
-	told bool // written to those who follow the events live
+	returned bool // by Record, for the readers of `run --events`
 }
 
 // NewEvent is the record of a notice.
@@ -52,7 +52,8 @@ func NewEvent(n approval.Notice, seq int64, now time.Time) Event {
 	return e
 }
 
-// bundleIDs are the blocked extensions, or where none is blocked all of them.
+// bundleIDs returns the blocked extensions of a product. If none is blocked, it
+// returns all of them.
 func bundleIDs(p approval.Product) []string {
 	var blocked, all []string
 	for _, item := range p.Items {
@@ -71,6 +72,7 @@ func bundleIDs(p approval.Product) []string {
 	return all
 }
 
+// Line returns the event as one line of JSON, without the newline.
 func (e Event) Line() string {
 	data, err := json.Marshal(e)
 	if err != nil {
@@ -79,6 +81,8 @@ func (e Event) Line() string {
 	return string(data)
 }
 
+// ParseEvent reads a line of the history. It returns false for a line that is not
+// an event.
 func ParseEvent(line string) (Event, bool) {
 	var e Event
 	err := json.Unmarshal([]byte(line), &e)

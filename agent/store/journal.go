@@ -16,14 +16,14 @@ const (
 	historyFiles = 3
 )
 
-// Journal is the history: one JSON object a line, oldest first, in up to
-// three files of which path is the newest.
+// Journal is the history: one JSON object per line, oldest first, in up to three
+// files. path is the newest file.
 type Journal struct{ path string }
 
 func (j Journal) files() Rotation { return Rotation{j.path, historySize, historyFiles} }
 
-// Append adds lines and syncs them. Where it fails, nothing was added: they
-// come again.
+// Append adds lines and syncs them. After an error no line was added, and the
+// caller can add them again.
 func (j Journal) Append(lines []string) error {
 	if err := j.files().Append(strings.Join(lines, "\n")+"\n", true); err != nil {
 		return fmt.Errorf("writing the history: %w", err)
@@ -31,8 +31,8 @@ func (j Journal) Append(lines []string) error {
 	return nil
 }
 
-// Read returns the events at or after since, oldest first. Lines that are no
-// events are passed over.
+// Read returns the events at or after since, oldest first. It skips lines that
+// are not events.
 func (j Journal) Read(since time.Time) ([]Event, error) {
 	var events []Event
 	for i := historyFiles - 1; i >= 0; i-- {
@@ -52,7 +52,7 @@ func (j Journal) Read(since time.Time) ([]Event, error) {
 	return events, nil
 }
 
-// lastSeq is the number of the newest event, 0 where there is none.
+// lastSeq returns the number of the newest event. Without events it returns 0.
 func (j Journal) lastSeq() int64 {
 	events, err := j.Read(time.Time{})
 	if err != nil {

@@ -15,11 +15,11 @@ import (
 // would add 8 KiB to the program and save no code, because the flags for a
 // FIFO, the retry and the answers for doctor would remain.
 
-// ErrRunning: another agent of this user runs.
+// ErrRunning means that another agent of this user is running.
 var ErrRunning = errors.New("kextwatch is already running for this user")
 
-// Doctor holds a shared lock for a moment. An agent that starts then tries
-// again.
+// doctor holds a shared lock for a moment. An agent that starts at that moment
+// tries again.
 const (
 	lockTries = 6
 	lockAgain = 20 * time.Millisecond
@@ -66,8 +66,8 @@ func AgentRuns(p Places) probe.Answer {
 	return ""
 }
 
-// tryLock returns ErrRunning where another process holds a lock that excludes
-// this one.
+// tryLock returns ErrRunning if another process holds a lock that excludes this
+// one.
 func tryLock(f *os.File, kind int) error {
 	err := syscall.Flock(int(f.Fd()), kind|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {

@@ -6,18 +6,19 @@ import (
 	"kextwatch/probe"
 )
 
-// Places are the files of the agent beneath a user's home.
+// Places are the paths of the agent's files in a user's home.
 type Places struct {
 	State   string // 0700
 	Memory  string
 	History string
 	Status  string // for others to read
 	Lock    string
-	Log     string // the folder
+	Log     string // the folder of the log
 	LogFile string
-	Crashes string // what launchd catches of the agent: see launchd.Agent
+	Crashes string // standard error of the agent, such as a crash: see launchd.Agent
 }
 
+// PlacesIn returns the paths in this home.
 func PlacesIn(home string) Places {
 	state := filepath.Join(home, "Library", "Application Support", probe.AgentLabel)
 	logs := filepath.Join(home, "Library", "Logs", probe.AgentLabel)
@@ -33,11 +34,11 @@ func PlacesIn(home string) Places {
 	}
 }
 
-// Journal is the history in these places.
+// Journal returns the history.
 func (p Places) Journal() Journal { return Journal{p.History} }
 
-// Logged is the agent's log.
+// Logged returns the agent's log.
 func (p Places) Logged() Rotation { return Rotation{p.LogFile, logSize, logFiles} }
 
-// Crashed is what launchd caught of the agent, such as a crash.
+// Crashed returns what launchd wrote down of the agent, such as a crash.
 func (p Places) Crashed() Rotation { return Rotation{p.Crashes, logSize, logFiles} }

@@ -9,7 +9,7 @@ import (
 )
 
 // Rotation is a text file that grows by whole lines: the history, the log.
-// When it has reached size, it is renamed, and the oldest file is overwritten.
+// When it has reached Size, it is renamed, and the oldest file is overwritten.
 // The file is opened for each write, so that it is created again after somebody
 // removed or renamed it.
 type Rotation struct {
@@ -61,6 +61,7 @@ func (r Rotation) Append(text string, durable bool) error {
 	return err
 }
 
+// Rotate renames the files if the newest one has reached its size.
 func (r Rotation) Rotate() error {
 	info, err := os.Lstat(r.Path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() < r.Size {

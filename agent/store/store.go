@@ -13,21 +13,21 @@ import (
 	"kextwatch/probe"
 )
 
-// Store keeps the agent's files. When they cannot be written it goes on: a
-// full disk must not cost a window.
+// Store keeps the agent's files. When they cannot be written, the agent keeps
+// running without them: a full disk must not hide a window.
 type Store struct {
 	Places  Places
 	Journal Journal
 	Memory  MemoryFile // as it is on the disk
 	Pending []Event    // not yet in the history
-	broken  string     // what cannot be written, and why
+	broken  string     // which file cannot be written, and why; empty: all can
 	unread  error      // why the memory on the disk could not be read; it is not overwritten
 }
 
-// ErrSaidAlready marks a complaint that is in the log already.
-var ErrSaidAlready = errors.New("still the same")
+// ErrReported is an error that was returned before, and did not change since.
+var ErrReported = errors.New("already reported")
 
-// Open reads what an earlier agent left. warnings are for the user.
+// Open reads the files of an earlier agent. warnings are for the user.
 func Open(p Places, now time.Time) (s *Store, warnings []string) {
 	s = &Store{Places: p, Journal: p.Journal()}
 	if err := os.MkdirAll(p.State, 0o700); err != nil {
@@ -36,12 +36,13 @@ func Open(p Places, now time.Time) (s *Store, warnings []string) {
 	sweep(p)
 	warnings = append(warnings, s.read(now)...)
 	if s.unread != nil {
-		warnings = append(warnings, fmt.Sprintf("the memory cannot be read: %v; it stays as it is, and is read again before anything is saved", s.unread))
+		warnings = append(warnings, fmt.Sprintf("the memory cannot be read: %v; it stays in place and is read again before anything is saved", s.unread))
 	}
 	return s, warnings
 }
 
-// read reads the memory and what of it is not in the history yet.
+// read reads the memory, and adds its events that are not in the history yet to
+// the pending ones.
 func (s *Store) read(now time.Time) (warnings []string) {
 	memory, renamed, err := takeMemory(s.Places.Memory, now)
 	s.unread = nil
@@ -64,8 +65,8 @@ func (s *Store) read(now time.Time) (warnings []string) {
 	return warnings
 }
 
-// CatchUp reads the memory on the disk where that was not possible before, and
-// adds to it what was remembered since. warnings are for the user.
+// CatchUp reads the memory on the disk if that was not possible before, and adds
+// mem, which the agent has kept since. warnings are for the user.
 func (s *Store) CatchUp(mem approval.Memory, now time.Time) (_ approval.Memory, warnings []string) {
 	if s.unread == nil {
 		return mem, nil
@@ -77,7 +78,7 @@ func (s *Store) CatchUp(mem approval.Memory, now time.Time) (_ approval.Memory, 
 	return mem.After(s.Memory.Memory.Resume()), warnings
 }
 
-// sweep removes what a killed agent left of a file being written.
+// sweep removes the temporary files of an agent that was killed.
 func sweep(p Places) {
 	left, _ := filepath.Glob(filepath.Join(p.State, ".*.plist*"))
 	for _, name := range left {
@@ -85,11 +86,11 @@ func sweep(p Places) {
 	}
 }
 
-// Save writes the memory if it says anything new. It does not overwrite one that
-// could not be read: CatchUp comes first.
+// Save writes the memory if it has news. It does not overwrite a memory that
+// could not be read: call CatchUp first.
 func (s *Store) Save(mem approval.Memory) (wrote bool, err error) {
 	if s.unread != nil {
-		return false, ErrSaidAlready
+		return false, ErrReported
 	}
 	lines := make([]string, len(s.Pending))
 	for i, e := range s.Pending {
@@ -106,15 +107,15 @@ func (s *Store) Save(mem approval.Memory) (wrote bool, err error) {
 	return true, nil
 }
 
-// Record writes the pending events to the history and returns their lines.
-// Events that cannot be written stay pending; each line is returned once.
+// Record writes the pending events to the history and returns their lines. Events
+// that cannot be written stay pending. Each line is returned once.
 func (s *Store) Record() ([]string, error) {
 	var lines, fresh []string
 	for i, e := range s.Pending {
 		lines = append(lines, e.Line())
-		if !e.told {
+		if !e.returned {
 			fresh = append(fresh, e.Line())
-			s.Pending[i].told = true
+			s.Pending[i].returned = true
 		}
 	}
 	if len(lines) == 0 {
@@ -139,13 +140,13 @@ func (s *Store) Publish(st approval.Status) error {
 
 func (s *Store) trouble(err error) error {
 	if s.broken == err.Error() {
-		return ErrSaidAlready
+		return ErrReported
 	}
 	s.broken = err.Error()
 	return err
 }
 
-// Gaps tells the user what cannot be read and kept.
+// Gaps reports which files of the agent cannot be read or written.
 func (s *Store) Gaps() []probe.Gap {
 	var gaps []probe.Gap
 	if s.unread != nil {

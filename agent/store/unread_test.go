@@ -39,7 +39,7 @@ func TestMemoryThatCannotBeReadNow(t *testing.T) {
 		t.Errorf("gaps %+v, want one", gaps)
 	}
 	mem.Seq = 7
-	if wrote, err := st.Save(mem); wrote || !errors.Is(err, ErrSaidAlready) {
+	if wrote, err := st.Save(mem); wrote || !errors.Is(err, ErrReported) {
 		t.Errorf("wrote %v, %v; want nothing before it is read", wrote, err)
 	}
 	after, err := os.ReadFile(p.Memory)

@@ -3,7 +3,6 @@ package loop
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -14,11 +13,13 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/settings"
 	"kextwatch/agent/store"
 	"kextwatch/notify"
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
 )
 
 // bubble is everything around the loop, in a synctest bubble: a Mac that is a
@@ -39,6 +40,8 @@ type bubble struct {
 	stuck  chan struct{} // a look waits for it
 	broken int           // looks that were broken off
 	did    []notify.Action
+	retry  func() (*probe.Attempt, error) // answers Retry
+	set    *settings.Reader               // nil: the defaults
 }
 
 func newBubble() *bubble {
@@ -83,7 +86,27 @@ func (d *bubble) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-func (d *bubble) look(ctx context.Context, _ time.Time, how mac.How) probe.Snapshot {
+func (d *bubble) Clicks() <-chan notify.Action { return d.clicks }
+
+func (d *bubble) Show(m notify.Menu) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.menus = append(d.menus, m)
+}
+
+func (d *bubble) Do(_ context.Context, action notify.Action, _ approval.Status) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.did = append(d.did, action)
+	return nil
+}
+
+func (d *bubble) Retry(context.Context, approval.Status) (*probe.Attempt, error) { return d.retry() }
+func (d *bubble) OpensAtLogin() probe.Answer                                     { return probe.No }
+
+func (d *bubble) NextQuery(time.Time) (time.Duration, bool) { return 0, false }
+
+func (d *bubble) Snapshot(ctx context.Context, _ time.Time, how mac.How) probe.Snapshot {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if stuck := d.stuck; stuck != nil {
@@ -180,50 +203,65 @@ func (d *bubble) now() sight {
 	return s
 }
 
-// agent is one that has a bubble around it.
-func (d *bubble) agent(st *store.Store) *Loop {
-	return &Loop{
+// noLog is a unified log without load attempts.
+type noLog struct{}
+
+func (noLog) Run(context.Context)       {}
+func (noLog) Want(bool)                 {}
+func (noLog) Hints() <-chan probe.Hint  { return nil }
+func (noLog) Attempts() []probe.Attempt { return nil }
+func (noLog) Gap() (probe.Gap, bool)    { return probe.Gap{}, false }
+func (noLog) Retry()                    {}
+
+// edges are the edges of a loop in the bubble.
+func (d *bubble) edges() Edges {
+	log := slog.New(slog.DiscardHandler)
+	return Edges{
+		Version: "1.2.3",
 		Clock:   probe.Clock{Now: time.Now, After: time.After},
-		Log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Look:    d.look,
+		Logger:  log,
+		Prober:  d,
 		Watcher: d,
-		Clicks:  d.clicks,
-		Show: func(m notify.Menu) {
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			d.menus = append(d.menus, m)
-		},
-		Poster: d,
-		Do: func(_ context.Context, action notify.Action, _ approval.Status) error {
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			d.did = append(d.did, action)
-			return nil
-		},
-		Store:  st,
-		Events: d,
+		Log:     noLog{},
+		Poster:  d,
+		Actions: d,
+		Hook:    NewHook(root.FS{}, log),
+		Tray:    d,
+		Events:  d,
 	}
 }
 
-// start runs an agent on the files in dir; the result stops it.
-func (d *bubble) start(t *testing.T, dir string) (stop func()) {
-	t.Helper()
-	return d.startIn(t, dir, func(*Loop) {})
-}
-
-// startIn is start for an agent that is changed first.
-func (d *bubble) startIn(t *testing.T, dir string, change func(*Loop)) (stop func()) {
+// open opens the store in dir.
+func open(t *testing.T, dir string) *store.Store {
 	t.Helper()
 	st, warnings := store.Open(store.PlacesIn(dir), time.Now())
 	if len(warnings) > 0 {
 		t.Fatal(warnings)
 	}
-	a := d.agent(st)
-	change(a)
+	return st
+}
+
+// start runs a loop on the files in dir; the result stops it.
+func (d *bubble) start(t *testing.T, dir string) (stop func()) {
+	t.Helper()
+	return d.run(t, New(d.edges(), open(t, dir), d.set))
+}
+
+// startWith runs a loop with changed edges and no files.
+func (d *bubble) startWith(t *testing.T, change func(*Edges)) (stop func()) {
+	t.Helper()
+	edges := d.edges()
+	change(&edges)
+	return d.run(t, New(edges, open(t, t.TempDir()), d.set))
+}
+
+// run runs a loop; the result stops it.
+func (d *bubble) run(t *testing.T, l *Loop) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	over := make(chan struct{})
 	go func() {
-		a.Run(ctx)
+		l.Run(ctx)
 		close(over)
 	}()
 	synctest.Wait()
@@ -483,22 +521,13 @@ func TestLoopWithoutAPlaceForItsFiles(t *testing.T) {
 		if len(warnings) != 1 {
 			t.Errorf("warnings %q, want one", warnings)
 		}
-		a := &Loop{
-
-			Clock: probe.Clock{Now: time.Now, After: time.After}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-			Look: d.look, Watcher: d, Poster: d, Store: st, Events: d,
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		over := make(chan struct{})
-		go func() { a.Run(ctx); close(over) }()
-		synctest.Wait()
+		stop := d.run(t, New(d.edges(), st, nil))
 		d.attempt()
 		d.hint(settled)
 		d.want(t, "window-opened")
 		time.Sleep(15 * time.Minute)
 		d.want(t, "window-reminder")
-		cancel()
-		<-over
+		stop()
 		if gaps := st.Gaps(); len(gaps) != 1 || gaps[0].Next == "" {
 			t.Errorf("gaps %+v, want one with a way out", gaps)
 		}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
-	"kextwatch/agent/store"
 	"kextwatch/probe"
 )
 
@@ -38,7 +37,7 @@ func (r *replacing) put(path, content string) {
 // after looks again later and says what came of it.
 func (r *replacing) after(d time.Duration) string {
 	r.now = r.now.Add(d)
-	replaced, again := r.b.look(r.now)
+	replaced, again := r.b.check(r.now)
 	switch {
 	case replaced:
 		return "replaced"
@@ -134,10 +133,10 @@ func TestReplaced(t *testing.T) {
 	}
 }
 
-func TestSooner(t *testing.T) {
+func TestEarlier(t *testing.T) {
 	for _, tt := range [][3]time.Duration{{0, 0, 0}, {0, 5, 5}, {5, 0, 5}, {3, 5, 3}} {
-		if got := sooner(tt[0], tt[1]); got != tt[2] {
-			t.Errorf("sooner(%v, %v) = %v, want %v", tt[0], tt[1], got, tt[2])
+		if got := earlier(tt[0], tt[1]); got != tt[2] {
+			t.Errorf("earlier(%v, %v) = %v, want %v", tt[0], tt[1], got, tt[2])
 		}
 	}
 }
@@ -149,45 +148,27 @@ func TestAgentEndsForANewProgram(t *testing.T) {
 		d := newBubble()
 		d.hang = make(chan struct{})
 		r := newReplacing(t)
-		a, ended := d.startReplaceable(t, t.TempDir(), r.b)
+		edges := d.edges()
+		edges.Binary = r.b
+		l, ended := New(edges, open(t, t.TempDir()), nil), make(chan bool, 1)
+		go func() { ended <- l.Run(t.Context()) }()
+		synctest.Wait()
 		d.attempt()
 		d.hint(probe.Hint{Settled: true})
 		r.put(r.b.path, "new")
 		d.hint(probe.Hint{Settled: true})
 		time.Sleep(time.Minute)
-		if ended() {
-			t.Fatal("ended while an alert was under way")
+		if len(ended) > 0 {
+			t.Fatal("the loop ended while an alert was being posted")
 		}
 		close(d.hang)
-		time.Sleep(settling)
+		time.Sleep(stableFor)
 		synctest.Wait()
-		if !ended() || !a.Restart {
-			t.Fatal("did not end")
+		if len(ended) == 0 || !<-ended {
+			t.Fatal("the loop did not end for the new program")
 		}
 		if events := d.lines; events[len(events)-1].Event != approval.AgentStopped {
 			t.Errorf("last of all %s, want agent-stopped", events[len(events)-1].Event)
 		}
 	})
-}
-
-// startReplaceable runs an agent that keeps an eye on its program.
-func (d *bubble) startReplaceable(t *testing.T, dir string, b *Binary) (a *Loop, ended func() bool) {
-	t.Helper()
-	st, _ := store.Open(store.PlacesIn(dir), time.Now())
-	a = d.agent(st)
-	a.Binary = b
-	over := make(chan struct{})
-	go func() {
-		a.Run(t.Context())
-		close(over)
-	}()
-	synctest.Wait()
-	return a, func() bool {
-		select {
-		case <-over:
-			return true
-		default:
-			return false
-		}
-	}
 }

@@ -1,0 +1,123 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"kextwatch/agent/approval"
+	"kextwatch/agent/settings"
+	"kextwatch/agent/store"
+	"kextwatch/agent/view"
+	"kextwatch/notify"
+)
+
+// alerts are the alerts that wait to be posted. One is posted at a time.
+type alerts struct {
+	queue    []posting
+	posting  bool       // an alert is being posted
+	outcomes chan error // of each posted alert
+}
+
+// posting is an alert, and the dialog to show instead; nil: none.
+type posting struct {
+	alert  notify.Alert
+	dialog *notify.Dialog
+}
+
+// announce saves the notices as shown, records them, and shows those that are
+// alerts.
+func (l *Loop) announce(ctx context.Context, notices []approval.Notice) {
+	now := l.edges.Clock.Now()
+	for _, n := range notices {
+		l.mem.Seq++
+		e := store.NewEvent(n, l.mem.Seq, now)
+		l.store.Pending = append(l.store.Pending, e)
+		store.LogEvent(l.edges.Logger, e)
+	}
+	news, err := l.store.Save(l.mem)
+	l.logStoreError(err)
+	lines, err := l.store.Record()
+	l.logStoreError(err)
+	for _, line := range lines {
+		if l.edges.Events != nil {
+			fmt.Fprintln(l.edges.Events, line)
+		}
+		l.edges.Hook.offer(l.settings.Current().RunOnChange, line)
+	}
+	if (news || !l.published) && len(l.status.Products) > 0 {
+		l.logStoreError(l.store.Publish(l.status))
+		l.published = true
+	}
+	for _, n := range notices {
+		if n.Urgency != approval.Silent {
+			l.alerts.queue = append(l.alerts.queue, l.newPosting(n))
+		}
+	}
+	l.post(ctx)
+}
+
+// lateReminder is the reminder, in minutes left, that is a dialog by default.
+// There is still time to use its button. At the last minute a notification is
+// quicker.
+const lateReminder = 5
+
+// newPosting returns how a notice is shown, by the setting AlertStyle.
+func (l *Loop) newPosting(n approval.Notice) posting {
+	p := posting{alert: view.Alert(n, l.status, l.edges.Tray != nil)}
+	window := n.Event == approval.WindowOpened || n.Event == approval.WindowReopened || n.Event == approval.WindowReminder
+	late := n.Event == approval.WindowReminder && n.Minutes > 1 && n.Minutes <= lateReminder
+	style := l.settings.Current().AlertStyle
+	if l.edges.Asker != nil && (style == settings.AlertDialog && window || style == settings.AlertAuto && late) {
+		dialog := view.Dialog(n, l.status)
+		p.dialog = &dialog
+	}
+	return p
+}
+
+// post posts the next alert. A dialog may stay open for minutes, so it does not
+// delay the other alerts.
+func (l *Loop) post(ctx context.Context) {
+	for !l.alerts.posting && len(l.alerts.queue) > 0 {
+		next := l.alerts.queue[0]
+		l.alerts.queue = l.alerts.queue[1:]
+		if next.dialog != nil && l.dialog.cancel == nil {
+			l.edges.Logger.Info("showing a dialog", "title", next.alert.Title)
+			l.showDialog(ctx, next)
+			continue
+		}
+		l.edges.Logger.Info("showing a notification", "title", next.alert.Title)
+		l.alerts.posting = true
+		l.helpers.Go(func() { l.alerts.outcomes <- l.edges.Poster.Post(ctx, next.alert) })
+	}
+}
+
+// posted handles the outcome of an alert. A failure is an event. The alert is not
+// posted again, because the icon shows the same.
+func (l *Loop) posted(ctx context.Context, err error) {
+	l.alerts.posting = false
+	if err != nil {
+		l.edges.Logger.Warn("a notification could not be shown", "error", err)
+		l.announce(ctx, []approval.Notice{{Event: approval.NotificationFailed, To: view.Clean(err.Error())}})
+	}
+	l.post(ctx)
+	l.savePosted()
+}
+
+// savePosted saves that all alerts were posted.
+func (l *Loop) savePosted() {
+	if l.alerts.posting || l.dialog.cancel != nil {
+		return
+	}
+	l.mem = l.mem.Posted()
+	_, err := l.store.Save(l.mem)
+	l.logStoreError(err)
+}
+
+// logStoreError logs why a file of the agent could not be written. The store
+// reports it as a gap, too.
+func (l *Loop) logStoreError(err error) {
+	if err != nil && !errors.Is(err, store.ErrReported) {
+		l.edges.Logger.Error("the agent's files cannot be written", "error", err)
+	}
+}

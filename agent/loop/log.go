@@ -1,0 +1,23 @@
+package loop
+
+import (
+	"slices"
+
+	"kextwatch/probe"
+)
+
+// followLog follows the unified log only if no policy source reports the times
+// of attempts and an extension may need approval: it costs a process.
+func (l *Loop) followLog(snap probe.Snapshot) {
+	timed := snap.Policy != nil && snap.Policy.Source.TellsTimes()
+	matters := len(snap.Apps) > 0 && snap.Mac.Arch != probe.AppleSilicon
+	l.edges.Log.Want(matters && !timed)
+}
+
+// attempts returns the load attempts that are known apart from the policy, oldest
+// first.
+func (l *Loop) attempts() []probe.Attempt {
+	attempts := slices.Concat(l.retries.attempts, l.edges.Log.Attempts())
+	slices.SortStableFunc(attempts, func(x, y probe.Attempt) int { return x.At.Compare(y.At) })
+	return attempts
+}

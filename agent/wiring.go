@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"kextwatch/agent/loop"
+	"kextwatch/agent/settings"
+	"kextwatch/agent/store"
+	"kextwatch/notify"
+	"kextwatch/notify/desktop"
+	"kextwatch/probe"
+	"kextwatch/probe/kextlog"
+	"kextwatch/probe/mac"
+	"kextwatch/probe/policy"
+)
+
+// edges connects the loop of the agent to this host. The tray, the view, the
+// events and the check of the program are added by the caller.
+func (in *invocation) edges(ctx context.Context, st *store.Store, p *mac.Prober) loop.Edges {
+	poster, err := in.newPoster(in.mac.Root)
+	if err != nil {
+		in.warn("", "notifications cannot be shown: %v", err)
+		poster = noPoster{err}
+	}
+	return loop.Edges{
+		Version: version,
+		Clock:   in.clock,
+		Logger:  in.log,
+		Prober:  prober{p},
+		Watcher: in.watch(ctx, in.mac, in.watchedFiles()...),
+		Log:     kextlog.New(in.mac),
+		Poster:  poster,
+		Asker:   desktop.Dialogs{Root: in.mac.Root, UID: in.uid},
+		Actions: menuActions{in.reporter(), st},
+		Hook:    loop.NewHook(in.mac, in.log),
+	}
+}
+
+// prober is mac.Prober with the names of loop.Prober.
+type prober struct{ *mac.Prober }
+
+func (p prober) Snapshot(ctx context.Context, now time.Time, how mac.How) probe.Snapshot {
+	return p.Look(ctx, now, how)
+}
+
+func (p prober) NextQuery(now time.Time) (time.Duration, bool) { return p.AskFrameworkIn(now) }
+
+// watchedFiles are files whose changes need no haste: the program and the
+// settings.
+func (in *invocation) watchedFiles() []string {
+	var paths []string
+	if path, err := executable(); err == nil {
+		paths = append(paths, path)
+	}
+	if home, err := in.home(); err == nil {
+		for _, file := range settings.Files(in.mac, home) {
+			paths = append(paths, file.Path)
+		}
+	}
+	return paths
+}
+
+// copiesIn returns the folder for private copies of the policy database: the
+// agent's own folder, or a temporary one if that cannot be written. done removes
+// the temporary one.
+func copiesIn(p store.Places) (temp string, done func()) {
+	policy.SweepCopies(p.State)
+	if probe, err := os.CreateTemp(p.State, "writable"); err == nil {
+		probe.Close()
+		os.Remove(probe.Name())
+		return p.State, func() {}
+	}
+	temp, err := os.MkdirTemp("", "kextwatch-")
+	if err != nil {
+		return "", func() {}
+	}
+	return temp, func() { os.RemoveAll(temp) }
+}
+
+// noPoster returns an error for each alert, because this program was not found.
+type noPoster struct{ err error }
+
+func (p noPoster) Post(context.Context, notify.Alert) error { return p.err }

@@ -51,7 +51,7 @@ func (t target) memory() (approval.Memory, []probe.Gap) {
 	if err != nil {
 		return approval.Memory{}, []probe.Gap{store.MemoryGap(p, err)}
 	}
-	if m.Memory.Look.At.After(t.clock.Now()) {
+	if m.Memory.LastRead.At.After(t.clock.Now()) {
 		return approval.Memory{}, nil // it knows what is still to come
 	}
 	return m.Memory, nil

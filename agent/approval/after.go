@@ -11,11 +11,11 @@ import (
 
 // After merges m into the memory of an earlier agent, which could not be read
 // when m began. m wins, and earlier fills in what m does not know. The versions
-// are those of earlier, so that an update in between is told.
+// are those of earlier, so that an update in between is announced.
 func (m Memory) After(earlier Memory) Memory {
 	m = m.clone()
-	for name, told := range m.Told {
-		m.Told[name] = told.after(earlier.Told[name], earlier.Items)
+	for name, announced := range m.Announced {
+		m.Announced[name] = announced.after(earlier.Announced[name], earlier.Items)
 	}
 	for id, item := range m.Items {
 		m.Items[id] = item.after(earlier.Items[id])
@@ -24,14 +24,14 @@ func (m Memory) After(earlier Memory) Memory {
 		m.Kexts[k] = kext.after(earlier.Kexts[k])
 	}
 	fill(m.Items, earlier.Items)
-	fill(m.Told, earlier.Told)
+	fill(m.Announced, earlier.Announced)
 	fill(m.Kexts, earlier.Kexts)
 	maps.Copy(m.Versions, earlier.Versions)
 	if earlier.OS.Known() {
 		m.OS = earlier.OS
 	}
-	if m.Look.At.IsZero() {
-		m.Look = earlier.Look
+	if m.LastRead.At.IsZero() {
+		m.LastRead = earlier.LastRead
 	}
 	for _, version := range earlier.Offered {
 		if !slices.Contains(m.Offered, version) {
@@ -64,9 +64,8 @@ func (m ItemMemory) after(earlier ItemMemory) ItemMemory {
 	return m
 }
 
-// after is After for one product: its windows have the numbers that their items
-// give them.
-func (t Told) after(earlier Told, items map[string]ItemMemory) Told {
+// after is After for one product. It renumbers the windows like those of the items.
+func (t Announced) after(earlier Announced, items map[string]ItemMemory) Announced {
 	renumbered := func(id string) string {
 		item := itemOf(id)
 		number, err := strconv.Atoi(strings.TrimPrefix(id[len(item):], " "))
@@ -85,8 +84,8 @@ func (t Told) after(earlier Told, items map[string]ItemMemory) Told {
 	return t.announce(windows)
 }
 
-// after is After for one extension. Boot sessions of an earlier agent count:
-// what they are about did not change since.
+// after is After for one extension. It keeps the boot sessions of the earlier agent,
+// because they still hold.
 func (m KextMemory) after(earlier KextMemory) KextMemory {
 	if m.Allowed {
 		m.AllowedIn = either(m.AllowedIn, earlier.AllowedIn)
@@ -102,7 +101,7 @@ func (m KextMemory) after(earlier KextMemory) KextMemory {
 	return m
 }
 
-// fill adds what is missing.
+// fill adds the keys of from that to does not have.
 func fill[V any](to, from map[string]V) {
 	for k, v := range from {
 		if _, known := to[k]; !known {

@@ -8,8 +8,8 @@ import (
 	"kextwatch/probe"
 )
 
-// Assess says where the Mac stands at now, and what to remember for the next
-// look. Neither mem nor snap is changed.
+// Assess returns the status of the Mac at now, and the memory for the next
+// snapshot. It changes neither mem nor snap.
 func (s Settings) Assess(mem Memory, snap probe.Snapshot, now time.Time) (Status, Memory) {
 	a := &assessment{settings: s, before: mem, mem: mem.clone(), snap: snap, now: now}
 	a.status = Status{
@@ -33,10 +33,10 @@ func (s Settings) Assess(mem Memory, snap probe.Snapshot, now time.Time) (Status
 		a.status.Verdict = worse(a.status.Verdict, product.Verdict)
 	}
 	if len(a.status.Products) == 0 {
-		a.status.Verdict = NotInstalled // of what is watched
+		a.status.Verdict = NotInstalled // nothing that is watched
 	}
 	a.status.OtherPending = otherPending(facts, products, now)
-	a.rememberLook(facts)
+	a.rememberRead(facts)
 	a.forget(facts)
 	return a.status, a.mem
 }
@@ -45,8 +45,8 @@ func (s Settings) Assess(mem Memory, snap probe.Snapshot, now time.Time) (Status
 type assessment struct {
 	settings Settings
 
-	before Memory // as it was at the last look
-	mem    Memory // as it will be
+	before Memory // after the last snapshot
+	mem    Memory // after this one
 	snap   probe.Snapshot
 	now    time.Time
 	status Status
@@ -56,8 +56,8 @@ func (a *assessment) fire(rule Rule, subject string) {
 	a.status.Fired = append(a.status.Fired, Fired{rule, subject})
 }
 
-// product assesses one watched product; false: there is nothing of it to
-// report.
+// product assesses one watched product. It returns false if there is nothing to
+// report about it.
 func (a *assessment) product(w watched, facts []*kextFacts) (Product, bool) {
 	p := Product{Name: w.name, TeamID: w.teamID}
 	for i, app := range a.snap.Apps {
@@ -95,7 +95,7 @@ func (a *assessment) product(w watched, facts []*kextFacts) (Product, bool) {
 	p.Window = leadingWindow(p.Items)
 	p.Need = a.need(w, p.App)
 	p.Made = a.made(w, p.App)
-	p.Verdict = a.judge(p, installed)
+	p.Verdict = a.productVerdict(p, installed)
 	if p.Verdict == Managed {
 		p.closeWindows()
 	}
@@ -103,8 +103,8 @@ func (a *assessment) product(w watched, facts []*kextFacts) (Product, bool) {
 	return p, true
 }
 
-// closeWindows takes the windows away: an Allow button that a profile forbids to
-// click is none. The memory keeps them for when the profile goes.
+// closeWindows removes the windows, because a profile disables the Allow button.
+// The memory keeps them for the case that the profile is removed.
 func (p *Product) closeWindows() {
 	p.Window = nil
 	for i := range p.Items {
@@ -112,8 +112,8 @@ func (p *Product) closeWindows() {
 	}
 }
 
-// place is where the item of an extension is. One that has left the disk
-// still belongs to the item it was part of.
+// place returns the place of an extension's item. An extension that was removed from
+// the disk still belongs to its last item.
 func (a *assessment) place(f *kextFacts) string {
 	if path := f.path(); path != "" {
 		return place(path)
@@ -121,10 +121,9 @@ func (a *assessment) place(f *kextFacts) string {
 	return a.before.Kexts[key(f.teamID, f.bundleID)].Place
 }
 
-// judge finds the verdict of a product: that of its worst item, unless
-// nothing is installed or nothing is needed. An attempt within the length of
-// a window proves need.
-func (a *assessment) judge(p Product, installed bool) Verdict {
+// productVerdict returns the verdict of the worst item, unless the product is not
+// installed or not needed. An open window proves that it is needed.
+func (a *assessment) productVerdict(p Product, installed bool) Verdict {
 	worst := Verdict("")
 	for _, item := range p.Items {
 		worst = worse(worst, item.Verdict)
@@ -160,7 +159,8 @@ func (a *assessment) judge(p Product, installed bool) Verdict {
 	return worst
 }
 
-// made is what the installed Parallels was made for, where the table knows.
+// made returns what the installed Parallels was made for; nil if the table has no
+// row for it.
 func (a *assessment) made(w watched, app *probe.App) *Row {
 	if !w.parallels() || app == nil {
 		return nil
@@ -171,8 +171,8 @@ func (a *assessment) made(w watched, app *probe.App) *Row {
 	return nil
 }
 
-// madeForOlder: it is needed and not loaded, and a row of the table that is
-// not a mere guess says that it was made for an older macOS.
+// madeForOlder reports whether the product is not loaded and was made for an older
+// macOS. A row of the table that is only a guess does not count.
 func (a *assessment) madeForOlder(p Product) bool {
 	if p.Made == nil || p.Loaded || !a.snap.Loaded.Known {
 		return false
@@ -181,7 +181,8 @@ func (a *assessment) madeForOlder(p Product) bool {
 	return older && confidence != Unsure
 }
 
-// leadingWindow is the open window that closes first, else the last one.
+// leadingWindow returns the open window that closes first. If none is open, it
+// returns the one that closed last.
 func leadingWindow(items []Item) *Window {
 	var lead *Window
 	for _, item := range items {
@@ -198,9 +199,9 @@ func leadingWindow(items []Item) *Window {
 	return lead
 }
 
-// otherPending names the developers of other refused extensions that are on
-// this Mac or were tried just now: the pane then shows Details… instead of
-// one Allow button.
+// otherPending returns the developers of other refused extensions that are on this
+// Mac or were attempted within the last window. The pane then shows Details…
+// instead of one Allow button.
 func otherPending(facts []*kextFacts, products []watched, now time.Time) []string {
 	var names []string
 	for _, f := range facts {
@@ -222,9 +223,9 @@ func otherPending(facts []*kextFacts, products []watched, now time.Time) []strin
 	return names
 }
 
-// forget drops what was remembered of extensions that no fact names any more,
-// and of items that none of them belongs to. The windows of such an item that
-// were announced go with it: its next window has the number 1 again.
+// forget removes extensions without facts from the memory, and items without
+// extensions. It also removes the announced windows of these items, because the
+// next window of such an item has the number 1 again.
 func (a *assessment) forget(facts []*kextFacts) {
 	if a.snap.Policy == nil {
 		return
@@ -245,30 +246,30 @@ func (a *assessment) forget(facts []*kextFacts) {
 	if len(gone) == 0 {
 		return
 	}
-	for name, told := range a.mem.Told {
-		told.Windows = slices.DeleteFunc(slices.Clone(told.Windows), func(id string) bool { return gone[itemOf(id)] })
-		a.mem.Told[name] = told
+	for name, announced := range a.mem.Announced {
+		announced.Windows = slices.DeleteFunc(slices.Clone(announced.Windows), func(id string) bool { return gone[itemOf(id)] })
+		a.mem.Announced[name] = announced
 	}
 }
 
-// rememberLook keeps what the next look compares with. A look without a
-// policy leaves the last good one in place. Rows that are not watched count,
-// too: they are not new when the user begins to watch them.
-func (a *assessment) rememberLook(facts []*kextFacts) {
+// rememberRead remembers the policy for the comparison with the next one. Without a
+// policy the last one stays. Rows that are not watched are included: they are not
+// new when the user begins to watch them.
+func (a *assessment) rememberRead(facts []*kextFacts) {
 	if a.snap.Policy == nil {
 		return
 	}
-	look := Look{Source: a.snap.Policy.Source, At: a.readAt(), Session: a.snap.Mac.BootSession}
+	read := LastRead{Source: a.snap.Policy.Source, At: a.readAt(), Session: a.snap.Mac.BootSession}
 	for _, f := range facts {
 		if f.row != nil && !f.row.Allowed && wellFormed(f.bundleID) && !f.fromApple() {
-			look.Blocked = append(look.Blocked, key(f.teamID, f.bundleID))
+			read.Blocked = append(read.Blocked, key(f.teamID, f.bundleID))
 		}
 	}
-	// A source that has fallen behind hands on rows that were those of the look
-	// before already, when it had not.
-	before := a.before.Look
-	if look.Source == before.Source && look.At.Before(before.At) && !before.At.After(a.now) && slices.Equal(look.Blocked, before.Blocked) {
-		look.At = before.At
+	// A source that lags returns rows that we already read while it was current. Keep
+	// the earlier time.
+	before := a.before.LastRead
+	if read.Source == before.Source && read.At.Before(before.At) && !before.At.After(a.now) && slices.Equal(read.Blocked, before.Blocked) {
+		read.At = before.At
 	}
-	a.mem.Look = look
+	a.mem.LastRead = read
 }

@@ -26,7 +26,7 @@ const (
 // prove. dismissed holds times that look like an attempt but are not. We remember
 // them so that they stay dismissed after the evidence disappears.
 func (a *assessment) evidence(f *kextFacts) (proved, dismissed []Attempt) {
-	proved = a.told(f)
+	proved = a.reported(f)
 	if a.snap.Policy == nil {
 		return proved, nil
 	}
@@ -55,12 +55,12 @@ func (a *assessment) evidence(f *kextFacts) (proved, dismissed []Attempt) {
 	return append(proved, attempt), nil
 }
 
-// told returns the attempts from the log and from our own retry. If the policy
+// reported returns the attempts from the log and from our own retry. If the policy
 // says that the extension is refused, the outcome of an attempt does not matter.
 // Without a policy only a refusal counts.
-func (a *assessment) told(f *kextFacts) []Attempt {
+func (a *assessment) reported(f *kextFacts) []Attempt {
 	var attempts []Attempt
-	for _, t := range f.told {
+	for _, t := range f.reported {
 		if t.At.IsZero() || t.Outcome == probe.Permitted || t.Outcome == probe.NeedsRestart {
 			continue
 		}
@@ -74,7 +74,7 @@ func (a *assessment) told(f *kextFacts) []Attempt {
 		attempts = append(attempts, Attempt{At: t.At.UTC().Truncate(time.Second), Evidence: Basis(t.From), BundleID: f.bundleID})
 	}
 	if len(attempts) > 0 {
-		a.fire(RuleTold, f.bundleID)
+		a.fire(RuleReported, f.bundleID)
 	}
 	return attempts
 }
@@ -82,13 +82,13 @@ func (a *assessment) told(f *kextFacts) []Attempt {
 // newSince returns the time of the previous snapshot if that snapshot was good,
 // recent and from the same source, and did not have this refused row.
 func (a *assessment) newSince(f *kextFacts) (time.Time, bool) {
-	look := a.before.Look
-	if look.At.IsZero() || look.Source != a.snap.Policy.Source {
+	last := a.before.LastRead
+	if last.At.IsZero() || last.Source != a.snap.Policy.Source {
 		return time.Time{}, false
 	}
-	at := look.At
-	if quiet := a.snap.QuietUntil; quiet.After(at) && !quiet.After(a.now) {
-		at = quiet // nothing changed between that snapshot and then
+	at := last.At
+	if unchanged := a.snap.QuietUntil; unchanged.After(at) && !unchanged.After(a.now) {
+		at = unchanged // nothing changed between that snapshot and then
 	}
 	// A sleeping Mac stops the monotonic clock, and a correction moves the wall
 	// clock. Both must agree that it was a moment ago.
@@ -98,7 +98,7 @@ func (a *assessment) newSince(f *kextFacts) (time.Time, bool) {
 			return time.Time{}, false
 		}
 	}
-	if slices.Contains(look.Blocked, key(f.teamID, f.bundleID)) {
+	if slices.Contains(last.Blocked, key(f.teamID, f.bundleID)) {
 		return time.Time{}, false
 	}
 	return at.Round(0).UTC().Truncate(time.Second), true

@@ -7,8 +7,8 @@ import (
 	"kextwatch/probe"
 )
 
-// told adds an attempt from the log or from our own retry.
-func (s *macStory) told(from probe.Evidence, outcome probe.Outcome, when time.Time, id string) {
+// report adds an attempt from the log or from our own retry.
+func (s *macStory) report(from probe.Evidence, outcome probe.Outcome, when time.Time, id string) {
 	t := probe.Attempt{At: when, TeamID: probe.ParallelsTeamID, BundleID: id, From: from, Outcome: outcome}
 	s.snap.Attempts = append(s.snap.Attempts, t)
 }
@@ -28,7 +28,7 @@ func TestStoryFrameworkAndLog(t *testing.T) {
 	s := newerStory(t)
 	s.look(at(10), NotAsked)
 	s.refuse(allKexts...)
-	s.told(probe.FromLog, probe.Refused, at(20), hypervisor)
+	s.report(probe.FromLog, probe.Refused, at(20), hypervisor)
 	s.look(at(20), BlockedOpen, "window-opened!")
 	s.minutesLeft(30)
 	if w := s.last.Products[0].Window; w.Basis != Log {
@@ -36,7 +36,7 @@ func TestStoryFrameworkAndLog(t *testing.T) {
 	}
 	s.look(at(21), BlockedOpen) // the same line again
 	s.look(at(51), BlockedClosed, "window-closed!")
-	s.told(probe.FromLog, probe.Tried, at(60), hypervisor)
+	s.report(probe.FromLog, probe.Tried, at(60), hypervisor)
 	s.look(at(60), BlockedOpen, "window-reopened!")
 	s.minutesLeft(30)
 }
@@ -70,7 +70,7 @@ func TestStoryParallelsSaysItWasRefused(t *testing.T) {
 	s := newerStory(t)
 	s.refuse(allKexts...)
 	s.look(at(10), BlockedUnknown, "blocked!")
-	s.told(probe.FromRetry, probe.Refused, at(11), "") // error 56521 names no extension
+	s.report(probe.FromRetry, probe.Refused, at(11), "") // error 56521 names no extension
 	s.look(at(11), BlockedOpen, "window-opened!")
 	if w := s.last.Products[0].Window; w.Basis != Retry || w.MinutesLeft() != 30 {
 		t.Errorf("window %+v, want one by the retry", w)
@@ -82,8 +82,8 @@ func TestStoryParallelsSaysItWasRefused(t *testing.T) {
 
 func TestReportedAttemptsThatDoNotCount(t *testing.T) {
 	tests := []struct {
-		name string
-		told probe.Attempt
+		name    string
+		attempt probe.Attempt
 	}{
 		{"another team", probe.Attempt{At: at(40), TeamID: "EG7KH642X6", BundleID: hypervisor, From: probe.FromLog, Outcome: probe.Refused}},
 		{"another extension", probe.Attempt{At: at(40), TeamID: probe.ParallelsTeamID, BundleID: "com.parallels.kext.other", From: probe.FromLog, Outcome: probe.Refused}},
@@ -96,7 +96,7 @@ func TestReportedAttemptsThatDoNotCount(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newerStory(t)
 			s.refuse(hypervisor)
-			s.snap.Attempts = []probe.Attempt{tt.told}
+			s.snap.Attempts = []probe.Attempt{tt.attempt}
 			s.look(at(45), BlockedUnknown, "blocked!")
 		})
 	}
@@ -125,7 +125,7 @@ func TestStoryUpgradePending(t *testing.T) {
 		{"the old version is still loaded", func(s *macStory) { s.install("17.1.8", "51600"); s.snap.Machines = probe.Machines{} }},
 		{"the framework says so", func(s *macStory) { s.policy().Rows[0].PendingUpgrade = probe.Yes; s.snap.Loaded.Kexts = nil }},
 		{"the log says so", func(s *macStory) {
-			s.told(probe.FromLog, probe.Upgrade, at(60), hypervisor)
+			s.report(probe.FromLog, probe.Upgrade, at(60), hypervisor)
 			s.snap.Loaded.Kexts = nil
 		}},
 		{"another code directory hash", func(s *macStory) {
@@ -175,7 +175,7 @@ func TestStoryLoadFailing(t *testing.T) {
 	s.restart(at(20), "SESSION-2")
 	s.agentRestarts()
 	s.look(at(21), Approved)
-	s.told(probe.FromLog, probe.Refused, at(25), hypervisor)
+	s.report(probe.FromLog, probe.Refused, at(25), hypervisor)
 	s.look(at(25), LoadFailing, "load-failing!")
 	s.snap.Attempts = nil // lines are not kept for ever
 	s.agentRestarts()
@@ -195,7 +195,7 @@ func TestStoryNothingFailsUnseen(t *testing.T) {
 	s.look(at(10), Approved)
 	s.restart(at(20), "SESSION-2")
 	s.snap.Loaded = probe.Loaded{}
-	s.told(probe.FromLog, probe.Refused, at(25), hypervisor)
+	s.report(probe.FromLog, probe.Refused, at(25), hypervisor)
 	s.look(at(25), Approved)
 }
 
@@ -208,7 +208,7 @@ func TestStoryRestartPending(t *testing.T) {
 	s.policy().Rows[0].NeedsRestart = probe.Yes
 	s.look(at(10), RestartPending, "restart-needed!")
 	s.policy().Rows[0].NeedsRestart = ""
-	s.told(probe.FromLog, probe.NeedsRestart, at(12), vnic)
+	s.report(probe.FromLog, probe.NeedsRestart, at(12), vnic)
 	s.look(at(12), RestartPending)
 	s.restart(at(20), "SESSION-2")
 	s.snap.Attempts = nil
@@ -290,7 +290,7 @@ func TestStoryASessionNotReadIsNoRestart(t *testing.T) {
 	s.last, s.mem = s.settings.Assess(s.mem, s.snap, at(12))
 	s.snap.Mac.BootSession = "SESSION-1"
 	for _, id := range allKexts {
-		s.told(probe.FromLog, probe.NeedsRestart, at(13), id)
+		s.report(probe.FromLog, probe.NeedsRestart, at(13), id)
 	}
 	s.look(at(13), RestartPending)
 }
@@ -301,9 +301,9 @@ func TestStoryTheLogAlone(t *testing.T) {
 	s := newerStory(t)
 	s.snap.Policy = nil
 	s.look(at(1), Unknown, "verdict-changed!")
-	s.told(probe.FromLog, probe.Tried, at(2), hypervisor)
+	s.report(probe.FromLog, probe.Tried, at(2), hypervisor)
 	s.look(at(2), Unknown) // tried is not refused
-	s.told(probe.FromLog, probe.Refused, at(3), hypervisor)
+	s.report(probe.FromLog, probe.Refused, at(3), hypervisor)
 	s.look(at(3), Unknown, "window-opened!")
 	s.minutesLeft(30)
 	if w := s.last.Products[0].Window; w == nil || w.Basis != Log {
@@ -312,6 +312,6 @@ func TestStoryTheLogAlone(t *testing.T) {
 	s.look(at(4), Unknown) // the same line again
 	s.look(at(18), Unknown, "window-reminder 15!")
 	s.look(at(34), Unknown, "window-closed!")
-	s.told(probe.FromLog, probe.Refused, at(50), hypervisor)
+	s.report(probe.FromLog, probe.Refused, at(50), hypervisor)
 	s.look(at(50), Unknown, "window-reopened!")
 }

@@ -15,7 +15,7 @@ type kextFacts struct {
 	row      *probe.PolicyRow
 	by       AllowedBy // who allows it in addition to the user; empty: nobody
 	history  []probe.LoadRecord
-	told     []probe.Attempt // from the log or our own retry, oldest first
+	reported []probe.Attempt // from the log or our own retry, oldest first
 	disk     []probe.Kext
 	loaded   string // the loaded version
 }
@@ -48,7 +48,7 @@ func gather(snap probe.Snapshot) []*kextFacts {
 	for _, f := range all {
 		f.by = allowedBy(snap, f.teamID, f.bundleID)
 		f.loaded = f.loadedVersion(snap.Loaded)
-		f.told = attemptsOf(snap.Attempts, f.teamID, f.bundleID)
+		f.reported = attemptsOf(snap.Attempts, f.teamID, f.bundleID)
 	}
 	slices.SortFunc(all, func(a, b *kextFacts) int {
 		return strings.Compare(key(a.teamID, a.bundleID), key(b.teamID, b.bundleID))
@@ -189,13 +189,13 @@ func (f *kextFacts) attemptedWithin(d time.Duration, now time.Time) bool {
 	recent := func(at time.Time) bool {
 		return !at.IsZero() && now.Sub(at) <= d && at.Sub(now) <= futureTolerance
 	}
-	return recent(f.record().LastSeen) || slices.ContainsFunc(f.told, func(t probe.Attempt) bool { return recent(t.At) })
+	return recent(f.record().LastSeen) || slices.ContainsFunc(f.reported, func(t probe.Attempt) bool { return recent(t.At) })
 }
 
-// toldSince reports whether an attempt at or after since had this outcome. macOS
+// reportedSince reports whether an attempt at or after since had this outcome. macOS
 // reports the start of the Mac in whole seconds.
-func (f *kextFacts) toldSince(since time.Time, outcome probe.Outcome) bool {
-	return slices.ContainsFunc(f.told, func(t probe.Attempt) bool {
+func (f *kextFacts) reportedSince(since time.Time, outcome probe.Outcome) bool {
+	return slices.ContainsFunc(f.reported, func(t probe.Attempt) bool {
 		return t.Outcome == outcome && !t.At.Before(since.Truncate(time.Second))
 	})
 }

@@ -63,8 +63,8 @@ func (a *assessment) inThisSession(session string) bool {
 func (a *assessment) rememberedKext(f *kextFacts) KextMemory {
 	was, known := a.before.Kexts[key(f.teamID, f.bundleID)]
 	session := a.snap.Mac.BootSession
-	sameSession := a.before.Look.Session == session
-	restarted := !sameSession && session != "" && a.before.Look.Session != ""
+	sameSession := a.before.LastRead.Session == session
+	restarted := !sameSession && session != "" && a.before.LastRead.Session != ""
 	is := was
 	is.Allowed = f.allowed()
 	switch {
@@ -76,13 +76,13 @@ func (a *assessment) rememberedKext(f *kextFacts) KextMemory {
 		is.AllowedEarlier = true
 	}
 	since := a.snap.Mac.BootedAt
-	if f.toldSince(since, probe.Refused) {
+	if f.reportedSince(since, probe.Refused) {
 		is.RefusedIn = session
 	}
-	if f.toldSince(since, probe.NeedsRestart) {
+	if f.reportedSince(since, probe.NeedsRestart) {
 		is.RestartIn = session
 	}
-	if f.toldSince(since, probe.Upgrade) {
+	if f.reportedSince(since, probe.Upgrade) {
 		is.UpgradeIn = session
 	}
 	if f.loadedFromDisk() {

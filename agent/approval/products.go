@@ -7,14 +7,14 @@ import (
 	"kextwatch/probe"
 )
 
-// watched is a product whose kernel extensions are followed. The team decides;
-// the prefix only tells the products of one team apart.
+// watched is a product whose kernel extensions are watched. An extension belongs to
+// it by its team. The prefix distinguishes the products of one team.
 type watched struct {
 	name   string
 	teamID string
 	prefix string
-	app    bool // an application says whether it is installed; else its extensions do
-	always bool // reported even when nothing of it is on this Mac
+	app    bool // it is installed if its application is; otherwise if its extensions are
+	always bool // reported even if nothing of it is on this Mac
 }
 
 var parallelsProducts = []watched{
@@ -22,7 +22,7 @@ var parallelsProducts = []watched{
 	{name: "Parallels Access", teamID: probe.ParallelsTeamID, prefix: "com.parallels.virtual"},
 }
 
-// products are what these vendors have, of which the facts know something.
+// products returns the products of these vendors that appear in the facts.
 func (v Vendors) products(facts []*kextFacts) []watched {
 	var all []watched
 	if v.has(probe.ParallelsTeamID) {
@@ -51,13 +51,13 @@ func (v Vendors) products(facts []*kextFacts) []watched {
 	for _, teamID := range v.Teams {
 		add(teamID, "", true)
 	}
-	return unmistakable(all)
+	return uniqueNames(all)
 }
 
-// unmistakable adds the team to a name that several products have: any
-// developer can choose any name, and what the user was told is kept by name.
-// Names that the program itself gives stay as they are.
-func unmistakable(all []watched) []watched {
+// uniqueNames adds the team to a name that several products have. A developer can
+// choose any name, and the memory has the notices by name. Names that this program
+// gives do not change.
+func uniqueNames(all []watched) []watched {
 	teams := map[string]int{}
 	for _, w := range all {
 		teams[w.name]++
@@ -78,19 +78,19 @@ func watches(products []watched, f *kextFacts) bool {
 	return slices.ContainsFunc(products, func(w watched) bool { return w.has(f) })
 }
 
-// parallels reports whether this is a product of Parallels, about which more
-// is known than that its extensions exist.
+// parallels reports whether this is a product of Parallels. Only for these the need
+// of the extensions is known.
 func (w watched) parallels() bool { return w.teamID == probe.ParallelsTeamID }
 
-// wellFormed reports whether an ID can be a bundle ID: letters, digits,
-// hyphens, periods (and underscores, which occur all the same).
+// wellFormed reports whether an ID can be a bundle ID: letters, digits, hyphens,
+// periods, and underscores, which occur although Apple does not allow them.
 func wellFormed(bundleID string) bool {
 	return len(bundleID) <= 255 && !strings.ContainsFunc(bundleID, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '.' || r == '_')
 	})
 }
 
-// place is what the extensions of one row of the pane have in common besides
+// place returns the folder that the extensions of one row of the pane share, besides
 // their team: the application bundle, the folder in Application Support, or
 // /Library/Extensions (TN2459).
 func place(path string) string {

@@ -49,9 +49,9 @@ func TestReasons(t *testing.T) {
 			s.allow()
 			s.policy().Rows[0].NeedsRestart = probe.Yes
 		}, nil, blocked},
-		{ReasonError56521, "12.7.6", func(s *macStory) { s.refuse(allKexts...); s.told(probe.FromRetry, probe.Refused, at(41), "") }, nil, func(s *macStory) {
+		{ReasonError56521, "12.7.6", func(s *macStory) { s.refuse(allKexts...); s.report(probe.FromRetry, probe.Refused, at(41), "") }, nil, func(s *macStory) {
 			s.refuse(allKexts...)
-			s.told(probe.FromRetry, probe.Refused, at(-41), "")
+			s.report(probe.FromRetry, probe.Refused, at(-41), "")
 		}},
 		{ReasonSystemExtension, "12.7.6", func(s *macStory) {
 			s.snap.Situation.Extensions = []probe.SystemExtension{{TeamID: "W5364U7YZB", BundleID: "io.tailscale.ipn", State: "activated waiting for user"}}

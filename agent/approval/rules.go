@@ -25,7 +25,7 @@ const (
 	RuleRecovery            Rule = "allowed-from-recovery" // spctl kext-consent names the team
 	RuleNotEnforced         Rule = "not-enforced"          // consent or SIP's kext approval is off
 	RuleManaged             Rule = "managed"               // a profile forbids users to approve
-	RuleTold                Rule = "told"                  // the log, or Parallels itself, names the attempt
+	RuleReported            Rule = "told"                  // the log or Parallels reported the attempt
 	RuleBeforeLogin         Rule = "before-login"          // the attempt was made before this login
 	RuleReplaced            Rule = "replaced"              // allowed, but not what was last seen loaded
 	RuleUpgrade             Rule = "upgrade"               // macOS asks for another approval of a new binary
@@ -42,7 +42,7 @@ const (
 
 // Rules lists every rule, in the order of application.
 var Rules = []Rule{
-	RuleSeen, RuleLoadHistory, RuleTold, RuleFuture, RuleAtBoot, RuleScan, RuleBeforeBoot, RuleBeforeLogin, RuleReopened,
+	RuleSeen, RuleLoadHistory, RuleReported, RuleFuture, RuleAtBoot, RuleScan, RuleBeforeBoot, RuleBeforeLogin, RuleReopened,
 	RuleByMDM, RuleRecovery, RuleNotEnforced, RuleLeftover, RuleOldLoaded, RuleManaged,
 	RuleReplaced, RuleUpgrade, RuleLoadFailing, RuleAllowedNow, RuleNeedsRestart, RuleNoPolicy,
 	RuleAttempted, RuleNoApp, RuleAppleSilicon, RuleAppStore, RuleOldMacOS, RuleOldParallels,

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// hush is the state of the snooze.
-type hush int
+// snoozeState is the state of the snooze.
+type snoozeState int
 
 const (
-	talking    hush = iota
-	snoozing        // alerts are only recorded, except the last reminder
-	snoozeOver      // it ended just now: a reminder of an open window is due
+	notSnoozed snoozeState = iota
+	snoozing               // alerts are only recorded, except the last reminder
+	snoozeOver             // it has just ended: a reminder of an open window is due
 )
 
 // Snooze silences alerts until a time. The icon still changes, and the last
@@ -22,12 +22,12 @@ func (m Memory) Snooze(until time.Time) Memory {
 	return m
 }
 
-// hush returns the state of the snooze, and clears a snooze that is over. A snooze
-// never lasts longer than a window, even if the clock is set back.
-func (m *Memory) hush(now time.Time) hush {
+// snoozeState returns the state of the snooze, and clears a snooze that is over. A
+// snooze never lasts longer than a window, even if the clock is set back.
+func (m *Memory) snoozeState(now time.Time) snoozeState {
 	switch {
 	case m.Snoozed.IsZero():
-		return talking
+		return notSnoozed
 	case now.Before(m.Snoozed) && m.Snoozed.Sub(now) <= WindowLength:
 		return snoozing
 	}
@@ -35,8 +35,8 @@ func (m *Memory) hush(now time.Time) hush {
 	return snoozeOver
 }
 
-// hushed makes alerts silent, except the reminder at the last stage.
-func hushed(notices []Notice, last int) {
+// silence makes alerts silent, except the reminder at the last stage.
+func silence(notices []Notice, last int) {
 	for i, n := range notices {
 		if n.Event != WindowReminder || n.Minutes > last {
 			notices[i].Urgency = Silent

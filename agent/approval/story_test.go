@@ -132,7 +132,7 @@ func (s *macStory) restart(when time.Time, session string) {
 // clock.
 func (s *macStory) agentRestarts() {
 	s.mem = s.mem.Resume()
-	s.mem.Look.At = s.mem.Look.At.Round(0)
+	s.mem.LastRead.At = s.mem.LastRead.At.Round(0)
 	for id, item := range s.mem.Items {
 		item.Window.LeftAt = item.Window.LeftAt.Round(0)
 		s.mem.Items[id] = item

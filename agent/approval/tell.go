@@ -7,34 +7,34 @@ import (
 	"time"
 )
 
-// Told is what the user has been told about one product.
-type Told struct {
-	Verdict  Verdict  `plist:"Verdict"`  // the last one
-	Before   Verdict  `plist:"Before"`   // the last one that was not Unknown; BlockedOpen also where a window opened while it was Unknown
-	Windows  []string `plist:"Windows"`  // the newest announced window of each item, by its windowID
-	Lead     string   `plist:"Lead"`     // the windowID of the window the reminders are about
-	Reminded int      `plist:"Reminded"` // its last reminder's stage in minutes left, 0: none yet
-	Dark     Verdict  `plist:"Dark"`     // the verdict before the last alert that nobody can tell
-	Awaiting bool     `plist:"Awaiting"` // the user was sent to do something; say when all is loaded
-	Posting  bool     `plist:"Posting"`  // an alert about the window was about to be posted
-	Due      bool     `plist:"Due"`      // the agent died while posting: remind at the next chance
+// Announced is what the user has been told about one product.
+type Announced struct {
+	Verdict       Verdict  `plist:"Verdict"`  // the last one
+	Before        Verdict  `plist:"Before"`   // the last one that was not Unknown; BlockedOpen if a window opened while it was Unknown
+	Windows       []string `plist:"Windows"`  // the newest announced window of each item, by its windowID
+	Lead          string   `plist:"Lead"`     // the windowID of the window the reminders are about
+	Reminded      int      `plist:"Reminded"` // the minutes left of the last reminder; 0: none yet
+	BeforeUnknown Verdict  `plist:"Dark"`     // Before at the last alert about Unknown
+	Awaiting      bool     `plist:"Awaiting"` // the user had something to do: tell them when all is loaded
+	Posting       bool     `plist:"Posting"`  // an alert about the window is being posted
+	Due           bool     `plist:"Due"`      // the agent was killed while posting: the next reminder is due at once
 }
 
-// Notice is one thing that happened, to be recorded, and where Urgency is not
-// Silent also shown.
+// Notice is an event to record. If Urgency is not Silent, it is also shown as an
+// alert.
 type Notice struct {
 	Event   EventName
 	Urgency Urgency
 	Product Product // empty for events of the whole Mac
 	Window  *Window
-	Minutes int    // left, for a reminder
+	Minutes int    // minutes left, for a reminder
 	From    string // a verdict, a version or a source
 	To      string
-	Updates []Update // what was updated just before, told in the same alert
+	Updates []Update // the latest updates, for the text of the alert
 }
 
-// Update is a change of version since the agent last looked, perhaps while it
-// was not running.
+// Update is a change of version since the last snapshot. The agent may not have run
+// when it happened.
 type Update struct {
 	Event   EventName
 	Product string // "macOS" or a product's name
@@ -43,32 +43,32 @@ type Update struct {
 	At      time.Time // when it was installed; zero: not known
 }
 
-// Resume prepares a memory that was read from disk. Where the agent died
-// while posting, nobody knows whether the alert was seen: the first alert is
-// not repeated, but the next reminder is due at once.
+// Resume prepares a memory that was read from disk. If the agent was killed while
+// posting, the alert may have been shown or not: it is not repeated, but the next
+// reminder is due at once.
 func (m Memory) Resume() Memory {
 	m = m.clone()
-	for name, told := range m.Told {
-		told.Due, told.Posting, told.Dark = told.Due || told.Posting, false, ""
-		m.Told[name] = told
+	for name, announced := range m.Announced {
+		announced.Due, announced.Posting, announced.BeforeUnknown = announced.Due || announced.Posting, false, ""
+		m.Announced[name] = announced
 	}
 	return m
 }
 
-// Posted notes that the alerts of the last Tell were handed over.
+// Posted notes that the alerts of the last Tell were posted.
 func (m Memory) Posted() Memory {
 	m = m.clone()
-	for name, told := range m.Told {
-		told.Posting = false
-		m.Told[name] = told
+	for name, announced := range m.Announced {
+		announced.Posting = false
+		m.Announced[name] = announced
 	}
 	return m
 }
 
-// Tell compares a status with what the user has been told. It returns what
-// there is to say now, in the order in which it happened, and the memory in
-// which all of it counts as said. At most one notice about a product is
-// shown; the others are only recorded.
+// Tell compares a status with what the user has been told. It returns the new
+// notices, in the order of the events, and the memory in which they count as
+// shown. At most one notice about a product is an alert. The others are only
+// recorded.
 func (s Settings) Tell(mem Memory, status Status) ([]Notice, Memory) {
 	mem = mem.clone()
 	updates, known := mem.updates(status)
@@ -80,17 +80,17 @@ func (s Settings) Tell(mem Memory, status Status) ([]Notice, Memory) {
 	if !s.AfterUpdates {
 		updates = nil
 	}
-	hush := mem.hush(status.At)
+	snooze := mem.snoozeState(status.At)
 	alerted := false
 	for _, p := range status.Products {
-		told, said := mem.Told[p.Name].tell(p, s.Reminders, hush)
-		for i := range said {
-			if said[i].Urgency != Silent && !alerted {
-				said[i].Updates, alerted = updates, true
+		announced, news := mem.Announced[p.Name].tell(p, s.Reminders, snooze)
+		for i := range news {
+			if news[i].Urgency != Silent && !alerted {
+				news[i].Updates, alerted = updates, true
 			}
 		}
-		mem.Told[p.Name] = told
-		notices = append(notices, said...)
+		mem.Announced[p.Name] = announced
+		notices = append(notices, news...)
 	}
 	if len(updates) > 0 && !alerted {
 		mem.showUpdate(notices, updates)
@@ -99,7 +99,7 @@ func (s Settings) Tell(mem Memory, status Status) ([]Notice, Memory) {
 	return notices, mem
 }
 
-// disagreement records once how two sources of policy differ.
+// disagreement records once how two policy sources differ.
 func (m *Memory) disagreement(status Status) []Notice {
 	now := status.Facts.Disagree
 	if now == "" || now == m.Disagree {
@@ -109,7 +109,7 @@ func (m *Memory) disagreement(status Status) []Notice {
 	return []Notice{{Event: SourcesDiffer, To: now}}
 }
 
-// showUpdate turns the newest update into the alert that says what it means.
+// showUpdate turns the notice of the newest update into an alert.
 func (m Memory) showUpdate(notices []Notice, updates []Update) {
 	for i := len(notices) - 1; i >= 0; i-- {
 		if notices[i].Event == updates[len(updates)-1].Event {
@@ -119,8 +119,8 @@ func (m Memory) showUpdate(notices []Notice, updates []Update) {
 	}
 }
 
-// updates compares the versions with the remembered ones and remembers the
-// new ones. A version that cannot be read is no change.
+// updates returns the versions that changed, and remembers the new ones. A version
+// that cannot be read counts as unchanged.
 func (m *Memory) updates(status Status) ([]Update, map[string]Product) {
 	var updates []Update
 	products := map[string]Product{}
@@ -158,10 +158,11 @@ func (m *Memory) updates(status Status) ([]Update, map[string]Product) {
 	return updates, products
 }
 
-// noSource is remembered where no source answered; empty means never asked.
+// noSource is remembered if no policy source answered. An empty source means that
+// there was no snapshot yet.
 const noSource = "none"
 
-// source notes that another source of policy answers, or none any more.
+// source records that another policy source answers, or that none does any more.
 func (m *Memory) source(status Status) []Notice {
 	was, now := m.Source, status.Source
 	if now == "" {
@@ -178,30 +179,30 @@ func (m *Memory) source(status Status) []Notice {
 }
 
 // tell is Tell for one product.
-func (t Told) tell(p Product, reminders []int, hush hush) (Told, []Notice) {
+func (t Announced) tell(p Product, reminders []int, snooze snoozeState) (Announced, []Notice) {
 	var notices []Notice
 	note := func(event EventName, urgency Urgency) *Notice {
 		notices = append(notices, Notice{Event: event, Urgency: urgency, Product: p, Window: p.Window, To: string(p.Verdict)})
 		return &notices[len(notices)-1]
 	}
-	if t.Before == BlockedOpen && !p.Window.Open() && endsUnsaid(p.Verdict) {
+	if t.Before == BlockedOpen && !p.Window.Open() && endsWithoutNotice(p.Verdict) {
 		end, urgency := t.end(p), Silent
 		if p.Verdict == Unknown {
 			urgency = Plain
 		}
 		note(windowEnd[end], urgency).From = string(t.Verdict)
-		t = t.behind(end)
+		t = t.noteKnown(end)
 	}
 	if t.Verdict != p.Verdict {
-		var what telling
-		if t.Before != p.Verdict { // else it only was not known for a while
-			what = tellingFor(t.Before, p.Verdict)
+		var what verdictChange
+		if t.Before != p.Verdict { // otherwise it was only unknown for a while
+			what = verdictChangeFor(t.Before, p.Verdict)
 		}
-		if p.Verdict == Unknown { // one alert, however often the source comes and goes
-			if t.Dark != "" && t.Dark == t.Before {
-				what = telling{}
+		if p.Verdict == Unknown { // one alert, even if the source fails and recovers repeatedly
+			if t.BeforeUnknown != "" && t.BeforeUnknown == t.Before {
+				what = verdictChange{}
 			}
-			t.Dark = t.Before
+			t.BeforeUnknown = t.Before
 		}
 		if t.Verdict != "" && !slices.Contains(what.events, VerdictChanged) {
 			note(VerdictChanged, Silent).From = string(t.Verdict)
@@ -214,23 +215,23 @@ func (t Told) tell(p Product, reminders []int, hush hush) (Told, []Notice) {
 			t.Before = p.Verdict
 		}
 	}
-	t = t.tellWindow(p, reminders, hush, note)
+	t = t.tellWindow(p, reminders, snooze, note)
 	t.Awaiting = t.Awaiting && p.Verdict != NotNeeded && p.Verdict != NotInstalled || p.Verdict.NeedsAction() ||
 		p.Verdict == Unknown && p.Window.Open()
 	if t.Awaiting && p.Loaded {
 		note(KextsLoaded, Plain)
 		t.Awaiting = false
 	}
-	if hush == snoozing {
-		hushed(notices, lastStage(reminders))
+	if snooze == snoozing {
+		silence(notices, lastStage(reminders))
 	}
 	onlyOneAlert(notices)
 	return t, notices
 }
 
-// end is how the window of the last reminders ended: Approved, or BlockedClosed
-// where nobody is known to have approved it.
-func (t Told) end(p Product) Verdict {
+// end returns how the window of the last reminders ended: Approved, or
+// BlockedClosed if no approval is known.
+func (t Announced) end(p Product) Verdict {
 	for _, item := range p.Items {
 		if item.Key != itemOf(t.Lead) {
 			continue
@@ -243,12 +244,12 @@ func (t Told) end(p Product) Verdict {
 	return BlockedClosed
 }
 
-// behind notes what is known although no source of policy answers. While the
-// verdict stays Unknown, the alert that it is covers this, too.
-func (t Told) behind(v Verdict) Told {
+// noteKnown remembers a verdict that is known although no policy source answers.
+// While the verdict stays Unknown, the alert about that covers this verdict, too.
+func (t Announced) noteKnown(v Verdict) Announced {
 	t.Before = v
 	if t.Verdict == Unknown {
-		t.Dark = v
+		t.BeforeUnknown = v
 	}
 	return t
 }
@@ -259,13 +260,13 @@ func (t Told) behind(v Verdict) Told {
 // is needed: one that is too small would announce the same windows at each poll.
 func windowID(item Item) string { return key(item.Key, strconv.Itoa(item.Window.Number)) }
 
-// itemOf is the key of the item in a windowID.
+// itemOf returns the key of the item in a windowID.
 func itemOf(windowID string) string {
 	return windowID[:max(0, strings.LastIndex(windowID, " "))]
 }
 
-// announce adds windows that are being announced.
-func (t Told) announce(ids []string) Told {
+// announce adds announced windows, and drops older windows of the same items.
+func (t Announced) announce(ids []string) Announced {
 	newer := map[string]bool{}
 	for _, id := range ids {
 		newer[itemOf(id)] = true
@@ -275,18 +276,17 @@ func (t Told) announce(ids []string) Told {
 	return t
 }
 
-// tellWindow announces each window once, and the reminders of the one that
-// closes first.
-func (t Told) tellWindow(p Product, reminders []int, hush hush, note func(EventName, Urgency) *Notice) Told {
+// tellWindow announces each window once, and reminds of the one that closes first.
+func (t Announced) tellWindow(p Product, reminders []int, snooze snoozeState, note func(EventName, Urgency) *Notice) Announced {
 	w := p.Window
 	if !w.Open() || !(p.Verdict.Blocked() || p.Verdict == Unknown) {
 		t.Due = false
 		return t
 	}
 	if p.Verdict == Unknown {
-		t = t.behind(BlockedOpen)
+		t = t.noteKnown(BlockedOpen)
 	}
-	t.Due = t.Due || hush == snoozeOver
+	t.Due = t.Due || snooze == snoozeOver
 	known := map[string]bool{}
 	for _, id := range t.Windows {
 		known[id] = true
@@ -315,7 +315,7 @@ func (t Told) tellWindow(p Product, reminders []int, hush hush, note func(EventN
 	if announced {
 		t = t.announce(fresh)
 	}
-	// A further attempt prolonged the window: its stages come again.
+	// Another attempt extended the window, so its reminders come again.
 	prolonged := t.Reminded > 0 && w.Left > time.Duration(t.Reminded)*time.Minute+2*time.Minute
 	if announced || prolonged || lead != t.Lead {
 		t.Lead, t.Reminded = lead, stage
@@ -330,8 +330,8 @@ func (t Told) tellWindow(p Product, reminders []int, hush hush, note func(EventN
 	return t
 }
 
-// stageAt is the reminder that is due, or overdue, with this much time left;
-// 0 means none yet. Only the latest counts.
+// stageAt returns the latest reminder, in minutes left, that is due when this much
+// time is left. 0 means that none is due.
 func stageAt(left time.Duration, reminders []int) int {
 	stage := 0
 	for _, minutes := range reminders {
@@ -342,7 +342,8 @@ func stageAt(left time.Duration, reminders []int) int {
 	return stage
 }
 
-// onlyOneAlert leaves the most urgent notice an alert, the last of equals.
+// onlyOneAlert keeps the most urgent alert, the last one of equals, and makes the
+// other notices silent.
 func onlyOneAlert(notices []Notice) {
 	loudest := -1
 	for i, n := range notices {

@@ -104,9 +104,9 @@ func TestWindowOpenedWhileUnknownEnds(t *testing.T) {
 			s.look(at(6), Approved, "source-changed", "approved!")
 		}},
 		{"an older kextwatch announced it", "10.15.7", func(s *macStory) {
-			told := s.mem.Told["Parallels Desktop"]
-			told.Before = NotAsked // what it saved
-			s.mem.Told["Parallels Desktop"] = told
+			announced := s.mem.Announced["Parallels Desktop"]
+			announced.Before = NotAsked // what it saved
+			s.mem.Announced["Parallels Desktop"] = announced
 			s.agentRestarts()
 			s.look(at(5), Unknown)
 			s.look(at(32), Unknown, "window-closed!")

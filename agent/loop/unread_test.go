@@ -39,8 +39,8 @@ func TestLoopCatchesUpWithItsMemory(t *testing.T) {
 		d.want(t)
 		d.clicks <- "quit"
 		<-over
-		if again, warnings := store.Open(store.PlacesIn(dir), time.Now()); len(warnings) > 0 || len(again.Memory.Memory.Told["Parallels Desktop"].Windows) != 1 {
-			t.Errorf("saved %+v (%q), want the one window", again.Memory.Memory.Told, warnings)
+		if again, warnings := store.Open(store.PlacesIn(dir), time.Now()); len(warnings) > 0 || len(again.Memory.Memory.Announced["Parallels Desktop"].Windows) != 1 {
+			t.Errorf("saved %+v (%q), want the one window", again.Memory.Memory.Announced, warnings)
 		}
 	})
 }

@@ -92,7 +92,7 @@ func sameMemory(a, b approval.Memory) bool {
 }
 
 func coarse(m approval.Memory) approval.Memory {
-	m.Look = approval.Look{}
+	m.LastRead = approval.LastRead{}
 	items := map[string]approval.ItemMemory{}
 	for id, item := range m.Items {
 		item.Window.Left = item.Window.Left.Truncate(time.Minute)

@@ -22,11 +22,11 @@ func TestMemoryOfAnEarlierVersion(t *testing.T) {
 	}
 	want := fullMemory()
 	const item = "4C6364ACXT /Applications/Parallels Desktop.app"
-	told := want.Told["Parallels Desktop"]
-	told.Verdict, told.Before, told.Dark = approval.Unknown, approval.NotAsked, approval.NotAsked
-	told.Windows = []string{item + " 1", "4C6364ACXT /Library/Extensions 1", item + " 2", item + " 3"}
-	told.Lead = item + " 3"
-	want.Told["Parallels Desktop"] = told
+	announced := want.Announced["Parallels Desktop"]
+	announced.Verdict, announced.Before, announced.BeforeUnknown = approval.Unknown, approval.NotAsked, approval.NotAsked
+	announced.Windows = []string{item + " 1", "4C6364ACXT /Library/Extensions 1", item + " 2", item + " 3"}
+	announced.Lead = item + " 3"
+	want.Announced["Parallels Desktop"] = announced
 	if !reflect.DeepEqual(m.Memory, want) || len(m.Pending) != 1 || m.Schema != 1 {
 		t.Fatalf("read %+v, want %+v", m, want)
 	}
@@ -42,8 +42,8 @@ func TestMemoryOfAnEarlierVersion(t *testing.T) {
 			t.Errorf("announced again: %s", n.Event)
 		}
 	}
-	if !slices.Contains(after.Told["Parallels Desktop"].Windows, item+" 3") {
-		t.Errorf("kept %q, want the announced window", after.Told["Parallels Desktop"].Windows)
+	if !slices.Contains(after.Announced["Parallels Desktop"].Windows, item+" 3") {
+		t.Errorf("kept %q, want the announced window", after.Announced["Parallels Desktop"].Windows)
 	}
 }
 
@@ -51,7 +51,7 @@ func TestMemoryOfAnEarlierVersion(t *testing.T) {
 func TestMemoryOfManyExtensions(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "memory.plist")
 	m := MemoryFile{Memory: approval.Memory{
-		Items: map[string]approval.ItemMemory{}, Kexts: map[string]approval.KextMemory{}, Told: map[string]approval.Told{},
+		Items: map[string]approval.ItemMemory{}, Kexts: map[string]approval.KextMemory{}, Announced: map[string]approval.Announced{},
 	}}
 	var windows []string
 	for i := range 10_000 { // the limit of policy rows
@@ -59,15 +59,15 @@ func TestMemoryOfManyExtensions(t *testing.T) {
 		attempt := approval.Attempt{At: time.Unix(0, 0).UTC(), Evidence: approval.Log, BundleID: id}
 		m.Memory.Items[id] = approval.ItemMemory{Windows: 1, Attempts: []approval.Attempt{attempt}}
 		m.Memory.Kexts[id] = approval.KextMemory{Place: "/Library/Extensions/" + id}
-		m.Memory.Look.Blocked = append(m.Memory.Look.Blocked, id)
+		m.Memory.LastRead.Blocked = append(m.Memory.LastRead.Blocked, id)
 		windows = append(windows, id+" 1")
 	}
-	m.Memory.Told["Example"] = approval.Told{Windows: windows}
+	m.Memory.Announced["Example"] = approval.Announced{Windows: windows}
 	if err := SaveMemory(path, m); err != nil {
 		t.Fatal(err)
 	}
 	got, err := ReadMemory(path)
-	if err != nil || len(got.Memory.Items) != len(m.Memory.Items) || len(got.Memory.Told["Example"].Windows) != len(windows) {
+	if err != nil || len(got.Memory.Items) != len(m.Memory.Items) || len(got.Memory.Announced["Example"].Windows) != len(windows) {
 		t.Errorf("%d items, %v", len(got.Memory.Items), err)
 	}
 }

@@ -17,7 +17,7 @@ import (
 func fullMemory() approval.Memory {
 	when := time.Date(2026, 5, 6, 5, 45, 0, 0, time.UTC)
 	return approval.Memory{
-		Look: approval.Look{Source: probe.Database, At: when, Blocked: []string{"4C6364ACXT com.parallels.kext.vnic"}},
+		LastRead: approval.LastRead{Source: probe.Database, At: when, Blocked: []string{"4C6364ACXT com.parallels.kext.vnic"}},
 		Items: map[string]approval.ItemMemory{"4C6364ACXT /Applications/Parallels Desktop.app": {
 			Window:    approval.Window{Number: 3, OpenedAt: when, ClosesAt: when.Add(30 * time.Minute), Basis: approval.Seen, Reopened: 2, Left: 7 * time.Minute, LeftAt: when},
 			Windows:   3,
@@ -25,15 +25,15 @@ func fullMemory() approval.Memory {
 			Dismissed: []approval.Attempt{{At: when, Evidence: approval.LoadHistory, BundleID: "com.parallels.kext.vnic"}},
 			Session:   "S1",
 		}},
-		Kexts:    map[string]approval.KextMemory{"k": {Allowed: true, AllowedIn: "S1", LoadedVersion: "1 2", LoadedCDHash: "ab", AllowedEarlier: true, RefusedIn: "S1", RestartIn: "S1", UpgradeIn: "S1"}},
-		Told:     map[string]approval.Told{"Parallels Desktop": {Verdict: approval.BlockedOpen, Before: approval.BlockedOpen, Windows: []string{"w 3"}, Reminded: 15, Awaiting: true, Posting: true}},
-		OS:       probe.OSVersion{Version: "26.3.1", Build: "25D2128", Extra: "(a)"},
-		Versions: map[string]string{"Parallels Desktop": "26.4.1-57516"},
-		Source:   probe.Database,
-		Disagree: "the framework knows less",
-		Offered:  []string{"27.0"},
-		Snoozed:  when,
-		Seq:      42,
+		Kexts:     map[string]approval.KextMemory{"k": {Allowed: true, AllowedIn: "S1", LoadedVersion: "1 2", LoadedCDHash: "ab", AllowedEarlier: true, RefusedIn: "S1", RestartIn: "S1", UpgradeIn: "S1"}},
+		Announced: map[string]approval.Announced{"Parallels Desktop": {Verdict: approval.BlockedOpen, Before: approval.BlockedOpen, Windows: []string{"w 3"}, Reminded: 15, Awaiting: true, Posting: true}},
+		OS:        probe.OSVersion{Version: "26.3.1", Build: "25D2128", Extra: "(a)"},
+		Versions:  map[string]string{"Parallels Desktop": "26.4.1-57516"},
+		Source:    probe.Database,
+		Disagree:  "the framework knows less",
+		Offered:   []string{"27.0"},
+		Snoozed:   when,
+		Seq:       42,
 	}
 }
 
@@ -67,7 +67,7 @@ func TestMemoryIsWrittenOnlyForNews(t *testing.T) {
 		t.Fatal(err)
 	}
 	first, _ := os.Stat(p.Memory)
-	mem.Look.At = mem.Look.At.Add(time.Minute)
+	mem.LastRead.At = mem.LastRead.At.Add(time.Minute)
 	if _, err := st.Save(mem); err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,6 @@ const (
 type Urgency int
 
 // Silent events are only recorded. Plain and Urgent ones are shown as an alert;
-// an urgent alert has a sound. Plain and Urgent ones are shown as an alert;
 // an urgent alert has a sound.
 const (
 	Silent Urgency = iota
@@ -43,26 +42,28 @@ const (
 	Urgent
 )
 
-// telling holds the events of a change of verdict, and the urgency of its one
+// verdictChange has the events of a change of verdict, and the urgency of its one
 // alert, which belongs to the last event.
-type telling struct {
+type verdictChange struct {
 	events  []EventName
 	urgency Urgency
 }
 
-func announce(urgency Urgency, events ...EventName) telling { return telling{events, urgency} }
+func announce(urgency Urgency, events ...EventName) verdictChange {
+	return verdictChange{events, urgency}
+}
 
-// tellingFor is the table of notices: the events when the verdict of a product
-// changes. from is empty at the first snapshot.
+// verdictChangeFor is the table of notices: the events when the verdict of a
+// product changes. from is empty at the first snapshot.
 //
-// A change to blocked-open has no event here: Tell announces each window once, by
-// its number.
-func tellingFor(from, to Verdict) telling {
+// A change to blocked-open has no event here: Tell announces each window once,
+// by its number.
+func verdictChangeFor(from, to Verdict) verdictChange {
 	switch to {
 	case Managed:
 		return announce(Plain, ManagedEvent)
 	case BlockedOpen:
-		return telling{}
+		return verdictChange{}
 	case BlockedUnknown:
 		return announce(Plain, BlockedNoWindow)
 	case BlockedClosed:
@@ -88,12 +89,12 @@ func tellingFor(from, to Verdict) telling {
 			return announce(Plain, ApprovedEvent)
 		}
 	}
-	return telling{}
+	return verdictChange{}
 }
 
-// endsUnsaid reports whether tellingFor has no event for the end of a window at
-// this verdict.
-func endsUnsaid(to Verdict) bool {
+// endsWithoutNotice reports whether verdictChangeFor has no event for the end of a
+// window at this verdict.
+func endsWithoutNotice(to Verdict) bool {
 	switch to {
 	case Unknown, Incompatible, NotAsked, NotNeeded, NotInstalled:
 		return true

@@ -10,7 +10,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the expected output")
 
-// The table has an entry for every pair of verdicts. testdata/telling.txt shows
+// The table has an entry for every pair of verdicts. testdata/notices.txt shows
 // the whole table.
 func TestTellingTable(t *testing.T) {
 	var out strings.Builder
@@ -19,8 +19,8 @@ func TestTellingTable(t *testing.T) {
 			if from == to {
 				continue
 			}
-			told := Told{Verdict: from, Before: from}
-			_, notices := told.tell(productAt(to), standard.Reminders, talking)
+			announced := Announced{Verdict: from, Before: from}
+			_, notices := announced.tell(productAt(to), standard.Reminders, notSnoozed)
 			name := string(from)
 			if from == "" {
 				name = "(first sight)"
@@ -42,7 +42,7 @@ func TestTellingTable(t *testing.T) {
 			}
 		}
 	}
-	const file = "testdata/telling.txt"
+	const file = "testdata/notices.txt"
 	if *update {
 		if err := os.WriteFile(file, []byte(out.String()), 0o644); err != nil {
 			t.Fatal(err)
@@ -53,7 +53,7 @@ func TestTellingTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out.String() != string(want) {
-		t.Errorf("the table differs from testdata/telling.txt. Read the difference, then run go test -update:\n%s", out.String())
+		t.Errorf("the table differs from testdata/notices.txt. Read the difference, then run go test -update:\n%s", out.String())
 	}
 }
 
@@ -69,8 +69,8 @@ func productAt(v Verdict) Product {
 func TestEachNoticeIsSentOnce(t *testing.T) {
 	for _, v := range Verdicts {
 		p := productAt(v)
-		told, _ := Told{}.tell(p, standard.Reminders, talking)
-		if _, again := told.tell(p, standard.Reminders, talking); len(again) > 0 {
+		announced, _ := Announced{}.tell(p, standard.Reminders, notSnoozed)
+		if _, again := announced.tell(p, standard.Reminders, notSnoozed); len(again) > 0 {
 			t.Errorf("%s: sent again: %+v", v, again)
 		}
 	}

@@ -91,12 +91,12 @@ func TestToldWindowsFollowTheMemoryOfTheirItems(t *testing.T) {
 			t.Fatalf("day %d: %v with %d alerts, want 20 windows and one alert", day, events, alerts)
 		}
 	}
-	told := 0
-	for _, t := range s.mem.Told {
-		told += len(t.Windows)
+	announced := 0
+	for _, t := range s.mem.Announced {
+		announced += len(t.Windows)
 	}
-	if len(s.mem.Items) > 60 || told > 60 {
-		t.Errorf("%d items and %d told windows are kept of extensions that are gone", len(s.mem.Items), told)
+	if len(s.mem.Items) > 60 || announced > 60 {
+		t.Errorf("%d items and %d announced windows of removed extensions are kept", len(s.mem.Items), announced)
 	}
 	s.place(otherTeam, 0, at(50*24*60)) // one of the first day, tried again
 	if events, alerts := s.said(at(50 * 24 * 60)); events[WindowOpened]+events[WindowReopened] != 1 || alerts != 1 {

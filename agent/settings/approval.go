@@ -6,9 +6,9 @@ import (
 	"kextwatch/probe/root"
 )
 
-// Approval returns the settings that change what is judged and told.
+// Approval returns the settings of the rules.
 func (s Settings) Approval() approval.Settings {
-	j := approval.Settings{
+	rules := approval.Settings{
 		Reminders:     s.Reminders,
 		Vendors:       approval.Vendors{All: s.WatchVendors.All, Teams: s.WatchVendors.Teams},
 		AfterUpdates:  s.NotifyAfterUpdates,
@@ -16,13 +16,13 @@ func (s Settings) Approval() approval.Settings {
 		Compat:        approval.Compat(),
 	}
 	if s.compat != nil {
-		j.Compat = *s.compat
+		rules.Compat = *s.compat
 	}
-	return j
+	return rules
 }
 
-// takeCompat reads the table of CompatibilityFile. Where it is no good the
-// built-in one holds.
+// takeCompat reads the table of CompatibilityFile. If the table is invalid, the
+// built-in one is used.
 func (s *Settings) takeCompat(m root.FS) []Problem {
 	const key, largest = "CompatibilityFile", 256 << 10 // bytes
 	if s.CompatibilityFile == "" {

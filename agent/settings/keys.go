@@ -12,14 +12,14 @@ import (
 	"kextwatch/probe"
 )
 
-// Key is one key of the settings. docs/settings.md describes the same
-// ones.
+// Key is one key of the settings. docs/settings.md describes the same keys.
 type Key struct {
 	Name, Meaning string
-	set           func(s *Settings, value any) error // takes a value of a property list; the error says what it has to be
+	set           func(s *Settings, value any) error // value comes from a property list; the error says what it must be
 	Get           func(s Settings) any               // the value as the property list has it
 }
 
+// Keys are all keys, in the order in which they are shown.
 var Keys = []Key{
 	{"Reminders", "minutes left at which you are reminded",
 		func(s *Settings, v any) error { return setReminders(&s.Reminders, v) },
@@ -31,7 +31,7 @@ var Keys = []Key{
 				s.AlertStyle = a
 				return nil
 			}
-			return errors.New("it has to be the text auto, notification or dialog")
+			return errors.New("it must be the text auto, notification or dialog")
 		},
 		func(s Settings) any { return string(s.AlertStyle) }},
 	{"ShowTimeInMenuBar", "show the minutes left beside the icon",
@@ -55,10 +55,10 @@ var Keys = []Key{
 			return err
 		},
 		func(s Settings) any { return s.SnoozeMinutes }},
-	{"RunOnChange", "a program of yours that is run for each event, by its absolute path",
+	{"RunOnChange", "the absolute path of a program that is run for each event",
 		func(s *Settings, v any) error { return setPath(&s.RunOnChange, v) },
 		func(s Settings) any { return s.RunOnChange }},
-	{"CompatibilityFile", "a table of your own of which Parallels Desktop goes with which macOS, by its absolute path",
+	{"CompatibilityFile", "the absolute path of your own table of which Parallels Desktop works with which macOS",
 		func(s *Settings, v any) error { return setPath(&s.CompatibilityFile, v) },
 		func(s Settings) any { return s.CompatibilityFile }},
 }
@@ -66,15 +66,15 @@ var Keys = []Key{
 func setBool(into *bool, value any) error {
 	b, ok := value.(bool)
 	if !ok {
-		return errors.New("it has to be true or false (defaults write … -bool)")
+		return errors.New("it must be true or false (defaults write … -bool)")
 	}
 	*into = b
 	return nil
 }
 
-const longestMinutes = 29 // the window has 30
+const longestMinutes = 29 // the window has 30 minutes
 
-// wholeMinutes takes what the decoder makes of an integer.
+// wholeMinutes returns an integer of a property list as minutes.
 func wholeMinutes(value any) (int, error) {
 	n := int64(0)
 	switch v := value.(type) {
@@ -84,7 +84,7 @@ func wholeMinutes(value any) (int, error) {
 		n = v
 	}
 	if n < 1 || n > longestMinutes {
-		return 0, fmt.Errorf("it has to be a whole number from 1 to %d (defaults write … -int)", longestMinutes)
+		return 0, fmt.Errorf("it must be a whole number from 1 to %d (defaults write … -int)", longestMinutes)
 	}
 	return int(n), nil
 }
@@ -93,16 +93,16 @@ func setReminders(into *[]int, value any) error {
 	const most = 10
 	list, ok := value.([]any)
 	if !ok || len(list) < 1 || len(list) > most {
-		return fmt.Errorf("it has to be a list of 1 to %d whole numbers (defaults write … -array '<integer>15</integer>' …)", most)
+		return fmt.Errorf("it must be a list of 1 to %d whole numbers (defaults write … -array '<integer>15</integer>' …)", most)
 	}
 	var all []int
 	for _, v := range list {
 		minutes, err := wholeMinutes(v)
 		switch {
 		case err != nil:
-			return fmt.Errorf("each reminder has to be a whole number from 1 to %d", longestMinutes)
+			return fmt.Errorf("each reminder must be a whole number from 1 to %d", longestMinutes)
 		case slices.Contains(all, minutes):
-			return fmt.Errorf("%d is there twice", minutes)
+			return fmt.Errorf("%d appears twice", minutes)
 		}
 		all = append(all, minutes)
 	}
@@ -112,12 +112,12 @@ func setReminders(into *[]int, value any) error {
 	return nil
 }
 
-// teamForm is that of Apple's team identifiers.
+// teamForm is the form of Apple's team IDs.
 var teamForm = regexp.MustCompile(`^[A-Z0-9]{10}$`)
 
 func setVendors(into *vendors, value any) error {
 	const most = 50
-	wrong := fmt.Errorf("it has to be the text parallels or all, or a list of 1 to %d team ids such as %s", most, probe.ParallelsTeamID)
+	wrong := fmt.Errorf("it must be the text parallels or all, or a list of 1 to %d team ids such as %s", most, probe.ParallelsTeamID)
 	switch v := value.(type) {
 	case string:
 		switch v {
@@ -148,7 +148,7 @@ func setVendors(into *vendors, value any) error {
 	return wrong
 }
 
-// value is the setting as the property list has it.
+// value returns the setting as a value of a property list.
 func (v vendors) value() any {
 	switch {
 	case v.All:
@@ -159,11 +159,11 @@ func (v vendors) value() any {
 	return v.Teams
 }
 
-// setPath takes an absolute path; an empty one turns the setting off.
+// setPath sets an absolute path. An empty one turns the setting off.
 func setPath(into *string, value any) error {
 	path, ok := value.(string)
 	if !ok || path != "" && (!filepath.IsAbs(path) || len(path) > 1000 || strings.ContainsFunc(path, unprintable)) {
-		return errors.New("it has to be an absolute path, such as /Library/Scripts/kextwatch.sh")
+		return errors.New("it must be an absolute path, such as /Library/Scripts/kextwatch.sh")
 	}
 	*into = path
 	return nil

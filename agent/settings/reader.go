@@ -7,8 +7,8 @@ import (
 	"kextwatch/probe/root"
 )
 
-// Reader has the settings as they are now, and reads them again only
-// when one of their files changed. One goroutine uses it.
+// Reader has the current settings. It reads them again only when one of their files
+// changed. Only one goroutine may use it.
 type Reader struct {
 	mac      root.FS
 	home     string
@@ -18,14 +18,15 @@ type Reader struct {
 	problems []Problem
 }
 
+// NewReader reads the settings of the user with this home on m.
 func NewReader(m root.FS, home string, log *slog.Logger) *Reader {
 	s := &Reader{mac: m, home: home, log: log}
 	s.read(s.stampNow())
 	return s
 }
 
-// Current are the settings now. It costs a stat for each file. A nil reader
-// has the defaults.
+// Current returns the settings now. It costs a stat for each file. A nil Reader has
+// the defaults.
 func (s *Reader) Current() Settings {
 	if s == nil {
 		return Default()
@@ -38,14 +39,14 @@ func (s *Reader) Current() Settings {
 	return s.settings
 }
 
-// read reports whether all of the files could be read. Where not, the settings
-// that were read before stay, and the files are read again next time.
+// read reads the files and reports whether all of them could be read. Otherwise the
+// previous settings stay, and the next call of Current reads the files again.
 func (s *Reader) read(stamps []root.Stamp) bool {
 	read, problems := Read(s.mac, s.home)
 	if !slices.Equal(problems, s.problems) {
 		for _, p := range problems {
 			if !p.Unknown {
-				s.log.Warn("a setting is no good", "key", p.Key, "file", p.File, "why", p.Why)
+				s.log.Warn("a setting is invalid", "key", p.Key, "file", p.File, "why", p.Why)
 			}
 		}
 	}

@@ -14,39 +14,39 @@ import (
 	"kextwatch/probe/root"
 )
 
-// Settings are the user's wishes, as they hold now. Keys describes each
-// of them.
+// Settings are the values that hold now. Keys describes each of them.
 type Settings struct {
-	Reminders          []int // minutes left, falling
+	Reminders          []int // minutes left, in descending order
 	AlertStyle         alertStyle
 	ShowTimeInMenuBar  bool
 	WatchVendors       vendors
 	NotifyAfterUpdates bool
 	WarnBeforeUpdates  bool
 	SnoozeMinutes      int
-	RunOnChange        string // a path of the Mac; empty: nothing is run
+	RunOnChange        string // a path of the Mac; empty: no program is run
 	CompatibilityFile  string // a path of the Mac; empty: the built-in table
 
-	Origins map[string]Origin // of what is no default, by key
-	compat  *approval.Table   // what CompatibilityFile holds; nil: the built-in one
+	Origins map[string]Origin // of the values that are not defaults, by key
+	compat  *approval.Table   // the content of CompatibilityFile; nil: use the built-in table
 }
 
 // alertStyle is how an alert is shown.
 type alertStyle string
 
+// The values of AlertStyle.
 const (
 	AlertAuto         alertStyle = "auto"
 	alertNotification alertStyle = "notification"
 	AlertDialog       alertStyle = "dialog"
 )
 
-// vendors are whose kernel extensions are watched.
+// vendors are the developers whose kernel extensions are watched.
 type vendors struct {
 	All   bool
-	Teams []string // team ids, where not All
+	Teams []string // team IDs, unless All
 }
 
-// Origin is where the value of a key comes from; zero is the built-in default.
+// Origin is where the value of a key comes from. The zero Origin is the default.
 type Origin struct {
 	Managed bool
 	File    string
@@ -62,9 +62,9 @@ func (o Origin) String() string {
 	return "default"
 }
 
-// Problem is what is wrong with a key, or with a file where Key is
-// empty. Unknown is a key that means nothing to this version, and harmless.
-// Unread is a file that may be whole and could not be read now.
+// Problem is an invalid key or, if Key is empty, a file that cannot be read.
+// Unknown is a harmless key that this version does not know. Unread means that the
+// file may be intact, and can perhaps be read later.
 type Problem struct {
 	Key     string `json:"key,omitempty"`
 	File    string `json:"file"`
@@ -73,12 +73,13 @@ type Problem struct {
 	Unread  bool   `json:"-"`
 }
 
-// readingProblem is what is wrong with a file that could not be read.
+// readingProblem returns the problem of a file that could not be read.
 func readingProblem(key, file string, err error) Problem {
-	passes := !root.Damaged(err) && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, root.ErrOutside)
-	return Problem{Key: key, File: file, Why: view.Clean(err.Error()), Unread: passes}
+	temporary := !root.Damaged(err) && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, root.ErrOutside)
+	return Problem{Key: key, File: file, Why: view.Clean(err.Error()), Unread: temporary}
 }
 
+// Default returns the default settings.
 func Default() Settings {
 	return Settings{
 		Reminders: []int{15, 5, 1}, AlertStyle: AlertAuto, ShowTimeInMenuBar: true,
@@ -94,9 +95,9 @@ type File struct {
 	managed bool
 }
 
-// Files are the files that may hold settings; the first that has a key
-// decides it. What a profile sets is laid down by macOS for the user, named
-// like the home folder, or for everyone.
+// Files returns the files that may have settings. The first file that has a key
+// decides its value. macOS writes the values of a profile into a file for the user,
+// in a folder named like the home folder, or into a file for all users.
 func Files(m root.FS, home string) []File {
 	files := []File{}
 	for _, name := range []string{filepath.Base(home) + "/" + probe.AgentLabel, probe.AgentLabel} {
@@ -107,16 +108,17 @@ func Files(m root.FS, home string) []File {
 	return append(files, File{UserSettings(home), false})
 }
 
+// UserSettings returns the path of the user's own settings.
 func UserSettings(home string) string {
 	return filepath.Join(home, "Library", "Preferences", probe.AgentLabel+".plist")
 }
 
-// Read reads the settings of the user whose home this is. A value that
-// is no good is a problem, and the default is used: also where a profile set
-// it, for the user's own value was not to count.
+// Read reads the settings of the user with this home. An invalid value is reported
+// and replaced by the default. This holds for managed values, too: the user's own
+// value must not take their place.
 //
-// macOS writes preferences through a service of its own, so a file shows what
-// `defaults write` set only after a moment.
+// A service of macOS writes preferences, so a file has a value of `defaults write`
+// only after a moment.
 func Read(m root.FS, home string) (Settings, []Problem) {
 	s := Default()
 	var problems []Problem
@@ -132,7 +134,7 @@ func Read(m root.FS, home string) (Settings, []Problem) {
 	return s, append(problems, s.takeCompat(m)...)
 }
 
-// take takes over the values of a file for the keys that are not decided yet.
+// take sets the values of a file for the keys that no earlier file has.
 func (s *Settings) take(values map[string]any, file File, decided map[string]bool) []Problem {
 	var problems []Problem
 	for _, key := range Keys {
@@ -149,12 +151,12 @@ func (s *Settings) take(values map[string]any, file File, decided map[string]boo
 	}
 	if unknown := unknownKeys(values); unknown != "" {
 		problems = append(problems, Problem{Key: unknown, File: file.Path, Unknown: true,
-			Why: "this version of kextwatch knows no such key"})
+			Why: "this version of kextwatch does not know the key"})
 	}
 	return problems
 }
 
-const settingsLimit = 256 << 10 // bytes of a file; ours have some hundred
+const settingsLimit = 256 << 10 // bytes of a file; ours have some hundreds
 
 func readSettingsFile(path string) (map[string]any, error) {
 	data, err := root.ReadFile(path, settingsLimit)
@@ -171,8 +173,8 @@ func readSettingsFile(path string) (map[string]any, error) {
 	return values, nil
 }
 
-// unknownKeys names a few of the keys that are none of ours. macOS keeps things
-// of its own there, such as where the icon is.
+// unknownKeys returns some of the keys that are not ours. It ignores those of macOS,
+// such as the position of the icon.
 func unknownKeys(values map[string]any) string {
 	const most = 5
 	var unknown []string

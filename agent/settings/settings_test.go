@@ -30,7 +30,7 @@ func TestSettingsValues(t *testing.T) {
 	for _, tt := range []struct {
 		key   string
 		value any
-		want  any // nil: it is no good
+		want  any // nil: invalid
 	}{
 		{"Reminders", []any{1, 20, 5}, []int{20, 5, 1}},
 		{"Reminders", []any{29}, []int{29}},
@@ -108,8 +108,8 @@ func valueOf(s Settings, name string) any {
 	return "no such key"
 }
 
-// Managed values win, those for the user first; one that is no good gives way
-// to the default, not to what the user wrote.
+// Managed values win, those for the user first. An invalid managed value is replaced
+// by the default, not by the user's own value.
 func TestSettingsOrigins(t *testing.T) {
 	p := settingstest.New(t)
 	p.Set(settingstest.OfTheUser, map[string]any{"SnoozeMinutes": 3, "AlertStyle": "dialog", "ShowTimeInMenuBar": false, "WatchVendors": "all"})
@@ -138,7 +138,7 @@ func TestSettingsOrigins(t *testing.T) {
 	}
 }
 
-func TestSettingsThatCannotBeRead(t *testing.T) {
+func TestUnreadableSettings(t *testing.T) {
 	for name, spoil := range map[string]func(path string) error{
 		"rubbish":   func(path string) error { return os.WriteFile(path, []byte("rubbish"), 0o600) },
 		"empty":     func(path string) error { return os.WriteFile(path, nil, 0o600) },
@@ -161,7 +161,7 @@ func TestSettingsThatCannotBeRead(t *testing.T) {
 			t.Errorf("%s: problems %+v, want one about the file", name, problems)
 		}
 		if s.SnoozeMinutes != 4 || len(s.Reminders) != 3 {
-			t.Errorf("%s: %+v, want what the other file says, and the defaults", name, s)
+			t.Errorf("%s: %+v, want the values of the other file, and the defaults", name, s)
 		}
 	}
 }
@@ -171,7 +171,7 @@ func TestUnknownSettingsAreMentioned(t *testing.T) {
 	p.Set(settingstest.OfTheUser, map[string]any{"Snoozeminutes": 3, "NSStatusItem Preferred Position Item-0": 400, "\x1b[2Jb": 1})
 	_, problems := Read(p.Mac, p.Home)
 	if len(problems) != 1 || !problems[0].Unknown || problems[0].Key != "Snoozeminutes, [2Jb" {
-		t.Errorf("problems %+v, want one that names both, fit to be shown", problems)
+		t.Errorf("problems %+v, want one that names both keys in printable text", problems)
 	}
 	many := map[string]any{}
 	for _, c := range "abcdefghij" {
@@ -183,9 +183,9 @@ func TestUnknownSettingsAreMentioned(t *testing.T) {
 	}
 }
 
-// A change is noticed by the stat of the files alone: also one that a profile
-// brings, and one that takes a file away.
-func TestSettingsReaderReadsAgainWhenAFileChanged(t *testing.T) {
+// The stat of the files is enough to notice a change, also one by a profile, and a
+// removed file.
+func TestReaderReadsChangedFiles(t *testing.T) {
 	p := settingstest.New(t)
 	var log bytes.Buffer
 	r := NewReader(p.Mac, p.Home, slog.New(slog.NewTextHandler(&log, nil)))
@@ -201,7 +201,7 @@ func TestSettingsReaderReadsAgainWhenAFileChanged(t *testing.T) {
 	p.Set(settingstest.ManagedForAll, map[string]any{"SnoozeMinutes": "four"})
 	want(10)
 	if !strings.Contains(log.String(), "key=SnoozeMinutes") {
-		t.Errorf("the log does not say what is wrong:\n%s", log.String())
+		t.Errorf("the log does not name the key:\n%s", log.String())
 	}
 	os.Remove(filepath.Join(p.Mac.Root, settingstest.ManagedForAll))
 	want(3)
@@ -215,7 +215,7 @@ func TestSettingsReaderReadsAgainWhenAFileChanged(t *testing.T) {
 	}
 }
 
-// The page and the program know the same keys, and the sample is one.
+// docs/settings.md and the program have the same keys, and its sample is valid.
 func TestSettingsPage(t *testing.T) {
 	page, err := os.ReadFile("../../docs/settings.md")
 	if err != nil {
@@ -243,8 +243,8 @@ func TestSettingsPage(t *testing.T) {
 
 const sampleTable = `{"schema": 1, "rows": [{"major": 30, "max_macos": "30", "confidence": "sure"}]}`
 
-// A table of one's own counts at once; one that is no good is a problem, and
-// the built-in one holds.
+// The user's own table is used at once. An invalid table is a problem, and the
+// built-in one is used.
 func TestCompatibilityFile(t *testing.T) {
 	p := settingstest.New(t)
 	table := filepath.Join(p.Mac.Root, "Users/Shared/compat.json")
@@ -288,11 +288,11 @@ func FuzzSettings(f *testing.F) {
 		s := Default()
 		problems := s.take(values, File{Path: "/x.plist"}, map[string]bool{})
 		if len(s.Reminders) == 0 || s.SnoozeMinutes < 1 || s.SnoozeMinutes > longestMinutes || !s.WatchVendors.All && len(s.WatchVendors.Teams) == 0 {
-			t.Errorf("settings that make no sense: %+v", s)
+			t.Errorf("invalid settings: %+v", s)
 		}
 		text := Text(s, problems)
 		if strings.ContainsFunc(strings.ReplaceAll(text, "\n", ""), unprintable) {
-			t.Errorf("cannot be shown: %q", text)
+			t.Errorf("the text is not printable: %q", text)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 )
 
+// Text returns the settings and their problems as text for the terminal.
 func Text(s Settings, problems []Problem) string {
 	var b strings.Builder
 	for _, key := range Keys {
@@ -14,17 +15,17 @@ func Text(s Settings, problems []Problem) string {
 	for _, p := range problems {
 		switch {
 		case p.Unknown:
-			fmt.Fprintf(&b, "\nNot known: %s, in %s.\n", p.Key, p.File)
+			fmt.Fprintf(&b, "\nUnknown key in %[2]s: %[1]s.\n", p.Key, p.File)
 		case p.Key == "":
-			fmt.Fprintf(&b, "\n%s cannot be read: %s. What it sets is left out.\n", p.File, p.Why)
+			fmt.Fprintf(&b, "\nCannot read %s: %s. Its settings are ignored.\n", p.File, p.Why)
 		default:
-			fmt.Fprintf(&b, "\n%s in %s is no good: %s. The default is used.\n", p.Key, p.File, p.Why)
+			fmt.Fprintf(&b, "\nInvalid %s in %s: %s. Using the default.\n", p.Key, p.File, p.Why)
 		}
 	}
 	return b.String()
 }
 
-// plainValue is a value for people.
+// plainValue returns a value as text.
 func plainValue(value any) string {
 	switch v := value.(type) {
 	case string:

@@ -10,8 +10,8 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// Settings that cannot be read now stay as they were, and are read again
-// although their file did not change.
+// If the settings cannot be read at the moment, the previous ones stay. They are read
+// again although their file did not change.
 func TestSettingsThatCannotBeReadNow(t *testing.T) {
 	p := settingstest.New(t)
 	p.Set(settingstest.OfTheUser, map[string]any{"SnoozeMinutes": 20})
@@ -21,10 +21,10 @@ func TestSettingsThatCannotBeReadNow(t *testing.T) {
 	kept := s.Current()
 	restore()
 	if kept.SnoozeMinutes != 20 {
-		t.Errorf("%d minutes while it cannot be read, want 20", kept.SnoozeMinutes)
+		t.Errorf("%d minutes while the file cannot be read, want 20", kept.SnoozeMinutes)
 	}
 	if !slices.ContainsFunc(s.problems, func(p Problem) bool { return strings.Contains(p.Why, "too many open files") }) {
-		t.Errorf("problems %+v, want one that says so", s.problems)
+		t.Errorf("problems %+v, want one about the descriptors", s.problems)
 	}
 	if now := s.Current(); now.SnoozeMinutes != 25 || !slices.Equal(now.Reminders, []int{3}) || len(s.problems) > 0 {
 		t.Errorf("then %d minutes, problems %+v", now.SnoozeMinutes, s.problems)

@@ -139,7 +139,7 @@ var ruleWords = map[approval.Rule]string{
 	approval.RuleAttempted:           "an attempt in the last 30 minutes shows that it is needed",
 	approval.RuleNoApp:               "it is not installed",
 	approval.RuleNoPolicy:            "kextwatch could not read the kernel extension policy",
-	approval.RuleReported:                "the log or Parallels reported the attempt",
+	approval.RuleReported:            "the log or Parallels reported the attempt",
 	approval.RuleBeforeLogin:         "the last attempt was made before you logged in, and macOS may have delayed its alert: the window is unknown",
 	approval.RuleRecovery:            "its developer was allowed in macOS Recovery",
 	approval.RuleNotEnforced:         "user consent, or the part of System Integrity Protection that requires approval, is off: macOS does not ask",

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// An app that shows nothing when it is opened looks broken, and a command
-// that starts an agent where its help was wanted is.
+// An app that shows nothing when it is opened looks broken. A command in a terminal
+// must not start the agent.
 func TestOpeningTheAppShowsItsIcon(t *testing.T) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {

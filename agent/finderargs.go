@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// arguments are those of the command line, or "run" where the Finder opened
-// the app that holds the program: who opens an app wants its icon. Then there
-// is no argument (-psn_… on some macOS), and standard input is /dev/null.
+// arguments returns the arguments of the command line. If the Finder opened the app
+// that contains this program, it returns "run": a user who opens an app expects its
+// icon. The Finder passes no argument (-psn_… on some versions of macOS), and
+// standard input is /dev/null.
 func arguments(args []string, program string, stdin io.Reader) []string {
 	inApp := strings.HasSuffix(filepath.Dir(program), ".app/Contents/MacOS")
 	if inApp && (len(args) == 0 && isNull(stdin) || len(args) == 1 && strings.HasPrefix(args[0], "-psn_")) {

@@ -43,7 +43,7 @@ var arrows = []struct{ importer, imported, because string }{
 	{"agent", "github.com/google/renameio/v2", "what survives a restart is written whole or not at all"},
 	{"agent", "github.com/spf13/cobra", "the commands"},
 
-	{"agent/reader", "probe", "tells it the time"},
+	{"agent/reader", "probe", "tells the time and cleans texts"},
 	{"agent/reader", "probe/policy", "publishes the policy"},
 	{"agent/reader", "probe/root", "names the Mac"},
 

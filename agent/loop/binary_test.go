@@ -12,7 +12,7 @@ import (
 	"kextwatch/probe"
 )
 
-// replacing is a program in a folder of its own, and a clock that stands.
+// replacing is a program in its own folder, and a clock that the test moves.
 type replacing struct {
 	t   *testing.T
 	b   *Binary
@@ -34,7 +34,7 @@ func (r *replacing) put(path, content string) {
 	}
 }
 
-// after looks again later and says what came of it.
+// after checks again later and returns the result.
 func (r *replacing) after(d time.Duration) string {
 	r.now = r.now.Add(d)
 	replaced, again := r.b.check(r.now)
@@ -56,7 +56,7 @@ func (r *replacing) want(after time.Duration, want string) {
 	}
 }
 
-func TestReplaced(t *testing.T) {
+func TestBinaryIsReplaced(t *testing.T) {
 	for name, story := range map[string]func(r *replacing){
 		"nothing happens": func(r *replacing) {
 			r.want(0, "same")
@@ -68,12 +68,12 @@ func TestReplaced(t *testing.T) {
 			r.want(4*time.Second, "soon")
 			r.want(time.Second, "replaced")
 		},
-		"noticed late": func(r *replacing) {
+		"checked late": func(r *replacing) {
 			r.put(r.b.path, "new")
 			r.want(10*time.Minute, "soon")
 			r.want(10*time.Minute, "replaced")
 		},
-		"by a copy that takes its time": func(r *replacing) {
+		"by a slow copy": func(r *replacing) {
 			f, err := os.OpenFile(r.b.path, os.O_WRONLY|os.O_TRUNC, 0)
 			if err != nil {
 				r.t.Fatal(err)
@@ -94,7 +94,7 @@ func TestReplaced(t *testing.T) {
 			r.want(0, "soon")
 			r.want(5*time.Second, "replaced")
 		},
-		"by something that cannot be started": func(r *replacing) {
+		"by a file that is not executable": func(r *replacing) {
 			r.put(r.b.path, "new")
 			os.Chmod(r.b.path, 0o644)
 			r.want(0, "soon")
@@ -122,7 +122,7 @@ func TestReplaced(t *testing.T) {
 			r.want(time.Hour, "soon")
 			r.want(5*time.Second, "replaced")
 		},
-		"while the clock is set back": func(r *replacing) {
+		"the clock is set back": func(r *replacing) {
 			r.put(r.b.path, "new")
 			r.want(0, "soon")
 			r.want(-time.Hour, "soon")
@@ -141,9 +141,8 @@ func TestEarlier(t *testing.T) {
 	}
 }
 
-// The loop ends for a new program by itself, once it has settled and what was
-// being told is told.
-func TestAgentEndsForANewProgram(t *testing.T) {
+// The loop ends for a new program when the file is stable and all alerts are posted.
+func TestLoopEndsForANewProgram(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
 		d.hang = make(chan struct{})
@@ -168,7 +167,7 @@ func TestAgentEndsForANewProgram(t *testing.T) {
 			t.Fatal("the loop did not end for the new program")
 		}
 		if events := d.lines; events[len(events)-1].Event != approval.AgentStopped {
-			t.Errorf("last of all %s, want agent-stopped", events[len(events)-1].Event)
+			t.Errorf("the last event is %s, want agent-stopped", events[len(events)-1].Event)
 		}
 	})
 }

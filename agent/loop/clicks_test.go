@@ -14,7 +14,7 @@ import (
 	"kextwatch/probe"
 )
 
-// dialogs answers what it is asked, after a while; "" means nobody does.
+// dialogs answers each dialog after a while; "" means that the user does not answer.
 type dialogs struct {
 	mu     sync.Mutex
 	asked  []notify.Dialog
@@ -60,7 +60,7 @@ func titles(alerts []notify.Alert) []string {
 }
 
 // The reminder at five minutes is a dialog, and its buttons work.
-func TestTheLateReminderIsADialog(t *testing.T) {
+func TestLateReminderIsADialog(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		button string
@@ -71,7 +71,7 @@ func TestTheLateReminderIsADialog(t *testing.T) {
 		{"Open", "Open Security & Privacy", nil, []notify.Action{notify.OpenSettings}, 1},
 		{"Remind Me", "Remind Me in 5 Minutes", nil, nil, 1},
 		{"Later", "Later", nil, nil, 1},
-		{"nobody answers", "", nil, nil, 1},
+		{"no answer", "", nil, nil, 1},
 		{"no dialogs here", "", errors.New("no osascript"), nil, 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -83,7 +83,7 @@ func TestTheLateReminderIsADialog(t *testing.T) {
 				time.Sleep(24 * time.Minute) // the window, and the reminder at 15
 				synctest.Wait()
 				if asked, _ := asker.now(); asked != 0 {
-					t.Fatalf("%d dialogs before the time", asked)
+					t.Fatalf("%d dialogs before the reminder at 5 minutes", asked)
 				}
 				before := len(d.now().alerts)
 				time.Sleep(90 * time.Second) // 5 minutes left
@@ -105,8 +105,8 @@ func TestTheLateReminderIsADialog(t *testing.T) {
 	}
 }
 
-// A dialog about a window that is over, or approved, is of no use any more.
-func TestADialogIsTakenAway(t *testing.T) {
+// The dialog closes when its window is closed or approved.
+func TestDialogClosesWithItsWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, asker := newBubble(), &dialogs{}
 		defer d.startWith(t, func(e *Edges) { e.Asker = asker })()
@@ -164,7 +164,7 @@ func TestSnoozeFromTheMenu(t *testing.T) {
 	})
 }
 
-// What Parallels says to Try Again… opens a window where no source knows times.
+// The result of Try Again… opens a window, even if no policy source reports times.
 func TestTryAgainFromTheMenu(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
@@ -179,7 +179,7 @@ func TestTryAgainFromTheMenu(t *testing.T) {
 		d.change(func(s *probe.Snapshot) {
 			s.Policy.Rows = []probe.PolicyRow{{TeamID: probe.ParallelsTeamID, BundleID: "com.parallels.kext.hypervisor"}}
 		})
-		time.Sleep(time.Hour) // too long ago to be seen as new
+		time.Sleep(time.Hour) // too long ago for a new row
 		d.hints <- settled
 		synctest.Wait()
 		d.clicks <- notify.Retry
@@ -188,7 +188,7 @@ func TestTryAgainFromTheMenu(t *testing.T) {
 		if last := s.menu; last.Title != "30m" {
 			t.Errorf("title %q, state %q; want a window of 30 minutes", last.Title, last.State)
 		}
-		answer = wayOut{errors.New("no stopped virtual machine")}
+		answer = hintedError{errors.New("no stopped virtual machine")}
 		alerts := len(s.alerts)
 		d.clicks <- notify.Retry
 		synctest.Wait()
@@ -200,7 +200,7 @@ func TestTryAgainFromTheMenu(t *testing.T) {
 	})
 }
 
-// wayOut is an error with a hint.
-type wayOut struct{ error }
+// hintedError is an error with a hint.
+type hintedError struct{ error }
 
-func (wayOut) Hint() string { return "shut one down first" }
+func (hintedError) Hint() string { return "shut one down first" }

@@ -19,9 +19,9 @@ import (
 	"kextwatch/probe/simmac"
 )
 
-// The load history names a place on a share that does not answer. The agent
-// still announces the window of Parallels, and the extension counts as there.
-func TestLoopAnnouncesThoughAPlaceDoesNotAnswer(t *testing.T) {
+// The load history names a path on a file server that does not answer. The agent
+// still announces the window of Parallels, and the extension counts as installed.
+func TestLoopAnnouncesDespiteABlockedPath(t *testing.T) {
 	dir, home := t.TempDir(), t.TempDir()
 	began := time.Now().Add(-time.Hour)
 	sim, err := simmac.New(dir, simmac.Options{MacOS: "12.7.6", Parallels: "16.5.1", Now: began})
@@ -64,9 +64,9 @@ func TestLoopAnnouncesThoughAPlaceDoesNotAnswer(t *testing.T) {
 	}()
 	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
 		d.mu.Lock()
-		said := slices.ContainsFunc(d.lines, func(e store.Event) bool { return e.Event == approval.WindowOpened })
+		announced := slices.ContainsFunc(d.lines, func(e store.Event) bool { return e.Event == approval.WindowOpened })
 		d.mu.Unlock()
-		if said {
+		if announced {
 			break
 		}
 		if time.Since(start) > time.Minute {
@@ -77,10 +77,10 @@ func TestLoopAnnouncesThoughAPlaceDoesNotAnswer(t *testing.T) {
 	<-over
 	snap := l.status.Facts
 	if !slices.ContainsFunc(snap.Kexts, func(k probe.Kext) bool { return k.Path == dead && k.Unread }) {
-		t.Errorf("kexts %+v, want the one that does not answer among them", snap.Kexts)
+		t.Errorf("kexts %+v, want the one on the file server among them", snap.Kexts)
 	}
 	if !slices.ContainsFunc(snap.Gaps, func(g probe.Gap) bool { return strings.Contains(g.Err, "did not answer in time") }) {
-		t.Errorf("gaps %+v, want one that says so", snap.Gaps)
+		t.Errorf("gaps %+v, want one about it", snap.Gaps)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 	"kextwatch/probe"
 )
 
-// shownList is what a follower showed: the state, and the news after it.
+// shownList has what a follower showed: each state and its notices.
 type shownList struct {
 	mu    sync.Mutex
 	lines []string
@@ -37,7 +37,7 @@ func (s *shownList) Show(st approval.Status, news []approval.Notice) {
 func (s *shownList) Resized() {}
 func (s *shownList) Close()   { s.add("closed") }
 
-// take returns what was shown since the last time.
+// take returns what was shown since the last call.
 func (s *shownList) take() []string {
 	synctest.Wait()
 	s.mu.Lock()
@@ -75,7 +75,7 @@ func TestFollowerShowsAWindow(t *testing.T) {
 		shown, end := d.follow(t)
 		shown.want(t, "not asked for approval yet")
 		time.Sleep(24 * time.Hour)
-		shown.want(t) // nothing to wait for, nothing to look at
+		shown.want(t) // nothing to wait for
 
 		d.attempt()
 		d.hint(probe.Hint{})
@@ -92,9 +92,8 @@ func TestFollowerShowsAWindow(t *testing.T) {
 	})
 }
 
-// A burst of changes that never ends, and a database that is too busy to be
-// read, keep nothing from being shown for long.
-func TestFollowerInAStorm(t *testing.T) {
+// Neither a burst without an end nor a busy database delays a status for long.
+func TestFollowerInABurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
 		shown, end := d.follow(t)
@@ -112,7 +111,7 @@ func TestFollowerInAStorm(t *testing.T) {
 		d.change(func(s *probe.Snapshot) { s.Policy, s.Sources[0].State = nil, probe.Busy })
 		d.hint(probe.Hint{Settled: true})
 		time.Sleep(time.Second)
-		shown.want(t) // what was shown a moment ago is better
+		shown.want(t) // the status of a moment ago is better
 		d.change(func(s *probe.Snapshot) { s.Policy, s.Sources[0].State = policy, probe.OK })
 		time.Sleep(busyAgain)
 		if len(shown.take()) == 0 {

@@ -16,7 +16,7 @@ import (
 	"kextwatch/probe/tool"
 )
 
-// hooked is a Mac whose user has a program that is run for each event.
+// hooked is a Mac with a program that is run for each event.
 type hooked struct {
 	t    *testing.T
 	hook *Hook
@@ -48,7 +48,7 @@ func (h *hooked) script(text string) (name string) {
 
 func (h *hooked) out() string { return filepath.Join(h.root, "Library", "Scripts", "out") }
 
-func (h *hooked) said() string {
+func (h *hooked) output() string {
 	data, _ := os.ReadFile(h.out())
 	return string(data)
 }
@@ -60,25 +60,25 @@ func (h *hooked) start() {
 	h.t.Cleanup(func() { cancel(); <-over })
 }
 
-func TestHookGetsTheEventAndNothingElse(t *testing.T) {
+func TestHookGetsOnlyTheEvent(t *testing.T) {
 	h := newHooked(t)
 	t.Setenv("SECRET", "x")
 	name := h.script(`{ cat; echo "$# $PWD"; echo "secret:$SECRET home:$HOME"; } >"$out"`)
 	h.start()
 	h.hook.offer(name, `{"event":"window-opened"}`)
 	want := "{\"event\":\"window-opened\"}\n0 /\nsecret: home:\n"
-	mactest.Eventually(t, "the program has run", func() bool { return h.said() == want })
+	mactest.Eventually(t, "the program has run", func() bool { return h.output() == want })
 }
 
-func TestHookThatIsNotSet(t *testing.T) {
+func TestHookWithoutAProgram(t *testing.T) {
 	h := newHooked(t)
 	h.hook.offer("", "{}")
 	if len(h.hook.queue.values) > 0 {
-		t.Error("nothing is asked for, and something waits")
+		t.Error("a run was queued without a program")
 	}
 }
 
-// A program that hangs is killed with all it started; the next event is told.
+// A program that hangs is killed with its children, and the next event is handled.
 func TestHookThatHangs(t *testing.T) {
 	h := newHooked(t)
 	h.hook.limit = 300 * time.Millisecond
@@ -90,23 +90,23 @@ wait`)
 	h.start()
 	h.hook.offer(name, "hang")
 	h.hook.offer(name, "next")
-	mactest.Eventually(t, "the next one has run", func() bool { return strings.HasSuffix(h.said(), "next\n") })
+	mactest.Eventually(t, "the next one has run", func() bool { return strings.HasSuffix(h.output(), "next\n") })
 	if !strings.Contains(h.log.String(), tool.ErrTimeout.Error()) {
-		t.Errorf("the log does not say so:\n%s", h.log)
+		t.Errorf("the log does not name the time limit:\n%s", h.log)
 	}
-	mactest.WantGone(t, strings.Fields(h.said())[0])
+	mactest.WantGone(t, strings.Fields(h.output())[0])
 }
 
-// What a program leaves behind in the background is ended with it, also when
-// it holds on to the standard error that is read.
+// A background process of the program is killed with it, even if it keeps the
+// standard error open.
 func TestHookThatForks(t *testing.T) {
 	h := newHooked(t)
 	name := h.script(`sleep 1000 &
 echo $! >>"$out"`)
 	h.start()
 	h.hook.offer(name, "{}")
-	mactest.Eventually(t, "it has started something", func() bool { return strings.HasSuffix(h.said(), "\n") })
-	mactest.WantGone(t, strings.TrimSpace(h.said()))
+	mactest.Eventually(t, "it has started something", func() bool { return strings.HasSuffix(h.output(), "\n") })
+	mactest.WantGone(t, strings.TrimSpace(h.output()))
 	mactest.Eventually(t, "the log says so", func() bool { return strings.Contains(h.log.String(), "left something running") })
 }
 
@@ -122,7 +122,7 @@ func TestHookThatFails(t *testing.T) {
 }
 
 // The loop never waits; the newest events say where things stand.
-func TestHookThatFallsBehind(t *testing.T) {
+func TestHookThatIsTooSlow(t *testing.T) {
 	h := newHooked(t)
 	name := h.script(`cat >>"$out"`)
 	for i := range hookQueue + 5 {
@@ -136,11 +136,11 @@ func TestHookThatFallsBehind(t *testing.T) {
 	for i := 5; i < hookQueue+5; i++ {
 		want += strconv.Itoa(i) + "\n"
 	}
-	mactest.Eventually(t, "all that waited have run, in order", func() bool { return h.said() == want })
+	mactest.Eventually(t, "all that waited have run, in order", func() bool { return h.output() == want })
 }
 
-// Only where the user and root alone decide what lies there.
-func TestHookOfSomebodyElse(t *testing.T) {
+// A program that others than the user and root could replace is not run.
+func TestHookThatOthersCouldReplace(t *testing.T) {
 	for says, spoil := range map[string]func(h *hooked) error{
 		"others than its owner may write to ROOT/Library/Scripts: ":       func(h *hooked) error { return os.Chmod(h.root+"/Library/Scripts", 0o777) },
 		"others than its owner may write to ROOT/Library: ":               func(h *hooked) error { return os.Chmod(h.root+"/Library", 0o1777) },
@@ -169,7 +169,7 @@ func TestHookOfSomebodyElse(t *testing.T) {
 		h := newHooked(t)
 		name := h.script(`echo >"$out"`)
 		if _, err := TrustedProgram(h.hook.mac, name); err != nil {
-			t.Fatalf("refused before anything was wrong: %v", err)
+			t.Fatalf("refused a program that is fine: %v", err)
 		}
 		if err := spoil(h); err != nil {
 			t.Fatal(err)
@@ -178,13 +178,13 @@ func TestHookOfSomebodyElse(t *testing.T) {
 		if want := strings.ReplaceAll(says, "ROOT", h.root); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
-		if h.said() != "" {
-			t.Errorf("%s: it ran all the same", says)
+		if h.output() != "" {
+			t.Errorf("%s: it was run", says)
 		}
 	}
 }
 
-// A path cannot lead out of the Mac.
+// A path cannot leave the Mac.
 func TestHookOutsideOfTheMac(t *testing.T) {
 	h := newHooked(t)
 	h.script("exit 0")

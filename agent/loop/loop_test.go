@@ -22,23 +22,23 @@ import (
 	"kextwatch/probe/root"
 )
 
-// bubble is everything around the loop, in a synctest bubble: a Mac that is a
-// snapshot, a watcher that is a channel, alerts and events that are lists.
+// bubble has the edges of a loop in a synctest bubble: a Mac that is a snapshot, a
+// watcher that is a channel, alerts and events that are lists.
 type bubble struct {
 	hints  chan probe.Hint
 	clicks chan notify.Action
 
 	mu     sync.Mutex
 	snap   probe.Snapshot
-	fresh  int
-	looks  int
+	fresh  int // snapshots that read cached facts again
+	polls  int // snapshots
 	alerts []notify.Alert
 	menus  []notify.Menu
 	lines  []store.Event
-	refuse error         // what posting an alert answers
+	refuse error         // the error of posting an alert
 	hang   chan struct{} // posting waits for it
-	stuck  chan struct{} // a look waits for it
-	broken int           // looks that were broken off
+	stuck  chan struct{} // a snapshot waits for it
+	broken int           // snapshots whose context ended
 	did    []notify.Action
 	retry  func() (*probe.Attempt, error) // answers Retry
 	set    *settings.Reader               // nil: the defaults
@@ -120,7 +120,7 @@ func (d *bubble) Snapshot(ctx context.Context, _ time.Time, how mac.How) probe.S
 			d.broken++
 		}
 	}
-	d.looks++
+	d.polls++
 	if how.Fresh {
 		d.fresh++
 	}
@@ -129,7 +129,7 @@ func (d *bubble) Snapshot(ctx context.Context, _ time.Time, how mac.How) probe.S
 	return snap
 }
 
-// change lets something happen to the Mac.
+// change changes the Mac.
 func (d *bubble) change(what func(*probe.Snapshot)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -154,9 +154,8 @@ func (d *bubble) hint(h probe.Hint) {
 	synctest.Wait()
 }
 
-// said are the events so far, without those of the agent itself; it forgets
-// them.
-func (d *bubble) said() []string {
+// take returns the events since the last call, except those of the agent itself.
+func (d *bubble) take() []string {
 	synctest.Wait()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -170,10 +169,10 @@ func (d *bubble) said() []string {
 	return words
 }
 
-func (d *bubble) want(t *testing.T, said ...string) {
+func (d *bubble) want(t *testing.T, events ...string) {
 	t.Helper()
-	if got := d.said(); !slices.Equal(got, said) {
-		t.Errorf("said %q, want %q", got, said)
+	if got := d.take(); !slices.Equal(got, events) {
+		t.Errorf("events %q, want %q", got, events)
 	}
 }
 
@@ -184,19 +183,19 @@ func (d *bubble) alertCount() int {
 	return len(d.alerts)
 }
 
-// sight is what can be seen of a bubble from outside.
-type sight struct {
-	looks, fresh int
+// outcome is what the loop has done so far.
+type outcome struct {
+	polls, fresh int
 	alerts       []notify.Alert
 	did          []notify.Action
 	menu         notify.Menu // the newest
 }
 
-func (d *bubble) now() sight {
+func (d *bubble) now() outcome {
 	synctest.Wait()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := sight{looks: d.looks, fresh: d.fresh, alerts: slices.Clone(d.alerts), did: slices.Clone(d.did)}
+	s := outcome{polls: d.polls, fresh: d.fresh, alerts: slices.Clone(d.alerts), did: slices.Clone(d.did)}
 	if len(d.menus) > 0 {
 		s.menu = d.menus[len(d.menus)-1]
 	}
@@ -273,7 +272,7 @@ func (d *bubble) run(t *testing.T, l *Loop) (stop func()) {
 
 var settled = probe.Hint{Settled: true}
 
-func TestLoopTellsAWindowToItsEnd(t *testing.T) {
+func TestLoopFollowsAWindowToItsEnd(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
@@ -295,11 +294,11 @@ func TestLoopTellsAWindowToItsEnd(t *testing.T) {
 		if got := d.alertCount(); got != 5 {
 			t.Errorf("%d alerts, want 5", got)
 		}
-		looks := d.now().looks
+		polls := d.now().polls
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()
-		if now := d.now().looks; now != looks {
-			t.Errorf("with nothing going on it looked %d times in a day, want none", now-looks)
+		if now := d.now().polls; now != polls {
+			t.Errorf("%d polls in a day without events, want none", now-polls)
 		}
 	})
 }
@@ -314,7 +313,7 @@ func TestLoopRestartsInsideAWindow(t *testing.T) {
 		d.want(t, "window-opened")
 		time.Sleep(10 * time.Minute)
 		stop()
-		d.said()
+		d.take()
 		stop = d.start(t, dir)
 		defer stop()
 		d.want(t)
@@ -329,9 +328,9 @@ func TestLoopRestartsInsideAWindow(t *testing.T) {
 	})
 }
 
-// The agent dies between saving what it is about to say and saying it: the
-// next one does not repeat the alert, but reminds at once.
-func TestLoopDiesWhilePosting(t *testing.T) {
+// The agent is killed after it saved an alert and before it posted it. The next
+// agent does not repeat the alert, but reminds at once.
+func TestLoopIsKilledWhilePosting(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
@@ -340,9 +339,9 @@ func TestLoopDiesWhilePosting(t *testing.T) {
 		d.attempt()
 		d.hint(settled)
 		d.want(t, "window-opened")
-		stop() // the alert is still on its way
+		stop() // the alert is not posted yet
 		d.hang = nil
-		d.said()
+		d.take()
 		defer d.start(t, dir)()
 		d.want(t, "window-reminder")
 	})
@@ -370,7 +369,7 @@ func TestLoopActsOnTheEndOfABurst(t *testing.T) {
 	})
 }
 
-func TestLoopABurstWithoutEndHoldsNothingBack(t *testing.T) {
+func TestLoopAnnouncesDuringAnEndlessBurst(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
@@ -378,7 +377,7 @@ func TestLoopABurstWithoutEndHoldsNothingBack(t *testing.T) {
 		d.change(func(s *probe.Snapshot) {
 			s.Policy.Rows = []probe.PolicyRow{{TeamID: probe.ParallelsTeamID, BundleID: "com.parallels.kext.hypervisor"}}
 		})
-		time.Sleep(2 * time.Minute) // too long for the new row to date itself
+		time.Sleep(2 * time.Minute) // too long for the new row to prove the time of an attempt
 		for range 20 {
 			d.hint(probe.Hint{})
 			time.Sleep(250 * time.Millisecond)
@@ -387,7 +386,7 @@ func TestLoopABurstWithoutEndHoldsNothingBack(t *testing.T) {
 	})
 }
 
-func TestLoopABusyDatabaseIsAskedAgain(t *testing.T) {
+func TestLoopReadsABusyDatabaseAgain(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
@@ -409,9 +408,9 @@ func TestLoopABusyDatabaseIsAskedAgain(t *testing.T) {
 	})
 }
 
-// Busy at the very start is no reason to say that nobody can tell; and once it
-// has been said, the database is asked again without any event.
-func TestLoopBusyFromTheStart(t *testing.T) {
+// A database that is busy at the start is not reported at once. After the report it
+// is read again without an event.
+func TestLoopWithADatabaseBusyAtTheStart(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
@@ -436,7 +435,7 @@ func TestLoopBusyFromTheStart(t *testing.T) {
 	})
 }
 
-func TestLoopAFailedNotificationIsAnEvent(t *testing.T) {
+func TestLoopRecordsAFailedNotification(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
@@ -450,11 +449,11 @@ func TestLoopAFailedNotificationIsAnEvent(t *testing.T) {
 			t.Errorf("history %+v, %v; want the reason in one line", events, err)
 		}
 		time.Sleep(time.Minute)
-		d.want(t) // not tried again: the icon says it
+		d.want(t) // not posted again: the icon shows it
 	})
 }
 
-func TestLoopAlertsComeOneAfterTheOther(t *testing.T) {
+func TestLoopPostsOneAlertAtATime(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
@@ -463,7 +462,7 @@ func TestLoopAlertsComeOneAfterTheOther(t *testing.T) {
 		d.attempt()
 		d.hint(settled)
 		time.Sleep(16 * time.Minute)
-		d.want(t, "window-opened", "window-reminder") // a notification that hangs does not hold up the loop
+		d.want(t, "window-opened", "window-reminder") // a notification that hangs does not block the loop
 		close(d.hang)
 		if d.alertCount() != 2 {
 			t.Errorf("%d alerts, want 2", d.alertCount())
@@ -481,7 +480,7 @@ func TestLoopMenu(t *testing.T) {
 		d.clicks <- notify.CheckNow
 		synctest.Wait()
 		if d.now().fresh != before+1 {
-			t.Error("Check Now did not look at everything anew")
+			t.Error("Check Now did not read the cached facts again")
 		}
 		d.clicks <- notify.OpenSettings
 		synctest.Wait()
@@ -498,7 +497,7 @@ func TestLoopMenu(t *testing.T) {
 	})
 }
 
-func TestLoopAWakeReadsEverythingAnew(t *testing.T) {
+func TestLoopReadsCachedFactsAgainAfterAWake(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
@@ -506,13 +505,13 @@ func TestLoopAWakeReadsEverythingAnew(t *testing.T) {
 		before := d.now().fresh
 		d.hint(probe.Hint{Settled: true, Woke: true})
 		if d.now().fresh != before+1 {
-			t.Error("a wake did not read what is read only once")
+			t.Error("a wake did not read the cached facts again")
 		}
 	})
 }
 
-// A home that cannot be written costs the memory, not the window.
-func TestLoopWithoutAPlaceForItsFiles(t *testing.T) {
+// If the home cannot be written, a window is still announced.
+func TestLoopWithoutFiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "home")
 	mactest.WriteFile(t, dir, "a file where the home should be")
 	synctest.Test(t, func(t *testing.T) {
@@ -529,7 +528,7 @@ func TestLoopWithoutAPlaceForItsFiles(t *testing.T) {
 		d.want(t, "window-reminder")
 		stop()
 		if gaps := st.Gaps(); len(gaps) != 1 || gaps[0].Next == "" {
-			t.Errorf("gaps %+v, want one with a way out", gaps)
+			t.Errorf("gaps %+v, want one with a next step", gaps)
 		}
 	})
 }

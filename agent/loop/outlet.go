@@ -159,6 +159,7 @@ type NamedPipe struct {
 	file *os.File // nil: not open
 }
 
+// Write writes one line, and opens the pipe if necessary.
 func (p *NamedPipe) Write(line []byte) (int, error) {
 	for {
 		if p.file == nil {

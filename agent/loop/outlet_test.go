@@ -17,7 +17,7 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// reader reads what an outlet writes, when it is told to.
+// reader reads the lines of an outlet when the test lets it proceed.
 type reader struct {
 	proceed chan struct{}
 	got     bytes.Buffer
@@ -28,9 +28,9 @@ func (r *reader) Write(line []byte) (int, error) {
 	return r.got.Write(line)
 }
 
-// A reader that stops loses the oldest lines, and the log says how many once
-// it has caught up.
-func TestOutletOfAStoppedReader(t *testing.T) {
+// A reader that stops loses the oldest lines. When it has read the rest, the log
+// says how many.
+func TestOutletWithAStoppedReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		r := &reader{proceed: make(chan struct{})}
@@ -43,7 +43,7 @@ func TestOutletOfAStoppedReader(t *testing.T) {
 			fmt.Fprintln(o, i+1)
 		}
 		if log.Len() > 0 {
-			t.Errorf("the log says something before the reader goes on:\n%s", &log)
+			t.Errorf("the log has a line before the reader proceeds:\n%s", &log)
 		}
 		close(r.proceed)
 		synctest.Wait()
@@ -64,7 +64,7 @@ func TestOutletOfAStoppedReader(t *testing.T) {
 	})
 }
 
-// The end waits for what can be written, and for no reader that has stopped.
+// The end waits for the lines that can be written, and not for a stopped reader.
 func TestOutletEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log, quick bytes.Buffer
@@ -90,13 +90,13 @@ func TestOutletEnds(t *testing.T) {
 	})
 }
 
-// choking takes only a part of what is written to it, as often as it is told.
-type choking struct {
+// partialWriter writes only a part of the first lines.
+type partialWriter struct {
 	bytes.Buffer
 	takes []int
 }
 
-func (c *choking) Write(line []byte) (int, error) {
+func (c *partialWriter) Write(line []byte) (int, error) {
 	if len(c.takes) == 0 {
 		return c.Buffer.Write(line)
 	}
@@ -106,8 +106,8 @@ func (c *choking) Write(line []byte) (int, error) {
 	return n, errors.New("no more")
 }
 
-// A line that was cut spoils no other, and the log says it once.
-func TestOutletEndsALineThatWasCut(t *testing.T) {
+// A partial line does not damage other lines, and the log reports it once.
+func TestOutletEndsAPartialLine(t *testing.T) {
 	for _, tt := range []struct {
 		takes []int
 		want  string
@@ -120,7 +120,7 @@ func TestOutletEndsALineThatWasCut(t *testing.T) {
 		{[]int{4, 3, 2}, "line\nli\nl\nline 3\nline 4\n", 3},
 	} {
 		var log bytes.Buffer
-		to := &choking{takes: tt.takes}
+		to := &partialWriter{takes: tt.takes}
 		o := NewOutlet("standard output", to)
 		for i := range 5 {
 			o.writeLine(fmt.Appendf(nil, "line %d\n", i), slog.New(slog.NewTextHandler(&log, nil)))
@@ -131,13 +131,13 @@ func TestOutletEndsALineThatWasCut(t *testing.T) {
 		says := []string{"cannot write to standard output", fmt.Sprintf("standard output works again; lines were dropped meanwhile\" lines=%d\n", tt.lost)}
 		for _, text := range says {
 			if n := strings.Count(log.String(), text); n != min(1, tt.lost) {
-				t.Errorf("%v: the log says %d times %q:\n%s", tt.takes, n, text, &log)
+				t.Errorf("%v: the log has %d times %q:\n%s", tt.takes, n, text, &log)
 			}
 		}
 	}
 }
 
-// A full disk leaves no part of a line in an events file, whether or not it is
+// A full disk leaves no partial line in an events file, even if the file is not
 // opened to append.
 func TestOutletOnAFullDisk(t *testing.T) {
 	for _, flag := range []int{os.O_APPEND, 0} {

@@ -9,8 +9,7 @@ import (
 	"kextwatch/probe"
 )
 
-// refuseUntimed is a refused row without a time, as macOS's framework tells
-// of one.
+// refuseUntimed adds a refused row without a time, like those of the framework.
 func (d *bubble) refuseUntimed(p *probe.Policy) {
 	d.change(func(s *probe.Snapshot) {
 		s.Policy = p
@@ -18,10 +17,10 @@ func (d *bubble) refuseUntimed(p *probe.Policy) {
 	})
 }
 
-// That the files were quiet since the last hint tells nothing about the look
-// before a look that failed: the row may be as old as that hint. A window
-// dated by it would be shown for too long.
-func TestLoopQuietFilesAfterALookThatFailed(t *testing.T) {
+// After a failed snapshot, files that are unchanged since the last hint prove
+// nothing: the row may be as old as that hint. A window dated by it would be shown
+// for too long.
+func TestLoopUnchangedFilesAfterAFailedSnapshot(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
@@ -33,16 +32,16 @@ func TestLoopQuietFilesAfterALookThatFailed(t *testing.T) {
 		})
 		d.hint(settled) // the attempt
 		time.Sleep(10 * time.Minute)
-		d.said()
+		d.take()
 		d.refuseUntimed(&good)
 		d.hint(probe.Hint{Settled: true, QuietUntil: time.Now().Add(-20 * time.Second)})
 		d.want(t, "source-changed", string(approval.BlockedNoWindow))
 	})
 }
 
-// The first hint of a burst says until when the files were quiet. Where the
-// database was busy just then, that is still true at the look that succeeds.
-func TestLoopQuietFilesBeforeABusyDatabase(t *testing.T) {
+// The first hint of a burst reports until when the files were unchanged. If the
+// database was busy then, this still holds at the snapshot that succeeds.
+func TestLoopUnchangedFilesBeforeABusyDatabase(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
@@ -59,8 +58,8 @@ func TestLoopQuietFilesBeforeABusyDatabase(t *testing.T) {
 	})
 }
 
-// Nor is it forgotten while an update is held back for the end of its burst.
-func TestLoopQuietFilesBeforeWhatIsHeldBack(t *testing.T) {
+// This also holds while an update is held back until the end of a burst.
+func TestLoopUnchangedFilesBeforeAHeldBackUpdate(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()

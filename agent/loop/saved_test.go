@@ -21,8 +21,8 @@ import (
 	"kextwatch/probe"
 )
 
-// Every field that is saved names its key, so that a field can be renamed
-// without losing what is on people's disks.
+// Every saved field has a tag with its key, so that a field can be renamed without
+// losing the data on people's disks.
 func TestSavedFieldsNameTheirKeys(t *testing.T) {
 	seen := map[reflect.Type]bool{}
 	var walk func(reflect.Type)
@@ -51,9 +51,9 @@ func TestSavedFieldsNameTheirKeys(t *testing.T) {
 	}
 }
 
-// Whatever an earlier version saved is read, and saved again as it was: no key
-// is lost, and none has another meaning.
-func TestSavedMemoryIsReadWhole(t *testing.T) {
+// The memory of an earlier version is read and saved again without a change: no key
+// is lost, and none changes its meaning.
+func TestSavedMemoryIsReadCompletely(t *testing.T) {
 	for name := range savedAt {
 		file := filepath.Join("testdata", "saved", name, "memory.plist")
 		memory, err := store.ReadMemory(file)
@@ -103,8 +103,8 @@ func (d *bubble) startSaved(t *testing.T, name string) {
 	t.Cleanup(d.start(t, home))
 }
 
-// An agent that was killed at minute 12 of a window, snoozed until minute 22:
-// the new version says nothing again, and the last reminder still comes.
+// An agent was killed at minute 12 of a window, which was snoozed until minute 22.
+// The new version announces nothing again, and the last reminder still comes.
 func TestStartsWithASavedSnoozedWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
@@ -120,14 +120,14 @@ func TestStartsWithASavedSnoozedWindow(t *testing.T) {
 			t.Errorf("%d alerts at the start, want none", n)
 		}
 		time.Sleep(18 * time.Minute)
-		if said := d.said(); slices.Contains(said, "window-opened") || said[len(said)-1] != "window-closed" {
-			t.Errorf("said %q, want reminders and window-closed at the end", said)
+		if events := d.take(); slices.Contains(events, "window-opened") || events[len(events)-1] != "window-closed" {
+			t.Errorf("events %q, want reminders and window-closed at the end", events)
 		}
 	})
 }
 
-// An agent that was killed after an approval that needs a restart: it is still
-// needed, nothing is said twice, and the restart completes it.
+// An agent was killed after an approval that needs a restart. The restart is still
+// pending, nothing is announced twice, and the restart completes the approval.
 func TestStartsWithASavedPendingRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
@@ -140,7 +140,7 @@ func TestStartsWithASavedPendingRestart(t *testing.T) {
 		d.startSaved(t, "restart-pending")
 		d.want(t)
 		if menu := d.now().menu; !strings.Contains(menu.State, "restart") {
-			t.Errorf("the menu says %q, want that a restart is needed", menu.State)
+			t.Errorf("the menu has %q, want that a restart is needed", menu.State)
 		}
 		d.change(func(s *probe.Snapshot) {
 			s.Mac.BootSession = "S2"
@@ -151,8 +151,8 @@ func TestStartsWithASavedPendingRestart(t *testing.T) {
 	})
 }
 
-// Two products: the window of one is over and was said to be, the window of
-// the other is open.
+// The window of one product was closed and announced. The window of the other one is
+// open.
 func TestStartsWithTwoSavedProducts(t *testing.T) {
 	p := settingstest.New(t)
 	p.Set(settingstest.OfTheUser, map[string]any{"WatchVendors": "all"})

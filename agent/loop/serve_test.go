@@ -16,8 +16,8 @@ import (
 	"kextwatch/probe"
 )
 
-// getStuck lets every look from now on wait until the result is called.
-func (d *bubble) getStuck() (goOn func()) {
+// block blocks every snapshot until release is called.
+func (d *bubble) block() (release func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	stuck := make(chan struct{})
@@ -35,14 +35,14 @@ func (d *bubble) click(action notify.Action) {
 	synctest.Wait()
 }
 
-// Tools that hang hold up neither a click nor the end.
-func TestLoopServesClicksWhileALookIsStuck(t *testing.T) {
+// Tools that hang block neither a click nor the end.
+func TestLoopHandlesClicksDuringABlockedSnapshot(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
 		stop := d.start(t, dir)
 		defer stop()
-		d.getStuck()
+		d.block()
 		d.hint(settled)
 		d.click(notify.OpenSettings)
 		d.click(notify.ShowHistory)
@@ -56,63 +56,63 @@ func TestLoopServesClicksWhileALookIsStuck(t *testing.T) {
 			t.Errorf("events %+v, want agent-stopped", d.lines)
 		}
 		if d.broken != 1 {
-			t.Errorf("%d looks were broken off, want the one that was stuck", d.broken)
+			t.Errorf("%d snapshots were cancelled, want the blocked one", d.broken)
 		}
 	})
 }
 
-func TestLoopEndsWhileALookIsStuck(t *testing.T) {
+func TestLoopEndsDuringABlockedSnapshot(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
-		d.getStuck()
+		d.block()
 		stop := d.start(t, dir)
 		began := time.Now()
 		stop()
 		synctest.Wait()
 		if d.broken != 1 || time.Since(began) > 0 {
-			t.Errorf("%d looks broken off, after %v", d.broken, time.Since(began))
+			t.Errorf("%d snapshots were cancelled, after %v", d.broken, time.Since(began))
 		}
 	})
 }
 
-// There is a menu with Quit before the first facts are there.
-func TestLoopShowsAMenuBeforeTheFirstLook(t *testing.T) {
+// There is a menu with Quit before the first snapshot.
+func TestLoopShowsAMenuBeforeTheFirstSnapshot(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
-		goOn := d.getStuck()
+		release := d.block()
 		defer d.start(t, dir)()
 		if menu := d.now().menu; !menu.Items[notify.Quit].Enabled || !menu.Primary.Enabled || menu.Icon != notify.IconUnsure {
-			t.Errorf("menu %+v, want one that claims nothing and has Quit", menu)
+			t.Errorf("menu %+v, want one of an unknown state with Quit", menu)
 		}
 		d.click(notify.OpenSettings)
 		if did := d.now().did; len(did) != 1 {
 			t.Errorf("did %q, want the pane", did)
 		}
-		goOn()
+		release()
 		d.want(t)
 	})
 }
 
-// A window that a stuck look delays is announced when the facts are there, and
-// what happened meanwhile leads to another look.
-func TestLoopGoesOnAfterAStuckLook(t *testing.T) {
+// A blocked snapshot delays a window. The window is announced after it, and the
+// events that happened meanwhile lead to another poll.
+func TestLoopContinuesAfterABlockedSnapshot(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
 		defer d.start(t, dir)()
 		before := d.now()
-		goOn := d.getStuck()
+		release := d.block()
 		d.hint(probe.Hint{})
 		d.attempt()
 		d.hints <- probe.Hint{Settled: true, Woke: true}
 		time.Sleep(74 * time.Second)
 		d.want(t)
-		goOn()
+		release()
 		d.want(t, "window-opened")
-		if now := d.now(); now.looks != before.looks+2 || now.fresh != before.fresh+1 {
-			t.Errorf("%d looks, %d of them fresh; want the stuck one and one after the wake", now.looks-before.looks, now.fresh-before.fresh)
+		if now := d.now(); now.polls != before.polls+2 || now.fresh != before.fresh+1 {
+			t.Errorf("%d polls, %d of them fresh; want the blocked one and one after the wake", now.polls-before.polls, now.fresh-before.fresh)
 		}
 		if d.alertCount() != 1 {
 			t.Errorf("alerts %q, want one", titles(d.now().alerts))
@@ -120,29 +120,28 @@ func TestLoopGoesOnAfterAStuckLook(t *testing.T) {
 	})
 }
 
-// Clicks that ask for a look get one after the one that is under way, all of
-// them together.
-func TestLoopLooksForTheClicksDuringALook(t *testing.T) {
+// Several clicks during a poll lead to one more poll.
+func TestLoopPollsOnceForSeveralClicks(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
 		defer d.start(t, dir)()
 		before := d.now()
-		goOn := d.getStuck()
+		release := d.block()
 		d.hint(settled)
-		d.click(notify.OpenSettings) // looks when it is done
+		d.click(notify.OpenSettings) // polls when it is done
 		d.click(notify.CheckNow)
 		d.click(notify.CheckNow)
 		d.click(notify.OpenSettings)
-		goOn()
-		if now := d.now(); now.looks != before.looks+2 || now.fresh != before.fresh+1 {
-			t.Errorf("%d looks, %d of them fresh; want the stuck one and a fresh one", now.looks-before.looks, now.fresh-before.fresh)
+		release()
+		if now := d.now(); now.polls != before.polls+2 || now.fresh != before.fresh+1 {
+			t.Errorf("%d polls, %d of them fresh; want the blocked one and a fresh one", now.polls-before.polls, now.fresh-before.fresh)
 		}
 	})
 }
 
-// A look that began before a snooze does not end it.
-func TestLoopSnoozesWhileALookIsStuck(t *testing.T) {
+// A snapshot that began before a snooze does not end the snooze.
+func TestLoopSnoozesDuringABlockedSnapshot(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
@@ -150,7 +149,7 @@ func TestLoopSnoozesWhileALookIsStuck(t *testing.T) {
 		d.attempt()
 		d.hint(settled)
 		d.want(t, "window-opened")
-		goOn := d.getStuck()
+		release := d.block()
 		d.hint(settled)
 		time.Sleep(10 * time.Second)
 		d.click(notify.SnoozeWindow)
@@ -159,7 +158,7 @@ func TestLoopSnoozesWhileALookIsStuck(t *testing.T) {
 			t.Error("the menu does not show the snooze")
 		}
 		time.Sleep(10 * time.Second)
-		goOn()
+		release()
 		synctest.Wait()
 		if !d.now().menu.Items[notify.EndSnooze].Enabled {
 			t.Error("the snooze is over")
@@ -171,8 +170,8 @@ func TestLoopSnoozesWhileALookIsStuck(t *testing.T) {
 	})
 }
 
-// What is set while a look is stuck holds for what it finds.
-func TestLoopTakesSettingsWhileALookIsStuck(t *testing.T) {
+// Settings that change during a snapshot hold for its assessment.
+func TestLoopUsesSettingsThatChangeDuringASnapshot(t *testing.T) {
 	p := settingstest.New(t)
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
@@ -182,16 +181,16 @@ func TestLoopTakesSettingsWhileALookIsStuck(t *testing.T) {
 		d.hint(settled)
 		d.want(t, "window-opened")
 		time.Sleep(15*time.Minute - time.Second)
-		goOn := d.getStuck()
-		time.Sleep(2 * time.Second) // the look for the reminder has begun
+		release := d.block()
+		time.Sleep(2 * time.Second) // the snapshot for the reminder has begun
 		p.Set(settingstest.OfTheUser, map[string]any{"Reminders": []any{1}})
-		goOn()
+		release()
 		d.want(t)
 	})
 }
 
-// Alerts and dialogs go on while a look is stuck.
-func TestLoopServesAlertsAndDialogsWhileALookIsStuck(t *testing.T) {
+// Alerts and dialogs continue during a blocked snapshot.
+func TestLoopHandlesAlertsAndDialogsDuringABlockedSnapshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, asker := newBubble(), &dialogs{answer: "Open Security & Privacy"}
 		defer d.startWith(t, func(e *Edges) { e.Asker = asker })()
@@ -202,7 +201,7 @@ func TestLoopServesAlertsAndDialogsWhileALookIsStuck(t *testing.T) {
 		if _, open := asker.now(); open != 1 {
 			t.Fatalf("%d dialogs, want the one at 5 minutes", open)
 		}
-		d.getStuck()
+		d.block()
 		d.hint(settled)
 		time.Sleep(11 * time.Second)
 		if did := d.now().did; !slices.Equal(did, []notify.Action{notify.OpenSettings}) {
@@ -216,15 +215,15 @@ func TestLoopServesAlertsAndDialogsWhileALookIsStuck(t *testing.T) {
 		d.attempt()
 		d.hint(settled)
 		d.want(t, "window-opened")
-		d.getStuck()
+		d.block()
 		d.hint(settled)
 		close(d.hang)
 		d.want(t, "notification-failed")
 	})
 }
 
-// What a click or an alert runs is over when the helpers are.
-func TestLoopCountsClicksAndAlertsAmongItsHelpers(t *testing.T) {
+// Wait waits for the tools of clicks and alerts.
+func TestWaitWaitsForClicksAndAlerts(t *testing.T) {
 	for _, action := range []notify.Action{notify.OpenSettings, notify.Retry, ""} {
 		synctest.Test(t, func(t *testing.T) {
 			d := newBubble()
@@ -244,7 +243,7 @@ func TestLoopCountsClicksAndAlertsAmongItsHelpers(t *testing.T) {
 			select {
 			case <-tool.ended:
 			default:
-				t.Errorf("%q: a tool outlives the helpers", action)
+				t.Errorf("%q: a tool still runs after Wait", action)
 			}
 			<-tool.ended
 		})

@@ -9,9 +9,9 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// An agent that starts without descriptors announces the window that is open,
-// catches up with its memory, and tells nothing of it again.
-func TestLoopCatchesUpWithItsMemory(t *testing.T) {
+// An agent that starts without file descriptors reads its memory later, and announces
+// nothing of it again.
+func TestLoopReadsItsMemoryLater(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
@@ -20,7 +20,7 @@ func TestLoopCatchesUpWithItsMemory(t *testing.T) {
 		d.hint(settled)
 		d.want(t, "window-opened")
 		stop()
-		d.said()
+		d.take()
 
 		restore := mactest.NoDescriptors(t)
 		st, warnings := store.Open(store.PlacesIn(dir), time.Now())
@@ -34,7 +34,7 @@ func TestLoopCatchesUpWithItsMemory(t *testing.T) {
 			l.Run(t.Context())
 			close(over)
 		}()
-		d.want(t) // it was read before the first look
+		d.want(t) // the memory was read before the first snapshot
 		d.hint(settled)
 		d.want(t)
 		d.clicks <- "quit"

@@ -1,3 +1,4 @@
+// Package settings reads the settings of the user and of configuration profiles.
 package settings
 
 import (
@@ -52,6 +53,7 @@ type Origin struct {
 	File    string
 }
 
+// String returns managed, user or default.
 func (o Origin) String() string {
 	switch {
 	case o.Managed:

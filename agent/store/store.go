@@ -1,3 +1,5 @@
+// Package store keeps the files of the agent: the memory that survives a restart,
+// the history, the published status, the lock and the log.
 package store
 
 import (

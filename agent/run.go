@@ -25,13 +25,13 @@ func (in *invocation) runCommand() *cobra.Command {
 	var eventsTo string
 	cmd := &cobra.Command{
 		Use:   "run",
-		Short: "Watch in the background: what the LaunchAgent starts",
-		Long: `run watches this Mac until it is told to stop, raises notifications, and shows
-an icon in the menu bar. launchd starts it; by hand it is good for a look.
+		Short: "Watch this Mac in the background, as the LaunchAgent does",
+		Long: `run watches this Mac until you stop it, shows notifications, and shows an icon
+in the menu bar. launchd starts it. You can also start it in a terminal.
 
-Nothing waits for the reader of the events. Up to 256 lines wait for a reader
-that has stopped, or for the first reader of a named pipe. When more come, the
-oldest are dropped, and the log says how many.`,
+The agent does not wait for the reader of the events. Up to 256 lines wait for
+a reader that has stopped, or for the first reader of a named pipe. When more
+lines come, the oldest are dropped, and the log says how many.`,
 		Example: `  kextwatch run
   kextwatch run --headless --events -     no icon; events as JSON lines`,
 		Args: cobra.NoArgs,
@@ -53,7 +53,7 @@ oldest are dropped, and the log says how many.`,
 	return cmd
 }
 
-// openEvents opens what --events names; nil: nothing.
+// openEvents opens the file of --events. Without the flag it returns nil.
 func (in *invocation) openEvents(to string) (*loop.Outlet, error) {
 	const mayWrite, hint = 2, "name a file you may write to" // W_OK of access(2)
 	switch to {
@@ -83,8 +83,8 @@ func (in *invocation) runAgent(ctx context.Context, headless bool, events *loop.
 	if err != nil {
 		return err
 	}
-	// What may not or need not run says so and ends well: launchd would start
-	// a failure again and again.
+	// An agent that must not or need not run warns and exits with 0: launchd would
+	// start a failed one again and again.
 	if err := in.mayWriteTo(home); err != nil {
 		in.warn("start it as the user who sees the menu bar: kextwatch install", "not started: %v", err)
 		return nil
@@ -93,7 +93,7 @@ func (in *invocation) runAgent(ctx context.Context, headless bool, events *loop.
 	lock, err := store.Lock(p)
 	switch {
 	case errors.Is(err, store.ErrRunning):
-		in.warn("kextwatch status asks what it knows", "not started: %v", err)
+		in.warn("kextwatch status shows what it knows", "not started: %v", err)
 		return nil
 	case err != nil:
 		in.warn("let your user write to "+p.State, "windows will not be remembered over a restart: %v", err)
@@ -109,7 +109,7 @@ func (in *invocation) runAgent(ctx context.Context, headless bool, events *loop.
 // attend runs the agent until ctx ends or the user quits.
 func (in *invocation) attend(ctx context.Context, headless bool, home string, p store.Places, events *loop.Outlet) {
 	if terminal.Is(in.stderr) {
-		in.logShown = true // a person watches
+		in.logShown = true // a person reads it
 	}
 	stderr := loop.NewOutlet("standard error", in.stderr)
 	in.stderr, in.speaker.err = stderr, stderr
@@ -168,8 +168,8 @@ func (in *invocation) attend(ctx context.Context, headless bool, home string, p 
 	})
 }
 
-// withTray runs the loop beside the icon, which wants the main goroutine. On
-// macOS this never returns: the process ends with the icon, after the loop.
+// withTray runs the loop beside the icon, which needs the main goroutine. On macOS
+// this never returns: the process ends with the icon, after the loop.
 func withTray(ctx context.Context, stop func(), tray notify.Tray, loop func(context.Context)) {
 	over := make(chan struct{})
 	tray.Run(func() {
@@ -184,8 +184,8 @@ func withTray(ctx context.Context, stop func(), tray notify.Tray, loop func(cont
 }
 
 // mayWriteTo refuses to write to a home as root: sudo on macOS keeps HOME, and
-// files of root in it would lock its owner out. A simulated Mac whose user is
-// root itself is another matter.
+// files of root in it would lock its owner out. It allows a simulated Mac whose user
+// is root.
 func (in *invocation) mayWriteTo(home string) error {
 	if in.uid != 0 {
 		return nil

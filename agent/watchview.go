@@ -19,12 +19,12 @@ import (
 func (in *invocation) watchCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "watch",
-		Short: "Follow where things stand, live, in this terminal",
-		Long: `watch shows where things stand and keeps it up to date, with a bar for an open
-window, until you press Ctrl-C. Where the output is no terminal, it writes one
-line for each change; with --json, one document.
+		Short: "Show the status, live, in this terminal",
+		Long: `watch shows the status and updates it, with a bar for an open window, until you
+press Ctrl-C. If the output is not a terminal, it writes one line for each
+change; with --json, one document.
 
-It looks at the Mac by itself and writes no file: the agent may run or not.`,
+It reads the facts itself and writes no file. It works with and without the agent.`,
 		Example: `  kextwatch watch
   kextwatch watch --root /tmp/mac     a simulated Mac`,
 		Args: cobra.NoArgs,

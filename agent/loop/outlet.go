@@ -64,7 +64,7 @@ func StartOutlets(log *slog.Logger, outlets ...*Outlet) (end func()) {
 			case <-late.Done():
 			}
 			if n := o.lost.Load() + o.unwritten(); n > 0 {
-				log.Warn("lines for "+o.name+" were lost: nobody read them, or they could not be written", "lines", n)
+				log.Warn("lines for "+o.name+" were lost: their reader stopped, or they could not be written", "lines", n)
 			}
 		}
 	}

@@ -40,7 +40,7 @@ func TestOnlyOneAgentRuns(t *testing.T) {
 
 // Doctor takes a shared lock for a moment. This must not keep an agent from
 // starting.
-func TestAgentStartsWhileDoctorLooks(t *testing.T) {
+func TestAgentStartsDuringDoctor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := PlacesIn(t.TempDir())
 		mactest.WriteFile(t, p.Lock, "")
@@ -63,7 +63,7 @@ func TestAgentStartsWhileDoctorLooks(t *testing.T) {
 	})
 }
 
-// Whatever the lock file is, neither the agent nor doctor waits for it, and
+// Neither the agent nor doctor waits for an unusual lock file, and
 // doctor does not say that no agent runs while one holds it.
 func TestUnusualLockFiles(t *testing.T) {
 	for name, place := range map[string]func(lock string) error{

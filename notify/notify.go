@@ -1,7 +1,7 @@
-// Package notify names what kextwatch can show: an alert, a dialog, and the
-// menu behind its icon. It is plain data with three small interfaces;
-// notify/desktop posts alerts and shows dialogs, notify/tray shows the menu,
-// and the words come from agent/view.
+// Package notify defines what kextwatch can show: an alert, a dialog, and the menu
+// of its icon. It has only data and three small interfaces. notify/desktop posts
+// alerts and shows dialogs, notify/tray shows the menu, and agent/view has the
+// words.
 package notify
 
 import "context"
@@ -10,60 +10,61 @@ import "context"
 type Alert struct {
 	Title  string
 	Body   string
-	Urgent bool // with a sound; for a window that is running out
+	Urgent bool // with a sound; for a window that closes soon
 }
 
-// Poster delivers alerts. Success means that the alert was handed over; no
-// system tells whether a person saw it.
+// Poster delivers alerts. No error means that the system accepted the alert. The
+// system does not report whether anyone saw it.
 type Poster interface {
 	Post(ctx context.Context, alert Alert) error
 }
 
-// Dialog is a question in a window of its own.
+// Dialog is a question in its own window.
 type Dialog struct {
 	Title   string
 	Text    string
 	Buttons []string // one to three labels, from left to right, all different
-	Default int      // which button Return presses
-	Cancel  int      // which button Escape presses
+	Default int      // index of the button that Return presses
+	Cancel  int      // index of the button that Escape presses
 }
 
-// Answer is the label of the button that was pressed, as the Dialog has it.
-// Empty: nobody answered in time.
+// Answer is the label of the pressed button, as in the Dialog. It is empty if nobody
+// answered in time.
 type Answer string
 
-// Asker shows dialogs, one at a time, and waits for the answer.
+// Asker shows a dialog and waits for the answer. The caller shows one dialog at a
+// time.
 type Asker interface {
 	Ask(ctx context.Context, dialog Dialog) (Answer, error)
 }
 
-// Menu is everything behind the icon in the menu bar. Its shape never
-// changes: an entry that has nothing to say is hidden or greyed out.
+// Menu is the icon in the menu bar and its menu. The order of the entries never
+// changes: an entry without a use is hidden or disabled.
 type Menu struct {
 	Icon    Icon
-	Title   string // beside the icon: the minutes left, "24m"; mostly empty
+	Title   string // beside the icon: the minutes left, such as "24m"; usually empty
 	Tooltip string
-	State   string   // the first line, in one sentence
-	Primary Item     // the one thing to click
+	State   string   // first line, one sentence
+	Primary Item     // main entry
 	Details []string // at most MaxDetails lines are shown
 	Items   map[Action]Item
 }
 
-// MaxDetails is how many detail lines the menu has room for.
+// MaxDetails is the largest number of detail lines in the menu.
 const MaxDetails = 6
 
-// Item is one entry of the menu. An empty label hides it. Only OpenAtLogin has
-// a mark.
+// Item is one entry of the menu. An empty label hides it. Only OpenAtLogin has a
+// check mark.
 type Item struct {
 	Label   string
 	Enabled bool
 	Checked bool
 }
 
-// Icon is the shape in the menu bar: four shapes, told apart without colour.
+// Icon is the shape in the menu bar. The four shapes differ without color.
 type Icon int
 
-// The zero value is "cannot tell", never "all well".
+// The icons. The zero value means "unknown", not "all is well".
 const (
 	IconUnsure Icon = iota
 	IconWell
@@ -71,45 +72,45 @@ const (
 	IconTodo
 )
 
-// Action is what the user chose in the menu.
+// Action identifies an entry of the menu that the user chose.
 type Action string
 
 // The actions of the menu.
 const (
-	OpenSettings Action = "open-settings" // the primary one
+	OpenSettings Action = "open-settings" // the main entry
 	Retry        Action = "retry"
 	ShowHistory  Action = "show-history"
 	ShowDoctor   Action = "show-doctor"
 	ShowReport   Action = "show-report"
 	CheckNow     Action = "check-now"
-	SnoozeMenu   Action = "" // only opens the three below it
+	SnoozeMenu   Action = "" // only opens the entries in Snoozes
 	Snooze       Action = "snooze"
-	SnoozeWindow Action = "snooze-window" // until the window has closed
+	SnoozeWindow Action = "snooze-window" // until the window closes
 	EndSnooze    Action = "end-snooze"
 	OpenAtLogin  Action = "open-at-login"
 	ShowAbout    Action = "show-about"
 	Quit         Action = "quit"
 )
 
-// Sections are the entries of the menu below the details, in their order.
+// Sections has the entries below the details, in the order of the menu.
 var Sections = [][]Action{
 	{Retry, ShowHistory, ShowDoctor, ShowReport, CheckNow, SnoozeMenu},
 	{OpenAtLogin, ShowAbout},
 	{Quit},
 }
 
-// Snoozes are the entries that open from SnoozeMenu, in their order.
+// Snoozes has the entries of the menu that SnoozeMenu opens, in order.
 var Snoozes = []Action{Snooze, SnoozeWindow, EndSnooze}
 
 // Tray is an icon with a menu.
 type Tray interface {
 	// Run shows the icon and blocks until Quit. It must be called on the main
-	// goroutine; on macOS it never returns, so everything worth keeping is
-	// saved before Quit. ready is called once, when the icon is there.
+	// goroutine. On macOS it never returns, so save everything before Quit.
+	// ready is called once, when the icon is visible.
 	Run(ready func())
-	// Show replaces what is shown. It never blocks; only the newest menu counts.
+	// Show replaces the menu. It never blocks, and only the newest menu is shown.
 	Show(Menu)
-	// Clicks delivers what the user chose.
+	// Clicks delivers the entries that the user chose.
 	Clicks() <-chan Action
 	// Quit removes the icon.
 	Quit()

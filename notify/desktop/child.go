@@ -9,11 +9,11 @@ import (
 	"kextwatch/probe/tool"
 )
 
-// searchPath is the PATH of a child: the system's folders beneath root, so
-// that no program from a folder the user can write to is run.
+// searchPath returns the PATH of a child: the system's folders beneath root. So the
+// child runs no program from a folder that the user can write to.
 func searchPath(root string) (string, error) {
 	if !filepath.IsAbs(root) || strings.ContainsRune(root, filepath.ListSeparator) {
-		return "", fmt.Errorf("tools cannot be looked up beneath %q; name the folder from /, without a colon", root)
+		return "", fmt.Errorf("invalid root folder %q for tools: use an absolute path without a colon", root)
 	}
 	var dirs []string
 	for _, dir := range []string{"/usr/bin", "/bin", "/usr/sbin", "/sbin"} {
@@ -22,8 +22,8 @@ func searchPath(root string) (string, error) {
 	return strings.Join(dirs, string(filepath.ListSeparator)), nil
 }
 
-// environment is all that a child needs: where the session is. The character
-// set is for notify-send, which cannot read an umlaut without one.
+// environment returns the variables of a child: those of the desktop session, and
+// the character set, without which notify-send cannot read an umlaut.
 func environment(path string, lookup func(string) (string, bool)) []string {
 	env := []string{"PATH=" + path, "LC_CTYPE=C.UTF-8"}
 	for _, name := range []string{"HOME", busVariable, "XDG_RUNTIME_DIR", "DISPLAY", "WAYLAND_DISPLAY"} {
@@ -34,21 +34,21 @@ func environment(path string, lookup func(string) (string, bool)) []string {
 	return env
 }
 
-// inWords is an error whose program said why it failed, in its own words, as
-// one line without the prefixes that kextwatch puts before its errors and hints.
-func inWords(err error) error {
+// withMessage replaces the error of a failed program by the message that the program
+// wrote to standard error, as one line and without kextwatch's own prefixes.
+func withMessage(err error) error {
 	exit, ok := errors.AsType[*tool.ExitError](err)
 	if !ok {
 		return err
 	}
-	var said []string
+	var messages []string
 	for line := range strings.Lines(cut(plain(string(exit.Stderr)), maxBody)) {
 		line = strings.TrimPrefix(line, "kextwatch: error: ")
 		line = strings.TrimPrefix(line, "kextwatch: hint: ")
-		said = append(said, strings.TrimSpace(line))
+		messages = append(messages, strings.TrimSpace(line))
 	}
-	if len(said) == 0 {
+	if len(messages) == 0 {
 		return err
 	}
-	return fmt.Errorf("%s (%s)", strings.Join(said, "; "), exit.State)
+	return fmt.Errorf("%s (%s)", strings.Join(messages, "; "), exit.State)
 }

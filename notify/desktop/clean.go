@@ -8,15 +8,14 @@ import (
 	"kextwatch/notify"
 )
 
-// The most that is shown of a text, in characters. Names in it can come from
-// files that anyone may write.
+// Limits of texts in characters. Texts may contain names from files that anyone can
+// write.
 const (
 	maxTitle = 120
 	maxBody  = 1000
 )
 
-// clean makes an alert safe to show on goos. Cleaning twice is the same as
-// cleaning once.
+// clean makes an alert safe to show on goos. clean of a clean alert changes nothing.
 func clean(alert notify.Alert, goos string) notify.Alert {
 	alert.Title = oneLine(alert.Title, maxTitle)
 	alert.Body = cut(plain(alert.Body), maxBody)
@@ -27,20 +26,20 @@ func clean(alert notify.Alert, goos string) notify.Alert {
 	return alert
 }
 
-// oneLine is text as one line of at most limit characters.
+// oneLine returns text as one line of at most limit characters.
 func oneLine(text string, limit int) string {
 	return cut(strings.Join(strings.Fields(plain(text)), " "), limit)
 }
 
-// newlines are the ways to end a line.
+// newlines replaces every line ending by \n.
 var newlines = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\v", "\n", "\f", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
 
-// plain keeps what a person can read: lines of printable characters.
+// plain returns lines of printable characters.
 //
-// On macOS beeep writes the text into AppleScript with Go's %q, which turns
-// every character that is not printable, no-break spaces and the joiners of
-// emoji among them, into \x, \u or \U escapes. AppleScript knows none of
-// these, the script would not compile and nothing would be shown.
+// On macOS beeep writes the text into AppleScript with Go's %q. It turns every
+// unprintable character, including no-break spaces and the joiners of emoji, into
+// an escape: \x, \u or \U. AppleScript does not have these escapes, so the script
+// would not compile and no alert would be shown.
 func plain(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {
@@ -56,10 +55,10 @@ func plain(text string) string {
 	return strings.TrimSpace(text)
 }
 
-// literal makes text mean itself to the notification servers of Linux. The
-// body is markup for some and plain text for others, so that escapes would
-// show in half of them: <, > and & become a word, or characters that mean
-// nothing anywhere. And what begins like an option would be one to notify-send.
+// literal replaces characters with a special meaning for notification servers on
+// Linux. Some servers read the body as markup and others as plain text, so escapes
+// are no solution: <, > and & become other characters or a word. A dash at the
+// start is replaced because notify-send would read an option.
 func literal(text string) string {
 	text = noMarkup.Replace(text)
 	if rest, ok := strings.CutPrefix(text, "-"); ok {

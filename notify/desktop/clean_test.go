@@ -57,8 +57,8 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// escape is what AppleScript does not understand in a quoted Go string, where
-// a backslash of the text itself is always doubled.
+// escape matches the escapes of a quoted Go string that AppleScript does not have.
+// A backslash of the text itself is always doubled.
 var escape = regexp.MustCompile(`^(?:[^\\]|\\[\\"n])*\\[^\\"n]`)
 
 func FuzzClean(f *testing.F) {

@@ -12,7 +12,7 @@ import (
 	"kextwatch/notify/tray/desk"
 )
 
-// poster posts on a bus of the test's own; no tool is beneath its Root.
+// poster posts on the bus of the test. There is no tool beneath its Root.
 func poster(t *testing.T, bus string) Poster {
 	t.Helper()
 	t.Setenv(busVariable, bus)
@@ -49,7 +49,7 @@ func TestNotificationArrives(t *testing.T) {
 	}
 }
 
-func TestDaemonThatNeverAnswers(t *testing.T) {
+func TestSilentDaemon(t *testing.T) {
 	bus := desk.StartBus(t)
 	daemon := desk.StartNotifications(t, bus, true)
 	err := poster(t, bus).Post(t.Context(), notify.Alert{Title: "t"})
@@ -59,7 +59,7 @@ func TestDaemonThatNeverAnswers(t *testing.T) {
 	daemon.Next(t) // it was asked
 }
 
-func TestBusWithoutADaemon(t *testing.T) {
+func TestBusWithoutDaemon(t *testing.T) {
 	err := poster(t, desk.StartBus(t)).Post(t.Context(), notify.Alert{Title: "t"})
 	if err == nil || !strings.Contains(err.Error(), "org.freedesktop.Notifications") || !strings.Contains(err.Error(), "dunst") {
 		t.Errorf("error %v", err)

@@ -1,15 +1,15 @@
-// Package desktop shows alerts as notifications of the desktop, by beeep: with
-// osascript on a Mac, over D-Bus elsewhere. On a Mac it shows dialogs, too.
+// Package desktop shows alerts as desktop notifications with beeep. beeep uses
+// osascript on a Mac and D-Bus on other systems. On a Mac the package shows
+// dialogs, too.
 //
-// Posting one can hang for ever: osascript is known to, and a D-Bus server may
-// take a message and never answer, for which beeep has no time limit. So
-// Poster starts a short-lived child, "kextwatch post", that calls Send, and
-// kills it with all it started when its time is over. The child's PATH holds
-// the system's own folders only, because beeep runs the first
-// terminal-notifier it finds.
+// Posting a notification can hang forever: osascript sometimes does, a D-Bus server
+// may never answer, and beeep has no time limit. So Poster starts a short-lived
+// child, "kextwatch post", which calls Send. After a time limit Poster kills the
+// child and its children. The PATH of the child has only the system's folders,
+// because beeep runs the first terminal-notifier in it.
 //
-// Success means that the alert was handed over. macOS reports success also
-// when notifications are not allowed or held back by Focus.
+// No error means that the system accepted the alert. macOS reports success even if
+// notifications are not allowed or Focus hides them.
 package desktop
 
 import (
@@ -25,14 +25,14 @@ import (
 )
 
 const (
-	postLimit = 5 * time.Second  // for a child of Poster
-	sendLimit = 10 * time.Second // for "kextwatch post" run by hand; longer, so that Poster's kill comes first
+	postLimit = 5 * time.Second  // for the child of a Poster
+	sendLimit = 10 * time.Second // for "kextwatch post"; longer than postLimit, so that Poster ends it first
 )
 
-// Send shows the alert as a notification, in this process. It is what
-// "kextwatch post" does; everyone else wants a Poster.
+// Send shows the alert as a notification from this process. Only "kextwatch post"
+// uses it; all other code uses a Poster. The error says what to do.
 //
-// It sets process-wide state. For an urgent alert beeep may write a BEL
+// It changes state of the whole process. For an urgent alert beeep may write a BEL
 // character to standard output.
 func Send(alert notify.Alert) error {
 	if runtime.GOOS != "darwin" {
@@ -51,19 +51,19 @@ func Send(alert notify.Alert) error {
 	select {
 	case err := <-done:
 		if err != nil {
-			return fmt.Errorf("showing a notification: %w; %s", err, wayOut(runtime.GOOS))
+			return fmt.Errorf("showing a notification: %w; %s", err, nextStep(runtime.GOOS))
 		}
 		return nil
 	case <-time.After(sendLimit):
-		return fmt.Errorf("showing a notification: %w", silent(sendLimit))
+		return fmt.Errorf("showing a notification: %w", timeoutError(sendLimit))
 	}
 }
 
 const busVariable = "DBUS_SESSION_BUS_ADDRESS"
 
-// busAddress is where the session bus is. Without an address godbus would run
-// dbus-launch, which leaves a bus behind that nobody listens on; so there is
-// always one: the place where systemd puts the bus, or "disabled:".
+// busAddress returns the address of the session bus. Without an address godbus would
+// run dbus-launch, which leaves an unused bus behind. So the address is never
+// empty: the default is systemd's address of the bus, or "disabled:".
 func busAddress(getenv func(string) string) string {
 	if address := getenv(busVariable); address != "" && address != "autolaunch:" {
 		return address
@@ -74,12 +74,14 @@ func busAddress(getenv func(string) string) string {
 	return "disabled:"
 }
 
-// silent is the error of a notification service that took longer than limit.
-func silent(limit time.Duration) error {
-	return fmt.Errorf("no answer within %v: %w; %s", limit, os.ErrDeadlineExceeded, wayOut(runtime.GOOS))
+// timeoutError returns the error for a notification service that did not answer
+// within limit.
+func timeoutError(limit time.Duration) error {
+	return fmt.Errorf("no answer within %v: %w; %s", limit, os.ErrDeadlineExceeded, nextStep(runtime.GOOS))
 }
 
-func wayOut(goos string) string {
+// nextStep returns what the user can do if notifications fail.
+func nextStep(goos string) string {
 	if goos == "darwin" {
 		return "log in at this Mac's own screen and allow notifications for Script Editor in System Settings, Notifications (System Preferences up to macOS 12)"
 	}

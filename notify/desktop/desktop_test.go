@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The test binary is its own child: "kextwatch post" in a few lines.
+// The test binary is also the child: it acts as "kextwatch post".
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "post" {
 		os.Exit(post())

@@ -16,34 +16,33 @@ import (
 	"kextwatch/probe/tool"
 )
 
-// ErrNoDialog says that this machine has no tool that shows dialogs. A notification has
-// to do.
-var ErrNoDialog = errors.New("no dialogs can be shown on this machine")
+// ErrNoDialog means that this machine has no tool that shows dialogs. Post a
+// notification instead.
+var ErrNoDialog = errors.New("this machine cannot show dialogs: osascript is missing")
 
-// Dialogs shows dialogs with macOS's own osascript.
+// Dialogs shows dialogs with macOS's osascript.
 type Dialogs struct {
-	Root string // absolute; osascript is looked up beneath it, on a Mac in use it is "/"
-	UID  int    // the user who runs it
+	Root string // absolute path; osascript is looked up beneath it; "/" on a real Mac
+	UID  int    // the user of this process
 }
 
 var _ notify.Asker = Dialogs{}
 
 const (
-	// dialogLimit is how long a dialog waits for an answer. Then it goes away.
+	// dialogLimit is how long a dialog waits for an answer before it closes.
 	dialogLimit = 5 * time.Minute
-	// askLimit is how long osascript may take. It shows the dialog itself, so
-	// that one which hangs shows for no longer.
+	// askLimit is the time limit of osascript. osascript itself shows the dialog,
+	// so no dialog stays open longer.
 	askLimit = dialogLimit + 15*time.Second
 
 	maxButton = 40 // characters
 )
 
-// dialogScript shows a dialog. It never changes: what is shown comes as arguments,
-// which AppleScript takes as they are. The first of them is a number, so that
-// none is mistaken for an option of osascript.
+// dialogScript shows a dialog. All texts are arguments and not part of the script.
+// The first argument is a number, so that osascript takes no text for an option.
 //
-// Escape ends "display dialog" with error -128, User canceled (AppleScript
-// Language Guide, Standard Additions); it is answered like a click.
+// Escape ends "display dialog" with error -128, User canceled (AppleScript Language
+// Guide, Standard Additions). The script returns the same answer as for a click.
 const dialogScript = `on run argv
 	set labels to items 6 thru -1 of argv
 	set cancelAt to (item 3 of argv) as integer
@@ -55,9 +54,9 @@ const dialogScript = `on run argv
 	return reply
 end run`
 
-// Ask shows the dialog and waits for the answer, for at most 5 minutes. It
-// shows one dialog for each call; the caller sees to it that there is one at a
-// time. The error is ErrNoDialog where there is no osascript.
+// Ask shows the dialog and waits up to 5 minutes for the answer. The caller must show
+// only one dialog at a time. The error is ErrNoDialog if osascript is missing, and
+// os.ErrDeadlineExceeded if osascript hangs.
 func (d Dialogs) Ask(ctx context.Context, dialog notify.Dialog) (notify.Answer, error) {
 	answer, err := d.ask(ctx, dialog)
 	if err != nil {
@@ -86,22 +85,22 @@ func (d Dialogs) ask(ctx context.Context, dialog notify.Dialog) (notify.Answer, 
 	case errors.Is(err, fs.ErrNotExist):
 		return "", ErrNoDialog
 	}
-	return "", inWords(err)
+	return "", withMessage(err)
 }
 
-// arguments are those of osascript, and the labels as they are shown.
+// arguments returns the arguments of osascript and the labels as they are shown.
 func arguments(dialog notify.Dialog) (args, labels []string, err error) {
 	n := len(dialog.Buttons)
 	if n < 1 || n > 3 {
-		return nil, nil, fmt.Errorf("a dialog has one to three buttons, not %d", n)
+		return nil, nil, fmt.Errorf("a dialog must have one to three buttons, not %d", n)
 	}
 	if dialog.Default < 0 || dialog.Default >= n || dialog.Cancel < 0 || dialog.Cancel >= n {
-		return nil, nil, fmt.Errorf("the buttons %d and %d are not among %d", dialog.Default, dialog.Cancel, n)
+		return nil, nil, fmt.Errorf("default button %d or cancel button %d is out of range: the dialog has %d buttons", dialog.Default, dialog.Cancel, n)
 	}
 	for _, b := range dialog.Buttons {
 		label := oneLine(b, maxButton)
 		if label == "" || slices.Contains(labels, label) {
-			return nil, nil, fmt.Errorf("the button %q has no label of its own", b)
+			return nil, nil, fmt.Errorf("the label of button %q is empty or used twice", b)
 		}
 		labels = append(labels, label)
 	}
@@ -113,9 +112,9 @@ func arguments(dialog notify.Dialog) (args, labels []string, err error) {
 	return append(args, labels...), labels, nil
 }
 
-// answered finds the button in what osascript printed: a record in the form
-// "button returned:Later, gave up:false". Only a whole match counts, for a
-// label may hold anything.
+// answered finds the button in osascript's output, which has the form "button
+// returned:Later, gave up:false". It compares the whole output, because a label may
+// contain any text.
 func answered(printed string, labels, buttons []string) (notify.Answer, error) {
 	printed = strings.TrimSuffix(printed, "\n")
 	if printed == "button returned:, gave up:true" {
@@ -126,5 +125,5 @@ func answered(printed string, labels, buttons []string) (notify.Answer, error) {
 			return notify.Answer(buttons[i]), nil
 		}
 	}
-	return "", fmt.Errorf("osascript answered %q, which names none of the buttons", cut(plain(printed), maxTitle))
+	return "", fmt.Errorf("osascript answered %q, which is not one of the buttons", cut(plain(printed), maxTitle))
 }

@@ -34,7 +34,7 @@ func simulated(t *testing.T) (*simmac.Mac, Dialogs) {
 	return sim, Dialogs{Root: root}
 }
 
-func TestDialogIsAnswered(t *testing.T) {
+func TestDialogAnswers(t *testing.T) {
 	sim, dialogs := simulated(t)
 	for _, button := range append(question().Buttons, "") {
 		if err := sim.AnswerDialogs(button); err != nil {
@@ -52,8 +52,8 @@ func TestDialogIsAnswered(t *testing.T) {
 	}
 }
 
-// What is shown is only ever an argument: no text can become a part of the
-// script, an option or a command.
+// Texts are only passed as arguments: no text can become part of the script, an
+// option or a command.
 func TestDialogTextsAreArguments(t *testing.T) {
 	const most = 1000
 	for _, test := range []struct{ name, in, want string }{
@@ -101,9 +101,8 @@ func TestDialogTextsAreArguments(t *testing.T) {
 	}
 }
 
-// The answer is the label as the caller wrote it, also where it was shown
-// otherwise.
-func TestDialogAnswersWithTheCallersLabel(t *testing.T) {
+// The answer is the caller's label even if the shown label differs.
+func TestDialogAnswerIsCallersLabel(t *testing.T) {
 	sim, dialogs := simulated(t)
 	q := question()
 	q.Buttons[0] = " La\u200bter\n"
@@ -150,8 +149,8 @@ exit 1
 	}
 }
 
-// When the window is over, or the agent ends, the dialog goes with it.
-func TestDialogGoesAwayWithItsContext(t *testing.T) {
+// The dialog closes when the window closes or the agent ends.
+func TestDialogEndsWithContext(t *testing.T) {
 	root := t.TempDir()
 	pipe := filepath.Join(root, "usr/bin/pipe")
 	script(t, filepath.Join(root, "usr/bin/osascript"), `

@@ -14,14 +14,14 @@ import (
 
 // Poster posts alerts through short-lived children.
 type Poster struct {
-	Program string // kextwatch itself; it is run as "Program post [--urgent]"
-	Root    string // absolute; the tools of the desktop are looked up beneath it, on a Mac in use it is "/"
+	Program string // path of kextwatch; it runs as "Program post [--urgent]"
+	Root    string // absolute path; the desktop's tools are looked up beneath it; "/" on a real Mac
 }
 
 var _ notify.Poster = Poster{}
 
-// Post hands the alert over. After 5 seconds the child is killed with all that
-// it started, and the error is an os.ErrDeadlineExceeded.
+// Post posts the alert. After 5 seconds it kills the child and its children, and the
+// error is os.ErrDeadlineExceeded.
 func (p Poster) Post(ctx context.Context, alert notify.Alert) error {
 	if err := p.post(ctx, alert); err != nil {
 		return fmt.Errorf("posting a notification: %w", err)
@@ -48,9 +48,9 @@ func (p Poster) post(ctx context.Context, alert notify.Alert) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, tool.ErrTimeout):
-		return silent(postLimit)
+		return timeoutError(postLimit)
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w; kextwatch was moved or removed while it ran, start it again", err)
+		return fmt.Errorf("%w; kextwatch was moved or removed while it was running; start it again", err)
 	}
-	return inWords(err)
+	return withMessage(err)
 }

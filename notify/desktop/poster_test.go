@@ -18,7 +18,7 @@ import (
 
 var ctx = context.Background()
 
-// script writes a program for sh; its folder is in $dir.
+// script writes a shell script. $dir is its folder.
 func script(t *testing.T, name, text string) string {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -82,7 +82,7 @@ echo noise
 	}
 }
 
-func TestPostTellsWhatTheProgramSaid(t *testing.T) {
+func TestPostErrorHasMessageOfProgram(t *testing.T) {
 	program := script(t, filepath.Join(t.TempDir(), "kextwatch"), `
 { echo 'kextwatch: error: no bus'
   echo 'kextwatch: hint: start one'
@@ -99,13 +99,13 @@ exit 69
 	}
 }
 
-func TestPostEndsAProgramThatHangs(t *testing.T) {
+func TestPostTimeout(t *testing.T) {
 	dir := t.TempDir()
 	pipe := filepath.Join(dir, "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// The pipe reads as ended when the last process that holds it is gone.
+	// The pipe ends when the last process that has it open is gone.
 	program := script(t, filepath.Join(dir, "kextwatch"), `
 exec 3>"$dir/pipe"
 /bin/sleep 600 &
@@ -127,7 +127,7 @@ exec 3>"$dir/pipe"
 	waitReleased(t, held)
 }
 
-// waitReleased waits until the last process is gone that holds the pipe.
+// waitReleased waits until the last process that has the pipe open is gone.
 func waitReleased(t *testing.T, pipe io.Reader) {
 	t.Helper()
 	gone := make(chan error, 1)
@@ -160,8 +160,8 @@ func TestPostRefuses(t *testing.T) {
 	}
 }
 
-// desktopTool is what beeep runs here: always on a Mac, elsewhere when there
-// is no bus.
+// desktopTool returns the tool that beeep runs: always on a Mac, on other systems
+// only without a bus.
 func desktopTool() string {
 	if runtime.GOOS == "darwin" {
 		return "usr/bin/osascript"
@@ -174,8 +174,8 @@ func noBus(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
 }
 
-// The whole way, with the test binary as the child and a tool beneath Root.
-func TestPostRunsTheToolBeneathRoot(t *testing.T) {
+// The complete path, with the test binary as the child and a tool beneath Root.
+func TestPostRunsToolBeneathRoot(t *testing.T) {
 	noBus(t)
 	self, err := os.Executable()
 	if err != nil {
@@ -202,14 +202,14 @@ func TestPostRunsTheToolBeneathRoot(t *testing.T) {
 	}
 }
 
-func TestPostWithoutADesktop(t *testing.T) {
+func TestPostWithoutDesktop(t *testing.T) {
 	noBus(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	err = Poster{Program: self, Root: t.TempDir()}.Post(ctx, notify.Alert{Title: "t", Body: "b"})
-	if err == nil || !strings.Contains(err.Error(), "; "+wayOut(runtime.GOOS)) {
+	if err == nil || !strings.Contains(err.Error(), "; "+nextStep(runtime.GOOS)) {
 		t.Errorf("%v", err)
 	}
 }

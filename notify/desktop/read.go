@@ -11,9 +11,9 @@ import (
 
 const maxInput = 64 << 10 // bytes
 
-// ReadAlert reads an alert as a Poster hands it to its child: the first line
-// is the title, the rest is the body. It fails when there is no title, and
-// when there are more than 64 KiB.
+// ReadAlert reads an alert that a Poster wrote to its child: the first line is the
+// title, the rest is the body. It returns an error if there is no title or the
+// text is longer than 64 KiB.
 func ReadAlert(r io.Reader, urgent bool) (notify.Alert, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxInput+1))
 	if err != nil {

@@ -19,9 +19,9 @@ import (
 	"kextwatch/notify/tray/desk"
 )
 
-// A process can have one tray, on its main thread. So the test binary is also
-// the program under test: it shows each menu that it reads, as JSON, and
-// writes "ready", each click, and "done" when Run has returned.
+// A process can have one tray, on its main thread. So the test binary is also the
+// program under test: it shows each menu that it reads as JSON, and writes "ready",
+// each click, and "done" after Run has returned.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "show-tray" {
 		showTray()
@@ -116,7 +116,7 @@ func (p *program) expect(t *testing.T, want string) {
 	}
 }
 
-// seen is the menu as a person sees it, greyed lines in brackets.
+// seen returns the menu as a user sees it, with disabled lines in brackets.
 func seen(menu []desk.Entry) string {
 	var lines []string
 	for _, e := range menu {
@@ -193,9 +193,9 @@ Quit kextwatch`))
 	p.expect(t, "done")
 }
 
-// The same menu again is not one more message to the desktop. GTK itself keeps
-// a label that stays the same from the bus, so this guards the icon above all;
-// the recorder guards the rest.
+// Showing the same menu again sends no message to the desktop. GTK itself does not
+// send unchanged labels, so this test is mainly for the icon. The recorder tests
+// the rest.
 func TestSameMenuMakesNoSignals(t *testing.T) {
 	bus, display := desk.StartBus(t), desk.StartDisplay(t)
 	panel := desk.StartPanel(t, bus)
@@ -228,7 +228,7 @@ func TestSameMenuMakesNoSignals(t *testing.T) {
 	}
 }
 
-func TestIconFollowsTheState(t *testing.T) {
+func TestIconOfEachState(t *testing.T) {
 	bus, display := desk.StartBus(t), desk.StartDisplay(t)
 	panel := desk.StartPanel(t, bus)
 	p := run(t, "DISPLAY="+display, "DBUS_SESSION_BUS_ADDRESS="+bus)

@@ -9,15 +9,15 @@ import (
 	"kextwatch/notify"
 )
 
-// bar is where the icon is.
+// bar is the icon with its menu in the menu bar or panel.
 type bar interface {
 	SetIcon(notify.Icon)
 	SetTitle(string)
 	SetTooltip(string)
-	// AddLine adds a line at the end of the menu, visible, enabled and
-	// without a label. A click on it is the action; "" stands for none.
+	// AddLine adds a line at the end of the menu: visible, enabled, and without
+	// a label. A click on it sends the action, or nothing if the action is "".
 	AddLine(notify.Action) entry
-	// AddMarked is AddLine for one that can have a mark.
+	// AddMarked is AddLine for a line that can have a check mark.
 	AddMarked(notify.Action) entry
 	AddSeparator()
 }
@@ -31,11 +31,11 @@ type entry interface {
 	Uncheck()
 	Show()
 	Hide()
-	// AddLine adds a line to the menu that opens from this one.
+	// AddLine adds a line to the submenu of this line.
 	AddLine(notify.Action) entry
 }
 
-// display knows what is shown and changes what differs.
+// display stores what is shown and changes only the differences.
 type display struct {
 	bar            bar
 	icon           notify.Icon
@@ -46,8 +46,7 @@ type display struct {
 	items          map[notify.Action]*line
 }
 
-// newDisplay builds the skeleton, with every line hidden and the icon that
-// claims nothing.
+// newDisplay builds all lines of the menu, hidden, and shows the icon for "unknown".
 func newDisplay(b bar) *display {
 	d := &display{bar: b, icon: notify.IconUnsure, items: map[notify.Action]*line{}}
 	b.SetIcon(d.icon)
@@ -103,7 +102,7 @@ func (d *display) show(menu notify.Menu) {
 	}
 }
 
-// line is an entry and how it is at present.
+// line is an entry with its present state.
 type line struct {
 	entry            entry
 	label            string
@@ -155,8 +154,8 @@ func (l *line) show(want notify.Item) {
 	}
 }
 
-// plain makes text one line of printable characters in valid UTF-8: AppKit
-// refuses anything else by an exception, GTK by a warning.
+// plain returns text as one line of printable characters in valid UTF-8. AppKit
+// throws an exception for any other text, and GTK prints a warning.
 func plain(text string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		switch {

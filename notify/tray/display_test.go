@@ -10,8 +10,8 @@ import (
 	"kextwatch/notify"
 )
 
-// recorder is a bar that writes down what is done to it. Like GTK it shows a
-// line that is changed.
+// recorder is a bar that records all calls. Like GTK it shows a hidden line when the
+// line is changed.
 type recorder struct {
 	calls []string
 	lines []*recorded
@@ -56,15 +56,15 @@ func (l *recorded) Disable()          { l.bar.log("%s disable", l.name); l.enabl
 func (l *recorded) Show()             { l.bar.log("%s show", l.name); l.visible = true }
 func (l *recorded) Hide()             { l.bar.log("%s hide", l.name); l.visible = false }
 
-// take returns the calls since the last time.
+// take returns the calls since its last call.
 func (r *recorder) take() []string {
 	calls := r.calls
 	r.calls = nil
 	return calls
 }
 
-// text is the menu as a person sees it, greyed lines in brackets, what opens
-// from a line at the end.
+// text returns the menu as a user sees it, with disabled lines in brackets and the
+// submenus at the end.
 func (r *recorder) text() string {
 	var lines []string
 	for _, l := range r.lines {
@@ -131,7 +131,7 @@ func TestSkeleton(t *testing.T) {
 	}
 }
 
-func TestMenuIsShown(t *testing.T) {
+func TestMenu(t *testing.T) {
 	r := &recorder{}
 	d := newDisplay(r)
 	d.show(waiting())
@@ -156,7 +156,7 @@ Quit kextwatch
 	}
 }
 
-func TestOnlyWhatDiffersIsWritten(t *testing.T) {
+func TestOnlyChangesAreWritten(t *testing.T) {
 	r := &recorder{}
 	d := newDisplay(r)
 	menu := waiting()
@@ -196,8 +196,7 @@ func TestOnlyWhatDiffersIsWritten(t *testing.T) {
 	}
 }
 
-// Any menu after any other looks as if it were the first, and is still when
-// shown again.
+// A menu looks the same after any other menu, and showing it again changes nothing.
 func FuzzDisplay(f *testing.F) {
 	f.Add("State", "Primary", "detail", uint8(0b1010), "x\x00", "", "\xff", uint8(0b0101))
 	f.Add("", "", "", uint8(0), "s", "p", "d", uint8(255))

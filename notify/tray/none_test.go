@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestNoTrayInThisBuild(t *testing.T) {
+func TestBuildWithoutTray(t *testing.T) {
 	tray, err := New()
 	if tray != nil || !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), "--headless") {
 		t.Errorf("%v, %v", tray, err)

@@ -13,10 +13,9 @@ import (
 	"kextwatch/notify"
 )
 
-// New prepares the icon; Run shows it. It fails on Linux when there is no
-// display, because GTK would then end the process.
-//
-// A process can have one tray in its life.
+// New returns the tray; Run shows it. On Linux New returns an error if there is no
+// display, because GTK would then end the process. A process can have only one
+// tray.
 func New() (notify.Tray, error) {
 	if runtime.GOOS != "darwin" && os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" {
 		return nil, errors.New("there is no display for an icon (DISPLAY and WAYLAND_DISPLAY are not set); start kextwatch in a desktop session, or with --headless")
@@ -40,10 +39,10 @@ func (t realTray) Run(ready func()) {
 	}, nil)
 }
 
-// menuBar is systray as a bar.
+// menuBar implements bar with systray.
 type menuBar struct{ tray realTray }
 
-// icons has a template image, for macOS, and a badge, for Linux.
+// icons has a template image for macOS and a badge for Linux.
 var icons = map[notify.Icon]struct{ template, badge []byte }{
 	notify.IconUnsure:  {assets.Unsure, assets.UnsureBadge},
 	notify.IconWell:    {assets.Well, assets.WellBadge},
@@ -69,12 +68,12 @@ func (b menuBar) AddLine(action notify.Action) entry {
 
 func (b menuBar) entry(item *systray.MenuItem, action notify.Action) menuItem {
 	if action != "" {
-		go b.tray.handOn(item.ClickedCh, action)
+		go b.tray.forward(item.ClickedCh, action)
 	}
 	return menuItem{item, b}
 }
 
-// menuItem is a line of systray's as an entry.
+// menuItem implements entry with a line of systray.
 type menuItem struct {
 	*systray.MenuItem
 	bar menuBar

@@ -8,13 +8,13 @@ import (
 	"kextwatch/notify"
 )
 
-// openBus: macOS has no such bus.
+// openBus does nothing: macOS has no session bus.
 func openBus() {}
 
-// setTitle: on macOS systray itself goes to the main thread.
+// setTitle sets the title. On macOS systray uses the main thread itself.
 func setTitle(text string) { systray.SetTitle(text) }
 
-// AddMarked adds a line with AppKit's own mark.
+// AddMarked adds a line with AppKit's check mark.
 func (b menuBar) AddMarked(action notify.Action) entry {
 	return b.entry(systray.AddMenuItemCheckbox("", "", false), action)
 }

@@ -21,18 +21,17 @@ import (
 	"kextwatch/notify"
 )
 
-// openBus opens the session bus, and keeps it open, before the library of the
-// icon does. libayatana-appindicator 0.5.92 asks for the bus and for the panel
-// at the same time; where it hears of the panel first, it says that
-// "G_IS_DBUS_CONNECTION (connection)" failed, and the icon never appears. That
-// was seen in one of some 200 starts on a busy machine, as machines are at
-// login. Where the bus is open already, it is always heard of first.
+// openBus opens the session bus before the library of the icon does, and keeps it
+// open. libayatana-appindicator 0.5.92 requests the bus and the panel at the same
+// time. If the panel answers first, the library prints that "G_IS_DBUS_CONNECTION
+// (connection)" failed, and the icon never appears. This happened in one of about
+// 200 starts on a busy machine. If the bus is open already, it answers first.
 //
-// A bus that never answers holds this up for a moment only.
+// openBus waits at most two seconds for the bus.
 func openBus() {
 	opened := make(chan struct{})
 	go func() {
-		C.g_bus_get_sync(C.G_BUS_TYPE_SESSION, nil, nil) // none: the library says so
+		C.g_bus_get_sync(C.G_BUS_TYPE_SESSION, nil, nil) // the library reports an error itself
 		close(opened)
 	}()
 	select {
@@ -41,13 +40,12 @@ func openBus() {
 	}
 }
 
-// title is what is to be shown next.
+// title is the next title to show.
 var title atomic.Pointer[string]
 
-// setTitle lets GTK's own thread set the title. systray does so on the thread
-// it is called on, as it does with nothing else; then libayatana-appindicator
-// loses its note of an announcement that is due, and announces none any more:
-// of ten changes panels heard of two.
+// setTitle sets the title on GTK's thread. systray would set it on the calling
+// thread. libayatana-appindicator then loses pending announcements: in a test, the
+// panel received two of ten changes.
 func setTitle(text string) {
 	title.Store(&text)
 	C.showTitleSoon()
@@ -59,8 +57,8 @@ func kextwatchShowTitle(C.gpointer) C.gboolean {
 	return C.G_SOURCE_REMOVE
 }
 
-// AddMarked adds a line whose mark is part of its label: GTK turns its own
-// marks round at each click, whatever the click leads to.
+// AddMarked adds a line whose check mark is part of its label, because GTK toggles
+// its own check marks at each click.
 func (b menuBar) AddMarked(action notify.Action) entry {
 	return &marked{menuItem: b.entry(systray.AddMenuItem("", ""), action)}
 }

@@ -1,23 +1,23 @@
-// Package tray shows kextwatch's menu behind an icon: in the menu bar of a
-// Mac, in the panel of a Linux desktop.
+// Package tray shows kextwatch's icon and menu in the menu bar of a Mac or the panel
+// of a Linux desktop.
 //
-// The library is getlantern/systray. It is C on both systems, so only a build
-// with cgo has a tray, and on Linux only one with the build tag "tray", since
-// it needs GTK 3 and libayatana-appindicator. In any other build New fails and
-// says so.
+// The library is getlantern/systray. It uses C on both systems, so only a build with
+// cgo has a tray. On Linux the build also needs the build tag "tray", because the
+// library needs GTK 3 and libayatana-appindicator. In other builds New returns an
+// error.
 //
-// The rules of the library, which the code here keeps:
+// The code follows these rules of the library:
 //
-//   - The menu is built once, when the library is ready; earlier calls are
-//     lost or crash. Separators can never be hidden. So the menu is a fixed
-//     skeleton of lines that are written, shown and hidden.
-//   - On macOS each call waits for the main thread. So all calls are made by
-//     one goroutine that shows the newest menu; Show only leaves it there.
-//   - On Linux changing a hidden line shows it. So a hidden line is left alone.
-//   - Each change is sent to the desktop, also when nothing changed. So a line
-//     is written only when it differs from what is shown.
-//   - A click is dropped when nobody waits for it. So a goroutine per line
-//     waits, and does nothing else.
+//   - The menu is built once, when the library is ready. Earlier calls are lost or
+//     crash. Separators cannot be hidden. So the menu has fixed lines, which are
+//     written, shown and hidden.
+//   - On macOS each call waits for the main thread. So one goroutine makes all
+//     calls and shows the newest menu. Show only stores the menu for it.
+//   - On Linux a change of a hidden line shows it. So hidden lines are not changed.
+//   - Each call is sent to the desktop even if nothing changed. So a line is
+//     written only if it differs from the shown line.
+//   - A click is dropped if no goroutine waits for it. So one goroutine per line
+//     waits for clicks and does nothing else.
 package tray
 
 import (
@@ -27,10 +27,10 @@ import (
 	"kextwatch/notify"
 )
 
-// tray is all of a notify.Tray but Run.
+// tray is a notify.Tray without Run.
 type tray struct {
 	latest atomic.Pointer[notify.Menu]
-	wake   chan struct{} // holds one: latest is new
+	wake   chan struct{} // capacity 1; holds a value if latest has changed
 	clicks chan notify.Action
 	quit   chan struct{} // closed by Quit
 	once   sync.Once
@@ -46,7 +46,7 @@ func newTray() *tray {
 	return t
 }
 
-// Show replaces what is shown.
+// Show replaces the menu.
 func (t *tray) Show(menu notify.Menu) {
 	t.latest.Store(&menu)
 	select {
@@ -55,13 +55,13 @@ func (t *tray) Show(menu notify.Menu) {
 	}
 }
 
-// Clicks delivers what the user chose.
+// Clicks delivers the entries that the user chose.
 func (t *tray) Clicks() <-chan notify.Action { return t.clicks }
 
-// Quit removes the icon. It may be called at any time, also twice.
+// Quit removes the icon. It may be called at any time, and more than once.
 func (t *tray) Quit() { t.once.Do(func() { close(t.quit) }) }
 
-// serve builds the menu and keeps it up to date until Quit.
+// serve builds the menu and updates it until Quit.
 func (t *tray) serve(b bar, ready func()) {
 	d := newDisplay(b)
 	d.show(*t.latest.Load())
@@ -76,8 +76,8 @@ func (t *tray) serve(b bar, ready func()) {
 	}
 }
 
-// handOn turns clicks on a line into an action, until Quit.
-func (t *tray) handOn(clicked <-chan struct{}, action notify.Action) {
+// forward sends the action for each click on a line, until Quit.
+func (t *tray) forward(clicked <-chan struct{}, action notify.Action) {
 	for {
 		select {
 		case <-clicked:

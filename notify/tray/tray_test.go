@@ -8,7 +8,7 @@ import (
 	"kextwatch/notify"
 )
 
-// serving runs serve in the bubble of the test until the test ends.
+// serving runs serve until the test ends.
 func serving(t *testing.T) (*tray, *recorder) {
 	tr, r := newTray(), &recorder{}
 	done := make(chan struct{})
@@ -24,7 +24,7 @@ func serving(t *testing.T) (*tray, *recorder) {
 	return tr, r
 }
 
-func TestOnlyTheNewestMenuCounts(t *testing.T) {
+func TestOnlyNewestMenuIsShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr, r := newTray(), &recorder{}
 		for range 100 { // nobody is serving: Show must not block
@@ -48,7 +48,7 @@ func TestOnlyTheNewestMenuCounts(t *testing.T) {
 	})
 }
 
-func TestSameMenuIsNotWrittenAgain(t *testing.T) {
+func TestSameMenuIsNotRewritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr, r := serving(t)
 		tr.Show(waiting())
@@ -64,7 +64,7 @@ func TestSameMenuIsNotWrittenAgain(t *testing.T) {
 	})
 }
 
-// A ready function that goes on for ever does not stop the menu.
+// A ready function that never returns does not block the menu.
 func TestReadyMayBlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr, r := newTray(), &recorder{}
@@ -79,11 +79,11 @@ func TestReadyMayBlock(t *testing.T) {
 	})
 }
 
-func TestClickWaitsForABusyLoop(t *testing.T) {
+func TestClickWaitsForBusyReceiver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := newTray()
 		clicked := make(chan struct{})
-		go tr.handOn(clicked, notify.CheckNow)
+		go tr.forward(clicked, notify.CheckNow)
 		for range cap(tr.clicks) + 1 { // one more is in the goroutine's hands
 			synctest.Wait()
 			select { // as systray does
@@ -101,11 +101,11 @@ func TestClickWaitsForABusyLoop(t *testing.T) {
 	})
 }
 
-func TestQuitEndsAClickThatNobodyTakes(t *testing.T) {
+func TestQuitDropsPendingClick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := newTray()
 		clicked := make(chan struct{})
-		go tr.handOn(clicked, notify.CheckNow)
+		go tr.forward(clicked, notify.CheckNow)
 		for range cap(tr.clicks) + 1 {
 			clicked <- struct{}{}
 		}

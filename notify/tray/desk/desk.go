@@ -1,15 +1,16 @@
 //go:build desktop && linux
 
-// Package desk is a Linux desktop for tests, without a screen or a person: a
-// session bus, a display, a panel and a notification daemon. The last two are
-// played by the test itself over D-Bus, so it reads the real menu of the
-// program under test, clicks real items and sees each notification as sent.
+// Package desk provides a Linux desktop for tests without a screen or a user: a
+// session bus, a display, a panel and a notification daemon. The test process
+// itself acts as panel and notification daemon over D-Bus. So a test reads the
+// real menu of the program, clicks real items and receives each notification as
+// it was sent.
 //
-// A Session is the same with a real panel and a real notification daemon, for
-// pictures of what a person sees.
+// A Session has a real panel and a real notification daemon, for pictures of what a
+// user sees.
 //
-// It needs the programs dbus-daemon and Xvfb, a Session also xfce4-panel and
-// dunst; a test fails where one is missing. All that it starts ends with the
+// The package needs the programs dbus-daemon and Xvfb, and a Session also needs
+// xfce4-panel and dunst. A test fails if one is missing. All programs end with the
 // test.
 package desk
 
@@ -27,11 +28,11 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// Patience is how long anything here is waited for before the test fails.
+// Patience is how long the package waits for anything before the test fails.
 const Patience = 20 * time.Second
 
-// busConfig allows everything and starts nothing by itself: a daemon that is
-// installed on this machine must not answer in place of the test.
+// busConfig allows everything and starts no services: a daemon of this machine must
+// not answer instead of the test.
 const busConfig = `<busconfig>
   <type>session</type>
   <listen>unix:dir=%s</listen>
@@ -45,14 +46,14 @@ const busConfig = `<busconfig>
 </busconfig>
 `
 
-// StartBus starts a session bus of the test's own and returns its address,
-// for DBUS_SESSION_BUS_ADDRESS.
+// StartBus starts a session bus for the test and returns its address, for
+// DBUS_SESSION_BUS_ADDRESS.
 func StartBus(t testing.TB) string {
 	t.Helper()
 	return startBus(t, "")
 }
 
-// startBus starts a bus with one more element in its configuration.
+// startBus starts a bus with an additional element in its configuration.
 func startBus(t testing.TB, element string) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "bus") // t.TempDir can be too long for a socket
@@ -85,7 +86,7 @@ func start(t testing.TB, name string, args ...string) string {
 	defer r.Close()
 	cmd := exec.Command(name, args...)
 	cmd.ExtraFiles = []*os.File{w}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // also when the test is killed
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // even if the test is killed
 	err = cmd.Start()
 	w.Close()
 	if err != nil {

@@ -16,7 +16,7 @@ type Entry struct {
 	Enabled   bool
 	Visible   bool
 	Separator bool
-	Sub       bool // in the menu that opens from the entry before
+	Sub       bool // in the submenu of the entry before it
 
 	id int32
 }
@@ -28,7 +28,7 @@ type layout struct {
 	Children   []dbus.Variant
 }
 
-// Menu reads the icon's menu, hidden entries included.
+// Menu reads the icon's menu, including hidden entries.
 func (i Icon) Menu(t testing.TB) []Entry {
 	t.Helper()
 	entries, err := i.entries(t)
@@ -49,7 +49,7 @@ func (i Icon) entries(t testing.TB) ([]Entry, error) {
 	return root.below(false)
 }
 
-// below are the entries in a menu and in those that open from it.
+// below returns the entries of a menu and its submenus.
 func (l layout) below(sub bool) ([]Entry, error) {
 	var entries []Entry
 	for _, child := range l.Children {
@@ -68,8 +68,8 @@ func (l layout) below(sub bool) ([]Entry, error) {
 	return entries, nil
 }
 
-// entry fills in what is left out when it is the default. An underscore marks
-// a key to press; two stand for one.
+// entry fills in default values that are not sent. An underscore marks an access
+// key; two underscores stand for one.
 func (l layout) entry() Entry {
 	e := Entry{Enabled: true, Visible: true, id: l.ID}
 	if v, ok := l.Properties["label"].Value().(string); ok {
@@ -85,8 +85,8 @@ func (l layout) entry() Entry {
 	return e
 }
 
-// WaitMenu waits until the menu is as wanted and returns it. At first there
-// may be none, or an empty one, and a change takes a moment to arrive.
+// WaitMenu waits until the menu is as wanted and returns it. At first the menu may be
+// missing or empty, and changes arrive with a delay.
 func (i Icon) WaitMenu(t testing.TB, wanted func([]Entry) bool) []Entry {
 	t.Helper()
 	deadline := time.Now().Add(Patience)
@@ -112,7 +112,7 @@ func Find(menu []Entry, label string) (Entry, bool) {
 	return Entry{}, false
 }
 
-// Click waits for an entry with that label that can be clicked, and clicks it.
+// Click waits for an enabled entry with that label and clicks it.
 func (i Icon) Click(t testing.TB, label string) {
 	t.Helper()
 	menu := i.WaitMenu(t, func(menu []Entry) bool {
@@ -126,7 +126,7 @@ func (i Icon) Click(t testing.TB, label string) {
 	}
 }
 
-// menu asks the icon where its menu is: libraries differ.
+// menu queries the path of the icon's menu, which depends on the library.
 func (i Icon) menu(t testing.TB) dbus.BusObject {
 	t.Helper()
 	path, _ := i.Property(t, "Menu").(dbus.ObjectPath)

@@ -9,22 +9,22 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// Notification is one notification as it was sent over the bus.
+// Notification is a notification as it was sent over the bus.
 type Notification struct {
 	App, Title, Body string
 	Urgency          byte // 0 low, 1 normal, 2 critical
-	Picture          bool // it came with picture data
+	Picture          bool // it had picture data
 }
 
-// Notifications is a notification daemon that only remembers.
+// Notifications is a notification daemon that only records.
 type Notifications struct {
 	posted chan Notification
 	silent bool
 	ended  chan struct{}
 }
 
-// StartNotifications puts a notification daemon on the bus. A silent one takes
-// every notification and never answers.
+// StartNotifications starts a notification daemon on the bus. A silent daemon
+// accepts every notification and never answers.
 func StartNotifications(t testing.TB, address string, silent bool) *Notifications {
 	t.Helper()
 	n := &Notifications{posted: make(chan Notification, 1000), silent: silent, ended: make(chan struct{})}
@@ -48,7 +48,7 @@ func (n *Notifications) Next(t testing.TB) Notification {
 	}
 }
 
-// daemon has the methods of the bus interface alone.
+// daemon has only the methods of the bus interface.
 type daemon struct{ n *Notifications }
 
 func (d daemon) Notify(app string, replaces uint32, icon, title, body string, actions []string, hints map[string]dbus.Variant, timeout int32) (uint32, *dbus.Error) {

@@ -35,8 +35,8 @@ type Icon struct {
 	path  dbus.ObjectPath
 }
 
-// StartPanel puts a panel on the bus. Start it before the program under test:
-// an icon that finds no panel may take another way.
+// StartPanel starts a panel on the bus. Start it before the program under test: a
+// program that finds no panel may use another kind of icon.
 func StartPanel(t testing.TB, address string) *Panel {
 	t.Helper()
 	p := &Panel{registered: make(chan Icon, 16), signals: map[string]int64{}}
@@ -74,11 +74,11 @@ func StartPanel(t testing.TB, address string) *Panel {
 	return p
 }
 
-// watcher has the methods of the bus interface alone.
+// watcher has only the methods of the bus interface.
 type watcher struct{ p *Panel }
 
-// RegisterStatusNotifierItem takes the name of the icon's owner, as the
-// specification says, or the path of its object, as libayatana does.
+// RegisterStatusNotifierItem accepts the name of the icon's owner (the
+// specification) or the path of its object (libayatana).
 func (w watcher) RegisterStatusNotifierItem(service string, sender dbus.Sender) *dbus.Error {
 	icon := Icon{panel: w.p, owner: service, path: "/StatusNotifierItem"}
 	if strings.HasPrefix(service, "/") {
@@ -102,7 +102,7 @@ func (p *Panel) WaitIcon(t testing.TB) Icon {
 	}
 }
 
-// Signals is how many changes of icons and menus were announced so far.
+// Signals returns the number of announced changes of icons and menus.
 func (p *Panel) Signals() int64 {
 	sum := int64(0)
 	for _, n := range p.SignalsByName() {
@@ -111,7 +111,7 @@ func (p *Panel) Signals() int64 {
 	return sum
 }
 
-// SignalsByName tells them apart: NewIcon, XAyatanaNewLabel (the title),
+// SignalsByName returns the numbers by name: NewIcon, XAyatanaNewLabel (the title),
 // ItemsPropertiesUpdated and LayoutUpdated (the menu), and others.
 func (p *Panel) SignalsByName() map[string]int64 {
 	p.mu.Lock()
@@ -119,7 +119,7 @@ func (p *Panel) SignalsByName() map[string]int64 {
 	return maps.Clone(p.signals)
 }
 
-// WaitQuiet waits until nothing was announced for a while.
+// WaitQuiet waits until no change has been announced for a while.
 func (p *Panel) WaitQuiet() {
 	for last := int64(-1); p.Signals() != last; time.Sleep(200 * time.Millisecond) {
 		last = p.Signals()

@@ -14,7 +14,7 @@ import (
 	"github.com/jezek/xgb/xtest"
 )
 
-// Screen is what is to be seen on a display, and its mouse.
+// Screen is the content of a display, and its mouse.
 type Screen struct {
 	conn *xgb.Conn
 	root xproto.Window
@@ -23,7 +23,7 @@ type Screen struct {
 
 func openScreen(t testing.TB, display string) *Screen {
 	t.Helper()
-	xgb.Logger.SetOutput(io.Discard) // it tells that this display has no password
+	xgb.Logger.SetOutput(io.Discard) // it warns that this display has no password
 	conn, err := xgb.NewConnDisplay(display)
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +36,7 @@ func openScreen(t testing.TB, display string) *Screen {
 	return &Screen{conn, screen.Root, image.Pt(int(screen.WidthInPixels), int(screen.HeightInPixels))}
 }
 
-// paint gives the empty screen a colour.
+// paint gives the empty screen a color.
 func (s *Screen) paint(t testing.TB, c color.RGBA) {
 	t.Helper()
 	pixel := uint32(c.R)<<16 | uint32(c.G)<<8 | uint32(c.B)
@@ -46,7 +46,7 @@ func (s *Screen) paint(t testing.TB, c color.RGBA) {
 	}
 }
 
-// Shot is a picture of the whole screen, without the pointer.
+// Shot returns a picture of the whole screen without the pointer.
 func (s *Screen) Shot(t testing.TB) *image.RGBA {
 	t.Helper()
 	reply, err := xproto.GetImage(s.conn, xproto.ImageFormatZPixmap, xproto.Drawable(s.root), 0, 0, uint16(s.size.X), uint16(s.size.Y), ^uint32(0)).Reply()
@@ -61,7 +61,7 @@ func (s *Screen) Shot(t testing.TB) *image.RGBA {
 	return img
 }
 
-// Still waits until the screen does not change any more, and is as wanted.
+// Still waits until the screen is as wanted and no longer changes.
 func (s *Screen) Still(t testing.TB, what string, wanted func(*image.RGBA) bool) *image.RGBA {
 	t.Helper()
 	last := s.Shot(t)
@@ -77,7 +77,7 @@ func (s *Screen) Still(t testing.TB, what string, wanted func(*image.RGBA) bool)
 	return nil
 }
 
-// Click moves the pointer there and presses its first button.
+// Click moves the pointer to a position and presses the first button.
 func (s *Screen) Click(t testing.TB, at image.Point) {
 	t.Helper()
 	s.Move(t, at)
@@ -86,13 +86,14 @@ func (s *Screen) Click(t testing.TB, at image.Point) {
 	}
 }
 
-// Move moves the pointer there.
+// Move moves the pointer to a position.
 func (s *Screen) Move(t testing.TB, at image.Point) {
 	t.Helper()
 	s.fake(t, xproto.MotionNotify, 0, at)
 }
 
-// Escape presses the key that closes a menu: 9 on every X server of today.
+// Escape presses the Escape key, which closes a menu. Its code is 9 on current X
+// servers.
 func (s *Screen) Escape(t testing.TB) {
 	t.Helper()
 	s.fake(t, xproto.KeyPress, 9, image.Point{})
@@ -106,8 +107,8 @@ func (s *Screen) fake(t testing.TB, event, detail byte, at image.Point) {
 	}
 }
 
-// Difference is the smallest part of two pictures of the same size that holds
-// all in which they differ.
+// Difference returns the smallest rectangle that contains all differences of two
+// pictures of the same size.
 func Difference(a, b *image.RGBA) image.Rectangle {
 	var all image.Rectangle
 	for y := a.Rect.Min.Y; y < a.Rect.Max.Y; y++ {

@@ -23,10 +23,10 @@ type Session struct {
 	Screen *Screen
 	conn   *dbus.Conn
 	env    []string
-	taken  int // notifications in dunst's history that were returned already
+	taken  int // notifications in dunst's history that were already returned
 }
 
-// panelConfig is a bar at the top with the icons of programs at its right end.
+// panelConfig is a bar at the top with the tray icons at its right end.
 const panelConfig = `<?xml version="1.0" encoding="UTF-8"?>
 <channel name="xfce4-panel" version="1.0">
   <property name="configver" type="int" value="2"/>
@@ -57,8 +57,8 @@ const panelConfig = `<?xml version="1.0" encoding="UTF-8"?>
 </channel>
 `
 
-// dunstConfig puts notifications at the lower left, where no menu is, and
-// keeps them there.
+// dunstConfig shows notifications at the lower left, away from menus, without a time
+// limit.
 const dunstConfig = `[global]
 width = 420
 height = 200
@@ -85,8 +85,8 @@ foreground = "%[2]s"
 frame_color = "#cc4444"
 `
 
-// StartSession starts a desktop, dark or light, and waits until it can show
-// icons and notifications.
+// StartSession starts a dark or light desktop and waits until it can show icons and
+// notifications.
 func StartSession(t testing.TB, dark bool) *Session {
 	t.Helper()
 	home := t.TempDir()
@@ -135,9 +135,8 @@ func StartSession(t testing.TB, dark bool) *Session {
 
 const busVariable = "DBUS_SESSION_BUS_ADDRESS"
 
-// settingsService lets the bus start xfconfd, where the panel reads its
-// settings, with the files of this session, and nothing else that is installed
-// on this machine.
+// settingsService makes the bus start xfconfd with the files of this session, for
+// the settings of the panel. The bus starts no other service of this machine.
 func settingsService(t testing.TB, home string) string {
 	t.Helper()
 	const name = "org.xfce.Xfconf.service"
@@ -157,7 +156,7 @@ func settingsService(t testing.TB, home string) string {
 	return "<servicedir>" + services + "</servicedir>"
 }
 
-// Env is the environment of a program in this session.
+// Env returns the environment of a program in this session.
 func (s *Session) Env() []string { return s.env }
 
 // launch runs a program until the test ends.
@@ -170,12 +169,12 @@ func (s *Session) launch(t testing.TB, name string, args ...string) {
 		t.Fatalf("these tests need %s: %v", name, err)
 	}
 	t.Cleanup(func() {
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) // the panel has a process for each plug-in
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) // the panel has one process for each plug-in
 		cmd.Wait()
 	})
 }
 
-// WaitIcon waits until one program shows an icon in the panel.
+// WaitIcon waits until a program shows an icon in the panel.
 func (s *Session) WaitIcon(t testing.TB) Icon {
 	t.Helper()
 	var items []string
@@ -187,7 +186,7 @@ func (s *Session) WaitIcon(t testing.TB) Icon {
 	return Icon{panel: &Panel{conn: s.conn}, owner: owner, path: dbus.ObjectPath("/" + path)}
 }
 
-// WaitNoIcon waits until the panel is empty again.
+// WaitNoIcon waits until the panel has no icon.
 func (s *Session) WaitNoIcon(t testing.TB) {
 	t.Helper()
 	s.wait(t, "the panel is empty", func() bool { return len(s.items(t)) == 0 })
@@ -203,7 +202,7 @@ func (s *Session) items(t testing.TB) []string {
 	return items
 }
 
-// WaitShown waits until that many notifications are on the screen.
+// WaitShown waits until this number of notifications is on the screen.
 func (s *Session) WaitShown(t testing.TB, n uint32) {
 	t.Helper()
 	s.wait(t, fmt.Sprintf("%d notifications are shown", n), func() bool {
@@ -212,8 +211,8 @@ func (s *Session) WaitShown(t testing.TB, n uint32) {
 	})
 }
 
-// TakeShown takes all notifications off the screen and returns what they said,
-// oldest first.
+// TakeShown closes all notifications on the screen and returns their texts, oldest
+// first.
 func (s *Session) TakeShown(t testing.TB) []Notification {
 	t.Helper()
 	var history []map[string]dbus.Variant

@@ -1,6 +1,6 @@
-// Package golog stands in for the logger that systray asks for. The real one
-// brings net/http, crypto/tls and crypto/x509 into the program, and with them
-// a newer macOS than kextwatch needs. systray uses one method of it.
+// Package golog replaces the logger that systray imports. The original imports
+// net/http, crypto/tls and crypto/x509, and with them the program would need a
+// newer macOS. systray uses only one method of it.
 package golog
 
 import (
@@ -8,7 +8,7 @@ import (
 	"log/slog"
 )
 
-// Logger hands on to log/slog.
+// Logger forwards to log/slog.
 type Logger struct{ name string }
 
 // LoggerFor returns the logger of a library.

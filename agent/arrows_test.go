@@ -147,6 +147,7 @@ var arrows = []struct{ importer, imported, because string }{
 	{"launchd", "github.com/google/renameio/v2", "replaces a file in one step"},
 	{"launchd", "howett.net/plist", "a job is a property list"},
 
+	{"assets/bundle", "probe", "names the agent that the app belongs to"},
 	{"assets/bundle", "howett.net/plist", "writes the app's Info.plist"},
 }
 

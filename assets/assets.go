@@ -1,25 +1,25 @@
 // Package assets holds kextwatch's pictures.
 //
-// There are four icons, one for each notify.Icon, told apart by shape alone:
-// a check in a ring (well), a filled clock face (waiting for approval), a
-// circling arrow (something is left to do) and a question mark (cannot tell).
-// Each comes twice, as PNG of 32 × 32 pixels, since a Mac's menu bar shows it
-// 16 points wide:
+// There are four icons, one for each notify.Icon. They differ by shape, not only by
+// color: a check in a ring (all is well), a filled clock face (waiting for
+// approval), a circling arrow (something is left to do) and a question mark
+// (unknown). Each icon has two PNG files of 32 × 32 pixels, because the menu bar of
+// a Mac shows it 16 points wide:
 //
-//   - as a template image, black and transparency only, which macOS colours to
-//     suit a dark, light, tinted or selected menu bar;
-//   - as a badge, white on a dark square, for panels that colour nothing.
+//   - a template image, only black and transparent, which macOS colors for a dark,
+//     light, tinted or selected menu bar;
+//   - a badge, white on a dark square, for panels that do not color icons.
 //
-// The pictures are drawn by the program in draw, and app.icns, the icon of the
-// macOS application, with them. After a change there, run "make icons" and
-// look at them, enlarged and at 16 pixels.
+// The program in draw draws the pictures and app.icns, the icon of the macOS
+// application. After a change there, run "make icons" and check the pictures,
+// enlarged and at 16 pixels.
 package assets
 
 import _ "embed" // the pictures
 
 //go:generate go run ./draw
 
-// Template images.
+// Template images, black and transparent.
 var (
 	//go:embed well.png
 	Well []byte
@@ -31,7 +31,7 @@ var (
 	Unsure []byte
 )
 
-// The same shapes, white on a dark square.
+// Badges: the same shapes, white on a dark square.
 var (
 	//go:embed well-badge.png
 	WellBadge []byte
@@ -43,8 +43,7 @@ var (
 	UnsureBadge []byte
 )
 
-// App is the picture that stands for kextwatch in a notification, a PNG of
-// 128 × 128 pixels.
+// App is the picture of kextwatch in a notification, a PNG of 128 × 128 pixels.
 //
 //go:embed app.png
 var App []byte

@@ -39,8 +39,8 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// macOS colours what is black and leaves what is transparent.
-func TestTemplatesAreBlackOnNothing(t *testing.T) {
+// macOS colors the black parts and keeps the transparent parts.
+func TestTemplatesAreBlackAndTransparent(t *testing.T) {
 	for name, data := range templates {
 		img, solid, clear := decode(t, data), 0, 0
 		for y := range 32 {
@@ -62,8 +62,8 @@ func TestTemplatesAreBlackOnNothing(t *testing.T) {
 	}
 }
 
-// A badge must show on a white and on a black panel.
-func TestBadgesHaveBothDarkAndLight(t *testing.T) {
+// A badge must be visible on a white and on a black panel.
+func TestBadgesAreDarkAndLight(t *testing.T) {
 	for name, data := range badges {
 		img, dark, light := decode(t, data), 0, 0
 		for y := range 32 {
@@ -83,9 +83,9 @@ func TestBadgesHaveBothDarkAndLight(t *testing.T) {
 	}
 }
 
-// Two icons are told apart when at least half of the ink they show
-// together is ink of one only, as large as a menu bar shows them (16 points)
-// and as a panel does (22), on a plain and on a dense screen.
+// Two icons differ enough if at least half of their ink is in only one of them, in
+// the sizes of a menu bar (16 points) and of a panel (22 points), with one and with
+// two pixels per point.
 func TestShapesDiffer(t *testing.T) {
 	for _, size := range []int{16, 22, 32, 44} {
 		for a, adata := range templates {
@@ -102,9 +102,9 @@ func TestShapesDiffer(t *testing.T) {
 	}
 }
 
-// At one pixel a point what is straight is as sharp as on a dense screen: not
-// smeared over two pixels of which each is half dark.
-func TestSharpAtOnePixelAPoint(t *testing.T) {
+// With one pixel per point straight edges are as sharp as with two: they are not
+// spread over two half-dark pixels.
+func TestSharpAtOnePixelPerPoint(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		x, y   int
@@ -128,8 +128,8 @@ func TestSharpAtOnePixelAPoint(t *testing.T) {
 	}
 }
 
-// alphas draws the picture at size × size, as a screen that averages what
-// falls on a pixel, and returns how much ink is where.
+// alphas scales the picture to size × size, with the average for each pixel, and
+// returns the amount of ink in each pixel.
 func alphas(img image.Image, size int) []int {
 	const fine = 352 // a multiple of 16, 22, 32 and 44
 	step := fine / size

@@ -7,9 +7,9 @@ import (
 	"runtime/debug"
 )
 
-// app is what Kextwatch.app is made of.
+// app has the parts of Kextwatch.app.
 type app struct {
-	programs, readers []string // one for each processor
+	programs, readers []string // one path for each processor
 	version, build    string
 	manual            string // folder of the man page and the completions
 }
@@ -20,11 +20,11 @@ const (
 	licencesPath = "Contents/Resources/Licences.txt"
 )
 
-// manuals is what make manual writes, and where the app keeps it: beside the
-// program, so that a link to it stays true after an update.
+// manuals has the files that make manual writes. The app contains them, so that a
+// link to one of them stays valid after an update.
 var manuals = []string{"kextwatch.1", "kextwatch.bash", "_kextwatch", "kextwatch.fish"}
 
-// write makes the app at path, in place of what is there.
+// write replaces the app at path.
 func (a app) write(path string) error {
 	if filepath.Ext(path) != ".app" { // it is removed first
 		return fmt.Errorf("%q does not end in .app", path)
@@ -39,14 +39,14 @@ func (a app) write(path string) error {
 	}
 	tray := slices[0].tray() && slices[1].tray()
 	if slices[0].tray() != slices[1].tray() {
-		return fmt.Errorf("of %q only one has the tray", a.programs)
+		return fmt.Errorf("only one of the programs %q has the tray", a.programs)
 	}
 	for i, r := range readers {
 		if !r.reader() {
 			return fmt.Errorf("%s is not kextwatch-reader", a.readers[i])
 		}
 		if r.tray() {
-			return fmt.Errorf("%s is for root and must not have the tray", a.readers[i])
+			return fmt.Errorf("%s runs as root and must not have the tray", a.readers[i])
 		}
 	}
 	info, err := newInfo(a.version, a.build, tray)
@@ -89,7 +89,7 @@ func (a app) write(path string) error {
 	return tree{programPath: program, readerPath: reader}.write(path, 0o755)
 }
 
-// tree is files by their path.
+// tree maps paths to the contents of files.
 type tree map[string][]byte
 
 func (t tree) write(dir string, mode os.FileMode) error {
@@ -105,14 +105,14 @@ func (t tree) write(dir string, mode os.FileMode) error {
 	return nil
 }
 
-// modulesOf are the modules that the programs are made of, each once, sorted
-// by path, with the Go that built them as the first.
+// modulesOf returns the modules of the programs, sorted by path, including Go's own
+// library. It is an error if two programs have different versions of a module.
 func modulesOf(infos ...*debug.BuildInfo) ([]module, error) {
 	versions := make(map[string]string)
 	for _, info := range infos {
 		found := []module{{goModule, info.GoVersion}}
 		for _, m := range info.Deps {
-			// What a folder of this repository stands in for is not in it.
+			// A module that a folder of this repository replaces is not in the program.
 			if m.Replace == nil {
 				found = append(found, module{m.Path, m.Version})
 			}

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-func TestGoUniversalProgramHoldsBoth(t *testing.T) {
+func TestGoUniversalProgram(t *testing.T) {
 	paths := build(t, "os")
 	data, _, err := universal(paths)
 	if err != nil {
@@ -42,7 +42,7 @@ func TestGoUniversalProgramHoldsBoth(t *testing.T) {
 	}
 }
 
-func TestGoAppWithoutATrayIsOnlyToBeLookedAt(t *testing.T) {
+func TestGoAppWithoutTrayIsNotReleased(t *testing.T) {
 	programs := build(t, "os")
 	a := sample(t, programs, programs)
 	path, folder := filepath.Join(t.TempDir(), "Kextwatch.app"), filepath.Join(t.TempDir(), "dist")
@@ -80,7 +80,7 @@ func TestGoAppWithoutATrayIsOnlyToBeLookedAt(t *testing.T) {
 	}
 }
 
-func TestGoAppWithATrayIsGivenOut(t *testing.T) {
+func TestGoAppWithTrayIsReleased(t *testing.T) {
 	a := sample(t, build(t, trayModule), build(t, "os"))
 	var folders []string
 	for range 2 {
@@ -89,7 +89,7 @@ func TestGoAppWithATrayIsGivenOut(t *testing.T) {
 		if err := a.write(path); err != nil {
 			t.Fatal(err)
 		}
-		// What a mask or a touch does to the files does not show.
+		// The umask and the times of the files must not change the zip.
 		if err := os.Chmod(filepath.Join(path, programPath), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -124,13 +124,13 @@ func TestGoAppWithATrayIsGivenOut(t *testing.T) {
 	if err := json.Unmarshal([]byte(read(t, filepath.Join(folders[0], "kextwatch-1.2.3-4-gabcdef-macos.cdx.json"))), &bom); err != nil {
 		t.Fatal(err)
 	}
-	// systray is a folder here, as golog is in kextwatch: it is not what its name says.
+	// systray is a folder here, as golog is in kextwatch. It is not the real module.
 	if len(bom.Components) != 1 || bom.Components[0].Name != "std" {
 		t.Errorf("the parts are %+v", bom.Components)
 	}
 }
 
-func TestGoAppsThatDoNotFitTogether(t *testing.T) {
+func TestGoMismatchedPrograms(t *testing.T) {
 	with, without := build(t, trayModule), build(t, "os")
 	whole := compile(t, "agent", "package main\n\nfunc main() {}\n")
 	starts := compile(t, "agent/reader", "package main\n\nimport \"os/exec\"\n\nfunc main() { exec.Command(\"/usr/bin/true\").Run() }\n")
@@ -139,7 +139,7 @@ func TestGoAppsThatDoNotFitTogether(t *testing.T) {
 		spoil func(*app)
 		want  string
 	}{
-		"a tray on one processor": {func(a *app) { a.programs = []string{with[0], without[1]} }, "only one has the tray"},
+		"a tray on one processor": {func(a *app) { a.programs = []string{with[0], without[1]} }, "only one of the programs"},
 		"a reader with a tray":    {func(a *app) { a.readers = with }, "must not have the tray"},
 		"the whole program":       {func(a *app) { a.readers = whole }, "is not kextwatch-reader"},
 		"a reader that starts":    {func(a *app) { a.readers = starts }, "can start other programs"},

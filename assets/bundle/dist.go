@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// dist is what is given out: the app in a zip, the list of its parts, and
-// the checksums of both.
+// dist is a release: the app in a zip, its bill of materials, and the checksums of
+// both.
 type dist struct {
 	app        string
 	folder     string
@@ -46,8 +46,8 @@ func (d dist) write(out io.Writer) error {
 	name := "kextwatch-" + strings.TrimPrefix(info.KextwatchVersion, "v") + "-macos"
 	if info.KextwatchLayoutOnly != "" || !containsModule(program.Deps, trayModule) {
 		if !d.layoutOnly {
-			return errors.New("this app has no icon for the menu bar, so it is not given out. " +
-				"Build it on a Mac; or say LAYOUT_ONLY=1 to look at the zip")
+			return errors.New("this app has no icon for the menu bar, so it cannot be released. " +
+				"Build it on a Mac, or set LAYOUT_ONLY=1 to inspect the zip")
 		}
 		name += "-layout-only"
 	}
@@ -66,7 +66,8 @@ func (d dist) write(out io.Writer) error {
 	return files.write(d.folder, 0o644)
 }
 
-// checksums is what sha256sum prints, and shasum -c reads on a Mac.
+// checksums returns the checksums in the form of sha256sum, which shasum -c reads on a
+// Mac.
 func checksums(files tree) []byte {
 	var b bytes.Buffer
 	for _, name := range slices.Sorted(maps.Keys(files)) {
@@ -75,12 +76,12 @@ func checksums(files tree) []byte {
 	return b.Bytes()
 }
 
-// zipped is the app in a zip, which is the same for the same files: sorted,
-// all of one time, in one of two modes.
+// zipped returns the app in a zip. The same files make the same zip: they are sorted,
+// have the same time, and have one of two modes.
 func zipped(app string, modified time.Time) ([]byte, error) {
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
-	// WalkDir goes in the order of the names.
+	// WalkDir visits the files in the order of their names.
 	err := filepath.WalkDir(app, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err

@@ -15,10 +15,9 @@ import (
 	"howett.net/plist"
 )
 
-// What is given out is read here by programs that others wrote, and which
-// share no line with what wrote it.
+// Independent programs of other authors read the release here.
 
-func TestGoOthersReadTheApp(t *testing.T) {
+func TestGoOtherToolsReadTheApp(t *testing.T) {
 	programs := build(t, "os")
 	a := sample(t, programs, programs)
 	dir := t.TempDir()

@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// readIcon is assets/app.icns, or else the one picture of 128 × 128 pixels
-// there is, as an icon.
+// readIcon returns assets/app.icns, or an icon with the picture assets/app.png if it
+// is missing.
 func readIcon() ([]byte, error) {
 	data, err := os.ReadFile("assets/app.icns")
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -21,8 +21,9 @@ func readIcon() ([]byte, error) {
 	return icns(picture), nil
 }
 
-// icns makes an icon of one PNG of 128 × 128 pixels: the name of the format,
-// its length, then for each picture the same two and the picture.
+// icns returns an icon file with one PNG of 128 × 128 pixels. The file has the name of
+// the format and its length, and then the same for the picture, followed by the
+// picture.
 func icns(picture []byte) []byte {
 	element := append(binary.BigEndian.AppendUint32([]byte("ic07"), uint32(8+len(picture))), picture...)
 	return append(binary.BigEndian.AppendUint32([]byte("icns"), uint32(8+len(element))), element...)

@@ -7,21 +7,22 @@ import (
 	"strings"
 
 	"howett.net/plist"
+
+	"kextwatch/probe"
 )
 
 const (
-	bundleID = "io.kextwatch.agent" // launchd.AgentLabel: Login Items find the app by it
+	bundleID = probe.AgentLabel // Login Items finds the app by it
 	iconFile = "kextwatch.icns"
 )
 
-// info is the app's Info.plist. It asks for no right of its own, so there is
-// no usage description.
+// info is the app's Info.plist. The app requests no permissions, so it has no usage
+// descriptions.
 //
-// LSMinimumSystemVersion is one figure for both processors: no Mac with Apple
-// silicon has a macOS older than 11, and Apple lists no key for arm64 in
-// LSMinimumSystemVersionByArchitecture. It is the deployment target of the
-// Intel half, and says what the program is built to load on; what is supported
-// stands in the README.
+// LSMinimumSystemVersion is one version for both processors: every Mac with Apple
+// silicon has macOS 11 or later, and Apple documents no key for arm64 in
+// LSMinimumSystemVersionByArchitecture. It is the deployment target of the Intel
+// program, the oldest macOS that can load it. The README has the supported versions.
 type info struct {
 	CFBundleDevelopmentRegion     string
 	CFBundleExecutable            string
@@ -31,19 +32,19 @@ type info struct {
 	CFBundleLocalizations         []string
 	CFBundleName                  string
 	CFBundlePackageType           string
-	CFBundleShortVersionString    string // three numbers: what About shows
+	CFBundleShortVersionString    string // three numbers, for About
 	CFBundleVersion               string // grows with every commit
 	LSApplicationCategoryType     string
 	LSMinimumSystemVersion        string
 	LSUIElement                   bool // no icon in the Dock
-	NSHighResolutionCapable       bool // or the icon and the text are blurred: systray's README
+	NSHighResolutionCapable       bool // otherwise the icon and the text are blurred (systray's README)
 	NSHumanReadableCopyright      string
-	KextwatchVersion              string // as git describe says it
-	KextwatchLayoutOnly           string `plist:",omitempty"` // says that this app is not for use, and why
+	KextwatchVersion              string // output of git describe
+	KextwatchLayoutOnly           string `plist:",omitempty"` // set if the app is not for use; says why
 }
 
-const layoutOnly = "This app was put together without the menu-bar icon, which only a Mac can link. " +
-	"It is there to test how the app is laid out, and is not for use."
+const layoutOnly = "This app was built without the menu-bar icon, which only a Mac can link. " +
+	"It is a test of the layout and not for use."
 
 func newInfo(version, build string, tray bool) (info, error) {
 	if !digits.MatchString(build) {
@@ -82,8 +83,8 @@ var (
 	release3 = regexp.MustCompile(`^v?([0-9]+\.[0-9]+\.[0-9]+)`)
 )
 
-// threeNumbers is the release that a version of git describe counts from;
-// before the first one it is 0.0.0.
+// threeNumbers returns the release in a version of git describe, or 0.0.0 before the
+// first release.
 func threeNumbers(version string) string {
 	if m := release3.FindStringSubmatch(version); m != nil {
 		return m[1]
@@ -91,7 +92,7 @@ func threeNumbers(version string) string {
 	return "0.0.0"
 }
 
-// copyright is the line of the licence that says whose it is.
+// copyright returns the copyright line of the license.
 func copyright(path string) (string, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -102,7 +103,7 @@ func copyright(path string) (string, error) {
 			return strings.Replace(line, "(c)", "©", 1), nil
 		}
 	}
-	return "", fmt.Errorf("%s does not say whose copyright it is", path)
+	return "", fmt.Errorf("%s has no copyright line", path)
 }
 
 func (i info) plist() ([]byte, error) {

@@ -12,10 +12,10 @@ import (
 	"strings"
 )
 
-// module is a part of the program that others wrote.
+// module is a module of another author in the program.
 type module struct{ path, version string }
 
-// goModule stands for Go's own run time and library.
+// goModule stands for Go's runtime and standard library.
 const goModule = "std"
 
 func sorted(versions map[string]string) []module {
@@ -26,9 +26,9 @@ func sorted(versions map[string]string) []module {
 	return modules
 }
 
-// licences is the text of every licence of what the program contains: its own
-// first, then that of each module, from the files that were compiled. A module
-// without a licence is an error: it must not be given out.
+// licences returns the texts of all licenses: that of kextwatch first, then those of
+// each module, from the compiled sources. A module without a license is an error,
+// because it must not be released.
 func licences(modules []module) ([]byte, error) {
 	folders, err := foldersOf(modules)
 	if err != nil {
@@ -67,7 +67,7 @@ func licences(modules []module) ([]byte, error) {
 
 var licenceName = regexp.MustCompile(`(?i)^(un)?licen[cs]e|^copying|^copyright|^notice|^patents`)
 
-// licenceFiles are the licences at the top of a module's source.
+// licenceFiles returns the names of the license files in a module's top folder.
 func licenceFiles(folder string) ([]string, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -82,7 +82,7 @@ func licenceFiles(folder string) ([]string, error) {
 	return files, nil
 }
 
-// foldersOf finds the source of the modules where Go keeps it.
+// foldersOf returns the folders with the sources of the modules.
 func foldersOf(modules []module) (map[string]string, error) {
 	args := []string{"list", "-m", "-f", "{{.Path}}\t{{.Version}}\t{{.Dir}}"}
 	for _, m := range modules {
@@ -103,13 +103,13 @@ func foldersOf(modules []module) (map[string]string, error) {
 	for line := range strings.Lines(list) {
 		fields := strings.Split(strings.TrimSpace(line), "\t")
 		if len(fields) != 3 {
-			return nil, fmt.Errorf("the source of %s is not here: go mod download fetches it", fields[0])
+			return nil, fmt.Errorf("the source of %s is missing: run go mod download", fields[0])
 		}
 		versions[fields[0]], folders[fields[0]] = fields[1], fields[2]
 	}
 	for _, m := range modules {
 		if m.path != goModule && versions[m.path] != m.version {
-			return nil, fmt.Errorf("the program contains %s %s, go.mod asks for %q: build it anew", m.path, m.version, versions[m.path])
+			return nil, fmt.Errorf("the program contains %s %s, but go.mod requires %q: build it again", m.path, m.version, versions[m.path])
 		}
 	}
 	return folders, nil

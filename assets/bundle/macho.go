@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// slice is what is to be known about a program for one processor.
+// slice has the facts about a program for one processor.
 type slice struct {
 	cpu          macho.Cpu
-	oldest       release // the oldest macOS that it says it can be loaded by
+	oldest       release // oldest macOS in its header
 	uuid         bool
 	signed       bool
 	libraries    []string
@@ -25,7 +25,7 @@ type slice struct {
 	data         []byte
 }
 
-// release is a version of macOS as Mach-O files keep it: 16 bits, 8, 8.
+// release is a version of macOS in the form of Mach-O files: 16, 8 and 8 bits.
 type release uint32
 
 func (r release) String() string { return fmt.Sprintf("%d.%d", r>>16, r>>8&0xff) }
@@ -36,7 +36,7 @@ const (
 	monterey   release = 12 << 16
 )
 
-// Load commands that debug/macho has no type for; see mach-o/loader.h.
+// Load commands without a type in debug/macho; see mach-o/loader.h.
 const (
 	loadUUID          = 0x1b
 	loadCodeSignature = 0x1d
@@ -56,7 +56,7 @@ func readSlice(path string) (slice, error) {
 	}
 	f, err := macho.NewFile(bytes.NewReader(data))
 	if err != nil {
-		return slice{}, fmt.Errorf("%s is not a program for macOS and one processor: %w", path, err)
+		return slice{}, fmt.Errorf("%s is not a macOS program for one processor: %w", path, err)
 	}
 	s := slice{
 		cpu:          f.Cpu,
@@ -90,7 +90,7 @@ func readSlice(path string) (slice, error) {
 		return slice{}, fmt.Errorf("reading the symbols of %s: %w", path, err)
 	}
 	if s.info, err = buildinfo.Read(bytes.NewReader(data)); err != nil {
-		return slice{}, fmt.Errorf("%s does not say how it was built: %w", path, err)
+		return slice{}, fmt.Errorf("%s has no build information: %w", path, err)
 	}
 	return s, nil
 }
@@ -104,7 +104,7 @@ func (s slice) String() string {
 		s.arch(), s.oldest, tray, strings.Join(s.libraries, " "))
 }
 
-// arch is the processor in Apple's words.
+// arch returns Apple's name of the processor.
 func (s slice) arch() string {
 	switch s.cpu {
 	case macho.CpuAmd64:
@@ -124,9 +124,9 @@ func containsModule(modules []*debug.Module, path string) bool {
 	return slices.ContainsFunc(modules, func(m *debug.Module) bool { return m.Path == path })
 }
 
-// limit is the newest macOS that may be named as the oldest one. With cgo it
-// is what the Makefile tells the C compiler. Without cgo it cannot be chosen:
-// Go 1.26 always writes 12.0, though what it links is in 10.13 as well.
+// limit returns the newest version that may be in the header as the oldest macOS.
+// With cgo it is the deployment target in the Makefile. Without cgo it cannot be
+// chosen: Go 1.26 always writes 12.0, although the libraries exist in 10.13.
 func (s slice) limit() release {
 	for _, setting := range s.info.Settings {
 		if setting.Key == "CGO_ENABLED" && setting.Value == "0" {
@@ -139,7 +139,7 @@ func (s slice) limit() release {
 	return highSierra
 }
 
-// faults are the reasons why some Mac that should run this program could not.
+// faults returns the reasons why a supported Mac could not run the program.
 func (s slice) faults() []string {
 	var faults []string
 	fault := func(wrong bool, format string, args ...any) {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-func TestGoProgramsAreFit(t *testing.T) {
+func TestGoProgramsHaveNoFaults(t *testing.T) {
 	for i, path := range build(t, "os") {
 		s, err := readSlice(path)
 		if err != nil {
@@ -28,9 +28,9 @@ func TestGoProgramsAreFit(t *testing.T) {
 	}
 }
 
-// For a macOS before 10.14, clang writes the oldest one in the older of two
-// ways. Only a Mac has such a program; this one is turned into it.
-func TestGoOlderWayToNameTheOldestMacOS(t *testing.T) {
+// For a macOS before 10.14 clang writes the older of two load commands. Only a Mac
+// makes such a program; this test converts a program.
+func TestGoOlderLoadCommandForOldestMacOS(t *testing.T) {
 	data := []byte(read(t, build(t, "os")[0]))
 	newer := []byte{loadBuildVersion, 0, 0, 0, 24, 0, 0, 0}
 	older := []byte{loadVersionMin, 0, 0, 0, 24, 0, 0, 0, 0, 13, 10, 0}
@@ -48,9 +48,9 @@ func TestGoOlderWayToNameTheOldestMacOS(t *testing.T) {
 	}
 }
 
-// It would ask for macOS 12 at the moment it is loaded, whatever its header
-// says.
-func TestGoCertificatesAreNoticed(t *testing.T) {
+// Such a program needs macOS 12 when it is loaded, whatever version is in its
+// header.
+func TestGoCertificatesAreAFault(t *testing.T) {
 	path := build(t, "crypto/x509")[0]
 	var out bytes.Buffer
 	err := run([]string{"check", path}, &out)
@@ -101,7 +101,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoProgramIsRefused(t *testing.T) {
+func TestInvalidPrograms(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "script")
 	if err := os.WriteFile(path, []byte("#!/bin/sh\n"), 0o755); err != nil {
 		t.Fatal(err)

@@ -1,17 +1,16 @@
-// Command bundle packs kextwatch for people: make app and make dist run it,
-// from the top of the repository.
+// Command bundle packs kextwatch for a release. make app and make dist run it from
+// the top of the repository.
 //
-//	bundle check FILE…   says whether programs for macOS are fit to be given out
-//	bundle app FLAGS     writes Kextwatch.app from them
-//	bundle dist FLAGS    zips the app, with checksums and a list of its parts
+//	bundle check FILE…   checks whether programs for macOS can be released
+//	bundle app FLAGS     writes Kextwatch.app from the programs
+//	bundle dist FLAGS    writes the app as a zip, checksums and a bill of materials
 //
-// It runs the same on Linux as on a Mac, so that the tests see what is given
-// out. Only a Mac can link the icon in the menu bar: an app made elsewhere
-// says in its Info.plist that it is for looking at, and its zip says so in its
-// name.
+// It works the same on Linux and on a Mac, so that tests can check a release. Only a
+// Mac can link the icon in the menu bar. The Info.plist of an app without the icon
+// says that the app is not for use, and so does the name of its zip.
 //
-// What it writes depends on its input alone, never on the folder, the time or
-// the user: the same commit makes the same bytes.
+// The output depends only on the input, not on the folder, the time or the user:
+// the same commit makes the same bytes.
 package main
 
 import (
@@ -34,7 +33,7 @@ func main() {
 
 func run(args []string, out io.Writer) error {
 	if len(args) == 0 {
-		return fmt.Errorf("say check, app or dist")
+		return fmt.Errorf("missing command: use check, app or dist")
 	}
 	switch name, args := args[0], args[1:]; name {
 	case "check":
@@ -44,11 +43,11 @@ func run(args []string, out io.Writer) error {
 	case "dist":
 		return runDist(args, out)
 	default:
-		return fmt.Errorf("%q is none of check, app, dist", name)
+		return fmt.Errorf("unknown command %q: use check, app or dist", name)
 	}
 }
 
-// check reads programs and reports all that is wrong with them.
+// check reads programs and returns all their faults as an error.
 func check(paths []string, out io.Writer) error {
 	var faults []string
 	for _, path := range paths {
@@ -62,7 +61,7 @@ func check(paths []string, out io.Writer) error {
 		}
 	}
 	if len(faults) > 0 {
-		return fmt.Errorf("not fit to be given out:\n%s", strings.Join(faults, "\n"))
+		return fmt.Errorf("cannot be released:\n%s", strings.Join(faults, "\n"))
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 	"kextwatch/launchd"
 )
 
-// What has no licence must not be given out.
+// A module without a license must not be released.
 func TestGoLicences(t *testing.T) {
 	t.Chdir("../..")
 	text, err := licences([]module{{"howett.net/plist", "v1.0.1"}, {goModule, "go1.26"}})
@@ -23,10 +23,10 @@ func TestGoLicences(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
-	if _, err := licences([]module{{"howett.net/plist", "v0.0.1"}}); err == nil || !strings.Contains(err.Error(), "build it anew") {
+	if _, err := licences([]module{{"howett.net/plist", "v0.0.1"}}); err == nil || !strings.Contains(err.Error(), "build it again") {
 		t.Errorf("the wrong version: %v", err)
 	}
-	// A folder of this repository, which has none of its own.
+	// A folder of this repository without its own license.
 	if _, err := licences([]module{{"github.com/getlantern/golog", "v0.0.0-20190830074920-4ef2e798c2d7"}}); err == nil || !strings.Contains(err.Error(), "has no licence") {
 		t.Errorf("no licence: %v", err)
 	}
@@ -79,8 +79,8 @@ func TestPackageURL(t *testing.T) {
 	}
 }
 
-// Login Items shows the app's name for an agent that names its identifier.
-func TestTheAgentBelongsToTheApp(t *testing.T) {
+// Login Items shows the app's name for an agent with the app's identifier.
+func TestBundleIDIsAgentLabel(t *testing.T) {
 	if got := launchd.Agent("/kextwatch", "/").AssociatedBundleIdentifiers; !slices.Equal(got, []string{bundleID}) {
 		t.Errorf("the agent names %q, the app is %s", got, bundleID)
 	}

@@ -10,12 +10,12 @@ import (
 	"testing"
 )
 
-// The tests whose names begin with TestGo build real programs for macOS, from
-// a few lines, as make darwin builds kextwatch-reader. The one with the tray has
-// a module of systray's name, since that is how a tray is known.
+// Tests whose names begin with TestGo build small real programs for macOS, in the way
+// that make darwin builds kextwatch-reader. The program with the tray has a module with
+// systray's name, because a tray is recognized by this name.
 
-// built are the programs that exist already, by their folder and source, in the
-// folder workshop.
+// built has the programs in the folder workshop that are built already, by folder
+// and source.
 var (
 	built    = make(map[string][]string)
 	workshop string
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// build returns a reader for both processors, x86_64 first.
+// build returns the paths of a reader for both processors, x86_64 first.
 func build(t *testing.T, imports string) []string {
 	t.Helper()
 	return compile(t, "agent/reader", fmt.Sprintf("package main\n\nimport _ %q\n\nfunc main() {}\n", imports))
@@ -69,8 +69,8 @@ func compile(t *testing.T, folder, source string) []string {
 	return paths
 }
 
-// sample is an app that can be put together from the top of the repository,
-// where it leaves the test.
+// sample returns an app that can be built from the top of the repository. It changes
+// the working directory of the test to it.
 func sample(t *testing.T, programs, readers []string) app {
 	t.Helper()
 	t.Chdir("../..")

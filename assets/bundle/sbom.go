@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// billOfMaterials lists what the app is made of, for tools that know of
-// weaknesses in some versions. It is CycloneDX 1.5; cyclonedx.org has the
-// meaning of the names.
+// billOfMaterials lists the modules of the app, for tools that search for known
+// vulnerabilities. The format is CycloneDX 1.5; cyclonedx.org documents the names.
 func billOfMaterials(i info, modules []module, at time.Time) ([]byte, error) {
 	type component struct {
 		Type    string `json:"type"`
@@ -41,8 +40,8 @@ func billOfMaterials(i info, modules []module, at time.Time) ([]byte, error) {
 	return append(data, '\n'), err
 }
 
-// packageURL names a module as the vulnerability databases do: in lower case,
-// and Go's own library as std, its version without "go".
+// packageURL returns the name of a module in vulnerability databases: in lower case,
+// and Go's own library as std with its version without "go".
 func packageURL(m module) string {
 	if m.path == goModule {
 		m.version = strings.TrimPrefix(m.version, "go")

@@ -7,12 +7,12 @@ import (
 	"fmt"
 )
 
-// A universal program begins with a table of its slices, in big-endian words
-// (mach-o/fat.h). Each slice starts at a multiple of 2^14, the page of Apple
-// silicon. Signatures of the slices stay good.
+// A universal program begins with a table of its slices in big-endian words
+// (mach-o/fat.h). Each slice starts at a multiple of 2^14, the page size of Apple
+// silicon. The signatures of the slices stay valid.
 const alignment = 14
 
-// universal joins the programs for x86_64 and arm64 into one.
+// universal joins the programs for x86_64 and arm64 into one program.
 func universal(paths []string) ([]byte, []slice, error) {
 	slices := make([]slice, 0, len(paths))
 	for _, path := range paths {

@@ -5,14 +5,14 @@ import (
 	"image"
 )
 
-// icns makes the icon file of a macOS application, with every size that the
-// Finder asks for: 16, 32, 128, 256 and 512 points, each for one and for two
-// pixels a point.
+// icns returns the icon file of a macOS application with all sizes that the Finder
+// uses: 16, 32, 128, 256 and 512 points, each with one and with two pixels per
+// point.
 //
-// The file is "icns", its length, and elements of a type, a length and data
-// (https://en.wikipedia.org/wiki/Apple_Icon_Image_format). Elements are PNG
-// files, but for 16 and 32 pixels at one pixel a point: these are in the
-// older form of three colour planes and a mask, which every macOS reads.
+// The file has "icns", its length, and elements with a type, a length and data
+// (https://en.wikipedia.org/wiki/Apple_Icon_Image_format). Elements are PNG files,
+// except for 16 and 32 pixels at one pixel per point. These have the older form of
+// three color planes and a mask, which every macOS reads.
 func icns(layers []layer) []byte {
 	var file []byte
 	add := func(kind string, data []byte) {
@@ -48,8 +48,8 @@ func icns(layers []layer) []byte {
 	return append(head, file...)
 }
 
-// planes are all red, all green and all blue values, packed, and all alpha
-// values, which are never packed.
+// planes returns the red, green and blue values, each packed, and the alpha values,
+// which are never packed.
 func planes(img *image.NRGBA) (colour, alpha []byte) {
 	for channel := range 4 {
 		var plane []byte
@@ -64,8 +64,8 @@ func planes(img *image.NRGBA) (colour, alpha []byte) {
 	return nil, nil
 }
 
-// packed is a plane in the packing of icon files, which may leave everything
-// as it is: up to 128 bytes follow their number less one.
+// packed returns a plane in the packing of icon files. It uses only the form without
+// compression: a byte n, followed by n + 1 bytes, at most 128.
 func packed(plane []byte) []byte {
 	var out []byte
 	for len(plane) > 0 {

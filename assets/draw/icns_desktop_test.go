@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// Another's reader of icon files sees what was drawn. It is older than the
-// types for two pixels a point, and passes over them.
-func TestIconFileIsReadByOthers(t *testing.T) {
+// An independent reader of icon files reads the drawing. It does not know the newer
+// types with two pixels per point and skips them.
+func TestOtherReaderReadsIconFile(t *testing.T) {
 	dir := t.TempDir()
 	if said, err := exec.Command("icns2png", "-x", "-o", dir, "../app.icns").CombinedOutput(); err != nil {
 		t.Fatalf("this test needs icns2png, of the package icnsutils: %v\n%s", err, said)

@@ -9,14 +9,14 @@ import (
 	"testing"
 )
 
-// sizes are the pictures an icon file has to hold, by the type of their
-// element, in pixels.
+// sizes has the sizes in pixels of the pictures in an icon file, by the type of
+// their element.
 var sizes = map[string]int{
 	"is32": 16, "il32": 32, "ic07": 128, "ic08": 256, "ic09": 512, // one pixel a point
 	"ic11": 32, "ic12": 64, "ic13": 256, "ic14": 512, "ic10": 1024, // two
 }
 
-func TestIconFileIsWhatIsDrawn(t *testing.T) {
+func TestIconFileMatchesDrawing(t *testing.T) {
 	data, err := os.ReadFile("../app.icns")
 	if err != nil {
 		t.Fatal(err)
@@ -33,8 +33,8 @@ func TestIconFileIsWhatIsDrawn(t *testing.T) {
 	}
 }
 
-// The smallest picture is drawn, too, not a larger one made small: its edge is
-// one pixel from the border on all sides.
+// The smallest picture is drawn in its size and not scaled: its edge is one pixel
+// from the border on all sides.
 func TestSmallestPictureIsSharp(t *testing.T) {
 	img := draw(16, app...)
 	for i, want := range []uint8{0, 255, 255} {
@@ -44,7 +44,7 @@ func TestSmallestPictureIsSharp(t *testing.T) {
 	}
 }
 
-// elements takes an icon file apart.
+// elements returns the elements of an icon file.
 func elements(t *testing.T, data []byte) map[string][]byte {
 	t.Helper()
 	if len(data) < 8 || string(data[:4]) != "icns" || int(binary.BigEndian.Uint32(data[4:])) != len(data) {
@@ -87,9 +87,8 @@ func picture(t *testing.T, kind string, found map[string][]byte, size int) image
 	return img
 }
 
-// unpacked follows the description of the format, also where packed makes no
-// use of it: a byte from 128 on stands for so many times the next, and 3 - 128
-// more.
+// unpacked reads the whole format, including the part that packed does not use: a
+// byte n of 128 or more means that the next byte is repeated n - 125 times.
 func unpacked(data []byte) []byte {
 	var out []byte
 	for len(data) > 1 {

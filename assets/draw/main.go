@@ -1,5 +1,5 @@
 // Command draw writes kextwatch's pictures into the current directory: PNG
-// files, and the icon of the macOS application. Run it by "make icons".
+// files, and the icon of the macOS application. Run it with "make icons".
 package main
 
 import (
@@ -13,9 +13,8 @@ import (
 
 const grid = 32 // what the shapes are drawn on
 
-// A menu bar of one pixel a point shows every second pixel. So the straight
-// edges, and the outer and inner edges of the rings where they touch the
-// grid, lie on even pixels.
+// A menu bar with one pixel per point shows every second pixel. So straight edges,
+// and the edges of the rings where they touch the grid, are on even pixels.
 var (
 	well = union(
 		arc(16, 16, 13, 0, 360, 2),
@@ -39,8 +38,8 @@ var (
 	)
 	badge = roundedSquare(32, 7)
 
-	// The picture of the program: a clock, and the half hour that is left to
-	// click Allow. Its margin is one pixel where it is drawn smallest.
+	// The picture of the program: a clock with the half hour in which the user can
+	// click Allow. Its margin is one pixel at the smallest size.
 	plate   = roundedSquare(28, 6.5)
 	face    = disc(16, 16, 11)
 	window  = disc(16, 16, 9).within(rightHalf(16))
@@ -67,7 +66,7 @@ type layer struct {
 // app is the picture of the program.
 var app = []layer{{plate, indigo}, {face, white}, {window, amber}, {pointer, dark}}
 
-// pictures draws every PNG file by its name.
+// pictures returns every PNG file by its name.
 func pictures() map[string]image.Image {
 	all := map[string]image.Image{"app.png": draw(128, app...)}
 	for name, s := range map[string]shape{"well": well, "waiting": waiting, "todo": todo, "unsure": unsure} {
@@ -94,7 +93,7 @@ func draw(size int, layers ...layer) *image.NRGBA {
 	return img
 }
 
-// over puts a colour that covers part of a pixel over what is there.
+// over blends a color that covers a part of a pixel with the color below it.
 func over(under, top color.NRGBA, cover float64) color.NRGBA {
 	left := float64(under.A) / 255 * (1 - cover)
 	alpha := cover + left
@@ -118,7 +117,7 @@ func main() {
 	}
 }
 
-// encode makes a PNG file.
+// encode returns a PNG file.
 func encode(img image.Image) []byte {
 	var data bytes.Buffer
 	encoder := png.Encoder{CompressionLevel: png.BestCompression}

@@ -9,10 +9,9 @@ import (
 	"testing"
 )
 
-// The files are compared as pixels, one step of rounding apart at most:
-// another release of Go may compress them, another processor round them,
-// differently.
-func TestFilesAreWhatIsDrawn(t *testing.T) {
+// The test compares pixels and allows a difference of one, because another release
+// of Go may compress in another way, and another processor may round in another way.
+func TestFilesMatchDrawing(t *testing.T) {
 	drawn := pictures()
 	files, err := filepath.Glob("../*.png")
 	if err != nil {

@@ -2,11 +2,11 @@ package main
 
 import "math"
 
-// A shape tells how far a point is from its edge, in pixels: negative inside,
-// positive outside. Points are on a grid of 32 × 32, y pointing down.
+// A shape returns the distance of a point from its edge in pixels: negative inside,
+// positive outside. Points are on a grid of 32 × 32; y points down.
 //
-// Distances make smooth edges, outlines and other sizes cheap: the edge is
-// where the distance is 0, an outline of 2 pixels where it is below 2.
+// Distances make smooth edges, outlines and other sizes simple. At the edge the
+// distance is 0; an outline of 2 pixels has the points with a distance below 2.
 type shape func(x, y float64) float64
 
 // disc is a filled circle.
@@ -63,12 +63,12 @@ func roundedSquare(side, radius float64) shape {
 	}
 }
 
-// rightHalf is all that is right of x.
+// rightHalf contains all points with a larger x.
 func rightHalf(x float64) shape {
 	return func(px, _ float64) float64 { return x - px }
 }
 
-// union is all that is in any of the shapes.
+// union contains the points of all shapes.
 func union(shapes ...shape) shape {
 	return func(x, y float64) float64 {
 		d := math.Inf(1)
@@ -79,17 +79,17 @@ func union(shapes ...shape) shape {
 	}
 }
 
-// without is what is left of s when hole is cut out.
+// without contains the points of s that are not in hole.
 func (s shape) without(hole shape) shape {
 	return func(x, y float64) float64 { return max(s(x, y), -hole(x, y)) }
 }
 
-// within is what s and limit have in common.
+// within contains the points that are in both s and limit.
 func (s shape) within(limit shape) shape {
 	return func(x, y float64) float64 { return max(s(x, y), limit(x, y)) }
 }
 
-// scaled is the shape drawn at another size around the middle of the grid.
+// scaled returns the shape in another size, around the middle of the grid.
 func (s shape) scaled(factor float64) shape {
 	return func(x, y float64) float64 {
 		return s(16+(x-16)/factor, 16+(y-16)/factor) * factor

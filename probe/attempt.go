@@ -2,36 +2,36 @@ package probe
 
 import "time"
 
-// Attempt is an attempt to load a kernel extension that something other than
-// the load history told of: a line of the log, or what Parallels answered when
-// it was asked to try again. It says when a load was tried, and how that
-// ended; never what is allowed.
+// Attempt is an attempt to load a kernel extension that was found outside the
+// load history: in a line of the log, or in the answer of Parallels to a retry.
+// It says when the load was attempted and how it ended. It does not say what is
+// allowed.
 type Attempt struct {
 	At       time.Time
-	TeamID   string // empty where only the bundle ID is told
-	BundleID string // empty: of Parallels Desktop as a whole (error 56521)
-	CDHash   string // empty where it is not told
+	TeamID   string // empty if only the bundle ID is known
+	BundleID string // empty: Parallels Desktop as a whole (error 56521)
+	CDHash   string // code directory hash; empty: not known
 	From     Evidence
 	Outcome  Outcome
 }
 
-// Evidence says where an attempt is known from.
+// Evidence names what proves an attempt.
 type Evidence string
 
-// Where attempts are known from.
+// The kinds of evidence.
 const (
 	FromLog   Evidence = "log"
 	FromRetry Evidence = "retry"
 )
 
-// Outcome is how an attempt to load ended, as far as is told.
+// Outcome is how a load attempt ended, as far as it is known.
 type Outcome string
 
 // The outcomes.
 const (
-	Tried        Outcome = ""              // an evaluation began; how it ended is not told
+	Tried        Outcome = ""              // an evaluation began; its end is not known
 	Refused      Outcome = "refused"       // not approved: exit 27, error 56521, "rejected due to system policy"
-	Upgrade      Outcome = "upgrade"       // approved once, but this is another binary: "Triggered kext upgrade"
-	NeedsRestart Outcome = "needs-restart" // approved, loaded at the next start: exit 28
-	Permitted    Outcome = "permitted"     // the policy allows it; no proof that it was loaded
+	Upgrade      Outcome = "upgrade"       // an earlier binary was approved, this one was not: "Triggered kext upgrade"
+	NeedsRestart Outcome = "needs-restart" // approved; macOS loads it at the next start: exit 28
+	Permitted    Outcome = "permitted"     // the policy allows it; this does not prove that it was loaded
 )

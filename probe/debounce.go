@@ -3,38 +3,46 @@ package probe
 import "time"
 
 const (
-	// SQLite in WAL mode writes the log, syncs it, and publishes the commit
-	// through shared memory, which raises no event. So a commit can become
-	// visible after its last event: a look at once alone misses most of them.
-	afterLast = 20 * time.Millisecond
-	// A second look for the commits that took longer than that to appear.
-	afterQuiet = 150 * time.Millisecond
-	// Where events come too close together for a quiet moment, look anyway;
-	// and no more often than that once a burst has gone on for stormAfter.
-	InStorm    = 250 * time.Millisecond
-	stormAfter = time.Second
+	// CommitDelay is how long after its last file event a commit of SQLite can
+	// become visible to other processes. In WAL mode SQLite writes the log,
+	// syncs it, and then publishes the commit through shared memory, which
+	// raises no event. A reader that must not miss a commit reads once more
+	// after this delay.
+	CommitDelay = 150 * time.Millisecond
+
+	// Most commits are visible this soon after their last event, so the first
+	// read after a change waits only this long.
+	usualDelay = 20 * time.Millisecond
+
+	// StormInterval is the interval between two firings while events keep coming.
+	StormInterval = 250 * time.Millisecond
+	stormAfter    = time.Second // a burst of this length is a storm
 )
 
-// Debounce decides when to look while events come in: at once on the first one,
-// afterLast and afterQuiet after the last one, in a storm every InStorm. Idle,
-// it has no timer running.
+// Debounce decides when to react to a burst of events: at once to the first
+// event, again usualDelay after the last one, and a last time CommitDelay after
+// it. In a storm it fires every StormInterval. When idle it has no timer
+// running. It belongs to one goroutine.
 type Debounce struct {
-	Timer  *time.Timer // fires when it is time to look; call look then
-	Phase  phase
-	first  time.Time // the first event of the burst
-	last   time.Time // its last event
-	looked time.Time // the last look
+	// Timer fires when a reaction is due. The owner must then call Fired.
+	Timer *time.Timer
+
+	phase phase
+	first time.Time // the first event of the burst
+	last  time.Time // its last event
+	fired time.Time // the last firing
 }
 
 type phase int
 
 const (
-	Idle     phase = iota
-	starting       // the look at the first event is due
-	trailing       // events may still follow
-	settling       // one look is left
+	idle     phase = iota
+	starting       // due for the first event
+	trailing       // more events may follow
+	ending         // one firing is left
 )
 
+// NewDebounce returns an idle Debounce.
 func NewDebounce() *Debounce {
 	b := &Debounce{Timer: time.NewTimer(time.Hour)}
 	b.Timer.Stop()
@@ -44,55 +52,62 @@ func NewDebounce() *Debounce {
 // Touch reports an event.
 func (b *Debounce) Touch() {
 	b.last = time.Now()
-	switch b.Phase {
-	case Idle:
-		b.Phase, b.first = starting, b.last
+	switch b.phase {
+	case idle:
+		b.phase, b.first = starting, b.last
 		b.Timer.Reset(0)
-	case trailing, settling:
-		b.Phase = trailing
+	case trailing, ending:
+		b.phase = trailing
 		b.schedule()
 	}
 }
 
-// Look says that the timer fired, and whether this is the burst's last look.
-func (b *Debounce) Look() (settled bool) {
-	b.looked = time.Now()
-	if b.Phase == settling || b.Phase == trailing && b.looked.Sub(b.last) >= afterQuiet {
-		b.Phase = Idle
+// Fired must be called when Timer has fired. It reports whether this was the
+// last firing of the burst.
+func (b *Debounce) Fired() (last bool) {
+	b.fired = time.Now()
+	if b.phase == ending || b.phase == trailing && b.fired.Sub(b.last) >= CommitDelay {
+		b.phase = idle
 		return true
 	}
-	b.Phase = trailing
-	if b.looked.Sub(b.last) >= afterLast {
-		b.Phase = settling
+	b.phase = trailing
+	if b.fired.Sub(b.last) >= usualDelay {
+		b.phase = ending
 	}
 	b.schedule()
 	return false
 }
 
+// Idle reports whether no firing is due.
+func (b *Debounce) Idle() bool { return b.phase == idle }
+
 func (b *Debounce) schedule() {
-	due := b.last.Add(afterQuiet)
-	if b.Phase == trailing {
-		due = b.last.Add(afterLast)
+	due := b.last.Add(CommitDelay)
+	if b.phase == trailing {
+		due = b.last.Add(usualDelay)
 		storm := b.last.Sub(b.first) > stormAfter
-		if next := b.looked.Add(InStorm); storm || next.Before(due) {
+		if next := b.fired.Add(StormInterval); storm || next.Before(due) {
 			due = next
 		}
 	}
 	b.Timer.Reset(time.Until(due))
 }
 
-// OfferHint puts h into a channel with one slot, in place of a hint that nobody
-// has taken yet. Only one goroutine may offer.
+// OfferHint puts h into a channel with one slot. It replaces a hint that was
+// not received yet, and keeps what that one said about sleep and quiet. Only
+// one goroutine may offer hints.
 func OfferHint(slot chan Hint, h Hint) {
 	select {
-	case untaken := <-slot:
-		h.Woke = h.Woke || untaken.Woke
-		h.QuietUntil = untaken.QuietUntil // up to the first change that nobody has looked at
+	case pending := <-slot:
+		h.Woke = h.Woke || pending.Woke
+		h.QuietUntil = pending.QuietUntil // until the first change that no snapshot shows yet
 	default:
 	}
 	slot <- h
 }
 
+// Signal sends to a channel with one slot. It does nothing if the slot is
+// taken: the receiver then has a signal to receive.
 func Signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

@@ -1,21 +1,21 @@
 package probe
 
-// Enforcement is what besides the policy rows decides whether a kernel
-// extension needs an approval, and who may give it.
+// Enforcement holds the facts beside the policy rows that decide whether a
+// kernel extension needs an approval, and who may give it.
 type Enforcement struct {
 	SIP     SIP
 	Consent Consent
 	Profile KextProfile
 }
 
-// SIP is System Integrity Protection, as csrutil tells it.
+// SIP is System Integrity Protection, as csrutil reports it.
 type SIP struct {
 	State        SIPState
-	KextSigning  Answer // No: that part of it is switched off
-	KextApproval Answer // No: macOS asks nobody (bit 0x200 of the configuration)
+	KextSigning  Answer // No: the protection of kext signing is off
+	KextApproval Answer // No: macOS loads kexts without approval (bit 0x200 of the configuration)
 }
 
-// SIPState is what csrutil says in one word.
+// SIPState is the state of System Integrity Protection as a whole.
 type SIPState string
 
 // The states of SIP; the zero value is not known.
@@ -25,19 +25,20 @@ const (
 	SIPCustom   SIPState = "custom"
 )
 
-// Consent is what `spctl kext-consent` says; it is changed from Recovery only.
+// Consent is the output of `spctl kext-consent`. It can be changed only from
+// Recovery.
 type Consent struct {
-	Enabled Answer   // No: nobody is asked
-	Teams   []string // allowed from Recovery
+	Enabled Answer   // No: macOS loads kexts without approval
+	Teams   []string // team IDs that were allowed from Recovery
 }
 
 // KextProfile is the configuration profile payload
 // com.apple.syspolicy.kernel-extension-policy.
 type KextProfile struct {
-	Present        Answer // Yes, No, or not known: an ordinary user cannot see all profiles
-	Name           string // of the profile, where it is told
-	UserOverrides  Answer // No: users may not approve. Absent in a payload means No
-	NonAdminsAllow Answer // from macOS 11 on; absent in a payload means No
+	Present        Answer // may be not known: an ordinary user cannot see all profiles
+	Name           string // of the profile; empty: not known
+	UserOverrides  Answer // No: users may not approve. A payload without this key means No
+	NonAdminsAllow Answer // from macOS 11. A payload without this key means No
 	Teams          []string
 	Kexts          []TeamKexts
 }

@@ -1,7 +1,7 @@
 package probe
 
 // Fact is the name of a fact that can be missing. `status --json` prints it
-// as gaps[].source, so a name never changes.
+// as gaps[].source, so these names must not change.
 type Fact string
 
 // The facts that can be missing. agent/view has a row of words for each.
@@ -21,11 +21,11 @@ const (
 	FactVMNetworking Fact = "Parallels networking"
 
 	FactSIP           Fact = "System Integrity Protection"
-	FactKextApproval  Fact = "approval of kernel extensions" // the part of SIP that asks for it
+	FactKextApproval  Fact = "approval of kernel extensions" // the part of SIP that requires it
 	FactConsent       Fact = "consent to kernel extensions"
 	FactRecoveryTeams Fact = "teams allowed from Recovery"
 	FactKextProfile   Fact = "configuration profile"  // the payload in Managed Preferences
-	FactProfiles      Fact = "configuration profiles" // what the profiles tool lists
+	FactProfiles      Fact = "configuration profiles" // the output of the profiles tool
 
 	FactPrograms         Fact = "running programs"
 	FactNetwork          Fact = "network connections"
@@ -40,12 +40,12 @@ const (
 	FactBackup         Fact = "time machine"
 
 	FactFileEvents Fact = "file-events"
-	FactOwnFiles   Fact = "agent's files"    // what the agent saves
-	FactOwnMemory  Fact = "agent's memory"   // what an earlier agent saved
-	FactOwnProgram Fact = "kextwatch itself" // the program that starts at the next login
+	FactOwnFiles   Fact = "agent's files"    // the files that the agent writes
+	FactOwnMemory  Fact = "agent's memory"   // the state that an earlier agent saved
+	FactOwnProgram Fact = "kextwatch itself" // the program that launchd starts at the next login
 )
 
-// Facts lists all of them.
+// Facts lists every Fact.
 var Facts = []Fact{
 	FactMacOSVersion, FactProcessor, FactBootTime, FactBootSession,
 	FactParallels, FactKextsOnDisk, FactLoadedKexts, FactLoadAttempts,

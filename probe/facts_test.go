@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Each fact is listed in Facts, and some code outside of package view makes a gap
-// with it. A gap never has a name that is written as text.
+// Each fact is listed in Facts, and code outside of package view reports it as
+// missing. No code writes the name of a fact as text.
 func TestEachFactIsReported(t *testing.T) {
 	declared := regexp.MustCompile(`(?m)^\t(Fact\w+)\s+Fact = "([^"]+)"`)
 	asText := regexp.MustCompile(`\b(gap|toolGap|unless)\("|Source:\s+"`)
@@ -21,7 +21,7 @@ func TestEachFactIsReported(t *testing.T) {
 	}
 	facts := declared.FindAllStringSubmatch(string(source), -1)
 	if len(facts) != len(Facts) {
-		t.Errorf("%d facts are declared, %d are listed", len(facts), len(Facts))
+		t.Errorf("%d facts are declared, but %d are listed", len(facts), len(Facts))
 	}
 	used := map[string]bool{}
 	err = filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
@@ -44,7 +44,7 @@ func TestEachFactIsReported(t *testing.T) {
 			}
 		}
 		if found := asText.Find(data); found != nil && strings.Contains(string(data), "probe.Gap") {
-			t.Errorf("%s makes a gap with a name as text: %s", path, found)
+			t.Errorf("%s names a fact by text: %s; want a constant", path, found)
 		}
 		return nil
 	})
@@ -56,7 +56,7 @@ func TestEachFactIsReported(t *testing.T) {
 			t.Errorf("%s is not listed in Facts", fact[1])
 		}
 		if !used[fact[1]] {
-			t.Errorf("no code makes a gap with %s", fact[1])
+			t.Errorf("no code reports %s as missing", fact[1])
 		}
 	}
 }

@@ -3,34 +3,37 @@ package probe
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 )
 
-// Limits of what is read of a policy, from whatever source.
+// Limits of the policy that is read, for every source.
 const (
-	MaxRows = 10_000 // of a table
-	MaxText = 4096   // bytes of a value; a path of macOS has at most 1024
+	MaxRows = 10_000 // rows of one table
+	MaxText = 4096   // bytes of one value; a path of macOS has at most 1024
 
-	// TooLong stands for a longer value. It equals no real one.
+	// TooLong replaces a longer value. No real value equals it.
 	TooLong = "(too long)"
 )
 
 // ErrTooManyRows is returned for a table of more than MaxRows rows.
 var ErrTooManyRows = fmt.Errorf("more than %d rows", MaxRows)
 
-// Cap returns a value of a policy, or TooLong for one above MaxText.
+// Cap limits a text value of a policy. It returns TooLong for a value of more
+// than MaxText bytes, and replaces invalid UTF-8.
 func Cap(value string) string {
 	if len(value) > MaxText {
 		return TooLong
 	}
-	return value
+	return strings.ToValidUTF8(value, "\uFFFD")
 }
 
 var bundleIDForm = regexp.MustCompile(`^[0-9A-Za-z._+-]{1,255}$`)
 
-// IsBundleID reports whether a text has the form of a bundle identifier.
+// IsBundleID reports whether text has the form of a bundle identifier.
 func IsBundleID(text string) bool { return bundleIDForm.MatchString(text) }
 
-// ClockJump is how far the wall clock and the monotonic clock never drift apart
-// by themselves between two readings: the Mac slept, or its clock was set.
+// ClockJump is the difference between the wall clock and the monotonic clock
+// that proves a jump: the Mac slept, or its clock was set. Normal drift between
+// two readings is always smaller.
 const ClockJump = 30 * time.Second

@@ -3,24 +3,25 @@ package probe
 // LoginJob is the property list by which launchd starts kextwatch at login.
 type LoginJob struct {
 	State   LoginState
-	Program string // what it starts; empty: not known
-	Why     string // for the states that need a reason
+	Program string // path of the program that it starts; empty: not known
+	Why     string // the reason for State; empty if State explains itself
 }
 
-// LoginState says what launchd can do with a LoginJob at the next login.
+// LoginState says whether launchd can start a LoginJob at the next login, and
+// why not.
 type LoginState string
 
 // The states; the zero value is not known.
 const (
 	LoginReady          LoginState = "ready"
 	LoginAbsent         LoginState = "absent"          // there is no property list
-	LoginDamaged        LoginState = "damaged"         // launchd cannot read it, or it describes no job of ours
-	LoginRefused        LoginState = "refused"         // launchd takes no list with this owner or these permissions
-	LoginProgramMissing LoginState = "program-missing" // the program is not there, or cannot be executed
-	LoginOtherProgram   LoginState = "other-program"   // it starts something that is not kextwatch
+	LoginDamaged        LoginState = "damaged"         // launchd cannot read it, or it describes another job
+	LoginRefused        LoginState = "refused"         // launchd rejects the owner or the permissions of the list
+	LoginProgramMissing LoginState = "program-missing" // the program does not exist or is not executable
+	LoginOtherProgram   LoginState = "other-program"   // it starts a program other than kextwatch
 )
 
-// Starts reports whether launchd starts kextwatch at the next login.
+// Starts reports whether launchd will start kextwatch at the next login.
 func (j LoginJob) Starts() Answer {
 	if j.State == "" {
 		return ""

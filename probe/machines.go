@@ -1,6 +1,6 @@
 package probe
 
-// Answer is a yes or a no that may not be known.
+// Answer is Yes, No, or not known.
 type Answer string
 
 // The answers; the zero value is not known.
@@ -9,7 +9,7 @@ const (
 	No  Answer = "no"
 )
 
-// AnswerOf is Yes or No.
+// AnswerOf converts a known answer.
 func AnswerOf(yes bool) Answer {
 	if yes {
 		return Yes
@@ -17,38 +17,39 @@ func AnswerOf(yes bool) Answer {
 	return No
 }
 
-// Machines are the virtual machines of Parallels Desktop.
+// Machines describes the virtual machines of Parallels Desktop.
 type Machines struct {
-	Known    bool   // every place where one can be was looked at, or prlctl told
-	From     string // "prlctl" or "config.pvs"; empty: nothing answered
+	Known    bool   // List is complete: prlctl answered, or every place where a VM can be was read
+	From     string // the source of List, "prlctl" or "config.pvs"; empty: none answered
 	List     []VM
 	Kextless Answer // No: networking uses kernel extensions (UseKextless is 0)
 }
 
 // VM is one virtual machine.
 type VM struct {
-	UUID       string // without braces, checked; empty where it is not known
-	Name       string // anybody's text
-	Path       string // of its bundle, where it is known
+	UUID       string // without braces, validated; empty: not known
+	Name       string // chosen by the user: clean it before showing it
+	Path       string // of its bundle; empty: not known
 	State      VMState
 	Hypervisor Hypervisor
-	Nested     Answer // nested virtualization: only Parallels' own hypervisor can
+	Nested     Answer // nested virtualization; it needs Parallels' own hypervisor
 }
 
 // VMState is what a virtual machine is doing.
 type VMState string
 
-// The states that matter; what prlctl says otherwise is not known.
+// The states that matter. Every other state of prlctl is read as not known.
 const (
 	VMStopped   VMState = "stopped"
 	VMRunning   VMState = "running"
 	VMSuspended VMState = "suspended"
 )
 
-// Hypervisor is what runs a virtual machine.
+// Hypervisor is the hypervisor of a virtual machine.
 type Hypervisor string
 
-// Parallels' own hypervisor is a kernel extension; Apple's is part of macOS.
+// The hypervisors. Parallels' own is a kernel extension; Apple's is part of
+// macOS.
 const (
 	ParallelsHypervisor Hypervisor = "parallels"
 	AppleHypervisor     Hypervisor = "apple"

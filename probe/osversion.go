@@ -6,7 +6,7 @@ import (
 )
 
 // OSVersion is a version of macOS: "10.15.7" "19H2026", or "26.3.1" "25D2128"
-// with the supplemental "(a)" of a rapid response.
+// with the extra "(a)" of a rapid security response.
 type OSVersion struct {
 	Version string `plist:"Version"`
 	Build   string `plist:"Build"`
@@ -16,17 +16,17 @@ type OSVersion struct {
 // Known reports whether the version could be read.
 func (v OSVersion) Known() bool { return v.Version != "" }
 
-// AtLeast reports whether this macOS is major.minor or later. An unknown
-// version is older than any.
+// AtLeast reports whether this macOS is major.minor or later. It is false for
+// an unknown version.
 func (v OSVersion) AtLeast(major, minor int) bool {
 	have, haveMinor := v.Major(), v.Minor()
 	return have > major || have == major && haveMinor >= minor
 }
 
-// Major is the first number of the version, 0 where it is not known.
+// Major returns the first number of the version; 0: not known.
 func (v OSVersion) Major() int { return v.number(0) }
 
-// Minor is the second number of the version, 0 where there is none.
+// Minor returns the second number of the version; 0 if there is none.
 func (v OSVersion) Minor() int { return v.number(1) }
 
 func (v OSVersion) number(i int) int {
@@ -41,7 +41,7 @@ func (v OSVersion) number(i int) int {
 	return n
 }
 
-// String is the version as people write it: "26.3.1 (a)".
+// String returns the version as people write it: "26.3.1 (a)".
 func (v OSVersion) String() string {
 	if v.Extra == "" {
 		return v.Version

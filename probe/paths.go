@@ -2,29 +2,30 @@ package probe
 
 import "strings"
 
-// AgentLabel names the LaunchAgent, its settings and its folders.
+// AgentLabel is the name of the LaunchAgent, its settings and its folders.
 const AgentLabel = "io.kextwatch.agent"
 
-// ReaderLabel names the LaunchDaemon that publishes the policy.
+// ReaderLabel is the name of the LaunchDaemon that publishes the policy.
 const ReaderLabel = "io.kextwatch.reader"
 
 // Files and folders of a Mac.
 const (
-	// PolicyFolder holds KextPolicy, and databases that are no concern of ours.
+	// PolicyFolder holds KextPolicy and other databases, such as ExecPolicy.
 	PolicyFolder = "/var/db/SystemPolicyConfiguration"
-	// KextPolicy is the database in which macOS notes approvals and load
-	// attempts. Its -wal and -journal lie beside it.
+	// KextPolicy is the database in which macOS records approvals and load
+	// attempts. KextPolicyFiles lists it with the files beside it.
 	KextPolicy = PolicyFolder + "/KextPolicy"
 
 	// SupportFolder is for files that every user of the Mac may read.
 	SupportFolder = "/Library/Application Support/" + AgentLabel
-	// PublishedPolicy is what the root reader copies out of KextPolicy.
+	// PublishedPolicy is the copy of the policy that the root reader writes.
 	PublishedPolicy = SupportFolder + "/policy.plist"
-	// ReaderLastRun is when the reader ran last, and how that ended.
+	// ReaderLastRun records the last run of the root reader: its modification
+	// time is the time of the run, its content is the outcome.
 	ReaderLastRun = SupportFolder + "/reader/last-run"
-	// ReaderProgram is the root reader.
+	// ReaderProgram is the program of the root reader.
 	ReaderProgram = "/Library/PrivilegedHelperTools/" + ReaderLabel
-	// ReaderJob is the LaunchDaemon that starts it.
+	// ReaderJob is the property list of the LaunchDaemon that starts it.
 	ReaderJob = "/Library/LaunchDaemons/" + ReaderLabel + ".plist"
 
 	Extensions           = "/Library/Extensions"
@@ -45,8 +46,14 @@ const (
 	ManagedKextPolicy             = ManagedSettings + "/com.apple.syspolicy.kernel-extension-policy.plist"
 	InstallHistory                = "/Library/Receipts/InstallHistory.plist"
 
-	ConsoleDevice = "/dev/console" // belongs to the user at the screen
+	ConsoleDevice = "/dev/console" // its owner is the user at the screen
 )
+
+// KextPolicyFiles are the files that together hold the policy database, the
+// database first. SQLite keeps the newest commits in the -wal and what a
+// rollback needs in the -journal. The -shm is left out: it is only an index of
+// the -wal, and SQLite creates it again.
+var KextPolicyFiles = [...]string{KextPolicy, KextPolicy + "-wal", KextPolicy + "-journal"}
 
 // Tools of a Mac, by the path at which they are started.
 const (
@@ -71,8 +78,8 @@ const (
 	SystemExtensionsTool = "/usr/bin/systemextensionsctl"
 )
 
-// Unstaged returns where a kext was installed, for the path that it was loaded
-// from: macOS loads a protected copy below StagedExtensions.
+// Unstaged returns the path at which a kext was installed, for the path from
+// which it was loaded: macOS loads a protected copy below StagedExtensions.
 func Unstaged(path string) string {
 	if original, staged := strings.CutPrefix(path, StagedExtensions+"/"); staged {
 		return "/" + original

@@ -2,21 +2,22 @@ package probe
 
 import "time"
 
-// ParallelsTeamID signs every kernel extension of Parallels; the developer
-// name beside it has changed and is never matched.
+// ParallelsTeamID is the team that signs every kernel extension of Parallels.
+// Compare this and not the developer name, which has changed over the years.
 const ParallelsTeamID = "4C6364ACXT"
 
-// Policy is what macOS remembers about kernel extensions: who is allowed, and
-// what was tried.
+// Policy is the kernel extension policy of macOS: what is allowed, and which
+// load attempts were made.
 type Policy struct {
 	Source  SourceName
-	ReadAt  time.Time // when the rows were read from macOS
+	ReadAt  time.Time // when the rows were read from macOS, in UTC
 	Rows    []PolicyRow
 	MDM     []MDMRow
 	History []LoadRecord
 }
 
-// PolicyRow is a row of kext_policy: what the user decided, or has yet to.
+// PolicyRow is a row of kext_policy: the decision of the user about one kernel
+// extension, or the missing decision.
 type PolicyRow struct {
 	TeamID    string // empty: unsigned (NULL and '' both occur)
 	BundleID  string
@@ -24,16 +25,16 @@ type PolicyRow struct {
 	Developer string
 	Flags     int64 // undocumented; shown, never used
 
-	// What only the framework tells.
+	// Only the framework reports these.
 	App            string // name of the application
 	AppPath        string
-	Pending        Answer // it waits in the pane: tried, and not approved
-	PendingUpgrade Answer // allowed, but the binary changed: it waits for another approval
-	NeedsRestart   Answer // allowed, and loaded at the next start
+	Pending        Answer // it waits in the pane: a load was attempted, nobody approved it
+	PendingUpgrade Answer // allowed, but the binary changed: it needs another approval
+	NeedsRestart   Answer // allowed; macOS loads it at the next start
 }
 
 // MDMRow is a row of kext_policy_mdm: what a configuration profile allows. An
-// empty BundleID stands for every kernel extension of the team.
+// empty BundleID means every kernel extension of the team.
 type MDMRow struct {
 	TeamID      string
 	BundleID    string
@@ -42,43 +43,43 @@ type MDMRow struct {
 }
 
 // LoadRecord is a row of kext_load_history_v3. A record alone proves neither
-// a block nor an approval: macOS keeps them for its own extensions too.
+// a block nor an approval: macOS also keeps records of its own extensions.
 type LoadRecord struct {
 	Path      string
 	TeamID    string
 	BundleID  string
 	CreatedAt time.Time
-	LastSeen  time.Time // every load attempt; from macOS 11 on also at boot
-	CDHash    string    // code directory hash; empty where the column is missing
+	LastSeen  time.Time // the last load attempt; from macOS 11 also the last boot
+	CDHash    string    // code directory hash; empty if the column is missing
 	BootUUID  string    // undocumented; shown, never used
 	Flags     int64     // undocumented; shown, never used
 }
 
-// SourceName is a way to the policy.
+// SourceName is the name of a policy source.
 type SourceName string
 
-// The sources of policy, best first.
+// The policy sources, best first.
 const (
-	Database  SourceName = "database"  // Apple's file, read by root
-	Reader    SourceName = "reader"    // what the root reader published of it
-	Framework SourceName = "framework" // macOS's own SystemPolicy.framework
+	Database  SourceName = "database"  // Apple's file, which only root can read
+	Reader    SourceName = "reader"    // the copy that the root reader publishes
+	Framework SourceName = "framework" // SystemPolicy.framework of macOS
 )
 
-// TellsTimes reports whether the source knows when loads were tried.
+// TellsTimes reports whether the source knows the times of load attempts.
 func (n SourceName) TellsTimes() bool { return n == Database || n == Reader }
 
-// Source says how one way to the policy answered.
+// Source is the result of querying one policy source.
 type Source struct {
 	Name   SourceName  `json:"name" plist:"name"`
 	State  SourceState `json:"state" plist:"state"`
 	Reason string      `json:"reason,omitempty" plist:"reason,omitempty"`
-	Next   string      `json:"next,omitempty" plist:"next,omitempty"` // what to do about it; empty where nothing is wrong
+	Next   string      `json:"next,omitempty" plist:"next,omitempty"` // what to do about it; empty if nothing is wrong
 }
 
-// SourceState is the answer of a source in one word.
+// SourceState is the result in one word.
 type SourceState string
 
-// The states of a source; scripts rely on these words.
+// The states of a source. Scripts of users compare these words.
 const (
 	OK            SourceState = "ok"
 	Absent        SourceState = "absent"

@@ -1,24 +1,25 @@
-// Package probe names the facts kextwatch knows about a Mac: the kernel
-// extension policy, the load history, what is installed, what is loaded, and
-// what could not be read.
+// Package probe defines the facts that kextwatch knows about a Mac: the kernel
+// extension policy, the load history, the installed and the loaded extensions,
+// and the facts that could not be read.
 //
-// It is plain data. How the facts are read is the business of probe/mac; what
-// they ask of the user is decided in agent/approval. Zero values always mean
-// "not known", so that knowing nothing can never look like "all is well".
+// It holds plain data and imports no other package of kextwatch. It reads
+// nothing: the packages below it (probe/policy, probe/mac, …) read the facts,
+// and agent/approval decides what they require of the user. Zero values always
+// mean "not known", so a missing fact never looks like a good one.
 //
-// Times are UTC. Paths are the Mac's own: "/Applications/…" also when the Mac
-// is a directory somewhere else.
+// Times are UTC. Paths are those of the Mac, such as "/Applications/…", even if
+// the Mac is a directory of this machine.
 package probe
 
 import "time"
 
-// Snapshot is everything one look at a Mac found.
+// Snapshot holds all facts of a Mac that were read at one moment.
 type Snapshot struct {
 	Policy      *Policy // nil: no source answered
 	Sources     []Source
-	Disagree    string    // how two sources that both answered differ; empty: they do not
-	Attempts    []Attempt // besides the load history; oldest first
-	QuietUntil  time.Time // the files of the policy had not changed since the last look until then
+	Disagree    string    // how two sources that answered differ; empty: they agree
+	Attempts    []Attempt // those outside the load history, oldest first
+	QuietUntil  time.Time // the policy files did not change between the snapshot before and this time
 	Mac         Mac
 	Apps        []App
 	Kexts       []Kext
@@ -30,25 +31,25 @@ type Snapshot struct {
 	Gaps        []Gap
 }
 
-// Mac says which Mac this is and since when it runs.
+// Mac describes the Mac itself.
 type Mac struct {
 	OS          OSVersion
 	Arch        Arch
 	BootedAt    time.Time
 	BootSession string // kern.bootsessionuuid: new at every boot
-	Offline     bool   // only the disk is here; the Mac it belongs to does not run
+	Offline     bool   // this is only the disk of a Mac that is not running
 }
 
 // Arch is the kind of processor, as `uname -m` names it.
 type Arch string
 
-// What hw.optional.arm64 tells apart, also under Rosetta.
+// The processors. hw.optional.arm64 tells them apart, even under Rosetta.
 const (
 	Intel        Arch = "x86_64"
 	AppleSilicon Arch = "arm64"
 )
 
-// App is an installed product that brings kernel extensions.
+// App is an installed product that contains kernel extensions.
 type App struct {
 	Product  string // "Parallels Desktop"
 	TeamID   string
@@ -59,55 +60,57 @@ type App struct {
 	Edition  Edition
 }
 
-// Edition tells the two ways Parallels is sold apart.
+// Edition is one of the two editions of Parallels Desktop.
 type Edition string
 
-// The App Store edition is sandboxed and brings no kernel extensions.
+// The editions. The App Store edition is sandboxed and contains no kernel
+// extensions.
 const (
 	Standard Edition = "standard"
 	AppStore Edition = "app-store"
 )
 
-// Kext is a kernel extension bundle that lies on the disk.
+// Kext is a kernel extension bundle on the disk.
 type Kext struct {
 	BundleID string
 	TeamID   string
-	Path     string // where it was installed; the staging prefix is removed
+	Path     string // where it was installed, without the prefix of the staging folder
 	Staged   bool   // only the copy under /Library/StagedExtensions was found
-	Unread   bool   // its place could not be read; it counts as there
+	Unread   bool   // its folder could not be read, so it is assumed to exist
 	Version  string // CFBundleVersion; Parallels writes "14.0.1 45154"
 }
 
-// Loaded is the kernel's own list of loaded extensions.
+// Loaded is the kernel's list of loaded extensions.
 type Loaded struct {
 	Known bool
 	Kexts []LoadedKext
 }
 
-// LoadedKext is one line of kextstat or kmutil.
+// LoadedKext is one line of the output of kextstat or kmutil.
 type LoadedKext struct {
 	BundleID string
 	Version  string
 }
 
-// Gap is a fact that could not be read, and the way out.
+// Gap is a missing fact: one that could not be read.
 type Gap struct {
 	Source Fact   `json:"source" plist:"source"`
-	Err    string `json:"error" plist:"error"`
-	Next   string `json:"next" plist:"next"`
+	Err    string `json:"error" plist:"error"` // the reason
+	Next   string `json:"next" plist:"next"`   // what to do about it
 }
 
-// Hint says that something may have changed: look again. It carries no fact.
+// Hint says that facts may have changed and a snapshot is due. It carries no
+// fact.
 type Hint struct {
-	Settled bool // the last look of a burst: nothing more is expected to follow
-	Woke    bool // the Mac slept, or its clock jumped: what is read only once may be stale
+	Settled bool // the last hint of a burst: no more changes are expected
+	Woke    bool // the Mac slept or its clock jumped: facts that are read only once may be outdated
 
-	// Until when nothing had changed since the hint before; zero: not known.
+	// Nothing changed between the hint before and this time; zero: not known.
 	QuietUntil time.Time
 }
 
-// NewGap reports a fact that could not be read. next is what a person can do
-// about it.
+// NewGap returns the Gap for a fact that could not be read because of err. next
+// says what the user can do about it.
 func NewGap(fact Fact, err error, next string) Gap {
 	return Gap{Source: fact, Err: Printable(err.Error()), Next: next}
 }

@@ -1,22 +1,23 @@
 package probe
 
-// ReaderInstallation is what launchd finds on the disk of the root reader.
+// ReaderInstallation describes the files on the disk that launchd needs to run
+// the root reader.
 type ReaderInstallation struct {
 	State  ReaderState
-	Path   string // of the file that State is about; empty where it is sound
+	Path   string // the file that State is about; empty if the installation is sound
 	Reason string // why the file cannot be trusted or read
 	Next   string // what to do about it
 }
 
-// ReaderState is an installation of the root reader in one word.
+// ReaderState is the state of an installation of the root reader.
 type ReaderState string
 
 // The states of an installation; the zero value is not known.
 const (
-	ReaderSound     ReaderState = "sound"      // all of it is there, and only root can change it
-	ReaderOlder     ReaderState = "older"      // sound, but of an earlier version, which does not record its runs
-	ReaderAbsent    ReaderState = "absent"     // neither program nor property list
-	ReaderNoProgram ReaderState = "no-program" // the property list alone
-	ReaderNoPlist   ReaderState = "no-plist"   // the program alone
-	ReaderUnguarded ReaderState = "unguarded"  // others than root could change one of them
+	ReaderSound     ReaderState = "sound"      // it is complete, and only root can change it
+	ReaderOlder     ReaderState = "older"      // sound, but of an earlier version that does not record its runs
+	ReaderAbsent    ReaderState = "absent"     // both the program and the property list are missing
+	ReaderNoProgram ReaderState = "no-program" // the program is missing
+	ReaderNoPlist   ReaderState = "no-plist"   // the property list is missing
+	ReaderUnguarded ReaderState = "unguarded"  // a user other than root can change one of the two
 )

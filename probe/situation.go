@@ -2,30 +2,30 @@ package probe
 
 import "time"
 
-// Situation is what is going on at the Mac: who sits there, what runs, what
-// may swallow a click on Allow. It is looked at while an approval waits, and
-// whenever somebody asks.
+// Situation describes the use of the Mac: who sits at it, what runs, and what
+// may block a click on Allow. It is read while an approval waits, and when a
+// command needs it.
 type Situation struct {
-	Asked      bool // it was looked at; else all of it is not known
-	UID        int  // whose agent this is
-	ConsoleUID int  // who uses screen and keyboard: 0 is the login window, -1 not known
+	Asked      bool // it was read; false: every field is not known
+	UID        int  // the user of this agent
+	ConsoleUID int  // the user of screen and keyboard: 0 is the login window, -1 not known
 	Locked     Answer
-	Admin      Answer    // is the user an administrator?
+	Admin      Answer    // the user is an administrator
 	LoginAt    time.Time // start of the user's login session; zero: not known
-	Remote     []string  // signs that the Mac is used from afar: "a connection to screen sharing", "TeamViewer"
-	InputTools []string  // programs that make clicks and keys of their own: "BetterTouchTool"
-	PaneOpen   Answer    // the pane with the Allow button is open; it does not refresh
-	Service    Answer    // Parallels' service runs
+	Remote     []string  // signs of remote use: "a connection to screen sharing", "TeamViewer"
+	InputTools []string  // programs that generate clicks and key presses: "BetterTouchTool"
+	PaneOpen   Answer    // the pane with the Allow button is open; macOS does not refresh it
+	Service    Answer    // the service of Parallels runs
 	Extensions []SystemExtension
 }
 
 // SystemExtension is an extension that does not run in the kernel. It has no
-// 30 minutes and no row in the kernel extension policy.
+// approval window and no row in the kernel extension policy.
 type SystemExtension struct {
 	TeamID   string
 	BundleID string
 	Category string // "network_extension", …
-	State    string // as systemextensionsctl spells it: "activated waiting for user"
+	State    string // as systemextensionsctl prints it: "activated waiting for user"
 }
 
 // Waiting reports whether it waits for the user to allow it.

@@ -5,11 +5,12 @@ import (
 	"unicode"
 )
 
-// PrintableLimit is how many characters of a foreign text are shown.
+// PrintableLimit is the number of characters of a foreign text that are shown.
 const PrintableLimit = 300
 
-// Printable makes one short line of a text that anybody may have written.
-// Control characters and those that turn the direction of text are dropped.
+// Printable returns one short line of a text that is not ours, such as the
+// output of a tool or a name in a file. It drops control characters, and those
+// that change the direction of text.
 func Printable(text string) string {
 	kept := 0
 	text = strings.Map(func(r rune) rune {

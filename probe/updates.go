@@ -2,14 +2,14 @@ package probe
 
 import "time"
 
-// Updates is what is known of updates and backups.
+// Updates describes updates of macOS and backups.
 type Updates struct {
-	Installed  []Installation // of macOS, oldest first
-	OffersRead bool           // the list of Software Update was read
-	Offered    []Offer        // of macOS, by Software Update
-	Check      Answer         // look for updates by itself
-	Download   Answer         // download them by itself
-	Install    Answer         // install macOS updates by itself
+	Installed  []Installation // versions of macOS, oldest first
+	OffersRead bool           // Offered was read; false: it is not known
+	Offered    []Offer        // versions of macOS that Software Update offers
+	Check      Answer         // macOS checks for updates automatically
+	Download   Answer         // macOS downloads them automatically
+	Install    Answer         // macOS installs updates of macOS automatically
 	Backup     Backup
 }
 
@@ -20,15 +20,15 @@ type Installation struct {
 	Version string
 }
 
-// Offer is a macOS that Software Update offers.
+// Offer is a version of macOS that Software Update offers.
 type Offer struct {
 	Name    string // "macOS Sequoia 15.2"
 	Version string
-	Build   string // where the product key names it
+	Build   string // empty if the product key does not contain it
 }
 
-// Backup is what Time Machine says, where it can be read.
+// Backup is the state of Time Machine.
 type Backup struct {
 	On   Answer
-	Last time.Time // zero: none, or not known
+	Last time.Time // the last backup; zero: none, or not known
 }

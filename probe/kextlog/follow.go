@@ -133,7 +133,7 @@ func (f *Follower) Run(ctx context.Context) {
 		case <-f.noticed:
 			f.news.Touch()
 		case <-f.news.Timer.C:
-			probe.OfferHint(f.hints, probe.Hint{Settled: f.news.Look()})
+			probe.OfferHint(f.hints, probe.Hint{Settled: f.news.Fired()})
 		case err := <-f.ended:
 			f.end(ctx, err)
 		}

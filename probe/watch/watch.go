@@ -108,10 +108,10 @@ func (w *Watcher) run(ctx context.Context) {
 		case w.events.broken = <-w.events.errs:
 			w.paths.Touch()
 		case <-w.paths.Timer.C:
-			w.paths.Look()
+			w.paths.Fired()
 			w.follow(false)
 		case <-w.facts.Timer.C:
-			w.hint(w.facts.Look())
+			w.hint(w.facts.Fired())
 		case <-w.backstop.C:
 			w.noteSleep()
 			if w.woke {
@@ -162,7 +162,7 @@ func (w *Watcher) follow(retry bool) {
 	gapsChanged := w.noteGaps()
 	before := time.Now()
 	unchanged := slices.Equal(w.stamps, StampAll(w.mac, w.also))
-	if retry && unchanged && w.facts.Phase == probe.Idle && w.stamps[0] != (root.Stamp{}) { // zero: stat is refused
+	if retry && unchanged && w.facts.Idle() && w.stamps[0] != (root.Stamp{}) { // zero: stat is refused
 		w.quiet = before
 	}
 	overdueChanged := retry && w.noteReader()

@@ -104,7 +104,7 @@ func (s *story) calm() {
 	for {
 		select {
 		case <-s.w.Hints():
-		case <-time.After(probe.InStorm):
+		case <-time.After(probe.StormInterval):
 			return
 		}
 	}
@@ -257,7 +257,7 @@ func TestWatchIgnores(t *testing.T) {
 			}
 			s := watch(t, root, nil)
 			tt.change(s)
-			time.Sleep(probe.InStorm) // time for a hint that should not be
+			time.Sleep(probe.StormInterval) // time for a hint that should not be
 			select {
 			case h := <-s.w.Hints():
 				t.Errorf("hint %+v", h)

@@ -93,6 +93,7 @@ var arrows = []struct{ importer, imported, because string }{
 
 	{"probe/root", "github.com/cyphar/filepath-securejoin", "links beneath a Mac's root stay beneath it"},
 	{"probe/root", "howett.net/plist", "property lists"},
+	{"probe/root", "github.com/google/renameio/v2", "writes files atomically"},
 	{"probe/tool", "probe", "cleans what a program says about its failure"},
 	{"probe/tool", "probe/root", "looks a tool up beneath the Mac's root"},
 	{"probe/policy", "probe", "reads the rows of the policy"},

@@ -23,13 +23,13 @@ type Binary struct {
 }
 
 // NewBinary returns the file at path, which this program was started from.
-func NewBinary(path string) *Binary { return &Binary{path: path, start: root.StampAt(path)} }
+func NewBinary(path string) *Binary { return &Binary{path: path, start: root.LocalStamp(path)} }
 
 // check reports whether another program has been there for stableFor. If that is
 // not certain yet, again is the time until the next check; 0 means at the next
 // poll.
 func (b *Binary) check(now time.Time) (replaced bool, again time.Duration) {
-	is := root.StampAt(b.path)
+	is := root.LocalStamp(b.path)
 	switch {
 	case is == b.start:
 		b.since, b.gone = time.Time{}, false

@@ -65,7 +65,7 @@ func (s *Reader) read(stamps []root.Stamp) bool {
 func (s *Reader) stampNow() []root.Stamp {
 	var stamps []root.Stamp
 	for _, file := range Files(s.mac, s.home) {
-		stamps = append(stamps, root.StampAt(file.Path))
+		stamps = append(stamps, root.LocalStamp(file.Path))
 	}
 	if table := s.settings.CompatibilityFile; table != "" {
 		var stamp root.Stamp

@@ -10,133 +10,164 @@ import (
 )
 
 const (
-	// Where stat is refused nothing tells that the policy moved.
-	blindAsking = 15 * time.Minute
+	// blindInterval is the time between two queries if stat is refused: then
+	// nothing shows that the policy changed.
+	blindInterval = 15 * time.Minute
 
-	// A commit can become visible after the last change of a file. An answer
-	// given sooner than this after one may lack it.
-	VisibleAfter = 100 * time.Millisecond
-
-	// Of a burst of changes three looks come (see burst). Where files go on
-	// moving and the answer stays the same, the askings may themselves be what
-	// moves them: then they come less and less often.
-	freeAskings = 3
-	SlowestBusy = time.Minute
+	// If files keep changing and the answer stays the same, the queries
+	// themselves may be what changes the files. After freeQueries of them, the
+	// interval doubles from one second to SlowestBusy. A query calmAfter the
+	// one before starts again with short intervals.
+	freeQueries = 3
 	calmAfter   = 5 * time.Minute
+
+	// SlowestBusy is the longest interval between two queries while files
+	// keep changing.
+	SlowestBusy = time.Minute
 )
 
-// failedAskings are the pauses after one, two and more askings in a row
-// without an answer. One that hangs holds up a look for as long as a tool may
-// take. Whoever asks, and a file that moved, wait for no more than the first.
-var failedAskings = [...]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute}
+// failurePauses are the pauses after one, two, and more queries in a row without
+// an answer. A query that hangs delays a snapshot for as long as a tool may
+// take. After an Invalidate or a changed file, the first pause applies.
+var failurePauses = [...]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute}
 
-// Cache is what the framework answered when it was asked last, and what
-// decides when to ask it again.
+// Cache keeps the last answer of the framework while it cannot have changed, and
+// decides when to query the framework again. For each snapshot the caller calls
+// Stat, then sets Needed, then uses Due, Query and Answer. The zero Cache is
+// ready to use, by one goroutine.
 type Cache struct {
-	Wanted bool        // no better source answered at the last look
-	Hinted bool        // somebody says that the answer may have changed
-	Seen   PolicyStamp // at the last look
-	Rows   bool        // some source has told of rows
+	Needed bool // no better source answered at the last snapshot
 
-	At      time.Time   // of the last asking; zero: never
-	Stamp   PolicyStamp // just before it
-	Settled bool        // no file had moved just before it
-	Policy  *probe.Policy
-	Source  probe.Source
-	failed  int // askings in a row without an answer
-	same    int // askings in a row that brought nothing new, because files moved
+	invalid bool        // Invalidate was called since the last query
+	hadRows bool        // some source returned rows of the policy
+	current policyStamp // at the last Stat
+
+	queried time.Time   // the last query; zero: none
+	stamp   policyStamp // at the Stat before it
+	quiet   bool        // no file had changed just before it
+	policy  *probe.Policy
+	source  probe.Source
+	failed  int // queries in a row without an answer
+	same    int // queries in a row for changed files that brought the same answer
 }
 
-// In returns how long after now a snapshot must be taken for the framework to
-// be queried in time. It returns false where it is not queried by itself,
-// because a better source answers or stat tells when the policy changes.
-func (a Cache) In(now time.Time) (time.Duration, bool) {
-	if !a.Wanted || a.At.IsZero() {
+// Stat reads what stat reports about the files that show a change of the policy.
+func (c *Cache) Stat(m root.FS) { c.current = stampPolicy(m) }
+
+// NoteRows tells the cache that another source returned rows of the policy. From
+// then on, an empty answer of the framework counts as a failure.
+func (c *Cache) NoteRows() { c.hadRows = true }
+
+// Invalidate says that the answer may have changed although no file shows it.
+func (c *Cache) Invalidate() { c.invalid = true }
+
+// LastQuery returns the time of the last query; zero: there was none.
+func (c Cache) LastQuery() time.Time { return c.queried }
+
+// NextQuery returns how long after now a snapshot must be taken for the next
+// query to be on time. It returns false if no query is planned, because a better
+// source answers or stat shows when the policy changes.
+func (c Cache) NextQuery(now time.Time) (time.Duration, bool) {
+	if !c.Needed || c.queried.IsZero() {
 		return 0, false
 	}
-	pause, asks := a.pause(false)
-	return max(pause-a.ago(now), VisibleAfter), asks
+	pause, planned := c.pause(false)
+	return max(pause-c.age(now), probe.CommitDelay), planned
 }
 
-// Due reports whether to ask at now, with the stamp of this look seen.
-func (a Cache) Due(now time.Time, fresh bool) bool {
-	if a.At.IsZero() {
+// Due reports whether to query at now. A fresh snapshot ignores the cached
+// answer.
+func (c Cache) Due(now time.Time, fresh bool) bool {
+	if c.queried.IsZero() {
 		return true
 	}
-	pause, asks := a.pause(fresh)
-	return asks && a.ago(now) >= pause
+	pause, planned := c.pause(fresh)
+	return planned && c.age(now) >= pause
 }
 
-// pause is how long after the last asking the next one comes; false: not
-// before something happens.
-func (a Cache) pause(fresh bool) (time.Duration, bool) {
-	hinted := fresh || a.Hinted
-	moved := a.Seen != a.Stamp || !a.Settled
+// pause returns the time between the last query and the next one. It returns
+// false if no query is needed until something changes.
+func (c Cache) pause(fresh bool) (time.Duration, bool) {
+	invalid := fresh || c.invalid
+	changed := c.current != c.stamp || !c.quiet
 	switch {
-	case a.failed > 0 && (hinted || moved):
-		return failedAskings[0], true
-	case a.failed > 0:
-		return failedAskings[min(a.failed, len(failedAskings))-1], true
-	case hinted:
+	case c.failed > 0 && (invalid || changed):
+		return failurePauses[0], true
+	case c.failed > 0:
+		return failurePauses[min(c.failed, len(failurePauses))-1], true
+	case invalid:
 		return 0, true
-	case moved && a.same < freeAskings:
+	case changed && c.same < freeQueries:
 		return 0, true
-	case moved:
-		return min(time.Second<<min(a.same-freeAskings, 10), SlowestBusy), true
-	case !a.Seen.told:
-		return blindAsking, true
+	case changed:
+		return min(time.Second<<min(c.same-freeQueries, 10), SlowestBusy), true
+	case !c.current.known:
+		return blindInterval, true
 	}
 	return 0, false
 }
 
-// ago is how long ago the last asking was. The wall clock decides, because the
-// other one stands still while a Mac sleeps; where it was set back, the time
-// is not known and counts as long.
-func (a Cache) ago(now time.Time) time.Duration {
-	ago := now.Round(0).Sub(a.At.Round(0))
-	if ago < 0 {
-		return blindAsking
+// age returns the time since the last query. It uses the wall clock, because the
+// monotonic clock stands still while a Mac sleeps. If the wall clock was set
+// back, the age is not known and counts as long.
+func (c Cache) age(now time.Time) time.Duration {
+	age := now.Round(0).Sub(c.queried.Round(0))
+	if age < 0 {
+		return blindInterval
 	}
-	return ago
+	return age
 }
 
-// Query asks the framework, and keeps the answer unless ctx ended meanwhile.
-func (a *Cache) Query(ctx context.Context, m root.FS, now time.Time, fresh bool) (*probe.Policy, probe.Source) {
-	settled := a.Seen.Settled(time.Now())
+// Query queries the framework, and keeps the answer unless ctx ended meanwhile.
+// It may take as long as a tool may take. The policy is nil unless the state of
+// the source is probe.OK.
+func (c *Cache) Query(ctx context.Context, m root.FS, now time.Time, fresh bool) (*probe.Policy, probe.Source) {
+	quiet := c.current.quiet(time.Now())
 	policy, source := Read(ctx, m, now)
 	if ctx.Err() != nil {
 		return nil, source
 	}
-	// macOS keeps its rows. None at all, after there were some, is what a
-	// caller might get whom it does not want to answer.
-	if policy != nil && len(policy.Rows) == 0 && a.Rows {
+	// macOS never deletes its rows. An empty answer after there were some may be
+	// how macOS refuses a caller.
+	if policy != nil && len(policy.Rows) == 0 && c.hadRows {
 		policy, source = nil, frameworkProblem(errNoRows)
 	}
 	switch {
-	case fresh || a.Hinted || a.ago(now) >= calmAfter || !sameAnswer(a.Policy, policy):
-		a.same = 0
+	case fresh || c.invalid || c.age(now) >= calmAfter || !sameAnswer(c.policy, policy):
+		c.same = 0
 	default:
-		a.same++
+		c.same++
 	}
 	switch source.State {
 	case probe.Timeout, probe.Failed:
-		a.failed++
-	default: // what this macOS does not have, it will not have in a minute
-		a.failed = 0
+		c.failed++
+	default: // what this macOS does not have now, it will not have in a minute
+		c.failed = 0
 	}
-	a.At, a.Stamp, a.Settled, a.Hinted = now, a.Seen, settled, false
-	a.Policy, a.Source, a.Rows = policy, source, a.Rows || policy != nil && len(policy.Rows) > 0
-	return a.Answer()
+	c.queried, c.stamp, c.quiet, c.invalid = now, c.current, quiet, false
+	c.policy, c.source, c.hadRows = policy, source, c.hadRows || policy != nil && len(policy.Rows) > 0
+	return c.Answer()
 }
 
-// Answer is the last answer, apart from the one that is remembered.
-func (a Cache) Answer() (*probe.Policy, probe.Source) {
-	if a.Policy == nil {
-		return nil, a.Source
+// Answer returns the cached answer. The caller may change the rows. The source
+// has no name if there was no query.
+func (c Cache) Answer() (*probe.Policy, probe.Source) {
+	if c.policy == nil {
+		return nil, c.source
 	}
-	policy := *a.Policy
+	policy := *c.policy
 	policy.Rows = slices.Clone(policy.Rows)
-	return &policy, a.Source
+	return &policy, c.source
+}
+
+// Comparable returns the cached policy if it describes the same state of the
+// files as better, the policy of another source in this snapshot; else nil.
+func (c Cache) Comparable(m root.FS, better *probe.Policy) *probe.Policy {
+	stale := better.Source == probe.Reader && c.current.writtenAfter(better.ReadAt)
+	if stale || c.stamp != c.current || stampPolicy(m) != c.current {
+		return nil
+	}
+	return c.policy
 }
 
 func sameAnswer(a, b *probe.Policy) bool {
@@ -146,48 +177,43 @@ func sameAnswer(a, b *probe.Policy) bool {
 	return slices.Equal(a.Rows, b.Rows)
 }
 
-// PolicyFiles move when the policy may have: when it is written, and when
-// Parallels is installed or updated.
-var PolicyFiles = [...]string{
-	probe.PolicyFolder + "/KextPolicy",
-	probe.PolicyFolder + "/KextPolicy-wal",
-	probe.PolicyFolder + "/KextPolicy-journal",
-	probe.ParallelsApp + "/Contents/Info.plist",
+// watchedFiles change when the policy may change: macOS writes it, or Parallels
+// is installed or updated.
+var watchedFiles = append(probe.KextPolicyFiles[:], probe.ParallelsApp+"/Contents/Info.plist")
+
+// policyStamp is what stat reports about watchedFiles. It needs no right to read
+// the files, only to enter their folder.
+type policyStamp struct {
+	known bool // stat is allowed for the policy
+	files [len(probe.KextPolicyFiles) + 1]root.Stamp
 }
 
-// StampPolicy is what stat says about PolicyFiles. It needs no right to read
-// them, only to enter their folder.
-type PolicyStamp struct {
-	told  bool // stat answers for the policy
-	Files [len(PolicyFiles)]root.Stamp
-}
-
-func StampPolicy(m root.FS) PolicyStamp {
-	var s PolicyStamp
-	for i, name := range PolicyFiles {
-		info, err := m.Stat(name)
-		if err == nil {
-			s.Files[i] = root.StampOf(info)
-		}
+func stampPolicy(m root.FS) policyStamp {
+	var s policyStamp
+	for i, name := range watchedFiles {
+		var err error
+		s.files[i], err = m.Stamp(name)
 		if i == 0 {
-			s.told = err == nil || root.NotExist(err)
+			s.known = err == nil
 		}
 	}
 	return s
 }
 
-// Settled reports that nothing moved just before now.
-func (s PolicyStamp) Settled(now time.Time) bool {
-	return !slices.ContainsFunc(s.Files[:], func(f root.Stamp) bool {
-		ago := now.Sub(time.Unix(0, f.Modified))
-		return ago >= 0 && ago < VisibleAfter
+// quiet reports that no file changed within probe.CommitDelay before now. A
+// query sooner after a change may miss a commit. A time in the future does not
+// count, so that a wrong time does not cause constant queries.
+func (s policyStamp) quiet(now time.Time) bool {
+	return !slices.ContainsFunc(s.files[:], func(f root.Stamp) bool {
+		age := now.Sub(f.Modified())
+		return age >= 0 && age < probe.CommitDelay
 	})
 }
 
-// MovedSince reports that the policy was written after t, as far as stat
-// tells; where it does not, it may have been.
-func (s PolicyStamp) MovedSince(t time.Time) bool {
-	return !s.told || slices.ContainsFunc(s.Files[:], func(f root.Stamp) bool {
-		return f != root.Stamp{} && time.Unix(0, f.Modified).After(t)
+// writtenAfter reports that the policy was written after t, or that this is not
+// known because stat is refused.
+func (s policyStamp) writtenAfter(t time.Time) bool {
+	return !s.known || slices.ContainsFunc(s.files[:], func(f root.Stamp) bool {
+		return f != root.Stamp{} && f.Modified().After(t)
 	})
 }

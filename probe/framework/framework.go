@@ -1,3 +1,10 @@
+// Package framework queries SystemPolicy.framework, the policy source that an
+// ordinary user may use, and decides when to query it again.
+//
+// Its only way to the framework is a script of its own for Apple's osascript. It
+// runs no other program, writes nothing, and accepts no answer that it does not
+// know completely. The script was written from the headers of the framework in
+// macOS 10.14 and the analysis "syspolicyd internals" of 2019.
 package framework
 
 import (
@@ -16,27 +23,25 @@ import (
 	"kextwatch/probe/tool"
 )
 
-const (
-	frameworkProtocol = 1 // of the answers of framework.js
-)
+const frameworkProtocol = 1 // the version of the answers of framework.js
 
-// frameworkScript is handed to osascript as an argument, so that no file is
-// run that somebody could replace. It is the same at every call.
+// frameworkScript is an argument of osascript and not a file, so nobody can
+// replace it. It is the same at every call.
 //
 //go:embed framework.js
 var frameworkScript string
 
 var (
-	errFrameworkGone   = errors.New("is not what it was in the macOS versions known")
+	errFrameworkGone   = errors.New("differs from the macOS versions that kextwatch knows")
 	errFrameworkFailed = errors.New("did not answer")
-	errNoRows          = errors.New("it knows of no kernel extension, though there were some")
+	errNoRows          = errors.New("it returned no kernel extensions, but it returned some before")
 )
 
-// Read asks macOS's own SystemPolicy.framework. An ordinary user may
-// (sure on 10.14, likely later; the analysis "syspolicyd internals" of 2019).
-// It knows neither when loads were tried nor what a profile allows. It may take
-// as long as a tool may. now becomes the time of reading. The policy is nil
-// unless the state is probe.OK.
+// Read queries SystemPolicy.framework of macOS. An ordinary user may do this
+// (certain for 10.14, likely for later versions; see the analysis "syspolicyd
+// internals" of 2019). The framework knows neither the times of load attempts
+// nor what a profile allows. Read may take as long as a tool may take. now
+// becomes ReadAt. The policy is nil unless the state of the source is probe.OK.
 func Read(ctx context.Context, m root.FS, now time.Time) (*probe.Policy, probe.Source) {
 	out, err := tool.Query(ctx, m, probe.OsascriptTool, "-l", "JavaScript", "-e", frameworkScript)
 	if err != nil {
@@ -50,17 +55,17 @@ func Read(ctx context.Context, m root.FS, now time.Time) (*probe.Policy, probe.S
 		probe.Source{Name: probe.Framework, State: probe.OK}
 }
 
-// frameworkAnswer is what framework.js prints.
+// frameworkAnswer is the output of framework.js.
 type frameworkAnswer struct {
 	Protocol int              `json:"protocol"`
 	State    string           `json:"state"`
 	Reason   string           `json:"reason"`
-	Current  *[]frameworkItem `json:"current"` // every row of the policy
+	Current  *[]frameworkItem `json:"current"` // all rows of the policy
 	Pending  *[]frameworkItem `json:"pending"` // null: not known
 }
 
-// frameworkItem is one SPKernelExtensionPolicyItem: what one click on Allow
-// approves. What it does not tell is null, or an empty text.
+// frameworkItem is one SPKernelExtensionPolicyItem: the extensions that one
+// click on Allow approves. An unknown value is null or an empty text.
 type frameworkItem struct {
 	Developer   string   `json:"developer"`
 	Application string   `json:"application"`
@@ -73,7 +78,7 @@ type frameworkItem struct {
 	Upgrade     *bool    `json:"upgrade"`
 }
 
-// decodeFramework turns an answer into rows, one for each bundle ID.
+// decodeFramework converts an answer into rows, one for each bundle ID.
 func decodeFramework(out []byte) ([]probe.PolicyRow, error) {
 	var answer frameworkAnswer
 	decoder := json.NewDecoder(bytes.NewReader(out))
@@ -82,11 +87,11 @@ func decodeFramework(out []byte) ([]probe.PolicyRow, error) {
 		return nil, fmt.Errorf("its answer cannot be read: %w", err)
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return nil, errors.New("its answer goes on after its end")
+		return nil, errors.New("its answer has more data after its end")
 	}
 	switch {
 	case answer.Protocol != frameworkProtocol:
-		return nil, fmt.Errorf("its answer has the unknown form %d", answer.Protocol)
+		return nil, fmt.Errorf("its answer has the unknown version %d", answer.Protocol)
 	case answer.State == "unsupported":
 		return nil, fmt.Errorf("%w: %s", errFrameworkGone, answer.Reason)
 	case answer.State == "failed":
@@ -109,7 +114,7 @@ func frameworkRows(items []frameworkItem) ([]probe.PolicyRow, error) {
 	var rows []probe.PolicyRow
 	for _, item := range items {
 		if item.Allowed == nil {
-			return nil, errors.New("its answer has an item that is neither allowed nor not")
+			return nil, errors.New(`its answer has an item without "allowed"`)
 		}
 		for _, bundle := range item.Bundles {
 			if len(rows) == probe.MaxRows {
@@ -128,8 +133,8 @@ func frameworkRows(items []frameworkItem) ([]probe.PolicyRow, error) {
 	return rows, nil
 }
 
-// markPending says of each row whether it waits in the pane, and adds what
-// waits there and has no row.
+// markPending sets Pending of each row, and adds a row for each extension that
+// waits in the pane and has none.
 func markPending(rows, pending []probe.PolicyRow) ([]probe.PolicyRow, error) {
 	type kext struct{ team, bundle string }
 	waits := map[kext]bool{}
@@ -162,23 +167,24 @@ func answerOf(yes *bool) probe.Answer {
 	return probe.AnswerOf(*yes)
 }
 
-// frameworkProblem says what an error means and what a person can do about it.
+// frameworkProblem returns the source for an error: its state, the reason, and
+// what the user can do about it.
 func frameworkProblem(err error) probe.Source {
-	state, reason, next := judgeFramework(err)
+	state, reason, next := explain(err)
 	return probe.Source{Name: probe.Framework, State: state, Reason: probe.Printable(reason), Next: next}
 }
 
-func judgeFramework(err error) (state probe.SourceState, reason, next string) {
-	const restart = "restart the Mac if it stays so"
+func explain(err error) (state probe.SourceState, reason, next string) {
+	const restart = "restart the Mac if this continues"
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return probe.Absent, probe.OsascriptTool + " does not exist", "restart the Mac; the tool is part of macOS"
 	case errors.Is(err, errFrameworkGone):
-		return probe.Unsupported, "SystemPolicy.framework " + err.Error(), "look for a newer kextwatch that knows this macOS"
+		return probe.Unsupported, "SystemPolicy.framework " + err.Error(), "look for a newer kextwatch that supports this macOS"
 	case errors.Is(err, tool.ErrTimeout):
 		return probe.Timeout, "SystemPolicy.framework did not answer in time", restart
 	case errors.Is(err, tool.ErrTooMuch):
 		return probe.Failed, "SystemPolicy.framework: " + err.Error(), restart
 	}
-	return probe.Failed, "SystemPolicy.framework: " + err.Error(), "look again; if it stays, ask for help with this message"
+	return probe.Failed, "SystemPolicy.framework: " + err.Error(), "try again; if this continues, report this message"
 }

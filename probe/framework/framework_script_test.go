@@ -15,8 +15,7 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// The script runs under node here, against made-up objects: only a Mac has the
-// real ones.
+// The script runs with node, on simulated objects: only a Mac has the real ones.
 func TestFrameworkScript(t *testing.T) {
 	const hypervisor, vnic = "com.parallels.kext.hypervisor", "com.parallels.kext.vnic"
 	row := func(bundle string, change func(*probe.PolicyRow)) probe.PolicyRow {
@@ -87,7 +86,7 @@ func TestFrameworkScriptFails(t *testing.T) {
 		"no answer":             {`mac.policy.currentPolicy = nil`, "macOS did not say which kernel extensions are allowed"},
 		"an exception":          {`mac.policy.currentPolicy = () => { throw new Error("connection interrupted") }`, "did not answer: connection interrupted"},
 		"something else thrown": {`mac.policy.currentPolicy = () => { throw "interrupted" }`, "did not answer: interrupted"},
-		"neither yes nor no":    {`mac.policy.currentPolicy = array(object(item({isAllowed: box("yes")})))`, "neither allowed nor not"},
+		"neither yes nor no":    {`mac.policy.currentPolicy = array(object(item({isAllowed: box("yes")})))`, `an item without "allowed"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rows, err := decodeFramework(runFrameworkScript(t, tt.mac))
@@ -99,8 +98,8 @@ func TestFrameworkScriptFails(t *testing.T) {
 	}
 }
 
-// runFrameworkScript runs the script as osascript does, on a Mac that differs
-// from the made-up one of testdata/jxa.js.
+// runFrameworkScript runs the script as osascript does, on the simulated Mac of
+// testdata/jxa.js, changed by the JavaScript in mac.
 func runFrameworkScript(t *testing.T, mac string) []byte {
 	t.Helper()
 	prelude, err := os.ReadFile("testdata/jxa.js")

@@ -19,7 +19,7 @@ import (
 
 var queriedAt = time.Date(2026, 7, 1, 21, 0, 0, 0, time.UTC)
 
-// frameworkSays makes the Mac's osascript print this.
+// frameworkSays makes osascript of the Mac print text.
 func frameworkSays(t testing.TB, m root.FS, text string) {
 	t.Helper()
 	mactest.AddTool(t, m.Root, probe.OsascriptTool, "cat <<'END'\n"+text+"\nEND\n")
@@ -53,7 +53,7 @@ func TestReadFramework(t *testing.T) {
 		"waiting without row": {mactest.FrameworkAnswer("[]", "["+blocked+"]"), []probe.PolicyRow{parallelsRow(hypervisor, false, probe.Yes), parallelsRow(vnic, false, probe.Yes)}},
 		"refused, not waiting": {mactest.FrameworkAnswer("["+blocked+"]", "[]"),
 			[]probe.PolicyRow{parallelsRow(hypervisor, false, probe.No), parallelsRow(vnic, false, probe.No)}},
-		"nothing said of what waits": {mactest.FrameworkAnswer("["+blocked+"]", "null"), []probe.PolicyRow{parallelsRow(hypervisor, false, ""), parallelsRow(vnic, false, "")}},
+		"waiting items not known": {mactest.FrameworkAnswer("["+blocked+"]", "null"), []probe.PolicyRow{parallelsRow(hypervisor, false, ""), parallelsRow(vnic, false, "")}},
 		"an upgrade waits": {mactest.FrameworkAnswer("["+allowed+"]", "["+blocked+"]"),
 			[]probe.PolicyRow{parallelsRow(hypervisor, true, probe.Yes), parallelsRow(vnic, true, probe.Yes)}},
 	} {
@@ -92,15 +92,15 @@ func TestReadFrameworkFails(t *testing.T) {
 		"nothing":          {"", probe.Failed, "cannot be read: EOF"},
 		"half":             {"printf '%s' '" + mactest.FrameworkAnswer("[]", "[]")[:40] + "'", probe.Failed, "cannot be read: unexpected EOF"},
 		"rubbish":          {`printf '\377\033[31m'`, probe.Failed, "cannot be read"},
-		"null":             {print("null"), probe.Failed, "unknown form 0"},
+		"null":             {print("null"), probe.Failed, "unknown version 0"},
 		"a list":           {print("[]"), probe.Failed, "cannot be read"},
-		"two answers":      {print(mactest.FrameworkAnswer("[]", "[]") + "{}"), probe.Failed, "goes on after its end"},
-		"text after it":    {print(mactest.FrameworkAnswer("[]", "[]") + "x"), probe.Failed, "goes on after its end"},
-		"later form":       {print(`{"protocol":2,"state":"ok","current":[]}`), probe.Failed, "unknown form 2"},
+		"two answers":      {print(mactest.FrameworkAnswer("[]", "[]") + "{}"), probe.Failed, "more data after its end"},
+		"text after it":    {print(mactest.FrameworkAnswer("[]", "[]") + "x"), probe.Failed, "more data after its end"},
+		"later form":       {print(`{"protocol":2,"state":"ok","current":[]}`), probe.Failed, "unknown version 2"},
 		"unknown field":    {print(`{"protocol":1,"state":"ok","current":[],"extra":1}`), probe.Failed, `unknown field "extra"`},
 		"unknown state":    {print(`{"protocol":1,"state":"fine"}`), probe.Failed, `the state "fine" and no policy`},
 		"no policy":        {print(`{"protocol":1,"state":"ok","pending":[]}`), probe.Failed, "no policy"},
-		"neither":          {print(item(`"allowed":false`, `"allowed":null`)), probe.Failed, "neither allowed nor not"},
+		"neither":          {print(item(`"allowed":false`, `"allowed":null`)), probe.Failed, `an item without "allowed"`},
 		"not a yes":        {print(item(`"allowed":false`, `"allowed":"no"`)), probe.Failed, "cannot be read"},
 		"too many rows":    {print(item(`"com.parallels.kext.vnic"`, many)), probe.Failed, "more than 10000 rows"},
 		"too many waiting": {print(mactest.FrameworkAnswer("[]", "["+strings.Replace(fmt.Sprintf(mactest.ParallelsItem, false), `"com.parallels.kext.vnic"`, many, 1)+"]")), probe.Failed, "more than 10000 rows"},
@@ -130,7 +130,7 @@ func TestReadFrameworkFails(t *testing.T) {
 	}
 }
 
-// A value beyond all measure hides no other row.
+// A value that is too long does not hide other rows.
 func TestReadFrameworkCapsTexts(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	long := strings.Repeat("x", probe.MaxText+1)
@@ -142,8 +142,9 @@ func TestReadFrameworkCapsTexts(t *testing.T) {
 	}
 }
 
-// No file is run and no text of the Mac gets into the command line.
-func TestReadFrameworkAsksTheSameEachTime(t *testing.T) {
+// The command line is the same each time: it names no file and contains no text
+// of the Mac.
+func TestReadFrameworkRunsTheSameCommand(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	args := filepath.Join(m.Root, "args")
 	mactest.AddTool(t, m.Root, probe.OsascriptTool, "printf '%s\\0' \"$@\" >'"+args+"'\n")

@@ -24,13 +24,16 @@ type queryStory struct {
 	moves int
 }
 
-const frameworkQueried = "osascript"
+const (
+	frameworkQueried = "osascript"
+	parallelsInfo    = probe.ParallelsApp + "/Contents/Info.plist"
+)
 
 func newQueryStory(t *testing.T) *queryStory {
 	t.Helper()
 	s := &queryStory{snapshotStory: newSnapshotStory(t, "10.15.7", ""), now: snapshotAt}
 	mactest.AddFile(t, s.m.Root, probe.KextPolicy, "not a database")
-	for _, name := range framework.PolicyFiles {
+	for _, name := range append(probe.KextPolicyFiles[:], parallelsInfo) {
 		if _, err := os.Stat(filepath.Join(s.m.Root, name)); err == nil {
 			s.move(name)
 		}
@@ -96,18 +99,18 @@ func TestFrameworkQueriedOnlyAfterPossibleChange(t *testing.T) {
 	s.prober.AskAgain()
 	s.want("a line of the log", time.Second, false, 1)
 	s.want("nothing", time.Second, false, 0)
-	for _, name := range []string{framework.PolicyFiles[0], framework.PolicyFiles[3]} {
+	for _, name := range []string{probe.KextPolicy, parallelsInfo} {
 		s.move(name)
 		s.want(name+" moved", time.Second, false, 1)
 		s.want("nothing", time.Second, false, 0)
 	}
-	mactest.AddFile(t, s.m.Root, framework.PolicyFiles[1], "")
-	s.move(framework.PolicyFiles[1])
+	mactest.AddFile(t, s.m.Root, probe.KextPolicyFiles[1], "")
+	s.move(probe.KextPolicyFiles[1])
 	s.want("a -wal came", 10*time.Minute, false, 1)
-	mactest.Remove(t, s.m.Root, framework.PolicyFiles[1])
+	mactest.Remove(t, s.m.Root, probe.KextPolicyFiles[1])
 	s.want("a -wal went", 10*time.Minute, false, 1)
 	mactest.AddFile(t, s.m.Root, probe.PolicyFolder+"/ExecPolicy", "")
-	mactest.AddFile(t, s.m.Root, framework.PolicyFiles[0]+"-shm", "")
+	mactest.AddFile(t, s.m.Root, probe.KextPolicy+"-shm", "")
 	s.want("another database moved", time.Second, false, 0)
 	s.wantIn("nothing", 0, false)
 }
@@ -118,13 +121,13 @@ func TestFrameworkQueriedAtOnceAfterManyRequests(t *testing.T) {
 	for range 6 {
 		s.want("somebody asks", time.Second, true, 1)
 	}
-	s.move(framework.PolicyFiles[0])
+	s.move(probe.KextPolicy)
 	s.want("a file moved", time.Second, false, 1)
 	for range 6 {
 		s.prober.AskAgain()
 		s.want("a line of the log", time.Second, false, 1)
 	}
-	s.move(framework.PolicyFiles[0])
+	s.move(probe.KextPolicy)
 	s.want("a file moved", time.Second, false, 1)
 }
 
@@ -149,32 +152,19 @@ func TestFrameworkWithoutADatabase(t *testing.T) {
 	s.want("there is one", time.Second, false, 1)
 }
 
-// Files with a time in the future do not cause queries.
-func TestPolicyStampSettled(t *testing.T) {
-	now := time.Now()
-	for ago, want := range map[time.Duration]bool{
-		0: false, framework.VisibleAfter - 1: false, framework.VisibleAfter: true, time.Hour: true, -1: true, -time.Hour: true,
-	} {
-		s := framework.PolicyStamp{Files: [len(framework.PolicyFiles)]root.Stamp{{Modified: now.Add(-ago).UnixNano()}}}
-		if s.Settled(now) != want {
-			t.Errorf("moved %v ago: settled is %t", ago, !want)
-		}
-	}
-}
-
 // An answer may miss a commit that became visible shortly after the query.
 func TestFrameworkQueriedAgainAfterRecentFileChange(t *testing.T) {
 	s := newQueryStory(t)
 	s.want("the first snapshot", 0, false, 1)
-	ahead := time.Now().Add(time.Second) // the move is to be less than VisibleAfter ago whenever this runs
+	ahead := time.Now().Add(time.Second) // the move is to be less than CommitDelay ago whenever this runs
 	for time.Now().Before(ahead) {
-		mactest.NoError(t, os.Chtimes(filepath.Join(s.m.Root, framework.PolicyFiles[0]), time.Now(), time.Now()))
+		mactest.NoError(t, os.Chtimes(filepath.Join(s.m.Root, probe.KextPolicy), time.Now(), time.Now()))
 		s.want("a file just moved", time.Second, false, 1)
-		if !s.prober.framework.Settled {
+		if _, planned := s.prober.AskFrameworkIn(s.now); planned {
 			break
 		}
 	}
-	s.wantIn("a file just moved", framework.VisibleAfter, true)
+	s.wantIn("a file just moved", probe.CommitDelay, true)
 	s.want("the next snapshot", time.Second, false, 1)
 }
 
@@ -183,9 +173,9 @@ func TestFrameworkInAnIdleHour(t *testing.T) {
 	hour := func(s *queryStory) (queries int) {
 		for range 60 {
 			s.now = s.now.Add(time.Minute)
-			before := s.prober.framework.At
+			before := s.prober.framework.LastQuery()
 			s.prober.Look(t.Context(), s.now, How{})
-			if s.prober.framework.At != before {
+			if s.prober.framework.LastQuery() != before {
 				queries++
 			}
 		}
@@ -215,14 +205,14 @@ func TestFrameworkQueriesSlowDownWithoutNewAnswers(t *testing.T) {
 	s.want("the first snapshot", 0, true, 1)
 	queried := 0
 	for range 20 * 60 {
-		s.move(framework.PolicyFiles[0])
+		s.move(probe.KextPolicy)
 		if wanted, asks := s.prober.AskFrameworkIn(s.now); asks && wanted > framework.SlowestBusy {
 			t.Fatalf("the next look in %v", wanted)
 		}
-		before := s.prober.framework.At
+		before := s.prober.framework.LastQuery()
 		s.now = s.now.Add(time.Second)
 		s.prober.Look(t.Context(), s.now, How{})
-		if s.prober.framework.At != before {
+		if s.prober.framework.LastQuery() != before {
 			queried++
 		}
 	}
@@ -230,12 +220,12 @@ func TestFrameworkQueriesSlowDownWithoutNewAnswers(t *testing.T) {
 		t.Errorf("queried %d times in 20 minutes of moves for nothing", queried)
 	}
 	s.answers(mactest.FrameworkAnswer("["+fmt.Sprintf(mactest.ParallelsItem, true)+"]", "[]"))
-	s.move(framework.PolicyFiles[0])
+	s.move(probe.KextPolicy)
 	snap := s.want("something new", framework.SlowestBusy, false, 1)
 	if !snap.Policy.Rows[0].Allowed {
 		t.Errorf("%+v", snap.Policy)
 	}
-	s.move(framework.PolicyFiles[0])
+	s.move(probe.KextPolicy)
 	s.want("something moved after something new", time.Second, false, 1)
 }
 
@@ -252,7 +242,7 @@ func TestFrameworkWithoutStat(t *testing.T) {
 		t.Errorf("%+v", snap.Policy)
 	}
 	s.want("Parallels was updated", time.Minute, false, 0)
-	s.move(framework.PolicyFiles[3])
+	s.move(parallelsInfo)
 	s.want("Parallels was updated", time.Minute, false, 1)
 	s.want("the clock was set back", -time.Hour, false, 1)
 }
@@ -277,7 +267,7 @@ func TestFailingFrameworkIsQueriedLessOften(t *testing.T) {
 	s.wantIn("somebody queried at once", time.Second, true)
 	s.want("somebody queried at once", time.Second, false, 1)
 	s.want("too early", 59*time.Second, false, 0)
-	s.move(framework.PolicyFiles[0])
+	s.move(probe.KextPolicy)
 	s.want("a file moved", 0, false, 0)
 	s.wantIn("a file moved", time.Second, true)
 	s.want("a file moved a minute after a failure", time.Second, false, 1)
@@ -300,7 +290,7 @@ func TestFailingFrameworkIsQueriedLessOften(t *testing.T) {
 
 	// A failed query must not return the earlier answer.
 	s.does("exit 1")
-	s.move(framework.PolicyFiles[0])
+	s.move(probe.KextPolicy)
 	if snap = s.want("a failure after an answer", time.Second, false, 1); snap.Policy != nil {
 		t.Errorf("an answer from before: %+v", snap.Policy)
 	}

@@ -59,8 +59,8 @@ func TestEveryReadHasTimeLimit(t *testing.T) {
 		"configs":      func(m root.FS) { readConfigs(m) },
 		"readConfig":   func(m root.FS) { readConfig(m, m.Home+"/Parallels/a.pvm/config.pvs") },
 		"machineFiles": func(m root.FS) { machineFiles(m, *testApp) },
-		"policyStamp":  func(m root.FS) { framework.StampPolicy(m) },
-		"stamps":       func(m root.FS) { m.StampsOf(watch.Stamped) },
+		"policyStamp":  func(m root.FS) { new(framework.Cache).Stat(m) },
+		"stamps":       func(m root.FS) { m.Stamps(watch.Stamped) },
 		"spots":        func(m root.FS) { watch.FindSpots(m) },
 	}
 	for name, read := range readers {

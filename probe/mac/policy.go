@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"kextwatch/probe"
-	"kextwatch/probe/framework"
 	"kextwatch/probe/policy"
 )
 
@@ -28,24 +27,28 @@ import (
 // silicon, where Parallels has no kexts.
 func (p *Prober) readPolicy(ctx context.Context, mac probe.Mac, now time.Time, fresh bool) (*probe.Policy, []probe.Source, string) {
 	f := &p.framework
-	f.Seen = framework.StampPolicy(p.mac)
+	f.Stat(p.mac)
 	best, database := policy.ReadDatabase(ctx, p.mac, p.temp, now)
 	published, reader := p.readPublished(ctx, mac.BootedAt, now)
 	sources := []probe.Source{database, reader}
 	busy := database.State == probe.Busy
-	p.reader.Serves = best == nil && !busy && published != nil
-	if p.reader.Serves {
+	p.reader.InUse = best == nil && !busy && published != nil
+	if p.reader.InUse {
 		best = published
 	}
-	f.Rows = f.Rows || best != nil && len(best.Rows) > 0
+	if best != nil && len(best.Rows) > 0 {
+		f.NoteRows()
+	}
 	reachable := !p.mac.NoTools && mac.Arch != probe.AppleSilicon
-	f.Wanted = best == nil && !busy && reachable
+	f.Needed = best == nil && !busy && reachable
 	switch {
-	case f.Wanted && f.Due(now, fresh):
+	case f.Needed && f.Due(now, fresh):
 		answer, source := f.Query(ctx, p.mac, now, fresh)
 		return answer, append(sources, source), ""
-	case f.Wanted:
-		f.Hinted = f.Hinted || fresh // too early now, but not forgotten
+	case f.Needed:
+		if fresh {
+			f.Invalidate() // too early for a query now; the next snapshot makes it
+		}
 		answer, source := f.Answer()
 		return answer, append(sources, source), ""
 	case !reachable || best == nil:
@@ -54,21 +57,10 @@ func (p *Prober) readPolicy(ctx context.Context, mac probe.Mac, now time.Time, f
 	if fresh && f.Due(now, false) {
 		f.Query(ctx, p.mac, now, fresh)
 	}
-	if f.Source.Name != "" {
-		sources = append(sources, f.Source)
+	if _, source := f.Answer(); source.Name != "" {
+		sources = append(sources, source)
 	}
-	return best, sources, p.disagreement(best)
-}
-
-// disagreement compares the answer of a better source with the answer of the
-// framework. It returns "" unless both describe the same state of the policy.
-func (p *Prober) disagreement(better *probe.Policy) string {
-	f := p.framework
-	stale := better.Source == probe.Reader && f.Seen.MovedSince(better.ReadAt)
-	if stale || f.Stamp != f.Seen || framework.StampPolicy(p.mac) != f.Seen {
-		return ""
-	}
-	return disagree(better, f.Policy)
+	return best, sources, disagree(best, f.Comparable(p.mac, best))
 }
 
 // disagree describes in one sentence how two answers differ about the kexts of
@@ -110,14 +102,14 @@ func allows(p *probe.Policy, row probe.PolicyRow) bool {
 
 // readPublished reads the policy that the root reader published.
 func (p *Prober) readPublished(ctx context.Context, booted, now time.Time) (*probe.Policy, probe.Source) {
-	s, r := policy.ReadState(p.mac), &p.reader
+	s, r := policy.SnapshotReader(p.mac), &p.reader
 	r.Booted = booted
-	if s.Recorded && !policy.Recent(s.Run.At, now) && !policy.Recent(r.WokeAsked, now) {
+	if s.NeedsWakeTime(now) && !policy.Recent(r.WokeReadAt, now) {
 		// The wake time only matters after a long time without a run.
 		if woke := readWakeTime(ctx, p.mac); ctx.Err() == nil {
-			r.Woke, r.WokeAsked = woke, now
+			r.Woke, r.WokeReadAt = woke, now
 		}
 	}
-	r.Note(s)
-	return s.Judge(now, *r)
+	r.Update(s)
+	return s.Policy(now, *r)
 }

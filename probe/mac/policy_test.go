@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"kextwatch/probe"
-	"kextwatch/probe/framework"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 )
@@ -21,10 +20,10 @@ func TestFrameworkBesideBetterSource(t *testing.T) {
 	a.answers(mactest.FrameworkAnswer("["+fmt.Sprintf(mactest.ParallelsItem, true)+"]", "[]"))
 	old := time.Now().Add(-time.Hour)
 	settle := func() {
-		mactest.NoError(t, os.Chtimes(filepath.Join(s.m.Root, framework.PolicyFiles[0]), old, old))
+		mactest.NoError(t, os.Chtimes(filepath.Join(s.m.Root, probe.KextPolicy), old, old))
 		old = old.Add(time.Minute)
 	}
-	a.move(framework.PolicyFiles[3])
+	a.move(parallelsInfo)
 	settle()
 	if snap := a.want("a look", 0, false, 0); len(snap.Sources) != 2 || snap.Disagree != "" {
 		t.Errorf("%+v, %q", snap.Sources, snap.Disagree)
@@ -39,11 +38,11 @@ func TestFrameworkBesideBetterSource(t *testing.T) {
 		t.Errorf("%q", snap.Disagree)
 	}
 	published := &probe.Policy{Source: probe.Reader, ReadAt: time.Now()}
-	if got := s.prober.disagreement(published); !strings.Contains(got, "allowed by the framework, not by the reader") {
+	if got := disagree(published, s.prober.framework.Comparable(s.m, published)); !strings.Contains(got, "allowed by the framework, not by the reader") {
 		t.Errorf("the reader: %q", got)
 	}
 	published.ReadAt = old.Add(-time.Hour)
-	if got := s.prober.disagreement(published); got != "" {
+	if got := disagree(published, s.prober.framework.Comparable(s.m, published)); got != "" {
 		t.Errorf("the reader, from before the policy moved: %q", got)
 	}
 	s.sql(`UPDATE kext_policy SET flags = 5`)
@@ -114,13 +113,13 @@ func TestLoadedWithFrameworkAsSource(t *testing.T) {
 			t.Errorf("%s: queried %q, want %q", after, got, want)
 		}
 	}
-	s.move(framework.PolicyFiles[0])
+	s.move(probe.KextPolicy)
 	snapshot("an attempt, blocked", "osascript")
 	s.answers(mactest.FrameworkAnswer("["+fmt.Sprintf(mactest.ParallelsItem, true)+"]", "[]"))
-	s.move(framework.PolicyFiles[0])
+	s.move(probe.KextPolicy)
 	snapshot("the user clicked Allow", "osascript kextstat")
 	snapshot("nothing", "")
-	s.move(framework.PolicyFiles[0])
+	s.move(probe.KextPolicy)
 	snapshot("a load", "osascript kextstat")
 	snapshot("nothing", "")
 }
@@ -136,7 +135,7 @@ func TestFrameworkThatLosesAllRows(t *testing.T) {
 	}
 	s.sql(mactest.BlockedRow)
 	snap := a.want("a row in the database", 0, true, 1)
-	if snap.Policy.Source != probe.Database || snap.Sources[2].State != probe.Failed || !strings.Contains(snap.Sources[2].Reason, "though there were some") {
+	if snap.Policy.Source != probe.Database || snap.Sources[2].State != probe.Failed || !strings.Contains(snap.Sources[2].Reason, "it returned some before") {
 		t.Errorf("%+v", snap.Sources)
 	}
 	mactest.Remove(t, s.m.Root, probe.KextPolicy)

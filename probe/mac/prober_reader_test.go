@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"kextwatch/probe"
-	"kextwatch/probe/framework"
 	"kextwatch/probe/mactest"
 )
 
@@ -75,8 +74,8 @@ func TestReaderMissesOneChange(t *testing.T) {
 	s.now = s.now.Add(4 * time.Minute)
 	s.changed(0)
 	s.from(probe.Reader, "a change", time.Second, 0)
-	s.wantIn("a change", 29*time.Second+framework.VisibleAfter, true)
-	s.from(probe.Framework, "the change was missed", 29*time.Second+framework.VisibleAfter, 1)
+	s.wantIn("a change", 29*time.Second+probe.CommitDelay, true)
+	s.from(probe.Framework, "the change was missed", 29*time.Second+probe.CommitDelay, 1)
 	s.from(probe.Framework, "nothing", time.Second, 0)
 	s.reads()
 	s.from(probe.Reader, "the reader has read it", time.Second, 0)

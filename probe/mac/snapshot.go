@@ -131,7 +131,7 @@ func (p *Prober) cachedLoaded(ctx context.Context, snap probe.Snapshot, fresh bo
 // AskAgain makes the next snapshot query the framework, although no file shows
 // that its answer changed. Call it after a line of the log reported a load
 // attempt.
-func (p *Prober) AskAgain() { p.framework.Hinted = true }
+func (p *Prober) AskAgain() { p.framework.Invalidate() }
 
 // AskFrameworkIn returns how long after now the next snapshot must be taken for
 // the framework to be queried in time. It returns false if no query is due
@@ -139,8 +139,8 @@ func (p *Prober) AskAgain() { p.framework.Hinted = true }
 // changes. While the root reader has not read a change yet, the time is when
 // the reader counts as having missed the change.
 func (p *Prober) AskFrameworkIn(now time.Time) (time.Duration, bool) {
-	if due, waits := p.reader.Due(); waits && p.reader.Serves {
-		return max(due.Sub(now), 0) + framework.VisibleAfter, true
+	if due, waits := p.reader.Due(); waits && p.reader.InUse {
+		return max(due.Sub(now), 0) + probe.CommitDelay, true
 	}
-	return p.framework.In(now)
+	return p.framework.NextQuery(now)
 }

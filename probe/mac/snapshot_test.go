@@ -90,7 +90,7 @@ func TestSnapshot(t *testing.T) {
 	s.sql(mactest.BlockedRow, insertRecord)
 	snap, _ := s.snapshot(false)
 	seen := time.Date(2026, 7, 1, 20, 50, 0, 0, time.UTC)
-	_, reader := policy.ReadState(s.m).Judge(snapshotAt, policy.ReaderMemory{})
+	_, reader := policy.SnapshotReader(s.m).Policy(snapshotAt, policy.ReaderMemory{})
 	want := probe.Snapshot{
 		Policy: &probe.Policy{
 			Source: probe.Database, ReadAt: snapshotAt,

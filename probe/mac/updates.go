@@ -40,7 +40,7 @@ type updateStamps [len(updateFiles)]root.Stamp
 
 // cachedUpdates reads the files again only when one of them has changed.
 func (p *Prober) cachedUpdates(fresh bool, now time.Time) (probe.Updates, []probe.Gap) {
-	stamps := updateStamps(p.mac.StampsOf(updateFiles[:]))
+	stamps := updateStamps(p.mac.Stamps(updateFiles[:]))
 	if c := p.updates; c.has(stamps) && !fresh {
 		return c.value, c.gaps
 	}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"kextwatch/probe"
@@ -16,62 +17,52 @@ import (
 )
 
 const (
-	CopyLimit  = 64 << 20 // bytes of each file; about 800 KB were seen on macOS 11
+	copyLimit  = 64 << 20 // bytes of each file; about 800 KB were seen on macOS 11
 	copyTries  = 20
-	copyPause  = 3 * time.Millisecond
-	copyPeriod = time.Second // no new try after that
+	copyPause  = 3 * time.Millisecond // between two tries
+	copyPeriod = time.Second          // no new try after this time
 
-	CopyFolder = "kextwatch-policy-*"
-	copyLife   = time.Minute // far longer than one read may take
+	copyFolder = "kextwatch-policy-*"
+	copyLife   = time.Minute // much longer than one read may take
 
-	// CopyHeader bytes of each file are compared. They hold all of a database
-	// header (100 bytes), of a WAL header (32) and of a journal header (28).
-	CopyHeader = 100
+	// headerSize is the number of bytes at the start of each file that are
+	// compared. They contain the whole header of a database (100 bytes), of a
+	// WAL (32) and of a journal (28).
+	headerSize = 100
 )
-
-// kextPolicyFiles are the endings of the files that together hold the
-// database, in the order in which they are copied. The database comes first:
-// what a checkpoint moves into it meanwhile is still in the -wal, and what a
-// transaction spills into it is undone by the -journal. The -shm is only an
-// index of the -wal; SQLite makes a new one.
-var kextPolicyFiles = [...]string{"", "-wal", "-journal"}
 
 var (
 	errChanged      = errors.New("changed while it was copied")
 	errNeverQuiet   = errors.New("kept changing while it was copied")
-	errTooLarge     = fmt.Errorf("larger than %d MiB", CopyLimit>>20)
-	errSuperJournal = errors.New("a change of several databases at once was cut off")
+	errTooLarge     = fmt.Errorf("larger than %d MiB", copyLimit>>20)
+	errSuperJournal = errors.New("a transaction across several databases was interrupted")
 )
 
-// originalError is an error met on Apple's files, not on the copy of them.
+// originalError is an error on Apple's files, not on the copy of them.
 type originalError struct{ error }
 
 func (e originalError) Unwrap() error { return e.error }
 
-// SweepCopies removes the copies of the policy that a killed process left in
-// temp, the folder that was given for them; empty is the system's temporary
-// folder. A copy younger than a minute may be in use and stays.
+// SweepCopies removes the copies of the policy that a killed process left in the
+// folder temp (empty: the temporary folder of the system). A copy younger than a
+// minute may be in use and stays.
 func SweepCopies(temp string) {
 	if temp == "" {
 		temp = os.TempDir()
 	}
-	entries, _ := os.ReadDir(temp)
-	for _, e := range entries {
-		if ours, _ := filepath.Match(CopyFolder, e.Name()); !ours || !e.IsDir() {
-			continue
-		}
-		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > copyLife {
-			os.RemoveAll(filepath.Join(temp, e.Name()))
-		}
-	}
+	root.SweepFolders(temp, copyFolder, copyLife)
 }
 
-// CopyDatabase copies the policy database with its -wal and -journal into dir
-// and returns the path of the copy. Apple's files are neither locked nor
-// written: a copy counts only if every file, present or absent, was the same
-// before the first and after the last byte was copied. Anything less can show
-// wrong rows without an error.
-func CopyDatabase(ctx context.Context, m root.FS, dir string) (string, error) {
+// copyDatabase copies probe.KextPolicyFiles into dir and returns the path of the
+// copied database. It neither locks nor writes Apple's files. A copy is valid
+// only if every file, present or missing, was the same before the first and
+// after the last byte was copied: any other copy can show wrong rows without an
+// error.
+//
+// It copies the database first. What a checkpoint moves into the database
+// meanwhile is still in the -wal, and the -journal undoes what a transaction
+// writes into it.
+func copyDatabase(ctx context.Context, m root.FS, dir string) (string, error) {
 	from, err := m.Resolve(probe.KextPolicy)
 	if err != nil {
 		return "", originalError{err}
@@ -98,15 +89,16 @@ func CopyDatabase(ctx context.Context, m root.FS, dir string) (string, error) {
 	return "", errNeverQuiet
 }
 
-// tryCopy copies the files once; errChanged means that they moved meanwhile.
+// tryCopy copies the files once. It returns errChanged if they changed meanwhile.
 func tryCopy(ctx context.Context, m root.FS, from, to string) error {
-	var files [len(kextPolicyFiles)]original
+	var files [len(probe.KextPolicyFiles)]original
 	defer func() {
 		for _, f := range files {
 			f.close()
 		}
 	}()
-	for i, ending := range kextPolicyFiles {
+	for i := range files {
+		ending := policyEnding(i)
 		path, err := beside(m, from, ending)
 		if err != nil {
 			return originalError{err}
@@ -119,11 +111,11 @@ func tryCopy(ctx context.Context, m root.FS, from, to string) error {
 			return originalError{err}
 		}
 	}
-	for i, ending := range kextPolicyFiles {
+	for i, f := range files {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := files[i].copyTo(to + ending); err != nil {
+		if err := f.copyTo(to + policyEnding(i)); err != nil {
 			return err
 		}
 	}
@@ -135,8 +127,14 @@ func tryCopy(ctx context.Context, m root.FS, from, to string) error {
 	return nil
 }
 
-// beside is where SQLite keeps a side file of the database at path. A link in
-// its place resolves beneath Root, too.
+// policyEnding returns what SQLite appends to the path of the database: "",
+// "-wal" or "-journal".
+func policyEnding(i int) string {
+	return strings.TrimPrefix(probe.KextPolicyFiles[i], probe.KextPolicy)
+}
+
+// beside returns the path at which SQLite keeps a side file of the database at
+// path. If a link is there, it is resolved beneath Root too.
 func beside(m root.FS, path, ending string) (string, error) {
 	rel, err := filepath.Rel(m.Root, path+ending)
 	if err != nil {
@@ -145,8 +143,8 @@ func beside(m root.FS, path, ending string) (string, error) {
 	return m.Resolve("/" + rel)
 }
 
-// original is one of Apple's files as it was before the copy; a nil file
-// means that there was none.
+// original is one of Apple's files as it was before the copy. file is nil if
+// there was none.
 type original struct {
 	path   string
 	file   *os.File
@@ -154,8 +152,8 @@ type original struct {
 	header []byte
 }
 
-// openOriginal opens a regular file of at most CopyLimit bytes. Its path is
-// known also when there is no such file.
+// openOriginal opens a regular file of at most copyLimit bytes. It always
+// returns the path, even if there is no such file.
 func openOriginal(path string) (original, error) {
 	f, err := root.OpenRegular(path)
 	if err != nil {
@@ -165,7 +163,7 @@ func openOriginal(path string) (original, error) {
 	if o.info, err = f.Stat(); err == nil {
 		o.header, err = o.readHeader()
 	}
-	if err == nil && o.info.Size() > CopyLimit {
+	if err == nil && o.info.Size() > copyLimit {
 		err = fmt.Errorf("%s: %w", path, errTooLarge)
 	}
 	if err != nil {
@@ -176,12 +174,12 @@ func openOriginal(path string) (original, error) {
 }
 
 func (o original) readHeader() ([]byte, error) {
-	return io.ReadAll(io.NewSectionReader(o.file, 0, CopyHeader))
+	return io.ReadAll(io.NewSectionReader(o.file, 0, headerSize))
 }
 
-// copyTo copies as many bytes as the file had when it was opened, so one that
-// grows for ever does no harm. Where there is no file, an earlier try's copy
-// of one is removed.
+// copyTo copies as many bytes as the file had when it was opened, so a file that
+// keeps growing does no harm. If there is no file, it removes the copy of an
+// earlier try.
 func (o original) copyTo(path string) error {
 	if o.file == nil {
 		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
@@ -203,8 +201,8 @@ func (o original) copyTo(path string) error {
 	return err
 }
 
-// unchanged reports whether path still leads to the same file with the same
-// size, time of change and header, or still to none.
+// unchanged reports whether path still leads to the same file, with the same
+// size, modification time and header, or is still missing.
 func (o original) unchanged() bool {
 	info, err := os.Stat(o.path)
 	if o.file == nil {
@@ -224,13 +222,14 @@ func (o original) close() {
 	}
 }
 
-// journalMagic ends a rollback journal that names a super-journal, the file
-// SQLite keeps for a change of several databases (SQLite's file format, 3).
+// journalMagic is at the end of a rollback journal that names a super-journal,
+// the file that SQLite keeps for a transaction across several databases (section
+// 3 of SQLite's file format).
 const journalMagic = "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
 
-// refuseSuperJournal refuses a journal that names a super-journal: SQLite
-// would look for that file, on this machine and not beneath Root, to decide
-// which rows are right, and might delete it.
+// refuseSuperJournal refuses a journal that names a super-journal. SQLite would
+// open that file, on this machine and not beneath Root, to decide which rows are
+// valid, and might delete it.
 func refuseSuperJournal(path string) error {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {

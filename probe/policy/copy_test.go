@@ -147,7 +147,7 @@ func TestLinksResolveBeneathRoot(t *testing.T) {
 		m, file := newPolicy(t, mactest.ApplePolicy("WAL", mactest.BlockedRow)...)
 		outside := filepath.Join(t.TempDir(), "outside") // on this machine, not on the Mac
 		mactest.NoError(t, os.WriteFile(outside, nil, 0o600))
-		mactest.NoError(t, os.Truncate(outside, CopyLimit+1))
+		mactest.NoError(t, os.Truncate(outside, copyLimit+1))
 		mactest.NoError(t, os.Symlink(outside, file+"-wal"))
 		wantBundles(t, m, parallels)
 	})

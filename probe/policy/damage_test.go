@@ -149,7 +149,8 @@ func damageable(t *testing.T, journal string) (files map[string][]byte) {
 	_, err = db.Exec(`INSERT INTO kext_policy SELECT 'OTHER', 'com.example.other' || rowid, 0, 'Other', 0 FROM kext_policy LIMIT 5`)
 	mactest.NoError(t, err)
 	files = map[string][]byte{}
-	for _, ending := range kextPolicyFiles {
+	for i := range probe.KextPolicyFiles {
+		ending := policyEnding(i)
 		if data, err := os.ReadFile(file + ending); err == nil {
 			files[ending] = data
 		}
@@ -262,7 +263,7 @@ func TestTheCheckEndsInTime(t *testing.T) {
 	m, _ := newPolicy(t, append(mactest.AppleSchema, `CREATE TABLE large AS
 		WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 300000) SELECT n, 'one value and some more' t FROM i`)...)
 	dir := t.TempDir()
-	file, err := CopyDatabase(t.Context(), m, dir)
+	file, err := copyDatabase(t.Context(), m, dir)
 	mactest.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Millisecond)
 	defer cancel()

@@ -1,3 +1,14 @@
+// Package policy reads the kernel extension policy from Apple's database, and
+// publishes it for ordinary users and reads what was published.
+//
+// It never opens, locks or writes Apple's files: it reads a verified copy. The
+// rows that it publishes hold no paths in the homes of users. What was published
+// is trusted only if nobody but the owner of Root can have written it, and only
+// while the root reader runs.
+//
+// The tables and columns are those of macOS 10.13 to 26, as public reports and
+// examples show them; Apple documents none of them. What SQLite guarantees about
+// its files is from SQLite's own documentation.
 package policy
 
 import (
@@ -15,66 +26,82 @@ import (
 	"kextwatch/probe/root"
 )
 
-// DatabaseLimit is the time one read may take; it takes a few milliseconds.
-const DatabaseLimit = 5 * time.Second
+// databaseLimit is the time that one read may take. It usually takes a few
+// milliseconds.
+const databaseLimit = 5 * time.Second
 
 const freeSpace = "free some space on the disk"
 
-// ReadDatabase reads Apple's policy database. syspolicyd may be writing to it
-// at any moment and nobody may disturb it, so it is copied into a private
-// folder within temp (empty: the system's), and only the copy is opened. now
-// becomes the time of reading. The policy is nil unless the state is probe.OK.
+// ReadDatabase reads Apple's policy database. syspolicyd may write to it at any
+// moment and must not be disturbed. So ReadDatabase copies it into a private
+// folder in temp (empty: the temporary folder of the system), and opens only the
+// copy. now becomes ReadAt. The policy is nil unless the state of the source is
+// probe.OK.
 func ReadDatabase(ctx context.Context, m root.FS, temp string, now time.Time) (*probe.Policy, probe.Source) {
 	policy, err := readCopied(ctx, m, temp)
 	if err != nil {
-		return nil, DatabaseProblem(err)
+		return nil, databaseProblem(err)
 	}
 	policy.Source = probe.Database
 	policy.ReadAt = now.UTC()
 	return policy, probe.Source{Name: probe.Database, State: probe.OK}
 }
 
-func readCopied(ctx context.Context, m root.FS, temp string) (*probe.Policy, error) {
-	ctx, cancel := context.WithTimeout(ctx, DatabaseLimit)
-	defer cancel()
-	dir, err := os.MkdirTemp(temp, CopyFolder) // mode 0700
+func readCopied(ctx context.Context, m root.FS, temp string) (policy *probe.Policy, err error) {
+	err = withCopy(ctx, m, temp, func(ctx context.Context, file string) error {
+		policy, err = readRows(ctx, file)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
-	file, err := CopyDatabase(ctx, m, dir)
-	if err != nil {
-		return nil, err
-	}
-	policy, err := readRows(ctx, file)
-	if err != nil && ctx.Err() != nil {
-		return nil, ctx.Err() // SQLite says "interrupted"
-	}
-	return policy, err
+	return policy, nil
 }
 
-// DatabaseProblem says what an error means and what a person can do about it.
-func DatabaseProblem(err error) probe.Source {
-	state, reason, next := judgeDatabase(err)
+// withCopy copies the database into a private folder in temp, calls read with
+// the path of the copy, and removes the copy. Both together may take
+// databaseLimit.
+func withCopy(ctx context.Context, m root.FS, temp string, read func(ctx context.Context, file string) error) error {
+	ctx, cancel := context.WithTimeout(ctx, databaseLimit)
+	defer cancel()
+	dir, err := os.MkdirTemp(temp, copyFolder) // mode 0700
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	file, err := copyDatabase(ctx, m, dir)
+	if err != nil {
+		return err
+	}
+	if err = read(ctx, file); err != nil && ctx.Err() != nil {
+		return ctx.Err() // SQLite says "interrupted"
+	}
+	return err
+}
+
+// databaseProblem returns the source for an error: its state, the reason, and
+// what the user can do about it.
+func databaseProblem(err error) probe.Source {
+	state, reason, next := explainDatabase(err)
 	return probe.Source{Name: probe.Database, State: state, Reason: probe.Printable(probe.KextPolicy + " " + reason), Next: next}
 }
 
-func judgeDatabase(err error) (state probe.SourceState, reason, next string) {
-	const restart = "restart the Mac and look again; only macOS may repair this file"
+func explainDatabase(err error) (state probe.SourceState, reason, next string) {
+	const restart = "restart the Mac and try again; only macOS may repair this file"
 	var original originalError
 	onOriginal := errors.As(err, &original)
 	switch {
 	case onOriginal && root.NotExist(err):
 		return probe.Absent, "does not exist", "make sure that this is the disk of a Mac with macOS 10.13 or later"
-	case onOriginal && errors.Is(err, syscall.EPERM): // not the file's mode: that is EACCES
-		return probe.Denied, "is closed by macOS's privacy protection",
+	case onOriginal && errors.Is(err, syscall.EPERM): // the mode of the file would give EACCES
+		return probe.Denied, "is blocked by the privacy protection of macOS",
 			"run `sudo kextwatch status` in a terminal that has Full Disk Access (System Settings; System Preferences up to macOS 12)"
 	case onOriginal && errors.Is(err, fs.ErrPermission):
-		return probe.Denied, "can be read by root only", "run `sudo kextwatch status`"
+		return probe.Denied, "can be read only by root", "run `sudo kextwatch status`"
 	case !onOriginal && DiskFull(err):
 		return probe.Failed, "could not be copied, because the disk is full: " + err.Error(), freeSpace
 	case errors.Is(err, errNeverQuiet):
-		return probe.Busy, err.Error(), "look again in a moment"
+		return probe.Busy, err.Error(), "try again in a moment"
 	case sqliteCode(err) == sqlite3.SQLITE_CORRUPT, errors.Is(err, errStructure):
 		return probe.Damaged, "is damaged: " + err.Error(), restart
 	case sqliteCode(err) == sqlite3.SQLITE_NOTADB:
@@ -82,18 +109,18 @@ func judgeDatabase(err error) (state probe.SourceState, reason, next string) {
 	case errors.Is(err, errEmptyFile):
 		return probe.UnknownSchema, err.Error(), restart
 	case errors.Is(err, errUnknownSchema):
-		return probe.UnknownSchema, err.Error(), "look for a newer kextwatch that knows this macOS"
+		return probe.UnknownSchema, err.Error(), "look for a newer kextwatch that supports this macOS"
 	case errors.Is(err, context.DeadlineExceeded):
-		return probe.Timeout, "could not be read in time", "look again when the Mac is less busy"
+		return probe.Timeout, "could not be read in time", "try again when the Mac is less busy"
 	}
-	return probe.Failed, "could not be read: " + err.Error(), "look again; if it stays, ask for help with this message"
+	return probe.Failed, "could not be read: " + err.Error(), "try again; if this continues, report this message"
 }
 
-// sqliteCode is the primary result code of SQLite; 0 for any other error.
+// sqliteCode returns the primary result code of SQLite; 0 for any other error.
 func sqliteCode(err error) int {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
 		return 0
 	}
-	return e.Code() & 0xff // an extended code only says more precisely where
+	return e.Code() & 0xff // an extended code only adds details
 }

@@ -174,12 +174,12 @@ func TestDatabaseStates(t *testing.T) {
 		{"other tables", func(t *testing.T, file string) { mactest.FillDatabase(t, file, "CREATE TABLE other (x)") }, probe.UnknownSchema, "no table kext_policy"},
 		{"too large", func(t *testing.T, file string) {
 			mactest.FillDatabase(t, file, mactest.AppleSchema...)
-			mactest.NoError(t, os.Truncate(file, CopyLimit+1))
+			mactest.NoError(t, os.Truncate(file, copyLimit+1))
 		}, probe.Failed, "larger than 64 MiB"},
 		{"-wal too large", func(t *testing.T, file string) {
 			mactest.FillDatabase(t, file, mactest.AppleSchema...)
 			mactest.NoError(t, os.WriteFile(file+"-wal", nil, 0o600))
-			mactest.NoError(t, os.Truncate(file+"-wal", CopyLimit+1))
+			mactest.NoError(t, os.Truncate(file+"-wal", copyLimit+1))
 		}, probe.Failed, "larger than 64 MiB"},
 	}
 	for _, tt := range tests {
@@ -215,14 +215,14 @@ func TestDatabaseDenied(t *testing.T) {
 				defer os.Chmod(closed, info.Mode())
 				_, source = readPolicyOf(t, m)
 			}
-			if source.State != probe.Denied || !strings.Contains(source.Reason, "root only") || !strings.Contains(source.Next, "sudo") {
+			if source.State != probe.Denied || !strings.Contains(source.Reason, "only by root") || !strings.Contains(source.Next, "sudo") {
 				t.Errorf("got %+v", source)
 			}
 		})
 	}
 }
 
-func TestJudgeDatabase(t *testing.T) {
+func TestExplainDatabase(t *testing.T) {
 	onFile := func(err error) error {
 		return originalError{&fs.PathError{Op: "open", Path: probe.KextPolicy, Err: err}}
 	}
@@ -235,14 +235,14 @@ func TestJudgeDatabase(t *testing.T) {
 		{"not root", onFile(syscall.EACCES), probe.Denied, "sudo"},
 		{"privacy protection", onFile(syscall.EPERM), probe.Denied, "Full Disk Access"},
 		{"absent", onFile(syscall.ENOENT), probe.Absent, "macOS 10.13"},
-		{"disk broken", onFile(syscall.EIO), probe.Failed, "ask for help"},
-		{"temporary folder closed", &fs.PathError{Op: "mkdir", Path: "/tmp", Err: syscall.EACCES}, probe.Failed, "ask for help"},
-		{"temporary folder absent", &fs.PathError{Op: "mkdir", Path: "/tmp", Err: syscall.ENOENT}, probe.Failed, "ask for help"},
-		{"cancelled", context.Canceled, probe.Failed, "ask for help"},
+		{"disk broken", onFile(syscall.EIO), probe.Failed, "report this message"},
+		{"temporary folder closed", &fs.PathError{Op: "mkdir", Path: "/tmp", Err: syscall.EACCES}, probe.Failed, "report this message"},
+		{"temporary folder absent", &fs.PathError{Op: "mkdir", Path: "/tmp", Err: syscall.ENOENT}, probe.Failed, "report this message"},
+		{"cancelled", context.Canceled, probe.Failed, "report this message"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			state, _, next := judgeDatabase(tt.err)
+			state, _, next := explainDatabase(tt.err)
 			if state != tt.state || !strings.Contains(next, tt.next) {
 				t.Errorf("got %s, %q", state, next)
 			}
@@ -251,7 +251,7 @@ func TestJudgeDatabase(t *testing.T) {
 }
 
 func TestDatabaseReasonIsClean(t *testing.T) {
-	source := DatabaseProblem(errors.New("\x1b[31mred\x00\xff" + strings.Repeat("long", 1000)))
+	source := databaseProblem(errors.New("\x1b[31mred\x00\xff" + strings.Repeat("long", 1000)))
 	if strings.ContainsAny(source.Reason, "\x1b\x00") || !utf8.ValidString(source.Reason) || len(source.Reason) > 1000 || !strings.Contains(source.Reason, "[31mred") {
 		t.Errorf("got %q", source.Reason)
 	}

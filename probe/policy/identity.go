@@ -1,63 +1,58 @@
 package policy
 
 import (
-	"errors"
-	"io/fs"
-	"os"
 	"time"
 
 	"kextwatch/probe"
 	"kextwatch/probe/root"
 )
 
-// databaseIdentity tells one state of the policy database from another: what
-// stat says of its files. Whoever may look into the folder may ask for it;
-// no right to read the files is needed.
+// databaseIdentity identifies one state of the policy database by what stat
+// reports about its files. It needs no right to read the files, only to enter
+// their folder. The root reader publishes it with the rows, so an ordinary user
+// can see whether the rows are current.
 type databaseIdentity struct {
 	Database fileIdentity `plist:"database"`
 	WAL      fileIdentity `plist:"wal"`
 	Journal  fileIdentity `plist:"journal"`
 }
 
-// fileIdentity is zero where there is no file.
+// fileIdentity is the published form of a root.Stamp. It leaves out the device,
+// whose number can change at a restart, and the mode. It is zero if there is no
+// file.
 type fileIdentity struct {
 	Inode    uint64 `plist:"inode"`
 	Size     int64  `plist:"size"`
 	Modified int64  `plist:"modified"` // nanoseconds since 1970
 }
 
-// identifyDatabase fails where stat is refused. No database at all is the
-// zero identity.
+// identifyDatabase returns the identity of the database now; zero if there is no
+// database. It returns an error if stat is refused.
 func identifyDatabase(m root.FS) (databaseIdentity, error) {
 	var id databaseIdentity
 	for i, file := range []*fileIdentity{&id.Database, &id.WAL, &id.Journal} {
-		p, err := m.Resolve(probe.KextPolicy + kextPolicyFiles[i])
+		stamp, err := m.Stamp(probe.KextPolicyFiles[i])
 		if err != nil {
 			return databaseIdentity{}, err
 		}
-		info, err := os.Stat(p)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
+		if stamp != (root.Stamp{}) {
+			*file = fileIdentity{stamp.Inode(), stamp.Size(), stamp.Modified().UnixNano()}
 		}
-		if err != nil {
-			return databaseIdentity{}, err
-		}
-		*file = fileIdentity{root.Identify(info).Inode, info.Size(), info.ModTime().UnixNano()}
 	}
 	return id, nil
 }
 
-// modified is when one of the files was last written to.
+// modified returns the time of the last write to one of the files.
 func (id databaseIdentity) modified() time.Time {
 	return time.Unix(0, max(id.Database.Modified, id.WAL.Modified, id.Journal.Modified)).UTC()
 }
 
-// sureAfter is how long after its last change an identity can be relied on, on
-// a disk that counts in whole seconds.
+// sureAfter is the time after a change at which an identity is reliable on a
+// disk that stores times in whole seconds.
 const sureAfter = 2 * time.Second
 
-// sure reports whether a change after readAt must have given the database
-// another identity. Within one second of such a disk it need not.
+// sure reports whether every change after readAt changes the identity. On a disk
+// with whole seconds, a change within the same second may not.
 func (id databaseIdentity) sure(readAt time.Time) bool {
 	return id.modified().Nanosecond() != 0 || readAt.Sub(id.modified()) >= sureAfter
 }

@@ -9,8 +9,8 @@ import (
 	"kextwatch/probe/root"
 )
 
-// ReadInstallation looks at what launchd needs to run the root reader. It
-// does not show whether launchd was told not to run it.
+// ReadInstallation checks the files that launchd needs to run the root reader.
+// It cannot see whether the reader is switched off in launchd.
 func ReadInstallation(m root.FS) probe.ReaderInstallation {
 	program, plist := installedFile(m, probe.ReaderProgram), installedFile(m, probe.ReaderJob)
 	switch {
@@ -35,7 +35,7 @@ func ReadInstallation(m root.FS) probe.ReaderInstallation {
 	return probe.ReaderInstallation{State: probe.ReaderSound}
 }
 
-// installedFile looks at one file of the installation.
+// installedFile checks one file of the installation.
 func installedFile(m root.FS, name string) probe.ReaderInstallation {
 	info, err := os.Lstat(filepath.Join(m.Root, name))
 	if err == nil {

@@ -15,27 +15,27 @@ import (
 	"kextwatch/probe/root"
 )
 
-// ReaderLastRun is the reader's sign of life: its time of change is the time of
-// the last run, its content is how that run ended.
+// The file probe.ReaderLastRun shows that the reader works: its modification
+// time is the time of the last run, its content is the outcome.
 //
-// It is a file of its own because policy.plist may not be replaceable, as on a
-// full disk. It has a fixed size and is overwritten in place, which needs no
-// new block. It lies in a folder of its own because an agent watches the one
-// above: a change there every five minutes would wake each agent.
+// It is separate from policy.plist because that file may not be replaceable, for
+// example on a full disk. The reader overwrites it in place with a fixed size,
+// which needs no new disk block. It is in a folder of its own because agents
+// watch the folder above: a change there every five minutes would wake them.
 //
-// Nobody but root can write to the folders on the way, so between the check of
-// the path and its use nobody can plant a link. Everybody can read it.
+// Only root can write to the folders of its path, so nobody can plant a link
+// between the check of the path and its use. Every user can read it.
 
 // lastRunSize is the size of the file in bytes: an outcome, spaces, a line end.
 const lastRunSize = 16
 
-// runOutcome is how a run of the reader ended.
+// runOutcome is the outcome of a run of the reader.
 type runOutcome string
 
 const (
-	runPublished runOutcome = "published" // what is published is true, rows or failure
-	runDiskFull  runOutcome = "disk-full" // it could not write; what is published may be old
-	runFailed    runOutcome = "failed"    // the same, for another reason
+	runPublished runOutcome = "published" // the published file is current: it has the rows or the failure
+	runDiskFull  runOutcome = "disk-full" // the reader could not write; the published file may be old
+	runFailed    runOutcome = "failed"    // the same for another reason
 )
 
 func outcomeOf(err error) runOutcome {
@@ -48,14 +48,13 @@ func outcomeOf(err error) runOutcome {
 	return runFailed
 }
 
-// ReadLastRun is what the reader recorded of its last run.
-type lastRun struct {
+// LastRun is the last run of the root reader.
+type LastRun struct {
 	At      time.Time
 	outcome runOutcome
 }
 
-// recordRun records a run. Like Publish, of which it is a part, it must
-// not be called where others than the owner of Root may write.
+// recordRun records a run of Publish. The caller must be the owner of Root.
 func recordRun(m root.FS, now time.Time, outcome runOutcome) error {
 	if err := m.Guarded(probe.ReaderLastRun); err != nil {
 		return err
@@ -83,8 +82,8 @@ func recordRun(m root.FS, now time.Time, outcome runOutcome) error {
 		_, err = fmt.Fprintf(f, "%-*s\n", lastRunSize-1, outcome)
 	}
 	if DiskFull(err) {
-		// Some file systems never overwrite in place. An empty file says that
-		// there was no room; to shorten a file takes none.
+		// Some file systems never overwrite in place. An empty file means that
+		// the disk is full; truncating needs no space.
 		err = f.Truncate(0)
 	}
 	if err != nil {
@@ -93,14 +92,16 @@ func recordRun(m root.FS, now time.Time, outcome runOutcome) error {
 	return os.Chtimes(p, now, now)
 }
 
-// ReadLastRun reads what the reader recorded. Where nothing is recorded the reader
-// is an earlier one, which did not do this.
-func ReadLastRun(m root.FS) (lastRun, error) {
+// ReadLastRun reads what the reader recorded about its last run. If there is no
+// record, the error satisfies root.NotExist: the reader is not installed, or is
+// an earlier version that records no runs. A *root.Untrusted error means that
+// another user may have written the record.
+func ReadLastRun(m root.FS) (LastRun, error) {
 	data, info, err := m.ReadGuarded(probe.ReaderLastRun, lastRunSize)
 	if err != nil {
-		return lastRun{}, err
+		return LastRun{}, err
 	}
-	run := lastRun{info.ModTime().UTC(), runOutcome(bytes.TrimSpace(data))}
+	run := LastRun{info.ModTime().UTC(), runOutcome(bytes.TrimSpace(data))}
 	switch run.outcome {
 	case runPublished, runDiskFull:
 	case "":
@@ -111,7 +112,8 @@ func ReadLastRun(m root.FS) (lastRun, error) {
 	return run, nil
 }
 
-// DiskFull reports whether an error means that there is no room for a file.
+// DiskFull reports whether err means that a file could not be written because
+// the disk, a quota or a file size limit is exhausted.
 func DiskFull(err error) bool {
 	for _, full := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
 		if errors.Is(err, full) {

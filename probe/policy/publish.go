@@ -14,29 +14,26 @@ import (
 	"kextwatch/probe/root"
 )
 
-const (
-	publishedTemp = ".policy.plist.*"
-)
-
-// copyName is the folder of a copy of the database, another one each time: in
-// a reason it would make every failure a new one.
+// copyName matches the folder of a copy of the database. Its name differs each
+// time, so a reason that contains it would make every failure a new one.
 var copyName = regexp.MustCompile(`kextwatch-policy-[0-9]+`)
 
-// Published says what Publish found and did.
+// Published is the result of Publish.
 type Published struct {
-	Source  probe.Source // how the database answered; OK also where it had not changed
-	Written bool         // there is a new file
+	Source  probe.Source // the state of the database; OK if it had not changed
+	Written bool         // a new file was written
 }
 
-// Publish writes the policy to where every user may read it. Where the
-// database is as it was at the last time, nothing is read but the published
-// file, to see that it is whole. A database that cannot be read leaves the
-// last rows as they are, with the reason beside them.
+// Publish writes the policy to probe.PublishedPolicy, which every user may read.
+// If the database has not changed since the last time, Publish only reads the
+// published file to check that it is intact. If the database cannot be read, the
+// file keeps the last rows and gets the reason.
 //
-// Only the owner of Root may publish, and only where nobody else could change
-// what lies there, or lead the writer elsewhere; then nothing is touched. An
-// error means that nothing was published and the last file is as it was. Both
-// ways the run is recorded, unless ctx ended it.
+// Only the owner of Root may publish, and only if no other user could change the
+// files or make the path lead elsewhere. Otherwise Publish touches nothing and
+// returns fs.ErrPermission or a *root.Untrusted error. After any error the last
+// file is unchanged. Publish records the run in probe.ReaderLastRun, also after
+// an error, unless ctx ended it.
 func Publish(ctx context.Context, m root.FS, now time.Time) (Published, error) {
 	file, err := publishedPlace(m)
 	if err != nil {
@@ -47,46 +44,47 @@ func Publish(ctx context.Context, m root.FS, now time.Time) (Published, error) {
 		return published, err
 	}
 	if recordErr := recordRun(m, now, outcomeOf(err)); err == nil && recordErr != nil {
-		err = fmt.Errorf("the run of the reader cannot be recorded: %w", recordErr)
+		err = fmt.Errorf("cannot record the run of the reader: %w", recordErr)
 	}
 	return published, err
 }
 
-// publishTo publishes in file, at a place that is safe.
+// publishTo publishes to file, whose path was checked.
 func publishTo(ctx context.Context, m root.FS, file string, now time.Time) (Published, error) {
 	last, perm, err := loadPublication(m)
 	if err != nil {
-		last = publication{Format: publishedFormat} // none, or one to be replaced
+		last = publication{Format: publishedFormat} // there is none, or it must be replaced
 	}
 	whole := err == nil && perm == publishedPerm
 	id, err := identifyDatabase(m)
 	if err == nil && whole && last.stillHolds(id) {
 		return Published{Source: probe.Source{Name: probe.Database, State: probe.OK}}, nil
 	}
-	sweepPublished(filepath.Dir(file))
+	SweepCopies(filepath.Dir(file))
+	root.SweepTemporary(file, copyLife)
 	data, source := readToPublish(ctx, m, filepath.Dir(file), id, now)
 	if err := ctx.Err(); err != nil {
 		return Published{}, err
 	}
 	if source.State != probe.OK {
 		if whole && last.failed(source) {
-			return Published{Source: source}, nil // everybody knows already
+			return Published{Source: source}, nil // this failure is already published
 		}
 		last.Failure = &publishedFailure{now.UTC().Truncate(time.Second), source.State, source.Reason, source.Next}
 		if data, err = last.encode(); err != nil {
-			return Published{}, fmt.Errorf("the policy cannot be published: %w", err)
+			return Published{}, fmt.Errorf("cannot publish the policy: %w", err)
 		}
 	}
-	if err := writePublished(file, data); err != nil {
-		return Published{}, fmt.Errorf("the policy cannot be published: %w", err)
+	if err := root.WriteFile(file, data, publishedPerm); err != nil {
+		return Published{}, fmt.Errorf("cannot publish the policy: %w", err)
 	}
 	return Published{Source: source, Written: true}, nil
 }
 
-// readToPublish reads the database of which id was seen before, and returns
-// the file that says so, unless the source has another state than OK. The copy
-// is made in folder, beside the file: of this folder it is already known that
-// nobody else can change it, which TMPDIR cannot promise to root.
+// readToPublish reads the database, whose identity before was id, and returns
+// the content of the file to publish. The content is valid only if the state of
+// the source is probe.OK. The copy is made in folder, the folder of the file:
+// it was checked that no other user can change this folder, unlike TMPDIR.
 func readToPublish(ctx context.Context, m root.FS, folder string, id databaseIdentity, now time.Time) ([]byte, probe.Source) {
 	policy, source := ReadDatabase(ctx, m, folder, now)
 	if policy == nil {
@@ -98,12 +96,13 @@ func readToPublish(ctx context.Context, m root.FS, folder string, id databaseIde
 	if err != nil {
 		source.State = probe.Failed
 		source.Reason = probe.Printable(probe.KextPolicy + " holds more than can be published: " + err.Error())
-		source.Next = "run `sudo kextwatch status`, which reads it itself"
+		source.Next = "run `sudo kextwatch status`, which reads the database itself"
 	}
 	return data, source
 }
 
-// publishedPlace is the file to write, in its folder, where that is safe.
+// publishedPlace returns the path of the file to write, and creates its folder.
+// It returns an error if writing there is not safe.
 func publishedPlace(m root.FS) (string, error) {
 	owner, err := m.Owner()
 	if err != nil {
@@ -119,62 +118,34 @@ func publishedPlace(m root.FS) (string, error) {
 	if info, err := os.Lstat(file); err == nil && !info.Mode().IsRegular() {
 		return "", &root.Untrusted{What: file + " is not a file", Next: "move it away"}
 	}
-	// The folder above is part of every Mac: where it is missing, this is none.
+	// The folder above exists on every Mac. If it is missing, Root is not a Mac.
 	return file, openFolder(filepath.Dir(file))
 }
 
-// openFolder makes a folder that everybody may enter. One that is there and
-// open is not touched, since agents watch it.
+// openFolder creates a folder that every user may enter. It does not touch an
+// existing folder with the right mode, because agents watch it.
 func openFolder(folder string) error {
 	if err := os.Mkdir(folder, publishedFolder); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	info, err := os.Lstat(folder)
 	if err == nil && info.Mode().Perm() != publishedFolder {
-		err = os.Chmod(folder, publishedFolder) // a strict umask, or somebody closed it
+		err = os.Chmod(folder, publishedFolder) // the umask was strict, or someone changed the mode
 	}
 	return err
 }
 
-// readerNext is the way out of a failed read for the reader, which is root:
-// what it may not read, macOS's privacy protection keeps from it.
+// readerNext says what to do about a failed read of the reader. The reader is
+// root, so only the privacy protection of macOS can deny it a file.
 func readerNext(source probe.Source) string {
 	if source.Next == freeSpace {
-		return freeSpace // to wait does not help
+		return freeSpace // waiting does not help
 	}
 	switch source.State {
 	case probe.Denied:
 		return "give " + probe.ReaderProgram + " Full Disk Access (System Settings > Privacy & Security; Security & Privacy up to macOS 12)"
 	case probe.Busy, probe.Timeout, probe.Failed:
-		return "wait for the next try of the reader, at most five minutes; run `sudo kextwatch status` if it stays"
+		return "wait up to five minutes for the next run of the reader; if this continues, run `sudo kextwatch status`"
 	}
 	return source.Next
-}
-
-// sweepPublished removes what a killed writer left in the folder.
-func sweepPublished(folder string) {
-	SweepCopies(folder)
-	left, _ := filepath.Glob(filepath.Join(folder, publishedTemp))
-	for _, name := range left {
-		if info, err := os.Lstat(name); err == nil && time.Since(info.ModTime()) > copyLife {
-			os.Remove(name)
-		}
-	}
-}
-
-// writePublished replaces the file in one go: there is never half of it.
-func writePublished(file string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(file), publishedTemp) // follows no link
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(publishedPerm), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
 }

@@ -130,9 +130,9 @@ func TestARunWakesNobody(t *testing.T) {
 	mactest.NoError(t, w.Add(filepath.Join(m.Root, filepath.Dir(probe.PublishedPolicy))))
 	before, err := ReadLastRun(m)
 	mactest.NoError(t, err)
-	_, err = Publish(t.Context(), m, publishedAt.Add(ReaderEvery))
+	_, err = Publish(t.Context(), m, publishedAt.Add(ReaderInterval))
 	mactest.NoError(t, err)
-	if run, err := ReadLastRun(m); err != nil || run.At.Sub(before.At) != ReaderEvery {
+	if run, err := ReadLastRun(m); err != nil || run.At.Sub(before.At) != ReaderInterval {
 		t.Errorf("%v, %v", run, err)
 	}
 	mactest.NoError(t, os.WriteFile(filepath.Join(m.Root, filepath.Dir(probe.PublishedPolicy), "end"), nil, 0o600))

@@ -20,22 +20,24 @@ const (
 	publishedPerm   = fs.FileMode(0o644)
 	publishedFolder = fs.FileMode(0o755)
 
-	// Three full tables with values of a usual length have some 8 MB.
+	// Three full tables with values of usual length have about 8 MB.
 	publishedLimit = 16 << 20
 )
 
-// publishedCost fits probe.MaxRows rows of each table, and a key and a value for
-// each of their columns.
+// publishedCost allows probe.MaxRows rows of each table, with a key and a value
+// for each column.
 var publishedCost = root.PlistCost{Nodes: 40 * probe.MaxRows, Bytes: 2 * publishedLimit}
 
 var errFormat = errors.New("was written by another version of kextwatch")
 
-// publication is the published policy: the last rows that were read, of which
-// state of the database they are, and what went wrong since. It is a binary
-// property list, since that holds any text, control characters too.
+// publication is the content of probe.PublishedPolicy: the last rows that were
+// read, the state of the database to which they belong, and the failure of a
+// later read. It is a binary property list, which can hold any text, including
+// control characters. The tags are the format: readers and agents of different
+// versions exchange it.
 type publication struct {
 	Format   int                `plist:"format"`
-	Database databaseIdentity   `plist:"database"` // the rows' own
+	Database databaseIdentity   `plist:"database"` // the state that the rows show
 	ReadAt   *time.Time         `plist:"read_at,omitempty"`
 	Rows     []publishedRow     `plist:"kext_policy"`
 	MDM      []publishedMDM     `plist:"kext_policy_mdm"`
@@ -69,8 +71,8 @@ type publishedHistory struct {
 	Flags     int64      `plist:"flags"`
 }
 
-// publishedFailure is why a later read found nothing to publish, and since
-// when.
+// publishedFailure says why a read after ReadAt failed, and since when reads
+// fail.
 type publishedFailure struct {
 	At     time.Time         `plist:"at"`
 	State  probe.SourceState `plist:"state"`
@@ -78,7 +80,7 @@ type publishedFailure struct {
 	Next   string            `plist:"next"`
 }
 
-// source is the failure as an answer of the reader.
+// source returns the failure as the result of querying the reader.
 func (f publishedFailure) source() probe.Source {
 	state := f.State
 	switch state {
@@ -89,7 +91,7 @@ func (f publishedFailure) source() probe.Source {
 	return probe.Source{Name: probe.Reader, State: state, Reason: probe.Printable(f.Reason), Next: probe.Printable(f.Next)}
 }
 
-// newPublication keeps of a policy what everybody may know.
+// newPublication copies those parts of a policy that every user may read.
 func newPublication(id databaseIdentity, policy probe.Policy) publication {
 	readAt := policy.ReadAt.Truncate(time.Second)
 	p := publication{Format: publishedFormat, Database: id, ReadAt: &readAt}
@@ -107,13 +109,13 @@ func newPublication(id databaseIdentity, policy probe.Policy) publication {
 	return p
 }
 
-// publicFolders are where programs for everybody lie.
+// publicFolders hold the programs of all users.
 var publicFolders = []string{"applications", "library", "opt", "system", "usr"}
 
-// publicPath blanks the path of a load record unless it is one where programs
-// for everybody lie. A path in somebody's home names the person and what is
-// kept there, which the other users of the Mac need not know. The record
-// itself stays: its times prove an attempt to load.
+// publicPath returns the path of a load record if it is in a folder with the
+// programs of all users, and else an empty string. A path in a home reveals the
+// user and the user's files to the other users of the Mac. The record itself is
+// published: its times prove a load attempt.
 func publicPath(name string) string {
 	parts := strings.Split(strings.ToLower(probe.Unstaged(name)), "/")
 	switch {
@@ -134,60 +136,54 @@ func dateOf(t time.Time) *time.Time {
 	return &t
 }
 
-// timeOf is not known where no macOS can have written it.
+// timeOf returns the zero time for a missing date and for one that macOS cannot
+// have written.
 func timeOf(date *time.Time) time.Time {
 	if date == nil || date.Year() < 1970 || date.Year() > 9999 {
 		return time.Time{}
 	}
-	return date.UTC().Round(time.Millisecond) // a property list counts in fractions of a second
+	return date.UTC().Round(time.Millisecond) // a property list stores a floating-point number of seconds
 }
 
-// good reports whether there are rows, of whatever age.
+// good reports whether there are rows, of any age.
 func (p publication) good() bool { return !timeOf(p.ReadAt).IsZero() }
 
-// stillHolds reports whether reading the database again would tell nothing new.
+// stillHolds reports whether reading the database again cannot give other rows.
 func (p publication) stillHolds(id databaseIdentity) bool {
 	return p.good() && p.Failure == nil && p.Database == id && id.sure(timeOf(p.ReadAt))
 }
 
-// failed reports whether this failure stands beside the rows already.
+// failed reports whether this failure is already published.
 func (p publication) failed(source probe.Source) bool {
 	f := p.Failure
 	return f != nil && f.State == source.State && f.Reason == source.Reason && f.Next == source.Next
 }
 
-// policy is what was published, read at a time. Texts are held to the limits
-// of the database.
+// policy returns the published rows with readAt as their time. It limits texts
+// like the rows of the database.
 func (p publication) policy(readAt time.Time) *probe.Policy {
 	policy := &probe.Policy{Source: probe.Reader, ReadAt: readAt}
 	for _, r := range p.Rows {
 		policy.Rows = append(policy.Rows, probe.PolicyRow{
-			TeamID: limited(r.TeamID), BundleID: limited(r.BundleID), Allowed: r.Allowed, Developer: limited(r.Developer), Flags: r.Flags,
+			TeamID: probe.Cap(r.TeamID), BundleID: probe.Cap(r.BundleID), Allowed: r.Allowed, Developer: probe.Cap(r.Developer), Flags: r.Flags,
 		})
 	}
 	for _, r := range p.MDM {
 		policy.MDM = append(policy.MDM, probe.MDMRow{
-			TeamID: limited(r.TeamID), BundleID: limited(r.BundleID), Allowed: r.Allowed, PayloadUUID: limited(r.PayloadUUID),
+			TeamID: probe.Cap(r.TeamID), BundleID: probe.Cap(r.BundleID), Allowed: r.Allowed, PayloadUUID: probe.Cap(r.PayloadUUID),
 		})
 	}
 	for _, r := range p.History {
 		policy.History = append(policy.History, probe.LoadRecord{
-			Path: limited(r.Path), TeamID: limited(r.TeamID), BundleID: limited(r.BundleID),
+			Path: probe.Cap(r.Path), TeamID: probe.Cap(r.TeamID), BundleID: probe.Cap(r.BundleID),
 			CreatedAt: timeOf(r.CreatedAt), LastSeen: timeOf(r.LastSeen),
-			CDHash: limited(r.CDHash), BootUUID: limited(r.BootUUID), Flags: r.Flags,
+			CDHash: probe.Cap(r.CDHash), BootUUID: probe.Cap(r.BootUUID), Flags: r.Flags,
 		})
 	}
 	return policy
 }
 
-func limited(text string) string {
-	if len(text) > probe.MaxText {
-		return probe.TooLong
-	}
-	return strings.ToValidUTF8(text, "\uFFFD")
-}
-
-// encode fails where decodePublication would not take it.
+// encode returns an error if decodePublication would refuse the result.
 func (p publication) encode() ([]byte, error) {
 	data, err := plist.Marshal(p, plist.BinaryFormat)
 	if err != nil {
@@ -216,8 +212,9 @@ func decodePublication(data []byte) (publication, error) {
 	return p, nil
 }
 
-// loadPublication reads what was published, and with which permissions. It is
-// believed only where nobody but the owner of Root can have written it.
+// loadPublication reads probe.PublishedPolicy, and its permissions. It returns a
+// *root.Untrusted error if a user other than the owner of Root may have written
+// the file.
 func loadPublication(m root.FS) (publication, fs.FileMode, error) {
 	data, info, err := m.ReadGuarded(probe.PublishedPolicy, publishedLimit+1)
 	if err != nil {

@@ -91,7 +91,7 @@ func fullChild(arg string) error {
 
 // readPublished is what a process reads that knows only the files.
 func readPublished(m root.FS, now time.Time) (*probe.Policy, probe.Source) {
-	s, r := ReadState(m), ReaderMemory{}
-	r.Note(s)
-	return s.Judge(now, r)
+	s, r := SnapshotReader(m), ReaderMemory{}
+	r.Update(s)
+	return s.Policy(now, r)
 }

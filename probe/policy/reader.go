@@ -10,77 +10,83 @@ import (
 )
 
 const (
-	// ReaderEvery is how often launchd starts the reader when it has seen no
-	// change; after one it does within moments, though not twice within ten
-	// seconds.
-	ReaderEvery = 5 * time.Minute
+	// ReaderInterval is how often launchd starts the reader if nothing changes.
+	// After a change it starts the reader within moments, but not twice within
+	// ten seconds.
+	ReaderInterval = 5 * time.Minute
 
-	readerOverdue = 2 * ReaderEvery  // it does not run
-	readerDelay   = 30 * time.Second // it missed a change
+	readerOverdue = 2 * ReaderInterval // without a run for longer, the reader does not run
+	readerDelay   = 30 * time.Second   // a change unread for longer was missed
 
 	installReader = "run `sudo kextwatch install --reader`"
 )
 
-// ReadState is what the files of the reader and stat of the database say
+// ReaderSnapshot is what the files of the reader, and stat of the database, show
 // at one moment.
-type ReaderState struct {
+type ReaderSnapshot struct {
 	mac      root.FS
-	Run      lastRun
-	Recorded bool // by an earlier reader no run is recorded; run is then when it read the rows
+	run      LastRun
+	recorded bool // false: an earlier reader, which records no runs; run is then the time of the rows
 	pub      publication
 	id       databaseIdentity
-	told     bool // stat answers; else id is not known
+	idKnown  bool // stat is allowed
 	err      error
-	of       string // the file that err is about
+	errFile  string // the file that err is about
 }
 
-func ReadState(m root.FS) ReaderState {
-	s := ReaderState{mac: m}
-	run, err := ReadLastRun(m) // first: the rows are then of this run, or newer
-	if s.Recorded = !root.NotExist(err); s.Recorded && err != nil {
-		s.err, s.of = err, probe.ReaderLastRun
+// SnapshotReader takes a ReaderSnapshot. An error is part of the snapshot:
+// Policy reports it.
+func SnapshotReader(m root.FS) ReaderSnapshot {
+	s := ReaderSnapshot{mac: m}
+	run, err := ReadLastRun(m) // before the rows, which then are of this run or a later one
+	if s.recorded = !root.NotExist(err); s.recorded && err != nil {
+		s.err, s.errFile = err, probe.ReaderLastRun
 		return s
 	}
 	if s.pub, _, err = loadPublication(m); err != nil {
-		s.err, s.of = err, probe.PublishedPolicy
+		s.err, s.errFile = err, probe.PublishedPolicy
 	}
-	if s.Run = run; !s.Recorded {
-		s.Run = lastRun{timeOf(s.pub.ReadAt), runPublished}
+	if s.run = run; !s.recorded {
+		s.run = LastRun{timeOf(s.pub.ReadAt), runPublished}
 	}
 	s.id, err = identifyDatabase(m)
-	s.told = err == nil
+	s.idKnown = err == nil
 	return s
 }
 
-// current reports whether the rows are provably those of now.
-func (s ReaderState) current() bool { return s.told && s.pub.good() && s.id == s.pub.Database }
-
-// ReaderMemory is what is known about the reader besides its files. Zero times
-// are not known.
-type ReaderMemory struct {
-	Booted, Woke time.Time // launchd starts no job while the Mac is off or asleep
-	WokeAsked    time.Time // when woke was asked for
-
-	// unread is since when the database is in another state than the one that
-	// the run of the reader at unreadBy published.
-	unread, unreadBy time.Time
-
-	Serves bool // no better source answered at the last look
+// NeedsWakeTime reports whether Policy needs the time of the last wake: the
+// reader records its runs, and has not run recently.
+func (s ReaderSnapshot) NeedsWakeTime(now time.Time) bool {
+	return s.recorded && !Recent(s.run.At, now)
 }
 
-// Note remembers since when the reader has missed a change. Where only the
-// last of several changes is known, that is the time: files tell no other.
-func (r *ReaderMemory) Note(s ReaderState) {
+// current reports whether the rows are certainly those of the database now.
+func (s ReaderSnapshot) current() bool { return s.idKnown && s.pub.good() && s.id == s.pub.Database }
+
+// ReaderMemory is what the caller knows about the reader beside its files. A
+// zero time is not known.
+type ReaderMemory struct {
+	Booted, Woke time.Time // launchd starts no job while the Mac is off or asleep
+	WokeReadAt   time.Time // when Woke was read
+	InUse        bool      // no better source answered at the last snapshot
+
+	// The database differs from what the run at unreadBy published since unread.
+	unread, unreadBy time.Time
+}
+
+// Update records since when the reader has missed a change. If there were
+// several changes, it records the time of the last one: the files show no other.
+func (r *ReaderMemory) Update(s ReaderSnapshot) {
 	changed := s.id.modified()
 	switch {
-	case s.err != nil, !s.told, s.current(), changed.Before(s.Run.At):
-		r.unread = time.Time{} // none, or at an unknown time, such as the removal of a -wal
-	case r.unread.IsZero(), !r.unreadBy.Equal(s.Run.At), changed.Before(r.unread):
-		r.unread, r.unreadBy = changed, s.Run.At
+	case s.err != nil, !s.idKnown, s.current(), changed.Before(s.run.At):
+		r.unread = time.Time{} // there is none, or its time is not known, such as the removal of a -wal
+	case r.unread.IsZero(), !r.unreadBy.Equal(s.run.At), changed.Before(r.unread):
+		r.unread, r.unreadBy = changed, s.run.At
 	}
 }
 
-// Due is when the reader has to have read a change; false: there is none.
+// Due returns when the reader must have read a change; false: there is none.
 func (r ReaderMemory) Due() (time.Time, bool) {
 	if r.unread.IsZero() {
 		return time.Time{}, false
@@ -88,34 +94,34 @@ func (r ReaderMemory) Due() (time.Time, bool) {
 	return latest(r.unread, r.Booted, r.Woke).Add(readerDelay), true
 }
 
-// Judge returns the rows that the reader published, if they count.
+// Policy returns the rows that the reader published, if they are reliable. The
+// policy is nil unless the state of the source is probe.OK.
 //
-// They are those of now where the database is still the one they were read
-// from, which stat tells without a right to read it. Otherwise they are as old
-// as the last run of the reader. They count only while the reader runs: another
-// source has to be asked before the next attempt, which would be missed.
+// The rows are current if stat shows that the database has not changed since
+// they were read. Otherwise ReadAt is the last run of the reader. Rows are
+// reliable only while the reader runs: otherwise the next attempt would be
+// missed, so another source must be queried.
 //
-// Wall-clock times say when the reader ran, so a time in the future proves
-// nothing. Nor does a late one after a wake or a start, for as long as launchd
-// may take. Only where stat is refused the rows of before a start never count:
-// macOS may have been updated meanwhile.
+// A last run in the future proves nothing, because the wall clock may have been
+// wrong. A late run proves nothing either, for as long after a wake or a start
+// as launchd may need. If stat is refused, rows from before a start are never
+// reliable: macOS may have been updated meanwhile.
 //
-// An earlier reader records no runs. Its rows count while they are provably
-// those of now; otherwise reading them is its sign of life.
-//
-// The policy is nil unless the state is probe.OK.
-func (s ReaderState) Judge(now time.Time, r ReaderMemory) (*probe.Policy, probe.Source) {
+// An earlier reader records no runs. Its rows are reliable while they are
+// certainly current; otherwise the time at which it read them counts as its last
+// run.
+func (s ReaderSnapshot) Policy(now time.Time, r ReaderMemory) (*probe.Policy, probe.Source) {
 	ok := probe.Source{Name: probe.Reader, State: probe.OK}
-	runs := Recent(s.Run.At, now) || Recent(r.Woke, now) || s.told && Recent(r.Booted, now)
+	runs := Recent(s.run.At, now) || Recent(r.Woke, now) || s.idKnown && Recent(r.Booted, now)
 	due, missed := r.Due()
 	switch {
-	case s.Recorded && root.NotExist(s.err) && runs && s.Run.outcome != runPublished:
+	case s.recorded && root.NotExist(s.err) && runs && s.run.outcome != runPublished:
 		return nil, s.notWritten()
 	case s.err != nil:
-		return nil, publishedProblem(s.of, s.err)
-	case s.current() && (!s.Recorded || s.mac.NoTools): // on the disk of another Mac nothing runs
+		return nil, publishedProblem(s.errFile, s.err)
+	case s.current() && (!s.recorded || s.mac.NoTools): // on the disk of another Mac nothing runs
 		return s.pub.policy(now.UTC()), ok
-	case !s.Recorded && s.pub.Failure != nil:
+	case !s.recorded && s.pub.Failure != nil:
 		return nil, s.pub.Failure.source()
 	case s.pub.Failure == nil && !s.pub.good():
 		return nil, readerFailed(probe.PublishedPolicy+" holds no policy", installReader)
@@ -123,17 +129,18 @@ func (s ReaderState) Judge(now time.Time, r ReaderMemory) (*probe.Policy, probe.
 		return nil, s.notRun(now)
 	case s.current():
 		return s.pub.policy(now.UTC()), ok
-	case s.Run.outcome != runPublished:
+	case s.run.outcome != runPublished:
 		return nil, s.notWritten()
 	case s.pub.Failure != nil:
 		return nil, s.pub.Failure.source()
 	case missed && now.After(due):
-		return nil, readerFailed("the policy has changed, and the root reader has not read it since "+stated(s.Run.At), s.again())
+		return nil, readerFailed("the policy has changed, and the root reader has not read it since "+formatted(s.run.At), s.again())
 	}
-	return s.pub.policy(latest(timeOf(s.pub.ReadAt), s.Run.At)), ok
+	return s.pub.policy(latest(timeOf(s.pub.ReadAt), s.run.At)), ok
 }
 
-// Recent reports whether launchd need not have started the reader since then.
+// Recent reports whether then is so recent that a working reader need not have
+// run since: at most two intervals ago, and not in the future.
 func Recent(then, now time.Time) bool {
 	ago := now.Sub(then)
 	return ago >= -probe.ClockJump && ago <= readerOverdue
@@ -148,25 +155,27 @@ func latest(times ...time.Time) (last time.Time) {
 	return last
 }
 
-func stated(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+func formatted(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// notRun says that the reader does not run, and why, as far as its files tell.
-func (s ReaderState) notRun(now time.Time) probe.Source {
+// notRun returns the source of a reader that does not run, with the cause if the
+// files show it.
+func (s ReaderSnapshot) notRun(now time.Time) probe.Source {
 	switch {
-	case !s.Recorded:
-		return readerFailed("the root reader has published nothing since "+stated(s.Run.At)+", and it is an earlier one that records no runs", s.again())
-	case s.Run.At.After(now):
-		return readerFailed("the last run of the root reader is dated "+stated(s.Run.At)+", in the future: the clock was changed",
-			"wait five minutes for its next run; if this stays, "+s.again())
+	case !s.recorded:
+		return readerFailed("the root reader has published nothing since "+formatted(s.run.At)+". It is an earlier version that records no runs", s.again())
+	case s.run.At.After(now):
+		return readerFailed("the last run of the root reader is dated "+formatted(s.run.At)+", in the future: the clock was changed",
+			"wait five minutes for its next run; if this continues, "+s.again())
 	}
-	return readerFailed("the root reader has not run since "+stated(s.Run.At)+s.cause(), s.again())
+	return readerFailed("the root reader has not run since "+formatted(s.run.At)+s.cause(), s.again())
 }
 
-// cause is what the installation lacks, after a colon.
-func (s ReaderState) cause() string {
+// cause returns what is wrong with the installation, after a colon; empty if
+// nothing is.
+func (s ReaderSnapshot) cause() string {
 	switch i := ReadInstallation(s.mac); i.State {
 	case probe.ReaderAbsent:
-		return ": it is not installed any more"
+		return ": it is no longer installed"
 	case probe.ReaderNoProgram, probe.ReaderNoPlist:
 		return ": " + i.Path + " is missing"
 	case probe.ReaderUnguarded:
@@ -175,28 +184,28 @@ func (s ReaderState) cause() string {
 	return ""
 }
 
-// again is how to make the reader run again.
-func (s ReaderState) again() string {
+// again says what to do so that the reader runs again.
+func (s ReaderSnapshot) again() string {
 	if i := ReadInstallation(s.mac); i.State != probe.ReaderSound {
 		return i.Next
 	}
 	return installReader + " again; from macOS 13 on, it must not be switched off in System Settings > General > Login Items & Extensions"
 }
 
-// notWritten says that the reader runs and could not publish what it read.
-func (s ReaderState) notWritten() probe.Source {
-	if s.Run.outcome == runDiskFull {
-		return readerFailed("the disk is full: the root reader could not publish the policy at "+stated(s.Run.At), freeSpace)
+// notWritten returns the source of a reader that runs but could not publish.
+func (s ReaderSnapshot) notWritten() probe.Source {
+	if s.run.outcome == runDiskFull {
+		return readerFailed("the disk is full: the root reader could not publish the policy at "+formatted(s.run.At), freeSpace)
 	}
-	return readerFailed("the root reader could not write "+probe.PublishedPolicy+" at "+stated(s.Run.At), "run `sudo kextwatch read-policy`, which says why")
+	return readerFailed("the root reader could not write "+probe.PublishedPolicy+" at "+formatted(s.run.At), "run `sudo kextwatch read-policy`, which says why")
 }
 
 func readerFailed(reason, next string) probe.Source {
 	return probe.Source{Name: probe.Reader, State: probe.Failed, Reason: probe.Printable(reason), Next: next}
 }
 
-// publishedProblem says why a file of the reader cannot be used, and what a
-// person can do about it.
+// publishedProblem returns the source for an error on a file of the reader: the
+// reason, and what the user can do about it.
 func publishedProblem(name string, err error) probe.Source {
 	source := readerFailed(name+" could not be read: "+err.Error(), installReader+" again")
 	if open, ok := errors.AsType[*root.Untrusted](err); ok {

@@ -116,7 +116,7 @@ func TestHowOldPublishedRowsAre(t *testing.T) {
 		"an earlier reader, changed":             {earlier(touch("", later(minute))), later(minute), publishedAt, ""},
 		"an earlier reader, changed 31 s ago":    {earlier(touch("", later(minute))), later(91 * time.Second), time.Time{}, "has not read it since 2026-05-06T05:50:00Z"},
 		"an earlier reader, stat is refused":     {earlier(closePolicy), later(5 * minute), publishedAt, ""},
-		"an earlier reader, refused for an hour": {earlier(closePolicy), later(60 * minute), time.Time{}, "earlier one"},
+		"an earlier reader, refused for an hour": {earlier(closePolicy), later(60 * minute), time.Time{}, "earlier version"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, file := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
@@ -152,7 +152,7 @@ func TestWhyTheReaderDoesNotRun(t *testing.T) {
 		"neither": {func(t *testing.T, m root.FS) {
 			mactest.Remove(t, m.Root, probe.ReaderProgram)
 			mactest.Remove(t, m.Root, probe.ReaderJob)
-		}, "not installed", installReader, probe.ReaderAbsent},
+		}, "no longer installed", installReader, probe.ReaderAbsent},
 		"open to others": {chmodFile(probe.ReaderProgram, 0o777), "may write to", "sudo rm", probe.ReaderUnguarded},
 		"open folder":    {chmodFile(filepath.Dir(probe.ReaderJob), 0o777), "may write to", "sudo chmod go-w", probe.ReaderUnguarded},
 		"a folder": {func(t *testing.T, m root.FS) {

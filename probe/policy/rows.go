@@ -22,28 +22,28 @@ const (
 	policyTable   = "kext_policy"
 	mdmTable      = "kext_policy_mdm"
 	historyPrefix = "kext_load_history_v"
-	historyOldest = 3 // no earlier one has been seen
+	historyOldest = 3 // the oldest version that was seen
 )
 
 var (
 	errEmptyFile     = errors.New("is empty")
-	errUnknownSchema = errors.New("has an unknown form")
-	errStructure     = errors.New("its structure is wrong")
+	errUnknownSchema = errors.New("has an unknown schema")
+	errStructure     = errors.New("its structure is invalid")
 )
 
 // readRows reads the copy of a policy database at path.
 func readRows(ctx context.Context, path string) (policy *probe.Policy, err error) {
-	err = InCopy(ctx, path, func(tx *sql.Tx) error {
+	err = inCopy(ctx, path, func(tx *sql.Tx) error {
 		policy, err = readPolicy(ctx, tx)
 		return err
 	})
 	return policy, err
 }
 
-// InCopy reads the copy of a policy database at path in one transaction. The
-// copy is opened for writing: only then does SQLite apply a -wal and roll a
-// -journal back.
-func InCopy(ctx context.Context, path string, read func(tx *sql.Tx) error) error {
+// inCopy reads the copy of a policy database at path in one transaction. It
+// opens the copy for writing: only then does SQLite apply a -wal and roll back a
+// -journal.
+func inCopy(ctx context.Context, path string, read func(tx *sql.Tx) error) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
@@ -51,15 +51,16 @@ func InCopy(ctx context.Context, path string, read func(tx *sql.Tx) error) error
 	if info.Size() == 0 {
 		return errEmptyFile
 	}
-	// A CHECK is about values, and may use functions that only Apple has.
+	// A CHECK constraint concerns only values, and may use functions that only
+	// Apple's SQLite has.
 	uri := url.URL{Scheme: "file", Path: path, RawQuery: "_pragma=trusted_schema(OFF)&_pragma=ignore_check_constraints(ON)"}
 	db, err := sql.Open("sqlite", uri.String())
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	// Each query ends with ctx. The transaction must not: database/sql would
-	// then close the connection on its own, perhaps after the copy is removed.
+	// Each query ends with ctx, but the transaction must not: database/sql would
+	// then close the connection itself, perhaps after the copy was removed.
 	tx, err := db.BeginTx(context.WithoutCancel(ctx), nil)
 	if err != nil {
 		return err
@@ -96,30 +97,30 @@ func readPolicy(ctx context.Context, tx *sql.Tx) (*probe.Policy, error) {
 	return &p, nil
 }
 
-// checkStructure looks for damage that a query does not notice: SQLite reads
-// the pages that it needs and does not compare them with the others, so rows
-// can be missing without an error. The time it takes grows with the size: less
-// than 1 ms for a database of usual size, about 1 s for one of CopyLimit bytes.
-// It ends with ctx.
+// checkStructure looks for damage that a query does not detect. SQLite reads
+// only the pages that it needs and does not compare them with the others, so
+// rows can be missing without an error. The time grows with the size: less than
+// 1 ms for a database of usual size, about 1 s for copyLimit bytes. The check
+// ends with ctx.
 func checkStructure(ctx context.Context, tx *sql.Tx) error {
 	var bytes int64
 	err := tx.QueryRowContext(ctx, `SELECT page_count * page_size FROM pragma_page_count, pragma_page_size`).Scan(&bytes)
 	switch {
 	case err != nil:
 		return err
-	case bytes > int64(len(kextPolicyFiles))*CopyLimit: // SQLite would allocate memory for pages that do not exist
+	case bytes > int64(len(probe.KextPolicyFiles))*copyLimit: // SQLite would allocate memory for pages that do not exist
 		return fmt.Errorf("%w: it claims to have %d bytes", errStructure, bytes)
 	}
 	err = wantSound(ctx, tx, `PRAGMA quick_check(1)`)
 	if sqliteCode(err) == sqlite3.SQLITE_ERROR {
-		return nil // an index uses what only Apple's SQLite knows; describe still checks each table that is read
+		return nil // an index uses a feature of Apple's SQLite; describe still checks each table that is read
 	}
 	return err
 }
 
-// wantSound runs one of SQLite's own checks.
+// wantSound runs one of SQLite's checks. It returns errStructure for damage.
 func wantSound(ctx context.Context, tx *sql.Tx, check string) error {
-	found, err := SelectAll(ctx, tx, check, func(line *string) []any { return []any{line} })
+	found, err := selectAll(ctx, tx, check, func(line *string) []any { return []any{line} })
 	switch {
 	case err != nil:
 		return err
@@ -131,16 +132,16 @@ func wantSound(ctx context.Context, tx *sql.Tx, check string) error {
 	return nil
 }
 
-// tableNames lists the real tables. A view or a virtual table under one of
-// Apple's names could compute whatever SQL can, so it is no table here.
+// tableNames lists the real tables. It leaves out views and virtual tables: one
+// with a name of Apple's could run any SQL.
 func tableNames(ctx context.Context, tx *sql.Tx) ([]string, error) {
-	return SelectAll(ctx, tx, `SELECT substr(name, 1, 100) FROM sqlite_master
+	return selectAll(ctx, tx, `SELECT substr(name, 1, 100) FROM sqlite_master
 		WHERE type = 'table' AND rootpage > 0 AND sql LIKE 'CREATE TABLE %'`,
 		func(name *string) []any { return []any{name} })
 }
 
-// historyTable is the newest of the load history tables: Apple has numbered
-// it, so a later macOS may count on.
+// historyTable returns the load history table with the highest number. Apple
+// numbers it, so a later macOS may use a higher number.
 func historyTable(names []string) string {
 	table, newest := "", historyOldest-1
 	for _, name := range names {
@@ -158,7 +159,7 @@ func readPolicyRows(ctx context.Context, tx *sql.Tx) ([]probe.PolicyRow, error) 
 	if err != nil {
 		return nil, err
 	}
-	return SelectAll(ctx, tx,
+	return selectAll(ctx, tx,
 		t.query(t.text("team_id"), t.text("bundle_id"), t.yes("allowed"), t.text("developer_name"), t.integer("flags")),
 		func(r *probe.PolicyRow) []any {
 			return []any{&r.TeamID, &r.BundleID, &r.Allowed, &r.Developer, &r.Flags}
@@ -170,7 +171,7 @@ func readMDMRows(ctx context.Context, tx *sql.Tx) ([]probe.MDMRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	return SelectAll(ctx, tx,
+	return selectAll(ctx, tx,
 		t.query(t.text("team_id"), t.text("bundle_id"), t.yes("allowed"), t.text("payload_uuid")),
 		func(r *probe.MDMRow) []any {
 			return []any{&r.TeamID, &r.BundleID, &r.Allowed, &r.PayloadUUID}
@@ -182,7 +183,7 @@ func readHistory(ctx context.Context, tx *sql.Tx, table string) ([]probe.LoadRec
 	if err != nil {
 		return nil, err
 	}
-	return SelectAll(ctx, tx,
+	return selectAll(ctx, tx,
 		t.query(t.text("path"), t.text("team_id"), t.text("bundle_id"), t.text("created_at"), t.text("last_seen"),
 			t.text("cdhash"), t.text("boot_uuid"), t.integer("flags")),
 		func(r *probe.LoadRecord) []any {
@@ -191,21 +192,22 @@ func readHistory(ctx context.Context, tx *sql.Tx, table string) ([]probe.LoadRec
 		})
 }
 
-// sqlTable is a table and the columns it really has.
+// sqlTable is a table with the columns that it has.
 type sqlTable struct {
 	name    string
 	columns []string
 }
 
-// describe looks up the columns of a table; those required must be there.
-// Generated columns do not count: they are computed, not stored. The rows must
-// match the table's indexes, which checkStructure does not compare: they do
-// not where the pages of two tables took each other's place.
+// describe reads the columns of a table. It returns errUnknownSchema if a
+// required column is missing. Generated columns do not count: they are computed
+// and not stored. It also checks that the rows match the indexes of the table,
+// which checkStructure does not: they do not match if the pages of two tables
+// were swapped.
 func describe(ctx context.Context, tx *sql.Tx, name string, required ...string) (sqlTable, error) {
 	if err := wantSound(ctx, tx, `PRAGMA integrity_check('`+name+`')`); err != nil {
 		return sqlTable{}, err
 	}
-	columns, err := SelectAll(ctx, tx, `SELECT name FROM pragma_table_info('`+name+`')`,
+	columns, err := selectAll(ctx, tx, `SELECT name FROM pragma_table_info('`+name+`')`,
 		func(column *string) []any { return []any{column} })
 	if err != nil {
 		return sqlTable{}, err
@@ -222,8 +224,8 @@ func (t sqlTable) query(values ...string) string {
 	return fmt.Sprintf("SELECT %s FROM %s LIMIT %d", strings.Join(values, ", "), t.name, probe.MaxRows+1)
 }
 
-// text is a column as text: NULL and a missing column are empty. A value over
-// the limit is not loaded at all; what stands for it equals no real value.
+// text returns the SQL for a column as text. NULL and a missing column become
+// empty. SQLite does not load a value above the limit: probe.TooLong replaces it.
 func (t sqlTable) text(column string) string {
 	if !slices.Contains(t.columns, column) {
 		return "''"
@@ -232,10 +234,10 @@ func (t sqlTable) text(column string) string {
 		column, probe.MaxText, probe.TooLong)
 }
 
-// yes is a column that must be exactly 1 to be true.
+// yes returns the SQL for a column that is true only if it is exactly 1.
 func (t sqlTable) yes(column string) string { return column + " IS 1" }
 
-// integer is a column as a number; anything else is 0.
+// integer returns the SQL for a column as an integer. Any other value becomes 0.
 func (t sqlTable) integer(column string) string {
 	if !slices.Contains(t.columns, column) {
 		return "0"
@@ -243,9 +245,9 @@ func (t sqlTable) integer(column string) string {
 	return fmt.Sprintf("CASE typeof(%[1]s) WHEN 'integer' THEN %[1]s ELSE 0 END", column)
 }
 
-// SelectAll runs a query and scans each row into the fields of a T. Invalid
-// UTF-8 is replaced.
-func SelectAll[T any](ctx context.Context, tx *sql.Tx, query string, fields func(*T) []any) ([]T, error) {
+// selectAll runs a query and scans each row into the fields of a T. It replaces
+// invalid UTF-8, and returns probe.ErrTooManyRows.
+func selectAll[T any](ctx context.Context, tx *sql.Tx, query string, fields func(*T) []any) ([]T, error) {
 	rows, err := tx.QueryContext(ctx, query)
 	if err != nil {
 		return nil, err
@@ -271,8 +273,8 @@ func SelectAll[T any](ctx context.Context, tx *sql.Tx, query string, fields func
 	return all, rows.Err()
 }
 
-// sqliteTime scans what SQLite's datetime('now') writes: UTC without a zone.
-// It stays zero where that cannot be read.
+// sqliteTime scans the format of SQLite's datetime('now'): UTC without a zone.
+// It stays zero for any other value.
 type sqliteTime time.Time
 
 // Scan implements sql.Scanner.

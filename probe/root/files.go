@@ -7,23 +7,28 @@ import (
 	"time"
 )
 
-// A call about a file on a share that does not answer, or on a failing disk,
-// takes minutes, and nothing can interrupt it. So each such call runs in its own
-// goroutine, and the caller leaves it behind after a deadline.
+// A system call about a file on a share that does not answer, or on a failing
+// disk, takes minutes, and nothing can interrupt it. So each such call runs in
+// its own goroutine, and the caller abandons it after a deadline.
 const (
-	FileLimit   = 2 * time.Second        // how long one call is waited for
-	FileHurry   = 100 * time.Millisecond // the same while another call is late: many files may be on one dead share
-	LateMost    = 8                      // calls that are late at once; then no new one is made
-	latePause   = 30 * time.Second       // before a path that was late is tried again; doubles each time
-	latePauseTo = 30 * time.Minute
-	latePaths   = 256 // paths that are remembered as late
+	// FileLimit is how long a caller waits for one call.
+	FileLimit = 2 * time.Second
+	// FileHurry replaces FileLimit while another call is late: many files may
+	// be on one dead share.
+	FileHurry = 100 * time.Millisecond
+	// LateMost is the number of late calls at which no new call is made.
+	LateMost = 8
+
+	latePause   = 30 * time.Second // before a retry of a path that was late; doubles each time
+	latePauseTo = 30 * time.Minute // the longest such pause
+	latePaths   = 256              // late paths that are remembered
 )
 
-// ErrLate is the reason where a file did not answer in time.
+// ErrLate is returned for a file that did not answer in time.
 var ErrLate = errors.New("did not answer in time")
 
 // Files makes calls about files that may never return. Its zero value is ready
-// to use, by several goroutines at once.
+// to use. It is safe for concurrent use.
 type Files struct {
 	// Before runs before each call, in its goroutine, with the path of the
 	// call. Tests block in it. It may be nil.
@@ -38,19 +43,21 @@ type Files struct {
 type latePath struct {
 	waiting bool // the call has not returned
 	pause   time.Duration
-	again   time.Time // when it may be tried again, once the call has returned
+	again   time.Time // the earliest retry, once the call has returned
 }
 
-// ownFiles serves paths of this machine, and each Mac without Files of its own.
-// There is one, because the limit of late calls is a limit of the process.
+// ownFiles serves the paths of this machine, and each FS without Files of its
+// own. All of them share it because the limit of late calls is a limit of the
+// process.
 var ownFiles = &Files{}
 
-// InTime makes a call about a path of this machine under a deadline. After the
-// deadline the error is ErrLate, and a later result is dropped.
+// InTime makes a call about a path of this machine with a deadline. After the
+// deadline it returns ErrLate and drops the result of the call.
 func InTime[T any](path string, call func() (T, error)) (T, error) {
 	return CallInTime(ownFiles, path, call)
 }
 
+// FileCalls returns the Files that make the calls of this Mac.
 func (m FS) FileCalls() *Files {
 	if m.Files != nil {
 		return m.Files
@@ -58,6 +65,9 @@ func (m FS) FileCalls() *Files {
 	return ownFiles
 }
 
+// CallInTime makes a call about a path with a deadline. It returns the result
+// of the call, or ErrLate if the deadline passed, if the path was late a short
+// while ago, or if too many other calls are late.
 func CallInTime[T any](f *Files, path string, call func() (T, error)) (T, error) {
 	type answer struct {
 		value T
@@ -88,11 +98,11 @@ func CallInTime[T any](f *Files, path string, call func() (T, error)) (T, error)
 	if f.giveUp(c) {
 		return *new(T), lateError(path)
 	}
-	a := <-answers // it came just now
+	a := <-answers // the answer arrived just now
 	return a.value, a.err
 }
 
-// fileCall is one call. Files guards its fields.
+// fileCall is one call. Files.mu guards its fields.
 type fileCall struct {
 	path string
 	late bool
@@ -101,7 +111,7 @@ type fileCall struct {
 
 func lateError(path string) error { return fmt.Errorf("%s %w", path, ErrLate) }
 
-// admit says how long a call may take, or why none is made now.
+// admit returns how long a call may take, or an error if no call is made now.
 func (f *Files) admit(path string) (time.Duration, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -117,7 +127,7 @@ func (f *Files) admit(path string) (time.Duration, error) {
 	return FileLimit, nil
 }
 
-// giveUp leaves a call behind; false: it has just returned.
+// giveUp abandons a call. It returns false if the call has just returned.
 func (f *Files) giveUp(c *fileCall) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -136,7 +146,8 @@ func (f *Files) giveUp(c *fileCall) bool {
 	return true
 }
 
-// remember makes room by forgetting a path that is not waited for.
+// remember records a late path. If there are too many, it forgets others whose
+// calls have returned.
 func (f *Files) remember(path string, l *latePath) {
 	if f.late == nil {
 		f.late = map[string]*latePath{}
@@ -152,8 +163,8 @@ func (f *Files) remember(path string, l *latePath) {
 	f.late[path] = l
 }
 
-// returned notes that a call is over. The path of a late call may be tried again
-// after a pause.
+// returned records that a call is over. After a pause, the path of a late call
+// may be tried again.
 func (f *Files) returned(c *fileCall) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -167,7 +178,7 @@ func (f *Files) returned(c *fileCall) {
 	}
 }
 
-// answered forgets that a path was late.
+// answered forgets that a path was late: a call about it returned in time.
 func (f *Files) answered(path string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

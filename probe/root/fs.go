@@ -1,14 +1,15 @@
-// Package mac reads the facts of package probe from a Mac whose "/" is a
-// directory: "/" itself on a Mac, another Mac's mounted disk, or a directory
-// that passes for one.
+// Package root reads files of a Mac whose "/" is a directory: "/" itself on a
+// Mac, the mounted disk of another Mac, or a simulated Mac.
 //
-// Every fact comes from a file, or from one of Apple's or Parallels' own
-// tools, and both are looked up beneath Root. There is no code here that only
-// a Mac could run, so what the tests run on Linux is what ships.
+// It resolves links beneath that directory, so a simulated Mac never leads to
+// files of this machine. It limits the size of each file and the time of each
+// call, and refuses pipes and devices. It does not read folders that macOS
+// protects with a permission dialog, or that may be on a network volume; see
+// FS.Reads. It knows nothing about the content of the files, except how to
+// decode a property list and XML safely.
 //
-// All that is read is treated as hostile: sizes are capped, tools have a time
-// limit and an output cap, nothing goes through a shell. What cannot be read
-// becomes a probe.Gap, never a guess.
+// The same code runs on macOS and on Linux, so the tests on Linux test what
+// ships. The protected folders are those of Apple's privacy documentation.
 package root
 
 import (
@@ -23,18 +24,18 @@ import (
 	securejoin "github.com/cyphar/filepath-securejoin"
 )
 
-// FS is one Mac, seen through the directory that is its "/".
+// FS is the file system of one Mac, below the directory that is its "/".
 type FS struct {
-	Root    string // absolute; "/" is the Mac this program runs on
-	NoTools bool   // only read files: Root is another Mac's disk
-	Home    string // the user's home, a path of this machine; empty: nobody's files are read
+	Root    string // absolute path; "/" is the Mac on which this program runs
+	NoTools bool   // Root is the disk of another Mac: run no tools, only read files
+	Home    string // the user's home, a path of this machine; empty: read no user's files
 	UID     int    // the user
-	Files   *Files // makes the calls about files; nil: those of this process
+	Files   *Files // makes the calls about files; nil: the Files of this process
 }
 
-// Resolve turns a path of the Mac into one of this machine. Links beneath Root
-// resolve beneath Root, absolute ones too, so a simulated Mac cannot lead to
-// the files of the real one.
+// Resolve converts a path of the Mac into a path of this machine. It resolves
+// links beneath Root, including absolute ones, so a simulated Mac cannot lead to
+// files of this machine.
 func (m FS) Resolve(name string) (string, error) {
 	if m.Root == "/" {
 		return filepath.Clean(name), nil
@@ -46,22 +47,25 @@ func (m FS) Resolve(name string) (string, error) {
 	return p, nil
 }
 
-// ReadFile reads a regular file of at most limit bytes, where it is within
-// reach and answers in time. Anything else that a path can lead to (a pipe, a
-// device, a directory) is refused without waiting.
+// ReadFile reads a regular file of the Mac of at most limit bytes. It returns
+// ErrOutside for a path that Reads does not allow, ErrLate for a file that does
+// not answer in time, and ErrTooLarge. It refuses a pipe, a device or a
+// directory without waiting.
 func (m FS) ReadFile(name string, limit int64) ([]byte, error) {
 	return At(m, name, m.Reads, func(p string) ([]byte, error) { return ReadRegular(p, limit) })
 }
 
-// ErrTooLarge is what ReadFile answers for a file above its limit.
+// ErrTooLarge is returned for a file above the limit.
 var ErrTooLarge = errors.New("too large")
 
-// ReadFile reads a regular file of this machine, of at most limit bytes. It
-// never waits for one that is a pipe, and not long for one that does not answer.
+// ReadFile reads a regular file of this machine of at most limit bytes. It
+// returns ErrLate for a file that does not answer in time, and ErrTooLarge. It
+// refuses a pipe, a device or a directory without waiting.
 func ReadFile(path string, limit int64) ([]byte, error) {
 	return InTime(path, func() ([]byte, error) { return ReadRegular(path, limit) })
 }
 
+// ReadRegular is ReadFile without a deadline.
 func ReadRegular(path string, limit int64) ([]byte, error) {
 	f, err := OpenRegular(path)
 	if err != nil {
@@ -84,13 +88,14 @@ func readOpened(f *os.File, limit int64) ([]byte, error) {
 
 var errNotRegular = errors.New("is not a regular file")
 
-// Damaged reports whether an error of reading a file says that what lies there
-// is not what it should be. Any other error may pass: the file may be whole.
+// Damaged reports whether err, from reading a file, means that the content is
+// invalid. With any other error the file may be intact, and a retry may succeed.
 func Damaged(err error) bool {
 	return errors.Is(err, ErrTooLarge) || errors.Is(err, errNotRegular) || errors.Is(err, ErrDamagedPlist)
 }
 
-// OpenRegular opens a regular file for reading; opening never blocks.
+// OpenRegular opens a regular file of this machine for reading. It never blocks
+// on a pipe.
 func OpenRegular(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -108,16 +113,16 @@ func OpenRegular(path string) (*os.File, error) {
 	return f, nil
 }
 
-// listLimit is how many entries of a directory are looked at.
+// listLimit is the number of entries of a directory that are read.
 const listLimit = 256
 
-// List names what a directory holds, sorted. Where it holds more than
-// listLimit entries, some of them come with an error.
+// List returns the sorted names in a directory of the Mac. For a directory of
+// more than listLimit entries it returns some of them and an error.
 func (m FS) List(name string) ([]string, error) {
 	return At(m, name, m.Reads, ListDir)
 }
 
-// ListDir is list for a path of this machine.
+// ListDir is List for a path of this machine, without a deadline.
 func ListDir(name string) ([]string, error) {
 	dir, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_DIRECTORY, 0)
 	if err != nil {
@@ -129,7 +134,7 @@ func ListDir(name string) ([]string, error) {
 		return nil, fmt.Errorf("listing %s: %w", name, err)
 	}
 	if len(names) > listLimit {
-		names, err = names[:listLimit], fmt.Errorf("%s has more than %d entries: only some were looked at", name, listLimit)
+		names, err = names[:listLimit], fmt.Errorf("%s has more than %d entries: only some were read", name, listLimit)
 	} else {
 		err = nil
 	}

@@ -14,8 +14,8 @@ import (
 	"syscall"
 )
 
-// Owner is the user whose Mac this is: root on a Mac, whoever made it for a
-// directory that passes for one.
+// Owner returns the owner of Root: root on a Mac, the user who created it for a
+// simulated Mac.
 func (m FS) Owner() (uid int, err error) {
 	info, err := os.Stat(m.Root)
 	if err != nil {
@@ -26,12 +26,12 @@ func (m FS) Owner() (uid int, err error) {
 
 func ownerOf(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }
 
-// Guarded is an error where somebody besides the owner of Root could change
-// what lies at a path of the Mac, or where the path could lead elsewhere. What
-// is not there yet is fine. The error says what to do.
+// Guarded returns an error if a user other than the owner of Root could change
+// the file at a path of the Mac, or could make the path lead elsewhere. A
+// missing file is not an error. An *Untrusted error says what to do.
 //
-// The path is looked at from Root on. So nobody else can put another thing in
-// the place of what was found good.
+// It checks every folder from Root down. After a successful check, no other
+// user can replace the file.
 func (m FS) Guarded(name string) error {
 	owner, err := m.Owner()
 	if err != nil {
@@ -43,24 +43,25 @@ func (m FS) Guarded(name string) error {
 	return nil
 }
 
-// Trust is who may decide what lies at a place: its owners, and nobody else.
-// A place is refused where a link leads on, where something belongs to another
-// user, or where the group or others may write. Access control lists are not
-// seen: stat does not show them.
+// Trust is a rule about who may change a file. It refuses a symbolic link, a
+// file or folder of a user who is not among Owners, and one to which its group
+// or others may write. It does not check access control lists: stat does not
+// show them.
 type Trust struct {
 	Owners []int // uids
 
-	// Admins may write to it as a group, as to /Applications.
+	// Admins allows the group of the administrators to write, as to
+	// /Applications.
 	Admins bool
-	// Sticky folders such as /tmp, to which everybody may write, are passed
-	// on the way, because nobody may replace what an owner has in them. They
-	// must not hold the place itself, since anybody may add to them.
+	// Sticky allows folders such as /tmp on the way. Everyone may write to
+	// them, but nobody may replace another user's files in them. The file
+	// itself must not lie directly in one, because anyone may add files there.
 	Sticky bool
 }
 
-// Walk looks at every part of name beneath root, from root on, and returns what
-// lies at its end. root itself may be named by a link. What must not be trusted
-// is an *Untrusted.
+// Walk checks every part of name beneath root, beginning with root itself, and
+// returns the file info of the last part. root may be a link. It returns an
+// *Untrusted error for a part that the rule refuses.
 func (t Trust) Walk(root, name string) (fs.FileInfo, error) {
 	name = path.Clean("/" + name)
 	var info fs.FileInfo
@@ -84,9 +85,10 @@ func (t Trust) Walk(root, name string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// ReadFile reads a regular file of this machine, of at most limit bytes, and
-// returns who owns it. The file is opened once, so that what was judged is what
-// is read.
+// ReadFile reads a regular file of this machine of at most limit bytes, and
+// returns the uid of its owner. It opens the file once, so the file that was
+// checked is the file that is read. It returns an *Untrusted error for a file
+// that the rule refuses, and ErrTooLarge.
 func (t Trust) ReadFile(name string, limit int64) (data []byte, owner int, err error) {
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
 	if errors.Is(err, syscall.ELOOP) {
@@ -114,7 +116,7 @@ func (t Trust) ReadFile(name string, limit int64) (data []byte, owner int, err e
 	return data, ownerOf(opened), err
 }
 
-// prefixes are "/", "/a" and "/a/b" of "/a/b".
+// prefixes yields "/", "/a" and "/a/b" for "/a/b".
 func prefixes(name string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		if !yield("/") || name == "/" {
@@ -129,12 +131,13 @@ func prefixes(name string) func(yield func(string) bool) {
 	}
 }
 
-// Untrusted is a place that somebody else may change.
+// Untrusted is the error for a file that another user may change.
 type Untrusted struct {
 	What string // what is wrong, with the path
-	Next string // the way out where the place is to be root's own; may be empty
+	Next string // what to do if the file must belong to root; may be empty
 }
 
+// Error returns What and Next.
 func (u *Untrusted) Error() string {
 	if u.Next == "" {
 		return u.What
@@ -147,9 +150,9 @@ const (
 	othersWrite fs.FileMode = 0o002
 )
 
-// entry judges what lies at the place p of this machine. What is wrong with a
-// file is never mended by giving it to root: root would then trust what
-// somebody else wrote.
+// entry checks the file at the path p of this machine. For a bad file, the
+// advice is never to give it to root: root would then trust what another user
+// wrote.
 func (t Trust) entry(p string, info fs.FileInfo, last bool) error {
 	remove := fmt.Sprintf("move it away, or run sudo rm %q", p)
 	switch {
@@ -191,8 +194,9 @@ func (t Trust) owners() string {
 	return strings.Join(uids, " or ")
 }
 
-// ReadGuarded reads at most limit bytes of a file of the Mac that nobody but
-// the owner of Root can have written, and follows no link.
+// ReadGuarded reads the first limit bytes of a regular file of the Mac, and
+// returns its file info. It follows no link. It returns an *Untrusted error if
+// a user other than the owner of Root may have written the file.
 func (m FS) ReadGuarded(name string, limit int64) ([]byte, fs.FileInfo, error) {
 	if err := m.Guarded(name); err != nil {
 		return nil, nil, err
@@ -214,5 +218,5 @@ func (m FS) ReadGuarded(name string, limit int64) ([]byte, fs.FileInfo, error) {
 	return data, info, err
 }
 
-// AdminGroup is the group of the administrators on every Mac.
+// AdminGroup is the gid of the group "admin" on every Mac.
 const AdminGroup = 80

@@ -9,24 +9,28 @@ import (
 	"howett.net/plist"
 )
 
-// Any program can place a property list in /Applications, so what one may
-// cost is limited. An Info.plist has a few KB and some hundred nodes.
+// Any program can place a property list in /Applications, so its cost is
+// limited. A usual Info.plist has a few KB and some hundred nodes.
 const (
 	plistLimit = 256 << 10 // bytes of a file
-	PlistNodes = 20_000
-	plistBytes = 1 << 20
-	PlistDepth = 64
+	plistBytes = 1 << 20   // bytes of strings and data
+
+	PlistNodes = 20_000 // the most values and keys of a list, or elements of XML
+	PlistDepth = 64     // the deepest nesting
 )
 
+// ErrDamagedPlist is returned for data that is not a valid property list, or
+// that exceeds the limits.
 var ErrDamagedPlist = errors.New("damaged property list")
 
-// PlistCost is what a property list may cost once its references are followed.
+// PlistCost limits a property list, counted after its references are followed.
 type PlistCost struct {
 	Nodes int // values and keys
 	Bytes int // of strings and data
 }
 
-// ReadPlist decodes the property list at a path of the Mac.
+// ReadPlist decodes the property list at a path of the Mac. It returns the
+// errors of ReadFile and DecodePlist.
 func (m FS) ReadPlist(name string, into any) error {
 	data, err := m.ReadFile(name, plistLimit)
 	if err != nil {
@@ -38,15 +42,17 @@ func (m FS) ReadPlist(name string, into any) error {
 	return nil
 }
 
-// DecodePlist decodes an XML or a binary property list. It is checked first,
-// because the decoder follows references without limit, believes lengths and
-// takes the text formats of old, in which nearly everything is a string.
-// Strings of a binary list may share memory with data. A long list may hold
-// more values than a short one: how long it may be is for the caller to say.
+// DecodePlist decodes an XML or a binary property list. It checks the list
+// before it decodes it, because the decoder follows references without limit,
+// trusts lengths, and accepts the old text formats, in which nearly everything
+// is a string. Strings of a binary list may share memory with data. The allowed
+// cost grows with the length of data; the caller limits that length. It returns
+// ErrDamagedPlist.
 func DecodePlist(data []byte, into any) error {
 	return DecodePlistWithin(data, into, PlistCost{max(PlistNodes, len(data)/16), max(plistBytes, 2*len(data))})
 }
 
+// DecodePlistWithin is DecodePlist with a limit set by the caller.
 func DecodePlistWithin(data []byte, into any, most PlistCost) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -71,15 +77,16 @@ func DecodePlistWithin(data []byte, into any, most PlistCost) (err error) {
 	return nil
 }
 
-// BundleInfo is what is read of the Info.plist of an application or a kernel
-// extension.
+// BundleInfo holds the keys that are read from the Info.plist of an application
+// or a kernel extension.
 type BundleInfo struct {
 	ID           string `plist:"CFBundleIdentifier"`
 	ShortVersion string `plist:"CFBundleShortVersionString"`
 	Version      string `plist:"CFBundleVersion"`
 }
 
-// ReadInfo reads the Info.plist of the bundle at a path of the Mac.
+// ReadInfo reads the Info.plist of the bundle at a path of the Mac. It returns
+// the errors of ReadPlist.
 func (m FS) ReadInfo(bundle string) (BundleInfo, error) {
 	var info BundleInfo
 	if err := m.ReadPlist(bundle+"/Contents/Info.plist", &info); err != nil {

@@ -10,13 +10,12 @@ import (
 
 var (
 	errTooDeep = errors.New("nested too deeply, or in itself")
-	errTooBig  = errors.New("expands to more than any real one")
-	errBounds  = errors.New("a value reaches beyond its end")
+	errTooBig  = errors.New("expands to more values than allowed")
+	errBounds  = errors.New("a value reaches beyond the end of the file")
 )
 
-// checkXML accepts well-formed XML that is a <plist> of a sane size. Entities
-// that a list declares for itself are not known to the scanner: it refuses
-// them.
+// checkXML accepts well-formed XML with a <plist> element within the limits.
+// The scanner refuses entities that a list declares.
 func checkXML(data []byte, most PlistCost) error {
 	scanner := xml.NewDecoder(bytes.NewReader(data))
 	nodes, depth := 0, 0
@@ -66,9 +65,9 @@ const (
 	kindDictionary = 0xD
 )
 
-// checkBinary walks a binary list as if every reference were a copy. That
-// ends, since nodes and depth are limited: nesting that doubles at each level
-// and lists that contain themselves are found without decoding anything.
+// checkBinary walks a binary list as if every reference were a copy. The limits
+// of nodes and depth end the walk, so it detects nesting that doubles at each
+// level, and lists that contain themselves, without decoding them.
 func checkBinary(data []byte, most PlistCost) error {
 	if len(data) < len(binaryMagic)+binaryTrailer {
 		return errBounds
@@ -81,7 +80,7 @@ func checkBinary(data []byte, most PlistCost) error {
 	table := binary.BigEndian.Uint64(trailer[24:])
 	switch {
 	case w.offsetSize < 1 || w.offsetSize > 8 || w.refSize < 1 || w.refSize > 8:
-		return errors.New("has numbers of an impossible size")
+		return errors.New("has an invalid integer size")
 	case table < uint64(len(binaryMagic)) || table > uint64(end):
 		return errBounds
 	case count > uint64(most.Nodes):
@@ -96,8 +95,8 @@ func checkBinary(data []byte, most PlistCost) error {
 
 type binaryWalk struct {
 	most       PlistCost
-	objects    []byte // what precedes the table
-	offsets    []byte // the table: where each object begins
+	objects    []byte // all bytes before the table
+	offsets    []byte // the table: the offset of each object
 	offsetSize int
 	refSize    int
 	nodes      int
@@ -147,7 +146,7 @@ func (w *binaryWalk) visit(id uint64, depth int) error {
 	return errors.New("has a value of an unknown kind")
 }
 
-// take counts n bytes that begin an object's body.
+// take counts the first n bytes of the body of an object.
 func (w *binaryWalk) take(body []byte, n int) error {
 	if n > len(body) {
 		return errBounds
@@ -158,7 +157,7 @@ func (w *binaryWalk) take(body []byte, n int) error {
 	return nil
 }
 
-// visitAll visits the n objects that the body refers to.
+// visitAll visits the n objects to which the body refers.
 func (w *binaryWalk) visitAll(body []byte, n, depth int) error {
 	if n*w.refSize > len(body) {
 		return errBounds
@@ -171,8 +170,8 @@ func (w *binaryWalk) visitAll(body []byte, n, depth int) error {
 	return nil
 }
 
-// length reads how long an object is: the lower half of its first byte, or an
-// integer after it. No count exceeds the bytes that are left.
+// length returns the length of an object: the lower half of its first byte, or
+// the integer after it. It refuses a length above the number of bytes left.
 func length(low int, body []byte) (int, []byte, error) {
 	if low != 0xF {
 		return low, body, nil

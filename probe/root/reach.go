@@ -13,27 +13,27 @@ import (
 	securejoin "github.com/cyphar/filepath-securejoin"
 )
 
-// ErrOutside is the reason why a path is known by its name only. A call about it
-// could make macOS ask the user for permission (Desktop, Documents, Downloads,
-// iCloud, removable and network volumes), or mount a share.
+// ErrOutside is returned for a path that kextwatch does not access. A call about
+// it could make macOS ask the user for permission (Desktop, Documents,
+// Downloads, iCloud, removable and network volumes), or mount a share.
 var ErrOutside = errors.New("is outside the folders that kextwatch reads")
 
-// readFolders are the folders of the boot volume that are read, with what lies
-// beneath. Links on the way are followed only to another of them.
+// readFolders are the folders of the boot volume that may be read, with all
+// folders beneath. A link is followed only if it leads to one of them.
 var readFolders = []string{
 	"/Applications", "/Library", "/usr", "/opt", "/bin", "/sbin", "/dev/console",
 	"/System/Library", "/System/Cryptexes",
-	"/System/Volumes/Preboot/Cryptexes", // where /System/Cryptexes leads
+	"/System/Volumes/Preboot/Cryptexes", // the target of /System/Cryptexes
 	"/var/db", "/private/var/db",
 	"/Users/Shared/Parallels",
 }
 
-// readInHome are the folders of the user's home that are read.
+// readInHome are the folders of the user's home that may be read.
 var readInHome = []string{
 	"Applications", "Parallels", "Library/Preferences", "Library/Application Support/io.kextwatch.agent",
 }
 
-// dataVolume shows the folders of the boot volume a second time.
+// dataVolume is a second path to the folders of the boot volume.
 const dataVolume = "/System/Volumes/Data"
 
 // Reads reports whether a path of the Mac may be examined and read.
@@ -47,9 +47,9 @@ func (m FS) Reads(name string) bool {
 	return home != "" && slices.ContainsFunc(readInHome, func(folder string) bool { return onTheWay(home + "/" + folder) })
 }
 
-// Chosen is an error where a path that the user or an administrator chose, of a
-// program to run or a table to read, is in a place that macOS guards or that
-// may not answer.
+// Chosen checks a path that the user or an administrator chose, of a program to
+// run or a table to read. It returns ErrOutside if macOS protects the folder, or
+// if it may be on a volume that does not answer.
 func (m FS) Chosen(name string) error {
 	if !path.IsAbs(name) || !m.choosable(path.Clean(name)) {
 		return fmt.Errorf("%s %w: move it, for example to /Users/Shared", name, ErrOutside)
@@ -57,13 +57,13 @@ func (m FS) Chosen(name string) error {
 	return nil
 }
 
-// choosable allows more than reads does: all of the boot volume but what macOS
-// guards in homes.
+// choosable allows more than Reads: the whole boot volume except the folders
+// that macOS protects in homes.
 func (m FS) choosable(name string) bool {
 	name = onBootVolume(name)
 	parts := partsOf(name[1:])
 	switch {
-	case parts.is(0, "Volumes", "Network", "net", "home"), strings.HasPrefix(name, "/."): // "/.vol" names any file
+	case parts.is(0, "Volumes", "Network", "net", "home"), strings.HasPrefix(name, "/."): // "/.vol" can name any file
 		return false
 	case parts.is(0, "System"):
 		return m.Reads(name)
@@ -84,8 +84,7 @@ func (m FS) choosable(name string) bool {
 	return true
 }
 
-// onBootVolume is a clean path without the prefix under which the boot volume
-// shows its own folders again.
+// onBootVolume returns a clean path without the prefix dataVolume.
 func onBootVolume(name string) string {
 	name = path.Clean("/" + name)
 	for {
@@ -97,8 +96,8 @@ func onBootVolume(name string) string {
 	}
 }
 
-// Elsewhere reports whether a path is not part of this Mac: it is on another
-// volume, in a Trash, or a copy that macOS runs from a random place.
+// Elsewhere reports whether a path is outside the boot volume, in a Trash, or a
+// translocated copy that macOS runs from a random path.
 func Elsewhere(name string) bool {
 	parts := partsOf(onBootVolume(name)[1:])
 	for i := range parts {
@@ -109,7 +108,7 @@ func Elsewhere(name string) bool {
 	return parts.is(0, "Volumes", "Network", "net")
 }
 
-// pathParts are the names on a path, from the first folder on.
+// pathParts are the names in a path, beginning with the first folder.
 type pathParts []string
 
 func partsOf(rest string) pathParts { return strings.Split(rest, "/") }
@@ -124,8 +123,8 @@ func beneath(name, folder string) bool {
 	return ok
 }
 
-// restIn is the rest of a clean path in a folder, without a slash at its start.
-// The boot volume does not tell upper from lower case, as it is by default.
+// restIn returns the part of a clean path below a folder, without a leading
+// slash. It ignores case, like the default file system of the boot volume.
 func restIn(name, folder string) (rest string, ok bool) {
 	name, folder = strings.TrimPrefix(name, "/"), strings.TrimPrefix(folder, "/")
 	for folder != "" {
@@ -139,7 +138,8 @@ func restIn(name, folder string) (rest string, ok bool) {
 	return name, true
 }
 
-// homeOnMac is the user's home as a path of the Mac; empty where it is none.
+// homeOnMac returns the user's home as a path of the Mac; empty if the home is
+// not on the Mac.
 func (m FS) homeOnMac() string {
 	inside, err := filepath.Rel(m.Root, m.Home)
 	if m.Home == "" || err != nil || !filepath.IsLocal(inside) || inside == "." {
@@ -148,13 +148,13 @@ func (m FS) homeOnMac() string {
 	return "/" + inside
 }
 
-// locate is Resolve for a path that will be examined or read: every step of it,
-// and of the links on the way, must be within reach. The result has no links.
+// locate is Resolve for a path that will be accessed. Every step of the path,
+// and of the links in it, must be allowed by within. The result has no links.
 func (m FS) locate(name string, within func(name string) bool) (string, error) {
 	return securejoin.SecureJoinVFS(m.Root, name, reachable{m.Root, within})
 }
 
-// reachable answers for the paths within reach only.
+// reachable is a file system that refuses the paths that within does not allow.
 type reachable struct {
 	root   string
 	within func(name string) bool
@@ -177,8 +177,9 @@ func (r reachable) Lstat(full string) (fs.FileInfo, error) {
 
 func (r reachable) Readlink(full string) (string, error) { return os.Readlink(full) }
 
-// At makes a call about a path of the Mac that is within reach, in time. The
-// call gets the path of this machine.
+// At makes a call about a path of the Mac with a deadline. The call receives the
+// path of this machine. At returns ErrOutside for a path that within does not
+// allow, and ErrLate after the deadline.
 func At[T any](m FS, name string, within func(string) bool, call func(p string) (T, error)) (T, error) {
 	return CallInTime(m.FileCalls(), name, func() (T, error) {
 		p, err := m.locate(name, within)
@@ -189,11 +190,13 @@ func At[T any](m FS, name string, within func(string) bool, call func(p string) 
 	})
 }
 
-// Stat follows links.
+// Stat returns the file info of a path of the Mac, and follows links. It returns
+// ErrOutside for a path that Reads does not allow, and ErrLate.
 func (m FS) Stat(name string) (fs.FileInfo, error) { return At(m, name, m.Reads, os.Stat) }
 
-// ReadChosen reads a file that the user or an administrator chose, of at most
-// limit bytes.
+// ReadChosen reads a file of at most limit bytes that the user or an
+// administrator chose. It returns ErrOutside (see Chosen), ErrLate and
+// ErrTooLarge.
 func (m FS) ReadChosen(name string, limit int64) ([]byte, error) {
 	if err := m.Chosen(name); err != nil {
 		return nil, err
@@ -201,7 +204,7 @@ func (m FS) ReadChosen(name string, limit int64) ([]byte, error) {
 	return At(m, name, m.choosable, func(p string) ([]byte, error) { return ReadRegular(p, limit) })
 }
 
-// StatChosen is stat for such a file.
+// StatChosen is Stat for a file that the user or an administrator chose.
 func (m FS) StatChosen(name string) (fs.FileInfo, error) {
 	if err := m.Chosen(name); err != nil {
 		return nil, err

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// WalkXML calls element for each element of a document that has no others in
-// it, with the names of the elements it lies in, its own last, and its text.
-// Like those of a property list, its depth and size are limited, and entities
-// that it declares for itself are not known. An error of element ends it.
+// WalkXML calls element for each element of a document that contains no other
+// elements, with its path ("outer/inner") and its text. The limits of depth and
+// size are PlistDepth and PlistNodes. Entities that the document declares are an
+// error. WalkXML returns the first error of element.
 func WalkXML(data []byte, element func(path, text string) error) error {
 	scanner := xml.NewDecoder(bytes.NewReader(data))
 	var path []string

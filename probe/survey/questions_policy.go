@@ -2,10 +2,7 @@ package survey
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -55,58 +52,46 @@ var databaseQueries = []databaseQuery{
 
 // databaseForm describes a copy of the policy database.
 func databaseForm(ctx context.Context, m root.FS, temp string) []string {
-	ctx, cancel := context.WithTimeout(ctx, policy.DatabaseLimit)
-	defer cancel()
-	dir, err := os.MkdirTemp(temp, policy.CopyFolder)
-	if err != nil {
-		return []string{probe.Printable(err.Error())}
-	}
-	defer os.RemoveAll(dir)
-	file, err := policy.CopyDatabase(ctx, m, dir)
-	if err != nil {
-		return []string{policy.DatabaseProblem(err).Reason, "run it with sudo for an answer"}
-	}
-	lines := []string{journalMode(file)}
 	queries := databaseQueries
 	if session, err := mac.ReadBootSession(ctx, m); err == nil { // a valid UUID
 		queries = append(slices.Clone(queries), databaseQuery{"kext_load_history_v3, boot_uuid is that of this boot",
 			`SELECT count(*) || ' rows' FROM kext_load_history_v3 WHERE upper(boot_uuid) = upper('` + session + `')`})
 	}
-	err = policy.InCopy(ctx, file, func(tx *sql.Tx) error {
-		for _, q := range queries {
-			rows, err := policy.SelectAll(ctx, tx, "WITH a(answer) AS ("+q.query+") SELECT ifnull(substr(answer, 1, 2000), 'NULL') FROM a LIMIT 40",
-				func(text *string) []any { return []any{text} })
-			lines = append(lines, q.about+":")
-			if err != nil {
-				lines = append(lines, "    "+probe.Printable(err.Error()))
-			}
-			for _, row := range rows {
-				lines = append(lines, "    "+probe.Printable(row))
-			}
+	var limited []string
+	for _, q := range queries {
+		limited = append(limited, "WITH a(answer) AS ("+q.query+") SELECT ifnull(substr(answer, 1, 2000), 'NULL') FROM a LIMIT 40")
+	}
+	found, source := policy.Inspect(ctx, m, temp, limited)
+	if source.State != probe.OK {
+		return []string{source.Reason, "run it with sudo for an answer"}
+	}
+	lines := []string{journalMode(found.Header)}
+	for i, result := range found.Results {
+		lines = append(lines, queries[i].about+":")
+		if result.Err != nil {
+			lines = append(lines, "    "+probe.Printable(result.Err.Error()))
 		}
-		return nil
-	})
-	if err != nil {
-		lines = append(lines, probe.Printable(err.Error()))
+		for _, row := range result.Rows {
+			lines = append(lines, "    "+probe.Printable(row))
+		}
+	}
+	if found.Err != nil {
+		lines = append(lines, probe.Printable(found.Err.Error()))
 	}
 	return lines
 }
 
-// journalMode reads the journal mode in the header of the file (SQLite file format,
-// 1.3.3).
-func journalMode(file string) string {
-	data, err := root.ReadFile(file, policy.CopyLimit)
-	if err == nil && len(data) < policy.CopyHeader {
-		err = errors.New("the file is shorter than a header")
-	}
-	if err != nil {
-		return probe.Printable(err.Error())
+// journalMode returns the journal mode in the header of a database (section
+// 1.3.3 of SQLite's file format).
+func journalMode(header []byte) string {
+	if len(header) < 100 {
+		return "the file is shorter than a header"
 	}
 	mode := "a rollback journal"
-	if data[18] == 2 && data[19] == 2 {
+	if header[18] == 2 && header[19] == 2 {
 		mode = "a write-ahead log"
 	}
-	return fmt.Sprintf("bytes 18 and 19 of the header are %d and %d: %s", data[18], data[19], mode)
+	return fmt.Sprintf("bytes 18 and 19 of the header are %d and %d: %s", header[18], header[19], mode)
 }
 
 // frameworkAnswers counts the rows of the framework's answer. It shows only the rows

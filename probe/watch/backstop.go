@@ -33,9 +33,9 @@ var Stamped = []string{
 // StampAll needs no right to read any of the files. also are paths of this
 // machine.
 func StampAll(m root.FS, also []string) []root.Stamp {
-	all := m.StampsOf(Stamped)
+	all := m.Stamps(Stamped)
 	for _, p := range also {
-		all = append(all, root.StampAt(p))
+		all = append(all, root.LocalStamp(p))
 	}
 	return all
 }

@@ -193,9 +193,9 @@ func TestBackstopFindsAReaderThatStopped(t *testing.T) {
 	inBubble(t, start, func(t *testing.T, w *Watcher) {
 		for range 12 {
 			run(t)
-			none(t, w, policy.ReaderEvery)
+			none(t, w, policy.ReaderInterval)
 		}
-		if h, after := within(t, w, time.Hour); h.Woke || after < policy.ReaderEvery || after > policy.ReaderEvery+2*blindEvery {
+		if h, after := within(t, w, time.Hour); h.Woke || after < policy.ReaderInterval || after > policy.ReaderInterval+2*blindEvery {
 			t.Errorf("stopped: %+v after %v", h, after)
 		}
 		for h := range w.Hints() {

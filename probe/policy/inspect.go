@@ -1,0 +1,62 @@
+package policy
+
+import (
+	"context"
+	"database/sql"
+	"os"
+
+	"kextwatch/probe"
+	"kextwatch/probe/root"
+)
+
+// Inspection is what Inspect found in a copy of the policy database.
+type Inspection struct {
+	Header  []byte   // the first 100 bytes of the file, fewer if it is shorter
+	Results []Result // in the order of the queries; fewer if Err is set
+	Err     error    // why the copy could not be opened or read
+}
+
+// Result is the result of one query.
+type Result struct {
+	Rows []string
+	Err  error
+}
+
+// Inspect runs queries with one text column each on a verified copy of Apple's
+// policy database. It copies the database like ReadDatabase, into temp. It does
+// not check the structure or the schema, so it can describe a database that
+// ReadDatabase refuses. The inspection is valid only if the state of the source
+// is probe.OK: then the copy was made.
+func Inspect(ctx context.Context, m root.FS, temp string, queries []string) (Inspection, probe.Source) {
+	var in Inspection
+	copied := false
+	err := withCopy(ctx, m, temp, func(ctx context.Context, file string) error {
+		copied = true
+		if in.Header, in.Err = readHeader(file); in.Err != nil {
+			return nil
+		}
+		in.Err = inCopy(ctx, file, func(tx *sql.Tx) error {
+			for _, query := range queries {
+				rows, err := selectAll(ctx, tx, query, func(text *string) []any { return []any{text} })
+				in.Results = append(in.Results, Result{rows, err})
+			}
+			return nil
+		})
+		return nil
+	})
+	if !copied {
+		return Inspection{}, databaseProblem(err)
+	}
+	return in, probe.Source{Name: probe.Database, State: probe.OK}
+}
+
+// readHeader reads the header of a copy. It is called before SQLite opens the
+// copy, which can change the header.
+func readHeader(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return original{file: f}.readHeader()
+}

@@ -12,7 +12,6 @@ import (
 	"kextwatch/probe/framework"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
-	"kextwatch/probe/watch"
 )
 
 // A path of the load history that does not answer counts as existing, and the
@@ -60,8 +59,7 @@ func TestEveryReadHasTimeLimit(t *testing.T) {
 		"readConfig":   func(m root.FS) { readConfig(m, m.Home+"/Parallels/a.pvm/config.pvs") },
 		"machineFiles": func(m root.FS) { machineFiles(m, *testApp) },
 		"policyStamp":  func(m root.FS) { new(framework.Cache).Stat(m) },
-		"stamps":       func(m root.FS) { m.Stamps(watch.Stamped) },
-		"spots":        func(m root.FS) { watch.FindSpots(m) },
+		"stamps":       func(m root.FS) { m.Stamps(updateFiles) },
 	}
 	for name, read := range readers {
 		synctest.Test(t, func(t *testing.T) {

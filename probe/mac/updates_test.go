@@ -15,7 +15,6 @@ import (
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
-	"kextwatch/probe/watch"
 )
 
 // Published contents of these files on real Macs.
@@ -253,15 +252,6 @@ func TestUpdatesReadOnlyAfterChange(t *testing.T) {
 	mactest.AddFile(t, m.Root, probe.InstallHistory, historyHead+mojave+sequoia+historyTail)
 	if n := look(false); n != 2 {
 		t.Errorf("the file changed: %d installations", n)
-	}
-}
-
-func TestBackstopNoticesOffer(t *testing.T) {
-	m := root.FS{Root: mactest.Root(t)}
-	before := watch.StampAll(m, nil)
-	addPlist(t, m, probe.SoftwareUpdateSettings, map[string]any{"RecommendedUpdates": []any{}})
-	if slices.Equal(before, watch.StampAll(m, nil)) {
-		t.Error("a new offer does not show in the stamps")
 	}
 }
 

@@ -1,6 +1,7 @@
-// Package mactest makes the small Macs of tests: a folder that is a Mac's "/",
-// with the files and tools that a test needs and nothing else. Package simmac
-// makes whole ones.
+// Package mactest creates small simulated Macs for tests: a folder that is the
+// "/" of a Mac, with only the files and tools that the test needs. Package simmac
+// creates complete ones. Only tests may import mactest. The schema of the policy
+// database is that of macOS 10.13.
 package mactest
 
 import (
@@ -10,7 +11,7 @@ import (
 	"testing"
 )
 
-// Root is the "/" of a Mac with nothing on it.
+// Root creates the "/" of an empty Mac.
 func Root(t testing.TB) string {
 	t.Helper()
 	root, err := filepath.EvalSymlinks(t.TempDir())
@@ -20,7 +21,7 @@ func Root(t testing.TB) string {
 	return root
 }
 
-// AddFile writes a file of the Mac, makes the folders above it, and returns
+// AddFile writes a file of the Mac, creates the folders above it, and returns
 // its path on this machine.
 func AddFile(t testing.TB, root, name, data string) string {
 	t.Helper()
@@ -35,7 +36,7 @@ func WriteFile(t testing.TB, path, content string) {
 	NoError(t, os.WriteFile(path, []byte(content), 0o600))
 }
 
-// AddTool is AddFile for a shell script.
+// AddTool is AddFile for a tool that is a shell script.
 func AddTool(t testing.TB, root, name, script string) string {
 	t.Helper()
 	return add(t, root, name, "#!/bin/sh\n"+script, 0o755)
@@ -49,7 +50,7 @@ func add(t testing.TB, root, name, data string, mode fs.FileMode) string {
 	return path
 }
 
-// AddLink makes a symbolic link of the Mac.
+// AddLink creates a symbolic link of the Mac.
 func AddLink(t testing.TB, root, name, to string) {
 	t.Helper()
 	path := filepath.Join(root, name)
@@ -57,13 +58,13 @@ func AddLink(t testing.TB, root, name, to string) {
 	NoError(t, os.Symlink(to, path))
 }
 
-// Remove removes what is at a path of the Mac.
+// Remove removes the file or folder at a path of the Mac.
 func Remove(t testing.TB, root, name string) {
 	t.Helper()
 	NoError(t, os.RemoveAll(filepath.Join(root, name)))
 }
 
-// NoError ends the test at an error.
+// NoError ends the test if err is not nil.
 func NoError(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {

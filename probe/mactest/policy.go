@@ -4,12 +4,13 @@ import (
 	"database/sql"
 	"os"
 	"testing"
-	"time" // the driver "sqlite"
+	"time"
 
-	_ "modernc.org/sqlite"
+	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// AppleSchema is the database of macOS 10.13; flags serve some tests as data.
+// AppleSchema creates the policy database of macOS 10.13. Some tests store data in
+// flags.
 var AppleSchema = []string{
 	`CREATE TABLE settings (name TEXT, value TEXT, PRIMARY KEY (name))`,
 	`CREATE TABLE kext_policy (team_id TEXT, bundle_id TEXT, allowed BOOLEAN, developer_name TEXT, flags INTEGER, PRIMARY KEY (team_id, bundle_id))`,
@@ -17,10 +18,11 @@ var AppleSchema = []string{
 	`CREATE TABLE kext_load_history_v3 (path TEXT PRIMARY KEY, team_id TEXT, bundle_id TEXT, boot_uuid TEXT, created_at TEXT, last_seen TEXT, flags INTEGER)`,
 }
 
-// BlockedRow is an extension of Parallels that waits for an approval.
+// BlockedRow inserts an extension of Parallels that waits for an approval.
 const BlockedRow = `INSERT INTO kext_policy VALUES ('4C6364ACXT', 'com.parallels.kext.hypervisor', 0, 'Parallels International GmbH', 4)`
 
-// FillDatabase runs statements on a database, and makes the file.
+// FillDatabase runs statements on a database file, and creates it if it is
+// missing.
 func FillDatabase(t testing.TB, file string, statements ...string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", file)
@@ -36,13 +38,14 @@ func FillDatabase(t testing.TB, file string, statements ...string) {
 	}
 }
 
-// ApplePolicy is Apple's schema in a journal mode, followed by more.
+// ApplePolicy returns the statements for Apple's schema in a journal mode,
+// followed by more.
 func ApplePolicy(journal string, more ...string) []string {
 	return append(append([]string{"PRAGMA journal_mode = " + journal}, AppleSchema...), more...)
 }
 
-// NeverRests keeps changing the file until rest is called. It is made large,
-// so that each copy takes many times as long as two changes.
+// NeverRests changes a file constantly until rest is called. It also enlarges the
+// file, so that each copy takes much longer than two changes.
 func NeverRests(t *testing.T, file string) (rest func()) {
 	t.Helper()
 	NoError(t, os.Truncate(file, 32<<20))

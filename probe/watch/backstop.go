@@ -8,40 +8,37 @@ import (
 )
 
 const (
-	liveEvery  = 10 * time.Minute // events arrive; this only catches lost ones
-	blindEvery = time.Minute      // events are missing; this is all there is
+	liveEvery  = 10 * time.Minute // the interval while events arrive: it only catches lost ones
+	blindEvery = time.Minute      // the interval while events are missing
 )
 
-// Stamped are the paths whose stat tells that facts may have changed. Of the
-// extension folders that is all there is to tell: a folder's own time changes
-// with its entries. The settings of Software Update say which macOS is offered;
-// their folders are not watched, because on a Mac that takes a descriptor for
-// every file in them.
-var Stamped = []string{
-	probe.PolicyFolder + "/KextPolicy",
-	probe.PolicyFolder + "/KextPolicy-wal",
-	probe.PolicyFolder + "/KextPolicy-journal",
+// stamped are the paths whose stamps show that facts may have changed. The stamp
+// of an extension folder changes with its entries, but not with their content.
+// The settings of Software Update contain the offered versions of macOS. Their
+// folders are not watched, because that takes a file descriptor for every file
+// in them on a Mac.
+var stamped = append(probe.KextPolicyFiles[:],
 	probe.PublishedPolicy,
-	probe.ParallelsApp + "/Contents/Info.plist",
+	probe.ParallelsApp+"/Contents/Info.plist",
 	probe.Extensions,
 	probe.StagedExtensions,
 	probe.SystemExtensions,
 	probe.SoftwareUpdateSettings,
 	probe.ManagedSoftwareUpdateSettings,
-}
+)
 
-// StampAll needs no right to read any of the files. also are paths of this
-// machine.
-func StampAll(m root.FS, also []string) []root.Stamp {
-	all := m.Stamps(Stamped)
+// stampAll returns the stamps of stamped, then those of also, which are paths of
+// this machine. It needs no right to read the files.
+func stampAll(m root.FS, also []string) []root.Stamp {
+	all := m.Stamps(stamped)
 	for _, p := range also {
 		all = append(all, root.LocalStamp(p))
 	}
 	return all
 }
 
-// clocks is one reading of the two clocks. The running one stands still while
-// a Mac sleeps.
+// clocks is one reading of the wall clock and the monotonic clock. The latter
+// stands still while a Mac sleeps.
 type clocks struct {
 	wall    time.Time
 	running time.Duration
@@ -55,7 +52,8 @@ func systemClocks() func() clocks {
 	}
 }
 
-// jumped reports that the clocks ran apart from c to later, in either direction.
+// jumped reports whether the clocks diverged from c to later, in either
+// direction.
 func (c clocks) jumped(later clocks) bool {
 	apart := later.wall.Sub(c.wall) - (later.running - c.running)
 	return apart.Abs() > probe.ClockJump

@@ -1,3 +1,11 @@
+// Package watch reports when to take a snapshot of a Mac again: when files that
+// matter may have changed, and after the Mac slept.
+//
+// It reports hints, never facts. It watches only a few folders, because on
+// macOS each entry of a watched folder costs a file descriptor, and it reads no
+// file except the record of the root reader's last run. It writes nothing. How
+// macOS reports file events is from fsnotify's kqueue backend and its issues;
+// what SQLite writes, and when, is from SQLite's documentation and our tests.
 package watch
 
 import (
@@ -13,13 +21,13 @@ import (
 	"kextwatch/probe/root"
 )
 
-// Watcher says when to look at a Mac again: its policy database, the published
-// policy, Parallels Desktop, or the extension folders may have changed.
+// Watcher sends a hint when the policy database, the published policy, Parallels
+// Desktop or the extension folders may have changed.
 //
-// It watches these paths, or their nearest existing ancestors until they come
-// into being, and follows them when they are removed, replaced or made again.
-// Besides, it compares their stat every 10 minutes, and every minute while
-// events are missing.
+// It watches these paths. It watches the nearest existing folder above a missing
+// path, and follows paths that are removed, replaced or created again. It also
+// compares their stamps every 10 minutes, or every minute while events are
+// missing: this is the backstop.
 type Watcher struct {
 	mac   root.FS
 	also  []string
@@ -31,30 +39,31 @@ type Watcher struct {
 
 	// Owned by the goroutine of run.
 	events   *fileEvents
-	paths    *probe.Debounce // when to see whether the spots are still the right ones
-	facts    *probe.Debounce // when to hand out a hint
+	paths    *probe.Debounce // fires when the spots may have changed
+	facts    *probe.Debounce // fires when a hint is due
 	backstop *time.Timer
-	stamps   []root.Stamp // as they were at the last hint
-	clock    clocks       // as they were at the last hint or backstop
+	stamps   []root.Stamp // at the last hint
+	clock    clocks       // at the last hint or backstop
 	woke     bool
-	again    int       // how often a directory that vanished was tried again, without success
+	retries  int       // failed retries in a row of a folder that vanished
 	quiet    time.Time // the last backstop that found the stamps of the last hint
-	jumped   time.Time // when the clocks were last seen to have jumped
-	overdue  bool      // the root reader had not run in time at the last backstop
+	jumped   time.Time // the last time at which the clocks had jumped
+	overdue  bool      // at the last backstop, the root reader was overdue
 
 	mu   sync.Mutex
 	gaps []probe.Gap
 }
 
-// mostAgain bounds how often a directory is tried again at once: a fault must not
+// maxRetries limits the immediate retries for a folder, so that a fault does not
 // keep the agent busy.
-const mostAgain = 5
+const maxRetries = 5
 
-// New watches m until ctx ends. No change made after it returned is missed
-// for longer than the backstop takes. What cannot be watched is told by Gaps.
+// New watches m until ctx ends. A change after New returned causes a hint, at
+// the latest after the interval of the backstop. Gaps reports what cannot be
+// watched.
 //
-// also names files of this machine in which a change is not urgent: they are
-// only compared, by the backstop.
+// also names files of this machine whose changes are not urgent. They are not
+// watched: only the backstop compares their stamps.
 func New(ctx context.Context, m root.FS, also ...string) *Watcher {
 	w := newWatcher(m)
 	w.also = also
@@ -73,12 +82,13 @@ func newWatcher(m root.FS) *Watcher {
 	}
 }
 
-// Hints has one slot: a new hint replaces one that was not taken. The channel
-// is closed when ctx has ended and nothing is watched any more.
+// Hints returns a channel with one slot: a new hint replaces one that was not
+// received. The channel is closed after ctx ended, when nothing is watched any
+// more.
 func (w *Watcher) Hints() <-chan probe.Hint { return w.hints }
 
-// Gaps are the reasons why live events are missing now; none if all is well.
-// A hint comes when they change. It may be called from any goroutine.
+// Gaps returns the reasons why events are missing now; empty if none are. A hint
+// is sent when they change. It is safe for concurrent use.
 func (w *Watcher) Gaps() []probe.Gap {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -88,8 +98,8 @@ func (w *Watcher) Gaps() []probe.Gap {
 func (w *Watcher) start(ctx context.Context) {
 	w.paths, w.facts = probe.NewDebounce(), probe.NewDebounce()
 	w.backstop = time.NewTimer(w.liveEvery)
-	w.stamps, w.clock = StampAll(w.mac, w.also), w.clocks()
-	w.arm(FindSpots(w.mac))
+	w.stamps, w.clock = stampAll(w.mac, w.also), w.clocks()
+	w.arm(findSpots(w.mac))
 	w.noteGaps()
 	go w.run(ctx)
 }
@@ -118,14 +128,14 @@ func (w *Watcher) run(ctx context.Context) {
 				w.facts.Touch()
 			}
 			w.follow(true)
-			w.backstop.Reset(w.every())
+			w.backstop.Reset(w.interval())
 		}
 	}
 }
 
 func (w *Watcher) hint(settled bool) {
 	w.noteSleep()
-	w.stamps = StampAll(w.mac, w.also)
+	w.stamps = stampAll(w.mac, w.also)
 	probe.OfferHint(w.hints, probe.Hint{Settled: settled, Woke: w.woke, QuietUntil: w.quiet})
 	w.woke, w.quiet = false, time.Time{}
 }
@@ -138,11 +148,11 @@ func (w *Watcher) noteSleep() {
 	w.clock = now
 }
 
-// follow sees to it that what should be watched is watched, and asks for a
-// hint where something changed, also without an event. What failed is tried
-// again only on retry, so that a fault cannot keep the agent busy.
+// follow updates the watches to the spots of now, and requests a hint if
+// something changed, even without an event. It retries failed watches only if
+// retry is set, so that a fault does not keep the agent busy.
 func (w *Watcher) follow(retry bool) {
-	spots := FindSpots(w.mac)
+	spots := findSpots(w.mac)
 	covered := w.events.cover(spots)
 	switch {
 	case !covered, retry && w.events.broken != nil:
@@ -150,18 +160,18 @@ func (w *Watcher) follow(retry bool) {
 		w.arm(spots)
 	case retry:
 		w.events.retry()
-	case w.events.vanished() && w.again < mostAgain:
-		w.again++
+	case w.events.vanished() && w.retries < maxRetries:
+		w.retries++
 		w.events.retry()
 		w.paths.Touch()
 	}
 	if !w.events.vanished() {
-		w.again = 0
+		w.retries = 0
 	}
 	w.events.addFiles()
 	gapsChanged := w.noteGaps()
 	before := time.Now()
-	unchanged := slices.Equal(w.stamps, StampAll(w.mac, w.also))
+	unchanged := slices.Equal(w.stamps, stampAll(w.mac, w.also))
 	if retry && unchanged && w.facts.Idle() && w.stamps[0] != (root.Stamp{}) { // zero: stat is refused
 		w.quiet = before
 	}
@@ -171,7 +181,8 @@ func (w *Watcher) follow(retry bool) {
 	}
 }
 
-// arm watches the spots, and looks again soon: they may have moved meanwhile.
+// arm watches the spots. It checks them again soon: they may have changed
+// between the search for them and the watch.
 func (w *Watcher) arm(spots []spot) {
 	w.events = openEvents(w.open, spots)
 	w.paths.Touch()
@@ -189,8 +200,8 @@ func (w *Watcher) noteGaps() (changed bool) {
 	return changed
 }
 
-// noteReader sees whether the root reader stopped to run, or runs again: its
-// runs raise no event where nothing changed.
+// noteReader checks whether the root reader has stopped running, or runs again.
+// A run that changes nothing raises no event.
 func (w *Watcher) noteReader() (changed bool) {
 	run, err := policy.ReadLastRun(w.mac)
 	now := w.clock.wall
@@ -200,7 +211,8 @@ func (w *Watcher) noteReader() (changed bool) {
 	return changed
 }
 
-func (w *Watcher) every() time.Duration {
+// interval returns the interval of the backstop.
+func (w *Watcher) interval() time.Duration {
 	if len(w.gaps) > 0 {
 		return w.blindEvery
 	}

@@ -637,7 +637,7 @@ func TestWatchOfADirectoryThatWasGoneForAMoment(t *testing.T) {
 	mactest.NoError(t, os.MkdirAll(dir, 0o755))
 	w := newWatcher(root.FS{Root: top})
 	w.paths, w.facts, w.backstop = probe.NewDebounce(), probe.NewDebounce(), time.NewTimer(time.Hour)
-	spots := FindSpots(w.mac)
+	spots := findSpots(w.mac)
 	mactest.NoError(t, os.Rename(dir, dir+".away"))
 	w.arm(spots)
 	defer func() { w.events.close() }()

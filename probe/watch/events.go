@@ -14,27 +14,27 @@ import (
 	"kextwatch/probe"
 )
 
-var errEventsEnded = errors.New("the system stopped reporting changes of files")
+var errEventsEnded = errors.New("the system stopped reporting file changes")
 
 // fileEvents is one set of watches with the goroutine that reads its events.
-// When a directory was replaced, the whole set is made anew: fsnotify's kqueue
-// half keeps the files of a renamed directory open under their old names, and
-// would take them for those of the new one.
+// When a folder was replaced, a new set is created: the kqueue backend of
+// fsnotify keeps the files of a renamed folder open under their old names, and
+// would report them as files of the new folder.
 type fileEvents struct {
 	spots   []spot
 	watcher *fsnotify.Watcher
-	moved   chan struct{} // a name came or went: a spot may be elsewhere now
-	counted chan struct{} // something that matters changed
+	moved   chan struct{} // a file was created, removed or renamed: the spots may have changed
+	counted chan struct{} // a file that matters changed
 	errs    chan error
 	ended   chan struct{}
 
 	// Owned by the goroutine that opened it.
-	broken      error            // events are missing, all of them perhaps
-	failed      map[string]error // directories of this machine that could not be watched
-	failedFiles map[string]error // files of the Mac that could not be
+	broken      error            // some or all events are missing
+	failed      map[string]error // folders of this machine that could not be watched
+	failedFiles map[string]error // files of the Mac that could not be watched
 }
 
-// openEvents watches the spots. What fails is noted in broken and failed.
+// openEvents watches the spots. It records failures in broken and failed.
 func openEvents(open func() (*fsnotify.Watcher, error), spots []spot) *fileEvents {
 	e := &fileEvents{spots: spots, failed: map[string]error{}}
 	if e.watcher, e.broken = open(); e.broken != nil {
@@ -52,7 +52,7 @@ func openEvents(open func() (*fsnotify.Watcher, error), spots []spot) *fileEvent
 	return e
 }
 
-// close ends the watches and waits until the goroutine is gone.
+// close ends the watches and waits for the goroutine.
 func (e *fileEvents) close() {
 	if e.watcher == nil {
 		return
@@ -64,8 +64,8 @@ func (e *fileEvents) close() {
 func (e *fileEvents) add(dir string) {
 	err := fs.ErrNotExist
 	for try := 0; try < 3 && dir != "" && errors.Is(err, fs.ErrNotExist); try++ {
-		// On kqueue an entry that vanishes while its directory is being listed
-		// fails the whole directory; half-made watches would keep descriptors.
+		// With kqueue, a folder cannot be watched if one of its entries vanishes
+		// while fsnotify lists it. An incomplete watch would keep descriptors open.
 		if err = e.watcher.Add(dir); err != nil {
 			e.watcher.Remove(dir)
 		}
@@ -77,9 +77,9 @@ func (e *fileEvents) add(dir string) {
 	}
 }
 
-// addFiles watches the files that matter also by themselves: on kqueue an
-// unreadable file is left out of its directory's watch without a word, and one
-// that was swapped for another may be.
+// addFiles also watches the files that matter individually. With kqueue, the
+// watch of a folder silently leaves out an unreadable file, and sometimes one
+// that was replaced.
 func (e *fileEvents) addFiles() {
 	e.failedFiles = map[string]error{}
 	for i, s := range e.spots {
@@ -98,15 +98,15 @@ func (e *fileEvents) addFiles() {
 	}
 }
 
-// retry tries the directories again that could not be watched.
+// retry tries again to watch the folders that could not be watched.
 func (e *fileEvents) retry() {
 	for dir := range e.failed {
 		e.add(dir)
 	}
 }
 
-// vanished reports whether a directory was gone when it was to be watched. It may
-// be there again, and nobody would say so.
+// vanished reports whether a folder was missing when it was to be watched. It may
+// exist again, and no event would report that.
 func (e *fileEvents) vanished() bool {
 	for _, err := range e.failed {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -116,8 +116,8 @@ func (e *fileEvents) vanished() bool {
 	return false
 }
 
-// cover reports whether exactly these spots are watched. What could not be
-// watched counts as if it were, so that a fault is not tried again and again.
+// cover reports whether exactly these spots are watched. A folder that could not
+// be watched counts as watched, so that a fault does not cause constant retries.
 func (e *fileEvents) cover(spots []spot) bool {
 	if !slices.Equal(e.spots, spots) {
 		return false
@@ -131,8 +131,8 @@ func (e *fileEvents) cover(spots []spot) bool {
 	})
 }
 
-// read never waits for its readers: fsnotify's inotify half can hold its lock
-// while it reports an error, and Add and Close want that lock.
+// read never blocks on its channels: the inotify backend of fsnotify can hold a
+// lock while it reports an error, and Add and Close need that lock.
 func (e *fileEvents) read() {
 	defer close(e.ended)
 	errs := e.watcher.Errors
@@ -157,7 +157,7 @@ func (e *fileEvents) read() {
 				probe.Signal(e.moved)
 				probe.Signal(e.counted)
 			case errors.Is(err, syscall.EINVAL):
-				// A directory renamed and then removed: its watch was already gone.
+				// A folder was renamed and then removed: its watch had already ended.
 				probe.Signal(e.moved)
 			default:
 				e.report(err)
@@ -168,8 +168,8 @@ func (e *fileEvents) read() {
 
 func (e *fileEvents) counts(ev fsnotify.Event) bool {
 	dir, name := filepath.Dir(ev.Name), filepath.Base(ev.Name)
-	if ev.Op == fsnotify.Chmod && name != policyDatabase {
-		return false // SQLite run by root sets the owner of -wal whenever it only reads
+	if ev.Op == fsnotify.Chmod && name != path.Base(probe.KextPolicy) {
+		return false // SQLite, if root runs it, sets the owner of the -wal even when it only reads
 	}
 	for i, s := range e.spots {
 		if s.found && s.dir == dir && (targets[i].names == nil || slices.Contains(targets[i].names, name)) {
@@ -182,6 +182,6 @@ func (e *fileEvents) counts(ev fsnotify.Event) bool {
 func (e *fileEvents) report(err error) {
 	select {
 	case e.errs <- err:
-	default: // one is enough to know that events are missing
+	default: // one error is enough to know that events are missing
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"kextwatch/probe"
 )
 
-// gaps says what is not watched, and why.
+// gaps returns a missing fact for each path that is not watched.
 func (e *fileEvents) gaps() []probe.Gap {
 	if e.broken != nil {
 		return []probe.Gap{watchGap("files", e.broken)}
@@ -31,16 +31,16 @@ func (e *fileEvents) gaps() []probe.Gap {
 }
 
 func watchGap(what string, err error) probe.Gap {
-	next := "Nothing has to be done: changes are noticed within a minute instead of at once."
+	next := "No action is needed: kextwatch notices changes within a minute instead of at once."
 	switch {
 	case errors.Is(err, fs.ErrPermission) && strings.HasPrefix(what, probe.PolicyFolder):
-		next = "Nothing has to be done: only root may watch it at once, you are told within a minute."
+		next = "No action is needed: only root may watch it, so kextwatch notices changes within a minute instead of at once."
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOSPC):
-		next = "Quit programs that hold or watch many files; until then changes are noticed within a minute."
+		next = "Quit programs that open or watch many files. Until then, kextwatch notices changes within a minute."
 	}
 	var errno syscall.Errno
 	if errors.As(err, &errno) {
-		err = errno // without the path, which is one of this machine
+		err = errno // without the path, which is a path of this machine
 	}
 	return probe.Gap{Source: probe.FactFileEvents, Err: fmt.Sprintf("watching %s: %v", what, err), Next: next}
 }

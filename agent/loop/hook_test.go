@@ -107,7 +107,7 @@ echo $! >>"$out"`)
 	h.hook.offer(name, "{}")
 	mactest.Eventually(t, "it has started something", func() bool { return strings.HasSuffix(h.output(), "\n") })
 	mactest.WantGone(t, strings.TrimSpace(h.output()))
-	mactest.Eventually(t, "the log says so", func() bool { return strings.Contains(h.log.String(), "left something running") })
+	mactest.Eventually(t, "the log says so", func() bool { return strings.Contains(h.log.String(), "left a process running") })
 }
 
 func TestHookThatFails(t *testing.T) {

@@ -86,7 +86,7 @@ func TestReadFrameworkFails(t *testing.T) {
 		reason string
 	}{
 		"hangs":            {"sleep 30 & wait", probe.Timeout, "did not answer in time"},
-		"100 MB":           {"head -c 104857600 /dev/zero", probe.Failed, "printed far more than it should"},
+		"100 MB":           {"head -c 104857600 /dev/zero", probe.Failed, "printed too much output"},
 		"crashes":          {"kill -SEGV $$", probe.Failed, "signal: segmentation fault"},
 		"error":            {"echo 'execution error: Error: nothing (-2700)' >&2; exit 1", probe.Failed, "execution error: Error: nothing (-2700)"},
 		"nothing":          {"", probe.Failed, "cannot be read: EOF"},

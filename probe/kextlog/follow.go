@@ -1,3 +1,11 @@
+// Package kextlog follows the unified log of a Mac for attempts to load a kernel
+// extension.
+//
+// It accepts a line only if Apple's own program wrote it: any program can log
+// any text. A line shows an attempt and its outcome, never what is allowed. The
+// package reads no old logs and stores none, and it runs only the log tool of
+// macOS. The forms of the lines are from the source of kext_tools-779 (macOS 10.13
+// to 10.15) and from public logs of macOS 11 to 26.2.
 package kextlog
 
 import (
@@ -15,37 +23,37 @@ import (
 )
 
 const (
-
-	// attemptLimit is how many attempts are kept; opening a virtual machine
-	// makes about a dozen lines.
+	// attemptLimit is the number of attempts that are kept. Opening a virtual
+	// machine logs about a dozen lines.
 	attemptLimit = 256
 
-	// A log tool that ends is started again: after logFirst, then after twice
-	// the time each, and after logFirst again once it ran for logSteady.
-	logFirst  = time.Second
-	logLast   = 5 * time.Minute
-	logSteady = 10 * time.Minute
+	// A log tool that ended is started again after firstPause. The pause doubles
+	// each time up to longestPause. After the tool ran for steadyAfter, it is
+	// firstPause again.
+	firstPause   = time.Second
+	longestPause = 5 * time.Minute
+	steadyAfter  = 10 * time.Minute
 )
 
-// LogPredicate lets through the messages that parseLogLine knows and few
-// others: what it holds back costs this program nothing.
+// LogPredicate is the filter for the log tool. It passes the messages that
+// kextlog knows and few others: what the tool drops costs this program nothing.
 const LogPredicate = `(process == "syspolicyd" AND subsystem == "com.apple.syspolicy.kext" AND eventMessage CONTAINS "Kext (")` +
 	` OR (process IN {"kernelmanagerd", "kernelmanager_helper", "kmutil"}` +
 	` AND (eventMessage CONTAINS "not approved to load" OR eventMessage CONTAINS "a reboot"))` +
 	` OR (process IN {"kextd", "kextload", "kextutil"} AND eventMessage CONTAINS "system policy")`
 
-// Follower follows the Mac's log for attempts to load a kernel extension.
-// Only administrators may. What was logged before, or while the tool that
-// prints the log is started again, is missed.
+// Follower follows the log of a Mac for attempts to load a kernel extension.
+// macOS allows this only for administrators. A Follower misses what was logged
+// before it started, and while the log tool restarts.
 type Follower struct {
 	stream  func(ctx context.Context, each func(line []byte)) error
 	hints   chan probe.Hint
-	changed chan struct{} // what is wanted changed
-	noticed chan struct{} // an attempt was logged, or the gap changed
+	changed chan struct{} // wanted changed, or a retry is due
+	noticed chan struct{} // an attempt was logged, or gap changed
 	ended   chan error
 
 	// Owned by the goroutine of Run.
-	stop    context.CancelFunc // ends the tool; nil: none runs
+	stop    context.CancelFunc // ends the tool; nil: it does not run
 	started time.Time
 	pause   time.Duration // before the last start
 	again   *time.Timer
@@ -53,12 +61,12 @@ type Follower struct {
 
 	mu       sync.Mutex
 	wanted   bool
-	attempts []probe.Attempt // as they came in
+	attempts []probe.Attempt // in the order of arrival
 	gap      *probe.Gap
 }
 
-// New returns a Follower of m. Run makes it work, and it runs nothing
-// until the log is wanted.
+// New returns a Follower of the log of m. It works while Run runs, and starts
+// the log tool only while the log is wanted.
 func New(m root.FS) *Follower {
 	return &Follower{
 		stream: func(ctx context.Context, each func(line []byte)) error {
@@ -71,8 +79,8 @@ func New(m root.FS) *Follower {
 	}
 }
 
-// Want says whether the log is wanted from now on. While it is not, no process
-// runs. It may be called from any goroutine, and again and again.
+// Want says whether to follow the log from now on. While it is not wanted, no
+// process runs. It is safe for concurrent use; repeated calls have no effect.
 func (f *Follower) Want(on bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -82,26 +90,27 @@ func (f *Follower) Want(on bool) {
 	}
 }
 
-// Retry tries at once what was given up, or would be tried later: after a
-// wake, or when the user asks. It may be called from any goroutine.
+// Retry starts the log tool at once if it is wanted and does not run, even after
+// Follower gave up. It is meant for a wake, and for a request of the user. It is
+// safe for concurrent use.
 func (f *Follower) Retry() { probe.Signal(f.changed) }
 
-// Hints has one slot: a new hint replaces one that was not taken. Like those
-// of a Watcher they come at once, again shortly after, and last a settled one,
-// since what a line tells of may be written a moment later. One also comes
-// when Gap changes. The channel is closed when Run returns.
+// Hints returns a channel with one slot: a new hint replaces one that was not
+// received. Logged attempts are debounced like file events (see probe.Debounce),
+// because macOS may write the policy a moment after the line. A hint is also
+// sent when Gap changes. The channel is closed when Run returns.
 func (f *Follower) Hints() <-chan probe.Hint { return f.hints }
 
-// Attempts are the newest attempts that were logged, oldest first, however
-// long ago; no more than attemptLimit. It may be called from any goroutine.
+// Attempts returns the last attempts that were logged, at most 256, oldest first
+// and of any age. It is safe for concurrent use.
 func (f *Follower) Attempts() []probe.Attempt {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.SortedStableFunc(slices.Values(f.attempts), func(a, b probe.Attempt) int { return a.At.Compare(b.At) })
 }
 
-// Gap is the reason why the log is wanted and not followed; false where it is
-// followed, or not wanted. It may be called from any goroutine.
+// Gap returns the reason why the log is wanted and not followed. It returns false
+// if the log is followed or not wanted. It is safe for concurrent use.
 func (f *Follower) Gap() (probe.Gap, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -111,12 +120,12 @@ func (f *Follower) Gap() (probe.Gap, bool) {
 	return *f.gap, true
 }
 
-// Run follows the log whenever it is wanted, until ctx ends. When it returns,
-// no process is left. It is to be called once.
+// Run follows the log while it is wanted, until ctx ends. When Run returns, the
+// log tool has ended. Call it once.
 func (f *Follower) Run(ctx context.Context) {
 	defer close(f.hints)
 	f.news = probe.NewDebounce()
-	f.again = time.NewTimer(logFirst)
+	f.again = time.NewTimer(firstPause)
 	f.again.Stop()
 	for {
 		select {
@@ -127,7 +136,7 @@ func (f *Follower) Run(ctx context.Context) {
 			}
 			return
 		case <-f.changed:
-			f.obey(ctx)
+			f.update(ctx)
 		case <-f.again.C:
 			f.start(ctx)
 		case <-f.noticed:
@@ -140,8 +149,8 @@ func (f *Follower) Run(ctx context.Context) {
 	}
 }
 
-// obey makes what is wanted true.
-func (f *Follower) obey(ctx context.Context) {
+// update starts or stops the tool as wanted.
+func (f *Follower) update(ctx context.Context) {
 	switch {
 	case !f.isWanted():
 		f.again.Stop()
@@ -162,14 +171,14 @@ func (f *Follower) start(ctx context.Context) {
 	go func() { f.ended <- f.stream(ctx, f.line) }()
 }
 
-// end decides what follows on the end of the tool: nothing where nothing else
-// would come of it, else another start.
+// end handles the end of the tool. It starts the tool again, unless the error
+// would only repeat.
 func (f *Follower) end(ctx context.Context, err error) {
 	f.stop()
 	f.stop = nil
 	switch {
 	case !f.isWanted():
-	case errors.Is(err, context.Canceled): // stopped, and wanted again meanwhile
+	case errors.Is(err, context.Canceled): // it was stopped, and is wanted again
 		f.start(ctx)
 	default:
 		gap, hopeless := logGap(err)
@@ -177,15 +186,15 @@ func (f *Follower) end(ctx context.Context, err error) {
 		if hopeless {
 			return
 		}
-		if time.Since(f.started) >= logSteady {
+		if time.Since(f.started) >= steadyAfter {
 			f.pause = 0
 		}
-		f.pause = min(max(logFirst, 2*f.pause), logLast)
+		f.pause = min(max(firstPause, 2*f.pause), longestPause)
 		f.again.Reset(f.pause)
 	}
 }
 
-// line takes one line of the log. Whatever it is, the log is being followed.
+// line handles one line of the log. Any line shows that the log is followed.
 func (f *Follower) line(text []byte) {
 	f.note(nil)
 	found := parseLogLine(text)
@@ -207,7 +216,7 @@ func (f *Follower) isWanted() bool {
 	return f.wanted
 }
 
-// note remembers why the log is not followed; nil: it is.
+// note records why the log is not followed; nil: it is followed, or not wanted.
 func (f *Follower) note(gap *probe.Gap) {
 	f.mu.Lock()
 	same := gap == nil && f.gap == nil || gap != nil && f.gap != nil && *gap == *f.gap
@@ -218,22 +227,22 @@ func (f *Follower) note(gap *probe.Gap) {
 	}
 }
 
-// logGap says what an error of the log tool means, and whether it would only
-// come again.
+// logGap returns the missing fact for an error of the log tool, and whether a
+// restart would only repeat the error.
 func logGap(err error) (g probe.Gap, hopeless bool) {
 	const source = probe.FactLoadAttempts
-	const reader = "Nothing has to be done on an administrator's account. Otherwise ask an administrator to run " +
-		"`sudo kextwatch install --reader`; then the log is not needed."
-	said := strings.ToLower(err.Error())
+	const reader = "No action is needed if you can log in as an administrator. Otherwise ask an administrator to run " +
+		"`sudo kextwatch install --reader`. Then the log is not needed."
+	message := strings.ToLower(err.Error())
 	switch {
 	case errors.Is(err, tool.ErrNoTools):
 		return tool.Gap(source, err, ""), true
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
 		return tool.Gap(source, err, "log help"), true
-	case strings.Contains(said, "must be admin"):
+	case strings.Contains(message, "must be admin"):
 		return probe.NewGap(source, err, reader), true
-	case strings.Contains(said, "style"): // macOS 10.13 may not know ndjson
-		return probe.NewGap(source, err, "Ask an administrator to run `sudo kextwatch install --reader`; then the log is not needed."), true
+	case strings.Contains(message, "style"): // macOS 10.13 may not know ndjson
+		return probe.NewGap(source, err, "Ask an administrator to run `sudo kextwatch install --reader`. Then the log is not needed."), true
 	}
-	return probe.NewGap(source, err, "Nothing has to be done: it is started again, after five minutes at the latest."), false
+	return probe.NewGap(source, err, "No action is needed: kextwatch starts the log tool again within five minutes."), false
 }

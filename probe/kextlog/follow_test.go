@@ -117,7 +117,7 @@ func TestLogStartsAgainEverMoreSlowly(t *testing.T) {
 	died := errors.New("signal: killed")
 	followInBubble(t, func(n int) (time.Duration, error) {
 		if n == 12 {
-			return logSteady, died
+			return steadyAfter, died
 		}
 		return 0, died
 	}, func(t *testing.T, f *followed) {
@@ -234,7 +234,7 @@ func TestLogGapGoesWithTheFirstLine(t *testing.T) {
 			if _, missing := f.Gap(); !missing {
 				t.Error("no gap while nothing runs")
 			}
-			time.Sleep(logFirst)
+			time.Sleep(firstPause)
 			synctest.Wait()
 			if _, missing := f.Gap(); missing != ends {
 				t.Errorf("the tool ended: %t, a gap: %t", ends, missing)

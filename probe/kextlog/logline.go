@@ -11,15 +11,16 @@ import (
 )
 
 const (
-	// logTime is how log(1) writes a time: local, with the zone as a number.
+	// logTime is the time format of log(1): local time with a numeric zone.
 	logTime = "2006-01-02 15:04:05.000000-0700"
 
-	// One refusal names the extensions of one or a few products.
+	// namedLimit is the number of attempts that one line can show. A refusal names
+	// the extensions of one or a few products.
 	namedLimit = 32
 )
 
-// logLine is what is read of a line of `log stream --style ndjson`. Others of
-// its numbers are too large for a float, so they are left alone.
+// logLine holds the fields that are read from a line of `log stream --style
+// ndjson`. Other fields hold numbers that are too large for a float64.
 type logLine struct {
 	Timestamp string `json:"timestamp"`
 	Process   string `json:"processImagePath"`
@@ -29,15 +30,15 @@ type logLine struct {
 
 var (
 	// syspolicyd, macOS 11 and later. The team may be "(null)" or "Apple
-	// Software"; what it calls version is the code directory hash:
+	// Software". The "version" is the code directory hash:
 	//
 	//	Kernel Extension BLOCKED: Kext (4C6364ACXT, com.parallels.kext.vnic) version: 6f1d…
 	policyForm = regexp.MustCompile(`(?m)^(canLoadKernelExtension - [A-Za-z, -]{0,64}|` +
 		`Kernel Extension (?:ALLOWED|BLOCKED): |Triggered kext upgrade: )` +
 		`Kext \((\(null\)|Apple Software|[0-9A-Z]{10}|), ([^()\s]+)\)(?: version: ([0-9A-Fa-f]{40})\b)?`)
 
-	// kernelmanagerd and kmutil, macOS 11 and later, alone or within "Error
-	// Domain=KMErrorDomain Code=27 …" and others.
+	// kernelmanagerd and kmutil, macOS 11 and later. The text may be alone or part
+	// of an error such as "Error Domain=KMErrorDomain Code=27 …".
 	unapprovedForm = regexp.MustCompile(`Extensions? with identifiers? ([^"\n]+?) not approved to load\b`)
 	rebootForm     = regexp.MustCompile(`Loading extension\(s\): ([^"\n]+?) requires? a reboot\b`)
 
@@ -45,15 +46,13 @@ var (
 	rejectedForm = regexp.MustCompile(`(?m)^Kext rejected due to system policy: ` +
 		`<OSKext 0x[0-9a-f]+ \[0x[0-9a-f]+\]> \{ URL = "[^"\n]*",\s+ID = "([^"\n]*)"`)
 
-	// kextload, macOS 10.13 to 10.15, with a path or a bundle ID in front.
+	// kextload, macOS 10.13 to 10.15. The text begins with a path or a bundle ID.
 	preventedForm = regexp.MustCompile(`(?m)^(\S.*) failed to load - \(libkern/kext\) system policy prevents loading\b`)
 )
 
-// parseLogLine finds the attempts to load a kernel extension that a line of
-// the log tells of: one for each bundle ID it names, none in most lines. Any
-// program can log any text, so a line counts only if the process that wrote it
-// is Apple's own. The forms and their sources: kext_tools-779 for 10.13 to
-// 10.15, public logs of macOS 11 to 26.2 for the rest.
+// parseLogLine returns the load attempts that a line of the log shows: one for
+// each bundle ID in it, and none for most lines. It ignores lines of processes
+// that are not Apple's, because any program can log any text.
 func parseLogLine(line []byte) []probe.Attempt {
 	if len(line) == 0 || line[0] != '{' {
 		return nil // the banner, or a blank line
@@ -85,11 +84,11 @@ func parseLogLine(line []byte) []probe.Attempt {
 	return found
 }
 
-// attempts collects what a line tells.
+// attempts collects the attempts that a line shows.
 type attempts []probe.Attempt
 
-// add keeps an attempt if what it names has the form of a bundle ID and is not
-// Apple's own, which nobody has to approve.
+// add keeps an attempt if its bundle ID is valid and not Apple's. Apple's own
+// extensions need no approval.
 func (a *attempts) add(one probe.Attempt) {
 	if !probe.IsBundleID(one.BundleID) || strings.HasPrefix(strings.ToLower(one.BundleID), "com.apple.") {
 		return
@@ -116,8 +115,9 @@ func (a *attempts) evaluated(message string) {
 	}
 }
 
-// evaluation is what syspolicyd's words mean. ALLOWED alone does not prove
-// that the extension can be loaded: an upgrade may be found a moment later.
+// evaluation returns the outcome for a text of syspolicyd. ALLOWED alone does not
+// prove that the extension can be loaded: syspolicyd may detect an upgrade a
+// moment later.
 func evaluation(words string) probe.Outcome {
 	switch words {
 	case "Kernel Extension ALLOWED: ":
@@ -130,7 +130,7 @@ func evaluation(words string) probe.Outcome {
 	return probe.Tried
 }
 
-// listed reads the bundle IDs of a sentence, which have commas between them.
+// listed reads the bundle IDs in a sentence. Commas separate them.
 func (a *attempts) listed(message string, form *regexp.Regexp, outcome probe.Outcome) {
 	for _, m := range form.FindAllStringSubmatch(message, namedLimit) {
 		for id := range strings.SplitSeq(m[1], ",") {
@@ -139,8 +139,8 @@ func (a *attempts) listed(message string, form *regexp.Regexp, outcome probe.Out
 	}
 }
 
-// rejected reads what kextd and kextload say. A path within Parallels Desktop
-// stands for all of it: the bundle ID is not told.
+// rejected reads the messages of kextd and kextload. kextload may log a path and
+// no bundle ID: a path in Parallels Desktop means Parallels Desktop as a whole.
 func (a *attempts) rejected(message string) {
 	for _, m := range rejectedForm.FindAllStringSubmatch(message, namedLimit) {
 		a.add(probe.Attempt{BundleID: m[1], Outcome: probe.Refused})

@@ -12,28 +12,29 @@ import (
 )
 
 var (
-	// ErrTimeout means that the program was killed because its time was over.
+	// ErrTimeout means that the program exceeded its time limit and was killed.
 	ErrTimeout = errors.New("did not answer in time")
-	// ErrTooMuch means that the program was killed because of its output.
-	ErrTooMuch = errors.New("printed far more than it should")
-	// ErrLeftRunning means that the program ended well, but a process that it
-	// had started kept its output open and was killed.
-	ErrLeftRunning = errors.New("left something running, which was killed")
-	// ErrEnded means that a program of Stream ended without a failure.
-	ErrEnded = errors.New("ended by itself")
+	// ErrTooMuch means that the program exceeded its output limit and was killed.
+	ErrTooMuch = errors.New("printed too much output")
+	// ErrLeftRunning means that the program succeeded, but that a process it had
+	// started kept its output open and was killed.
+	ErrLeftRunning = errors.New("left a process running, which was killed")
+	// ErrEnded means that a program of Stream ended without an error, although it
+	// should run until the context ends.
+	ErrEnded = errors.New("ended unexpectedly")
 )
 
-// ExitError is a program that ended with a failure.
+// ExitError means that the program ended with a failure.
 type ExitError struct {
 	State  string // "exit status 3", "signal: killed"
-	Code   int    // -1: a signal ended it
-	Stderr []byte // as it was written: it may hold anything
+	Code   int    // the exit status; -1: a signal ended the program
+	Stderr []byte // not cleaned: it may contain anything
 }
 
-// Error has the program's own words, cleaned.
+// Error returns State and the cleaned output of the program to stderr.
 func (e *ExitError) Error() string {
-	if said := probe.Printable(string(e.Stderr)); said != "" {
-		return e.State + ": " + said
+	if message := probe.Printable(string(e.Stderr)); message != "" {
+		return e.State + ": " + message
 	}
 	return e.State
 }
@@ -43,8 +44,9 @@ func isExit(err error) bool {
 	return ok
 }
 
-// explain says why a program failed. said is what it wrote to stderr.
-func explain(ctx context.Context, name string, err error, said *bytes.Buffer) error {
+// explain converts the error of exec.Cmd.Run into an error of this package.
+// stderr is the output of the program.
+func explain(ctx context.Context, name string, err error, stderr *bytes.Buffer) error {
 	exit, ended := errors.AsType[*exec.ExitError](err)
 	switch {
 	case ctx.Err() != nil:
@@ -54,7 +56,7 @@ func explain(ctx context.Context, name string, err error, said *bytes.Buffer) er
 	case errors.Is(err, exec.ErrWaitDelay):
 		err = ErrLeftRunning
 	case ended:
-		err = &ExitError{State: exit.String(), Code: exit.ExitCode(), Stderr: said.Bytes()}
+		err = &ExitError{State: exit.String(), Code: exit.ExitCode(), Stderr: stderr.Bytes()}
 	}
 	return fmt.Errorf("%s: %w", name, err)
 }

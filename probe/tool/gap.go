@@ -6,8 +6,8 @@ import (
 	"kextwatch/probe"
 )
 
-// Gap is gap for a fact that a tool did not tell. command is what a person
-// can type to see for himself.
+// Gap returns the missing fact for an error of Query or Follow. command is a
+// command with which the user can see the problem in Terminal.
 func Gap(source probe.Fact, err error, command string) probe.Gap {
 	switch {
 	case errors.Is(err, ErrNoTools):

@@ -10,17 +10,17 @@ import (
 	"strings"
 )
 
-// ErrAsRoot means that root does not run this program. The way out is to run
-// kextwatch as the user, without sudo.
+// ErrAsRoot means that kextwatch does not run this program as root. The user can
+// run kextwatch without sudo instead.
 var ErrAsRoot = errors.New("not run as root: root runs only macOS's own programs in " + strings.Join(protected, ", "))
 
-// protected are the folders of macOS's own programs. System Integrity
-// Protection keeps everybody from changing them. Any other folder may belong
-// to a user: /usr/local/bin does, on an Intel Mac with Homebrew.
+// protected are the folders of the programs of macOS. System Integrity
+// Protection prevents changes to them. Any other folder may belong to a user:
+// /usr/local/bin does on an Intel Mac with Homebrew.
 var protected = []string{"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/libexec"}
 
-// permitted returns the path to start, or ErrAsRoot. For root it has no links
-// left, so that what was judged is what is started.
+// permitted returns the path to start, or ErrAsRoot. For root, all links in the
+// path are resolved, so the program that was checked is the one that is started.
 func (r Runner) permitted(s Spec) (string, error) {
 	if s.Own || !r.asRoot() {
 		return s.Path, nil
@@ -43,9 +43,9 @@ func (r Runner) permitted(s Spec) (string, error) {
 	return path, nil
 }
 
-// asRoot reports whether root runs programs of the Mac in use. Another Mac in
-// a folder, a simulated one, was named by whoever runs kextwatch, and so were
-// its programs.
+// asRoot reports whether the user is root and the programs are those of this
+// Mac. For a simulated Mac it is false: the user who runs kextwatch chose that
+// folder and its programs.
 func (r Runner) asRoot() bool {
 	if r.UID != 0 {
 		return false
@@ -63,7 +63,7 @@ func isProtected(path string) bool {
 }
 
 // isSystem reports whether macOS protects a path below /System. It does not
-// protect /System/Volumes, which holds the users' files as well. Its file
+// protect /System/Volumes, which also contains the files of users. The file
 // system ignores case.
 func isSystem(path string) bool {
 	return strings.HasPrefix(path, "/System/") && !strings.HasPrefix(strings.ToLower(path), "/system/volumes/")

@@ -3,12 +3,12 @@ package tool
 import "bytes"
 
 const (
-	lineLimit   = 256 << 10 // bytes; a line of the log has about one KB
+	lineLimit   = 256 << 10 // bytes; a line of the log has about 1 KB
 	streamError = 4 << 10   // bytes of stderr that Stream keeps
 )
 
-// capped keeps at most a number of bytes and calls overflow on more. The
-// buffer is not embedded: its ReadFrom would bypass the cap.
+// capped keeps up to most bytes, and calls overflow if more are written. The
+// buffer is not embedded, because its ReadFrom would bypass the limit.
 type capped struct {
 	most     int
 	kept     bytes.Buffer
@@ -23,7 +23,7 @@ func (c *capped) Write(p []byte) (int, error) {
 	return c.kept.Write(p)
 }
 
-// first keeps the beginning of what is written to it.
+// first keeps the first streamError bytes that are written to it.
 type first struct{ kept bytes.Buffer }
 
 func (f *first) Write(p []byte) (int, error) {
@@ -31,7 +31,7 @@ func (f *first) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// lines cuts what is written to it into lines.
+// lines splits what is written to it into lines.
 type lines struct {
 	each    func(line []byte)
 	line    []byte

@@ -9,16 +9,17 @@ import (
 	"kextwatch/probe/root"
 )
 
-var ErrNoTools = errors.New("only files are read from this disk; no tool is run")
+// ErrNoTools means that the Mac is the disk of another Mac: see root.FS.NoTools.
+var ErrNoTools = errors.New("this is the disk of another Mac: its tools cannot run here")
 
-// Query runs one of the Mac's own tools and returns what it printed. name is
-// its absolute path on the Mac. The errors are ErrNoTools and those of package
-// tool; a tool that fails with a *tool.ExitError has its output returned, too.
+// Query runs a tool of the Mac, with the time limit Limit, and returns its
+// output. name is its absolute path on the Mac. Query returns ErrNoTools and the
+// errors of Runner.Run. With an *ExitError it also returns the output.
 func Query(ctx context.Context, m root.FS, name string, args ...string) ([]byte, error) {
 	return QueryWithin(ctx, m, Limit, name, args...)
 }
 
-// QueryWithin is tool for one that is known to need another time.
+// QueryWithin is Query for a tool that needs another time limit.
 func QueryWithin(ctx context.Context, m root.FS, limit time.Duration, name string, args ...string) ([]byte, error) {
 	spec, err := specOf(m, name, args)
 	if err != nil {
@@ -29,8 +30,8 @@ func QueryWithin(ctx context.Context, m root.FS, limit time.Duration, name strin
 	return out.Stdout, err
 }
 
-// Follow runs one of the Mac's own tools that prints until ctx ends, and calls
-// each for every line. It always returns an error, as tool.Runner.Stream does.
+// Follow runs a tool of the Mac that prints until ctx ends, and calls each for
+// every line. It always returns an error: ErrNoTools or one of Runner.Stream.
 func Follow(ctx context.Context, m root.FS, each func(line []byte), name string, args ...string) error {
 	spec, err := specOf(m, name, args)
 	if err != nil {

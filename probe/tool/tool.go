@@ -1,12 +1,15 @@
-// Package tool runs foreign programs: macOS's own, Parallels', and the user's.
-// No other package of kextwatch starts a process.
+// Package tool runs foreign programs: those of macOS, of Parallels, and of the
+// user. No other package of kextwatch starts a process.
 //
-// A program is named by its absolute path and runs without a shell, in "/",
-// with a minimal environment and in a process group of its own. The whole
-// group is killed when the time limit is over, when the context ends, when the
-// program prints more than its cap, and after the program has ended, whatever
-// its result. So nothing that it started survives, except a process that left
-// the group.
+// A program is named by its absolute path. It runs without a shell, in "/", with
+// a minimal environment and in a process group of its own. The package kills the
+// whole group when the time limit or the output limit is exceeded, when the
+// context ends, and after the program has ended, whatever its result. So no
+// process that it started survives, except one that left the group.
+//
+// As root, it refuses to run a program outside the folders that System Integrity
+// Protection protects. The list of these folders is from Apple's documentation
+// of System Integrity Protection.
 package tool
 
 import (
@@ -22,47 +25,44 @@ import (
 	"time"
 )
 
-const (
-	defaultOutput = 4 << 20 // bytes; kextstat prints about 30 KB
-)
+const defaultOutput = 4 << 20 // bytes; kextstat prints about 30 KB
 
-// Limit is the time that a tool may take; one that takes longer is stuck. A
-// variable only so that tests need not wait.
+// Limit is the default time limit of a program. Only tests change it.
 var Limit = 10 * time.Second
 
-// grace is how long the output may stay open after the program has ended. A
-// variable only so that tests need not wait.
+// grace is how long the output may stay open after the program has ended. Only
+// tests change it.
 var grace = time.Second
 
 // Runner runs the programs of one Mac.
 type Runner struct {
 	Root string // the folder that is the Mac's "/"; absolute
-	UID  int    // the user who runs them: os.Geteuid, except in tests
+	UID  int    // the user who runs them; os.Geteuid except in tests
 }
 
 // Spec is one program to run.
 type Spec struct {
 	Path string // absolute, on this machine
-	Name string // what errors call it; empty: Path
+	Name string // the name in errors; empty: Path
 	Args []string
 	Env  []string // nil: the system's PATH and the C locale
 
 	Stdin    string
-	NoStdout bool          // standard output goes to /dev/null
+	NoStdout bool          // discard standard output
 	Limit    time.Duration // 0: 10 seconds
-	Output   int           // cap for each of stdout and stderr, in bytes; 0: 4 MiB
+	Output   int           // limit of each of stdout and stderr, in bytes; 0: 4 MiB
 
-	// Own says that the program is kextwatch itself. Root may run it from
-	// anywhere, because root runs it already.
+	// Own says that the program is kextwatch itself. Root may run it from any
+	// folder, because root already runs it.
 	Own bool
 }
 
-// Output is what a program printed.
+// Output is the output of a program.
 type Output struct{ Stdout, Stderr []byte }
 
-// Run runs a program and returns what it printed. The output is also returned
-// with an *ExitError. The other errors are fs.ErrNotExist, ErrTimeout,
-// ErrTooMuch, ErrLeftRunning, ErrAsRoot, and the cause of ctx.
+// Run runs a program and returns its output. With an *ExitError it also returns
+// the output. The other errors are fs.ErrNotExist, ErrTimeout, ErrTooMuch,
+// ErrLeftRunning, ErrAsRoot, and the cause of ctx.
 func (r Runner) Run(ctx context.Context, s Spec) (Output, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -79,10 +79,9 @@ func (r Runner) Run(ctx context.Context, s Spec) (Output, error) {
 }
 
 // Stream runs a program that prints until ctx ends, without a time limit, and
-// calls each for every line. A line is valid only during the call. One that is
-// longer than lineLimit is skipped, and so is text after the last newline.
-// Stream returns after the program has ended, always with an error: those of
-// Run, or ErrEnded.
+// calls each for every line. A line is valid only during the call. Stream skips a
+// line longer than 256 KiB, and text after the last newline. It returns after the
+// program has ended, and always returns an error: one of Run, or ErrEnded.
 func (r Runner) Stream(ctx context.Context, s Spec, each func(line []byte)) error {
 	stderr := &first{}
 	if err := r.run(ctx, s, &lines{each: each}, stderr, &stderr.kept); err != nil {
@@ -91,8 +90,8 @@ func (r Runner) Stream(ctx context.Context, s Spec, each func(line []byte)) erro
 	return fmt.Errorf("%s: %w", s.name(), ErrEnded)
 }
 
-// run runs a program to its end. said is what it wrote to stderr.
-func (r Runner) run(ctx context.Context, s Spec, stdout, stderr io.Writer, said *bytes.Buffer) error {
+// run runs a program to its end. message is the buffer into which stderr writes.
+func (r Runner) run(ctx context.Context, s Spec, stdout, stderr io.Writer, message *bytes.Buffer) error {
 	if !filepath.IsAbs(s.Path) {
 		return fmt.Errorf("%s: %q is not an absolute path", s.name(), s.Path)
 	}
@@ -120,10 +119,10 @@ func (r Runner) run(ctx context.Context, s Spec, stdout, stderr io.Writer, said 
 	cmd.WaitDelay = grace
 	err = cmd.Run()
 	if cmd.Process != nil {
-		_ = killGroup() // usually nothing is left of the group
+		_ = killGroup() // usually the group is empty
 	}
 	if err != nil {
-		return explain(ctx, s.name(), err, said)
+		return explain(ctx, s.name(), err, message)
 	}
 	return nil
 }

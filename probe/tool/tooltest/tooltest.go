@@ -1,4 +1,5 @@
-// Package tooltest is for tests of packages that run tools.
+// Package tooltest helps to test packages that run tools. Only tests may import
+// it.
 package tooltest
 
 import (
@@ -8,7 +9,8 @@ import (
 	"kextwatch/probe/tool"
 )
 
-// ShortLimit lets tools that hang end sooner until the test is over.
+// ShortLimit sets the default time limit of tools until the test ends, so that a
+// tool that hangs ends sooner.
 func ShortLimit(t *testing.T, limit time.Duration) {
 	t.Helper()
 	was := tool.Limit

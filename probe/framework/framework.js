@@ -1,10 +1,10 @@
-// Asks macOS's own SystemPolicy.framework which kernel extensions are allowed
-// and which wait for approval, and answers with one JSON document. Nothing is
-// changed: only getters are called.
+// Queries SystemPolicy.framework of macOS for the kernel extensions that are
+// allowed and those that wait for approval, and returns one JSON document. It
+// changes nothing: it calls only getters.
 //
-// The framework is private. Every class and selector is looked up before it is
-// used, and one that is missing is named in the answer. Getters are called by
-// name through valueForKey, which also boxes a BOOL; on Intel it is a char.
+// The framework is private. The script checks that a class or selector exists
+// before it uses it, and the answer names a missing one. It calls getters by name
+// through valueForKey, which also boxes a BOOL; on Intel a BOOL is a char.
 function run() {
 	"use strict";
 
@@ -19,7 +19,7 @@ function run() {
 		}
 	};
 
-	// get calls the first of the getters that there is; undefined: none is.
+	// get calls the first getter that exists, and returns undefined if none does.
 	const get = (object, ...getters) => {
 		for (const getter of getters) {
 			if (object.respondsToSelector(getter)) return object.valueForKey(getter);

@@ -20,11 +20,11 @@ import (
 	"kextwatch/probe/tool"
 )
 
-const patience = 30 * time.Second // for a slow machine; what works comes in milliseconds
+const patience = 30 * time.Second // for a slow machine; usually it takes milliseconds
 
 const refusal = "Kernel Extension BLOCKED: Kext (4C6364ACXT, com.parallels.kext.vnic) version: " + testHash
 
-// followed is a Follower on fake time, whose tool does what a test says.
+// followed is a Follower with fake time. The test defines what its tool does.
 type followed struct {
 	*Follower
 	began  time.Time
@@ -33,8 +33,8 @@ type followed struct {
 	live   atomic.Int64    // tools at work
 }
 
-// followInBubble runs a story in which tool stands for the log tool: it says
-// for how long the n-th one runs and how it ends.
+// followInBubble runs a story with a simulated log tool: tool returns how long its
+// n-th process runs and how it ends.
 func followInBubble(t *testing.T, tool func(n int) (time.Duration, error), story func(t *testing.T, f *followed)) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &followed{Follower: New(root.FS{}), began: time.Now()}
@@ -44,7 +44,7 @@ func followInBubble(t *testing.T, tool func(n int) (time.Duration, error), story
 			runs, err := tool(f.begin())
 			select {
 			case <-ctx.Done():
-				time.Sleep(time.Millisecond) // it takes a while to die
+				time.Sleep(time.Millisecond) // a killed process does not end at once
 				return ctx.Err()
 			case <-time.After(runs):
 				return err
@@ -57,12 +57,12 @@ func followInBubble(t *testing.T, tool func(n int) (time.Duration, error), story
 		for range f.Hints() { // closed when nothing runs any more
 		}
 		if n := f.live.Load(); n != 0 {
-			t.Errorf("%d tools are left", n)
+			t.Errorf("%d processes are left", n)
 		}
 	})
 }
 
-// begin notes the start of a tool and returns which one it is.
+// begin records the start of a process and returns its number.
 func (f *followed) begin() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -70,7 +70,7 @@ func (f *followed) begin() int {
 	return len(f.starts)
 }
 
-// after lets time pass and returns when the tool was started so far.
+// after waits for d of fake time, and returns the times at which processes started.
 func (f *followed) after(d time.Duration) string {
 	time.Sleep(d)
 	synctest.Wait()
@@ -84,7 +84,7 @@ func forever(int) (time.Duration, error) { return 1000 * time.Hour, nil }
 func TestLogOnlyWhileWanted(t *testing.T) {
 	followInBubble(t, forever, func(t *testing.T, f *followed) {
 		if got := f.after(time.Hour); got != "[]" || f.live.Load() != 0 {
-			t.Errorf("unasked: %s", got)
+			t.Errorf("not wanted: %s", got)
 		}
 		for range 3 {
 			f.Want(true)
@@ -98,7 +98,7 @@ func TestLogOnlyWhileWanted(t *testing.T) {
 		}
 		f.Retry()
 		if got := f.after(time.Hour); got != "[1h0m0s]" {
-			t.Errorf("tried again though not wanted: %s", got)
+			t.Errorf("started although not wanted: %s", got)
 		}
 		f.Want(true)
 		synctest.Wait()
@@ -113,7 +113,7 @@ func TestLogOnlyWhileWanted(t *testing.T) {
 	})
 }
 
-func TestLogStartsAgainEverMoreSlowly(t *testing.T) {
+func TestPausesBetweenStartsGrow(t *testing.T) {
 	died := errors.New("signal: killed")
 	followInBubble(t, func(n int) (time.Duration, error) {
 		if n == 12 {
@@ -133,8 +133,8 @@ func TestLogStartsAgainEverMoreSlowly(t *testing.T) {
 	})
 }
 
-// A retry comes at once, in place of the one that was to come, and after it
-// the pauses are short again.
+// Retry starts the tool at once, instead of the planned start. Then the pauses are
+// short again.
 func TestLogRetry(t *testing.T) {
 	followInBubble(t, func(n int) (time.Duration, error) {
 		if n == 6 || n == 7 || n == 9 {
@@ -143,7 +143,7 @@ func TestLogRetry(t *testing.T) {
 		return forever(n)
 	}, func(t *testing.T, f *followed) {
 		f.Want(true)
-		for range 4 { // each time it is stopped, and wanted again
+		for range 4 { // each time the tool is stopped and wanted again
 			f.after(0)
 			f.Want(false)
 			f.after(time.Second)
@@ -154,19 +154,19 @@ func TestLogRetry(t *testing.T) {
 		}
 		f.Want(false)
 		f.after(time.Second)
-		f.Want(true) // dies at 5 s, would come at 6 s
+		f.Want(true) // ends at 5 s; the next start would be at 6 s
 		f.after(500 * time.Millisecond)
-		f.Retry() // dies at 5.5 s
+		f.Retry() // ends at 5.5 s
 		if got := f.after(time.Hour); got != "[0s 1s 2s 3s 4s 5s 5.5s 6.5s]" || f.live.Load() != 1 {
-			t.Errorf("started at %s, %d run", got, f.live.Load())
+			t.Errorf("started at %s; %d processes run", got, f.live.Load())
 		}
 		f.Want(false)
 		f.after(time.Second)
-		f.Want(true) // dies, would come a second later
+		f.Want(true) // ends; the next start would be a second later
 		f.after(500 * time.Millisecond)
 		f.Retry()
 		if f.after(time.Hour); len(f.starts) != 10 || f.live.Load() != 1 {
-			t.Errorf("started at %v, %d run", f.starts, f.live.Load())
+			t.Errorf("started at %v; %d processes run", f.starts, f.live.Load())
 		}
 	})
 }
@@ -199,7 +199,7 @@ func TestLogGivesUp(t *testing.T) {
 				f.Want(false)
 				f.after(time.Hour)
 				if g, missing := f.Gap(); missing {
-					t.Errorf("not wanted, yet a gap: %+v", g)
+					t.Errorf("a gap although the log is not wanted: %+v", g)
 				}
 				f.Want(true)
 				if got := f.after(time.Hour); got != "[0s 24h0m0s 26h0m0s]" {
@@ -210,8 +210,7 @@ func TestLogGivesUp(t *testing.T) {
 	}
 }
 
-// A tool that printed something works: the gap goes. That it printed before it
-// died does not make it work.
+// The gap ends with the first line of the tool. It comes back when the tool ends.
 func TestLogGapGoesWithTheFirstLine(t *testing.T) {
 	for _, ends := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -232,7 +231,7 @@ func TestLogGapGoesWithTheFirstLine(t *testing.T) {
 			f.Want(true)
 			synctest.Wait()
 			if _, missing := f.Gap(); !missing {
-				t.Error("no gap while nothing runs")
+				t.Error("no gap while the tool does not run")
 			}
 			time.Sleep(firstPause)
 			synctest.Wait()
@@ -261,7 +260,7 @@ func TestLogAttempts(t *testing.T) {
 	}
 }
 
-// Lines in a flood, relevant or not, leave one hint at most.
+// A flood of lines, relevant or not, leaves at most one hint in the channel.
 func TestLogHintsAreFew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := New(root.FS{})
@@ -278,7 +277,7 @@ func TestLogHintsAreFew(t *testing.T) {
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if len(f.Hints()) != 0 {
-			t.Errorf("a hint for nothing: %+v", <-f.Hints())
+			t.Errorf("a hint without a change: %+v", <-f.Hints())
 		}
 		for range 1000 {
 			f.line([]byte(logged(policyDaemon, kextSubsystem, refusal)))
@@ -298,8 +297,8 @@ func TestLogHintsAreFew(t *testing.T) {
 	})
 }
 
-// follow runs a Follower on a Mac with this log tool, and returns how to
-// end it.
+// follow runs a Follower on a Mac with a log tool, and returns a function that
+// ends it.
 func follow(t *testing.T, m root.FS) (*Follower, context.CancelFunc) {
 	f := New(m)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -313,7 +312,7 @@ func follow(t *testing.T, m root.FS) (*Follower, context.CancelFunc) {
 	return f, end
 }
 
-// await takes hints until something is so.
+// await receives hints until so returns true.
 func await(t *testing.T, f *Follower, what string, so func() bool) {
 	t.Helper()
 	late := time.After(patience)
@@ -326,8 +325,8 @@ func await(t *testing.T, f *Follower, what string, so func() bool) {
 	}
 }
 
-// The real thing: a process that prints lines, among them one that is too
-// long, and what it started, gone as soon as the log is not wanted.
+// A real process prints lines, one of them too long, and starts another process.
+// Both end when the log is no longer wanted.
 func TestLogIsFollowed(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	mactest.AddFile(t, m.Root, "/lines", "Filtering the log data using \"x\"\n\n"+
@@ -351,7 +350,7 @@ exec 3>'`+alive.path+`'; sleep 60 & cat '`+m.Root+`/lines'; wait`)
 		select {
 		case <-dead:
 		case <-time.After(patience):
-			t.Fatal("what the tool started is still alive")
+			t.Fatal("a process that the tool started is still alive")
 		}
 	}
 	dead := alive.wait()
@@ -361,7 +360,7 @@ exec 3>'`+alive.path+`'; sleep 60 & cat '`+m.Root+`/lines'; wait`)
 	select {
 	case <-dead:
 	case <-time.After(patience):
-		t.Fatal("what the tool started outlived the agent")
+		t.Fatal("a process that the tool started outlived Run")
 	}
 	for late := time.Now().Add(patience); runtime.NumGoroutine() > before; runtime.Gosched() {
 		if time.Now().After(late) {

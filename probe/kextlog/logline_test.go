@@ -17,7 +17,7 @@ const (
 	testHash      = "c995300bc995300bc995300bc995300bc995300b"
 )
 
-// logged is a line as log(1) prints it, with all the fields it has.
+// logged returns a line as log(1) prints it, with all fields.
 func logged(process, subsystem, message string) string {
 	text, _ := json.Marshal(message)
 	return fmt.Sprintf(`{"traceID":18446744073709551615,"eventMessage":%s,"eventType":"logEvent","source":null,"formatString":"%%{public}s",`+
@@ -28,8 +28,8 @@ func logged(process, subsystem, message string) string {
 		text, subsystem, strings.ReplaceAll(process, "/", `\/`))
 }
 
-// TestParseLogLine holds every form that is known, as it was seen in public
-// logs, and what must not be taken for one.
+// TestParseLogLine has an example of every known form, taken from public logs, and
+// lines that must not be accepted.
 func TestParseLogLine(t *testing.T) {
 	const (
 		manager = "/usr/libexec/kernelmanagerd"
@@ -45,16 +45,16 @@ func TestParseLogLine(t *testing.T) {
 		want                              []string
 	}{
 		// syspolicyd, macOS 11 to 26
-		{"evaluated", policyDaemon, kextSubsystem, "canLoadKernelExtension - direct, evaluate, Kext (4C6364ACXT, " + vnic + ") version: " + testHash, told(parallels, probe.Tried)},
-		{"blocked", policyDaemon, kextSubsystem, "Kernel Extension BLOCKED: Kext (4C6364ACXT, " + vnic + ") version: " + testHash, told(parallels, probe.Refused)},
-		{"allowed", policyDaemon, kextSubsystem, "Kernel Extension ALLOWED: Kext (4C6364ACXT, " + vnic + ") version: " + testHash, told(parallels, probe.Permitted)},
-		{"upgrade", policyDaemon, kextSubsystem, "Triggered kext upgrade: Kext (4C6364ACXT, " + vnic + ") version: " + testHash, told(parallels, probe.Upgrade)},
-		{"unsigned", policyDaemon, kextSubsystem, "Kernel Extension BLOCKED: Kext ((null), " + wifi + ") version: " + testHash, told(probe.Attempt{BundleID: wifi, CDHash: testHash}, probe.Refused)},
-		{"no hash", policyDaemon, kextSubsystem, "Kernel Extension BLOCKED: Kext (4C6364ACXT, " + vnic + ") version: (null)", told(probe.Attempt{TeamID: "4C6364ACXT", BundleID: vnic}, probe.Refused)},
-		{"hash in capitals", policyDaemon, kextSubsystem, "Kernel Extension BLOCKED: Kext (4C6364ACXT, " + vnic + ") version: " + strings.ToUpper(testHash), told(parallels, probe.Refused)},
-		{"hash of another length", policyDaemon, kextSubsystem, "Kernel Extension BLOCKED: Kext (4C6364ACXT, " + vnic + ") version: " + testHash + "00", told(probe.Attempt{TeamID: "4C6364ACXT", BundleID: vnic}, probe.Refused)},
+		{"evaluated", policyDaemon, kextSubsystem, "canLoadKernelExtension - direct, evaluate, Kext (4C6364ACXT, " + vnic + ") version: " + testHash, outcomeOf(parallels, probe.Tried)},
+		{"blocked", policyDaemon, kextSubsystem, "Kernel Extension BLOCKED: Kext (4C6364ACXT, " + vnic + ") version: " + testHash, outcomeOf(parallels, probe.Refused)},
+		{"allowed", policyDaemon, kextSubsystem, "Kernel Extension ALLOWED: Kext (4C6364ACXT, " + vnic + ") version: " + testHash, outcomeOf(parallels, probe.Permitted)},
+		{"upgrade", policyDaemon, kextSubsystem, "Triggered kext upgrade: Kext (4C6364ACXT, " + vnic + ") version: " + testHash, outcomeOf(parallels, probe.Upgrade)},
+		{"unsigned", policyDaemon, kextSubsystem, "Kernel Extension BLOCKED: Kext ((null), " + wifi + ") version: " + testHash, outcomeOf(probe.Attempt{BundleID: wifi, CDHash: testHash}, probe.Refused)},
+		{"no hash", policyDaemon, kextSubsystem, "Kernel Extension BLOCKED: Kext (4C6364ACXT, " + vnic + ") version: (null)", outcomeOf(probe.Attempt{TeamID: "4C6364ACXT", BundleID: vnic}, probe.Refused)},
+		{"hash in capitals", policyDaemon, kextSubsystem, "Kernel Extension BLOCKED: Kext (4C6364ACXT, " + vnic + ") version: " + strings.ToUpper(testHash), outcomeOf(parallels, probe.Refused)},
+		{"hash of another length", policyDaemon, kextSubsystem, "Kernel Extension BLOCKED: Kext (4C6364ACXT, " + vnic + ") version: " + testHash + "00", outcomeOf(probe.Attempt{TeamID: "4C6364ACXT", BundleID: vnic}, probe.Refused)},
 		{"several lines", policyDaemon, kextSubsystem, "Kernel Extension BLOCKED: Kext (4C6364ACXT, " + vnic + ") version: " + testHash + "\nKernel Extension ALLOWED: Kext ((null), " + wifi + ") version: x",
-			append(told(parallels, probe.Refused), told(probe.Attempt{BundleID: wifi}, probe.Permitted)...)},
+			append(outcomeOf(parallels, probe.Refused), outcomeOf(probe.Attempt{BundleID: wifi}, probe.Permitted)...)},
 		{"Apple's team", policyDaemon, kextSubsystem, "Kernel Extension ALLOWED: Kext (Apple Software, com.example.rvi) version: " + testHash, nil},
 		{"Apple's extension", policyDaemon, kextSubsystem, "Kernel Extension ALLOWED: Kext ((null), com.Apple.nke.rvi) version: " + testHash, nil},
 		{"no bundle ID", policyDaemon, kextSubsystem, "Kernel Extension BLOCKED: Kext (4C6364ACXT, ) version: " + testHash, nil},
@@ -68,30 +68,30 @@ func TestParseLogLine(t *testing.T) {
 
 		// kernelmanagerd and kmutil, macOS 11 to 26
 		{"not approved", manager, "", "failed to load/rebuild extensions: Extension with identifiers com.apple.nke.rvi," + vnic + "," + wifi + " not approved to load. Please approve using System Settings.",
-			append(told(probe.Attempt{BundleID: vnic}, probe.Refused), told(probe.Attempt{BundleID: wifi}, probe.Refused)...)},
-		{"not approved, macOS 12", manager, "", "failed to load/rebuild extensions: Extension with identifiers " + vnic + " not approved to load. Please approve using System Preferences.", told(probe.Attempt{BundleID: vnic}, probe.Refused)},
-		{"rebuild", manager, "", "library rebuild request failed: Extension with identifiers " + vnic + " not approved to load. Please approve using System Settings.", told(probe.Attempt{BundleID: vnic}, probe.Refused)},
-		{"kmutil", "/usr/bin/kmutil", "", "kmutil encountered error (27): Extension with identifiers " + vnic + " not approved to load. Please approve using System Settings.", told(probe.Attempt{BundleID: vnic}, probe.Refused)},
+			append(outcomeOf(probe.Attempt{BundleID: vnic}, probe.Refused), outcomeOf(probe.Attempt{BundleID: wifi}, probe.Refused)...)},
+		{"not approved, macOS 12", manager, "", "failed to load/rebuild extensions: Extension with identifiers " + vnic + " not approved to load. Please approve using System Preferences.", outcomeOf(probe.Attempt{BundleID: vnic}, probe.Refused)},
+		{"rebuild", manager, "", "library rebuild request failed: Extension with identifiers " + vnic + " not approved to load. Please approve using System Settings.", outcomeOf(probe.Attempt{BundleID: vnic}, probe.Refused)},
+		{"kmutil", "/usr/bin/kmutil", "", "kmutil encountered error (27): Extension with identifiers " + vnic + " not approved to load. Please approve using System Settings.", outcomeOf(probe.Attempt{BundleID: vnic}, probe.Refused)},
 		{"error domain, twice in one", "/usr/bin/kmutil", "", `(KernelManagement) Remote encountered error: Error Domain=KMErrorDomain Code=27 "Extension with identifiers ` + vnic + ` not approved to load. Please approve using System Settings." UserInfo={NSLocalizedDescription=Extension with identifiers ` + vnic + ` not approved to load. Please approve using System Settings.}`,
-			told(probe.Attempt{BundleID: vnic}, probe.Refused)},
+			outcomeOf(probe.Attempt{BundleID: vnic}, probe.Refused)},
 		{"helper, several lines", "/usr/libexec/kernelmanager_helper", "com.apple.kernelmanagerd.logging", "approval results:\n\tapprovalsRequiredFromSyspolicyd: true\nExtension with identifiers " + vnic + ", " + wifi + " not approved to load.",
-			append(told(probe.Attempt{BundleID: vnic}, probe.Refused), told(probe.Attempt{BundleID: wifi}, probe.Refused)...)},
-		{"reboot", "/usr/bin/kmutil", "", "Loading extension(s): " + vnic + " requires a reboot", told(probe.Attempt{BundleID: vnic}, probe.NeedsRestart)},
+			append(outcomeOf(probe.Attempt{BundleID: vnic}, probe.Refused), outcomeOf(probe.Attempt{BundleID: wifi}, probe.Refused)...)},
+		{"reboot", "/usr/bin/kmutil", "", "Loading extension(s): " + vnic + " requires a reboot", outcomeOf(probe.Attempt{BundleID: vnic}, probe.NeedsRestart)},
 		{"reboot, in an error", "/usr/bin/kmutil", "", `Error Domain=KMErrorDomain Code=28 "Loading extension(s): ` + vnic + `,` + wifi + ` requires a reboot" UserInfo={}`,
-			append(told(probe.Attempt{BundleID: vnic}, probe.NeedsRestart), told(probe.Attempt{BundleID: wifi}, probe.NeedsRestart)...)},
+			append(outcomeOf(probe.Attempt{BundleID: vnic}, probe.NeedsRestart), outcomeOf(probe.Attempt{BundleID: wifi}, probe.NeedsRestart)...)},
 		{"other errors", "/usr/bin/kmutil", "", "kmutil encountered error (71): no KDK", nil},
 		{"load notification", manager, "", "Received kext load notification: " + vnic, nil},
 		{"loaded at boot", manager, "", vnic + " exists in Optional(file:///Applications/x.kext), telling kernel to mark as available", nil},
 		{"SQLite's noise", manager, "com.apple.libsqlite3", "cannot open file at line 46922 of [554764a6e7]", nil},
 
 		// kextd and kextload, macOS 10.13 to 10.15
-		{"kextd", "/usr/libexec/kextd", "", "Kext rejected due to system policy: <OSKext 0x7fb4e8c1a2b0 [0x7fff9a1c0af0]> { " + staged + `, ID = "` + vnic + `" }`, told(probe.Attempt{BundleID: vnic}, probe.Refused)},
+		{"kextd", "/usr/libexec/kextd", "", "Kext rejected due to system policy: <OSKext 0x7fb4e8c1a2b0 [0x7fff9a1c0af0]> { " + staged + `, ID = "` + vnic + `" }`, outcomeOf(probe.Attempt{BundleID: vnic}, probe.Refused)},
 		{"kextd, Apple's", "/usr/libexec/kextd", "", `Kext rejected due to system policy: <OSKext 0x7fb4e8c1a2b0 [0x7fff9a1c0af0]> { URL = "file:///x.kext/", ID = "com.apple.x" }`, nil},
 		{"kextd, no ID", "/usr/libexec/kextd", "", `Kext rejected due to system policy: <OSKext 0x7fb4e8c1a2b0 [0x7fff9a1c0af0]> { URL = "file:///x.kext/", ID = "" }`, nil},
 		{"kextd, security checks", "/usr/libexec/kextd", "", inApp + " failed security checks; failing.", nil},
-		{"kextload, Parallels' path", "/sbin/kextload", "", inApp + refused, told(probe.Attempt{TeamID: "4C6364ACXT"}, probe.Refused)},
-		{"kextload, staged path", "/sbin/kextload", "", "/Library/StagedExtensions" + inApp + refused, told(probe.Attempt{TeamID: "4C6364ACXT"}, probe.Refused)},
-		{"kextload, bundle ID", "/sbin/kextload", "", vnic + refused, told(probe.Attempt{BundleID: vnic}, probe.Refused)},
+		{"kextload, Parallels' path", "/sbin/kextload", "", inApp + refused, outcomeOf(probe.Attempt{TeamID: "4C6364ACXT"}, probe.Refused)},
+		{"kextload, staged path", "/sbin/kextload", "", "/Library/StagedExtensions" + inApp + refused, outcomeOf(probe.Attempt{TeamID: "4C6364ACXT"}, probe.Refused)},
+		{"kextload, bundle ID", "/sbin/kextload", "", vnic + refused, outcomeOf(probe.Attempt{BundleID: vnic}, probe.Refused)},
 		{"kextload, another path", "/sbin/kextload", "", "/Library/Extensions/x.kext" + refused, nil},
 		{"kextutil", "/usr/bin/kextutil", "", "System policy prevents loading the kernel extension.", nil},
 	}
@@ -102,7 +102,7 @@ func TestParseLogLine(t *testing.T) {
 				if at := time.Date(2026, 7, 1, 22, 14, 10, 348728000, time.UTC); !a.At.Equal(at) || a.At.Location() != time.UTC || a.From != probe.FromLog {
 					t.Errorf("at %v from %q", a.At, a.From)
 				}
-				got = append(got, told(a, a.Outcome)...)
+				got = append(got, outcomeOf(a, a.Outcome)...)
 			}
 			if !slices.Equal(got, tt.want) {
 				t.Errorf("got  %q\nwant %q", got, tt.want)
@@ -111,14 +111,14 @@ func TestParseLogLine(t *testing.T) {
 	}
 }
 
-func told(a probe.Attempt, outcome probe.Outcome) []string {
+func outcomeOf(a probe.Attempt, outcome probe.Outcome) []string {
 	return []string{fmt.Sprintf("%s|%s|%s|%s", a.TeamID, a.BundleID, a.CDHash, outcome)}
 }
 
 func TestParseLogLineSkips(t *testing.T) {
 	good := logged(policyDaemon, kextSubsystem, "Kernel Extension BLOCKED: Kext (4C6364ACXT, com.parallels.kext.vnic) version: "+testHash)
 	if len(parseLogLine([]byte(good))) != 1 {
-		t.Fatal("the line that is spoilt below tells nothing")
+		t.Fatal("the valid line, which is changed below, shows no attempt")
 	}
 	for name, line := range map[string]string{
 		"nothing":           "",
@@ -150,8 +150,8 @@ func TestParseLogLineNamesFew(t *testing.T) {
 	}
 }
 
-// FuzzParseLogLine checks what the rest relies on: few attempts, each with a
-// time, a proper name and nothing of Apple's.
+// FuzzParseLogLine checks that a line gives few attempts, each with a time and a
+// valid bundle ID that is not Apple's.
 func FuzzParseLogLine(f *testing.F) {
 	for _, message := range []string{
 		"Kernel Extension BLOCKED: Kext (4C6364ACXT, com.parallels.kext.vnic) version: " + testHash,

@@ -16,7 +16,8 @@ import (
 	"kextwatch/probe/tool"
 )
 
-// aliveFile is a pipe that a tool of a test, and all it starts, holds open.
+// aliveFile is a pipe that a tool of a test, and every process that it starts,
+// holds open.
 type aliveFile struct {
 	t    *testing.T
 	path string
@@ -31,8 +32,8 @@ func aliveWhile(t *testing.T, m root.FS) aliveFile {
 	return aliveFile{t, path}
 }
 
-// wait returns a channel that is closed when somebody held the pipe open and
-// nobody does any more.
+// wait returns a channel that is closed when the pipe was open and no process
+// holds it open any more.
 func (a aliveFile) wait() <-chan struct{} {
 	dead := make(chan struct{})
 	go func() {
@@ -49,8 +50,8 @@ func (a aliveFile) wait() <-chan struct{} {
 	return dead
 }
 
-// BenchmarkFollowLog is a real process that prints rubbish as fast as it can:
-// what a flood of lines that mean nothing costs.
+// BenchmarkFollowLog measures the cost of irrelevant lines: a real process prints
+// them as fast as it can.
 func BenchmarkFollowLog(b *testing.B) {
 	m := root.FS{Root: mactest.Root(b)}
 	line := logged("/usr/libexec/kernelmanagerd", "com.apple.kernelmanagerd.logging", strings.Repeat("gathering approvals for: com.example.x; ", 4)) + "\n"

@@ -15,9 +15,9 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-const parallels = "com.parallels.kext.hypervisor" // what mactest.BlockedRow is about
+const parallels = "com.parallels.kext.hypervisor" // the bundle ID in mactest.BlockedRow
 
-func TestReadsARestingDatabase(t *testing.T) {
+func TestReadsAnIdleDatabase(t *testing.T) {
 	for _, journal := range journalModes {
 		t.Run(journal, func(t *testing.T) {
 			m, _ := newPolicy(t, mactest.ApplePolicy(journal, mactest.BlockedRow)...)
@@ -27,7 +27,7 @@ func TestReadsARestingDatabase(t *testing.T) {
 }
 
 // syspolicyd keeps its connection open, so the newest rows are in the -wal.
-func TestReadsBesideALivingWriter(t *testing.T) {
+func TestReadsWhileAWriterIsConnected(t *testing.T) {
 	for _, journal := range journalModes {
 		t.Run(journal, func(t *testing.T) {
 			m, file := newPolicy(t, mactest.ApplePolicy(journal)...)
@@ -47,7 +47,7 @@ func TestReadsPastALock(t *testing.T) {
 	}
 }
 
-// With an exclusive lock SQLite keeps the index of the -wal in memory.
+// With an exclusive lock, SQLite keeps the index of the -wal in memory.
 func TestReadsAWALWithoutItsIndex(t *testing.T) {
 	m, file := newPolicy(t, mactest.ApplePolicy("WAL")...)
 	startDatabaseChild(t, "shell "+file).sql("PRAGMA locking_mode = EXCLUSIVE", mactest.BlockedRow)
@@ -57,7 +57,7 @@ func TestReadsAWALWithoutItsIndex(t *testing.T) {
 	wantBundles(t, m, parallels)
 }
 
-func TestReadsWhatAKilledWriterLeft(t *testing.T) {
+func TestReadsAfterAWriterWasKilled(t *testing.T) {
 	m, file := newPolicy(t, mactest.ApplePolicy("WAL")...)
 	writer := startDatabaseChild(t, "shell "+file)
 	writer.sql(mactest.BlockedRow)
@@ -66,8 +66,8 @@ func TestReadsWhatAKilledWriterLeft(t *testing.T) {
 	wantBundles(t, m, parallels)
 }
 
-// A transaction that does not fit into SQLite's cache is written to the disk
-// before it is committed. Nobody may ever see it.
+// SQLite writes a transaction that does not fit into its cache to the disk before
+// the commit. A reader must never see it.
 func TestOnlyCommittedRowsCount(t *testing.T) {
 	for _, journal := range journalModes {
 		for _, end := range []string{"alive", "killed"} {
@@ -99,7 +99,7 @@ func TestOnlyCommittedRowsCount(t *testing.T) {
 	}
 }
 
-// A journal that names another file must not make SQLite look for it.
+// A journal that names another file must not make SQLite open that file.
 func TestRefusesAJournalOfSeveralDatabases(t *testing.T) {
 	m, file := newPolicy(t, mactest.ApplePolicy("DELETE", paddedRows(100))...)
 	writer := startDatabaseChild(t, "shell "+file)
@@ -117,7 +117,7 @@ func TestRefusesAJournalOfSeveralDatabases(t *testing.T) {
 	}
 }
 
-func TestReadsTheFileThatReplacedIt(t *testing.T) {
+func TestReadsAReplacedDatabase(t *testing.T) {
 	m, file := newPolicy(t, mactest.AppleSchema...)
 	wantBundles(t, m)
 	mactest.FillDatabase(t, file+".new", append(mactest.AppleSchema, mactest.BlockedRow)...)
@@ -125,8 +125,8 @@ func TestReadsTheFileThatReplacedIt(t *testing.T) {
 	wantBundles(t, m, parallels)
 }
 
-// SQLite passes over a -wal that is not of this database.
-func TestReadsBesideAStrayWAL(t *testing.T) {
+// SQLite ignores a -wal of another database.
+func TestIgnoresTheWALOfAnotherDatabase(t *testing.T) {
 	m, file := newPolicy(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 	mactest.NoError(t, os.WriteFile(file+"-wal", bytes.Repeat([]byte("stray"), 1000), 0o600))
 	wantBundles(t, m, parallels)
@@ -153,7 +153,7 @@ func TestLinksResolveBeneathRoot(t *testing.T) {
 	})
 }
 
-// A file that never rests is busy: an unverified copy is not used.
+// A file that changes constantly is busy: an unverified copy is not used.
 func TestBusyDatabase(t *testing.T) {
 	m, file := newPolicy(t, mactest.AppleSchema...)
 	rest := mactest.NeverRests(t, file)
@@ -169,7 +169,7 @@ func TestBusyDatabase(t *testing.T) {
 }
 
 // Each committed state of this database has the sum 0. A copy that mixes two
-// states mostly has another, and SQLite would read it without a word.
+// states usually has another sum, and SQLite would read it without an error.
 func TestNoTornCopy(t *testing.T) {
 	for _, journal := range []string{"WAL", "DELETE"} {
 		t.Run(journal+", never resting", func(t *testing.T) {
@@ -214,7 +214,7 @@ func readBesideChurn(t *testing.T, journal string, pause, limit time.Duration, e
 	return len(seen)
 }
 
-// Each of the things that are compared finds a change that the others miss.
+// Each compared property detects a change that the others miss.
 func TestUnchanged(t *testing.T) {
 	tests := []struct {
 		name   string

@@ -30,7 +30,7 @@ func pagesOf(file []byte, seed uint64) pages {
 
 func (p pages) page(n int) []byte { return p.data[(n-1)*p.size : n*p.size] }
 
-// any is a random page, though not the first one, which holds the header.
+// any returns a random page except the first one, which contains the header.
 func (p pages) any() int { return 2 + p.rng.IntN(len(p.data)/p.size-1) }
 
 // tree is a random page of a table or an index, from its b-tree header on.
@@ -59,8 +59,8 @@ func (p pages) cell(tree []byte) []byte {
 
 func (p pages) freeTrunk() []byte { return p.page(int(binary.BigEndian.Uint32(p.data[32:]))) }
 
-// damages are faults in the structure. A changed value is not one: SQLite has
-// no checksums for its pages.
+// damages are faults in the structure. A changed value is not among them: SQLite
+// has no checksums for its pages.
 var damages = map[string]func(p pages){
 	"a page inverted": func(p pages) {
 		page := p.page(p.any())
@@ -88,8 +88,8 @@ var damages = map[string]func(p pages){
 	"free page in a table": func(p pages) { binary.BigEndian.PutUint32(p.freeTrunk()[8:], uint32(2+p.rng.IntN(4))) },
 }
 
-// A database that is damaged is called so, or its rows are the undamaged ones:
-// the damage may be in a free page, or in one that the -wal replaces.
+// A damaged database is reported as damaged, or gives the original rows: the
+// damage may be in a free page, or in one that the -wal replaces.
 func TestDamageIsNotReadAsRows(t *testing.T) {
 	const seeds = 8
 	for _, journal := range []string{"WAL", "DELETE"} {
@@ -127,7 +127,7 @@ func TestDamageIsNotReadAsRows(t *testing.T) {
 		}
 		t.Logf("%s: %d of %d refused", journal, refused, len(damages)*seeds)
 		if refused < 80 {
-			t.Error("too few of the damages were any")
+			t.Error("too few of the faults were damage")
 		}
 	}
 }
@@ -158,8 +158,8 @@ func damageable(t *testing.T, journal string) (files map[string][]byte) {
 	return files
 }
 
-// Pages of two tables that took each other's place are a sound structure; only
-// the indexes tell.
+// Two tables whose pages are swapped have a valid structure. Only the indexes show
+// the damage.
 func TestTwoTablesSwapped(t *testing.T) {
 	m, file := newPolicy(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow, historyRow, `INSERT INTO settings VALUES ('a', 'b')`)...)
 	want, _ := ReadDatabase(t.Context(), m, t.TempDir(), publishedAt)
@@ -180,7 +180,7 @@ func TestTwoTablesSwapped(t *testing.T) {
 	}
 }
 
-// What is unusual and allowed is not damage.
+// An unusual but valid database is not damaged.
 func TestUnusualDatabasesAreSound(t *testing.T) {
 	// An index or a table can use what only Apple's own SQLite has.
 	apples := func(name, from, to string) []string {

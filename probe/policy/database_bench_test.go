@@ -8,7 +8,7 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// BenchmarkReadDatabase is one read of about 200 KB: copy, verify, open,
+// BenchmarkReadDatabase measures one read of about 200 KB: copy, verify, open,
 // query, delete.
 func BenchmarkReadDatabase(b *testing.B) {
 	for _, journal := range []string{"WAL", "DELETE"} {

@@ -17,9 +17,9 @@ import (
 	"kextwatch/probe/root"
 )
 
-// Some stories need a process of their own: SQLite's locks belong to a
-// process, and only a process can be killed in the middle of a transaction.
-// The test binary then runs itself again with a role.
+// Some tests need another process: SQLite's locks belong to a process, and only a
+// process can be killed in the middle of a transaction. The test binary then runs
+// itself again with a role.
 const childRole = "KEXTWATCH_TEST_DATABASE_CHILD"
 
 func init() {
@@ -103,7 +103,7 @@ func becomeNobody() error {
 	return syscall.Setuid(nobody)
 }
 
-// nobodyChild reads the policy of a Mac as a user who is not root.
+// nobodyChild reads the policy of a Mac as an ordinary user.
 func nobodyChild(dir string) error {
 	if err := becomeNobody(); err != nil {
 		return err
@@ -144,7 +144,7 @@ func startDatabaseChild(t *testing.T, role string) *databaseChild {
 	return c
 }
 
-// kill is kill -9. What the child had not committed must never be seen.
+// kill is kill -9. What the child had not committed must never be read.
 func (c *databaseChild) kill() {
 	c.cmd.Process.Kill()
 	c.cmd.Wait()

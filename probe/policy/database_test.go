@@ -23,7 +23,7 @@ import (
 
 var journalModes = []string{"WAL", "DELETE", "TRUNCATE", "PERSIST"}
 
-// newPolicy makes a Mac whose policy database comes of the statements.
+// newPolicy creates a Mac whose policy database results from the statements.
 func newPolicy(t testing.TB, statements ...string) (m root.FS, file string) {
 	t.Helper()
 	m, file = emptyMac(t)
@@ -31,7 +31,7 @@ func newPolicy(t testing.TB, statements ...string) (m root.FS, file string) {
 	return m, file
 }
 
-// emptyMac is a Mac that only has the folder of the policy database.
+// emptyMac creates a Mac that has only the folder of the policy database.
 func emptyMac(t testing.TB) (m root.FS, file string) {
 	t.Helper()
 	m = root.FS{Root: t.TempDir()}
@@ -46,8 +46,8 @@ func paddedRows(n int) string {
 		INSERT INTO kext_policy SELECT 'TEAM', 'com.example.kext' || n, 1, hex(randomblob(1000)), 0 FROM i`, n)
 }
 
-// readPolicyOf reads the policy and holds every read to two promises: nothing moves
-// in Apple's folder, and nothing stays in the temporary one.
+// readPolicyOf reads the policy. It checks that every read leaves Apple's folder
+// unchanged, and leaves nothing in the temporary folder.
 func readPolicyOf(t *testing.T, m root.FS) (*probe.Policy, probe.Source) {
 	t.Helper()
 	temp := t.TempDir()
@@ -61,8 +61,8 @@ func readPolicyOf(t *testing.T, m root.FS) (*probe.Policy, probe.Source) {
 	return policy, source
 }
 
-// folderStamps is all that lstat says about Apple's folder and what lies in it,
-// except when it was last read.
+// folderStamps is what lstat reports about Apple's folder and its files, except
+// the access times.
 func folderStamps(t *testing.T, m root.FS) string {
 	t.Helper()
 	var all strings.Builder
@@ -101,7 +101,7 @@ func wantEmptyFolder(t testing.TB, dir string) {
 	}
 }
 
-// wantConsistent holds what every answer must be, whatever was read.
+// wantConsistent checks what must hold for every answer.
 func wantConsistent(t testing.TB, policy *probe.Policy, source probe.Source) {
 	t.Helper()
 	ok := source.State == probe.OK
@@ -114,7 +114,7 @@ func wantConsistent(t testing.TB, policy *probe.Policy, source probe.Source) {
 	}
 }
 
-// wantBundles holds that the rows of kext_policy are exactly these.
+// wantBundles checks that kext_policy has exactly these rows.
 func wantBundles(t *testing.T, m root.FS, bundles ...string) {
 	t.Helper()
 	policy, source := readPolicyOf(t, m)
@@ -194,8 +194,8 @@ func TestDatabaseStates(t *testing.T) {
 	}
 }
 
-// An ordinary user gets EACCES from the mode of the file. A test that runs as
-// root asks a child that gave its rights up.
+// An ordinary user gets EACCES because of the mode of the file. As root, the test
+// runs a child process without its rights.
 func TestDatabaseDenied(t *testing.T) {
 	for _, closed := range []string{probe.KextPolicy, filepath.Dir(probe.KextPolicy)} {
 		t.Run(filepath.Base(closed), func(t *testing.T) {
@@ -257,7 +257,7 @@ func TestDatabaseReasonIsClean(t *testing.T) {
 	}
 }
 
-func TestDatabaseGivesUpWithItsContext(t *testing.T) {
+func TestDatabaseEndsWithItsContext(t *testing.T) {
 	m, _ := newPolicy(t, mactest.AppleSchema...)
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -296,7 +296,7 @@ func TestDatabaseReadAt(t *testing.T) {
 	}
 }
 
-// FuzzReadDatabase puts anything in the place of the three files.
+// FuzzReadDatabase replaces the three files by any content.
 func FuzzReadDatabase(f *testing.F) {
 	file := filepath.Join(f.TempDir(), "KextPolicy")
 	mactest.FillDatabase(f, file, append(append([]string{"PRAGMA page_size = 512"}, mactest.ApplePolicy("WAL")...), mactest.BlockedRow)...)

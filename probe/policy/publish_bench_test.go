@@ -9,8 +9,8 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// BenchmarkPublishPolicy is one run of the reader with 80 rows of about 2 KB:
-// where nothing changed, and where all is read and written anew.
+// BenchmarkPublishPolicy measures one run of the reader with 80 rows of about
+// 2 KB: without a change, and with one, so that all rows are read and written.
 func BenchmarkPublishPolicy(b *testing.B) {
 	for _, changed := range []bool{false, true} {
 		b.Run(map[bool]string{false: "unchanged", true: "changed"}[changed], func(b *testing.B) {
@@ -28,7 +28,7 @@ func BenchmarkPublishPolicy(b *testing.B) {
 	}
 }
 
-// BenchmarkReadPublished is what an agent does at each look.
+// BenchmarkReadPublished measures what an agent does for each snapshot.
 func BenchmarkReadPublished(b *testing.B) {
 	m, _ := newPublishing(b, mactest.ApplePolicy("WAL", paddedRows(80))...)
 	publish(b, m)

@@ -16,7 +16,7 @@ import (
 	"kextwatch/probe/root"
 )
 
-// What others could change is neither followed nor overwritten.
+// Publish neither follows nor overwrites a file that another user could change.
 func TestRefusesToPublish(t *testing.T) {
 	folder := filepath.Dir(probe.PublishedPolicy)
 	chmod := func(name string, mode fs.FileMode) func(*testing.T, root.FS) {
@@ -45,7 +45,7 @@ func TestRefusesToPublish(t *testing.T) {
 		"a group may write above it":     {chmod(filepath.Dir(folder), 0o775), "sudo chmod go-w"},
 		"a link above it":                {inPlaceOf("/Library", link("elsewhere")), "symbolic link"},
 		"others may write to the root":   {chmod("/", 0o777), "may write"},
-		"this is no Mac":                 {func(t *testing.T, m root.FS) { mactest.Remove(t, m.Root, "/Library") }, "no such file"},
+		"Root is not a Mac":              {func(t *testing.T, m root.FS) { mactest.Remove(t, m.Root, "/Library") }, "no such file"},
 	}
 	if os.Geteuid() == 0 {
 		for name, place := range map[string]string{"file": probe.PublishedPolicy, "folder": folder, "folder above": "/Library"} {
@@ -73,7 +73,7 @@ func TestRefusesToPublish(t *testing.T) {
 				t.Errorf("before:\n%s\nafter:\n%s", before, after)
 			}
 			if policy, source := readPublished(m, publishedAt); policy != nil || source.State == probe.OK || source.Reason == "" || source.Next == "" {
-				t.Errorf("believed all the same: %+v", source)
+				t.Errorf("an untrusted file was used: %+v", source)
 			}
 		})
 	}
@@ -90,12 +90,12 @@ func TestOnlyTheOwnerPublishes(t *testing.T) {
 	}
 }
 
-// With room for the copy of the database but not for the new file, the old
-// one stays. In a property list these names take twice the room.
+// If the disk has space for the copy of the database but not for the new file,
+// the old file stays. These names need twice the space in a property list.
 func TestAFullDiskLeavesTheOldFile(t *testing.T) {
 	wide := `WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 50)
 		INSERT INTO kext_policy SELECT 'T', 'com.example.kext' || n, 1, 'é' || substr(hex(randomblob(2000)), 1, 4000), 0 FROM i`
-	for name, limit := range map[string]int64{"room for the copy": 320 << 10, "no room at all": 64, "not even for the run": 8} {
+	for name, limit := range map[string]int64{"space for the copy": 320 << 10, "no space": 64, "no space for the run": 8} {
 		t.Run(name, func(t *testing.T) {
 			m, file := newPublishing(t, mactest.ApplePolicy("DELETE")...)
 			publish(t, m)
@@ -111,21 +111,21 @@ func TestAFullDiskLeavesTheOldFile(t *testing.T) {
 			}
 			wantNothingLeft(t, m)
 			if limit > 64 && !strings.Contains(line, ".policy.plist") {
-				t.Errorf("the copy had no room: %s", line)
+				t.Errorf("there was no space for the copy: %s", line)
 			}
 			policy, source := readPublished(m, time.Now())
 			if policy != nil || source.State != probe.Failed || !strings.Contains(source.Reason, "the disk is full") || source.Next != "free some space on the disk" {
-				t.Errorf("the agent is told %+v", source)
+				t.Errorf("the agent gets %+v", source)
 			}
 			publishNow(t, m)
 			if policy, source := readPublished(m, time.Now()); policy == nil || len(policy.Rows) != 50 {
-				t.Errorf("with room again: %+v", source)
+				t.Errorf("with space again: %+v", source)
 			}
 		})
 	}
 }
 
-// A reader that could never publish anything is told from one that is not
+// The agent distinguishes a reader that could never publish from one that is not
 // installed.
 func TestAFullDiskBeforeTheFirstRows(t *testing.T) {
 	m, file := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
@@ -139,9 +139,9 @@ func TestAFullDiskBeforeTheFirstRows(t *testing.T) {
 	}
 }
 
-// Where there is room for the reason, though not for a copy of the database,
-// it is published, and once only.
-func TestAFullDiskIsAFailureLikeAnother(t *testing.T) {
+// If the disk has space for the reason but not for a copy of the database, the
+// reader publishes the reason, and only once.
+func TestAFullDiskIsPublishedAsAFailure(t *testing.T) {
 	m, file := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 	publish(t, m)
 	mactest.FillDatabase(t, file, paddedRows(100))
@@ -151,14 +151,14 @@ func TestAFullDiskIsAFailureLikeAnother(t *testing.T) {
 			t.Errorf("%s, want %s", line, want)
 		}
 		if policy, source := readPublished(m, time.Now()); policy != nil || !strings.Contains(source.Reason, "the disk is full") || source.Next != freeSpace {
-			t.Errorf("the agent is told %+v", source)
+			t.Errorf("the agent gets %+v", source)
 		}
 	}
 }
 
-// kill -9 at any moment leaves a whole file, and what it leaves beside it is
-// swept when it is old.
-func TestAKilledWriterLeavesAWholeFile(t *testing.T) {
+// kill -9 at any moment leaves a complete file. The next run removes old
+// temporary files.
+func TestAKilledWriterLeavesACompleteFile(t *testing.T) {
 	m, _ := newPublishing(t, mactest.ApplePolicy("WAL", mactest.BlockedRow, historyRow, paddedRows(80))...)
 	folder := filepath.Join(m.Root, filepath.Dir(probe.PublishedPolicy))
 	for range 15 {

@@ -26,7 +26,8 @@ const historyRow = `INSERT INTO kext_load_history_v3 VALUES
 	('/Library/StagedExtensions/Applications/Parallels Desktop.app/Contents/Library/Extensions/10.9/prl_hypervisor.kext',
 	'4C6364ACXT', 'com.parallels.kext.hypervisor', 'BOOT', '2026-05-06 05:45:00', '2026-05-06 05:45:03', 53)`
 
-// newPublishing is a Mac with a database and the folders the reader needs.
+// newPublishing creates a Mac with a database and the folders that the reader
+// needs.
 func newPublishing(t testing.TB, statements ...string) (m root.FS, file string) {
 	t.Helper()
 	m, file = newPolicy(t, statements...)
@@ -48,7 +49,7 @@ func publishNow(t testing.TB, m root.FS) {
 	mactest.NoError(t, err)
 }
 
-func TestPublishesWhatTheDatabaseHolds(t *testing.T) {
+func TestPublishesAllRows(t *testing.T) {
 	for _, journal := range journalModes {
 		t.Run(journal, func(t *testing.T) {
 			temp := t.TempDir()
@@ -56,7 +57,7 @@ func TestPublishesWhatTheDatabaseHolds(t *testing.T) {
 				`INSERT INTO kext_policy VALUES (NULL, 'com.example.odd', 1, 'tab`+"\t"+`, bell`+"\a"+` and 日本', -1)`,
 				`INSERT INTO kext_policy_mdm VALUES ('4C6364ACXT', '', 1, 'A-UUID')`,
 				`INSERT INTO kext_load_history_v3 (path, bundle_id) VALUES ('/Library/Extensions/never.kext', 'com.example.never')`)...)
-			t.Setenv("TMPDIR", "/nowhere") // root believes no environment
+			t.Setenv("TMPDIR", "/nowhere") // root must not use the environment
 			if got := publish(t, m); !got.Written || got.Source.State != probe.OK {
 				t.Errorf("%+v", got)
 			}
@@ -77,7 +78,7 @@ func TestPublishesWhatTheDatabaseHolds(t *testing.T) {
 	}
 }
 
-// A database with the same identity is not read: here it cannot be.
+// A database with the same identity is not read. This one cannot be read.
 func TestAnUnchangedDatabaseIsNotRead(t *testing.T) {
 	m, file := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 	publish(t, m)
@@ -94,8 +95,8 @@ func TestAnUnchangedDatabaseIsNotRead(t *testing.T) {
 	}
 }
 
-// On a disk that counts in whole seconds, a change can leave the identity as
-// it was. What was read so soon after a change is read once more.
+// On a disk that stores whole seconds, a change may not change the identity. So a
+// database that was read soon after a change is read once more.
 func TestAChangeWithinTheSameSecond(t *testing.T) {
 	m, file := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 	at := func(after time.Duration) bool {
@@ -116,12 +117,12 @@ func TestAChangeWithinTheSameSecond(t *testing.T) {
 		t.Errorf("%+v", policy)
 	}
 	if at(3 * time.Second) {
-		t.Error("read again for ever")
+		t.Error("read again without end")
 	}
 }
 
 // A run that changes nothing raises no event in the folder that agents watch.
-func TestARunWakesNobody(t *testing.T) {
+func TestARunWithoutChangeRaisesNoEvent(t *testing.T) {
 	m, _ := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 	publish(t, m)
 	w, err := fsnotify.NewWatcher()
@@ -214,7 +215,7 @@ func TestAClosedFolderIsOpened(t *testing.T) {
 	}
 }
 
-// A failed read leaves the rows and puts the reason beside them, once.
+// A failed read leaves the rows, and adds the reason once.
 func TestAFailureIsPublishedBesideTheRows(t *testing.T) {
 	m, file := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 	publish(t, m)
@@ -261,7 +262,7 @@ func TestAFailureWithoutRows(t *testing.T) {
 	}
 }
 
-// Being told to stop is no failure of the database.
+// A canceled context is not a failure of the database.
 func TestACancelledRunPublishesNothing(t *testing.T) {
 	m, _ := newPublishing(t, mactest.AppleSchema...)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -309,7 +310,7 @@ func TestPublicPath(t *testing.T) {
 	}
 }
 
-// A path in a home is blanked; that it was tried to load stays known.
+// A path in a home is removed. The load attempt itself is published.
 func TestPathsInHomesAreNotPublished(t *testing.T) {
 	m, _ := newPublishing(t, append(mactest.AppleSchema,
 		`INSERT INTO kext_load_history_v3 VALUES ('/Users/ada/x.kext', 'T', 'com.example.x', '', '', '2026-05-06 05:45:03', 0)`)...)
@@ -339,7 +340,7 @@ func TestFullTablesArePublished(t *testing.T) {
 	}
 }
 
-// More than can be read again is not written; the rows before stay.
+// A policy that could not be read again is not written. The earlier rows stay.
 func TestMoreThanCanBePublished(t *testing.T) {
 	m, file := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 	publish(t, m)
@@ -356,7 +357,7 @@ func TestMoreThanCanBePublished(t *testing.T) {
 	}
 }
 
-// wantNothingLeft holds that the folder has only what the reader keeps there.
+// wantNothingLeft checks that the folder contains only the reader's files.
 func wantNothingLeft(t *testing.T, m root.FS) {
 	t.Helper()
 	want := []string{filepath.Base(probe.PublishedPolicy), filepath.Base(filepath.Dir(probe.ReaderLastRun))}
@@ -365,7 +366,7 @@ func wantNothingLeft(t *testing.T, m root.FS) {
 	}
 }
 
-// treeStamps is all there is on the Mac, with what a write would change.
+// treeStamps lists all files of the Mac, with everything that a write changes.
 func treeStamps(t *testing.T, m root.FS) string {
 	t.Helper()
 	var all strings.Builder

@@ -17,13 +17,13 @@ import (
 	"kextwatch/probe/root"
 )
 
-// published is what readPublished answered in another process.
+// published is the result of readPublished in another process.
 type published struct {
 	Policy *probe.Policy
 	Source probe.Source
 }
 
-// readerChild reads what was published as an ordinary user.
+// readerChild reads the published policy as an ordinary user.
 func readerChild(arg string) error {
 	at, dir, _ := strings.Cut(arg, " ")
 	now, err := time.Parse(time.RFC3339, at)
@@ -37,8 +37,8 @@ func readerChild(arg string) error {
 	return json.NewEncoder(os.Stdout).Encode(published{policy, source})
 }
 
-// readAsUser reads what was published with no right to read the database: as
-// another user where this process is dir's.
+// readAsUser reads the published policy without the right to read the database: in
+// a process of another user if this process owns the Mac.
 func readAsUser(t *testing.T, m root.FS, now time.Time) (*probe.Policy, probe.Source) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -53,8 +53,8 @@ func readAsUser(t *testing.T, m root.FS, now time.Time) (*probe.Policy, probe.So
 	return answer.Policy, answer.Source
 }
 
-// publishChild publishes again and again until it is killed; each time the
-// database has changed. It says when the first one is done.
+// publishChild publishes until it is killed. The database changes before each
+// time. It prints a line after the first time.
 func publishChild(dir string) error {
 	m := root.FS{Root: dir}
 	file := filepath.Join(dir, probe.KextPolicy)
@@ -73,8 +73,8 @@ func publishChild(dir string) error {
 	return nil
 }
 
-// fullChild publishes where no file can grow above some bytes, as if the disk
-// was full then.
+// fullChild publishes with a limit of the file size, which has the effect of a
+// full disk.
 func fullChild(arg string) error {
 	size, dir, _ := strings.Cut(arg, " ")
 	limit, err := strconv.ParseUint(size, 10, 64)
@@ -89,7 +89,7 @@ func fullChild(arg string) error {
 	return nil
 }
 
-// readPublished is what a process reads that knows only the files.
+// readPublished reads the policy with no memory of earlier snapshots.
 func readPublished(m root.FS, now time.Time) (*probe.Policy, probe.Source) {
 	s, r := SnapshotReader(m), ReaderMemory{}
 	r.Update(s)

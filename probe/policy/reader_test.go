@@ -30,7 +30,8 @@ func TestReaderIsNotInstalled(t *testing.T) {
 	}
 }
 
-// touch gives a file of the policy, which need not exist, a time of change.
+// touch sets the modification time of a file of the policy, and creates the file
+// if it is missing.
 func touch(ending string, at time.Time) func(*testing.T, root.FS) {
 	return func(t *testing.T, m root.FS) {
 		p := filepath.Join(m.Root, probe.KextPolicy+ending)
@@ -41,7 +42,7 @@ func touch(ending string, at time.Time) func(*testing.T, root.FS) {
 	}
 }
 
-// closePolicy closes the folder of the policy: stat is refused to others.
+// closePolicy closes the folder of the policy, so that stat is refused to others.
 func closePolicy(t *testing.T, m root.FS) {
 	dir := filepath.Join(m.Root, filepath.Dir(probe.KextPolicy))
 	mode := os.FileMode(0o700)
@@ -57,7 +58,7 @@ func runReader(t *testing.T, m root.FS, at time.Time, outcome runOutcome) {
 	mactest.NoError(t, recordRun(m, at, outcome))
 }
 
-// installReaderFiles puts program and property list of a reader on the Mac.
+// installReaderFiles adds the program and the property list of a reader.
 func installReaderFiles(t *testing.T, m root.FS) {
 	t.Helper()
 	for _, name := range []string{probe.ReaderProgram, probe.ReaderJob} {
@@ -65,8 +66,8 @@ func installReaderFiles(t *testing.T, m root.FS) {
 	}
 }
 
-// Rows count only while the reader runs and reads what changes: an ordinary
-// user sees both by stat alone.
+// Rows are reliable only while the reader runs and reads changes. An ordinary user
+// can check both with stat.
 func TestHowOldPublishedRowsAre(t *testing.T) {
 	later := func(d time.Duration) time.Time { return publishedAt.Add(d) }
 	const minute, day = time.Minute, 24 * time.Hour
@@ -139,7 +140,8 @@ func TestHowOldPublishedRowsAre(t *testing.T) {
 	}
 }
 
-// A reader that does not run says why, as far as its files tell.
+// The reason for a reader that does not run contains the cause, if its files show
+// it.
 func TestWhyTheReaderDoesNotRun(t *testing.T) {
 	for name, tc := range map[string]struct {
 		spoil        func(t *testing.T, m root.FS)
@@ -180,7 +182,7 @@ func chmodFile(name string, mode os.FileMode) func(*testing.T, root.FS) {
 	return func(t *testing.T, m root.FS) { mactest.NoError(t, os.Chmod(filepath.Join(m.Root, name), mode)) }
 }
 
-func TestAnEarlierReaderIsNamed(t *testing.T) {
+func TestAnEarlierReaderIsReported(t *testing.T) {
 	m, _ := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 	installReaderFiles(t, m)
 	if got := ReadInstallation(m); got.State != probe.ReaderSound {
@@ -196,7 +198,7 @@ func TestAnEarlierReaderIsNamed(t *testing.T) {
 	}
 }
 
-// Nobody but root can make a dead reader look alive.
+// Only root can make a stopped reader look as if it runs.
 func TestOddLastRuns(t *testing.T) {
 	soon := publishedAt.Add(time.Minute)
 	file := func(m root.FS) string { return filepath.Join(m.Root, probe.ReaderLastRun) }
@@ -243,14 +245,14 @@ func TestOddLastRuns(t *testing.T) {
 				t.Errorf("%v, %+v", policy, source)
 			}
 			if source.State != probe.OK && (source.Next == "" || source.Reason != probe.Printable(source.Reason)) {
-				t.Errorf("unfit to be shown: %+v", source)
+				t.Errorf("not clean: %+v", source)
 			}
 		})
 	}
 }
 
-// Where stat is refused nobody knows whether the rows still count, so a
-// failure since then is the answer.
+// If stat is refused, it is not known whether the rows are still current. So a
+// later failure is reported.
 func TestAFailureCountsWhereStatIsRefused(t *testing.T) {
 	m, _ := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 	publish(t, m)
@@ -268,7 +270,7 @@ func TestAFailureCountsWhereStatIsRefused(t *testing.T) {
 	}
 }
 
-// putPublication is a file that root published, of whatever content.
+// putPublication writes any content as a file that root published.
 func putPublication(t testing.TB, m root.FS, content any) {
 	t.Helper()
 	data, err := plist.Marshal(content, plist.BinaryFormat)
@@ -323,7 +325,7 @@ func TestOddPublications(t *testing.T) {
 				t.Errorf("%v, %+v; want %s: …%s…", policy, source, tc.state, tc.words)
 			}
 			if source.State != probe.OK && (source.Next == "" || source.Reason != probe.Printable(source.Reason) || source.Next != probe.Printable(source.Next)) {
-				t.Errorf("unfit to be shown: %+v", source)
+				t.Errorf("not clean: %+v", source)
 			}
 		})
 	}
@@ -395,7 +397,7 @@ func FuzzDecodePublication(f *testing.F) {
 			}
 		}
 		if pub.Failure != nil && pub.Failure.source().State == probe.OK {
-			t.Error("a failure that is none")
+			t.Error("a failure with the state ok")
 		}
 	})
 }

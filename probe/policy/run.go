@@ -15,7 +15,7 @@ import (
 // once would miss what follows a first change: Parallels loads its kernel
 // extensions one after the other.
 const (
-	lookAgain = 150 * time.Millisecond // a commit is complete this long after its last event
+	lookAgain = probe.CommitDelay
 	quietFor  = 2 * time.Second
 	lingerFor = 10 * time.Second
 )

@@ -8,8 +8,8 @@ import (
 	"kextwatch/probe"
 )
 
-// The agent reads what the readers of earlier versions published: an installed
-// reader stays in place when the program is replaced.
+// The agent reads the files of earlier readers: an installed reader stays in place
+// when the program is replaced.
 func TestReadsWhatEarlierReadersPublished(t *testing.T) {
 	data, err := os.ReadFile("testdata/saved/policy-1.plist")
 	if err != nil {

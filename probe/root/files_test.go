@@ -10,8 +10,8 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// A file that does not answer is waited for once, and not tried again while
-// the call waits, and for a while after.
+// A caller waits once for a file that does not answer. There is no second call
+// while the first one waits, and for a pause after it.
 func TestFileThatDoesNotAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before, calls, answer := mactest.DeadShare("dead")
@@ -25,7 +25,7 @@ func TestFileThatDoesNotAnswer(t *testing.T) {
 			t.Errorf("took %v: %v", took, err)
 		}
 		if took, err := call("/dead/a"); took != 0 || !errors.Is(err, ErrLate) || calls.Load() != 1 {
-			t.Errorf("at once again it took %v: %v, %d calls; want no second one", took, err, calls.Load())
+			t.Errorf("the second time it took %v: %v, %d calls; want no second call", took, err, calls.Load())
 		}
 		if took, err := call("/fine"); took != 0 || err != nil {
 			t.Errorf("another file took %v: %v", took, err)
@@ -35,7 +35,7 @@ func TestFileThatDoesNotAnswer(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		if took, err := call("/dead/a"); took != 0 || !errors.Is(err, ErrLate) || calls.Load() != 2 {
-			t.Errorf("an hour later it took %v: %v, %d calls; want no third one", took, err, calls.Load())
+			t.Errorf("an hour later it took %v: %v, %d calls; want no third call", took, err, calls.Load())
 		}
 		answer()
 		synctest.Wait()
@@ -46,13 +46,13 @@ func TestFileThatDoesNotAnswer(t *testing.T) {
 		if took, err := call("/dead/a"); took != 0 || err != nil {
 			t.Errorf("after the pause it took %v: %v", took, err)
 		}
-		if f.waiting != 0 || len(f.late) != 1 { // /dead/b was not asked again
-			t.Errorf("%d calls wait, %d paths are late; want none and one", f.waiting, len(f.late))
+		if f.waiting != 0 || len(f.late) != 1 { // /dead/b was not tried again
+			t.Errorf("%d calls wait, %d paths are late; want 0 and 1", f.waiting, len(f.late))
 		}
 	})
 }
 
-// A call that is late again and again is made less and less often.
+// The pauses before a retry of a path that is always late grow.
 func TestPausesGrow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
@@ -64,12 +64,13 @@ func TestPausesGrow(t *testing.T) {
 			_, _ = CallInTime(f, "/slow", func() (int, error) { return 0, nil })
 		}
 		if calls < 40 || calls > 80 {
-			t.Errorf("%d calls in a day, want one in half an hour after the first ones", calls)
+			t.Errorf("%d calls in a day, want one each half hour after the first ones", calls)
 		}
 	})
 }
 
-// However many files do not answer, few calls are left waiting.
+// The number of waiting calls is limited, for any number of files that do not
+// answer.
 func TestFewCallsWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before, calls, answer := mactest.DeadShare("dead")
@@ -92,7 +93,7 @@ func TestFewCallsWait(t *testing.T) {
 			f.remember(fmt.Sprint(n), &latePath{})
 		}
 		if len(f.late) > latePaths {
-			t.Errorf("%d paths are remembered as late", len(f.late))
+			t.Errorf("%d late paths are remembered", len(f.late))
 		}
 	})
 }

@@ -66,8 +66,8 @@ func TestPrefixes(t *testing.T) {
 	}
 }
 
-// Root may be named by a link; what is beneath it may not.
-func TestRootMayBeNamedByALink(t *testing.T) {
+// Root may be a link. A path beneath it must not contain one.
+func TestRootMayBeALink(t *testing.T) {
 	m := FS{Root: mactest.Root(t)}
 	mactest.NoError(t, os.Chmod(m.Root, 0o755))
 	mactest.AddFile(t, m.Root, "/Library/file", "")
@@ -80,12 +80,12 @@ func TestRootMayBeNamedByALink(t *testing.T) {
 		t.Error(err)
 	}
 	if err := (FS{Root: filepath.Join(m.Root, "nowhere")}).Guarded("/Library"); err == nil {
-		t.Error("no Mac at all, and no error")
+		t.Error("Root does not exist, but there is no error")
 	}
 }
 
-// A sticky folder is passed on the way, and never holds the place itself. The
-// group of the administrators may write where the rule says so.
+// A sticky folder is allowed above the folder of the file, but not as this folder.
+// The group of the administrators may write if the rule allows it.
 func TestTrust(t *testing.T) {
 	m := FS{Root: mactest.Root(t)}
 	mactest.NoError(t, os.Chmod(m.Root, 0o755))
@@ -112,7 +112,7 @@ func TestTrust(t *testing.T) {
 		}
 		mactest.NoError(t, os.Chmod(filepath.Join(m.Root, tc.folder), 0o755))
 	}
-	trust := Trust{Owners: us, Sticky: true} // temporary folders mostly lie in one
+	trust := Trust{Owners: us, Sticky: true} // most temporary folders are in a sticky folder
 	if data, owner, err := trust.ReadFile(file, 7); err != nil || string(data) != "content" || owner != os.Geteuid() {
 		t.Errorf("%q of %d, %v", data, owner, err)
 	}

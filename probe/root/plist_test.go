@@ -16,8 +16,8 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// rawBinary puts objects into a binary list with references and offsets of
-// one byte; the first object is the top.
+// rawBinary returns a binary list of the objects, with references and offsets of
+// one byte. The first object is the top.
 func rawBinary(objects ...string) []byte {
 	data := []byte(binaryMagic)
 	var offsets []byte
@@ -43,7 +43,8 @@ func doubling(levels int) []byte {
 	return rawBinary(append(objects, "\x51x")...)
 }
 
-// bombs make the decoder itself panic, or cost it far more than they weigh.
+// bombs are lists that make the decoder panic, or use much more memory than their
+// size.
 func bombs() map[string][]byte {
 	return map[string][]byte{
 		"doubling":          doubling(27),
@@ -95,7 +96,7 @@ func withTrailer(data []byte, at int, to byte) []byte {
 	return data
 }
 
-// withTable sets where the last object begins.
+// withTable sets the offset of the last object.
 func withTable(data []byte, offset byte) []byte {
 	data[len(data)-binaryTrailer-1] = offset
 	return data
@@ -141,7 +142,7 @@ func TestPlistBombs(t *testing.T) {
 			t.Errorf("%s: %d bytes cost %d", name, len(data), after.TotalAlloc-before.TotalAlloc)
 		}
 	}
-	// Not by accident: these are the lists that others measured.
+	// These sizes are those of the lists in public reports.
 	if n := len(doubling(27)); n != 151 {
 		t.Errorf("28 levels have %d bytes", n)
 	}
@@ -150,7 +151,7 @@ func TestPlistBombs(t *testing.T) {
 	}
 }
 
-// What is refused is refused for the reason it is there for.
+// Each bomb is refused for the reason that it tests.
 func TestPlistBombReasons(t *testing.T) {
 	for name, want := range map[string]error{
 		"doubling":         errTooBig,
@@ -208,10 +209,10 @@ func TestPlistFormats(t *testing.T) {
 			t.Errorf("%s: %v, want %v", plist.FormatNames[format], got, want)
 		}
 		if err := DecodePlist(data, &struct{ Text int }{}); err == nil {
-			t.Errorf("%s: a text was taken for a number", plist.FormatNames[format])
+			t.Errorf("%s: a text was decoded as a number", plist.FormatNames[format])
 		}
 		if err := DecodePlist(data, &struct{ Number string }{}); err == nil {
-			t.Errorf("%s: a number was taken for a text", plist.FormatNames[format])
+			t.Errorf("%s: a number was decoded as a text", plist.FormatNames[format])
 		}
 	}
 	for name, data := range map[string]string{

@@ -71,12 +71,12 @@ func TestReach(t *testing.T) {
 		}
 	}
 	if err := m.Chosen("relative/path"); err == nil {
-		t.Error("a relative path may be chosen")
+		t.Error("a relative path was accepted")
 	}
-	// A home elsewhere is guarded like one in /Users.
+	// A home outside /Users is protected like one in /Users.
 	other := FS{Root: "/", Home: "/var/homes/me"}
 	if other.Chosen("/var/homes/me/Desktop/x") == nil || other.Chosen("/var/homes/me/bin/x") != nil || !other.Reads("/var/homes/me/Parallels/a.pvm") {
-		t.Error("a home outside /Users is taken for another folder")
+		t.Error("a home outside /Users was treated as another folder")
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// over is a context in which nothing is started: what is permitted ends with
+// over returns a context in which no program starts: a permitted program gives
 // context.Canceled.
 func over(t *testing.T) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
@@ -18,8 +18,8 @@ func over(t *testing.T) context.Context {
 	return ctx
 }
 
-// On a Mac with Homebrew, /usr/local/bin is a user's own. What lies there must
-// not be run by root.
+// On a Mac with Homebrew, /usr/local/bin belongs to a user. Root must not run its
+// programs.
 func TestRootRunsOnlyProgramsOfMacOS(t *testing.T) {
 	for _, path := range []string{
 		"/usr/local/bin/prlctl", "/Applications/Parallels Desktop.app/Contents/MacOS/prlctl", "/Library/Scripts/hook.sh",
@@ -55,7 +55,7 @@ func TestRootRunsOnlyProgramsOfMacOS(t *testing.T) {
 	}
 	for how, err := range everyWay(t, Runner{Root: "/"}, Spec{Path: "/usr/sbin/no-such-program"}) {
 		if !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%s of an absent program of the system: %v", how, err)
+			t.Errorf("%s of a missing program of the system: %v", how, err)
 		}
 	}
 }
@@ -65,8 +65,8 @@ func everyWay(t *testing.T, r Runner, s Spec) map[string]error {
 	return map[string]error{"run": run, "stream": r.Stream(over(t), s, nil)}
 }
 
-// A link in a protected folder is only as good as what it leads to.
-func TestWhereALinkLeads(t *testing.T) {
+// A link in a protected folder is allowed only if its target is.
+func TestTargetOfALink(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)

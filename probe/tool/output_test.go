@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// A line may come in any pieces. One that is too long costs no memory.
+// A line may arrive in any number of pieces. A line that is too long uses no
+// memory.
 func TestLines(t *testing.T) {
 	long := strings.Repeat("x", lineLimit)
 	tests := []struct {

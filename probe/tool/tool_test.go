@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// farTooLong is far beyond any limit here, yet not for ever.
+// farTooLong is longer than every limit here, and still ends.
 const farTooLong = 30 * time.Second
 
-// program writes a script and returns the way to run it.
+// program writes a script and returns how to run it.
 func program(t *testing.T, script string) (Runner, Spec) {
 	t.Helper()
 	dir := t.TempDir()
@@ -62,7 +62,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeRun(t *testing.T) {
+func TestProgramsThatCannotBeRun(t *testing.T) {
 	r, s := program(t, `exit 0`)
 	for name, tc := range map[string]struct {
 		path string
@@ -88,7 +88,8 @@ func TestWhatCannotBeRun(t *testing.T) {
 	}
 }
 
-// A program that fails has its words in the error, cleaned, and its output.
+// The error of a program that fails contains its cleaned message. The output is
+// returned too.
 func TestRunFails(t *testing.T) {
 	r, s := program(t, `echo out; printf 'no such\033[31m thing\n' >&2; exit 3`)
 	out, err := r.Run(t.Context(), s)
@@ -149,17 +150,18 @@ func TestRunPrintsTooMuch(t *testing.T) {
 	r, s := program(t, `head -c 4096 /dev/zero; head -c 4096 /dev/zero >&2`)
 	s.Output = 4096
 	if out, err := r.Run(t.Context(), s); err != nil || len(out.Stdout) != 4096 || len(out.Stderr) != 4096 {
-		t.Errorf("as much as may be: %d and %d bytes, %v", len(out.Stdout), len(out.Stderr), err)
+		t.Errorf("at the limit: %d and %d bytes, %v", len(out.Stdout), len(out.Stderr), err)
 	}
 	r, s = program(t, `head -c 100000 /dev/zero`)
 	s.Output, s.NoStdout = 4096, true
 	if _, err := r.Run(t.Context(), s); err != nil {
-		t.Errorf("what nobody reads: %v", err)
+		t.Errorf("discarded output: %v", err)
 	}
 }
 
-// alive is a pipe that a program, and all that it starts, holds open. The
-// channel is closed when somebody held it open and nobody does any more.
+// alive returns a pipe that a program, and every process that it starts, holds
+// open. The channel is closed when it was open and no process holds it open any
+// more.
 func alive(t *testing.T) (path string, dead <-chan struct{}) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "alive")
@@ -181,8 +183,8 @@ func alive(t *testing.T) (path string, dead <-chan struct{}) {
 	return path, done
 }
 
-// The one rule for a process group: however a program ends, nothing that it
-// started survives, whether that holds its output open or not.
+// However a program ends, no process of its group survives, whether it holds the
+// output open or not.
 func TestNothingSurvives(t *testing.T) {
 	for name, tc := range map[string]struct {
 		end             string
@@ -206,7 +208,7 @@ func TestNothingSurvives(t *testing.T) {
 					r, s := program(t, `exec 3>'`+path+`' 4>'`+begun+`'; sleep 60 4>&- `+redirect+` & `+tc.end)
 					s.Limit = farTooLong
 					if name == "hangs" {
-						s.Limit = 3 * time.Second // enough for it to begin
+						s.Limit = 3 * time.Second // enough to start
 					}
 					ctx, cancel := context.WithCancel(t.Context())
 					defer cancel()
@@ -225,7 +227,7 @@ func TestNothingSurvives(t *testing.T) {
 					select {
 					case <-dead:
 					case <-time.After(farTooLong):
-						t.Error("what it started is still alive")
+						t.Error("a process that it started is still alive")
 					}
 				})
 			}

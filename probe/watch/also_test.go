@@ -9,9 +9,9 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// A file that is looked at besides is noticed by the backstop: also one that
-// comes into being, and one whose content alone changes.
-func TestWatchFilesBesides(t *testing.T) {
+// The backstop notices a change of an additional file: its creation, and a change of
+// only its content.
+func TestBackstopComparesAdditionalFiles(t *testing.T) {
 	root := t.TempDir()
 	settings := filepath.Join(t.TempDir(), "settings.plist")
 	s := watch(t, root, func(w *Watcher) {

@@ -43,14 +43,14 @@ func TestJumped(t *testing.T) {
 	}
 }
 
-// blindWatcher has no live events: the system has no more of them to give.
+// blindWatcher returns a Watcher without events: the system refuses to watch.
 func blindWatcher(dir string) *Watcher {
 	w := newWatcher(root.FS{Root: dir})
 	w.open = func() (*fsnotify.Watcher, error) { return nil, syscall.EMFILE }
 	return w
 }
 
-// inBubble starts w, runs story on fake time, and ends w.
+// inBubble starts w, runs story with fake time, and ends w.
 func inBubble(t *testing.T, w func() *Watcher, story func(t *testing.T, w *Watcher)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := w()
@@ -59,12 +59,13 @@ func inBubble(t *testing.T, w func() *Watcher, story func(t *testing.T, w *Watch
 		story(t, w)
 		cancel()
 		synctest.Wait()
-		for range w.Hints() { // a bubble ends only when every goroutine has
+		for range w.Hints() { // a bubble ends only after every goroutine has ended
 		}
 	})
 }
 
-// within returns the hint that comes in the given time and when it came.
+// within waits for a hint, at most for limit. It returns the hint and the time that
+// it took.
 func within(t *testing.T, w *Watcher, limit time.Duration) (probe.Hint, time.Duration) {
 	t.Helper()
 	start := time.Now()
@@ -86,7 +87,7 @@ func none(t *testing.T, w *Watcher, limit time.Duration) {
 	}
 }
 
-func TestBackstopFindsWhatEventsMissed(t *testing.T) {
+func TestBackstopFindsChangesWithoutEvents(t *testing.T) {
 	paths := []string{
 		probe.PolicyFolder + "/KextPolicy",
 		probe.PolicyFolder + "/KextPolicy-wal",
@@ -114,7 +115,7 @@ func TestBackstopFindsWhatEventsMissed(t *testing.T) {
 				if err := os.RemoveAll(dir + path); err != nil {
 					t.Fatal(err)
 				}
-				if !strings.HasPrefix(path, "/Library/Extensions/") { // there only the folder's own entries are seen
+				if !strings.HasPrefix(path, "/Library/Extensions/") { // only the entries of this folder are compared
 					within(t, w, blindEvery)
 				}
 			})
@@ -144,14 +145,15 @@ func TestBackstopNoticesSleep(t *testing.T) {
 					t.Errorf("hint %+v after %v, want Woke within %v", h, after, blindEvery)
 				}
 				if h, _ := within(t, w, time.Second); h.Woke {
-					t.Error("the same sleep is told twice")
+					t.Error("the same sleep is reported twice")
 				}
 			})
 		})
 	}
 }
 
-// Without events it is said so, and tried again once a minute, not more often.
+// Missing events are reported as a gap. The watch is retried once a minute, and not
+// more often.
 func TestGapWhenNothingIsLive(t *testing.T) {
 	dir := t.TempDir()
 	var tries atomic.Int64
@@ -175,8 +177,8 @@ func TestGapWhenNothingIsLive(t *testing.T) {
 	})
 }
 
-// Nothing but time tells that the dir reader stopped, so the backstop looks.
-// No other hint comes of its runs.
+// No event shows that the root reader stopped, so the backstop checks it. The runs
+// of the reader cause no other hint.
 func TestBackstopFindsAReaderThatStopped(t *testing.T) {
 	dir := t.TempDir()
 	mactest.NoError(t, os.Chmod(dir, 0o755))
@@ -206,7 +208,7 @@ func TestBackstopFindsAReaderThatStopped(t *testing.T) {
 		none(t, w, 5*time.Hour)
 		run(t)
 		if _, after := within(t, w, time.Hour); after > blindEvery {
-			t.Errorf("it runs again: told after %v", after)
+			t.Errorf("it runs again: hint after %v", after)
 		}
 	})
 }

@@ -25,9 +25,9 @@ import (
 	"kextwatch/probe/root"
 )
 
-const patience = 30 * time.Second // for a slow machine; what works comes in milliseconds
+const patience = 30 * time.Second // for a slow machine; usually it takes milliseconds
 
-// story is a Watcher at work on a Mac made of a directory.
+// story is a running Watcher of a simulated Mac.
 type story struct {
 	*testing.T
 	root string
@@ -99,7 +99,7 @@ func (s *story) settled() {
 	}
 }
 
-// calm lets pass what still follows from earlier changes.
+// calm waits for the hints that still result from earlier changes.
 func (s *story) calm() {
 	for {
 		select {
@@ -133,7 +133,7 @@ func (s *story) chmod(path string, mode fs.FileMode) {
 	mactest.NoError(s.T, os.Chmod(s.root+path, mode))
 }
 
-// put writes a file, and the folders above it where they are missing.
+// put writes a file, and creates the missing folders above it.
 func put(t *testing.T, path, text string) {
 	t.Helper()
 	mactest.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
@@ -148,7 +148,7 @@ const (
 	kext = "/Library/Extensions/prl_hypervisor.kext/Contents/Info.plist"
 )
 
-// Each change raises a hint, and what came into being by it is watched then.
+// Each change causes a hint. Files that it created are then watched.
 func TestWatchFollows(t *testing.T) {
 	policy := func(s *story) { s.put(db) }
 	parallels := func(s *story) { s.put(info) }
@@ -257,13 +257,13 @@ func TestWatchIgnores(t *testing.T) {
 			}
 			s := watch(t, root, nil)
 			tt.change(s)
-			time.Sleep(probe.StormInterval) // time for a hint that should not be
+			time.Sleep(probe.StormInterval) // time for a wrong hint
 			select {
 			case h := <-s.w.Hints():
 				t.Errorf("hint %+v", h)
 			default:
 			}
-			s.put("/Library/Extensions/new") // still awake?
+			s.put("/Library/Extensions/new") // the Watcher must still work
 			s.hint()
 		})
 	}
@@ -311,7 +311,7 @@ func TestCounts(t *testing.T) {
 	}
 }
 
-// What the system may report beside events, one after the other.
+// The errors that the system may report, one after the other.
 func TestReadErrors(t *testing.T) {
 	disk := errors.New("input/output error")
 	watcher := &fsnotify.Watcher{Events: make(chan fsnotify.Event), Errors: make(chan error)}
@@ -325,7 +325,7 @@ func TestReadErrors(t *testing.T) {
 	watcher.Errors <- fsnotify.ErrEventOverflow
 	<-e.moved
 	<-e.counted
-	for range 3 { // nobody listens, and nothing waits for that
+	for range 3 { // nobody receives the errors, and read must not block
 		watcher.Errors <- disk
 	}
 	watcher.Errors <- syscall.EINVAL
@@ -408,8 +408,9 @@ func TestSpotIsWithoutLinks(t *testing.T) {
 	}
 }
 
-// What is made after looking where to watch, and before watching, has no event.
-func TestWatchMadeMeanwhile(t *testing.T) {
+// A file that is created between the search for the spots and the watch raises no
+// event.
+func TestWatchCreatedMeanwhile(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	s := watch(t, root, func(w *Watcher) {
@@ -440,7 +441,7 @@ func TestWatchParentReplaced(t *testing.T) {
 	s.move("/var/db", "/var/db.old")
 	mactest.NoError(t, os.MkdirAll(root+probe.PolicyFolder, 0o755))
 	s.settled()
-	s.eventually("watched anew", func() bool {
+	s.eventually("watched again", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return s.live != before
@@ -460,8 +461,8 @@ func TestWatchManyEntries(t *testing.T) {
 	s.settled()
 }
 
-// A directory that is only on the way to a target is busy: no hint for that,
-// and the target is still found when it comes.
+// Many changes in a folder above a missing target cause no hint, and the target is
+// still found when it is created.
 func TestWatchStormInAncestor(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -547,8 +548,8 @@ func TestUnreadableIsAGap(t *testing.T) {
 	s.settled()
 }
 
-// asOrdinaryUser reports whether the test runs as an ordinary user. For root
-// no file is unreadable, so root runs the test once more as somebody else.
+// asOrdinaryUser reports whether the test runs as an ordinary user. Root can read
+// every file, so as root it runs the test again as another user.
 func asOrdinaryUser(t *testing.T) bool {
 	if os.Geteuid() != 0 {
 		return true
@@ -577,7 +578,7 @@ func TestEveryCommitIsSeen(t *testing.T) {
 	writer, err := sql.Open("sqlite", "file:"+root+db+"?_pragma=journal_mode(wal)")
 	mactest.NoError(t, err)
 	defer writer.Close()
-	writer.SetMaxOpenConns(1) // like the system's daemon: one connection, held open
+	writer.SetMaxOpenConns(1) // one open connection, like the daemon of macOS
 	_, err = writer.Exec("CREATE TABLE kext_policy (bundle_id TEXT)")
 	mactest.NoError(t, err)
 	visible := func() (n int) {
@@ -597,7 +598,7 @@ func TestEveryCommitIsSeen(t *testing.T) {
 			last = visible()
 		}
 		if last != i {
-			t.Fatalf("commit %d: %d rows at the last look", i, last)
+			t.Fatalf("commit %d: %d rows at the last hint", i, last)
 		}
 	}
 }
@@ -614,7 +615,7 @@ func TestWatchEnds(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	w := New(ctx, root.FS{Root: dir})
-	put(t, dir+db, "changed") // and nobody takes the hint
+	put(t, dir+db, "changed") // nobody receives the hint
 	wait := func(n int) {
 		for end := time.Now().Add(patience); ours() != n; time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(end) {
@@ -629,9 +630,9 @@ func TestWatchEnds(t *testing.T) {
 	wait(0)
 }
 
-// A directory is gone just when it is to be watched, and is back with the same
-// inode a moment later: nothing looks different, and no event says so.
-func TestWatchOfADirectoryThatWasGoneForAMoment(t *testing.T) {
+// A folder is missing at the moment when it is to be watched, and comes back with
+// the same inode. Its stamp is unchanged, and there is no event.
+func TestWatchOfAFolderThatVanishedBriefly(t *testing.T) {
 	top := t.TempDir()
 	dir := top + probe.PolicyFolder
 	mactest.NoError(t, os.MkdirAll(dir, 0o755))

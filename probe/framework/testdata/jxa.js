@@ -1,5 +1,5 @@
-// As much of JavaScript for Automation as framework.js uses, and the objects of
-// a made-up SystemPolicy.framework. A test sets what differs in mac.
+// The part of JavaScript for Automation that framework.js uses, and the objects of
+// a simulated SystemPolicy.framework. A test changes mac.
 "use strict";
 
 const box = (value) => ({ isNil: () => false, value: value });
@@ -9,8 +9,8 @@ const ObjC = { unwrap: (it) => (it === nil ? undefined : it.value) };
 
 const array = (...all) => ({ isNil: () => false, count: all.length, objectAtIndex: (i) => all[i] });
 
-// object has these getters and no other. As in Objective-C, a call of another
-// one ends in an exception.
+// object returns an object with only these getters. As in Objective-C, a call of
+// another getter throws an exception.
 const object = (getters) => ({
 	isNil: () => false,
 	respondsToSelector: (name) => name in getters,
@@ -54,7 +54,7 @@ const $ = {
 			return { isNil: () => false, get load() { return mac.loads; } };
 		},
 	},
-	// The class is no boxed value and has no isNil.
+	// The class is not a boxed value and has no isNil.
 	NSClassFromString: (name) => {
 		if (name !== "SPKernelExtensionPolicy" || !mac.policy) return mac.noClass;
 		return { alloc: { init: mac.policy === nil ? nil : object(mac.policy) } };

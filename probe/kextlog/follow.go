@@ -35,9 +35,9 @@ const (
 	steadyAfter  = 10 * time.Minute
 )
 
-// LogPredicate is the filter for the log tool. It passes the messages that
+// Predicate is the filter for the log tool. It passes the messages that
 // kextlog knows and few others: what the tool drops costs this program nothing.
-const LogPredicate = `(process == "syspolicyd" AND subsystem == "com.apple.syspolicy.kext" AND eventMessage CONTAINS "Kext (")` +
+const Predicate = `(process == "syspolicyd" AND subsystem == "com.apple.syspolicy.kext" AND eventMessage CONTAINS "Kext (")` +
 	` OR (process IN {"kernelmanagerd", "kernelmanager_helper", "kmutil"}` +
 	` AND (eventMessage CONTAINS "not approved to load" OR eventMessage CONTAINS "a reboot"))` +
 	` OR (process IN {"kextd", "kextload", "kextutil"} AND eventMessage CONTAINS "system policy")`
@@ -70,7 +70,7 @@ type Follower struct {
 func New(m root.FS) *Follower {
 	return &Follower{
 		stream: func(ctx context.Context, each func(line []byte)) error {
-			return tool.Follow(ctx, m, each, probe.LogTool, "stream", "--style", "ndjson", "--predicate", LogPredicate)
+			return tool.Follow(ctx, m, each, probe.LogTool, "stream", "--style", "ndjson", "--predicate", Predicate)
 		},
 		hints:   make(chan probe.Hint, 1),
 		changed: make(chan struct{}, 1),

@@ -146,7 +146,7 @@ func logAccess(ctx context.Context, m root.FS) []string {
 			first, after = probe.Printable(string(line)), time.Since(start)
 			cancel()
 		}
-	}, probe.LogTool, "stream", "--style", "ndjson", "--predicate", kextlog.LogPredicate)
+	}, probe.LogTool, "stream", "--style", "ndjson", "--predicate", kextlog.Predicate)
 	switch {
 	case first != "":
 		return append(lines, fmt.Sprintf("permitted; its first line came after %.1f s: %.60s", after.Seconds(), first))

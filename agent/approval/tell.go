@@ -185,7 +185,10 @@ func (t Announced) tell(p Product, reminders []int, snooze snoozeState) (Announc
 		notices = append(notices, Notice{Event: event, Urgency: urgency, Product: p, Window: p.Window, To: string(p.Verdict)})
 		return &notices[len(notices)-1]
 	}
-	if t.Before == BlockedOpen && !p.Window.Open() && endsWithoutNotice(p.Verdict) {
+	// Other verdicts than Unknown say that an open window no longer matters: its
+	// extensions were loaded while no source of policy answered.
+	over := !p.Window.Open() || p.Verdict != Unknown
+	if t.Before == BlockedOpen && over && endsWithoutNotice(p.Verdict) {
 		end, urgency := t.end(p), Silent
 		if p.Verdict == Unknown {
 			urgency = Plain

@@ -236,3 +236,18 @@ func TestEveryWindowEndsOnce(t *testing.T) {
 	}
 	all(nil)
 }
+
+// The extensions are loaded while nobody tells the policy, so the window was
+// approved. It ends with an event, although the product needs no extension.
+func TestWindowApprovedInTheDarkOfAProductThatNeedsNone(t *testing.T) {
+	s := newStory(t, "12.7.6")
+	s.settings.Reminders = nil
+	s.snap.Machines = probe.Machines{Known: true, Kextless: probe.Yes, List: []probe.VM{{UUID: "x", Hypervisor: probe.AppleHypervisor}}}
+	s.look(at(1), NotNeeded)
+	s.snap.Policy = nil
+	s.logged(at(2), hypervisor)
+	s.look(at(2), Unknown, "source-lost", "window-opened!")
+	s.load("16.5.1 49187")
+	s.look(at(3), NotNeeded, "approved")
+	s.look(at(32), NotNeeded)
+}

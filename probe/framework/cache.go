@@ -33,10 +33,10 @@ var failurePauses = [...]time.Duration{time.Minute, 5 * time.Minute, 15 * time.M
 
 // Cache keeps the last answer of the framework while it cannot have changed, and
 // decides when to query the framework again. For each snapshot the caller calls
-// Stat, then sets Needed, then uses Due, Query and Answer. The zero Cache is
+// Stat, then Need, then uses Due, Query and Answer. The zero Cache is
 // ready to use, by one goroutine.
 type Cache struct {
-	Needed bool // no better source answered at the last snapshot
+	needed bool // no better source answered at the last snapshot
 
 	invalid bool        // Invalidate was called since the last query
 	hadRows bool        // some source returned rows of the policy
@@ -49,6 +49,15 @@ type Cache struct {
 	source  probe.Source
 	failed  int // queries in a row without an answer
 	same    int // queries in a row for changed files that brought the same answer
+}
+
+// Need sets whether no better source answers. If stat is refused, an answer from
+// the time of a better source may be old: nothing showed that the policy changed.
+func (c *Cache) Need(needed bool) {
+	if needed && !c.needed && !c.current.known {
+		c.invalid = true
+	}
+	c.needed = needed
 }
 
 // Stat reads what stat reports about the files that show a change of the policy.
@@ -68,7 +77,7 @@ func (c Cache) LastQuery() time.Time { return c.queried }
 // query to be on time. It returns false if no query is planned, because a better
 // source answers or stat shows when the policy changes.
 func (c Cache) NextQuery(now time.Time) (time.Duration, bool) {
-	if !c.Needed || c.queried.IsZero() {
+	if !c.needed || c.queried.IsZero() {
 		return 0, false
 	}
 	pause, planned := c.pause(false)

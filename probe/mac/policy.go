@@ -40,12 +40,13 @@ func (p *Prober) readPolicy(ctx context.Context, mac probe.Mac, now time.Time, f
 		f.NoteRows()
 	}
 	reachable := !p.mac.NoTools && mac.Arch != probe.AppleSilicon
-	f.Needed = best == nil && !busy && reachable
+	needed := best == nil && !busy && reachable
+	f.Need(needed)
 	switch {
-	case f.Needed && f.Due(now, fresh):
+	case needed && f.Due(now, fresh):
 		answer, source := f.Query(ctx, p.mac, now, fresh)
 		return answer, append(sources, source), ""
-	case f.Needed:
+	case needed:
 		if fresh {
 			f.Invalidate() // too early for a query now; the next snapshot makes it
 		}

@@ -117,6 +117,19 @@ func TestReaderStops(t *testing.T) {
 	}
 }
 
+// If stat is refused, an answer that the framework gave while the reader ran says
+// nothing about later changes.
+func TestReaderStopsWhereStatIsRefused(t *testing.T) {
+	s := newReaderStory(t)
+	mactest.Remove(t, s.m.Root, probe.PolicyFolder)
+	mactest.AddLink(t, s.m.Root, probe.PolicyFolder, probe.PolicyFolder) // stat fails on a link to itself, also for root
+	if snap := s.want("a fresh snapshot compares the two", 9*time.Minute, true, 1); snap.Policy.Source != probe.Reader {
+		t.Errorf("%+v", snap.Sources)
+	}
+	s.from(probe.Framework, "the reader stopped", 2*time.Minute, 1)
+	s.from(probe.Framework, "nothing", time.Minute, 0)
+}
+
 // After a wake launchd starts the reader within one interval.
 func TestReaderAfterWake(t *testing.T) {
 	s := newReaderStory(t)

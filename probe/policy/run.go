@@ -11,9 +11,11 @@ import (
 	"kextwatch/probe/root"
 )
 
-// launchd starts a job at most once in ten seconds. A reader that ended at
-// once would miss what follows a first change: Parallels loads its kernel
-// extensions one after the other.
+// launchd starts a job at most once in ten seconds. A reader that ended at once
+// would miss the changes after the first one: Parallels loads its kernel
+// extensions one after the other. So the reader publishes every
+// probe.CommitDelay until nothing changed for quietFor, but at most for
+// lingerFor.
 const (
 	lookAgain = probe.CommitDelay
 	quietFor  = 2 * time.Second
@@ -27,7 +29,10 @@ type NotPublished struct {
 	Next string
 }
 
+// Error returns the reason.
 func (e *NotPublished) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
 func (e *NotPublished) Unwrap() error { return e.Err }
 
 // RunReader is one run of the root reader: it publishes, and after a change it
@@ -65,7 +70,7 @@ func publishUntilQuiet(ctx context.Context, m root.FS, clock probe.Clock) (Publi
 		select {
 		case <-ctx.Done():
 			return last, nil
-		case <-clock.After(lookAgain):
+		case <-clock.After(probe.CommitDelay):
 		}
 		now = clock.Now()
 		next, err := Publish(ctx, m, now)

@@ -60,11 +60,11 @@ func TestTheReaderWaitsForWhatFollows(t *testing.T) {
 				if written, err := RunReader(ctx, m, wallClock); err != nil || !written {
 					t.Errorf("written: %v, %v", written, err)
 				}
-				if ran := time.Since(start); ran < tc.runs || ran > tc.runs+2*lookAgain {
+				if ran := time.Since(start); ran < tc.runs || ran > tc.runs+2*probe.CommitDelay {
 					t.Errorf("ran for %v, want %v", ran, tc.runs)
 				}
 				if tc.changes < 10 {
-					if written, err := RunReader(ctx, m, wallClock); err != nil || written || time.Since(start) > tc.runs+2*lookAgain {
+					if written, err := RunReader(ctx, m, wallClock); err != nil || written || time.Since(start) > tc.runs+2*probe.CommitDelay {
 						t.Errorf("something was left: written %v, %v", written, err)
 					}
 				}

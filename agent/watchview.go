@@ -14,6 +14,7 @@ import (
 	"kextwatch/agent/terminal"
 	"kextwatch/agent/view"
 	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
 )
 
 func (in *invocation) watchCommand() *cobra.Command {
@@ -28,13 +29,22 @@ It reads the facts itself and writes no file. It works with and without the agen
 		Example: `  kextwatch watch
   kextwatch watch --root /tmp/mac     a simulated Mac`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return in.follow(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return watchCommand{in.target(), in.speaker, in.watch}.run(cmd.Context())
+		},
 	}
 }
 
-// follow shows the status until ctx ends, which is the normal end.
-func (in *invocation) follow(ctx context.Context) error {
-	if in.mac.NoTools {
+// watchCommand follows the state of one Mac.
+type watchCommand struct {
+	target
+	speaker
+	watch func(ctx context.Context, m root.FS, also ...string) loop.Watcher
+}
+
+// run shows the status until ctx ends, which is the normal end.
+func (w watchCommand) run(ctx context.Context) error {
+	if w.mac.NoTools {
 		return usage("kextwatch status --volume looks at it once", "another Mac's disk does not change by itself")
 	}
 	temp, err := os.MkdirTemp("", "kextwatch-")
@@ -45,29 +55,29 @@ func (in *invocation) follow(ctx context.Context) error {
 	resized := make(chan os.Signal, 1)
 	signal.Notify(resized, syscall.SIGWINCH)
 	defer signal.Stop(resized)
-	t := in.target()
-	mem, _ := t.memory() // status names what is missing
+	mem, _ := w.memory() // status names what is missing
 	f := &loop.Follower{
-		Clock:    in.clock,
-		Prober:   prober{mac.NewProber(in.mac, temp)},
-		Watcher:  in.watch(ctx, in.mac),
-		Settings: t.rules(),
+		Clock:    w.clock,
+		Prober:   prober{mac.NewProber(w.mac, temp)},
+		Watcher:  w.watch(ctx, w.mac),
+		Settings: w.rules(),
 		Memory:   mem,
-		Screen:   in.newFollowed(),
+		Screen:   w.screen(),
 		Resized:  resized,
 	}
 	f.Run(ctx)
 	return nil
 }
 
-func (in *invocation) newFollowed() loop.Screen {
-	if in.speaker.json {
-		return &jsonFollowed{speaker: in.speaker}
+// screen returns what shows the status on this output.
+func (w watchCommand) screen() loop.Screen {
+	if w.json {
+		return &jsonFollowed{speaker: w.speaker}
 	}
-	if f, ok := terminal.CanDraw(in.out); ok {
-		return &terminalFollowed{out: f, colors: in.env("NO_COLOR") == "", past: in.target().recent()}
+	if f, ok := terminal.CanDraw(w.out); ok {
+		return &terminalFollowed{out: f, colors: w.env("NO_COLOR") == "", past: w.recent()}
 	}
-	return &plainFollowed{out: in.out}
+	return &plainFollowed{out: w.out}
 }
 
 // recent returns the events of the last 24 hours. It is empty if the history cannot

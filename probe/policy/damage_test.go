@@ -222,6 +222,20 @@ func TestUnusualDatabasesAreSound(t *testing.T) {
 	}
 }
 
+// An index of a table that is read can use what only Apple's own SQLite has, as
+// an index of another table can. The rows are read without the index.
+func TestAnIndexOfApplesOnATableThatIsRead(t *testing.T) {
+	for from, to := range map[string]string{"NOCASE": "APPLE", "lower": "apple"} {
+		m, file := newPolicy(t, append(slices.Clone(mactest.AppleSchema), `CREATE INDEX i ON kext_policy (lower(developer_name) COLLATE NOCASE)`)...)
+		mactest.FillDatabase(t, file, mactest.BlockedRow, `PRAGMA writable_schema = ON`,
+			`UPDATE sqlite_master SET sql = replace(sql, '`+from+`', '`+to+`') WHERE name = 'i'`)
+		policy, source := ReadDatabase(t.Context(), m, t.TempDir(), publishedAt)
+		if source.State != probe.OK || len(policy.Rows) != 1 {
+			t.Errorf("%s: %+v", to, source)
+		}
+	}
+}
+
 // The header and the -wal together may claim any number of pages. SQLite's
 // check would allocate memory for each of them, half a gigabyte here.
 func TestAnEndlessDatabaseIsNotChecked(t *testing.T) {

@@ -111,17 +111,17 @@ func checkStructure(ctx context.Context, tx *sql.Tx) error {
 	case bytes > int64(len(probe.KextPolicyFiles))*copyLimit: // SQLite would allocate memory for pages that do not exist
 		return fmt.Errorf("%w: it claims to have %d bytes", errStructure, bytes)
 	}
-	err = wantSound(ctx, tx, `PRAGMA quick_check(1)`)
-	if sqliteCode(err) == sqlite3.SQLITE_ERROR {
-		return nil // an index uses a feature of Apple's SQLite; describe still checks each table that is read
-	}
-	return err
+	return wantSound(ctx, tx, `PRAGMA quick_check(1)`)
 }
 
-// wantSound runs one of SQLite's checks. It returns errStructure for damage.
+// wantSound runs one of SQLite's checks. It returns errStructure for damage. A
+// check that this SQLite cannot run is no reason to lose the rows: an index may use
+// a function or a collation that only Apple's SQLite has.
 func wantSound(ctx context.Context, tx *sql.Tx, check string) error {
 	found, err := selectAll(ctx, tx, check, func(line *string) []any { return []any{line} })
 	switch {
+	case sqliteCode(err) == sqlite3.SQLITE_ERROR:
+		return nil
 	case err != nil:
 		return err
 	case len(found) == 0:

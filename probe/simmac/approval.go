@@ -31,7 +31,7 @@ func (m *Mac) AttemptKext(id string, now time.Time) error {
 			return m.attempt([]kext{k}, now)
 		}
 	}
-	return fmt.Errorf("Parallels has no kernel extension %q, only %s: %w", id, names(kexts), fs.ErrNotExist)
+	return fmt.Errorf("no kernel extension %q of Parallels, only %s: %w", id, names(kexts), fs.ErrNotExist)
 }
 
 func (m *Mac) attempt(kexts []kext, now time.Time) error {

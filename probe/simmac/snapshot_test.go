@@ -14,7 +14,7 @@ import (
 // snapshot reads the simulated Mac with the code that reads a real one.
 func (s sim) snapshot() probe.Snapshot {
 	s.t.Helper()
-	snap := mac.NewProber(root.FS{Root: s.dir}, s.t.TempDir()).Look(s.t.Context(), minutes(30), mac.How{Fresh: true})
+	snap := mac.NewProber(root.FS{Root: s.dir}, s.t.TempDir()).Snapshot(s.t.Context(), minutes(30), mac.Options{Fresh: true})
 	if len(snap.Gaps) > 0 || snap.Policy == nil {
 		s.t.Fatalf("policy %v, sources %+v, gaps %+v", snap.Policy, snap.Sources, snap.Gaps)
 	}

@@ -61,7 +61,7 @@ func TestRetryCommandStartsAVirtualMachine(t *testing.T) {
 		Rules: settings.Default().Approval(),
 	}}
 	prober := mac.NewProber(r.options.Mac, t.TempDir())
-	snap := prober.Look(t.Context(), time.Now(), mac.How{Fresh: true})
+	snap := prober.Snapshot(t.Context(), time.Now(), mac.Options{Fresh: true})
 	snap.Machines = probe.Machines{Known: true, List: []probe.VM{hostileVM}}
 	exit, err := r.from(t.Context(), prober, snap)
 	if err != nil || exit != 0 {

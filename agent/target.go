@@ -74,7 +74,7 @@ func (t target) examine(ctx context.Context) (approval.Status, error) {
 	}
 	defer os.RemoveAll(temp)
 	now, rules := t.clock.Now(), t.rules()
-	snap := mac.NewProber(t.mac, temp).Look(ctx, now, mac.How{Fresh: true, Others: rules.Vendors.Others()})
+	snap := mac.NewProber(t.mac, temp).Snapshot(ctx, now, mac.Options{Fresh: true, AllVendors: rules.Vendors.Others()})
 	if err := ctx.Err(); err != nil {
 		return approval.Status{}, unavailable(err, "")
 	}

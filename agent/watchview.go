@@ -58,7 +58,7 @@ func (w watchCommand) run(ctx context.Context) error {
 	mem, _ := w.memory() // status names what is missing
 	f := &loop.Follower{
 		Clock:    w.clock,
-		Prober:   prober{mac.NewProber(w.mac, temp)},
+		Prober:   mac.NewProber(w.mac, temp),
 		Watcher:  w.watch(ctx, w.mac),
 		Settings: w.rules(),
 		Memory:   mem,

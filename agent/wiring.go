@@ -3,14 +3,12 @@ package main
 import (
 	"context"
 	"os"
-	"time"
 
 	"kextwatch/agent/loop"
 	"kextwatch/agent/settings"
 	"kextwatch/agent/store"
 	"kextwatch/notify"
 	"kextwatch/notify/desktop"
-	"kextwatch/probe"
 	"kextwatch/probe/kextlog"
 	"kextwatch/probe/mac"
 	"kextwatch/probe/policy"
@@ -28,7 +26,7 @@ func (in *invocation) edges(ctx context.Context, st *store.Store, p *mac.Prober)
 		Version: version,
 		Clock:   in.clock,
 		Logger:  in.log,
-		Prober:  prober{p},
+		Prober:  p,
 		Watcher: in.watch(ctx, in.mac, in.watchedFiles()...),
 		Log:     kextlog.New(in.mac),
 		Poster:  poster,
@@ -37,15 +35,6 @@ func (in *invocation) edges(ctx context.Context, st *store.Store, p *mac.Prober)
 		Hook:    loop.NewHook(in.mac, in.log),
 	}
 }
-
-// prober is mac.Prober with the names of loop.Prober.
-type prober struct{ *mac.Prober }
-
-func (p prober) Snapshot(ctx context.Context, now time.Time, how mac.How) probe.Snapshot {
-	return p.Look(ctx, now, how)
-}
-
-func (p prober) NextQuery(now time.Time) (time.Duration, bool) { return p.AskFrameworkIn(now) }
 
 // watchedFiles are files whose changes need no haste: the program and the
 // settings.

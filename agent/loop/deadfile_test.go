@@ -90,6 +90,6 @@ type lookProber struct {
 	prober *mac.Prober
 }
 
-func (p lookProber) Snapshot(ctx context.Context, now time.Time, how mac.How) probe.Snapshot {
-	return p.prober.Look(ctx, now, how)
+func (p lookProber) Snapshot(ctx context.Context, now time.Time, how mac.Options) probe.Snapshot {
+	return p.prober.Snapshot(ctx, now, how)
 }

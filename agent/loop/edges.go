@@ -35,7 +35,7 @@ type Edges struct {
 
 // Prober takes snapshots of the Mac. Only one snapshot is taken at a time.
 type Prober interface {
-	Snapshot(ctx context.Context, now time.Time, how mac.How) probe.Snapshot
+	Snapshot(ctx context.Context, now time.Time, how mac.Options) probe.Snapshot
 
 	// NextQuery returns how long after now the framework must be queried again
 	// although no event reports a change. It returns false if it need not be.

@@ -49,7 +49,7 @@ func (f *Follower) Run(ctx context.Context) {
 // event; 0 means never.
 func (f *Follower) poll(ctx context.Context, fresh bool) time.Duration {
 	now := f.Clock.Now()
-	snap := f.Prober.Snapshot(ctx, now, mac.How{Fresh: fresh, Others: f.Settings.Vendors.Others()})
+	snap := f.Prober.Snapshot(ctx, now, mac.Options{Fresh: fresh, AllVendors: f.Settings.Vendors.Others()})
 	if ctx.Err() != nil {
 		return 0
 	}

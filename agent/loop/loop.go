@@ -96,9 +96,9 @@ func (l *Loop) poll(ctx context.Context, how poll) (again time.Duration, more bo
 	now := l.edges.Clock.Now()
 	l.readMemory(now)
 	l.policy.begin(how.quietUntil)
-	snap, more := l.snapshot(ctx, now, mac.How{
-		Fresh: how.fresh, Hurry: !how.settled, Others: l.settings.Current().Approval().Vendors.Others(),
-		AskAgain: how.query, Attempts: l.attempts(),
+	snap, more := l.snapshot(ctx, now, mac.Options{
+		Fresh: how.fresh, Urgent: !how.settled, AllVendors: l.settings.Current().Approval().Vendors.Others(),
+		Requery: how.query, Attempts: l.attempts(),
 	})
 	if !more {
 		return 0, false

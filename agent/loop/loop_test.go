@@ -106,7 +106,7 @@ func (d *bubble) OpensAtLogin() probe.Answer                                    
 
 func (d *bubble) NextQuery(time.Time) (time.Duration, bool) { return 0, false }
 
-func (d *bubble) Snapshot(ctx context.Context, _ time.Time, how mac.How) probe.Snapshot {
+func (d *bubble) Snapshot(ctx context.Context, _ time.Time, how mac.Options) probe.Snapshot {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if stuck := d.stuck; stuck != nil {

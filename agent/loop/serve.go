@@ -26,7 +26,7 @@ type polling struct {
 
 // snapshot takes a snapshot. That may take as long as the slowest tool, so the
 // loop handles other events meanwhile. more is false when the agent must end.
-func (l *Loop) snapshot(ctx context.Context, now time.Time, how mac.How) (snap probe.Snapshot, more bool) {
+func (l *Loop) snapshot(ctx context.Context, now time.Time, how mac.Options) (snap probe.Snapshot, more bool) {
 	taken := make(chan probe.Snapshot, 1) // stays unread if the agent ends first
 	l.helpers.Go(func() { taken <- l.edges.Prober.Snapshot(ctx, now, how) })
 	l.polling.began = now

@@ -29,7 +29,7 @@ type Options struct {
 
 	// Snapshot is called every second, until the Allow button is there or the
 	// Timeout is over. If it is nil, Run returns when Parallels has answered.
-	Snapshot func(ctx context.Context, now time.Time, how mac.How) probe.Snapshot
+	Snapshot func(ctx context.Context, now time.Time, how mac.Options) probe.Snapshot
 	Timeout  time.Duration
 	Waited   func(time.Duration) // receives the progress of the wait; nil: nobody does
 

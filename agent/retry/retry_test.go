@@ -55,13 +55,13 @@ func newStory(t *testing.T, prlctl string) story {
 func (s story) options(timeout time.Duration, change func(*probe.Snapshot)) Options {
 	s.t.Helper()
 	prober := mac.NewProber(s.mac, s.t.TempDir())
-	snap := prober.Look(s.t.Context(), time.Now(), mac.How{Fresh: true})
+	snap := prober.Snapshot(s.t.Context(), time.Now(), mac.Options{Fresh: true})
 	snap.Machines = probe.Machines{Known: true, From: "prlctl", List: []probe.VM{stoppedVM("Windows 11", uuidA)}}
 	if change != nil {
 		change(&snap)
 	}
 	o := Options{
-		Mac: s.mac, Clock: probe.Clock{Now: time.Now, After: time.After}, Snapshot: prober.Look, Timeout: timeout,
+		Mac: s.mac, Clock: probe.Clock{Now: time.Now, After: time.After}, Snapshot: prober.Snapshot, Timeout: timeout,
 		Rules: settings.Default().Approval(),
 	}
 	o.Status, o.Memory = o.Rules.Assess(approval.Memory{}, snap, time.Now())

@@ -116,7 +116,7 @@ func (t *trial) hear(a answer) error {
 
 // snapshot updates the status. A snapshot that ctx cut off does not count.
 func (t *trial) snapshot(ctx context.Context, now time.Time) {
-	snap := t.Snapshot(ctx, now, mac.How{})
+	snap := t.Snapshot(ctx, now, mac.Options{})
 	if ctx.Err() != nil {
 		return
 	}

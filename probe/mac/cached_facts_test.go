@@ -52,7 +52,7 @@ func (s *needStory) queried() string {
 
 func (s *needStory) wantMachines(after string, fresh, queried, known bool) {
 	s.t.Helper()
-	got, gaps := s.prober.cachedMachines(s.t.Context(), s.snap, How{Fresh: fresh})
+	got, gaps := s.prober.cachedMachines(s.t.Context(), s.snap, Options{Fresh: fresh})
 	if did := s.queried() == "prlctl"; did != queried {
 		s.t.Errorf("%s: prlctl was queried: %v", after, did)
 	}
@@ -125,14 +125,14 @@ func TestMachineGapsAreCached(t *testing.T) {
 	s := newNeedStory(t)
 	mactest.AddTool(t, s.m.Root, probe.PrlctlTool, "echo prlctl >>'"+filepath.Join(s.m.Root, "queried")+"'; exit 255")
 	for _, want := range []string{"prlctl", ""} {
-		_, gaps := s.prober.cachedMachines(t.Context(), s.snap, How{})
+		_, gaps := s.prober.cachedMachines(t.Context(), s.snap, Options{})
 		wantGaps(t, gaps, "virtual machines, virtual machines on the disk")
 		if queried := s.queried(); queried != want {
 			t.Errorf("queried %q, want %q", queried, want)
 		}
 	}
 	mactest.AddTool(t, s.m.Root, probe.PrlctlTool, "echo '[]'")
-	if got, gaps := s.prober.cachedMachines(t.Context(), s.snap, How{}); !got.Known || len(gaps) > 0 {
+	if got, gaps := s.prober.cachedMachines(t.Context(), s.snap, Options{}); !got.Known || len(gaps) > 0 {
 		t.Errorf("another prlctl was not queried: %+v, %+v", got, gaps)
 	}
 }
@@ -142,7 +142,7 @@ func TestCanceledQueriesAreNotCached(t *testing.T) {
 	s := newNeedStory(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got, gaps := s.prober.cachedMachines(ctx, s.snap, How{}); got.Known || len(gaps) == 0 {
+	if got, gaps := s.prober.cachedMachines(ctx, s.snap, Options{}); got.Known || len(gaps) == 0 {
 		t.Errorf("%+v, %+v", got, gaps)
 	}
 	if got, gaps := s.prober.cachedEnforcement(ctx, s.snap, false); got.SIP.State != "" || len(gaps) == 0 {
@@ -218,7 +218,7 @@ func BenchmarkUnchanged(b *testing.B) {
 	p := NewProber(m, b.TempDir())
 	snap := probe.Snapshot{Mac: probe.Mac{OS: bigSur, Arch: probe.Intel, BootSession: testSession}, Apps: []probe.App{*parallelsVersion("18.1.1")}}
 	for b.Loop() {
-		if got, _ := p.cachedMachines(b.Context(), snap, How{}); !got.Known {
+		if got, _ := p.cachedMachines(b.Context(), snap, Options{}); !got.Known {
 			b.Fatalf("%+v", got)
 		}
 		p.cachedEnforcement(b.Context(), snap, false)

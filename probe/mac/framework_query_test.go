@@ -64,7 +64,7 @@ func (s *queryStory) want(after string, later time.Duration, fresh bool, queries
 	log := filepath.Join(s.m.Root, "queried")
 	mactest.NoError(s.t, os.RemoveAll(log))
 	s.now = s.now.Add(later)
-	snap := s.prober.Look(s.t.Context(), s.now, How{Fresh: fresh})
+	snap := s.prober.Snapshot(s.t.Context(), s.now, Options{Fresh: fresh})
 	data, err := os.ReadFile(log)
 	if err != nil && !root.NotExist(err) {
 		s.t.Fatal(err)
@@ -77,7 +77,7 @@ func (s *queryStory) want(after string, later time.Duration, fresh bool, queries
 
 func (s *queryStory) wantIn(after string, in time.Duration, asks bool) {
 	s.t.Helper()
-	if gotIn, got := s.prober.AskFrameworkIn(s.now); gotIn != in && asks || got != asks {
+	if gotIn, got := s.prober.NextQuery(s.now); gotIn != in && asks || got != asks {
 		s.t.Errorf("%s: the next asking in %v, %t; want %v, %t", after, gotIn, got, in, asks)
 	}
 }
@@ -96,7 +96,7 @@ func TestFrameworkQueriedOnlyAfterPossibleChange(t *testing.T) {
 	s.wantIn("nothing", 0, false)
 	s.want("somebody asks", time.Second, true, 1)
 	s.want("nothing", time.Second, false, 0)
-	s.prober.AskAgain()
+	s.prober.RequeryFramework()
 	s.want("a line of the log", time.Second, false, 1)
 	s.want("nothing", time.Second, false, 0)
 	for _, name := range []string{probe.KextPolicy, parallelsInfo} {
@@ -124,7 +124,7 @@ func TestFrameworkQueriedAtOnceAfterManyRequests(t *testing.T) {
 	s.move(probe.KextPolicy)
 	s.want("a file moved", time.Second, false, 1)
 	for range 6 {
-		s.prober.AskAgain()
+		s.prober.RequeryFramework()
 		s.want("a line of the log", time.Second, false, 1)
 	}
 	s.move(probe.KextPolicy)
@@ -135,7 +135,7 @@ func TestCanceledFrameworkQueryIsNotCached(t *testing.T) {
 	s := newQueryStory(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if snap := s.prober.Look(ctx, s.now, How{}); snap.Policy != nil || snap.Sources[2].State != probe.Failed {
+	if snap := s.prober.Snapshot(ctx, s.now, Options{}); snap.Policy != nil || snap.Sources[2].State != probe.Failed {
 		t.Errorf("%+v, %+v", snap.Policy, snap.Sources)
 	}
 	s.wantIn("broken off", 0, false)
@@ -160,7 +160,7 @@ func TestFrameworkQueriedAgainAfterRecentFileChange(t *testing.T) {
 	for time.Now().Before(ahead) {
 		mactest.NoError(t, os.Chtimes(filepath.Join(s.m.Root, probe.KextPolicy), time.Now(), time.Now()))
 		s.want("a file just moved", time.Second, false, 1)
-		if _, planned := s.prober.AskFrameworkIn(s.now); planned {
+		if _, planned := s.prober.NextQuery(s.now); planned {
 			break
 		}
 	}
@@ -174,7 +174,7 @@ func TestFrameworkInAnIdleHour(t *testing.T) {
 		for range 60 {
 			s.now = s.now.Add(time.Minute)
 			before := s.prober.framework.LastQuery()
-			s.prober.Look(t.Context(), s.now, How{})
+			s.prober.Snapshot(t.Context(), s.now, Options{})
 			if s.prober.framework.LastQuery() != before {
 				queries++
 			}
@@ -206,12 +206,12 @@ func TestFrameworkQueriesSlowDownWithoutNewAnswers(t *testing.T) {
 	queried := 0
 	for range 20 * 60 {
 		s.move(probe.KextPolicy)
-		if wanted, asks := s.prober.AskFrameworkIn(s.now); asks && wanted > framework.SlowestBusy {
+		if wanted, asks := s.prober.NextQuery(s.now); asks && wanted > framework.SlowestBusy {
 			t.Fatalf("the next look in %v", wanted)
 		}
 		before := s.prober.framework.LastQuery()
 		s.now = s.now.Add(time.Second)
-		s.prober.Look(t.Context(), s.now, How{})
+		s.prober.Snapshot(t.Context(), s.now, Options{})
 		if s.prober.framework.LastQuery() != before {
 			queried++
 		}
@@ -305,7 +305,7 @@ func TestMissingFrameworkIsNotPolled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newQueryStory(t)
 			break_(s)
-			s.prober.Look(t.Context(), s.now, How{Fresh: true})
+			s.prober.Snapshot(t.Context(), s.now, Options{Fresh: true})
 			s.wantIn("the first snapshot", 0, false)
 			s.want("nothing", 24*time.Hour, false, 0)
 		})

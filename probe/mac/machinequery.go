@@ -27,7 +27,7 @@ var urgentLimit = 2 * time.Second
 // verdict and may have changed itself. prlctl is slow, and a new window must be
 // announced at once. A virtual machine that was made or changed outside of the
 // usual folders is noticed after a load attempt, or in a fresh snapshot.
-func (p *Prober) cachedMachines(ctx context.Context, snap probe.Snapshot, how How) (probe.Machines, []probe.Gap) {
+func (p *Prober) cachedMachines(ctx context.Context, snap probe.Snapshot, how Options) (probe.Machines, []probe.Gap) {
 	app := parallelsApp(snap)
 	if snap.Mac.Arch == probe.AppleSilicon || !machinesMatter(app, snap.Mac.OS) {
 		p.machines.clear()
@@ -35,11 +35,11 @@ func (p *Prober) cachedMachines(ctx context.Context, snap probe.Snapshot, how Ho
 	}
 	key := machinesKey{files: machineFiles(p.mac, *app), attempts: parallelsAttempts(snap)}
 	c := p.machines
-	if c.valid && !how.Fresh && c.key.files == key.files && (how.Hurry || c.key.attempts == key.attempts) {
+	if c.valid && !how.Fresh && c.key.files == key.files && (how.Urgent || c.key.attempts == key.attempts) {
 		return c.value, c.gaps
 	}
 	limited := ctx
-	if how.Hurry && c.valid {
+	if how.Urgent && c.valid {
 		var cancel context.CancelFunc
 		limited, cancel = context.WithTimeoutCause(ctx, urgentLimit, tool.ErrTimeout)
 		defer cancel()

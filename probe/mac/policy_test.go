@@ -104,7 +104,7 @@ func TestLoadedWithFrameworkAsSource(t *testing.T) {
 		t.Helper()
 		s.now = s.now.Add(time.Second)
 		mactest.NoError(t, os.RemoveAll(filepath.Join(s.m.Root, "queried")))
-		s.prober.Look(t.Context(), s.now, How{})
+		s.prober.Snapshot(t.Context(), s.now, Options{})
 		data, err := os.ReadFile(filepath.Join(s.m.Root, "queried"))
 		if err != nil && !root.NotExist(err) {
 			t.Fatal(err)

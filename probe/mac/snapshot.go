@@ -24,7 +24,7 @@ import (
 type Prober struct {
 	mac        root.FS
 	temp       string
-	allVendors bool // see How.Others
+	allVendors bool // see Options.AllVendors
 
 	machine     cached[struct{}, probe.Mac]
 	framework   framework.Cache
@@ -43,29 +43,29 @@ func NewProber(m root.FS, temp string) *Prober {
 	return &Prober{mac: m, temp: temp}
 }
 
-// How holds the options of one snapshot.
-type How struct {
-	Fresh    bool            // query again what is cached: after a wake, or when the user asks
-	Hurry    bool            // a window may have opened: leave slow queries to the next snapshot
-	Others   bool            // watch the kexts of all vendors, not only those of Parallels
-	AskAgain bool            // the framework's answer may have changed, although no file shows it
-	Attempts []probe.Attempt // load attempts from other evidence, oldest first
+// Options holds the options of one snapshot.
+type Options struct {
+	Fresh      bool            // query again what is cached: after a wake, or when the user asks
+	Urgent     bool            // a window may have opened: leave slow queries to the next snapshot
+	AllVendors bool            // watch the kexts of all vendors, not only those of Parallels
+	Requery    bool            // the framework's answer may have changed, although no file shows it
+	Attempts   []probe.Attempt // load attempts from other evidence, oldest first
 }
 
-// Look takes a snapshot. It never fails: a fact that cannot be read becomes a
+// Snapshot takes a snapshot. It never fails: a fact that cannot be read becomes a
 // gap or the state of a policy source.
 //
 // If ctx ends, the facts that were not read yet become gaps, and the next
 // snapshot reads them.
-func (p *Prober) Look(ctx context.Context, now time.Time, how How) probe.Snapshot {
-	p.allVendors = how.Others
+func (p *Prober) Snapshot(ctx context.Context, now time.Time, how Options) probe.Snapshot {
+	p.allVendors = how.AllVendors
 	snap := probe.Snapshot{Attempts: how.Attempts}
 	missing := func(gaps []probe.Gap) { snap.Gaps = append(snap.Gaps, gaps...) }
 	var gaps []probe.Gap
 	snap.Mac, gaps = p.cachedMac(ctx, how.Fresh)
 	missing(gaps)
-	if how.AskAgain {
-		p.AskAgain()
+	if how.Requery {
+		p.RequeryFramework()
 	}
 	snap.Policy, snap.Sources, snap.Disagree = p.readPolicy(ctx, snap.Mac, now, how.Fresh)
 	app, err := ReadParallels(p.mac)
@@ -128,17 +128,17 @@ func (p *Prober) cachedLoaded(ctx context.Context, snap probe.Snapshot, fresh bo
 	return loaded, gaps
 }
 
-// AskAgain makes the next snapshot query the framework, although no file shows
+// RequeryFramework makes the next snapshot query the framework, although no file shows
 // that its answer changed. Call it after a line of the log reported a load
 // attempt.
-func (p *Prober) AskAgain() { p.framework.Invalidate() }
+func (p *Prober) RequeryFramework() { p.framework.Invalidate() }
 
-// AskFrameworkIn returns how long after now the next snapshot must be taken for
+// NextQuery returns how long after now the next snapshot must be taken for
 // the framework to be queried in time. It returns false if no query is due
 // without an event: a better source answers, or stat shows when the policy
 // changes. While the root reader has not read a change yet, the time is when
 // the reader counts as having missed the change.
-func (p *Prober) AskFrameworkIn(now time.Time) (time.Duration, bool) {
+func (p *Prober) NextQuery(now time.Time) (time.Duration, bool) {
 	if due, waits := p.reader.Due(); waits && p.reader.InUse {
 		return max(due.Sub(now), 0) + probe.CommitDelay, true
 	}

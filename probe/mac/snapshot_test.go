@@ -68,7 +68,7 @@ func (s *snapshotStory) snapshot(fresh bool) (snap probe.Snapshot, queried strin
 	if err := os.RemoveAll(log); err != nil {
 		s.t.Fatal(err)
 	}
-	snap = s.prober.Look(s.t.Context(), snapshotAt, How{Fresh: fresh})
+	snap = s.prober.Snapshot(s.t.Context(), snapshotAt, Options{Fresh: fresh})
 	data, err := os.ReadFile(log)
 	if err != nil && !root.NotExist(err) {
 		s.t.Fatal(err)
@@ -226,7 +226,7 @@ func TestCanceledSnapshotIsNotCached(t *testing.T) {
 	mactest.Remove(t, s.m.Root, probe.KextPolicy)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	snap := s.prober.Look(ctx, snapshotAt, How{})
+	snap := s.prober.Snapshot(ctx, snapshotAt, Options{})
 	wantGaps(t, snap.Gaps, "boot time, boot session, loaded kernel extensions, "+enforcementGaps)
 	snap = s.wantQueried("the next snapshot", false, "sysctl sysctl kextstat")
 	wantGaps(t, snap.Gaps, "")
@@ -258,7 +258,7 @@ func BenchmarkSnapshot(b *testing.B) {
 	m.NoTools = true
 	p := NewProber(m, b.TempDir())
 	for b.Loop() {
-		if snap := p.Look(b.Context(), snapshotAt, How{}); snap.Policy == nil {
+		if snap := p.Snapshot(b.Context(), snapshotAt, Options{}); snap.Policy == nil {
 			b.Fatalf("%+v", snap.Sources)
 		}
 	}

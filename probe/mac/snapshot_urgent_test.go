@@ -16,7 +16,7 @@ func TestUrgentSnapshotUsesCachedMachines(t *testing.T) {
 	s.wantMachines("first snapshot", false, true, true)
 	urgent := func(after string, queried bool) {
 		t.Helper()
-		got, gaps := s.prober.cachedMachines(t.Context(), s.snap, How{Hurry: true})
+		got, gaps := s.prober.cachedMachines(t.Context(), s.snap, Options{Urgent: true})
 		if did := s.queried() == "prlctl"; did != queried || !got.Known || len(got.List) != 1 || len(gaps) > 0 {
 			t.Errorf("%s: prlctl was queried: %v; %+v, %+v", after, did, got, gaps)
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // watched reports whether a kext is watched. The kexts of Parallels always
-// are. With How.Others, so are those of all other vendors except Apple.
+// are. With Options.AllVendors, so are those of all other vendors except Apple.
 func (p *Prober) watched(teamID, bundleID string) bool {
 	return fromParallels(teamID, bundleID) || p.allVendors && !strings.HasPrefix(bundleID, "com.apple.")
 }

@@ -192,8 +192,7 @@ func TestEveryWindowEndsOnce(t *testing.T) {
 		func(s *macStory, now time.Time) { s.logged(now, hypervisor) },
 		func(s *macStory, _ time.Time) { s.agentRestarts() },
 	}
-	var play func(s macStory, now float64, steps []int)
-	play = func(s macStory, now float64, steps []int) {
+	play := func(s macStory, now float64, steps []int) {
 		open := 0
 		for _, step := range steps {
 			s.snap.Attempts = slices.Clone(s.snap.Attempts)

@@ -19,13 +19,14 @@ type keyboard struct {
 
 func (in *invocation) keyboard() keyboard { return keyboard{in.stdin, in.stderr} }
 
-// interactive reports whether there may be somebody to ask.
+// interactive reports whether the input is a terminal, so that a question can be
+// answered.
 func (k keyboard) interactive() bool { return terminal.Is(k.in) }
 
-// ask asks a question and returns the answer. It ends with ctx, even while it
-// waits for the user.
+// ask asks a question and returns the answer. It returns when ctx ends, even while
+// it waits for the user.
 func (k keyboard) ask(ctx context.Context, question string) (string, error) {
-	nobody := usage("--yes goes on without asking", "there is nobody to ask: standard input is not a terminal")
+	nobody := usage("use --yes to continue without a question", "cannot ask for confirmation: standard input is not a terminal")
 	if !k.interactive() {
 		return "", nobody
 	}

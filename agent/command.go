@@ -23,22 +23,22 @@ type invocation struct {
 	exit                                      int
 	mac                                       root.FS
 	level                                     slog.Level
-	logShown                                  bool // the log is wanted on standard error
+	logShown                                  bool // --log-level was given: also log to standard error
 	log                                       *slog.Logger
 }
 
-// run is the whole program; main only chooses streams and exit code.
+// run is the whole program. main only chooses the streams and passes the exit code on.
 func run(ctx context.Context, args []string, h host) int {
 	in := &invocation{host: h, speaker: speaker{out: h.stdout, err: h.stderr}}
 	root := in.commands()
 	root.SetArgs(args)
-	in.speaker.json = slices.Contains(args, "--json") // also for a mistake before it
+	in.speaker.json = slices.Contains(args, "--json") // applies to errors in earlier arguments as well
 	root.SetIn(h.stdin)
 	root.SetOut(h.stdout)
 	root.SetErr(h.stderr)
 	if err := root.ExecuteContext(ctx); err != nil {
 		if f := (*failure)(nil); !errors.As(err, &f) && in.mac.Root == "" {
-			// cobra's own complaints, before any command ran
+			// an error of cobra, before any command ran
 			err = usage("kextwatch --help lists the commands and flags", "%w", err)
 		}
 		return in.fail(err)
@@ -49,13 +49,13 @@ func run(ctx context.Context, args []string, h host) int {
 func (in *invocation) commands() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kextwatch",
-		Short: "Says when macOS waits for you to allow a kernel extension",
-		Long: `kextwatch says when macOS waits for you to allow a kernel extension of
-Parallels Desktop, for how long the Allow button is there, and opens the pane.`,
-		Example: `  kextwatch status            where things stand, once
+		Short: "Reports when macOS waits for you to allow a kernel extension",
+		Long: `kextwatch reports when macOS waits for you to allow a kernel extension of
+Parallels Desktop and how long the Allow button stays, and opens the pane.`,
+		Example: `  kextwatch status            show the current status
   kextwatch install           start at login, as a LaunchAgent
   kextwatch open              open the pane with the Allow button
-  kextwatch demo              the whole story, on a simulated Mac`,
+  kextwatch demo              show everything on a simulated Mac`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return in.prepare(cmd) },
@@ -63,12 +63,12 @@ Parallels Desktop, for how long the Allow button is there, and opens the pane.`,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&in.root, "root", "/", "a simulated Mac: `DIR` is its /; every file and tool is beneath it")
-	flags.StringVar(&in.volume, "volume", "", "another Mac's disk at `DIR`: files only, nothing is executed")
-	flags.StringVar(&in.homeFlag, "home", "", "the user's home (default $HOME, or the only one beneath --root)")
-	flags.StringVar(&in.nowFlag, "now", "", "judge as if it were this `TIME` (RFC 3339): status, explain, doctor")
+	flags.StringVar(&in.root, "root", "/", "a simulated Mac: `DIR` is its /; all files and tools are below it")
+	flags.StringVar(&in.volume, "volume", "", "another Mac's disk at `DIR`: read files only, execute nothing")
+	flags.StringVar(&in.homeFlag, "home", "", "the user's home folder (default $HOME, or the only home below --root)")
+	flags.StringVar(&in.nowFlag, "now", "", "use this `TIME` (RFC 3339) as the current time: status, explain, doctor, sim")
 	flags.BoolVar(&in.speaker.json, "json", false, "one JSON document on standard output")
-	flags.StringVar(&in.logLevel, "log-level", "info", "`LEVEL` of the log: error, warn, info, debug; when it is given, run logs to standard error, too")
+	flags.StringVar(&in.logLevel, "log-level", "info", "`LEVEL` of the log: error, warn, info, debug; with this flag, run also logs to standard error")
 	root.AddCommand(
 		in.runCommand(), in.statusCommand(), in.explainCommand(), in.doctorCommand(), in.historyCommand(), in.openCommand(),
 		in.installCommand(), in.uninstallCommand(), in.demoCommand(), in.simCommand(), in.postCommand(), in.versionCommand(),
@@ -81,28 +81,28 @@ Parallels Desktop, for how long the Allow button is there, and opens the pane.`,
 	return root
 }
 
-// prepare turns the global flags into the Mac to look at.
+// prepare selects the Mac to examine from the global flags.
 func (in *invocation) prepare(cmd *cobra.Command) error {
 	if err := in.level.UnmarshalText([]byte(in.logLevel)); err != nil {
-		return usage("use error, warn, info or debug", "--log-level %q is no level", in.logLevel)
+		return usage("use error, warn, info or debug", "unknown log level %q", in.logLevel)
 	}
 	in.logShown = cmd.Flags().Changed("log-level")
 	in.log = slog.New(in.handler(in.stderr))
 	command := cmd.Name()
 	if in.nowFlag != "" && !slices.Contains([]string{"status", "explain", "doctor", "sim"}, command) {
-		return usage("it goes with status, explain, doctor and sim", "--now cannot go with %s", command)
+		return usage("use --now with status, explain, doctor or sim", "%s does not accept --now", command)
 	}
 	if in.nowFlag != "" {
 		now, err := time.Parse(time.RFC3339, in.nowFlag)
 		if err != nil {
-			return usage("write it like 2026-05-06T05:50:00Z", "--now %q is no time", in.nowFlag)
+			return usage("write it like 2026-05-06T05:50:00Z", "invalid time for --now: %q", in.nowFlag)
 		}
 		in.clock.Now = func() time.Time { return now }
 	}
 	dir, flag := in.root, "--root"
 	if in.volume != "" {
 		if in.root != "/" {
-			return usage("--root runs the tools beneath it, --volume runs nothing", "--root and --volume cannot go together")
+			return usage("--root runs the tools below it, --volume runs nothing: choose one", "--root and --volume cannot be used together")
 		}
 		dir, flag = in.volume, "--volume"
 	}
@@ -114,7 +114,7 @@ func (in *invocation) prepare(cmd *cobra.Command) error {
 	if err != nil || !info.IsDir() {
 		return usage("name a directory that is laid out as a Mac's /", "%s %s is not a directory", flag, dir)
 	}
-	// "/Volumes/Macintosh HD" is a link to "/". It must not pass for a simulated Mac.
+	// "/Volumes/Macintosh HD" is a link to "/". It must not be treated as a simulated Mac.
 	if slash, err := os.Stat("/"); err == nil && os.SameFile(info, slash) {
 		abs = "/"
 	}
@@ -125,7 +125,7 @@ func (in *invocation) prepare(cmd *cobra.Command) error {
 	return nil
 }
 
-// home is the folder of the user whose Mac this is, a path of this machine.
+// home returns the home folder of the user, as a path of this machine.
 func (in *invocation) home() (string, error) {
 	if in.homeFlag != "" {
 		return filepath.Abs(in.homeFlag)
@@ -134,12 +134,12 @@ func (in *invocation) home() (string, error) {
 		if home := in.env("HOME"); filepath.IsAbs(home) {
 			return home, nil
 		}
-		return "", usage("name it with --home DIR", "HOME does not name your home folder")
+		return "", usage("name it with --home DIR", "HOME is not the absolute path of a home folder")
 	}
 	users := filepath.Join(in.mac.Root, "Users")
 	entries, err := os.ReadDir(users)
 	if err != nil {
-		return "", usage("name the home with --home DIR", "%s has no folder Users", in.mac.Root)
+		return "", usage("name the home with --home DIR", "cannot read the folder Users in %s", in.mac.Root)
 	}
 	var homes []string
 	for _, e := range entries {
@@ -148,7 +148,7 @@ func (in *invocation) home() (string, error) {
 		}
 	}
 	if len(homes) != 1 {
-		return "", usage("name the home with --home DIR", "%s holds %d homes", users, len(homes))
+		return "", usage("name the home with --home DIR", "%s has %d home folders, want one", users, len(homes))
 	}
 	return homes[0], nil
 }

@@ -2,9 +2,8 @@ package main
 
 import "github.com/spf13/cobra"
 
-// completionCommand replaces cobra's own. For an unknown shell, that one prints
-// its help and exits with 0, so that a package would install the help as a
-// completion.
+// completionCommand replaces cobra's own command, which prints its help and exits
+// with 0 for an unknown shell. A package would install that help as a completion.
 func (in *invocation) completionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion SHELL",

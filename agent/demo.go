@@ -22,10 +22,10 @@ func (in *invocation) demoCommand() *cobra.Command {
 	var keep, name string
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "The whole story, on a simulated Mac, before your eyes",
+		Short: "Show how kextwatch works, on a simulated Mac",
 		Long: `demo makes a simulated Mac in a temporary directory, runs the real agent
-against it, and plays a story. Where there is a desktop, the icon and the
-notifications are real. Nothing on your own Mac is read or changed.
+against it, and plays a story. If there is a desktop, the icon and the
+notifications are real. demo neither reads nor changes your own Mac.
 
 Stories:
 ` + demo.Help(),
@@ -35,11 +35,11 @@ Stories:
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Speed < 1 || o.Speed > 240 {
-				return usage("60 plays a minute in a second", "--speed %g is not between 1 and 240", o.Speed)
+				return usage("use for example 60, which plays a minute in a second", "--speed %g is not between 1 and 240", o.Speed)
 			}
 			var ok bool
 			if o.Story, ok = demo.Find(name); !ok {
-				return usage("kextwatch demo --help lists the stories", "there is no story %q", name)
+				return usage("kextwatch demo --help lists the stories", "unknown story %q", name)
 			}
 			o.Start, o.Out, o.Edges = in.clock.Now(), in.out, in.demoEdges
 			return playDemo(cmd.Context(), o, in.newTray, keep)
@@ -51,7 +51,7 @@ Stories:
 	return cmd
 }
 
-// playDemo plays the demo beside the icon if there is one.
+// playDemo plays the demo, with the icon if this host can show one.
 func playDemo(ctx context.Context, o demo.Options, newTray func() (notify.Tray, error), keep string) error {
 	dir, clean, err := demoDir(keep)
 	if err != nil {
@@ -75,7 +75,7 @@ func playDemo(ctx context.Context, o demo.Options, newTray func() (notify.Tray, 
 }
 
 // demoDir returns the new directory of a demo, and a function that removes it
-// if it is not to be kept.
+// unless the user keeps it.
 func demoDir(keep string) (dir string, done func(), err error) {
 	if keep != "" {
 		dir, err = filepath.Abs(keep)

@@ -23,15 +23,14 @@ func (in *invocation) doctorCommand() *cobra.Command {
 	var facts bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Every check, with the next step for what is not well",
-		Long: `doctor looks once and goes through every check: the policy, Parallels, macOS,
-who sits at the Mac, kextwatch itself. Each line that is not well says what to
-do next.
+		Short: "Run every check and name the next step for each problem",
+		Long: `doctor takes one snapshot and runs every check: the policy, Parallels, macOS,
+the user session, kextwatch itself. Each line that is not ok names the next step.
 
-Exit status: 0 nothing to do, 1 something to do, 2 cannot tell.`,
+Exit status: 0 nothing to do, 1 something to do, 2 unknown.`,
 		Example: `  kextwatch doctor
   kextwatch doctor --json
-  kextwatch doctor --facts     what this Mac can tell the project; reads only`,
+  kextwatch doctor --facts     facts for the project; reads only`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if facts {
@@ -51,7 +50,7 @@ Exit status: 0 nothing to do, 1 something to do, 2 cannot tell.`,
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&facts, "facts", false, "read-only answers to what is not known about macOS, to paste into a report; names are left out")
+	cmd.Flags().BoolVar(&facts, "facts", false, "answer the open questions about macOS, to paste into a report; reads only, leaves names out")
 	return cmd
 }
 
@@ -76,7 +75,8 @@ func doctorDocument(checks []view.Check) any {
 	return map[string]any{"schema": 1, "checks": checks}
 }
 
-// doctorCode: a failed check is something to do, as a verdict can be.
+// doctorCode returns the exit status. A failed check is something to do, like some
+// verdicts.
 func doctorCode(st approval.Status, checks []view.Check) int {
 	for _, c := range checks {
 		if c.Level == view.Fail && st.Verdict != approval.Unknown {
@@ -86,7 +86,7 @@ func doctorCode(st approval.Status, checks []view.Check) int {
 	return statusCode(st.Verdict)
 }
 
-// own returns what kextwatch knows of itself.
+// own returns the facts about kextwatch itself.
 func (t target) own(newTray func() (notify.Tray, error)) view.Own {
 	own := view.Own{Reader: policy.ReadInstallation(t.mac)}
 	if _, err := newTray(); err != nil {
@@ -118,7 +118,7 @@ func (t target) own(newTray func() (notify.Tray, error)) view.Own {
 	return own
 }
 
-// loginJob is what launchd does for kextwatch at the next login.
+// loginJob returns what launchd does for kextwatch at the next login.
 func loginJob(home string, m root.FS) probe.LoginJob {
 	program, err := executable()
 	if err != nil {
@@ -131,8 +131,8 @@ func loginJob(home string, m root.FS) probe.LoginJob {
 	return launchd.ReadLoginJob(launchd.AgentPlist(home), launchd.Agent(program, home), locate)
 }
 
-// lastPosting is the error of the last alert, if it failed, and whether there
-// was any.
+// lastPosting returns the error of the last alert if it failed. known is false if
+// there was no alert.
 func lastPosting(events []store.Event) (failure string, known bool) {
 	for _, e := range events {
 		switch e.Event {

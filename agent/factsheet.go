@@ -12,18 +12,18 @@ import (
 )
 
 const (
-	// A real Mac answers in a few seconds. One on which every tool is stuck is
-	// not waited for longer than this; what is left is then not asked.
+	// The limit for all questions together. A real Mac answers in a few seconds.
+	// The remaining questions are skipped.
 	factsLimit = 40 * time.Second
 
-	// For the names to leave out: without them nothing is handed out.
+	// The limit for finding the names to leave out. Without them there is no sheet.
 	namesLimit = 10 * time.Second
 
-	// A question that takes longer than this is named meanwhile.
+	// A question that takes longer than this is reported as progress.
 	slowQuestion = time.Second
 )
 
-// factCommand asks one Mac what is not known about macOS.
+// factCommand asks one Mac the open questions about macOS.
 type factCommand struct {
 	target
 	speaker
@@ -32,9 +32,9 @@ type factCommand struct {
 func (in *invocation) factCommand() factCommand { return factCommand{in.target(), in.speaker} }
 
 // sheet asks this Mac the open questions about macOS and Parallels, and
-// returns the answers as Markdown, to be pasted into a report. It reads only;
-// of names it leaves out what docs/on-a-mac.md says. It goes on where a
-// question has no answer, and says so there.
+// returns the answers as Markdown, to be pasted into a report. It reads only. It
+// leaves out the names that docs/on-a-mac.md lists. If a question has no answer,
+// the sheet says so, and the next question follows.
 func (f factCommand) sheet(ctx context.Context) (string, error) {
 	temp, err := os.MkdirTemp("", "kextwatch-")
 	if err != nil {
@@ -61,7 +61,7 @@ func (f factCommand) sheet(ctx context.Context) (string, error) {
 		}
 		fmt.Fprintf(&b, "\n## %s\n\n", q.Text)
 		for _, line := range lines {
-			fmt.Fprintf(&b, "    %s\n", line) // indented: shown as it is, whatever it holds
+			fmt.Fprintf(&b, "    %s\n", line) // indented: Markdown shows it unchanged
 		}
 		fmt.Fprintf(&b, "\n(%.2f s)\n", time.Since(start).Seconds())
 	}
@@ -82,8 +82,8 @@ func (s speaker) ask(ctx context.Context, question string, ask func(context.Cont
 	}
 }
 
-// redactor takes out the names of this Mac and of its users, and what else is
-// given. Paths of a simulated Mac lose the directory it lies in.
+// redactor returns a redactor of the names of this Mac, of its users, and of the
+// given texts. It shortens the paths of a simulated Mac by the Mac's directory.
 func (t target) redactor(ctx context.Context, more ...private) (redactor, error) {
 	ctx, cancel := context.WithTimeout(ctx, namesLimit)
 	defer cancel()

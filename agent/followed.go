@@ -61,7 +61,7 @@ func (t *terminalFollowed) Show(st approval.Status, news []approval.Notice) {
 	for _, n := range view.Named(news) {
 		t.past = append(t.past, view.Past{At: st.At, Text: view.EventText(n)})
 	}
-	const most = 200 // more lines than a terminal has
+	const most = 200 // lines; more than a terminal has
 	t.past = t.past[max(0, len(t.past)-most):]
 	t.st = st
 	t.draw()

@@ -16,7 +16,7 @@ func (in *invocation) historyCommand() *cobra.Command {
 	var since string
 	cmd := &cobra.Command{
 		Use:   "history",
-		Short: "What happened, newest last",
+		Short: "Show the recorded events, newest last",
 		Example: `  kextwatch history --since 48h
   kextwatch history --since 2026-05-01 --json`,
 		Args: cobra.NoArgs,
@@ -37,7 +37,7 @@ func (in *invocation) historyCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&since, "since", "", "only what happened since `WHEN`: 48h, 2026-05-01 or 2026-05-01T12:00:00Z")
+	cmd.Flags().StringVar(&since, "since", "", "show only events since `WHEN`: 48h, 2026-05-01 or 2026-05-01T12:00:00Z")
 	return cmd
 }
 
@@ -54,7 +54,7 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 	if t, err := time.ParseInLocation(time.DateOnly, s, time.Local); err == nil {
 		return t, nil
 	}
-	return time.Time{}, usage("write it like 48h, 2026-05-01 or 2026-05-01T12:00:00Z", "--since %q is no time", s)
+	return time.Time{}, usage("write it like 48h, 2026-05-01 or 2026-05-01T12:00:00Z", "invalid time for --since: %q", s)
 }
 
 func (s speaker) writeHistory(events []store.Event) {

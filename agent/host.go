@@ -16,8 +16,7 @@ import (
 	"kextwatch/probe/watch"
 )
 
-// host is every edge of this program: what the tests and the demo replace,
-// and nothing else does.
+// host holds every edge of this program. Only the tests and the demo replace them.
 type host struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -30,7 +29,7 @@ type host struct {
 	end            func(code int) // ends the process at once
 }
 
-// newHost is the machine this program runs on.
+// newHost returns the host for the machine this program runs on.
 func newHost() host {
 	return host{
 		stdin:     os.Stdin,
@@ -58,7 +57,7 @@ func newPoster(root string) (notify.Poster, error) {
 	return desktop.Poster{Program: program, Root: root}, nil
 }
 
-// executable is this program, as it can be started again.
+// executable returns the path from which this program can be started again.
 func executable() (string, error) {
 	program, err := os.Executable()
 	if err != nil {

@@ -20,12 +20,12 @@ func (in *invocation) installCommand() *cobra.Command {
 		Use:   "install",
 		Short: "Start kextwatch at login, as a LaunchAgent, and now",
 		Long: `install writes the LaunchAgent of the user who runs it and has launchd start
-it. It prints each step, and can be repeated: what is so already stays.
+it. It prints each step. You can repeat it: steps that are done stay done.
 
-With --reader it installs, as root, what reads the policy for every user. It
-copies kextwatch-reader from beside this program or from the app, and only where
-nobody but root, the owner of this program and the administrators may write.
-make build writes kextwatch-reader, too; --program names one elsewhere.`,
+With --reader it installs, as root, a LaunchDaemon that reads the policy for every
+user. It copies kextwatch-reader from the folder of this program or from the app.
+Only root, the owner of this program and the administrators may be able to write
+there. make build also builds kextwatch-reader; --program names another copy.`,
 		Example: `  kextwatch install --dry-run
   kextwatch install
   sudo kextwatch install --reader`,
@@ -38,8 +38,8 @@ make build writes kextwatch-reader, too; --program names one elsewhere.`,
 		},
 	}
 	cmd.Flags().BoolVar(&reader, "reader", false, "install only the LaunchDaemon that reads the policy as root")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the steps, do nothing")
-	cmd.Flags().StringVar(&program, "program", "", "the program to start, by its absolute `PATH` (default: this one; with --reader: kextwatch-reader beside it or in the app)")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the steps without doing them")
+	cmd.Flags().StringVar(&program, "program", "", "absolute `PATH` of the program to start (default: this program; with --reader: kextwatch-reader in the same folder or in the app)")
 	return cmd
 }
 
@@ -51,8 +51,8 @@ func (in *invocation) uninstallCommand() *cobra.Command {
 		Short: "Stop kextwatch and remove what it wrote",
 		Long: `uninstall stops the agent and removes its LaunchAgent and what it wrote: the
 history, the memory, the log. Your settings stay, unless --settings is given.
-With sudo it removes what was installed for every user.
-A step that fails does not keep the others from being done; it can be repeated.`,
+With sudo it removes what was installed for every user. If a step fails, uninstall
+continues with the next one. You can repeat it.`,
 		Example: `  kextwatch uninstall --keep-data
   sudo kextwatch uninstall`,
 		Args: cobra.NoArgs,
@@ -64,9 +64,9 @@ A step that fails does not keep the others from being done; it can be repeated.`
 		},
 	}
 	cmd.Flags().BoolVar(&reader, "reader", false, "remove only what install --reader installed")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the steps, do nothing")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the steps without doing them")
 	cmd.Flags().BoolVar(&what.keepData, "keep-data", false, "keep the history, the memory and the log")
-	cmd.Flags().BoolVar(&what.dropSettings, "settings", false, "remove your settings, too")
+	cmd.Flags().BoolVar(&what.dropSettings, "settings", false, "also remove your settings")
 	return cmd
 }
 
@@ -93,7 +93,7 @@ func (in *invocation) install(ctx context.Context, program string, dryRun bool) 
 // runner runs the tools of this Mac.
 func (in *invocation) runner() tool.Runner { return tool.Runner{Root: in.mac.Root, UID: in.uid} }
 
-// launchPlace is where the LaunchAgent of this user belongs.
+// launchPlace returns the place of this user's LaunchAgent.
 func (in *invocation) launchPlace() (home string, place launchd.Place, err error) {
 	if in.mac.NoTools {
 		return "", place, usage("leave --volume out", "nothing is installed on another Mac's disk")
@@ -114,7 +114,7 @@ func (in *invocation) launchPlace() (home string, place launchd.Place, err error
 	}, nil
 }
 
-// carryOut prints the steps of a plan, one by one as they are done.
+// carryOut carries out a plan and prints each step when it is done.
 func (in *invocation) carryOut(ctx context.Context, plan launchd.Plan, dryRun bool) error {
 	type stepDoc struct {
 		Step    string `json:"step"`
@@ -159,13 +159,13 @@ func (in *invocation) carryOut(ctx context.Context, plan launchd.Plan, dryRun bo
 	return nil
 }
 
-// launchHint is the way out that launchd's own words leave open.
+// launchHint returns the next step for an error of launchd.
 func (in *invocation) launchHint(err error) string {
 	switch {
 	case errors.Is(err, launchd.ErrDisabled):
 		return "switch it on in System Settings > General > Login Items & Extensions (up to macOS 12: launchctl enable)"
 	case errors.Is(err, launchd.ErrNoSession) && in.env("SSH_CONNECTION") != "":
-		return "over ssh there is no screen to show an icon on: the agent starts when this user next logs in at the Mac itself"
+		return "an ssh session has no screen for the icon: the agent starts when this user next logs in at the Mac itself"
 	case errors.Is(err, launchd.ErrNoSession):
 		return "the agent starts when this user next logs in at the Mac's screen"
 	}

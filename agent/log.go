@@ -18,9 +18,10 @@ func (in *invocation) logOptions() *slog.HandlerOptions {
 	return &slog.HandlerOptions{Level: in.level}
 }
 
-// openLog sends the agent's log to its file as JSON lines. It sends it to
-// standard error as text too if that is wanted: the standard error of a
-// LaunchAgent is a file that launchd never rotates. Warnings always go to both.
+// openLog writes the agent's log to its file as JSON lines. With --log-level it
+// also writes text to standard error. This is off by default because the standard
+// error of a LaunchAgent is a file that launchd never rotates. Warnings always go to
+// both.
 func (in *invocation) openLog(p store.Places) {
 	if err := os.MkdirAll(p.Log, 0o700); err != nil {
 		in.warn("let your user write to "+p.Log, "cannot write a log: %v", err)

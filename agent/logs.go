@@ -27,7 +27,7 @@ func (in *invocation) logsCommand() *cobra.Command {
 	var follow bool
 	cmd := &cobra.Command{
 		Use:   "logs",
-		Short: "The agent's log, newest last",
+		Short: "Show the agent's log, newest last",
 		Long: `logs prints the agent's log. With --follow it prints new lines as they come,
 until you press Ctrl-C. With --json each line is a JSON object.`,
 		Example: `  kextwatch logs
@@ -115,7 +115,7 @@ func (r *logReader) newer() (newer []*os.File, err error) {
 		f, err := openLogFile(r.files.File(i))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			continue // between two steps of a rotation, or there is none
+			continue // between two steps of a rotation, or missing
 		case err != nil:
 			return newer, err
 		case r.file != nil && sameFile(f, r.file):
@@ -142,7 +142,7 @@ func (r *logReader) newer() (newer []*os.File, err error) {
 	}), nil
 }
 
-// next finishes the file that was read and goes on with another one.
+// next finishes the current file and continues with another one.
 func (r *logReader) next(f *os.File) error {
 	err := r.drain()
 	r.end()
@@ -152,7 +152,7 @@ func (r *logReader) next(f *os.File) error {
 }
 
 // drain shows the lines up to the end of the file. If the file was truncated,
-// it begins again at the start.
+// it starts from the beginning.
 func (r *logReader) drain() error {
 	if r.file == nil {
 		return nil

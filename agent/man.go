@@ -27,7 +27,7 @@ func (in *invocation) manCommand() *cobra.Command {
 		Hidden:  true, // only packagers need it
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			date := in.clock.Now()
-			// A package that is built again is the same: reproducible-builds.org.
+			// A rebuilt package must be identical: reproducible-builds.org.
 			if seconds, err := strconv.ParseInt(in.env("SOURCE_DATE_EPOCH"), 10, 64); err == nil {
 				date = time.Unix(seconds, 0)
 			}

@@ -57,8 +57,8 @@ func (m menuActions) Do(ctx context.Context, action notify.Action, status approv
 	return fmt.Errorf("unknown menu entry %q", action)
 }
 
-// Retry asks nothing: the click was the question. The loop takes the snapshots,
-// so this ends when Parallels has answered.
+// Retry does not ask for confirmation, because the user chose the menu entry. The
+// loop takes the snapshots, so Retry returns when Parallels has answered.
 func (m menuActions) Retry(ctx context.Context, st approval.Status) (*probe.Attempt, error) {
 	res, err := retry.Run(ctx, retry.Options{Mac: m.mac, Clock: m.clock, Status: st})
 	return res.Attempt, err

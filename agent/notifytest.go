@@ -15,9 +15,10 @@ import (
 func (in *invocation) notifyTestCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "notify-test",
-		Short: "Post one test notification, and say what to do when none appears",
-		Long: `notify-test posts one notification in the way the agent does, and says what to
-look at when it does not appear. Whether a person saw it, no system tells.`,
+		Short: "Post one test notification and explain what to do if it does not appear",
+		Long: `notify-test posts one notification in the same way as the agent and explains
+what to check if it does not appear. The system does not report whether anyone
+saw it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return notifyTest(cmd.Context(), in.mac, in.newPoster, in.speaker)
@@ -35,9 +36,9 @@ func notifyTest(ctx context.Context, m root.FS, newPoster func(toolsRoot string)
 		return err
 	}
 	if err := poster.Post(ctx, view.TestAlert()); err != nil {
-		return unavailable(err, "the icon in the menu bar and kextwatch status say the same as the notifications")
+		return unavailable(err, "the icon in the menu bar and kextwatch status report the same as the notifications")
 	}
-	os, _ := mac.ReadOS(m) // not known: the words for the newer macOS
+	os, _ := mac.ReadOS(m) // unknown: use the texts for the newer macOS
 	done, next := view.TestPosted(os, runtime.GOOS == "darwin")
 	if s.json {
 		s.document(map[string]any{"schema": 1, "posted": true, "text": done, "next": next})

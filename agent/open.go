@@ -14,7 +14,7 @@ import (
 func (in *invocation) openCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "open",
-		Short: "Open the pane with the Allow button, and say which it is",
+		Short: "Open the pane with the Allow button and print its name",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			pane, err := openPane(cmd.Context(), in.mac)
@@ -31,10 +31,10 @@ func (in *invocation) openCommand() *cobra.Command {
 	}
 }
 
-// openPane opens the pane of this macOS: by its address, by the older one, or
-// at least the application that has it.
+// openPane opens the pane of this macOS by its URL, then by the older URL. The
+// fallback is the application that contains the pane.
 func openPane(ctx context.Context, m root.FS) (view.Pane, error) {
-	os, _ := mac.ReadOS(m) // not known: the pane of the older macOS, which both understand
+	os, _ := mac.ReadOS(m) // unknown: use the pane of the older macOS, which newer versions also open
 	pane := view.PaneFor(os)
 	var err error
 	for _, url := range pane.URLs {
@@ -44,7 +44,7 @@ func openPane(ctx context.Context, m root.FS) (view.Pane, error) {
 		}
 	}
 	if mac.OpenSettings(ctx, m) == nil {
-		return pane, nil // the application at least; the words say where to go in it
+		return pane, nil // the pane's path tells the user where to go in the application
 	}
 	return pane, fmt.Errorf("opening %s: %w", pane.Name, err)
 }

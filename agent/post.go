@@ -10,19 +10,19 @@ func (in *invocation) postCommand() *cobra.Command {
 	var urgent bool
 	cmd := &cobra.Command{
 		Use:   "post",
-		Short: "Post one notification; its text is read from standard input",
+		Short: "Post one notification with the text from standard input",
 		Long: `post shows one notification and exits. The first line of standard input is
-the title, the rest is the text. The agent starts it for each alert, so that a
-notification service that never answers cannot hold it up.`,
+the title, the rest is the text. The agent starts post for each alert, so that a
+notification service that never answers cannot block the agent.`,
 		Example: `  printf 'Title\nText\n' | kextwatch post`,
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			alert, err := desktop.ReadAlert(in.stdin, urgent)
 			if err != nil {
-				return usage("write a title, a new line and the text to standard input", "%w", err)
+				return usage("write a title, a line break and the text to standard input", "%w", err)
 			}
 			if err := desktop.Send(alert); err != nil {
-				return unavailable(err, "see whether notifications are allowed, and not silenced")
+				return unavailable(err, "check that notifications are allowed and not silenced")
 			}
 			return nil
 		},

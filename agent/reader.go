@@ -23,8 +23,8 @@ const (
 	programLimit  = 64 << 20 // bytes; a build for two processors has about 15 MB
 )
 
-// installReader installs the LaunchDaemon that reads the policy as root. It
-// touches nobody's home: the agent is the user's own to install.
+// installReader installs the LaunchDaemon that reads the policy as root. It changes
+// no home folder: each user installs the agent.
 func (in *invocation) installReader(ctx context.Context, program string, dryRun bool) error {
 	place, err := in.readerPlace("install", program, dryRun)
 	if err != nil {
@@ -36,12 +36,12 @@ func (in *invocation) installReader(ctx context.Context, program string, dryRun 
 	}
 	plan, err := place.Install(ctx, launchd.Daemon(probe.ReaderProgram), source)
 	if err != nil {
-		return unavailable(err, "nothing was changed; put that right and run it again")
+		return unavailable(err, "nothing was changed; correct this and run it again")
 	}
 	if err := in.carryOut(ctx, plan, dryRun); err != nil || dryRun || in.speaker.json {
 		return err
 	}
-	in.say("Every user who wants the icon in the menu bar now runs, without sudo: kextwatch install")
+	in.say("For the icon in the menu bar, each user runs, without sudo: kextwatch install")
 	return nil
 }
 
@@ -55,12 +55,12 @@ func (in *invocation) uninstallReader(ctx context.Context, dryRun bool) error {
 	if err := in.carryOut(ctx, place.Uninstall(ctx, probe.ReaderLabel, published), dryRun); err != nil || dryRun || in.speaker.json {
 		return err
 	}
-	in.say("Every user who has the icon in the menu bar removes it, without sudo, with: kextwatch uninstall")
+	in.say("To remove the icon in the menu bar, each user runs, without sudo: kextwatch uninstall")
 	return nil
 }
 
-// readerPlace is where the LaunchDaemon belongs. Only the owner of the Mac may
-// change anything there; the plan may be seen by everybody.
+// readerPlace returns the place of the LaunchDaemon. Only the owner of the Mac may
+// change it. Every user may print the plan.
 func (in *invocation) readerPlace(command, program string, dryRun bool) (place launchd.DaemonPlace, err error) {
 	if in.mac.NoTools {
 		return place, usage("leave --volume out", "nothing is installed on another Mac's disk")
@@ -70,7 +70,7 @@ func (in *invocation) readerPlace(command, program string, dryRun bool) (place l
 		return place, unavailable(err, "")
 	}
 	if in.uid != owner && !dryRun {
-		return place, unavailable(fmt.Errorf("the reader is installed and removed by uid %d, the owner of %s", owner, in.mac.Root), "run "+in.sudo(command, program))
+		return place, unavailable(fmt.Errorf("only uid %d, the owner of %s, can install and remove the reader", owner, in.mac.Root), "run "+in.sudo(command, program))
 	}
 	tool, err := in.mac.Resolve(probe.LaunchctlTool)
 	if err != nil {
@@ -86,7 +86,7 @@ func (in *invocation) readerPlace(command, program string, dryRun bool) (place l
 	}, nil
 }
 
-// guarded is Mac.Guarded for a path of this machine.
+// guarded is root.FS.Guarded for a path of this machine.
 func guarded(m root.FS, path string) error {
 	name, err := filepath.Rel(m.Root, path)
 	if err != nil {
@@ -95,8 +95,8 @@ func guarded(m root.FS, path string) error {
 	return m.Guarded(name)
 }
 
-// sudo is the command that does it as root: sudo looks for programs in places
-// of its own, so this one is named in full.
+// sudo returns the command that does it as root. It contains the full path of this
+// program, because sudo has its own search path.
 func (in *invocation) sudo(command, program string) string {
 	self, err := executable()
 	if err != nil {
@@ -112,7 +112,7 @@ func (in *invocation) sudo(command, program string) string {
 	return words
 }
 
-// shellWord quotes a text for a shell, where it has to be.
+// shellWord quotes a text for a shell if necessary.
 func shellWord(text string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+", r)
@@ -124,14 +124,14 @@ func shellWord(text string) string {
 }
 
 const (
-	buildHint = "make build writes kextwatch-reader beside kextwatch, and the app contains it; --program PATH names one that lies elsewhere"
-	movedHint = "move kextwatch with all that belongs to it to a folder that only you or root may write to, for example the app to /Applications, and run it from there"
-	namedHint = "copy the program to a folder that belongs to root and that only root may write to, and name the copy itself"
+	buildHint = "make build writes kextwatch-reader to the folder of kextwatch, and the app contains it; for another copy use --program PATH"
+	movedHint = "move kextwatch and kextwatch-reader to a folder that only you or root can write to, for example the app to /Applications, and run it from there"
+	namedHint = "copy the program to a folder that belongs to root and that only root can write to, and name the copy itself"
 )
 
-// readerProgram is the program that is to run as root: the one named, or the
-// one that belongs to this program. Only root and the owner of this program, which
-// runs as root already, may decide what it is.
+// readerProgram returns the program that is to run as root: the named one, or the
+// one that was built with this program. Only root and the owner of this program,
+// which already runs as root, may have written it.
 func (in *invocation) readerProgram(named string) (launchd.Program, error) {
 	self, err := executable()
 	if err != nil {
@@ -146,8 +146,8 @@ func (in *invocation) readerProgram(named string) (launchd.Program, error) {
 	}
 	trust := root.Trust{
 		Owners: []int{0, int(info.Sys().(*syscall.Stat_t).Uid)},
-		Admins: true,               // they may write to /Applications, and so replace this program as well
-		Sticky: in.mac.Root != "/", // a simulated Mac lies in such a folder, mostly
+		Admins: true,               // they can write to /Applications, and so can replace this program
+		Sticky: in.mac.Root != "/", // a simulated Mac is usually in such a folder
 	}
 	switch {
 	case named == "":
@@ -158,7 +158,7 @@ func (in *invocation) readerProgram(named string) (launchd.Program, error) {
 	return readReader(filepath.Clean(named), trust, namedHint)
 }
 
-// readerBeside is the kextwatch-reader beside a program or in its application.
+// readerBeside returns the kextwatch-reader in the folder of a program or in its app.
 func readerBeside(self string, trust root.Trust) (launchd.Program, error) {
 	dir := filepath.Dir(self)
 	for _, path := range []string{filepath.Join(dir, readerName), filepath.Join(dir, "../Helpers", readerName)} {
@@ -166,12 +166,12 @@ func readerBeside(self string, trust root.Trust) (launchd.Program, error) {
 			return readReader(path, trust, movedHint)
 		}
 	}
-	return launchd.Program{}, unavailable(fmt.Errorf("there is no %s beside %s", readerName, self), buildHint)
+	return launchd.Program{}, unavailable(fmt.Errorf("%s is missing in the folder of %s", readerName, self), buildHint)
 }
 
-// readReader reads a program that must be kextwatch-reader: root runs nothing
-// larger. The build information in the file tells, so that it need not be
-// executed. hint is the next step if somebody else could have put it there.
+// readReader reads a program that must be kextwatch-reader, because root must not
+// run a larger program. The build information in the file identifies it without
+// executing it. hint is the next step if another user could have replaced it.
 func readReader(path string, trust root.Trust, hint string) (launchd.Program, error) {
 	content, owner, err := trust.ReadFile(path, programLimit)
 	if untrusted, ok := errors.AsType[*root.Untrusted](err); ok {
@@ -182,7 +182,7 @@ func readReader(path string, trust root.Trust, hint string) (launchd.Program, er
 	}
 	info, err := buildinfo.Read(bytes.NewReader(content))
 	if err != nil || info.Main.Path != "kextwatch" || info.Path != readerPackage {
-		return launchd.Program{}, unavailable(fmt.Errorf("%s is not %s, the only program that root may run here", path, readerName), buildHint)
+		return launchd.Program{}, unavailable(fmt.Errorf("%s is not %s, the only program that root can run here", path, readerName), buildHint)
 	}
 	whose := "root"
 	if owner != 0 {

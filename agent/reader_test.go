@@ -63,7 +63,7 @@ func contents(t *testing.T) (dir, self string, trust root.Trust) {
 func TestTheReaderIsFoundBesideTheProgram(t *testing.T) {
 	for _, place := range []string{"MacOS/kextwatch-reader", "Helpers/kextwatch-reader"} {
 		dir, self, trust := contents(t)
-		if program, err := readerBeside(self, trust); program.Content != nil || err == nil || !strings.Contains(err.Error(), "there is no kextwatch-reader beside "+self) {
+		if program, err := readerBeside(self, trust); program.Content != nil || err == nil || !strings.Contains(err.Error(), "kextwatch-reader is missing in the folder of "+self) {
 			t.Errorf("without a reader: %v", err)
 		}
 		file := filepath.Join(dir, place)

@@ -11,9 +11,9 @@ import (
 func (in *invocation) readPolicyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "read-policy",
-		Short: "Publish the policy for every user: what the root reader does",
+		Short: "Publish the policy for every user, as the root reader does",
 		Long: `read-policy reads the kernel extension policy as root and publishes it for
-every user, if it has changed. After sudo kextwatch install --reader, launchd
+every user, if it changed. After sudo kextwatch install --reader, launchd
 runs a small program that does the same whenever the policy changes. This
 command does it by hand. It takes no flags on a Mac.`,
 		Args: cobra.NoArgs,
@@ -41,13 +41,13 @@ func (in *invocation) readPolicy(cmd *cobra.Command) error {
 	return nil
 }
 
-// refuseReaderFlags keeps root from being led anywhere: a flag could name
-// another Mac or another time. --root is for the owner of a simulated Mac.
+// refuseReaderFlags refuses flags that could direct root to another Mac or another
+// time. --root is allowed for the owner of a simulated Mac.
 func (in *invocation) refuseReaderFlags(cmd *cobra.Command) error {
 	given := cmd.Flags().NFlag()
 	if in.mac.Root == "/" {
 		if given > 0 {
-			return usage("leave them out", "read-policy takes no flags")
+			return usage("remove the flags", "read-policy takes no flags")
 		}
 		return nil
 	}
@@ -57,7 +57,7 @@ func (in *invocation) refuseReaderFlags(cmd *cobra.Command) error {
 		}
 	}
 	if given > 0 {
-		return usage("leave the others out", "for a simulated Mac read-policy takes only --root and --json")
+		return usage("remove the other flags", "for a simulated Mac read-policy takes only --root and --json")
 	}
 	return nil
 }

@@ -11,24 +11,23 @@ import (
 	"kextwatch/probe/mac"
 )
 
-// private is a text that tells who or where somebody is, and the kind of it
-// that is written in its place: "user" becomes <user>.
+// private is a text that identifies a person or a place, and its kind. The kind
+// replaces the text: "user" becomes <user>.
 type private struct{ text, kind string }
 
-// redactor takes out of a text what tells who somebody is: texts that it was
-// given, and all that has the form of a home, a volume, a hardware UUID, a
-// serial number, a network or mail address. Team IDs, bundle IDs and versions
-// stay.
+// redactor removes identifying texts: the given ones, and everything that has the
+// form of a home folder, a volume, a hardware UUID, a serial number, a network or
+// mail address. It keeps team IDs, bundle IDs and versions.
 type redactor struct {
-	given *regexp.Regexp    // nil: none
+	given *regexp.Regexp    // nil if there are none
 	kinds map[string]string // of the given texts in lower case
 }
 
-// everybodys are names that tell nothing about anybody.
+// everybodys are common names that identify nobody.
 var everybodys = []string{"root", "wheel", "staff", "admin", "daemon", "nobody", "shared", "guest", "user", "localhost", "local"}
 
-// newRedactor returns a redactor of these texts. A text of one character is
-// not taken out, nor a name that every Mac has.
+// newRedactor returns a redactor of these texts. It ignores texts of one character
+// and names that every Mac has.
 func newRedactor(privates ...private) redactor {
 	privates = slices.DeleteFunc(slices.Clone(privates), func(p private) bool {
 		return utf8.RuneCountInString(p.text) < 2 || slices.Contains(everybodys, strings.ToLower(p.text))
@@ -36,7 +35,7 @@ func newRedactor(privates ...private) redactor {
 	if len(privates) == 0 {
 		return redactor{}
 	}
-	// Where one is the beginning of another, the longer one is meant.
+	// If one text is a prefix of another, match the longer one.
 	slices.SortStableFunc(privates, func(a, b private) int { return cmp.Compare(len(b.text), len(a.text)) })
 	r := redactor{kinds: map[string]string{}}
 	var forms []string
@@ -50,7 +49,7 @@ func newRedactor(privates ...private) redactor {
 	return r
 }
 
-// namesOf are the privates of a Mac.
+// namesOf returns the private names of a Mac.
 func namesOf(n mac.Names) []private {
 	var all []private
 	for kind, texts := range map[string][]string{"user": n.Users, "computer": n.Computers, "serial": n.Serials} {
@@ -74,7 +73,7 @@ func (r redactor) redact(text string) string {
 	})
 }
 
-// redactGiven takes out the given texts where they are words of their own.
+// redactGiven removes the given texts if they are whole words.
 func (r redactor) redactGiven(text string) string {
 	if r.given == nil {
 		return text
@@ -97,12 +96,12 @@ func (r redactor) redactGiven(text string) string {
 
 func inWord(r rune) bool { return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r)) }
 
-// longSerial is a serial number up to 2020, or a word. Later ones have ten
-// characters, as a team ID has: they are taken out where they are given, or
-// named so.
+// longSerial matches serial numbers up to 2020, and some words. Later ones have ten
+// characters, like a team ID. They are removed only if they were given or if their
+// label says that they are serial numbers.
 var longSerial = regexp.MustCompile(`\b[0-9A-Z]{11,12}\b`)
 
-// telltales are what has a form that gives it away.
+// telltales are the forms of texts that identify somebody.
 var telltales = []struct {
 	form    *regexp.Regexp
 	instead string

@@ -29,10 +29,10 @@ func (in *invocation) reportCommand() *cobra.Command {
 	var full bool
 	cmd := &cobra.Command{
 		Use:   "report",
-		Short: "Everything on one page, for a person or a help desk",
-		Long: `report writes one HTML file that needs nothing else: where things stand and what
-to do, a picture of the last two weeks, every check, every fact, what could not
-be read, and the history. Names of users, computers and virtual machines are
+		Short: "Write a report on one page, for a person or a help desk",
+		Long: `report writes one self-contained HTML file: the status and the next step, a
+picture of the last two weeks, every check, every fact, every missing fact, and
+the history. Names of users, computers and virtual machines are
 left out, unless --full is given. Nothing is sent anywhere.`,
 		Example: `  kextwatch report
   kextwatch report -o /tmp/kextwatch.html --full`,
@@ -51,7 +51,7 @@ left out, unless --full is given. Nothing is sent anywhere.`,
 		},
 	}
 	cmd.Flags().StringVarP(&file, "output", "o", "kextwatch-report.html", "write it to `FILE`, or - for standard output")
-	cmd.Flags().BoolVar(&full, "full", false, "leave no name out")
+	cmd.Flags().BoolVar(&full, "full", false, "keep all names")
 	return cmd
 }
 
@@ -66,7 +66,7 @@ func (s speaker) writeReport(file string, page []byte, full bool) error {
 		return err
 	}
 	if err := renameio.WriteFile(path, page, 0o600); err != nil {
-		return unavailable(fmt.Errorf("writing the report: %w", err), "name a file you may write to, with -o")
+		return unavailable(fmt.Errorf("writing the report: %w", err), "use -o with a file you can write to")
 	}
 	if s.json {
 		s.document(map[string]any{"schema": 1, "file": path, "redacted": !full})
@@ -110,12 +110,12 @@ func (r reporter) page(ctx context.Context, st approval.Status, full bool) ([]by
 func (r reporter) happenings(now time.Time) []view.Happening {
 	events, err := r.events(now.Add(-reportDays * 24 * time.Hour))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		r.log.Warn("the history cannot be read", "error", err)
+		r.log.Warn("cannot read the history", "error", err)
 	}
 	var all []view.Happening
 	for _, e := range events {
 		if e.Event == approval.VerdictChanged && len(events) > 1 {
-			continue // another event says it
+			continue // another event reports the same
 		}
 		h := view.Happening{At: e.At, Event: e.Event, Text: e.Text}
 		if e.OpenedAt != nil && e.ClosesAt != nil {

@@ -18,7 +18,7 @@ import (
 	"kextwatch/probe/mac"
 )
 
-// exitNothingCame: macOS shows no Allow button, or nothing was tried.
+// exitNothingCame means that macOS shows no Allow button, or nothing was tried.
 const exitNothingCame = 3
 
 func (in *invocation) retryCommand() *cobra.Command {
@@ -32,7 +32,7 @@ macOS shows the Allow button for another 30 minutes. Up to macOS 10.15 it opens
 Parallels Desktop; from macOS 11 on it starts a stopped virtual machine that
 uses Parallels' hypervisor. It asks first.
 
-Exit status: 0 the button is there, 3 it is not, and why.`,
+Exit status: 0 the button is there, 3 it is not.`,
 		Example: `  kextwatch retry
   kextwatch retry --yes && kextwatch open
   kextwatch retry --vm "Windows 11"`,
@@ -40,15 +40,15 @@ Exit status: 0 the button is there, 3 it is not, and why.`,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			switch {
 			case o.Timeout < time.Second || o.Timeout > 10*time.Minute:
-				return usage("60s is usual", "--timeout %v is not between 1s and 10m", o.Timeout)
+				return usage("use for example 60s", "--timeout %v is not between 1s and 10m", o.Timeout)
 			case in.uid == 0:
-				return unavailable(errors.New("nothing of Parallels is run as root"), "run it as the user who works with Parallels Desktop, without sudo")
+				return unavailable(errors.New("kextwatch does not run Parallels Desktop as root"), "run it as the user who works with Parallels Desktop, without sudo")
 			case in.mac.NoTools:
-				return usage("leave --volume out to try on this Mac", "--volume only reads: nothing can be tried there")
+				return usage("leave --volume out to try on this Mac", "retry cannot run on another Mac's disk")
 			}
 			t := in.target()
 			o.Mac, o.Clock, o.Rules = t.mac, t.clock, t.rules()
-			o.Memory, _ = t.memory() // status names what is missing
+			o.Memory, _ = t.memory() // status reports the error
 			if !yes {
 				o.User = retryQuestions{in.keyboard()}
 			}
@@ -56,7 +56,7 @@ Exit status: 0 the button is there, 3 it is not, and why.`,
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&yes, "yes", false, "go on without asking")
+	cmd.Flags().BoolVar(&yes, "yes", false, "continue without a question")
 	cmd.Flags().StringVar(&o.VM, "vm", "", "start this virtual machine: `NAME|UUID`")
 	cmd.Flags().DurationVar(&o.Timeout, "timeout", time.Minute, "how long to wait for the button: `DUR`")
 	return cmd
@@ -120,15 +120,15 @@ type retryQuestions struct{ keyboard }
 func (q retryQuestions) Choose(ctx context.Context, machines []probe.VM) (probe.VM, error) {
 	list := view.MachineList(machines)
 	if !q.interactive() {
-		return probe.VM{}, usage("name one with --vm NAME or UUID", "there are several virtual machines to start:%s", list)
+		return probe.VM{}, usage("name one with --vm NAME or UUID", "several virtual machines can be started:%s", list)
 	}
-	answer, err := q.ask(ctx, fmt.Sprintf("Which virtual machine shall kextwatch start?%s\nNumber: ", list))
+	answer, err := q.ask(ctx, fmt.Sprintf("Which virtual machine should kextwatch start?%s\nNumber: ", list))
 	if err != nil {
 		return probe.VM{}, err
 	}
 	n, err := strconv.Atoi(answer)
 	if err != nil || n < 1 || n > len(machines) {
-		return probe.VM{}, unavailable(errors.New("nothing was tried"), "answer with a number of the list, or name one with --vm NAME or UUID")
+		return probe.VM{}, unavailable(errors.New("nothing was tried"), "enter a number from the list, or use --vm NAME or UUID")
 	}
 	return machines[n-1], nil
 }
@@ -138,7 +138,7 @@ func (q retryQuestions) Confirm(ctx context.Context, vm *probe.VM) (bool, error)
 	if vm != nil {
 		plan = fmt.Sprintf("start the virtual machine %s, which makes Parallels Desktop load its kernel extensions", view.MachineName(*vm))
 	}
-	answer, err := q.ask(ctx, fmt.Sprintf("kextwatch will %s.\nGo on? [y/N] ", plan))
+	answer, err := q.ask(ctx, fmt.Sprintf("kextwatch will %s.\nContinue? [y/N] ", plan))
 	return answer == "y" || answer == "Y" || answer == "yes", err
 }
 
@@ -149,7 +149,7 @@ type retryDoc struct {
 	VM      *vmDoc           `json:"vm,omitempty"`
 	Verdict approval.Verdict `json:"verdict"`
 	Window  *view.WindowDoc  `json:"window,omitempty"`
-	Outcome probe.Outcome    `json:"outcome"` // what Parallels answered; empty: nothing
+	Outcome probe.Outcome    `json:"outcome"` // the answer of Parallels; empty if there was none
 	Help    string           `json:"help"`
 	Reasons []view.Reason    `json:"reasons"`
 }

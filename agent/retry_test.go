@@ -107,7 +107,7 @@ func TestRetryQuestionsWithoutATerminal(t *testing.T) {
 	debian := probe.VM{UUID: uuidB, Name: "Debian"}
 	_, chosen := q.Choose(t.Context(), []probe.VM{debian, hostileVM})
 	_, confirmed := q.Confirm(t.Context(), nil)
-	for err, want := range map[error]string{chosen: "1  “Debian”  " + uuidB, confirmed: "there is nobody to ask"} {
+	for err, want := range map[error]string{chosen: "1  “Debian”  " + uuidB, confirmed: "cannot ask for confirmation"} {
 		if f := (*failure)(nil); !errors.As(err, &f) || f.exit != exitUsage || f.hint == "" || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want exit %d and %q", err, exitUsage, want)
 		}

@@ -55,7 +55,7 @@ lines come, the oldest are dropped, and the log says how many.`,
 
 // openEvents opens the file of --events. Without the flag it returns nil.
 func (in *invocation) openEvents(to string) (*loop.Outlet, error) {
-	const mayWrite, hint = 2, "name a file you may write to" // W_OK of access(2)
+	const mayWrite, hint = 2, "name a file you can write to" // W_OK of access(2)
 	switch to {
 	case "":
 		return nil, nil
@@ -77,14 +77,14 @@ func (in *invocation) openEvents(to string) (*loop.Outlet, error) {
 
 func (in *invocation) runAgent(ctx context.Context, headless bool, events *loop.Outlet) error {
 	if in.mac.NoTools {
-		return usage("kextwatch status --volume looks at it once", "another Mac's disk does not change by itself")
+		return usage("use kextwatch status --volume", "another Mac's disk does not change by itself")
 	}
 	home, err := in.home()
 	if err != nil {
 		return err
 	}
-	// An agent that must not or need not run warns and exits with 0: launchd would
-	// start a failed one again and again.
+	// If the agent must not or need not run, it warns and exits with 0. Otherwise
+	// launchd would start it again and again.
 	if err := in.mayWriteTo(home); err != nil {
 		in.warn("start it as the user who sees the menu bar: kextwatch install", "not started: %v", err)
 		return nil
@@ -93,14 +93,14 @@ func (in *invocation) runAgent(ctx context.Context, headless bool, events *loop.
 	lock, err := store.Lock(p)
 	switch {
 	case errors.Is(err, store.ErrRunning):
-		in.warn("kextwatch status shows what it knows", "not started: %v", err)
+		in.warn("kextwatch status shows the current status", "not started: %v", err)
 		return nil
 	case err != nil:
-		in.warn("let your user write to "+p.State, "windows will not be remembered over a restart: %v", err)
+		in.warn("let your user write to "+p.State, "approval windows will be forgotten after a restart: %v", err)
 	default:
 		defer lock.Close()
 	}
-	own := *in // its standard error is an outlet
+	own := *in // with an outlet as its standard error
 	own.attend(ctx, headless, home, p, events)
 	in.exit = own.exit
 	return nil
@@ -109,7 +109,7 @@ func (in *invocation) runAgent(ctx context.Context, headless bool, events *loop.
 // attend runs the agent until ctx ends or the user quits.
 func (in *invocation) attend(ctx context.Context, headless bool, home string, p store.Places, events *loop.Outlet) {
 	if terminal.Is(in.stderr) {
-		in.logShown = true // a person reads it
+		in.logShown = true // a person reads the terminal
 	}
 	stderr := loop.NewOutlet("standard error", in.stderr)
 	in.stderr, in.speaker.err = stderr, stderr
@@ -163,7 +163,7 @@ func (in *invocation) attend(ctx context.Context, headless bool, home string, p 
 	edges.Tray = tray
 	withTray(ctx, stop, tray, func(ctx context.Context) {
 		if run(ctx); in.exit != 0 {
-			in.host.end(in.exit) // on macOS the end of the icon ends the process with 0
+			in.host.end(in.exit) // on macOS the tray library ends the process with 0
 		}
 	})
 }
@@ -197,5 +197,5 @@ func (in *invocation) mayWriteTo(home string) error {
 	if owner, ok := info.Sys().(*syscall.Stat_t); ok && owner.Uid == 0 && in.mac.Root != "/" {
 		return nil
 	}
-	return errors.New("root never writes to a user's home")
+	return errors.New("root must not write to a user's home folder")
 }

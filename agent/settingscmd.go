@@ -13,13 +13,13 @@ import (
 func (in *invocation) settingsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "settings",
-		Short: "Every setting with its value, where that comes from, and what it means",
-		Long: `settings lists every setting. The agent notices a change by itself. What a
-configuration profile sets is managed, and wins.`,
+		Short: "Show every setting with its value, its origin and its meaning",
+		Long: `settings lists every setting. The agent notices changes by itself. A value from a
+configuration profile is managed and takes precedence.`,
 		Example: `  defaults write ` + probe.AgentLabel + ` SnoozeMinutes -int 5
   defaults write ` + probe.AgentLabel + ` WatchVendors all
   defaults delete ` + probe.AgentLabel + ` SnoozeMinutes
-  kextwatch settings        (a moment later: macOS writes the file by and by)`,
+  kextwatch settings        (after a moment: macOS writes the file with a delay)`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			home, err := in.home()

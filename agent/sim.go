@@ -34,30 +34,30 @@ var simVerbs = []simVerb{
 	{"linking", "on|off", "a restart builds the auxiliary kernel collection, or fails to", switched((*simmac.Mac).SetLinking)},
 	{"update-macos", "VERSION", "macOS is updated, and the Mac restarts", (*simmac.Mac).UpdateMacOS},
 	{"update-parallels", "VERSION", "Parallels Desktop is updated", (*simmac.Mac).UpdateParallels},
-	{"remove-parallels", "", "Parallels Desktop is put in the bin", func(m *simmac.Mac, _ string, _ time.Time) error { return m.RemoveParallels() }},
-	{"add-vm", "NAME [parallels|apple]", "a virtual machine is made, for this hypervisor", func(m *simmac.Mac, value string, _ time.Time) error { return m.AddVM(simVM(value)) }},
+	{"remove-parallels", "", "Parallels Desktop is moved to the Trash", func(m *simmac.Mac, _ string, _ time.Time) error { return m.RemoveParallels() }},
+	{"add-vm", "NAME [parallels|apple]", "a virtual machine for this hypervisor is created", func(m *simmac.Mac, value string, _ time.Time) error { return m.AddVM(simVM(value)) }},
 	{"set-vm", "NAME parallels|apple", "a stopped virtual machine gets this hypervisor", func(m *simmac.Mac, value string, _ time.Time) error { return m.SetVM(simVM(value)) }},
 	{"vm-state", "NAME running|stopped", "a virtual machine runs, or does not", setVMState},
 	{"start-vm", "NAME", "the user starts a virtual machine, and Parallels tries to load what it needs", (*simmac.Mac).StartVM},
-	{"kextless", "on|off", "Parallels' networking does without kernel extensions, or not", func(m *simmac.Mac, value string, _ time.Time) error { return m.SetKextless(value) }},
+	{"kextless", "on|off", "Parallels' networking works without kernel extensions, or not", func(m *simmac.Mac, value string, _ time.Time) error { return m.SetKextless(value) }},
 	{"sip", "enabled|disabled|custom|no-approval", "System Integrity Protection is changed in Recovery", func(m *simmac.Mac, value string, now time.Time) error { return m.SetSIP(simmac.SIP(value), now) }},
 	{"consent", "on|off|TEAM", "consent to kernel extensions is changed in Recovery", (*simmac.Mac).SetConsent},
 	{"profile", "forbid|allow-users|allow-team|none", "a configuration profile for kernel extensions is installed", func(m *simmac.Mac, value string, _ time.Time) error { return m.SetProfile(simmac.Profile(value)) }},
 	{"offer-macos", "VERSION", "Software Update offers this macOS", (*simmac.Mac).OfferMacOS},
-	{"lock-policy", "", "nobody may read the policy database, as an ordinary user on a real Mac", func(m *simmac.Mac, _ string, _ time.Time) error { return m.LockPolicy() }},
+	{"lock-policy", "", "nobody can read the policy database, like an ordinary user on a real Mac", func(m *simmac.Mac, _ string, _ time.Time) error { return m.LockPolicy() }},
 	{"unlock-policy", "", "the policy database can be read again", func(m *simmac.Mac, _ string, _ time.Time) error { return m.UnlockPolicy() }},
-	{"remove-framework", "", "this macOS has no SPKernelExtensionPolicy any more", func(m *simmac.Mac, _ string, _ time.Time) error { return m.RemoveFramework() }},
+	{"remove-framework", "", "the framework SPKernelExtensionPolicy is removed", func(m *simmac.Mac, _ string, _ time.Time) error { return m.RemoveFramework() }},
 	{"tool-fails", "TOOL HOW", "HOW: hang, flood, half, crash, rubbish, none, heal", func(m *simmac.Mac, value string, _ time.Time) error {
 		tool, how, _ := strings.Cut(value, " ")
 		return m.BreakTool(tool, how)
 	}},
-	{"auto-update", "on|off", "macOS installs its updates by itself, or not", switched((*simmac.Mac).SetAutoUpdate)},
+	{"auto-update", "on|off", "macOS installs updates automatically, or not", switched((*simmac.Mac).SetAutoUpdate)},
 	{"backup", "TIME", "Time Machine made a backup at this time", backup},
 	{"run-program", "PATH", "the user starts a program", (*simmac.Mac).RunProgram},
 	{"quit-program", "PATH", "a program ends", func(m *simmac.Mac, path string, _ time.Time) error { return m.QuitProgram(path) }},
 	{"connect-vnc", "", "somebody connects to screen sharing", func(m *simmac.Mac, _ string, _ time.Time) error { return m.ConnectVNC(true) }},
-	{"disconnect-vnc", "", "nobody is connected any more", func(m *simmac.Mac, _ string, _ time.Time) error { return m.ConnectVNC(false) }},
-	{"console", "me|other|nobody", "who sits at screen and keyboard; takes root for others", func(m *simmac.Mac, who string, _ time.Time) error { return m.SeatAtConsole(who) }},
+	{"disconnect-vnc", "", "nobody is connected to screen sharing", func(m *simmac.Mac, _ string, _ time.Time) error { return m.ConnectVNC(false) }},
+	{"console", "me|other|nobody", "the user at the screen; other users need root", func(m *simmac.Mac, who string, _ time.Time) error { return m.SeatAtConsole(who) }},
 	{"lock", "on|off", "the screen is locked, or not", switched((*simmac.Mac).LockScreen)},
 	{"admin", "on|off", "the user is an administrator, or not", switched((*simmac.Mac).SetAdmin)},
 	{"sysext", "TEAM ID STATE", "a system extension is in this state, activated_waiting_for_user", sysext},
@@ -68,9 +68,9 @@ func (in *invocation) simCommand() *cobra.Command {
 	var arch, edition string
 	cmd := &cobra.Command{
 		Use:   "sim DIR VERB [VALUE]",
-		Short: "Make or change a simulated Mac: a directory that passes for one",
-		Long: `sim makes a directory that passes for a Mac, and changes it as a real Mac
-would change. --now says when it happens.
+		Short: "Make or change a simulated Mac in a directory",
+		Long: `sim makes a directory with the files and tools of a Mac, and changes it as a real
+Mac would change. --now sets the time of the change.
 
 Verbs:
 ` + simHelp(),
@@ -80,7 +80,7 @@ Verbs:
   kextwatch status --root /tmp/mac`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 2 {
-				return usage("kextwatch sim --help lists the verbs", "sim takes a directory, a verb and what belongs to it")
+				return usage("kextwatch sim --help lists the verbs", "sim takes a directory, a verb and the values of the verb")
 			}
 			return nil
 		},
@@ -100,8 +100,7 @@ Verbs:
 	return cmd
 }
 
-// takes reports whether the verb has a place for each of the values; those in
-// brackets may be missing.
+// takes reports whether the values fit the verb. Values in brackets may be missing.
 func (v simVerb) takes(values []string) bool {
 	places := strings.Fields(v.value)
 	needed := 0
@@ -115,7 +114,7 @@ func (v simVerb) takes(values []string) bool {
 
 func simHelp() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "  %-44s %s\n", "new", "make one; DIR must be empty or not exist")
+	fmt.Fprintf(&b, "  %-44s %s\n", "new", "make a simulated Mac; DIR must be empty or missing")
 	for _, v := range simVerbs {
 		fmt.Fprintf(&b, "  %-44s %s\n", strings.TrimSpace(v.name+" "+v.value), v.help)
 	}
@@ -144,7 +143,7 @@ func (s simCommand) run(dir, name string, values []string) error {
 			if errors.Is(err, fs.ErrExist) {
 				return unavailable(err, "name another directory")
 			}
-			return unavailable(err, "kextwatch sim --help lists the flags of new, and what they take")
+			return unavailable(err, "kextwatch sim --help lists the flags of new and their values")
 		}
 		return s.done(dir, name, value)
 	}
@@ -153,7 +152,7 @@ func (s simCommand) run(dir, name string, values []string) error {
 			continue
 		}
 		if !verb.takes(values) {
-			return usage("kextwatch sim --help lists the verbs", "it is: sim DIR %s %s", name, verb.value)
+			return usage("kextwatch sim --help lists the verbs", "wrong values; use: sim DIR %s %s", name, verb.value)
 		}
 		m, err := simmac.Open(dir)
 		if err != nil {
@@ -164,10 +163,10 @@ func (s simCommand) run(dir, name string, values []string) error {
 		}
 		return s.done(dir, name, value)
 	}
-	return usage("kextwatch sim --help lists the verbs", "sim has no verb %q", name)
+	return usage("kextwatch sim --help lists the verbs", "unknown verb %q", name)
 }
 
-// simVM splits a name from the hypervisor after it, if there is one.
+// simVM splits a value into a name and an optional hypervisor.
 func simVM(value string) simmac.VM {
 	if i := strings.LastIndex(value, " "); i > 0 {
 		switch is := probe.Hypervisor(value[i+1:]); is {

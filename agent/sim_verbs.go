@@ -8,7 +8,7 @@ import (
 	"kextwatch/probe/simmac"
 )
 
-// switched makes a verb of something that is on or off.
+// switched returns a verb that takes on or off.
 func switched(set func(*simmac.Mac, bool) error) func(*simmac.Mac, string, time.Time) error {
 	return func(m *simmac.Mac, value string, _ time.Time) error {
 		if value != "on" && value != "off" {
@@ -21,7 +21,7 @@ func switched(set func(*simmac.Mac, bool) error) func(*simmac.Mac, string, time.
 func backup(m *simmac.Mac, value string, _ time.Time) error {
 	at, err := time.Parse(time.RFC3339, value)
 	if err != nil {
-		return fmt.Errorf("%q is no time: write it like 2026-05-06T05:50:00Z", value)
+		return fmt.Errorf("invalid time %q: write it like 2026-05-06T05:50:00Z", value)
 	}
 	return m.Backup(at)
 }

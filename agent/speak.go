@@ -1,8 +1,8 @@
 package main
 
-// The only writer of errors, warnings and hints. Its rules: lower case, no
-// full stop, the program's name in front; what to do about it on a line of
-// its own.
+// Only this file writes errors, warnings and hints. They are in lower case,
+// without a full stop, with the program's name in front. The hint is on its own
+// line.
 
 import (
 	"encoding/json"
@@ -17,10 +17,10 @@ const (
 	exitUsage       = 64
 	exitUnavailable = 69
 	exitDefect      = 70
-	exitRestart     = 75 // of run: launchd is to start the new program
+	exitRestart     = 75 // run only: launchd has to start the new program
 )
 
-// failure is an error with a way out and an exit code.
+// failure is an error with a hint and an exit code.
 type failure struct {
 	exit int
 	err  error
@@ -30,15 +30,15 @@ type failure struct {
 func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
-// Hint is the way out.
+// Hint returns the next step.
 func (f *failure) Hint() string { return f.hint }
 
-// usage is a command that was called in a wrong way.
+// usage returns the error for wrong usage of a command.
 func usage(hint, format string, args ...any) error {
 	return &failure{exitUsage, fmt.Errorf(format, args...), hint}
 }
 
-// unavailable is a tool, a permission or a file that is missing.
+// unavailable returns the error for a missing tool, permission or file.
 func unavailable(err error, hint string) error {
 	return &failure{exitUnavailable, err, hint}
 }
@@ -47,10 +47,10 @@ func unavailable(err error, hint string) error {
 type speaker struct {
 	out, err io.Writer
 	json     bool
-	note     func(warning string) // also told of each warning; nil: nobody
+	note     func(warning string) // called for each warning; may be nil
 }
 
-// fail says what went wrong and returns the exit code.
+// fail reports an error and returns the exit code.
 func (s speaker) fail(err error) int {
 	f := &failure{exit: exitDefect, err: err}
 	if !errors.As(err, &f) && errors.Is(err, fs.ErrPermission) {
@@ -86,7 +86,7 @@ func (s speaker) warn(hint, format string, args ...any) {
 	}
 }
 
-// progress says what takes a while.
+// progress reports an operation that takes a while.
 func (s speaker) progress(format string, args ...any) {
 	fmt.Fprintf(s.err, "kextwatch: %s\n", fmt.Sprintf(format, args...))
 }
@@ -106,6 +106,6 @@ func (s speaker) document(doc any) {
 	enc := json.NewEncoder(s.out)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
-	// What is written here is plain data of our own: it can always be encoded.
+	// Our own documents are plain data. Encoding them cannot fail.
 	_ = enc.Encode(doc)
 }

@@ -12,10 +12,10 @@ import (
 func (in *invocation) statusCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
-		Short: "Look once and say where things stand",
-		Long: `status looks once and says where things stand.
+		Short: "Show the current status",
+		Long: `status takes one snapshot and shows the current status.
 
-Exit status: 0 nothing to do, 1 something to do, 2 cannot tell.`,
+Exit status: 0 nothing to do, 1 something to do, 2 unknown.`,
 		Example: `  kextwatch status
   kextwatch status --json
   sudo kextwatch status                          reads what only root may read
@@ -36,7 +36,7 @@ Exit status: 0 nothing to do, 1 something to do, 2 cannot tell.`,
 func (in *invocation) explainCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain",
-		Short: "The same as status, with every fact used and every rule that fired",
+		Short: "Show the status with every fact and every rule that applied",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			st, err := in.target().examine(cmd.Context())
@@ -58,7 +58,7 @@ func (s speaker) answer(st approval.Status, text string) {
 	fmt.Fprint(s.out, text)
 }
 
-// statusCode: 0 nothing to do, 1 something to do, 2 cannot tell.
+// statusCode returns 0 for nothing to do, 1 for something to do, 2 for unknown.
 func statusCode(v approval.Verdict) int {
 	switch {
 	case v.NeedsAction():

@@ -14,7 +14,7 @@ import (
 )
 
 // target is the Mac that a command examines, and the user whose settings and
-// memory count.
+// memory it uses.
 type target struct {
 	mac    root.FS // Home is empty if the user's home is unknown
 	noHome error   // why the home is unknown
@@ -28,10 +28,10 @@ func (in *invocation) target() target {
 	return t
 }
 
-// home returns the folder of the user, a path of this machine.
+// home returns the home folder of the user, as a path of this machine.
 func (t target) home() (string, error) { return t.mac.Home, t.noHome }
 
-// rules returns what the user's settings say to the rules.
+// rules returns the options of the rules from the user's settings.
 func (t target) rules() approval.Settings {
 	if t.noHome != nil {
 		return settings.Default().Approval()
@@ -40,8 +40,8 @@ func (t target) rules() approval.Settings {
 	return s.Approval()
 }
 
-// memory returns what the running agent knows. A window that the agent saw is
-// part of every answer. A memory that cannot be read is missing.
+// memory returns the memory of the running agent: every answer includes the windows
+// that the agent saw. An unreadable memory is a missing fact.
 func (t target) memory() (approval.Memory, []probe.Gap) {
 	if t.noHome != nil {
 		return approval.Memory{}, nil
@@ -52,7 +52,7 @@ func (t target) memory() (approval.Memory, []probe.Gap) {
 		return approval.Memory{}, []probe.Gap{store.MemoryGap(p, err)}
 	}
 	if m.Memory.LastRead.At.After(t.clock.Now()) {
-		return approval.Memory{}, nil // it knows what is still to come
+		return approval.Memory{}, nil // the memory may hold events after --now
 	}
 	return m.Memory, nil
 }

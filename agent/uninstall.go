@@ -18,7 +18,7 @@ import (
 	"kextwatch/probe"
 )
 
-// remains says what uninstalling leaves or takes beyond the usual.
+// remains selects what uninstall keeps or additionally removes.
 type remains struct {
 	keepData     bool // history, memory and log stay
 	dropSettings bool
@@ -33,7 +33,7 @@ func (in *invocation) uninstall(ctx context.Context, what remains, dryRun bool) 
 	p := store.PlacesIn(home)
 	var folders, files []string
 	if what.keepData {
-		files = append(files, p.Status) // others read it, and it would never change again
+		files = append(files, p.Status) // other programs read it, and nothing would update it
 	} else {
 		folders = []string{p.Log, p.State}
 	}
@@ -55,15 +55,15 @@ func (in *invocation) uninstall(ctx context.Context, what remains, dryRun bool) 
 	return err
 }
 
-// noAgentRuns is the step that sees whether an agent is left that launchd did
-// not start: it would write its files again.
+// noAgentRuns is the step that checks for an agent that launchd did not start. Such
+// an agent would write its files again.
 func noAgentRuns(p store.Places) launchd.Step {
 	_, err := os.Lstat(p.Lock)
-	return launchd.NewStep("see that no agent runs", errors.Is(err, fs.ErrNotExist), func(context.Context) (string, error) {
+	return launchd.NewStep("check that no agent runs", errors.Is(err, fs.ErrNotExist), func(context.Context) (string, error) {
 		lock, err := store.Lock(p)
 		switch {
 		case errors.Is(err, store.ErrRunning):
-			return "", fmt.Errorf("%w, and will write its files again: quit it, and uninstall once more", err)
+			return "", fmt.Errorf("%w, and will write its files again: quit it and repeat the uninstall", err)
 		case err != nil:
 			return "", err
 		}
@@ -97,7 +97,7 @@ func strayCopies(temp string) []string {
 	return left
 }
 
-// nameRootsPart says what only root can remove.
+// nameRootsPart reports the files that only root can remove.
 func (in *invocation) nameRootsPart() {
 	for _, name := range []string{probe.ReaderJob, probe.ReaderProgram, probe.SupportFolder} {
 		path, err := in.mac.Resolve(name)

@@ -9,7 +9,7 @@ import (
 func (in *invocation) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Say which kextwatch this is",
+		Short: "Print the version of kextwatch",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if in.speaker.json {

@@ -20,7 +20,7 @@ import (
 func (in *invocation) watchCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "watch",
-		Short: "Show the status, live, in this terminal",
+		Short: "Show the status and update it in this terminal",
 		Long: `watch shows the status and updates it, with a bar for an open window, until you
 press Ctrl-C. If the output is not a terminal, it writes one line for each
 change; with --json, one document.
@@ -45,7 +45,7 @@ type watchCommand struct {
 // run shows the status until ctx ends, which is the normal end.
 func (w watchCommand) run(ctx context.Context) error {
 	if w.mac.NoTools {
-		return usage("kextwatch status --volume looks at it once", "another Mac's disk does not change by itself")
+		return usage("use kextwatch status --volume", "another Mac's disk does not change by itself")
 	}
 	temp, err := os.MkdirTemp("", "kextwatch-")
 	if err != nil {
@@ -55,7 +55,7 @@ func (w watchCommand) run(ctx context.Context) error {
 	resized := make(chan os.Signal, 1)
 	signal.Notify(resized, syscall.SIGWINCH)
 	defer signal.Stop(resized)
-	mem, _ := w.memory() // status names what is missing
+	mem, _ := w.memory() // status reports the error
 	f := &loop.Follower{
 		Clock:    w.clock,
 		Prober:   mac.NewProber(w.mac, temp),

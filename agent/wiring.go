@@ -14,12 +14,12 @@ import (
 	"kextwatch/probe/policy"
 )
 
-// edges connects the loop of the agent to this host. The tray, the view, the
-// events and the check of the program are added by the caller.
+// edges connects the loop of the agent to this host. The caller adds the tray, the
+// view, the events and the check of the program.
 func (in *invocation) edges(ctx context.Context, st *store.Store, p *mac.Prober) loop.Edges {
 	poster, err := in.newPoster(in.mac.Root)
 	if err != nil {
-		in.warn("", "notifications cannot be shown: %v", err)
+		in.warn("", "cannot show notifications: %v", err)
 		poster = noPoster{err}
 	}
 	return loop.Edges{

@@ -40,7 +40,7 @@ func mainAs(uid int) {
 	os.Exit(run(ctx, os.Args[1:], h))
 }
 
-// The scripts are stories of what happens on a Mac. Each is one behaviour a
+// The scripts are stories of what happens on a Mac. Each is one behavior a
 // user could name; CONTRIBUTING.md has the language.
 func TestScript(t *testing.T) { runScripts(t, "testdata/script") }
 

@@ -84,7 +84,7 @@ func wasLoaded(m *simmac.Mac, _ string, now time.Time) error {
 	return m.Load(now)
 }
 
-// wasForbidden is a Mac of an organisation.
+// wasForbidden is a Mac of an organization.
 func wasForbidden(m *simmac.Mac, _ string, now time.Time) error {
 	if err := m.SetProfile(simmac.ProfileForbid); err != nil {
 		return err

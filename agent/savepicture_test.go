@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// savePicture writes a small file: the 256 colours of the picture that are
+// savePicture writes a small file: the 256 colors of the picture that are
 // there most often have to do for all.
 func savePicture(t *testing.T, name string, img *image.RGBA) {
 	t.Helper()

@@ -25,7 +25,7 @@ const (
 // no argument: the job and its program are always installed together.
 //
 // launchd.plist(5) promises nothing for WatchPaths: launchd may miss a change,
-// and the behaviour for a missing path is not documented. The -wal and the
+// and the behavior for a missing path is not documented. The -wal and the
 // -journal are missing most of the time, so launchd also watches their folder,
 // and it starts the job every five minutes. launchd never starts a job twice
 // within ten seconds; in tests ThrottleInterval did not change that.

@@ -136,7 +136,7 @@ func TestRetryThatEndsOtherwise(t *testing.T) {
 	}{
 		"it starts":       {"echo 'The VM has been successfully started.'", nil, "", "started"},
 		"the service":     {"echo 'Unable to connect to Parallels Service.' >&2; exit 255", nil, "does not answer", ""},
-		"something else":  {"echo 'no licence' >&2; exit 1", nil, "no licence", ""},
+		"something else":  {"echo 'no license' >&2; exit 1", nil, "no license", ""},
 		"nothing happens": {"sleep 600", nil, "", "not-tried"},
 		"what runs": {"sleep 600", func(snap *probe.Snapshot) {
 			snap.Situation = probe.Situation{Asked: true, Service: probe.No}

@@ -17,7 +17,7 @@ type app struct {
 const (
 	programPath  = "Contents/MacOS/kextwatch"
 	readerPath   = "Contents/Helpers/kextwatch-reader"
-	licencesPath = "Contents/Resources/Licences.txt"
+	licensesPath = "Contents/Resources/Licenses.txt"
 )
 
 // manuals has the files that make manual writes. The app contains them, so that a
@@ -65,7 +65,7 @@ func (a app) write(path string) error {
 	if err != nil {
 		return err
 	}
-	licences, err := licences(modules)
+	licenses, err := licenses(modules)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (a app) write(path string) error {
 		"Contents/Info.plist":            list,
 		"Contents/PkgInfo":               []byte("APPL????"),
 		"Contents/Resources/" + iconFile: icon,
-		licencesPath:                     licences,
+		licensesPath:                     licenses,
 	}
 	for _, name := range manuals {
 		if files["Contents/Resources/"+name], err = os.ReadFile(filepath.Join(a.manual, name)); err != nil {

@@ -12,9 +12,9 @@ import (
 )
 
 // A module without a license must not be released.
-func TestGoLicences(t *testing.T) {
+func TestGoLicenses(t *testing.T) {
 	t.Chdir("../..")
-	text, err := licences([]module{{"howett.net/plist", "v1.0.1"}, {goModule, "go1.26"}})
+	text, err := licenses([]module{{"howett.net/plist", "v1.0.1"}, {goModule, "go1.26"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,16 +23,16 @@ func TestGoLicences(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
-	if _, err := licences([]module{{"howett.net/plist", "v0.0.1"}}); err == nil || !strings.Contains(err.Error(), "build it again") {
+	if _, err := licenses([]module{{"howett.net/plist", "v0.0.1"}}); err == nil || !strings.Contains(err.Error(), "build it again") {
 		t.Errorf("the wrong version: %v", err)
 	}
 	// A folder of this repository without its own license.
-	if _, err := licences([]module{{"github.com/getlantern/golog", "v0.0.0-20190830074920-4ef2e798c2d7"}}); err == nil || !strings.Contains(err.Error(), "has no licence") {
-		t.Errorf("no licence: %v", err)
+	if _, err := licenses([]module{{"github.com/getlantern/golog", "v0.0.0-20190830074920-4ef2e798c2d7"}}); err == nil || !strings.Contains(err.Error(), "has no license") {
+		t.Errorf("no license: %v", err)
 	}
 }
 
-func TestLicenceFiles(t *testing.T) {
+func TestLicenseFiles(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{
 		"LICENSE", "LICENCE.md", "License-MIT", "UNLICENSE", "COPYING.md", "NOTICE", "PATENTS", "COPYRIGHT-MUSL",
@@ -42,7 +42,7 @@ func TestLicenceFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got, err := licenceFiles(dir)
+	got, err := licenseFiles(dir)
 	want := []string{"COPYING.md", "COPYRIGHT-MUSL", "LICENCE.md", "LICENSE", "License-MIT", "NOTICE", "PATENTS", "UNLICENSE"}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%q, %v", got, err)

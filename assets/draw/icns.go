@@ -21,11 +21,11 @@ func icns(layers []layer) []byte {
 		file = append(file, data...)
 	}
 	for _, e := range []struct {
-		size         int
-		colour, mask string
+		size        int
+		color, mask string
 	}{{16, "is32", "s8mk"}, {32, "il32", "l8mk"}} {
-		colour, mask := planes(draw(e.size, layers...))
-		add(e.colour, colour)
+		color, mask := planes(draw(e.size, layers...))
+		add(e.color, color)
 		add(e.mask, mask)
 	}
 	for _, e := range []struct {
@@ -50,16 +50,16 @@ func icns(layers []layer) []byte {
 
 // planes returns the red, green and blue values, each packed, and the alpha values,
 // which are never packed.
-func planes(img *image.NRGBA) (colour, alpha []byte) {
+func planes(img *image.NRGBA) (color, alpha []byte) {
 	for channel := range 4 {
 		var plane []byte
 		for i := channel; i < len(img.Pix); i += 4 {
 			plane = append(plane, img.Pix[i])
 		}
 		if channel == 3 {
-			return colour, plane
+			return color, plane
 		}
-		colour = append(colour, packed(plane)...)
+		color = append(color, packed(plane)...)
 	}
 	return nil, nil
 }

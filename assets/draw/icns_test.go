@@ -75,14 +75,14 @@ func picture(t *testing.T, kind string, found map[string][]byte, size int) image
 		}
 		return img
 	}
-	colour, alpha := unpacked(found[kind]), found[mask]
+	color, alpha := unpacked(found[kind]), found[mask]
 	n := size * size
-	if len(colour) != 3*n || len(alpha) != n {
-		t.Fatalf("%s: %d bytes of colour and %d of mask, want %d and %d", kind, len(colour), len(alpha), 3*n, n)
+	if len(color) != 3*n || len(alpha) != n {
+		t.Fatalf("%s: %d bytes of color and %d of mask, want %d and %d", kind, len(color), len(alpha), 3*n, n)
 	}
 	img := image.NewNRGBA(image.Rect(0, 0, size, size))
 	for i := range n {
-		copy(img.Pix[4*i:], []byte{colour[i], colour[n+i], colour[2*n+i], alpha[i]})
+		copy(img.Pix[4*i:], []byte{color[i], color[n+i], color[2*n+i], alpha[i]})
 	}
 	return img
 }

@@ -57,7 +57,7 @@ var (
 	amber  = color.NRGBA{R: 255, G: 178, B: 46, A: 255}
 )
 
-// layer is a shape in one colour.
+// layer is a shape in one color.
 type layer struct {
 	shape shape
 	color color.NRGBA

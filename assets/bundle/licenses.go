@@ -26,10 +26,10 @@ func sorted(versions map[string]string) []module {
 	return modules
 }
 
-// licences returns the texts of all licenses: that of kextwatch first, then those of
+// licenses returns the texts of all licenses: that of kextwatch first, then those of
 // each module, from the compiled sources. A module without a license is an error,
 // because it must not be released.
-func licences(modules []module) ([]byte, error) {
+func licenses(modules []module) ([]byte, error) {
 	folders, err := foldersOf(modules)
 	if err != nil {
 		return nil, err
@@ -40,15 +40,15 @@ func licences(modules []module) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "kextwatch\n\n%s\n"+
-		"kextwatch contains what follows, each under its own licence. The source of\n"+
+		"kextwatch contains the following modules, each under its own license. The source of\n"+
 		"each is at https://pkg.go.dev/NAME@VERSION.\n", own)
 	for _, m := range modules {
-		files, err := licenceFiles(folders[m.path])
+		files, err := licenseFiles(folders[m.path])
 		if err != nil {
 			return nil, err
 		}
 		if len(files) == 0 {
-			return nil, fmt.Errorf("%s %s has no licence in %s", m.path, m.version, folders[m.path])
+			return nil, fmt.Errorf("%s %s has no license in %s", m.path, m.version, folders[m.path])
 		}
 		for _, file := range files {
 			text, err := os.ReadFile(filepath.Join(folders[m.path], file))
@@ -65,17 +65,17 @@ func licences(modules []module) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-var licenceName = regexp.MustCompile(`(?i)^(un)?licen[cs]e|^copying|^copyright|^notice|^patents`)
+var licenseName = regexp.MustCompile(`(?i)^(un)?licen[cs]e|^copying|^copyright|^notice|^patents`)
 
-// licenceFiles returns the names of the license files in a module's top folder.
-func licenceFiles(folder string) ([]string, error) {
+// licenseFiles returns the names of the license files in a module's top folder.
+func licenseFiles(folder string) ([]string, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return nil, err
 	}
 	var files []string
 	for _, entry := range entries {
-		if entry.Type().IsRegular() && licenceName.MatchString(entry.Name()) && filepath.Ext(entry.Name()) != ".go" {
+		if entry.Type().IsRegular() && licenseName.MatchString(entry.Name()) && filepath.Ext(entry.Name()) != ".go" {
 			files = append(files, entry.Name())
 		}
 	}

@@ -12,11 +12,11 @@ import (
 	"testing"
 )
 
-// arrows is a statement of policy: which package may import which package of
-// ours or which module of others, and why. Anyone may import the standard
-// library. A build that breaks it is mended in
-// the code, not here. What the core must name is plain; what touches the
-// machine is one level down, and only package main knows both.
+// arrows lists the allowed imports: which package may import which package of ours
+// or which foreign module, and why. Every package may import the standard library.
+// If this test fails, change the code, not the list. The core imports only plain
+// packages. The packages that touch the machine are one level below, and only
+// package main imports both.
 var arrows = []struct{ importer, imported, because string }{
 	{"agent", "agent/approval", "package main wires everything"},
 	{"agent", "agent/demo", "package main wires everything"},
@@ -152,16 +152,16 @@ var arrows = []struct{ importer, imported, because string }{
 	{"assets/bundle", "howett.net/plist", "writes the app's Info.plist"},
 }
 
-// plain packages depend, however far away, on the standard library and on
-// other plain packages alone, so that every rule can be tested without a Mac.
+// plain packages depend, directly and indirectly, only on the standard library and on
+// other plain packages. So every rule can be tested without a Mac.
 var plain = []string{"agent/approval", "agent/view", "notify", "probe"}
 
-// unwanted packages would raise the oldest macOS that can load the program:
-// since Go 1.25, crypto/x509 needs a symbol of macOS 12. Kextwatch sends
-// nothing anywhere, so it needs none of them.
+// unwanted packages would raise the oldest macOS that can load the program: since Go
+// 1.25, crypto/x509 needs a symbol of macOS 12. Kextwatch sends nothing over the
+// network, so it does not need them.
 var unwanted = []string{"crypto/tls", "crypto/x509", "net/http"}
 
-// readerParts are all packages of ours in the program that runs as root.
+// readerParts are all our packages in the program that runs as root.
 var readerParts = []string{"agent/reader", "probe", "probe/policy", "probe/root"}
 
 // processes are the packages that start a process or call C. SQLite's
@@ -171,8 +171,8 @@ var processes = []string{"C", "os/exec", "plugin"}
 
 const module = "kextwatch/"
 
-// builds are the programs that people run. Looking at imports takes no C
-// compiler, also where the program does.
+// builds are the programs that people run. Listing imports needs no C compiler, even
+// if the program needs one.
 var builds = []struct {
 	name string
 	env  []string
@@ -211,18 +211,18 @@ func TestArrows(t *testing.T) {
 			for _, name := range []string{"agent", "agent/reader"} {
 				for _, path := range packages[module+name].Deps {
 					if slices.Contains(unwanted, path) {
-						t.Errorf("%s got into %s; go mod why %[1]s says how", path, name)
+						t.Errorf("%s is a dependency of %s; go mod why %[1]s shows the chain", path, name)
 					}
 				}
 			}
 			for _, path := range append(packages[readerPackage].Deps, readerPackage) {
 				if name, ours := strings.CutPrefix(path, module); ours && !slices.Contains(readerParts, name) {
-					t.Errorf("%s got into what runs as root", path)
+					t.Errorf("%s is a dependency of the program that runs as root", path)
 				}
 				if p := packages[path]; !p.Standard && p.Module.Path != "modernc.org/libc" {
 					for _, imported := range p.Imports {
 						if slices.Contains(processes, imported) {
-							t.Errorf("%s imports %s and got into what runs as root", path, imported)
+							t.Errorf("%s imports %s and is a dependency of the program that runs as root", path, imported)
 						}
 					}
 				}
@@ -253,8 +253,8 @@ type goPackage struct {
 	Deps       []string // the same, however far away
 }
 
-// origin is what the arrows call a package: by its folder if it is ours,
-// by its module if it is not.
+// origin returns the name of a package in arrows: its folder if it is ours, otherwise
+// its module.
 func (p goPackage) origin() string {
 	if folder, ours := strings.CutPrefix(p.ImportPath, module); ours {
 		return folder
@@ -262,7 +262,7 @@ func (p goPackage) origin() string {
 	return p.Module.Path
 }
 
-// list returns the packages of this module and all they depend on.
+// list returns the packages of this module and all their dependencies.
 func list(t *testing.T, env []string, tags string) map[string]goPackage {
 	t.Helper()
 	cmd := exec.Command("go", "list", "-deps", "-tags", tags, "-json=ImportPath,Standard,Module,Imports,Deps", "./...")

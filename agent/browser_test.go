@@ -24,14 +24,14 @@ import (
 	"kextwatch/agent/view"
 )
 
-// looks are the two ways a page is shown, and how Chromium is told.
+// looks are the two color schemes of a page, with the flags for Chromium.
 var looks = map[string]string{
 	"light": "--blink-settings=preferredColorScheme=1",
 	"dark":  "--blink-settings=preferredColorScheme=0",
 }
 
-// chromium opens a page with a profile of its own, and returns what it wrote
-// to standard output and what the page wrote to its console.
+// chromium opens a page with a new profile. It returns the standard output and the
+// console messages of the page.
 func chromium(t *testing.T, page string, flags ...string) (out []byte, console []string) {
 	t.Helper()
 	args := append([]string{
@@ -57,7 +57,7 @@ func chromium(t *testing.T, page string, flags ...string) (out []byte, console [
 //go:embed testdata/browser/examine.js
 var examine string
 
-// examination is what a script in the page found out.
+// examination is the result of the script in the page.
 type examination struct {
 	Dark       bool
 	Wider      bool     // than the window
@@ -70,8 +70,8 @@ type examination struct {
 	Incomplete []string
 }
 
-// examined opens a copy of the page to which axe-core and a script were
-// added, which its policy would not have let run.
+// examined opens a copy of the page with axe-core and a script. The policy of the
+// original page would block both.
 func examined(t *testing.T, page []byte, flags ...string) examination {
 	t.Helper()
 	axe, err := os.ReadFile(os.Getenv("KEXTWATCH_AXE"))
@@ -103,9 +103,9 @@ func withoutPolicy(t *testing.T, page []byte) string {
 	return contentPolicy.ReplaceAllString(string(page), "")
 }
 
-// The report as people see it, in light and dark, on a phone and on paper:
-// nothing in it keeps anyone from reading it, and nothing is asked for
-// anywhere. The pictures are kept in the folder that KEXTWATCH_PICTURES names.
+// The report is accessible in light and dark, on a phone and on paper, and it requests
+// nothing over the network. The pictures are kept in the folder that
+// KEXTWATCH_PICTURES names.
 func TestReportInABrowser(t *testing.T) {
 	dir := os.Getenv("KEXTWATCH_PICTURES")
 	if dir == "" {
@@ -124,7 +124,7 @@ func TestReportInABrowser(t *testing.T) {
 			shot := filepath.Join(dir, "report"+device+"-"+name+".png")
 			_, console := chromium(t, file, flag, "--window-size="+size, "--screenshot="+shot)
 			if len(console) > 0 {
-				t.Errorf("%s%s: the page has words for the console: %q", name, device, console)
+				t.Errorf("%s%s: the page wrote to the console: %q", name, device, console)
 			}
 			smaller(t, shot)
 			e := examined(t, page, flag, "--window-size="+size)
@@ -135,10 +135,10 @@ func TestReportInABrowser(t *testing.T) {
 				t.Errorf("%s%s: the page is wider than its window", name, device)
 			}
 			if len(e.Fetched) > 0 {
-				t.Errorf("%s%s: the page asked for %q", name, device, e.Fetched)
+				t.Errorf("%s%s: the page requested %q", name, device, e.Fetched)
 			}
 			if e.Passes == 0 {
-				t.Errorf("%s%s: axe-core looked at nothing", name, device)
+				t.Errorf("%s%s: axe-core checked nothing", name, device)
 			}
 			for _, v := range e.Violations {
 				t.Errorf("%s%s: %s: %s: %+v", name, device, v.ID, v.Help, v.Nodes)
@@ -153,7 +153,7 @@ func TestReportInABrowser(t *testing.T) {
 	}
 }
 
-// The part of a report that is shown in the documents: its top.
+// The documents show the top of a report.
 func smaller(t *testing.T, shot string) {
 	t.Helper()
 	data, err := os.ReadFile(shot)
@@ -172,8 +172,8 @@ func smaller(t *testing.T, shot string) {
 	}
 }
 
-// eventfulReport is the report of a Mac on which much has happened, most of it
-// at the same time, as it is after an update.
+// eventfulReport is the report of a Mac with many events, most of them at the same
+// time, as after an update.
 func eventfulReport(t *testing.T) string {
 	t.Helper()
 	root, sim := simulated(t, "13.7.2")
@@ -204,8 +204,8 @@ func eventfulReport(t *testing.T) string {
 	return file
 }
 
-// eventful is two weeks: a macOS updated and approved late, restarts every
-// day, and an update of Parallels a moment ago.
+// eventful returns two weeks of events: a macOS update with a late approval, daily
+// restarts, and an update of Parallels a moment ago.
 func eventful(now time.Time) []view.Happening {
 	var all []view.Happening
 	tell := func(ago time.Duration, name approval.EventName, text string) {
@@ -237,8 +237,8 @@ func eventful(now time.Time) []view.Happening {
 	return all
 }
 
-// Whoever names a virtual machine or a file must not run anything in the
-// browser of a help desk: not even where the page has lost its policy.
+// The name of a virtual machine or a file must not run a script in the browser of a
+// help desk, even if the page has lost its policy.
 func TestHostileReportRunsNothing(t *testing.T) {
 	// The marker is put together only when it runs.
 	const script = `document.documentElement.className=['r','an'].join('')`

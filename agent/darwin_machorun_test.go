@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// darwinProgram is the program for macOS, run here by machorun.
+// darwinProgram is the program for macOS. machorun runs it here.
 func darwinProgram(t *testing.T) program {
 	t.Helper()
 	argv := strings.Fields(os.Getenv("KEXTWATCH_DARWIN"))
@@ -18,9 +18,9 @@ func darwinProgram(t *testing.T) program {
 	return argv
 }
 
-// The program that ships to Macs does the main job, on a simulated Mac that a
-// Linux process changes.
+// The program for macOS does the main job on a simulated Mac that a Linux process
+// changes.
 func TestDarwinJourney(t *testing.T) { journey(t, darwinProgram(t)) }
 
-// It installs itself, with the Mac's own launchctl, and removes what it wrote.
+// It installs itself with the Mac's launchctl and removes its files.
 func TestDarwinInstallation(t *testing.T) { installation(t, darwinProgram(t)) }

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// With an icon, too, a program that is replaced ends with 75: on macOS the
-// icon would end the process, and with 0, so that launchd left it at that.
+// A replaced program with an icon also exits with 75. On macOS the icon would end the
+// process with 0, and launchd would not start it again.
 func TestDesktopReplaced(t *testing.T) {
 	root, sim := simulated(t, "13.7.2")
 	program := thisProgram(t)

@@ -18,8 +18,8 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// The whole program on a desktop: the panel shows the icon, the notification
-// service the alert, and a click on the menu opens the pane of that macOS.
+// The whole program on a desktop: the panel shows the icon, the notification service
+// shows the alert, and a click on the menu opens the pane of that macOS.
 func TestDesktop(t *testing.T) {
 	for _, tt := range []struct{ macOS, primary, url string }{
 		{"12.7.6", "Open Security & Privacy…", "x-apple.systempreferences:com.apple.preference.security?General"},
@@ -96,13 +96,13 @@ func TestDesktop(t *testing.T) {
 			icon.WaitMenu(t, shows("Parallels Desktop: approved; restart the Mac to finish"))
 			icon.Click(t, "Quit kextwatch")
 			if err := agent.Wait(); err != nil {
-				t.Errorf("after Quit: %v, want exit 0, so that launchd lets it be", err)
+				t.Errorf("after Quit: %v, want exit 0, so that launchd does not restart it", err)
 			}
 		})
 	}
 }
 
-// startOnDesktop runs the agent where there is a panel and a notification service.
+// startOnDesktop runs the agent with a panel and a notification service.
 func startOnDesktop(t *testing.T, p program, root string) (agent *exec.Cmd, panel *desk.Panel, notifications *desk.Notifications) {
 	t.Helper()
 	bus, display := desk.StartBus(t), desk.StartDisplay(t)
@@ -118,13 +118,13 @@ func startOnDesktop(t *testing.T, p program, root string) (agent *exec.Cmd, pane
 	return agent, panel, notifications
 }
 
-// onDesktop is the environment of a program that is to find the bus and the display.
+// onDesktop is the environment in which a program finds the bus and the display.
 func onDesktop(bus, display string) []string {
 	return append(os.Environ(), "DBUS_SESSION_BUS_ADDRESS="+bus, "DISPLAY="+display, "NO_AT_BRIDGE=1", "GTK_A11Y=none")
 }
 
-// hasEntry is for a menu in which a visible entry begins so. "Snooze" is not
-// "Snoozed".
+// hasEntry matches a menu with a visible entry that starts with a text. "Snooze" does
+// not match "Snoozed".
 func hasEntry(label string) func([]desk.Entry) bool {
 	return func(menu []desk.Entry) bool {
 		return slices.ContainsFunc(menu, func(e desk.Entry) bool {

@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-// What the documents name is there: files, headings, commands, make targets.
+// Files, headings, commands and make targets that the documents name exist.
 func TestDocumentsNameWhatThereIs(t *testing.T) {
 	makefile := fileText(t, "../Makefile")
 	program := (&invocation{}).commands()
@@ -39,12 +39,12 @@ func TestDocumentsNameWhatThereIs(t *testing.T) {
 		for _, code := range codeForm.FindAllString(text, -1) {
 			for _, name := range commandForm.FindAllStringSubmatch(code, -1) {
 				if cmd, _, err := program.Find(name[1:]); err != nil || cmd == program && name[1] != "help" {
-					t.Errorf("%s names kextwatch %s, which is no command", path, name[1])
+					t.Errorf("%s names kextwatch %s, which is not a command", path, name[1])
 				}
 			}
 			for _, name := range makeForm.FindAllStringSubmatch(code, -1) {
 				if !strings.Contains(makefile, "\n"+name[1]+":") {
-					t.Errorf("%s names make %s, which is no target", path, name[1])
+					t.Errorf("%s names make %s, which is not a target", path, name[1])
 				}
 			}
 		}
@@ -59,7 +59,7 @@ var (
 	notInSlug   = regexp.MustCompile(`[^a-z0-9 -]`)
 )
 
-// headings are the anchors of a document, as GitHub makes them.
+// headings returns the anchors of a document, in GitHub's form.
 func headings(text string) []string {
 	var slugs []string
 	for line := range strings.Lines(text) {
@@ -81,8 +81,9 @@ func TestDecisionsAreListed(t *testing.T) {
 	}
 }
 
-// People are told of every path of their Mac that the program reads, writes
-// or executes. Paths beneath a home are made of parts and not found here.
+// docs/privacy.md names every path of a Mac that the program reads, writes or
+// executes. This test does not find paths below a home folder, because they are
+// joined at run time.
 func TestPrivacyNamesEveryPath(t *testing.T) {
 	told := fileText(t, "../docs/privacy.md")
 	macPath := regexp.MustCompile(`^/(bin|usr|System|Library|Applications|var|private|Users|dev)/.`)
@@ -120,7 +121,7 @@ func TestPrivacyNamesEveryPath(t *testing.T) {
 		if dir != "../probe" {
 			continue
 		}
-		// The constants of paths.go are put together of others.
+		// The constants of paths.go are built from other constants.
 		pkg, _ := (&types.Config{Error: func(error) {}}).Check(dir, names, sources, nil)
 		constants := 0
 		for _, name := range pkg.Scope().Names() {
@@ -168,8 +169,7 @@ func goFiles(t *testing.T, dir string) []string {
 	return slices.DeleteFunc(files, func(file string) bool { return strings.HasSuffix(file, "_test.go") })
 }
 
-// searched are the folders of the system's own programs, and what holds
-// nothing.
+// searched are the folders of the system's programs, and /dev/null, which is empty.
 var searched = []string{"/usr/bin", "/usr/sbin", "/usr/libexec", "/dev/null"}
 
 func documents(t *testing.T) []string {

@@ -18,7 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the expected documents")
 
-// documented is a status with every part of a document in it.
+// documented is a status that fills every part of a document.
 func documented() approval.Status {
 	at := time.Date(2026, 5, 6, 5, 50, 0, 0, time.UTC)
 	window := &approval.Window{Number: 1, OpenedAt: at.Add(-5 * time.Minute), ClosesAt: at.Add(25 * time.Minute), Basis: approval.LoadHistory, Left: 25 * time.Minute}
@@ -62,8 +62,7 @@ func documented() approval.Status {
 	}
 }
 
-// What scripts and fleets read stays byte for byte as it is: additions are
-// welcome, a change is not.
+// Scripts read these documents. Additions are allowed, changes are not.
 func TestDocuments(t *testing.T) {
 	local := time.Local
 	time.Local = time.UTC

@@ -14,7 +14,7 @@ import (
 	"kextwatch/probe/root"
 )
 
-// asking is an invocation on a Mac made of a directory.
+// asking is an invocation on a simulated Mac.
 func asking(dir string, uid int, env map[string]string) (*invocation, *bytes.Buffer) {
 	var stderr bytes.Buffer
 	in := &invocation{
@@ -39,8 +39,8 @@ func addTool(t *testing.T, root, name, script string) {
 	}
 }
 
-// Owners of Macs paste the sheet into a public report: every question has its
-// answer, and no name of theirs is in it.
+// Owners of Macs paste the sheet into a public report. Every question has an answer,
+// and the sheet contains none of their names.
 func TestFactSheet(t *testing.T) {
 	root, sim := simulated(t, "26.2")
 	if err := sim.Attempt(time.Now()); err != nil {
@@ -108,7 +108,7 @@ END`)
 	}
 }
 
-// A disk with nothing on it answers every question with a reason.
+// On an empty disk every question has a reason instead of an answer.
 func TestFactSheetOfNothing(t *testing.T) {
 	in, _ := asking(t.TempDir(), 0, nil)
 	sheet, err := in.factCommand().sheet(t.Context())

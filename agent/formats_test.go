@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// mandoc, which macOS uses to print manuals, finds no fault in ours. Its style
+// mandoc, which macOS uses to print manuals, accepts our manual. Its style
 // warnings are ignored: cobra writes lines that are longer than 80 characters.
 func TestManualIsWellFormed(t *testing.T) {
 	cmd := exec.Command("mandoc", "-T", "lint", "-W", "warning,stop")

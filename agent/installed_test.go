@@ -11,8 +11,7 @@ import (
 	"kextwatch/probe"
 )
 
-// installation is what `install` and its like do on a real process: the
-// LaunchAgent of the program itself, asked for its state, and removed.
+// installation tests install, status and uninstall with real processes.
 func installation(t *testing.T, p program) {
 	root, _ := simulated(t, "13.7.2")
 	do := func(args ...string) string {
@@ -36,7 +35,7 @@ func installation(t *testing.T, p program) {
 		t.Errorf("%v: the property list does not start %s:\n%s", err, p[len(p)-1], data)
 	}
 	if said := do("install"); strings.Contains(said, ": done\n") {
-		t.Errorf("a second install found something to do:\n%s", said)
+		t.Errorf("a second install has steps to do:\n%s", said)
 	}
 	if doc, _ := p.status(t, root); doc.Mac.MacOS != "13.7.2" {
 		t.Errorf("status says macOS %q", doc.Mac.MacOS)
@@ -56,7 +55,7 @@ func installation(t *testing.T, p program) {
 
 func TestProgramInstallation(t *testing.T) { installation(t, thisProgram(t)) }
 
-// sudo keeps HOME on macOS: files of root there would lock their owner out.
+// sudo on macOS keeps HOME. Files of root there would lock their owner out.
 func TestRootInstallsNothingInAHome(t *testing.T) {
 	var stderr bytes.Buffer
 	home := t.TempDir()

@@ -14,7 +14,7 @@ import (
 )
 
 // json FILE PATH [VALUE] compares a value of a JSON document; ~REGEXP as VALUE
-// matches a part of it. Without VALUE, something has to be at PATH. With !, the
+// matches a part of it. Without VALUE, PATH must exist. With !, the
 // value must differ or the last part of PATH must be missing; the parts before
 // it must be there.
 func jsonCommand(ts *testscript.TestScript, neg bool, args []string) {
@@ -113,7 +113,7 @@ func jsonChild(value any, part []string) (child any, ok bool) {
 	return child, ok
 }
 
-// jsonText is a string as it is, and any other value as compact JSON.
+// jsonText returns a string unchanged and any other value as compact JSON.
 func jsonText(value any) string {
 	if s, ok := value.(string); ok {
 		return s

@@ -21,7 +21,7 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// newLogged is an invocation with a home of its own for its log.
+// newLogged returns an invocation with its own home folder for its log.
 func newLogged(t *testing.T) (*invocation, store.Places, *bytes.Buffer) {
 	t.Helper()
 	stderr := &bytes.Buffer{}
@@ -267,13 +267,13 @@ func TestLogLines(t *testing.T) {
 			`level=WARN msg="a \"b\" \x1b[2J" one="\x7f\u009b2J\u202e\U000e0001" two=""`,
 			`{"level":"WARN","msg":"a \"b\" \u001b[2J","one":"\u007f\u009b2J\u202e\udb40\udc01","two":""}`,
 		},
-		// An agent before this format.
+		// A line of an agent before this format.
 		`time=2026-05-06T05:50:00.000Z level=INFO msg="kextwatch started" version=1.2`: {
 			`time=2026-05-06T05:50:00.000Z level=INFO msg="kextwatch started" version=1.2`,
 			`{"msg":"time=2026-05-06T05:50:00.000Z level=INFO msg=\"kextwatch started\" version=1.2"}`,
 		},
 		"panic:\t\x1b[31msomething": {"panic: [31msomething", `{"msg":"panic: [31msomething"}`},
-		// Half a line, and objects that slog did not write.
+		// An incomplete line, and objects that slog did not write.
 		`{"time":"2026-05-06T05:50:00Z","level":"INFO","msg":"kext`: {`{"time":"2026-05-06T05:50:00Z","level":"INFO","msg":"kext`, `{"msg":"{\"time\":\"2026-05-06T05:50:00Z\",\"level\":\"INFO\",\"msg\":\"kext"}`},
 		`{"level":"LOUD","msg":"x"}`:                                {`{"level":"LOUD","msg":"x"}`, `{"level":"LOUD","msg":"x"}`},
 		`{"a":  1}`:                                                 {`{"a":  1}`, `{"a":1}`},
@@ -296,7 +296,7 @@ func FuzzLogLine(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line string) {
 		text, object := textLine(line), jsonLine(line)
 		if strings.ContainsFunc(text+object, func(r rune) bool { return !unicode.IsPrint(r) }) {
-			t.Errorf("cannot be shown: %q, %q", text, object)
+			t.Errorf("unprintable characters in %q, %q", text, object)
 		}
 		if err := json.Unmarshal([]byte(object), new(map[string]any)); err != nil {
 			t.Errorf("%q: %v", object, err)
@@ -304,7 +304,7 @@ func FuzzLogLine(f *testing.F) {
 	})
 }
 
-// kextwatch logs -f shows a line that comes, and ends with a signal.
+// kextwatch logs -f shows a new line and ends with a signal.
 func TestProgramLogsFollow(t *testing.T) {
 	home := t.TempDir()
 	p := store.PlacesIn(home)

@@ -19,7 +19,7 @@ import (
 	_ "modernc.org/sqlite" // the database driver
 )
 
-// programs are what this test binary is, by the name it was started with.
+// programs maps the name of this test binary to the program that it acts as.
 var programs = map[string]func(){
 	"kextwatch":            main,
 	"kextwatch-as-user":    func() { mainAs(501) },
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, programs)
 }
 
-// mainAs is main for this user, whoever runs the tests.
+// mainAs is main for a given user.
 func mainAs(uid int) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -40,8 +40,8 @@ func mainAs(uid int) {
 	os.Exit(run(ctx, os.Args[1:], h))
 }
 
-// The scripts are stories of what happens on a Mac. Each is one behavior a
-// user could name; CONTRIBUTING.md has the language.
+// Each script tests one behavior that a user can see. CONTRIBUTING.md describes the
+// language.
 func TestScript(t *testing.T) { runScripts(t, "testdata/script") }
 
 func runScripts(t *testing.T, dir string) {
@@ -82,7 +82,7 @@ func runScripts(t *testing.T, dir string) {
 	})
 }
 
-// sqlite FILE SQL… runs statements on a database, one connection.
+// sqlite FILE SQL… runs statements on a database, over one connection.
 func sqliteCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: sqlite FILE SQL…")

@@ -9,17 +9,16 @@ import (
 	"testing"
 )
 
-// The scripts in testdata/ordinary are about what an ordinary user may not
-// read.
+// The scripts in testdata/ordinary test files that an ordinary user cannot read.
 func TestScriptOrdinaryUser(t *testing.T) {
 	if asOrdinaryUser(t) {
 		runScripts(t, "testdata/ordinary")
 	}
 }
 
-// asOrdinaryUser reports whether the test runs as an ordinary user. For root
-// no file is unreadable, so root runs the test once more as somebody else, in
-// a folder of his own with a copy of testdata.
+// asOrdinaryUser reports whether the test runs as an ordinary user. Root can read
+// every file, so for root the test runs again as another user, in that user's folder
+// with a copy of testdata.
 func asOrdinaryUser(t *testing.T) bool {
 	t.Helper()
 	if os.Geteuid() != 0 {

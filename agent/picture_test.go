@@ -12,8 +12,7 @@ import (
 	"kextwatch/notify"
 )
 
-// showsIcon reports whether that icon, and none of the other three, is what is
-// there on the panel.
+// showsIcon reports whether the panel shows that icon and not one of the other three.
 func showsIcon(shot, panel *image.RGBA, place image.Rectangle, want notify.Icon) bool {
 	if place.Dx() < 16 || place.Dy() < 16 {
 		return false
@@ -39,8 +38,7 @@ func showsIcon(shot, panel *image.RGBA, place image.Rectangle, want notify.Icon)
 	return differences[want]*3 < next*2 // by a wide margin
 }
 
-// unlike is by how much the screen differs from the badge, drawn there on the
-// empty panel.
+// unlike returns how much the screen differs from the badge on the empty panel.
 func unlike(shot, panel *image.RGBA, place image.Rectangle, badge image.Image) int {
 	sum := 0
 	for y := place.Min.Y; y < place.Max.Y; y++ {

@@ -19,7 +19,7 @@ import (
 	"kextwatch/probe/simmac"
 )
 
-// scene is a Mac at one verdict, as a person comes to see it.
+// scene is a Mac with one verdict.
 type scene struct {
 	verdict approval.Verdict
 	mac     simmac.Options
@@ -35,7 +35,7 @@ var (
 	ventura  = simmac.Options{MacOS: "13.7.2", Parallels: "18.3.4"}
 )
 
-// scenes has a picture for each verdict that a simulated Mac can come to.
+// scenes has a picture for each verdict that a simulated Mac can have.
 var scenes = []scene{
 	{approval.BlockedOpen, ventura, wasBlocked, nil, "Parallels Desktop: waiting for your approval, ", notify.IconWaiting, []string{"Parallels Desktop needs your approval"}},
 	{approval.BlockedUnknown, catalina, wasBlockedBeforeRestart, nil, "Parallels Desktop: blocked until you approve it", notify.IconWaiting, []string{"Parallels Desktop is blocked"}},
@@ -51,12 +51,12 @@ var scenes = []scene{
 	{approval.NotInstalled, simmac.Options{MacOS: "10.15.7"}, nil, nil, "Parallels Desktop: not installed", notify.IconWell, nil},
 }
 
-// unseen is the verdict that only the log can tell, which is followed where the
-// database cannot be read: root, who plays the scenes in CI, can read any.
-// testdata/ordinary/load_failing.txtar tells its story.
+// unseen is the verdict that needs the log. The agent follows the log only if the
+// database is unreadable, but root, who plays the scenes in CI, can read it.
+// testdata/ordinary/load_failing.txtar tests this verdict.
 var unseen = []approval.Verdict{approval.LoadFailing}
 
-// happening is something that happened to a Mac whose / is root.
+// happening changes a Mac whose / is root.
 type happening func(m *simmac.Mac, root string, now time.Time) error
 
 func wasBlocked(m *simmac.Mac, _ string, now time.Time) error { return m.Attempt(now) }
@@ -84,7 +84,7 @@ func wasLoaded(m *simmac.Mac, _ string, now time.Time) error {
 	return m.Load(now)
 }
 
-// wasForbidden is a Mac of an organization.
+// wasForbidden adds a profile of an organization that forbids the approval.
 func wasForbidden(m *simmac.Mac, _ string, now time.Time) error {
 	if err := m.SetProfile(simmac.ProfileForbid); err != nil {
 		return err
@@ -106,7 +106,7 @@ func wasReplaced(m *simmac.Mac, _ string, now time.Time) error {
 	return m.UpdateParallels("18.3.5", now)
 }
 
-// isDamaged leaves nobody who could say what macOS blocks.
+// isDamaged leaves no policy source.
 func isDamaged(m *simmac.Mac, root string, _ time.Time) error {
 	if err := m.RemoveFramework(); err != nil {
 		return err
@@ -129,8 +129,8 @@ func TestEveryVerdictHasAPicture(t *testing.T) {
 	}
 }
 
-// What a person sees at each verdict, on a real panel with a real notification
-// daemon: the icon, the menu a click opens, and the notification. The pictures
+// The icon, the menu and the notification for each verdict, on a real panel with a
+// real notification daemon. The pictures
 // are kept in the folder that KEXTWATCH_PICTURES names.
 func TestPictures(t *testing.T) {
 	dir := os.Getenv("KEXTWATCH_PICTURES")
@@ -158,15 +158,15 @@ func TestPictures(t *testing.T) {
 	}
 }
 
-// stage is a desktop on which nothing happens, and a program to run there.
+// stage is an idle desktop and a program to run there.
 type stage struct {
 	*desk.Session
 	program program
 	empty   *image.RGBA
 }
 
-// play runs the agent on the Mac of the scene, and returns a picture of all
-// that there is to see once the icon was clicked.
+// play runs the agent on the Mac of the scene and returns a picture of the screen
+// after a click on the icon.
 func (st stage) play(t *testing.T, s scene) *image.RGBA {
 	root := filepath.Join(t.TempDir(), "mac")
 	now := time.Now()
@@ -225,7 +225,7 @@ func (st stage) play(t *testing.T, s scene) *image.RGBA {
 	return part(picture, seen.Inset(-12).Intersect(picture.Rect))
 }
 
-// panel is the part of a picture of the screen that the panel takes.
+// panel returns the part of a picture that shows the panel.
 func (st stage) panel(shot *image.RGBA) *image.RGBA {
 	return part(shot, image.Rect(0, 0, shot.Rect.Max.X, 28))
 }

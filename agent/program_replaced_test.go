@@ -13,9 +13,8 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// The program that is replaced, by rename or by another copy in its place,
-// ends with 75 at the next look, and the new one goes on. One that was removed
-// goes on as it is.
+// A program that is replaced, by rename or by another copy at its path, exits with 75
+// at the next snapshot, and the new one continues. A removed program keeps running.
 func TestProgramReplaced(t *testing.T) {
 	for name, replace := range map[string]func(program string, data []byte) error{
 		"by rename": func(program string, data []byte) error {
@@ -47,10 +46,10 @@ func TestProgramReplaced(t *testing.T) {
 				t.Errorf("exit %d, want 75; %s", code, &agent.stderr)
 			}
 			if !strings.Contains(agent.stderr.String(), "the program was replaced") {
-				t.Errorf("it does not say why: %s", &agent.stderr)
+				t.Errorf("it does not report the reason: %s", &agent.stderr)
 			}
 			if doc, _ := p.status(t, root); doc.Verdict != approval.BlockedOpen {
-				t.Errorf("the new one says %s, want blocked-open", doc.Verdict)
+				t.Errorf("the new program reports %s, want blocked-open", doc.Verdict)
 			}
 			p.run(t, root)
 		})

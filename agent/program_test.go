@@ -25,7 +25,7 @@ import (
 	"kextwatch/probe/simmac"
 )
 
-// program is kextwatch as a command: argv that starts it.
+// program is the argv that starts kextwatch.
 type program []string
 
 // thisProgram is this test binary under the name that makes it kextwatch.
@@ -60,7 +60,7 @@ func (p program) command(tb testing.TB, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// status is what `kextwatch status --json` answers, and its exit code.
+// status returns the answer of `kextwatch status --json` and its exit code.
 func (p program) status(tb testing.TB, root string) (view.Document, int) {
 	tb.Helper()
 	cmd := p.command(tb, "status", "--root", root, "--json")
@@ -74,14 +74,14 @@ func (p program) status(tb testing.TB, root string) (view.Document, int) {
 	return doc, cmd.ProcessState.ExitCode()
 }
 
-// running is an agent in a process of its own.
+// running is an agent in its own process.
 type running struct {
 	cmd    *exec.Cmd
 	events chan store.Event
 	stderr bytes.Buffer
 }
 
-// run starts the agent without an icon and waits until it has looked once.
+// run starts the agent without an icon and waits for its first snapshot.
 func (p program) run(tb testing.TB, root string) *running {
 	tb.Helper()
 	r := &running{cmd: p.command(tb, "run", "--root", root, "--headless", "--events", "-"), events: make(chan store.Event, 1024)}
@@ -116,7 +116,7 @@ func (r *running) read(out io.Reader) {
 	}
 }
 
-// want waits for an event, passing over others.
+// want waits for an event and ignores others.
 func (r *running) want(tb testing.TB, name approval.EventName) store.Event {
 	tb.Helper()
 	late := time.After(mactest.Patience)
@@ -165,8 +165,7 @@ func simulated(tb testing.TB, macOS string) (root string, sim *simmac.Mac) {
 	return root, sim
 }
 
-// daemon is syspolicyd as far as the database goes: it keeps its connection
-// open.
+// daemon acts as syspolicyd on the database: it keeps its connection open.
 type daemon struct {
 	tb testing.TB
 	db *sql.DB
@@ -189,7 +188,7 @@ func policyFile(root string) string {
 
 const hypervisorPath = "/Applications/Parallels Desktop.app/Contents/Library/Extensions/10.9/prl_hypervisor.kext"
 
-// block commits what a refused load attempt leaves behind.
+// block commits the rows of a refused load attempt.
 func (d daemon) block(at time.Time) {
 	d.tb.Helper()
 	d.commit(`INSERT OR IGNORE INTO kext_policy VALUES ('4C6364ACXT', 'com.parallels.kext.hypervisor', 0, 'Parallels International GmbH', 4)`,
@@ -213,8 +212,8 @@ func (d daemon) commit(statements ...string) {
 	}
 }
 
-// journey is the main job on a real process: another process's commit opens a
-// window, a later attempt reopens it, an approval ends it.
+// journey tests the main job with a real process: a commit of another process opens a
+// window, a later attempt reopens it, and an approval ends it.
 func journey(t *testing.T, p program) {
 	root, _ := simulated(t, "12.7.6")
 	syspolicyd := policyDaemon(t, root)
@@ -247,7 +246,7 @@ func journey(t *testing.T, p program) {
 
 func TestProgramJourney(t *testing.T) { journey(t, thisProgram(t)) }
 
-// A window that was over, and an attempt later on, in WAL mode.
+// A closed window and a later attempt, in WAL mode.
 func TestProgramReopenedWindow(t *testing.T) {
 	root, _ := simulated(t, "12.7.6")
 	syspolicyd := policyDaemon(t, root)
@@ -260,8 +259,8 @@ func TestProgramReopenedWindow(t *testing.T) {
 	}
 }
 
-// With no writer, looking leaves no trace in Apple's folder, in either
-// journal mode.
+// With no writer, a snapshot changes nothing in Apple's folder, in either journal
+// mode.
 func TestProgramLeavesThePolicyFolderAlone(t *testing.T) {
 	for _, macOS := range []string{"10.15.7", "12.7.6"} {
 		root, _ := simulated(t, macOS)
@@ -302,7 +301,7 @@ func names(entries []os.DirEntry) []string {
 	return names
 }
 
-// inode is all that stat tells, but for the time of the last access.
+// inode holds everything that stat returns except the time of the last access.
 func inode(info os.FileInfo) string {
 	stat := reflect.ValueOf(info.Sys()).Elem()
 	var all []string
@@ -314,8 +313,8 @@ func inode(info os.FileInfo) string {
 	return strings.Join(all, " ")
 }
 
-// A commit of another process, to the line of the event. In the figures,
-// worst is the slowest of all.
+// The time from a commit of another process to the line of the event. worst is the
+// slowest run.
 func BenchmarkCommitToEvent(b *testing.B) {
 	root, _ := simulated(b, "12.7.6")
 	syspolicyd := policyDaemon(b, root)

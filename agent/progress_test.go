@@ -11,8 +11,8 @@ import (
 	"kextwatch/agent/terminal"
 )
 
-// drawn is what a terminal shows after it received text: carriage returns and
-// erased lines are applied.
+// drawn returns what a terminal shows after it received text. It applies carriage
+// returns and erased lines.
 func drawn(text string) []string {
 	var lines []string
 	line := ""
@@ -53,7 +53,7 @@ func TestDemoInATerminal(t *testing.T) {
 	}
 }
 
-// retry shows how long it has waited, and removes the bar before its answer.
+// retry shows how long it has waited and removes the bar before its answer.
 func TestRetryInATerminal(t *testing.T) {
 	root, _ := simulated(t, "10.15.7")
 	term := programNamed(t, "kextwatch-as-user").inTerminal(t, nil, "retry", "--root", root, "--timeout", "3s")

@@ -20,8 +20,8 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// hurried is kextwatch with a clock on which two minutes pass in a second. It
-// writes the number of its goroutines whenever it gets a SIGUSR1.
+// hurried is kextwatch with a clock that advances two minutes in a second. It writes
+// the number of its goroutines at each SIGUSR1.
 const (
 	hurried = "kextwatch-hurried"
 	hurry   = 120
@@ -45,7 +45,7 @@ func init() {
 	}
 }
 
-// onDesk is a hurried agent in a panel that counts.
+// onDesk is a hurried agent in a panel that counts signals.
 type onDesk struct {
 	panel *desk.Panel
 	icon  desk.Icon
@@ -80,14 +80,14 @@ func (d onDesk) goroutines(t *testing.T) string {
 		t.Fatal(err)
 	}
 	if !d.lines.Scan() {
-		t.Fatalf("the agent says nothing: %v", d.lines.Err())
+		t.Fatalf("the agent writes nothing: %v", d.lines.Err())
 	}
 	return d.lines.Text()
 }
 
 // A panel that redraws what has not changed costs energy, and on macOS each
-// write waits for the main thread. So while nothing changes nothing is
-// written, however often the agent looks; and a click leaves nothing behind.
+// write waits for the main thread. So the agent writes
+// nothing while nothing changes, and a click leaves no goroutine behind.
 func TestQuietWhileNothingChanges(t *testing.T) {
 	root, sim := simulated(t, "10.15.7")
 	d := startHurried(t, root)
@@ -119,8 +119,8 @@ func TestQuietWhileNothingChanges(t *testing.T) {
 	mactest.Eventually(t, "the goroutines of the clicks have ended", func() bool { return d.goroutines(t) == goroutines })
 }
 
-// While a window is open the minutes left change, and nothing else. A title
-// that a panel is not told of stands still there.
+// While a window is open, only the minutes left change. A panel shows a new title only
+// after a signal.
 func TestOneWriteAMinuteWhileAWindowIsOpen(t *testing.T) {
 	root, sim := simulated(t, "10.15.7")
 	d := startHurried(t, root)

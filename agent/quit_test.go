@@ -15,8 +15,8 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// endingTray is an icon as on macOS: the process ends with it, and nothing
-// after Quit is sure to run.
+// endingTray is an icon as on macOS: it ends the process, and code after Quit may not
+// run.
 type endingTray struct {
 	clicks chan notify.Action
 	quit   chan struct{}
@@ -28,8 +28,8 @@ func (e endingTray) Show(notify.Menu)             {}
 func (e endingTray) Clicks() <-chan notify.Action { return e.clicks }
 func (e endingTray) Quit()                        { e.ending(); close(e.quit) }
 
-// The log is followed by a tool that runs until it is killed. A process that
-// ends with its icon has to end it before, or it runs on for ever.
+// A tool follows the log until it is killed. A process that ends with its icon has to
+// end the tool first. Otherwise the tool runs forever.
 func TestNoToolOutlivesTheIcon(t *testing.T) {
 	root, _ := simulated(t, "12.7.6")
 	if err := os.Remove(policyFile(root)); err != nil { // so that only the log tells times
@@ -57,7 +57,7 @@ func TestNoToolOutlivesTheIcon(t *testing.T) {
 	}
 }
 
-// onTray runs the agent in this process, behind an icon that is clicked.
+// onTray runs the agent in this process with an icon that the test clicks.
 type onTray struct {
 	t      *testing.T
 	tray   endingTray
@@ -65,7 +65,7 @@ type onTray struct {
 	over   chan int
 }
 
-// startOnTray starts it; ending is called when the icon is about to go.
+// startOnTray starts the agent. It calls ending before the icon disappears.
 func startOnTray(t *testing.T, root string, ending func()) onTray {
 	t.Helper()
 	a := onTray{
@@ -87,12 +87,12 @@ func (a onTray) quit() {
 	select {
 	case <-a.over:
 	case <-time.After(mactest.Patience):
-		a.t.Fatal("Quit does not end it")
+		a.t.Fatal("Quit does not end the agent")
 	}
 }
 
-// replaceTools puts a script in the place of each tool of a Mac but
-// /usr/bin/open. The tool itself is then $0.healthy.
+// replaceTools replaces each tool of a Mac except /usr/bin/open with a script. The
+// original tool is then $0.healthy.
 func replaceTools(t *testing.T, root, script string, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -114,8 +114,8 @@ func replaceTools(t *testing.T, root, script string, names ...string) {
 	}
 }
 
-// hangAllTools makes every tool hang, with a child, for longer than it is given.
-// The processes are written to the file pids.
+// hangAllTools makes every tool and a child of it hang for longer than the limit. The
+// file pids lists the processes.
 func hangAllTools(t *testing.T, root string) (pids string) {
 	t.Helper()
 	pids = filepath.Join(t.TempDir(), "pids")
@@ -124,18 +124,18 @@ func hangAllTools(t *testing.T, root string) (pids string) {
 	return pids
 }
 
-// wantBrokenOff checks that no tool was waited for, and that none is left.
+// wantBrokenOff checks that the agent waited for no tool and that no tool is left.
 func wantBrokenOff(t *testing.T, p store.Places, pids string) {
 	t.Helper()
 	if _, err := os.Stat(p.Status); err == nil {
-		t.Error("it ended only after all tools had been given up")
+		t.Error("the agent ended only after the limit of all tools")
 	}
 	for pid := range strings.FieldsSeq(mactest.Content(pids)) {
 		mactest.WantGone(t, pid)
 	}
 }
 
-// All tools hang, for a minute and more together: a click opens the pane, and
+// All tools hang, together for more than a minute. A click still opens the pane, and
 // Quit ends the agent.
 func TestQuitWhileEveryToolHangs(t *testing.T) {
 	root, sim := simulated(t, "12.7.6")
@@ -163,7 +163,7 @@ func TestProgramEndsWhileEveryToolHangs(t *testing.T) {
 	wantBrokenOff(t, store.PlacesIn(filepath.Join(root, "Users", "me")), pids)
 }
 
-// A window that a tool delays is announced once the tool has answered.
+// If a tool delays a window, the agent announces it as soon as the tool has answered.
 func TestWindowAfterAToolThatHung(t *testing.T) {
 	root, sim := simulated(t, "12.7.6")
 	dir := t.TempDir()

@@ -14,8 +14,8 @@ import (
 )
 
 // ordinaryCommand: ordinary MAC COMMAND… runs a command as a user who may not
-// read the policy database of a simulated Mac. Permissions do not bind root,
-// who therefore becomes another user; anybody else closes the file meanwhile.
+// read the policy database of a simulated Mac. Permissions do not apply to root, who
+// therefore becomes another user. Any other user closes the file during the command.
 func ordinaryCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: ordinary MAC COMMAND…")
@@ -45,7 +45,7 @@ func ordinaryCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// readerCommand: reader FILE makes a program that passes for kextwatch-reader.
+// readerCommand: reader FILE makes a program that is accepted as kextwatch-reader.
 func readerCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: reader FILE")
@@ -53,9 +53,8 @@ func readerCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(makeProgram(ts.MkAbs(args[0]), readerPackage))
 }
 
-// makeProgram writes a program that says it was built from a package, and does
-// nothing else: an ELF file with build information in its only segment. A real
-// one would take a compiler.
+// makeProgram writes an ELF file with only the build information of a package. A real
+// program would need a compiler.
 func makeProgram(file, pkg string) error {
 	text := func(s string) []byte { return append(binary.AppendUvarint(nil, uint64(len(s))), s...) }
 	mark := strings.Repeat("-", 16) // around the modules

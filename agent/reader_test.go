@@ -37,8 +37,8 @@ func TestReaderProgramIsRefused(t *testing.T) {
 	}
 }
 
-// contents is a folder laid out like that of the application, with a program
-// in it, and who may decide what the reader is.
+// contents returns a folder with the layout of the app, a program in it, and the
+// owners that may replace the reader.
 func contents(t *testing.T) (dir, self string, trust root.Trust) {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -58,8 +58,8 @@ func contents(t *testing.T) (dir, self string, trust root.Trust) {
 	return dir, self, root.Trust{Owners: []int{0, os.Geteuid()}, Admins: true, Sticky: true}
 }
 
-// The app contains the reader. One beside the program comes first, and the
-// program itself never takes its place.
+// The app contains the reader. A reader in the folder of the program comes first. The
+// program itself is never used as the reader.
 func TestTheReaderIsFoundBesideTheProgram(t *testing.T) {
 	for _, place := range []string{"MacOS/kextwatch-reader", "Helpers/kextwatch-reader"} {
 		dir, self, trust := contents(t)
@@ -81,8 +81,8 @@ func TestTheReaderIsFoundBesideTheProgram(t *testing.T) {
 	}
 }
 
-// What root will run must come from root or from the owner of the program that
-// root runs already. Anybody can put a kextwatch-reader into a shared folder.
+// The reader must belong to root or to the owner of the program that root already
+// runs. Any user can put a kextwatch-reader into a shared folder.
 func TestAPlantedReaderIsRefused(t *testing.T) { plantedReader(t) }
 
 // The same for an ordinary user, who sees the plan with --dry-run.
@@ -142,18 +142,18 @@ func plantedReader(t *testing.T) {
 				}
 			}
 			if (beside.Content != nil || named.Content != nil) != (tc.says == "") {
-				t.Error("it was read all the same")
+				t.Error("the program was read")
 			}
 		})
 	}
 }
 
-// linked puts a link to what lies at path in its place.
+// linked replaces a file with a link to it.
 func linked(_, path string) error {
 	return errors.Join(os.Rename(path, path+".real"), os.Symlink(path+".real", path))
 }
 
-// On a Mac in use, nothing below a folder such as /tmp is good enough.
+// On a real Mac, a folder such as /tmp is refused.
 func TestNoReaderComesFromBelowAStickyFolder(t *testing.T) {
 	dir, _, trust := contents(t)
 	reader := filepath.Join(dir, "Helpers", readerName)

@@ -32,7 +32,7 @@ var hostileVM = probe.VM{UUID: uuidA, Name: "Windows \x1b[31m11\u202e", State: p
 func noHostileText(t *testing.T, text string) {
 	t.Helper()
 	if strings.ContainsAny(text, "\x1b\u202e") {
-		t.Errorf("a name is shown as it is: %q", text)
+		t.Errorf("a name is shown unescaped: %q", text)
 	}
 }
 
@@ -101,7 +101,7 @@ func TestRetryReport(t *testing.T) {
 	}
 }
 
-// Without a terminal nobody can choose or confirm.
+// Without a terminal retry returns an error for a choice and for a confirmation.
 func TestRetryQuestionsWithoutATerminal(t *testing.T) {
 	q := retryQuestions{keyboard{strings.NewReader("1\n"), io.Discard}}
 	debian := probe.VM{UUID: uuidB, Name: "Debian"}

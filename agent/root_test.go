@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// What holds for the Mac in use must hold by whatever name it is given:
-// "/Volumes/Macintosh HD" is a link to "/".
+// Every path to the real Mac is treated as "/": "/Volumes/Macintosh HD" is a link to
+// it.
 func TestALinkToTheRootIsNoSimulatedMac(t *testing.T) {
 	link := filepath.Join(t.TempDir(), "Macintosh HD")
 	if err := os.Symlink("/", link); err != nil {

@@ -15,8 +15,7 @@ import (
 	"testing"
 )
 
-// savePicture writes a small file: the 256 colors of the picture that are
-// there most often have to do for all.
+// savePicture writes a small file with the 256 most frequent colors of the picture.
 func savePicture(t *testing.T, name string, img *image.RGBA) {
 	t.Helper()
 	count := map[color.RGBA]int{}

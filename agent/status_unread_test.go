@@ -10,7 +10,7 @@ import (
 	"kextwatch/probe/root"
 )
 
-// The status names a memory that cannot be read as missing.
+// The status reports an unreadable memory as a missing fact.
 func TestStatusNamesAMemoryThatCannotBeRead(t *testing.T) {
 	home := t.TempDir()
 	user := target{mac: root.FS{Home: home}, clock: probe.Clock{Now: time.Now}}

@@ -18,8 +18,7 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// fullPipe is a pipe that takes nothing more until somebody reads: filler
-// bytes are in it.
+// fullPipe is a pipe full of filler bytes. Writes block until a reader reads.
 func fullPipe(t *testing.T) (r, w *os.File, filler int64) {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -40,8 +39,7 @@ func fullPipe(t *testing.T) (r, w *os.File, filler int64) {
 	return r, w, filler
 }
 
-// onStreams is an agent in a process of its own, with streams that are not
-// read.
+// onStreams is an agent in its own process, with streams that nobody reads.
 type onStreams struct {
 	t      *testing.T
 	cmd    *exec.Cmd
@@ -79,7 +77,7 @@ func (a onStreams) wantEvent(name approval.EventName) {
 	mactest.Eventually(a.t, string(name), func() bool { return strings.Contains(mactest.Content(a.places.History), `"event":"`+string(name)+`"`) })
 }
 
-// wantEnd sends SIGTERM, after which the agent has to end well.
+// wantEnd sends SIGTERM and expects the agent to exit with 0.
 func (a onStreams) wantEnd() {
 	a.t.Helper()
 	if err := a.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -90,15 +88,15 @@ func (a onStreams) wantEnd() {
 	select {
 	case err := <-ended:
 		if err != nil {
-			a.t.Errorf("it ended with %v, want 0", err)
+			a.t.Errorf("the agent ended with %v, want 0", err)
 		}
 	case <-time.After(mactest.Patience):
-		a.t.Error("SIGTERM does not end it")
+		a.t.Error("SIGTERM does not end the agent")
 	}
 }
 
-// Who reads the events or the log and stops reading must not hold up the
-// agent, nor keep it from ending.
+// A reader of the events or the log that stops reading must neither block the agent
+// nor prevent its end.
 func TestRunWithAStoppedReader(t *testing.T) {
 	for _, stream := range []string{"standard output", "standard error"} {
 		t.Run(stream, func(t *testing.T) {
@@ -119,7 +117,7 @@ func TestRunWithAStoppedReader(t *testing.T) {
 	}
 }
 
-// What was not read comes later, whole and in order.
+// Unread lines arrive later, complete and in order.
 func TestRunWithAReaderThatGoesOn(t *testing.T) {
 	r, w, filler := fullPipe(t)
 	agent := startOnStreams(t, w, nil, "--events", "-")
@@ -140,7 +138,7 @@ func TestRunWithAReaderThatGoesOn(t *testing.T) {
 	}
 }
 
-// Who reads the events or the log and goes away must not end the agent.
+// A reader of the events or the log that exits must not end the agent.
 func TestRunWithAReaderThatIsGone(t *testing.T) {
 	for _, stream := range []string{"standard output", "standard error"} {
 		t.Run(stream, func(t *testing.T) {
@@ -165,8 +163,8 @@ func TestRunWithAReaderThatIsGone(t *testing.T) {
 	}
 }
 
-// A named pipe has no reader, has one, and later another: nobody waits for
-// them, and each gets whole lines in order.
+// A named pipe has no reader, then one, then another. The agent does not wait for
+// them, and each gets complete lines in order.
 func TestRunWithANamedPipe(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "events")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
@@ -221,7 +219,7 @@ func TestRunWithANamedPipeThatNobodyReads(t *testing.T) {
 	startOnStreams(t, nil, nil, "--events", pipe).wantEnd()
 }
 
-// Every other command ends with the pipe that it writes to, as usual.
+// Every other command ends when its output pipe is closed, as usual.
 func TestOtherCommandsEndWithTheirPipe(t *testing.T) {
 	root, _ := simulated(t, "12.7.6")
 	r, w, err := os.Pipe()

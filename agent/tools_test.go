@@ -42,7 +42,7 @@ var starters = map[string][]string{
 	"golang.org/x/sys/unix": {"Exec", "RawSyscall", "RawSyscall6", "Syscall", "Syscall6"},
 }
 
-// A program that is started elsewhere has no guard, no limit and no cap.
+// Only these folders start programs with a guard, a time limit and an output limit.
 func TestOnlyProbeToolStartsPrograms(t *testing.T) {
 	used := map[string]bool{}
 	for path, source := range sourceFiles(t) {
@@ -66,11 +66,11 @@ func TestOnlyProbeToolStartsPrograms(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := startsPrograms(file); !slices.Equal(got, []string{". os", "os/exec", "syscall.Exec"}) {
-		t.Errorf("this test finds %q", got)
+		t.Errorf("the test found %q", got)
 	}
 }
 
-// startsPrograms names what a file uses to start a process.
+// startsPrograms returns the functions that a file uses to start a process.
 func startsPrograms(file *ast.File) []string {
 	var found []string
 	names := map[string]string{} // in this file → import path
@@ -103,8 +103,7 @@ func startsPrograms(file *ast.File) []string {
 	return found
 }
 
-// sourceFiles are all files of the repository that are not tests, by their
-// path in it.
+// sourceFiles returns all files of the repository except tests, by path.
 func sourceFiles(t *testing.T) map[string]*ast.File {
 	t.Helper()
 	files := map[string]*ast.File{}
@@ -126,11 +125,10 @@ func sourceFiles(t *testing.T) map[string]*ast.File {
 	return files
 }
 
-// toolForm is the path of a program that is no file of macOS to be read.
+// toolForm matches the path of a program.
 var toolForm = regexp.MustCompile(`^/(?:usr/)?(?:local/)?(?:s?bin|libexec)/[A-Za-z0-9_-]+`)
 
-// tools are the programs that the source names, and those that people are told
-// about.
+// tools returns the programs that the source names and those that the documents name.
 func tools(t *testing.T) []string {
 	t.Helper()
 	found := map[string]bool{}
@@ -157,7 +155,7 @@ func tools(t *testing.T) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// Nothing is started in this test: its context is over.
+// This test starts nothing: its context is canceled.
 func TestRootRunsNoToolOfAUser(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -201,8 +199,8 @@ func TestRootRunsNoToolOfAUser(t *testing.T) {
 	}
 }
 
-// trustedElsewhere is a program that RunOnChange may name, but that does not
-// belong to the system: the go command, mostly. It is empty where there is none.
+// trustedElsewhere returns a program that RunOnChange may name but that is not part
+// of the system, usually the go command. It is empty if there is none.
 func trustedElsewhere(t *testing.T) string {
 	t.Helper()
 	program, err := exec.LookPath("go")

@@ -15,7 +15,7 @@ import (
 	"kextwatch/agent/view"
 )
 
-// following is a `kextwatch watch` whose output is no terminal.
+// following is a `kextwatch watch` whose output is not a terminal.
 func following(t *testing.T, root string, more ...string) (cmd *exec.Cmd, out io.Reader) {
 	t.Helper()
 	cmd = thisProgram(t).command(t, append([]string{"watch", "--root", root}, more...)...)
@@ -32,8 +32,8 @@ func following(t *testing.T, root string, more ...string) (cmd *exec.Cmd, out io
 	return cmd, out
 }
 
-// Who follows the state in a pipe or a log wants one line for each change, with
-// the time, and no file of the agent touched.
+// With a pipe or a log as output, watch writes one line for each change, with the
+// time, and changes no file of the agent.
 func TestWatchInAPipe(t *testing.T) {
 	root, sim := simulated(t, "10.15.7")
 	cmd, out := following(t, root)
@@ -41,7 +41,7 @@ func TestWatchInAPipe(t *testing.T) {
 	want := func(pattern string) {
 		t.Helper()
 		if !lines.Scan() {
-			t.Fatalf("it ended: %v", lines.Err())
+			t.Fatalf("the command ended: %v", lines.Err())
 		}
 		if !regexp.MustCompile(`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  ` + pattern + `$`).MatchString(lines.Text()) {
 			t.Errorf("wrote %q, want %s", lines.Text(), pattern)
@@ -70,7 +70,7 @@ func TestWatchInAPipe(t *testing.T) {
 	}
 }
 
-// For programs: the status as JSON, at first and after each change.
+// With --json, watch writes the status at the start and after each change.
 func TestWatchAsJSON(t *testing.T) {
 	root, sim := simulated(t, "10.15.7")
 	_, out := following(t, root, "--json")

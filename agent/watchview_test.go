@@ -19,7 +19,7 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// testTerminal is a terminal of the test's own, with a program in it.
+// testTerminal is a pseudoterminal with a program in it.
 type testTerminal struct {
 	t    *testing.T
 	keys *os.File
@@ -58,8 +58,7 @@ func (term *testTerminal) Write(p []byte) (int, error) {
 	return term.screen.Write(p)
 }
 
-// wait waits until the texts were written one after the other, and takes all
-// that was.
+// wait waits until the texts were written in this order and returns all output.
 func (term *testTerminal) wait(texts ...string) string {
 	term.t.Helper()
 	var got string
@@ -79,7 +78,7 @@ func (term *testTerminal) wait(texts ...string) string {
 	return got
 }
 
-// rest takes what was written since the last take.
+// rest returns the output since the last call of wait or rest.
 func (term *testTerminal) rest() string {
 	term.mu.Lock()
 	defer term.mu.Unlock()
@@ -98,7 +97,7 @@ func TestWatchInATerminal(t *testing.T) {
 	term := inTerminal(t, []string{"NO_COLOR=1"}, "watch", "--root", root)
 	first := term.wait("Ctrl-C ends.")
 	if !strings.HasPrefix(first, terminal.EnterScreen+terminal.Home) || !strings.Contains(first, "not asked for approval yet") {
-		t.Errorf("began with %q, want a screen of its own and the state", first)
+		t.Errorf("began with %q, want the alternate screen and the state", first)
 	}
 	if after := footprints(t, root); after != before {
 		t.Errorf("watching wrote: before\n%s\nafter\n%s", before, after)
@@ -134,10 +133,10 @@ func TestWatchInATerminal(t *testing.T) {
 	}
 	last := term.wait(terminal.LeaveScreen)
 	if _, after, _ := strings.Cut(last, terminal.LeaveScreen); !strings.Contains(after, "waiting for your approval") || sequence.MatchString(after) {
-		t.Errorf("left %q on the terminal, want the last state in plain words", after)
+		t.Errorf("left %q on the terminal, want the last state in plain text", after)
 	}
 	if all := first + open + small + last; colorSequence.MatchString(all) {
-		t.Errorf("colors in spite of NO_COLOR: %q", colorSequence.FindString(all))
+		t.Errorf("colors despite NO_COLOR: %q", colorSequence.FindString(all))
 	}
 }
 
@@ -160,7 +159,7 @@ func TestWatchInADumbTerminal(t *testing.T) {
 	}
 }
 
-// footprints is what lies in the folders of the policy and of the agent.
+// footprints returns the contents of the folders of the policy and of the agent.
 func footprints(t *testing.T, root string) string {
 	t.Helper()
 	return footprint(t, root+"/private/var/db/SystemPolicyConfiguration") + footprint(t, root+"/Users/me/Library/Application Support")

@@ -6,7 +6,7 @@
 // was told and returns the notices that are due.
 //
 // The package is pure. The time is an argument, and it reads and writes nothing.
-// Package agent/view has the words.
+// Package agent/view has the texts.
 //
 // The approval window is Apple's rule of Technical Note TN2459: the Allow button
 // stays for 30 minutes after a load attempt. A later attempt brings it back,
@@ -48,7 +48,7 @@ const (
 var verdicts = []struct {
 	verdict Verdict
 	blocked bool // macOS refuses a kernel extension until somebody approves it
-	action  bool // there is something for the user to do
+	action  bool // the user has to do something
 }{
 	{Managed, true, true},
 	{BlockedOpen, true, true},
@@ -81,13 +81,13 @@ func (v Verdict) Blocked() bool {
 	return i < len(verdicts) && verdicts[i].blocked
 }
 
-// NeedsAction reports whether there is something for the user to do.
+// NeedsAction reports whether the user has to do something.
 func (v Verdict) NeedsAction() bool {
 	i := v.rank()
 	return i < len(verdicts) && verdicts[i].action
 }
 
-// rank is 0 for the worst verdict; a value that is no verdict comes last.
+// rank returns 0 for the worst verdict. Unknown values come last.
 func (v Verdict) rank() int {
 	for i, row := range verdicts {
 		if row.verdict == v {
@@ -109,7 +109,7 @@ type Status struct {
 	At           time.Time
 	Verdict      Verdict // the worst of the products
 	Mac          probe.Mac
-	Source       probe.SourceName // the policy source that answered; empty: none
+	Source       probe.SourceName // the policy source that answered; empty if none did
 	ReadAt       time.Time
 	Sources      []probe.Source
 	Products     []Product
@@ -126,10 +126,10 @@ type Product struct {
 	Developer string // as macOS shows it in the pane
 	App       *probe.App
 	Verdict   Verdict
-	Window    *Window // the open window of its items that closes first, else the last one
+	Window    *Window // the open window of its items that closes first, otherwise the last one
 	Loaded    bool    // every kernel extension on disk is loaded in that version
 	Need      Need
-	Made      *Row     // its row of the compatibility table; nil: there is none
+	Made      *Row     // its row of the compatibility table; nil if missing
 	Reasons   []Reason // why it does not work, the most important first
 	Items     []Item
 }
@@ -162,7 +162,7 @@ type Kext struct {
 	CDHash        string
 }
 
-// AllowedBy says who allowed a kernel extension.
+// AllowedBy identifies who allowed a kernel extension.
 type AllowedBy string
 
 // Who can allow a kernel extension.
@@ -185,7 +185,7 @@ type Basis string
 
 // The kinds of evidence.
 const (
-	Seen        Basis = "seen"         // a good snapshot a moment ago did not have the blocked row
+	Seen        Basis = "seen"         // a recent good snapshot did not have the blocked row
 	LoadHistory Basis = "load-history" // last_seen of the load history
 	Log         Basis = Basis(probe.FromLog)
 	Retry       Basis = Basis(probe.FromRetry)

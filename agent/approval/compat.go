@@ -15,7 +15,8 @@ import (
 	"kextwatch/probe"
 )
 
-// Table says for which macOS each major version of Parallels Desktop was made.
+// Table maps each major version of Parallels Desktop to the macOS versions that it
+// was made for.
 type Table struct {
 	Rows []Row
 }
@@ -23,11 +24,11 @@ type Table struct {
 // Row is one major version of Parallels Desktop.
 type Row struct {
 	Major        int        `json:"major"`
-	MinMacOS     string     `json:"min_macos"`     // the oldest it runs on; empty: unknown
+	MinMacOS     string     `json:"min_macos"`     // the oldest it runs on; empty if unknown
 	MaxMacOS     string     `json:"max_macos"`     // the newest it was made for: "10.15", or "13" for all of 13
 	Confidence   Confidence `json:"confidence"`    // in MaxMacOS
-	LastBuild    string     `json:"last_build"`    // "18.3.4-53630"; empty: not known
-	ReleaseNotes string     `json:"release_notes"` // an https URL; empty: not known
+	LastBuild    string     `json:"last_build"`    // "18.3.4-53630"; empty if unknown
+	ReleaseNotes string     `json:"release_notes"` // an https URL; empty if unknown
 	Source       string     `json:"source"`        // the origin of MaxMacOS and MinMacOS
 }
 

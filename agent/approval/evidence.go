@@ -88,10 +88,10 @@ func (a *assessment) newSince(f *kextFacts) (time.Time, bool) {
 	}
 	at := last.At
 	if unchanged := a.snap.QuietUntil; unchanged.After(at) && !unchanged.After(a.now) {
-		at = unchanged // nothing changed between that snapshot and then
+		at = unchanged // nothing changed between that snapshot and this time
 	}
 	// A sleeping Mac stops the monotonic clock, and a correction moves the wall
-	// clock. Both must agree that it was a moment ago.
+	// clock. Both must agree that the snapshot is recent.
 	read := a.readAt()
 	for _, ago := range []time.Duration{read.Sub(at), read.Round(0).Sub(at.Round(0))} {
 		if ago < 0 || ago > seenWithin {

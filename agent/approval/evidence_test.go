@@ -177,7 +177,7 @@ func TestStoryLoadFailing(t *testing.T) {
 	s.look(at(21), Approved)
 	s.report(probe.FromLog, probe.Refused, at(25), hypervisor)
 	s.look(at(25), LoadFailing, "load-failing!")
-	s.snap.Attempts = nil // lines are not kept for ever
+	s.snap.Attempts = nil // lines are not kept forever
 	s.agentRestarts()
 	s.look(at(60), LoadFailing)
 	s.load("17.1.7 51588")

@@ -13,7 +13,7 @@ type kextFacts struct {
 	teamID   string
 	bundleID string
 	row      *probe.PolicyRow
-	by       AllowedBy // who allows it in addition to the user; empty: nobody
+	by       AllowedBy // who allows it in addition to the user; empty if nobody
 	history  []probe.LoadRecord
 	reported []probe.Attempt // from the log or our own retry, oldest first
 	disk     []probe.Kext
@@ -172,7 +172,7 @@ func (f *kextFacts) allowed() bool { return f.by != "" || f.row != nil && f.row.
 func (f *kextFacts) refused() bool { return f.row != nil && !f.allowed() }
 
 // loadedFromDisk reports whether the version on disk is loaded.
-// Where the version on disk could not be read, nothing says that it is older.
+// If the version on disk could not be read, the loaded one counts as current.
 func (f *kextFacts) loadedFromDisk() bool {
 	return f.loaded != "" && (f.onDisk(f.loaded) || f.unread())
 }

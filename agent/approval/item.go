@@ -92,7 +92,7 @@ func (a *assessment) addAttempts(memory ItemMemory, over bool, facts []*kextFact
 	memory = memory.remember(fresh)
 	newest := memory.Attempts[len(memory.Attempts)-1]
 	switch {
-	case newest != fresh[len(fresh)-1]: // the fresh ones are older than what is known
+	case newest != fresh[len(fresh)-1]: // the fresh attempts are older than the known ones
 	case newest.At.Before(a.snap.Mac.BootedAt):
 		memory.Session = earlierSession
 	default:

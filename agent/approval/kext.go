@@ -24,8 +24,8 @@ func (a *assessment) replaced(f *kextFacts) bool {
 	return false
 }
 
-// failing reports whether macOS refused an extension in this boot that was already
-// allowed before it.
+// failing reports whether macOS refused an extension in this boot that was allowed
+// before this boot.
 func (a *assessment) failing(f *kextFacts) bool {
 	is := a.rememberedKext(f)
 	return a.unloaded(f) && f.allowed() && is.AllowedEarlier && (a.inThisSession(is.RefusedIn) || a.inThisSession(is.RestartIn))

@@ -19,7 +19,7 @@ func TestMadeForAnOlderMacOS(t *testing.T) {
 		{"a likely row", "13.7.2", "17.1.7", func(s *macStory) {}, Incompatible},
 		{"allowed, and not loaded", "13.7.2", "17.1.7", func(s *macStory) { s.attempt(at(1), allKexts...); s.allow() }, Incompatible},
 		{"the policy cannot be read", "13.7.2", "17.1.7", func(s *macStory) { s.snap.Policy = nil }, Incompatible},
-		{"it runs all the same", "13.7.2", "17.1.7", func(s *macStory) { s.attempt(at(1), allKexts...); s.allow(); s.load("17.1.7 1") }, Approved},
+		{"it runs anyway", "13.7.2", "17.1.7", func(s *macStory) { s.attempt(at(1), allKexts...); s.allow(); s.load("17.1.7 1") }, Approved},
 		{"an approval waits", "13.7.2", "17.1.7", func(s *macStory) { s.attempt(at(40), allKexts...) }, BlockedOpen},
 		{"not needed", "13.7.2", "17.1.7", func(s *macStory) { s.vms(vm("Windows", probe.AppleHypervisor)) }, NotNeeded},
 		{"what is loaded is not known", "13.7.2", "17.1.7", func(s *macStory) { s.snap.Loaded = probe.Loaded{} }, NotAsked},

@@ -8,7 +8,7 @@ import (
 	"kextwatch/probe"
 )
 
-// Need says whether a product needs its kernel extensions on this Mac.
+// Need tells whether a product needs its kernel extensions on this Mac.
 type Need struct {
 	Answer  probe.Answer // empty: unknown, treated as Yes
 	Because Rule
@@ -56,8 +56,8 @@ func (a *assessment) need(w watched, app *probe.App) Need {
 	return n
 }
 
-// unclear reports whether a needed fact is missing. Nothing is missing if there
-// is no virtual machine at all.
+// unclear reports whether a needed fact is missing. Without virtual machines no fact
+// is missing.
 func (n Need) unclear(machines probe.Machines) bool {
 	return n.Answer == "" && !(machines.Known && len(machines.List) == 0)
 }
@@ -82,7 +82,7 @@ func major(version string) int {
 	return n
 }
 
-// needUnknown is the gap if the hypervisors are unknown. From macOS 11, Parallels
+// needUnknown returns the gap for unknown hypervisors. From macOS 11, Parallels
 // 16 and later needs its kernel extensions only for virtual machines on its own
 // hypervisor.
 var needUnknown = probe.Gap{

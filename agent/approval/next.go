@@ -6,8 +6,8 @@ import "time"
 // minutes left are shown, and a sleeping Mac stops timers.
 const tick = 15 * time.Second
 
-// Next returns how long after At the status changes by itself. It returns false
-// if no window is open: then it does not change by itself.
+// Next returns how long after At the status changes without a new event. It returns
+// false if no window is open, because then the status does not change.
 func (s Status) Next() (time.Duration, bool) {
 	next, runs := tick, false
 	for _, p := range s.Products {

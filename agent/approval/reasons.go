@@ -8,7 +8,7 @@ import (
 )
 
 // ReasonCode names a reason why a product or the Allow button does not work.
-// Scripts rely on these values. Package agent/view has the sentences.
+// Scripts rely on these values. Package agent/view has the texts.
 type ReasonCode string
 
 // The reasons.
@@ -69,7 +69,7 @@ var Catalogue = []struct {
 			c.Enforcement.Profile.NonAdminsAllow != probe.Yes
 	}},
 	{ReasonOtherUser, Obstacle, "session.console", func(c reasonCase) ([]string, bool) {
-		s := c.Situation // root (sudo) never sits at the screen
+		s := c.Situation // root (sudo) has no session at the screen
 		return nil, c.waits() && s.Asked && s.UID != 0 && s.ConsoleUID >= 0 && s.ConsoleUID != s.UID
 	}},
 	{ReasonLocked, Obstacle, "session.locked", func(c reasonCase) ([]string, bool) {

@@ -1,6 +1,6 @@
 package approval
 
-// Rule names a rule that decided something. Package agent/view has its sentence.
+// Rule names a rule that decided something. Package agent/view has its text.
 type Rule string
 
 // The rules that Assess reports.
@@ -9,9 +9,9 @@ const (
 	RuleByMDM        Rule = "allowed-by-mdm" // a configuration profile allows it
 	RuleSeen         Rule = "seen"
 	RuleLoadHistory  Rule = "load-history"
-	RuleFuture       Rule = "future"      // a last_seen ahead of the clock is no evidence
-	RuleAtBoot       Rule = "at-boot"     // a last_seen right after start-up is no attempt
-	RuleScan         Rule = "scan"        // a last_seen shared by several teams is no attempt
+	RuleFuture       Rule = "future"      // a last_seen ahead of the clock is not evidence
+	RuleAtBoot       Rule = "at-boot"     // a last_seen right after start-up is not an attempt
+	RuleScan         Rule = "scan"        // a last_seen shared by several teams is not an attempt
 	RuleBeforeBoot   Rule = "before-boot" // the attempt was made before this start-up
 	RuleReopened     Rule = "reopened"
 	RuleOldLoaded    Rule = "old-loaded" // the kernel has an older version than the disk

@@ -8,7 +8,7 @@ import (
 )
 
 // installedAt returns when this macOS was installed: the newest entry of the
-// install history with this version. It is zero if there is none.
+// install history with this version. It is zero if there is no such entry.
 func installedAt(u probe.Updates, os probe.OSVersion) time.Time {
 	var at time.Time
 	for _, i := range u.Installed {
@@ -41,7 +41,7 @@ func (s Settings) offers(mem *Memory, status Status) []Notice {
 			mem.Offered = append(mem.Offered, offer.Version)
 		}
 	}
-	// Versions on offer stay in the list, or they would be warned about again.
+	// Offered versions stay in the list. Otherwise there would be a second warning.
 	const kept = 32
 	offered := func(version string) bool {
 		return slices.ContainsFunc(status.Facts.Updates.Offered, func(o probe.Offer) bool { return o.Version == version })

@@ -28,7 +28,7 @@ func TestVerdicts(t *testing.T) {
 		{"to the second: over", "10.15.7", func(s *macStory) { s.attempt(now.Add(-WindowLength), hypervisor) }, BlockedClosed},
 		{"blocked, no time known", "10.15.7", func(s *macStory) { s.refuse(hypervisor) }, BlockedUnknown},
 		{"blocked before this start", "10.15.7", func(s *macStory) { s.attempt(at(-5), hypervisor) }, BlockedUnknown},
-		{"blocked, but loaded all the same", "10.15.7", func(s *macStory) { s.refuse(allKexts...); s.load("16.5.1 49187") }, Approved},
+		{"blocked, but loaded", "10.15.7", func(s *macStory) { s.refuse(allKexts...); s.load("16.5.1 49187") }, Approved},
 		{"blocked, an older version is loaded", "10.15.7", func(s *macStory) { s.refuse(allKexts...); s.load("16.5.0 49183") }, BlockedUnknown},
 		{"an attempt in the future", "10.15.7", func(s *macStory) { s.attempt(now.Add(3*time.Minute), hypervisor) }, BlockedUnknown},
 		{"a clock a little off", "10.15.7", func(s *macStory) { s.attempt(now.Add(time.Minute), hypervisor) }, BlockedOpen},

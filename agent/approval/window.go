@@ -31,9 +31,9 @@ func (w *Window) MinutesLeft() int {
 
 func (w Window) known() bool { return w.Number > 0 }
 
-// advance returns the window at now. The time left is the smaller of the wall
-// clock's and the monotonic clock's. It never grows, and is never negative or
-// longer than WindowLength. If the wall clock was set back, the window moves with
+// advance returns the window at now. The time left is the smaller of the values
+// of the wall clock and the monotonic clock. It never grows, and it is never negative
+// or longer than WindowLength. If the wall clock was set back, the window moves with
 // it.
 func (w Window) advance(now time.Time) Window {
 	if !w.known() {
@@ -52,8 +52,8 @@ func (w Window) advance(now time.Time) Window {
 
 // attempt adds a load attempt to an item whose window was advanced to now. It
 // opens a window, prolongs the window that was open at that time, or reopens a
-// closed one. over reports that the previous snapshot found the window closed:
-// the user may have been told.
+// closed one. over reports that the previous snapshot found the window closed, so the
+// user may know that.
 func (m ItemMemory) attempt(a Attempt, over bool, now time.Time) ItemMemory {
 	opened := a.At
 	if opened.After(now) {
@@ -98,8 +98,8 @@ func (m ItemMemory) remembers(a Attempt, now time.Time) bool {
 	if len(m.Attempts) < keptAttempts {
 		return false
 	}
-	// After the clock was set back, kept attempts are in the future. They do not
-	// count for the present.
+	// After the clock was set back, kept attempts are in the future. They are
+	// ignored for the current state.
 	oldest := m.Attempts[len(m.Attempts)-keptAttempts].At
 	return a.At.Before(oldest) && !oldest.After(now)
 }
@@ -134,7 +134,7 @@ func keepNewest(attempts, more []Attempt) []Attempt {
 	return kept
 }
 
-// earlierSession stands for an unknown boot session before this one.
+// earlierSession is the value for an unknown earlier boot session.
 const earlierSession = "earlier"
 
 // beforeLogin reports whether the last attempt was made before the user logged in,
@@ -148,8 +148,8 @@ func (m ItemMemory) beforeLogin(login, now time.Time) bool {
 }
 
 // beforeBoot reports whether the last attempt was made in an earlier boot. On the
-// disk of a Mac that does not run, every attempt was. The boot session outranks
-// the boot time, which moves when the clock is corrected.
+// disk of a Mac that does not run, this is true for every attempt. The boot session
+// outranks the boot time, which moves when the clock is corrected.
 func (m ItemMemory) beforeBoot(mac probe.Mac) bool {
 	if len(m.Attempts) == 0 {
 		return false

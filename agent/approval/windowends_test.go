@@ -139,7 +139,7 @@ func (s *macStory) allowAll() {
 	s.allow()
 }
 
-// A window that was announced ends with an event, also where the product's
+// A window that was announced ends with an event, even if the product's
 // verdict is about something else than macOS refusing it.
 func TestWindowEndsUnderAnotherVerdict(t *testing.T) {
 	notNeeded := func(s *macStory) {

@@ -103,7 +103,7 @@ type checking struct {
 	st        approval.Status
 	own       Own
 	worst     approval.Product // the product with the worst verdict
-	parallels approval.Product // Parallels Desktop, also where it is not watched
+	parallels approval.Product // Parallels Desktop, even if it is not watched
 }
 
 func newChecking(st approval.Status, own Own) checking {

@@ -67,7 +67,7 @@ func TestGoAppWithoutTrayIsNotReleased(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	if _, err := os.Stat(folder); err == nil {
-		t.Error("something was written all the same")
+		t.Error("something was written")
 	}
 	d.layoutOnly = true
 	if err := d.write(&bytes.Buffer{}); err != nil {
@@ -153,7 +153,7 @@ func TestGoMismatchedPrograms(t *testing.T) {
 			t.Errorf("%s: error %v, want one about %q", name, err, tc.want)
 		}
 		if _, err := os.Stat(path); err == nil {
-			t.Errorf("%s: an app was written all the same", name)
+			t.Errorf("%s: an app was written", name)
 		}
 	}
 	if err := a.write(t.TempDir()); err == nil {

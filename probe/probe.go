@@ -7,6 +7,10 @@
 // and agent/approval decides what they require of the user. Zero values always
 // mean "not known", so a missing fact never looks like a good one.
 //
+// A file or tool that is read has its path in paths.go and its reader below. Two
+// lists apply to it: probe/root reads only the folders in reach.go, and probe/watch
+// notices changes of the files in backstop.go.
+//
 // Times are UTC. Paths are those of the Mac, such as "/Applications/…", even if
 // the Mac is a directory of this machine.
 package probe

@@ -103,7 +103,7 @@ type File struct {
 func Files(m root.FS, home string) []File {
 	files := []File{}
 	for _, name := range []string{filepath.Base(home) + "/" + probe.AgentLabel, probe.AgentLabel} {
-		if path, err := m.Resolve("/Library/Managed Preferences/" + name + ".plist"); err == nil {
+		if path, err := m.Resolve(probe.ManagedSettings + "/" + name + ".plist"); err == nil {
 			files = append(files, File{path, true})
 		}
 	}

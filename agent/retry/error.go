@@ -11,7 +11,7 @@ const (
 	NotOpened               // Parallels Desktop could not be opened
 )
 
-// Error is why Parallels could not be made to try.
+// Error is the reason why Parallels could not try.
 type Error struct {
 	Kind Kind
 	err  error

@@ -1,7 +1,6 @@
 // Package retry makes Parallels Desktop try to load its kernel extensions
-// again, in the way that is safe for an ordinary user of this macOS. It runs
-// nothing of Parallels as root, and only Parallels' own tools talk to its
-// service.
+// again, with the method that is safe for an ordinary user of this macOS. It runs
+// no program of Parallels as root, and only Parallels' own tools talk to its service.
 package retry
 
 import (
@@ -17,7 +16,7 @@ import (
 	"kextwatch/probe/root"
 )
 
-// Options say on which Mac to try, and how.
+// Options select the Mac and the method.
 type Options struct {
 	Mac   root.FS
 	Clock probe.Clock
@@ -31,9 +30,9 @@ type Options struct {
 	// Timeout is over. If it is nil, Run returns when Parallels has answered.
 	Snapshot func(ctx context.Context, now time.Time, how mac.Options) probe.Snapshot
 	Timeout  time.Duration
-	Waited   func(time.Duration) // receives the progress of the wait; nil: nobody does
+	Waited   func(time.Duration) // receives the progress of the wait; may be nil
 
-	VM   string // the name or UUID of the virtual machine to start; empty: any that fits
+	VM   string // the name or UUID of the virtual machine to start; empty: the first that fits
 	User User   // nil: Run asks nothing and starts the first virtual machine that fits
 }
 
@@ -41,12 +40,12 @@ type Options struct {
 type User interface {
 	// Choose returns one of the virtual machines.
 	Choose(ctx context.Context, machines []probe.VM) (probe.VM, error)
-	// Confirm reports whether to go on. vm is the virtual machine to start; nil
+	// Confirm reports whether to continue. vm is the virtual machine to start; nil
 	// means that Run will open Parallels Desktop.
 	Confirm(ctx context.Context, vm *probe.VM) (bool, error)
 }
 
-// How names the way in which Parallels was made to try.
+// How names the method of the attempt.
 type How string
 
 const (
@@ -55,10 +54,10 @@ const (
 	StartVM How = "start-vm"
 )
 
-// Result is what a retry found out.
+// Result is the result of a retry.
 type Result struct {
 	How      How
-	Declined bool             // the user did not want it
+	Declined bool             // the user answered no
 	VM       *probe.VM        // the virtual machine that was started
 	Attempt  *probe.Attempt   // what Parallels answered; nil: no answer
 	Window   *approval.Window // nil: no button came
@@ -68,7 +67,7 @@ type Result struct {
 	Help     string           // the address of Parallels' page about it
 }
 
-// Outcome returns how Parallels says that the load ended.
+// Outcome returns the outcome of the load that Parallels reported.
 func (r Result) Outcome() probe.Outcome {
 	if r.Attempt == nil {
 		return probe.Tried
@@ -81,7 +80,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	nothing := Result{How: Nothing, Status: o.Status, Product: parallels(o.Status)}
 	switch p := nothing.Product; {
 	case p.Verdict == approval.NotInstalled:
-		return nothing, unavailable(errors.New("there is no Parallels Desktop on this Mac"), "install it first")
+		return nothing, unavailable(errors.New("no Parallels Desktop on this Mac"), "install it first")
 	case p.Verdict == approval.NotNeeded, p.Verdict == approval.Approved && p.Loaded:
 		nothing.Reasons = reasons(nothing)
 		return nothing, nil
@@ -106,7 +105,7 @@ func (o Options) way(ctx context.Context) (*probe.VM, error) {
 	macOS := o.Status.Facts.Mac.OS
 	switch {
 	case !macOS.Known():
-		return nil, unavailable(errors.New("which macOS this is, is not known: the way that is safe depends on it"), "open Parallels Desktop, and start a virtual machine, yourself")
+		return nil, unavailable(errors.New("unknown version of macOS: the safe method depends on it"), "open Parallels Desktop and start a virtual machine yourself")
 	case macOS.AtLeast(11, 0):
 		vm, err := o.chooseVM(ctx)
 		if err != nil {
@@ -114,7 +113,7 @@ func (o Options) way(ctx context.Context) (*probe.VM, error) {
 		}
 		return &vm, nil
 	case o.VM != "":
-		return nil, usage("leave it out", "--vm does not go with macOS %s: opening Parallels Desktop is enough", macOS)
+		return nil, usage("remove --vm", "macOS %s does not need --vm: opening Parallels Desktop is enough", macOS)
 	}
 	return nil, nil
 }

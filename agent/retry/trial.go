@@ -13,7 +13,7 @@ import (
 
 const (
 	interval    = time.Second
-	settleDelay = 5 * time.Second // macOS may write an attempt down after Parallels has answered
+	settleDelay = 5 * time.Second // macOS may record an attempt after Parallels has answered
 )
 
 // trial is one attempt, and the snapshots that follow it.
@@ -36,7 +36,7 @@ type answer struct {
 
 // run makes Parallels try. Then it takes a snapshot every second until the
 // button is there, until it is clear that no button will come, or until the
-// time is over.
+// Timeout is over.
 func (t *trial) run(ctx context.Context) (Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -105,7 +105,7 @@ func (t *trial) hear(a answer) error {
 	case errors.Is(a.err, mac.ErrServiceDown):
 		return unavailable(a.err, "open Parallels Desktop once, or restart the Mac; this is not about an approval")
 	case a.err != nil:
-		return unavailable(a.err, "start the virtual machine in Parallels Desktop and see what it says")
+		return unavailable(a.err, "start the virtual machine in Parallels Desktop and read its message")
 	}
 	t.help = a.help
 	t.attempt = &probe.Attempt{

@@ -27,7 +27,7 @@ func (o Options) chooseVM(ctx context.Context) (probe.VM, error) {
 	case o.VM != "":
 		return namedVM(fit, machines.List, o.VM)
 	case len(fit) == 0 && !machines.Known:
-		return probe.VM{}, unavailable(errors.New("which virtual machines there are is not known"), "start one that uses Parallels' hypervisor in Parallels Desktop yourself")
+		return probe.VM{}, unavailable(errors.New("the list of virtual machines is unknown"), "start one that uses Parallels' hypervisor in Parallels Desktop yourself")
 	case len(fit) == 0:
 		return probe.VM{}, unavailable(errors.New("no stopped virtual machine uses Parallels' hypervisor"), "shut one down first, or reinstall Parallels Desktop; a virtual machine on Apple's hypervisor needs no approval")
 	case len(fit) == 1 || o.User == nil:
@@ -50,5 +50,5 @@ func namedVM(fit, all []probe.VM, name string) (probe.VM, error) {
 	case slices.ContainsFunc(all, is):
 		return probe.VM{}, unavailable(errors.New("this virtual machine is not stopped, or does not use Parallels' hypervisor: starting it loads nothing"), "shut it down first, or name another one with --vm")
 	}
-	return probe.VM{}, usage("kextwatch retry lists those that can be started", "there is no such virtual machine to start")
+	return probe.VM{}, usage("kextwatch retry lists those that can be started", "unknown virtual machine %q", name)
 }

@@ -54,7 +54,7 @@ func TestChooseVM(t *testing.T) {
 		"by name":               {[]probe.VM{a, b}, "Windows 11", lastVM{}, uuidA, 0, ""},
 		"by UUID":               {[]probe.VM{a, twin}, "{" + strings.ToUpper(uuidC) + "}", lastVM{}, uuidC, 0, ""},
 		"by a name two have":    {[]probe.VM{a, twin}, "Windows 11", nil, "", Usage, "several virtual machines have this name"},
-		"by part of a name":     {[]probe.VM{a, b}, "Windows", nil, "", Usage, "no such virtual machine"},
+		"by part of a name":     {[]probe.VM{a, b}, "Windows", nil, "", Usage, "unknown virtual machine"},
 		"one that runs":         {[]probe.VM{running, a}, "Running", nil, "", Unavailable, "not stopped"},
 		"one on Apple's":        {[]probe.VM{apple}, "Apple's", nil, "", Unavailable, "does not use Parallels' hypervisor"},
 		"none that would help":  {[]probe.VM{running, apple, unknown, nameless}, "", nil, "", Unavailable, "no stopped virtual machine"},
@@ -83,7 +83,7 @@ func TestChooseVM(t *testing.T) {
 			}
 		})
 	}
-	if _, err := withMachines(probe.Machines{}).chooseVM(t.Context()); err == nil || !strings.Contains(err.Error(), "is not known") {
+	if _, err := withMachines(probe.Machines{}).chooseVM(t.Context()); err == nil || !strings.Contains(err.Error(), "virtual machines is unknown") {
 		t.Errorf("no list: %v", err)
 	}
 }

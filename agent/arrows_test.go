@@ -40,7 +40,7 @@ var arrows = []struct{ importer, imported, because string }{
 	{"agent", "probe/survey", "package main wires everything"},
 	{"agent", "probe/watch", "package main wires everything"},
 	{"agent", "probe/tool", "runs the user's program for each event"},
-	{"agent", "github.com/google/renameio/v2", "what survives a restart is written whole or not at all"},
+	{"agent", "github.com/google/renameio/v2", "writes files atomically"},
 	{"agent", "github.com/spf13/cobra", "the commands"},
 
 	{"agent/reader", "probe", "tells the time and cleans texts"},
@@ -74,7 +74,7 @@ var arrows = []struct{ importer, imported, because string }{
 	{"agent/store", "agent/view", "publishes the status, and events with their words"},
 	{"agent/store", "probe", "names the missing facts"},
 	{"agent/store", "probe/root", "reads the files it saved"},
-	{"agent/store", "github.com/google/renameio/v2", "what survives a restart is written whole or not at all"},
+	{"agent/store", "github.com/google/renameio/v2", "writes files atomically"},
 	{"agent/store", "howett.net/plist", "memory and status are property lists"},
 	{"agent/settings", "agent/approval", "sets what the rules take into account"},
 	{"agent/settings", "agent/view", "cleans texts of settings"},

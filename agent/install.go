@@ -20,12 +20,12 @@ func (in *invocation) installCommand() *cobra.Command {
 		Use:   "install",
 		Short: "Start kextwatch at login, as a LaunchAgent, and now",
 		Long: `install writes the LaunchAgent of the user who runs it and has launchd start
-it. It prints each step. You can repeat it: steps that are done stay done.
+it. It prints each step. You can repeat it: it skips steps that are done.
 
 With --reader it installs, as root, a LaunchDaemon that reads the policy for every
 user. It copies kextwatch-reader from the folder of this program or from the app.
-Only root, the owner of this program and the administrators may be able to write
-there. make build also builds kextwatch-reader; --program names another copy.`,
+Only root, the owner of this program and administrators may have write access
+to it. make build also builds kextwatch-reader; --program names another copy.`,
 		Example: `  kextwatch install --dry-run
   kextwatch install
   sudo kextwatch install --reader`,

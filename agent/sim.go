@@ -46,7 +46,7 @@ var simVerbs = []simVerb{
 	{"offer-macos", "VERSION", "Software Update offers this macOS", (*simmac.Mac).OfferMacOS},
 	{"lock-policy", "", "nobody can read the policy database, like an ordinary user on a real Mac", func(m *simmac.Mac, _ string, _ time.Time) error { return m.LockPolicy() }},
 	{"unlock-policy", "", "the policy database can be read again", func(m *simmac.Mac, _ string, _ time.Time) error { return m.UnlockPolicy() }},
-	{"remove-framework", "", "the framework SPKernelExtensionPolicy is removed", func(m *simmac.Mac, _ string, _ time.Time) error { return m.RemoveFramework() }},
+	{"remove-framework", "", "macOS no longer has SPKernelExtensionPolicy", func(m *simmac.Mac, _ string, _ time.Time) error { return m.RemoveFramework() }},
 	{"tool-fails", "TOOL HOW", "HOW: hang, flood, half, crash, rubbish, none, heal", func(m *simmac.Mac, value string, _ time.Time) error {
 		tool, how, _ := strings.Cut(value, " ")
 		return m.BreakTool(tool, how)

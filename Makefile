@@ -6,6 +6,8 @@ MACHORUN_SRC ?= ../shared/machorun
 
 # The module that replaces systray's logger.
 PACKAGES  = ./... github.com/getlantern/golog
+# The stories mostly wait, so more of them run at once than there are processors.
+AT_ONCE   = 6
 PLATFORMS = linux/amd64 darwin/amd64 darwin/arm64
 
 VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -76,7 +78,7 @@ demo: build ## play a story on a simulated Mac
 # -count 1: some tests fill the disk of the whole process. This must not truncate
 # a file that go test keeps for its cache.
 test: ## all tests that need only Go, and those of the tray if its library is installed
-	$(GO) test -count 1 -tags '$(TAGS)' $(PACKAGES)
+	$(GO) test -count 1 -parallel $(AT_ONCE) -tags '$(TAGS)' $(PACKAGES)
 
 icons: ## draw all icons again after a change in assets/draw
 	$(GO) generate ./assets
@@ -108,7 +110,7 @@ race: ## all tests with the race detector, a real tray, and other programs' read
 	@[ -z '$(MISSING)' ] || { \
 		echo 'skipped: the tests of the real tray, notifications, the framework script and formats. Missing: $(MISSING). On Debian, make deps installs them.'; \
 		[ '$(CI)' != true ]; }
-	$(GO) test -count 1 -race -tags '$(DESKTOP_TAGS)' $(PACKAGES)
+	$(GO) test -count 1 -race -parallel $(AT_ONCE) -tags '$(DESKTOP_TAGS)' $(PACKAGES)
 
 pictures: ## build/pictures: what a user sees at each verdict; DOCS=docs/pictures copies some
 	@if [ -n '$(PICTURES_MISSING)' ]; then \
@@ -177,7 +179,7 @@ under-machorun: build/kextwatch-darwin-amd64
 	if [ "$$(id -u)" = 0 ]; then \
 		nobody='setpriv --reuid=65534 --regid=65534 --clear-groups'; \
 		chmod -R a+rX "$$stage"; \
-		chown 65534:65534 "$$stage/home" "$$stage/tmp"; \
+		chown -R 65534:65534 "$$stage"; \
 	fi; \
 	run() { \
 		$$nobody env -i PATH="$$PATH" HOME="$$stage/home" TMPDIR="$$stage/tmp" \

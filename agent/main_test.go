@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ var programs = map[string]func(){
 	"kextwatch-as-user":    func() { mainAs(501) },
 	"kextwatch-as-root":    func() { mainAs(0) },
 	"kextwatch-as-another": func() { mainAs(os.Geteuid() + 1) },
+	"kextwatch-full-disk":  mainOnFullDisk,
 }
 
 func TestMain(m *testing.M) {
@@ -38,6 +40,20 @@ func mainAs(uid int) {
 	h := newHost()
 	h.uid = uid
 	os.Exit(run(ctx, os.Args[1:], h))
+}
+
+// mainOnFullDisk is main for a program that cannot write a single byte to a file.
+func mainOnFullDisk() {
+	signal.Ignore(syscall.SIGXFSZ)
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		panic(err)
+	}
+	limit.Cur = 0
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		panic(err)
+	}
+	main()
 }
 
 // Each script tests one behavior that a user can see. CONTRIBUTING.md describes the

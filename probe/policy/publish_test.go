@@ -327,6 +327,9 @@ func TestPathsInHomesAreNotPublished(t *testing.T) {
 }
 
 func TestFullTablesArePublished(t *testing.T) {
+	usual := databaseLimit
+	databaseLimit = time.Minute
+	t.Cleanup(func() { databaseLimit = usual })
 	fill := fmt.Sprintf(`WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < %d) INSERT INTO `, probe.MaxRows)
 	m, _ := newPublishing(t, append(mactest.AppleSchema,
 		fill+`kext_policy SELECT 'TEAM' || n, 'com.example.kext' || n, 1, 'Example ' || n || ' Incorporated', n FROM i`,

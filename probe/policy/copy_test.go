@@ -158,7 +158,11 @@ func TestBusyDatabase(t *testing.T) {
 	m, file := newPolicy(t, mactest.AppleSchema...)
 	rest := mactest.NeverRests(t, file)
 	temp := t.TempDir()
+	// On a loaded machine the writer itself may have to wait, and a read succeeds.
 	policy, source := ReadDatabase(t.Context(), m, temp, time.Now())
+	for try := 1; try < 10 && source.State == probe.OK; try++ {
+		policy, source = ReadDatabase(t.Context(), m, temp, time.Now())
+	}
 	rest()
 	if source.State != probe.Busy {
 		t.Errorf("got %+v", source)

@@ -145,7 +145,7 @@ var arrows = []struct{ importer, imported, because string }{
 
 	{"launchd", "probe/tool", "runs launchctl"},
 	{"launchd", "probe", "names the jobs, their paths and what launchd does at login"},
-	{"launchd", "github.com/google/renameio/v2", "replaces a file in one step"},
+	{"launchd", "probe/root", "replaces a file in one step"},
 	{"launchd", "howett.net/plist", "a job is a property list"},
 
 	{"assets/bundle", "probe", "names the agent that the app belongs to"},

@@ -13,8 +13,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"howett.net/plist"
+
+	"kextwatch/probe/root"
 )
 
 const (
@@ -145,21 +146,12 @@ func setAside(f *foreign) Step {
 		}}
 }
 
-// writeFile replaces the file at path in one step, so that no reader sees a
-// half-written file. The file gets the mode perm, whatever mode it had before.
+// writeFile is root.WriteFile. First it removes what a killed call left beside path.
 func writeFile(path string, data []byte, perm fs.FileMode) error {
 	for _, file := range unfinished(path) {
 		os.Remove(file)
 	}
-	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(perm))
-	if err != nil {
-		return err
-	}
-	defer f.Cleanup()
-	if _, err := f.Write(data); err != nil {
-		return err
-	}
-	return f.CloseAtomicallyReplace()
+	return root.WriteFile(path, data, perm)
 }
 
 // unfinishedForm matches the end of a temporary file's name. Earlier versions put a

@@ -84,7 +84,7 @@ type logReader struct {
 	files store.Rotation
 	show  func(line string)
 	shown bool     // at least one line was shown
-	file  *os.File // the newest file; nil: there is none
+	file  *os.File // the newest file; nil if no file exists
 	rest  []byte   // the start of a line that is not complete
 }
 

@@ -19,7 +19,7 @@ type private struct{ text, kind string }
 // form of a home folder, a volume, a hardware UUID, a serial number, a network or
 // mail address. It keeps team IDs, bundle IDs and versions.
 type redactor struct {
-	given *regexp.Regexp    // nil if there are none
+	given *regexp.Regexp    // nil without such names
 	kinds map[string]string // of the given texts in lower case
 }
 

@@ -37,7 +37,7 @@ func TestStartVM(t *testing.T) {
 		"in another language":       {say("Der Start schlug fehl. "+strings.Replace(vmHelp, "en_US", "C", 1)) + "exit 1", probe.Refused, strings.Replace(vmHelp, "en_US", "C", 1), ""},
 		"the number alone":          {say("PRL_ERR_56521") + "exit 1", probe.Refused, "", ""},
 		"a page of somebody else's": {say("https://evil.example/pdfm20_en_US_56521") + "exit 1", probe.Refused, "", ""},
-		"a page that is none":       {say("https://www.parallels.com/products/desktop/supportinfo/pdfm20_$(id)_56521") + "exit 1", probe.Refused, "", ""},
+		"an unknown page":           {say("https://www.parallels.com/products/desktop/supportinfo/pdfm20_$(id)_56521") + "exit 1", probe.Refused, "", ""},
 		"it started":                {say("Starting the VM...\nThe VM has been successfully started."), probe.Permitted, "", ""},
 		"no service":                {"{ " + say(vmNoService) + "} >&2; exit 255", "", "", ErrServiceDown.Error()},
 		"no such machine":           {"echo 'Failed to get VM config: The virtual machine could not be found.' >&2; exit 255", "", "", "could not be found"},

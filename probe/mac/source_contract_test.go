@@ -22,7 +22,7 @@ import (
 type policySource struct {
 	name  probe.SourceName
 	alone func(t *testing.T, m simulated)
-	spoil map[string]func(t *testing.T, m simulated) // an answer that is none
+	spoil map[string]func(t *testing.T, m simulated) // an unusable answer
 }
 
 var policySources = []policySource{

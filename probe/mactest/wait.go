@@ -39,7 +39,7 @@ func zombie(pid int) bool {
 	return err == nil && bytes.Contains(data, []byte(") Z "))
 }
 
-// Content returns what a file of this machine holds; empty where there is none.
+// Content returns what a file of this machine holds; empty if it does not exist.
 func Content(path string) string {
 	data, _ := os.ReadFile(path)
 	return string(data)

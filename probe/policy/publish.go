@@ -53,7 +53,7 @@ func Publish(ctx context.Context, m root.FS, now time.Time) (Published, error) {
 func publishTo(ctx context.Context, m root.FS, file string, now time.Time) (Published, error) {
 	last, perm, err := loadPublication(m)
 	if err != nil {
-		last = publication{Format: publishedFormat} // there is none, or it must be replaced
+		last = publication{Format: publishedFormat} // not published yet, or it must be replaced
 	}
 	whole := err == nil && perm == publishedPerm
 	id, err := identifyDatabase(m)

@@ -80,13 +80,13 @@ func (r *ReaderMemory) Update(s ReaderSnapshot) {
 	changed := s.id.modified()
 	switch {
 	case s.err != nil, !s.idKnown, s.current(), changed.Before(s.run.At):
-		r.unread = time.Time{} // there is none, or its time is not known, such as the removal of a -wal
+		r.unread = time.Time{} // no missed change, or one without a known time, such as the removal of a -wal
 	case r.unread.IsZero(), !r.unreadBy.Equal(s.run.At), changed.Before(r.unread):
 		r.unread, r.unreadBy = changed, s.run.At
 	}
 }
 
-// Due returns when the reader must have read a change; false: there is none.
+// Due returns when the reader must have read a change; false if it missed none.
 func (r ReaderMemory) Due() (time.Time, bool) {
 	if r.unread.IsZero() {
 		return time.Time{}, false

@@ -141,6 +141,14 @@ func (d *bubble) change(what func(*probe.Snapshot)) {
 	what(&d.snap)
 }
 
+// readNothing makes the database a source without an answer: from now on a
+// snapshot has no policy.
+func (d *bubble) readNothing(state probe.SourceState) {
+	d.change(func(s *probe.Snapshot) {
+		s.Policy, s.Sources = nil, []probe.Source{{Name: probe.Database, State: state}}
+	})
+}
+
 func (d *bubble) attempt() {
 	d.change(func(s *probe.Snapshot) {
 		now := time.Now().UTC().Truncate(time.Second)
@@ -353,9 +361,7 @@ func TestLoopActsOnTheEndOfABurst(t *testing.T) {
 		d := newBubble()
 		defer d.start(t, dir)()
 		good := d.snap.Policy
-		d.change(func(s *probe.Snapshot) {
-			s.Policy, s.Sources = nil, []probe.Source{{Name: probe.Database, State: probe.Damaged}}
-		})
+		d.readNothing(probe.Damaged)
 		d.hint(probe.Hint{}) // half written
 		d.want(t)
 		d.change(func(s *probe.Snapshot) {
@@ -392,9 +398,7 @@ func TestLoopReadsABusyDatabaseAgain(t *testing.T) {
 		d := newBubble()
 		defer d.start(t, dir)()
 		good := d.snap.Policy
-		d.change(func(s *probe.Snapshot) {
-			s.Policy, s.Sources = nil, []probe.Source{{Name: probe.Database, State: probe.Busy}}
-		})
+		d.readNothing(probe.Busy)
 		d.hint(settled)
 		time.Sleep(5 * time.Second)
 		d.want(t)
@@ -415,9 +419,7 @@ func TestLoopWithADatabaseBusyAtTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
 		good := d.snap.Policy
-		d.change(func(s *probe.Snapshot) {
-			s.Policy, s.Sources = nil, []probe.Source{{Name: probe.Database, State: probe.Busy}}
-		})
+		d.readNothing(probe.Busy)
 		defer d.start(t, dir)()
 		time.Sleep(busyFor - time.Second)
 		if d.alertCount() != 0 {

@@ -27,9 +27,7 @@ func TestLoopUnchangedFilesAfterAFailedSnapshot(t *testing.T) {
 		defer d.start(t, dir)()
 		good := *d.snap.Policy
 		time.Sleep(time.Hour)
-		d.change(func(s *probe.Snapshot) {
-			s.Policy, s.Sources = nil, []probe.Source{{Name: probe.Database, State: probe.Failed}}
-		})
+		d.readNothing(probe.Failed)
 		d.hint(settled) // the attempt
 		time.Sleep(10 * time.Minute)
 		d.take()
@@ -48,9 +46,7 @@ func TestLoopUnchangedFilesBeforeABusyDatabase(t *testing.T) {
 		defer d.start(t, dir)()
 		good := *d.snap.Policy
 		time.Sleep(time.Hour)
-		d.change(func(s *probe.Snapshot) {
-			s.Policy, s.Sources = nil, []probe.Source{{Name: probe.Database, State: probe.Busy}}
-		})
+		d.readNothing(probe.Busy)
 		d.hint(probe.Hint{Settled: true, QuietUntil: time.Now().Add(-20 * time.Second)})
 		d.refuseUntimed(&good)
 		time.Sleep(time.Second)

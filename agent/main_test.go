@@ -27,6 +27,7 @@ var programs = map[string]func(){
 	"kextwatch-as-root":    func() { mainAs(0) },
 	"kextwatch-as-another": func() { mainAs(os.Geteuid() + 1) },
 	"kextwatch-full-disk":  mainOnFullDisk,
+	"kextwatch-to-file":    mainToFile,
 }
 
 func TestMain(m *testing.M) {
@@ -53,6 +54,18 @@ func mainOnFullDisk() {
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 		panic(err)
 	}
+	main()
+}
+
+// mainToFile is main with its standard output in the file that the first argument
+// names, where waitfor can read it while the program still runs.
+func mainToFile() {
+	out, err := os.Create(os.Args[1])
+	if err != nil {
+		panic(err)
+	}
+	os.Stdout = out
+	os.Args = append(os.Args[:1], os.Args[2:]...)
 	main()
 }
 
@@ -118,8 +131,7 @@ func sqliteCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// waitfor FILE REGEXP waits until a line of the file matches; "stdout" is the
-// standard output of the program in the background.
+// waitfor FILE REGEXP waits until a line of the file matches.
 func waitforCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: waitfor FILE REGEXP")

@@ -40,7 +40,7 @@ Exit status: 0 nothing to do, 1 something to do, 2 unknown.`,
 				}
 				return err
 			}
-			st, err := in.target().examine(cmd.Context())
+			st, err := in.examine(cmd.Context(), doctorLimit)
 			if err != nil {
 				return err
 			}

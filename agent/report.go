@@ -39,7 +39,7 @@ left out, unless --full is given. Nothing is sent anywhere.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r := in.reporter()
-			st, err := r.examine(cmd.Context())
+			st, err := in.examine(cmd.Context(), doctorLimit)
 			if err != nil {
 				return err
 			}

@@ -75,7 +75,10 @@ func (r retryCommand) run(ctx context.Context) (exit int, err error) {
 	}
 	defer os.RemoveAll(temp)
 	prober := mac.NewProber(r.options.Mac, temp)
-	return r.from(ctx, prober, prober.Snapshot(ctx, r.options.Clock.Now(), mac.Options{Fresh: true}))
+	defer prober.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	return r.from(ctx, prober, prober.Snapshot(ctx, r.options.Clock.Now(), mac.Options{Fresh: true, Limit: statusLimit}))
 }
 
 // from continues from the first snapshot.
@@ -86,7 +89,7 @@ func (r retryCommand) from(ctx context.Context, prober *mac.Prober, snap probe.S
 	o := r.options
 	o.Status, o.Memory = o.Rules.Assess(o.Memory, snap, o.Clock.Now())
 	bar := terminal.NewProgress(r.err, "Waiting for the Allow button", o.Timeout)
-	o.Snapshot, o.Waited = prober.Snapshot, bar.Set
+	o.Snapshot, o.Waited = prober.SnapshotNow, bar.Set
 	res, err := retry.Run(ctx, o)
 	bar.Close()
 	if err != nil {

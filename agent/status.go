@@ -22,7 +22,7 @@ Exit status: 0 nothing to do, 1 something to do, 2 unknown.`,
   kextwatch status --volume "/Volumes/Old Mac"   another Mac's disk`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			st, err := in.target().examine(cmd.Context())
+			st, err := in.examine(cmd.Context(), statusLimit)
 			if err != nil {
 				return err
 			}
@@ -39,7 +39,7 @@ func (in *invocation) explainCommand() *cobra.Command {
 		Short: "Show the status with every fact and every rule that applied",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			st, err := in.target().examine(cmd.Context())
+			st, err := in.examine(cmd.Context(), statusLimit)
 			if err != nil {
 				return err
 			}

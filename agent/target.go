@@ -3,14 +3,23 @@ package main
 import (
 	"context"
 	"os"
+	"sync"
 	"time"
 
 	"kextwatch/agent/approval"
 	"kextwatch/agent/settings"
 	"kextwatch/agent/store"
+	"kextwatch/agent/terminal"
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
 	"kextwatch/probe/root"
+)
+
+// How long commands wait for the tools of macOS and Parallels. A tool that did not
+// answer is a missing fact.
+const (
+	statusLimit = 5 * time.Second
+	doctorLimit = 8 * time.Second
 )
 
 // target is the Mac that a command examines, and the user whose settings and
@@ -65,16 +74,41 @@ func (t target) events(since time.Time) ([]store.Event, error) {
 	return store.PlacesIn(t.mac.Home).Journal().Read(since)
 }
 
-// examine takes one snapshot and assesses it. It writes nothing but a private
-// copy of the policy, which it removes.
-func (t target) examine(ctx context.Context) (approval.Status, error) {
+// examine is examine of the target. After a second it shows that tools have not
+// answered yet.
+func (in *invocation) examine(ctx context.Context, limit time.Duration) (approval.Status, error) {
+	bar := terminal.NewProgress(in.err, "Waiting for tools of macOS", limit)
+	defer bar.Close()
+	var drawing sync.WaitGroup
+	defer drawing.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	drawing.Go(func() {
+		start, second := time.Now(), time.NewTicker(time.Second)
+		defer second.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-second.C:
+				bar.Set(time.Since(start))
+			}
+		}
+	})
+	defer cancel()
+	return in.target().examine(ctx, limit)
+}
+
+// examine takes one snapshot and assesses it. Tools that have not answered after
+// limit are missing facts. examine writes nothing but a private copy of the policy,
+// which it removes.
+func (t target) examine(ctx context.Context, limit time.Duration) (approval.Status, error) {
 	temp, err := os.MkdirTemp("", "kextwatch-")
 	if err != nil {
 		return approval.Status{}, unavailable(err, "set TMPDIR to a folder you may write to")
 	}
 	defer os.RemoveAll(temp)
 	now, rules := t.clock.Now(), t.rules()
-	snap := mac.NewProber(t.mac, temp).Snapshot(ctx, now, mac.Options{Fresh: true, AllVendors: rules.Vendors.Others()})
+	snap := mac.NewProber(t.mac, temp).Snapshot(ctx, now, mac.Options{Fresh: true, Limit: limit, AllVendors: rules.Vendors.Others()})
 	if err := ctx.Err(); err != nil {
 		return approval.Status{}, unavailable(err, "")
 	}

@@ -14,6 +14,7 @@ type Policy struct {
 	Rows    []PolicyRow
 	MDM     []MDMRow
 	History []LoadRecord
+	Stale   bool // the source is being queried again: a new row may be missing
 }
 
 // PolicyRow is a row of kext_policy: the decision of the user about one kernel

@@ -33,6 +33,7 @@ type Snapshot struct {
 	Situation   Situation
 	Updates     Updates
 	Gaps        []Gap
+	Pending     bool // tools still answer: until then, their last answers are used, or the facts are missing
 }
 
 // Mac describes the Mac itself.

@@ -27,7 +27,7 @@ const (
 // them so that they stay dismissed after the evidence disappears.
 func (a *assessment) evidence(f *kextFacts) (proved, dismissed []Attempt) {
 	proved = a.reported(f)
-	if a.snap.Policy == nil {
+	if a.unanswered(f) {
 		return proved, nil
 	}
 	attempt := Attempt{BundleID: f.bundleID}
@@ -64,7 +64,7 @@ func (a *assessment) reported(f *kextFacts) []Attempt {
 		if t.At.IsZero() || t.Outcome == probe.Permitted || t.Outcome == probe.NeedsRestart {
 			continue
 		}
-		if a.snap.Policy == nil && t.Outcome != probe.Refused {
+		if a.unanswered(f) && t.Outcome != probe.Refused {
 			continue
 		}
 		if t.At.Sub(a.now) > futureTolerance {

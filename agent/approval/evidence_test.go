@@ -315,3 +315,27 @@ func TestStoryTheLogAlone(t *testing.T) {
 	s.report(probe.FromLog, probe.Refused, at(50), hypervisor)
 	s.look(at(50), Unknown, "window-reopened!")
 }
+
+// macOS's framework hangs while an extension is refused that its last answer does not
+// have. The log is enough to announce the window. The answer changes nothing.
+func TestStoryRefusedWhileTheFrameworkIsQueried(t *testing.T) {
+	s := newerStory(t)
+	s.policy().Source = probe.Framework
+	s.policy().ReadAt = at(5)
+	s.look(at(5), NotAsked)
+	s.policy().Stale = true
+	s.look(at(6), NotAsked) // no refusal was reported
+	s.report(probe.FromLog, probe.Refused, at(10), hypervisor)
+	s.look(at(10), Unknown, "window-opened!")
+	s.minutesLeft(30)
+	s.policy().Stale = false
+	s.policy().ReadAt = at(11)
+	s.refuse(allKexts...)
+	s.look(at(11), BlockedOpen)
+	s.minutesLeft(29)
+
+	s = newerStory(t)
+	s.policy().Source, s.policy().ReadAt, s.policy().Stale = probe.Framework, at(5), true
+	s.refuse(allKexts...)
+	s.look(at(5), BlockedUnknown, "blocked!") // a row is an answer, although it may be old
+}

@@ -28,8 +28,9 @@ func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 		item.Kexts = append(item.Kexts, a.kext(f))
 	}
 	blocked := slices.ContainsFunc(item.Kexts, func(k Kext) bool { return k.Blocked })
+	unanswered := a.unanswered(facts...)
 	switch {
-	case a.snap.Policy == nil:
+	case unanswered:
 	case !slices.ContainsFunc(facts, (*kextFacts).refused):
 		memory.Window, memory.Earlier = Window{}, 0
 	case memory.beforeBoot(a.snap.Mac):
@@ -39,7 +40,7 @@ func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 	if hidden && blocked {
 		a.fire(RuleBeforeLogin, item.Name)
 	}
-	if memory.Window.known() && !hidden && (blocked || a.snap.Policy == nil && memory.Window.Left > 0) {
+	if memory.Window.known() && !hidden && (blocked || unanswered && memory.Window.Left > 0) {
 		window := memory.Window
 		item.Window = &window
 		if window.Reopened > 0 {
@@ -60,11 +61,23 @@ func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 	return item
 }
 
+// unanswered reports whether no policy source tells about extensions of one item.
+// That includes a source that is being queried again, and whose last answer does
+// not have an extension that was refused since.
+func (a *assessment) unanswered(facts ...*kextFacts) bool {
+	policy := a.snap.Policy
+	if policy == nil {
+		return true
+	}
+	return policy.Stale && !slices.ContainsFunc(facts, func(f *kextFacts) bool { return f.row != nil }) &&
+		slices.ContainsFunc(facts, func(f *kextFacts) bool { return f.reportedSince(policy.ReadAt, probe.Refused) })
+}
+
 // addAttempts adds the attempts that are new, in order of time.
 func (a *assessment) addAttempts(memory ItemMemory, over bool, facts []*kextFacts) ItemMemory {
 	var fresh, scans []Attempt
 	for _, f := range facts {
-		held := f.refused() || a.snap.Policy == nil && !f.allowed()
+		held := f.refused() || a.unanswered(f) && !f.allowed()
 		if !held || f.loadedFromDisk() {
 			continue
 		}
@@ -176,7 +189,7 @@ func (a *assessment) itemVerdict(item Item, facts []*kextFacts) Verdict {
 		return BlockedClosed
 	case item.loaded():
 		return Approved
-	case a.snap.Policy == nil:
+	case a.unanswered(facts...):
 		a.fire(RuleNoPolicy, item.Name)
 		return Unknown
 	case a.snap.Mac.OS.AtLeast(11, 0) && slices.ContainsFunc(facts, a.replaced):

@@ -10,6 +10,7 @@ const (
 	WindowOpened       EventName = "window-opened"
 	WindowReopened     EventName = "window-reopened"
 	WindowReminder     EventName = "window-reminder"
+	WindowObstacle     EventName = "window-obstacle"
 	WindowClosed       EventName = "window-closed"
 	BlockedNoWindow    EventName = "blocked"
 	ApprovedEvent      EventName = "approved"

@@ -20,7 +20,7 @@ func TestTellingTable(t *testing.T) {
 				continue
 			}
 			announced := Announced{Verdict: from, Before: from}
-			_, notices := announced.tell(productAt(to), standard.Reminders, notSnoozed)
+			_, notices := announced.tell(productAt(to), false, standard.Reminders, notSnoozed)
 			name := string(from)
 			if from == "" {
 				name = "(first sight)"
@@ -69,8 +69,8 @@ func productAt(v Verdict) Product {
 func TestEachNoticeIsSentOnce(t *testing.T) {
 	for _, v := range Verdicts {
 		p := productAt(v)
-		announced, _ := Announced{}.tell(p, standard.Reminders, notSnoozed)
-		if _, again := announced.tell(p, standard.Reminders, notSnoozed); len(again) > 0 {
+		announced, _ := Announced{}.tell(p, false, standard.Reminders, notSnoozed)
+		if _, again := announced.tell(p, false, standard.Reminders, notSnoozed); len(again) > 0 {
 			t.Errorf("%s: sent again: %+v", v, again)
 		}
 	}

@@ -18,6 +18,11 @@ type Announced struct {
 	Awaiting      bool     `plist:"Awaiting"` // the user had something to do: tell them when all is loaded
 	Posting       bool     `plist:"Posting"`  // an alert about the window is being posted
 	Due           bool     `plist:"Due"`      // the agent was killed while posting: the next reminder is due at once
+
+	// A window was announced before all tools had answered, and these obstacles were
+	// known.
+	Early     bool         `plist:"Early,omitempty"`
+	Obstacles []ReasonCode `plist:"Obstacles,omitempty"`
 }
 
 // Notice is an event to record. If Urgency is not Silent, it is also shown as an
@@ -83,7 +88,7 @@ func (s Settings) Tell(mem Memory, status Status) ([]Notice, Memory) {
 	snooze := mem.snoozeState(status.At)
 	alerted := false
 	for _, p := range status.Products {
-		announced, news := mem.Announced[p.Name].tell(p, s.Reminders, snooze)
+		announced, news := mem.Announced[p.Name].tell(p, status.Facts.Pending, s.Reminders, snooze)
 		for i := range news {
 			if news[i].Urgency != Silent && !alerted {
 				news[i].Updates, alerted = updates, true
@@ -178,8 +183,8 @@ func (m *Memory) source(status Status) []Notice {
 	return []Notice{{Event: SourceChanged, From: string(was), To: string(now)}}
 }
 
-// tell is Tell for one product.
-func (t Announced) tell(p Product, reminders []int, snooze snoozeState) (Announced, []Notice) {
+// tell is Tell for one product. pending says that tools have not answered yet.
+func (t Announced) tell(p Product, pending bool, reminders []int, snooze snoozeState) (Announced, []Notice) {
 	var notices []Notice
 	note := func(event EventName, urgency Urgency) *Notice {
 		notices = append(notices, Notice{Event: event, Urgency: urgency, Product: p, Window: p.Window, To: string(p.Verdict)})
@@ -218,7 +223,7 @@ func (t Announced) tell(p Product, reminders []int, snooze snoozeState) (Announc
 			t.Before = p.Verdict
 		}
 	}
-	t = t.tellWindow(p, reminders, snooze, note)
+	t = t.tellWindow(p, pending, reminders, snooze, note)
 	t.Awaiting = t.Awaiting && p.Verdict != NotNeeded && p.Verdict != NotInstalled || p.Verdict.NeedsAction() ||
 		p.Verdict == Unknown && p.Window.Open()
 	if t.Awaiting && p.Loaded {
@@ -280,10 +285,12 @@ func (t Announced) announce(ids []string) Announced {
 }
 
 // tellWindow announces each window once, and reminds of the one that closes first.
-func (t Announced) tellWindow(p Product, reminders []int, snooze snoozeState, note func(EventName, Urgency) *Notice) Announced {
+// If tools had not answered when a window was announced, one more notice follows
+// when they report an obstacle.
+func (t Announced) tellWindow(p Product, pending bool, reminders []int, snooze snoozeState, note func(EventName, Urgency) *Notice) Announced {
 	w := p.Window
 	if !w.Open() || !(p.Verdict.Blocked() || p.Verdict == Unknown) {
-		t.Due = false
+		t.Due, t.Early, t.Obstacles = false, false, nil
 		return t
 	}
 	if p.Verdict == Unknown {
@@ -326,11 +333,33 @@ func (t Announced) tellWindow(p Product, reminders []int, snooze snoozeState, no
 	switch {
 	case announced:
 		t.Posting, t.Due = true, false
+		t.Early, t.Obstacles = pending, nil
+		if pending {
+			t.Obstacles = p.obstacles()
+		}
 	case t.Due || stage > 0 && (t.Reminded == 0 || stage < t.Reminded):
 		note(WindowReminder, Urgent).Minutes = w.MinutesLeft()
 		t.Reminded, t.Due, t.Posting = stage, false, true
+		t.Early, t.Obstacles = false, nil // the reminder names the obstacle
+	case t.Early && !pending:
+		if slices.ContainsFunc(p.obstacles(), func(c ReasonCode) bool { return !slices.Contains(t.Obstacles, c) }) {
+			note(WindowObstacle, Plain)
+			t.Posting = true
+		}
+		t.Early, t.Obstacles = false, nil
 	}
 	return t
+}
+
+// obstacles returns the reasons why a click on Allow may not work.
+func (p Product) obstacles() []ReasonCode {
+	var codes []ReasonCode
+	for _, r := range p.Reasons {
+		if r.Severity == Obstacle {
+			codes = append(codes, r.Code)
+		}
+	}
+	return codes
 }
 
 // stageAt returns the latest reminder, in minutes left, that is due when this much

@@ -45,9 +45,8 @@ func (l *Loop) announce(ctx context.Context, notices []approval.Notice) {
 		}
 		l.edges.Hook.offer(l.settings.Current().RunOnChange, line)
 	}
-	if (news || !l.published) && len(l.status.Products) > 0 {
+	if l.published.publish(news, l.status) {
 		l.logStoreError(l.store.Publish(l.status))
-		l.published = true
 	}
 	for _, n := range notices {
 		if n.Urgency != approval.Silent {
@@ -55,6 +54,23 @@ func (l *Loop) announce(ctx context.Context, notices []approval.Notice) {
 		}
 	}
 	l.post(ctx)
+}
+
+// publication is what this agent has written to status.plist.
+type publication struct {
+	done    bool
+	pending bool // tools had not answered yet
+}
+
+// publish reports whether to write a status: if there is news, if none was written
+// yet, and when the tools have answered that the last one did not wait for.
+func (p *publication) publish(news bool, st approval.Status) bool {
+	due := news || !p.done || p.pending && !st.Facts.Pending
+	if !due || len(st.Products) == 0 {
+		return false
+	}
+	*p = publication{done: true, pending: st.Facts.Pending}
+	return true
 }
 
 // lateReminder is the reminder, in minutes left, that is a dialog by default.

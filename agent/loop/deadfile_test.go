@@ -90,6 +90,8 @@ type lookProber struct {
 	prober *mac.Prober
 }
 
-func (p lookProber) Snapshot(ctx context.Context, now time.Time, how mac.Options) probe.Snapshot {
-	return p.prober.Snapshot(ctx, now, how)
+func (p lookProber) SnapshotNow(ctx context.Context, now time.Time, how mac.Options) probe.Snapshot {
+	return p.prober.SnapshotNow(ctx, now, how)
 }
+func (p lookProber) Answers() <-chan struct{} { return p.prober.Answers() }
+func (p lookProber) Wait()                    { p.prober.Wait() }

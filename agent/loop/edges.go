@@ -33,13 +33,20 @@ type Edges struct {
 	Binary *Binary      // nil: the loop does not check whether its program was replaced
 }
 
-// Prober takes snapshots of the Mac. Only one snapshot is taken at a time.
+// Prober takes snapshots of the Mac. Only one snapshot is taken at a time. Its
+// methods are those of mac.Prober.
 type Prober interface {
-	Snapshot(ctx context.Context, now time.Time, how mac.Options) probe.Snapshot
+	// SnapshotNow does not wait for tools. A snapshot that is Pending is followed by a
+	// value of Answers, after which another snapshot may know more.
+	SnapshotNow(ctx context.Context, now time.Time, how mac.Options) probe.Snapshot
+	Answers() <-chan struct{}
 
-	// NextQuery returns how long after now the framework must be queried again
-	// although no event reports a change. It returns false if it need not be.
+	// NextQuery returns how long after now a tool must be queried although no event
+	// reports a change. It returns false if no query is planned.
 	NextQuery(now time.Time) (time.Duration, bool)
+
+	// Wait waits until no tool runs.
+	Wait()
 }
 
 // Watcher reports when to take a new snapshot, and what it cannot watch.

@@ -19,8 +19,8 @@ type Screen interface {
 
 // Follower is the loop of `kextwatch watch`. It saves nothing and posts no alert,
 // and it differs from Loop in when it shows a status: it waits for the end of a
-// burst, it polls every 15 seconds while something is left to do, and its first
-// status comes at once, even if the database is busy.
+// burst, and for tools unless a window opened. It polls every 15 seconds while
+// something is left to do. Its first status comes even if the database is busy.
 type Follower struct {
 	Clock    probe.Clock
 	Prober   Prober
@@ -30,6 +30,7 @@ type Follower struct {
 	Screen   Screen
 	Resized  <-chan os.Signal // the terminal has another size
 	shown    bool             // a status
+	policy   policyState
 }
 
 // followAgain is the time between polls while something is left to do. Some
@@ -38,20 +39,27 @@ const followAgain = 15 * time.Second
 
 // Run follows the Mac until ctx ends.
 func (f *Follower) Run(ctx context.Context) {
+	defer f.Prober.Wait()
 	defer f.Screen.Close()
-	for fresh, more := true, true; more; {
-		again := f.poll(ctx, fresh)
-		fresh, more = f.wait(ctx, again)
+	how, more := mac.Options{Fresh: true}, true
+	for more {
+		again := f.poll(ctx, how)
+		how, more = f.wait(ctx, again)
 	}
 }
 
 // poll takes a snapshot and shows it. It returns when to poll again without an
 // event; 0 means never.
-func (f *Follower) poll(ctx context.Context, fresh bool) time.Duration {
+func (f *Follower) poll(ctx context.Context, how mac.Options) time.Duration {
 	now := f.Clock.Now()
-	snap := f.Prober.Snapshot(ctx, now, mac.Options{Fresh: fresh, AllVendors: f.Settings.Vendors.Others()})
+	how.AllVendors = f.Settings.Vendors.Others()
+	f.policy.begin(poll{settled: true}, now)
+	snap := f.Prober.SnapshotNow(ctx, now, how)
 	if ctx.Err() != nil {
 		return 0
+	}
+	if wait := f.policy.starting(snap, now); wait > 0 {
+		return wait
 	}
 	if f.shown && isBusy(snap) {
 		return busyAgain
@@ -59,20 +67,28 @@ func (f *Follower) poll(ctx context.Context, fresh bool) time.Duration {
 	snap.Gaps = append(snap.Gaps, f.Watcher.Gaps()...)
 	st, mem := f.Settings.Assess(f.Memory, snap, now)
 	news, mem := f.Settings.Tell(mem, st)
-	f.Memory = mem
 	if !f.shown {
 		news = nil // it was so before
 	}
+	if wait := f.policy.holdBack(snap, news, now); wait > 0 {
+		return wait
+	}
+	f.Memory = mem
 	f.shown = true
+	f.policy.accept(snap)
 	f.Screen.Show(st, news)
 	next, runs := st.Next()
 	switch {
 	case runs:
-		return next
 	case atRest(st):
-		return 0
+		next = 0
+	default:
+		next = followAgain
 	}
-	return followAgain
+	if query, planned := f.Prober.NextQuery(now); planned {
+		next = earlier(next, query)
+	}
+	return next
 }
 
 // atRest reports whether nothing is left to do or to wait for.
@@ -85,10 +101,9 @@ func atRest(st approval.Status) bool {
 	return true
 }
 
-// wait returns when it is time to poll again, and whether cached facts are to be
-// read again, too. more is false when ctx has ended. It waits for the end of a
-// burst of events.
-func (f *Follower) wait(ctx context.Context, again time.Duration) (fresh, more bool) {
+// wait returns when it is time to poll again, and how. more is false when ctx has
+// ended. It waits for the end of a burst of events.
+func (f *Follower) wait(ctx context.Context, again time.Duration) (how mac.Options, more bool) {
 	var timer <-chan time.Time
 	if again > 0 {
 		timer = f.Clock.After(again)
@@ -96,12 +111,14 @@ func (f *Follower) wait(ctx context.Context, again time.Duration) (fresh, more b
 	for {
 		select {
 		case <-ctx.Done():
-			return false, false
+			return how, false
 		case <-timer:
-			return true, true
+			return mac.Options{Loading: true}, true
+		case <-f.Prober.Answers():
+			return how, true
 		case hint := <-f.Watcher.Hints():
 			if hint.Settled || hint.Woke {
-				return hint.Woke, true
+				return mac.Options{Fresh: hint.Woke}, true
 			}
 			if timer == nil {
 				timer = f.Clock.After(followAgain) // in case the burst does not end

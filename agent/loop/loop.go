@@ -27,7 +27,7 @@ type Loop struct {
 
 	mem       approval.Memory
 	status    approval.Status
-	published bool // this agent has written status.plist
+	published publication
 
 	alerts  alerts
 	dialog  dialog
@@ -81,6 +81,7 @@ func (l *Loop) Wait() {
 	ended := make(chan struct{})
 	go func() {
 		l.helpers.Wait()
+		l.edges.Prober.Wait()
 		close(ended)
 	}()
 	select {
@@ -95,9 +96,9 @@ func (l *Loop) Wait() {
 func (l *Loop) poll(ctx context.Context, how poll) (again time.Duration, more bool) {
 	now := l.edges.Clock.Now()
 	l.readMemory(now)
-	l.policy.begin(how.quietUntil)
+	l.policy.begin(how, now)
 	snap, more := l.snapshot(ctx, now, mac.Options{
-		Fresh: how.fresh, Urgent: !how.settled, AllVendors: l.settings.Current().Approval().Vendors.Others(),
+		Fresh: how.fresh, Loading: how.loading, AllVendors: l.settings.Current().Approval().Vendors.Others(),
 		Requery: how.query, Attempts: l.attempts(),
 	})
 	if !more {
@@ -105,6 +106,9 @@ func (l *Loop) poll(ctx context.Context, how poll) (again time.Duration, more bo
 	}
 	// A click may have changed the settings and the memory meanwhile.
 	settings := l.settings.Current().Approval()
+	if wait := l.policy.starting(snap, now); wait > 0 {
+		return wait, true
+	}
 	l.followLog(snap)
 	busy := isBusy(snap)
 	if l.policy.noteBusy(busy, now) < busyFor && busy {
@@ -114,8 +118,8 @@ func (l *Loop) poll(ctx context.Context, how poll) (again time.Duration, more bo
 	snap.QuietUntil = l.policy.quietUntil
 	status, mem := settings.Assess(l.mem, snap, now)
 	notices, mem := settings.Tell(mem, status)
-	if !how.settled && l.policy.holdBack(notices, now) {
-		return holdBackFor, true
+	if wait := l.policy.holdBack(snap, notices, now); wait > 0 {
+		return wait, true
 	}
 	l.mem, l.status = mem, status
 	l.policy.accept(snap)

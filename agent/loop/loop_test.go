@@ -25,8 +25,9 @@ import (
 // bubble has the edges of a loop in a synctest bubble: a Mac that is a snapshot, a
 // watcher that is a channel, alerts and events that are lists.
 type bubble struct {
-	hints  chan probe.Hint
-	clicks chan notify.Action
+	hints   chan probe.Hint
+	answers chan struct{}
+	clicks  chan notify.Action
 
 	mu     sync.Mutex
 	snap   probe.Snapshot
@@ -45,7 +46,7 @@ type bubble struct {
 }
 
 func newBubble() *bubble {
-	d := &bubble{hints: make(chan probe.Hint, 1), clicks: make(chan notify.Action, 1)}
+	d := &bubble{hints: make(chan probe.Hint, 1), answers: make(chan struct{}, 1), clicks: make(chan notify.Action, 1)}
 	d.snap = probe.Snapshot{
 		Policy:  &probe.Policy{Source: probe.Database},
 		Sources: []probe.Source{{Name: probe.Database, State: probe.OK}},
@@ -105,8 +106,10 @@ func (d *bubble) Retry(context.Context, approval.Status) (*probe.Attempt, error)
 func (d *bubble) OpensAtLogin() probe.Answer                                     { return probe.No }
 
 func (d *bubble) NextQuery(time.Time) (time.Duration, bool) { return 0, false }
+func (d *bubble) Answers() <-chan struct{}                  { return d.answers }
+func (d *bubble) Wait()                                     {}
 
-func (d *bubble) Snapshot(ctx context.Context, _ time.Time, how mac.Options) probe.Snapshot {
+func (d *bubble) SnapshotNow(ctx context.Context, _ time.Time, how mac.Options) probe.Snapshot {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if stuck := d.stuck; stuck != nil {

@@ -9,7 +9,12 @@ import (
 
 const (
 	// A burst of file events without an end holds back notices for this long.
-	holdBackFor = 2 * time.Second
+	burstTime = 2 * time.Second
+
+	// Tools that do not answer hold back notices for this long, and the first
+	// snapshot for startTime. Healthy tools answer within half a second.
+	toolTime  = 5 * time.Second
+	startTime = 2 * time.Second
 
 	// After an approval the kernel loads the kexts, and no event reports it.
 	loadingEvery = 5 * time.Second
@@ -27,24 +32,31 @@ const (
 type policyState struct {
 	quietUntil   time.Time // the files had not changed since the policy in memory until then
 	incomplete   bool      // the last snapshot had no policy, or was not accepted
+	burst        bool      // the last poll was in the middle of a burst of events
+	accepted     bool      // a snapshot was accepted since the start
+	began        time.Time // the first poll
 	heldBack     time.Time // since when a burst of events has been holding back notices
 	busy         time.Time // since when another process has been writing the database
 	loadingUntil time.Time // until when approved kexts may still be loading
 }
 
-// begin notes that a snapshot is being taken. quietUntil comes from the event
-// that led to it. After an incomplete snapshot it says nothing about the policy
-// in memory, so the earlier time stays.
-func (p *policyState) begin(quietUntil time.Time) {
-	if !p.incomplete {
-		p.quietUntil = quietUntil
+// begin notes that a snapshot is being taken at now. how.quietUntil comes from the
+// event that led to it. After an incomplete snapshot it says nothing about the
+// policy in memory, so the earlier time stays.
+func (p *policyState) begin(how poll, now time.Time) {
+	if p.began.IsZero() {
+		p.began = now
 	}
-	p.incomplete = true
+	if !p.incomplete {
+		p.quietUntil = how.quietUntil
+	}
+	p.incomplete, p.burst = true, !how.settled
 }
 
 // accept notes that the memory now includes the snapshot.
 func (p *policyState) accept(snap probe.Snapshot) {
 	p.heldBack = time.Time{}
+	p.accepted = true
 	p.incomplete = snap.Policy == nil
 }
 
@@ -66,21 +78,43 @@ func (p *policyState) noteBusy(busy bool, now time.Time) time.Duration {
 	return now.Sub(p.busy)
 }
 
-// holdBack reports whether notices from the middle of a burst wait for its end:
-// a file may be half written. Only an open window is announced at once.
-func (p *policyState) holdBack(notices []approval.Notice, now time.Time) bool {
-	if len(notices) == 0 {
-		return false
+// starting returns how long the first snapshot waits for tools that have not
+// answered yet.
+func (p *policyState) starting(snap probe.Snapshot, now time.Time) time.Duration {
+	if p.accepted || !snap.Pending {
+		return 0
+	}
+	return max(0, startTime-max(0, now.Sub(p.began)))
+}
+
+// holdBack returns for how long notices wait. In the middle of a burst of events a
+// file may be half written: then only an open window is announced at once. While
+// tools still answer, an approval is announced, too: the policy is enough for both.
+func (p *policyState) holdBack(snap probe.Snapshot, notices []approval.Notice, now time.Time) time.Duration {
+	longest := time.Duration(0)
+	if p.burst {
+		longest = burstTime
+	}
+	if snap.Pending {
+		longest = toolTime
+	}
+	if longest == 0 || len(notices) == 0 {
+		return 0
 	}
 	for _, n := range notices {
-		if n.Event == approval.WindowOpened || n.Event == approval.WindowReopened {
-			return false
+		switch n.Event {
+		case approval.WindowOpened, approval.WindowReopened:
+			return 0
+		case approval.ApprovedEvent:
+			if !p.burst {
+				return 0
+			}
 		}
 	}
 	if p.heldBack.IsZero() {
 		p.heldBack = now
 	}
-	return now.Sub(p.heldBack) < holdBackFor
+	return max(0, longest-max(0, now.Sub(p.heldBack)))
 }
 
 // loading reports whether approved kexts may still be loading.

@@ -14,6 +14,7 @@ type poll struct {
 	fresh   bool // read cached facts again, too
 	settled bool // no burst of events is going on
 	query   bool // an attempt was reported: query the framework again
+	loading bool // approved kexts may have been loaded: query the kernel again
 
 	quietUntil time.Time // the files had not changed since the last poll until then
 }
@@ -24,11 +25,12 @@ type polling struct {
 	requested *poll     // it has not begun; nil: none
 }
 
-// snapshot takes a snapshot. That may take as long as the slowest tool, so the
-// loop handles other events meanwhile. more is false when the agent must end.
+// snapshot takes a snapshot. That may take as long as the slowest disk or file
+// server, so the loop handles other events meanwhile. more is false when the agent
+// must end.
 func (l *Loop) snapshot(ctx context.Context, now time.Time, how mac.Options) (snap probe.Snapshot, more bool) {
 	taken := make(chan probe.Snapshot, 1) // stays unread if the agent ends first
-	l.helpers.Go(func() { taken <- l.edges.Prober.Snapshot(ctx, now, how) })
+	l.helpers.Go(func() { taken <- l.edges.Prober.SnapshotNow(ctx, now, how) })
 	l.polling.began = now
 	snap, _, more = l.serve(ctx, 0, taken)
 	l.polling.began = time.Time{}
@@ -45,9 +47,9 @@ func (l *Loop) wait(ctx context.Context, in time.Duration) (next poll, more bool
 // taken, it returns that snapshot. Otherwise it returns when and how to poll
 // again. in is the time until a poll without an event; 0 means never.
 func (l *Loop) serve(ctx context.Context, in time.Duration, taken <-chan probe.Snapshot) (snap probe.Snapshot, next poll, more bool) {
-	hints, logHints := l.edges.Watcher.Hints(), l.edges.Log.Hints()
+	hints, logHints, answers := l.edges.Watcher.Hints(), l.edges.Log.Hints(), l.edges.Prober.Answers()
 	if taken != nil {
-		hints, logHints = nil, nil // each channel merges its hints until the next poll
+		hints, logHints, answers = nil, nil, nil // each channel merges its hints until the next poll
 	}
 	var timer <-chan time.Time
 	if in > 0 {
@@ -60,7 +62,7 @@ func (l *Loop) serve(ctx context.Context, in time.Duration, taken <-chan probe.S
 		case snap = <-taken:
 			return snap, next, ctx.Err() == nil
 		case <-timer:
-			return snap, poll{settled: true, fresh: l.edges.Clock.Now().Before(l.policy.loadingUntil)}, true
+			return snap, poll{settled: true, loading: l.edges.Clock.Now().Before(l.policy.loadingUntil)}, true
 		case hint := <-hints:
 			if hint.Woke {
 				l.edges.Log.Retry()
@@ -68,6 +70,8 @@ func (l *Loop) serve(ctx context.Context, in time.Duration, taken <-chan probe.S
 			return snap, poll{settled: hint.Settled, fresh: hint.Woke, quietUntil: hint.QuietUntil}, true
 		case hint := <-logHints:
 			return snap, poll{settled: hint.Settled, query: true}, true
+		case <-answers:
+			return snap, poll{settled: !l.policy.burst}, true
 		case err := <-l.alerts.outcomes:
 			l.posted(ctx, err)
 		case action := <-l.clicks():

@@ -42,6 +42,10 @@ func alertWords(n approval.Notice, st approval.Status, tray bool) (title, body s
 			sentences(fmt.Sprintf("macOS shows the button again for %s, but no alert of its own", minutes(n.Window.MinutesLeft())), click(st, tray))
 	case approval.WindowReminder:
 		return fmt.Sprintf("%s: %s left to click Allow", p.Name, minutes(n.Minutes)), sentences(click(st, tray))
+	case approval.WindowObstacle:
+		if o := obstacle(p, st); o != nil {
+			return fmt.Sprintf("%s: before you click Allow", p.Name), sentences(o.Title, o.Next)
+		}
 	case approval.WindowClosed:
 		if p.Verdict == approval.Unknown {
 			return fmt.Sprintf("%s: the time to approve is over", p.Name),
@@ -165,6 +169,8 @@ func EventText(n approval.Notice) string {
 		return sentence(fmt.Sprintf("%s tried again; the Allow button is back until %s", p.Name, clock(n.Window.ClosesAt)))
 	case approval.WindowReminder:
 		return sentence(fmt.Sprintf("%s left to approve %s", minutes(n.Minutes), p.Name))
+	case approval.WindowObstacle:
+		return sentence(fmt.Sprintf("something may keep the Allow button for %s from working", p.Name))
 	case approval.WindowClosed:
 		return sentence(fmt.Sprintf("the time to approve %s is over", p.Name))
 	case approval.ApprovedEvent:

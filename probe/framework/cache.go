@@ -2,6 +2,7 @@ package framework
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -33,12 +34,13 @@ var failurePauses = [...]time.Duration{time.Minute, 5 * time.Minute, 15 * time.M
 
 // Cache keeps the last answer of the framework while it cannot have changed, and
 // decides when to query the framework again. For each snapshot the caller calls
-// Stat, then Need, then uses Due, Query and Answer. The zero Cache is
-// ready to use, by one goroutine.
+// Stat, then Need, then uses Due, Begin and Answer, and End when the query has
+// ended. The zero Cache is ready to use, by one goroutine.
 type Cache struct {
 	needed bool // no better source answered at the last snapshot
 
-	invalid bool        // Invalidate was called since the last query
+	running bool        // a query has begun and not ended
+	invalid bool        // Invalidate was called since the last query began
 	hadRows bool        // some source returned rows of the policy
 	current policyStamp // at the last Stat
 
@@ -84,10 +86,16 @@ func (c Cache) NextQuery(now time.Time) (time.Duration, bool) {
 	return max(pause-c.age(now), probe.CommitDelay), planned
 }
 
-// Due reports whether to query at now. A fresh snapshot ignores the cached
+// Running reports whether a query runs.
+func (c Cache) Running() bool { return c.running }
+
+// Due reports whether to begin a query at now. A fresh snapshot ignores the cached
 // answer.
 func (c Cache) Due(now time.Time, fresh bool) bool {
-	if c.queried.IsZero() {
+	switch {
+	case c.running:
+		return false
+	case c.queried.IsZero():
 		return true
 	}
 	pause, planned := c.pause(fresh)
@@ -106,6 +114,8 @@ func (c Cache) pause(fresh bool) (time.Duration, bool) {
 		return failurePauses[min(c.failed, len(failurePauses))-1], true
 	case invalid:
 		return 0, true
+	case c.current == c.stamp && changed && c.same < freeQueries:
+		return probe.CommitDelay, true // only a commit may have been missed
 	case changed && c.same < freeQueries:
 		return 0, true
 	case changed:
@@ -127,45 +137,74 @@ func (c Cache) age(now time.Time) time.Duration {
 	return age
 }
 
-// Query queries the framework, and keeps the answer unless ctx ended meanwhile.
-// It may take as long as a tool may take. The policy is nil unless the state of
-// the source is probe.OK.
-func (c *Cache) Query(ctx context.Context, m root.FS, now time.Time, fresh bool) (*probe.Policy, probe.Source) {
-	quiet := c.current.quiet(time.Now())
-	policy, source := Read(ctx, m, now)
-	if ctx.Err() != nil {
-		return nil, source
+// Query is a query of the framework that has begun.
+type Query struct {
+	began     time.Time
+	stamp     policyStamp
+	quiet     bool // no file had changed just before it
+	requested bool // not because of a changed file
+}
+
+// Begin notes that a query begins.
+func (c *Cache) Begin(now time.Time, fresh bool) Query {
+	q := Query{began: now, stamp: c.current, quiet: c.current.quiet(time.Now()), requested: fresh || c.invalid || c.age(now) >= calmAfter}
+	c.running, c.invalid = true, false
+	return q
+}
+
+// Answer is the result of a query.
+type Answer struct {
+	policy *probe.Policy
+	source probe.Source
+	cut    bool // the context was canceled: the answer says nothing
+}
+
+// Run queries the framework. It may take as long as a tool may take, and does not
+// use the cache, so it may run on any goroutine.
+func (q Query) Run(ctx context.Context, m root.FS) Answer {
+	policy, source := Read(ctx, m, q.began)
+	return Answer{policy, source, errors.Is(ctx.Err(), context.Canceled)}
+}
+
+// End keeps the answer of a query.
+func (c *Cache) End(q Query, a Answer) {
+	c.running = false
+	if a.cut {
+		c.invalid = true
+		return
 	}
 	// macOS never deletes its rows. An empty answer after there were some may be
 	// how macOS refuses a caller.
-	if policy != nil && len(policy.Rows) == 0 && c.hadRows {
-		policy, source = nil, frameworkProblem(errNoRows)
+	if a.policy != nil && len(a.policy.Rows) == 0 && c.hadRows {
+		a.policy, a.source = nil, frameworkProblem(errNoRows)
 	}
-	switch {
-	case fresh || c.invalid || c.age(now) >= calmAfter || !sameAnswer(c.policy, policy):
+	if q.requested || !sameAnswer(c.policy, a.policy) {
 		c.same = 0
-	default:
+	} else {
 		c.same++
 	}
-	switch source.State {
+	switch a.source.State {
 	case probe.Timeout, probe.Failed:
 		c.failed++
 	default: // what this macOS does not have now, it will not have in a minute
 		c.failed = 0
 	}
-	c.queried, c.stamp, c.quiet, c.invalid = now, c.current, quiet, false
-	c.policy, c.source, c.hadRows = policy, source, c.hadRows || policy != nil && len(policy.Rows) > 0
-	return c.Answer()
+	c.queried, c.stamp, c.quiet = q.began, q.stamp, q.quiet
+	c.policy, c.source, c.hadRows = a.policy, a.source, c.hadRows || a.policy != nil && len(a.policy.Rows) > 0
 }
 
-// Answer returns the cached answer. The caller may change the rows. The source
-// has no name if there was no query.
+// NotYet is the source before the first answer.
+var NotYet = probe.Source{Name: probe.Framework, State: probe.Busy, Reason: "it has not answered yet", Next: "you need not do anything: kextwatch waits for it"}
+
+// Answer returns the cached answer. The caller may change the rows. Before the
+// first answer, the source has no name.
 func (c Cache) Answer() (*probe.Policy, probe.Source) {
 	if c.policy == nil {
 		return nil, c.source
 	}
 	policy := *c.policy
 	policy.Rows = slices.Clone(policy.Rows)
+	policy.Stale = c.running
 	return &policy, c.source
 }
 

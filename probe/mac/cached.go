@@ -1,14 +1,10 @@
 package mac
 
-import (
-	"context"
+import "kextwatch/probe"
 
-	"kextwatch/probe"
-)
-
-// cached holds the answer to the last query: a value, the facts that are
-// missing in it, and the key that the query was made for. The answer is good as
-// long as the key stays the same. The zero value holds no answer.
+// cached holds an answer: a value, the facts that are missing in it, and the key
+// that it was read for. The answer is good as long as the key stays the same. The
+// zero value holds no answer.
 type cached[K comparable, T any] struct {
 	valid bool
 	key   K
@@ -22,17 +18,6 @@ func (c *cached[K, T]) has(key K) bool { return c.valid && c.key == key }
 // set stores an answer.
 func (c *cached[K, T]) set(key K, value T, gaps []probe.Gap) {
 	*c = cached[K, T]{valid: true, key: key, value: value, gaps: gaps}
-}
-
-// setUnlessEnded stores an answer that a query gave under ctx. If ctx has
-// ended, the query may have been cut short: the cache then drops its answer, and
-// the next snapshot queries again.
-func (c *cached[K, T]) setUnlessEnded(ctx context.Context, key K, value T, gaps []probe.Gap) {
-	if ctx.Err() != nil {
-		c.clear()
-		return
-	}
-	c.set(key, value, gaps)
 }
 
 // clear drops the answer.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,12 +48,25 @@ func (s *needStory) queried() string {
 	if err := os.RemoveAll(log); err != nil {
 		s.t.Fatal(err)
 	}
-	return strings.Join(strings.Fields(string(data)), " ")
+	names := strings.Fields(string(data))
+	slices.Sort(names) // they ran at the same time
+	return strings.Join(names, " ")
+}
+
+// machines reads the virtual machines and waits for prlctl.
+func (s *needStory) machines(ctx context.Context, fresh bool) (probe.Machines, []probe.Gap) {
+	snap := s.prober.whole(ctx, time.Now(), Options{Fresh: fresh}, s.snap, s.prober.readMachines)
+	return snap.Machines, snap.Gaps
+}
+
+func (s *needStory) enforcement(ctx context.Context, fresh bool) (probe.Enforcement, []probe.Gap) {
+	snap := s.prober.whole(ctx, time.Now(), Options{Fresh: fresh}, s.snap, s.prober.readEnforcement)
+	return snap.Enforcement, snap.Gaps
 }
 
 func (s *needStory) wantMachines(after string, fresh, queried, known bool) {
 	s.t.Helper()
-	got, gaps := s.prober.cachedMachines(s.t.Context(), s.snap, Options{Fresh: fresh})
+	got, gaps := s.machines(s.t.Context(), fresh)
 	if did := s.queried() == "prlctl"; did != queried {
 		s.t.Errorf("%s: prlctl was queried: %v", after, did)
 	}
@@ -125,14 +139,14 @@ func TestMachineGapsAreCached(t *testing.T) {
 	s := newNeedStory(t)
 	mactest.AddTool(t, s.m.Root, probe.PrlctlTool, "echo prlctl >>'"+filepath.Join(s.m.Root, "queried")+"'; exit 255")
 	for _, want := range []string{"prlctl", ""} {
-		_, gaps := s.prober.cachedMachines(t.Context(), s.snap, Options{})
+		_, gaps := s.machines(t.Context(), false)
 		wantGaps(t, gaps, "virtual machines, virtual machines on the disk")
 		if queried := s.queried(); queried != want {
 			t.Errorf("queried %q, want %q", queried, want)
 		}
 	}
 	mactest.AddTool(t, s.m.Root, probe.PrlctlTool, "echo '[]'")
-	if got, gaps := s.prober.cachedMachines(t.Context(), s.snap, Options{}); !got.Known || len(gaps) > 0 {
+	if got, gaps := s.machines(t.Context(), false); !got.Known || len(gaps) > 0 {
 		t.Errorf("another prlctl was not queried: %+v, %+v", got, gaps)
 	}
 }
@@ -142,21 +156,25 @@ func TestCanceledQueriesAreNotCached(t *testing.T) {
 	s := newNeedStory(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got, gaps := s.prober.cachedMachines(ctx, s.snap, Options{}); got.Known || len(gaps) == 0 {
+	if got, gaps := s.machines(ctx, false); got.Known || len(gaps) == 0 {
 		t.Errorf("%+v, %+v", got, gaps)
 	}
-	if got, gaps := s.prober.cachedEnforcement(ctx, s.snap, false); got.SIP.State != "" || len(gaps) == 0 {
+	if got, gaps := s.enforcement(ctx, false); got.SIP.State != "" || len(gaps) == 0 {
 		t.Errorf("%+v, %+v", got, gaps)
 	}
 	s.wantMachines("the next snapshot", false, true, true)
 	s.wantEnforcement("the next snapshot", false, allEnforcement)
 }
 
-const allEnforcement = "csrutil spctl spctl profiles"
+// The teams that Recovery allows are queried, too, if a kext is blocked.
+const (
+	allEnforcement     = "csrutil profiles spctl"
+	blockedEnforcement = "csrutil profiles spctl spctl"
+)
 
 func (s *needStory) wantEnforcement(after string, fresh bool, queried string) probe.Enforcement {
 	s.t.Helper()
-	got, gaps := s.prober.cachedEnforcement(s.t.Context(), s.snap, fresh)
+	got, gaps := s.enforcement(s.t.Context(), fresh)
 	if did := s.queried(); did != queried {
 		s.t.Errorf("%s: queried %q, want %q", after, did, queried)
 	}
@@ -172,21 +190,22 @@ func TestEnforcementQueriedOncePerBoot(t *testing.T) {
 	s.wantEnforcement("nothing", false, "")
 	s.wantEnforcement("fresh snapshot", true, allEnforcement)
 	s.snap.Policy.Rows = []probe.PolicyRow{{TeamID: probe.ParallelsTeamID, BundleID: hypervisorID}}
-	s.wantEnforcement("a block", false, "")
+	s.wantEnforcement("a block", false, "spctl spctl")
+	s.wantEnforcement("nothing", false, "")
 	s.snap.Mac.BootSession = "2F0E5B43-6E6B-4C57-9F7E-0A2E2E3B7C11"
-	s.wantEnforcement("a restart", false, allEnforcement)
+	s.wantEnforcement("a restart", false, blockedEnforcement)
 
 	addPlist(t, s.m, probe.ManagedKextPolicy, map[string]any{})
-	if got := s.wantEnforcement("a profile", false, "csrutil spctl spctl"); got.Profile.UserOverrides != probe.No {
+	if got := s.wantEnforcement("a profile", false, ""); got.Profile.UserOverrides != probe.No {
 		t.Errorf("%+v", got)
 	}
 	addPlist(t, s.m, probe.ManagedKextPolicy, map[string]any{"AllowUserOverrides": true})
-	if got := s.wantEnforcement("another profile", false, "csrutil spctl spctl"); got.Profile.UserOverrides != probe.Yes {
+	if got := s.wantEnforcement("another profile", false, ""); got.Profile.UserOverrides != probe.Yes {
 		t.Errorf("%+v", got)
 	}
 	s.wantEnforcement("nothing", false, "")
 	mactest.Remove(t, s.m.Root, probe.ManagedKextPolicy)
-	if got := s.wantEnforcement("no profile", false, allEnforcement); got.Profile.Present != "" {
+	if got := s.wantEnforcement("no profile", false, "profiles"); got.Profile.Present != "" {
 		t.Errorf("%+v", got)
 	}
 }
@@ -194,17 +213,17 @@ func TestEnforcementQueriedOncePerBoot(t *testing.T) {
 func TestEnforcementQueriedOnlyIfKextsMatter(t *testing.T) {
 	s := newNeedStory(t)
 	s.snap.Mac.Arch = probe.AppleSilicon
-	got, gaps := s.prober.cachedEnforcement(t.Context(), s.snap, true)
+	got, gaps := s.enforcement(t.Context(), true)
 	if got.SIP.State != "" || len(gaps) > 0 || s.queried() != "" {
 		t.Errorf("Apple silicon: %+v, %+v", got, gaps)
 	}
 	s.snap.Mac.Arch, s.snap.Apps = probe.Intel, nil
-	got, gaps = s.prober.cachedEnforcement(t.Context(), s.snap, true)
+	got, gaps = s.enforcement(t.Context(), true)
 	if got.SIP.State != "" || len(gaps) > 0 || s.queried() != "" {
 		t.Errorf("no Parallels: %+v, %+v", got, gaps)
 	}
 	s.snap.Policy.Rows = []probe.PolicyRow{{TeamID: probe.ParallelsTeamID, BundleID: hypervisorID}}
-	s.wantEnforcement("a row of Parallels", false, allEnforcement)
+	s.wantEnforcement("a row of Parallels", false, blockedEnforcement)
 }
 
 // BenchmarkUnchanged measures a snapshot without changes: twenty virtual machines,
@@ -218,10 +237,13 @@ func BenchmarkUnchanged(b *testing.B) {
 	p := NewProber(m, b.TempDir())
 	snap := probe.Snapshot{Mac: probe.Mac{OS: bigSur, Arch: probe.Intel, BootSession: testSession}, Apps: []probe.App{*parallelsVersion("18.1.1")}}
 	for b.Loop() {
-		if got, _ := p.cachedMachines(b.Context(), snap, Options{}); !got.Known {
-			b.Fatalf("%+v", got)
+		snap := p.whole(b.Context(), time.Now(), Options{}, snap, func(s *shot) {
+			p.readMachines(s)
+			p.readEnforcement(s)
+		})
+		if !snap.Machines.Known {
+			b.Fatalf("%+v", snap.Machines)
 		}
-		p.cachedEnforcement(b.Context(), snap, false)
 	}
 }
 
@@ -233,7 +255,7 @@ func BenchmarkMachines(b *testing.B) {
 	}
 	b.Run("config.pvs", func(b *testing.B) {
 		for b.Loop() {
-			if got, _ := readMachines(b.Context(), m, parallelsVersion("18.1.1"), bigSur); len(got.List) != 20 {
+			if got, _ := queryMachines(b.Context(), m); len(got.List) != 20 {
 				b.Fatalf("%+v", got)
 			}
 		}
@@ -241,7 +263,7 @@ func BenchmarkMachines(b *testing.B) {
 	mactest.AddTool(b, m.Root, probe.PrlctlTool, prints("["+strings.TrimSuffix(strings.Repeat(`{"ID": "`+vmID+`", "Optimization": {"Hypervisor type": "apple"}},`, 20), ",")+"]"))
 	b.Run("prlctl", func(b *testing.B) {
 		for b.Loop() {
-			if got, _ := readMachines(b.Context(), m, parallelsVersion("18.1.1"), bigSur); len(got.List) != 20 || got.From != "prlctl" {
+			if got, _ := queryMachines(b.Context(), m); len(got.List) != 20 || got.From != "prlctl" {
 				b.Fatalf("%+v", got)
 			}
 		}

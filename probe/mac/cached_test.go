@@ -1,7 +1,6 @@
 package mac
 
 import (
-	"context"
 	"reflect"
 	"testing"
 
@@ -9,8 +8,6 @@ import (
 )
 
 func TestCached(t *testing.T) {
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
 	gaps := []probe.Gap{{Err: "missing"}}
 	var c cached[string, int]
 	if c.has("") {
@@ -26,14 +23,6 @@ func TestCached(t *testing.T) {
 	c.set("b", 2, nil)
 	if c.has("a") || !c.has("b") || c.value != 2 || c.gaps != nil {
 		t.Errorf("after a second set: %+v", c)
-	}
-	c.setUnlessEnded(t.Context(), "b", 3, gaps)
-	if !c.has("b") || c.value != 3 {
-		t.Errorf("after a query that finished: %+v", c)
-	}
-	c.setUnlessEnded(ended, "b", 4, gaps)
-	if c.has("b") || c.value != 0 || c.gaps != nil {
-		t.Errorf("after a query that was cut short: %+v, want no answer", c)
 	}
 	c.set("c", 5, gaps)
 	c.clear()

@@ -25,8 +25,8 @@ var (
 )
 
 // readConsent queries the settings that are made in Recovery: whether kexts need
-// the consent of a user, and which teams are allowed without it.
-func readConsent(ctx context.Context, m root.FS) (probe.Consent, []probe.Gap) {
+// the consent of a user, and if teams is set, which teams are allowed without it.
+func readConsent(ctx context.Context, m root.FS, teams bool) (probe.Consent, []probe.Gap) {
 	var consent probe.Consent
 	out, err := tool.Query(ctx, m, probe.SpctlTool, "kext-consent", "status")
 	if err == nil {
@@ -34,6 +34,9 @@ func readConsent(ctx context.Context, m root.FS) (probe.Consent, []probe.Gap) {
 	}
 	if err != nil {
 		return probe.Consent{}, []probe.Gap{tool.Gap(probe.FactConsent, err, "spctl kext-consent status")}
+	}
+	if !teams {
+		return consent, nil
 	}
 	out, err = tool.Query(ctx, m, probe.SpctlTool, "kext-consent", "list")
 	if exit, ok := errors.AsType[*tool.ExitError](err); ok && bytes.Contains(exit.Stderr, []byte(noConsentList)) {

@@ -2,42 +2,67 @@ package mac
 
 import (
 	"context"
-	"fmt"
+	"slices"
 
 	"kextwatch/probe"
 	"kextwatch/probe/root"
 )
 
-// readEnforcement reads the settings besides the policy that decide whether a
-// kext needs an approval and who may give it: System Integrity Protection, the
-// consent in Recovery, and the configuration profile.
-func readEnforcement(ctx context.Context, m root.FS, os probe.OSVersion) (probe.Enforcement, []probe.Gap) {
-	var e probe.Enforcement
-	var gaps []probe.Gap
-	var more []probe.Gap
-	e.SIP, gaps = readSIP(ctx, m)
-	e.Consent, more = readConsent(ctx, m)
-	gaps = append(gaps, more...)
-	e.Profile, more = readProfile(ctx, m, os)
-	return e, append(gaps, more...)
+// consentKey is what a query for the consent depends on.
+type consentKey struct {
+	session string
+	teams   bool // query the teams that are allowed in Recovery, too
 }
 
-// cachedEnforcement queries once in a boot session, because System Integrity
-// Protection and the consent can only be changed in Recovery. It queries again
-// when the file of the profile has changed.
-func (p *Prober) cachedEnforcement(ctx context.Context, snap probe.Snapshot, fresh bool) (probe.Enforcement, []probe.Gap) {
-	if !p.needsLoaded(snap) {
-		p.enforcement.clear()
-		return probe.Enforcement{}, nil
+// profileKey is what a query for the configuration profile depends on.
+type profileKey struct {
+	session string
+	file    root.Stamp // of macOS's own copy of the profile
+}
+
+// readEnforcement reads the settings besides the policy that decide whether a
+// kext needs an approval and who may give it. System Integrity Protection and the
+// consent can only be changed in Recovery, so they are queried once in a boot
+// session. The profile is read again when its file has changed.
+func (p *Prober) readEnforcement(s *shot) {
+	if !p.needsLoaded(s.snap) {
+		p.sip.clear()
+		p.consent.clear()
+		p.profile.clear()
+		return
 	}
-	key := snap.Mac.BootSession
-	if info, err := p.mac.Stat(probe.ManagedKextPolicy); err == nil {
-		key += fmt.Sprint(root.StampOf(info))
+	e, session, os := &s.snap.Enforcement, s.snap.Mac.BootSession, s.snap.Mac.OS
+	var gaps []probe.Gap
+	e.SIP, gaps = answer(s, &p.sip, session, []probe.Fact{probe.FactSIP}, func(ctx context.Context) (probe.SIP, []probe.Gap) {
+		return readSIP(ctx, p.mac)
+	})
+	s.missing(gaps...)
+	key := consentKey{session: session, teams: p.needsTeams(s.snap)}
+	e.Consent, gaps = answer(s, &p.consent, key, []probe.Fact{probe.FactConsent}, func(ctx context.Context) (probe.Consent, []probe.Gap) {
+		return readConsent(ctx, p.mac, key.teams)
+	})
+	s.missing(gaps...)
+	stamp, _ := p.mac.Stamp(probe.ManagedKextPolicy)
+	e.Profile, gaps = answer(s, &p.profile, profileKey{session, stamp}, []probe.Fact{probe.FactProfiles}, func(ctx context.Context) (probe.KextProfile, []probe.Gap) {
+		return readProfile(ctx, p.mac, os)
+	})
+	s.missing(gaps...)
+}
+
+// needsTeams reports whether a verdict depends on the teams that are allowed in
+// Recovery: they only matter for a watched kext that nobody else allows.
+func (p *Prober) needsTeams(snap probe.Snapshot) bool {
+	if snap.Policy == nil {
+		return true
 	}
-	if c := p.enforcement; c.has(key) && !fresh {
-		return c.value, c.gaps
+	allowed := map[string]bool{}
+	for _, row := range snap.Policy.Rows {
+		allowed[row.BundleID] = row.Allowed
+		if !row.Allowed && p.watched(row.TeamID, row.BundleID) {
+			return true
+		}
 	}
-	enforcement, gaps := readEnforcement(ctx, p.mac, snap.Mac.OS)
-	p.enforcement.setUnlessEnded(ctx, key, enforcement, gaps)
-	return enforcement, gaps
+	return slices.ContainsFunc(snap.Kexts, func(k probe.Kext) bool {
+		return p.watched(k.TeamID, k.BundleID) && !allowed[k.BundleID]
+	})
 }

@@ -11,7 +11,7 @@ import (
 
 func TestEnforcement(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
-	got, gaps := readEnforcement(t.Context(), m, bigSur)
+	got, gaps := ReadEnforcement(t.Context(), m, bigSur)
 	if !reflect.DeepEqual(got, probe.Enforcement{}) {
 		t.Errorf("without tools: %+v", got)
 	}
@@ -26,14 +26,14 @@ func TestEnforcement(t *testing.T) {
 		Consent: probe.Consent{Enabled: probe.No, Teams: []string{"4C6364ACXT"}},
 		Profile: probe.KextProfile{Present: probe.Yes, UserOverrides: probe.No, NonAdminsAllow: probe.No, Teams: []string{"EQHXZ8M8AV"}},
 	}
-	got, gaps = readEnforcement(t.Context(), m, bigSur)
+	got, gaps = ReadEnforcement(t.Context(), m, bigSur)
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	wantGaps(t, gaps, "")
 
 	m.NoTools = true // another Mac's disk
-	got, gaps = readEnforcement(t.Context(), m, bigSur)
+	got, gaps = ReadEnforcement(t.Context(), m, bigSur)
 	if !reflect.DeepEqual(got, probe.Enforcement{Profile: want.Profile}) {
 		t.Errorf("files only: %+v", got)
 	}

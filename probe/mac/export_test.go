@@ -1,7 +1,57 @@
 package mac
 
-// For tests in package mac_test, which use a simulated Mac.
-var (
-	ReadMachines    = readMachines
-	ReadEnforcement = readEnforcement
+import (
+	"context"
+	"testing"
+	"time"
+
+	"kextwatch/probe"
+	"kextwatch/probe/root"
 )
+
+// whole calls read until no query runs any more, as Snapshot does. snap has the
+// facts that read depends on.
+func (p *Prober) whole(ctx context.Context, now time.Time, how Options, snap probe.Snapshot, read func(*shot)) probe.Snapshot {
+	for {
+		p.queries.collect()
+		s := newShot(ctx, now, how, &p.queries)
+		s.snap = snap
+		p.freshWanted = p.freshWanted || how.Fresh
+		read(s)
+		how.Fresh = false
+		if !s.snap.Pending || ctx.Err() != nil {
+			p.Wait()
+			p.freshWanted = false
+			return s.snap
+		}
+		<-p.Answers()
+	}
+}
+
+// For tests in package mac_test, which use a simulated Mac.
+var ReadMachines = readMachines
+
+// readMachines reads the virtual machines of a Mac.
+func readMachines(ctx context.Context, m root.FS, app *probe.App, os probe.OSVersion) (probe.Machines, []probe.Gap) {
+	p, snap := NewProber(m, ""), probe.Snapshot{Mac: probe.Mac{OS: os}}
+	if app != nil {
+		snap.Apps = []probe.App{*app}
+	}
+	snap = p.whole(ctx, time.Now(), Options{}, snap, p.readMachines)
+	return snap.Machines, snap.Gaps
+}
+
+// ReadEnforcement reads the enforcement of a Mac with Parallels and without a
+// policy.
+func ReadEnforcement(ctx context.Context, m root.FS, os probe.OSVersion) (probe.Enforcement, []probe.Gap) {
+	p := NewProber(m, "")
+	snap := p.whole(ctx, time.Now(), Options{}, probe.Snapshot{Mac: probe.Mac{OS: os}, Apps: []probe.App{{}}}, p.readEnforcement)
+	return snap.Enforcement, snap.Gaps
+}
+
+// readSituation reads the situation of a Mac.
+func readSituation(t testing.TB, m root.FS, os probe.OSVersion) (probe.Situation, []probe.Gap) {
+	p := NewProber(m, "")
+	snap := p.whole(t.Context(), time.Now(), Options{Fresh: true}, probe.Snapshot{Mac: probe.Mac{OS: os}}, p.readSituation)
+	return snap.Situation, snap.Gaps
+}

@@ -89,18 +89,18 @@ func wantError(t *testing.T, err error, part string) {
 const testSession = "1F0E5B43-6E6B-4C57-9F7E-0A2E2E3B7C11"
 
 // sysctlScript answers like sysctl. arm64 "" is a Mac that does not know the
-// option.
+// option. sysctl then ends: the names after it get no answer.
 func sysctlScript(arm64 string) string {
-	s := `case "$*" in
-"-n kern.boottime") echo "{ sec = 1782938539, usec = 240908 } Wed Jul  1 23:42:19 2026" ;;
-"-n kern.bootsessionuuid") echo ` + testSession + ` ;;
-`
+	option := `echo "sysctl: unknown oid '$name'" >&2; exit 1`
 	if arm64 != "" {
-		s += `"-n hw.optional.arm64") echo ` + arm64 + ` ;;
-`
+		option = `echo "$name: ` + arm64 + `"`
 	}
-	return s + `*) echo "sysctl: unknown oid '$2'" >&2; exit 1 ;;
-esac`
+	return `for name in "$@"; do case "$name" in
+kern.boottime) echo "$name: { sec = 1782938539, usec = 240908 } Wed Jul  1 23:42:19 2026" ;;
+kern.bootsessionuuid) echo "$name: ` + testSession + `" ;;
+hw.optional.arm64) ` + option + ` ;;
+*) exit 1 ;;
+esac; done`
 }
 
 func TestMachine(t *testing.T) {
@@ -120,16 +120,14 @@ func TestMachine(t *testing.T) {
 		"Apple silicon":         {"11.0", sysctlScript("1"), with(probe.AppleSilicon), ""},
 		"unknown macOS, silent": {"", sysctlScript(""), with(probe.Intel), ""},
 		"unknown macOS":         {"", sysctlScript("1"), with(probe.AppleSilicon), ""},
-		"names before values": {"14.0", `case "$2" in
-kern.boottime) echo "kern.boottime: { sec = 1782938539, usec = 240908 } Wed Jul  1 23:42:19 2026" ;;
-kern.bootsessionuuid) echo "kern.bootsessionuuid: ` + testSession + `" ;;
-*) echo "hw.optional.arm64: 1" ;; esac`, with(probe.AppleSilicon), ""},
-		"answers rubbish": {"14.0", `echo "$RANDOM hello"`, probe.Mac{}, "processor, boot time, boot session"},
-		"answers nothing": {"14.0", ``, probe.Mac{}, "processor, boot time, boot session"},
-		"not allowed":     {"14.0", `echo "sysctl: Operation not permitted" >&2; exit 1`, probe.Mac{}, "processor, boot time, boot session"},
-		"crashes":         {"14.0", `kill -SEGV $$`, probe.Mac{}, "processor, boot time, boot session"},
-		"absent":          {"14.0", "", probe.Mac{}, "processor, boot time, boot session"},
-		"absent, 10.13":   {"10.13.6", "", probe.Mac{Arch: probe.Intel}, "boot time, boot session"},
+		"another option fails":  {"14.0", strings.ReplaceAll(sysctlScript(""), "'$name'", "'kern.other'"), probe.Mac{BootedAt: booted, BootSession: testSession}, "processor"},
+		"only the boot time":    {"14.0", `echo "kern.boottime: { sec = 1782938539, usec = 240908 } Wed Jul  1 23:42:19 2026"`, probe.Mac{BootedAt: booted}, "processor, boot session"},
+		"answers rubbish":       {"14.0", `echo "$RANDOM hello"`, probe.Mac{}, "processor, boot time, boot session"},
+		"answers nothing":       {"14.0", ``, probe.Mac{}, "processor, boot time, boot session"},
+		"not allowed":           {"14.0", `echo "sysctl: Operation not permitted" >&2; exit 1`, probe.Mac{}, "processor, boot time, boot session"},
+		"crashes":               {"14.0", `kill -SEGV $$`, probe.Mac{}, "processor, boot time, boot session"},
+		"absent":                {"14.0", "", probe.Mac{}, "processor, boot time, boot session"},
+		"absent, 10.13":         {"10.13.6", "", probe.Mac{Arch: probe.Intel}, "boot time, boot session"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := root.FS{Root: mactest.Root(t)}
@@ -138,10 +136,8 @@ kern.bootsessionuuid) echo "kern.bootsessionuuid: ` + testSession + `" ;;
 			}
 			os := probe.OSVersion{Version: c.os}
 			got, gaps := readMachine(t.Context(), m, os)
-			want := c.want
-			want.OS = os
-			if got != want {
-				t.Errorf("got %+v, want %+v", got, want)
+			if got != c.want {
+				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 			wantGaps(t, gaps, c.gaps)
 		})

@@ -96,7 +96,7 @@ func TestFrameworkQueriedOnlyAfterPossibleChange(t *testing.T) {
 	s.wantIn("nothing", 0, false)
 	s.want("somebody asks", time.Second, true, 1)
 	s.want("nothing", time.Second, false, 0)
-	s.prober.RequeryFramework()
+	s.prober.framework.Invalidate()
 	s.want("a line of the log", time.Second, false, 1)
 	s.want("nothing", time.Second, false, 0)
 	for _, name := range []string{probe.KextPolicy, parallelsInfo} {
@@ -124,7 +124,7 @@ func TestFrameworkQueriedAtOnceAfterManyRequests(t *testing.T) {
 	s.move(probe.KextPolicy)
 	s.want("a file moved", time.Second, false, 1)
 	for range 6 {
-		s.prober.RequeryFramework()
+		s.prober.framework.Invalidate()
 		s.want("a line of the log", time.Second, false, 1)
 	}
 	s.move(probe.KextPolicy)
@@ -135,7 +135,7 @@ func TestCanceledFrameworkQueryIsNotCached(t *testing.T) {
 	s := newQueryStory(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if snap := s.prober.Snapshot(ctx, s.now, Options{}); snap.Policy != nil || snap.Sources[2].State != probe.Failed {
+	if snap := s.prober.Snapshot(ctx, s.now, Options{}); snap.Policy != nil || snap.Sources[2] != framework.NotYet {
 		t.Errorf("%+v, %+v", snap.Policy, snap.Sources)
 	}
 	s.wantIn("broken off", 0, false)
@@ -247,7 +247,7 @@ func TestFrameworkWithoutStat(t *testing.T) {
 	s.want("the clock was set back", -time.Hour, false, 1)
 }
 
-// A query that hangs delays a snapshot until the time limit of the tool.
+// A query that hangs occupies two processes until the time limit of the tool.
 func TestFailingFrameworkIsQueriedLessOften(t *testing.T) {
 	s := newQueryStory(t)
 	s.does("kill -SEGV $$")

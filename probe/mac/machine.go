@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,52 +29,111 @@ var (
 	uuidForm     = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 )
 
-// readMachine reads the processor, the boot time and the boot session.
+// machineTime limits readMachine, because the other queries of the first snapshot
+// wait for it. sysctl needs milliseconds.
+const machineTime = 2 * time.Second
+
+// machineFacts are the facts of readMachine.
+func machineFacts(os probe.OSVersion) []probe.Fact {
+	if beforeSilicon(os) {
+		return []probe.Fact{probe.FactBootTime, probe.FactBootSession}
+	}
+	return []probe.Fact{probe.FactProcessor, probe.FactBootTime, probe.FactBootSession}
+}
+
+// readMachine reads the processor, the boot time and the boot session with one
+// call of sysctl. ArmOption is last: most Macs with an Intel processor do not have
+// it, and sysctl may end at the first unknown name.
 func readMachine(ctx context.Context, m root.FS, os probe.OSVersion) (probe.Mac, []probe.Gap) {
-	mac := probe.Mac{OS: os}
+	var mac probe.Mac
 	var gaps []probe.Gap
 	addGap := func(fact probe.Fact, name string, err error) {
 		if err != nil {
 			gaps = append(gaps, tool.Gap(fact, err, "sysctl "+name))
 		}
 	}
+	names := []string{BootTime, BootSession}
+	if !beforeSilicon(os) {
+		names = append(names, ArmOption)
+	}
+	kernel := readKernel(ctx, m, names...)
 	var err error
-	mac.Arch, err = readArch(ctx, m, os)
+	mac.Arch, err = kernel.arch(os)
 	addGap(probe.FactProcessor, ArmOption, err)
-	mac.BootedAt, err = readBootTime(ctx, m)
+	mac.BootedAt, err = kernel.bootTime()
 	addGap(probe.FactBootTime, BootTime, err)
-	mac.BootSession, err = ReadBootSession(ctx, m)
+	mac.BootSession, err = kernel.bootSession()
 	addGap(probe.FactBootSession, BootSession, err)
 	return mac, gaps
 }
 
-// readArch queries an option that is correct under Rosetta, too. Most Macs with an
-// Intel processor do not have the option.
-func readArch(ctx context.Context, m root.FS, os probe.OSVersion) (probe.Arch, error) {
-	if os.Known() && !os.AtLeast(11, 0) {
-		return probe.Intel, nil // Apple silicon needs macOS 11
+// beforeSilicon reports whether a version of macOS does not run on Apple silicon.
+func beforeSilicon(os probe.OSVersion) bool { return os.Known() && !os.AtLeast(11, 0) }
+
+// kernelValues are the answers of one call of sysctl.
+type kernelValues struct {
+	byName map[string]string
+	err    error // values that come after it are missing
+}
+
+// readKernel queries values of the kernel with one call.
+func readKernel(ctx context.Context, m root.FS, names ...string) kernelValues {
+	out, err := tool.Query(ctx, m, probe.SysctlTool, names...)
+	values := kernelValues{map[string]string{}, err}
+	for line := range strings.Lines(string(out)) {
+		name, value, ok := strings.Cut(line, ":")
+		if ok && slices.Contains(names, name) {
+			values.byName[name] = strings.TrimSpace(value)
+		}
 	}
-	answer, err := ReadSysctl(ctx, m, ArmOption)
+	return values
+}
+
+func (k kernelValues) get(name string) (string, error) {
+	value, ok := k.byName[name]
+	if !ok && k.err != nil {
+		return "", k.err
+	}
+	return value, nil
+}
+
+// arch uses an option that is correct under Rosetta, too.
+func (k kernelValues) arch(os probe.OSVersion) (probe.Arch, error) {
+	if beforeSilicon(os) {
+		return probe.Intel, nil
+	}
+	value, err := k.get(ArmOption)
 	exit, failed := errors.AsType[*tool.ExitError](err)
 	switch {
-	case failed && bytes.Contains(exit.Stderr, []byte("unknown oid")):
+	case failed && bytes.Contains(exit.Stderr, []byte("unknown oid")) && bytes.Contains(exit.Stderr, []byte(ArmOption)):
 		return probe.Intel, nil
 	case err != nil:
 		return "", err
-	case answer == "1":
+	case value == "1":
 		return probe.AppleSilicon, nil
-	case answer == "0":
+	case value == "0":
 		return probe.Intel, nil
 	}
-	return "", unexpected(ArmOption, answer)
+	return "", unexpected(ArmOption, value)
 }
 
-func readBootTime(ctx context.Context, m root.FS) (time.Time, error) {
-	answer, err := ReadSysctl(ctx, m, BootTime)
+func (k kernelValues) bootTime() (time.Time, error) {
+	value, err := k.get(BootTime)
 	if err != nil {
 		return time.Time{}, err
 	}
-	return parseBootTime(answer)
+	return parseBootTime(value)
+}
+
+func (k kernelValues) bootSession() (string, error) {
+	value, err := k.get(BootSession)
+	if err != nil {
+		return "", err
+	}
+	if !uuidForm.MatchString(value) {
+		return "", unexpected(BootSession, value)
+	}
+	return value, nil
 }
 
 // parseBootTime reads "{ sec = 1782938539, usec = 240908 } Wed Jul  1 …". The date
@@ -105,14 +165,7 @@ func readWakeTime(ctx context.Context, m root.FS) time.Time {
 // ReadBootSession returns the UUID of this boot, which changes with every restart.
 // The error says what sysctl answered instead of a UUID.
 func ReadBootSession(ctx context.Context, m root.FS) (string, error) {
-	answer, err := ReadSysctl(ctx, m, BootSession)
-	if err != nil {
-		return "", err
-	}
-	if !uuidForm.MatchString(answer) {
-		return "", unexpected(BootSession, answer)
-	}
-	return answer, nil
+	return readKernel(ctx, m, BootSession).bootSession()
 }
 
 // ReadSysctl queries one value of the kernel by its name, such as BootTime. The

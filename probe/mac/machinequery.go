@@ -6,11 +6,9 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"time"
 
 	"kextwatch/probe"
 	"kextwatch/probe/root"
-	"kextwatch/probe/tool"
 )
 
 // machinesKey is what a query for the virtual machines depends on.
@@ -19,37 +17,22 @@ type machinesKey struct {
 	attempts string // see parallelsAttempts
 }
 
-// urgentLimit is how long the announcement of a window may wait for the names
-// of the virtual machines that cannot start. It is a variable for the tests.
-var urgentLimit = 2 * time.Second
-
-// cachedMachines queries the virtual machines only if the answer can change a
-// verdict and may have changed itself. prlctl is slow, and a new window must be
-// announced at once. A virtual machine that was made or changed outside of the
-// usual folders is noticed after a load attempt, or in a fresh snapshot.
-func (p *Prober) cachedMachines(ctx context.Context, snap probe.Snapshot, how Options) (probe.Machines, []probe.Gap) {
-	app := parallelsApp(snap)
-	if snap.Mac.Arch == probe.AppleSilicon || !machinesMatter(app, snap.Mac.OS) {
+// readMachines queries the virtual machines only if the answer can change a
+// verdict and may have changed itself. A virtual machine that was made or changed
+// outside of the usual folders is noticed after a load attempt, or in a fresh
+// snapshot.
+func (p *Prober) readMachines(s *shot) {
+	app := parallelsApp(s.snap)
+	if s.snap.Mac.Arch == probe.AppleSilicon || !machinesMatter(app, s.snap.Mac.OS) {
 		p.machines.clear()
-		return probe.Machines{}, nil
+		return
 	}
-	key := machinesKey{files: machineFiles(p.mac, *app), attempts: parallelsAttempts(snap)}
-	c := p.machines
-	if c.valid && !how.Fresh && c.key.files == key.files && (how.Urgent || c.key.attempts == key.attempts) {
-		return c.value, c.gaps
-	}
-	limited := ctx
-	if how.Urgent && c.valid {
-		var cancel context.CancelFunc
-		limited, cancel = context.WithTimeoutCause(ctx, urgentLimit, tool.ErrTimeout)
-		defer cancel()
-	}
-	machines, gaps := readMachines(limited, p.mac, app, snap.Mac.OS)
-	if c.valid && limited.Err() != nil {
-		return c.value, c.gaps // the next snapshot queries again, without this limit
-	}
-	p.machines.setUnlessEnded(ctx, key, machines, gaps)
-	return machines, gaps
+	key := machinesKey{files: machineFiles(p.mac, *app), attempts: parallelsAttempts(s.snap)}
+	machines, gaps := answer(s, &p.machines, key, []probe.Fact{probe.FactVMs}, func(ctx context.Context) (probe.Machines, []probe.Gap) {
+		return queryMachines(ctx, p.mac)
+	})
+	s.snap.Machines = machines
+	s.missing(gaps...)
 }
 
 func parallelsApp(snap probe.Snapshot) *probe.App {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"kextwatch/probe"
 	"kextwatch/probe/root"
@@ -22,19 +23,15 @@ func machinesMatter(app *probe.App, os probe.OSVersion) bool {
 		probe.OSVersion{Version: app.Version}.AtLeast(16, 0)
 }
 
-// readMachines reads the virtual machines, their hypervisors, and whether
-// networking works without kexts. If that does not matter (see machinesMatter),
-// it runs no tool and returns the zero value.
+// queryMachines reads the virtual machines, their hypervisors, and whether
+// networking works without kexts.
 //
 // prlctl knows all virtual machines of the user. If it does not answer, the
 // virtual machines in the usual folders are read. There may be others, so an
 // empty result there does not mean that there are none.
-func readMachines(ctx context.Context, m root.FS, app *probe.App, os probe.OSVersion) (probe.Machines, []probe.Gap) {
-	if !machinesMatter(app, os) {
-		return probe.Machines{}, nil
-	}
+func queryMachines(ctx context.Context, m root.FS) (probe.Machines, []probe.Gap) {
 	var gaps []probe.Gap
-	found, err := queryPrlctl(ctx, m)
+	found, err := queryPrlctlWithin(ctx, m)
 	if err != nil {
 		gaps = append(gaps, tool.Gap(probe.FactVMs, err, "prlctl list -a"))
 		var more []probe.Gap
@@ -50,6 +47,17 @@ func readMachines(ctx context.Context, m root.FS, app *probe.App, os probe.OSVer
 		gaps = append(gaps, probe.NewGap(probe.FactVMNetworking, err, "Open Parallels Desktop once, so that it writes its network settings again."))
 	}
 	return found, gaps
+}
+
+// queryPrlctlWithin queries prlctl, but leaves half of the time to what replaces its
+// answer.
+func queryPrlctlWithin(ctx context.Context, m root.FS) (probe.Machines, error) {
+	if end, limited := ctx.Deadline(); limited {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, time.Until(end)/2, tool.ErrTimeout)
+		defer cancel()
+	}
+	return queryPrlctl(ctx, m)
 }
 
 func countUnknown(list []probe.VM) int {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/framework"
 	"kextwatch/probe/policy"
 )
 
@@ -18,18 +19,18 @@ import (
 // better source answers, only a fresh snapshot queries the framework, to compare
 // the two.
 //
-// readPolicy also returns the sources that were tried, best first, and how two
-// sources that both answered differ. The policy is nil if no source answered.
+// It also reads the sources that were tried, best first, and how two sources that
+// both answered differ. The policy is nil if no source answered.
 //
 // While the database is being written, no other source is queried: the database
 // can be read again in a moment, and after a change of source the last snapshot
 // cannot be compared with this one. The framework is not queried on Apple
 // silicon, where Parallels has no kexts.
-func (p *Prober) readPolicy(ctx context.Context, mac probe.Mac, now time.Time, fresh bool) (*probe.Policy, []probe.Source, string) {
+func (p *Prober) readPolicy(ctx context.Context, s *shot) {
 	f := &p.framework
 	f.Stat(p.mac)
-	best, database := policy.ReadDatabase(ctx, p.mac, p.temp, now)
-	published, reader := p.readPublished(ctx, mac.BootedAt, now)
+	best, database := policy.ReadDatabase(ctx, p.mac, p.temp, s.now)
+	published, reader := p.readPublished(s)
 	sources := []probe.Source{database, reader}
 	busy := database.State == probe.Busy
 	p.reader.InUse = best == nil && !busy && published != nil
@@ -39,29 +40,47 @@ func (p *Prober) readPolicy(ctx context.Context, mac probe.Mac, now time.Time, f
 	if best != nil && len(best.Rows) > 0 {
 		f.NoteRows()
 	}
-	reachable := !p.mac.NoTools && mac.Arch != probe.AppleSilicon
+	reachable := !p.mac.NoTools && s.snap.Mac.Arch != probe.AppleSilicon
 	needed := best == nil && !busy && reachable
 	f.Need(needed)
-	switch {
-	case needed && f.Due(now, fresh):
-		answer, source := f.Query(ctx, p.mac, now, fresh)
-		return answer, append(sources, source), ""
-	case needed:
-		if fresh {
-			f.Invalidate() // too early for a query now; the next snapshot makes it
+	p.compare = p.compare || s.how.Fresh
+	if !s.held {
+		compared := p.compare && !needed && reachable && best != nil
+		p.compare = false
+		switch {
+		case needed && f.Due(s.now, s.how.Fresh), compared && f.Due(s.now, false):
+			p.queryFramework(s)
+		case needed && s.how.Fresh:
+			f.Invalidate() // too early for a query now; a later snapshot makes it
 		}
-		answer, source := f.Answer()
-		return answer, append(sources, source), ""
-	case !reachable || best == nil:
-		return best, sources, ""
 	}
-	if fresh && f.Due(now, false) {
-		f.Query(ctx, p.mac, now, fresh)
+	if f.Running() {
+		s.snap.Pending = true
 	}
-	if _, source := f.Answer(); source.Name != "" {
-		sources = append(sources, source)
+	answer, source := f.Answer()
+	switch {
+	case needed:
+		if source.Name == "" {
+			source = framework.NotYet
+		}
+		best, sources = answer, append(sources, source)
+	case reachable && best != nil:
+		if source.Name != "" {
+			sources = append(sources, source)
+		}
+		s.snap.Disagree = disagree(best, f.Comparable(p.mac, best))
 	}
-	return best, sources, disagree(best, f.Comparable(p.mac, best))
+	s.snap.Policy, s.snap.Sources = best, sources
+}
+
+// queryFramework starts a query of the framework.
+func (p *Prober) queryFramework(s *shot) {
+	ctx, m := s.ctx, p.mac
+	q := p.framework.Begin(s.now, s.how.Fresh)
+	s.queries.start(func() func() {
+		a := q.Run(ctx, m)
+		return func() { p.framework.End(q, a) }
+	})
 }
 
 // disagree describes in one sentence how two answers differ about the kexts of
@@ -102,15 +121,23 @@ func allows(p *probe.Policy, row probe.PolicyRow) bool {
 }
 
 // readPublished reads the policy that the root reader published.
-func (p *Prober) readPublished(ctx context.Context, booted, now time.Time) (*probe.Policy, probe.Source) {
-	s, r := policy.SnapshotReader(p.mac), &p.reader
-	r.Booted = booted
-	if s.NeedsWakeTime(now) && !policy.Recent(r.WokeReadAt, now) {
+func (p *Prober) readPublished(s *shot) (*probe.Policy, probe.Source) {
+	published, r := policy.SnapshotReader(p.mac), &p.reader
+	r.Booted = s.snap.Mac.BootedAt
+	pending := s.held
+	if published.NeedsWakeTime(s.now) {
 		// The wake time only matters after a long time without a run.
-		if woke := readWakeTime(ctx, p.mac); ctx.Err() == nil {
-			r.Woke, r.WokeReadAt = woke, now
-		}
+		p.wake.stale = p.wake.stale || p.wake.valid && !p.wake.running && !policy.Recent(p.wake.began, s.now)
+		woke, _ := answer(s, &p.wake, struct{}{}, nil, func(ctx context.Context) (time.Time, []probe.Gap) {
+			return readWakeTime(ctx, p.mac), nil
+		})
+		r.Woke, r.WokeReadAt = woke, p.wake.began
+		pending = pending || p.wake.running
 	}
-	r.Update(s)
-	return s.Policy(now, *r)
+	r.Update(published)
+	judged := *r
+	if pending {
+		judged.Woke = s.now // the Mac may have just woken: do not call the reader stopped
+	}
+	return published.Policy(s.now, judged)
 }

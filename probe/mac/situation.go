@@ -3,88 +3,92 @@ package mac
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	"kextwatch/probe"
-	"kextwatch/probe/root"
 	"kextwatch/probe/tool"
 )
 
-const situationAge = time.Minute // while a window is open, a snapshot is taken every 15 s
+// situationAge is how long an answer is good. While a window is open, a snapshot
+// is taken every 15 s.
+const situationAge = time.Minute
 
-// situationLimit is the time limit for all tools together, because an alert
-// waits for them. It is a variable for the tests.
-var situationLimit = 5 * time.Second
+// situationQueries tell what is going on at the Mac now, one query for each tool.
+type situationQueries struct {
+	programs   query[struct{}, programList]
+	shared     query[struct{}, bool]
+	admin      query[struct{}, probe.Answer]
+	locked     query[struct{}, probe.Answer]
+	extensions query[struct{}, []probe.SystemExtension]
+}
 
-// readSituation reads what is going on at the Mac now. It queries up to five
-// tools at once. systemextensionsctl is queried only if macOS's own list of
-// system extensions cannot be read.
-func readSituation(ctx context.Context, m root.FS, os probe.OSVersion) (probe.Situation, []probe.Gap) {
-	ctx, cancel := context.WithTimeoutCause(ctx, situationLimit, tool.ErrTimeout)
-	defer cancel()
-	s := probe.Situation{Asked: true, UID: m.UID}
-	var (
-		programs                                        []process
-		shared                                          bool
-		noPrograms, noNetwork, noAdmin, noLock, noSysex error
-		queries                                         sync.WaitGroup
-	)
-	queries.Go(func() { programs, noPrograms = readProcesses(ctx, m) })
-	queries.Go(func() { shared, noNetwork = readScreenShared(ctx, m) })
-	queries.Go(func() { s.Admin, noAdmin = readAdmin(ctx, m) })
-	queries.Go(func() { s.Locked, noLock = readLocked(ctx, m) })
-	queries.Go(func() { s.Extensions, noSysex = readSystemExtensions(ctx, m, os) })
-	var noConsole error
-	s.ConsoleUID, noConsole = readConsoleUID(m)
-	queries.Wait()
+func (q *situationQueries) clear() {
+	q.programs.clear()
+	q.shared.clear()
+	q.admin.clear()
+	q.locked.clear()
+	q.extensions.clear()
+}
 
-	if shared {
-		s.Remote = append(s.Remote, "a connection to screen sharing")
-	}
-	if noPrograms == nil {
-		atHand := func(p process) bool { return p.uid == 0 || p.uid == m.UID || p.uid == s.ConsoleUID }
-		s.Remote = append(s.Remote, remoteSigns(programs)...)
-		s.InputTools = running(inputTools, programs, atHand)
-		s.PaneOpen = paneOpen(programs, os, atHand)
-		s.Service = probe.AnswerOf(runs(programs, parallelsService, anybody))
-		s.LoginAt = loginAt(programs, m.UID, time.Now()) // ps reports ages at this moment, not at the time of the snapshot
-	}
-
-	var gaps []probe.Gap
-	addGap := func(source probe.Fact, err error, command string) {
-		if err != nil {
-			gaps = append(gaps, tool.Gap(source, err, command))
-		}
-	}
-	addGap(probe.FactPrograms, noPrograms, "ps -axo uid,etime,comm")
-	addGap(probe.FactNetwork, noNetwork, "netstat -an -p tcp")
-	addGap(probe.FactConsoleUser, noConsole, "ls -l "+probe.ConsoleDevice)
-	addGap(probe.FactScreenLock, noLock, "ioreg -n Root -d1 -a")
-	addGap(probe.FactAdmin, noAdmin, "id -G")
-	addGap(probe.FactSystemExtensions, noSysex, "systemextensionsctl list")
-	return s, gaps
+// programList has the running programs, and when ps listed them.
+type programList struct {
+	list []process
+	at   time.Time
 }
 
 // parallelsService is the process of Parallels that loads its kexts.
 const parallelsService = "prl_disp_service"
 
-// cachedSituation queries only while a user may have to click Allow, or for a
-// fresh snapshot, because a query starts several processes. The disk of another
-// Mac has no situation.
-func (p *Prober) cachedSituation(ctx context.Context, snap probe.Snapshot, fresh bool, now time.Time) (probe.Situation, []probe.Gap) {
-	if p.mac.NoTools || snap.Mac.Arch == probe.AppleSilicon && !p.allVendors || !fresh && !p.waitsForAllow(snap) {
+// readSituation queries only while a user may have to click Allow, or for a fresh
+// snapshot, because a query starts several processes. The disk of another Mac has
+// no situation.
+func (p *Prober) readSituation(s *shot) {
+	if p.mac.NoTools || s.snap.Mac.Arch == probe.AppleSilicon && !p.allVendors || !p.freshWanted && !p.waitsForAllow(s.snap) {
 		p.situation.clear()
-		return probe.Situation{}, nil
+		return
 	}
-	age := now.Sub(p.situationAt)
-	if c := p.situation; c.valid && !fresh && age >= 0 && age < situationAge {
-		return c.value, c.gaps
+	m, os, q := p.mac, s.snap.Mac.OS, &p.situation
+	now := probe.Situation{Asked: true, UID: m.UID}
+	var noConsole error
+	now.ConsoleUID, noConsole = readConsoleUID(m)
+	if noConsole != nil {
+		s.missing(tool.Gap(probe.FactConsoleUser, noConsole, "ls -l "+probe.ConsoleDevice))
 	}
-	s, gaps := readSituation(ctx, p.mac, snap.Mac.OS)
-	p.situation.setUnlessEnded(ctx, struct{}{}, s, gaps)
-	p.situationAt = now
-	return s, gaps
+	programs := situationFact(s, &q.programs, probe.FactPrograms, "ps -axo uid,etime,comm", func(ctx context.Context) (programList, error) {
+		list, err := readProcesses(ctx, m)
+		return programList{list, time.Now()}, err
+	})
+	if situationFact(s, &q.shared, probe.FactNetwork, "netstat -an -p tcp", func(ctx context.Context) (bool, error) { return readScreenShared(ctx, m) }) {
+		now.Remote = append(now.Remote, "a connection to screen sharing")
+	}
+	now.Admin = situationFact(s, &q.admin, probe.FactAdmin, "id -G", func(ctx context.Context) (probe.Answer, error) { return readAdmin(ctx, m) })
+	now.Locked = situationFact(s, &q.locked, probe.FactScreenLock, "ioreg -n Root -d1 -a", func(ctx context.Context) (probe.Answer, error) { return readLocked(ctx, m) })
+	now.Extensions = situationFact(s, &q.extensions, probe.FactSystemExtensions, "systemextensionsctl list", func(ctx context.Context) ([]probe.SystemExtension, error) {
+		return readSystemExtensions(ctx, m, os)
+	})
+	if len(programs.list) > 0 {
+		atHand := func(p process) bool { return p.uid == 0 || p.uid == m.UID || p.uid == now.ConsoleUID }
+		now.Remote = append(now.Remote, remoteSigns(programs.list)...)
+		now.InputTools = running(inputTools, programs.list, atHand)
+		now.PaneOpen = paneOpen(programs.list, os, atHand)
+		now.Service = probe.AnswerOf(runs(programs.list, parallelsService, anybody))
+		now.LoginAt = loginAt(programs.list, m.UID, programs.at)
+	}
+	s.snap.Situation = now
+}
+
+// situationFact returns the answer of one tool. command shows the user the problem.
+func situationFact[T any](s *shot, q *query[struct{}, T], fact probe.Fact, command string, read func(context.Context) (T, error)) T {
+	q.stale = q.stale || q.valid && !q.running && q.age(s.now) >= situationAge
+	value, gaps := answer(s, q, struct{}{}, []probe.Fact{fact}, func(ctx context.Context) (T, []probe.Gap) {
+		value, err := read(ctx)
+		if err != nil {
+			return value, []probe.Gap{tool.Gap(fact, err, command)}
+		}
+		return value, nil
+	})
+	s.missing(gaps...)
+	return value
 }
 
 // waitsForAllow reports whether a watched kext is blocked and not loaded.

@@ -13,6 +13,7 @@ import (
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
+	"kextwatch/probe/tool"
 )
 
 const (
@@ -174,7 +175,7 @@ func ofNow(s probe.Situation) probe.Situation {
 func TestSituation(t *testing.T) {
 	m := busyMac(t)
 	before := time.Now().Add(-42*time.Hour - 15*time.Minute - 53*time.Second)
-	got, gaps := readSituation(t.Context(), m, probe.OSVersion{Version: "26.2"})
+	got, gaps := readSituation(t, m, probe.OSVersion{Version: "26.2"})
 	after := time.Now().Add(-42*time.Hour - 15*time.Minute - 52*time.Second)
 	wantGaps(t, gaps, "")
 	if got.LoginAt.Before(before.Truncate(time.Second)) || got.LoginAt.After(after) {
@@ -195,8 +196,8 @@ func TestSituation(t *testing.T) {
 func TestSituationWithOneFailingTool(t *testing.T) {
 	macOS := probe.OSVersion{Version: "26.2"}
 	whole := busyMac(t)
-	all, _ := readSituation(t.Context(), whole, macOS)
-	for tool, c := range map[string]struct {
+	all, _ := readSituation(t, whole, macOS)
+	for name, c := range map[string]struct {
 		source string
 		loses  func(*probe.Situation)
 	}{
@@ -219,18 +220,19 @@ func TestSituationWithOneFailingTool(t *testing.T) {
 			"fails":                   "echo sorry >&2; exit 1",
 			"prints without end":      "yes /usr/libexec/UserEventAgent",
 		} {
-			t.Run(filepath.Base(tool)+" "+ailment, func(t *testing.T) {
+			t.Run(filepath.Base(name)+" "+ailment, func(t *testing.T) {
 				if ailment == "hangs" {
-					situationLimit = 2 * time.Second
-					defer func() { situationLimit = 5 * time.Second }()
+					limit := tool.Limit
+					tool.Limit = 2 * time.Second
+					defer func() { tool.Limit = limit }()
 				}
 				m := busyMac(t)
 				if script == "" {
-					mactest.Remove(t, m.Root, tool)
+					mactest.Remove(t, m.Root, name)
 				} else {
-					mactest.AddTool(t, m.Root, tool, script)
+					mactest.AddTool(t, m.Root, name, script)
 				}
-				got, gaps := readSituation(t.Context(), m, macOS)
+				got, gaps := readSituation(t, m, macOS)
 				wantGaps(t, gaps, c.source)
 				if !reflect.DeepEqual(ofNow(got), want) {
 					t.Errorf("got  %+v\nwant %+v", got, want)
@@ -241,7 +243,7 @@ func TestSituationWithOneFailingTool(t *testing.T) {
 	t.Run("no console", func(t *testing.T) {
 		m := busyMac(t)
 		mactest.Remove(t, m.Root, probe.ConsoleDevice)
-		got, gaps := readSituation(t.Context(), m, macOS)
+		got, gaps := readSituation(t, m, macOS)
 		wantGaps(t, gaps, "console user")
 		want := ofNow(all)
 		want.ConsoleUID = -1
@@ -257,7 +259,7 @@ func (s *snapshotStory) situation(snap probe.Snapshot, fresh bool, now time.Time
 	if err := os.RemoveAll(log); err != nil {
 		s.t.Fatal(err)
 	}
-	got, _ := s.prober.cachedSituation(s.t.Context(), snap, fresh, now)
+	got := s.prober.whole(s.t.Context(), now, Options{Fresh: fresh}, snap, s.prober.readSituation).Situation
 	data, err := os.ReadFile(log)
 	if err != nil && !root.NotExist(err) {
 		s.t.Fatal(err)
@@ -311,7 +313,7 @@ func TestSituationQueriedOnlyIfItMatters(t *testing.T) {
 func BenchmarkSituation(b *testing.B) {
 	m := busyMac(b)
 	for b.Loop() {
-		if _, gaps := readSituation(b.Context(), m, probe.OSVersion{Version: "26.2"}); len(gaps) > 0 {
+		if _, gaps := readSituation(b, m, probe.OSVersion{Version: "26.2"}); len(gaps) > 0 {
 			b.Fatal(gaps)
 		}
 	}

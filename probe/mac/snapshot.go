@@ -20,127 +20,202 @@ import (
 
 // Prober takes snapshots of a Mac. Every snapshot reads the files that can
 // change. The answers of tools are cached as long as they cannot have changed.
-// A Prober must not be used by several goroutines at once.
+// A Prober must not be used by several goroutines at once, except Answers and
+// Wait.
 type Prober struct {
 	mac        root.FS
 	temp       string
 	allVendors bool // see Options.AllVendors
+	queries    queries
+	again      time.Time // when to query a tool that hung once more; zero: no tool has to be
 
-	machine     cached[struct{}, probe.Mac]
-	framework   framework.Cache
-	reader      policy.ReaderMemory
-	loaded      cached[string, probe.Loaded]
-	enforcement cached[string, probe.Enforcement]
-	machines    cached[machinesKey, probe.Machines]
-	situation   cached[struct{}, probe.Situation]
-	situationAt time.Time // when situation was queried
-	updates     cached[updateStamps, probe.Updates]
+	os        cached[struct{}, probe.OSVersion]
+	framework framework.Cache
+	reader    policy.ReaderMemory
+	updates   cached[updateStamps, probe.Updates]
+
+	// By the tools that answer, so that one that hangs holds up no other.
+	machine   query[struct{}, probe.Mac]
+	wake      query[struct{}, time.Time]
+	loaded    query[string, probe.Loaded]
+	sip       query[string, probe.SIP]
+	consent   query[consentKey, probe.Consent]
+	profile   query[profileKey, probe.KextProfile]
+	machines  query[machinesKey, probe.Machines]
+	situation situationQueries
+
+	freshWanted bool // a fresh snapshot was requested, and is not complete
+	compare     bool // a fresh snapshot was requested, and the framework not queried for it
 }
 
 // NewProber returns a Prober for m. temp is a private folder for copies of the
 // policy database.
 func NewProber(m root.FS, temp string) *Prober {
-	return &Prober{mac: m, temp: temp}
+	return &Prober{mac: m, temp: temp, queries: queries{answers: make(chan struct{}, 1)}}
 }
 
 // Options holds the options of one snapshot.
 type Options struct {
 	Fresh      bool            // query again what is cached: after a wake, or when the user asks
-	Urgent     bool            // a window may have opened: leave slow queries to the next snapshot
+	Limit      time.Duration   // of the tools, for Snapshot only; 0: each has its own
+	Loading    bool            // approved kexts may have been loaded, although no file shows it
 	AllVendors bool            // watch the kexts of all vendors, not only those of Parallels
 	Requery    bool            // the framework's answer may have changed, although no file shows it
 	Attempts   []probe.Attempt // load attempts from other evidence, oldest first
 }
 
-// Snapshot takes a snapshot. It never fails: a fact that cannot be read becomes a
-// gap or the state of a policy source.
+// SnapshotNow takes a snapshot without waiting for a tool. It starts the queries
+// whose cached answers are not good any more, and uses these answers meanwhile;
+// where there is no answer yet, the fact is missing. Such a snapshot is Pending.
+// Take another one after Answers has a value.
 //
-// If ctx ends, the facts that were not read yet become gaps, and the next
-// snapshot reads them.
-func (p *Prober) Snapshot(ctx context.Context, now time.Time, how Options) probe.Snapshot {
+// It never fails: a fact that cannot be read becomes a gap or the state of a
+// policy source. The queries end when ctx ends; then the next snapshot starts
+// them again.
+func (p *Prober) SnapshotNow(ctx context.Context, now time.Time, how Options) probe.Snapshot {
+	return p.take(ctx, ctx, now, how)
+}
+
+// take is SnapshotNow with a context of its own for tools.
+func (p *Prober) take(ctx, tools context.Context, now time.Time, how Options) probe.Snapshot {
+	p.queries.collect()
 	p.allVendors = how.AllVendors
-	snap := probe.Snapshot{Attempts: how.Attempts}
-	missing := func(gaps []probe.Gap) { snap.Gaps = append(snap.Gaps, gaps...) }
-	var gaps []probe.Gap
-	snap.Mac, gaps = p.cachedMac(ctx, how.Fresh)
-	missing(gaps)
+	s := newShot(tools, now, how, &p.queries)
+	p.freshWanted = p.freshWanted || how.Fresh
+	p.readMac(s)
 	if how.Requery {
-		p.RequeryFramework()
+		p.framework.Invalidate()
 	}
-	snap.Policy, snap.Sources, snap.Disagree = p.readPolicy(ctx, snap.Mac, now, how.Fresh)
+	p.readPolicy(ctx, s)
+	p.readApps(s)
+	p.readLoaded(s)
+	p.readEnforcement(s)
+	p.readMachines(s)
+	p.readSituation(s)
+	p.readUpdates(s)
+	p.freshWanted = p.freshWanted && s.snap.Pending
+	p.again = time.Time{}
+	if s.again > 0 {
+		p.again = now.Add(s.again)
+	}
+	return s.snap
+}
+
+// Snapshot takes a snapshot and waits for all tools. What is not known at the end
+// of how.Limit becomes a gap, and so do all facts that were not read when ctx ends.
+func (p *Prober) Snapshot(ctx context.Context, now time.Time, how Options) probe.Snapshot {
+	tools := ctx
+	if how.Limit > 0 {
+		var cancel context.CancelFunc
+		tools, cancel = context.WithTimeoutCause(ctx, how.Limit, tool.ErrTimeout)
+		defer cancel()
+	}
+	for {
+		snap := p.take(ctx, tools, now, how)
+		how.Fresh, how.Requery, how.Loading = false, false, false
+		switch {
+		case !snap.Pending:
+			return snap
+		case tools.Err() != nil:
+			p.Wait()
+			return p.take(ctx, tools, now, how)
+		}
+		select {
+		case <-p.Answers():
+		case <-tools.Done():
+			p.Wait()
+		}
+	}
+}
+
+// Answers has a value after a query ended, until the next snapshot. Another
+// snapshot may then know more.
+func (p *Prober) Answers() <-chan struct{} { return p.queries.answers }
+
+// Wait waits until no query runs. After the end of the context of all snapshots,
+// that takes as long as it takes to kill the tools.
+func (p *Prober) Wait() { p.queries.running.Wait() }
+
+// readMac reads the facts about the Mac itself once.
+func (p *Prober) readMac(s *shot) {
+	if !p.os.valid || s.how.Fresh {
+		os, err := ReadOS(p.mac)
+		var gaps []probe.Gap
+		if err != nil {
+			gaps = append(gaps, probe.NewGap(probe.FactMacOSVersion, err, "Run `sw_vers` in Terminal and see what it says."))
+		}
+		p.os.set(struct{}{}, os, gaps)
+	}
+	os := p.os.value
+	mac, gaps := answer(s, &p.machine, struct{}{}, machineFacts(os), func(ctx context.Context) (probe.Mac, []probe.Gap) {
+		limited, cancel := context.WithTimeoutCause(ctx, min(machineTime, tool.Limit), tool.ErrTimeout)
+		defer cancel()
+		return readMachine(limited, p.mac, os)
+	})
+	// Which tools to query depends on the processor and the boot time.
+	s.held = !p.machine.valid
+	if beforeSilicon(os) {
+		mac.Arch = probe.Intel
+	}
+	mac.OS, mac.Offline = os, p.mac.NoTools
+	s.snap.Mac = mac
+	s.missing(p.os.gaps...)
+	s.missing(gaps...)
+}
+
+// readApps reads the installed Parallels Desktop and the kexts on the disk.
+func (p *Prober) readApps(s *shot) {
 	app, err := ReadParallels(p.mac)
 	if err != nil {
-		missing([]probe.Gap{probe.NewGap(probe.FactParallels, err, "Install Parallels Desktop again.")})
+		s.missing(probe.NewGap(probe.FactParallels, err, "Install Parallels Desktop again."))
 	}
 	if app != nil {
-		snap.Apps = []probe.App{*app}
-	}
-	snap.Kexts, gaps = findKexts(p.mac, app, snap.Policy)
-	missing(gaps)
-	snap.Loaded, gaps = p.cachedLoaded(ctx, snap, how.Fresh)
-	missing(gaps)
-	snap.Enforcement, gaps = p.cachedEnforcement(ctx, snap, how.Fresh)
-	missing(gaps)
-	snap.Machines, gaps = p.cachedMachines(ctx, snap, how)
-	missing(gaps)
-	snap.Situation, gaps = p.cachedSituation(ctx, snap, how.Fresh, now)
-	missing(gaps)
-	snap.Updates, gaps = p.cachedUpdates(how.Fresh, now)
-	missing(gaps)
-	return snap
-}
-
-// cachedMac queries the facts about the Mac itself once.
-func (p *Prober) cachedMac(ctx context.Context, fresh bool) (probe.Mac, []probe.Gap) {
-	if c := p.machine; c.valid && !fresh {
-		return c.value, c.gaps
+		s.snap.Apps = []probe.App{*app}
 	}
 	var gaps []probe.Gap
-	os, err := ReadOS(p.mac)
-	if err != nil {
-		gaps = append(gaps, probe.NewGap(probe.FactMacOSVersion, err, "Run `sw_vers` in Terminal and see what it says."))
-	}
-	mac, more := readMachine(ctx, p.mac, os)
-	mac.Offline = p.mac.NoTools
-	gaps = append(gaps, more...)
-	p.machine.setUnlessEnded(ctx, struct{}{}, mac, gaps)
-	return mac, gaps
+	s.snap.Kexts, gaps = findKexts(p.mac, app, s.snap.Policy)
+	s.missing(gaps...)
 }
 
-// cachedLoaded queries the kernel only if its answer can change a verdict. The
-// query takes longer than the rest of a snapshot, and a new window must be
-// announced at once.
-func (p *Prober) cachedLoaded(ctx context.Context, snap probe.Snapshot, fresh bool) (probe.Loaded, []probe.Gap) {
-	if !p.needsLoaded(snap) {
+// readLoaded queries the kernel only if its answer can change a verdict.
+func (p *Prober) readLoaded(s *shot) {
+	if !p.needsLoaded(s.snap) {
 		p.loaded.clear()
-		return probe.Loaded{}, nil
+		return
 	}
-	key := p.loadedKey(snap)
-	if c := p.loaded; c.has(key) && !fresh {
-		return c.value, c.gaps
-	}
-	loaded, err := ReadLoaded(ctx, p.mac, snap.Mac.OS)
-	var gaps []probe.Gap
-	if err != nil {
-		gaps = []probe.Gap{tool.Gap(probe.FactLoadedKexts, err, "kextstat")}
-	}
-	p.loaded.setUnlessEnded(ctx, key, loaded, gaps)
-	return loaded, gaps
+	os := s.snap.Mac.OS
+	p.loaded.stale = p.loaded.stale || s.how.Loading
+	loaded, gaps := answer(s, &p.loaded, p.loadedKey(s.snap), []probe.Fact{probe.FactLoadedKexts}, func(ctx context.Context) (probe.Loaded, []probe.Gap) {
+		loaded, err := ReadLoaded(ctx, p.mac, os)
+		if err != nil {
+			return loaded, []probe.Gap{tool.Gap(probe.FactLoadedKexts, err, "kextstat")}
+		}
+		return loaded, nil
+	})
+	s.snap.Loaded = loaded
+	s.missing(gaps...)
 }
 
-// RequeryFramework makes the next snapshot query the framework, although no file shows
-// that its answer changed. Call it after a line of the log reported a load
-// attempt.
-func (p *Prober) RequeryFramework() { p.framework.Invalidate() }
-
-// NextQuery returns how long after now the next snapshot must be taken for
-// the framework to be queried in time. It returns false if no query is due
-// without an event: a better source answers, or stat shows when the policy
-// changes. While the root reader has not read a change yet, the time is when
-// the reader counts as having missed the change.
+// NextQuery returns how long after now the next snapshot must be taken for a
+// query to run in time. It returns false if no query is due without an event.
+// Three things have a time: the framework, where stat does not show when the
+// policy changes; the root reader, which counts as stopped if it does not read a
+// change in time; and a tool that did not answer.
 func (p *Prober) NextQuery(now time.Time) (time.Duration, bool) {
-	if due, waits := p.reader.Due(); waits && p.reader.InUse {
-		return max(due.Sub(now), 0) + probe.CommitDelay, true
+	var next time.Duration
+	var planned bool
+	plan := func(in time.Duration) {
+		if !planned || in < next {
+			next, planned = in, true
+		}
 	}
-	return p.framework.NextQuery(now)
+	if !p.again.IsZero() {
+		plan(max(p.again.Sub(now), probe.CommitDelay))
+	}
+	if due, waits := p.reader.Due(); waits && p.reader.InUse {
+		plan(max(due.Sub(now), 0) + probe.CommitDelay)
+	} else if in, is := p.framework.NextQuery(now); is {
+		plan(in)
+	}
+	return next, planned
 }

@@ -8,14 +8,14 @@ import (
 	"kextwatch/probe/root"
 )
 
-// updateFiles are the files that readUpdates reads. macOS writes the settings
+// updateFiles are the files that updatesIn reads. macOS writes the settings
 // through cfprefsd, so they may lag behind a little. The managed settings hold
 // what a configuration profile forces.
 var updateFiles = [...]string{probe.InstallHistory, probe.SoftwareUpdateSettings, probe.ManagedSoftwareUpdateSettings, probe.TimeMachineSettings}
 
-// readUpdates reads the updates and backups until now. Entries with a later date
+// updatesIn reads the updates and backups until now. Entries with a later date
 // are ignored. A missing file is not a gap.
-func readUpdates(m root.FS, now time.Time) (probe.Updates, []probe.Gap) {
+func updatesIn(m root.FS, now time.Time) (probe.Updates, []probe.Gap) {
 	var u probe.Updates
 	var gaps []probe.Gap
 	addGap := func(source probe.Fact, err error, next string) {
@@ -38,15 +38,15 @@ func readUpdates(m root.FS, now time.Time) (probe.Updates, []probe.Gap) {
 // updateStamps are the stamps of updateFiles.
 type updateStamps [len(updateFiles)]root.Stamp
 
-// cachedUpdates reads the files again only when one of them has changed.
-func (p *Prober) cachedUpdates(fresh bool, now time.Time) (probe.Updates, []probe.Gap) {
+// readUpdates reads the files again only when one of them has changed.
+func (p *Prober) readUpdates(s *shot) {
 	stamps := updateStamps(p.mac.Stamps(updateFiles[:]))
-	if c := p.updates; c.has(stamps) && !fresh {
-		return c.value, c.gaps
+	if !p.updates.has(stamps) || s.how.Fresh {
+		u, gaps := updatesIn(p.mac, s.now)
+		p.updates.set(stamps, u, gaps)
 	}
-	u, gaps := readUpdates(p.mac, now)
-	p.updates.set(stamps, u, gaps)
-	return u, gaps
+	s.snap.Updates = p.updates.value
+	s.missing(p.updates.gaps...)
 }
 
 // versionForm finds a version of macOS in a name: "10.15.7", "11", "26.3.1".

@@ -149,7 +149,7 @@ func TestSwitches(t *testing.T) {
 			if c.managed != nil {
 				addPlist(t, m, probe.ManagedSoftwareUpdateSettings, c.managed)
 			}
-			got, gaps := readUpdates(m, updatesAt)
+			got, gaps := updatesIn(m, updatesAt)
 			wantGaps(t, gaps, "")
 			if got.Check != c.check || got.Download != c.download || got.Install != c.update {
 				t.Errorf("%+v", got)
@@ -159,7 +159,7 @@ func TestSwitches(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	addPlist(t, m, probe.SoftwareUpdateSettings, all(true))
 	mactest.AddFile(t, m.Root, probe.ManagedSoftwareUpdateSettings, "rubbish")
-	got, gaps := readUpdates(m, updatesAt)
+	got, gaps := updatesIn(m, updatesAt)
 	wantGaps(t, gaps, "automatic updates")
 	if got.Install != "" {
 		t.Errorf("who knows what the profile forces: %+v", got)
@@ -194,7 +194,7 @@ func TestBackup(t *testing.T) {
 			default:
 				addPlist(t, m, probe.TimeMachineSettings, c.settings)
 			}
-			got, gaps := readUpdates(m, updatesAt)
+			got, gaps := updatesIn(m, updatesAt)
 			wantGaps(t, gaps, c.gaps)
 			if got.Backup != c.want {
 				t.Errorf("%+v", got.Backup)
@@ -224,7 +224,7 @@ func TestUpdatesWithOneDamagedFile(t *testing.T) {
 				addPlist(t, m, other, map[string]any{"AutoBackup": true})
 			}
 		}
-		_, gaps := readUpdates(m, updatesAt)
+		_, gaps := updatesIn(m, updatesAt)
 		wantGaps(t, gaps, sources)
 	}
 }
@@ -234,9 +234,9 @@ func TestUpdatesReadOnlyAfterChange(t *testing.T) {
 	mactest.AddFile(t, m.Root, probe.InstallHistory, historyHead+sequoia+historyTail)
 	prober := NewProber(m, t.TempDir())
 	look := func(fresh bool) int {
-		got, gaps := prober.cachedUpdates(fresh, updatesAt)
-		wantGaps(t, gaps, "")
-		return len(got.Installed)
+		snap := prober.whole(t.Context(), updatesAt, Options{Fresh: fresh}, probe.Snapshot{}, prober.readUpdates)
+		wantGaps(t, snap.Gaps, "")
+		return len(snap.Updates.Installed)
 	}
 	if n := look(false); n != 1 {
 		t.Fatalf("%d installations", n)
@@ -274,7 +274,7 @@ func FuzzUpdates(f *testing.F) {
 		for _, name := range updateFiles {
 			mactest.AddFile(t, m.Root, name, string(data))
 		}
-		got, gaps := readUpdates(m, updatesAt)
+		got, gaps := updatesIn(m, updatesAt)
 		if len(got.Installed) > installationLimit || len(got.Offered) > offerLimit || got.Backup.Last.After(updatesAt) {
 			t.Errorf("%+v", got)
 		}
@@ -298,7 +298,7 @@ func BenchmarkUpdates(b *testing.B) {
 	m := root.FS{Root: mactest.Root(b)}
 	mactest.AddFile(b, m.Root, probe.InstallHistory, historyHead+strings.Repeat(fmt.Sprintln(xprotect), 1500)+sequoia+historyTail)
 	for b.Loop() {
-		if _, gaps := readUpdates(m, updatesAt); len(gaps) > 0 {
+		if _, gaps := updatesIn(m, updatesAt); len(gaps) > 0 {
 			b.Fatal(gaps)
 		}
 	}

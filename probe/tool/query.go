@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"kextwatch/probe/root"
@@ -28,6 +29,22 @@ func QueryWithin(ctx context.Context, m root.FS, limit time.Duration, name strin
 	spec.Limit = limit
 	out, err := runnerFor(m).Run(ctx, spec)
 	return out.Stdout, err
+}
+
+// timeoutsKey is the key of the value in which NoteTimeouts notes timeouts.
+type timeoutsKey struct{}
+
+// NoteTimeouts returns a context for Run and Query, and a function that reports
+// whether a program that ran under it has exceeded its time limit.
+func NoteTimeouts(ctx context.Context) (noting context.Context, timedOut func() bool) {
+	noted := new(atomic.Bool)
+	return context.WithValue(ctx, timeoutsKey{}, noted), noted.Load
+}
+
+func noteTimeout(ctx context.Context, err error) {
+	if noted, ok := ctx.Value(timeoutsKey{}).(*atomic.Bool); ok && errors.Is(err, ErrTimeout) {
+		noted.Store(true)
+	}
 }
 
 // Follow runs a tool of the Mac that prints until ctx ends, and calls each for

@@ -72,6 +72,7 @@ func (r Runner) Run(ctx context.Context, s Spec) (Output, error) {
 	overflow := func() { stop(ErrTooMuch) }
 	stdout, stderr := &capped{most: most, overflow: overflow}, &capped{most: most, overflow: overflow}
 	err := r.run(ctx, s, stdout, stderr, &stderr.kept)
+	noteTimeout(ctx, err)
 	if err != nil && !isExit(err) {
 		return Output{}, err
 	}

@@ -1,0 +1,199 @@
+package loop
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"kextwatch/notify"
+	"kextwatch/probe"
+)
+
+// slow makes the tools of the Mac slow: its snapshots are pending.
+func (d *bubble) slow() { d.change(func(s *probe.Snapshot) { s.Pending = true }) }
+
+// answer ends that. facts are what the tools tell.
+func (d *bubble) answer(facts func(*probe.Snapshot)) {
+	d.change(func(s *probe.Snapshot) {
+		s.Pending = false
+		facts(s)
+	})
+	d.answers <- struct{}{}
+	synctest.Wait()
+}
+
+func nothing(*probe.Snapshot) {}
+
+func remote(s *probe.Snapshot) {
+	s.Situation = probe.Situation{Asked: true, UID: 501, ConsoleUID: 501, Remote: []string{"TeamViewer"}}
+}
+
+// A window is announced although all tools hang. What they report later leads to one
+// more notice, and only if it keeps the button from working.
+func TestLoopAnnouncesAWindowBeforeTheToolsAnswer(t *testing.T) {
+	for name, c := range map[string]struct {
+		facts  func(*probe.Snapshot)
+		events []string
+	}{
+		"nothing special": {nothing, nil},
+		"remote control":  {remote, []string{"window-obstacle"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				d := newBubble()
+				defer d.start(t, dir)()
+				d.slow()
+				d.attempt()
+				began := time.Now()
+				d.hint(probe.Hint{})
+				d.want(t, "window-opened")
+				if took := time.Since(began); took > 0 {
+					t.Errorf("the window was announced after %v", took)
+				}
+				d.hint(settled)
+				d.want(t)
+				d.answer(c.facts)
+				d.want(t, c.events...)
+				d.hint(settled)
+				d.want(t)
+				alerts := d.now().alerts
+				if want := 1 + len(c.events); len(alerts) != want {
+					t.Fatalf("%d alerts, want %d: %+v", len(alerts), want, alerts)
+				}
+				if last := alerts[len(alerts)-1]; len(c.events) > 0 && (last.Urgent || !strings.Contains(last.Body, "under remote control")) {
+					t.Errorf("the second alert is %+v, want a calm one about remote control", last)
+				}
+				time.Sleep(15 * time.Minute)
+				d.want(t, "window-reminder")
+			})
+		})
+	}
+}
+
+// An obstacle that begins later is named by the next reminder: opening the pane is
+// one, and is what the user should do.
+func TestLoopWarnsOnlyOfObstaclesAtTheAnnouncement(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		defer d.start(t, dir)()
+		d.slow()
+		d.attempt()
+		d.hint(settled)
+		d.want(t, "window-opened")
+		d.answer(nothing)
+		d.change(remote)
+		d.hint(settled)
+		d.want(t)
+	})
+}
+
+// The agent was killed between the two notices.
+func TestLoopWarnsOfAnObstacleAfterItsRestart(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		stop := d.start(t, dir)
+		d.slow()
+		d.attempt()
+		d.hint(settled)
+		d.want(t, "window-opened")
+		stop()
+		d.take()
+		d.change(remote)
+		d.change(func(s *probe.Snapshot) { s.Pending = false })
+		defer d.start(t, dir)()
+		d.want(t, "window-obstacle")
+	})
+}
+
+// An approval is announced although all tools hang. Whether the extensions are
+// loaded is known later.
+func TestLoopAnnouncesAnApprovalBeforeTheToolsAnswer(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		defer d.start(t, dir)()
+		d.attempt()
+		d.hint(settled)
+		d.want(t, "window-opened")
+		d.slow()
+		d.change(func(s *probe.Snapshot) { s.Policy.Rows[0].Allowed = true })
+		d.hint(probe.Hint{})
+		d.want(t) // the file may be half written
+		d.hint(settled)
+		d.want(t, "approved")
+		d.answer(func(s *probe.Snapshot) {
+			s.Loaded.Kexts = []probe.LoadedKext{{BundleID: "com.parallels.kext.hypervisor", Version: "16.5.1 49187"}}
+		})
+		d.want(t, "kexts-loaded")
+	})
+}
+
+// Other notices wait until the tools have answered, or five seconds.
+func TestLoopHoldsBackWhatToolsMayChange(t *testing.T) {
+	for name, c := range map[string]struct {
+		then func(d *bubble)
+		want []string
+	}{
+		"the tools answer": {func(d *bubble) {
+			d.answer(func(s *probe.Snapshot) { s.Policy, s.Sources[0].State = &probe.Policy{Source: probe.Database}, probe.OK })
+		}, nil},
+		"they hang": {func(*bubble) { time.Sleep(time.Second) }, []string{"source-lost"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				d := newBubble()
+				defer d.start(t, dir)()
+				d.slow()
+				d.readNothing(probe.Failed)
+				d.hint(settled)
+				time.Sleep(toolTime - time.Second)
+				d.hint(settled)
+				d.want(t)
+				c.then(d)
+				d.want(t, c.want...)
+				if alerts := d.now().alerts; len(alerts) != len(c.want) {
+					t.Errorf("alerts %+v", alerts)
+				}
+			})
+		})
+	}
+}
+
+// The first snapshot waits for the tools for two seconds. Facts such as the boot
+// time decide whether an attempt opened a window.
+func TestLoopStartsWhileToolsHang(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		d.slow()
+		d.attempt()
+		defer d.start(t, dir)()
+		d.click(notify.OpenSettings)
+		if did := d.now().did; len(did) != 1 {
+			t.Errorf("did %q, want the pane", did)
+		}
+		time.Sleep(startTime - 1)
+		d.want(t)
+		time.Sleep(1)
+		d.want(t, "window-opened")
+	})
+}
+
+func TestLoopStartsWhenTheToolsHaveAnswered(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		d.slow()
+		d.attempt()
+		defer d.start(t, dir)()
+		time.Sleep(time.Second)
+		d.want(t)
+		d.answer(func(s *probe.Snapshot) { s.Mac.BootedAt = time.Now() })
+		d.want(t, "blocked")
+	})
+}

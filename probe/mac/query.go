@@ -1,0 +1,164 @@
+package mac
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"kextwatch/probe"
+	"kextwatch/probe/tool"
+)
+
+// latePauses are the pauses after one, two, and more queries in a row that did
+// not end in time, from the beginning of one query to the next. A tool that
+// hangs is likely to hang again.
+var latePauses = [...]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute}
+
+var errPending = errors.New("has not answered yet")
+
+// query is a query of one tool, with its last answer. It runs on a goroutine of its
+// own, so that no snapshot waits for a tool.
+type query[K comparable, T any] struct {
+	cached[K, T]
+	stale   bool      // the answer is good no longer, although its key is the same
+	running bool      // at most once at a time
+	late    int       // queries in a row that the time limit ended
+	began   time.Time // the last query
+}
+
+// queries runs the queries of a Prober.
+type queries struct {
+	running sync.WaitGroup
+	answers chan struct{} // has a value if a query has ended since the last collect
+
+	mu    sync.Mutex
+	ended []func() // each stores the answer of a query that has ended
+}
+
+// start runs a query. The function that it returns stores the answer. It is called
+// by collect, so that answers never change while a snapshot is being taken.
+func (q *queries) start(run func() (store func())) {
+	q.running.Go(func() {
+		store := run()
+		q.mu.Lock()
+		q.ended = append(q.ended, store)
+		q.mu.Unlock()
+		select {
+		case q.answers <- struct{}{}:
+		default:
+		}
+	})
+}
+
+// collect stores the answers of the queries that have ended.
+func (q *queries) collect() {
+	q.mu.Lock()
+	ended := q.ended
+	q.ended = nil
+	q.mu.Unlock()
+	for _, store := range ended {
+		store()
+	}
+}
+
+// shot is a snapshot that is being taken.
+type shot struct {
+	ctx     context.Context // of the queries
+	now     time.Time
+	how     Options
+	queries *queries
+	snap    probe.Snapshot
+	again   time.Duration // until a tool that hung may be queried again; 0: none has to be
+	held    bool          // start no queries: which ones are needed is not known yet
+}
+
+func newShot(ctx context.Context, now time.Time, how Options, q *queries) *shot {
+	return &shot{ctx: ctx, now: now, how: how, queries: q, snap: probe.Snapshot{Attempts: how.Attempts}}
+}
+
+// answer returns the last answer of a query, and starts the query if that answer
+// is not good for key. facts are what the query tells: without any answer, they
+// are missing facts until the query has ended.
+func answer[K comparable, T any](s *shot, q *query[K, T], key K, facts []probe.Fact, run func(context.Context) (T, []probe.Gap)) (T, []probe.Gap) {
+	q.stale = q.stale || s.how.Fresh
+	if q.has(key) && !q.stale && q.late == 0 {
+		return q.value, q.gaps
+	}
+	if pause := q.pause(s.now); pause > 0 && !q.running {
+		s.queryAgain(pause)
+		return q.value, q.gaps
+	}
+	if !q.running && !s.held && s.ctx.Err() == nil {
+		q.start(s, key, run)
+	}
+	s.snap.Pending = true
+	if q.valid {
+		return q.value, q.gaps
+	}
+	reason := errPending
+	if s.ctx.Err() != nil {
+		reason = context.Cause(s.ctx)
+	}
+	var gaps []probe.Gap
+	for _, fact := range facts {
+		gaps = append(gaps, probe.NewGap(fact, reason, "You need not do anything: kextwatch tries again."))
+	}
+	return q.value, gaps
+}
+
+func (q *query[K, T]) start(s *shot, key K, run func(context.Context) (T, []probe.Gap)) {
+	q.running, q.stale, q.began = true, false, s.now
+	ctx := s.ctx
+	s.queries.start(func() func() {
+		noting, timedOut := tool.NoteTimeouts(ctx)
+		limited, cancel := context.WithTimeoutCause(noting, tool.Limit, tool.ErrTimeout)
+		defer cancel()
+		value, gaps := run(limited)
+		late := limited.Err() != nil || timedOut()
+		return func() {
+			q.running = false
+			switch {
+			case errors.Is(ctx.Err(), context.Canceled): // the answer may be incomplete
+				q.clear()
+				return
+			case late:
+				q.late++
+			default:
+				q.late = 0
+			}
+			q.set(key, value, gaps)
+		}
+	})
+}
+
+// pause returns how long after now the query must not run, because it was late.
+// It uses the wall clock, because the monotonic clock stands still while a Mac
+// sleeps. After the wall clock was set back, there is no pause.
+func (q *query[K, T]) pause(now time.Time) time.Duration {
+	since := now.Round(0).Sub(q.began.Round(0))
+	if q.late == 0 || since < 0 {
+		return 0
+	}
+	return max(0, latePauses[min(q.late, len(latePauses))-1]-since)
+}
+
+// age returns the time since the last query, or a long time if the wall clock was
+// set back.
+func (q *query[K, T]) age(now time.Time) time.Duration {
+	since := now.Round(0).Sub(q.began.Round(0))
+	if since < 0 {
+		return 24 * time.Hour
+	}
+	return since
+}
+
+// queryAgain notes that a tool must be queried again after a pause.
+func (s *shot) queryAgain(pause time.Duration) {
+	if s.again == 0 || pause < s.again {
+		s.again = pause
+	}
+}
+
+// missing adds missing facts to the snapshot.
+func (s *shot) missing(gaps ...probe.Gap) { s.snap.Gaps = append(s.snap.Gaps, gaps...) }

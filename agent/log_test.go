@@ -108,7 +108,7 @@ func TestCrashesAreRotated(t *testing.T) {
 func TestRotation(t *testing.T) {
 	r := store.Rotation{Path: filepath.Join(t.TempDir(), "log"), Size: 100, Files: 3}
 	for i := range 40 {
-		if err := r.Append(fmt.Sprintf("line %02d of some length\n", i), false); err != nil { // 24 bytes: five fill a file
+		if err := r.Append(fmt.Sprintf("line %02d of some length\n", i)); err != nil { // 24 bytes: five fill a file
 			t.Fatal(err)
 		}
 	}
@@ -164,7 +164,7 @@ func TestFollowingALogThroughItsRotation(t *testing.T) {
 		for range n {
 			line := fmt.Sprintf("line %02d of some length", len(want))
 			want = append(want, line)
-			if err := r.Append(line+"\n", false); err != nil {
+			if err := r.Append(line+"\n"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -319,7 +319,7 @@ func TestProgramLogsFollow(t *testing.T) {
 		t.Fatal(err)
 	}
 	mactest.Eventually(t, "the first line", func() bool { return strings.Contains(out.String(), "first") })
-	if err := (store.Rotation{Path: p.LogFile, Size: 1, Files: 3}).Append("level=INFO msg=second\n", false); err != nil { // rotates
+	if err := (store.Rotation{Path: p.LogFile, Size: 1, Files: 3}).Append("level=INFO msg=second\n"); err != nil { // rotates
 		t.Fatal(err)
 	}
 	mactest.Eventually(t, "the second line", func() bool { return strings.Contains(out.String(), "second") })
@@ -332,10 +332,10 @@ func TestProgramLogsFollow(t *testing.T) {
 // A full disk leaves no partial line.
 func TestRotationOnAFullDisk(t *testing.T) {
 	r := store.Rotation{Path: filepath.Join(t.TempDir(), "log"), Size: 1 << 20, Files: 3}
-	if err := r.Append("a line\n", false); err != nil {
+	if err := r.Append("a line\n"); err != nil {
 		t.Fatal(err)
 	}
-	err := mactest.OnFullDisk(t, 20, func() error { return r.Append("a line that is too long for it\n", false) })
+	err := mactest.OnFullDisk(t, 20, func() error { return r.Append("a line that is too long for it\n") })
 	if data, _ := os.ReadFile(r.Path); err == nil || string(data) != "a line\n" {
 		t.Errorf("error %v, file %q; want an error and the line that was there", err, data)
 	}

@@ -10,9 +10,11 @@ const (
 	// after this delay.
 	CommitDelay = 150 * time.Millisecond
 
-	// Most commits are visible this soon after their last event, so the first
-	// read after a change waits only this long.
-	usualDelay = 20 * time.Millisecond
+	// A commit with a rollback journal is visible when its last event comes, and
+	// most commits in WAL mode are this soon after it. So the first reads after a
+	// change wait only this long.
+	journalDelay = 2 * time.Millisecond
+	usualDelay   = 20 * time.Millisecond
 
 	// StormInterval is the interval between two firings while events keep coming.
 	StormInterval = 250 * time.Millisecond
@@ -20,9 +22,9 @@ const (
 )
 
 // Debounce decides when to react to a burst of events: at once to the first
-// event, again usualDelay after the last one, and a last time CommitDelay after
-// it. In a storm it fires every StormInterval. When idle it has no timer
-// running. It belongs to one goroutine.
+// event, again journalDelay and usualDelay after the last one, and a last time
+// CommitDelay after it. In a storm it fires every StormInterval. When idle it has
+// no timer running. It belongs to one goroutine.
 type Debounce struct {
 	// Timer fires when a reaction is due. The owner must then call Fired.
 	Timer *time.Timer
@@ -38,7 +40,8 @@ type phase int
 const (
 	idle     phase = iota
 	starting       // due for the first event
-	trailing       // more events may follow
+	trailing       // more events may follow: due journalDelay after the last one
+	quiet          // due usualDelay after it
 	ending         // one firing is left
 )
 
@@ -56,7 +59,7 @@ func (b *Debounce) Touch() {
 	case idle:
 		b.phase, b.first = starting, b.last
 		b.Timer.Reset(0)
-	case trailing, ending:
+	case trailing, quiet, ending:
 		b.phase = trailing
 		b.schedule()
 	}
@@ -66,13 +69,17 @@ func (b *Debounce) Touch() {
 // last firing of the burst.
 func (b *Debounce) Fired() (last bool) {
 	b.fired = time.Now()
-	if b.phase == ending || b.phase == trailing && b.fired.Sub(b.last) >= CommitDelay {
+	since := b.fired.Sub(b.last)
+	switch {
+	case b.phase == ending, b.phase != starting && since >= CommitDelay:
 		b.phase = idle
 		return true
-	}
-	b.phase = trailing
-	if b.fired.Sub(b.last) >= usualDelay {
+	case since >= usualDelay:
 		b.phase = ending
+	case since >= journalDelay:
+		b.phase = quiet
+	default:
+		b.phase = trailing
 	}
 	b.schedule()
 	return false
@@ -81,10 +88,12 @@ func (b *Debounce) Fired() (last bool) {
 // Idle reports whether no firing is due.
 func (b *Debounce) Idle() bool { return b.phase == idle }
 
+// delays are the times of the next firing after the last event.
+var delays = map[phase]time.Duration{trailing: journalDelay, quiet: usualDelay, ending: CommitDelay}
+
 func (b *Debounce) schedule() {
-	due := b.last.Add(CommitDelay)
-	if b.phase == trailing {
-		due = b.last.Add(usualDelay)
+	due := b.last.Add(delays[b.phase])
+	if b.phase != ending {
 		storm := b.last.Sub(b.first) > stormAfter
 		if next := b.fired.Add(StormInterval); storm || next.Before(due) {
 			due = next

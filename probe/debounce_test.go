@@ -45,12 +45,13 @@ func TestBurst(t *testing.T) {
 		want   []firing
 	}{
 		{"nothing", nil, nil},
-		{"one event", []time.Duration{0}, []firing{{0, false}, {20 * ms, false}, {150 * ms, true}}},
-		{"two close together", []time.Duration{0, 10 * ms}, []firing{{0, false}, {30 * ms, false}, {160 * ms, true}}},
+		{"one event", []time.Duration{0}, []firing{{0, false}, {2 * ms, false}, {20 * ms, false}, {150 * ms, true}}},
+		{"two close together", []time.Duration{0, 10 * ms}, []firing{{0, false}, {2 * ms, false}, {12 * ms, false}, {30 * ms, false}, {160 * ms, true}}},
 		{"one more before it is quiet", []time.Duration{0, 100 * ms},
-			[]firing{{0, false}, {20 * ms, false}, {120 * ms, false}, {250 * ms, true}}},
+			[]firing{{0, false}, {2 * ms, false}, {20 * ms, false}, {102 * ms, false}, {120 * ms, false}, {250 * ms, true}}},
 		{"two bursts", []time.Duration{0, time.Second},
-			[]firing{{0, false}, {20 * ms, false}, {150 * ms, true}, {1000 * ms, false}, {1020 * ms, false}, {1150 * ms, true}}},
+			[]firing{{0, false}, {2 * ms, false}, {20 * ms, false}, {150 * ms, true},
+				{1000 * ms, false}, {1002 * ms, false}, {1020 * ms, false}, {1150 * ms, true}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -45,15 +45,15 @@ func (l *Loop) announce(ctx context.Context, notices []approval.Notice) {
 		}
 		l.edges.Hook.offer(l.settings.Current().RunOnChange, line)
 	}
-	if l.published.publish(news, l.status) {
-		l.logStoreError(l.store.Publish(l.status))
-	}
 	for _, n := range notices {
 		if n.Urgency != approval.Silent {
 			l.alerts.queue = append(l.alerts.queue, l.newPosting(n))
 		}
 	}
 	l.post(ctx)
+	if l.published.publish(news, l.status) {
+		l.logStoreError(l.store.Publish(l.status))
+	}
 }
 
 // publication is what this agent has written to status.plist.

@@ -169,7 +169,7 @@ func TestRemoveTailKeepsWhatOthersWrote(t *testing.T) {
 	}
 	defer f.Close()
 	io.WriteString(f, "part")
-	if err := (store.Rotation{Path: path, Size: 1 << 20, Files: 1}).Append("of others\n", false); err != nil {
+	if err := (store.Rotation{Path: path, Size: 1 << 20, Files: 1}).Append("of others\n"); err != nil {
 		t.Fatal(err)
 	}
 	if removeTail(f, 4) || mactest.Content(path) != "part\nof others\n" {

@@ -22,10 +22,18 @@ type Journal struct{ path string }
 
 func (j Journal) files() Rotation { return Rotation{j.path, historySize, historyFiles} }
 
-// Append adds lines and syncs them. After an error no line was added, and the
-// caller can add them again.
+// Append adds lines. After an error no line was added, and the caller can add them
+// again. After a power failure they may be missing: see Sync.
 func (j Journal) Append(lines []string) error {
-	if err := j.files().Append(strings.Join(lines, "\n")+"\n", true); err != nil {
+	if err := j.files().Append(strings.Join(lines, "\n") + "\n"); err != nil {
+		return fmt.Errorf("writing the history: %w", err)
+	}
+	return nil
+}
+
+// Sync waits until the lines of the last Append are on the disk.
+func (j Journal) Sync() error {
+	if err := j.files().Sync(); err != nil {
 		return fmt.Errorf("writing the history: %w", err)
 	}
 	return nil

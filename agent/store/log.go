@@ -22,7 +22,7 @@ type LogWriter struct {
 
 // Write writes one line. slog calls it from one goroutine at a time.
 func (w *LogWriter) Write(line []byte) (int, error) {
-	err := w.Append(string(line), false)
+	err := w.Append(string(line))
 	if err == nil {
 		w.reported = false
 		return len(line), nil

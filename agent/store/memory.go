@@ -9,7 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"howett.net/plist"
 
 	"kextwatch/agent/approval"
@@ -81,7 +80,7 @@ func savePlist(path string, value any) error {
 	if len(data) > largestPlist {
 		return fmt.Errorf("%s would be %w: larger than %d bytes", path, root.ErrTooLarge, largestPlist)
 	}
-	return renameio.WriteFile(path, data, 0o600)
+	return root.WriteFile(path, data, 0o600)
 }
 
 // sameMemory reports whether b tells a restarted agent nothing more than a. The

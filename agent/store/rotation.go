@@ -28,8 +28,8 @@ func (r Rotation) File(i int) string {
 
 // Append adds text, which ends with a newline. If a crash left a partial line,
 // append ends that line first. If the disk is full, append removes what was
-// written of text. durable waits until the text is on the disk.
-func (r Rotation) Append(text string, durable bool) error {
+// written of text.
+func (r Rotation) Append(text string) error {
 	if err := r.Rotate(); err != nil {
 		return err
 	}
@@ -51,14 +51,24 @@ func (r Rotation) Append(text string, durable bool) error {
 			text = "\n" + text
 		}
 	}
-	_, err = f.WriteString(text)
-	if err == nil && durable {
-		err = f.Sync()
-	}
-	if err != nil {
+	if _, err = f.WriteString(text); err != nil {
 		f.Truncate(info.Size())
 	}
 	return err
+}
+
+// Sync waits until the newest file is on the disk. It does nothing if there is no
+// such file.
+func (r Rotation) Sync() error {
+	f, err := os.OpenFile(r.Path, os.O_RDWR|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
 }
 
 // Rotate renames the files if the newest one has reached its size.

@@ -22,6 +22,7 @@ type Store struct {
 	Journal Journal
 	Memory  MemoryFile // as it is on the disk
 	Pending []Event    // not yet in the history
+	written bool       // the history has lines that may not be on the disk yet; the memory still has them
 	broken  string     // which file cannot be written, and why; empty: all can
 	unread  error      // why the memory on the disk could not be read; it is not overwritten
 }
@@ -88,8 +89,9 @@ func sweep(p Places) {
 	}
 }
 
-// Save writes the memory if it has news. It does not overwrite a memory that
-// could not be read: call CatchUp first.
+// Save writes the memory if it has news. The pending events are part of it, so that
+// a power failure does not lose those that Record writes next. Save does not
+// overwrite a memory that could not be read: call CatchUp first.
 func (s *Store) Save(mem approval.Memory) (wrote bool, err error) {
 	if s.unread != nil {
 		return false, ErrReported
@@ -101,16 +103,26 @@ func (s *Store) Save(mem approval.Memory) (wrote bool, err error) {
 	if s.Memory.Schema != 0 && sameMemory(s.Memory.Memory, mem) && strings.Join(lines, "\n") == strings.Join(s.Memory.Pending, "\n") {
 		return false, nil
 	}
+	var unsynced error
+	if s.written { // the memory forgets these lines
+		unsynced = s.Journal.Sync()
+		s.written = false
+	}
 	m := MemoryFile{Schema: schemaOf(migrations), Memory: mem, Pending: lines}
 	if err := SaveMemory(s.Places.Memory, m); err != nil {
 		return false, s.trouble(err)
 	}
-	s.Memory, s.broken = m, ""
+	s.Memory = m
+	if unsynced != nil {
+		return true, s.trouble(unsynced)
+	}
+	s.broken = ""
 	return true, nil
 }
 
-// Record writes the pending events to the history and returns their lines. Events
-// that cannot be written stay pending. Each line is returned once.
+// Record writes the pending events to the history and returns their lines. It does
+// not wait for the disk: the last Save has the same lines. Events that cannot be
+// written stay pending. Each line is returned once.
 func (s *Store) Record() ([]string, error) {
 	var lines, fresh []string
 	for i, e := range s.Pending {
@@ -128,7 +140,7 @@ func (s *Store) Record() ([]string, error) {
 		s.Pending = s.Pending[max(0, len(s.Pending)-most):]
 		return fresh, s.trouble(err)
 	}
-	s.Pending, s.broken = nil, ""
+	s.Pending, s.broken, s.written = nil, "", true
 	return fresh, nil
 }
 

@@ -102,7 +102,7 @@ func TestBackstopFindsChangesWithoutEvents(t *testing.T) {
 			inBubble(t, func() *Watcher { return blindWatcher(dir) }, func(t *testing.T, w *Watcher) {
 				none(t, w, time.Hour+blindEvery/2) // between two backstops
 				put(t, dir+path, "made")
-				for i, settled := range []bool{false, false, true} {
+				for i, settled := range []bool{false, false, false, true} {
 					h, after := within(t, w, time.Hour)
 					if h.Settled != settled || h.Woke {
 						t.Errorf("hint %d: %+v", i, h)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -24,8 +23,8 @@ const (
 )
 
 var (
-	bootTimeForm = regexp.MustCompile(`^\{\s*sec\s*=\s*([0-9]{1,10}),\s*usec\s*=\s*([0-9]{1,6})\s*\}`)
-	uuidForm     = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+	bootTimeForm = probe.Form{Expr: `^\{\s*sec\s*=\s*([0-9]{1,10}),\s*usec\s*=\s*([0-9]{1,6})\s*\}`}
+	uuidForm     = probe.Form{Expr: `^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`}
 )
 
 // readMachine reads the processor, the boot time and the boot session.

@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"kextwatch/probe"
 	"kextwatch/probe/mac"
 )
 
@@ -99,18 +100,18 @@ func inWord(r rune) bool { return r != utf8.RuneError && (unicode.IsLetter(r) ||
 // longSerial matches serial numbers up to 2020, and some words. Later ones have ten
 // characters, like a team ID. They are removed only if they were given or if their
 // label says that they are serial numbers.
-var longSerial = regexp.MustCompile(`\b[0-9A-Z]{11,12}\b`)
+var longSerial = probe.Form{Expr: `\b[0-9A-Z]{11,12}\b`}
 
 // telltales are the forms of texts that identify somebody.
 var telltales = []struct {
-	form    *regexp.Regexp
+	form    *probe.Form
 	instead string
 }{
-	{regexp.MustCompile(`/(Users|home)/[^/\s"'<>|,;)]+`), "/$1/<user>"},
-	{regexp.MustCompile(`/Volumes/[^/\n"']+`), "/Volumes/<volume>"},
-	{regexp.MustCompile(`/var/folders/[^\s"']+`), "/var/folders/<user>"},
-	{regexp.MustCompile(`(?i)\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`), "<uuid>"},
-	{regexp.MustCompile(`(?i)(serial[ _-]?(?:number)?(?: \(system\))?["']?\s*[:=]\s*["']?)[0-9a-z]{6,}`), "$1<serial>"},
-	{regexp.MustCompile(`(?i)\b[0-9a-f]{1,2}(?::[0-9a-f]{1,2}){5}\b`), "<address>"},
-	{regexp.MustCompile(`[0-9A-Za-z._%+-]+@[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)+`), "<mail>"},
+	{&probe.Form{Expr: `/(Users|home)/[^/\s"'<>|,;)]+`}, "/$1/<user>"},
+	{&probe.Form{Expr: `/Volumes/[^/\n"']+`}, "/Volumes/<volume>"},
+	{&probe.Form{Expr: `/var/folders/[^\s"']+`}, "/var/folders/<user>"},
+	{&probe.Form{Expr: `(?i)\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`}, "<uuid>"},
+	{&probe.Form{Expr: `(?i)(serial[ _-]?(?:number)?(?: \(system\))?["']?\s*[:=]\s*["']?)[0-9a-z]{6,}`}, "$1<serial>"},
+	{&probe.Form{Expr: `(?i)\b[0-9a-f]{1,2}(?::[0-9a-f]{1,2}){5}\b`}, "<address>"},
+	{&probe.Form{Expr: `[0-9A-Za-z._%+-]+@[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)+`}, "<mail>"},
 }

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"html/template"
 	"io/fs"
 	"log/slog"
 	"path/filepath"
@@ -101,8 +99,8 @@ func (r reporter) page(ctx context.Context, st approval.Status, full bool) ([]by
 	}
 	report := view.NewReport(st, view.Checks(st, r.own(r.newTray)), r.happenings(st.At), version, redact)
 	report.Redacted = !full
-	report.Icon = template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(assets.App))
-	return report.HTML()
+	report.Icon = assets.App
+	return report.HTML(), nil
 }
 
 // happenings returns the events of the last days. It is empty if the history

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"syscall"
 	"time"
@@ -78,7 +77,7 @@ func removeFile(path string) launchd.Step {
 	})
 }
 
-var copyFolder = regexp.MustCompile(`^kextwatch-[0-9]+$`)
+var copyFolder = probe.Form{Expr: `^kextwatch-[0-9]+$`}
 
 // strayCopies are the folders for private copies of the policy that a killed
 // kextwatch of this user left. One younger than a minute may be in use.

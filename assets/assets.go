@@ -43,7 +43,11 @@ var (
 	UnsureBadge []byte
 )
 
-// App is the picture of kextwatch in a notification, a PNG of 128 × 128 pixels.
-//
-//go:embed app.png
-var App []byte
+// The picture of kextwatch. An alert on D-Bus carries every pixel, encoded byte by
+// byte, so its picture is small.
+var (
+	//go:embed app.png
+	App []byte // 128 × 128 pixels
+	//go:embed alert.png
+	Alert []byte // 64 × 64 pixels
+)

@@ -4,10 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
+
+	"kextwatch/probe"
 )
 
 // Errors for launchctl's answers.
@@ -43,10 +44,10 @@ var refusals = map[int]error{
 
 // failure matches the message of a failed launchctl command:
 // "Bootstrap failed: 5: Input/output error", "Load failed: …".
-var failure = regexp.MustCompile(`(?m)^[A-Z][a-z-]+ failed: (\d{1,9}): `)
+var failure = probe.Form{Expr: `(?m)^[A-Z][a-z-]+ failed: (\d{1,9}): `}
 
 // unknownVerb matches launchctl's message for a command that it does not know.
-var unknownVerb = regexp.MustCompile(`(?i)un(recognized|known) subcommand`)
+var unknownVerb = probe.Form{Expr: `(?i)un(recognized|known) subcommand`}
 
 // judge returns the error in launchctl's answer about a service, or nil. The
 // message decides before the exit status, which older releases leave at 0.

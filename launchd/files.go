@@ -8,13 +8,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"time"
 
 	"howett.net/plist"
 
+	"kextwatch/probe"
 	"kextwatch/probe/root"
 )
 
@@ -156,7 +156,7 @@ func writeFile(path string, data []byte, perm fs.FileMode) error {
 
 // unfinishedForm matches the end of a temporary file's name. Earlier versions put a
 // dot before the number.
-var unfinishedForm = regexp.MustCompile(`^\.?[0-9]+$`)
+var unfinishedForm = probe.Form{Expr: `^\.?[0-9]+$`}
 
 // unfinished returns the temporary files that a killed writeFile left beside
 // path.

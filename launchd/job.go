@@ -18,7 +18,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -85,7 +84,7 @@ func (j Job) Plist() ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
-var labelForm = regexp.MustCompile(`^[A-Za-z0-9]+([.-][A-Za-z0-9]+)+$`)
+var labelForm = probe.Form{Expr: `^[A-Za-z0-9]+([.-][A-Za-z0-9]+)+$`}
 
 func (j Job) check() error {
 	if !labelForm.MatchString(j.Label) {

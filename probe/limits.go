@@ -2,7 +2,6 @@ package probe
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 )
@@ -28,7 +27,7 @@ func Cap(value string) string {
 	return strings.ToValidUTF8(value, "\uFFFD")
 }
 
-var bundleIDForm = regexp.MustCompile(`^[0-9A-Za-z._+-]{1,255}$`)
+var bundleIDForm = Form{Expr: `^[0-9A-Za-z._+-]{1,255}$`}
 
 // IsBundleID reports whether text has the form of a bundle identifier.
 func IsBundleID(text string) bool { return bundleIDForm.MatchString(text) }

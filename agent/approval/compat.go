@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"sync"
 	"unicode"
@@ -79,9 +78,9 @@ var builtIn = sync.OnceValue(func() Table {
 })
 
 var (
-	macOSForm = regexp.MustCompile(`^[0-9]{1,3}(\.[0-9]{1,3}){0,2}$`)
-	buildForm = regexp.MustCompile(`^[0-9]{1,3}(\.[0-9]{1,3}){1,2}-[0-9]{1,9}$`)
-	urlForm   = regexp.MustCompile(`^https://[0-9A-Za-z.-]{1,100}/[0-9A-Za-z._~/?=&%#-]{0,300}$`)
+	macOSForm = probe.Form{Expr: `^[0-9]{1,3}(\.[0-9]{1,3}){0,2}$`}
+	buildForm = probe.Form{Expr: `^[0-9]{1,3}(\.[0-9]{1,3}){1,2}-[0-9]{1,9}$`}
+	urlForm   = probe.Form{Expr: `^https://[0-9A-Za-z.-]{1,100}/[0-9A-Za-z._~/?=&%#-]{0,300}$`}
 )
 
 // ParseTable parses a table with the format of compat.json. It rejects unknown
@@ -123,19 +122,19 @@ func ParseTable(data []byte) (Table, error) {
 }
 
 func (r Row) check() error {
-	optional := func(form *regexp.Regexp, value string) bool { return value == "" || form.MatchString(value) }
+	optional := func(form *probe.Form, value string) bool { return value == "" || form.MatchString(value) }
 	switch {
 	case r.Major < 1 || r.Major > 999:
 		return fmt.Errorf("invalid major version %d of Parallels Desktop", r.Major)
 	case !macOSForm.MatchString(r.MaxMacOS) || probe.OSVersion{Version: r.MaxMacOS}.Major() == 0:
 		return fmt.Errorf("invalid macOS version %q in max_macos", r.MaxMacOS)
-	case !optional(macOSForm, r.MinMacOS):
+	case !optional(&macOSForm, r.MinMacOS):
 		return fmt.Errorf("invalid macOS version %q in min_macos", r.MinMacOS)
 	case r.Confidence != Sure && r.Confidence != Likely && r.Confidence != Unsure:
 		return fmt.Errorf("invalid confidence %q, want sure, likely or unsure", r.Confidence)
-	case !optional(buildForm, r.LastBuild):
+	case !optional(&buildForm, r.LastBuild):
 		return fmt.Errorf("invalid last_build %q, want the form 18.3.4-53630", r.LastBuild)
-	case !optional(urlForm, r.ReleaseNotes):
+	case !optional(&urlForm, r.ReleaseNotes):
 		return fmt.Errorf("invalid https URL %q in release_notes", r.ReleaseNotes)
 	case len(r.Source) > 300 || strings.ContainsFunc(r.Source, func(c rune) bool { return !unicode.IsPrint(c) }):
 		return errors.New("invalid source: want one printable line of at most 300 bytes")

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -113,7 +112,7 @@ func setReminders(into *[]int, value any) error {
 }
 
 // teamForm is the form of Apple's team IDs.
-var teamForm = regexp.MustCompile(`^[A-Z0-9]{10}$`)
+var teamForm = probe.Form{Expr: `^[A-Z0-9]{10}$`}
 
 func setVendors(into *vendors, value any) error {
 	const most = 50

@@ -1,10 +1,7 @@
 package view
 
 import (
-	"bytes"
-	_ "embed" // the page
 	"fmt"
-	"html/template"
 	"strings"
 	"time"
 
@@ -16,7 +13,7 @@ type Report struct {
 	Made     time.Time
 	Version  string // of kextwatch
 	Redacted bool
-	Icon     template.URL // a picture as data
+	Icon     []byte // a PNG; nil: none
 	Headline string
 	Why      string
 	Next     string
@@ -105,22 +102,4 @@ func facts(st approval.Status, redact func(string) string) []Fact {
 		all[i].Name = redact(all[i].Name)
 	}
 	return all
-}
-
-//go:embed report.html
-var reportPage string
-
-var reportTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
-	"time": func(t time.Time) string { return t.Local().Format("2006-01-02 15:04") },
-	"mark": mark,
-}).Parse(reportPage))
-
-// HTML returns the page as one file without scripts and without references to
-// other files or to the network.
-func (r Report) HTML() ([]byte, error) {
-	var page bytes.Buffer
-	if err := reportTemplate.Execute(&page, r); err != nil {
-		return nil, fmt.Errorf("report: %w", err)
-	}
-	return page.Bytes(), nil
 }

@@ -47,7 +47,7 @@ func Send(alert notify.Alert) error {
 	}
 	alert = clean(alert, runtime.GOOS)
 	done := make(chan error, 1)
-	go func() { done <- show(alert.Title, alert.Body, assets.App) }()
+	go func() { done <- show(alert.Title, alert.Body, assets.Alert) }()
 	select {
 	case err := <-done:
 		if err != nil {

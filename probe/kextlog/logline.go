@@ -2,7 +2,6 @@ package kextlog
 
 import (
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -33,21 +32,21 @@ var (
 	// Software". The "version" is the code directory hash:
 	//
 	//	Kernel Extension BLOCKED: Kext (4C6364ACXT, com.parallels.kext.vnic) version: 6f1d…
-	policyForm = regexp.MustCompile(`(?m)^(canLoadKernelExtension - [A-Za-z, -]{0,64}|` +
+	policyForm = probe.Form{Expr: `(?m)^(canLoadKernelExtension - [A-Za-z, -]{0,64}|` +
 		`Kernel Extension (?:ALLOWED|BLOCKED): |Triggered kext upgrade: )` +
-		`Kext \((\(null\)|Apple Software|[0-9A-Z]{10}|), ([^()\s]+)\)(?: version: ([0-9A-Fa-f]{40})\b)?`)
+		`Kext \((\(null\)|Apple Software|[0-9A-Z]{10}|), ([^()\s]+)\)(?: version: ([0-9A-Fa-f]{40})\b)?`}
 
 	// kernelmanagerd and kmutil, macOS 11 and later. The text may be alone or part
 	// of an error such as "Error Domain=KMErrorDomain Code=27 …".
-	unapprovedForm = regexp.MustCompile(`Extensions? with identifiers? ([^"\n]+?) not approved to load\b`)
-	rebootForm     = regexp.MustCompile(`Loading extension\(s\): ([^"\n]+?) requires? a reboot\b`)
+	unapprovedForm = probe.Form{Expr: `Extensions? with identifiers? ([^"\n]+?) not approved to load\b`}
+	rebootForm     = probe.Form{Expr: `Loading extension\(s\): ([^"\n]+?) requires? a reboot\b`}
 
 	// kextd, macOS 10.13 to 10.15.
-	rejectedForm = regexp.MustCompile(`(?m)^Kext rejected due to system policy: ` +
-		`<OSKext 0x[0-9a-f]+ \[0x[0-9a-f]+\]> \{ URL = "[^"\n]*",\s+ID = "([^"\n]*)"`)
+	rejectedForm = probe.Form{Expr: `(?m)^Kext rejected due to system policy: ` +
+		`<OSKext 0x[0-9a-f]+ \[0x[0-9a-f]+\]> \{ URL = "[^"\n]*",\s+ID = "([^"\n]*)"`}
 
 	// kextload, macOS 10.13 to 10.15. The text begins with a path or a bundle ID.
-	preventedForm = regexp.MustCompile(`(?m)^(\S.*) failed to load - \(libkern/kext\) system policy prevents loading\b`)
+	preventedForm = probe.Form{Expr: `(?m)^(\S.*) failed to load - \(libkern/kext\) system policy prevents loading\b`}
 )
 
 // parseLogLine returns the load attempts that a line of the log shows: one for
@@ -72,8 +71,8 @@ func parseLogLine(line []byte) []probe.Attempt {
 			found.evaluated(l.Message)
 		}
 	case "/usr/libexec/kernelmanagerd", "/usr/libexec/kernelmanager_helper", "/usr/bin/kmutil":
-		found.listed(l.Message, unapprovedForm, probe.Refused)
-		found.listed(l.Message, rebootForm, probe.NeedsRestart)
+		found.listed(l.Message, &unapprovedForm, probe.Refused)
+		found.listed(l.Message, &rebootForm, probe.NeedsRestart)
 	case "/usr/libexec/kextd", "/sbin/kextload", "/usr/bin/kextutil":
 		found.rejected(l.Message)
 	}
@@ -131,7 +130,7 @@ func evaluation(words string) probe.Outcome {
 }
 
 // listed reads the bundle IDs in a sentence. Commas separate them.
-func (a *attempts) listed(message string, form *regexp.Regexp, outcome probe.Outcome) {
+func (a *attempts) listed(message string, form *probe.Form, outcome probe.Outcome) {
 	for _, m := range form.FindAllStringSubmatch(message, namedLimit) {
 		for id := range strings.SplitSeq(m[1], ",") {
 			a.add(probe.Attempt{BundleID: strings.TrimSpace(id), Outcome: outcome})

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"kextwatch/probe"
@@ -20,8 +19,8 @@ const (
 )
 
 var (
-	teamForm    = regexp.MustCompile(`^[0-9A-Z]{10}$`)
-	consentForm = regexp.MustCompile(`(?m)^Kernel Extension User Consent: (ENABLED|DISABLED)\s*$`)
+	teamForm    = probe.Form{Expr: `^[0-9A-Z]{10}$`}
+	consentForm = probe.Form{Expr: `(?m)^Kernel Extension User Consent: (ENABLED|DISABLED)\s*$`}
 )
 
 // readConsent queries the settings that are made in Recovery: whether kexts need

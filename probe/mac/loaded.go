@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 
 	"kextwatch/probe"
 	"kextwatch/probe/root"
@@ -20,7 +19,7 @@ const loadedLimit = 4096 // kexts; a Mac has a few hundred
 //	26    1 0xffffff7f84210000 0x27000    0x27000    com.example.x (1.0) UUID <5 4 3 1>
 //
 // Addresses are 0 unless root asks. Versions may have spaces.
-var loadedForm = regexp.MustCompile(`^\s*[0-9]+\s+[0-9]+\s+(?:0x)?[0-9a-fA-F]+\s+(?:0x)?[0-9a-fA-F]+\s+(?:0x)?[0-9a-fA-F]+\s+([0-9A-Za-z._+-]{1,255}) \(([0-9A-Za-z ._+-]{1,64})\)`)
+var loadedForm = probe.Form{Expr: `^\s*[0-9]+\s+[0-9]+\s+(?:0x)?[0-9a-fA-F]+\s+(?:0x)?[0-9a-fA-F]+\s+(?:0x)?[0-9a-fA-F]+\s+([0-9A-Za-z._+-]{1,255}) \(([0-9A-Za-z ._+-]{1,64})\)`}
 
 // ReadLoaded queries which kexts the kernel has loaded. macOS 11 introduced
 // kmutil; kextstat calls it since then. If one tool is missing, the other one is

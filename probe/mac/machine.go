@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,8 +24,8 @@ const (
 )
 
 var (
-	bootTimeForm = regexp.MustCompile(`^\{\s*sec\s*=\s*([0-9]{1,10}),\s*usec\s*=\s*([0-9]{1,6})\s*\}`)
-	uuidForm     = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+	bootTimeForm = probe.Form{Expr: `^\{\s*sec\s*=\s*([0-9]{1,10}),\s*usec\s*=\s*([0-9]{1,6})\s*\}`}
+	uuidForm     = probe.Form{Expr: `^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`}
 )
 
 // machineTime limits readMachine, because the other queries of the first snapshot

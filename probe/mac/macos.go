@@ -3,7 +3,6 @@ package mac
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"kextwatch/probe"
@@ -11,9 +10,9 @@ import (
 )
 
 var (
-	osVersionForm = regexp.MustCompile(`^[0-9]{1,3}(\.[0-9]{1,3}){1,3}$`)
-	osBuildForm   = regexp.MustCompile(`^[0-9A-Za-z]{1,16}$`)
-	osExtraForm   = regexp.MustCompile(`^\([a-z]{1,4}\)$`)
+	osVersionForm = probe.Form{Expr: `^[0-9]{1,3}(\.[0-9]{1,3}){1,3}$`}
+	osBuildForm   = probe.Form{Expr: `^[0-9A-Za-z]{1,16}$`}
+	osExtraForm   = probe.Form{Expr: `^\([a-z]{1,4}\)$`}
 )
 
 type systemVersionPlist struct {

@@ -2,7 +2,6 @@ package mac
 
 import (
 	"context"
-	"regexp"
 	"strings"
 
 	"kextwatch/probe"
@@ -18,7 +17,7 @@ type Names struct {
 	Serials   []string // serial numbers of the hardware
 }
 
-var serialForm = regexp.MustCompile(`"IOPlatformSerialNumber" = "([^"\n]{1,64})"`)
+var serialForm = probe.Form{Expr: `"IOPlatformSerialNumber" = "([^"\n]{1,64})"`}
 
 // ReadNames queries the names. A name that cannot be read is left out.
 func ReadNames(ctx context.Context, m root.FS) Names {

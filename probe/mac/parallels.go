@@ -3,7 +3,6 @@ package mac
 import (
 	"errors"
 	"fmt"
-	"regexp"
 
 	"kextwatch/probe"
 	"kextwatch/probe/root"
@@ -11,7 +10,7 @@ import (
 
 // bundleVersionForm matches versions of bundles. Parallels' kexts have versions with
 // a space: "14.0.1 45154".
-var bundleVersionForm = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z ._+-]{0,63}$`)
+var bundleVersionForm = probe.Form{Expr: `^[0-9A-Za-z][0-9A-Za-z ._+-]{0,63}$`}
 
 // ReadParallels reads the installed Parallels Desktop. It returns nil if none is
 // installed. If Parallels Desktop cannot be read, ReadParallels returns the facts

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -41,7 +40,7 @@ func readProcesses(ctx context.Context, m root.FS) ([]process, error) {
 
 // processForm matches a row of ps: a uid, [[dd-]hh:]mm:ss, and a path that may have
 // spaces.
-var processForm = regexp.MustCompile(`^\s*(-?[0-9]{1,10})\s+(?:(?:([0-9]{1,5})-)?([0-9]{1,2}):)?([0-9]{1,2}):([0-9]{2})\s+(\S.*)$`)
+var processForm = probe.Form{Expr: `^\s*(-?[0-9]{1,10})\s+(?:(?:([0-9]{1,5})-)?([0-9]{1,2}):)?([0-9]{1,2}):([0-9]{2})\s+(\S.*)$`}
 
 // parseProcesses reads the rows of ps and skips all other lines. ps lists itself, so
 // a list without rows is an error.

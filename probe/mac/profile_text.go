@@ -3,7 +3,6 @@ package mac
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"kextwatch/probe"
@@ -17,13 +16,13 @@ import (
 // and a payload as "Key = value;" lines in braces. Apple does not document the
 // layout, so anything that does not match exactly is an error.
 var (
-	profileLine   = regexp.MustCompile(`^\s*(\S+\[[0-9]+\]) attribute: (.*)$`)
-	payloadLine   = regexp.MustCompile(`^\s*(\S+\[[0-9]+\]) payload\[[0-9]+\]`)
-	kextPolicyKey = regexp.MustCompile(`\b(AllowUserOverrides|AllowNonAdminUserApprovals|AllowedTeamIdentifiers|AllowedKernelExtensions)\b`)
-	flagForm      = regexp.MustCompile(`^\s*=\s*([01]);`)
-	listForm      = regexp.MustCompile(`^\s*=\s*\(([^(){}]*)\);`)
-	teamsForm     = regexp.MustCompile(`^\s*=\s*\{([^{}]*)\};`)
-	teamKextsForm = regexp.MustCompile(`^\s*"?([0-9A-Z]{0,10})"?\s*=\s*\(([^()=]*)\);`)
+	profileLine   = probe.Form{Expr: `^\s*(\S+\[[0-9]+\]) attribute: (.*)$`}
+	payloadLine   = probe.Form{Expr: `^\s*(\S+\[[0-9]+\]) payload\[[0-9]+\]`}
+	kextPolicyKey = probe.Form{Expr: `\b(AllowUserOverrides|AllowNonAdminUserApprovals|AllowedTeamIdentifiers|AllowedKernelExtensions)\b`}
+	flagForm      = probe.Form{Expr: `^\s*=\s*([01]);`}
+	listForm      = probe.Form{Expr: `^\s*=\s*\(([^(){}]*)\);`}
+	teamsForm     = probe.Form{Expr: `^\s*=\s*\{([^{}]*)\};`}
+	teamKextsForm = probe.Form{Expr: `^\s*"?([0-9A-Z]{0,10})"?\s*=\s*\(([^()=]*)\);`}
 )
 
 var errProfileText = errors.New("unknown form of profiles")
@@ -131,9 +130,12 @@ func parseKextPayload(text string) (kextPolicyPlist, error) {
 // set stores the value at the beginning of text. It reports whether the value has
 // the known form.
 func (p *kextPolicyPlist) set(key, text string) bool {
-	form := map[string]*regexp.Regexp{"AllowedTeamIdentifiers": listForm, "AllowedKernelExtensions": teamsForm}[key]
-	if form == nil {
-		form = flagForm
+	form := &flagForm
+	switch key {
+	case "AllowedTeamIdentifiers":
+		form = &listForm
+	case "AllowedKernelExtensions":
+		form = &teamsForm
 	}
 	value := form.FindStringSubmatch(text)
 	if value == nil {

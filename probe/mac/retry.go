@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -64,7 +63,7 @@ func runsAsRoot(m root.FS) bool { return m.Root == "/" && m.UID == 0 }
 
 // helpForm matches the address of the help page about a blocked kext in the
 // messages of Parallels 19 and 20.
-var helpForm = regexp.MustCompile(`https://www\.parallels\.com/products/desktop/supportinfo/pdfm[0-9]{1,3}_[A-Za-z_]{1,10}_56521\b`)
+var helpForm = probe.Form{Expr: `https://www\.parallels\.com/products/desktop/supportinfo/pdfm[0-9]{1,3}_[A-Za-z_]{1,10}_56521\b`}
 
 // parseStartAnswer reads the outcome of the load attempt in prlctl's answer. It
 // looks only for the number of the error, because the words change with the

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -26,8 +25,8 @@ const (
 // later print "unknown (Custom Configuration)", and earlier versions print
 // "enabled (Custom Configuration)".
 var (
-	sipForm     = regexp.MustCompile(`(?m)^System Integrity Protection status: (enabled|disabled|unknown)( \(Custom Configuration\))?\.\s*$`)
-	signingForm = regexp.MustCompile(`(?m)^\s*Kext Signing: (enabled|disabled)\s*$`)
+	sipForm     = probe.Form{Expr: `(?m)^System Integrity Protection status: (enabled|disabled|unknown)( \(Custom Configuration\))?\.\s*$`}
+	signingForm = probe.Form{Expr: `(?m)^\s*Kext Signing: (enabled|disabled)\s*$`}
 )
 
 // readSIP queries the state of System Integrity Protection. csrutil does not print

@@ -1,7 +1,6 @@
 package mac
 
 import (
-	"regexp"
 	"strings"
 
 	"kextwatch/probe"
@@ -19,7 +18,7 @@ type offered struct {
 
 // productKey matches the key of an update of macOS itself, from macOS 12:
 // "MSU_UPDATE_22G830_patch_13.6.9_minor".
-var productKey = regexp.MustCompile(`^MSU_UPDATE_([0-9A-Za-z]{3,16})_[a-z]{1,16}_([0-9]{1,3}(?:\.[0-9]{1,3}){0,3})(?:_[a-z]{1,16})?$`)
+var productKey = probe.Form{Expr: `^MSU_UPDATE_([0-9A-Za-z]{3,16})_[a-z]{1,16}_([0-9]{1,3}(?:\.[0-9]{1,3}){0,3})(?:_[a-z]{1,16})?$`}
 
 // readOffers returns the versions of macOS that Software Update offers. It leaves
 // out Safari, the Command Line Tools and security updates of the same version.

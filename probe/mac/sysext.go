@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -75,7 +74,7 @@ func newExtension(teamID, bundleID, category, state string) probe.SystemExtensio
 }
 
 // extensionCount matches the first line of the list: "1 extension(s)".
-var extensionCount = regexp.MustCompile(`^([0-9]{1,5}) extension\(s\)`)
+var extensionCount = probe.Form{Expr: `^([0-9]{1,5}) extension\(s\)`}
 
 // parseExtensions reads the list of systemextensionsctl. The line "--- CATEGORY"
 // begins the extensions of one category. From macOS 15 it ends with a hint for

@@ -1,7 +1,6 @@
 package mac
 
 import (
-	"regexp"
 	"time"
 
 	"kextwatch/probe"
@@ -50,7 +49,7 @@ func (p *Prober) readUpdates(s *shot) {
 }
 
 // versionForm finds a version of macOS in a name: "10.15.7", "11", "26.3.1".
-var versionForm = regexp.MustCompile(`(?:^| )((?:10\.[0-9]{1,2}|1[1-9]|[2-9][0-9])(?:\.[0-9]{1,2}){0,3})(?:$|[ (])`)
+var versionForm = probe.Form{Expr: `(?:^| )((?:10\.[0-9]{1,2}|1[1-9]|[2-9][0-9])(?:\.[0-9]{1,2}){0,3})(?:$|[ (])`}
 
 // versionIn returns the first version of macOS in the texts, or "" if there is
 // none. It tries the texts in order.

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"time"
 
 	"kextwatch/probe"
@@ -16,7 +15,7 @@ import (
 
 // copyName matches the folder of a copy of the database. Its name differs each
 // time, so a reason that contains it would make every failure a new one.
-var copyName = regexp.MustCompile(`kextwatch-policy-[0-9]+`)
+var copyName = probe.Form{Expr: `kextwatch-policy-[0-9]+`}
 
 // Published is the result of Publish.
 type Published struct {

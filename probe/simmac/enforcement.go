@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -45,7 +44,7 @@ func (m *Mac) SetSIP(sip SIP, now time.Time) error {
 	})
 }
 
-var teamID = regexp.MustCompile(`^[0-9A-Z]{10}$`)
+var teamID = probe.Form{Expr: `^[0-9A-Z]{10}$`}
 
 // SetConsent changes the user consent for kexts in Recovery and restarts the Mac.
 // "on" requires consent and removes the teams that were allowed there, "off"

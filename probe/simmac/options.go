@@ -2,7 +2,6 @@ package simmac
 
 import (
 	"fmt"
-	"regexp"
 	"time"
 
 	"kextwatch/probe"
@@ -22,7 +21,7 @@ type Options struct {
 	VMs       []VM      // virtual machines in ~/Parallels
 }
 
-var userName = regexp.MustCompile(`^[a-z_][a-z0-9_-]*$`)
+var userName = probe.Form{Expr: `^[a-z_][a-z0-9_-]*$`}
 
 func withDefaults(o Options) Options {
 	if o.MacOS == "" {

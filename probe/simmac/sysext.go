@@ -2,7 +2,6 @@ package simmac
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"howett.net/plist"
@@ -30,9 +29,9 @@ type systemExtension struct {
 }
 
 var (
-	teamForm  = regexp.MustCompile(`^[0-9A-Z]{10}$`)
-	idForm    = regexp.MustCompile(`^[0-9A-Za-z.-]{1,100}$`)
-	stateForm = regexp.MustCompile(`^[a-z_]{1,60}$`)
+	teamForm  = probe.Form{Expr: `^[0-9A-Z]{10}$`}
+	idForm    = probe.Form{Expr: `^[0-9A-Za-z.-]{1,100}$`}
+	stateForm = probe.Form{Expr: `^[a-z_]{1,60}$`}
 )
 
 // SetSystemExtension sets the state of a system extension, in macOS's spelling such

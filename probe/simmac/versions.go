@@ -2,7 +2,6 @@ package simmac
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,9 +49,9 @@ var parallelsBuilds = map[string]string{
 }
 
 var (
-	macBuild         = regexp.MustCompile(`^[0-9]+[A-Z][0-9]+[a-z]?$`)
-	macVersion       = regexp.MustCompile(`^[0-9]{1,3}(\.[0-9]{1,3}){0,2}$`)
-	parallelsVersion = regexp.MustCompile(`^[0-9]{1,3}(\.[0-9]{1,3}){0,2}(-[0-9]{1,9})?$`)
+	macBuild         = probe.Form{Expr: `^[0-9]+[A-Z][0-9]+[a-z]?$`}
+	macVersion       = probe.Form{Expr: `^[0-9]{1,3}(\.[0-9]{1,3}){0,2}$`}
+	parallelsVersion = probe.Form{Expr: `^[0-9]{1,3}(\.[0-9]{1,3}){0,2}(-[0-9]{1,9})?$`}
 )
 
 // parseMacOS checks a version and finds its build. A release that is not in

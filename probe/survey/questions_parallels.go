@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -17,7 +16,7 @@ import (
 )
 
 // hypervisorForm matches one or two words, such as "apple".
-var hypervisorForm = regexp.MustCompile(`^[A-Za-z]{1,20}(?: [A-Za-z]{1,20})?$`)
+var hypervisorForm = probe.Form{Expr: `^[A-Za-z]{1,20}(?: [A-Za-z]{1,20})?$`}
 
 // parallelsExtensions lists the kexts in the application, with the kernel libraries
 // that they need.

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"kextwatch/probe/mactest"
+)
+
+// These tests count; they measure no time. A change may raise a budget if it names
+// here what that bought.
+
+// sizes are the budgets of the programs that people run, in bytes, as make build and
+// make darwin write them. The largest part is SQLite: 2 MB of code in each.
+var sizes = []struct {
+	name, folder, tags string
+	env                []string
+	most               int64
+}{
+	{"with the tray", "agent", "tray", []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=1"}, 12_200_000},
+	{"without the tray", "agent", "", []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0"}, 12_050_000},
+	{"for a Mac", "agent", "", []string{"GOOS=darwin", "GOARCH=arm64", "CGO_ENABLED=0"}, 10_900_000},
+	{"the reader", "agent/reader", "", []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0"}, 7_550_000},
+	{"the reader for a Mac", "agent/reader", "", []string{"GOOS=darwin", "GOARCH=arm64", "CGO_ENABLED=0"}, 7_250_000},
+}
+
+func TestGoBudgetOfSize(t *testing.T) {
+	for _, s := range sizes {
+		t.Run(s.name, func(t *testing.T) {
+			if s.tags == "tray" && !canLinkTray() {
+				t.Skip("needs a C compiler and libayatana-appindicator3-dev on linux/amd64")
+			}
+			info, err := os.Stat(build(t, s.folder, s.tags, s.env...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%d bytes", info.Size())
+			if info.Size() > s.most {
+				t.Errorf("%d bytes, at most %d; go tool nm -size -sort size shows what is large", info.Size(), s.most)
+			}
+		})
+	}
+}
+
+func canLinkTray() bool {
+	return runtime.GOOS == "linux" && runtime.GOARCH == "amd64" && exec.Command("pkg-config", "--exists", "ayatana-appindicator3-0.1").Run() == nil
+}
+
+// build builds a program as the Makefile does, and returns its path.
+func build(t *testing.T, folder, tags string, env ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "kextwatch")
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-tags", tags, "-o", path, "./"+folder)
+	cmd.Dir = ".."
+	cmd.Env = append(os.Environ(), env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", cmd, err, out)
+	}
+	return path
+}
+
+// modules are the modules that are part of kextwatch or of its reader, on some system.
+var modules = []struct{ path, because string }{
+	{"github.com/cyphar/filepath-securejoin", "links beneath a Mac's root stay beneath it"},
+	{"github.com/dustin/go-humanize", "modernc.org/libc needs it"},
+	{"github.com/esiqveland/notify", "beeep needs it on Linux"},
+	{"github.com/fsnotify/fsnotify", "notices changes of files"},
+	{"github.com/gen2brain/beeep", "posts notifications on every desktop"},
+	{"github.com/getlantern/golog", "systray's logger; ours takes its place"},
+	{"github.com/getlantern/systray", "shows the menu on every desktop"},
+	{"github.com/godbus/dbus/v5", "beeep needs it on Linux"},
+	{"github.com/google/renameio/v2", "writes files atomically"},
+	{"github.com/google/uuid", "modernc.org/libc needs it"},
+	{"github.com/jackmordaunt/icns/v3", "beeep needs it on a Mac"},
+	{"github.com/mattn/go-isatty", "modernc.org/libc needs it"},
+	{"github.com/ncruces/go-strftime", "modernc.org/libc needs it"},
+	{"github.com/nfnt/resize", "icns needs it"},
+	{"github.com/remyoudompheng/bigfft", "modernc.org/mathutil needs it"},
+	{"github.com/spf13/cobra", "the commands"},
+	{"github.com/spf13/pflag", "cobra needs it"},
+	{"golang.org/x/sys", "fsnotify, securejoin, term and modernc.org/libc need it"},
+	{"golang.org/x/term", "reports whether a stream is a terminal, and its size"},
+	{"howett.net/plist", "property lists"},
+	{"modernc.org/libc", "SQLite needs it"},
+	{"modernc.org/mathutil", "modernc.org/libc and memory need it"},
+	{"modernc.org/memory", "modernc.org/libc needs it"},
+	{"modernc.org/sqlite", "the policy database, without cgo"},
+}
+
+func TestGoBudgetOfModules(t *testing.T) {
+	found := map[string]bool{}
+	for _, build := range builds {
+		packages := list(t, build.env, build.tags)
+		for _, name := range []string{"agent", "agent/reader"} {
+			for _, path := range packages[module+name].Deps {
+				if p := packages[path]; !p.Standard && p.Module.Path != "kextwatch" && p.Module.Path != "C" {
+					found[p.Module.Path] = true
+				}
+			}
+		}
+	}
+	for path := range found {
+		if !slices.ContainsFunc(modules, func(m struct{ path, because string }) bool { return m.path == path }) {
+			t.Errorf("%s became part of the program; go mod why -m shows the chain", path)
+		}
+	}
+	for _, m := range modules {
+		if !found[m.path] {
+			t.Errorf("%s is no longer part of the program: remove it from the list", m.path)
+		}
+	}
+}
+
+// What the program does before main: it starts once for each alert. The budgets are
+// of our packages and of all packages.
+func TestGoBudgetOfStart(t *testing.T) {
+	cmd := exec.Command(build(t, "agent", "", "CGO_ENABLED=0"), "version")
+	cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1")
+	var trace bytes.Buffer
+	cmd.Stderr = &trace
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v: %s", err, &trace)
+	}
+	line := regexp.MustCompile(`(?m)^init (\S+) .* (\d+) bytes, (\d+) allocs$`)
+	var ours, all struct{ bytes, allocs int }
+	for _, m := range line.FindAllStringSubmatch(trace.String(), -1) {
+		size, _ := strconv.Atoi(m[2])
+		allocs, _ := strconv.Atoi(m[3])
+		all.bytes += size
+		all.allocs += allocs
+		if strings.HasPrefix(m[1], module) || m[1] == "main" {
+			ours.bytes += size
+			ours.allocs += allocs
+			t.Log(m[0])
+		}
+	}
+	t.Logf("ours %+v, all %+v", ours, all)
+	if ours.bytes == 0 || ours.bytes > 32_000 || ours.allocs > 180 {
+		t.Errorf("our packages allocate %d bytes in %d objects, at most 32000 in 180: make it when it is first used (probe.Form, sync.OnceValue)", ours.bytes, ours.allocs)
+	}
+	if all.bytes > 150_000 || all.allocs > 800 {
+		t.Errorf("all packages allocate %d bytes in %d objects, at most 150000 in 800", all.bytes, all.allocs)
+	}
+}
+
+// openFiles are the files that the idle agent holds, beside its streams: its lock, the
+// watch of all folders, and two of Go's poller.
+const openFiles = 4
+
+func TestGoBudgetOfOpenFiles(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("counts in /proc")
+	}
+	root, _ := simulated(t, "10.15.7")
+	agent := program{build(t, "agent", "", "CGO_ENABLED=0")}.run(t, root)
+	mactest.Eventually(t, "the idle agent holds as many files open as the budget says", func() bool {
+		inherited := filesOf(t, "self")
+		open := slices.DeleteFunc(filesOf(t, strconv.Itoa(agent.cmd.Process.Pid)), func(name string) bool {
+			return !strings.HasPrefix(name, "anon_inode:") && slices.Contains(inherited, name)
+		})
+		t.Logf("%q", open)
+		return len(open) == openFiles
+	})
+}
+
+// filesOf returns what a process has open, without its streams.
+func filesOf(t *testing.T, pid string) []string {
+	t.Helper()
+	files, err := os.ReadDir(filepath.Join("/proc", pid, "fd"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, file := range files {
+		if number, err := strconv.Atoi(file.Name()); err == nil && number > 2 {
+			name, _ := os.Readlink(filepath.Join("/proc", pid, "fd", file.Name()))
+			names = append(names, name)
+		}
+	}
+	return names
+}

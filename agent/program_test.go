@@ -119,7 +119,12 @@ func (r *running) read(out io.Reader) {
 // want waits for an event and ignores others.
 func (r *running) want(tb testing.TB, name approval.EventName) store.Event {
 	tb.Helper()
-	late := time.After(mactest.Patience)
+	return r.wantWithin(tb, mactest.Patience, name)
+}
+
+func (r *running) wantWithin(tb testing.TB, patience time.Duration, name approval.EventName) store.Event {
+	tb.Helper()
+	late := time.After(patience)
 	for {
 		select {
 		case e, ok := <-r.events:
@@ -130,7 +135,7 @@ func (r *running) want(tb testing.TB, name approval.EventName) store.Event {
 				return e
 			}
 		case <-late:
-			tb.Fatalf("no %s after %v", name, mactest.Patience)
+			tb.Fatalf("no %s after %v", name, patience)
 		}
 	}
 }
@@ -173,13 +178,20 @@ type daemon struct {
 
 func policyDaemon(tb testing.TB, root string) daemon {
 	tb.Helper()
+	db := openPolicy(tb, root)
+	tb.Cleanup(func() { db.Close() })
+	return daemon{tb, db}
+}
+
+// openPolicy opens the policy database of a Mac for a writer with one connection.
+func openPolicy(tb testing.TB, root string) *sql.DB {
+	tb.Helper()
 	db, err := sql.Open("sqlite", "file:"+policyFile(root)+"?_pragma=busy_timeout(5000)")
 	if err != nil {
 		tb.Fatal(err)
 	}
 	db.SetMaxOpenConns(1)
-	tb.Cleanup(func() { db.Close() })
-	return daemon{tb, db}
+	return db
 }
 
 func policyFile(root string) string {

@@ -2,6 +2,7 @@
 
 GO           ?= go
 STATICCHECK  ?= v0.8.2
+BENCHSTAT    ?= v0.0.0-20260908200009-22c9c6c9d4da
 MACHORUN_SRC ?= ../shared/machorun
 
 # The module that replaces systray's logger.
@@ -260,8 +261,19 @@ build/compare.test: build/kextwatch-here
 	@[ -z '$(COMPARE_MISSING)' ] || { echo 'missing: $(COMPARE_MISSING). On Debian, install dbus inotify-tools sqlite3 libnotify-bin.'; exit 1; }
 	$(GO) test -c -tags 'desktop compare' -o $@ ./agent
 
-bench: ## run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
+# Six runs: with fewer, benchstat cannot tell a change from noise. go test runs
+# benchmarks of several packages one after the other.
+BENCHES = $(GO) test -run '^$$' -bench . -benchmem -benchtime 200ms -count 6 ./...
+
+bench: build/benchstat-$(BENCHSTAT) ## run the benchmarks and compare them with docs/benchmarks.txt; BASELINE=1 replaces that file
+	@mkdir -p build
+	$(BENCHES) >build/benchmarks.txt || { cat build/benchmarks.txt; exit 1; }
+	@grep -v 'no test files' build/benchmarks.txt >build/benchmarks.part && mv build/benchmarks.part build/benchmarks.txt
+	$(if $(BASELINE),cp build/benchmarks.txt docs/benchmarks.txt && $< docs/benchmarks.txt,$< baseline=docs/benchmarks.txt now=build/benchmarks.txt)
+
+build/benchstat-$(BENCHSTAT):
+	GOBIN='$(CURDIR)/build' $(GO) install golang.org/x/perf/cmd/benchstat@$(BENCHSTAT)
+	mv build/benchstat $@
 
 fuzz: ## run every fuzz target for ten seconds
 	@set -e; for dir in $$($(GO) list ./...); do \

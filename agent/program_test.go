@@ -324,25 +324,3 @@ func inode(info os.FileInfo) string {
 	}
 	return strings.Join(all, " ")
 }
-
-// The time from a commit of another process to the line of the event. worst is the
-// slowest run.
-func BenchmarkCommitToEvent(b *testing.B) {
-	root, _ := simulated(b, "12.7.6")
-	syspolicyd := policyDaemon(b, root)
-	agent := thisProgram(b).run(b, root)
-	var took []time.Duration
-	for b.Loop() {
-		syspolicyd.block(time.Now())
-		committed := time.Now()
-		agent.want(b, approval.WindowOpened)
-		took = append(took, time.Since(committed))
-		syspolicyd.commit(`DELETE FROM kext_policy`, `DELETE FROM kext_load_history_v3 WHERE team_id = '4C6364ACXT'`)
-		agent.want(b, approval.VerdictChanged)
-		time.Sleep(1100 * time.Millisecond) // macOS notes attempts by the second
-	}
-	slices.Sort(took)
-	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "median-ms")
-	b.ReportMetric(float64(took[len(took)-1].Microseconds())/1000, "worst-ms")
-	b.ReportMetric(0, "ns/op")
-}

@@ -2,6 +2,7 @@
 
 GO           ?= go
 STATICCHECK  ?= v0.8.2
+BENCHSTAT    ?= v0.0.0-20260908200009-22c9c6c9d4da
 MACHORUN_SRC ?= ../shared/machorun
 
 # The module that replaces systray's logger.
@@ -50,6 +51,7 @@ SIGN    = codesign --force --sign '$(SIGN_AS)' $(if $(filter -,$(SIGN_AS)),--tim
 MISSING      = $(if $(MACOS),,$(strip $(if $(CGO),,gcc) $(if $(TRAY_LIB),,libayatana-appindicator3-dev) \
 	$(foreach tool,Xvfb dbus-daemon dunst node python3 icns2png mandoc,$(if $(shell command -v $(tool) 2>/dev/null),,$(tool)))))
 DESKTOP_TAGS = $(if $(MACOS)$(MISSING),$(TAGS),tray desktop formats)
+OTHER_TAGS   = pictures browser machorun compare
 
 # The pictures also need a real panel.
 PICTURES_MISSING = $(strip $(MISSING) $(if $(shell command -v xfce4-panel 2>/dev/null),,xfce4-panel))
@@ -60,6 +62,12 @@ AXE             ?= 4.10.2
 AXE_DIR          = build/axe-core-$(AXE)
 BROWSER_MISSING  = $(if $(MACOS),chromium,$(strip $(foreach tool,chromium npm,$(if $(shell command -v $(tool) 2>/dev/null),,$(tool)))))
 
+# The comparison needs what a person would build instead. CI does not run it.
+COMPARE_MISSING = $(if $(MACOS),Linux,$(strip $(foreach tool,dbus-daemon inotifywait sqlite3 notify-send setsid,$(if $(shell command -v $(tool) 2>/dev/null),,$(tool)))))
+COMPARE         = cd agent && KEXTWATCH_PROGRAM='$(CURDIR)/build/kextwatch-here' ../build/compare.test -test.timeout 0
+ROUNDS         ?= 30
+HOW            ?= hang
+
 # The tests that cannot run under machorun. They run go list or go build, which
 # have no module cache as an ordinary user.
 NOT_UNDER_MACHORUN = TestArrows TestGo.*
@@ -67,7 +75,7 @@ NOT_UNDER_MACHORUN = TestArrows TestGo.*
 empty =
 space = $(empty) $(empty)
 
-.PHONY: help demo test build check lint race darwin machorun under-machorun manual app dist reproducible deps bench fuzz clean icons pictures browser
+.PHONY: help demo test build check lint race darwin machorun under-machorun manual app dist reproducible deps compare hanging bench fuzz clean icons pictures browser
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -93,8 +101,8 @@ check: lint race pictures browser darwin machorun reproducible ## everything els
 lint: build/staticcheck-$(STATICCHECK) ## gofmt, go mod tidy, vet and staticcheck for every platform
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) mod tidy -diff
-	$(GO) vet -tags '$(DESKTOP_TAGS) pictures browser machorun' $(PACKAGES)
-	$< -tags '$(DESKTOP_TAGS) pictures browser machorun' $(PACKAGES)
+	$(GO) vet -tags '$(DESKTOP_TAGS) $(OTHER_TAGS)' $(PACKAGES)
+	$< -tags '$(DESKTOP_TAGS) $(OTHER_TAGS)' $(PACKAGES)
 	@set -e; for platform in $(PLATFORMS); do \
 		echo "vet and staticcheck for $$platform"; \
 		export GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0; \
@@ -243,8 +251,29 @@ deps: ## install what make check needs, on Debian and similar systems
 
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 
-bench: ## run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
+compare: build/compare.test ## kextwatch beside two scripts that a person could use instead; ROUNDS=1000 takes 45 minutes
+	$(COMPARE) -test.run '^TestCompare$$' -rounds $(ROUNDS)
+
+hanging: build/compare.test ## how long a user waits if a tool of the Mac hangs; HOW=crash is another failure
+	$(COMPARE) -test.run '^TestHanging$$' -test.parallel 8 -how $(HOW)
+
+build/compare.test: build/kextwatch-here
+	@[ -z '$(COMPARE_MISSING)' ] || { echo 'missing: $(COMPARE_MISSING). On Debian, install dbus inotify-tools sqlite3 libnotify-bin.'; exit 1; }
+	$(GO) test -c -tags 'desktop compare' -o $@ ./agent
+
+# Six runs: with fewer, benchstat cannot tell a change from noise. go test runs
+# benchmarks of several packages one after the other.
+BENCHES = $(GO) test -run '^$$' -bench . -benchmem -benchtime 200ms -count 6 ./...
+
+bench: build/benchstat-$(BENCHSTAT) ## run the benchmarks and compare them with docs/benchmarks.txt; BASELINE=1 replaces that file
+	@mkdir -p build
+	$(BENCHES) >build/benchmarks.txt || { cat build/benchmarks.txt; exit 1; }
+	@grep -v 'no test files' build/benchmarks.txt >build/benchmarks.part && mv build/benchmarks.part build/benchmarks.txt
+	$(if $(BASELINE),cp build/benchmarks.txt docs/benchmarks.txt && $< docs/benchmarks.txt,$< baseline=docs/benchmarks.txt now=build/benchmarks.txt)
+
+build/benchstat-$(BENCHSTAT):
+	GOBIN='$(CURDIR)/build' $(GO) install golang.org/x/perf/cmd/benchstat@$(BENCHSTAT)
+	mv build/benchstat $@
 
 fuzz: ## run every fuzz target for ten seconds
 	@set -e; for dir in $$($(GO) list ./...); do \

@@ -119,7 +119,12 @@ func (r *running) read(out io.Reader) {
 // want waits for an event and ignores others.
 func (r *running) want(tb testing.TB, name approval.EventName) store.Event {
 	tb.Helper()
-	late := time.After(mactest.Patience)
+	return r.wantWithin(tb, mactest.Patience, name)
+}
+
+func (r *running) wantWithin(tb testing.TB, patience time.Duration, name approval.EventName) store.Event {
+	tb.Helper()
+	late := time.After(patience)
 	for {
 		select {
 		case e, ok := <-r.events:
@@ -130,7 +135,7 @@ func (r *running) want(tb testing.TB, name approval.EventName) store.Event {
 				return e
 			}
 		case <-late:
-			tb.Fatalf("no %s after %v", name, mactest.Patience)
+			tb.Fatalf("no %s after %v", name, patience)
 		}
 	}
 }
@@ -173,13 +178,20 @@ type daemon struct {
 
 func policyDaemon(tb testing.TB, root string) daemon {
 	tb.Helper()
+	db := openPolicy(tb, root)
+	tb.Cleanup(func() { db.Close() })
+	return daemon{tb, db}
+}
+
+// openPolicy opens the policy database of a Mac for a writer with one connection.
+func openPolicy(tb testing.TB, root string) *sql.DB {
+	tb.Helper()
 	db, err := sql.Open("sqlite", "file:"+policyFile(root)+"?_pragma=busy_timeout(5000)")
 	if err != nil {
 		tb.Fatal(err)
 	}
 	db.SetMaxOpenConns(1)
-	tb.Cleanup(func() { db.Close() })
-	return daemon{tb, db}
+	return db
 }
 
 func policyFile(root string) string {
@@ -311,26 +323,4 @@ func inode(info os.FileInfo) string {
 		}
 	}
 	return strings.Join(all, " ")
-}
-
-// The time from a commit of another process to the line of the event. worst is the
-// slowest run.
-func BenchmarkCommitToEvent(b *testing.B) {
-	root, _ := simulated(b, "12.7.6")
-	syspolicyd := policyDaemon(b, root)
-	agent := thisProgram(b).run(b, root)
-	var took []time.Duration
-	for b.Loop() {
-		syspolicyd.block(time.Now())
-		committed := time.Now()
-		agent.want(b, approval.WindowOpened)
-		took = append(took, time.Since(committed))
-		syspolicyd.commit(`DELETE FROM kext_policy`, `DELETE FROM kext_load_history_v3 WHERE team_id = '4C6364ACXT'`)
-		agent.want(b, approval.VerdictChanged)
-		time.Sleep(1100 * time.Millisecond) // macOS notes attempts by the second
-	}
-	slices.Sort(took)
-	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "median-ms")
-	b.ReportMetric(float64(took[len(took)-1].Microseconds())/1000, "worst-ms")
-	b.ReportMetric(0, "ns/op")
 }

@@ -27,10 +27,13 @@ func Cap(value string) string {
 	return strings.ToValidUTF8(value, "\uFFFD")
 }
 
-var bundleIDForm = Form{Expr: `^[0-9A-Za-z._+-]{1,255}$`}
-
-// IsBundleID reports whether text has the form of a bundle identifier.
-func IsBundleID(text string) bool { return bundleIDForm.MatchString(text) }
+// IsBundleID reports whether text has the form of a bundle identifier: 1 to 255
+// letters, digits, hyphens, periods, underscores and plus signs of ASCII. It uses no
+// regular expression: compiling one with such a count takes 2 ms of every start.
+func IsBundleID(text string) bool {
+	const allowed = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._+-"
+	return len(text) >= 1 && len(text) <= 255 && strings.Trim(text, allowed) == ""
+}
 
 // ClockJump is the difference between the wall clock and the monotonic clock
 // that proves a jump: the Mac slept, or its clock was set. Normal drift between

@@ -56,8 +56,9 @@ func (m ItemMemory) after(earlier ItemMemory) ItemMemory {
 	}
 	m.Windows += earlier.Windows
 	m.Earlier = max(m.Earlier, earlier.Earlier)
+	known := earlier.known()
 	fresh := func(attempts []Attempt) []Attempt {
-		return slices.DeleteFunc(slices.Clone(attempts), earlier.has)
+		return slices.DeleteFunc(slices.Clone(attempts), known.has)
 	}
 	m.Attempts = keepNewest(earlier.Attempts, fresh(m.Attempts))
 	m.Dismissed = keepNewest(earlier.Dismissed, fresh(m.Dismissed))

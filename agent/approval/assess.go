@@ -23,9 +23,11 @@ func (s Settings) Assess(mem Memory, snap probe.Snapshot, now time.Time) (Status
 		a.status.Source, a.status.ReadAt = snap.Policy.Source, snap.Policy.ReadAt
 	}
 	facts := gather(snap)
+	a.index = newIndex(facts, mem, snap, now)
 	products := s.Vendors.products(facts)
+	a.status.Products = make([]Product, 0, len(products))
 	for _, w := range products {
-		product, ok := a.product(w, facts)
+		product, ok := a.product(w)
 		if !ok {
 			continue
 		}
@@ -44,6 +46,7 @@ func (s Settings) Assess(mem Memory, snap probe.Snapshot, now time.Time) (Status
 // assessment is one run of Assess.
 type assessment struct {
 	settings Settings
+	index    index
 
 	before Memory // after the last snapshot
 	mem    Memory // after this one
@@ -58,7 +61,7 @@ func (a *assessment) fire(rule Rule, subject string) {
 
 // product assesses one watched product. It returns false if there is nothing to
 // report about it.
-func (a *assessment) product(w watched, facts []*kextFacts) (Product, bool) {
+func (a *assessment) product(w watched) (Product, bool) {
 	p := Product{Name: w.name, TeamID: w.teamID}
 	for i, app := range a.snap.Apps {
 		if app.Product == w.name {
@@ -67,7 +70,7 @@ func (a *assessment) product(w watched, facts []*kextFacts) (Product, bool) {
 	}
 	places := map[string][]*kextFacts{}
 	var order []string
-	for _, f := range facts {
+	for _, f := range a.index.byTeam[w.teamID] {
 		if !w.has(f) {
 			continue
 		}
@@ -118,7 +121,7 @@ func (a *assessment) place(f *kextFacts) string {
 	if path := f.path(); path != "" {
 		return place(path)
 	}
-	return a.before.Kexts[key(f.teamID, f.bundleID)].Place
+	return a.before.Kexts[f.id].Place
 }
 
 // productVerdict returns the verdict of the worst item, unless the product is not
@@ -203,9 +206,13 @@ func leadingWindow(items []Item) *Window {
 // Mac or were attempted within the last window. The pane then shows Details…
 // instead of one Allow button.
 func otherPending(facts []*kextFacts, products []watched, now time.Time) []string {
+	byTeam := map[string][]watched{}
+	for _, w := range products {
+		byTeam[w.teamID] = append(byTeam[w.teamID], w)
+	}
 	var names []string
 	for _, f := range facts {
-		if !f.refused() || f.loaded != "" || watches(products, f) || f.fromApple() {
+		if !f.refused() || f.loaded != "" || watches(byTeam[f.teamID], f) || f.fromApple() {
 			continue
 		}
 		if len(f.disk) == 0 && !f.attemptedWithin(WindowLength, now) {
@@ -215,12 +222,10 @@ func otherPending(facts []*kextFacts, products []watched, now time.Time) []strin
 		if name == "" {
 			name = f.bundleID
 		}
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
+		names = append(names, name)
 	}
 	slices.Sort(names)
-	return names
+	return slices.Compact(names)
 }
 
 // forget removes extensions without facts from the memory, and items without
@@ -230,9 +235,9 @@ func (a *assessment) forget(facts []*kextFacts) {
 	if a.snap.Policy == nil {
 		return
 	}
-	named := map[string]bool{}
+	named := make(map[string]bool, 2*len(facts))
 	for _, f := range facts {
-		named[key(f.teamID, f.bundleID)] = true
+		named[f.id] = true
 		named[key(f.teamID, a.place(f))] = true
 	}
 	maps.DeleteFunc(a.mem.Kexts, func(k string, _ KextMemory) bool { return !named[k] })
@@ -262,7 +267,7 @@ func (a *assessment) rememberRead(facts []*kextFacts) {
 	read := LastRead{Source: a.snap.Policy.Source, At: a.readAt(), Session: a.snap.Mac.BootSession}
 	for _, f := range facts {
 		if f.row != nil && !f.row.Allowed && wellFormed(f.bundleID) && !f.fromApple() {
-			read.Blocked = append(read.Blocked, key(f.teamID, f.bundleID))
+			read.Blocked = append(read.Blocked, f.id)
 		}
 	}
 	// A source that lags returns rows that we already read while it was current. Keep

@@ -80,7 +80,7 @@ var builtIn = sync.OnceValue(func() Table {
 var (
 	macOSForm = probe.Form{Expr: `^[0-9]{1,3}(\.[0-9]{1,3}){0,2}$`}
 	buildForm = probe.Form{Expr: `^[0-9]{1,3}(\.[0-9]{1,3}){1,2}-[0-9]{1,9}$`}
-	urlForm   = probe.Form{Expr: `^https://[0-9A-Za-z.-]{1,100}/[0-9A-Za-z._~/?=&%#-]{0,300}$`}
+	urlForm   = probe.Form{Expr: `^https://[0-9A-Za-z.-]+/[0-9A-Za-z._~/?=&%#-]*$`}
 )
 
 // ParseTable parses a table with the format of compat.json. It rejects unknown
@@ -134,7 +134,7 @@ func (r Row) check() error {
 		return fmt.Errorf("invalid confidence %q, want sure, likely or unsure", r.Confidence)
 	case !optional(&buildForm, r.LastBuild):
 		return fmt.Errorf("invalid last_build %q, want the form 18.3.4-53630", r.LastBuild)
-	case !optional(&urlForm, r.ReleaseNotes):
+	case !optional(&urlForm, r.ReleaseNotes) || len(r.ReleaseNotes) > 400:
 		return fmt.Errorf("invalid https URL %q in release_notes", r.ReleaseNotes)
 	case len(r.Source) > 300 || strings.ContainsFunc(r.Source, func(c rune) bool { return !unicode.IsPrint(c) }):
 		return errors.New("invalid source: want one printable line of at most 300 bytes")

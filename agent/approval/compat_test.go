@@ -81,6 +81,7 @@ func TestParseTableIsStrict(t *testing.T) {
 		{`"18.3.4-53630"`, `"18.3.4"`},
 		{`https://kb`, `http://kb`},
 		{`https://kb.parallels.com/129060`, `https://kb.parallels.com/$(id)`},
+		{`129060`, strings.Repeat("1", 400)},
 		{`"x"`, `"x\u001b[31m"`},
 		{`"x"`, `"` + strings.Repeat("x", 301) + `"`},
 		{`{"major": 18`, `{"major": 18, "max_macos": "12", "confidence": "sure"}, {"major": 18`},

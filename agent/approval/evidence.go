@@ -1,7 +1,6 @@
 package approval
 
 import (
-	"slices"
 	"time"
 
 	"kextwatch/probe"
@@ -98,7 +97,7 @@ func (a *assessment) newSince(f *kextFacts) (time.Time, bool) {
 			return time.Time{}, false
 		}
 	}
-	if slices.Contains(last.Blocked, key(f.teamID, f.bundleID)) {
+	if a.index.blocked[f.id] {
 		return time.Time{}, false
 	}
 	return at.Round(0).UTC().Truncate(time.Second), true
@@ -124,9 +123,7 @@ func (a *assessment) isScan(f *kextFacts, lastSeen time.Time) bool {
 		a.fire(RuleAtBoot, f.bundleID)
 		return true
 	}
-	shared := slices.ContainsFunc(a.snap.Policy.History, func(r probe.LoadRecord) bool {
-		return r.TeamID != f.teamID && !r.LastSeen.IsZero() && r.LastSeen.Sub(lastSeen).Abs() <= scanWithin
-	})
+	shared := a.index.loads.otherTeam(f.teamID, lastSeen.Add(-scanWithin), lastSeen.Add(scanWithin))
 	if shared {
 		a.fire(RuleScan, f.bundleID)
 	}

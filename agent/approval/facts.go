@@ -10,6 +10,7 @@ import (
 
 // kextFacts holds the facts of a snapshot about one kernel extension.
 type kextFacts struct {
+	id       string // key of the team and the bundle ID
 	teamID   string
 	bundleID string
 	row      *probe.PolicyRow
@@ -27,7 +28,7 @@ func gather(snap probe.Snapshot) []*kextFacts {
 	get := func(teamID, bundleID string) *kextFacts {
 		k := key(teamID, bundleID)
 		if byKey[k] == nil {
-			byKey[k] = &kextFacts{teamID: teamID, bundleID: bundleID}
+			byKey[k] = &kextFacts{id: k, teamID: teamID, bundleID: bundleID}
 			all = append(all, byKey[k])
 		}
 		return byKey[k]
@@ -45,22 +46,27 @@ func gather(snap probe.Snapshot) []*kextFacts {
 			f.history = append(f.history, record)
 		}
 	}
+	var mdm mdmRows
+	if snap.Policy != nil {
+		mdm = rowsOfMDM(snap.Policy.MDM)
+	}
+	loaded := map[string][]string{}
+	for _, k := range snap.Loaded.Kexts {
+		loaded[k.BundleID] = append(loaded[k.BundleID], k.Version)
+	}
 	for _, f := range all {
-		f.by = allowedBy(snap, f.teamID, f.bundleID)
-		f.loaded = f.loadedVersion(snap.Loaded)
+		f.by = allowedBy(snap.Enforcement, mdm, f.teamID, f.bundleID)
+		f.loaded = f.loadedVersion(loaded[f.bundleID])
 		f.reported = attemptsOf(snap.Attempts, f.teamID, f.bundleID)
 	}
-	slices.SortFunc(all, func(a, b *kextFacts) int {
-		return strings.Compare(key(a.teamID, a.bundleID), key(b.teamID, b.bundleID))
-	})
+	slices.SortFunc(all, func(a, b *kextFacts) int { return strings.Compare(a.id, b.id) })
 	return all
 }
 
 // allowedBy returns who, in addition to the user, allows an extension.
-func allowedBy(snap probe.Snapshot, teamID, bundleID string) AllowedBy {
-	e := snap.Enforcement
+func allowedBy(e probe.Enforcement, mdm mdmRows, teamID, bundleID string) AllowedBy {
 	switch {
-	case snap.Policy != nil && allowedByMDM(snap.Policy.MDM, teamID, bundleID), allowedByProfile(e.Profile, teamID, bundleID):
+	case mdm.allow(teamID, bundleID), allowedByProfile(e.Profile, teamID, bundleID):
 		return ByMDM
 	case teamID != "" && slices.Contains(e.Consent.Teams, teamID):
 		return ByRecovery
@@ -95,34 +101,38 @@ func attemptsOf(all []probe.Attempt, teamID, bundleID string) []probe.Attempt {
 	return own
 }
 
-// allowedByMDM reports whether MDM allows an extension. A row for the bundle ID
-// outranks a row for the team.
-func allowedByMDM(rows []probe.MDMRow, teamID, bundleID string) bool {
-	team := false
+// mdmRows says for the key of each row of MDM whether it allows the extension. A row
+// without a bundle ID is about the whole team.
+type mdmRows map[string]bool
+
+func rowsOfMDM(rows []probe.MDMRow) mdmRows {
+	all := mdmRows{}
 	for _, row := range rows {
-		switch {
-		case row.TeamID != teamID:
-		case row.BundleID == bundleID:
-			return row.Allowed
-		case row.BundleID == "" && row.Allowed:
-			team = true
+		k := key(row.TeamID, row.BundleID)
+		if _, known := all[k]; !known || row.BundleID == "" && row.Allowed {
+			all[k] = row.Allowed
 		}
 	}
-	return team
+	return all
 }
 
-// loadedVersion returns the loaded version. If several are loaded, it prefers the
-// version on disk.
-func (f *kextFacts) loadedVersion(loaded probe.Loaded) string {
+// allow reports whether MDM allows an extension. A row for the bundle ID outranks a
+// row for the team.
+func (m mdmRows) allow(teamID, bundleID string) bool {
+	if allowed, known := m[key(teamID, bundleID)]; known {
+		return allowed
+	}
+	return m[key(teamID, "")]
+}
+
+// loadedVersion returns which of the loaded versions of the extension counts: the
+// version on disk, otherwise the last one.
+func (f *kextFacts) loadedVersion(loaded []string) string {
 	version := ""
-	for _, k := range loaded.Kexts {
-		if k.BundleID != f.bundleID {
-			continue
+	for _, version = range loaded {
+		if f.onDisk(version) {
+			break
 		}
-		if f.onDisk(k.Version) {
-			return k.Version
-		}
-		version = k.Version
 	}
 	return version
 }

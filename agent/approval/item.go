@@ -55,7 +55,7 @@ func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 		for _, f := range facts {
 			was := a.rememberedKext(f)
 			was.Place = at
-			a.mem.Kexts[key(f.teamID, f.bundleID)] = was
+			a.mem.Kexts[f.id] = was
 		}
 	}
 	return item
@@ -76,6 +76,7 @@ func (a *assessment) unanswered(facts ...*kextFacts) bool {
 // addAttempts adds the attempts that are new, in order of time.
 func (a *assessment) addAttempts(memory ItemMemory, over bool, facts []*kextFacts) ItemMemory {
 	var fresh, scans []Attempt
+	known := memory.known()
 	for _, f := range facts {
 		held := f.refused() || a.unanswered(f) && !f.allowed()
 		if !held || f.loadedFromDisk() {
@@ -83,12 +84,12 @@ func (a *assessment) addAttempts(memory ItemMemory, over bool, facts []*kextFact
 		}
 		proved, dismissed := a.evidence(f)
 		for _, attempt := range proved {
-			if attempt.Evidence == Seen || !memory.remembers(attempt, a.now) {
+			if attempt.Evidence == Seen || !memory.remembers(attempt, known, a.now) {
 				fresh = append(fresh, attempt)
 			}
 		}
 		for _, attempt := range dismissed {
-			if !memory.remembers(attempt, a.now) {
+			if !memory.remembers(attempt, known, a.now) {
 				scans = append(scans, attempt)
 			}
 		}
@@ -157,15 +158,7 @@ func (a *assessment) sawRecently(f *kextFacts) bool {
 	if _, ok := a.newSince(f); ok {
 		return true
 	}
-	for _, m := range a.before.Items {
-		for _, attempt := range m.Attempts {
-			ago := a.now.Sub(attempt.At)
-			if attempt.BundleID == f.bundleID && attempt.Evidence == Seen && ago >= 0 && ago <= WindowLength {
-				return true
-			}
-		}
-	}
-	return false
+	return a.index.seen[f.bundleID]
 }
 
 func (a *assessment) itemVerdict(item Item, facts []*kextFacts) Verdict {

@@ -61,7 +61,7 @@ func (a *assessment) inThisSession(session string) bool {
 // was loaded, and the outcomes of attempts. If the Mac restarted between two
 // snapshots, it is unknown whether the approval came before or after.
 func (a *assessment) rememberedKext(f *kextFacts) KextMemory {
-	was, known := a.before.Kexts[key(f.teamID, f.bundleID)]
+	was, known := a.before.Kexts[f.id]
 	session := a.snap.Mac.BootSession
 	sameSession := a.before.LastRead.Session == session
 	restarted := !sameSession && session != "" && a.before.LastRead.Session != ""

@@ -28,12 +28,12 @@ func (v Vendors) products(facts []*kextFacts) []watched {
 	if v.has(probe.ParallelsTeamID) {
 		all = append(all, parallelsProducts...)
 	}
-	seen := []string{probe.ParallelsTeamID}
+	seen := map[string]bool{probe.ParallelsTeamID: true}
 	add := func(teamID, developer string, always bool) {
-		if slices.Contains(seen, teamID) {
+		if seen[teamID] {
 			return
 		}
-		seen = append(seen, teamID)
+		seen[teamID] = true
 		name := vendors[teamID]
 		if name == "" {
 			name = oneLine(developer)

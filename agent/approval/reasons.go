@@ -57,50 +57,50 @@ var Catalogue = []struct {
 	Code     ReasonCode
 	Severity Severity
 	Check    string
-	holds    func(c reasonCase) (about []string, holds bool)
+	holds    func(c *reasonCase) (about []string, holds bool)
 }{
-	{ReasonManaged, Obstacle, "mdm.kext-policy", func(c reasonCase) ([]string, bool) {
+	{ReasonManaged, Obstacle, "mdm.kext-policy", func(c *reasonCase) ([]string, bool) {
 		return named(c.Enforcement.Profile.Name), c.Verdict == Managed
 	}},
-	{ReasonNotAdmin, Obstacle, "session.admin", func(c reasonCase) ([]string, bool) {
+	{ReasonNotAdmin, Obstacle, "session.admin", func(c *reasonCase) ([]string, bool) {
 		// Up to 10.15 any user may approve. From 11 only administrators may,
 		// unless a profile allows others (Apple, HT208019 and HT211860).
 		return nil, c.waits() && c.Mac.OS.AtLeast(11, 0) && c.Situation.Admin == probe.No &&
 			c.Enforcement.Profile.NonAdminsAllow != probe.Yes
 	}},
-	{ReasonOtherUser, Obstacle, "session.console", func(c reasonCase) ([]string, bool) {
+	{ReasonOtherUser, Obstacle, "session.console", func(c *reasonCase) ([]string, bool) {
 		s := c.Situation // root (sudo) has no session at the screen
 		return nil, c.waits() && s.Asked && s.UID != 0 && s.ConsoleUID >= 0 && s.ConsoleUID != s.UID
 	}},
-	{ReasonLocked, Obstacle, "session.locked", func(c reasonCase) ([]string, bool) {
+	{ReasonLocked, Obstacle, "session.locked", func(c *reasonCase) ([]string, bool) {
 		return nil, c.waits() && c.Situation.Locked == probe.Yes
 	}},
-	{ReasonRemote, Obstacle, "session.remote", func(c reasonCase) ([]string, bool) {
+	{ReasonRemote, Obstacle, "session.remote", func(c *reasonCase) ([]string, bool) {
 		return c.Situation.Remote, c.waits() && len(c.Situation.Remote) > 0
 	}},
-	{ReasonInputTool, Obstacle, "session.input-tools", func(c reasonCase) ([]string, bool) {
+	{ReasonInputTool, Obstacle, "session.input-tools", func(c *reasonCase) ([]string, bool) {
 		return c.Situation.InputTools, c.waits() && len(c.Situation.InputTools) > 0
 	}},
-	{ReasonPaneOpen, Obstacle, "settings.pane-open", func(c reasonCase) ([]string, bool) {
+	{ReasonPaneOpen, Obstacle, "settings.pane-open", func(c *reasonCase) ([]string, bool) {
 		return nil, c.waits() && c.Situation.PaneOpen == probe.Yes
 	}},
-	{ReasonWindowOver, Obstacle, "window", func(c reasonCase) ([]string, bool) { return nil, c.Verdict == BlockedClosed }},
-	{ReasonUpdateAgain, Step, "parallels.asked", func(c reasonCase) ([]string, bool) { return nil, c.Verdict == UpgradePending }},
-	{ReasonRestart, Step, "restart", func(c reasonCase) ([]string, bool) { return nil, c.Verdict == RestartPending }},
-	{ReasonTooOld, Obstacle, "parallels.version", func(c reasonCase) ([]string, bool) {
+	{ReasonWindowOver, Obstacle, "window", func(c *reasonCase) ([]string, bool) { return nil, c.Verdict == BlockedClosed }},
+	{ReasonUpdateAgain, Step, "parallels.asked", func(c *reasonCase) ([]string, bool) { return nil, c.Verdict == UpgradePending }},
+	{ReasonRestart, Step, "restart", func(c *reasonCase) ([]string, bool) { return nil, c.Verdict == RestartPending }},
+	{ReasonTooOld, Obstacle, "parallels.version", func(c *reasonCase) ([]string, bool) {
 		if c.Made == nil || c.Need.Answer == probe.No || c.Product.Loaded {
 			return nil, false
 		}
 		older, _ := c.Made.MadeForOlder(c.Mac.OS)
 		return named(c.Made.MaxMacOS), older
 	}},
-	{ReasonError56521, Step, "parallels.loaded", func(c reasonCase) ([]string, bool) {
+	{ReasonError56521, Step, "parallels.loaded", func(c *reasonCase) ([]string, bool) {
 		refused := slices.ContainsFunc(c.Attempts, func(t probe.Attempt) bool {
 			return t.From == probe.FromRetry && t.Outcome == probe.Refused && !t.At.Before(c.Mac.BootedAt)
 		})
 		return nil, refused && !c.Product.Loaded
 	}},
-	{ReasonSystemExtension, Step, "system-extensions", func(c reasonCase) ([]string, bool) {
+	{ReasonSystemExtension, Step, "system-extensions", func(c *reasonCase) ([]string, bool) {
 		var waiting []string
 		for _, e := range c.Situation.Extensions {
 			if e.Waiting() {
@@ -109,21 +109,21 @@ var Catalogue = []struct {
 		}
 		return waiting, len(waiting) > 0
 	}},
-	{ReasonSIP, Note, "sip", func(c reasonCase) ([]string, bool) {
+	{ReasonSIP, Note, "sip", func(c *reasonCase) ([]string, bool) {
 		s := c.Enforcement.SIP
 		return nil, s.KextApproval == probe.No || s.State == probe.SIPDisabled || s.State == probe.SIPCustom
 	}},
-	{ReasonConsentOff, Note, "kext-consent", func(c reasonCase) ([]string, bool) {
+	{ReasonConsentOff, Note, "kext-consent", func(c *reasonCase) ([]string, bool) {
 		return nil, c.Enforcement.Consent.Enabled == probe.No
 	}},
-	{ReasonNothingTried, Note, "parallels.asked", func(c reasonCase) ([]string, bool) { return nil, c.Verdict == NotAsked }},
-	{ReasonNotNeeded, Note, "parallels.needed", func(c reasonCase) ([]string, bool) {
+	{ReasonNothingTried, Note, "parallels.asked", func(c *reasonCase) ([]string, bool) { return nil, c.Verdict == NotAsked }},
+	{ReasonNotNeeded, Note, "parallels.needed", func(c *reasonCase) ([]string, bool) {
 		return nil, c.Verdict == NotNeeded && c.Need.Because != RuleAppleSilicon
 	}},
-	{ReasonAppleSilicon, Note, "parallels.needed", func(c reasonCase) ([]string, bool) {
+	{ReasonAppleSilicon, Note, "parallels.needed", func(c *reasonCase) ([]string, bool) {
 		return nil, c.Verdict == NotNeeded && c.Need.Because == RuleAppleSilicon
 	}},
-	{ReasonServiceDown, Note, "parallels.service", func(c reasonCase) ([]string, bool) {
+	{ReasonServiceDown, Note, "parallels.service", func(c *reasonCase) ([]string, bool) {
 		return nil, c.App != nil && !c.Verdict.Blocked() && c.Situation.Service == probe.No
 	}},
 }
@@ -134,7 +134,7 @@ type reasonCase struct {
 	probe.Snapshot
 }
 
-func (c reasonCase) waits() bool { return c.Verdict.Blocked() || c.Verdict == UpgradePending }
+func (c *reasonCase) waits() bool { return c.Verdict.Blocked() || c.Verdict == UpgradePending }
 
 // reasons returns the reasons that hold for a product. A reason about Parallels
 // never holds for another product.
@@ -142,7 +142,7 @@ func (a *assessment) reasons(w watched, p Product) []Reason {
 	if w.always && p.Verdict == NotInstalled {
 		return nil
 	}
-	c := reasonCase{p, a.snap}
+	c := &reasonCase{p, a.snap}
 	var all []Reason
 	for _, r := range Catalogue {
 		if strings.HasPrefix(r.Check, "parallels.") && !w.parallels() {

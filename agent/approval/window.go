@@ -88,11 +88,11 @@ func (m ItemMemory) remember(attempts []Attempt) ItemMemory {
 	return m
 }
 
-// remembers reports whether this attempt is already known. An attempt that was
-// dropped in favor of newer ones is also known: the newer ones opened windows
-// that close later.
-func (m ItemMemory) remembers(a Attempt, now time.Time) bool {
-	if m.has(a) {
+// remembers reports whether this attempt is already known. known is m.known(). An
+// attempt that was dropped in favor of newer ones is also known: the newer ones opened
+// windows that close later.
+func (m ItemMemory) remembers(a Attempt, known attempts, now time.Time) bool {
+	if known.has(a) {
 		return true
 	}
 	if len(m.Attempts) < keptAttempts {
@@ -104,9 +104,26 @@ func (m ItemMemory) remembers(a Attempt, now time.Time) bool {
 	return a.At.Before(oldest) && !oldest.After(now)
 }
 
-func (m ItemMemory) has(a Attempt) bool {
-	is := func(old Attempt) bool { return old.BundleID == a.BundleID && old.At.Equal(a.At) }
-	return slices.ContainsFunc(m.Attempts, is) || slices.ContainsFunc(m.Dismissed, is)
+// known returns the attempts and the dismissed times.
+func (m ItemMemory) known() attempts {
+	all := make(attempts, len(m.Attempts)+len(m.Dismissed))
+	for _, list := range [][]Attempt{m.Attempts, m.Dismissed} {
+		for _, a := range list {
+			all[withoutEvidence(a)] = true
+		}
+	}
+	return all
+}
+
+// attempts is a set of attempts. The evidence makes no difference.
+type attempts map[Attempt]bool
+
+func (s attempts) has(a Attempt) bool { return s[withoutEvidence(a)] }
+
+// withoutEvidence returns an attempt whose time compares equal with == to that of every
+// other attempt at that moment.
+func withoutEvidence(a Attempt) Attempt {
+	return Attempt{At: a.At.Round(0).UTC(), BundleID: a.BundleID}
 }
 
 // keptAttempts is how many attempts of an item are kept, in addition to the

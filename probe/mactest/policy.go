@@ -2,6 +2,7 @@ package mactest
 
 import (
 	"database/sql"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -20,6 +21,18 @@ var AppleSchema = []string{
 
 // BlockedRow inserts an extension of Parallels that waits for an approval.
 const BlockedRow = `INSERT INTO kext_policy VALUES ('4C6364ACXT', 'com.parallels.kext.hypervisor', 0, 'Parallels International GmbH', 4)`
+
+// BlockedRows inserts n extensions of n developers that wait for an approval. Each
+// was tried at another time of the last hours before 2026-05-06 12:00 UTC.
+func BlockedRows(n int) []string {
+	count := fmt.Sprintf(`WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < %d) `, n)
+	return []string{
+		count + `INSERT INTO kext_policy SELECT printf('TEAM%06d', n), 'com.example.kext' || n, 0, 'Developer ' || n, 4 FROM i`,
+		count + `INSERT INTO kext_load_history_v3 (path, team_id, bundle_id, created_at, last_seen, flags)
+			SELECT '/Library/Application Support/Example ' || n || '/example.kext', printf('TEAM%06d', n), 'com.example.kext' || n,
+			datetime('2026-05-06 12:00:00', (-3 * n) || ' seconds'), datetime('2026-05-06 12:00:00', (-3 * n) || ' seconds'), 53 FROM i`,
+	}
+}
 
 // FillDatabase runs statements on a database file, and creates it if it is
 // missing.

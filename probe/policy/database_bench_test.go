@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -8,18 +9,20 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// BenchmarkReadDatabase measures one read of about 200 KB: copy, verify, open,
-// query, delete.
+// BenchmarkReadDatabase measures the read of a policy with so many blocked
+// extensions, each with a record of the load history.
 func BenchmarkReadDatabase(b *testing.B) {
 	for _, journal := range []string{"WAL", "DELETE"} {
-		b.Run(journal, func(b *testing.B) {
-			m, _ := newPolicy(b, mactest.ApplePolicy(journal, paddedRows(80))...)
-			temp := b.TempDir()
-			for b.Loop() {
-				if _, source := ReadDatabase(b.Context(), m, temp, time.Now()); source.State != probe.OK {
-					b.Fatalf("%+v", source)
+		for _, n := range []int{10, 1_000, 10_000} {
+			b.Run(fmt.Sprintf("%s/%d", journal, n), func(b *testing.B) {
+				m, _ := newPolicy(b, mactest.ApplePolicy(journal, mactest.BlockedRows(n)...)...)
+				temp := b.TempDir()
+				for b.Loop() {
+					if policy, source := ReadDatabase(b.Context(), m, temp, time.Now()); source.State != probe.OK || len(policy.Rows) != n {
+						b.Fatalf("%+v", source)
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }

@@ -48,8 +48,19 @@ func (n *Notifications) Next(t testing.TB) Notification {
 	}
 }
 
+// Posted returns the notifications as they arrive, for a test that waits for another
+// event at the same time.
+func (n *Notifications) Posted() <-chan Notification { return n.posted }
+
 // daemon has only the methods of the bus interface.
 type daemon struct{ n *Notifications }
+
+// GetServerInformation and GetCapabilities are what libnotify may ask before it sends.
+func (d daemon) GetServerInformation() (name, vendor, version, spec string, err *dbus.Error) {
+	return "desk", "kextwatch", "1", "1.2", nil
+}
+
+func (d daemon) GetCapabilities() ([]string, *dbus.Error) { return []string{"body"}, nil }
 
 func (d daemon) Notify(app string, replaces uint32, icon, title, body string, actions []string, hints map[string]dbus.Variant, timeout int32) (uint32, *dbus.Error) {
 	note := Notification{App: app, Title: title, Body: body}

@@ -1,0 +1,73 @@
+package approval
+
+import (
+	"slices"
+	"sort"
+	"time"
+
+	"kextwatch/probe"
+)
+
+// index holds what is looked up for each extension or product. Without it, the time
+// of an assessment would grow with the square of the number of extensions.
+type index struct {
+	byTeam  map[string][]*kextFacts // in the order of the facts
+	blocked map[string]bool         // the keys of LastRead.Blocked
+	seen    map[string]bool         // the bundle IDs that were Seen within the length of a window
+	loads   loads
+}
+
+func newIndex(facts []*kextFacts, before Memory, snap probe.Snapshot, now time.Time) index {
+	x := index{byTeam: map[string][]*kextFacts{}, blocked: map[string]bool{}, seen: map[string]bool{}}
+	for _, f := range facts {
+		x.byTeam[f.teamID] = append(x.byTeam[f.teamID], f)
+	}
+	for _, k := range before.LastRead.Blocked {
+		x.blocked[k] = true
+	}
+	for _, m := range before.Items {
+		for _, attempt := range m.Attempts {
+			if ago := now.Sub(attempt.At); attempt.Evidence == Seen && ago >= 0 && ago <= WindowLength {
+				x.seen[attempt.BundleID] = true
+			}
+		}
+	}
+	if snap.Policy != nil {
+		x.loads = newLoads(snap.Policy.History)
+	}
+	return x
+}
+
+// loads holds the times of the load history, oldest first.
+type loads []load
+
+type load struct {
+	at     time.Time
+	teamID string
+	next   int // the next load of another team
+}
+
+func newLoads(history []probe.LoadRecord) loads {
+	var all loads
+	for _, r := range history {
+		if !r.LastSeen.IsZero() {
+			all = append(all, load{at: r.LastSeen, teamID: r.TeamID})
+		}
+	}
+	slices.SortStableFunc(all, func(x, y load) int { return x.at.Compare(y.at) })
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].next = i + 1; i+1 < len(all) && all[i+1].teamID == all[i].teamID {
+			all[i].next = all[i+1].next
+		}
+	}
+	return all
+}
+
+// otherTeam reports whether another team has a load between two times, inclusive.
+func (l loads) otherTeam(teamID string, from, to time.Time) bool {
+	i := sort.Search(len(l), func(i int) bool { return !l[i].at.Before(from) })
+	if i < len(l) && l[i].teamID == teamID {
+		i = l[i].next
+	}
+	return i < len(l) && !l[i].at.After(to)
+}

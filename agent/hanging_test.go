@@ -1,0 +1,145 @@
+//go:build compare && desktop && linux
+
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe"
+	"kextwatch/probe/simmac"
+)
+
+// toolFailure is how the tools fail.
+var toolFailure = flag.String("how", "hang", "TestHanging: the tools of the Mac fail `HOW`, as in kextwatch sim DIR tool-fails")
+
+// longest is how long the test waits for anything. What takes longer failed.
+const longest = 2 * time.Minute
+
+// waits are the times that a user waits. What did not come is zero.
+type waits struct {
+	opened, approved time.Duration // from the commit to the line of the event
+	status, doctor   time.Duration
+	ended            time.Duration // from SIGTERM to the end of the agent
+	left             int           // processes that still run afterwards
+}
+
+// How long a user waits if tools of the Mac fail: none, each one alone, and all. The
+// agent starts on a healthy Mac, as it does at login.
+func TestHanging(t *testing.T) {
+	root, _ := hangingMac(t)
+	all := toolsOf(t, root)
+	names, cases := []string{"none"}, [][]string{nil}
+	for _, tool := range all {
+		names, cases = append(names, tool), append(cases, []string{tool})
+	}
+	names, cases = append(names, "all"), append(cases, all)
+	rows := make([]waits, len(cases))
+	t.Run("tools", func(t *testing.T) {
+		for i, tools := range cases {
+			t.Run(names[i], func(t *testing.T) {
+				t.Parallel()
+				rows[i].measure(t, tools)
+			})
+		}
+	})
+	fmt.Printf("failure of the tools: %s\n\n", *toolFailure)
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "\twindow-opened\tapproved\tstatus\tdoctor\tSIGTERM\tprocesses left\t")
+	for i, r := range rows {
+		fmt.Fprintf(table, "%s\t", names[i])
+		for _, d := range []time.Duration{r.opened, r.approved, r.status, r.doctor, r.ended} {
+			if d == 0 {
+				fmt.Fprint(table, "–\t")
+			} else {
+				fmt.Fprintf(table, "%.2f s\t", d.Seconds())
+			}
+		}
+		fmt.Fprintf(table, "%d\t\n", r.left)
+	}
+	table.Flush()
+}
+
+// hangingMac is a Mac that needs an approval: a virtual machine uses Parallels'
+// hypervisor.
+func hangingMac(t *testing.T) (root string, sim *simmac.Mac) {
+	t.Helper()
+	root, sim = simulated(t, "12.7.6")
+	if err := sim.AddVM(simmac.VM{Name: "W", Hypervisor: probe.ParallelsHypervisor}); err != nil {
+		t.Fatal(err)
+	}
+	return root, sim
+}
+
+// toolsOf returns the names of all tools of a simulated Mac.
+func toolsOf(t *testing.T, root string) []string {
+	t.Helper()
+	var names []string
+	for _, dir := range []string{"bin", "usr/bin", "sbin", "usr/sbin", "usr/libexec", "usr/local/bin"} {
+		files, err := filepath.Glob(filepath.Join(root, dir, "[^.]*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if info, err := os.Lstat(file); err == nil && !info.IsDir() {
+				names = append(names, filepath.Base(file))
+			}
+		}
+	}
+	if len(names) < 10 {
+		t.Fatalf("only %q are found", names)
+	}
+	return names
+}
+
+func (w *waits) measure(t *testing.T, tools []string) {
+	root, sim := hangingMac(t)
+	syspolicyd := policyDaemon(t, root)
+	inSession := append(program{"setsid"}, finishedProgram(t)...) // so that processes that are left over are found
+	agent := inSession.run(t, root)
+	defer func() { w.left += leftIn(agent.cmd.Process.Pid) }()
+	for _, tool := range tools {
+		if err := sim.BreakTool(tool, *toolFailure); err != nil {
+			t.Fatal(err)
+		}
+	}
+	since := func(start time.Time, event approval.EventName) time.Duration {
+		agent.wantWithin(t, longest, event)
+		return time.Since(start)
+	}
+	syspolicyd.block(time.Now())
+	w.opened = since(time.Now(), approval.WindowOpened)
+	syspolicyd.commit(`UPDATE kext_policy SET allowed = 1 WHERE team_id = '4C6364ACXT'`)
+	w.approved = since(time.Now(), approval.ApprovedEvent)
+	for command, took := range map[string]*time.Duration{"status": &w.status, "doctor": &w.doctor} {
+		cmd := inSession.command(t, command, "--root", root, "--json")
+		start := time.Now()
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		overdue := time.AfterFunc(longest, func() {
+			t.Errorf("%s did not end within %v", command, longest)
+			cmd.Process.Kill()
+		})
+		cmd.Wait() // with the exit code of the verdict
+		overdue.Stop()
+		*took = time.Since(start)
+		w.left += leftIn(cmd.Process.Pid)
+	}
+	start := time.Now()
+	agent.end(t, syscall.SIGTERM)
+	w.ended = time.Since(start)
+}
+
+// leftIn ends a session. It returns how many processes still ran.
+func leftIn(session int) int {
+	time.Sleep(200 * time.Millisecond) // what was killed needs a moment to end
+	return endSession(session)
+}

@@ -173,7 +173,7 @@ type daemon struct {
 
 func policyDaemon(tb testing.TB, root string) daemon {
 	tb.Helper()
-	db, err := sql.Open("sqlite", "file:"+policyFile(root)+"?_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", "file:"+policyFile(root)+"?_pragma=busy_timeout(5000)&_pragma=synchronous(off)")
 	if err != nil {
 		tb.Fatal(err)
 	}

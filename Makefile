@@ -7,9 +7,15 @@ MACHORUN_SRC ?= ../shared/machorun
 
 # The module that replaces systray's logger.
 PACKAGES  = ./... github.com/getlantern/golog
-# The stories mostly wait, so more of them run at once than there are processors.
-AT_ONCE   = 6
+# The tests mostly wait, so more of them run at once than there are processors:
+# so many of a package, and in make test so many packages.
+AT_ONCE          = 6
+PACKAGES_AT_ONCE = 4
 PLATFORMS = linux/amd64 darwin/amd64 darwin/arm64
+
+# make check compiles with the flag of the finished programs, so that Go's cache
+# keeps one version of each package. Compiling SQLite takes 40 seconds.
+AS_BUILT = GOFLAGS='$(strip $(shell $(GO) env GOFLAGS) -trimpath)'
 
 VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD   = $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
@@ -86,7 +92,7 @@ demo: build ## play a story on a simulated Mac
 # -count 1: some tests fill the disk of the whole process. This must not truncate
 # a file that go test keeps for its cache.
 test: ## all tests that need only Go, and those of the tray if its library is installed
-	$(GO) test -count 1 -parallel $(AT_ONCE) -tags '$(TAGS)' $(PACKAGES)
+	$(GO) test -count 1 -p $(PACKAGES_AT_ONCE) -parallel $(AT_ONCE) -tags '$(TAGS)' $(PACKAGES)
 
 icons: ## draw all icons again after a change in assets/draw
 	$(GO) generate ./assets
@@ -96,16 +102,16 @@ build: ## bin/kextwatch, with the tray if its library is installed, and bin/kext
 	CGO_ENABLED=0 $(BUILD) -o bin/kextwatch-reader ./agent/reader
 	@echo "bin/kextwatch is built $(if $(TRAY),with the tray,without the tray; make deps installs what the tray needs)"
 
-check: lint race pictures browser darwin machorun reproducible ## everything else that CI runs
+check: lint race pictures browser darwin machorun reproducible ## all checks of CI; race includes every test of make test
 
 lint: build/staticcheck-$(STATICCHECK) ## gofmt, go mod tidy, vet and staticcheck for every platform
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) mod tidy -diff
-	$(GO) vet -tags '$(DESKTOP_TAGS) $(OTHER_TAGS)' $(PACKAGES)
-	$< -tags '$(DESKTOP_TAGS) $(OTHER_TAGS)' $(PACKAGES)
+	$(AS_BUILT) $(GO) vet -tags '$(DESKTOP_TAGS) $(OTHER_TAGS)' $(PACKAGES)
+	$(AS_BUILT) $< -tags '$(DESKTOP_TAGS) $(OTHER_TAGS)' $(PACKAGES)
 	@set -e; for platform in $(PLATFORMS); do \
 		echo "vet and staticcheck for $$platform"; \
-		export GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0; \
+		export GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0 $(AS_BUILT); \
 		$(GO) vet $(PACKAGES); \
 		$< $(PACKAGES); \
 	done
@@ -125,7 +131,7 @@ pictures: ## build/pictures: what a user sees at each verdict; DOCS=docs/picture
 		echo 'skipped: the pictures. Missing: $(PICTURES_MISSING). On Debian, make deps installs them.'; \
 		[ '$(CI)' != true ]; \
 	else \
-		KEXTWATCH_PICTURES='$(CURDIR)/build/pictures' \
+		$(AS_BUILT) KEXTWATCH_PICTURES='$(CURDIR)/build/pictures' \
 			$(GO) test -count 1 -tags 'tray desktop pictures' -run 'Picture' ./agent; \
 	fi
 	$(if $(DOCS),mkdir -p '$(DOCS)' && cp $(README_PICTURES:%=build/pictures/%.png) '$(DOCS)')
@@ -136,7 +142,7 @@ browser: ## test the report in Chromium: axe-core, hostile names; pictures in bu
 		[ '$(CI)' != true ]; \
 	else \
 		$(MAKE) --no-print-directory $(AXE_DIR) && \
-		KEXTWATCH_AXE='$(CURDIR)/$(AXE_DIR)/node_modules/axe-core/axe.min.js' KEXTWATCH_PICTURES='$(CURDIR)/build/pictures' \
+		$(AS_BUILT) KEXTWATCH_AXE='$(CURDIR)/$(AXE_DIR)/node_modules/axe-core/axe.min.js' KEXTWATCH_PICTURES='$(CURDIR)/build/pictures' \
 			$(GO) test -count 1 -tags browser -run 'TestReportInABrowser|TestHostileReport' ./agent; \
 	fi
 	$(if $(DOCS),mkdir -p '$(DOCS)' && cp build/pictures/report.png '$(DOCS)')
@@ -179,6 +185,7 @@ under-machorun: build/kextwatch-darwin-amd64
 	stage=$$(mktemp -d); trap 'rm -rf "$$stage"' EXIT; \
 	mkdir "$$stage/tests" "$$stage/home" "$$stage/tmp"; \
 	cp build/machorun build/kextwatch-darwin-amd64 "$$stage"; \
+	export $(AS_BUILT); \
 	$(GO) test -c -tags machorun -o "$$stage/end-to-end" ./agent; \
 	export GOOS=darwin GOARCH=amd64 CGO_ENABLED=0; \
 	$(GO) test -c -o "$$stage/tests/" ./...; \

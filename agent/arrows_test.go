@@ -133,10 +133,12 @@ var arrows = []struct{ importer, imported, because string }{
 
 	{"notify/desktop", "assets", "the picture beside an alert"},
 	{"notify/desktop", "notify", "posts its alerts"},
+	{"notify/desktop", "probe", "cleans the texts it shows"},
 	{"notify/desktop", "probe/tool", "runs the child that posts, and osascript"},
 	{"notify/desktop", "github.com/gen2brain/beeep", "knows every desktop's notifications"},
 	{"notify/tray", "assets", "the icons"},
 	{"notify/tray", "notify", "shows its menu"},
+	{"notify/tray", "probe", "cleans the texts it shows"},
 	{"notify/tray", "github.com/getlantern/systray", "knows every desktop's menu bar"},
 	{"notify/tray", "C", "opens the bus of a Linux desktop before the icon's library does"},
 

@@ -233,7 +233,7 @@ var writers = []writer{
 	}},
 	{"rollback journal, opened each time", "10.15.7", func(t *testing.T, root string) func(func(daemon)) {
 		return func(do func(daemon)) {
-			db := openPolicy(t, root)
+			db := openPolicy(t, root, "")
 			defer db.Close()
 			do(daemon{t, db})
 		}

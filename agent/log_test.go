@@ -164,7 +164,7 @@ func TestFollowingALogThroughItsRotation(t *testing.T) {
 		for range n {
 			line := fmt.Sprintf("line %02d of some length", len(want))
 			want = append(want, line)
-			if err := r.Append(line+"\n"); err != nil {
+			if err := r.Append(line + "\n"); err != nil {
 				t.Fatal(err)
 			}
 		}

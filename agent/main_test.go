@@ -71,7 +71,10 @@ func mainToFile() {
 
 // Each script tests one behavior that a user can see. CONTRIBUTING.md describes the
 // language.
-func TestScript(t *testing.T) { runScripts(t, "testdata/script") }
+func TestScript(t *testing.T) {
+	t.Parallel()
+	runScripts(t, "testdata/script")
+}
 
 func runScripts(t *testing.T, dir string) {
 	testscript.Run(t, testscript.Params{
@@ -118,7 +121,7 @@ func sqliteCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	file := ts.MkAbs(args[0])
 	ts.Check(os.MkdirAll(filepath.Dir(file), 0o755))
-	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)&_pragma=synchronous(off)")
 	ts.Check(err)
 	defer db.Close()
 	db.SetMaxOpenConns(1)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 // The scripts in testdata/ordinary test files that an ordinary user cannot read.
 func TestScriptOrdinaryUser(t *testing.T) {
+	t.Parallel()
 	if asOrdinaryUser(t) {
 		runScripts(t, "testdata/ordinary")
 	}
@@ -55,7 +57,7 @@ func asOrdinaryUser(t *testing.T) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), program, "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd := exec.CommandContext(t.Context(), program, "-test.run=^"+t.Name()+"$", "-test.v", "-test.parallel="+flag.Lookup("test.parallel").Value.String())
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: somebody, Gid: somebody}}

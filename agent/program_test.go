@@ -178,15 +178,15 @@ type daemon struct {
 
 func policyDaemon(tb testing.TB, root string) daemon {
 	tb.Helper()
-	db := openPolicy(tb, root)
+	db := openPolicy(tb, root, "&_pragma=synchronous(off)")
 	tb.Cleanup(func() { db.Close() })
 	return daemon{tb, db}
 }
 
 // openPolicy opens the policy database of a Mac for a writer with one connection.
-func openPolicy(tb testing.TB, root string) *sql.DB {
+func openPolicy(tb testing.TB, root, pragmas string) *sql.DB {
 	tb.Helper()
-	db, err := sql.Open("sqlite", "file:"+policyFile(root)+"?_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", "file:"+policyFile(root)+"?_pragma=busy_timeout(5000)"+pragmas)
 	if err != nil {
 		tb.Fatal(err)
 	}

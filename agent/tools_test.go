@@ -200,7 +200,7 @@ func TestRootRunsNoToolOfAUser(t *testing.T) {
 }
 
 // trustedElsewhere returns a program that RunOnChange may name but that is not part
-// of the system, usually the go command. It is empty if there is none.
+// of the system, usually the go command; "" if this machine has no such program.
 func trustedElsewhere(t *testing.T) string {
 	t.Helper()
 	program, err := exec.LookPath("go")

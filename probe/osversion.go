@@ -26,7 +26,7 @@ func (v OSVersion) AtLeast(major, minor int) bool {
 // Major returns the first number of the version; 0: not known.
 func (v OSVersion) Major() int { return v.number(0) }
 
-// Minor returns the second number of the version; 0 if there is none.
+// Minor returns the second number of the version; 0 if it is missing.
 func (v OSVersion) Minor() int { return v.number(1) }
 
 func (v OSVersion) number(i int) int {

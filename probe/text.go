@@ -9,19 +9,30 @@ import (
 const PrintableLimit = 300
 
 // Printable returns one short line of a text that is not ours, such as the
-// output of a tool or a name in a file. It drops control characters, and those
-// that change the direction of text.
+// output of a tool or a name in a file: OneLine, cut to PrintableLimit.
 func Printable(text string) string {
+	text = OneLine(text)
 	kept := 0
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			r = ' '
-		}
-		if !unicode.IsPrint(r) || kept == PrintableLimit {
-			return -1
+	for at := range text {
+		if kept == PrintableLimit {
+			return strings.TrimSpace(text[:at])
 		}
 		kept++
+	}
+	return text
+}
+
+// OneLine returns a text that is not ours as one line of printable characters in
+// valid UTF-8. White space becomes spaces. Control characters and characters that
+// change the direction of text are dropped.
+func OneLine(text string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
+			return -1
+		}
 		return r
-	}, text)
-	return strings.TrimSpace(text)
+	}, strings.ToValidUTF8(text, "")))
 }

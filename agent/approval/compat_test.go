@@ -15,7 +15,7 @@ func TestBuiltInTable(t *testing.T) {
 	}
 	for _, row := range rows {
 		if row.Source == "" || !strings.HasPrefix(row.LastBuild, strconv.Itoa(row.Major)+".") {
-			t.Errorf("%+v", row)
+			t.Errorf("row %+v, want a source and a last build of that major version", row)
 		}
 		if row.MinMacOS != "" && row.Confidence == Unsure {
 			t.Errorf("an unsure row has a minimum: %+v", row)

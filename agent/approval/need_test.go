@@ -40,7 +40,7 @@ func TestNeed(t *testing.T) {
 		{"a VM with an unknown hypervisor", "12.7.6", "17.1.7", func(s *macStory) { s.vms(apple, vm("?", "")) }, NotAsked, "", true},
 		{"not all VMs are known", "12.7.6", "17.1.7", func(s *macStory) { s.vms(apple); s.snap.Machines.Known = false }, NotAsked, "", true},
 		{"no answer at all", "12.7.6", "17.1.7", func(s *macStory) {}, NotAsked, "", true},
-		{"prlctl says there is none", "12.7.6", "17.1.7", func(s *macStory) { s.vms() }, NotAsked, "", false},
+		{"prlctl lists no virtual machine", "12.7.6", "17.1.7", func(s *macStory) { s.vms() }, NotAsked, "", false},
 		{"App Store edition", "12.7.6", "17.1.7", func(s *macStory) { s.snap.Apps[0].Edition = probe.AppStore }, NotNeeded, RuleAppStore, false},
 		{"Apple silicon", "14.7.2", "19.4.3", func(s *macStory) { s.snap.Mac.Arch = probe.AppleSilicon }, NotNeeded, RuleAppleSilicon, false},
 		{"macOS not known", "", "17.1.7", func(s *macStory) { s.vms(apple) }, NotAsked, "", true},

@@ -32,6 +32,15 @@ const (
 	NotificationFailed EventName = "notification-failed"
 )
 
+// Events lists every event.
+var Events = []EventName{
+	AgentStarted, AgentStopped, WindowOpened, WindowReopened, WindowReminder,
+	WindowObstacle, WindowClosed, BlockedNoWindow, ApprovedEvent, RestartNeeded, KextsLoaded,
+	UpgradeEvent, LoadFailingEvent, ManagedEvent, VerdictChanged, MacOSUpdated,
+	ParallelsInstalled, ParallelsUpdated, ParallelsRemoved, MacOSOffered, SourcesDiffer,
+	SnoozedEvent, SourceChanged, SourceLost, NotificationFailed,
+}
+
 // Urgency says whether, and how, an event is shown.
 type Urgency int
 
@@ -54,53 +63,45 @@ func announce(urgency Urgency, events ...EventName) verdictChange {
 	return verdictChange{events, urgency}
 }
 
-// verdictChangeFor is the table of notices: the events when the verdict of a
-// product changes. from is empty at the first snapshot.
+// verdictChanges is the table of notices: a row for every verdict that a product
+// can change to.
 //
 // A change to blocked-open has no event here: Tell announces each window once,
 // by its number.
-func verdictChangeFor(from, to Verdict) verdictChange {
-	switch to {
-	case Managed:
-		return announce(Plain, ManagedEvent)
-	case BlockedOpen:
-		return verdictChange{}
-	case BlockedUnknown:
-		return announce(Plain, BlockedNoWindow)
-	case BlockedClosed:
-		if from == BlockedOpen {
-			return announce(Plain, WindowClosed)
-		}
-		return announce(Plain, BlockedNoWindow)
-	case UpgradePending:
-		return announce(Urgent, UpgradeEvent)
-	case LoadFailing:
-		return announce(Plain, LoadFailingEvent)
-	case RestartPending:
-		if from.Blocked() {
-			return announce(Plain, ApprovedEvent, RestartNeeded)
-		}
-		return announce(Plain, RestartNeeded)
-	case Incompatible:
-		return announce(Plain, VerdictChanged)
-	case Unknown:
-		return announce(Plain, VerdictChanged)
-	case Approved:
-		if from.Blocked() || from == UpgradePending || from == LoadFailing {
-			return announce(Plain, ApprovedEvent)
-		}
-	}
-	return verdictChange{}
+var verdictChanges = map[Verdict]struct {
+	change verdictChange
+	// after chooses the earlier verdicts for which other replaces change.
+	after func(from Verdict) bool
+	other verdictChange
+	// endsUnnoticed: change has no event for the end of a window at this verdict.
+	endsUnnoticed bool
+}{
+	BlockedOpen:    {},
+	Managed:        {change: announce(Plain, ManagedEvent)},
+	BlockedUnknown: {change: announce(Plain, BlockedNoWindow)},
+	BlockedClosed: {change: announce(Plain, BlockedNoWindow),
+		after: func(from Verdict) bool { return from == BlockedOpen }, other: announce(Plain, WindowClosed)},
+	UpgradePending: {change: announce(Urgent, UpgradeEvent)},
+	LoadFailing:    {change: announce(Plain, LoadFailingEvent)},
+	RestartPending: {change: announce(Plain, RestartNeeded),
+		after: Verdict.Blocked, other: announce(Plain, ApprovedEvent, RestartNeeded)},
+	Incompatible: {change: announce(Plain, VerdictChanged), endsUnnoticed: true},
+	Unknown:      {change: announce(Plain, VerdictChanged), endsUnnoticed: true},
+	NotAsked:     {endsUnnoticed: true},
+	Approved: {after: func(from Verdict) bool { return from.Blocked() || from == UpgradePending || from == LoadFailing },
+		other: announce(Plain, ApprovedEvent)},
+	NotNeeded:    {endsUnnoticed: true},
+	NotInstalled: {endsUnnoticed: true},
 }
 
-// endsWithoutNotice reports whether verdictChangeFor has no event for the end of a
-// window at this verdict.
-func endsWithoutNotice(to Verdict) bool {
-	switch to {
-	case Unknown, Incompatible, NotAsked, NotNeeded, NotInstalled:
-		return true
+// verdictChangeFor returns the events when the verdict of a product changes. from is
+// empty at the first snapshot.
+func verdictChangeFor(from, to Verdict) verdictChange {
+	row := verdictChanges[to]
+	if row.after != nil && row.after(from) {
+		return row.other
 	}
-	return false
+	return row.change
 }
 
 // windowEnd is the event for each end of a window.

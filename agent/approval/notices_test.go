@@ -4,15 +4,33 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output")
 
-// The table has an entry for every pair of verdicts. testdata/notices.txt shows
-// the whole table.
+// The table has a row for every verdict, and names only events of the list.
+// testdata/notices.txt shows the notices for every pair of verdicts.
 func TestTellingTable(t *testing.T) {
+	for _, v := range Verdicts {
+		row, ok := verdictChanges[v]
+		if !ok {
+			t.Errorf("no row for the verdict %s", v)
+		}
+		for _, event := range slices.Concat(row.change.events, row.other.events) {
+			if !slices.Contains(Events, event) {
+				t.Errorf("%s: the event %q is not in Events", v, event)
+			}
+		}
+		if (row.after == nil) != (row.other.events == nil) {
+			t.Errorf("%s: after and other need each other", v)
+		}
+	}
+	if len(verdictChanges) != len(Verdicts) {
+		t.Errorf("%d rows for %d verdicts", len(verdictChanges), len(Verdicts))
+	}
 	var out strings.Builder
 	for _, from := range append([]Verdict{""}, Verdicts...) {
 		for _, to := range Verdicts {

@@ -193,7 +193,7 @@ func (t Announced) tell(p Product, pending bool, reminders []int, snooze snoozeS
 	// Other verdicts than Unknown say that an open window no longer matters: its
 	// extensions were loaded while no source of policy answered.
 	over := !p.Window.Open() || p.Verdict != Unknown
-	if t.Before == BlockedOpen && over && endsWithoutNotice(p.Verdict) {
+	if t.Before == BlockedOpen && over && verdictChanges[p.Verdict].endsUnnoticed {
 		end, urgency := t.end(p), Silent
 		if p.Verdict == Unknown {
 			urgency = Plain

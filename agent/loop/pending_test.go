@@ -139,7 +139,9 @@ func TestLoopHoldsBackWhatToolsMayChange(t *testing.T) {
 		want []string
 	}{
 		"the tools answer": {func(d *bubble) {
-			d.answer(func(s *probe.Snapshot) { s.Policy, s.Sources[0].State = &probe.Policy{Source: probe.Database}, probe.OK })
+			d.answer(func(s *probe.Snapshot) {
+				s.Policy, s.Sources[0].State = &probe.Policy{Source: probe.Database}, probe.OK
+			})
 		}, nil},
 		"they hang": {func(*bubble) { time.Sleep(time.Second) }, []string{"source-lost"}},
 	} {

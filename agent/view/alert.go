@@ -3,7 +3,6 @@ package view
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"kextwatch/agent/approval"
 	"kextwatch/notify"
@@ -31,45 +30,20 @@ func Alert(n approval.Notice, st approval.Status, tray bool) notify.Alert {
 	return a
 }
 
-func alertWords(n approval.Notice, st approval.Status, tray bool) (title, body string) {
-	p := n.Product
-	switch n.Event {
-	case approval.WindowOpened:
-		return fmt.Sprintf("%s needs your approval", p.Name),
-			sentences(fmt.Sprintf("macOS blocked its kernel extensions and shows the Allow button for %s", minutes(n.Window.MinutesLeft())), click(st, tray))
-	case approval.WindowReopened:
-		return fmt.Sprintf("%s: the Allow button is back", p.Name),
-			sentences(fmt.Sprintf("macOS shows the button again for %s, but no alert of its own", minutes(n.Window.MinutesLeft())), click(st, tray))
-	case approval.WindowReminder:
-		return fmt.Sprintf("%s: %s left to click Allow", p.Name, minutes(n.Minutes)), sentences(click(st, tray))
-	case approval.WindowObstacle:
-		if o := obstacle(p, st); o != nil {
-			return fmt.Sprintf("%s: before you click Allow", p.Name), sentences(o.Title, o.Next)
-		}
-	case approval.WindowClosed:
-		if p.Verdict == approval.Unknown {
-			return fmt.Sprintf("%s: the time to approve is over", p.Name),
-				sentences("kextwatch cannot see whether its kernel extensions were approved", Next(p, st))
-		}
-		return fmt.Sprintf("%s: the time to approve is over", p.Name), nextInShort(p, st)
-	case approval.BlockedNoWindow:
-		return fmt.Sprintf("%s is blocked", p.Name), nextInShort(p, st)
-	case approval.ApprovedEvent:
-		return fmt.Sprintf("%s is approved", p.Name), sentences("macOS can now load its kernel extensions", fmt.Sprintf("open %s again if it does not work yet", p.Name))
-	case approval.RestartNeeded:
-		return fmt.Sprintf("%s: restart your Mac", p.Name), Why(p, st)
-	case approval.KextsLoaded:
-		return fmt.Sprintf("%s is ready", p.Name), "All its kernel extensions are approved and loaded."
-	case approval.MacOSUpdated, approval.ParallelsInstalled, approval.ParallelsUpdated, approval.ParallelsRemoved:
-		return updated(approval.Update{Event: n.Event, Product: p.Name, From: n.From, To: n.To}), meansNow(st)
-	case approval.MacOSOffered:
-		return fmt.Sprintf("Before you install macOS %s", Clean(n.To)), beforeUpdate(n)
-	case approval.VerdictChanged:
-		if p.Verdict == approval.Unknown {
-			return "kextwatch cannot see what macOS blocks", sentences(Next(p, st))
-		}
+// EventText returns a notice as one sentence, for the history.
+func EventText(n approval.Notice) string {
+	if history := eventWords[n.Event].history; history != nil {
+		return sentence(history(n))
 	}
-	return headline(p), sentences(nextInShort(p, st), Why(p, st))
+	return sentence(fmt.Sprintf("%s: %s", n.Product.Name, State(n.Product)))
+}
+
+// alertWords returns the title and the text of a notification.
+func alertWords(n approval.Notice, st approval.Status, tray bool) (title, body string) {
+	if alert := eventWords[n.Event].alert; alert != nil {
+		return alert(n, st, tray)
+	}
+	return newState(n, st)
 }
 
 // headline is the title of an alert about the state of a product.
@@ -157,50 +131,4 @@ func meansNow(st approval.Status) string {
 		parts = append(parts, sentence(fmt.Sprintf("%s: %s", p.Name, State(p))), nextInShort(p, st))
 	}
 	return strings.Join(parts, " ")
-}
-
-// EventText returns a notice as one sentence, for the history.
-func EventText(n approval.Notice) string {
-	p := n.Product
-	switch n.Event {
-	case approval.WindowOpened:
-		return sentence(fmt.Sprintf("macOS blocked %s; the Allow button is there until %s", p.Name, clock(n.Window.ClosesAt)))
-	case approval.WindowReopened:
-		return sentence(fmt.Sprintf("%s tried again; the Allow button is back until %s", p.Name, clock(n.Window.ClosesAt)))
-	case approval.WindowReminder:
-		return sentence(fmt.Sprintf("%s left to approve %s", minutes(n.Minutes), p.Name))
-	case approval.WindowObstacle:
-		return sentence(fmt.Sprintf("something may keep the Allow button for %s from working", p.Name))
-	case approval.WindowClosed:
-		return sentence(fmt.Sprintf("the time to approve %s is over", p.Name))
-	case approval.ApprovedEvent:
-		return sentence(fmt.Sprintf("%s was approved", p.Name))
-	case approval.RestartNeeded:
-		return sentence(fmt.Sprintf("%s is approved and needs a restart of the Mac", p.Name))
-	case approval.KextsLoaded:
-		return sentence(fmt.Sprintf("all kernel extensions of %s are loaded", p.Name))
-	case approval.MacOSUpdated, approval.ParallelsInstalled, approval.ParallelsUpdated, approval.ParallelsRemoved:
-		return sentence(updated(approval.Update{Event: n.Event, Product: p.Name, From: n.From, To: n.To}))
-	case approval.SourceLost:
-		return sentence(fmt.Sprintf("kextwatch can no longer read the kernel extension policy from the %s", n.From))
-	case approval.SourcesDiffer:
-		return sentence(fmt.Sprintf("macOS gives two different answers about kernel extensions: %s", Clean(n.To)))
-	case approval.MacOSOffered:
-		return sentence(fmt.Sprintf("Software Update offers macOS %s; %s was made for macOS up to %s", Clean(n.To), title(p), madeFor(p)))
-	case approval.SnoozedEvent:
-		until, err := time.Parse(time.RFC3339, n.To)
-		if err != nil {
-			return "Alerts are snoozed."
-		}
-		return sentence(fmt.Sprintf("alerts are snoozed until %s", clock(until)))
-	case approval.SourceChanged:
-		return sentence(fmt.Sprintf("kextwatch now reads the kernel extension policy from the %s", n.To))
-	case approval.AgentStarted:
-		return "kextwatch started."
-	case approval.AgentStopped:
-		return "kextwatch stopped."
-	case approval.NotificationFailed:
-		return "A notification could not be shown."
-	}
-	return sentence(fmt.Sprintf("%s: %s", p.Name, State(p)))
 }

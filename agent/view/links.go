@@ -8,7 +8,7 @@ import (
 )
 
 // releaseNotes returns the page with Parallels' release notes for the installed
-// version, or, if there is none, its system requirements (KB 124223).
+// version, or, without such notes, its system requirements (KB 124223).
 func releaseNotes(p approval.Product) string {
 	if p.Made != nil && p.Made.ReleaseNotes != "" {
 		return p.Made.ReleaseNotes

@@ -28,7 +28,7 @@ func Reasons(p approval.Product, st approval.Status) []Reason {
 }
 
 // obstacle returns the first reason why a click on Allow may not work, without
-// those that the verdict already states. It returns nil if there is none.
+// those that the verdict already states. It returns nil if no other reason is known.
 func obstacle(p approval.Product, st approval.Status) *Reason {
 	for _, r := range Reasons(p, st) {
 		stated := statedByVerdict[r.Code] && (r.Code != approval.ReasonTooOld || p.Verdict == approval.Incompatible)

@@ -18,6 +18,7 @@ func TestEachRowHasWords(t *testing.T) {
 	}
 	sameKeys(t, "reason", codes, reasonWords)
 	sameKeys(t, "verdict", append(slices.Clone(approval.Verdicts), ""), verdictWords)
+	sameKeys(t, "event", approval.Events, eventWords)
 	sameKeys(t, "rule", approval.Rules, ruleWords)
 	sameKeys(t, "menu action", slices.Concat(slices.Concat(notify.Sections...), notify.Snoozes), menuItems)
 	sameKeys(t, "fact", append(slices.Clone(probe.Facts), factPolicy, factPane, factSettings), factWords)

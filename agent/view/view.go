@@ -19,25 +19,20 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"kextwatch/probe"
 )
 
 // Clean turns foreign text into one printable line of at most about 200 bytes.
 func Clean(s string) string {
 	const longest = 200
-	var b strings.Builder
-	for _, r := range strings.ToValidUTF8(s, "") {
-		if unicode.IsSpace(r) {
-			r = ' '
-		}
-		if unicode.IsPrint(r) {
-			b.WriteRune(r)
-		}
-		if b.Len() >= longest {
-			b.WriteRune('…')
-			break
+	s = strings.Join(strings.Fields(probe.OneLine(s)), " ")
+	for at := range s {
+		if at >= longest {
+			return strings.TrimSpace(s[:at]) + "…"
 		}
 	}
-	return strings.Join(strings.Fields(b.String()), " ")
+	return s
 }
 
 // clock returns the local time of day, as "15:04".

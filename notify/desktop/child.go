@@ -42,7 +42,7 @@ func withMessage(err error) error {
 		return err
 	}
 	var messages []string
-	for line := range strings.Lines(cut(plain(string(exit.Stderr)), maxBody)) {
+	for line := range strings.Lines(cut(lines(string(exit.Stderr)), maxBody)) {
 		line = strings.TrimPrefix(line, "kextwatch: error: ")
 		line = strings.TrimPrefix(line, "kextwatch: hint: ")
 		messages = append(messages, strings.TrimSpace(line))

@@ -1,11 +1,10 @@
 package desktop
 
 import (
-	"strconv"
 	"strings"
-	"unicode"
 
 	"kextwatch/notify"
+	"kextwatch/probe"
 )
 
 // Limits of texts in characters. Texts may contain names from files that anyone can
@@ -18,7 +17,7 @@ const (
 // clean makes an alert safe to show on goos. clean of a clean alert changes nothing.
 func clean(alert notify.Alert, goos string) notify.Alert {
 	alert.Title = oneLine(alert.Title, maxTitle)
-	alert.Body = cut(plain(alert.Body), maxBody)
+	alert.Body = cut(lines(alert.Body), maxBody)
 	if goos != "darwin" {
 		alert.Title = literal(alert.Title)
 		alert.Body = literal(alert.Body)
@@ -28,31 +27,24 @@ func clean(alert notify.Alert, goos string) notify.Alert {
 
 // oneLine returns text as one line of at most limit characters.
 func oneLine(text string, limit int) string {
-	return cut(strings.Join(strings.Fields(plain(text)), " "), limit)
+	return cut(strings.Join(strings.Fields(probe.OneLine(text)), " "), limit)
 }
 
 // newlines replaces every line ending by \n.
 var newlines = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\v", "\n", "\f", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
 
-// plain returns lines of printable characters.
+// lines returns the lines of a text, each as probe.OneLine cleans it.
 //
 // On macOS beeep writes the text into AppleScript with Go's %q. It turns every
 // unprintable character, including no-break spaces and the joiners of emoji, into
 // an escape: \x, \u or \U. AppleScript does not have these escapes, so the script
 // would not compile and no alert would be shown.
-func plain(text string) string {
-	text = strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n':
-			return r
-		case unicode.IsSpace(r):
-			return ' '
-		case !strconv.IsPrint(r):
-			return -1
-		}
-		return r
-	}, newlines.Replace(strings.ToValidUTF8(text, "")))
-	return strings.TrimSpace(text)
+func lines(text string) string {
+	all := strings.Split(newlines.Replace(text), "\n")
+	for i, line := range all {
+		all[i] = probe.OneLine(line)
+	}
+	return strings.TrimSpace(strings.Join(all, "\n"))
 }
 
 // literal replaces characters with a special meaning for notification servers on

@@ -107,7 +107,7 @@ func arguments(dialog notify.Dialog) (args, labels []string, err error) {
 	args = []string{
 		"-e", dialogScript,
 		strconv.Itoa(int(dialogLimit / time.Second)), strconv.Itoa(dialog.Default + 1), strconv.Itoa(dialog.Cancel + 1),
-		oneLine(dialog.Title, maxTitle), cut(plain(dialog.Text), maxBody),
+		oneLine(dialog.Title, maxTitle), cut(lines(dialog.Text), maxBody),
 	}
 	return append(args, labels...), labels, nil
 }
@@ -125,5 +125,5 @@ func answered(printed string, labels, buttons []string) (notify.Answer, error) {
 			return notify.Answer(buttons[i]), nil
 		}
 	}
-	return "", fmt.Errorf("osascript answered %q, which is not one of the buttons", cut(plain(printed), maxTitle))
+	return "", fmt.Errorf("osascript answered %q, which is not one of the buttons", cut(lines(printed), maxTitle))
 }

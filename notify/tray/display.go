@@ -2,11 +2,9 @@ package tray
 
 import (
 	"slices"
-	"strconv"
-	"strings"
-	"unicode"
 
 	"kextwatch/notify"
+	"kextwatch/probe"
 )
 
 // bar is the icon with its menu in the menu bar or panel.
@@ -78,11 +76,11 @@ func (d *display) show(menu notify.Menu) {
 		d.icon = menu.Icon
 		d.bar.SetIcon(d.icon)
 	}
-	if title := plain(menu.Title); title != d.title {
+	if title := probe.OneLine(menu.Title); title != d.title {
 		d.title = title
 		d.bar.SetTitle(title)
 	}
-	if tooltip := plain(menu.Tooltip); tooltip != d.tooltip {
+	if tooltip := probe.OneLine(menu.Tooltip); tooltip != d.tooltip {
 		d.tooltip = tooltip
 		d.bar.SetTooltip(tooltip)
 	}
@@ -119,8 +117,10 @@ func hidden(e entry) line {
 	return l
 }
 
+// show updates what changed. AppKit throws an exception for a text that is not
+// clean, and GTK prints a warning.
 func (l *line) show(want notify.Item) {
-	label := plain(want.Label)
+	label := probe.OneLine(want.Label)
 	if label == "" {
 		if l.visible {
 			l.visible = false
@@ -152,18 +152,4 @@ func (l *line) show(want notify.Item) {
 		l.visible = true
 		l.entry.Show()
 	}
-}
-
-// plain returns text as one line of printable characters in valid UTF-8. AppKit
-// throws an exception for any other text, and GTK prints a warning.
-func plain(text string) string {
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case !strconv.IsPrint(r):
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(text, "")))
 }

@@ -229,16 +229,3 @@ func random(state, primary, detail string, bits uint8) notify.Menu {
 	}
 	return m
 }
-
-func TestPlain(t *testing.T) {
-	for in, want := range map[string]string{
-		"24\u00a0min\nleft": "24 min left",
-		"\x1b[31mred\u202e": "[31mred",
-		" a\xffb\x00 ":      "ab",
-		"Größe 分 … „x“ 🙂_&": "Größe 分 … „x“ 🙂_&",
-	} {
-		if got := plain(in); got != want {
-			t.Errorf("%q became %q, want %q", in, got, want)
-		}
-	}
-}

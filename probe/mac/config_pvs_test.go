@@ -42,7 +42,7 @@ func TestNoMachinesOnDiskIsUnknown(t *testing.T) {
 			prepare(t, m)
 			got, gaps := readMachines(t.Context(), m, parallelsVersion("18.1.1"), bigSur)
 			if got.Known || got.From != "" || got.List != nil {
-				t.Errorf("%+v", got)
+				t.Errorf("got %+v, want no list", got)
 			}
 			wantGaps(t, gaps, "virtual machines, virtual machines on the disk")
 		})
@@ -85,7 +85,7 @@ func TestUnreadableConfigs(t *testing.T) {
 			c.prepare(t, m)
 			got, gaps := readMachines(t.Context(), m, parallelsVersion("18.1.1"), bigSur)
 			if got.Known || got.From != "config.pvs" || len(got.List) != c.list {
-				t.Errorf("%+v", got)
+				t.Errorf("got %+v, want %d machines of an incomplete list from config.pvs", got, c.list)
 			}
 			wantGaps(t, gaps, "virtual machines, virtual machines on the disk")
 			if len(gaps) == 2 && !strings.Contains(gaps[1].Err, c.err) {
@@ -101,11 +101,11 @@ func TestUnknownHome(t *testing.T) {
 	m.Home, m.NoTools = "", true
 	got, gaps := readMachines(t.Context(), m, parallelsVersion("18.1.1"), bigSur)
 	if got.Known || len(got.List) != 1 {
-		t.Errorf("%+v", got)
+		t.Errorf("got %+v, want one machine of an incomplete list", got)
 	}
 	wantGaps(t, gaps, "virtual machines, virtual machines on the disk")
 	if !strings.Contains(gaps[0].Next, "on that Mac") {
-		t.Errorf("%+v", gaps[0])
+		t.Errorf("the next step is %q, want one on that Mac", gaps[0].Next)
 	}
 }
 
@@ -115,7 +115,7 @@ func TestHomeOutsideRoot(t *testing.T) {
 	mactest.AddFile(t, elsewhere.Root, "/home/Parallels/One.pvm/config.pvs", config(vmID, "One", "0"))
 	got, _ := searchConfigs(t.Context(), m)
 	if !got.Known || len(got.List) != 1 || got.List[0].Path != m.Home+"/Parallels/One.pvm" {
-		t.Errorf("%+v", got)
+		t.Errorf("got %+v, want one machine below %s", got, m.Home)
 	}
 }
 

@@ -50,7 +50,7 @@ func TestKextlessGap(t *testing.T) {
 	got, gaps := readMachines(t.Context(), m, parallelsVersion("18.1.1"), bigSur)
 	wantGaps(t, gaps, "Parallels networking")
 	if got.Kextless != "" || !got.Known {
-		t.Errorf("%+v", got)
+		t.Errorf("got %+v, want known machines without a value of UseKextless", got)
 	}
 	mactest.Remove(t, m.Root, probe.ParallelsNetworkSettings)
 	if got, gaps := readMachines(t.Context(), m, parallelsVersion("18.1.1"), bigSur); got.Kextless != probe.Yes || len(gaps) > 0 {

@@ -146,6 +146,6 @@ func TestKextsAreCapped(t *testing.T) {
 	}
 	wantGaps(t, gaps, "kernel extensions on the disk")
 	if len(gaps) == 1 && !strings.HasPrefix(gaps[0].Err, "10 more") {
-		t.Errorf("%+v", gaps)
+		t.Errorf("missing facts %+v, want one that counts 10 more", gaps)
 	}
 }

@@ -34,7 +34,7 @@ func TestMachinesOfSimulatedMac(t *testing.T) {
 		t.Helper()
 		got, gaps := mac.ReadMachines(t.Context(), m, app, os)
 		if len(gaps) > 0 {
-			t.Errorf("%+v", gaps)
+			t.Errorf("missing facts %+v, want none", gaps)
 		}
 		for i := range got.List {
 			got.List[i].UUID = ""

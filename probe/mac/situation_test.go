@@ -287,7 +287,7 @@ func TestSituationQueriedOnlyIfItMatters(t *testing.T) {
 	}{
 		{"nothing waits", quiet, false, 0, "", false},
 		{"another vendor waits", other, false, 0, "", false},
-		{"refused, but loaded all the same", loaded, false, 0, "", false},
+		{"refused, but loaded", loaded, false, 0, "", false},
 		{"blocked", blocked, false, 0, "ps", true},
 		{"a tick of the window", blocked, false, 15 * time.Second, "", true},
 		{"almost a minute", blocked, false, 44 * time.Second, "", true},

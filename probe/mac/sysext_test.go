@@ -62,10 +62,10 @@ func TestParseExtensions(t *testing.T) {
 	}
 	got, _ := parseExtensions([]byte(extensionList))
 	if !slices.Equal(got, listedExtensions) {
-		t.Errorf("%+v", got)
+		t.Errorf("got %+v, want %+v", got, listedExtensions)
 	}
 	if got, _ = parseExtensions([]byte(waiting)); !got[0].Waiting() || got[1].Waiting() {
-		t.Errorf("%+v", got)
+		t.Errorf("got %+v, want that only the first waits", got)
 	}
 }
 
@@ -129,7 +129,7 @@ func TestSystemExtensions(t *testing.T) {
 			got, err := readSystemExtensions(t.Context(), m, c.os)
 			wantError(t, err, c.err)
 			if !slices.Equal(got, c.want) {
-				t.Errorf("%+v", got)
+				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 		})
 	}

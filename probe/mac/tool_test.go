@@ -65,7 +65,7 @@ func TestToolHangs(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	mactest.AddTool(t, m.Root, testTool, `sleep 60`)
 	if _, err := tool.Query(t.Context(), m, testTool); !errors.Is(err, tool.ErrTimeout) {
-		t.Errorf("%v", err)
+		t.Errorf("a tool that hangs: error %v, want %v", err, tool.ErrTimeout)
 	}
 }
 

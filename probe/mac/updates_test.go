@@ -152,7 +152,7 @@ func TestSwitches(t *testing.T) {
 			got, gaps := updatesIn(m, updatesAt)
 			wantGaps(t, gaps, "")
 			if got.Check != c.check || got.Download != c.download || got.Install != c.update {
-				t.Errorf("%+v", got)
+				t.Errorf("check %v, download %v, install %v; want %v, %v, %v", got.Check, got.Download, got.Install, c.check, c.download, c.update)
 			}
 		})
 	}
@@ -197,7 +197,7 @@ func TestBackup(t *testing.T) {
 			got, gaps := updatesIn(m, updatesAt)
 			wantGaps(t, gaps, c.gaps)
 			if got.Backup != c.want {
-				t.Errorf("%+v", got.Backup)
+				t.Errorf("backup %+v, want %+v", got.Backup, c.want)
 			}
 		})
 	}
@@ -276,16 +276,16 @@ func FuzzUpdates(f *testing.F) {
 		}
 		got, gaps := updatesIn(m, updatesAt)
 		if len(got.Installed) > installationLimit || len(got.Offered) > offerLimit || got.Backup.Last.After(updatesAt) {
-			t.Errorf("%+v", got)
+			t.Errorf("got %+v, want at most %d installations and %d offers, and no backup in the future", got, installationLimit, offerLimit)
 		}
 		for _, i := range got.Installed {
 			if i.At.After(updatesAt) || i.Version == "" || i.Name != probe.Printable(i.Name) {
-				t.Errorf("%+v", i)
+				t.Errorf("installation %+v, want a version, a clean name and a time in the past", i)
 			}
 		}
 		for _, o := range got.Offered {
 			if o.Version == "" || o.Name != probe.Printable(o.Name) {
-				t.Errorf("%+v", o)
+				t.Errorf("offer %+v, want a version and a clean name", o)
 			}
 		}
 		if len(gaps) > 0 && reflect.DeepEqual(gaps[0], probe.Gap{}) {

@@ -257,7 +257,7 @@ func TestAnEndlessDatabaseIsNotChecked(t *testing.T) {
 	}
 	_, source := ReadDatabase(t.Context(), m, t.TempDir(), publishedAt)
 	if source.State != probe.Damaged || !strings.Contains(source.Reason, "claims to have 17592185978880 bytes") {
-		t.Errorf("%+v", source)
+		t.Errorf("source %+v, want damaged, with the size that it claims", source)
 	}
 }
 

@@ -119,7 +119,7 @@ func wantBundles(t *testing.T, m root.FS, bundles ...string) {
 	t.Helper()
 	policy, source := readPolicyOf(t, m)
 	if source.State != probe.OK {
-		t.Fatalf("%+v", source)
+		t.Fatalf("source %+v, want ok", source)
 	}
 	var got []string
 	for _, r := range policy.Rows {

@@ -132,7 +132,7 @@ func TestAFullDiskBeforeTheFirstRows(t *testing.T) {
 	mactest.FillDatabase(t, file, paddedRows(100))
 	startDatabaseChild(t, fmt.Sprintf("full %d %s", 64, m.Root)).line()
 	if policy, source := readPublished(m, time.Now()); policy != nil || source.State != probe.Failed || source.Next != freeSpace {
-		t.Errorf("%+v", source)
+		t.Errorf("source %+v, want a failure with the next step %q and without a policy", source, freeSpace)
 	}
 	if _, source := readPublished(m, time.Now().Add(time.Hour)); source.State != probe.Absent {
 		t.Errorf("after an hour: %+v", source)

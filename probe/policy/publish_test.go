@@ -59,7 +59,7 @@ func TestPublishesAllRows(t *testing.T) {
 				`INSERT INTO kext_load_history_v3 (path, bundle_id) VALUES ('/Library/Extensions/never.kext', 'com.example.never')`)...)
 			t.Setenv("TMPDIR", "/nowhere") // root must not use the environment
 			if got := publish(t, m); !got.Written || got.Source.State != probe.OK {
-				t.Errorf("%+v", got)
+				t.Errorf("got %+v, want rows that were written from a good database", got)
 			}
 			want, _ := ReadDatabase(t.Context(), m, temp, publishedAt)
 			want.Source = probe.Reader
@@ -88,7 +88,7 @@ func TestAnUnchangedDatabaseIsNotRead(t *testing.T) {
 	overwrite(t, file, "not SQLite at all")
 	mactest.NoError(t, os.Chtimes(file, time.Time{}, info.ModTime()))
 	if got := publish(t, m); got.Written || got.Source.State != probe.OK {
-		t.Errorf("%+v", got)
+		t.Errorf("got %+v, want nothing written and the good state of before", got)
 	}
 	if after := treeStamps(t, m); after != before {
 		t.Errorf("before:\n%s\nafter:\n%s", before, after)
@@ -114,7 +114,7 @@ func TestAChangeWithinTheSameSecond(t *testing.T) {
 		t.Error("not read again")
 	}
 	if policy, _ := readPublished(m, publishedAt); policy == nil || !policy.Rows[0].Allowed {
-		t.Errorf("%+v", policy)
+		t.Errorf("published %+v, want the row that is now allowed", policy)
 	}
 	if at(3 * time.Second) {
 		t.Error("read again without end")
@@ -192,10 +192,10 @@ func TestPublishesAgain(t *testing.T) {
 			publish(t, m)
 			change(t, m, database)
 			if got := publish(t, m); !got.Written || got.Source.State != probe.OK {
-				t.Errorf("%+v", got)
+				t.Errorf("got %+v, want rows that were written from a good database", got)
 			}
 			if policy, source := readPublished(m, publishedAt); policy == nil || len(policy.Rows) == 0 {
-				t.Errorf("%+v", source)
+				t.Errorf("source %+v, want one with rows", source)
 			}
 			if got := publish(t, m); got.Written {
 				t.Error("once more")
@@ -224,12 +224,12 @@ func TestAFailureIsPublishedBesideTheRows(t *testing.T) {
 
 	got := publish(t, m)
 	if !got.Written || got.Source.State != probe.NotADatabase || got.Source.Name != probe.Database {
-		t.Errorf("%+v", got)
+		t.Errorf("got %+v, want a written report that this is not a database", got)
 	}
 	pub, _, err := loadPublication(m)
 	mactest.NoError(t, err)
 	if len(pub.Rows) != 1 || !pub.good() || pub.Failure == nil || !pub.Failure.At.Equal(publishedAt) {
-		t.Errorf("%+v", pub)
+		t.Errorf("published %+v, want one row and the failure of %v", pub, publishedAt)
 	}
 	policy, source := readPublished(m, publishedAt)
 	if policy != nil || source.State != probe.NotADatabase || source.Name != probe.Reader ||
@@ -242,7 +242,7 @@ func TestAFailureIsPublishedBesideTheRows(t *testing.T) {
 
 	mactest.NoError(t, os.Rename(file+".good", file)) // the rows are right again
 	if policy, source := readPublished(m, publishedAt); policy == nil {
-		t.Errorf("%+v", source)
+		t.Errorf("source %+v, want one with a policy", source)
 	}
 	publish(t, m)
 	if pub, _, err := loadPublication(m); err != nil || pub.Failure != nil {
@@ -254,7 +254,7 @@ func TestAFailureWithoutRows(t *testing.T) {
 	m, file := newPublishing(t)
 	mactest.NoError(t, os.RemoveAll(file))
 	if got := publish(t, m); !got.Written || got.Source.State != probe.Absent {
-		t.Errorf("%+v", got)
+		t.Errorf("got %+v, want a written report that the database is absent", got)
 	}
 	if policy, source := readPublished(m, publishedAt); policy != nil || source.State != probe.Absent ||
 		!strings.Contains(source.Reason, probe.KextPolicy) || source.Next == "" {
@@ -271,7 +271,7 @@ func TestACancelledRunPublishesNothing(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if _, source := readPublished(m, publishedAt); source.State != probe.Absent {
-		t.Errorf("%+v", source)
+		t.Errorf("source %+v, want absent", source)
 	}
 }
 
@@ -322,7 +322,7 @@ func TestPathsInHomesAreNotPublished(t *testing.T) {
 	}
 	policy, _ := readPublished(m, publishedAt)
 	if h := policy.History; len(h) != 1 || h[0].Path != "" || h[0].LastSeen.IsZero() || h[0].BundleID != "com.example.x" {
-		t.Errorf("%+v", h)
+		t.Errorf("history %+v, want one record of com.example.x with a time and without a path", h)
 	}
 }
 
@@ -339,7 +339,7 @@ func TestFullTablesArePublished(t *testing.T) {
 	publish(t, m)
 	policy, source := readPublished(m, publishedAt)
 	if policy == nil || len(policy.Rows) != probe.MaxRows || len(policy.MDM) != probe.MaxRows || len(policy.History) != probe.MaxRows {
-		t.Errorf("%+v", source)
+		t.Errorf("source %+v, want one with %d rows in each table", source, probe.MaxRows)
 	}
 }
 
@@ -350,13 +350,13 @@ func TestMoreThanCanBePublished(t *testing.T) {
 	mactest.FillDatabase(t, file, `WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 9000)
 		INSERT INTO kext_policy SELECT 'TEAM', 'com.example.kext' || n, 1, hex(randomblob(2000)), 0 FROM i`)
 	if got := publish(t, m); !got.Written || got.Source.State != probe.Failed || !strings.Contains(got.Source.Reason, "more than can be published") {
-		t.Errorf("%+v", got)
+		t.Errorf("got %+v, want a written report that the policy is too large", got)
 	}
 	if pub, _, err := loadPublication(m); err != nil || len(pub.Rows) != 1 {
 		t.Errorf("%v, %d rows", err, len(pub.Rows))
 	}
 	if policy, source := readPublished(m, publishedAt); policy != nil || source.State != probe.Failed || source.Next == "" {
-		t.Errorf("%+v", source)
+		t.Errorf("source %+v, want a failure with a next step and without a policy", source)
 	}
 }
 

@@ -25,7 +25,7 @@ func TestReadsEveryColumn(t *testing.T) {
 	now := time.Date(2026, 7, 1, 21, 0, 0, 0, time.UTC)
 	got, source := ReadDatabase(t.Context(), m, t.TempDir(), now)
 	if source.State != probe.OK {
-		t.Fatalf("%+v", source)
+		t.Fatalf("source %+v, want ok", source)
 	}
 	want := &probe.Policy{
 		Source: probe.Database,

@@ -46,7 +46,7 @@ func (m *Mac) kexts() ([]kext, error) {
 	return found, nil
 }
 
-// someKexts is kexts with an error if there is none.
+// someKexts is kexts, but an error if the list is empty.
 func (m *Mac) someKexts() ([]kext, error) {
 	kexts, err := m.kexts()
 	if err == nil && len(kexts) == 0 {

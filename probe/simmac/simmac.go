@@ -109,8 +109,8 @@ func (m *Mac) setUp(v probe.OSVersion, o Options) error {
 	return m.installParallels(o.Parallels, o.Edition, o.Arch)
 }
 
-// Open returns the Mac that New made in dir. The error wraps fs.ErrNotExist if there
-// is none.
+// Open returns the Mac that New made in dir. The error wraps fs.ErrNotExist if
+// dir is not such a Mac.
 func Open(dir string) (*Mac, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {

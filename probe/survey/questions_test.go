@@ -38,7 +38,7 @@ func TestDescribed(t *testing.T) {
 			t.Errorf("%q may be opened: %t", got, opens)
 		}
 		if name == "/s" && !strings.Contains(got, "; opening: error ") {
-			t.Errorf("%q", got)
+			t.Errorf("%s: %q, want the error of opening it", name, got)
 		}
 	}
 }
@@ -79,7 +79,7 @@ func FuzzAnswered(f *testing.F) {
 	f.Fuzz(func(t *testing.T, out []byte) {
 		for _, line := range answered("tool", out, nil, everyLine) {
 			if strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) || len(line) > 4*probe.PrintableLimit+40 {
-				t.Errorf("%q", line)
+				t.Errorf("line %q, want a short line of printable characters", line)
 			}
 		}
 	})
@@ -95,7 +95,7 @@ func FuzzHypervisorWords(f *testing.F) {
 			word = strings.TrimPrefix(word, `"`)
 			fixed := strings.HasPrefix(line, "(") || line == "none" || line == "prlctl did not print JSON"
 			if !fixed && !hypervisorForm.MatchString(word) {
-				t.Errorf("%q", line)
+				t.Errorf("line %q, want only words of Parallels", line)
 			}
 		}
 	})
@@ -113,7 +113,7 @@ func TestExtensionNeeds(t *testing.T) {
 		"    com.apple.kpi.bsd 8.0.0", "    com.apple.kpi.mach 10.0.0",
 	}
 	if got := extensionNeeds(m, place); !slices.Equal(got, want) {
-		t.Errorf("%q", got)
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
@@ -137,7 +137,7 @@ func TestDisabledSoftwareOfOldMacOS(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	mactest.AddTool(t, m.Root, probe.ProfilerTool, `[ $# = 1 ] && echo "Disabled Software:" || exit 1`)
 	if got := disabledSoftware(t.Context(), m); len(got) != 4 || got[3] != "Disabled Software:" {
-		t.Errorf("%q", got)
+		t.Errorf("got %q, want four lines, the last one the answer", got)
 	}
 }
 
@@ -152,10 +152,10 @@ func TestFrameworkQuestion(t *testing.T) {
 		"2 rows: 1 allowed, 1 pending, 0 pending upgrades, 1 need a restart",
 	}
 	if got := frameworkAnswers(policy, probe.Source{State: probe.OK}); !slices.Equal(got, want) {
-		t.Errorf("%q", got)
+		t.Errorf("got %q, want %q", got, want)
 	}
 	if got := frameworkAnswers(nil, probe.Source{State: probe.Denied, Reason: "may not"}); fmt.Sprint(got) != "[state: denied may not]" {
-		t.Errorf("%q", got)
+		t.Errorf("got %q, want the state and the reason", got)
 	}
 	questions := Questions((root.FS{Root: mactest.Root(t)}), "")
 	if got := questions[len(questions)-1].Ask(t.Context()); len(got) != 2 || got[0] != "state: absent" {
@@ -184,7 +184,7 @@ func TestNames(t *testing.T) {
 	mactest.AddTool(t, m.Root, "/usr/sbin/ioreg", `printf '{\n  "IOPlatformSerialNumber" = "C02XG0FDJGH5"\n  "IOPlatformUUID" = "x"\n}\n'`)
 	got := fmt.Sprintf("%q", mac.ReadNames(t.Context(), m))
 	if want := `{["ada" "ada" "Ada Lovelace"] ["Ada’s Mac" "Adas-Mac" "Adas-Mac.fritz.box" "Adas-Mac"] ["C02XG0FDJGH5"]}`; got != want {
-		t.Errorf("%s", got)
+		t.Errorf("got %s, want %s", got, want)
 	}
 	if got := mac.ReadNames(t.Context(), (root.FS{Root: mactest.Root(t)})); len(got.Users)+len(got.Computers)+len(got.Serials) != 0 {
 		t.Errorf("of nothing: %q", got)

@@ -1,0 +1,153 @@
+package view
+
+import (
+	"fmt"
+	"time"
+
+	"kextwatch/agent/approval"
+)
+
+// eventWords has a row for every event that can be noticed.
+var eventWords = map[approval.EventName]struct {
+	// history is the event in the history; nil means the new state of the product.
+	history func(approval.Notice) string
+	// alert is the title and the text of a notification; nil means the new state.
+	alert func(n approval.Notice, st approval.Status, tray bool) (title, body string)
+}{
+	approval.AgentStarted: {history: always("kextwatch started")},
+	approval.AgentStopped: {history: always("kextwatch stopped")},
+	approval.WindowOpened: {
+		func(n approval.Notice) string {
+			return fmt.Sprintf("macOS blocked %s; the Allow button is there until %s", n.Product.Name, clock(n.Window.ClosesAt))
+		},
+		func(n approval.Notice, st approval.Status, tray bool) (title, body string) {
+			return fmt.Sprintf("%s needs your approval", n.Product.Name),
+				sentences(fmt.Sprintf("macOS blocked its kernel extensions and shows the Allow button for %s", minutes(n.Window.MinutesLeft())), click(st, tray))
+		},
+	},
+	approval.WindowReopened: {
+		func(n approval.Notice) string {
+			return fmt.Sprintf("%s tried again; the Allow button is back until %s", n.Product.Name, clock(n.Window.ClosesAt))
+		},
+		func(n approval.Notice, st approval.Status, tray bool) (title, body string) {
+			return fmt.Sprintf("%s: the Allow button is back", n.Product.Name),
+				sentences(fmt.Sprintf("macOS shows the button again for %s, but no alert of its own", minutes(n.Window.MinutesLeft())), click(st, tray))
+		},
+	},
+	approval.WindowReminder: {
+		func(n approval.Notice) string {
+			return fmt.Sprintf("%s left to approve %s", minutes(n.Minutes), n.Product.Name)
+		},
+		func(n approval.Notice, st approval.Status, tray bool) (title, body string) {
+			return fmt.Sprintf("%s: %s left to click Allow", n.Product.Name, minutes(n.Minutes)), sentences(click(st, tray))
+		},
+	},
+	approval.WindowObstacle: {
+		func(n approval.Notice) string {
+			return fmt.Sprintf("something may keep the Allow button for %s from working", n.Product.Name)
+		},
+		func(n approval.Notice, st approval.Status, _ bool) (title, body string) {
+			o := obstacle(n.Product, st)
+			if o == nil {
+				return newState(n, st)
+			}
+			return fmt.Sprintf("%s: before you click Allow", n.Product.Name), sentences(o.Title, o.Next)
+		},
+	},
+	approval.WindowClosed: {
+		func(n approval.Notice) string { return fmt.Sprintf("the time to approve %s is over", n.Product.Name) },
+		func(n approval.Notice, st approval.Status, _ bool) (title, body string) {
+			title = fmt.Sprintf("%s: the time to approve is over", n.Product.Name)
+			if n.Product.Verdict == approval.Unknown {
+				return title, sentences("kextwatch cannot see whether its kernel extensions were approved", Next(n.Product, st))
+			}
+			return title, nextInShort(n.Product, st)
+		},
+	},
+	approval.BlockedNoWindow: {
+		alert: func(n approval.Notice, st approval.Status, _ bool) (title, body string) {
+			return fmt.Sprintf("%s is blocked", n.Product.Name), nextInShort(n.Product, st)
+		},
+	},
+	approval.ApprovedEvent: {
+		func(n approval.Notice) string { return fmt.Sprintf("%s was approved", n.Product.Name) },
+		func(n approval.Notice, _ approval.Status, _ bool) (title, body string) {
+			return fmt.Sprintf("%s is approved", n.Product.Name),
+				sentences("macOS can now load its kernel extensions", fmt.Sprintf("open %s again if it does not work yet", n.Product.Name))
+		},
+	},
+	approval.RestartNeeded: {
+		func(n approval.Notice) string {
+			return fmt.Sprintf("%s is approved and needs a restart of the Mac", n.Product.Name)
+		},
+		func(n approval.Notice, st approval.Status, _ bool) (title, body string) {
+			return fmt.Sprintf("%s: restart your Mac", n.Product.Name), Why(n.Product, st)
+		},
+	},
+	approval.KextsLoaded: {
+		func(n approval.Notice) string {
+			return fmt.Sprintf("all kernel extensions of %s are loaded", n.Product.Name)
+		},
+		func(n approval.Notice, _ approval.Status, _ bool) (title, body string) {
+			return fmt.Sprintf("%s is ready", n.Product.Name), "All its kernel extensions are approved and loaded."
+		},
+	},
+	approval.UpgradeEvent:     {},
+	approval.LoadFailingEvent: {},
+	approval.ManagedEvent:     {},
+	approval.VerdictChanged: {
+		alert: func(n approval.Notice, st approval.Status, _ bool) (title, body string) {
+			if n.Product.Verdict == approval.Unknown {
+				return "kextwatch cannot see what macOS blocks", sentences(Next(n.Product, st))
+			}
+			return newState(n, st)
+		},
+	},
+	approval.MacOSUpdated:       {updatedTo, updateAlert},
+	approval.ParallelsInstalled: {updatedTo, updateAlert},
+	approval.ParallelsUpdated:   {updatedTo, updateAlert},
+	approval.ParallelsRemoved:   {updatedTo, updateAlert},
+	approval.MacOSOffered: {
+		func(n approval.Notice) string {
+			return fmt.Sprintf("Software Update offers macOS %s; %s was made for macOS up to %s", Clean(n.To), title(n.Product), madeFor(n.Product))
+		},
+		func(n approval.Notice, _ approval.Status, _ bool) (title, body string) {
+			return fmt.Sprintf("Before you install macOS %s", Clean(n.To)), beforeUpdate(n)
+		},
+	},
+	approval.SourcesDiffer: {history: func(n approval.Notice) string {
+		return fmt.Sprintf("macOS gives two different answers about kernel extensions: %s", Clean(n.To))
+	}},
+	approval.SnoozedEvent: {history: func(n approval.Notice) string {
+		until, err := time.Parse(time.RFC3339, n.To)
+		if err != nil {
+			return "alerts are snoozed"
+		}
+		return fmt.Sprintf("alerts are snoozed until %s", clock(until))
+	}},
+	approval.SourceChanged: {history: func(n approval.Notice) string {
+		return fmt.Sprintf("kextwatch now reads the kernel extension policy from the %s", n.To)
+	}},
+	approval.SourceLost: {history: func(n approval.Notice) string {
+		return fmt.Sprintf("kextwatch can no longer read the kernel extension policy from the %s", n.From)
+	}},
+	approval.NotificationFailed: {history: always("a notification could not be shown")},
+}
+
+// always returns the same text for every notice.
+func always(text string) func(approval.Notice) string {
+	return func(approval.Notice) string { return text }
+}
+
+func updatedTo(n approval.Notice) string {
+	return updated(approval.Update{Event: n.Event, Product: n.Product.Name, From: n.From, To: n.To})
+}
+
+func updateAlert(n approval.Notice, st approval.Status, _ bool) (title, body string) {
+	return updatedTo(n), meansNow(st)
+}
+
+// newState is the alert for the new state of a product.
+func newState(n approval.Notice, st approval.Status) (title, body string) {
+	return headline(n.Product), sentences(nextInShort(n.Product, st), Why(n.Product, st))
+}

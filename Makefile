@@ -91,8 +91,8 @@ demo: build ## play a story on a simulated Mac
 
 # -count 1: some tests fill the disk of the whole process. This must not truncate
 # a file that go test keeps for its cache.
-test: ## all tests that need only Go, and those of the tray if its library is installed
-	$(GO) test -count 1 -p $(PACKAGES_AT_ONCE) -parallel $(AT_ONCE) -tags '$(TAGS)' $(PACKAGES)
+test: ## all tests that need only Go, and those of the tray if its library is installed; RACE=1: as make race
+	$(if $(RACE),$(MAKE) --no-print-directory race,$(GO) test -count 1 -p $(PACKAGES_AT_ONCE) -parallel $(AT_ONCE) -tags '$(TAGS)' $(PACKAGES))
 
 icons: ## draw all icons again after a change in assets/draw
 	$(GO) generate ./assets
@@ -102,7 +102,8 @@ build: ## bin/kextwatch, with the tray if its library is installed, and bin/kext
 	CGO_ENABLED=0 $(BUILD) -o bin/kextwatch-reader ./agent/reader
 	@echo "bin/kextwatch is built $(if $(TRAY),with the tray,without the tray; make deps installs what the tray needs)"
 
-check: lint race pictures browser darwin machorun reproducible ## all checks of CI; race includes every test of make test
+# RACED=1: the tests have run with the race detector already.
+check: lint $(if $(RACED),,race) pictures browser darwin machorun reproducible ## all checks of CI; race includes every test of make test
 
 lint: build/staticcheck-$(STATICCHECK) ## gofmt, go mod tidy, vet and staticcheck for every platform
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted"; exit 1; }

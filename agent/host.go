@@ -54,7 +54,7 @@ func newPoster(root string) (notify.Poster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return desktop.Poster{Program: program, Root: root}, nil
+	return desktop.NewPoster(program, root), nil
 }
 
 // executable returns the path from which this program can be started again.

@@ -17,6 +17,7 @@ notification service that never answers cannot block the agent.`,
 		Example: `  printf 'Title\nText\n' | kextwatch post`,
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			desktop.Connect()
 			alert, err := desktop.ReadAlert(in.stdin, urgent)
 			if err != nil {
 				return usage("write a title, a line break and the text to standard input", "%w", err)

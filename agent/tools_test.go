@@ -190,7 +190,7 @@ func TestRootRunsNoToolOfAUser(t *testing.T) {
 	}
 	_, launchctl := launchd.Launchctl{Runner: in.runner(), Tool: "/bin/launchctl"}.Print(ctx, 0, probe.AgentLabel)
 	_, dialog := desktop.Dialogs{Root: "/"}.Ask(ctx, notify.Dialog{Buttons: []string{"OK"}})
-	own := desktop.Poster{Program: "/Applications/kextwatch.app/Contents/MacOS/kextwatch", Root: "/"}.Post(ctx, notify.Alert{Title: "t"})
+	own := desktop.NewPoster("/Applications/kextwatch.app/Contents/MacOS/kextwatch", "/").Post(ctx, notify.Alert{Title: "t"})
 	for name, err := range map[string]error{"launchctl": launchctl, "osascript": dialog, "kextwatch post": own} {
 		absent := errors.Is(err, fs.ErrNotExist) || errors.Is(err, desktop.ErrNoDialog) // this is no Mac
 		if !errors.Is(err, context.Canceled) && !absent {

@@ -72,3 +72,4 @@ func copiesIn(p store.Places) (temp string, done func()) {
 type noPoster struct{ err error }
 
 func (p noPoster) Post(context.Context, notify.Alert) error { return p.err }
+func (p noPoster) Prepare(context.Context)                  {}

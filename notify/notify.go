@@ -17,6 +17,9 @@ type Alert struct {
 // system does not report whether anyone saw it.
 type Poster interface {
 	Post(ctx context.Context, alert Alert) error
+
+	// Prepare makes the next urgent alert faster. It may return only after that alert.
+	Prepare(ctx context.Context)
 }
 
 // Dialog is a question in its own window.

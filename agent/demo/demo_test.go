@@ -49,6 +49,7 @@ func TestFastClock(t *testing.T) {
 
 type noDesktop struct{}
 
+func (noDesktop) Prepare(context.Context)                  {}
 func (noDesktop) Post(context.Context, notify.Alert) error { return errors.New("no desktop") }
 
 // Each alert is shown in the terminal. The missing service is reported once.

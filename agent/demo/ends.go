@@ -41,6 +41,8 @@ func (p *poster) Post(ctx context.Context, alert notify.Alert) error {
 	return nil
 }
 
+func (p *poster) Prepare(ctx context.Context) { p.desktop.Prepare(ctx) }
+
 // firstView shows the bar, and reports the first status.
 type firstView struct {
 	*screen

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"kextwatch/probe/root"
@@ -70,7 +71,7 @@ func (h *Hook) Call(ctx context.Context, call HookCall) error {
 		return err
 	}
 	_, err = tool.Runner{Root: h.mac.Root, UID: h.mac.UID}.Run(ctx, tool.Spec{
-		Path: path, Env: []string{}, Stdin: call.Line + "\n", NoStdout: true, Limit: h.limit,
+		Path: path, Env: []string{}, Stdin: strings.NewReader(call.Line + "\n"), NoStdout: true, Limit: h.limit,
 	})
 	if errors.Is(err, tool.ErrAsRoot) {
 		return fmt.Errorf("%w; run kextwatch as the user, without sudo", err)

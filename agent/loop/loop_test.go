@@ -29,20 +29,21 @@ type bubble struct {
 	answers chan struct{}
 	clicks  chan notify.Action
 
-	mu     sync.Mutex
-	snap   probe.Snapshot
-	fresh  int // snapshots that read cached facts again
-	polls  int // snapshots
-	alerts []notify.Alert
-	menus  []notify.Menu
-	lines  []store.Event
-	refuse error         // the error of posting an alert
-	hang   chan struct{} // posting waits for it
-	stuck  chan struct{} // a snapshot waits for it
-	broken int           // snapshots whose context ended
-	did    []notify.Action
-	retry  func() (*probe.Attempt, error) // answers Retry
-	set    *settings.Reader               // nil: the defaults
+	mu       sync.Mutex
+	snap     probe.Snapshot
+	fresh    int // snapshots that read cached facts again
+	polls    int // snapshots
+	alerts   []notify.Alert
+	menus    []notify.Menu
+	lines    []store.Event
+	refuse   error         // the error of posting an alert
+	hang     chan struct{} // posting waits for it
+	stuck    chan struct{} // a snapshot waits for it
+	broken   int           // snapshots whose context ended
+	prepared int           // calls of Prepare
+	did      []notify.Action
+	retry    func() (*probe.Attempt, error) // answers Retry
+	set      *settings.Reader               // nil: the defaults
 }
 
 func newBubble() *bubble {
@@ -74,6 +75,12 @@ func (d *bubble) Post(ctx context.Context, alert notify.Alert) error {
 	defer d.mu.Unlock()
 	d.alerts = append(d.alerts, alert)
 	return d.refuse
+}
+
+func (d *bubble) Prepare(context.Context) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.prepared++
 }
 
 func (d *bubble) Write(line []byte) (int, error) {

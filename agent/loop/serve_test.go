@@ -260,6 +260,8 @@ func (s slowTool) run(ctx context.Context) error {
 	return nil
 }
 
+func (slowTool) Prepare(context.Context) {}
+
 func (s slowTool) Post(ctx context.Context, _ notify.Alert) error { return s.run(ctx) }
 func (s slowTool) Do(ctx context.Context, _ notify.Action, _ approval.Status) error {
 	return s.run(ctx)

@@ -13,14 +13,14 @@ import (
 )
 
 // poster posts on the bus of the test. There is no tool beneath its Root.
-func poster(t *testing.T, bus string) Poster {
+func poster(t *testing.T, bus string) *Poster {
 	t.Helper()
 	t.Setenv(busVariable, bus)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Poster{Program: self, Root: t.TempDir()}
+	return NewPoster(self, t.TempDir())
 }
 
 func TestNotificationArrives(t *testing.T) {

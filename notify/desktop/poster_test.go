@@ -52,7 +52,7 @@ echo noise
 	t.Setenv(busVariable, "unix:path=/some bus")
 	t.Setenv("DYLD_INSERT_LIBRARIES", "/evil.dylib")
 	t.Setenv("PATH", dir)
-	poster := Poster{Program: program, Root: "/mac"}
+	poster := NewPoster(program, "/mac")
 	if err := poster.Post(ctx, notify.Alert{Title: "Two\nlines", Body: "Click\u00a0Allow.\nNow."}); err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestPostErrorHasMessageOfProgram(t *testing.T) {
 } >&2
 exit 69
 `)
-	err := Poster{Program: program, Root: "/"}.Post(ctx, notify.Alert{Title: "t"})
+	err := NewPoster(program, "/").Post(ctx, notify.Alert{Title: "t"})
 	if err == nil || !strings.HasPrefix(err.Error(), "posting a notification: no bus; start one; and so on") {
 		t.Fatalf("%.200v", err)
 	}
@@ -114,7 +114,7 @@ exec 3>"$dir/pipe"
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	posted := make(chan error, 1)
-	go func() { posted <- Poster{Program: program, Root: "/"}.Post(ctx, notify.Alert{Title: "t"}) }()
+	go func() { posted <- NewPoster(program, "/").Post(ctx, notify.Alert{Title: "t"}) }()
 	held, err := os.Open(pipe) // waits for the program to open it
 	if err != nil {
 		t.Fatal(err)
@@ -144,18 +144,18 @@ func waitReleased(t *testing.T, pipe io.Reader) {
 
 func TestPostRefuses(t *testing.T) {
 	alert := notify.Alert{Title: "t"}
-	absent := Poster{Program: filepath.Join(t.TempDir(), "absent"), Root: "/"}
+	absent := NewPoster(filepath.Join(t.TempDir(), "absent"), "/")
 	if err := absent.Post(ctx, alert); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "start it again") {
 		t.Errorf("no program: %v", err)
 	}
 	for _, root := range []string{"", "relative", "/a:/tmp/evil"} {
-		if err := (Poster{Program: "/bin/true", Root: root}).Post(ctx, alert); err == nil {
+		if err := (NewPoster("/bin/true", root)).Post(ctx, alert); err == nil {
 			t.Errorf("root %q was taken", root)
 		}
 	}
 	over, cancel := context.WithCancel(ctx)
 	cancel()
-	if err := (Poster{Program: "/bin/sh", Root: "/"}).Post(over, alert); !errors.Is(err, context.Canceled) {
+	if err := (NewPoster("/bin/sh", "/")).Post(over, alert); !errors.Is(err, context.Canceled) {
 		t.Errorf("a context that is over: %v", err)
 	}
 }
@@ -186,7 +186,7 @@ func TestPostRunsToolBeneathRoot(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	script(t, filepath.Join(os.Getenv("PATH"), "terminal-notifier"), `echo >"$dir/ran"`)
 
-	poster := Poster{Program: self, Root: root}
+	poster := NewPoster(self, root)
 	if err := poster.Post(ctx, notify.Alert{Title: "Parallels \u202ewaits", Body: `Say "yes" & click.`, Urgent: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -208,8 +208,121 @@ func TestPostWithoutDesktop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = Poster{Program: self, Root: t.TempDir()}.Post(ctx, notify.Alert{Title: "t", Body: "b"})
+	err = NewPoster(self, t.TempDir()).Post(ctx, notify.Alert{Title: "t", Body: "b"})
 	if err == nil || !strings.Contains(err.Error(), "; "+nextStep(runtime.GOOS)) {
 		t.Errorf("%v", err)
 	}
+}
+
+// prepare calls Prepare and waits until the program has started, which writes its
+// arguments to a file.
+func prepare(t *testing.T, p *Poster, args string) (over chan struct{}) {
+	t.Helper()
+	over = make(chan struct{})
+	go func() {
+		p.Prepare(ctx)
+		close(over)
+	}()
+	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		if _, err := os.Stat(args); err == nil {
+			return over
+		}
+		if time.Now().After(end) {
+			t.Fatal("Prepare started no program")
+		}
+	}
+}
+
+// counting notes each of its starts, and the text that it got.
+const counting = `
+echo x >>"$dir/starts"
+/bin/cat >"$dir/text.$$"
+[ -s "$dir/text.$$" ] || exit 64
+/bin/mv "$dir/text.$$" "$dir/text"
+`
+
+// A prepared child gets the next urgent alert. Each child posts one.
+func TestPreparedChildPostsTheAlert(t *testing.T) {
+	dir := t.TempDir()
+	p := NewPoster(script(t, filepath.Join(dir, "kextwatch"), counting), "/")
+	over := prepare(t, p, filepath.Join(dir, "starts"))
+	p.Prepare(ctx) // one child is enough
+	wantStarts := func(after string, want int) {
+		t.Helper()
+		if got := strings.Count(read(t, dir, "starts"), "x"); got != want {
+			t.Errorf("%s: %d programs were started, want %d", after, got, want)
+		}
+	}
+	if err := p.Post(ctx, notify.Alert{Title: "Calm"}); err != nil {
+		t.Fatal(err)
+	}
+	wantStarts("an alert without a sound", 2)
+	if err := p.Post(ctx, notify.Alert{Title: "Urgent", Body: "now", Urgent: true}); err != nil {
+		t.Fatal(err)
+	}
+	wantStarts("an urgent alert", 2)
+	if got := read(t, dir, "text"); got != "Urgent\nnow" {
+		t.Errorf("posted %q", got)
+	}
+	<-over
+	if err := p.Post(ctx, notify.Alert{Title: "Again", Urgent: true}); err != nil {
+		t.Fatal(err)
+	}
+	wantStarts("the next urgent alert", 3)
+}
+
+// A child that gets no alert ends, and the next alert gets a new one.
+func TestPreparedChildEndsWithoutAnAlert(t *testing.T) {
+	dir := t.TempDir()
+	p := NewPoster(script(t, filepath.Join(dir, "kextwatch"), counting), "/")
+	<-prepare(t, p, filepath.Join(dir, "starts"))
+	if err := p.Post(ctx, notify.Alert{Title: "Urgent", Urgent: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, dir, "text"); got != "Urgent\n" {
+		t.Errorf("posted %q", got)
+	}
+}
+
+// A prepared child that was killed or crashed loses no alert.
+func TestPreparedChildThatDied(t *testing.T) {
+	dir := t.TempDir()
+	p := NewPoster(script(t, filepath.Join(dir, "kextwatch"), `
+echo x >>"$dir/starts"
+[ -e "$dir/died" ] && exec /bin/cat >"$dir/text"
+echo x >"$dir/died"
+exit 1
+`), "/")
+	<-prepare(t, p, filepath.Join(dir, "starts"))
+	if err := p.Post(ctx, notify.Alert{Title: "Urgent", Urgent: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, dir, "text"); got != "Urgent\n" {
+		t.Errorf("posted %q", got)
+	}
+}
+
+// The end of the agent kills a prepared child.
+func TestPreparedChildEndsWithTheAgent(t *testing.T) {
+	dir := t.TempDir()
+	p := NewPoster(script(t, filepath.Join(dir, "kextwatch"), `
+echo x >"$dir/starts"
+exec /bin/sleep 600
+`), "/")
+	agent, stop := context.WithCancel(ctx)
+	over := make(chan struct{})
+	go func() {
+		p.Prepare(agent)
+		close(over)
+	}()
+	for !exists(filepath.Join(dir, "starts")) {
+		time.Sleep(time.Millisecond)
+	}
+	stop()
+	<-over
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

@@ -20,7 +20,6 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -47,7 +46,7 @@ type Spec struct {
 	Args []string
 	Env  []string // nil: the system's PATH and the C locale
 
-	Stdin    string
+	Stdin    io.Reader     // nil: none
 	NoStdout bool          // discard standard output
 	Limit    time.Duration // 0: 10 seconds
 	Output   int           // limit of each of stdout and stderr, in bytes; 0: 4 MiB
@@ -107,9 +106,7 @@ func (r Runner) run(ctx context.Context, s Spec, stdout, stderr io.Writer, messa
 	if s.Env == nil {
 		cmd.Env = []string{"PATH=/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=C"}
 	}
-	if s.Stdin != "" {
-		cmd.Stdin = strings.NewReader(s.Stdin)
-	}
+	cmd.Stdin = s.Stdin
 	if !s.NoStdout {
 		cmd.Stdout = stdout
 	}

@@ -41,7 +41,7 @@ func TestRun(t *testing.T) {
 	}{
 		"as it is":       {func(*Spec) {}, "0||PATH=/usr/bin:/bin:/usr/sbin:/sbin|C|/"},
 		"arguments":      {func(s *Spec) { s.Args = []string{"a b", "$(id)", "'"} }, "3|a b|$(id)|'||PATH=/usr/bin:/bin:/usr/sbin:/sbin|C|/"},
-		"standard input": {func(s *Spec) { s.Stdin = "text" }, "0|text|PATH=/usr/bin:/bin:/usr/sbin:/sbin|C|/"},
+		"standard input": {func(s *Spec) { s.Stdin = strings.NewReader("text") }, "0|text|PATH=/usr/bin:/bin:/usr/sbin:/sbin|C|/"},
 		"environment":    {func(s *Spec) { s.Env = []string{"PATH=/bin", "LC_ALL=x"} }, "0||PATH=/bin|x|/"},
 		"no output":      {func(s *Spec) { s.NoStdout = true }, ""},
 	} {

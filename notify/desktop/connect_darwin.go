@@ -1,0 +1,5 @@
+package desktop
+
+// Connect does nothing on a Mac: osascript and terminal-notifier connect for
+// themselves.
+func Connect() {}

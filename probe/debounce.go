@@ -65,6 +65,18 @@ func (b *Debounce) Touch() {
 	}
 }
 
+// VisibleAt returns when the changes that the firing that is due now is for became
+// visible: see Hint.
+func (b *Debounce) VisibleAt() time.Time {
+	switch b.phase {
+	case quiet:
+		return b.last.Add(usualDelay)
+	case ending:
+		return b.last.Add(CommitDelay)
+	}
+	return b.last
+}
+
 // Fired must be called when Timer has fired. It reports whether this was the
 // last firing of the burst.
 func (b *Debounce) Fired() (last bool) {

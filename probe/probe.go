@@ -112,6 +112,10 @@ type Hint struct {
 
 	// Nothing changed between the hint before and this time; zero: not known.
 	QuietUntil time.Time
+
+	// A snapshot that began at this time or later needs no other one, unless the hint
+	// is settled or woke: what changed was visible by then.
+	VisibleAt time.Time
 }
 
 // NewGap returns the Gap for a fact that could not be read because of err. next

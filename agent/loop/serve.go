@@ -22,7 +22,14 @@ type poll struct {
 // polling is the poll that runs, and the one that was requested.
 type polling struct {
 	began     time.Time // of the snapshot that is being taken; zero: none is
+	last      time.Time // when the last one began
 	requested *poll     // it has not begun; nil: none
+}
+
+// knows reports whether the last snapshot shows everything that a hint is for. It
+// compares monotonic times.
+func (p *polling) knows(h probe.Hint) bool {
+	return !h.Settled && !h.Woke && !h.VisibleAt.IsZero() && !p.last.Before(h.VisibleAt)
 }
 
 // snapshot takes a snapshot. That may take as long as the slowest disk or file
@@ -31,7 +38,7 @@ type polling struct {
 func (l *Loop) snapshot(ctx context.Context, now time.Time, how mac.Options) (snap probe.Snapshot, more bool) {
 	taken := make(chan probe.Snapshot, 1) // stays unread if the agent ends first
 	l.helpers.Go(func() { taken <- l.edges.Prober.SnapshotNow(ctx, now, how) })
-	l.polling.began = now
+	l.polling.began, l.polling.last = now, time.Now()
 	snap, _, more = l.serve(ctx, 0, taken)
 	l.polling.began = time.Time{}
 	return snap, more
@@ -64,6 +71,9 @@ func (l *Loop) serve(ctx context.Context, in time.Duration, taken <-chan probe.S
 		case <-timer:
 			return snap, poll{settled: true, loading: l.edges.Clock.Now().Before(l.policy.loadingUntil)}, true
 		case hint := <-hints:
+			if l.polling.knows(hint) {
+				continue
+			}
 			if hint.Woke {
 				l.edges.Log.Retry()
 			}

@@ -109,8 +109,12 @@ func answer[K comparable, T any](s *shot, q *query[K, T], key K, facts []probe.F
 
 func (q *query[K, T]) start(s *shot, key K, run func(context.Context) (T, []probe.Gap)) {
 	q.running, q.stale, q.began = true, false, s.now
-	ctx := s.ctx
+	ctx, delay := s.ctx, s.how.Delay
 	s.queries.start(func() func() {
+		select {
+		case <-time.After(delay):
+		case <-ctx.Done():
+		}
 		noting, timedOut := tool.NoteTimeouts(ctx)
 		limited, cancel := context.WithTimeoutCause(noting, tool.Limit, tool.ErrTimeout)
 		defer cancel()

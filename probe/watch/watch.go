@@ -121,7 +121,8 @@ func (w *Watcher) run(ctx context.Context) {
 			w.paths.Fired()
 			w.follow(false)
 		case <-w.facts.Timer.C:
-			w.hint(w.facts.Fired())
+			visible := w.facts.VisibleAt()
+			w.hint(w.facts.Fired(), visible)
 		case <-w.backstop.C:
 			w.noteSleep()
 			if w.woke {
@@ -133,10 +134,10 @@ func (w *Watcher) run(ctx context.Context) {
 	}
 }
 
-func (w *Watcher) hint(settled bool) {
+func (w *Watcher) hint(settled bool, visible time.Time) {
 	w.noteSleep()
 	w.stamps = stampAll(w.mac, w.also)
-	probe.OfferHint(w.hints, probe.Hint{Settled: settled, Woke: w.woke, QuietUntil: w.quiet})
+	probe.OfferHint(w.hints, probe.Hint{Settled: settled, Woke: w.woke, QuietUntil: w.quiet, VisibleAt: visible})
 	w.woke, w.quiet = false, time.Time{}
 }
 

@@ -130,7 +130,6 @@ var arrows = []struct{ importer, imported, because string }{
 	{"probe/mactest", "modernc.org/sqlite", "writes the policy databases of tests"},
 	{"probe/tool/tooltest", "probe/tool", "shortens its limit in tests"},
 
-	{"notify/desktop", "assets", "the picture beside an alert"},
 	{"notify/desktop", "notify", "posts its alerts"},
 	{"notify/desktop", "probe", "cleans the texts it shows"},
 	{"notify/desktop", "probe/tool", "runs the child that posts, and osascript"},

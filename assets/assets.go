@@ -43,11 +43,7 @@ var (
 	UnsureBadge []byte
 )
 
-// The picture of kextwatch. An alert on D-Bus carries every pixel, encoded byte by
-// byte, so its picture is small.
-var (
-	//go:embed app.png
-	App []byte // 128 × 128 pixels
-	//go:embed alert.png
-	Alert []byte // 64 × 64 pixels
-)
+// App is the picture of kextwatch, 128 × 128 pixels.
+//
+//go:embed app.png
+var App []byte

@@ -37,9 +37,6 @@ func TestSizes(t *testing.T) {
 	if got := decode(t, App).Bounds(); got != image.Rect(0, 0, 128, 128) {
 		t.Errorf("App is %v, want 128 × 128", got)
 	}
-	if got := decode(t, Alert).Bounds(); got != image.Rect(0, 0, 64, 64) {
-		t.Errorf("Alert is %v, want 64 × 64", got)
-	}
 }
 
 // macOS colors the black parts and keeps the transparent parts.

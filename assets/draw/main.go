@@ -68,7 +68,7 @@ var app = []layer{{plate, indigo}, {face, white}, {window, amber}, {pointer, dar
 
 // pictures returns every PNG file by its name.
 func pictures() map[string]image.Image {
-	all := map[string]image.Image{"app.png": draw(128, app...), "alert.png": draw(64, app...)}
+	all := map[string]image.Image{"app.png": draw(128, app...)}
 	for name, s := range map[string]shape{"well": well, "waiting": waiting, "todo": todo, "unsure": unsure} {
 		all[name+".png"] = draw(grid, layer{s, black})
 		all[name+"-badge.png"] = draw(grid, layer{badge, dark}, layer{s.scaled(0.84), white})

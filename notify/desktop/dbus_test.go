@@ -42,7 +42,7 @@ func TestNotificationArrives(t *testing.T) {
 		if err := poster.Post(t.Context(), test.alert); err != nil {
 			t.Fatalf("%s: %v", test.name, err)
 		}
-		test.want.App, test.want.Picture = "kextwatch", true
+		test.want.App, test.want.Icon = "kextwatch", icon
 		if got := daemon.Next(t); got != test.want {
 			t.Errorf("%s: got %+v, want %+v", test.name, got, test.want)
 		}

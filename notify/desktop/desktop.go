@@ -20,9 +20,13 @@ import (
 
 	"github.com/gen2brain/beeep"
 
-	"kextwatch/assets"
 	"kextwatch/notify"
 )
+
+// icon is a name of the freedesktop icon naming specification. An own picture would
+// be sent as single bytes, which takes a server longer than all the rest. A Mac
+// shows the icon of Script Editor in any case.
+const icon = "dialog-warning"
 
 const (
 	postLimit = 5 * time.Second  // for the child of a Poster
@@ -47,7 +51,7 @@ func Send(alert notify.Alert) error {
 	}
 	alert = clean(alert, runtime.GOOS)
 	done := make(chan error, 1)
-	go func() { done <- show(alert.Title, alert.Body, assets.Alert) }()
+	go func() { done <- show(alert.Title, alert.Body, icon) }()
 	select {
 	case err := <-done:
 		if err != nil {

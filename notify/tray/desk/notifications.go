@@ -13,7 +13,7 @@ import (
 type Notification struct {
 	App, Title, Body string
 	Urgency          byte // 0 low, 1 normal, 2 critical
-	Picture          bool // it had picture data
+	Icon             string
 }
 
 // Notifications is a notification daemon that only records.
@@ -63,9 +63,8 @@ func (d daemon) GetServerInformation() (name, vendor, version, spec string, err 
 func (d daemon) GetCapabilities() ([]string, *dbus.Error) { return []string{"body"}, nil }
 
 func (d daemon) Notify(app string, replaces uint32, icon, title, body string, actions []string, hints map[string]dbus.Variant, timeout int32) (uint32, *dbus.Error) {
-	note := Notification{App: app, Title: title, Body: body}
+	note := Notification{App: app, Icon: icon, Title: title, Body: body}
 	note.Urgency, _ = hints["urgency"].Value().(byte)
-	_, note.Picture = hints["image-data"]
 	d.n.posted <- note
 	if d.n.silent {
 		<-d.n.ended

@@ -62,6 +62,25 @@ func TestBurst(t *testing.T) {
 	}
 }
 
+// A snapshot that began at these times shows the changes that a firing is for.
+func TestVisibleAt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewDebounce()
+		start := time.Now()
+		b.Touch()
+		for i, want := range []time.Duration{0, 0, 20 * ms, 150 * ms} {
+			<-b.Timer.C
+			if got := b.VisibleAt().Sub(start); got != want {
+				t.Errorf("firing %d: visible after %v, want %v", i, got, want)
+			}
+			b.Fired()
+		}
+		if !b.Idle() {
+			t.Error("it is not idle after the last firing")
+		}
+	})
+}
+
 func TestStorm(t *testing.T) {
 	var events []time.Duration
 	for at := time.Duration(0); at < 10*time.Second; at += ms {

@@ -41,6 +41,7 @@ type bubble struct {
 	stuck    chan struct{} // a snapshot waits for it
 	broken   int           // snapshots whose context ended
 	prepared int           // calls of Prepare
+	how      mac.Options   // of the last snapshot
 	did      []notify.Action
 	retry    func() (*probe.Attempt, error) // answers Retry
 	set      *settings.Reader               // nil: the defaults
@@ -131,6 +132,7 @@ func (d *bubble) SnapshotNow(ctx context.Context, _ time.Time, how mac.Options) 
 		}
 	}
 	d.polls++
+	d.how = how
 	if how.Fresh {
 		d.fresh++
 	}

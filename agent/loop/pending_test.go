@@ -199,3 +199,58 @@ func TestLoopStartsWhenTheToolsHaveAnswered(t *testing.T) {
 		d.want(t, "blocked")
 	})
 }
+
+// The last snapshot knew what an unsettled hint is for: it needs no other one.
+func TestLoopSkipsWhatTheLastSnapshotKnew(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		defer d.start(t, dir)()
+		time.Sleep(time.Minute)
+		for _, c := range []struct {
+			what string
+			hint probe.Hint
+			poll bool
+		}{
+			{"the first event of a burst", probe.Hint{VisibleAt: time.Now()}, true},
+			{"before that snapshot", probe.Hint{VisibleAt: time.Now().Add(-1)}, false},
+			{"at that snapshot", probe.Hint{VisibleAt: time.Now()}, false},
+			{"after that snapshot", probe.Hint{VisibleAt: time.Now().Add(1)}, true},
+			{"the end of the burst", probe.Hint{VisibleAt: time.Now(), Settled: true}, true},
+			{"a wake", probe.Hint{VisibleAt: time.Now(), Woke: true}, true},
+			{"a hint without a time", probe.Hint{}, true},
+		} {
+			before := d.now().polls
+			d.hint(c.hint)
+			if polled := d.now().polls > before; polled != c.poll {
+				t.Errorf("%s: a snapshot was taken: %v, want %v", c.what, polled, c.poll)
+			}
+		}
+	})
+}
+
+// A file that has just changed may open a window: an alert is prepared, and tools
+// leave the processor to it.
+func TestLoopPreparesForAnAlert(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		defer d.start(t, dir)()
+		want := func(after string, prepared int, delay time.Duration) {
+			t.Helper()
+			synctest.Wait()
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			if d.prepared != prepared || d.how.Delay != delay {
+				t.Errorf("%s: prepared %d times, tools wait %v; want %d, %v", after, d.prepared, d.how.Delay, prepared, delay)
+			}
+		}
+		want("the start", 0, 0)
+		d.hint(probe.Hint{})
+		want("a change", 1, alertFirst)
+		d.hint(settled)
+		want("its end", 1, 0)
+		d.click(notify.CheckNow)
+		want("a click", 1, 0)
+	})
+}

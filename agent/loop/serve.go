@@ -79,6 +79,9 @@ func (l *Loop) serve(ctx context.Context, in time.Duration, taken <-chan probe.S
 			}
 			return snap, poll{settled: hint.Settled, fresh: hint.Woke, quietUntil: hint.QuietUntil}, true
 		case hint := <-logHints:
+			if l.polling.knows(hint) {
+				continue
+			}
 			return snap, poll{settled: hint.Settled, query: true}, true
 		case <-answers:
 			return snap, poll{settled: !l.policy.burst}, true

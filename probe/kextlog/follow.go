@@ -142,7 +142,8 @@ func (f *Follower) Run(ctx context.Context) {
 		case <-f.noticed:
 			f.news.Touch()
 		case <-f.news.Timer.C:
-			probe.OfferHint(f.hints, probe.Hint{Settled: f.news.Fired()})
+			visible := f.news.VisibleAt()
+			probe.OfferHint(f.hints, probe.Hint{Settled: f.news.Fired(), VisibleAt: visible})
 		case err := <-f.ended:
 			f.end(ctx, err)
 		}

@@ -282,7 +282,7 @@ func TestLogHintsAreFew(t *testing.T) {
 		for range 1000 {
 			f.line([]byte(logged(policyDaemon, kextSubsystem, refusal)))
 		}
-		for i, settled := range []bool{false, false, true} {
+		for i, settled := range []bool{false, false, false, true} {
 			if h := <-f.Hints(); h.Settled != settled || h.Woke {
 				t.Errorf("hint %d: %+v", i, h)
 			}

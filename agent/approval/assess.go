@@ -264,7 +264,7 @@ func (a *assessment) rememberRead(facts []*kextFacts) {
 	if a.snap.Policy == nil {
 		return
 	}
-	read := LastRead{Source: a.snap.Policy.Source, At: a.readAt(), Session: a.snap.Mac.BootSession}
+	read := LastRead{Source: a.snap.Policy.Source, At: a.readAt(), Session: a.session()}
 	for _, f := range facts {
 		if f.row != nil && !f.row.Allowed && wellFormed(f.bundleID) && !f.fromApple() {
 			read.Blocked = append(read.Blocked, f.id)

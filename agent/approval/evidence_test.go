@@ -187,16 +187,48 @@ func TestStoryLoadFailing(t *testing.T) {
 	s.look(at(71), Approved) // a new start knows nothing of it
 }
 
-// Without the list of loaded extensions, the verdict is never load-failing.
-func TestStoryNothingFailsUnseen(t *testing.T) {
+// Without the list of loaded extensions, nothing but a refusal says that an
+// extension does not load. A tool that lists them now and then must not turn the
+// verdict around each time.
+func TestStoryFailsUnseen(t *testing.T) {
 	s := newerStory(t)
 	s.attempt(at(1), allKexts...)
 	s.allow()
 	s.look(at(10), Approved)
 	s.restart(at(20), "SESSION-2")
 	s.snap.Loaded = probe.Loaded{}
+	s.look(at(24), Approved)
 	s.report(probe.FromLog, probe.Refused, at(25), hypervisor)
-	s.look(at(25), Approved)
+	s.look(at(25), LoadFailing, "load-failing!")
+	s.snap.Loaded = probe.Loaded{Known: true}
+	s.look(at(26), LoadFailing)
+	s.agentRestarts()
+	s.snap.Loaded = probe.Loaded{}
+	s.look(at(27), LoadFailing)
+	s.load("17.1.7 51588")
+	s.look(at(28), Approved, "approved", "kexts-loaded!")
+}
+
+// sysctl hangs: the boot session is not known. A restart that is needed is still
+// needed, and what was said in this boot is not said again.
+func TestStoryUnknownBootSession(t *testing.T) {
+	s := newerStory(t)
+	s.refuse(allKexts...)
+	s.look(at(10), BlockedUnknown, "blocked!")
+	s.allow()
+	s.look(at(11), RestartPending, "approved", "restart-needed!")
+	booted := s.snap.Mac.BootedAt
+	s.snap.Mac.BootSession, s.snap.Mac.BootedAt = "", time.Time{}
+	s.agentRestarts()
+	s.look(at(12), RestartPending)
+	s.snap.Mac.BootSession, s.snap.Mac.BootedAt = "SESSION-1", booted
+	s.look(at(13), RestartPending)
+	s.restart(at(20), "SESSION-2")
+	s.look(at(21), Approved)
+	s.report(probe.FromLog, probe.Refused, at(25), hypervisor)
+	s.look(at(25), LoadFailing, "load-failing!")
+	s.snap.Mac.BootSession = ""
+	s.look(at(26), LoadFailing)
 }
 
 // macOS reports that only a restart is missing, even if no snapshot saw the

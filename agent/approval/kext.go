@@ -1,6 +1,10 @@
 package approval
 
-import "kextwatch/probe"
+import (
+	"cmp"
+
+	"kextwatch/probe"
+)
 
 // replaced reports whether an allowed extension on disk differs from the one last
 // seen loaded, or macOS reports a different binary. From macOS 11, it needs a new
@@ -25,10 +29,11 @@ func (a *assessment) replaced(f *kextFacts) bool {
 }
 
 // failing reports whether macOS refused an extension in this boot that was allowed
-// before this boot.
+// before this boot. The refusal is enough, even if the list of loaded extensions is
+// missing: an extension that is seen loaded later has been refused before.
 func (a *assessment) failing(f *kextFacts) bool {
 	is := a.rememberedKext(f)
-	return a.unloaded(f) && f.allowed() && is.AllowedEarlier && (a.inThisSession(is.RefusedIn) || a.inThisSession(is.RestartIn))
+	return len(f.disk) > 0 && !f.loadedFromDisk() && f.allowed() && is.AllowedEarlier && (a.inThisSession(is.RefusedIn) || a.inThisSession(is.RestartIn))
 }
 
 // waitsForRestart reports whether the extension was allowed in this boot, or macOS
@@ -48,13 +53,14 @@ func (a *assessment) waitsForRestart(f *kextFacts) bool {
 	return false
 }
 
-// unloaded reports whether the extension is on disk and known not to be loaded.
-func (a *assessment) unloaded(f *kextFacts) bool {
-	return len(f.disk) > 0 && a.snap.Loaded.Known && !f.loadedFromDisk()
+// session returns the boot session of the Mac. If it cannot be read, it counts as
+// that of the last snapshot: a restart that is not known of ends nothing.
+func (a *assessment) session() string {
+	return cmp.Or(a.snap.Mac.BootSession, a.before.LastRead.Session)
 }
 
 func (a *assessment) inThisSession(session string) bool {
-	return session != "" && session == a.snap.Mac.BootSession
+	return session != "" && session == a.session()
 }
 
 // rememberedKext returns the memory of an extension: when it became allowed, what
@@ -62,7 +68,7 @@ func (a *assessment) inThisSession(session string) bool {
 // snapshots, it is unknown whether the approval came before or after.
 func (a *assessment) rememberedKext(f *kextFacts) KextMemory {
 	was, known := a.before.Kexts[f.id]
-	session := a.snap.Mac.BootSession
+	session := a.session()
 	sameSession := a.before.LastRead.Session == session
 	restarted := !sameSession && session != "" && a.before.LastRead.Session != ""
 	is := was

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"kextwatch/agent/approval"
 	"kextwatch/notify"
 	"kextwatch/probe"
 )
@@ -172,6 +173,7 @@ func TestLoopStartsWhileToolsHang(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
+		d.change(func(s *probe.Snapshot) { s.Mac.BootedAt = time.Now().Add(-time.Hour) })
 		d.slow()
 		d.attempt()
 		defer d.start(t, dir)()
@@ -252,5 +254,60 @@ func TestLoopPreparesForAnAlert(t *testing.T) {
 		want("its end", 1, 0)
 		d.click(notify.CheckNow)
 		want("a click", 1, 0)
+	})
+}
+
+// The framework answers one snapshot later than the file event. A row that it did
+// not have before is still dated by the time until which the files had not changed.
+func TestLoopDatesARowThatComesWithTheAnswer(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		d.change(func(s *probe.Snapshot) {
+			s.Policy = &probe.Policy{Source: probe.Framework, ReadAt: time.Now()}
+			s.Sources = []probe.Source{{Name: probe.Framework, State: probe.OK}}
+		})
+		defer d.start(t, dir)()
+		time.Sleep(time.Hour)
+		d.slow()
+		d.change(func(s *probe.Snapshot) { s.Policy.Stale = true })
+		d.hint(probe.Hint{Settled: true, QuietUntil: time.Now().Add(-time.Second)})
+		d.want(t)
+		d.answer(func(s *probe.Snapshot) {
+			s.Policy.Stale, s.Policy.ReadAt = false, time.Now()
+			s.Policy.Rows = []probe.PolicyRow{{TeamID: probe.ParallelsTeamID, BundleID: "com.parallels.kext.hypervisor"}}
+		})
+		d.want(t, "window-opened")
+	})
+}
+
+// Only a click on Allow is an approval that needs no tool: what failed to load may
+// still fail.
+func TestLoopTakesBackNoFailureBeforeTheToolsAnswer(t *testing.T) {
+	p := policyState{accepted: true}
+	for from, want := range map[approval.Verdict]bool{
+		approval.BlockedOpen: false, approval.BlockedUnknown: false, approval.LoadFailing: true, approval.UpgradePending: true,
+	} {
+		held := p.holdBack(probe.Snapshot{Pending: true}, []approval.Notice{{Event: approval.ApprovedEvent, From: string(from)}}, time.Now()) > 0
+		if held != want {
+			t.Errorf("approved after %s is held back: %v, want %v", from, held, want)
+		}
+	}
+}
+
+// Without the boot time no attempt can be dated. The first snapshot waits longer for
+// it than for other facts.
+func TestLoopStartsWithoutABootTime(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		d.change(func(s *probe.Snapshot) { s.Mac.BootedAt = time.Time{} })
+		d.slow()
+		d.attempt()
+		defer d.start(t, dir)()
+		time.Sleep(toolTime - 1)
+		d.want(t)
+		time.Sleep(1)
+		d.want(t, "window-opened")
 	})
 }

@@ -17,8 +17,9 @@ const (
 
 	// Tools that do not answer hold back notices for this long, and the first
 	// snapshot for startTime. Healthy tools answer within half a second.
-	toolTime  = 5 * time.Second
-	startTime = 2 * time.Second
+	toolTime   = 5 * time.Second
+	startTime  = 2 * time.Second
+	startAgain = 500 * time.Millisecond // until then, see whether more tools can be queried
 
 	// After an approval the kernel loads the kexts, and no event reports it.
 	loadingEvery = 5 * time.Second
@@ -35,7 +36,7 @@ const (
 // means that the state does not hold.
 type policyState struct {
 	quietUntil   time.Time // the files had not changed since the policy in memory until then
-	incomplete   bool      // the last snapshot had no policy, or was not accepted
+	incomplete   bool      // the last snapshot had no policy or an old one, or was not accepted
 	burst        bool      // the last poll was in the middle of a burst of events
 	accepted     bool      // a snapshot was accepted since the start
 	began        time.Time // the first poll
@@ -61,7 +62,7 @@ func (p *policyState) begin(how poll, now time.Time) {
 func (p *policyState) accept(snap probe.Snapshot) {
 	p.heldBack = time.Time{}
 	p.accepted = true
-	p.incomplete = snap.Policy == nil
+	p.incomplete = snap.Policy == nil || snap.Policy.Stale
 }
 
 // isBusy reports whether another process is writing the database. The policy of
@@ -83,12 +84,16 @@ func (p *policyState) noteBusy(busy bool, now time.Time) time.Duration {
 }
 
 // starting returns how long the first snapshot waits for tools that have not
-// answered yet.
+// answered yet: longer for the boot time, without which no attempt can be dated.
 func (p *policyState) starting(snap probe.Snapshot, now time.Time) time.Duration {
 	if p.accepted || !snap.Pending {
 		return 0
 	}
-	return max(0, startTime-max(0, now.Sub(p.began)))
+	longest := startTime
+	if snap.Mac.BootedAt.IsZero() {
+		longest = toolTime
+	}
+	return min(startAgain, max(0, longest-max(0, now.Sub(p.began))))
 }
 
 // holdBack returns for how long notices wait. In the middle of a burst of events a
@@ -110,7 +115,7 @@ func (p *policyState) holdBack(snap probe.Snapshot, notices []approval.Notice, n
 		case approval.WindowOpened, approval.WindowReopened:
 			return 0
 		case approval.ApprovedEvent:
-			if !p.burst {
+			if !p.burst && approval.Verdict(n.From).Blocked() {
 				return 0
 			}
 		}

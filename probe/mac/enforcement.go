@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"kextwatch/probe"
-	"kextwatch/probe/root"
 )
 
 // consentKey is what a query for the consent depends on.
@@ -14,16 +13,10 @@ type consentKey struct {
 	teams   bool // query the teams that are allowed in Recovery, too
 }
 
-// profileKey is what a query for the configuration profile depends on.
-type profileKey struct {
-	session string
-	file    root.Stamp // of macOS's own copy of the profile
-}
-
 // readEnforcement reads the settings besides the policy that decide whether a
 // kext needs an approval and who may give it. System Integrity Protection and the
 // consent can only be changed in Recovery, so they are queried once in a boot
-// session. The profile is read again when its file has changed.
+// session. The profile is a file; only without that file, a tool is queried.
 func (p *Prober) readEnforcement(s *shot) {
 	if !p.needsLoaded(s.snap) {
 		p.sip.clear()
@@ -42,10 +35,20 @@ func (p *Prober) readEnforcement(s *shot) {
 		return readConsent(ctx, p.mac, key.teams)
 	})
 	s.missing(gaps...)
-	stamp, _ := p.mac.Stamp(probe.ManagedKextPolicy)
-	e.Profile, gaps = answer(s, &p.profile, profileKey{session, stamp}, []probe.Fact{probe.FactProfiles}, func(ctx context.Context) (probe.KextProfile, []probe.Gap) {
-		return readProfile(ctx, p.mac, os)
+	p.readProfile(s, session, os)
+}
+
+func (p *Prober) readProfile(s *shot, session string, os probe.OSVersion) {
+	if profile, gaps, found := readManagedFile(p.mac, os); found {
+		p.profile.clear() // what the tool said before may be over when the file is gone
+		s.snap.Enforcement.Profile = profile
+		s.missing(gaps...)
+		return
+	}
+	profile, gaps := answer(s, &p.profile, session, []probe.Fact{probe.FactProfiles}, func(ctx context.Context) (probe.KextProfile, []probe.Gap) {
+		return queryProfile(ctx, p.mac, os)
 	})
+	s.snap.Enforcement.Profile = profile
 	s.missing(gaps...)
 }
 

@@ -55,3 +55,10 @@ func readSituation(t testing.TB, m root.FS, os probe.OSVersion) (probe.Situation
 	snap := p.whole(t.Context(), time.Now(), Options{Fresh: true}, probe.Snapshot{Mac: probe.Mac{OS: os}}, p.readSituation)
 	return snap.Situation, snap.Gaps
 }
+
+// readProfile reads the profile of a Mac: from the file, or from the tool.
+func readProfile(ctx context.Context, m root.FS, os probe.OSVersion) (probe.KextProfile, []probe.Gap) {
+	p := NewProber(m, "")
+	snap := p.whole(ctx, time.Now(), Options{}, probe.Snapshot{}, func(s *shot) { p.readProfile(s, "", os) })
+	return snap.Enforcement.Profile, snap.Gaps
+}

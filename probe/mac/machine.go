@@ -28,9 +28,12 @@ var (
 	uuidForm     = probe.Form{Expr: `^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`}
 )
 
-// machineTime limits readMachine, because the other queries of the first snapshot
-// wait for it. sysctl needs milliseconds.
-const machineTime = 2 * time.Second
+// machineTime limits readMachine. sysctl needs milliseconds. The other queries of the
+// first snapshot wait for it, but not longer than holdTime.
+const (
+	machineTime = 5 * time.Second
+	holdTime    = time.Second
+)
 
 // machineFacts are the facts of readMachine.
 func machineFacts(os probe.OSVersion) []probe.Fact {

@@ -31,6 +31,14 @@ func (p *Prober) readMachines(s *shot) {
 	machines, gaps := answer(s, &p.machines, key, []probe.Fact{probe.FactVMs}, func(ctx context.Context) (probe.Machines, []probe.Gap) {
 		return queryMachines(ctx, p.mac)
 	})
+	if !p.machines.has(key) && p.machines.pause(s.now) > 0 {
+		// prlctl hangs and is not queried now. The configurations are files.
+		if !p.configs.has(key.files) {
+			found, missing := readConfigured(s.ctx, p.mac)
+			p.configs.set(key.files, found, missing)
+		}
+		machines, gaps = p.configs.value, append(gaps, p.configs.gaps...)
+	}
 	s.snap.Machines = machines
 	s.missing(gaps...)
 }

@@ -30,18 +30,28 @@ func machinesMatter(app *probe.App, os probe.OSVersion) bool {
 // virtual machines in the usual folders are read. There may be others, so an
 // empty result there does not mean that there are none.
 func queryMachines(ctx context.Context, m root.FS) (probe.Machines, []probe.Gap) {
-	var gaps []probe.Gap
 	found, err := queryPrlctlWithin(ctx, m)
 	if err != nil {
-		gaps = append(gaps, tool.Gap(probe.FactVMs, err, "prlctl list -a"))
-		var more []probe.Gap
-		found, more = searchConfigs(ctx, m)
-		gaps = append(gaps, more...)
+		configured, gaps := readConfigured(ctx, m)
+		return configured, append([]probe.Gap{tool.Gap(probe.FactVMs, err, "prlctl list -a")}, gaps...)
 	}
+	return completed(m, found)
+}
+
+// readConfigured is queryMachines without prlctl.
+func readConfigured(ctx context.Context, m root.FS) (probe.Machines, []probe.Gap) {
+	found, gaps := searchConfigs(ctx, m)
+	found, more := completed(m, found)
+	return found, append(gaps, more...)
+}
+
+// completed adds the networking, and the gaps of what is not known.
+func completed(m root.FS, found probe.Machines) (_ probe.Machines, gaps []probe.Gap) {
 	if unknown := countUnknown(found.List); unknown > 0 {
 		gaps = append(gaps, probe.NewGap(probe.FactVMs, fmt.Errorf("the hypervisor of %d of %d virtual machines is unknown", unknown, len(found.List)),
 			"Look at the hypervisor in the configuration of each virtual machine in Parallels Desktop."))
 	}
+	var err error
 	found.Kextless, err = readKextless(m)
 	if err != nil {
 		gaps = append(gaps, probe.NewGap(probe.FactVMNetworking, err, "Open Parallels Desktop once, so that it writes its network settings again."))

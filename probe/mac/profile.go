@@ -22,19 +22,24 @@ type kextPolicyPlist struct {
 	Kexts          map[string][]string `plist:"AllowedKernelExtensions"`
 }
 
-// readProfile reads the payload about kexts of a configuration profile. It reads the
-// file that macOS keeps of a device profile, which every user may read, or else
-// the output of the profiles tool. The tool shows no device profiles to ordinary
-// users, so only root can know that there is none.
-func readProfile(ctx context.Context, m root.FS, os probe.OSVersion) (probe.KextProfile, []probe.Gap) {
+// readManagedFile reads the payload about kexts from the file that macOS keeps of a
+// device profile, which every user may read. found is false if there is no file.
+func readManagedFile(m root.FS, os probe.OSVersion) (profile probe.KextProfile, gaps []probe.Gap, found bool) {
 	var policy kextPolicyPlist
 	err := m.ReadPlist(probe.ManagedKextPolicy, &policy)
 	switch {
 	case err == nil:
-		return policy.profile("", os), nil
-	case !root.NotExist(err):
-		return probe.KextProfile{}, []probe.Gap{probe.NewGap(probe.FactKextProfile, err, "Ask whoever manages this Mac which kernel extensions its profiles allow.")}
+		return policy.profile("", os), nil, true
+	case root.NotExist(err):
+		return probe.KextProfile{}, nil, false
 	}
+	return probe.KextProfile{}, []probe.Gap{probe.NewGap(probe.FactKextProfile, err, "Ask whoever manages this Mac which kernel extensions its profiles allow.")}, true
+}
+
+// queryProfile reads the payload about kexts from the output of the profiles tool.
+// The tool shows no device profiles to ordinary users, so only root can know that
+// there is none.
+func queryProfile(ctx context.Context, m root.FS, os probe.OSVersion) (probe.KextProfile, []probe.Gap) {
 	out, err := tool.Query(ctx, m, probe.ProfilesTool, "show", "-type", "configuration")
 	if err != nil {
 		return probe.KextProfile{}, []probe.Gap{profilesGap(err)}

@@ -78,21 +78,29 @@ func newShot(ctx context.Context, now time.Time, how Options, q *queries) *shot 
 }
 
 // answer returns the last answer of a query, and starts the query if that answer
-// is not good for key. facts are what the query tells: without any answer, they
-// are missing facts until the query has ended.
+// is not good for key. While the query runs, the snapshot is pending. facts are what
+// the query tells: without any answer, they are missing facts.
+//
+// A tool that hung is not queried again before a pause. Until then nothing is known
+// for another key.
 func answer[K comparable, T any](s *shot, q *query[K, T], key K, facts []probe.Fact, run func(context.Context) (T, []probe.Gap)) (T, []probe.Gap) {
 	q.stale = q.stale || s.how.Fresh
-	if q.has(key) && !q.stale && q.late == 0 {
-		return q.value, q.gaps
-	}
-	if pause := q.pause(s.now); pause > 0 && !q.running {
+	pause := q.pause(s.now)
+	wanted := !q.has(key) || q.stale || q.late > 0
+	switch {
+	case !wanted || q.running:
+	case pause > 0:
 		s.queryAgain(pause)
-		return q.value, q.gaps
-	}
-	if !q.running && !s.held && s.ctx.Err() == nil {
+		if !q.has(key) {
+			var unknown T
+			return unknown, missingFacts(facts, tool.ErrTimeout)
+		}
+	case !s.held && s.ctx.Err() == nil:
 		q.start(s, key, run)
 	}
-	s.snap.Pending = true
+	if q.running || !q.valid {
+		s.snap.Pending = true
+	}
 	if q.valid {
 		return q.value, q.gaps
 	}
@@ -100,11 +108,15 @@ func answer[K comparable, T any](s *shot, q *query[K, T], key K, facts []probe.F
 	if s.ctx.Err() != nil {
 		reason = context.Cause(s.ctx)
 	}
+	return q.value, missingFacts(facts, reason)
+}
+
+func missingFacts(facts []probe.Fact, reason error) []probe.Gap {
 	var gaps []probe.Gap
 	for _, fact := range facts {
 		gaps = append(gaps, probe.NewGap(fact, reason, "You need not do anything: kextwatch tries again."))
 	}
-	return q.value, gaps
+	return gaps
 }
 
 func (q *query[K, T]) start(s *shot, key K, run func(context.Context) (T, []probe.Gap)) {

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 	"kextwatch/probe/tool"
+	"kextwatch/probe/tool/tooltest"
 )
 
 // slowTool is a tool that answers after a time, in a synctest bubble.
@@ -92,6 +94,7 @@ func TestSnapshotsDoNotWaitForATool(t *testing.T) {
 		s.answered()
 		s.want("the answer about the second", "c", false, 3, 3, false)
 		s.want("somebody asks", "c", true, 3, 4, true)
+		s.want("a snapshot meanwhile", "c", false, 3, 4, true)
 		s.want("somebody asks again", "c", true, 3, 4, true)
 		s.answered()
 		s.want("the answer began before the second question", "c", false, 4, 5, true)
@@ -178,4 +181,95 @@ func TestQueriesOfAContextThatEnds(t *testing.T) {
 		s.want("the limit is over", "b", false, 0, 3, false, limit.Error())
 		s.queries.running.Wait()
 	})
+}
+
+// needStory's tools hang from now on, and its snapshots are later by a time.
+func (s *needStory) hang(tools ...string) {
+	s.t.Helper()
+	tooltest.ShortLimit(s.t, 200*time.Millisecond)
+	for _, tool := range tools {
+		mactest.AddTool(s.t, s.m.Root, tool, "sleep 600 & wait")
+	}
+}
+
+// While prlctl hangs, the configurations of the virtual machines are still read:
+// they are files.
+func TestMachinesWhilePrlctlHangs(t *testing.T) {
+	s := newNeedStory(t)
+	s.hang(probe.PrlctlTool)
+	want := func(after string, hypervisor probe.Hypervisor) {
+		t.Helper()
+		got, gaps := s.machines(t.Context(), false)
+		if len(got.List) != 1 || got.List[0].Hypervisor != hypervisor || len(gaps) == 0 {
+			t.Errorf("%s: %+v, %+v; want one on the hypervisor %s, and a gap", after, got, gaps, hypervisor)
+		}
+	}
+	file := "/Users/me/Parallels/One.pvm/config.pvs"
+	mactest.AddFile(t, s.m.Root, file, config(vmID, "One", "1"))
+	want("prlctl hangs", probe.AppleHypervisor)
+	mactest.AddFile(t, s.m.Root, file, config(vmID, "Another", "0"))
+	want("the machine was changed during the pause", probe.ParallelsHypervisor)
+}
+
+// A profile is a file. It counts at once, whatever the profiles tool does.
+func TestProfileWhileItsToolHangs(t *testing.T) {
+	s := newNeedStory(t)
+	s.hang(probe.ProfilesTool)
+	if got, gaps := s.enforcement(t.Context(), false); got.Profile.Present != "" || len(gaps) != 1 {
+		t.Errorf("the tool hangs: %+v, %+v", got.Profile, gaps)
+	}
+	addPlist(t, s.m, probe.ManagedKextPolicy, map[string]any{})
+	if got, gaps := s.enforcement(t.Context(), false); got.Profile.UserOverrides != probe.No || len(gaps) != 0 {
+		t.Errorf("a profile was installed: %+v, %+v", got.Profile, gaps)
+	}
+	mactest.Remove(t, s.m.Root, probe.ManagedKextPolicy)
+	if got, gaps := s.enforcement(t.Context(), false); got.Profile.Present != "" || len(gaps) != 1 {
+		t.Errorf("the profile was removed: %+v, %+v; want an unknown one", got.Profile, gaps)
+	}
+}
+
+// An extension that was loaded before an attempt may not be loaded any more: while
+// the tool hangs, that is not known.
+func TestLoadedBeforeAChangeIsNotKnown(t *testing.T) {
+	s := newSnapshotStory(t, "10.15.7", "")
+	s.sql(mactest.BlockedRow, insertRecord, `UPDATE kext_policy SET allowed = 1`)
+	if snap, _ := s.snapshot(false); !snap.Loaded.Known {
+		t.Fatalf("%+v", snap.Loaded)
+	}
+	tooltest.ShortLimit(t, 200*time.Millisecond)
+	mactest.AddTool(t, s.m.Root, kextstatTool, "sleep 600 & wait")
+	s.sql(`UPDATE kext_load_history_v3 SET last_seen = '2026-07-01 20:56:00'`)
+	snap := s.prober.SnapshotNow(t.Context(), snapshotAt, Options{})
+	if snap.Loaded.Known || !snap.Pending {
+		t.Errorf("before the tool answered: %+v, pending %v", snap.Loaded, snap.Pending)
+	}
+	snap, _ = s.snapshot(false)
+	if snap.Loaded.Known || snap.Pending || len(snap.Gaps) != 1 {
+		t.Errorf("the tool was killed: %+v, pending %v, %+v", snap.Loaded, snap.Pending, snap.Gaps)
+	}
+}
+
+// The processor and the boot cannot change while kextwatch runs: a sysctl that hangs
+// later takes nothing away.
+func TestBootIsKeptIfSysctlHangsLater(t *testing.T) {
+	s := newSnapshotStory(t, "14.0", "")
+	before, _ := s.snapshot(false)
+	tooltest.ShortLimit(t, 200*time.Millisecond)
+	mactest.AddTool(t, s.m.Root, probe.SysctlTool, "sleep 600 & wait")
+	after, _ := s.snapshot(true)
+	lost := slices.ContainsFunc(after.Gaps, func(g probe.Gap) bool { return slices.Contains(machineFacts(probe.OSVersion{}), g.Source) })
+	if after.Mac != before.Mac || after.Mac.BootSession == "" || lost {
+		t.Errorf("%+v, %+v; want %+v", after.Mac, after.Gaps, before.Mac)
+	}
+}
+
+// At the first snapshot the other tools wait for the boot time, but not for a sysctl
+// that hangs.
+func TestOtherToolsDoNotWaitForSysctl(t *testing.T) {
+	s := newSnapshotStory(t, "14.0", "")
+	mactest.AddTool(t, s.m.Root, probe.SysctlTool, "sleep 600 & wait")
+	snap := s.prober.Snapshot(t.Context(), snapshotAt, Options{Fresh: true, Limit: 2 * holdTime})
+	if snap.Mac.BootSession != "" || snap.Enforcement.SIP.State != probe.SIPEnabled {
+		t.Errorf("%+v, %+v", snap.Mac, snap.Enforcement)
+	}
 }

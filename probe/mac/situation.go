@@ -10,8 +10,12 @@ import (
 )
 
 // situationAge is how long an answer is good. While a window is open, a snapshot
-// is taken every 15 s.
-const situationAge = time.Minute
+// is taken every 15 s. After a change of a file, a window may have opened: then an
+// answer is good only for a burst of changes.
+const (
+	situationAge = time.Minute
+	burstAge     = 5 * time.Second
+)
 
 // situationQueries tell what is going on at the Mac now, one query for each tool.
 type situationQueries struct {
@@ -79,7 +83,11 @@ func (p *Prober) readSituation(s *shot) {
 
 // situationFact returns the answer of one tool. command shows the user the problem.
 func situationFact[T any](s *shot, q *query[struct{}, T], fact probe.Fact, command string, read func(context.Context) (T, error)) T {
-	q.stale = q.stale || q.valid && !q.running && q.age(s.now) >= situationAge
+	good := situationAge
+	if s.how.Delay > 0 {
+		good = burstAge
+	}
+	q.stale = q.stale || q.valid && !q.running && q.age(s.now) >= good
 	value, gaps := answer(s, q, struct{}{}, []probe.Fact{fact}, func(ctx context.Context) (T, []probe.Gap) {
 		value, err := read(ctx)
 		if err != nil {

@@ -30,9 +30,11 @@ type Prober struct {
 	again      time.Time // when to query a tool that hung once more; zero: no tool has to be
 
 	os        cached[struct{}, probe.OSVersion]
+	boot      probe.Mac // the last good answer of machine
 	framework framework.Cache
 	reader    policy.ReaderMemory
 	updates   cached[updateStamps, probe.Updates]
+	configs   cached[string, probe.Machines] // while prlctl hangs
 
 	// By the tools that answer, so that one that hangs holds up no other.
 	machine   query[struct{}, probe.Mac]
@@ -40,7 +42,7 @@ type Prober struct {
 	loaded    query[string, probe.Loaded]
 	sip       query[string, probe.SIP]
 	consent   query[consentKey, probe.Consent]
-	profile   query[profileKey, probe.KextProfile]
+	profile   query[string, probe.KextProfile]
 	machines  query[machinesKey, probe.Machines]
 	situation situationQueries
 
@@ -123,6 +125,8 @@ func (p *Prober) Snapshot(ctx context.Context, now time.Time, how Options) probe
 		}
 		select {
 		case <-p.Answers():
+		case <-time.After(holdTime): // the tools that waited for the facts about the Mac
+			now = now.Add(holdTime)
 		case <-tools.Done():
 			p.Wait()
 		}
@@ -153,8 +157,15 @@ func (p *Prober) readMac(s *shot) {
 		defer cancel()
 		return readMachine(limited, p.mac, os)
 	})
-	// Which tools to query depends on the processor and the boot time.
-	s.held = !p.machine.valid
+	switch {
+	case len(gaps) == 0:
+		p.boot = mac
+	case p.boot.BootSession != "":
+		mac, gaps = p.boot, nil // they cannot change while this process runs
+	}
+	// Which tools to query depends on the processor and the boot time. They wait for
+	// these facts, but not long.
+	s.held = !p.machine.valid && p.machine.age(s.now) < holdTime
 	if beforeSilicon(os) {
 		mac.Arch = probe.Intel
 	}
@@ -186,13 +197,19 @@ func (p *Prober) readLoaded(s *shot) {
 	}
 	os := s.snap.Mac.OS
 	p.loaded.stale = p.loaded.stale || s.how.Loading
-	loaded, gaps := answer(s, &p.loaded, p.loadedKey(s.snap), []probe.Fact{probe.FactLoadedKexts}, func(ctx context.Context) (probe.Loaded, []probe.Gap) {
+	key := p.loadedKey(s.snap)
+	loaded, gaps := answer(s, &p.loaded, key, []probe.Fact{probe.FactLoadedKexts}, func(ctx context.Context) (probe.Loaded, []probe.Gap) {
 		loaded, err := ReadLoaded(ctx, p.mac, os)
 		if err != nil {
 			return loaded, []probe.Gap{tool.Gap(probe.FactLoadedKexts, err, "kextstat")}
 		}
 		return loaded, nil
 	})
+	if p.loaded.key != key {
+		// What was loaded before a change may not be loaded any more. A blocked
+		// extension that counts as loaded would hide its window.
+		loaded = probe.Loaded{}
+	}
 	s.snap.Loaded = loaded
 	s.missing(gaps...)
 }

@@ -118,8 +118,11 @@ func (w *Watcher) run(ctx context.Context) {
 		case w.events.broken = <-w.events.errs:
 			w.paths.Touch()
 		case <-w.paths.Timer.C:
-			w.paths.Fired()
-			w.follow(false)
+			if w.paths.Fired() {
+				w.follow(update)
+			} else {
+				w.follow(compare)
+			}
 		case <-w.facts.Timer.C:
 			w.hint(w.facts.Fired())
 		case <-w.backstop.C:
@@ -127,7 +130,7 @@ func (w *Watcher) run(ctx context.Context) {
 			if w.woke {
 				w.facts.Touch()
 			}
-			w.follow(true)
+			w.follow(retry)
 			w.backstop.Reset(w.interval())
 		}
 	}
@@ -148,14 +151,41 @@ func (w *Watcher) noteSleep() {
 	w.clock = now
 }
 
-// follow updates the watches to the spots of now, and requests a hint if
-// something changed, even without an event. It retries failed watches only if
-// retry is set, so that a fault does not keep the agent busy.
-func (w *Watcher) follow(retry bool) {
+// effort is what follow does beside comparing.
+type effort int
+
+const (
+	// compare leaves the watches alone during a burst of events. The kqueue
+	// backend of fsnotify does not protect its list of watches: if a file is
+	// removed while a watch is added or closed, it may close a descriptor twice,
+	// which can belong to another file by then, and list a watch that has ended.
+	compare effort = iota
+	update         // also update the watches to the spots of now
+	retry          // also retry failed watches: only the backstop, so that a fault does not keep the agent busy
+)
+
+// follow requests a hint if something changed, even without an event.
+func (w *Watcher) follow(e effort) {
+	moved := e >= update && w.rewatch(e == retry)
+	gapsChanged := w.noteGaps()
+	before := time.Now()
+	unchanged := slices.Equal(w.stamps, stampAll(w.mac, w.also))
+	if e == retry && unchanged && w.facts.Idle() && w.stamps[0] != (root.Stamp{}) { // zero: stat is refused
+		w.quiet = before
+	}
+	overdueChanged := e == retry && w.noteReader()
+	if moved || gapsChanged || !unchanged || overdueChanged {
+		w.facts.Touch()
+	}
+}
+
+// rewatch updates the watches to the spots of now. It reports whether these
+// moved.
+func (w *Watcher) rewatch(retry bool) (moved bool) {
 	spots := findSpots(w.mac)
-	covered := w.events.cover(spots)
+	moved = !w.events.cover(spots)
 	switch {
-	case !covered, retry && w.events.broken != nil:
+	case moved, retry && w.events.broken != nil:
 		w.events.close()
 		w.arm(spots)
 	case retry:
@@ -169,16 +199,7 @@ func (w *Watcher) follow(retry bool) {
 		w.retries = 0
 	}
 	w.events.addFiles()
-	gapsChanged := w.noteGaps()
-	before := time.Now()
-	unchanged := slices.Equal(w.stamps, stampAll(w.mac, w.also))
-	if retry && unchanged && w.facts.Idle() && w.stamps[0] != (root.Stamp{}) { // zero: stat is refused
-		w.quiet = before
-	}
-	overdueChanged := retry && w.noteReader()
-	if !covered || gapsChanged || !unchanged || overdueChanged {
-		w.facts.Touch()
-	}
+	return moved
 }
 
 // arm watches the spots. It checks them again soon: they may have changed

@@ -646,7 +646,7 @@ func TestWatchOfAFolderThatVanishedBriefly(t *testing.T) {
 	if !w.events.vanished() {
 		t.Fatal("the directory was there")
 	}
-	w.follow(false)
+	w.follow(update)
 	if gaps := w.events.gaps(); len(gaps) > 0 {
 		t.Errorf("gaps %v", gaps)
 	}

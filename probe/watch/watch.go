@@ -28,6 +28,14 @@ import (
 // path, and follows paths that are removed, replaced or created again. It also
 // compares their stamps every 10 minutes, or every minute while events are
 // missing: this is the backstop.
+//
+// On macOS, a folder with more than 64 entries is not watched, only the files
+// that matter in it. If it is one of these paths, events are missing, and Gaps
+// says so. If it is only above a missing path, none are: the backstop, and each
+// hint, look for the path. So with 300 apps, Parallels Desktop is noticed up to
+// 10 minutes after its installation, but at once when it first loads its
+// extensions, because that changes the policy database. The usual user does not
+// pay for the rare installation with a check every minute.
 type Watcher struct {
 	mac   root.FS
 	also  []string
@@ -36,6 +44,7 @@ type Watcher struct {
 	open                  func() (*fsnotify.Watcher, error)
 	clocks                func() clocks
 	liveEvery, blindEvery time.Duration
+	limit                 int // of the entries of a watched folder
 
 	// Owned by the goroutine of run.
 	events   *fileEvents
@@ -79,6 +88,7 @@ func newWatcher(m root.FS) *Watcher {
 		clocks:     systemClocks(),
 		liveEvery:  liveEvery,
 		blindEvery: blindEvery,
+		limit:      folderLimit(),
 	}
 }
 
@@ -99,7 +109,7 @@ func (w *Watcher) start(ctx context.Context) {
 	w.paths, w.facts = probe.NewDebounce(), probe.NewDebounce()
 	w.backstop = time.NewTimer(w.liveEvery)
 	w.stamps, w.clock = stampAll(w.mac, w.also), w.clocks()
-	w.arm(findSpots(w.mac))
+	w.arm(findSpots(w.mac, w.limit))
 	w.noteGaps()
 	go w.run(ctx)
 }
@@ -141,6 +151,9 @@ func (w *Watcher) hint(settled bool) {
 	w.stamps = stampAll(w.mac, w.also)
 	probe.OfferHint(w.hints, probe.Hint{Settled: settled, Woke: w.woke, QuietUntil: w.quiet})
 	w.woke, w.quiet = false, time.Time{}
+	if settled && slices.ContainsFunc(w.events.spots, func(s spot) bool { return s.full && !s.found }) {
+		w.paths.Touch() // the missing path may exist now
+	}
 }
 
 func (w *Watcher) noteSleep() {
@@ -182,7 +195,7 @@ func (w *Watcher) follow(e effort) {
 // rewatch updates the watches to the spots of now. It reports whether these
 // moved.
 func (w *Watcher) rewatch(retry bool) (moved bool) {
-	spots := findSpots(w.mac)
+	spots := findSpots(w.mac, w.limit)
 	moved = !w.events.cover(spots)
 	switch {
 	case moved, retry && w.events.broken != nil:

@@ -541,6 +541,11 @@ func TestUnreadableIsAGap(t *testing.T) {
 		gaps[1].Err != "watching "+db+": permission denied" || !strings.Contains(gaps[1].Next, "within a minute") {
 		t.Fatalf("gaps = %+v", gaps)
 	}
+	put(t, root+"/unwatched/new", "replaced")
+	s.chmod("/unwatched/new", 0)
+	s.calm()
+	s.move("/unwatched/new", db) // kqueue has no event of it
+	s.settled()
 	s.chmod(db, 0o600)
 	s.chmod("/Library/Extensions", 0o700)
 	s.eventually("no gap", func() bool { return len(s.w.Gaps()) == 0 })

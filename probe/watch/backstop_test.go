@@ -177,6 +177,33 @@ func TestGapWhenNothingIsLive(t *testing.T) {
 	})
 }
 
+// The watches stay as they are until a burst of events has ended, but its changes are
+// reported at once.
+func TestWatchesChangeAfterABurst(t *testing.T) {
+	dir := t.TempDir()
+	var opened []time.Time
+	inBubble(t, func() *Watcher {
+		w := blindWatcher(dir)
+		open := w.open
+		w.open = func() (*fsnotify.Watcher, error) {
+			if opened = append(opened, time.Now()); len(opened) == 1 {
+				put(t, dir+probe.KextPolicy, "made after the search for the spots")
+			}
+			return open()
+		}
+		return w
+	}, func(t *testing.T, w *Watcher) {
+		if _, after := within(t, w, blindEvery); after > 0 {
+			t.Errorf("hint after %v, want it at once", after)
+		}
+		time.Sleep(blindEvery / 2) // less than until the next try
+		synctest.Wait()
+		if len(opened) != 2 || opened[1].Sub(opened[0]) < probe.CommitDelay {
+			t.Errorf("opened at %v, want twice, the second time after the burst", opened)
+		}
+	})
+}
+
 // No event shows that the root reader stopped, so the backstop checks it. The runs
 // of the reader cause no other hint.
 func TestBackstopFindsAReaderThatStopped(t *testing.T) {

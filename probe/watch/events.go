@@ -46,7 +46,9 @@ func openEvents(open func() (*fsnotify.Watcher, error), spots []spot) *fileEvent
 	e.ended = make(chan struct{})
 	go e.read()
 	for _, s := range spots {
-		e.add(s.dir)
+		if !s.full {
+			e.add(s.dir)
+		}
 	}
 	e.addFiles()
 	return e
@@ -127,7 +129,7 @@ func (e *fileEvents) cover(spots []spot) bool {
 	}
 	watched := e.watcher.WatchList()
 	return !slices.ContainsFunc(spots, func(s spot) bool {
-		return e.failed[s.dir] == nil && !slices.Contains(watched, s.dir)
+		return !s.full && e.failed[s.dir] == nil && !slices.Contains(watched, s.dir)
 	})
 }
 

@@ -12,6 +12,8 @@ import (
 	"kextwatch/probe"
 )
 
+var errFull = errors.New("too many entries")
+
 // gaps returns a missing fact for each path that is not watched.
 func (e *fileEvents) gaps() []probe.Gap {
 	if e.broken != nil {
@@ -19,8 +21,11 @@ func (e *fileEvents) gaps() []probe.Gap {
 	}
 	failed := maps.Clone(e.failedFiles)
 	for i, s := range e.spots {
-		if err := e.failed[s.dir]; err != nil {
+		switch err := e.failed[s.dir]; {
+		case err != nil:
 			failed[targets[i].dir] = err
+		case s.full && s.found:
+			failed[targets[i].dir] = errFull
 		}
 	}
 	var gaps []probe.Gap

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"math"
 	"os"
 	"slices"
 	"testing"
@@ -18,7 +19,7 @@ func TestFilesThatDoNotAnswer(t *testing.T) {
 	mactest.NoError(t, os.MkdirAll(m.Root+"/Applications", 0o755))
 	for name, read := range map[string]func(m root.FS){
 		"stamps": func(m root.FS) { stampAll(m, nil) },
-		"spots":  func(m root.FS) { findSpots(m) },
+		"spots":  func(m root.FS) { findSpots(m, math.MaxInt) },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			before, calls, answer := mactest.DeadShare("")

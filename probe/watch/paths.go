@@ -1,9 +1,11 @@
 package watch
 
 import (
+	"math"
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 
 	"kextwatch/probe"
 	"kextwatch/probe/root"
@@ -46,24 +48,34 @@ type spot struct {
 	dir   string // without links; empty if even Root is missing
 	id    root.FileID
 	found bool // it is the target itself; false: the nearest existing folder above
+	full  bool // it has too many entries to be watched
+}
+
+// folderLimit returns how many entries a watched folder may have. With kqueue,
+// each entry costs a file descriptor; /Applications may have hundreds.
+func folderLimit() int {
+	if runtime.GOOS == "linux" { // inotify
+		return math.MaxInt
+	}
+	return 64
 }
 
 // findSpots returns the folder to watch for each of the targets, in their order.
-func findSpots(m root.FS) []spot {
+func findSpots(m root.FS, limit int) []spot {
 	all := make([]spot, len(targets))
 	for i, t := range targets {
-		all[i] = findSpot(m, t.dir)
+		all[i] = findSpot(m, t.dir, limit)
 	}
 	return all
 }
 
-func findSpot(m root.FS, name string) spot {
-	found, err := root.At(m, name, m.Reads, func(target string) (spot, error) { return nearest(m, target), nil })
+func findSpot(m root.FS, name string, limit int) spot {
+	found, err := root.At(m, name, m.Reads, func(target string) (spot, error) { return nearest(m, target, limit), nil })
 	if err != nil {
 		if name == "/" {
 			return spot{}
 		}
-		above := findSpot(m, path.Dir(name)) // a folder of the path denies access or does not answer
+		above := findSpot(m, path.Dir(name), limit) // a folder of the path denies access or does not answer
 		above.found = false
 		return above
 	}
@@ -71,18 +83,33 @@ func findSpot(m root.FS, name string) spot {
 }
 
 // nearest returns the spot for a folder of this machine.
-func nearest(m root.FS, target string) spot {
+func nearest(m root.FS, target string, limit int) spot {
 	top := filepath.Clean(m.Root)
 	for dir := target; ; dir = filepath.Dir(dir) {
 		if info, err := os.Stat(dir); err == nil && info.IsDir() {
 			// With kqueue, fsnotify keeps listing a watch that was added through
 			// a link even after it has ended.
 			if real, err := filepath.EvalSymlinks(dir); err == nil {
-				return spot{real, root.Identify(info), dir == target}
+				return spot{real, root.Identify(info), dir == target, exceeds(real, limit)}
 			}
 		}
 		if dir == top || dir == "/" {
 			return spot{}
 		}
 	}
+}
+
+// exceeds reports whether a folder has more entries than limit. A folder that
+// cannot be read does not: its watch fails, and says why.
+func exceeds(dir string, limit int) bool {
+	if limit == math.MaxInt {
+		return false
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return false
+	}
+	defer d.Close()
+	names, _ := d.Readdirnames(limit + 1)
+	return len(names) > limit
 }

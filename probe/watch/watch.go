@@ -28,6 +28,14 @@ import (
 // path, and follows paths that are removed, replaced or created again. It also
 // compares their stamps every 10 minutes, or every minute while events are
 // missing: this is the backstop.
+//
+// On macOS, a folder with more than 64 entries is not watched, only the files
+// that matter in it. If it is one of these paths, events are missing, and Gaps
+// says so. If it is only above a missing path, none are: the backstop, and each
+// hint, look for the path. So with 300 apps, Parallels Desktop is noticed up to
+// 10 minutes after its installation, but at once when it first loads its
+// extensions, because that changes the policy database. The usual user does not
+// pay for the rare installation with a check every minute.
 type Watcher struct {
 	mac   root.FS
 	also  []string
@@ -36,6 +44,7 @@ type Watcher struct {
 	open                  func() (*fsnotify.Watcher, error)
 	clocks                func() clocks
 	liveEvery, blindEvery time.Duration
+	limit                 int // of the entries of a watched folder
 
 	// Owned by the goroutine of run.
 	events   *fileEvents
@@ -79,6 +88,7 @@ func newWatcher(m root.FS) *Watcher {
 		clocks:     systemClocks(),
 		liveEvery:  liveEvery,
 		blindEvery: blindEvery,
+		limit:      folderLimit(),
 	}
 }
 
@@ -99,7 +109,7 @@ func (w *Watcher) start(ctx context.Context) {
 	w.paths, w.facts = probe.NewDebounce(), probe.NewDebounce()
 	w.backstop = time.NewTimer(w.liveEvery)
 	w.stamps, w.clock = stampAll(w.mac, w.also), w.clocks()
-	w.arm(findSpots(w.mac))
+	w.arm(findSpots(w.mac, w.limit))
 	w.noteGaps()
 	go w.run(ctx)
 }
@@ -118,8 +128,11 @@ func (w *Watcher) run(ctx context.Context) {
 		case w.events.broken = <-w.events.errs:
 			w.paths.Touch()
 		case <-w.paths.Timer.C:
-			w.paths.Fired()
-			w.follow(false)
+			if w.paths.Fired() {
+				w.follow(update)
+			} else {
+				w.follow(compare)
+			}
 		case <-w.facts.Timer.C:
 			visible := w.facts.VisibleAt()
 			w.hint(w.facts.Fired(), visible)
@@ -128,7 +141,7 @@ func (w *Watcher) run(ctx context.Context) {
 			if w.woke {
 				w.facts.Touch()
 			}
-			w.follow(true)
+			w.follow(retry)
 			w.backstop.Reset(w.interval())
 		}
 	}
@@ -139,6 +152,9 @@ func (w *Watcher) hint(settled bool, visible time.Time) {
 	w.stamps = stampAll(w.mac, w.also)
 	probe.OfferHint(w.hints, probe.Hint{Settled: settled, Woke: w.woke, QuietUntil: w.quiet, VisibleAt: visible})
 	w.woke, w.quiet = false, time.Time{}
+	if settled && slices.ContainsFunc(w.events.spots, func(s spot) bool { return s.full && !s.found }) {
+		w.paths.Touch() // the missing path may exist now
+	}
 }
 
 func (w *Watcher) noteSleep() {
@@ -149,14 +165,41 @@ func (w *Watcher) noteSleep() {
 	w.clock = now
 }
 
-// follow updates the watches to the spots of now, and requests a hint if
-// something changed, even without an event. It retries failed watches only if
-// retry is set, so that a fault does not keep the agent busy.
-func (w *Watcher) follow(retry bool) {
-	spots := findSpots(w.mac)
-	covered := w.events.cover(spots)
+// effort is what follow does beside comparing.
+type effort int
+
+const (
+	// compare leaves the watches alone during a burst of events. The kqueue
+	// backend of fsnotify does not protect its list of watches: if a file is
+	// removed while a watch is added or closed, it may close a descriptor twice,
+	// which can belong to another file by then, and list a watch that has ended.
+	compare effort = iota
+	update         // also update the watches to the spots of now
+	retry          // also retry failed watches: only the backstop, so that a fault does not keep the agent busy
+)
+
+// follow requests a hint if something changed, even without an event.
+func (w *Watcher) follow(e effort) {
+	moved := e >= update && w.rewatch(e == retry)
+	gapsChanged := w.noteGaps()
+	before := time.Now()
+	unchanged := slices.Equal(w.stamps, stampAll(w.mac, w.also))
+	if e == retry && unchanged && w.facts.Idle() && w.stamps[0] != (root.Stamp{}) { // zero: stat is refused
+		w.quiet = before
+	}
+	overdueChanged := e == retry && w.noteReader()
+	if moved || gapsChanged || !unchanged || overdueChanged {
+		w.facts.Touch()
+	}
+}
+
+// rewatch updates the watches to the spots of now. It reports whether these
+// moved.
+func (w *Watcher) rewatch(retry bool) (moved bool) {
+	spots := findSpots(w.mac, w.limit)
+	moved = !w.events.cover(spots)
 	switch {
-	case !covered, retry && w.events.broken != nil:
+	case moved, retry && w.events.broken != nil:
 		w.events.close()
 		w.arm(spots)
 	case retry:
@@ -170,16 +213,7 @@ func (w *Watcher) follow(retry bool) {
 		w.retries = 0
 	}
 	w.events.addFiles()
-	gapsChanged := w.noteGaps()
-	before := time.Now()
-	unchanged := slices.Equal(w.stamps, stampAll(w.mac, w.also))
-	if retry && unchanged && w.facts.Idle() && w.stamps[0] != (root.Stamp{}) { // zero: stat is refused
-		w.quiet = before
-	}
-	overdueChanged := retry && w.noteReader()
-	if !covered || gapsChanged || !unchanged || overdueChanged {
-		w.facts.Touch()
-	}
+	return moved
 }
 
 // arm watches the spots. It checks them again soon: they may have changed

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -394,16 +395,16 @@ func TestSpotIsWithoutLinks(t *testing.T) {
 	mactest.NoError(t, os.Symlink("/opt", real+"/Library"))
 	mactest.NoError(t, os.Symlink("/Volumes/Fast", real+"/Applications"))
 	m := root.FS{Root: link}
-	if s := findSpot(m, "/Library/there"); s.dir != real+"/opt/there" || !s.found {
+	if s := findSpot(m, "/Library/there", math.MaxInt); s.dir != real+"/opt/there" || !s.found {
 		t.Errorf("spot of a link = %+v, want %s", s, real+"/opt/there")
 	}
-	if s := findSpot(m, "/Library/missing/too"); s.dir != real+"/opt" || s.found {
+	if s := findSpot(m, "/Library/missing/too", math.MaxInt); s.dir != real+"/opt" || s.found {
 		t.Errorf("spot beneath a link = %+v, want its ancestor %s", s, real+"/opt")
 	}
-	if s := findSpot(m, "/Applications/there"); s.dir != real || s.found {
+	if s := findSpot(m, "/Applications/there", math.MaxInt); s.dir != real || s.found {
 		t.Errorf("spot on another volume = %+v, want the folder of the link, %s", s, real)
 	}
-	if s := findSpot((root.FS{Root: link + "/missing"}), "/Applications"); s != (spot{}) {
+	if s := findSpot((root.FS{Root: link + "/missing"}), "/Applications", math.MaxInt); s != (spot{}) {
 		t.Errorf("spot without a root = %+v", s)
 	}
 }
@@ -453,7 +454,7 @@ func TestWatchManyEntries(t *testing.T) {
 	for i := range 5000 {
 		put(t, fmt.Sprintf("%s/Library/Extensions/%04d.kext", root, i), "")
 	}
-	s := watch(t, root, nil)
+	s := watch(t, root, func(w *Watcher) { w.blindEvery = 50 * time.Millisecond }) // kqueue has no events of it
 	s.put("/Library/Extensions/new.kext")
 	s.settled()
 	s.calm()
@@ -540,6 +541,11 @@ func TestUnreadableIsAGap(t *testing.T) {
 		gaps[1].Err != "watching "+db+": permission denied" || !strings.Contains(gaps[1].Next, "within a minute") {
 		t.Fatalf("gaps = %+v", gaps)
 	}
+	put(t, root+"/unwatched/new", "replaced")
+	s.chmod("/unwatched/new", 0)
+	s.calm()
+	s.move("/unwatched/new", db) // kqueue has no event of it
+	s.settled()
 	s.chmod(db, 0o600)
 	s.chmod("/Library/Extensions", 0o700)
 	s.eventually("no gap", func() bool { return len(s.w.Gaps()) == 0 })
@@ -638,7 +644,7 @@ func TestWatchOfAFolderThatVanishedBriefly(t *testing.T) {
 	mactest.NoError(t, os.MkdirAll(dir, 0o755))
 	w := newWatcher(root.FS{Root: top})
 	w.paths, w.facts, w.backstop = probe.NewDebounce(), probe.NewDebounce(), time.NewTimer(time.Hour)
-	spots := findSpots(w.mac)
+	spots := findSpots(w.mac, w.limit)
 	mactest.NoError(t, os.Rename(dir, dir+".away"))
 	w.arm(spots)
 	defer func() { w.events.close() }()
@@ -646,7 +652,7 @@ func TestWatchOfAFolderThatVanishedBriefly(t *testing.T) {
 	if !w.events.vanished() {
 		t.Fatal("the directory was there")
 	}
-	w.follow(false)
+	w.follow(update)
 	if gaps := w.events.gaps(); len(gaps) > 0 {
 		t.Errorf("gaps %v", gaps)
 	}

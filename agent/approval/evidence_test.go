@@ -371,3 +371,16 @@ func TestStoryRefusedWhileTheFrameworkIsQueried(t *testing.T) {
 	s.refuse(allKexts...)
 	s.look(at(5), BlockedUnknown, "blocked!") // a row is an answer, although it may be old
 }
+
+// A profile forbids approvals. The log is no reason to promise a button.
+func TestStoryRefusedByProfileWhileNothingAnswers(t *testing.T) {
+	s := newerStory(t)
+	s.snap.Enforcement.Profile = probe.KextProfile{Present: probe.Yes, UserOverrides: probe.No}
+	s.snap.Policy = nil
+	s.look(at(5), Unknown, "verdict-changed!")
+	s.report(probe.FromLog, probe.Refused, at(10), hypervisor)
+	s.look(at(10), Managed, "managed!")
+	if w := s.last.Products[0].Window; w != nil {
+		t.Errorf("a window until %v", w.ClosesAt)
+	}
+}

@@ -182,6 +182,9 @@ func (a *assessment) itemVerdict(item Item, facts []*kextFacts) Verdict {
 		return BlockedClosed
 	case item.loaded():
 		return Approved
+	case a.unanswered(facts...) && item.Window.Open() && a.forbidden():
+		a.fire(RuleManaged, item.Name)
+		return Managed
 	case a.unanswered(facts...):
 		a.fire(RuleNoPolicy, item.Name)
 		return Unknown

@@ -30,6 +30,7 @@ type Edges struct {
 	Tray   Tray         // nil: there is no icon
 	View   View         // nil: only the tray shows the status
 	Events io.Writer    // gets one JSON line for each event; Write must not block: see Outlet
+	Rest   func()       // returns unused memory to the system, after a poll that ends a burst of events
 	Binary *Binary      // nil: the loop does not check whether its program was replaced
 }
 

@@ -63,11 +63,20 @@ func (l *Loop) Run(ctx context.Context) (replaced bool) {
 			break
 		}
 		if in, more = l.poll(ctx, next); more {
+			l.rest(next)
 			next, more = l.wait(ctx, earlier(in, check))
 		}
 	}
 	l.announce(ctx, []approval.Notice{{Event: approval.AgentStopped}})
 	return replaced
+}
+
+// rest lets the agent use less memory until the next event: a burst of events is
+// over, and no alert is on its way. It does not delay the next event.
+func (l *Loop) rest(after poll) {
+	if after.settled && !l.alerts.posting && l.edges.Rest != nil {
+		l.helpers.Go(l.edges.Rest)
+	}
 }
 
 // helpersEnd is how long Wait waits. Tools are killed when the context ends, and

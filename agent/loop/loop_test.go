@@ -41,6 +41,7 @@ type bubble struct {
 	stuck    chan struct{} // a snapshot waits for it
 	broken   int           // snapshots whose context ended
 	prepared int           // calls of Prepare
+	rests    int           // calls of Rest
 	how      mac.Options   // of the last snapshot
 	did      []notify.Action
 	retry    func() (*probe.Attempt, error) // answers Retry
@@ -206,6 +207,7 @@ func (d *bubble) alertCount() int {
 // outcome is what the loop has done so far.
 type outcome struct {
 	polls, fresh int
+	rests        int
 	alerts       []notify.Alert
 	did          []notify.Action
 	menu         notify.Menu // the newest
@@ -215,7 +217,7 @@ func (d *bubble) now() outcome {
 	synctest.Wait()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := outcome{polls: d.polls, fresh: d.fresh, alerts: slices.Clone(d.alerts), did: slices.Clone(d.did)}
+	s := outcome{polls: d.polls, fresh: d.fresh, rests: d.rests, alerts: slices.Clone(d.alerts), did: slices.Clone(d.did)}
 	if len(d.menus) > 0 {
 		s.menu = d.menus[len(d.menus)-1]
 	}
@@ -247,6 +249,11 @@ func (d *bubble) edges() Edges {
 		Hook:    NewHook(root.FS{}, log),
 		Tray:    d,
 		Events:  d,
+		Rest: func() {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.rests++
+		},
 	}
 }
 
@@ -320,6 +327,35 @@ func TestLoopFollowsAWindowToItsEnd(t *testing.T) {
 		if now := d.now().polls; now != polls {
 			t.Errorf("%d polls in a day without events, want none", now-polls)
 		}
+	})
+}
+
+// Returning memory to the system needs a few milliseconds of the processor. A new
+// window and its alert come first.
+func TestLoopRestsAfterABurst(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		d := newBubble()
+		d.hang = make(chan struct{})
+		defer d.start(t, dir)()
+		rested := d.now().rests
+		want := func(when string, rests int) {
+			t.Helper()
+			if got := d.now().rests - rested; got != rests {
+				t.Errorf("%s: rested %d times, want %d", when, got, rests)
+			}
+		}
+		d.attempt()
+		d.hint(probe.Hint{})
+		want("in the burst", 0)
+		d.hint(probe.Hint{Settled: true})
+		want("while the alert is being posted", 0)
+		close(d.hang)
+		synctest.Wait()
+		d.hint(probe.Hint{Settled: true})
+		want("after the alert", 1)
+		d.hint(probe.Hint{})
+		want("in the next burst", 1)
 	})
 }
 

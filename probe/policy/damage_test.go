@@ -180,6 +180,23 @@ func TestTwoTablesSwapped(t *testing.T) {
 	}
 }
 
+// Damage that concerns only the indexes of tables that are not read does not hide the
+// rows: no query needs these indexes.
+func TestIndexesOfOtherTablesSwapped(t *testing.T) {
+	const indexes = `('sqlite_autoindex_o_1', 'sqlite_autoindex_p_1')`
+	m, _ := newPolicy(t, append(slices.Clone(mactest.AppleSchema), mactest.BlockedRow,
+		`CREATE TABLE o (a TEXT PRIMARY KEY)`, `INSERT INTO o VALUES ('o')`, `CREATE TABLE p (a TEXT PRIMARY KEY)`, `INSERT INTO p VALUES ('p')`,
+		`PRAGMA writable_schema = ON`,
+		`UPDATE sqlite_master SET rootpage = (SELECT sum(rootpage) FROM sqlite_master WHERE name IN `+indexes+`) - rootpage WHERE name IN `+indexes)...)
+	if found, source := Inspect(t.Context(), m, t.TempDir(), []string{`PRAGMA integrity_check(1)`}); source.State != probe.OK || found.Results[0].Rows[0] == sound {
+		t.Fatalf("SQLite finds no damage: %+v", found)
+	}
+	policy, source := ReadDatabase(t.Context(), m, t.TempDir(), publishedAt)
+	if source.State != probe.OK || len(policy.Rows) != 1 {
+		t.Errorf("%+v", source)
+	}
+}
+
 // An unusual but valid database is not damaged.
 func TestUnusualDatabasesAreSound(t *testing.T) {
 	// An index or a table can use what only Apple's own SQLite has.

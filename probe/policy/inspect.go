@@ -2,7 +2,6 @@ package policy
 
 import (
 	"context"
-	"database/sql"
 	"os"
 
 	"kextwatch/probe"
@@ -35,9 +34,9 @@ func Inspect(ctx context.Context, m root.FS, temp string, queries []string) (Ins
 		if in.Header, in.Err = readHeader(file); in.Err != nil {
 			return nil
 		}
-		in.Err = inCopy(ctx, file, func(tx *sql.Tx) error {
+		in.Err = inCopy(file, func(c *connection) error {
 			for _, query := range queries {
-				rows, err := selectAll(ctx, tx, query, func(text *string) []any { return []any{text} })
+				rows, err := selectAll(ctx, c, query, values.first)
 				in.Results = append(in.Results, Result{rows, err})
 			}
 			return nil

@@ -2,9 +2,10 @@ package policy
 
 import (
 	"context"
-	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"slices"
@@ -12,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"kextwatch/probe"
@@ -33,17 +34,32 @@ var (
 
 // readRows reads the copy of a policy database at path.
 func readRows(ctx context.Context, path string) (policy *probe.Policy, err error) {
-	err = inCopy(ctx, path, func(tx *sql.Tx) error {
-		policy, err = readPolicy(ctx, tx)
+	err = inCopy(path, func(c *connection) error {
+		policy, err = readPolicy(ctx, c)
 		return err
 	})
 	return policy, err
 }
 
-// inCopy reads the copy of a policy database at path in one transaction. It
-// opens the copy for writing: only then does SQLite apply a -wal and roll back a
-// -journal.
-func inCopy(ctx context.Context, path string, read func(tx *sql.Tx) error) error {
+// connection is an open copy of a policy database. It calls the driver directly:
+// database/sql adds goroutines, locks and reflection that one reader does not need.
+type connection struct {
+	conn  driver.QueryerContext
+	whole bool // all tables and indexes were checked, and are sound
+}
+
+// settings are the settings of the connection to a copy.
+//
+//   - A CHECK constraint concerns only values, and may use functions that only Apple's
+//     SQLite has.
+//   - Nobody else knows the copy, so one lock holds until it is closed. SQLite then
+//     needs no file for the index of a -wal.
+//   - The copy is removed after the read, so it need not reach the disk.
+const settings = "_pragma=trusted_schema(OFF)&_pragma=ignore_check_constraints(ON)&_pragma=locking_mode(EXCLUSIVE)&_pragma=synchronous(OFF)"
+
+// inCopy opens the copy of a policy database at path for writing: only then does
+// SQLite apply a -wal and roll back a -journal.
+func inCopy(path string, read func(c *connection) error) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
@@ -51,29 +67,20 @@ func inCopy(ctx context.Context, path string, read func(tx *sql.Tx) error) error
 	if info.Size() == 0 {
 		return errEmptyFile
 	}
-	// A CHECK constraint concerns only values, and may use functions that only
-	// Apple's SQLite has.
-	uri := url.URL{Scheme: "file", Path: path, RawQuery: "_pragma=trusted_schema(OFF)&_pragma=ignore_check_constraints(ON)"}
-	db, err := sql.Open("sqlite", uri.String())
+	uri := url.URL{Scheme: "file", Path: path, RawQuery: settings}
+	conn, err := new(sqlite.Driver).Open(uri.String())
 	if err != nil {
 		return err
 	}
-	defer db.Close()
-	// Each query ends with ctx, but the transaction must not: database/sql would
-	// then close the connection itself, perhaps after the copy was removed.
-	tx, err := db.BeginTx(context.WithoutCancel(ctx), nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback()
-	return read(tx)
+	defer conn.Close()
+	return read(&connection{conn: conn.(driver.QueryerContext)})
 }
 
-func readPolicy(ctx context.Context, tx *sql.Tx) (*probe.Policy, error) {
-	if err := checkStructure(ctx, tx); err != nil {
+func readPolicy(ctx context.Context, c *connection) (*probe.Policy, error) {
+	if err := c.checkStructure(ctx); err != nil {
 		return nil, err
 	}
-	names, err := tableNames(ctx, tx)
+	names, err := tableNames(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -81,16 +88,16 @@ func readPolicy(ctx context.Context, tx *sql.Tx) (*probe.Policy, error) {
 		return nil, fmt.Errorf("%w: no table %s", errUnknownSchema, policyTable)
 	}
 	var p probe.Policy
-	if p.Rows, err = readPolicyRows(ctx, tx); err != nil {
+	if p.Rows, err = readPolicyRows(ctx, c); err != nil {
 		return nil, err
 	}
 	if slices.Contains(names, mdmTable) {
-		if p.MDM, err = readMDMRows(ctx, tx); err != nil {
+		if p.MDM, err = readMDMRows(ctx, c); err != nil {
 			return nil, err
 		}
 	}
 	if history := historyTable(names); history != "" {
-		if p.History, err = readHistory(ctx, tx, history); err != nil {
+		if p.History, err = readHistory(ctx, c, history); err != nil {
 			return nil, err
 		}
 	}
@@ -102,42 +109,68 @@ func readPolicy(ctx context.Context, tx *sql.Tx) (*probe.Policy, error) {
 // rows can be missing without an error. The time grows with the size: less than
 // 1 ms for a database of usual size, about 1 s for copyLimit bytes. The check
 // ends with ctx.
-func checkStructure(ctx context.Context, tx *sql.Tx) error {
-	var bytes int64
-	err := tx.QueryRowContext(ctx, `SELECT page_count * page_size FROM pragma_page_count, pragma_page_size`).Scan(&bytes)
-	switch {
-	case err != nil:
-		return err
-	case bytes > int64(len(probe.KextPolicyFiles))*copyLimit: // SQLite would allocate memory for pages that do not exist
-		return fmt.Errorf("%w: it claims to have %d bytes", errStructure, bytes)
+//
+// Usually one check finds everything sound. Otherwise the damage may be in an index
+// of a table that is not read, or an index may use what only Apple's SQLite has. Then
+// only the structure must be sound, and describe checks the tables that are read.
+func (c *connection) checkStructure(ctx context.Context) error {
+	size := int64(1)
+	for _, pragma := range []string{`PRAGMA page_count`, `PRAGMA page_size`} {
+		found, err := selectAll(ctx, c, pragma, func(v values) int64 { return v.integer(0) })
+		if err != nil {
+			return err
+		}
+		if len(found) != 1 {
+			return fmt.Errorf("%s did not answer", pragma)
+		}
+		size *= found[0]
 	}
-	return wantSound(ctx, tx, `PRAGMA quick_check(1)`)
+	if size > int64(len(probe.KextPolicyFiles))*copyLimit { // SQLite would allocate memory for pages that do not exist
+		return fmt.Errorf("%w: it claims to have %d bytes", errStructure, size)
+	}
+	found, err := c.check(ctx, `PRAGMA integrity_check(1)`)
+	if c.whole = err == nil && found == sound; c.whole {
+		return nil
+	}
+	return c.wantSound(ctx, `PRAGMA quick_check(1)`)
+}
+
+// sound is what SQLite's checks answer if they find no damage.
+const sound = "ok"
+
+// check runs one of SQLite's checks and returns the first line of its answer.
+func (c *connection) check(ctx context.Context, pragma string) (string, error) {
+	found, err := selectAll(ctx, c, pragma, values.first)
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("%s did not answer", pragma)
+	}
+	if err != nil {
+		return "", err
+	}
+	return found[0], nil
 }
 
 // wantSound runs one of SQLite's checks. It returns errStructure for damage. A
 // check that this SQLite cannot run is no reason to lose the rows: an index may use
 // a function or a collation that only Apple's SQLite has.
-func wantSound(ctx context.Context, tx *sql.Tx, check string) error {
-	found, err := selectAll(ctx, tx, check, func(line *string) []any { return []any{line} })
+func (c *connection) wantSound(ctx context.Context, pragma string) error {
+	found, err := c.check(ctx, pragma)
 	switch {
 	case sqliteCode(err) == sqlite3.SQLITE_ERROR:
 		return nil
 	case err != nil:
 		return err
-	case len(found) == 0:
-		return fmt.Errorf("%s did not answer", check)
-	case found[0] != "ok":
-		return fmt.Errorf("%w: %s", errStructure, found[0])
+	case found != sound:
+		return fmt.Errorf("%w: %s", errStructure, found)
 	}
 	return nil
 }
 
 // tableNames lists the real tables. It leaves out views and virtual tables: one
 // with a name of Apple's could run any SQL.
-func tableNames(ctx context.Context, tx *sql.Tx) ([]string, error) {
-	return selectAll(ctx, tx, `SELECT substr(name, 1, 100) FROM sqlite_master
-		WHERE type = 'table' AND rootpage > 0 AND sql LIKE 'CREATE TABLE %'`,
-		func(name *string) []any { return []any{name} })
+func tableNames(ctx context.Context, c *connection) ([]string, error) {
+	return selectAll(ctx, c, `SELECT substr(name, 1, 100) FROM sqlite_master
+		WHERE type = 'table' AND rootpage > 0 AND sql LIKE 'CREATE TABLE %'`, values.first)
 }
 
 // historyTable returns the load history table with the highest number. Apple
@@ -154,41 +187,41 @@ func historyTable(names []string) string {
 	return table
 }
 
-func readPolicyRows(ctx context.Context, tx *sql.Tx) ([]probe.PolicyRow, error) {
-	t, err := describe(ctx, tx, policyTable, "team_id", "bundle_id", "allowed")
+func readPolicyRows(ctx context.Context, c *connection) ([]probe.PolicyRow, error) {
+	t, err := describe(ctx, c, policyTable, "team_id", "bundle_id", "allowed")
 	if err != nil {
 		return nil, err
 	}
-	return selectAll(ctx, tx,
+	return selectAll(ctx, c,
 		t.query(t.text("team_id"), t.text("bundle_id"), t.yes("allowed"), t.text("developer_name"), t.integer("flags")),
-		func(r *probe.PolicyRow) []any {
-			return []any{&r.TeamID, &r.BundleID, &r.Allowed, &r.Developer, &r.Flags}
+		func(v values) probe.PolicyRow {
+			return probe.PolicyRow{TeamID: v.text(0), BundleID: v.text(1), Allowed: v.yes(2), Developer: v.text(3), Flags: v.integer(4)}
 		})
 }
 
-func readMDMRows(ctx context.Context, tx *sql.Tx) ([]probe.MDMRow, error) {
-	t, err := describe(ctx, tx, mdmTable, "team_id", "bundle_id", "allowed")
+func readMDMRows(ctx context.Context, c *connection) ([]probe.MDMRow, error) {
+	t, err := describe(ctx, c, mdmTable, "team_id", "bundle_id", "allowed")
 	if err != nil {
 		return nil, err
 	}
-	return selectAll(ctx, tx,
+	return selectAll(ctx, c,
 		t.query(t.text("team_id"), t.text("bundle_id"), t.yes("allowed"), t.text("payload_uuid")),
-		func(r *probe.MDMRow) []any {
-			return []any{&r.TeamID, &r.BundleID, &r.Allowed, &r.PayloadUUID}
+		func(v values) probe.MDMRow {
+			return probe.MDMRow{TeamID: v.text(0), BundleID: v.text(1), Allowed: v.yes(2), PayloadUUID: v.text(3)}
 		})
 }
 
-func readHistory(ctx context.Context, tx *sql.Tx, table string) ([]probe.LoadRecord, error) {
-	t, err := describe(ctx, tx, table, "team_id", "bundle_id")
+func readHistory(ctx context.Context, c *connection, table string) ([]probe.LoadRecord, error) {
+	t, err := describe(ctx, c, table, "team_id", "bundle_id")
 	if err != nil {
 		return nil, err
 	}
-	return selectAll(ctx, tx,
+	return selectAll(ctx, c,
 		t.query(t.text("path"), t.text("team_id"), t.text("bundle_id"), t.text("created_at"), t.text("last_seen"),
 			t.text("cdhash"), t.text("boot_uuid"), t.integer("flags")),
-		func(r *probe.LoadRecord) []any {
-			return []any{&r.Path, &r.TeamID, &r.BundleID, (*sqliteTime)(&r.CreatedAt), (*sqliteTime)(&r.LastSeen),
-				&r.CDHash, &r.BootUUID, &r.Flags}
+		func(v values) probe.LoadRecord {
+			return probe.LoadRecord{Path: v.text(0), TeamID: v.text(1), BundleID: v.text(2), CreatedAt: v.time(3), LastSeen: v.time(4),
+				CDHash: v.text(5), BootUUID: v.text(6), Flags: v.integer(7)}
 		})
 }
 
@@ -200,15 +233,16 @@ type sqlTable struct {
 
 // describe reads the columns of a table. It returns errUnknownSchema if a
 // required column is missing. Generated columns do not count: they are computed
-// and not stored. It also checks that the rows match the indexes of the table,
-// which checkStructure does not: they do not match if the pages of two tables
-// were swapped.
-func describe(ctx context.Context, tx *sql.Tx, name string, required ...string) (sqlTable, error) {
-	if err := wantSound(ctx, tx, `PRAGMA integrity_check('`+name+`')`); err != nil {
-		return sqlTable{}, err
+// and not stored. Unless the whole database is sound, it also checks that the rows
+// match the indexes of the table: they do not match if the pages of two tables were
+// swapped.
+func describe(ctx context.Context, c *connection, name string, required ...string) (sqlTable, error) {
+	if !c.whole {
+		if err := c.wantSound(ctx, `PRAGMA integrity_check('`+name+`')`); err != nil {
+			return sqlTable{}, err
+		}
 	}
-	columns, err := selectAll(ctx, tx, `SELECT name FROM pragma_table_info('`+name+`')`,
-		func(column *string) []any { return []any{column} })
+	columns, err := selectAll(ctx, c, `PRAGMA table_info('`+name+`')`, func(v values) string { return v.text(1) })
 	if err != nil {
 		return sqlTable{}, err
 	}
@@ -245,43 +279,56 @@ func (t sqlTable) integer(column string) string {
 	return fmt.Sprintf("CASE typeof(%[1]s) WHEN 'integer' THEN %[1]s ELSE 0 END", column)
 }
 
-// selectAll runs a query and scans each row into the fields of a T. It replaces
-// invalid UTF-8, and returns probe.ErrTooManyRows.
-func selectAll[T any](ctx context.Context, tx *sql.Tx, query string, fields func(*T) []any) ([]T, error) {
-	rows, err := tx.QueryContext(ctx, query)
+// selectAll runs a query and makes a T of each row. It returns
+// probe.ErrTooManyRows, and ends with ctx.
+func selectAll[T any](ctx context.Context, c *connection, query string, row func(values) T) ([]T, error) {
+	rows, err := c.conn.QueryContext(ctx, query, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	var all []T
-	for rows.Next() {
-		if len(all) == probe.MaxRows {
-			return nil, probe.ErrTooManyRows
-		}
-		var row T
-		dest := fields(&row)
-		if err := rows.Scan(dest...); err != nil {
+	for v := make(values, len(rows.Columns())); ; {
+		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		for _, d := range dest {
-			if text, ok := d.(*string); ok {
-				*text = strings.ToValidUTF8(*text, "\uFFFD")
-			}
+		switch err := rows.Next(v); {
+		case err == io.EOF:
+			return all, nil
+		case err != nil:
+			return nil, err
+		case len(all) == probe.MaxRows:
+			return nil, probe.ErrTooManyRows
 		}
-		all = append(all, row)
+		all = append(all, row(v))
 	}
-	return all, rows.Err()
 }
 
-// sqliteTime scans the format of SQLite's datetime('now'): UTC without a zone.
-// It stays zero for any other value.
-type sqliteTime time.Time
+// values are the columns of a row. A value of another type than the wanted one
+// becomes zero.
+type values []driver.Value
 
-// Scan implements sql.Scanner.
-func (t *sqliteTime) Scan(value any) error {
-	text, _ := value.(string)
-	if at, err := time.Parse(time.DateTime, text); err == nil {
-		*t = sqliteTime(at)
+// text replaces invalid UTF-8.
+func (v values) text(i int) string {
+	s, _ := v[i].(string)
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+func (v values) first() string { return v.text(0) }
+
+func (v values) integer(i int) int64 {
+	n, _ := v[i].(int64)
+	return n
+}
+
+func (v values) yes(i int) bool { return v.integer(i) == 1 }
+
+// time reads the format of SQLite's datetime('now'): UTC without a zone. It returns
+// zero for any other text.
+func (v values) time(i int) time.Time {
+	at, err := time.Parse(time.DateTime, v.text(i))
+	if err != nil {
+		return time.Time{}
 	}
-	return nil
+	return at
 }

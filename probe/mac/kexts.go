@@ -25,8 +25,8 @@ const kextLimit = 256 // paths that are read; Parallels has at most five kexts
 //
 // A kext that cannot be read is known by its path and bundle ID only, and counts
 // as on the disk.
-func findKexts(m root.FS, app *probe.App, policy *probe.Policy) ([]probe.Kext, []probe.Gap) {
-	s := KextSearch{Mac: m}
+func findKexts(m root.FS, infos *bundleInfos, app *probe.App, policy *probe.Policy) ([]probe.Kext, []probe.Gap) {
+	s := KextSearch{Mac: m, infos: infos}
 	if policy == nil {
 		policy = &probe.Policy{}
 	}
@@ -84,8 +84,9 @@ func (s *KextSearch) known() []probe.Kext {
 // use.
 type KextSearch struct {
 	Mac   root.FS
-	read  int // paths that were read
-	left  int // paths that were not read because of kextLimit
+	infos *bundleInfos // nil: read every file
+	read  int          // paths that were read
+	left  int          // paths that were not read because of kextLimit
 	found []probe.Kext
 	Gaps  []probe.Gap // what could not be read
 
@@ -140,10 +141,10 @@ func (s *KextSearch) add(place, team, expected string, own func(id string) bool)
 		return
 	}
 	s.read++
-	info, err := s.Mac.ReadInfo(place)
+	info, err := s.infos.read(s.Mac, place)
 	staged := root.NotExist(err)
 	if staged {
-		info, err = s.Mac.ReadInfo(probe.StagedExtensions + place)
+		info, err = s.infos.read(s.Mac, probe.StagedExtensions+place)
 	}
 	switch {
 	case root.NotExist(err):

@@ -47,7 +47,7 @@ func TestKextsOfTheApp(t *testing.T) {
 	addKext(t, m, testExtensions+"/10.9/other.kext", "com.example.kext", "1.0")
 	mactest.AddFile(t, m.Root, testExtensions+"/10.9/README", "")
 	mactest.AddFile(t, m.Root, testExtensions+"/version.plist", "")
-	kexts, gaps := findKexts(m, testApp, nil)
+	kexts, gaps := findKexts(m, nil, testApp, nil)
 	wantKexts(t, kexts,
 		parallelsKext(testExtensions+"/10.6/prl_hypervisor.kext", hypervisorID, "14.0.1 45154"),
 		parallelsKext(hypervisorPath, hypervisorID, "14.0.1 45154"),
@@ -58,7 +58,7 @@ func TestKextsOfTheApp(t *testing.T) {
 
 func TestNoKexts(t *testing.T) {
 	for _, app := range []*probe.App{nil, testApp} {
-		kexts, gaps := findKexts((root.FS{Root: mactest.Root(t)}), app, nil)
+		kexts, gaps := findKexts(root.FS{Root: mactest.Root(t)}, nil, app, nil)
 		wantKexts(t, kexts)
 		wantGaps(t, gaps, "")
 	}
@@ -72,7 +72,7 @@ func TestStagedKexts(t *testing.T) {
 	installed := parallelsKext(hypervisorPath, hypervisorID, "15.1.3 47255")
 	staged := parallelsKext(testExtensions+"/10.9/prl_vnic.kext", "com.parallels.kext.vnic", "15.1.2 47123")
 	staged.Staged = true
-	kexts, gaps := findKexts(m, testApp, nil)
+	kexts, gaps := findKexts(m, nil, testApp, nil)
 	wantKexts(t, kexts, installed, staged)
 	wantGaps(t, gaps, "")
 
@@ -80,7 +80,7 @@ func TestStagedKexts(t *testing.T) {
 	mactest.Remove(t, m.Root, probe.ParallelsApp)
 	staged = parallelsKext(hypervisorPath, hypervisorID, "15.1.2 47123")
 	staged.Staged = true
-	kexts, gaps = findKexts(m, nil, recorded(probe.LoadRecord{Path: probe.StagedExtensions + hypervisorPath, TeamID: probe.ParallelsTeamID, BundleID: hypervisorID}))
+	kexts, gaps = findKexts(m, nil, nil, recorded(probe.LoadRecord{Path: probe.StagedExtensions + hypervisorPath, TeamID: probe.ParallelsTeamID, BundleID: hypervisorID}))
 	wantKexts(t, kexts, staged)
 	wantGaps(t, gaps, "")
 }
@@ -94,7 +94,7 @@ func TestKextsOfTheHistory(t *testing.T) {
 	record := func(path, team, id string) probe.LoadRecord {
 		return probe.LoadRecord{Path: path, TeamID: team, BundleID: id}
 	}
-	kexts, gaps := findKexts(m, testApp, recorded(
+	kexts, gaps := findKexts(m, nil, testApp, recorded(
 		record(hypervisorPath, probe.ParallelsTeamID, hypervisorID),
 		record(probe.StagedExtensions+hypervisorPath, probe.ParallelsTeamID, hypervisorID),
 		record("/Library/Extensions/HighPoint.kext", "DX6G69M9N2", "com.highpoint-tech.kext"),
@@ -120,7 +120,7 @@ func TestUnreadableKexts(t *testing.T) {
 	addKext(t, m, testExtensions+"/10.9/c\x1b.kext", "com.parallels.\x1b[31m", "1")
 	addKext(t, m, testExtensions+"/10.9/d.kext", hypervisorID, "")
 	mactest.AddFile(t, m.Root, testExtensions+"/10.9/empty.kext/Contents/MacOS/prl", "")
-	kexts, gaps := findKexts(m, testApp, nil)
+	kexts, gaps := findKexts(m, nil, testApp, nil)
 	wantKexts(t, kexts)
 	const source = "kernel extensions on the disk"
 	wantGaps(t, gaps, strings.Join([]string{source, source, source, source}, ", "))
@@ -139,7 +139,7 @@ func TestKextsAreCapped(t *testing.T) {
 	for i := range 5 { // what was not looked at counts as there
 		history[i].BundleID = fmt.Sprintf("com.example.%d", i)
 	}
-	kexts, gaps := findKexts(m, nil, recorded(history...))
+	kexts, gaps := findKexts(m, nil, nil, recorded(history...))
 	wantKexts(t, kexts[:1], probe.Kext{BundleID: "com.example", Path: history[kextLimit+9].Path, Version: "1"})
 	if len(kexts) != 6 || !kexts[5].Unread || kexts[5].BundleID != "com.example.0" {
 		t.Errorf("got %+v, want five kexts that were not read", kexts)

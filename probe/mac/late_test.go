@@ -24,7 +24,7 @@ func TestSnapshotWithPathThatDoesNotAnswer(t *testing.T) {
 	m.Files = f
 	addKext(t, m, "/Library/Extensions/fine.kext", "com.example.fine", "1")
 	addKext(t, m, "/Library/Extensions/dead.kext", "com.example.dead", "1")
-	kexts, gaps := findKexts(m, nil, recorded(
+	kexts, gaps := findKexts(m, nil, nil, recorded(
 		probe.LoadRecord{Path: "/Library/Extensions/dead.kext", TeamID: "TEAM", BundleID: "com.example.dead"},
 		probe.LoadRecord{Path: "/Library/Extensions/fine.kext", TeamID: "TEAM", BundleID: "com.example.fine"},
 	))
@@ -54,7 +54,7 @@ func TestEveryReadHasTimeLimit(t *testing.T) {
 		"ReadChosen":   func(m root.FS) { m.ReadChosen("/Library/x", 1) },
 		"StatChosen":   func(m root.FS) { m.StatChosen("/Library/x") },
 		"parallels":    func(m root.FS) { ReadParallels(m) },
-		"kexts":        func(m root.FS) { findKexts(m, testApp, nil) },
+		"kexts":        func(m root.FS) { findKexts(m, nil, testApp, nil) },
 		"configs":      func(m root.FS) { readConfigs(m) },
 		"readConfig":   func(m root.FS) { readConfig(m, m.Home+"/Parallels/a.pvm/config.pvs") },
 		"machineFiles": func(m root.FS) { machineFiles(m, *testApp) },

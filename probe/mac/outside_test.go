@@ -39,7 +39,7 @@ func TestOutsidePathsAreNotRead(t *testing.T) {
 	}
 	policy := recorded(history...)
 	policy.Rows = []probe.PolicyRow{{TeamID: probe.ParallelsTeamID, BundleID: hypervisorID}}
-	kexts, gaps := findKexts(m, app, policy)
+	kexts, gaps := findKexts(m, nil, app, policy)
 	want := map[string]bool{
 		"com.example.a.kext": true, "com.example.b.kext": true, "com.example.e.kext": true, "com.example.link.kext": true,
 		"com.example.g.kext": true, "com.example.twice.kext": true, "com.example.h.kext": true, hypervisorID: true,

@@ -35,6 +35,7 @@ type Prober struct {
 	reader    policy.ReaderMemory
 	updates   cached[updateStamps, probe.Updates]
 	configs   cached[string, probe.Machines] // while prlctl hangs
+	infos     bundleInfos
 
 	// By the tools that answer, so that one that hangs holds up no other.
 	machine   query[struct{}, probe.Mac]
@@ -185,7 +186,8 @@ func (p *Prober) readApps(s *shot) {
 		s.snap.Apps = []probe.App{*app}
 	}
 	var gaps []probe.Gap
-	s.snap.Kexts, gaps = findKexts(p.mac, app, s.snap.Policy)
+	p.infos.next()
+	s.snap.Kexts, gaps = findKexts(p.mac, &p.infos, app, s.snap.Policy)
 	s.missing(gaps...)
 }
 

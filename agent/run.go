@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -136,7 +135,7 @@ func (in *invocation) attend(ctx context.Context, headless bool, home string, p 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	edges := in.edges(ctx, st, mac.NewProber(in.mac, temp))
-	edges.Events, edges.Rest = listener, debug.FreeOSMemory
+	edges.Events = listener
 	if path, err := executable(); err == nil {
 		edges.Binary = loop.NewBinary(path)
 	}

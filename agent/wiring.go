@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"runtime/debug"
 
 	"kextwatch/agent/loop"
 	"kextwatch/agent/settings"
@@ -33,6 +34,7 @@ func (in *invocation) edges(ctx context.Context, st *store.Store, p *mac.Prober)
 		Asker:   desktop.Dialogs{Root: in.mac.Root, UID: in.uid},
 		Actions: menuActions{in.reporter(), st},
 		Hook:    loop.NewHook(in.mac, in.log),
+		Rest:    debug.FreeOSMemory,
 	}
 }
 

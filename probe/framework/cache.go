@@ -55,8 +55,9 @@ type Cache struct {
 
 // Need sets whether no better source answers. If stat is refused, an answer from
 // the time of a better source may be old: nothing showed that the policy changed.
+// A comparison with a better source may also have failed.
 func (c *Cache) Need(needed bool) {
-	if needed && !c.needed && !c.current.known {
+	if needed && !c.needed && (!c.current.known || c.policy == nil && !c.queried.IsZero()) {
 		c.invalid = true
 	}
 	c.needed = needed
@@ -143,11 +144,12 @@ type Query struct {
 	stamp     policyStamp
 	quiet     bool // no file had changed just before it
 	requested bool // not because of a changed file
+	compared  bool // a better source answered
 }
 
 // Begin notes that a query begins.
 func (c *Cache) Begin(now time.Time, fresh bool) Query {
-	q := Query{began: now, stamp: c.current, quiet: c.current.quiet(time.Now()), requested: fresh || c.invalid || c.age(now) >= calmAfter}
+	q := Query{began: now, stamp: c.current, quiet: c.current.quiet(time.Now()), requested: fresh || c.invalid || c.age(now) >= calmAfter, compared: !c.needed}
 	c.running, c.invalid = true, false
 	return q
 }
@@ -183,8 +185,9 @@ func (c *Cache) End(q Query, a Answer) {
 	} else {
 		c.same++
 	}
-	switch a.source.State {
-	case probe.Timeout, probe.Failed:
+	switch failed := a.source.State == probe.Timeout || a.source.State == probe.Failed; {
+	case failed && q.compared: // while it is not needed, its failures need no pause
+	case failed:
 		c.failed++
 	default: // what this macOS does not have now, it will not have in a minute
 		c.failed = 0

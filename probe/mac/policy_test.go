@@ -161,3 +161,19 @@ func TestFrameworkWhilePolicyChanges(t *testing.T) {
 		t.Errorf("%+v", snap.Sources)
 	}
 }
+
+// A comparison with the database failed. When the database cannot be read any more,
+// the framework is queried at once, not after the pause of a failure.
+func TestFrameworkAfterAFailedComparison(t *testing.T) {
+	s := newSnapshotStory(t, "10.15.7", "")
+	a := &queryStory{snapshotStory: s, now: snapshotAt}
+	a.does("kill -SEGV $$")
+	if snap := a.want("somebody asks", 0, true, 1); snap.Policy.Source != probe.Database || snap.Sources[2].State != probe.Failed {
+		t.Errorf("%+v", snap.Sources)
+	}
+	a.answers(mactest.FrameworkAnswer("["+fmt.Sprintf(mactest.ParallelsItem, false)+"]", "[]"))
+	mactest.Remove(t, s.m.Root, probe.KextPolicy)
+	if snap := a.want("the database is gone", time.Second, false, 1); snap.Policy == nil || snap.Policy.Source != probe.Framework {
+		t.Errorf("%+v", snap.Sources)
+	}
+}

@@ -8,6 +8,7 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/root"
+	"kextwatch/probe/tool"
 )
 
 const (
@@ -26,11 +27,6 @@ const (
 	// keep changing.
 	SlowestBusy = time.Minute
 )
-
-// failurePauses are the pauses after one, two, and more queries in a row without
-// an answer. A query that hangs delays a snapshot for as long as a tool may
-// take. After an Invalidate or a changed file, the first pause applies.
-var failurePauses = [...]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute}
 
 // Cache keeps the last answer of the framework while it cannot have changed, and
 // decides when to query the framework again. For each snapshot the caller calls
@@ -110,9 +106,9 @@ func (c Cache) pause(fresh bool) (time.Duration, bool) {
 	changed := c.current != c.stamp || !c.quiet
 	switch {
 	case c.failed > 0 && (invalid || changed):
-		return failurePauses[0], true
+		return tool.Pause(1), true // after an Invalidate or a changed file
 	case c.failed > 0:
-		return failurePauses[min(c.failed, len(failurePauses))-1], true
+		return tool.Pause(c.failed), true
 	case invalid:
 		return 0, true
 	case c.current == c.stamp && changed && c.same < freeQueries:

@@ -10,11 +10,6 @@ import (
 	"kextwatch/probe/tool"
 )
 
-// latePauses are the pauses after one, two, and more queries in a row that did
-// not end in time, from the beginning of one query to the next. A tool that
-// hangs is likely to hang again.
-var latePauses = [...]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute}
-
 var errPending = errors.New("has not answered yet")
 
 // query is a query of one tool, with its last answer. It runs on a goroutine of its
@@ -149,18 +144,16 @@ func (q *query[K, T]) start(s *shot, key K, run func(context.Context) (T, []prob
 }
 
 // pause returns how long after now the query must not run, because it was late.
-// It uses the wall clock, because the monotonic clock stands still while a Mac
-// sleeps. After the wall clock was set back, there is no pause.
 func (q *query[K, T]) pause(now time.Time) time.Duration {
-	since := now.Round(0).Sub(q.began.Round(0))
-	if q.late == 0 || since < 0 {
+	if q.late == 0 {
 		return 0
 	}
-	return max(0, latePauses[min(q.late, len(latePauses))-1]-since)
+	return max(0, tool.Pause(q.late)-q.age(now))
 }
 
 // age returns the time since the last query, or a long time if the wall clock was
-// set back.
+// set back. It uses the wall clock, because the monotonic clock stands still while a
+// Mac sleeps.
 func (q *query[K, T]) age(now time.Time) time.Duration {
 	since := now.Round(0).Sub(q.began.Round(0))
 	if since < 0 {

@@ -31,6 +31,14 @@ func QueryWithin(ctx context.Context, m root.FS, limit time.Duration, name strin
 	return out.Stdout, err
 }
 
+// pauses are the pauses after one, two, and more failures.
+var pauses = [...]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute}
+
+// Pause returns how long a tool is left alone that hung or failed so many times in a
+// row, from the beginning of one query to the next. It is likely to hang again. failed
+// is at least 1.
+func Pause(failed int) time.Duration { return pauses[min(failed, len(pauses))-1] }
+
 // timeoutsKey is the key of the value in which NoteTimeouts notes timeouts.
 type timeoutsKey struct{}
 

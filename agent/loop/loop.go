@@ -106,13 +106,11 @@ func (l *Loop) poll(ctx context.Context, how poll) (again time.Duration, more bo
 	now := l.edges.Clock.Now()
 	l.readMemory(now)
 	l.policy.begin(how, now)
-	delay := time.Duration(0)
-	if !how.settled { // a file has just changed: a window may have opened
+	if !how.settled { // a window may have opened
 		l.helpers.Go(func() { l.edges.Poster.Prepare(ctx) })
-		delay = alertFirst
 	}
 	snap, more := l.snapshot(ctx, now, mac.Options{
-		Fresh: how.fresh, Delay: delay, Loading: how.loading, AllVendors: l.settings.Current().Approval().Vendors.Others(),
+		Fresh: how.fresh, Changed: !how.settled, Loading: how.loading, AllVendors: l.settings.Current().Approval().Vendors.Others(),
 		Requery: how.query, Attempts: l.attempts(),
 	})
 	if !more {

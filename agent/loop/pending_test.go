@@ -238,22 +238,22 @@ func TestLoopPreparesForAnAlert(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()
 		defer d.start(t, dir)()
-		want := func(after string, prepared int, delay time.Duration) {
+		want := func(after string, prepared int, changed bool) {
 			t.Helper()
 			synctest.Wait()
 			d.mu.Lock()
 			defer d.mu.Unlock()
-			if d.prepared != prepared || d.how.Delay != delay {
-				t.Errorf("%s: prepared %d times, tools wait %v; want %d, %v", after, d.prepared, d.how.Delay, prepared, delay)
+			if d.prepared != prepared || d.how.Changed != changed {
+				t.Errorf("%s: prepared %d times, a file has changed: %v; want %d, %v", after, d.prepared, d.how.Changed, prepared, changed)
 			}
 		}
-		want("the start", 0, 0)
+		want("the start", 0, false)
 		d.hint(probe.Hint{})
-		want("a change", 1, alertFirst)
+		want("a change", 1, true)
 		d.hint(settled)
-		want("its end", 1, 0)
+		want("its end", 1, false)
 		d.click(notify.CheckNow)
-		want("a click", 1, 0)
+		want("a click", 1, false)
 	})
 }
 

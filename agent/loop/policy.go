@@ -11,10 +11,6 @@ const (
 	// A burst of file events without an end holds back notices for this long.
 	burstTime = 2 * time.Second
 
-	// After a file has changed, tools start this much later. Until then an alert has
-	// been posted.
-	alertFirst = 50 * time.Millisecond
-
 	// Tools that do not answer hold back notices for this long, and the first
 	// snapshot for startTime. Healthy tools answer within half a second.
 	toolTime   = 5 * time.Second

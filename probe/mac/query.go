@@ -10,6 +10,10 @@ import (
 	"kextwatch/probe/tool"
 )
 
+// alertFirst is how much later tools start after a file has changed. Until then an
+// alert has been posted, which needs the processor.
+const alertFirst = 50 * time.Millisecond
+
 var errPending = errors.New("has not answered yet")
 
 // query is a query of one tool, with its last answer. It runs on a goroutine of its
@@ -116,7 +120,10 @@ func missingFacts(facts []probe.Fact, reason error) []probe.Gap {
 
 func (q *query[K, T]) start(s *shot, key K, run func(context.Context) (T, []probe.Gap)) {
 	q.running, q.stale, q.began = true, false, s.now
-	ctx, delay := s.ctx, s.how.Delay
+	ctx, delay := s.ctx, time.Duration(0)
+	if s.how.Changed {
+		delay = alertFirst
+	}
 	s.queries.start(func() func() {
 		select {
 		case <-time.After(delay):

@@ -21,6 +21,7 @@ type slowTool struct {
 	queries queries
 	query   query[string, int]
 	takes   time.Duration
+	changed bool // see Options
 	started int
 }
 
@@ -31,7 +32,7 @@ func newSlowTool(t *testing.T) *slowTool {
 // read is a snapshot now. Each query answers with its number.
 func (s *slowTool) read(key string, fresh bool) (value int, shot *shot) {
 	s.queries.collect()
-	shot = newShot(s.ctx, time.Now(), Options{Fresh: fresh}, &s.queries)
+	shot = newShot(s.ctx, time.Now(), Options{Fresh: fresh, Changed: s.changed}, &s.queries)
 	value, gaps := answer(shot, &s.query, key, []probe.Fact{probe.FactAdmin}, func(ctx context.Context) (int, []probe.Gap) {
 		s.started++
 		n := s.started
@@ -100,6 +101,19 @@ func TestSnapshotsDoNotWaitForATool(t *testing.T) {
 		s.want("the answer began before the second question", "c", false, 4, 5, true)
 		s.answered()
 		s.want("the last answer", "c", false, 5, 5, false)
+	})
+}
+
+// After a file has changed, an alert may be posted: tools leave the processor to it.
+func TestToolsStartAfterAnAlert(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSlowTool(t)
+		s.changed = true
+		s.want("a file has changed", "a", false, 0, 0, true, notYet)
+		time.Sleep(alertFirst - time.Nanosecond)
+		s.want("before the end of the delay", "a", false, 0, 0, true, notYet)
+		s.answered()
+		s.want("the answer", "a", false, 1, 1, false)
 	})
 }
 

@@ -84,7 +84,7 @@ func (p *Prober) readSituation(s *shot) {
 // situationFact returns the answer of one tool. command shows the user the problem.
 func situationFact[T any](s *shot, q *query[struct{}, T], fact probe.Fact, command string, read func(context.Context) (T, error)) T {
 	good := situationAge
-	if s.how.Delay > 0 {
+	if s.how.Changed {
 		good = burstAge
 	}
 	q.stale = q.stale || q.valid && !q.running && q.age(s.now) >= good

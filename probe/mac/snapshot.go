@@ -60,7 +60,7 @@ func NewProber(m root.FS, temp string) *Prober {
 // Options holds the options of one snapshot.
 type Options struct {
 	Fresh      bool            // query again what is cached: after a wake, or when the user asks
-	Delay      time.Duration   // before tools start: an alert may be posted first, which needs the processor
+	Changed    bool            // a file has just changed: a window may have opened
 	Limit      time.Duration   // of the tools, for Snapshot only; 0: each has its own
 	Loading    bool            // approved kexts may have been loaded, although no file shows it
 	AllVendors bool            // watch the kexts of all vendors, not only those of Parallels

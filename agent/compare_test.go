@@ -33,7 +33,7 @@ const (
 	idleFor  = 20 * time.Second       // how long nothing happens before the first window
 	slot     = 450 * time.Millisecond // from a commit to the next one, to another database
 
-	// A block stays longer than the slowest contestant sleeps, and then there is none for
+	// A block stays longer than the slowest contestant sleeps, and then nothing is blocked for
 	// longer than a second, because macOS notes attempts by the second. It ends when no
 	// other contestant is busy with its commit.
 	blockedFor = 7 * slot / 2
@@ -269,7 +269,7 @@ func printComparison(lanes []*lane) {
 func milliseconds(d time.Duration) string { return fmt.Sprintf("%.1f ms", d.Seconds()*1000) }
 
 // quantile returns the value below which this part of the values is. It is the longest
-// possible time if there are none.
+// possible time without values.
 func quantile(values []time.Duration, part float64) time.Duration {
 	if len(values) == 0 {
 		return math.MaxInt64

@@ -30,7 +30,8 @@ func (a *assessment) replaced(f *kextFacts) bool {
 
 // failing reports whether macOS refused an extension in this boot that was allowed
 // before this boot. The refusal is enough, even if the list of loaded extensions is
-// missing: an extension that is seen loaded later has been refused before.
+// missing. An extension that was seen loaded since is not failing: rememberedKext
+// forgets the refusal.
 func (a *assessment) failing(f *kextFacts) bool {
 	is := a.rememberedKext(f)
 	return len(f.disk) > 0 && !f.loadedFromDisk() && f.allowed() && is.AllowedEarlier && (a.inThisSession(is.RefusedIn) || a.inThisSession(is.RestartIn))

@@ -146,7 +146,7 @@ func TestFrameworkWithoutADatabase(t *testing.T) {
 	s := newQueryStory(t)
 	mactest.Remove(t, s.m.Root, probe.KextPolicy)
 	s.want("the first snapshot", 0, false, 1)
-	s.wantIn("stat says that there is none", 0, false)
+	s.wantIn("the file is missing", 0, false)
 	mactest.AddFile(t, s.m.Root, probe.KextPolicy, "not a database")
 	s.move(probe.KextPolicy)
 	s.want("there is one", time.Second, false, 1)

@@ -27,8 +27,8 @@ func machinesMatter(app *probe.App, os probe.OSVersion) bool {
 // networking works without kexts.
 //
 // prlctl knows all virtual machines of the user. If it does not answer, the
-// virtual machines in the usual folders are read. There may be others, so an
-// empty result there does not mean that there are none.
+// virtual machines in the usual folders are read. Others may exist, so an
+// empty result there is not complete.
 func queryMachines(ctx context.Context, m root.FS) (probe.Machines, []probe.Gap) {
 	found, err := queryPrlctlWithin(ctx, m)
 	if err != nil {

@@ -38,7 +38,7 @@ func readManagedFile(m root.FS, os probe.OSVersion) (profile probe.KextProfile, 
 
 // queryProfile reads the payload about kexts from the output of the profiles tool.
 // The tool shows no device profiles to ordinary users, so only root can know that
-// there is none.
+// no profile is installed.
 func queryProfile(ctx context.Context, m root.FS, os probe.OSVersion) (probe.KextProfile, []probe.Gap) {
 	out, err := tool.Query(ctx, m, probe.ProfilesTool, "show", "-type", "configuration")
 	if err != nil {

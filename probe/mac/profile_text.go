@@ -62,7 +62,7 @@ func parseProfiles(out string) (found *kextPolicyPlist, name string, err error) 
 }
 
 // profileTextKnown reports whether the text is a list of profiles or the message
-// that there are none.
+// that no profile is installed.
 func profileTextKnown(out string) bool {
 	if strings.HasPrefix(strings.TrimSpace(out), "There are no configuration profiles installed") {
 		return true

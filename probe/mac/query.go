@@ -31,22 +31,39 @@ type queries struct {
 	running sync.WaitGroup
 	answers chan struct{} // has a value if a query has ended since the last collect
 
-	mu    sync.Mutex
-	ended []func() // each stores the answer of a query that has ended
+	mu     sync.Mutex
+	active int      // queries that have not ended
+	ended  []func() // each stores the answer of a query that has ended
 }
+
+// answerDelay is how long an answer waits for others. Each snapshot reads all files
+// again, and healthy tools answer soon one after the other.
+const answerDelay = 20 * time.Millisecond
 
 // start runs a query. The function that it returns stores the answer. It is called
 // by collect, so that answers never change while a snapshot is being taken.
 func (q *queries) start(run func() (store func())) {
+	q.mu.Lock()
+	q.active++
+	q.mu.Unlock()
 	q.running.Go(func() {
 		store := run()
 		q.mu.Lock()
 		q.ended = append(q.ended, store)
+		q.active--
+		last := q.active == 0
 		q.mu.Unlock()
-		select {
-		case q.answers <- struct{}{}:
-		default:
+		if last {
+			probe.Signal(q.answers)
+			return
 		}
+		time.AfterFunc(answerDelay, func() {
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			if len(q.ended) > 0 {
+				probe.Signal(q.answers)
+			}
+		})
 	})
 }
 

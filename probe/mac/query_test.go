@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,7 +23,7 @@ type slowTool struct {
 	query   query[string, int]
 	takes   time.Duration
 	changed bool // see Options
-	started int
+	started atomic.Int32
 }
 
 func newSlowTool(t *testing.T) *slowTool {
@@ -34,8 +35,7 @@ func (s *slowTool) read(key string, fresh bool) (value int, shot *shot) {
 	s.queries.collect()
 	shot = newShot(s.ctx, time.Now(), Options{Fresh: fresh, Changed: s.changed}, &s.queries)
 	value, gaps := answer(shot, &s.query, key, []probe.Fact{probe.FactAdmin}, func(ctx context.Context) (int, []probe.Gap) {
-		s.started++
-		n := s.started
+		n := int(s.started.Add(1))
 		select {
 		case <-time.After(s.takes):
 			return n, nil
@@ -55,9 +55,9 @@ func (s *slowTool) want(after, key string, fresh bool, value, started int, pendi
 	for _, gap := range shot.snap.Gaps {
 		missing = append(missing, gap.Err)
 	}
-	if got != value || s.started != started || shot.snap.Pending != pending || !slices.Equal(missing, gaps) {
+	if got != value || int(s.started.Load()) != started || shot.snap.Pending != pending || !slices.Equal(missing, gaps) {
 		s.t.Errorf("%s: answer %d after %d queries, pending %v, missing %q; want %d, %d, %v, %q",
-			after, got, s.started, shot.snap.Pending, missing, value, started, pending, gaps)
+			after, got, s.started.Load(), shot.snap.Pending, missing, value, started, pending, gaps)
 	}
 	return shot
 }

@@ -39,11 +39,12 @@ func (l *Loop) announce(ctx context.Context, notices []approval.Notice) {
 	l.logStoreError(err)
 	lines, err := l.store.Record()
 	l.logStoreError(err)
+	program := l.settings.Current().RunOnChange // before anybody sees the events
 	for _, line := range lines {
 		if l.edges.Events != nil {
 			fmt.Fprintln(l.edges.Events, line)
 		}
-		l.edges.Hook.offer(l.settings.Current().RunOnChange, line)
+		l.edges.Hook.offer(program, line)
 	}
 	for _, n := range notices {
 		if n.Urgency != approval.Silent {

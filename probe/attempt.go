@@ -34,4 +34,16 @@ const (
 	Upgrade      Outcome = "upgrade"       // an earlier binary was approved, this one was not: "Triggered kext upgrade"
 	NeedsRestart Outcome = "needs-restart" // approved; macOS loads it at the next start: exit 28
 	Permitted    Outcome = "permitted"     // the policy allows it; this does not prove that it was loaded
+
+	// Refused for a reason that no approval changes: there is never a row or an Allow
+	// button for these (facts about macOS, 13.3).
+	BadOwnership      Outcome = "bad-ownership"      // owner or mode of its files: "improper filesystem permissions"
+	InsecureLocation  Outcome = "insecure-location"  // macOS does not load kexts from this folder
+	BadSignature      Outcome = "bad-signature"      // exit 29 and 30
+	Excluded          Outcome = "excluded"           // on Apple's exclude list: error 71 "In exclude list"
+	MissingDependency Outcome = "missing-dependency" // it needs a kext that this macOS does not have
+	WrongArch         Outcome = "wrong-architecture" // it has no code for this processor
 )
+
+// Failures are the outcomes that no approval changes.
+var Failures = []Outcome{BadOwnership, InsecureLocation, BadSignature, Excluded, MissingDependency, WrongArch}

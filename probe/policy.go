@@ -15,7 +15,14 @@ type Policy struct {
 	MDM     []MDMRow
 	History []LoadRecord
 	Stale   bool // the source is being queried again: a new row may be missing
+
+	// Why the source does not tell the times of load attempts, although it should: its
+	// load history has another form. Empty: it tells them, or never does.
+	HistoryErr string
 }
+
+// TellsTimes reports whether the policy has the times of load attempts.
+func (p *Policy) TellsTimes() bool { return p.Source.TellsTimes() && p.HistoryErr == "" }
 
 // PolicyRow is a row of kext_policy: the decision of the user about one kernel
 // extension, or the missing decision.

@@ -28,6 +28,7 @@ type Snapshot struct {
 	Apps        []App
 	Kexts       []Kext
 	Loaded      Loaded
+	Collection  Collection
 	Machines    Machines
 	Enforcement Enforcement
 	Situation   Situation
@@ -95,6 +96,14 @@ type Loaded struct {
 type LoadedKext struct {
 	BundleID string
 	Version  string
+}
+
+// Collection is the auxiliary kernel collection, from which macOS 11 and later load
+// the kexts of other vendors. macOS builds it at the start of the Mac, so an allowed
+// kext that is not in it needs a restart.
+type Collection struct {
+	Known bool // it was read, and is not empty
+	Kexts []LoadedKext
 }
 
 // Gap is a missing fact: one that could not be read.

@@ -16,6 +16,11 @@ type Situation struct {
 	InputTools []string  // programs that generate clicks and key presses: "BetterTouchTool"
 	PaneOpen   Answer    // the pane with the Allow button is open; macOS does not refresh it
 	Service    Answer    // the service of Parallels runs
+
+	// Since when Parallels Desktop and its service have both been running; zero: one
+	// of them does not run, or it is not known.
+	ParallelsSince time.Time
+
 	Extensions []SystemExtension
 }
 

@@ -9,7 +9,7 @@ import (
 // followLog follows the unified log only if no policy source reports the times
 // of attempts and an extension may need approval: it costs a process.
 func (l *Loop) followLog(snap probe.Snapshot) {
-	timed := snap.Policy != nil && snap.Policy.Source.TellsTimes()
+	timed := snap.Policy != nil && snap.Policy.TellsTimes()
 	matters := len(snap.Apps) > 0 && snap.Mac.Arch != probe.AppleSilicon
 	l.edges.Log.Want(matters && !timed)
 }

@@ -54,7 +54,7 @@ func (p *Prober) loadedKey(snap probe.Snapshot) string {
 		}
 		// A load attempt changes the policy files. If the source does not report
 		// the times of attempts, the time of reading stands for them.
-		if len(allowed) > 0 && !snap.Policy.Source.TellsTimes() {
+		if len(allowed) > 0 && !snap.Policy.TellsTimes() {
 			lines = append(lines, fmt.Sprintf("read %v", snap.Policy.ReadAt.UTC()))
 		}
 	}

@@ -14,8 +14,8 @@ import (
 // are those of earlier, so that an update in between is announced.
 func (m Memory) After(earlier Memory) Memory {
 	m = m.clone()
-	for name, announced := range m.Announced {
-		m.Announced[name] = announced.after(earlier.Announced[name], earlier.Items)
+	for id, announced := range m.Announced {
+		m.Announced[id] = announced.after(earlier.Announced[id], earlier.Items)
 	}
 	for id, item := range m.Items {
 		m.Items[id] = item.after(earlier.Items[id])

@@ -121,7 +121,8 @@ type Status struct {
 
 // Product is one watched product.
 type Product struct {
-	Name      string
+	ID        string // of its team and, if the team has several products, their prefix; see Memory
+	Name      string // may change: two developers can have the same name
 	TeamID    string
 	Developer string // as macOS shows it in the pane
 	App       *probe.App

@@ -62,7 +62,7 @@ func (a *assessment) fire(rule Rule, subject string) {
 // product assesses one watched product. It returns false if there is nothing to
 // report about it.
 func (a *assessment) product(w watched) (Product, bool) {
-	p := Product{Name: w.name, TeamID: w.teamID}
+	p := Product{ID: w.id(), Name: w.name, TeamID: w.teamID}
 	for i, app := range a.snap.Apps {
 		if app.Product == w.name {
 			p.App = &a.snap.Apps[i]
@@ -251,9 +251,9 @@ func (a *assessment) forget(facts []*kextFacts) {
 	if len(gone) == 0 {
 		return
 	}
-	for name, announced := range a.mem.Announced {
+	for product, announced := range a.mem.Announced {
 		announced.Windows = slices.DeleteFunc(slices.Clone(announced.Windows), func(id string) bool { return gone[itemOf(id)] })
-		a.mem.Announced[name] = announced
+		a.mem.Announced[product] = announced
 	}
 }
 

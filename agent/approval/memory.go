@@ -19,10 +19,10 @@ type Memory struct {
 	Items    map[string]ItemMemory `plist:"Items"`
 	Kexts    map[string]KextMemory `plist:"Kexts"`
 
-	// What the user has been told, by product, and the versions at that time.
+	// What the user has been told, by Product.ID, and the versions at that time.
 	Announced map[string]Announced `plist:"Told"`
 	OS        probe.OSVersion      `plist:"OS"`
-	Versions  map[string]string    `plist:"Versions"` // product → "16.5.1-49187"; empty: not installed
+	Versions  map[string]string    `plist:"Versions"` // Product.ID → "16.5.1-49187"; empty: not installed
 	Source    probe.SourceName     `plist:"Source"`
 	Disagree  string               `plist:"Disagree"` // how two sources differed when that was last recorded
 	Offered   []string             `plist:"Offered"`  // the macOS versions of which the user was warned

@@ -1,6 +1,10 @@
 package approval
 
-import "testing"
+import (
+	"testing"
+
+	"kextwatch/probe"
+)
 
 // Two developers have one name. Each has its own story, and none is told again
 // because of the other.
@@ -20,5 +24,31 @@ func TestTwoTeamsOfOneName(t *testing.T) {
 	}
 	if events, alerts := s.said(at(4)); len(events) != 0 || alerts != 0 {
 		t.Errorf("said again %v with %d alerts", events, alerts)
+	}
+}
+
+// A second developer of the same name comes and goes. The name that is shown changes,
+// and nobody is told again what is known.
+func TestASecondTeamOfTheSameName(t *testing.T) {
+	s := newStory(t, "10.15.7")
+	s.uninstall()
+	s.settings.Vendors, s.settings.Reminders = Vendors{All: true}, nil
+	s.place("TEAMONE", 1, at(2))
+	s.policy().Rows[0].Developer = "Acme Inc."
+	s.said(at(3))
+	second := s.snap
+	s.place("TEAMTWO", 2, at(4))
+	s.policy().Rows[1].Developer = "Acme Inc."
+	if events, _ := s.said(at(5)); events[WindowOpened] != 1 || len(events) != 1 {
+		t.Errorf("when the second came %v, want its window", events)
+	}
+	with := s.snap
+	for minute := 6; minute < 16; minute += 2 {
+		for i, snap := range []probe.Snapshot{second, with} {
+			s.snap = snap
+			if events, alerts := s.said(at(float64(minute + i))); len(events) != 0 || alerts != 0 {
+				t.Fatalf("minute %d: said again %v with %d alerts", minute+i, events, alerts)
+			}
+		}
 	}
 }

@@ -17,9 +17,41 @@ type watched struct {
 	always bool // reported even if nothing of it is on this Mac
 }
 
+// id identifies the product in the memory. A name does not: developers choose theirs,
+// and two teams can have the same one.
+func (w watched) id() string { return strings.TrimSpace(key(w.teamID, w.prefix)) }
+
 var parallelsProducts = []watched{
 	{name: "Parallels Desktop", teamID: probe.ParallelsTeamID, prefix: "com.parallels.kext.", app: true, always: true},
 	{name: "Parallels Access", teamID: probe.ParallelsTeamID, prefix: "com.parallels.virtual"},
+}
+
+// ProductID returns the Product.ID of a product that an earlier version remembered by
+// its name, with the windows that it announced. If no team is known, it returns the
+// name: what was announced about it is then forgotten.
+func ProductID(name string, windows []string) string {
+	for _, w := range parallelsProducts {
+		if w.name == name {
+			return w.id()
+		}
+	}
+	for _, window := range windows {
+		if team, _, ok := strings.Cut(window, " "); ok && team != "" {
+			return watched{teamID: team}.id()
+		}
+	}
+	for team, vendor := range vendors {
+		if vendor == name {
+			return watched{teamID: team}.id()
+		}
+	}
+	if team, ok := strings.CutPrefix(name, "Team "); ok { // no name was known
+		return watched{teamID: team}.id()
+	}
+	if i := strings.LastIndex(name, " ("); i >= 0 && strings.HasSuffix(name, ")") { // several developers had it
+		return watched{teamID: name[i+2 : len(name)-1]}.id()
+	}
+	return name
 }
 
 // products returns the products of these vendors that appear in the facts.
@@ -54,9 +86,8 @@ func (v Vendors) products(facts []*kextFacts) []watched {
 	return uniqueNames(all)
 }
 
-// uniqueNames adds the team to a name that several products have. A developer can
-// choose any name, and the memory has the notices by name. Names that this program
-// gives do not change.
+// uniqueNames adds the team to a name that several products have, because a developer
+// can choose any name. Names that this program gives do not change.
 func uniqueNames(all []watched) []watched {
 	teams := map[string]int{}
 	for _, w := range all {

@@ -53,9 +53,9 @@ type Update struct {
 // reminder is due at once.
 func (m Memory) Resume() Memory {
 	m = m.clone()
-	for name, announced := range m.Announced {
+	for id, announced := range m.Announced {
 		announced.Due, announced.Posting, announced.BeforeUnknown = announced.Due || announced.Posting, false, ""
-		m.Announced[name] = announced
+		m.Announced[id] = announced
 	}
 	return m
 }
@@ -63,9 +63,9 @@ func (m Memory) Resume() Memory {
 // Posted notes that the alerts of the last Tell were posted.
 func (m Memory) Posted() Memory {
 	m = m.clone()
-	for name, announced := range m.Announced {
+	for id, announced := range m.Announced {
 		announced.Posting = false
-		m.Announced[name] = announced
+		m.Announced[id] = announced
 	}
 	return m
 }
@@ -88,13 +88,13 @@ func (s Settings) Tell(mem Memory, status Status) ([]Notice, Memory) {
 	snooze := mem.snoozeState(status.At)
 	alerted := false
 	for _, p := range status.Products {
-		announced, news := mem.Announced[p.Name].tell(p, status.Facts.Pending, s.Reminders, snooze)
+		announced, news := mem.Announced[p.ID].tell(p, status.Facts.Pending, s.Reminders, snooze)
 		for i := range news {
 			if news[i].Urgency != Silent && !alerted {
 				news[i].Updates, alerted = updates, true
 			}
 		}
-		mem.Announced[p.Name] = announced
+		mem.Announced[p.ID] = announced
 		notices = append(notices, news...)
 	}
 	if len(updates) > 0 && !alerted {
@@ -148,8 +148,8 @@ func (m *Memory) updates(status Status) ([]Update, map[string]Product) {
 			}
 			now = p.App.Version + "-" + p.App.Build
 		}
-		was, known := m.Versions[p.Name]
-		m.Versions[p.Name] = now
+		was, known := m.Versions[p.ID]
+		m.Versions[p.ID] = now
 		switch {
 		case !known || was == now:
 		case was == "":

@@ -104,9 +104,9 @@ func TestWindowOpenedWhileUnknownEnds(t *testing.T) {
 			s.look(at(6), Approved, "source-changed", "approved!")
 		}},
 		{"an older kextwatch announced it", "10.15.7", func(s *macStory) {
-			announced := s.mem.Announced["Parallels Desktop"]
+			announced := s.mem.Announced["4C6364ACXT com.parallels.kext."]
 			announced.Before = NotAsked // what it saved
-			s.mem.Announced["Parallels Desktop"] = announced
+			s.mem.Announced["4C6364ACXT com.parallels.kext."] = announced
 			s.agentRestarts()
 			s.look(at(5), Unknown)
 			s.look(at(32), Unknown, "window-closed!")

@@ -39,7 +39,7 @@ func TestLoopReadsItsMemoryLater(t *testing.T) {
 		d.want(t)
 		d.clicks <- "quit"
 		<-over
-		if again, warnings := store.Open(store.PlacesIn(dir), time.Now()); len(warnings) > 0 || len(again.Memory.Memory.Announced["Parallels Desktop"].Windows) != 1 {
+		if again, warnings := store.Open(store.PlacesIn(dir), time.Now()); len(warnings) > 0 || len(again.Memory.Memory.Announced["4C6364ACXT com.parallels.kext."].Windows) != 1 {
 			t.Errorf("saved %+v (%q), want the one window", again.Memory.Memory.Announced, warnings)
 		}
 	})

@@ -22,18 +22,18 @@ func TestMemoryOfAnEarlierVersion(t *testing.T) {
 	}
 	want := fullMemory()
 	const item = "4C6364ACXT /Applications/Parallels Desktop.app"
-	announced := want.Announced["Parallels Desktop"]
+	announced := want.Announced["4C6364ACXT com.parallels.kext."]
 	announced.Verdict, announced.Before, announced.BeforeUnknown = approval.Unknown, approval.NotAsked, approval.NotAsked
 	announced.Windows = []string{item + " 1", "4C6364ACXT /Library/Extensions 1", item + " 2", item + " 3"}
 	announced.Lead = item + " 3"
-	want.Announced["Parallels Desktop"] = announced
-	if !reflect.DeepEqual(m.Memory, want) || len(m.Pending) != 1 || m.Schema != 1 {
+	want.Announced["4C6364ACXT com.parallels.kext."] = announced
+	if !reflect.DeepEqual(m.Memory, want) || len(m.Pending) != 1 || m.Schema != 2 {
 		t.Fatalf("read %+v, want %+v", m, want)
 	}
 	m.Memory.Snoozed = time.Time{}
 	window := approval.Window{Number: 3, Left: 7 * time.Minute}
 	status := approval.Status{At: time.Date(2026, 5, 6, 6, 8, 0, 0, time.UTC), Source: probe.Database, Products: []approval.Product{{
-		Name: "Parallels Desktop", Verdict: approval.Unknown, Window: &window,
+		ID: "4C6364ACXT com.parallels.kext.", Name: "Parallels Desktop", Verdict: approval.Unknown, Window: &window,
 		Items: []approval.Item{{Key: item, Verdict: approval.Unknown, Window: &window}},
 	}}}
 	notices, after := approval.DefaultSettings().Tell(m.Memory, status)
@@ -42,8 +42,8 @@ func TestMemoryOfAnEarlierVersion(t *testing.T) {
 			t.Errorf("announced again: %s", n.Event)
 		}
 	}
-	if !slices.Contains(after.Announced["Parallels Desktop"].Windows, item+" 3") {
-		t.Errorf("kept %q, want the announced window", after.Announced["Parallels Desktop"].Windows)
+	if !slices.Contains(after.Announced["4C6364ACXT com.parallels.kext."].Windows, item+" 3") {
+		t.Errorf("kept %q, want the announced window", after.Announced["4C6364ACXT com.parallels.kext."].Windows)
 	}
 }
 

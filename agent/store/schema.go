@@ -6,6 +6,7 @@ import (
 
 	"howett.net/plist"
 
+	"kextwatch/agent/approval"
 	"kextwatch/probe/root"
 )
 
@@ -13,9 +14,43 @@ import (
 type migration func(values map[string]any) error
 
 // migrations[i] turns schema i+1 into schema i+2, so the newest schema is the
-// number of migrations plus one. The list is empty: every version so far wrote
-// schema 1, and no key has changed its name or its meaning.
-var migrations []migration
+// number of migrations plus one.
+var migrations = []migration{productIDs}
+
+// productIDs replaces the names of products in a memory of schema 1 with their IDs.
+// Two developers can have the same name, and each was told the other's news.
+func productIDs(values map[string]any) error {
+	memory, _ := values["Memory"].(map[string]any)
+	told, _ := memory["Told"].(map[string]any)
+	versions, _ := memory["Versions"].(map[string]any)
+	ids := map[string]string{} // by name
+	for name := range versions {
+		ids[name] = approval.ProductID(name, nil)
+	}
+	for name, about := range told {
+		announced, _ := about.(map[string]any)
+		windows, _ := announced["Windows"].([]any)
+		var announcedWindows []string
+		for _, w := range windows {
+			if id, ok := w.(string); ok {
+				announcedWindows = append(announcedWindows, id)
+			}
+		}
+		ids[name] = approval.ProductID(name, announcedWindows)
+	}
+	rename(told, ids)
+	rename(versions, ids)
+	return nil
+}
+
+func rename(values map[string]any, keys map[string]string) {
+	for from, to := range keys {
+		if value, known := values[from]; known && to != from {
+			delete(values, from)
+			values[to] = value
+		}
+	}
+}
 
 func schemaOf(steps []migration) int { return len(steps) + 1 }
 

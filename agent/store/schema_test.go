@@ -102,3 +102,30 @@ func TestMemoryIsMigrated(t *testing.T) {
 		t.Errorf("error %v, want the reason of the migration", err)
 	}
 }
+
+// Schema 1 remembered products by their names. Those of two developers with one name
+// had the team added. What was announced about each still counts.
+func TestProductsAreRememberedByTeam(t *testing.T) {
+	tests := []struct{ name, window, want string }{
+		{"Parallels Desktop", "4C6364ACXT /Applications/Parallels Desktop.app 2", "4C6364ACXT com.parallels.kext."},
+		{"Parallels Access", "", "4C6364ACXT com.parallels.virtual"},
+		{"VirtualBox", "", "VB5E2TV963"},
+		{"Acme Inc.", "TEAMACME01 /Library/Extensions 1", "TEAMACME01"},
+		{"Acme Inc. (TEAMACME02)", "", "TEAMACME02"},
+		{"Team TEAMACME03", "", "TEAMACME03"},
+		{"Nobody Knows", "", "Nobody Knows"},
+	}
+	for _, tt := range tests {
+		windows := ""
+		if tt.window != "" {
+			windows = "<string>" + tt.window + "</string>"
+		}
+		const form = `<plist><dict><key>Schema</key><integer>1</integer><key>Memory</key><dict>` +
+			`<key>Told</key><dict><key>NAME</key><dict><key>Verdict</key><string>blocked-open</string><key>Windows</key><array>WINDOWS</array></dict></dict>` +
+			`<key>Versions</key><dict><key>NAME</key><string>1-2</string></dict></dict></dict></plist>`
+		m, err := decodeMemory([]byte(strings.NewReplacer("NAME", tt.name, "WINDOWS", windows).Replace(form)), migrations)
+		if err != nil || m.Memory.Announced[tt.want].Verdict != approval.BlockedOpen || m.Memory.Versions[tt.want] != "1-2" || len(m.Memory.Announced) != 1 {
+			t.Errorf("%s became %+v, %v; want the ID %s", tt.name, m.Memory, err, tt.want)
+		}
+	}
+}

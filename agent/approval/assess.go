@@ -22,7 +22,7 @@ func (s Settings) Assess(mem Memory, snap probe.Snapshot, now time.Time) (Status
 	if snap.Policy != nil {
 		a.status.Source, a.status.ReadAt = snap.Policy.Source, snap.Policy.ReadAt
 	}
-	facts := gather(snap)
+	facts := a.recall(gather(snap))
 	a.index = newIndex(facts, mem, snap, now)
 	products := s.Vendors.products(facts)
 	a.status.Products = make([]Product, 0, len(products))
@@ -240,7 +240,6 @@ func (a *assessment) forget(facts []*kextFacts) {
 		named[f.id] = true
 		named[key(f.teamID, a.place(f))] = true
 	}
-	maps.DeleteFunc(a.mem.Kexts, func(k string, _ KextMemory) bool { return !named[k] })
 	gone := map[string]bool{}
 	for id, item := range a.mem.Items {
 		if !named[id] && !item.attemptedWithin(itemLife, a.now) {
@@ -248,6 +247,12 @@ func (a *assessment) forget(facts []*kextFacts) {
 			delete(a.mem.Items, id)
 		}
 	}
+	// An extension whose item is remembered may come back, even in another place.
+	maps.DeleteFunc(a.mem.Kexts, func(k string, was KextMemory) bool {
+		team, _ := splitKey(k)
+		_, remembered := a.mem.Items[key(team, was.Place)]
+		return !named[k] && !remembered
+	})
 	if len(gone) == 0 {
 		return
 	}

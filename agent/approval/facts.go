@@ -59,8 +59,12 @@ func gather(snap probe.Snapshot) []*kextFacts {
 		f.loaded = f.loadedVersion(loaded[f.bundleID])
 		f.reported = attemptsOf(snap.Attempts, f.teamID, f.bundleID)
 	}
-	slices.SortFunc(all, func(a, b *kextFacts) int { return strings.Compare(a.id, b.id) })
+	sortFacts(all)
 	return all
+}
+
+func sortFacts(facts []*kextFacts) {
+	slices.SortFunc(facts, func(a, b *kextFacts) int { return strings.Compare(a.id, b.id) })
 }
 
 // allowedBy returns who, in addition to the user, allows an extension.

@@ -11,24 +11,25 @@ import (
 // index holds what is looked up for each extension or product. Without it, the time
 // of an assessment would grow with the square of the number of extensions.
 type index struct {
-	byTeam  map[string][]*kextFacts // in the order of the facts
-	blocked map[string]bool         // the keys of LastRead.Blocked
-	seen    map[string]bool         // the bundle IDs that were Seen within the length of a window
-	loads   loads
+	byTeam    map[string][]*kextFacts // in the order of the facts
+	blocked   map[string]bool         // the keys of LastRead.Blocked
+	attempted map[string]bool         // the keys of the extensions with a known attempt within the length of a window
+	loads     loads
 }
 
 func newIndex(facts []*kextFacts, before Memory, snap probe.Snapshot, now time.Time) index {
-	x := index{byTeam: map[string][]*kextFacts{}, blocked: map[string]bool{}, seen: map[string]bool{}}
+	x := index{byTeam: map[string][]*kextFacts{}, blocked: map[string]bool{}, attempted: map[string]bool{}}
 	for _, f := range facts {
 		x.byTeam[f.teamID] = append(x.byTeam[f.teamID], f)
 	}
 	for _, k := range before.LastRead.Blocked {
 		x.blocked[k] = true
 	}
-	for _, m := range before.Items {
+	for id, m := range before.Items {
+		team, _ := splitKey(id)
 		for _, attempt := range m.Attempts {
-			if ago := now.Sub(attempt.At); attempt.Evidence == Seen && ago >= 0 && ago <= WindowLength {
-				x.seen[attempt.BundleID] = true
+			if ago := now.Sub(attempt.At); ago >= 0 && ago <= WindowLength {
+				x.attempted[key(team, attempt.BundleID)] = true
 			}
 		}
 	}

@@ -15,7 +15,7 @@ var allowedRule = map[AllowedBy]Rule{ByMDM: RuleByMDM, ByRecovery: RuleRecovery,
 // are leftovers.
 func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 	id := key(w.teamID, at)
-	memory := a.mem.Items[id]
+	memory := a.itemMemory(w, id, facts)
 	over := memory.Window.known() && memory.Window.Left == 0
 	memory.Window = memory.Window.advance(a.now)
 	memory = a.addAttempts(memory, over, facts)
@@ -138,7 +138,7 @@ func (a *assessment) kext(f *kextFacts) Kext {
 	if f.row != nil {
 		k.Developer = f.row.Developer
 	}
-	if len(f.disk) == 0 && !f.attemptedWithin(WindowLength, a.now) && !a.sawRecently(f) {
+	if len(f.disk) == 0 && !f.attemptedWithin(WindowLength, a.now) && !a.attempted(f) {
 		k.Leftover = true
 		a.fire(RuleLeftover, f.bundleID)
 	}
@@ -149,16 +149,15 @@ func (a *assessment) kext(f *kextFacts) Kext {
 	return k
 }
 
-// sawRecently reports whether we saw an attempt of this extension within the
-// length of a window that the load history does not contain.
-func (a *assessment) sawRecently(f *kextFacts) bool {
-	if a.snap.Policy == nil || !f.refused() {
-		return false
+// attempted reports whether an attempt of this extension within the length of a window
+// is known that the load history does not contain, or does not contain any more.
+func (a *assessment) attempted(f *kextFacts) bool {
+	if a.snap.Policy != nil && f.refused() {
+		if _, ok := a.newSince(f); ok {
+			return true
+		}
 	}
-	if _, ok := a.newSince(f); ok {
-		return true
-	}
-	return a.index.seen[f.bundleID]
+	return a.index.attempted[f.id]
 }
 
 func (a *assessment) itemVerdict(item Item, facts []*kextFacts) Verdict {

@@ -3,6 +3,7 @@ package approval
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"kextwatch/probe"
@@ -97,3 +98,8 @@ func cloned[V any](m map[string]V) map[string]V {
 }
 
 func key(teamID, id string) string { return teamID + " " + id }
+
+func splitKey(k string) (teamID, id string) {
+	teamID, id, _ = strings.Cut(k, " ")
+	return teamID, id
+}

@@ -266,7 +266,7 @@ func (t Announced) noteKnown(v Verdict) Announced {
 // long as Memory.Items has the item, and forget drops both together. So it is
 // enough to keep the newest announced window of each item, and no fixed limit
 // is needed: one that is too small would announce the same windows at each poll.
-func windowID(item Item) string { return key(item.Key, strconv.Itoa(item.Window.Number)) }
+func windowID(item string, number int) string { return key(item, strconv.Itoa(number)) }
 
 // itemOf returns the key of the item in a windowID.
 func itemOf(windowID string) string {
@@ -307,7 +307,7 @@ func (t Announced) tellWindow(p Product, pending bool, reminders []int, snooze s
 		if !item.Window.Open() {
 			continue
 		}
-		id := windowID(item)
+		id := windowID(item.Key, item.Window.Number)
 		if item.Window == w {
 			lead = id
 		}

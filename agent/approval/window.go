@@ -120,6 +120,9 @@ type attempts map[Attempt]bool
 
 func (s attempts) has(a Attempt) bool { return s[withoutEvidence(a)] }
 
+// newest returns the time of the last of some attempts.
+func newest(attempts []Attempt) time.Time { return attempts[len(attempts)-1].At }
+
 // withoutEvidence returns an attempt whose time compares equal with == to that of every
 // other attempt at that moment.
 func withoutEvidence(a Attempt) Attempt {
@@ -161,7 +164,7 @@ func (m ItemMemory) beforeLogin(login, now time.Time) bool {
 	if len(m.Attempts) == 0 || login.IsZero() || now.Before(login) || now.Sub(login) >= WindowLength {
 		return false
 	}
-	return m.Attempts[len(m.Attempts)-1].At.Before(login.Truncate(time.Second))
+	return newest(m.Attempts).Before(login.Truncate(time.Second))
 }
 
 // beforeBoot reports whether the last attempt was made in an earlier boot. On the
@@ -177,5 +180,5 @@ func (m ItemMemory) beforeBoot(mac probe.Mac) bool {
 	if m.Session != "" && mac.BootSession != "" {
 		return m.Session != mac.BootSession
 	}
-	return m.Attempts[len(m.Attempts)-1].At.Before(mac.BootedAt)
+	return newest(m.Attempts).Before(mac.BootedAt)
 }

@@ -1,6 +1,9 @@
 package probe
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Attempt is an attempt to load a kernel extension that was found outside the
 // load history: in a line of the log, or in the answer of Parallels to a retry.
@@ -47,3 +50,6 @@ const (
 
 // Failures are the outcomes that no approval changes.
 var Failures = []Outcome{BadOwnership, InsecureLocation, BadSignature, Excluded, MissingDependency, WrongArch}
+
+// Failure reports whether no approval changes the outcome.
+func (o Outcome) Failure() bool { return slices.Contains(Failures, o) }

@@ -1,5 +1,7 @@
 package probe
 
+import "time"
+
 // Answer is Yes, No, or not known.
 type Answer string
 
@@ -21,6 +23,7 @@ func AnswerOf(yes bool) Answer {
 type Machines struct {
 	Known    bool   // List is complete: prlctl answered, or every place where a VM can be was read
 	From     string // the source of List, "prlctl" or "config.pvs"; empty: none answered
+	ReadAt   time.Time
 	List     []VM
 	Kextless Answer // No: networking uses kernel extensions (UseKextless is 0)
 }

@@ -88,8 +88,9 @@ type Kext struct {
 
 // Loaded is the kernel's list of loaded extensions.
 type Loaded struct {
-	Known bool
-	Kexts []LoadedKext
+	Known  bool
+	ReadAt time.Time
+	Kexts  []LoadedKext
 }
 
 // LoadedKext is one line of the output of kextstat or kmutil.

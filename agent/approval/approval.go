@@ -29,8 +29,9 @@ type Verdict string
 
 // The verdicts, worst first. The zero value means that nothing was assessed.
 const (
-	Managed        Verdict = "managed"
 	BlockedOpen    Verdict = "blocked-open"
+	Managed        Verdict = "managed"
+	CannotLoad     Verdict = "cannot-load"
 	BlockedUnknown Verdict = "blocked-unknown"
 	BlockedClosed  Verdict = "blocked-closed"
 	UpgradePending Verdict = "upgrade-pending"
@@ -50,8 +51,9 @@ var verdicts = []struct {
 	blocked bool // macOS refuses a kernel extension until somebody approves it
 	action  bool // the user has to do something
 }{
-	{Managed, true, true},
 	{BlockedOpen, true, true},
+	{Managed, true, true},
+	{CannotLoad, false, true},
 	{BlockedUnknown, true, true},
 	{BlockedClosed, true, true},
 	{UpgradePending, false, true},
@@ -115,7 +117,9 @@ type Status struct {
 	Products     []Product
 	OtherPending []string // other developers whose extensions wait in the same pane
 	Gaps         []probe.Gap
-	Fired        []Fired // the rules that decided, in order
+	Fired        []Fired   // the rules that decided, in order
+	DueAt        time.Time // when the status can change without an event; zero: it cannot
+	Loading      bool      // an attempt to load an allowed extension was just made: what is loaded may change without an event
 	Facts        probe.Snapshot
 }
 
@@ -129,6 +133,8 @@ type Product struct {
 	Verdict   Verdict
 	Window    *Window // the open window of its items that closes first, otherwise the last one
 	Loaded    bool    // every kernel extension on disk is loaded in that version
+	Proof     Rule    // one of Proofs, if the verdict is LoadFailing or CannotLoad
+	Uncertain bool    // approved, and nothing shows that macOS would load it: see assessment.uncertain
 	Need      Need
 	Made      *Row     // its row of the compatibility table; nil if missing
 	Reasons   []Reason // why it does not work, the most important first
@@ -155,8 +161,11 @@ type Kext struct {
 	Allowed       bool
 	AllowedBy     AllowedBy
 	Blocked       bool
-	Leftover      bool // macOS has a row, but the extension is no longer on this Mac
-	Loaded        bool // loaded in the version on disk
+	Leftover      bool          // macOS has a row, but the extension is no longer on this Mac
+	Lost          bool          // macOS does not list the approval any more
+	Recorded      bool          // macOS has no row for it, but it was loaded, or a load was attempted
+	Failure       probe.Outcome // why macOS refused it in this boot, if no approval changes that
+	Loaded        bool          // loaded in the version on disk
 	LoadedVersion string
 	DiskVersion   string
 	LastSeen      time.Time

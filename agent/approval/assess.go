@@ -11,7 +11,7 @@ import (
 // Assess returns the status of the Mac at now, and the memory for the next
 // snapshot. It changes neither mem nor snap.
 func (s Settings) Assess(mem Memory, snap probe.Snapshot, now time.Time) (Status, Memory) {
-	a := &assessment{settings: s, before: mem, mem: mem.clone(), snap: snap, now: now}
+	a := &assessment{settings: s, before: mem, mem: mem.clone(), snap: snap, now: now, fired: map[Fired]bool{}}
 	a.status = Status{
 		At:      now.UTC(),
 		Mac:     snap.Mac,
@@ -24,6 +24,9 @@ func (s Settings) Assess(mem Memory, snap probe.Snapshot, now time.Time) (Status
 	}
 	facts := a.recall(gather(snap))
 	a.index = newIndex(facts, mem, snap, now)
+	for _, f := range facts {
+		a.noteLost(f)
+	}
 	products := s.Vendors.products(facts)
 	a.status.Products = make([]Product, 0, len(products))
 	for _, w := range products {
@@ -53,10 +56,14 @@ type assessment struct {
 	snap   probe.Snapshot
 	now    time.Time
 	status Status
+	fired  map[Fired]bool
 }
 
 func (a *assessment) fire(rule Rule, subject string) {
-	a.status.Fired = append(a.status.Fired, Fired{rule, subject})
+	if f := (Fired{rule, subject}); !a.fired[f] {
+		a.fired[f] = true
+		a.status.Fired = append(a.status.Fired, f)
+	}
 }
 
 // product assesses one watched product. It returns false if there is nothing to
@@ -70,6 +77,7 @@ func (a *assessment) product(w watched) (Product, bool) {
 	}
 	places := map[string][]*kextFacts{}
 	var order []string
+	var own []*kextFacts
 	for _, f := range a.index.byTeam[w.teamID] {
 		if !w.has(f) {
 			continue
@@ -79,8 +87,9 @@ func (a *assessment) product(w watched) (Product, bool) {
 			order = append(order, at)
 		}
 		places[at] = append(places[at], f)
-		if f.row != nil && p.Developer == "" {
-			p.Developer = f.row.Developer
+		own = append(own, f)
+		if p.Developer == "" {
+			p.Developer = f.developer()
 		}
 	}
 	p.Loaded = true
@@ -98,7 +107,15 @@ func (a *assessment) product(w watched) (Product, bool) {
 	p.Window = leadingWindow(p.Items)
 	p.Need = a.need(w, p.App)
 	p.Made = a.made(w, p.App)
-	p.Verdict = a.productVerdict(p, installed)
+	p.Verdict = a.productVerdict(p, installed, own)
+	if p.Verdict == LoadFailing || p.Verdict == CannotLoad {
+		p.Proof = a.proof(p, own)
+	}
+	p.Uncertain = p.Verdict == Approved && w.parallels() && p.Need.Answer != probe.No &&
+		a.snap.Mac.OS.AtLeast(11, 0) && slices.ContainsFunc(own, a.uncertain)
+	if p.Uncertain {
+		a.fire(RuleUncertain, p.Name)
+	}
 	if p.Verdict == Managed {
 		p.closeWindows()
 	}
@@ -126,7 +143,7 @@ func (a *assessment) place(f *kextFacts) string {
 
 // productVerdict returns the verdict of the worst item, unless the product is not
 // installed or not needed. An open window proves that it is needed.
-func (a *assessment) productVerdict(p Product, installed bool) Verdict {
+func (a *assessment) productVerdict(p Product, installed bool, facts []*kextFacts) Verdict {
 	worst := Verdict("")
 	for _, item := range p.Items {
 		worst = worse(worst, item.Verdict)
@@ -154,6 +171,10 @@ func (a *assessment) productVerdict(p Product, installed bool) Verdict {
 		worst = Unknown
 	} else if worst == "" {
 		worst = NotAsked
+	}
+	if a.runsWithout(p, facts) {
+		a.fire(RuleRunsWithout, p.Name)
+		worst = worse(worst, LoadFailing)
 	}
 	if a.madeForOlder(p) {
 		a.fire(RuleMadeForOlder, p.Name)

@@ -47,7 +47,13 @@ func (a *assessment) evidence(f *kextFacts) (proved, dismissed []Attempt) {
 		return proved, nil
 	}
 	attempt.Evidence, attempt.At = LoadHistory, lastSeen.UTC().Truncate(time.Second)
-	if a.isScan(f, lastSeen) {
+	if rule := a.scan(f, lastSeen); rule != "" {
+		a.fire(rule, f.bundleID)
+		return proved, []Attempt{attempt}
+	}
+	was, known := a.before.Kexts[f.id]
+	if f.overruled && !known && a.now.Sub(lastSeen) > WindowLength || // it may have been loaded then
+		was.Allowed && lastSeen.Before(a.before.LastRead.At.Truncate(time.Second)) { // it was allowed then
 		return proved, []Attempt{attempt}
 	}
 	a.fire(RuleLoadHistory, f.bundleID)
@@ -60,7 +66,7 @@ func (a *assessment) evidence(f *kextFacts) (proved, dismissed []Attempt) {
 func (a *assessment) reported(f *kextFacts) []Attempt {
 	var attempts []Attempt
 	for _, t := range f.reported {
-		if t.At.IsZero() || t.Outcome == probe.Permitted || t.Outcome == probe.NeedsRestart {
+		if t.At.IsZero() || t.Outcome == probe.Permitted || t.Outcome == probe.NeedsRestart || t.Outcome.Failure() {
 			continue
 		}
 		if a.unanswered(f) && t.Outcome != probe.Refused {
@@ -97,8 +103,8 @@ func (a *assessment) newSince(f *kextFacts) (time.Time, bool) {
 			return time.Time{}, false
 		}
 	}
-	if a.index.blocked[f.id] {
-		return time.Time{}, false
+	if a.index.blocked[f.id] || a.before.Kexts[f.id].Allowed {
+		return time.Time{}, false // a changed row alone is no attempt
 	}
 	return at.Round(0).UTC().Truncate(time.Second), true
 }
@@ -113,19 +119,25 @@ func (a *assessment) readAt() time.Time {
 	return a.now.Add(at.Sub(a.now.Round(0))) // keep the monotonic reading
 }
 
-// isScan reports whether a last_seen more likely comes from a scan by macOS than
-// from a load attempt.
-func (a *assessment) isScan(f *kextFacts, lastSeen time.Time) bool {
-	if !a.snap.Mac.OS.AtLeast(11, 0) {
-		return false
+// scan returns the rule by which a last_seen more likely comes from a scan by macOS
+// than from a load attempt, or "". A row that was not there before the restart comes
+// from an attempt.
+func (a *assessment) scan(f *kextFacts, lastSeen time.Time) Rule {
+	if !a.snap.Mac.OS.AtLeast(11, 0) || a.newRow(f) {
+		return ""
 	}
 	if booted := a.snap.Mac.BootedAt; !booted.IsZero() && !lastSeen.Before(booted) && lastSeen.Sub(booted) <= bootScanFor {
-		a.fire(RuleAtBoot, f.bundleID)
-		return true
+		return RuleAtBoot
 	}
-	shared := a.index.loads.otherTeam(f.teamID, lastSeen.Add(-scanWithin), lastSeen.Add(scanWithin))
-	if shared {
-		a.fire(RuleScan, f.bundleID)
+	if a.index.loads.otherTeam(f.teamID, lastSeen.Add(-scanWithin), lastSeen.Add(scanWithin)) {
+		return RuleScan
 	}
-	return shared
+	return ""
+}
+
+// newRow reports whether the refused row of an extension is new since the last snapshot,
+// and the Mac was restarted between the two.
+func (a *assessment) newRow(f *kextFacts) bool {
+	last := a.before.LastRead
+	return f.refused() && a.restarted() && last.Source == a.snap.Policy.Source && !a.index.blocked[f.id] && !a.before.Kexts[f.id].Allowed
 }

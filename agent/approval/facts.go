@@ -19,6 +19,18 @@ type kextFacts struct {
 	reported []probe.Attempt // from the log or our own retry, oldest first
 	disk     []probe.Kext
 	loaded   string // the loaded version
+
+	is *KextMemory // see assessment.rememberedKext
+
+	overruled bool // see assessment.overrule
+
+	// See assessment.recall.
+	recalled bool
+	name     string // of the developer
+
+	// See noteLost.
+	lost   bool
+	lostAt time.Time // when it will be lost; it counts as allowed until then
 }
 
 // gather groups the facts by team and bundle ID. The order is stable.
@@ -65,6 +77,14 @@ func gather(snap probe.Snapshot) []*kextFacts {
 
 func sortFacts(facts []*kextFacts) {
 	slices.SortFunc(facts, func(a, b *kextFacts) int { return strings.Compare(a.id, b.id) })
+}
+
+// developer returns the name of the developer, as macOS shows it.
+func (f *kextFacts) developer() string {
+	if f.row != nil {
+		return f.row.Developer
+	}
+	return f.name
 }
 
 // allowedBy returns who, in addition to the user, allows an extension.
@@ -181,6 +201,25 @@ func (f *kextFacts) record() probe.LoadRecord {
 }
 
 func (f *kextFacts) allowed() bool { return f.by != "" || f.row != nil && f.row.Allowed }
+
+// allowedBy returns who allows the extension; empty: nobody.
+func (f *kextFacts) allowedBy() AllowedBy {
+	if f.row != nil && f.row.Allowed {
+		return ByUser
+	}
+	return f.by
+}
+
+// lastFailure returns the last attempt since then that macOS refused for a reason that
+// no approval changes.
+func (f *kextFacts) lastFailure(since time.Time) (last probe.Attempt, ok bool) {
+	for _, t := range f.reported {
+		if t.Outcome.Failure() && !t.At.Before(since.Truncate(time.Second)) {
+			last, ok = t, true
+		}
+	}
+	return last, ok
+}
 
 // refused reports whether macOS blocks the extension until somebody allows it.
 func (f *kextFacts) refused() bool { return f.row != nil && !f.allowed() }

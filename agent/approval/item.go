@@ -15,6 +15,7 @@ var allowedRule = map[AllowedBy]Rule{ByMDM: RuleByMDM, ByRecovery: RuleRecovery,
 // are leftovers.
 func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 	id := key(w.teamID, at)
+	a.overrule(facts)
 	memory := a.itemMemory(w, id, facts)
 	over := memory.Window.known() && memory.Window.Left == 0
 	memory.Window = memory.Window.advance(a.now)
@@ -29,12 +30,14 @@ func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 	}
 	blocked := slices.ContainsFunc(item.Kexts, func(k Kext) bool { return k.Blocked })
 	unanswered := a.unanswered(facts...)
+	refused := slices.ContainsFunc(facts, (*kextFacts).refused)
 	switch {
-	case unanswered:
-	case !slices.ContainsFunc(facts, (*kextFacts).refused):
+	case !unanswered && !refused:
 		memory.Window, memory.Earlier = Window{}, 0
 	case memory.beforeBoot(a.snap.Mac):
-		a.fire(RuleBeforeBoot, item.Name)
+		if refused {
+			a.fire(RuleBeforeBoot, item.Name)
+		}
 		memory.Window = Window{}
 	}
 	if hidden && blocked {
@@ -47,15 +50,18 @@ func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 			a.fire(RuleReopened, item.Name)
 		}
 	}
-	item.Verdict = a.itemVerdict(item, facts)
+	item.Verdict = a.itemVerdict(w, item, facts)
+	if item.Verdict == CannotLoad {
+		item.Window = nil // there is no Allow button
+	}
 	if memory.Windows > 0 || len(memory.Dismissed) > 0 {
 		a.mem.Items[id] = memory
 	}
 	if a.snap.Policy != nil {
 		for _, f := range facts {
-			was := a.rememberedKext(f)
-			was.Place = at
-			a.mem.Kexts[f.id] = was
+			is := a.rememberedKext(f)
+			is.Place = at
+			a.mem.Kexts[f.id] = is
 		}
 	}
 	return item
@@ -128,12 +134,9 @@ func (a *assessment) kext(f *kextFacts) Kext {
 		LastSeen:      f.record().LastSeen,
 		CDHash:        f.record().CDHash,
 	}
-	switch {
-	case f.row != nil && f.row.Allowed:
-		k.AllowedBy = ByUser
-	case f.by != "":
-		k.AllowedBy = f.by
-		a.fire(allowedRule[f.by], f.bundleID)
+	k.AllowedBy = f.allowedBy()
+	if rule, ok := allowedRule[k.AllowedBy]; ok {
+		a.fire(rule, f.bundleID)
 	}
 	if f.row != nil {
 		k.Developer = f.row.Developer
@@ -145,7 +148,13 @@ func (a *assessment) kext(f *kextFacts) Kext {
 	if k.LoadedVersion != "" && !k.Loaded && len(f.disk) > 0 {
 		a.fire(RuleOldLoaded, f.bundleID)
 	}
-	k.Blocked = f.refused() && !k.Loaded && !k.Leftover
+	is := a.rememberedKext(f)
+	k.Lost = f.lost && !k.Leftover
+	k.Recorded = f.row == nil && !k.Allowed && (len(f.history) > 0 || is.LoadedVersion != "")
+	if a.inThisSession(is.FailureIn) {
+		k.Failure = is.Failure
+	}
+	k.Blocked = f.refused() && !k.Leftover && (!k.Loaded || k.Lost)
 	return k
 }
 
@@ -160,44 +169,66 @@ func (a *assessment) attempted(f *kextFacts) bool {
 	return a.index.attempted[f.id]
 }
 
-func (a *assessment) itemVerdict(item Item, facts []*kextFacts) Verdict {
-	counts := func(k Kext) bool { return !k.Leftover }
-	some := func(is func(Kext) bool) bool {
-		return slices.ContainsFunc(item.Kexts, func(k Kext) bool { return counts(k) && is(k) })
+// itemVerdict returns the worst verdict of the extensions of an item. It is empty if
+// all of them are leftovers.
+func (a *assessment) itemVerdict(w watched, item Item, facts []*kextFacts) Verdict {
+	worst, allowed := Verdict(""), false
+	for i, f := range facts {
+		if k := item.Kexts[i]; !k.Leftover {
+			worst = worse(worst, a.kextVerdict(w, item, k, f))
+			allowed = allowed || k.Allowed
+		}
 	}
+	// One click approves all extensions of an item. Those that macOS has no decision
+	// about have not been tried yet.
+	if worst == NotAsked && allowed {
+		return Approved
+	}
+	return worst
+}
+
+// kextVerdict returns the verdict of an extension that is not a leftover.
+func (a *assessment) kextVerdict(w watched, item Item, k Kext, f *kextFacts) Verdict {
 	switch {
-	case !slices.ContainsFunc(item.Kexts, counts):
-		return ""
-	case a.snap.Policy != nil && some(func(k Kext) bool { return k.Blocked }):
-		switch {
-		case a.forbidden():
+	case a.snap.Policy != nil && k.Blocked:
+		return a.blockedVerdict(item, f)
+	case item.loaded() && !k.Lost:
+		return Approved
+	case a.unanswered(f):
+		if item.Window.Open() && a.forbidden() {
 			a.fire(RuleManaged, item.Name)
 			return Managed
-		case item.Window == nil:
-			return BlockedUnknown
-		case item.Window.Open():
-			return BlockedOpen
 		}
-		return BlockedClosed
-	case item.loaded():
-		return Approved
-	case a.unanswered(facts...) && item.Window.Open() && a.forbidden():
-		a.fire(RuleManaged, item.Name)
-		return Managed
-	case a.unanswered(facts...):
 		a.fire(RuleNoPolicy, item.Name)
+		return worse(a.failure(f), Unknown)
+	case k.Allowed:
+		return worse(a.contradiction(w, f), Approved)
+	case k.Failure != "":
+		return a.failure(f)
+	case k.Lost:
+		a.fire(RuleLost, f.bundleID)
 		return Unknown
-	case a.snap.Mac.OS.AtLeast(11, 0) && slices.ContainsFunc(facts, a.replaced):
-		return UpgradePending
-	case slices.ContainsFunc(facts, a.failing):
-		a.fire(RuleLoadFailing, item.Name)
-		return LoadFailing
-	case a.snap.Mac.OS.AtLeast(11, 0) && slices.ContainsFunc(facts, a.waitsForRestart):
-		return RestartPending
-	case some(func(k Kext) bool { return k.Allowed }):
-		return Approved
+	case k.Recorded && !slices.ContainsFunc(item.Kexts, func(k Kext) bool { return k.Allowed }):
+		a.fire(RuleRecorded, f.bundleID)
+		return Unknown
 	}
 	return NotAsked
+}
+
+// blockedVerdict returns the verdict of an extension that macOS blocks.
+func (a *assessment) blockedVerdict(item Item, f *kextFacts) Verdict {
+	switch {
+	case a.failure(f) == CannotLoad:
+		return CannotLoad
+	case a.forbidden():
+		a.fire(RuleManaged, item.Name)
+		return Managed
+	case item.Window == nil:
+		return BlockedUnknown
+	case item.Window.Open():
+		return BlockedOpen
+	}
+	return BlockedClosed
 }
 
 // loaded reports whether every extension of the item is loaded in the version on

@@ -2,6 +2,7 @@ package approval
 
 import (
 	"cmp"
+	"time"
 
 	"kextwatch/probe"
 )
@@ -9,11 +10,7 @@ import (
 // replaced reports whether an allowed extension on disk differs from the one last
 // seen loaded, or macOS reports a different binary. From macOS 11, it needs a new
 // approval.
-func (a *assessment) replaced(f *kextFacts) bool {
-	if !f.allowed() || len(f.disk) == 0 || f.loadedFromDisk() {
-		return false
-	}
-	is := a.rememberedKext(f)
+func (a *assessment) replaced(f *kextFacts, is KextMemory) bool {
 	if f.row != nil && f.row.PendingUpgrade == probe.Yes || a.inThisSession(is.UpgradeIn) {
 		a.fire(RuleUpgrade, f.bundleID)
 		return true
@@ -23,32 +20,6 @@ func (a *assessment) replaced(f *kextFacts) bool {
 		is.LoadedVersion != "" && !f.onDisk(is.LoadedVersion) && !f.unread() ||
 		is.LoadedCDHash != "" && hash != "" && is.LoadedCDHash != hash {
 		a.fire(RuleReplaced, f.bundleID)
-		return true
-	}
-	return false
-}
-
-// failing reports whether macOS refused an extension in this boot that was allowed
-// before this boot. The refusal is enough, even if the list of loaded extensions is
-// missing. An extension that was seen loaded since is not failing: rememberedKext
-// forgets the refusal.
-func (a *assessment) failing(f *kextFacts) bool {
-	is := a.rememberedKext(f)
-	return len(f.disk) > 0 && !f.loadedFromDisk() && f.allowed() && is.AllowedEarlier && (a.inThisSession(is.RefusedIn) || a.inThisSession(is.RestartIn))
-}
-
-// waitsForRestart reports whether the extension was allowed in this boot, or macOS
-// reports that it loads it at the next start.
-func (a *assessment) waitsForRestart(f *kextFacts) bool {
-	is := a.rememberedKext(f)
-	switch {
-	case len(f.disk) == 0 || f.loadedFromDisk() || !f.allowed():
-		return false
-	case f.row != nil && f.row.NeedsRestart == probe.Yes, a.inThisSession(is.RestartIn):
-		a.fire(RuleNeedsRestart, f.bundleID)
-		return true
-	case a.inThisSession(is.AllowedIn):
-		a.fire(RuleAllowedNow, f.bundleID)
 		return true
 	}
 	return false
@@ -68,33 +39,63 @@ func (a *assessment) inThisSession(session string) bool {
 // was loaded, and the outcomes of attempts. If the Mac restarted between two
 // snapshots, it is unknown whether the approval came before or after.
 func (a *assessment) rememberedKext(f *kextFacts) KextMemory {
+	if f.is == nil {
+		is := a.rememberKext(f)
+		f.is = &is
+	}
+	return *f.is
+}
+
+func (a *assessment) rememberKext(f *kextFacts) KextMemory {
 	was, known := a.before.Kexts[f.id]
 	session := a.session()
-	sameSession := a.before.LastRead.Session == session
-	restarted := !sameSession && session != "" && a.before.LastRead.Session != ""
+	now := a.now.Round(0).UTC().Truncate(time.Second)
 	is := was
-	is.Allowed = f.allowed()
+	if f.row != nil {
+		is.Developer = f.row.Developer
+	}
+	is.Allowed, is.By, is.Lost, is.LostAt = f.allowed(), f.allowedBy(), f.lost, f.lostAt
 	switch {
 	case !is.Allowed:
-		is.AllowedIn, is.AllowedEarlier = "", false
-	case known && !was.Allowed && sameSession:
-		is.AllowedIn = session
-	case known && was.Allowed && restarted:
+		is.AllowedIn, is.AllowedEarlier, is.AllowedAt = "", false, time.Time{}
+	case !was.Allowed:
+		is.AllowedAt, is.RefusedIn, is.RestartIn = now, "", "" // what came before is answered
+		if known && a.before.LastRead.Session == session {
+			is.AllowedIn = session
+		}
+	case known && a.restarted():
 		is.AllowedEarlier = true
 	}
 	since := a.snap.Mac.BootedAt
+	if is.AllowedAt.After(since) {
+		since = is.AllowedAt
+	}
 	if f.reportedSince(since, probe.Refused) {
 		is.RefusedIn = session
 	}
 	if f.reportedSince(since, probe.NeedsRestart) {
 		is.RestartIn = session
 	}
-	if f.reportedSince(since, probe.Upgrade) {
+	if f.reportedSince(a.snap.Mac.BootedAt, probe.Upgrade) {
 		is.UpgradeIn = session
+	}
+	last := a.lastAttempt(f)
+	if failed, ok := f.lastFailure(a.snap.Mac.BootedAt); ok && failed.At.After(is.LoadedAt) {
+		is.Failure, is.FailureIn = failed.Outcome, session
+	}
+	read := a.before.LastRead
+	if known && last.After(is.Watched) && !last.Before(read.At.Truncate(time.Second)) && a.inThisSession(read.Session) && a.now.Sub(last) <= watchedWithin {
+		is.Watched = last
+	}
+	if a.index.loaded[f.teamID] {
+		is.FailedIn = ""
 	}
 	if f.loadedFromDisk() {
 		is.LoadedVersion, is.LoadedCDHash = f.loaded, f.record().CDHash
-		is.RefusedIn, is.RestartIn, is.UpgradeIn = "", "", ""
+		is.RefusedIn, is.RestartIn, is.UpgradeIn, is.FailureIn, is.Failure = "", "", "", "", ""
+		if is.LoadedIn != session || is.LoadedAt.Before(last) || is.LoadedAt.IsZero() {
+			is.LoadedAt, is.LoadedIn = now, session
+		}
 	}
 	return is
 }

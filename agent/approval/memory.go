@@ -63,12 +63,20 @@ func (m ItemMemory) attemptedWithin(d time.Duration, now time.Time) bool {
 
 // KextMemory is the last known state of a kernel extension.
 type KextMemory struct {
-	Place     string `plist:"Place"` // of its item
-	Allowed   bool   `plist:"Allowed"`
-	AllowedIn string `plist:"AllowedIn"` // boot session in which it became allowed while the agent ran
+	Place     string    `plist:"Place"` // of its item
+	Developer string    `plist:"Developer,omitempty"`
+	Allowed   bool      `plist:"Allowed"`
+	By        AllowedBy `plist:"By,omitempty"` // who allows it
+	AllowedIn string    `plist:"AllowedIn"`    // boot session in which it became allowed while the agent ran
 
 	// It was allowed before the Mac started.
 	AllowedEarlier bool `plist:"AllowedEarlier"`
+
+	AllowedAt time.Time `plist:"AllowedAt,omitempty"` // when it was first read as allowed
+
+	// The approval is gone: it is lost, or will be at LostAt unless it comes back.
+	Lost   bool      `plist:"Lost,omitempty"`
+	LostAt time.Time `plist:"LostAt,omitempty"`
 
 	// Boot sessions in which macOS refused it, reported that it needs a restart, or
 	// that it needs another approval.
@@ -76,8 +84,20 @@ type KextMemory struct {
 	RestartIn string `plist:"RestartIn"`
 	UpgradeIn string `plist:"UpgradeIn"`
 
-	LoadedVersion string `plist:"LoadedVersion"` // the version that was last loaded, and its code directory hash
-	LoadedCDHash  string `plist:"LoadedCDHash"`
+	LoadedVersion string    `plist:"LoadedVersion"` // the version that was last loaded, and its code directory hash
+	LoadedCDHash  string    `plist:"LoadedCDHash"`
+	LoadedAt      time.Time `plist:"LoadedAt,omitempty"` // when it was first seen loaded after its last attempt
+	LoadedIn      string    `plist:"LoadedIn,omitempty"` // the boot session of that time
+
+	// Why macOS refused it in a boot session, if no approval changes that.
+	Failure   probe.Outcome `plist:"Failure,omitempty"`
+	FailureIn string        `plist:"FailureIn,omitempty"`
+
+	// The last load attempt that the agent saw happen.
+	Watched time.Time `plist:"Watched,omitempty"`
+
+	// Boot session in which the extension was proven not to load although it is allowed.
+	FailedIn string `plist:"FailedIn,omitempty"`
 }
 
 // clone returns a copy, so that Assess and Tell do not change the caller's maps.

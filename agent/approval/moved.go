@@ -50,22 +50,26 @@ func (m ItemMemory) join(id string, other ItemMemory, otherID string, announced 
 	return m.remember(fresh(other.Attempts)).dismiss(fresh(other.Dismissed)), announced
 }
 
-// recall adds the extensions of open windows that have no facts any more because no
-// policy source answers: their windows stay.
+// recall adds the extensions of open windows while no policy source answers: their
+// windows stay, even if nothing else tells about them any more.
 func (a *assessment) recall(facts []*kextFacts) []*kextFacts {
 	if a.snap.Policy != nil {
 		return facts
 	}
-	named := make(map[string]bool, len(facts))
+	named := make(map[string]*kextFacts, len(facts))
 	for _, f := range facts {
-		named[f.id] = true
+		named[f.id] = f
 	}
 	for id, was := range a.before.Kexts {
 		team, bundle := splitKey(id)
-		open := a.before.Items[key(team, was.Place)].Window.advance(a.now)
-		if !named[id] && open.Left > 0 {
-			facts = append(facts, &kextFacts{id: id, teamID: team, bundleID: bundle})
+		if a.before.Items[key(team, was.Place)].Window.advance(a.now).Left <= 0 {
+			continue
 		}
+		if named[id] == nil {
+			named[id] = &kextFacts{id: id, teamID: team, bundleID: bundle}
+			facts = append(facts, named[id])
+		}
+		named[id].recalled, named[id].name = true, was.Developer
 	}
 	sortFacts(facts)
 	return facts

@@ -86,16 +86,12 @@ func TestEnforcement(t *testing.T) {
 		cause ReasonCode
 	}{
 		{"nothing special", func(e *probe.Enforcement) {}, BlockedOpen, "", ""},
-		{"consent is off", func(e *probe.Enforcement) { e.Consent.Enabled = probe.No }, Approved, NotEnforced, ReasonConsentOff},
 		{"the team was added from Recovery", func(e *probe.Enforcement) {
 			e.Consent = probe.Consent{Enabled: probe.Yes, Teams: []string{probe.ParallelsTeamID}}
 		}, Approved, ByRecovery, ""},
 		{"another team was", func(e *probe.Enforcement) {
 			e.Consent = probe.Consent{Enabled: probe.Yes, Teams: []string{"EG7KH642X6"}}
 		}, BlockedOpen, "", ""},
-		{"SIP's kext approval is off", func(e *probe.Enforcement) {
-			e.SIP = probe.SIP{State: probe.SIPCustom, KextApproval: probe.No}
-		}, Approved, NotEnforced, ReasonSIP},
 		{"SIP is off, its kext approval unknown", func(e *probe.Enforcement) { e.SIP.State = probe.SIPDisabled }, BlockedOpen, "", ReasonSIP},
 		{"a profile forbids users", func(e *probe.Enforcement) {
 			e.Profile = probe.KextProfile{Present: probe.Yes, UserOverrides: probe.No, Name: "Fleet"}

@@ -7,7 +7,7 @@ import "time"
 const tick = 15 * time.Second
 
 // Next returns how long after At the status changes without a new event. It returns
-// false if no window is open, because then the status does not change.
+// false if it does not.
 func (s Status) Next() (time.Duration, bool) {
 	next, runs := tick, false
 	for _, p := range s.Products {
@@ -19,6 +19,12 @@ func (s Status) Next() (time.Duration, bool) {
 			if minute := item.Window.Left % time.Minute; minute > 0 {
 				next = min(next, minute)
 			}
+		}
+	}
+	if !s.DueAt.IsZero() {
+		in := max(s.DueAt.Sub(s.At), time.Second)
+		if !runs || in < next {
+			next, runs = in, true
 		}
 	}
 	return next, runs

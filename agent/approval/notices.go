@@ -18,6 +18,8 @@ const (
 	KextsLoaded        EventName = "kexts-loaded"
 	UpgradeEvent       EventName = "upgrade-pending"
 	LoadFailingEvent   EventName = "load-failing"
+	CannotLoadEvent    EventName = "cannot-load"
+	ApprovalLostEvent  EventName = "approval-lost"
 	ManagedEvent       EventName = "managed"
 	VerdictChanged     EventName = "verdict-changed"
 	MacOSUpdated       EventName = "macos-updated"
@@ -36,7 +38,7 @@ const (
 var Events = []EventName{
 	AgentStarted, AgentStopped, WindowOpened, WindowReopened, WindowReminder,
 	WindowObstacle, WindowClosed, BlockedNoWindow, ApprovedEvent, RestartNeeded, KextsLoaded,
-	UpgradeEvent, LoadFailingEvent, ManagedEvent, VerdictChanged, MacOSUpdated,
+	UpgradeEvent, LoadFailingEvent, CannotLoadEvent, ApprovalLostEvent, ManagedEvent, VerdictChanged, MacOSUpdated,
 	ParallelsInstalled, ParallelsUpdated, ParallelsRemoved, MacOSOffered, SourcesDiffer,
 	SnoozedEvent, SourceChanged, SourceLost, NotificationFailed,
 }
@@ -82,13 +84,16 @@ var verdictChanges = map[Verdict]struct {
 	BlockedClosed: {change: announce(Plain, BlockedNoWindow),
 		after: func(from Verdict) bool { return from == BlockedOpen }, other: announce(Plain, WindowClosed)},
 	UpgradePending: {change: announce(Urgent, UpgradeEvent)},
-	LoadFailing:    {change: announce(Plain, LoadFailingEvent)},
+	CannotLoad:     {change: announce(Plain, CannotLoadEvent), endsUnnoticed: true},
+	LoadFailing:    {change: announce(Plain, LoadFailingEvent), endsUnnoticed: true},
 	RestartPending: {change: announce(Plain, RestartNeeded),
 		after: Verdict.Blocked, other: announce(Plain, ApprovedEvent, RestartNeeded)},
 	Incompatible: {change: announce(Plain, VerdictChanged), endsUnnoticed: true},
 	Unknown:      {change: announce(Plain, VerdictChanged), endsUnnoticed: true},
 	NotAsked:     {endsUnnoticed: true},
-	Approved: {after: func(from Verdict) bool { return from.Blocked() || from == UpgradePending || from == LoadFailing },
+	Approved: {after: func(from Verdict) bool {
+		return from.Blocked() || from == UpgradePending || from == LoadFailing || from == CannotLoad
+	},
 		other: announce(Plain, ApprovedEvent)},
 	NotNeeded:    {endsUnnoticed: true},
 	NotInstalled: {endsUnnoticed: true},

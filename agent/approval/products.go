@@ -76,8 +76,8 @@ func (v Vendors) products(facts []*kextFacts) []watched {
 		all = append(all, watched{name: name, teamID: teamID, always: always})
 	}
 	for _, f := range facts {
-		if f.row != nil && v.has(f.teamID) && f.teamID != "" && !f.fromApple() {
-			add(f.teamID, f.row.Developer, slices.Contains(v.Teams, f.teamID))
+		if (f.row != nil || f.recalled) && v.has(f.teamID) && f.teamID != "" && !f.fromApple() {
+			add(f.teamID, f.developer(), slices.Contains(v.Teams, f.teamID))
 		}
 	}
 	for _, teamID := range v.Teams {

@@ -32,6 +32,17 @@ const (
 	ReasonNotNeeded       ReasonCode = "not-needed"
 	ReasonAppleSilicon    ReasonCode = "apple-silicon"
 	ReasonServiceDown     ReasonCode = "service-down"
+	ReasonApprovalLost    ReasonCode = "approval-lost"
+	ReasonOlderLoaded     ReasonCode = "older-version-loaded"
+	ReasonNotSeenLoaded   ReasonCode = "not-seen-loaded"
+
+	// Those of probe.Failures.
+	ReasonBadOwnership      = ReasonCode(probe.BadOwnership)
+	ReasonInsecureLocation  = ReasonCode(probe.InsecureLocation)
+	ReasonBadSignature      = ReasonCode(probe.BadSignature)
+	ReasonExcluded          = ReasonCode(probe.Excluded)
+	ReasonMissingDependency = ReasonCode(probe.MissingDependency)
+	ReasonWrongArch         = ReasonCode(probe.WrongArch)
 )
 
 // Reason is a reason that holds on this Mac.
@@ -94,6 +105,18 @@ var Catalogue = []struct {
 		older, _ := c.Made.MadeForOlder(c.Mac.OS)
 		return named(c.Made.MaxMacOS), older
 	}},
+	{ReasonExcluded, Step, "parallels.loaded", failedBy(probe.Excluded)},
+	{ReasonWrongArch, Step, "parallels.loaded", failedBy(probe.WrongArch)},
+	{ReasonBadOwnership, Step, "parallels.loaded", failedBy(probe.BadOwnership)},
+	{ReasonInsecureLocation, Step, "parallels.loaded", failedBy(probe.InsecureLocation)},
+	{ReasonBadSignature, Step, "parallels.loaded", failedBy(probe.BadSignature)},
+	{ReasonMissingDependency, Step, "parallels.loaded", failedBy(probe.MissingDependency)},
+	{ReasonApprovalLost, Step, "parallels.asked", func(c *reasonCase) ([]string, bool) { return nil, c.lost() }},
+	{ReasonOlderLoaded, Step, "parallels.loaded", func(c *reasonCase) ([]string, bool) {
+		about := c.which(func(k Kext) bool { return !k.Loaded && k.LoadedVersion != "" && k.DiskVersion != "" })
+		return about, c.Mac.OS.Known() && !c.Mac.OS.AtLeast(11, 0) && len(about) > 0
+	}},
+	{ReasonNotSeenLoaded, Note, "parallels.loaded", func(c *reasonCase) ([]string, bool) { return nil, c.Uncertain }},
 	{ReasonError56521, Step, "parallels.loaded", func(c *reasonCase) ([]string, bool) {
 		refused := slices.ContainsFunc(c.Attempts, func(t probe.Attempt) bool {
 			return t.From == probe.FromRetry && t.Outcome == probe.Refused && !t.At.Before(c.Mac.BootedAt)
@@ -132,6 +155,27 @@ var Catalogue = []struct {
 type reasonCase struct {
 	Product
 	probe.Snapshot
+}
+
+// which returns the bundle IDs of the extensions that are so and not left over.
+func (c *reasonCase) which(is func(Kext) bool) []string {
+	var ids []string
+	for _, item := range c.Items {
+		for _, k := range item.Kexts {
+			if !k.Leftover && is(k) {
+				ids = append(ids, k.BundleID)
+			}
+		}
+	}
+	return ids
+}
+
+// failedBy holds if macOS refused an extension in this boot with this outcome.
+func failedBy(outcome probe.Outcome) func(c *reasonCase) ([]string, bool) {
+	return func(c *reasonCase) ([]string, bool) {
+		about := c.which(func(k Kext) bool { return k.Failure == outcome })
+		return about, len(about) > 0
+	}
 }
 
 func (c *reasonCase) waits() bool { return c.Verdict.Blocked() || c.Verdict == UpgradePending }

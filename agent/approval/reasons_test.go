@@ -15,13 +15,14 @@ func TestReasons(t *testing.T) {
 		s.attempt(at(40), allKexts...)
 		s.snap.Situation = probe.Situation{Asked: true, UID: 501, ConsoleUID: 501}
 	}
-	tests := []struct {
+	type row struct {
 		code  ReasonCode
 		macOS string
 		holds func(s *macStory)
 		about []string
 		not   func(s *macStory)
-	}{
+	}
+	tests := []row{
 		{ReasonManaged, "12.7.6", func(s *macStory) {
 			blocked(s)
 			s.snap.Enforcement.Profile = probe.KextProfile{Present: probe.Yes, UserOverrides: probe.No, Name: "Fleet"}
@@ -64,7 +65,34 @@ func TestReasons(t *testing.T) {
 		{ReasonNotNeeded, "12.7.6", func(s *macStory) { s.vms(vm("Windows", probe.AppleHypervisor)) }, nil, func(s *macStory) { s.snap.Mac.Arch = probe.AppleSilicon }},
 		{ReasonAppleSilicon, "14.7.2", func(s *macStory) { s.snap.Mac.Arch = probe.AppleSilicon }, nil, func(s *macStory) {}},
 		{ReasonServiceDown, "10.15.7", func(s *macStory) { s.snap.Situation.Service = probe.No }, nil, func(s *macStory) { s.snap.Situation.Service = probe.Yes }},
+		{ReasonApprovalLost, "10.15.7", func(s *macStory) {
+			s.attempt(at(5), allKexts...)
+			s.allow()
+			s.look(at(6), Approved)
+			s.policy().Rows = nil
+			s.look(at(44), Approved) // another read follows
+		}, nil, blocked},
+		{ReasonOlderLoaded, "10.15.7", func(s *macStory) { s.attempt(at(5), allKexts...); s.allow(); s.load("16.5.0 49183") }, slices.Sorted(slices.Values(allKexts)), func(s *macStory) {
+			s.attempt(at(5), allKexts...)
+			s.allow()
+			s.load("16.5.1 49187")
+		}},
+		{ReasonNotSeenLoaded, "11.7.10", func(s *macStory) { s.attempt(at(5), allKexts...); s.allow() }, nil, func(s *macStory) {
+			s.attempt(at(5), allKexts...)
+			s.allow()
+			s.snap.Collection.Known = true
+			for _, id := range allKexts {
+				s.snap.Collection.Kexts = append(s.snap.Collection.Kexts, probe.LoadedKext{BundleID: id, Version: "16.5.1 49187"})
+			}
+		}},
 		{ReasonTooOld, "13.7.2", func(s *macStory) {}, []string{"11"}, func(s *macStory) { s.install("18.3.4", "53630") }},
+	}
+	for _, outcome := range probe.Failures {
+		tests = append(tests, row{ReasonCode(outcome), "12.7.6", func(s *macStory) {
+			s.report(probe.FromLog, outcome, at(41), hypervisor)
+		}, []string{hypervisor}, func(s *macStory) {
+			s.report(probe.FromLog, outcome, at(-41), hypervisor) // before this boot
+		}})
 	}
 	covered := map[ReasonCode]bool{}
 	for _, tt := range tests {
@@ -72,7 +100,7 @@ func TestReasons(t *testing.T) {
 			covered[tt.code] = true
 			s := newStory(t, tt.macOS)
 			tt.holds(s)
-			status, _ := DefaultSettings().Assess(Memory{}, s.snap, at(45))
+			status, _ := DefaultSettings().Assess(s.mem, s.snap, at(45))
 			i := slices.IndexFunc(status.Products[0].Reasons, func(r Reason) bool { return r.Code == tt.code })
 			if i < 0 {
 				t.Fatalf("reasons %v at verdict %s, want %s", status.Products[0].Reasons, status.Verdict, tt.code)

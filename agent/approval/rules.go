@@ -38,16 +38,29 @@ const (
 	RuleAppleHypervisor     Rule = "apple-hypervisor"
 	RuleNeedUnknown         Rule = "need-unknown"
 	RuleMadeForOlder        Rule = "made-for-older"
+
+	RuleOverruled     Rule = "switch-overruled"  // it is said to ask nobody, and refused all the same
+	RuleFailure       Rule = "refused-otherwise" // refused for a reason that no approval changes
+	RuleNotCollected  Rule = "not-in-collection" // allowed, and not in the auxiliary kernel collection
+	RuleAttemptFailed Rule = "attempt-failed"    // allowed, tried, and not loaded since
+	RuleRunsWithout   Rule = "runs-without"      // what needs it runs, and it is not loaded
+	RuleUncertain     Rule = "not-seen-loaded"   // allowed, and nothing shows that it would be loaded
+	RuleLost          Rule = "approval-lost"     // it was allowed, and macOS does not list that any more
+	RuleRecorded      Rule = "no-decision"       // it was loaded or tried, and macOS has no row for it
 )
 
 // Rules lists every rule, in the order of application.
 var Rules = []Rule{
 	RuleSeen, RuleLoadHistory, RuleReported, RuleFuture, RuleAtBoot, RuleScan, RuleBeforeBoot, RuleBeforeLogin, RuleReopened,
-	RuleByMDM, RuleRecovery, RuleNotEnforced, RuleLeftover, RuleOldLoaded, RuleManaged,
-	RuleReplaced, RuleUpgrade, RuleLoadFailing, RuleAllowedNow, RuleNeedsRestart, RuleNoPolicy,
+	RuleByMDM, RuleRecovery, RuleNotEnforced, RuleOverruled, RuleLost, RuleRecorded, RuleLeftover, RuleOldLoaded, RuleManaged,
+	RuleFailure, RuleReplaced, RuleUpgrade, RuleAllowedNow, RuleLoadFailing, RuleNeedsRestart, RuleNotCollected, RuleAttemptFailed,
+	RuleRunsWithout, RuleUncertain, RuleNoPolicy,
 	RuleAttempted, RuleNoApp, RuleAppleSilicon, RuleAppStore, RuleOldMacOS, RuleOldParallels,
 	RuleKextNetworking, RuleParallelsHypervisor, RuleAppleHypervisor, RuleNeedUnknown, RuleMadeForOlder,
 }
+
+// Proofs are the rules that prove that an approved extension does not load.
+var Proofs = []Rule{RuleFailure, RuleLoadFailing, RuleNeedsRestart, RuleNotCollected, RuleAttemptFailed, RuleRunsWithout}
 
 // Fired is a rule that applied, and the bundle ID or product it applied to.
 type Fired struct {

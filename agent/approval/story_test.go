@@ -487,14 +487,20 @@ func TestStoryAScanIsNotForgotten(t *testing.T) {
 	s.look(at(65), BlockedClosed)
 }
 
-// A removed profile uncovers an old refusal. That is not an attempt.
+// A removed profile uncovers an old refusal. That is not an attempt. A profile that is
+// replaced is away for a moment only, so the loss is told later.
 func TestStoryAProfileIsRemoved(t *testing.T) {
 	s := newStory(t, "10.15.7")
 	s.refuse(allKexts...)
 	s.policy().MDM = []probe.MDMRow{{TeamID: probe.ParallelsTeamID, Allowed: true}}
 	s.look(at(300), Approved)
 	s.policy().MDM = nil
-	s.look(at(300.5), BlockedUnknown, "blocked!")
+	s.look(at(300.5), Approved)
+	s.look(at(305), Approved)
+	s.look(at(306), BlockedUnknown, "blocked", "approval-lost!")
+	s.minutesLeft(-1)
+	s.attempt(at(310), hypervisor)
+	s.look(at(310), BlockedOpen, "window-opened!")
 }
 
 func TestStoryReinstalledAfterTheWindow(t *testing.T) {

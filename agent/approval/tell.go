@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"kextwatch/probe"
 )
 
 // Announced is what the user has been told about one product.
@@ -18,6 +20,8 @@ type Announced struct {
 	Awaiting      bool     `plist:"Awaiting"` // the user had something to do: tell them when all is loaded
 	Posting       bool     `plist:"Posting"`  // an alert about the window is being posted
 	Due           bool     `plist:"Due"`      // the agent was killed while posting: the next reminder is due at once
+
+	Lost bool `plist:"Lost,omitempty"` // that macOS does not list the approval any more
 
 	// A window was announced before all tools had answered, and these obstacles were
 	// known.
@@ -223,6 +227,10 @@ func (t Announced) tell(p Product, pending bool, reminders []int, snooze snoozeS
 			t.Before = p.Verdict
 		}
 	}
+	if p.lost() && !t.Lost {
+		note(ApprovalLostEvent, Plain)
+	}
+	t.Lost = p.lost()
 	t = t.tellWindow(p, pending, reminders, snooze, note)
 	t.Awaiting = t.Awaiting && p.Verdict != NotNeeded && p.Verdict != NotInstalled || p.Verdict.NeedsAction() ||
 		p.Verdict == Unknown && p.Window.Open()
@@ -235,6 +243,13 @@ func (t Announced) tell(p Product, pending bool, reminders []int, snooze snoozeS
 	}
 	onlyOneAlert(notices)
 	return t, notices
+}
+
+// lost reports whether macOS does not list an approval any more that the product needs.
+func (p Product) lost() bool {
+	return p.Need.Answer != probe.No && slices.ContainsFunc(p.Items, func(i Item) bool {
+		return slices.ContainsFunc(i.Kexts, func(k Kext) bool { return k.Lost })
+	})
 }
 
 // end returns how the window of the last reminders ended: Approved, or

@@ -60,7 +60,7 @@ func TestVerdicts(t *testing.T) {
 		{"history alone is no block", "10.15.7", func(s *macStory) {
 			p := s.policy()
 			p.History = append(p.History, probe.LoadRecord{TeamID: probe.ParallelsTeamID, BundleID: hypervisor, LastSeen: at(40)})
-		}, NotAsked},
+		}, Unknown},
 		{"the name without the team", "10.15.7", func(s *macStory) {
 			p := s.policy()
 			p.Rows = append(p.Rows, probe.PolicyRow{BundleID: hypervisor})

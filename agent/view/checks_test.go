@@ -23,6 +23,9 @@ func TestReasonWords(t *testing.T) {
 			p := st.Products[0]
 			p.Made = &approval.Row{Major: 16, MaxMacOS: "11", ReleaseNotes: "https://kb.parallels.com/125053"}
 			p.Need.Because = approval.RuleAppleHypervisor
+			if entry.Code == approval.ReasonOlderLoaded {
+				p.Items[0].Kexts[0].LoadedVersion = "14.1.3 45485"
+			}
 			r := withWords(approval.Reason{Code: entry.Code, Severity: entry.Severity, Check: entry.Check, About: []string{"One", "Two"}}, p, st)
 			if r.Title == "" || r.Text == "" || r.Title == string(entry.Code) || r.Severity != approval.Note && r.Next == "" {
 				t.Errorf("%s: a text is missing: %+v", entry.Code, r)

@@ -94,7 +94,16 @@ var eventWords = map[approval.EventName]struct {
 	},
 	approval.UpgradeEvent:     {},
 	approval.LoadFailingEvent: {},
-	approval.ManagedEvent:     {},
+	approval.CannotLoadEvent:  {},
+	approval.ApprovalLostEvent: {
+		func(n approval.Notice) string {
+			return fmt.Sprintf("macOS does not list the approval of %s any more", n.Product.Name)
+		},
+		func(n approval.Notice, st approval.Status, _ bool) (title, body string) {
+			return fmt.Sprintf("%s: the approval is gone", n.Product.Name), nextInShort(n.Product, st)
+		},
+	},
+	approval.ManagedEvent: {},
 	approval.VerdictChanged: {
 		alert: func(n approval.Notice, st approval.Status, _ bool) (title, body string) {
 			if n.Product.Verdict == approval.Unknown {

@@ -154,5 +154,13 @@ var ruleWords = map[approval.Rule]string{
 	approval.RuleKextNetworking:      "the networking of Parallels is set to use kernel extensions",
 	approval.RuleAppleHypervisor:     "every virtual machine uses Apple's hypervisor: no kernel extension is needed",
 	approval.RuleNeedUnknown:         "it is unknown whether a virtual machine needs the kernel extensions: kextwatch assumes that one does",
+	approval.RuleOverruled:           "a switch is said to turn approval off, but macOS refused the extension in this boot, or did not load it after an attempt: the switch does not count",
+	approval.RuleLost:                "it was allowed, and macOS does not list that any more",
+	approval.RuleRecorded:            "it was loaded or tried, but macOS has no row for it: whether it is allowed is unknown",
+	approval.RuleFailure:             "macOS refused it in this boot for a reason that no approval changes",
+	approval.RuleNotCollected:        "it is allowed, but not in the auxiliary kernel collection, from which macOS loads it",
+	approval.RuleAttemptFailed:       "it is allowed, an attempt to load it is over, and it was not seen loaded",
+	approval.RuleRunsWithout:         "what needs the kernel extensions runs, and none of them is loaded",
+	approval.RuleUncertain:           "it is allowed, but was not seen loaded since the start of the Mac or its last attempt: nothing is proven",
 	approval.RuleMadeForOlder:        "the compatibility table says that this version was made for an older macOS",
 }

@@ -125,6 +125,27 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 			fmt.Sprintf("%s was made for macOS up to %s; this is macOS %s.", title(c.p), c.about, c.os),
 			fmt.Sprintf("Update %s (%s).", c.p.Name, releaseNotes(c.p))}
 	},
+	approval.ReasonExcluded:          failureReason(probe.Excluded),
+	approval.ReasonWrongArch:         failureReason(probe.WrongArch),
+	approval.ReasonBadOwnership:      failureReason(probe.BadOwnership),
+	approval.ReasonInsecureLocation:  failureReason(probe.InsecureLocation),
+	approval.ReasonBadSignature:      failureReason(probe.BadSignature),
+	approval.ReasonMissingDependency: failureReason(probe.MissingDependency),
+	approval.ReasonApprovalLost: func(c reasonCase) reasonText {
+		return reasonText{"The approval is gone",
+			"macOS drops approvals after a kernel panic or a reset, or when a profile is removed.",
+			sentences(firstTry(c.p, c.os))}
+	},
+	approval.ReasonOlderLoaded: func(c reasonCase) reasonText {
+		return reasonText{"An older version is loaded",
+			fmt.Sprintf("The kernel runs version %s, and version %s is installed.", olderLoaded(c.p), installedVersion(c.p)),
+			fmt.Sprintf("Quit %s. If that does not help, restart the Mac.", c.p.Name)}
+	},
+	approval.ReasonNotSeenLoaded: func(c reasonCase) reasonText {
+		return reasonText{"Not seen loaded since the start of the Mac",
+			fmt.Sprintf("%s unloads its kernel extensions when no virtual machine runs, so this proves nothing.", c.p.Name),
+			"If a virtual machine does not start, restart the Mac."}
+	},
 	approval.ReasonError56521: func(c reasonCase) reasonText {
 		return reasonText{"Parallels reports error 56521",
 			"Parallels tried to start a virtual machine, and macOS refused its hypervisor.",

@@ -34,6 +34,13 @@ var verdictWords = map[approval.Verdict]verdictText{
 		},
 		headline: func(p approval.Product) string { return fmt.Sprintf("%s: your organization decides", p.Name) },
 	},
+	approval.CannotLoad: {
+		icon:     notify.IconTodo,
+		state:    as("cannot be loaded on this Mac"),
+		why:      failingBecause,
+		next:     failingNext,
+		headline: func(p approval.Product) string { return fmt.Sprintf("%s cannot load", p.Name) },
+	},
 	approval.BlockedOpen: {
 		icon: notify.IconWaiting,
 		state: func(p approval.Product) string {
@@ -50,13 +57,24 @@ var verdictWords = map[approval.Verdict]verdictText{
 		icon:  notify.IconWaiting,
 		state: as("blocked until you approve it"),
 		why: func(p approval.Product, _ approval.Status) string {
+			if hasKext(p, isLost) {
+				return fmt.Sprintf("macOS does not list the approval of the kernel extensions of %s any more, and will block them.", p.Name)
+			}
 			return sentences(refused(p), "the time of the attempt is unknown, so the Allow button may be gone")
 		},
 		next: func(p approval.Product, st approval.Status) string {
+			if hasKext(p, isLost) {
+				return tryThenAllow(p, st)
+			}
 			return sentences(fmt.Sprintf("open %s and %s", PaneFor(st.Mac.OS).Path, clickAllow(p, st)),
 				fmt.Sprintf("if there is no button, %s, then check again", tryAgain(p, st.Mac.OS)), otherHypervisor(p, st.Mac.OS))
 		},
-		short: openOrTryAgain,
+		short: func(p approval.Product, st approval.Status) string {
+			if hasKext(p, isLost) {
+				return tryThenAllow(p, st)
+			}
+			return openOrTryAgain(p, st)
+		},
 	},
 	approval.BlockedClosed: {
 		icon:  notify.IconWaiting,
@@ -80,14 +98,17 @@ var verdictWords = map[approval.Verdict]verdictText{
 		headline: func(p approval.Product) string { return fmt.Sprintf("%s: the update needs your approval", p.Name) },
 	},
 	approval.LoadFailing: {
-		icon:  notify.IconTodo,
-		state: as("approved, but macOS still refuses to load it"),
-		why:   because("The kernel extensions are approved, but macOS refused to load them after a restart."),
-		next: func(p approval.Product, _ approval.Status) string {
-			return fmt.Sprintf("Restart the Mac once more. If that does not help, see Parallels' page about it (%s).", errorPage(p))
+		icon: notify.IconTodo,
+		state: func(p approval.Product) string {
+			if _, other := failureOf(p); other || p.Proof == approval.RuleRunsWithout {
+				return "macOS does not load it"
+			}
+			return "approved, but macOS does not load it"
 		},
+		why:      failingBecause,
+		next:     failingNext,
+		short:    failingInShort,
 		headline: func(p approval.Product) string { return fmt.Sprintf("%s still does not load", p.Name) },
-		short:    because("Restart the Mac once more. If that does not help, choose Doctor… in the kextwatch menu."),
 	},
 	approval.RestartPending: {
 		icon:  notify.IconTodo,
@@ -111,10 +132,19 @@ var verdictWords = map[approval.Verdict]verdictText{
 	approval.Unknown: {
 		icon:  notify.IconUnsure,
 		state: as("cannot tell"),
-		why: func(p approval.Product, _ approval.Status) string {
+		why: func(p approval.Product, st approval.Status) string {
+			switch {
+			case st.Source != "" && hasKext(p, isLost):
+				return fmt.Sprintf("macOS does not list the approval of the kernel extensions of %s any more.", p.Name)
+			case st.Source != "" && hasKext(p, isRecorded):
+				return fmt.Sprintf("The kernel extensions of %s were loaded before, or tried, but macOS lists no decision about them.", p.Name)
+			}
 			return sentences("kextwatch cannot read which kernel extensions are allowed", lastWindow(p))
 		},
 		next: func(p approval.Product, st approval.Status) string {
+			if st.Source != "" && hasKext(p, func(k approval.Kext) bool { return k.Lost || k.Recorded }) {
+				return sentences(firstTry(p, st.Mac.OS))
+			}
 			if p.Window.Open() {
 				return sentences(fmt.Sprintf("open %s and %s", PaneFor(st.Mac.OS).Path, clickAllow(p, st)), unknownNext(st))
 			}
@@ -141,7 +171,12 @@ var verdictWords = map[approval.Verdict]verdictText{
 		},
 		why: func(p approval.Product, _ approval.Status) string { return approvedBecause(p) },
 		next: func(p approval.Product, st approval.Status) string {
-			if p.Loaded || st.Mac.OS.AtLeast(11, 0) {
+			switch older := olderLoaded(p); {
+			case p.Uncertain:
+				return "If a virtual machine does not start, restart the Mac."
+			case older != "" && !st.Mac.OS.AtLeast(11, 0):
+				return fmt.Sprintf("Version %s is still loaded. Quit %s. If that does not help, restart the Mac.", older, p.Name)
+			case p.Loaded || st.Mac.OS.AtLeast(11, 0):
 				return ""
 			}
 			return fmt.Sprintf("Nothing. If %s is open and does not work, quit it and open it again.", p.Name)

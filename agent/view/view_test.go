@@ -43,6 +43,10 @@ func statusWith(v approval.Verdict, macOS string) approval.Status {
 		item.Window = &approval.Window{Number: 1, OpenedAt: opened, ClosesAt: opened.Add(30 * time.Minute), Basis: approval.LoadHistory, Left: 25 * time.Minute}
 	case approval.BlockedClosed:
 		item.Window = &approval.Window{Number: 1, OpenedAt: opened, ClosesAt: opened.Add(30 * time.Minute), Basis: approval.LoadHistory}
+	case approval.CannotLoad:
+		item.Kexts[0].Failure = probe.Excluded
+	case approval.LoadFailing:
+		p.Proof = approval.RuleLoadFailing
 	case approval.NotInstalled:
 		p.App = nil
 	}

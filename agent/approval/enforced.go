@@ -1,0 +1,34 @@
+package approval
+
+import (
+	"slices"
+	"time"
+
+	"kextwatch/probe"
+)
+
+// overrule ignores a switch that is said to turn the approval off, if macOS refused an
+// extension of the item in this boot all the same, or if an attempt in this boot was not
+// followed by a load. Macs with such a switch were seen to refuse (facts about macOS,
+// 13.3).
+func (a *assessment) overrule(facts []*kextFacts) {
+	for _, f := range facts {
+		if f.by != NotEnforced || f.row == nil || f.row.Allowed {
+			continue
+		}
+		refused := f.reportedSince(a.snap.Mac.BootedAt, probe.Refused) || a.inThisSession(a.before.Kexts[f.id].RefusedIn)
+		if last := a.lastAttempt(f); refused || !last.IsZero() && !a.loadedSince(facts, last) {
+			f.by, f.overruled = "", true
+			a.fire(RuleOverruled, f.bundleID)
+		}
+	}
+}
+
+// loadedSince reports whether one of some extensions is loaded, or was seen loaded at or
+// after a time in this boot.
+func (a *assessment) loadedSince(facts []*kextFacts, at time.Time) bool {
+	return slices.ContainsFunc(facts, func(f *kextFacts) bool {
+		was := a.before.Kexts[f.id]
+		return f.loaded != "" || a.inThisSession(was.LoadedIn) && !was.LoadedAt.Before(at)
+	})
+}

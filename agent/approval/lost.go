@@ -1,0 +1,64 @@
+package approval
+
+import (
+	"time"
+
+	"kextwatch/probe"
+)
+
+// An approval that is gone counts as lost after this time, if no read finds it again. A
+// profile is replaced by removing and installing it, which takes a moment.
+const (
+	lostAfter      = 3 * time.Second
+	lostAfterByMDM = 5 * time.Minute
+)
+
+// noteLost finds out whether macOS does not list the approval of an extension any more.
+// Until that is certain, the extension still counts as allowed. It is no loss if the
+// extension was removed, if another source answers, or if a load attempt shows that
+// macOS blocks the extension now: that is told as a window.
+func (a *assessment) noteLost(f *kextFacts) {
+	was, known := a.before.Kexts[f.id]
+	policy := a.snap.Policy
+	if !known || policy == nil || policy.Stale || f.allowed() || len(f.disk) == 0 && f.loaded == "" {
+		return
+	}
+	if was.Lost {
+		f.lost = true
+		return
+	}
+	after, tracked := map[AllowedBy]time.Duration{ByUser: lostAfter, ByMDM: lostAfterByMDM}[was.By]
+	if !was.Allowed || !tracked || policy.Source != a.before.LastRead.Source || a.blockedSinceLastRead(f) {
+		return
+	}
+	if a.restarted() {
+		after = lostAfter
+	}
+	at := a.now.Add(after).Round(0).UTC().Truncate(time.Second)
+	if !was.LostAt.IsZero() && was.LostAt.Before(at) {
+		at = was.LostAt
+	}
+	if !a.now.Before(at) {
+		f.lost = true
+		return
+	}
+	f.lostAt, f.by = at, was.By
+	a.due(at)
+}
+
+// blockedSinceLastRead reports whether a load attempt after the last snapshot shows
+// that macOS blocks the extension.
+func (a *assessment) blockedSinceLastRead(f *kextFacts) bool {
+	last := a.before.LastRead.At.Round(0).Truncate(time.Second)
+	if f.reportedSince(last, probe.Refused) {
+		return true
+	}
+	seen := f.record().LastSeen
+	return f.row != nil && !seen.Before(last) && seen.Sub(a.now) <= futureTolerance && a.scan(f, seen) == ""
+}
+
+// restarted reports whether the Mac was restarted since the last snapshot.
+func (a *assessment) restarted() bool {
+	was, is := a.before.LastRead.Session, a.session()
+	return was != "" && is != "" && was != is
+}

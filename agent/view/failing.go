@@ -1,0 +1,166 @@
+package view
+
+import (
+	"fmt"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe"
+)
+
+// failureText holds the sentences about a refusal that no approval changes.
+type failureText struct {
+	title string
+	why   func(p approval.Product) string
+	next  func(p approval.Product) string
+}
+
+// failureWords has one row for each of probe.Failures.
+var failureWords = map[probe.Outcome]failureText{
+	probe.BadOwnership: {
+		"Wrong owner or permissions",
+		about("macOS refused the kernel extensions of %s because of the owner or the permissions of their files."),
+		about("Restart the Mac. If that does not help, install %s again."),
+	},
+	probe.InsecureLocation: {
+		"In a folder that macOS does not trust",
+		about("macOS does not load the kernel extensions of %s from the folder where they are."),
+		about("Install %s again, in the Applications folder, and restart the Mac."),
+	},
+	probe.BadSignature: {
+		"The signature is not accepted",
+		about("macOS does not accept the signature of the kernel extensions of %s."),
+		about("Install a newer version of %s."),
+	},
+	probe.Excluded: {
+		"On Apple's exclude list",
+		about("Apple's exclude list names the kernel extensions of %s: this macOS never loads them, and no approval changes that."),
+		about("Install a newer version of %s."),
+	},
+	probe.MissingDependency: {
+		"Something they need is missing",
+		about("The kernel extensions of %s need another one that this macOS does not have."),
+		about("Install a version of %s that was made for this macOS."),
+	},
+	probe.WrongArch: {
+		"Made for another processor",
+		about("The kernel extensions of %s have no code for the processor of this Mac."),
+		about("Install a version of %s that was made for this Mac."),
+	},
+}
+
+// failureReason returns the words of a reason for a refusal that no approval changes.
+func failureReason(outcome probe.Outcome) func(c reasonCase) reasonText {
+	return func(c reasonCase) reasonText {
+		words := failureWords[outcome]
+		return reasonText{words.title, sentences(words.why(c.p), fmt.Sprintf("affected: %s", c.about)), words.next(c.p)}
+	}
+}
+
+// about returns a sentence with the name of the product.
+func about(format string) func(approval.Product) string {
+	return func(p approval.Product) string { return fmt.Sprintf(format, p.Name) }
+}
+
+// failureOf returns why macOS refused an extension of the product in this boot, if no
+// approval changes that.
+func failureOf(p approval.Product) (failureText, bool) {
+	for _, item := range p.Items {
+		for _, k := range item.Kexts {
+			if words, ok := failureWords[k.Failure]; ok && !k.Leftover {
+				return words, true
+			}
+		}
+	}
+	return failureText{}, false
+}
+
+// proofWords says by which fact it is known that an approved extension does not load. It
+// has one row for each of approval.Proofs, except RuleFailure.
+var proofWords = map[approval.Rule]func(p approval.Product, st approval.Status) string{
+	approval.RuleLoadFailing:   because("The kernel extensions are approved, but macOS refused to load them after that."),
+	approval.RuleNotCollected:  because("The kernel extensions are approved, but after a restart macOS still does not have them among those that it can load."),
+	approval.RuleNeedsRestart:  because("The kernel extensions are approved, but after a restart macOS still asks for a restart."),
+	approval.RuleAttemptFailed: because("The kernel extensions are approved, but after an attempt to load them they are not loaded."),
+	approval.RuleRunsWithout: func(p approval.Product, st approval.Status) string {
+		if st.Mac.OS.AtLeast(11, 0) {
+			return fmt.Sprintf("A virtual machine on the Parallels hypervisor is reported running, but no kernel extension of %s is loaded.", p.Name)
+		}
+		return fmt.Sprintf("%s and its service have been running for five minutes, but none of its kernel extensions is loaded.", p.Name)
+	},
+}
+
+// failingBecause says why the product does not load although it is approved.
+func failingBecause(p approval.Product, st approval.Status) string {
+	if failure, ok := failureOf(p); ok {
+		return failure.why(p)
+	}
+	if words := proofWords[p.Proof]; words != nil {
+		return words(p, st)
+	}
+	return "The kernel extensions are approved, but macOS does not load them."
+}
+
+// failingNext says what helps a product that does not load although it is approved.
+func failingNext(p approval.Product, _ approval.Status) string {
+	if failure, ok := failureOf(p); ok {
+		return failure.next(p)
+	}
+	if p.TeamID == probe.ParallelsTeamID {
+		return sentences(failingInShort(p, approval.Status{}), fmt.Sprintf("Parallels has a page about it (%s)", errorPage(p)))
+	}
+	return failingInShort(p, approval.Status{})
+}
+
+// failingInShort is failingNext without a link.
+func failingInShort(p approval.Product, _ approval.Status) string {
+	if failure, ok := failureOf(p); ok {
+		return failure.next(p)
+	}
+	return fmt.Sprintf("Restart the Mac. If that does not help, install %s again.", p.Name)
+}
+
+// tryThenAllow is the next step if there is no Allow button before the next attempt.
+func tryThenAllow(p approval.Product, st approval.Status) string {
+	return sentences(fmt.Sprintf("%s, then open %s and %s", tryAgainInShort(p, st.Mac.OS), PaneFor(st.Mac.OS).Path, clickAllow(p, st)))
+}
+
+// hasKext reports whether an extension of the product that is not left over is so.
+func hasKext(p approval.Product, is func(approval.Kext) bool) bool {
+	for _, item := range p.Items {
+		for _, k := range item.Kexts {
+			if !k.Leftover && is(k) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isLost(k approval.Kext) bool     { return k.Lost }
+func isRecorded(k approval.Kext) bool { return k.Recorded }
+
+// installedVersion returns the version on disk of an extension whose loaded version
+// differs.
+func installedVersion(p approval.Product) string {
+	version := ""
+	hasKext(p, func(k approval.Kext) bool {
+		if !k.Loaded && k.LoadedVersion != "" {
+			version = Clean(k.DiskVersion)
+		}
+		return false
+	})
+	return version
+}
+
+// olderLoaded returns the version that the kernel runs instead of the one on disk; "":
+// none.
+func olderLoaded(p approval.Product) string {
+	version := ""
+	hasKext(p, func(k approval.Kext) bool {
+		if !k.Loaded && k.LoadedVersion != "" && k.DiskVersion != "" {
+			version = Clean(k.LoadedVersion)
+		}
+		return false
+	})
+	return version
+}

@@ -39,7 +39,7 @@ func (m Memory) After(earlier Memory) Memory {
 		}
 	}
 	if m.Snoozed.IsZero() {
-		m.Snoozed = earlier.Snoozed
+		m.Snoozed, m.SnoozedWindow = earlier.Snoozed, earlier.SnoozedWindow
 	}
 	m.Source = probe.SourceName(either(string(m.Source), string(earlier.Source)))
 	m.Disagree = either(m.Disagree, earlier.Disagree)

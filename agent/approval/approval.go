@@ -119,6 +119,7 @@ type Status struct {
 	Gaps         []probe.Gap
 	Fired        []Fired   // the rules that decided, in order
 	DueAt        time.Time // when the status can change without an event; zero: it cannot
+	Asking       bool      // an attempt of the last 30 minutes is not answered: the log may tell how it ended
 	Loading      bool      // an attempt to load an allowed extension was just made: what is loaded may change without an event
 	Facts        probe.Snapshot
 }

@@ -40,6 +40,7 @@ func (s Settings) Assess(mem Memory, snap probe.Snapshot, now time.Time) (Status
 	if len(a.status.Products) == 0 {
 		a.status.Verdict = NotInstalled // nothing that is watched
 	}
+	a.status.Asking = slices.ContainsFunc(facts, func(f *kextFacts) bool { return watches(products, f) && a.asking(f) })
 	a.status.OtherPending = otherPending(facts, products, now)
 	a.rememberRead(facts)
 	a.forget(facts)

@@ -53,7 +53,7 @@ func (a *assessment) evidence(f *kextFacts) (proved, dismissed []Attempt) {
 	}
 	was, known := a.before.Kexts[f.id]
 	if f.overruled && !known && a.now.Sub(lastSeen) > WindowLength || // it may have been loaded then
-		was.Allowed && lastSeen.Before(a.before.LastRead.At.Truncate(time.Second)) { // it was allowed then
+		was.Allowed && a.sawBefore(f, lastSeen) { // it was allowed then
 		return proved, []Attempt{attempt}
 	}
 	a.fire(RuleLoadHistory, f.bundleID)
@@ -133,6 +133,16 @@ func (a *assessment) scan(f *kextFacts, lastSeen time.Time) Rule {
 		return RuleScan
 	}
 	return ""
+}
+
+// sawBefore reports whether the last snapshot already had this last_seen. macOS may
+// write it a moment after the attempt, so its time is compared only if the memory, which
+// an earlier version saved, does not have it.
+func (a *assessment) sawBefore(f *kextFacts, lastSeen time.Time) bool {
+	if was := a.before.Kexts[f.id].LastSeen; !was.IsZero() {
+		return !lastSeen.Truncate(time.Second).After(was)
+	}
+	return lastSeen.Before(a.before.LastRead.At.Truncate(time.Second))
 }
 
 // newRow reports whether the refused row of an extension is new since the last snapshot,

@@ -54,6 +54,9 @@ func (a *assessment) rememberKext(f *kextFacts) KextMemory {
 	if f.row != nil {
 		is.Developer = f.row.Developer
 	}
+	if seen := f.record().LastSeen; !seen.IsZero() {
+		is.LastSeen = seen.UTC().Truncate(time.Second)
+	}
 	is.Allowed, is.By, is.Lost, is.LostAt = f.allowed(), f.allowedBy(), f.lost, f.lostAt
 	switch {
 	case !is.Allowed:

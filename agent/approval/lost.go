@@ -49,12 +49,11 @@ func (a *assessment) noteLost(f *kextFacts) {
 // blockedSinceLastRead reports whether a load attempt after the last snapshot shows
 // that macOS blocks the extension.
 func (a *assessment) blockedSinceLastRead(f *kextFacts) bool {
-	last := a.before.LastRead.At.Round(0).Truncate(time.Second)
-	if f.reportedSince(last, probe.Refused) {
+	if f.reportedSince(a.before.LastRead.At.Round(0), probe.Refused) {
 		return true
 	}
 	seen := f.record().LastSeen
-	return f.row != nil && !seen.Before(last) && seen.Sub(a.now) <= futureTolerance && a.scan(f, seen) == ""
+	return f.row != nil && !a.sawBefore(f, seen) && seen.Sub(a.now) <= futureTolerance && a.scan(f, seen) == ""
 }
 
 // restarted reports whether the Mac was restarted since the last snapshot.

@@ -28,7 +28,10 @@ type Memory struct {
 	Disagree  string               `plist:"Disagree"` // how two sources differed when that was last recorded
 	Offered   []string             `plist:"Offered"`  // the macOS versions of which the user was warned
 	Snoozed   time.Time            `plist:"Snoozed"`
-	Seq       int64                `plist:"Seq"` // number of the last event
+
+	SnoozedWindow string `plist:"SnoozedWindow,omitempty"` // the windowID of the window that is snoozed
+
+	Seq int64 `plist:"Seq"` // number of the last event
 }
 
 // LastRead is the last snapshot with a policy.
@@ -92,6 +95,8 @@ type KextMemory struct {
 	// Why macOS refused it in a boot session, if no approval changes that.
 	Failure   probe.Outcome `plist:"Failure,omitempty"`
 	FailureIn string        `plist:"FailureIn,omitempty"`
+
+	LastSeen time.Time `plist:"LastSeen,omitempty"` // of the load history
 
 	// The last load attempt that the agent saw happen.
 	Watched time.Time `plist:"Watched,omitempty"`

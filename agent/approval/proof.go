@@ -50,9 +50,12 @@ func (a *assessment) contradiction(w watched, f *kextFacts) Verdict {
 	case a.inThisSession(is.RefusedIn):
 		a.fire(RuleLoadFailing, f.bundleID)
 		return LoadFailing
-	case eleven && f.row != nil && f.row.NeedsRestart == probe.Yes, eleven && a.inThisSession(is.RestartIn):
+	case eleven && a.inThisSession(is.RestartIn):
 		a.fire(RuleNeedsRestart, f.bundleID)
 		return again()
+	case eleven && f.row != nil && f.row.NeedsRestart == probe.Yes:
+		a.fire(RuleNeedsRestart, f.bundleID)
+		return RestartPending
 	case eleven && listed == collectedOther:
 		a.fire(RuleNotCollected, f.bundleID)
 		return RestartPending
@@ -211,6 +214,21 @@ func (a *assessment) uncertain(f *kextFacts) bool {
 	}
 	is := a.rememberedKext(f)
 	return !a.inThisSession(is.LoadedIn) || is.LoadedAt.Before(a.lastAttempt(f))
+}
+
+// asking reports whether an attempt to load an extension was made within the length of
+// a window, and the extension was not seen loaded since.
+func (a *assessment) asking(f *kextFacts) bool {
+	last := a.lastAttempt(f)
+	if last.IsZero() || f.loadedFromDisk() || !a.rememberedKext(f).LoadedAt.Before(last) {
+		return false
+	}
+	over := last.Add(WindowLength)
+	if !a.now.Before(over) {
+		return false
+	}
+	a.due(over)
+	return true
 }
 
 // due notes when the status can change without an event.

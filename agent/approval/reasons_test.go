@@ -136,35 +136,6 @@ func TestTheNameOfAnUnknownVendor(t *testing.T) {
 	}
 }
 
-func TestStorySnooze(t *testing.T) {
-	s := newStory(t, "10.15.7")
-	s.look(at(1), NotAsked)
-	s.attempt(at(2), allKexts...)
-	s.look(at(2), BlockedOpen, "window-opened!")
-	s.mem = s.mem.Snooze(at(10))
-	s.look(at(9), BlockedOpen)
-	s.agentRestarts()
-	s.look(at(10), BlockedOpen, "window-reminder 22!") // the snooze is over
-	s.look(at(11), BlockedOpen)
-	s.mem = s.mem.Snooze(at(32))
-	s.look(at(17), BlockedOpen, "window-reminder 15")
-	s.look(at(27), BlockedOpen, "window-reminder 5")
-	s.look(at(31), BlockedOpen, "window-reminder 1!") // about to close: breaks through, once
-	s.look(at(31.5), BlockedOpen)
-	s.look(at(32), BlockedClosed, "window-closed!")
-}
-
-func TestStoryAWindowOpensInASnooze(t *testing.T) {
-	s := newStory(t, "10.15.7")
-	s.look(at(1), NotAsked)
-	s.mem = s.mem.Snooze(at(10))
-	s.attempt(at(2), allKexts...)
-	s.look(at(2), BlockedOpen, "window-opened")
-	s.look(at(10), BlockedOpen, "window-reminder 22!")
-	s.mem = s.mem.Snooze(at(200)) // the clock was ahead when that was chosen
-	s.look(at(17), BlockedOpen, "window-reminder 15!")
-}
-
 func TestReminders(t *testing.T) {
 	s := newStory(t, "10.15.7")
 	chosen := standard

@@ -89,10 +89,10 @@ func (s Settings) Tell(mem Memory, status Status) ([]Notice, Memory) {
 	if !s.AfterUpdates {
 		updates = nil
 	}
-	snooze := mem.snoozeState(status.At)
+	snooze := mem.snoozeFor(status)
 	alerted := false
 	for _, p := range status.Products {
-		announced, news := mem.Announced[p.ID].tell(p, status.Facts.Pending, s.Reminders, snooze)
+		announced, news := mem.Announced[p.ID].tell(p, status.Facts.Pending, s.Reminders, snooze(p))
 		for i := range news {
 			if news[i].Urgency != Silent && !alerted {
 				news[i].Updates, alerted = updates, true

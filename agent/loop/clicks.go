@@ -23,7 +23,7 @@ func (l *Loop) clicked(ctx context.Context, action notify.Action) {
 		l.snooze(ctx, approval.WindowLength)
 		l.pollAgain(poll{})
 	case notify.EndSnooze:
-		l.mem = l.mem.Snooze(time.Time{})
+		l.mem = l.mem.Snooze(time.Time{}, l.status)
 		l.showMenu()
 		l.pollAgain(poll{})
 	case notify.Retry:
@@ -41,7 +41,10 @@ func (l *Loop) snooze(ctx context.Context, length time.Duration) {
 		// there, a snooze longer than a window looks as if the clock was set back.
 		until = probe.Earlier(until, began.Add(approval.WindowLength))
 	}
-	l.mem = l.mem.Snooze(until)
+	l.mem = l.mem.Snooze(until, l.status)
+	if l.mem.Snoozed.IsZero() {
+		return // no window is open any more
+	}
 	l.announce(ctx, []approval.Notice{{Event: approval.SnoozedEvent, To: until.UTC().Format(time.RFC3339)}})
 	l.showMenu()
 }

@@ -6,12 +6,13 @@ import (
 	"kextwatch/probe"
 )
 
-// followLog follows the unified log only if no policy source reports the times
-// of attempts and an extension may need approval: it costs a process.
-func (l *Loop) followLog(snap probe.Snapshot) {
+// followLog follows the unified log only if an extension may need approval and no
+// policy source reports the times of attempts, or after an attempt until it is
+// answered: it costs a process.
+func (l *Loop) followLog(snap probe.Snapshot, asking bool) {
 	timed := snap.Policy != nil && snap.Policy.TellsTimes()
 	matters := len(snap.Apps) > 0 && snap.Mac.Arch != probe.AppleSilicon
-	l.edges.Log.Want(matters && !timed)
+	l.edges.Log.Want(asking || matters && !timed)
 }
 
 // attempts returns the load attempts that are known apart from the policy, oldest

@@ -121,7 +121,7 @@ func (l *Loop) poll(ctx context.Context, how poll) (again time.Duration, more bo
 	if wait := l.policy.starting(snap, now); wait > 0 {
 		return wait, true
 	}
-	l.followLog(snap)
+	l.followLog(snap, l.status.Asking)
 	busy := isBusy(snap)
 	if l.policy.noteBusy(busy, now) < busyFor && busy {
 		return busyAgain, true
@@ -130,6 +130,7 @@ func (l *Loop) poll(ctx context.Context, how poll) (again time.Duration, more bo
 	snap.QuietUntil = l.policy.quietUntil
 	status, mem := settings.Assess(l.mem, snap, now)
 	notices, mem := settings.Tell(mem, status)
+	l.followLog(snap, status.Asking)
 	if wait := l.policy.holdBack(snap, notices, now); wait > 0 {
 		return wait, true
 	}
@@ -163,7 +164,7 @@ func (l *Loop) next(notices []approval.Notice, busy bool, now time.Time) time.Du
 		next = earlier(next, query)
 	}
 	switch {
-	case l.policy.loading(notices, now):
+	case l.policy.loading(notices, now) || l.status.Loading:
 		return earlier(next, loadingEvery)
 	case busy && next == 0:
 		return busyLater

@@ -69,7 +69,7 @@ func (l *Loop) serve(ctx context.Context, in time.Duration, taken <-chan probe.S
 		case snap = <-taken:
 			return snap, next, ctx.Err() == nil
 		case <-timer:
-			return snap, poll{settled: true, loading: l.edges.Clock.Now().Before(l.policy.loadingUntil)}, true
+			return snap, poll{settled: true, loading: l.status.Loading || l.edges.Clock.Now().Before(l.policy.loadingUntil)}, true
 		case hint := <-hints:
 			if l.polling.knows(hint) {
 				continue

@@ -11,7 +11,7 @@ import (
 // Assess returns the status of the Mac at now, and the memory for the next
 // snapshot. It changes neither mem nor snap.
 func (s Settings) Assess(mem Memory, snap probe.Snapshot, now time.Time) (Status, Memory) {
-	a := &assessment{settings: s, before: mem, mem: mem.clone(), snap: snap, now: now, fired: map[Fired]bool{}}
+	a := &assessment{settings: s, before: mem, mem: mem.clone(), snap: snap, now: now, fired: map[Fired]bool{}, visited: map[string]bool{}}
 	a.status = Status{
 		At:      now.UTC(),
 		Mac:     snap.Mac,
@@ -40,8 +40,8 @@ func (s Settings) Assess(mem Memory, snap probe.Snapshot, now time.Time) (Status
 	if len(a.status.Products) == 0 {
 		a.status.Verdict = NotInstalled // nothing that is watched
 	}
-	a.status.Asking = slices.ContainsFunc(facts, func(f *kextFacts) bool { return watches(products, f) && a.asking(f) })
 	a.status.OtherPending = otherPending(facts, products, now)
+	a.advance()
 	a.rememberRead(facts)
 	a.forget(facts)
 	return a.status, a.mem
@@ -58,6 +58,8 @@ type assessment struct {
 	now    time.Time
 	status Status
 	fired  map[Fired]bool
+
+	visited map[string]bool // the keys of the items that were assessed
 }
 
 func (a *assessment) fire(rule Rule, subject string) {
@@ -112,6 +114,7 @@ func (a *assessment) product(w watched) (Product, bool) {
 	if p.Verdict == LoadFailing || p.Verdict == CannotLoad {
 		p.Proof = a.proof(p, own)
 	}
+	a.status.Asking = slices.ContainsFunc(own, a.asking) || a.status.Asking
 	p.Uncertain = p.Verdict == Approved && w.parallels() && p.Need.Answer != probe.No &&
 		a.snap.Mac.OS.AtLeast(11, 0) && slices.ContainsFunc(own, a.uncertain)
 	if p.Uncertain {
@@ -156,7 +159,7 @@ func (a *assessment) productVerdict(p Product, installed bool, facts []*kextFact
 	case !installed:
 		a.fire(RuleNoApp, p.Name)
 		return NotInstalled
-	case p.Need.Answer == probe.No:
+	case p.Need.Answer == probe.No && !(worst.NeedsAction() && slices.ContainsFunc(facts, a.refusedNow)):
 		a.fire(p.Need.Because, p.Name)
 		return NotNeeded
 	}
@@ -167,10 +170,15 @@ func (a *assessment) productVerdict(p Product, installed bool, facts []*kextFact
 		a.fire(RuleNeedUnknown, p.Name)
 		a.status.Gaps = append(a.status.Gaps, needUnknown)
 	}
-	if worst == "" && a.snap.Policy == nil {
+	switch {
+	case worst != "":
+	case a.snap.Policy == nil:
 		a.fire(RuleNoPolicy, p.Name)
 		worst = Unknown
-	} else if worst == "" {
+	case slices.ContainsFunc(facts, a.known):
+		a.fire(RuleRecorded, p.Name)
+		worst = Unknown // the application is there, and its extensions are not
+	default:
 		worst = NotAsked
 	}
 	if a.runsWithout(p, facts) {
@@ -248,6 +256,17 @@ func otherPending(facts []*kextFacts, products []watched, now time.Time) []strin
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// advance moves the windows of items without facts on, so that one that closed does not
+// open again when the clock is set back.
+func (a *assessment) advance() {
+	for id, item := range a.mem.Items {
+		if !a.visited[id] {
+			item.Window = item.Window.advance(a.now)
+			a.mem.Items[id] = item
+		}
+	}
 }
 
 // forget removes extensions without facts from the memory, and items without

@@ -210,11 +210,11 @@ func (f *kextFacts) allowedBy() AllowedBy {
 	return f.by
 }
 
-// lastFailure returns the last attempt since then that macOS refused for a reason that
-// no approval changes.
-func (f *kextFacts) lastFailure(since time.Time) (last probe.Attempt, ok bool) {
+// lastOutcome returns the last attempt since then whose outcome says why macOS did not
+// load the extension.
+func (f *kextFacts) lastOutcome(since time.Time) (last probe.Attempt, ok bool) {
 	for _, t := range f.reported {
-		if t.Outcome.Failure() && !t.At.Before(since.Truncate(time.Second)) {
+		if t.Outcome != probe.Tried && t.Outcome != probe.Permitted && !t.At.Before(since.Truncate(time.Second)) {
 			last, ok = t, true
 		}
 	}

@@ -57,13 +57,12 @@ func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 	if memory.Windows > 0 || len(memory.Dismissed) > 0 {
 		a.mem.Items[id] = memory
 	}
-	if a.snap.Policy != nil {
-		for _, f := range facts {
-			is := a.rememberedKext(f)
-			is.Place = at
-			a.mem.Kexts[f.id] = is
-		}
+	for _, f := range facts {
+		is := a.rememberedKext(f)
+		is.Place = at
+		a.mem.Kexts[f.id] = is
 	}
+	a.visited[id] = true
 	return item
 }
 

@@ -8,13 +8,8 @@ import (
 )
 
 // replaced reports whether an allowed extension on disk differs from the one last
-// seen loaded, or macOS reports a different binary. From macOS 11, it needs a new
-// approval.
+// seen loaded. From macOS 11, it needs a new approval.
 func (a *assessment) replaced(f *kextFacts, is KextMemory) bool {
-	if f.row != nil && f.row.PendingUpgrade == probe.Yes || a.inThisSession(is.UpgradeIn) {
-		a.fire(RuleUpgrade, f.bundleID)
-		return true
-	}
 	hash := f.record().CDHash
 	if f.loaded != "" ||
 		is.LoadedVersion != "" && !f.onDisk(is.LoadedVersion) && !f.unread() ||
@@ -25,10 +20,13 @@ func (a *assessment) replaced(f *kextFacts, is KextMemory) bool {
 	return false
 }
 
+// unknownSession stands for a boot session that was never read.
+const unknownSession = "unknown"
+
 // session returns the boot session of the Mac. If it cannot be read, it counts as
 // that of the last snapshot: a restart that is not known of ends nothing.
 func (a *assessment) session() string {
-	return cmp.Or(a.snap.Mac.BootSession, a.before.LastRead.Session)
+	return cmp.Or(a.snap.Mac.BootSession, a.before.LastRead.Session, unknownSession)
 }
 
 func (a *assessment) inThisSession(session string) bool {
@@ -57,7 +55,9 @@ func (a *assessment) rememberKext(f *kextFacts) KextMemory {
 	if seen := f.record().LastSeen; !seen.IsZero() {
 		is.LastSeen = seen.UTC().Truncate(time.Second)
 	}
-	is.Allowed, is.By, is.Lost, is.LostAt = f.allowed(), f.allowedBy(), f.lost, f.lostAt
+	if a.snap.Policy != nil {
+		is.Allowed, is.By, is.Lost, is.LostAt = f.allowed(), f.allowedBy(), f.lost, f.lostAt
+	}
 	switch {
 	case !is.Allowed:
 		is.AllowedIn, is.AllowedEarlier, is.AllowedAt = "", false, time.Time{}
@@ -83,8 +83,11 @@ func (a *assessment) rememberKext(f *kextFacts) KextMemory {
 		is.UpgradeIn = session
 	}
 	last := a.lastAttempt(f)
-	if failed, ok := f.lastFailure(a.snap.Mac.BootedAt); ok && failed.At.After(is.LoadedAt) {
-		is.Failure, is.FailureIn = failed.Outcome, session
+	if last, ok := f.lastOutcome(a.snap.Mac.BootedAt); ok && last.At.After(is.LoadedAt) {
+		is.Failure, is.FailureIn = "", "" // what came before is over
+		if last.Outcome.Failure() {
+			is.Failure, is.FailureIn = last.Outcome, session
+		}
 	}
 	read := a.before.LastRead
 	if known && last.After(is.Watched) && !last.Before(read.At.Truncate(time.Second)) && a.inThisSession(read.Session) && a.now.Sub(last) <= watchedWithin {

@@ -59,5 +59,5 @@ func (a *assessment) blockedSinceLastRead(f *kextFacts) bool {
 // restarted reports whether the Mac was restarted since the last snapshot.
 func (a *assessment) restarted() bool {
 	was, is := a.before.LastRead.Session, a.session()
-	return was != "" && is != "" && was != is
+	return was != "" && was != unknownSession && was != is
 }

@@ -31,7 +31,8 @@ func (a *assessment) contradiction(w watched, f *kextFacts) Verdict {
 	}
 	is := a.rememberedKext(f)
 	eleven := a.snap.Mac.OS.AtLeast(11, 0)
-	again := func() Verdict { // the restart that it waits for
+	flagged := eleven || !a.snap.Mac.OS.Known() // up to 10.15 the flags of the framework mean nothing
+	again := func() Verdict {                   // the restart that it waits for
 		if is.AllowedEarlier {
 			a.fire(RuleLoadFailing, f.bundleID)
 			return LoadFailing
@@ -42,6 +43,9 @@ func (a *assessment) contradiction(w watched, f *kextFacts) Verdict {
 		return v
 	}
 	switch listed := a.collected(f); {
+	case flagged && f.row != nil && f.row.PendingUpgrade == probe.Yes, flagged && a.inThisSession(is.UpgradeIn):
+		a.fire(RuleUpgrade, f.bundleID)
+		return UpgradePending
 	case eleven && a.replaced(f, is):
 		return UpgradePending
 	case eleven && a.inThisSession(is.AllowedIn) && listed != collectedYes:
@@ -50,10 +54,10 @@ func (a *assessment) contradiction(w watched, f *kextFacts) Verdict {
 	case a.inThisSession(is.RefusedIn):
 		a.fire(RuleLoadFailing, f.bundleID)
 		return LoadFailing
-	case eleven && a.inThisSession(is.RestartIn):
+	case flagged && a.inThisSession(is.RestartIn):
 		a.fire(RuleNeedsRestart, f.bundleID)
 		return again()
-	case eleven && f.row != nil && f.row.NeedsRestart == probe.Yes:
+	case flagged && f.row != nil && f.row.NeedsRestart == probe.Yes:
 		a.fire(RuleNeedsRestart, f.bundleID)
 		return RestartPending
 	case eleven && listed == collectedOther:
@@ -81,6 +85,22 @@ func (a *assessment) failure(f *kextFacts) Verdict {
 		return CannotLoad
 	}
 	return LoadFailing
+}
+
+// refusedNow reports whether macOS refused an extension in this boot: something needs it.
+func (a *assessment) refusedNow(f *kextFacts) bool {
+	is := a.rememberedKext(f)
+	for _, session := range []string{is.RefusedIn, is.RestartIn, is.UpgradeIn, is.FailureIn} {
+		if a.inThisSession(session) {
+			return true
+		}
+	}
+	return false
+}
+
+// known reports whether macOS knows an extension, or it was loaded before.
+func (a *assessment) known(f *kextFacts) bool {
+	return f.row != nil || len(f.history) > 0 || a.rememberedKext(f).LoadedVersion != ""
 }
 
 // collected says what the auxiliary kernel collection has of an extension.

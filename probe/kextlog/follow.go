@@ -4,8 +4,9 @@
 // It accepts a line only if Apple's own program wrote it: any program can log
 // any text. A line shows an attempt and its outcome, never what is allowed. The
 // package reads no old logs and stores none, and it runs only the log tool of
-// macOS. The forms of the lines are from the source of kext_tools-779 (macOS 10.13
-// to 10.15) and from public logs of macOS 11 to 26.2.
+// macOS. The forms of the lines are from Apple's source of kext_tools and IOKitUser
+// (macOS 10.13 to 10.15) and from public logs of macOS 11 to 26.2. A text that is
+// not known shows no attempt.
 package kextlog
 
 import (
@@ -39,8 +40,13 @@ const (
 // kextlog knows and few others: what the tool drops costs this program nothing.
 const Predicate = `(process == "syspolicyd" AND subsystem == "com.apple.syspolicy.kext" AND eventMessage CONTAINS "Kext (")` +
 	` OR (process IN {"kernelmanagerd", "kernelmanager_helper", "kmutil"}` +
-	` AND (eventMessage CONTAINS "not approved to load" OR eventMessage CONTAINS "a reboot"))` +
-	` OR (process IN {"kextd", "kextload", "kextutil"} AND eventMessage CONTAINS "system policy")`
+	` AND (eventMessage CONTAINS "not approved to load" OR eventMessage CONTAINS "a reboot"` +
+	` OR eventMessage CONTAINS "extension failed: Kext " OR eventMessage CONTAINS "In exclude list: Kext "` +
+	` OR eventMessage CONTAINS "names a dependency on" OR eventMessage CONTAINS "Incompatible architecture: "))` +
+	` OR (process IN {"kextd", "kextload", "kextutil"}` +
+	` AND (eventMessage CONTAINS "Kext rejected due to " OR eventMessage CONTAINS "failed to load - (libkern/kext)"` +
+	` OR eventMessage CONTAINS "is in exclude list" OR eventMessage CONTAINS "failed to validate, deleting"` +
+	` OR eventMessage CONTAINS "failed to resolve dependencies" OR eventMessage CONTAINS "no code for running kernel"))`
 
 // Follower follows the log of a Mac for attempts to load a kernel extension.
 // macOS allows this only for administrators. A Follower misses what was logged

@@ -40,13 +40,6 @@ var (
 	// of an error such as "Error Domain=KMErrorDomain Code=27 …".
 	unapprovedForm = probe.Form{Expr: `Extensions? with identifiers? ([^"\n]+?) not approved to load\b`}
 	rebootForm     = probe.Form{Expr: `Loading extension\(s\): ([^"\n]+?) requires? a reboot\b`}
-
-	// kextd, macOS 10.13 to 10.15.
-	rejectedForm = probe.Form{Expr: `(?m)^Kext rejected due to system policy: ` +
-		`<OSKext 0x[0-9a-f]+ \[0x[0-9a-f]+\]> \{ URL = "[^"\n]*",\s+ID = "([^"\n]*)"`}
-
-	// kextload, macOS 10.13 to 10.15. The text begins with a path or a bundle ID.
-	preventedForm = probe.Form{Expr: `(?m)^(\S.*) failed to load - \(libkern/kext\) system policy prevents loading\b`}
 )
 
 // parseLogLine returns the load attempts that a line of the log shows: one for
@@ -73,6 +66,7 @@ func parseLogLine(line []byte) []probe.Attempt {
 	case "/usr/libexec/kernelmanagerd", "/usr/libexec/kernelmanager_helper", "/usr/bin/kmutil":
 		found.listed(l.Message, &unapprovedForm, probe.Refused)
 		found.listed(l.Message, &rebootForm, probe.NeedsRestart)
+		found.failed(l.Message)
 	case "/usr/libexec/kextd", "/sbin/kextload", "/usr/bin/kextutil":
 		found.rejected(l.Message)
 	}
@@ -135,20 +129,5 @@ func (a *attempts) listed(message string, form *probe.Form, outcome probe.Outcom
 		for id := range strings.SplitSeq(m[1], ",") {
 			a.add(probe.Attempt{BundleID: strings.TrimSpace(id), Outcome: outcome})
 		}
-	}
-}
-
-// rejected reads the messages of kextd and kextload. kextload may log a path and
-// no bundle ID: a path in Parallels Desktop means Parallels Desktop as a whole.
-func (a *attempts) rejected(message string) {
-	for _, m := range rejectedForm.FindAllStringSubmatch(message, namedLimit) {
-		a.add(probe.Attempt{BundleID: m[1], Outcome: probe.Refused})
-	}
-	for _, m := range preventedForm.FindAllStringSubmatch(message, namedLimit) {
-		if strings.HasPrefix(probe.Unstaged(m[1]), probe.ParallelsApp+"/") {
-			a.keep(probe.Attempt{TeamID: probe.ParallelsTeamID, Outcome: probe.Refused})
-			continue
-		}
-		a.add(probe.Attempt{BundleID: m[1], Outcome: probe.Refused})
 	}
 }

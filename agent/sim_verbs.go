@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"kextwatch/probe"
 	"kextwatch/probe/simmac"
 )
 
@@ -32,4 +33,17 @@ func sysext(m *simmac.Mac, value string, _ time.Time) error {
 		return fmt.Errorf("%q is not a team, a bundle ID and a state", value)
 	}
 	return m.SetSystemExtension(fields[0], fields[1], fields[2])
+}
+
+func logRefusal(m *simmac.Mac, value string, now time.Time) error {
+	kind, id, _ := strings.Cut(value, " ")
+	return m.LogRefusal(probe.Outcome(kind), id, now)
+}
+
+func setCollection(m *simmac.Mac, value string, _ time.Time) error {
+	id, where, _ := strings.Cut(value, " ")
+	if where != "in" && where != "out" {
+		return fmt.Errorf("%q is neither in nor out", where)
+	}
+	return m.SetCollection(id, where == "in")
 }

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
+
+	"kextwatch/probe"
 )
 
 // bootScan is the time after boot when macOS 11 and later scan every installed kext.
@@ -92,7 +95,7 @@ func (m *Mac) Restart(now time.Time) error {
 		if c.st.version().Major() == 10 {
 			return nil
 		}
-		linked := map[string]string{}
+		linked := othersOf(c.st.Linked)
 		for _, k := range kexts {
 			ok, err := c.permitted(k)
 			if err != nil {
@@ -110,6 +113,58 @@ func (m *Mac) Restart(now time.Time) error {
 		}
 		c.logBooted(kexts, now.Add(bootScan))
 		return m.scan(c, now.Add(bootScan))
+	})
+}
+
+// SetCollection puts a kext into the auxiliary kernel collection of this boot, or
+// takes it out, as if macOS had built it so at the last start. A kext that is not one
+// of Parallels stays there after a restart.
+func (m *Mac) SetCollection(id string, in bool) error {
+	if !probe.IsBundleID(id) {
+		return fmt.Errorf("invalid bundle ID %q", id)
+	}
+	kexts, err := m.kexts()
+	if err != nil {
+		return err
+	}
+	return m.changeState(func(st *state) error {
+		if st.version().Major() == 10 {
+			return fmt.Errorf("macOS %s has no auxiliary kernel collection: use 11 or later", st.MacOS)
+		}
+		delete(st.Linked, id)
+		if !in {
+			delete(st.Loaded, id)
+			return nil
+		}
+		if st.Linked == nil {
+			st.Linked = map[string]string{}
+		}
+		st.Linked[id] = "1.0"
+		for _, k := range kexts {
+			if k.id == id {
+				st.Linked[id] = k.version
+			}
+		}
+		return nil
+	})
+}
+
+// othersOf returns the kexts that are not from Parallels.
+func othersOf(kexts map[string]string) map[string]string {
+	others := map[string]string{}
+	for id, version := range kexts {
+		if !strings.HasPrefix(id, "com.parallels.") {
+			others[id] = version
+		}
+	}
+	return others
+}
+
+// Unload simulates that Parallels unloads its kexts: no virtual machine runs.
+func (m *Mac) Unload() error {
+	return m.changeState(func(st *state) error {
+		st.Loaded = othersOf(st.Loaded)
+		return nil
 	})
 }
 

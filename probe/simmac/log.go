@@ -4,9 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
+	"slices"
+	"strings"
 	"time"
+
+	"kextwatch/probe"
 )
 
 // logFile holds the output of the log tool, one line for each message.
@@ -113,9 +118,7 @@ func (c *change) logAttempt(kexts []kext, now time.Time) error {
 			}
 		} else if !ok {
 			// The message of kextd for an allowed kext is unknown.
-			place := url.URL{Scheme: "file", Path: "/Library/StagedExtensions" + k.path + "/"}
-			c.log.add(now, kextd, "", fmt.Sprintf(
-				`Kext rejected due to system policy: <OSKext 0x7fb4e8c1a2b0 [0x7fff9a1c0af0]> { URL = "%s", ID = "%s" }`, &place, k.id))
+			c.log.add(now, kextd, "", rejectedText(k, "system policy"))
 		}
 	}
 	switch {
@@ -157,6 +160,87 @@ func (c *change) logAllowed(now time.Time) {
 	if c.st.version().Major() > 10 {
 		c.log.add(now, kernelmanagerd, "", "auxkc build requires reboot, calling out to syspolicyd")
 	}
+}
+
+// RefusalKinds lists the outcomes that LogRefusal can log.
+const RefusalKinds = "refused, upgrade, needs-restart, bad-ownership, insecure-location, bad-signature, excluded, missing-dependency, wrong-architecture"
+
+// LogRefusal logs that macOS refuses a kext of Parallels, whatever the policy says,
+// and changes nothing else. An empty id means the first one. Some texts are known for
+// one generation of macOS only.
+func (m *Mac) LogRefusal(kind probe.Outcome, id string, now time.Time) error {
+	if !slices.Contains(strings.Split(RefusalKinds, ", "), string(kind)) {
+		return fmt.Errorf("unknown refusal %q: use %s", kind, RefusalKinds)
+	}
+	kexts, err := m.someKexts()
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(kexts, func(k kext) bool { return id == "" || k.id == id })
+	if i < 0 {
+		return fmt.Errorf("no kernel extension %q of Parallels, only %s: %w", id, names(kexts), fs.ErrNotExist)
+	}
+	return m.change(func(c *change) error {
+		if c.st.version().Major() > 10 {
+			return c.logRefusal(kexts[i], kind, now)
+		}
+		return c.logRejection(kexts[i], kind, now)
+	})
+}
+
+// logRefusal logs a refusal as macOS 11 and later does.
+func (c *change) logRefusal(k kext, kind probe.Outcome, now time.Time) error {
+	bundle := fmt.Sprintf("Kext %s v%s in executable kext bundle %[1]s at %[3]s", k.id, k.version, k.path)
+	text, code := "", 71
+	switch kind {
+	case probe.Refused:
+		text, code = c.notApprovedText([]kext{k}), 27
+	case probe.NeedsRestart:
+		text, code = needsReboot([]kext{k}), 28
+	case probe.Upgrade:
+		c.log.add(now, syspolicyd, "com.apple.syspolicy.kext", fmt.Sprintf("Triggered kext upgrade: Kext (%s, %s) version: %s", k.team, k.id, k.cdhash()))
+		return nil
+	case probe.BadSignature:
+		text, code = "Authenticating extension failed: "+bundle+":\n\nAuthenticating extension failed: Bad code signature", 29
+	case probe.BadOwnership:
+		text, code = "Validating extension failed: "+bundle+":\n\nFilesystem error: Invalid ownership (501:20) should be (0:0) on "+k.path, 30
+	case probe.Excluded:
+		text = "In exclude list: " + bundle + " is in exclude list: inExcludeList"
+	case probe.MissingDependency:
+		text = "Unable to resolve dependencies: '" + k.id + "' names a dependency on 'com.apple.iokit.IOFireWireFamily', which was not found."
+	case probe.WrongArch:
+		text = "Incompatible architecture: Binary is for x86_64, but needed arch arm64e\nUnsupported Error: one or more extensions are unsupported to load: \t" + bundle
+	default:
+		return fmt.Errorf("how macOS %s logs %q is unknown", c.st.MacOS, kind)
+	}
+	c.log.add(now, kmutil, "", fmt.Sprintf(`Error Domain=KMErrorDomain Code=%d "%s" UserInfo={NSLocalizedDescription=%[2]s}`, code, text))
+	return nil
+}
+
+// logRejection logs a refusal as macOS 10.13 to 10.15 does.
+func (c *change) logRejection(k kext, kind probe.Outcome, now time.Time) error {
+	reasons := map[probe.Outcome]string{
+		probe.Refused: "system policy", probe.BadOwnership: "improper filesystem permissions", probe.InsecureLocation: "insecure location",
+		probe.BadSignature: "invalid signature", probe.Excluded: "presence on exclude list",
+	}
+	unloadable := map[probe.Outcome]string{
+		probe.MissingDependency: "failed to resolve dependencies", probe.WrongArch: "no code for running kernel's architecture",
+	}
+	switch {
+	case reasons[kind] != "":
+		c.log.add(now, kextd, "", rejectedText(k, reasons[kind]))
+	case unloadable[kind] != "":
+		c.log.add(now, kextd, "", fmt.Sprintf("Can't load /Library/StagedExtensions%s - %s.", k.path, unloadable[kind]))
+	default:
+		return fmt.Errorf("macOS %s never logs %q", c.st.MacOS, kind)
+	}
+	return nil
+}
+
+// rejectedText is the message of kextd.
+func rejectedText(k kext, reason string) string {
+	place := url.URL{Scheme: "file", Path: "/Library/StagedExtensions" + k.path + "/"}
+	return fmt.Sprintf(`Kext rejected due to %s: <OSKext 0x7fb4e8c1a2b0 [0x7fff9a1c0af0]> { URL = "%s", ID = "%s" }`, reason, &place, k.id)
 }
 
 // logBooted logs the kexts that the kernel loaded from the auxiliary collection.

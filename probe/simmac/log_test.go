@@ -135,6 +135,42 @@ func TestFollowLog(t *testing.T) {
 	}
 }
 
+// The code that reads the log of a real Mac reads each refusal. Two of them are known
+// for one generation of macOS only.
+func TestFollowRefusals(t *testing.T) {
+	const vnic = "com.parallels.kext.vnic"
+	for _, macOS := range []string{"10.15.7", "12.7.6"} {
+		s := newSim(t, simmac.Options{MacOS: macOS, Parallels: "16.5.1"})
+		f := follow(t, s.dir)
+		for _, kind := range slices.Concat([]probe.Outcome{probe.Refused, probe.Upgrade, probe.NeedsRestart}, probe.Failures) {
+			if !strings.Contains(simmac.RefusalKinds, string(kind)) {
+				t.Errorf("%q is not listed", kind)
+			}
+			unknown := macOS[:2] == "10" && (kind == probe.Upgrade || kind == probe.NeedsRestart) || macOS[:2] != "10" && kind == probe.InsecureLocation
+			if unknown {
+				if s.LogRefusal(kind, vnic, t0) == nil {
+					t.Errorf("%s on macOS %s has an invented text", kind, macOS)
+				}
+				continue
+			}
+			found := func(a probe.Attempt) bool {
+				return a.Outcome == kind && (a.BundleID == vnic || a.BundleID == "" && a.TeamID == probe.ParallelsTeamID)
+			}
+			for late := time.Now().Add(30 * time.Second); !slices.ContainsFunc(f.Attempts(), found); {
+				if time.Now().After(late) {
+					t.Fatalf("macOS %s, %s: %+v", macOS, kind, f.Attempts())
+				}
+				s.must(s.LogRefusal(kind, vnic, t0)) // the tool may not have begun
+			}
+		}
+		for _, err := range []error{s.LogRefusal("", vnic, t0), s.LogRefusal(probe.Permitted, vnic, t0), s.LogRefusal(probe.Refused, "com.example", t0)} {
+			if err == nil {
+				t.Error("no error")
+			}
+		}
+	}
+}
+
 func TestLogOfStandardUser(t *testing.T) {
 	s := newSim(t, simmac.Options{MacOS: "15.2", Standard: true})
 	s.check(call{"usr/bin/log stream --style ndjson", "", "log: Must be admin to run 'stream' command", 64})

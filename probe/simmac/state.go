@@ -77,6 +77,7 @@ func (m *Mac) saveState(st *state) error {
 		"state.json": string(data) + "\n",
 		"sysctl":     sysctlText(st),
 		"kexts":      kextTable(st),
+		"collection": collectionTable(st),
 		"sw_vers":    strings.Join([]string{productName(st.version()), st.MacOS, st.Build}, "\n") + "\n",
 
 		"prlctl-list":         machines,
@@ -114,21 +115,41 @@ func sysctlText(st *state) string {
 // kextTable returns the output of kextstat(8) for an ordinary user: all addresses
 // are 0. The first lines are parts of the kernel, as on every Mac.
 func kextTable(st *state) string {
-	var b strings.Builder
-	index := 0
-	line := func(refs int, size, id, version, linked string) {
-		index++
-		fmt.Fprintf(&b, "%5d %4d %-18s %-10s %-10s %s (%s) %s <%s>\n",
-			index, refs, "0", size, size, id, version, uuidOf(id+version), linked)
-	}
+	var t table
 	kernel := fmt.Sprintf("%d.%d.0", darwin(st.version()), st.version().Minor())
 	for _, id := range []string{"com.apple.kpi.bsd", "com.apple.kpi.iokit", "com.apple.kpi.libkern", "com.apple.kpi.mach"} {
-		line(100, "0", id, kernel, "")
+		t.line(100, "0", id, kernel, "")
 	}
 	for _, id := range slices.Sorted(maps.Keys(st.Loaded)) {
-		line(0, "0x27000", id, st.Loaded[id], "4 3 2 1")
+		t.line(0, "0x27000", id, st.Loaded[id], "4 3 2 1")
 	}
-	return b.String()
+	return t.String()
+}
+
+// collectionTable returns the output of kmutil(8) for the auxiliary kernel collection.
+// How a real one shows a kext that is not loaded is unknown.
+func collectionTable(st *state) string {
+	var t table
+	for _, id := range slices.Sorted(maps.Keys(st.Linked)) {
+		size := "0"
+		if st.Loaded[id] != "" {
+			size = "0x27000"
+		}
+		t.line(0, size, id, st.Linked[id], "4 3 2 1")
+	}
+	return t.String()
+}
+
+// table is a list of kexts.
+type table struct {
+	strings.Builder
+	index int
+}
+
+func (t *table) line(refs int, size, id, version, linked string) {
+	t.index++
+	fmt.Fprintf(t, "%5d %4d %-18s %-10s %-10s %s (%s) %s <%s>\n",
+		t.index, refs, "0", size, size, id, version, uuidOf(id+version), linked)
 }
 
 func newUUID() string {

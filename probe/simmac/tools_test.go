@@ -112,6 +112,24 @@ func TestKextTables(t *testing.T) {
 	if out != "" {
 		t.Errorf("part of a bundle id found %q", out)
 	}
+	aux := []string{"showloaded", "--show", "all", "--collection", "aux", "--list-only"}
+	s.must(s.SetCollection("com.example.other", true))
+	s.must(s.Restart(minutes(10)))
+	s.must(s.Unload())
+	out, _, _ = s.run("usr/bin/kmutil", aux...)
+	if strings.Count(out, "\n") != 5 || !strings.Contains(out, " com.parallels.kext.vnic (16.5.1 49187) ") || !strings.Contains(out, " com.example.other (1.0) ") {
+		t.Errorf("auxiliary collection:\n%s", out)
+	}
+	if out, _, _ := s.run("usr/bin/kmutil", "showloaded"); strings.Contains(out, "parallels") || !strings.Contains(out, "com.example.other") {
+		t.Errorf("loaded:\n%s", out)
+	}
+	s.must(s.SetCollection("com.parallels.kext.vnic", false))
+	if out, _, _ := s.run("usr/bin/kmutil", aux...); strings.Contains(out, "vnic") {
+		t.Errorf("auxiliary collection without vnic:\n%s", out)
+	}
+	if _, _, code := s.run("usr/bin/kmutil", "showloaded", "--collection", "boot"); code != 64 {
+		t.Errorf("another collection: exit %d", code)
+	}
 	if _, _, code := s.run("usr/bin/kmutil", "trigger-panic-medic"); code != 64 {
 		t.Errorf("kmutil trigger-panic-medic: exit %d", code)
 	}

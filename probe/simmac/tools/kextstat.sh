@@ -1,6 +1,6 @@
 #!/bin/sh
 # kextstat [-l] [-b ID]
-# kmutil showloaded [--list-only] [--bundle-identifier ID]
+# kmutil showloaded [--list-only] [--bundle-identifier ID] [--show all --collection aux]
 root=${0%/*}/../..
 
 if [ "${0##*/}" = kmutil ]; then
@@ -16,11 +16,23 @@ fi
 
 header=yes
 id=
+table=kexts
 while [ $# -gt 0 ]; do
 	case $1 in
 	-l | --list-only) header= ;;
 	-b | --bundle-identifier)
 		id=$2
+		shift
+		;;
+	--show | --collection)
+		case "$1 $2" in
+		'--show all') ;;
+		'--collection aux') table=collection ;;
+		*)
+			printf "Error: this Mac's kmutil only knows --show all and --collection aux\n" >&2
+			exit 64
+			;;
+		esac
 		shift
 		;;
 	*)
@@ -38,4 +50,4 @@ while IFS= read -r line; do
 	*) [ -z "$id" ] || continue ;;
 	esac
 	printf '%s\n' "$line"
-done <"$root/private/var/db/kextwatch-sim/kexts"
+done <"$root/private/var/db/kextwatch-sim/$table"

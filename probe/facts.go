@@ -14,7 +14,8 @@ const (
 	FactParallels    Fact = "Parallels Desktop"
 	FactKextsOnDisk  Fact = "kernel extensions on the disk"
 	FactLoadedKexts  Fact = "loaded kernel extensions"
-	FactLoadAttempts Fact = "log" // load attempts, from the unified log
+	FactCollection   Fact = "kernel collection" // the auxiliary one, from macOS 11
+	FactLoadAttempts Fact = "log"               // load attempts, from the unified log
 
 	FactVMs          Fact = "virtual machines"
 	FactVMFiles      Fact = "virtual machines on the disk"
@@ -48,7 +49,7 @@ const (
 // Facts lists every Fact.
 var Facts = []Fact{
 	FactMacOSVersion, FactProcessor, FactBootTime, FactBootSession,
-	FactParallels, FactKextsOnDisk, FactLoadedKexts, FactLoadAttempts,
+	FactParallels, FactKextsOnDisk, FactLoadedKexts, FactCollection, FactLoadAttempts,
 	FactVMs, FactVMFiles, FactVMNetworking,
 	FactSIP, FactKextApproval, FactConsent, FactRecoveryTeams, FactKextProfile, FactProfiles,
 	FactPrograms, FactNetwork, FactConsoleUser, FactScreenLock, FactAdmin, FactSystemExtensions,

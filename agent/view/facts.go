@@ -40,6 +40,7 @@ var factWords = map[probe.Fact]factText{
 	probe.FactLoadedKexts: {name: "loaded kernel extensions", why: notQueried, known: func(c checking) bool {
 		return c.st.Facts.Loaded.Known || c.nothingToLoad() // then the kernel is not queried
 	}},
+	probe.FactCollection:   {name: "kernel extensions that macOS prepared at the last start"},
 	probe.FactLoadAttempts: {name: "load attempts in the macOS log"},
 
 	probe.FactVMs:          {name: "virtual machines", known: func(c checking) bool { return c.parallels.Need.Answer != "" }},

@@ -38,14 +38,15 @@ type Prober struct {
 	infos     bundleInfos
 
 	// By the tools that answer, so that one that hangs holds up no other.
-	machine   query[struct{}, probe.Mac]
-	wake      query[struct{}, time.Time]
-	loaded    query[string, probe.Loaded]
-	sip       query[string, probe.SIP]
-	consent   query[consentKey, probe.Consent]
-	profile   query[string, probe.KextProfile]
-	machines  query[machinesKey, probe.Machines]
-	situation situationQueries
+	machine    query[struct{}, probe.Mac]
+	wake       query[struct{}, time.Time]
+	loaded     query[string, probe.Loaded]
+	collection query[string, probe.Collection]
+	sip        query[string, probe.SIP]
+	consent    query[consentKey, probe.Consent]
+	profile    query[string, probe.KextProfile]
+	machines   query[machinesKey, probe.Machines]
+	situation  situationQueries
 
 	freshWanted bool // a fresh snapshot was requested, and is not complete
 	compare     bool // a fresh snapshot was requested, and the framework not queried for it
@@ -94,6 +95,7 @@ func (p *Prober) take(ctx, tools context.Context, now time.Time, how Options) pr
 	p.readApps(s)
 	p.readLoaded(s)
 	p.readEnforcement(s)
+	p.readCollection(s)
 	p.readMachines(s)
 	p.readSituation(s)
 	p.readUpdates(s)

@@ -6,7 +6,7 @@ import "time"
 // may block a click on Allow. It is read while an approval waits, and when a
 // command needs it.
 type Situation struct {
-	Asked      bool // it was read; false: every field is not known
+	Asked      bool // it was read; false: no field but ParallelsSince is known
 	UID        int  // the user of this agent
 	ConsoleUID int  // the user of screen and keyboard: 0 is the login window, -1 not known
 	Locked     Answer

@@ -116,3 +116,23 @@ func loginAt(processes []process, uid int, now time.Time) time.Time {
 	}
 	return now.Add(-oldest).UTC().Truncate(time.Second)
 }
+
+// parallelsSince returns since when Parallels' application and its service have both
+// been running, or zero if one of them does not run. now is when ps listed the
+// processes. The error is up to two seconds.
+func parallelsSince(processes []process, now time.Time) time.Time {
+	age := func(name string) (oldest time.Duration, found bool) {
+		for _, p := range processes {
+			if p.name() == name {
+				oldest, found = max(oldest, p.age), true
+			}
+		}
+		return oldest, found
+	}
+	client, clientRuns := age(parallelsClient)
+	service, serviceRuns := age(parallelsService)
+	if !clientRuns || !serviceRuns {
+		return time.Time{}
+	}
+	return now.Add(-min(client, service)).UTC().Truncate(time.Second)
+}

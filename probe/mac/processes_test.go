@@ -168,3 +168,29 @@ func TestPaneOpen(t *testing.T) {
 		t.Errorf("another user's pane: %q", got)
 	}
 }
+
+func TestParallelsSince(t *testing.T) {
+	now := time.Date(2026, 7, 1, 21, 0, 0, 500, time.UTC)
+	const app = "/Users/me/Applications/Parallels Desktop.app/Contents/MacOS/"
+	client, service := app+"prl_client_app", app+"Parallels Service.app/Contents/MacOS/prl_disp_service"
+	for name, c := range map[string]struct {
+		processes []process
+		since     time.Duration // before now; 0: unknown
+	}{
+		"nothing":               {nil, 0},
+		"the service alone":     {[]process{{0, time.Hour, service}}, 0},
+		"the application alone": {[]process{{501, time.Hour, client}}, 0},
+		"the application later": {[]process{{0, time.Hour, service}, {501, 5 * time.Minute, client}}, 5 * time.Minute},
+		"the service later":     {[]process{{501, time.Hour, client}, {0, time.Second, service}}, time.Second},
+		"two users":             {[]process{{501, time.Hour, client}, {0, 2 * time.Hour, service}, {502, time.Minute, client}}, time.Hour},
+		"other programs":        {[]process{{0, time.Hour, service}, {501, time.Hour, "/x/prl_client_app.sh"}, {501, time.Hour, "/prl_client_app/x"}}, 0},
+	} {
+		want := time.Time{}
+		if c.since > 0 {
+			want = now.Add(-c.since).Truncate(time.Second)
+		}
+		if got := parallelsSince(c.processes, now); !got.Equal(want) {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+}

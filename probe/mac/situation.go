@@ -3,6 +3,7 @@ package mac
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"kextwatch/probe"
@@ -28,6 +29,11 @@ type situationQueries struct {
 
 func (q *situationQueries) clear() {
 	q.programs.clear()
+	q.clearOthers()
+}
+
+// clearOthers clears all but the programs.
+func (q *situationQueries) clearOthers() {
 	q.shared.clear()
 	q.admin.clear()
 	q.locked.clear()
@@ -40,28 +46,39 @@ type programList struct {
 	at   time.Time
 }
 
-// parallelsService is the process of Parallels that loads its kexts.
-const parallelsService = "prl_disp_service"
+// The processes of Parallels: its application, and the service that loads its kexts.
+const (
+	parallelsClient  = "prl_client_app"
+	parallelsService = "prl_disp_service"
+)
 
 // readSituation queries only while a user may have to click Allow, or for a fresh
-// snapshot, because a query starts several processes. The disk of another Mac has
-// no situation.
+// snapshot, because a query starts several processes. If Parallels may run without
+// its kexts, only the running programs are queried. The disk of another Mac has no
+// situation.
 func (p *Prober) readSituation(s *shot) {
-	if p.mac.NoTools || s.snap.Mac.Arch == probe.AppleSilicon && !p.allVendors || !p.freshWanted && !p.waitsForAllow(s.snap) {
+	whole := p.freshWanted || p.waitsForAllow(s.snap)
+	if p.mac.NoTools || s.snap.Mac.Arch == probe.AppleSilicon && !p.allVendors || !whole && !lacksKexts(s.snap) {
 		p.situation.clear()
 		return
 	}
 	m, os, q := p.mac, s.snap.Mac.OS, &p.situation
-	now := probe.Situation{Asked: true, UID: m.UID}
+	programs := situationFact(s, &q.programs, probe.FactPrograms, "ps -axo uid,etime,comm", func(ctx context.Context) (programList, error) {
+		list, err := readProcesses(ctx, m)
+		return programList{list, time.Now()}, err
+	})
+	s.snap.Situation.ParallelsSince = parallelsSince(programs.list, programs.at)
+	if !whole {
+		q.clearOthers()
+		return
+	}
+	now := s.snap.Situation
+	now.Asked, now.UID = true, m.UID
 	var noConsole error
 	now.ConsoleUID, noConsole = readConsoleUID(m)
 	if noConsole != nil {
 		s.missing(tool.Gap(probe.FactConsoleUser, noConsole, "ls -l "+probe.ConsoleDevice))
 	}
-	programs := situationFact(s, &q.programs, probe.FactPrograms, "ps -axo uid,etime,comm", func(ctx context.Context) (programList, error) {
-		list, err := readProcesses(ctx, m)
-		return programList{list, time.Now()}, err
-	})
 	if situationFact(s, &q.shared, probe.FactNetwork, "netstat -an -p tcp", func(ctx context.Context) (bool, error) { return readScreenShared(ctx, m) }) {
 		now.Remote = append(now.Remote, "a connection to screen sharing")
 	}
@@ -105,4 +122,14 @@ func (p *Prober) waitsForAllow(snap probe.Snapshot) bool {
 		return !row.Allowed && p.watched(row.TeamID, row.BundleID) &&
 			!slices.ContainsFunc(snap.Loaded.Kexts, func(k probe.LoadedKext) bool { return k.BundleID == row.BundleID })
 	})
+}
+
+// lacksKexts reports whether Parallels Desktop may run although none of its allowed
+// kexts is loaded. Up to macOS 10.15 it always needs them.
+func lacksKexts(snap probe.Snapshot) bool {
+	return snap.Mac.OS.Known() && !snap.Mac.OS.AtLeast(11, 0) && parallelsApp(snap) != nil &&
+		!slices.ContainsFunc(snap.Loaded.Kexts, func(k probe.LoadedKext) bool { return strings.HasPrefix(k.BundleID, "com.parallels.") }) &&
+		slices.ContainsFunc(snap.Kexts, func(k probe.Kext) bool {
+			return fromParallels(k.TeamID, k.BundleID) && allowedNotLoaded(snap, k)
+		})
 }

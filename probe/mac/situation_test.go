@@ -310,6 +310,58 @@ func TestSituationQueriedOnlyIfItMatters(t *testing.T) {
 	}
 }
 
+// Up to macOS 10.15 an allowed kext of Parallels that is not loaded leads to one
+// query: of the running programs.
+func TestParallelsWithoutKexts(t *testing.T) {
+	s := newSnapshotStory(t, "10.15.7", "")
+	for _, name := range []string{probe.PsTool, probe.NetstatTool, probe.IDTool, probe.IoregTool, probe.SystemExtensionsTool} {
+		mactest.AddTool(t, s.m.Root, name, "echo "+filepath.Base(name)+" >>'"+filepath.Join(s.m.Root, "queried")+"'\n"+
+			"echo '501 10:00 /Users/me/Parallels Desktop.app/Contents/MacOS/prl_client_app'\necho '0 20:00 /x/prl_disp_service'")
+	}
+	mac := func(change func(*probe.Snapshot)) probe.Snapshot {
+		snap := probe.Snapshot{
+			Mac:    probe.Mac{OS: probe.OSVersion{Version: "10.15.7"}, Arch: probe.Intel},
+			Policy: &probe.Policy{Rows: []probe.PolicyRow{{TeamID: probe.ParallelsTeamID, BundleID: hypervisorID, Allowed: true}}},
+			Apps:   []probe.App{*parallelsVersion("14.0.1")},
+			Kexts:  []probe.Kext{{TeamID: probe.ParallelsTeamID, BundleID: hypervisorID}},
+			Loaded: probe.Loaded{Known: true, Kexts: []probe.LoadedKext{{BundleID: "com.example.x"}}},
+		}
+		change(&snap)
+		return snap
+	}
+	lacks := mac(func(*probe.Snapshot) {})
+	at := snapshotAt
+	for _, step := range []struct {
+		what    string
+		snap    probe.Snapshot
+		after   time.Duration
+		queried string
+		known   bool
+	}{
+		{"no kext is loaded", lacks, 0, "ps", true},
+		{"15 s later", lacks, 15 * time.Second, "", true},
+		{"a minute later", lacks, 45 * time.Second, "ps", true},
+		{"the kext is loaded", mac(func(s *probe.Snapshot) { s.Loaded.Kexts[0].BundleID = hypervisorID }), time.Minute, "", false},
+		{"another kext of Parallels is loaded", mac(func(s *probe.Snapshot) { s.Loaded.Kexts[0].BundleID = "com.parallels.kext.vnic" }), time.Minute, "", false},
+		{"it is not known what is loaded", mac(func(s *probe.Snapshot) { s.Loaded = probe.Loaded{} }), time.Minute, "", false},
+		{"not installed", mac(func(s *probe.Snapshot) { s.Apps = nil }), time.Minute, "", false},
+		{"not on the disk", mac(func(s *probe.Snapshot) { s.Kexts = nil }), time.Minute, "", false},
+		{"never asked for", mac(func(s *probe.Snapshot) { s.Policy.Rows = nil }), time.Minute, "", false},
+		{"macOS 11", mac(func(s *probe.Snapshot) { s.Mac.OS.Version = "11.0" }), time.Minute, "", false},
+		{"unknown macOS", mac(func(s *probe.Snapshot) { s.Mac.OS = probe.OSVersion{} }), time.Minute, "", false},
+	} {
+		at = at.Add(step.after)
+		before := time.Now()
+		got, queried := s.situation(step.snap, false, at)
+		if queried != step.queried || got.Asked || got.ParallelsSince.IsZero() == step.known {
+			t.Errorf("%s: queried %q, %+v; want %q, %v", step.what, queried, got, step.queried, step.known)
+		}
+		if since := got.ParallelsSince; step.queried != "" && (since.Before(before.Add(-11*time.Minute)) || since.After(time.Now().Add(-10*time.Minute))) {
+			t.Errorf("%s: since %v, listed after %v", step.what, since, before)
+		}
+	}
+}
+
 func BenchmarkSituation(b *testing.B) {
 	m := busyMac(b)
 	for b.Loop() {

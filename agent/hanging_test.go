@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"text/tabwriter"
@@ -23,6 +24,9 @@ var toolFailure = flag.String("how", "hang", "TestHanging: the tools of the Mac 
 // longest is how long the test waits for anything. What takes longer failed.
 const longest = 2 * time.Minute
 
+// kmutilAux is kmutil that fails only when it is asked for the auxiliary collection.
+const kmutilAux = "kmutil --collection aux"
+
 // waits are the times that a user waits. What did not come is zero.
 type waits struct {
 	opened, approved time.Duration // from the commit to the line of the event
@@ -36,7 +40,7 @@ type waits struct {
 func TestHanging(t *testing.T) {
 	root, _ := hangingMac(t)
 	all := toolsOf(t, root)
-	names, cases := []string{"none"}, [][]string{nil}
+	names, cases := []string{"none", "kmutil aux"}, [][]string{nil, {kmutilAux}}
 	for _, tool := range all {
 		names, cases = append(names, tool), append(cases, []string{tool})
 	}
@@ -106,9 +110,7 @@ func (w *waits) measure(t *testing.T, tools []string) {
 	agent := inSession.run(t, root)
 	defer func() { w.left += leftIn(agent.cmd.Process.Pid) }()
 	for _, tool := range tools {
-		if err := sim.BreakTool(tool, *toolFailure); err != nil {
-			t.Fatal(err)
-		}
+		breakTool(t, root, sim, tool)
 	}
 	since := func(start time.Time, event approval.EventName) time.Duration {
 		agent.wantWithin(t, longest, event)
@@ -136,6 +138,28 @@ func (w *waits) measure(t *testing.T, tools []string) {
 	start := time.Now()
 	agent.end(t, syscall.SIGTERM)
 	w.ended = time.Since(start)
+}
+
+// breakTool makes a tool fail. The working copy of kmutil answers what is loaded if
+// only kmutilAux fails.
+func breakTool(t *testing.T, root string, sim *simmac.Mac, tool string) {
+	t.Helper()
+	name, args, part := strings.Cut(tool, " ")
+	if err := sim.BreakTool(name, *toolFailure); err != nil {
+		t.Fatal(err)
+	}
+	if !part {
+		return
+	}
+	place := filepath.Join(root, "usr/bin", name)
+	broken, working := place+".broken", filepath.Join(filepath.Dir(place), "."+name+".healthy")
+	if err := os.Rename(place, broken); err != nil {
+		t.Fatal(err)
+	}
+	script := "#!/bin/sh\ncase \"$*\" in *'" + args + "'*) exec '" + broken + "' ;; esac\n. '" + working + "'\n"
+	if err := os.WriteFile(place, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // leftIn ends a session. It returns how many processes still ran.

@@ -179,7 +179,13 @@ func loadedList(ctx context.Context, m root.FS) []string {
 			lines = append(lines, kext.BundleID+" "+kext.Version)
 		}
 	}
-	return lines
+	if !os.AtLeast(11, 0) {
+		return lines
+	}
+	// The rows of other vendors' kexts are private; the form of these rows is unknown.
+	return append(lines, printed(ctx, m, func(line string) bool {
+		return strings.Contains(line, "com.parallels.") || !strings.Contains(line, "(")
+	}, probe.KmutilTool+" showloaded --show all --collection aux --list-only")...)
 }
 
 // profileForm returns only the lines with the keys for kexts. The rest of a profile

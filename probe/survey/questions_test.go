@@ -201,3 +201,19 @@ func TestRootDoesNotRunPrlctl(t *testing.T) {
 		t.Errorf("got the answer\n%s", got)
 	}
 }
+
+// The form of the auxiliary collection is asked for, but the kexts of other vendors
+// are private.
+func TestLoadedListHidesOtherVendors(t *testing.T) {
+	m := root.FS{Root: mactest.Root(t)}
+	mactest.AddFile(t, m.Root, probe.SystemVersion, `<?xml version="1.0"?><plist version="1.0"><dict><key>ProductVersion</key><string>12.7.6</string><key>ProductBuildVersion</key><string>21H1320</string></dict></plist>`)
+	mactest.AddTool(t, m.Root, probe.KmutilTool, `case "$*" in
+*aux*) echo 'Index Refs Name'; echo '- - 0 0 0 com.parallels.kext.vnic (1)'; echo '- - 0 0 0 com.example.secret (1)' ;;
+*) echo '1 2 3 4 5 com.example.secret (1)' ;;
+esac`)
+	got := loadedList(t.Context(), m)
+	want := []string{"yes, 1", "$ " + probe.KmutilTool + " showloaded --show all --collection aux --list-only", "Index Refs Name", "- - 0 0 0 com.parallels.kext.vnic (1)"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	securejoin "github.com/cyphar/filepath-securejoin"
+
+	"kextwatch/probe"
 )
 
 // ErrOutside is returned for a path that kextwatch does not access. A call about
@@ -96,16 +98,23 @@ func onBootVolume(name string) string {
 	}
 }
 
-// Elsewhere reports whether a path is outside the boot volume, in a Trash, or a
-// translocated copy that macOS runs from a random path.
+// Elsewhere reports whether a program at this path is not installed on this Mac:
+// the path is discarded, outside the boot volume (another disk, a disk image, a
+// share), or a translocated copy that macOS runs from a random path. A copy that
+// was staged from such a path is not installed either.
 func Elsewhere(name string) bool {
-	parts := partsOf(onBootVolume(name)[1:])
-	for i := range parts {
-		if parts.is(i, ".Trash", "AppTranslocation") {
-			return true
-		}
-	}
-	return parts.is(0, "Volumes", "Network", "net")
+	parts := partsOnMac(name)
+	return parts.has("AppTranslocation") || parts.is(0, "Volumes", "Network", "net") || Discarded(name)
+}
+
+// Discarded reports whether a path is in a Trash or in a backup of Time Machine.
+// macOS runs nothing from there.
+func Discarded(name string) bool {
+	return partsOnMac(name).has(".Trash", ".Trashes", "Backups.backupdb", ".MobileBackups", ".MobileBackups.trash", ".timemachine")
+}
+
+func partsOnMac(name string) pathParts {
+	return partsOf(onBootVolume(probe.Unstaged(onBootVolume(name)))[1:])
 }
 
 // pathParts are the names in a path, beginning with the first folder.
@@ -115,6 +124,16 @@ func partsOf(rest string) pathParts { return strings.Split(rest, "/") }
 
 func (p pathParts) is(i int, names ...string) bool {
 	return i < len(p) && slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(p[i], name) })
+}
+
+// has reports whether one of the names is in the path.
+func (p pathParts) has(names ...string) bool {
+	for i := range p {
+		if p.is(i, names...) {
+			return true
+		}
+	}
+	return false
 }
 
 // beneath reports whether a clean path is the folder or lies in it.

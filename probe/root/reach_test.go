@@ -101,3 +101,39 @@ func TestReadChosen(t *testing.T) {
 		t.Errorf("a missing file: %v", err)
 	}
 }
+
+// A copy in a Trash, in a backup, on another volume or in a translocation is not
+// installed, and neither is what macOS staged from it.
+func TestElsewhere(t *testing.T) {
+	for name, want := range map[string]struct{ elsewhere, discarded bool }{
+		"/Applications/Parallels Desktop.app":                                        {},
+		"/Users/me/Applications/Parallels Desktop.app":                               {},
+		"/Users/me/Documents/Trash/x.app":                                            {},
+		"/Users/me/Volumes/x.app":                                                    {},
+		"/Library/StagedExtensions/Applications/x.app":                               {},
+		"/Users/me/.Trash/Parallels Desktop.app":                                     {true, true},
+		"/Users/me/.trash/x.app":                                                     {true, true},
+		"/Users/me/Library/Mobile Documents/com~apple~CloudDocs/.Trash/x.app":        {true, true},
+		"/Volumes/Stick/.Trashes/501/x.app":                                          {true, true},
+		"/.Trashes/501/x.app":                                                        {true, true},
+		"/System/Volumes/Data/.Trashes/501/x.app":                                    {true, true},
+		"/Volumes/Time Machine/Backups.backupdb/Mac/2019-10-01-120000/HD/x.app":      {true, true},
+		"/Backups.backupdb/x.app":                                                    {true, true},
+		"/.MobileBackups/Computer/2017-10-01-120000/Volume/Applications/x.app":       {true, true},
+		"/Volumes/.timemachine/A-B-C/2026-05-01-120000.backup/x.app":                 {true, true},
+		"/Library/StagedExtensions/Users/me/.Trash/x.app":                            {true, true},
+		"/Volumes/Parallels Desktop 17/Parallels Desktop.app":                        {true, false},
+		"/volumes/Parallels Desktop 17/x.app":                                        {true, false},
+		"/System/Volumes/Data/Volumes/x/y.app":                                       {true, false},
+		"/Library/StagedExtensions/Volumes/Parallels Desktop 17/x.app":               {true, false},
+		"/System/Volumes/Data/Library/StagedExtensions/Volumes/x.app":                {true, false},
+		"/private/var/folders/a/b/T/AppTranslocation/1F2E/d/Parallels Desktop.app":   {true, false},
+		"/Library/StagedExtensions/private/var/folders/a/b/X/AppTranslocation/d/x.a": {true, false},
+		"/Network/Applications/x.app":                                                {true, false},
+		"/net/server/x.app":                                                          {true, false},
+	} {
+		if Elsewhere(name) != want.elsewhere || Discarded(name) != want.discarded {
+			t.Errorf("%s: elsewhere %v, discarded %v; want %v", name, Elsewhere(name), Discarded(name), want)
+		}
+	}
+}

@@ -90,6 +90,7 @@ var arrows = []struct{ importer, imported, because string }{
 	{"agent/view", "probe", "names the facts"},
 	{"agent/approval", "probe", "judges the facts"},
 
+	{"probe/root", "probe", "knows where macOS stages a kernel extension"},
 	{"probe/root", "github.com/cyphar/filepath-securejoin", "links beneath a Mac's root stay beneath it"},
 	{"probe/root", "howett.net/plist", "property lists"},
 	{"probe/root", "github.com/google/renameio/v2", "writes files atomically"},

@@ -156,12 +156,15 @@ func (a *assessment) productVerdict(p Product, installed bool, facts []*kextFact
 	case p.Window.Open() && (worst.Blocked() || worst == Unknown):
 		a.fire(RuleAttempted, p.Name)
 		return worst
-	case !installed:
+	case !installed && !AppUnknown(a.snap):
 		a.fire(RuleNoApp, p.Name)
 		return NotInstalled
 	case p.Need.Answer == probe.No && !(worst.NeedsAction() && slices.ContainsFunc(facts, a.refusedNow)):
 		a.fire(p.Need.Because, p.Name)
 		return NotNeeded
+	case !installed:
+		a.fire(RuleAppUnknown, p.Name)
+		return worse(worst, Unknown)
 	}
 	if p.Need.Because != "" {
 		a.fire(p.Need.Because, p.Name)
@@ -190,6 +193,12 @@ func (a *assessment) productVerdict(p Product, installed bool, facts []*kextFact
 		worst = worse(worst, Incompatible)
 	}
 	return worst
+}
+
+// AppUnknown reports whether it is unknown if Parallels Desktop is installed: a place
+// where it may be could not be read.
+func AppUnknown(snap probe.Snapshot) bool {
+	return len(snap.Apps) == 0 && slices.ContainsFunc(snap.Gaps, func(g probe.Gap) bool { return g.Source == probe.FactParallels })
 }
 
 // made returns what the installed Parallels was made for; nil if the table has no

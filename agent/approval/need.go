@@ -22,10 +22,12 @@ type Need struct {
 func (a *assessment) need(w watched, app *probe.App) Need {
 	machines := a.snap.Machines
 	switch {
-	case !w.parallels() || !w.app || app == nil:
+	case !w.parallels() || !w.app || app == nil && !AppUnknown(a.snap):
 		return Need{}
 	case a.snap.Mac.Arch == probe.AppleSilicon:
 		return Need{Answer: probe.No, Because: RuleAppleSilicon}
+	case app == nil:
+		return Need{}
 	case app.Edition == probe.AppStore:
 		return Need{Answer: probe.No, Because: RuleAppStore}
 	case !a.snap.Mac.OS.Known():

@@ -20,6 +20,7 @@ const (
 	RuleAppStore     Rule = "app-store"
 	RuleAttempted    Rule = "attempted" // an attempt proves that the extension is needed
 	RuleNoApp        Rule = "no-app"
+	RuleAppUnknown   Rule = "app-unknown"
 	RuleNoPolicy     Rule = "no-policy"
 
 	RuleRecovery            Rule = "allowed-from-recovery" // spctl kext-consent names the team
@@ -55,7 +56,7 @@ var Rules = []Rule{
 	RuleByMDM, RuleRecovery, RuleNotEnforced, RuleOverruled, RuleLost, RuleRecorded, RuleLeftover, RuleOldLoaded, RuleManaged,
 	RuleFailure, RuleReplaced, RuleUpgrade, RuleAllowedNow, RuleLoadFailing, RuleNeedsRestart, RuleNotCollected, RuleAttemptFailed,
 	RuleRunsWithout, RuleUncertain, RuleNoPolicy,
-	RuleAttempted, RuleNoApp, RuleAppleSilicon, RuleAppStore, RuleOldMacOS, RuleOldParallels,
+	RuleAttempted, RuleNoApp, RuleAppUnknown, RuleAppleSilicon, RuleAppStore, RuleOldMacOS, RuleOldParallels,
 	RuleKextNetworking, RuleParallelsHypervisor, RuleAppleHypervisor, RuleNeedUnknown, RuleMadeForOlder,
 }
 

@@ -138,6 +138,7 @@ var ruleWords = map[approval.Rule]string{
 	approval.RuleAppStore:            "the App Store edition has no kernel extensions",
 	approval.RuleAttempted:           "an attempt in the last 30 minutes shows that it is needed",
 	approval.RuleNoApp:               "it is not installed",
+	approval.RuleAppUnknown:          "a folder that may contain it could not be read",
 	approval.RuleNoPolicy:            "kextwatch could not read the kernel extension policy",
 	approval.RuleReported:            "the log or Parallels reported the attempt",
 	approval.RuleBeforeLogin:         "the last attempt was made before you logged in, and macOS may have delayed its alert: the window is unknown",

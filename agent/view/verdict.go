@@ -138,6 +138,8 @@ var verdictWords = map[approval.Verdict]verdictText{
 				return fmt.Sprintf("macOS does not list the approval of the kernel extensions of %s any more.", p.Name)
 			case st.Source != "" && hasKext(p, isRecorded):
 				return fmt.Sprintf("The kernel extensions of %s were loaded before, or tried, but macOS lists no decision about them.", p.Name)
+			case st.Source != "" && p.TeamID == probe.ParallelsTeamID && p.App == nil && approval.AppUnknown(st.Facts):
+				return sentences(fmt.Sprintf("kextwatch cannot tell whether %s is installed", p.Name), lastWindow(p))
 			}
 			return sentences("kextwatch cannot read which kernel extensions are allowed", lastWindow(p))
 		},
@@ -393,6 +395,14 @@ func unknownNext(st approval.Status) string {
 	for _, s := range st.Sources {
 		if s.State != probe.OK && s.Next != "" {
 			ways = append(ways, sentence(Clean(s.Next)))
+		}
+	}
+	if st.Source != "" && approval.AppUnknown(st.Facts) {
+		ways = nil
+		for _, g := range st.Facts.Gaps {
+			if g.Source == probe.FactParallels {
+				ways = append(ways, sentence(Clean(g.Next)))
+			}
 		}
 	}
 	if len(ways) == 0 {

@@ -11,6 +11,11 @@ import (
 	"kextwatch/probe/root"
 )
 
+const (
+	outsideNext = "You need not do anything. macOS would ask you for permission if kextwatch read there."
+	lateNext    = "You need not do anything: kextwatch tries again. If the problem remains, check the disk or the share."
+)
+
 const kextLimit = 256 // paths that are read; Parallels has at most five kexts
 
 // findKexts finds the kexts on the disk: those in the application, and those in
@@ -24,7 +29,7 @@ const kextLimit = 256 // paths that are read; Parallels has at most five kexts
 // bundle ID.
 //
 // A kext that cannot be read is known by its path and bundle ID only, and counts
-// as on the disk.
+// as on the disk. A kext that is root.Elsewhere does not.
 func findKexts(m root.FS, infos *bundleInfos, app *probe.App, policy *probe.Policy) ([]probe.Kext, []probe.Gap) {
 	s := KextSearch{Mac: m, infos: infos}
 	if policy == nil {
@@ -32,7 +37,7 @@ func findKexts(m root.FS, infos *bundleInfos, app *probe.App, policy *probe.Poli
 	}
 	if app != nil {
 		own := func(id string) bool { return strings.HasPrefix(id, "com.parallels.") }
-		extensions := app.Path + "/Contents/Library/Extensions"
+		extensions := app.Path + appExtensions
 		for _, place := range s.Places(extensions) {
 			s.add(place, app.TeamID, "", own)
 		}
@@ -49,13 +54,13 @@ func findKexts(m root.FS, infos *bundleInfos, app *probe.App, policy *probe.Poli
 	})
 	for _, record := range newest {
 		place := probe.Unstaged(record.Path)
-		if path.IsAbs(place) && path.Clean(place) == place && path.Ext(place) == ".kext" {
+		if path.IsAbs(place) && path.Clean(place) == place && path.Ext(place) == ".kext" && !root.Elsewhere(place) {
 			s.add(place, record.TeamID, record.BundleID, func(id string) bool { return id == record.BundleID })
 		}
 	}
 	if s.outside > 0 {
 		s.Gaps = append(s.Gaps, probe.NewGap(probe.FactKextsOnDisk, fmt.Errorf("%d kexts are known by their paths only: the first, %s, %w", s.outside, s.firstOutside, root.ErrOutside),
-			"You need not do anything. macOS would ask you for permission if kextwatch read there."))
+			outsideNext))
 	}
 	if s.left > 0 {
 		s.miss("", fmt.Errorf("%d more kexts were not read", s.left))
@@ -159,10 +164,9 @@ func (s *KextSearch) add(place, team, expected string, own func(id string) bool)
 	}
 }
 
-// addUnread keeps a kext of which only the bundle ID is known, unless its path is
-// not part of this Mac.
+// addUnread keeps a kext of which only the bundle ID is known.
 func (s *KextSearch) addUnread(place, team, id string) {
-	if id != "" && !root.Elsewhere(place) {
+	if id != "" {
 		s.unread = append(s.unread, probe.Kext{BundleID: id, TeamID: team, Path: place, Unread: true})
 	}
 }
@@ -175,7 +179,7 @@ func (s *KextSearch) miss(place string, err error) {
 			s.firstOutside = place
 		}
 	case errors.Is(err, root.ErrLate):
-		s.Gaps = append(s.Gaps, probe.NewGap(probe.FactKextsOnDisk, err, "You need not do anything: kextwatch tries again. If the problem remains, check the disk or the share."))
+		s.Gaps = append(s.Gaps, probe.NewGap(probe.FactKextsOnDisk, err, lateNext))
 	default:
 		s.Gaps = append(s.Gaps, probe.NewGap(probe.FactKextsOnDisk, err, "Install the program that contains it again."))
 	}

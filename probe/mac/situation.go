@@ -46,10 +46,10 @@ type programList struct {
 	at   time.Time
 }
 
-// The processes of Parallels: its application, and the service that loads its kexts.
+// The processes of Parallels Desktop.
 const (
 	parallelsClient  = "prl_client_app"
-	parallelsService = "prl_disp_service"
+	parallelsService = "prl_disp_service" // loads its kexts
 )
 
 // readSituation queries only while a user may have to click Allow, or for a fresh

@@ -9,6 +9,7 @@ package mac
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"kextwatch/probe"
@@ -36,6 +37,7 @@ type Prober struct {
 	updates   cached[updateStamps, probe.Updates]
 	configs   cached[string, probe.Machines] // while prlctl hangs
 	infos     bundleInfos
+	app       string // where the last snapshot found Parallels Desktop
 
 	// By the tools that answer, so that one that hangs holds up no other.
 	machine    query[struct{}, probe.Mac]
@@ -180,16 +182,22 @@ func (p *Prober) readMac(s *shot) {
 
 // readApps reads the installed Parallels Desktop and the kexts on the disk.
 func (p *Prober) readApps(s *shot) {
-	app, err := ReadParallels(p.mac)
-	if err != nil {
-		s.missing(probe.NewGap(probe.FactParallels, err, "Install Parallels Desktop again."))
-	}
-	if app != nil {
-		s.snap.Apps = []probe.App{*app}
-	}
-	var gaps []probe.Gap
 	p.infos.next()
+	app, err := findParallels(p.mac, &p.infos, attemptedApps(s.snap.Policy), p.namedApps(s.snap.Policy))
+	var gaps []probe.Gap
 	s.snap.Kexts, gaps = findKexts(p.mac, &p.infos, app, s.snap.Policy)
+	if app == nil {
+		if app = appOfKexts(s.snap.Kexts); app != nil {
+			err = errors.New("a kernel extension of Parallels Desktop is on the disk, but the application was not found")
+		}
+	}
+	if err != nil {
+		s.missing(parallelsGap(err))
+	}
+	p.app = ""
+	if app != nil {
+		s.snap.Apps, p.app = []probe.App{*app}, app.Path
+	}
 	s.missing(gaps...)
 }
 

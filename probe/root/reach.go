@@ -45,7 +45,7 @@ func (m FS) Reads(name string) bool {
 	if slices.ContainsFunc(readFolders, onTheWay) {
 		return true
 	}
-	home := m.homeOnMac()
+	home := m.HomeOnMac()
 	return home != "" && slices.ContainsFunc(readInHome, func(folder string) bool { return onTheWay(home + "/" + folder) })
 }
 
@@ -71,7 +71,7 @@ func (m FS) choosable(name string) bool {
 		return m.Reads(name)
 	}
 	var inHome pathParts
-	home := m.homeOnMac()
+	home := m.HomeOnMac()
 	if rest, ok := restIn(name, home); ok && home != "" {
 		inHome = partsOf(rest)
 	} else if parts.is(0, "Users") && len(parts) > 2 {
@@ -157,9 +157,9 @@ func restIn(name, folder string) (rest string, ok bool) {
 	return name, true
 }
 
-// homeOnMac returns the user's home as a path of the Mac; empty if the home is
+// HomeOnMac returns the user's home as a path of the Mac; empty if the home is
 // not on the Mac.
-func (m FS) homeOnMac() string {
+func (m FS) HomeOnMac() string {
 	inside, err := filepath.Rel(m.Root, m.Home)
 	if m.Home == "" || err != nil || !filepath.IsLocal(inside) || inside == "." {
 		return ""

@@ -54,6 +54,9 @@ type Prober interface {
 type Watcher interface {
 	Hints() <-chan probe.Hint
 	Gaps() []probe.Gap
+
+	// WatchApp also watches Parallels Desktop at a place. The place may be empty.
+	WatchApp(place string)
 }
 
 // Log follows the unified log for load attempts, while it is wanted. Its methods

@@ -58,6 +58,7 @@ func (f *Follower) poll(ctx context.Context, how mac.Options) time.Duration {
 	if ctx.Err() != nil {
 		return 0
 	}
+	watchApps(f.Watcher, snap)
 	if wait := f.policy.starting(snap, now); wait > 0 {
 		return wait
 	}

@@ -116,6 +116,7 @@ func (l *Loop) poll(ctx context.Context, how poll) (again time.Duration, more bo
 	if !more {
 		return 0, false
 	}
+	watchApps(l.edges.Watcher, snap)
 	// A click may have changed the settings and the memory meanwhile.
 	settings := l.settings.Current().Approval()
 	if wait := l.policy.starting(snap, now); wait > 0 {
@@ -143,6 +144,13 @@ func (l *Loop) poll(ctx context.Context, how poll) (again time.Duration, more bo
 		l.edges.View.Show(status, notices)
 	}
 	return l.next(notices, busy, now), true
+}
+
+// watchApps makes the watcher notice changes of the applications where they are now.
+func watchApps(w Watcher, snap probe.Snapshot) {
+	for _, app := range snap.Apps {
+		w.WatchApp(app.Path)
+	}
 }
 
 // gaps are the missing facts that the snapshot does not report.

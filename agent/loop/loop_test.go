@@ -64,6 +64,7 @@ func newBubble() *bubble {
 
 func (d *bubble) Hints() <-chan probe.Hint { return d.hints }
 func (d *bubble) Gaps() []probe.Gap        { return nil }
+func (d *bubble) WatchApp(string)          {}
 
 func (d *bubble) Post(ctx context.Context, alert notify.Alert) error {
 	if d.hang != nil {

@@ -224,7 +224,7 @@ func attemptedApps(policy *probe.Policy) []string {
 }
 
 // namedApps returns the apps that other facts name: the framework, the running
-// programs, and the last snapshot.
+// programs, and earlier snapshots: an installer may be replacing the app.
 func (p *Prober) namedApps(policy *probe.Policy) []string {
 	var places []string
 	if policy != nil {

@@ -37,7 +37,7 @@ type Prober struct {
 	updates   cached[updateStamps, probe.Updates]
 	configs   cached[string, probe.Machines] // while prlctl hangs
 	infos     bundleInfos
-	app       string // where the last snapshot found Parallels Desktop
+	app       string // where Parallels Desktop was found last
 
 	// By the tools that answer, so that one that hangs holds up no other.
 	machine    query[struct{}, probe.Mac]
@@ -194,7 +194,6 @@ func (p *Prober) readApps(s *shot) {
 	if err != nil {
 		s.missing(parallelsGap(err))
 	}
-	p.app = ""
 	if app != nil {
 		s.snap.Apps, p.app = []probe.App{*app}, app.Path
 	}

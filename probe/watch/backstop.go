@@ -27,11 +27,14 @@ var stamped = append(probe.KextPolicyFiles[:],
 	probe.ManagedSoftwareUpdateSettings,
 )
 
-// stampAll returns the stamps of stamped, then those of also, which are paths of
-// this machine. It needs no right to read the files.
-func stampAll(m root.FS, also []string) []root.Stamp {
-	all := m.Stamps(stamped)
-	for _, p := range also {
+// stampAll returns the stamps of stamped, then those of the app and of also, which are
+// paths of this machine. It needs no right to read the files.
+func (w *Watcher) stampAll() []root.Stamp {
+	all := w.mac.Stamps(stamped)
+	if w.app != "" {
+		all = append(all, w.mac.Stamps([]string{w.app + "/Contents/Info.plist"})...)
+	}
+	for _, p := range w.also {
 		all = append(all, root.LocalStamp(p))
 	}
 	return all

@@ -21,7 +21,8 @@ var errEventsEnded = errors.New("the system stopped reporting file changes")
 // fsnotify keeps the files of a renamed folder open under their old names, and
 // would report them as files of the new folder.
 type fileEvents struct {
-	spots   []spot
+	targets []target
+	spots   []spot // for the targets, in their order
 	watcher *fsnotify.Watcher
 	moved   chan struct{} // a file was created, removed or renamed: the spots may have changed
 	counted chan struct{} // a file that matters changed
@@ -34,9 +35,9 @@ type fileEvents struct {
 	failedFiles map[string]error // files of the Mac that could not be watched
 }
 
-// openEvents watches the spots. It records failures in broken and failed.
-func openEvents(open func() (*fsnotify.Watcher, error), spots []spot) *fileEvents {
-	e := &fileEvents{spots: spots, failed: map[string]error{}}
+// openEvents watches the spots of the targets. It records failures in broken and failed.
+func openEvents(open func() (*fsnotify.Watcher, error), targets []target, spots []spot) *fileEvents {
+	e := &fileEvents{targets: targets, spots: spots, failed: map[string]error{}}
 	if e.watcher, e.broken = open(); e.broken != nil {
 		return e
 	}
@@ -88,13 +89,13 @@ func (e *fileEvents) addFiles() {
 		if !s.found || e.broken != nil {
 			continue
 		}
-		for _, name := range targets[i].names {
+		for _, name := range e.targets[i].names {
 			p := filepath.Join(s.dir, name)
 			if info, err := os.Lstat(p); err != nil || !info.Mode().IsRegular() {
 				continue
 			}
 			if err := e.watcher.Add(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				e.failedFiles[path.Join(targets[i].dir, name)] = err
+				e.failedFiles[path.Join(e.targets[i].dir, name)] = err
 			}
 		}
 	}
@@ -174,7 +175,7 @@ func (e *fileEvents) counts(ev fsnotify.Event) bool {
 		return false // SQLite, if root runs it, sets the owner of the -wal even when it only reads
 	}
 	for i, s := range e.spots {
-		if s.found && s.dir == dir && (targets[i].names == nil || slices.Contains(targets[i].names, name)) {
+		if s.found && s.dir == dir && (e.targets[i].names == nil || slices.Contains(e.targets[i].names, name)) {
 			return true
 		}
 	}

@@ -23,9 +23,9 @@ func (e *fileEvents) gaps() []probe.Gap {
 	for i, s := range e.spots {
 		switch err := e.failed[s.dir]; {
 		case err != nil:
-			failed[targets[i].dir] = err
+			failed[e.targets[i].dir] = err
 		case s.full && s.found:
-			failed[targets[i].dir] = errFull
+			failed[e.targets[i].dir] = errFull
 		}
 	}
 	var gaps []probe.Gap

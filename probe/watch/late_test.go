@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"math"
 	"os"
 	"slices"
 	"testing"
@@ -18,8 +17,8 @@ func TestFilesThatDoNotAnswer(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	mactest.NoError(t, os.MkdirAll(m.Root+"/Applications", 0o755))
 	for name, read := range map[string]func(m root.FS){
-		"stamps": func(m root.FS) { stampAll(m, nil) },
-		"spots":  func(m root.FS) { findSpots(m, math.MaxInt) },
+		"stamps": func(m root.FS) { newWatcher(m).stampAll() },
+		"spots":  func(m root.FS) { newWatcher(m).spots() },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			before, calls, answer := mactest.DeadShare("")
@@ -39,9 +38,10 @@ func TestFilesThatDoNotAnswer(t *testing.T) {
 
 func TestBackstopNoticesAnOfferedUpdate(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
-	before := stampAll(m, nil)
+	w := newWatcher(m)
+	before := w.stampAll()
 	mactest.AddFile(t, m.Root, probe.SoftwareUpdateSettings, "changed")
-	if slices.Equal(before, stampAll(m, nil)) {
+	if slices.Equal(before, w.stampAll()) {
 		t.Error("a new offer does not change the stamps")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"kextwatch/probe"
 	"kextwatch/probe/root"
@@ -25,14 +26,30 @@ type target struct {
 // starts, and KextPolicy-shm, which adds nothing to the -wal. Neither matters.
 // Both the bundle of the application and its Contents are watched, because a
 // renamed parent raises no event on its children.
-var targets = []target{
-	{probe.PolicyFolder, baseNames(probe.KextPolicyFiles[:])},
-	{probe.SupportFolder, []string{path.Base(probe.PublishedPolicy)}},
-	{probe.ParallelsApp, []string{"Contents"}},
-	{probe.ParallelsApp + "/Contents", []string{"Info.plist", "Library"}},
-	{probe.Extensions, nil},
-	{probe.StagedExtensions, nil},
-	{probe.SystemExtensions, nil},
+var targets = slices.Concat(
+	[]target{
+		{probe.PolicyFolder, baseNames(probe.KextPolicyFiles[:])},
+		{probe.SupportFolder, []string{path.Base(probe.PublishedPolicy)}},
+	},
+	appTargets(probe.ParallelsApp),
+	[]target{
+		{probe.Extensions, nil},
+		{probe.StagedExtensions, nil},
+		{probe.SystemExtensions, nil},
+	},
+)
+
+func appTargets(app string) []target {
+	return []target{{app, []string{"Contents"}}, {app + "/Contents", []string{"Info.plist", "Library"}}}
+}
+
+// targetsWith returns the targets of a Mac with Parallels Desktop at another place;
+// empty: there is none.
+func targetsWith(app string) []target {
+	if app == "" {
+		return targets
+	}
+	return append(slices.Clone(targets), appTargets(app)...)
 }
 
 func baseNames(paths []string) []string {
@@ -61,7 +78,7 @@ func folderLimit() int {
 }
 
 // findSpots returns the folder to watch for each of the targets, in their order.
-func findSpots(m root.FS, limit int) []spot {
+func findSpots(m root.FS, targets []target, limit int) []spot {
 	all := make([]spot, len(targets))
 	for i, t := range targets {
 		all[i] = findSpot(m, t.dir, limit)

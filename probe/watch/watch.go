@@ -24,7 +24,8 @@ import (
 // Watcher sends a hint when the policy database, the published policy, Parallels
 // Desktop or the extension folders may have changed.
 //
-// It watches these paths. It watches the nearest existing folder above a missing
+// It watches these paths, and Parallels Desktop at the place that WatchApp names. It
+// watches the nearest existing folder above a missing
 // path, and follows paths that are removed, replaced or created again. It also
 // compares their stamps every 10 minutes, or every minute while events are
 // missing: this is the backstop.
@@ -46,7 +47,10 @@ type Watcher struct {
 	liveEvery, blindEvery time.Duration
 	limit                 int // of the entries of a watched folder
 
+	appMoved chan struct{} // wanted has changed
+
 	// Owned by the goroutine of run.
+	app      string // Parallels Desktop, if it is at another place
 	events   *fileEvents
 	paths    *probe.Debounce // fires when the spots may have changed
 	facts    *probe.Debounce // fires when a hint is due
@@ -59,8 +63,9 @@ type Watcher struct {
 	jumped   time.Time // the last time at which the clocks had jumped
 	overdue  bool      // at the last backstop, the root reader was overdue
 
-	mu   sync.Mutex
-	gaps []probe.Gap
+	mu     sync.Mutex
+	gaps   []probe.Gap
+	wanted string // the next app
 }
 
 // maxRetries limits the immediate retries for a folder, so that a fault does not
@@ -84,6 +89,7 @@ func newWatcher(m root.FS) *Watcher {
 	return &Watcher{
 		mac:        m,
 		hints:      make(chan probe.Hint, 1),
+		appMoved:   make(chan struct{}, 1),
 		open:       fsnotify.NewWatcher,
 		clocks:     systemClocks(),
 		liveEvery:  liveEvery,
@@ -105,11 +111,41 @@ func (w *Watcher) Gaps() []probe.Gap {
 	return slices.Clone(w.gaps)
 }
 
+// WatchApp also watches Parallels Desktop at this place, instead of the last such
+// place. The usual place is always watched, and a folder that FS.Reads does not allow
+// is never. A hint follows if the place is new: the app may have changed before it was
+// watched. It is safe for concurrent use.
+func (w *Watcher) WatchApp(place string) {
+	if place == "" || place == probe.ParallelsApp || !w.mac.Reads(place) {
+		return
+	}
+	w.mu.Lock()
+	changed := place != w.wanted
+	w.wanted = place
+	w.mu.Unlock()
+	if changed {
+		probe.Signal(w.appMoved)
+	}
+}
+
+func (w *Watcher) moveApp() {
+	w.mu.Lock()
+	w.app = w.wanted
+	w.mu.Unlock()
+	w.events.close()
+	w.arm(w.spots())
+	w.noteGaps()
+	w.facts.Touch()
+}
+
+// spots returns the folders to watch now.
+func (w *Watcher) spots() []spot { return findSpots(w.mac, targetsWith(w.app), w.limit) }
+
 func (w *Watcher) start(ctx context.Context) {
 	w.paths, w.facts = probe.NewDebounce(), probe.NewDebounce()
 	w.backstop = time.NewTimer(w.liveEvery)
-	w.stamps, w.clock = stampAll(w.mac, w.also), w.clocks()
-	w.arm(findSpots(w.mac, w.limit))
+	w.stamps, w.clock = w.stampAll(), w.clocks()
+	w.arm(w.spots())
 	w.noteGaps()
 	go w.run(ctx)
 }
@@ -121,6 +157,8 @@ func (w *Watcher) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-w.appMoved:
+			w.moveApp()
 		case <-w.events.counted:
 			w.facts.Touch()
 		case <-w.events.moved:
@@ -149,7 +187,7 @@ func (w *Watcher) run(ctx context.Context) {
 
 func (w *Watcher) hint(settled bool, visible time.Time) {
 	w.noteSleep()
-	w.stamps = stampAll(w.mac, w.also)
+	w.stamps = w.stampAll()
 	probe.OfferHint(w.hints, probe.Hint{Settled: settled, Woke: w.woke, QuietUntil: w.quiet, VisibleAt: visible})
 	w.woke, w.quiet = false, time.Time{}
 	if settled && slices.ContainsFunc(w.events.spots, func(s spot) bool { return s.full && !s.found }) {
@@ -183,7 +221,7 @@ func (w *Watcher) follow(e effort) {
 	moved := e >= update && w.rewatch(e == retry)
 	gapsChanged := w.noteGaps()
 	before := time.Now()
-	unchanged := slices.Equal(w.stamps, stampAll(w.mac, w.also))
+	unchanged := slices.Equal(w.stamps, w.stampAll())
 	if e == retry && unchanged && w.facts.Idle() && w.stamps[0] != (root.Stamp{}) { // zero: stat is refused
 		w.quiet = before
 	}
@@ -196,7 +234,7 @@ func (w *Watcher) follow(e effort) {
 // rewatch updates the watches to the spots of now. It reports whether these
 // moved.
 func (w *Watcher) rewatch(retry bool) (moved bool) {
-	spots := findSpots(w.mac, w.limit)
+	spots := w.spots()
 	moved = !w.events.cover(spots)
 	switch {
 	case moved, retry && w.events.broken != nil:
@@ -219,7 +257,7 @@ func (w *Watcher) rewatch(retry bool) (moved bool) {
 // arm watches the spots. It checks them again soon: they may have changed
 // between the search for them and the watch.
 func (w *Watcher) arm(spots []spot) {
-	w.events = openEvents(w.open, spots)
+	w.events = openEvents(w.open, targetsWith(w.app), spots)
 	w.paths.Touch()
 }
 

@@ -271,7 +271,7 @@ func TestWatchIgnores(t *testing.T) {
 }
 
 func TestCounts(t *testing.T) {
-	e := &fileEvents{spots: make([]spot, len(targets))}
+	e := &fileEvents{targets: targets, spots: make([]spot, len(targets))}
 	for i, target := range targets {
 		e.spots[i] = spot{dir: target.dir, found: true}
 	}
@@ -644,7 +644,7 @@ func TestWatchOfAFolderThatVanishedBriefly(t *testing.T) {
 	mactest.NoError(t, os.MkdirAll(dir, 0o755))
 	w := newWatcher(root.FS{Root: top})
 	w.paths, w.facts, w.backstop = probe.NewDebounce(), probe.NewDebounce(), time.NewTimer(time.Hour)
-	spots := findSpots(w.mac, w.limit)
+	spots := findSpots(w.mac, targets, w.limit)
 	mactest.NoError(t, os.Rename(dir, dir+".away"))
 	w.arm(spots)
 	defer func() { w.events.close() }()

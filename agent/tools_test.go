@@ -179,7 +179,7 @@ func TestRootRunsNoToolOfAUser(t *testing.T) {
 	in.mac.UID = 0
 	_, elsewhere := launchd.Launchctl{Runner: in.runner(), Tool: "/usr/local/bin/launchctl"}.Print(ctx, 0, probe.AgentLabel)
 	_, _, start := mac.StartVM(ctx, in.mac, "b0f4b3a0-0000-4000-8000-000000000000")
-	refusals := map[string]error{"another launchctl": elsewhere, "prlctl start": start, "open -b": mac.OpenParallels(ctx, in.mac)}
+	refusals := map[string]error{"another launchctl": elsewhere, "prlctl start": start, "open -b": mac.OpenParallels(ctx, in.mac, nil)}
 	if program := trustedElsewhere(t); program != "" {
 		refusals["RunOnChange"] = loop.NewHook(in.mac, slog.New(slog.DiscardHandler)).Call(ctx, loop.HookCall{Program: program, Line: "{}"})
 	}

@@ -1,6 +1,9 @@
 package probe
 
-import "strings"
+import (
+	"path"
+	"strings"
+)
 
 // AgentLabel is the name of the LaunchAgent, its settings and its folders.
 const AgentLabel = "io.kextwatch.agent"
@@ -78,11 +81,19 @@ const (
 	SystemExtensionsTool = "/usr/bin/systemextensionsctl"
 )
 
+// InParallels reports whether a path can only be one of Parallels Desktop: it is in its
+// usual place, or it is a kext in an app and has the name of one of Parallels.
+func InParallels(name string) bool {
+	name = Unstaged(name)
+	_, kext, inApp := strings.Cut(name, ".app/Contents/Library/Extensions/")
+	return strings.HasPrefix(name, ParallelsApp+"/") || inApp && strings.HasPrefix(path.Base(kext), "prl_")
+}
+
 // Unstaged returns the path at which a kext was installed, for the path from
 // which it was loaded: macOS loads a protected copy below StagedExtensions.
-func Unstaged(path string) string {
-	if original, staged := strings.CutPrefix(path, StagedExtensions+"/"); staged {
+func Unstaged(name string) string {
+	if original, staged := strings.CutPrefix(name, StagedExtensions+"/"); staged {
 		return "/" + original
 	}
-	return path
+	return name
 }

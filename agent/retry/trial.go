@@ -56,7 +56,7 @@ func (t *trial) run(ctx context.Context) (Result, error) {
 // channel of the answer.
 func (t *trial) begin(ctx context.Context) (<-chan answer, error) {
 	if t.vm == nil {
-		if err := mac.OpenParallels(ctx, t.Mac); err != nil {
+		if err := mac.OpenParallels(ctx, t.Mac, parallels(t.Status).App); err != nil {
 			return nil, &Error{NotOpened, err, "open it yourself"}
 		}
 		return nil, nil

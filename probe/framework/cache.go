@@ -35,6 +35,7 @@ const (
 type Cache struct {
 	needed bool // no better source answered at the last snapshot
 
+	app     string      // the place of Parallels Desktop
 	running bool        // a query has begun and not ended
 	invalid bool        // Invalidate was called since the last query began
 	hadRows bool        // some source returned rows of the policy
@@ -59,8 +60,12 @@ func (c *Cache) Need(needed bool) {
 	c.needed = needed
 }
 
-// Stat reads what stat reports about the files that show a change of the policy.
-func (c *Cache) Stat(m root.FS) { c.current = stampPolicy(m) }
+// Stat reads what stat reports about the files that show a change of the policy. app is
+// the place of Parallels Desktop.
+func (c *Cache) Stat(m root.FS, app string) {
+	c.app = app
+	c.current = stampPolicy(m, app)
+}
 
 // NoteRows tells the cache that another source returned rows of the policy. From
 // then on, an empty answer of the framework counts as a failure.
@@ -211,7 +216,7 @@ func (c Cache) Answer() (*probe.Policy, probe.Source) {
 // files as better, the policy of another source in this snapshot; else nil.
 func (c Cache) Comparable(m root.FS, better *probe.Policy) *probe.Policy {
 	stale := better.Source == probe.Reader && c.current.writtenAfter(better.ReadAt)
-	if stale || c.stamp != c.current || stampPolicy(m) != c.current {
+	if stale || c.stamp != c.current || stampPolicy(m, c.app) != c.current {
 		return nil
 	}
 	return c.policy
@@ -224,20 +229,17 @@ func sameAnswer(a, b *probe.Policy) bool {
 	return slices.Equal(a.Rows, b.Rows)
 }
 
-// watchedFiles change when the policy may change: macOS writes it, or Parallels
-// is installed or updated.
-var watchedFiles = append(probe.KextPolicyFiles[:], probe.ParallelsApp+"/Contents/Info.plist")
-
-// policyStamp is what stat reports about watchedFiles. It needs no right to read
-// the files, only to enter their folder.
+// policyStamp is what stat reports about the files that change when the policy may
+// change: macOS writes it, or Parallels is installed or updated. It needs no right to
+// read the files, only to enter their folder.
 type policyStamp struct {
 	known bool // stat is allowed for the policy
 	files [len(probe.KextPolicyFiles) + 1]root.Stamp
 }
 
-func stampPolicy(m root.FS) policyStamp {
+func stampPolicy(m root.FS, app string) policyStamp {
 	var s policyStamp
-	for i, name := range watchedFiles {
+	for i, name := range append(probe.KextPolicyFiles[:], app+"/Contents/Info.plist") {
 		var err error
 		s.files[i], err = m.Stamp(name)
 		if i == 0 {

@@ -21,7 +21,7 @@ func TestPolicyStampQuiet(t *testing.T) {
 	} {
 		at := now.Add(-age)
 		mactest.NoError(t, os.Chtimes(filepath.Join(m.Root, probe.KextPolicy), at, at))
-		if got := stampPolicy(m).quiet(now); got != want {
+		if got := stampPolicy(m, probe.ParallelsApp).quiet(now); got != want {
 			t.Errorf("changed %v ago: quiet is %t, want %t", age, got, want)
 		}
 	}

@@ -82,7 +82,7 @@ func (a *attempts) rejected(message string) {
 // named keeps an attempt for a path or a bundle ID: a path in Parallels Desktop
 // means Parallels Desktop as a whole.
 func (a *attempts) named(name string, outcome probe.Outcome) {
-	if strings.HasPrefix(probe.Unstaged(name), probe.ParallelsApp+"/") {
+	if probe.InParallels(name) {
 		a.keep(probe.Attempt{TeamID: probe.ParallelsTeamID, Outcome: outcome})
 		return
 	}

@@ -205,3 +205,14 @@ func TestParallelsStaysKnown(t *testing.T) {
 		}
 	}
 }
+
+// The time of a kext in a Trash is no load attempt: macOS runs nothing from there.
+func TestRecordOfAKextInATrash(t *testing.T) {
+	s := newSnapshotStory(t, "10.15.7", "")
+	s.sql(mactest.BlockedRow, strings.Replace(insertRecord, hypervisorPath, trashedApp+vnic, 1),
+		strings.Replace(insertRecord, hypervisorPath, imageApp+vnic, 1))
+	snap, _ := s.snapshot(false)
+	if h := snap.Policy.History; len(h) != 1 || h[0].Path != imageApp+vnic {
+		t.Errorf("history %+v, want only the kext on the disk image", h)
+	}
+}

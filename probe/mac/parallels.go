@@ -139,7 +139,7 @@ func (s *appSearch) staged() []string {
 		for _, name := range names {
 			place := folder + "/" + name
 			kexts := KextSearch{Mac: s.mac}
-			if path.Ext(name) == ".app" && slices.ContainsFunc(kexts.Places(place+appExtensions), isDesktopKext) {
+			if path.Ext(name) == ".app" && slices.ContainsFunc(kexts.Places(place+appExtensions), probe.InParallels) {
 				places = append(places, place)
 			}
 		}
@@ -149,9 +149,6 @@ func (s *appSearch) staged() []string {
 
 // appExtensions is the folder of the kexts in an app.
 const appExtensions = "/Contents/Library/Extensions"
-
-// isDesktopKext recognizes a kext of Parallels Desktop by its path.
-func isDesktopKext(place string) bool { return strings.HasPrefix(path.Base(place), "prl_") }
 
 // listed returns the apps with the name of Parallels Desktop in the usual folders.
 // Without them, an app that was moved or renamed is unknown until its next load

@@ -1,6 +1,7 @@
 package mac
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"kextwatch/probe"
 	"kextwatch/probe/framework"
 	"kextwatch/probe/policy"
+	"kextwatch/probe/root"
 )
 
 // readPolicy reads the policy from the best source that answers: Apple's
@@ -28,7 +30,7 @@ import (
 // silicon, where Parallels has no kexts.
 func (p *Prober) readPolicy(ctx context.Context, s *shot) {
 	f := &p.framework
-	f.Stat(p.mac)
+	f.Stat(p.mac, cmp.Or(p.app, probe.ParallelsApp))
 	best, database := policy.ReadDatabase(ctx, p.mac, p.temp, s.now)
 	published, reader := p.readPublished(s)
 	sources := []probe.Source{database, reader}
@@ -69,6 +71,10 @@ func (p *Prober) readPolicy(ctx context.Context, s *shot) {
 			sources = append(sources, source)
 		}
 		s.snap.Disagree = disagree(best, f.Comparable(p.mac, best))
+	}
+	if best != nil {
+		// macOS runs nothing from a Trash or a backup: such a time is no load attempt.
+		best.History = slices.DeleteFunc(slices.Clone(best.History), func(r probe.LoadRecord) bool { return root.Discarded(r.Path) })
 	}
 	s.snap.Policy, s.snap.Sources = best, sources
 }

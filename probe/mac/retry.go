@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -24,15 +25,34 @@ var ErrServiceDown = errors.New("the service of Parallels (prl_disp_service) doe
 var errStartAsRoot = errors.New("kextwatch does not start Parallels as root: Parallels would create files that only root can change; run the command without sudo")
 
 // OpenParallels opens Parallels Desktop for the user. Up to macOS 10.15 its service
-// then tries to load the kexts. It is an error for root on a real Mac.
-func OpenParallels(ctx context.Context, m root.FS) error {
+// then tries to load the kexts. Of several copies it opens app, which may be nil. It is
+// an error for root on a real Mac.
+func OpenParallels(ctx context.Context, m root.FS, app *probe.App) error {
 	if runsAsRoot(m) {
 		return errStartAsRoot
 	}
-	if _, err := tool.Query(ctx, m, probe.OpenTool, "-b", parallelsID); err != nil {
+	what := []string{"-b", parallelsID}
+	if app != nil && app.Path != probe.ParallelsApp && opens(m, app) {
+		what = []string{app.Path}
+	}
+	if _, err := tool.Query(ctx, m, probe.OpenTool, what...); err != nil {
 		return fmt.Errorf("opening Parallels Desktop: %w", err)
 	}
 	return nil
+}
+
+// opens reports whether an app that was read may be opened by its path: only root, an
+// administrator or the user could put it there. Any user can run a program whose path
+// makes kextwatch find an app.
+func opens(m root.FS, app *probe.App) bool {
+	owner, err := m.Owner()
+	if err != nil || app.Version == "" || app.Path == "" || root.Elsewhere(app.Path) {
+		return false
+	}
+	_, err = root.InTime(app.Path, func() (fs.FileInfo, error) {
+		return root.Trust{Owners: []int{owner, m.UID}, Admins: true}.Walk(m.Root, app.Path)
+	})
+	return err == nil
 }
 
 // StartVM starts the virtual machine with this UUID. It returns the outcome of the

@@ -95,15 +95,48 @@ func TestStartVMEndsWithItsContext(t *testing.T) {
 func TestOpenParallels(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	mactest.AddTool(t, m.Root, probe.OpenTool, `[ "$*" = "-b com.parallels.desktop.console" ] || exit 70`)
-	if err := OpenParallels(t.Context(), m); err != nil {
+	if err := OpenParallels(t.Context(), m, nil); err != nil {
 		t.Error(err)
 	}
 	mactest.AddTool(t, m.Root, probe.OpenTool, `echo "Unable to find application named '$2'" >&2; exit 1`)
-	wantError(t, OpenParallels(t.Context(), m), "Unable to find application")
+	wantError(t, OpenParallels(t.Context(), m, nil), "Unable to find application")
 	mactest.Remove(t, m.Root, probe.OpenTool)
-	wantError(t, OpenParallels(t.Context(), m), "does not exist")
+	wantError(t, OpenParallels(t.Context(), m, nil), "does not exist")
 	m.NoTools = true
-	wantError(t, OpenParallels(t.Context(), m), tool.ErrNoTools.Error())
+	wantError(t, OpenParallels(t.Context(), m, nil), tool.ErrNoTools.Error())
+}
+
+// A copy at another place is opened by its path, unless another user could have put it
+// there.
+func TestOpenParallelsAtAnotherPlace(t *testing.T) {
+	m := root.FS{Root: mactest.Root(t), UID: os.Geteuid()}
+	opened := filepath.Join(m.Root, "opened")
+	mactest.AddTool(t, m.Root, probe.OpenTool, `printf '%s|' "$@" >'`+opened+`'`)
+	const place = "/Applications/Parallels Desktop 17.app"
+	addParallels(t, m, place, "17")
+	mactest.AddLink(t, m.Root, "/Applications/link.app", place)
+	mactest.NoError(t, os.Chmod(m.Root, 0o755))
+	for _, c := range []struct {
+		path, version string
+		mode          os.FileMode // of the folder
+		want          string
+	}{
+		{place, "17", 0o755, place + "|"},
+		{probe.ParallelsApp, "17", 0o755, "-b|com.parallels.desktop.console|"},
+		{place, "", 0o755, "-b|com.parallels.desktop.console|"},
+		{place, "17", 0o777, "-b|com.parallels.desktop.console|"},
+		{"/Applications/link.app", "17", 0o755, "-b|com.parallels.desktop.console|"},
+		{"", "17", 0o755, "-b|com.parallels.desktop.console|"},
+		{"/Applications/gone.app", "17", 0o755, "-b|com.parallels.desktop.console|"},
+	} {
+		mactest.NoError(t, os.Chmod(m.Root+"/Applications", c.mode))
+		if err := OpenParallels(t.Context(), m, &probe.App{Path: c.path, Version: c.version}); err != nil {
+			t.Error(err)
+		}
+		if data, err := os.ReadFile(opened); err != nil || string(data) != c.want {
+			t.Errorf("%+v: opened %q, %v", c, data, err)
+		}
+	}
 }
 
 func FuzzParseStartAnswer(f *testing.F) {

@@ -92,7 +92,7 @@ func TestRootRunsNoUserTool(t *testing.T) {
 	for name, err := range map[string]error{
 		"prlctl list":  second(queryPrlctl(ctx, asRoot)),
 		"prlctl start": third(StartVM(ctx, asRoot, uuid)),
-		"open":         OpenParallels(ctx, asRoot),
+		"open":         OpenParallels(ctx, asRoot, nil),
 		"a stream":     tool.Follow(ctx, asRoot, nil, probe.PrlctlTool),
 	} {
 		if !errors.Is(err, tool.ErrAsRoot) && !errors.Is(err, errStartAsRoot) {

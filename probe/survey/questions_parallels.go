@@ -31,7 +31,7 @@ func parallelsExtensions(_ context.Context, m root.FS) []string {
 	lines := []string{fmt.Sprintf("Parallels Desktop %s (%s), edition %s", app.Version, app.Build, app.Edition)}
 	search := mac.KextSearch{Mac: m}
 	for _, place := range search.Places(app.Path + "/Contents/Library/Extensions") {
-		lines = append(lines, extensionNeeds(m, place)...)
+		lines = append(lines, extensionNeeds(m, app.Path, place)...)
 	}
 	for _, gap := range search.Gaps {
 		lines = append(lines, gap.Err)
@@ -42,7 +42,7 @@ func parallelsExtensions(_ context.Context, m root.FS) []string {
 	return lines
 }
 
-func extensionNeeds(m root.FS, place string) []string {
+func extensionNeeds(m root.FS, app, place string) []string {
 	var info struct {
 		ID           string            `plist:"CFBundleIdentifier"`
 		ShortVersion string            `plist:"CFBundleShortVersionString"`
@@ -57,7 +57,7 @@ func extensionNeeds(m root.FS, place string) []string {
 		return []string{probe.Printable(place + ": " + err.Error())}
 	}
 	lines := []string{
-		probe.Printable(strings.TrimPrefix(place, probe.ParallelsApp)),
+		probe.Printable(strings.TrimPrefix(place, app)),
 		"    " + probe.Printable(fmt.Sprintf("%s, CFBundleShortVersionString %q, CFBundleVersion %q", info.ID, info.ShortVersion, info.Version)),
 	}
 	for _, name := range slices.Sorted(maps.Keys(info.Libraries)) {
@@ -72,10 +72,14 @@ func extensionNeeds(m root.FS, place string) []string {
 // serviceJob searches all known places of the job.
 func serviceJob(ctx context.Context, m root.FS) []string {
 	var lines []string
-	const service = probe.ParallelsApp + "/Contents/MacOS/Parallels Service.app/Contents/"
+	place := probe.ParallelsApp
+	if app, _ := mac.ReadParallels(m); app != nil && app.Path != "" {
+		place = app.Path
+	}
+	service := place + "/Contents/MacOS/Parallels Service.app/Contents/"
 	for _, dir := range []string{
 		"/Library/LaunchDaemons", service + "Resources", service + "LaunchDaemons", service + "Library/LaunchDaemons",
-		probe.ParallelsApp + "/Contents/Library/LaunchDaemons",
+		place + "/Contents/Library/LaunchDaemons",
 	} {
 		names, err := m.List(dir)
 		if err != nil && !root.NotExist(err) {

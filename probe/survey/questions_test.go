@@ -112,7 +112,7 @@ func TestExtensionNeeds(t *testing.T) {
 		`    com.parallels.kext.vnic, CFBundleShortVersionString "14.0.1", CFBundleVersion "14.0.1 45154"`,
 		"    com.apple.kpi.bsd 8.0.0", "    com.apple.kpi.mach 10.0.0",
 	}
-	if got := extensionNeeds(m, place); !slices.Equal(got, want) {
+	if got := extensionNeeds(m, probe.ParallelsApp, place); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -36,6 +36,7 @@ type VM struct {
 	State      VMState
 	Hypervisor Hypervisor
 	Nested     Answer // nested virtualization; it needs Parallels' own hypervisor
+	OtherUsers bool   // its bundle is in the home folder of another user, who alone can start it
 }
 
 // VMState is what a virtual machine is doing.

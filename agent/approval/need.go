@@ -1,6 +1,7 @@
 package approval
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,8 +13,10 @@ import (
 type Need struct {
 	Answer  probe.Answer // empty: unknown, treated as Yes
 	Because Rule
-	VMs     []probe.VM // those that use Parallels' own hypervisor and cannot start without it
-	Known   bool       // VMs is complete
+
+	// The reasons from macOS 11. Several can hold at once.
+	Networking bool       // networking uses kernel extensions: UseKextless is 0
+	VMs        []probe.VM // those that use Parallels' own hypervisor and cannot start without it
 }
 
 // need returns whether Parallels Desktop needs its extensions. Up to macOS 10.15
@@ -37,7 +40,7 @@ func (a *assessment) need(w watched, app *probe.App) Need {
 	case app.Version != "" && major(app.Version) < 16:
 		return Need{Answer: probe.Yes, Because: RuleOldParallels}
 	}
-	n := Need{Known: machines.Known}
+	n := Need{Networking: machines.Kextless == probe.No}
 	apple := 0
 	for _, vm := range machines.List {
 		switch vm.Hypervisor {
@@ -48,8 +51,11 @@ func (a *assessment) need(w watched, app *probe.App) Need {
 		}
 	}
 	switch {
-	case machines.Kextless == probe.No:
+	case n.Networking:
 		n.Answer, n.Because = probe.Yes, RuleKextNetworking
+		if len(n.VMs) > 0 {
+			a.fire(RuleParallelsHypervisor, w.name)
+		}
 	case len(n.VMs) > 0:
 		n.Answer, n.Because = probe.Yes, RuleParallelsHypervisor
 	case machines.Known && apple > 0 && apple == len(machines.List) && machines.Kextless == probe.Yes:
@@ -64,16 +70,66 @@ func (n Need) unclear(machines probe.Machines) bool {
 	return n.Answer == "" && !(machines.Known && len(machines.List) == 0)
 }
 
+// ByOpening reports whether Parallels tries to load its extensions when it is opened.
+// Otherwise only a virtual machine on its own hypervisor makes it try.
+func (n Need) ByOpening() bool {
+	return n.Because == RuleOldMacOS || n.Because == RuleOldParallels || n.Networking
+}
+
+// Startable returns the virtual machines whose start or resume makes Parallels try, and
+// that this user can start, the best first: a stopped one has nothing open. Without a
+// UUID, only the name could go into a command line, and that is foreign text.
+func (n Need) Startable() []probe.VM {
+	fit := n.only(func(vm probe.VM) bool {
+		return !vm.OtherUsers && vm.UUID != "" && (vm.State == probe.VMStopped || vm.State == probe.VMSuspended)
+	})
+	suspended := func(vm probe.VM) int {
+		if vm.State == probe.VMSuspended {
+			return 1
+		}
+		return 0
+	}
+	slices.SortFunc(fit, func(a, b probe.VM) int {
+		return cmp.Or(suspended(a)-suspended(b), cmp.Compare(a.Name, b.Name), cmp.Compare(a.UUID, b.UUID))
+	})
+	return fit
+}
+
 // CanMove returns the virtual machines that could use Apple's hypervisor instead.
 func (n Need) CanMove() []probe.VM {
-	return slices.DeleteFunc(slices.Clone(n.VMs), func(vm probe.VM) bool { return vm.Nested == probe.Yes })
+	return n.only(func(vm probe.VM) bool { return vm.Nested != probe.Yes && !isUp(vm) })
+}
+
+// CanMoveLater returns those that could use it after they were shut down.
+func (n Need) CanMoveLater() []probe.VM {
+	return n.only(func(vm probe.VM) bool { return vm.Nested != probe.Yes && isUp(vm) })
 }
 
 // Nested returns the virtual machines that only Parallels' hypervisor can run,
 // because they use nested virtualization.
 func (n Need) Nested() []probe.VM {
-	return slices.DeleteFunc(slices.Clone(n.VMs), func(vm probe.VM) bool { return vm.Nested != probe.Yes })
+	return n.only(func(vm probe.VM) bool { return vm.Nested == probe.Yes })
 }
+
+// OfOthers returns the virtual machines that only another user can start.
+func (n Need) OfOthers() []probe.VM {
+	return n.only(func(vm probe.VM) bool { return vm.OtherUsers })
+}
+
+// only returns the virtual machines that fit.
+func (n Need) only(fits func(probe.VM) bool) []probe.VM {
+	var all []probe.VM
+	for _, vm := range n.VMs {
+		if fits(vm) {
+			all = append(all, vm)
+		}
+	}
+	return all
+}
+
+// isUp reports whether a virtual machine runs or is suspended. Its hypervisor can only
+// be changed while it is shut down.
+func isUp(vm probe.VM) bool { return vm.State == probe.VMRunning || vm.State == probe.VMSuspended }
 
 func major(version string) int {
 	first, _, _ := strings.Cut(version, ".")

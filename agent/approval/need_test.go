@@ -1,6 +1,7 @@
 package approval
 
 import (
+	"slices"
 	"testing"
 
 	"kextwatch/probe"
@@ -67,12 +68,78 @@ func TestWhichVirtualMachinesAreStuck(t *testing.T) {
 	s.install("17.1.7", "51588")
 	nested := vm("Lab", probe.ParallelsHypervisor)
 	nested.Nested = probe.Yes
-	s.vms(vm("Office", probe.AppleHypervisor), vm("Old Windows", probe.ParallelsHypervisor), nested)
+	suspended := vm("Suspended", probe.ParallelsHypervisor)
+	suspended.State = probe.VMSuspended
+	s.vms(vm("Office", probe.AppleHypervisor), vm("Old Windows", probe.ParallelsHypervisor), nested, suspended)
 	s.attempt(at(40), hypervisor)
 	status, _ := standard.Assess(Memory{}, s.snap, at(41))
 	need := status.Products[0].Need
-	if len(need.VMs) != 2 || len(need.CanMove()) != 1 || need.CanMove()[0].Name != "Old Windows" || len(need.Nested()) != 1 || need.Nested()[0].Name != "Lab" {
-		t.Errorf("need %+v, want Old Windows that could move and Lab that cannot", need)
+	if len(need.VMs) != 3 || len(need.CanMove()) != 1 || need.CanMove()[0].Name != "Old Windows" || len(need.Nested()) != 1 || need.Nested()[0].Name != "Lab" ||
+		len(need.CanMoveLater()) != 1 || need.CanMoveLater()[0].Name != "Suspended" {
+		t.Errorf("need %+v, want Old Windows that could move, Suspended that could later, and Lab that cannot", need)
+	}
+}
+
+// What makes Parallels try again, and which virtual machines this user can start for
+// it. Each reason of the need has its own way.
+func TestWhatMakesParallelsTry(t *testing.T) {
+	machine := func(name, uuid string, state probe.VMState) probe.VM {
+		vm := vm(name, probe.ParallelsHypervisor)
+		vm.UUID, vm.State = uuid, state
+		return vm
+	}
+	stopped, suspended := machine("Windows", "b", probe.VMStopped), machine("Alpha", "a", probe.VMSuspended)
+	second, running, paused := machine("Debian", "c", probe.VMStopped), machine("Lab", "d", probe.VMRunning), machine("Odd", "e", "")
+	nameless, others, apple := machine("No UUID", "", probe.VMStopped), machine("Sue's", "f", probe.VMStopped), vm("Office", probe.AppleHypervisor)
+	others.OtherUsers = true
+	for _, tt := range []struct {
+		name       string
+		macOS      string
+		parallels  string
+		kextless   probe.Answer
+		vms        []probe.VM
+		opening    bool
+		networking bool
+		start      []string // UUIDs
+	}{
+		{"10.15", "10.15.7", "16.5.1", probe.No, []probe.VM{stopped}, true, false, nil},
+		{"Parallels 15", "11.7.10", "15.1.5", probe.Yes, nil, true, false, nil},
+		{"networking", "12.7.6", "17.1.7", probe.No, []probe.VM{apple}, true, true, nil},
+		{"networking and a machine", "12.7.6", "17.1.7", probe.No, []probe.VM{apple, stopped}, true, true, []string{"b"}},
+		{"a stopped machine before a suspended one", "12.7.6", "17.1.7", probe.Yes, []probe.VM{suspended, stopped, second}, false, false, []string{"c", "b", "a"}},
+		{"a suspended machine alone", "12.7.6", "17.1.7", probe.Yes, []probe.VM{suspended}, false, false, []string{"a"}},
+		{"none that this user can start", "12.7.6", "17.1.7", probe.Yes, []probe.VM{running, paused, nameless, others, apple}, false, false, nil},
+		{"networking is unknown", "12.7.6", "17.1.7", "", []probe.VM{apple}, false, false, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newStory(t, tt.macOS)
+			s.install(tt.parallels, "1")
+			s.vms(tt.vms...)
+			s.snap.Machines.Kextless = tt.kextless
+			status, _ := standard.Assess(Memory{}, s.snap, at(45))
+			need := status.Products[0].Need
+			var start []string
+			for _, vm := range need.Startable() {
+				start = append(start, vm.UUID)
+			}
+			if need.ByOpening() != tt.opening || need.Networking != tt.networking || !slices.Equal(start, tt.start) {
+				t.Errorf("by opening %v, networking %v, start %q; want %v, %v, %q", need.ByOpening(), need.Networking, start, tt.opening, tt.networking, tt.start)
+			}
+		})
+	}
+}
+
+// Both reasons of a need are rules that fired.
+func TestEachReasonOfTheNeedFires(t *testing.T) {
+	s := newStory(t, "12.7.6")
+	s.install("17.1.7", "51588")
+	s.vms(vm("Windows", probe.ParallelsHypervisor))
+	s.snap.Machines.Kextless = probe.No
+	status, _ := standard.Assess(Memory{}, s.snap, at(45))
+	for _, rule := range []Rule{RuleKextNetworking, RuleParallelsHypervisor} {
+		if !slices.ContainsFunc(status.Fired, func(f Fired) bool { return f.Rule == rule }) {
+			t.Errorf("rule %s did not fire: %v", rule, status.Fired)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package mac
 import (
 	"context"
 	"fmt"
+	"path"
 	"strings"
 	"time"
 
@@ -47,6 +48,9 @@ func readConfigured(ctx context.Context, m root.FS) (probe.Machines, []probe.Gap
 
 // completed adds the networking, and the gaps of what is not known.
 func completed(m root.FS, found probe.Machines) (_ probe.Machines, gaps []probe.Gap) {
+	for i, vm := range found.List {
+		found.List[i].OtherUsers = ofAnotherUser(m, vm.Path)
+	}
 	if unknown := countUnknown(found.List); unknown > 0 {
 		gaps = append(gaps, probe.NewGap(probe.FactVMs, fmt.Errorf("the hypervisor of %d of %d virtual machines is unknown", unknown, len(found.List)),
 			"Look at the hypervisor in the configuration of each virtual machine in Parallels Desktop."))
@@ -57,6 +61,20 @@ func completed(m root.FS, found probe.Machines) (_ probe.Machines, gaps []probe.
 		gaps = append(gaps, probe.NewGap(probe.FactVMNetworking, err, "Open Parallels Desktop once, so that it writes its network settings again."))
 	}
 	return found, gaps
+}
+
+// ofAnotherUser reports whether a path of the Mac is in the home folder of another
+// user. Only the path is compared: reading the folder could make macOS ask the user
+// for permission.
+func ofAnotherUser(m root.FS, bundle string) bool {
+	const users = "/Users/"
+	inUsers, found := strings.CutPrefix(bundle, users)
+	if !found || m.Home == "" {
+		return false
+	}
+	owner, _, _ := strings.Cut(inUsers, "/")
+	own := path.Base(pathOnMac(m, m.Home))
+	return !strings.EqualFold(owner, "Shared") && !strings.EqualFold(owner, own) // the disk ignores case
 }
 
 // queryPrlctlWithin queries prlctl, but leaves half of the time to what replaces its

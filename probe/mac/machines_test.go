@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +125,31 @@ func TestMachinesWithoutPrlctl(t *testing.T) {
 				t.Errorf("%+v, want one with %q", gaps, c.err)
 			}
 		})
+	}
+}
+
+// Only the owner of a home folder can start what is in it. The path alone says so.
+func TestMachinesOfOtherUsers(t *testing.T) {
+	for home, others := range map[string][]string{
+		"Users/me": {"/Users/sue/Parallels/A.pvm", "/Users/mel/A.pvm"},
+		"Users/ME": {"/Users/sue/Parallels/A.pvm", "/Users/mel/A.pvm"},
+		"":         nil,
+	} {
+		m := homeMac(t)
+		if m.Home = filepath.Join(m.Root, home); home == "" {
+			m.Home = ""
+		}
+		for _, bundle := range []string{"/Users/me/Parallels/A.pvm", "/Users/Shared/Parallels/A.pvm", "/Volumes/Disk/A.pvm", "/Usersue/A.pvm", "", "/Users/sue/Parallels/A.pvm", "/Users/mel/A.pvm"} {
+			if got, want := ofAnotherUser(m, bundle), slices.Contains(others, bundle); got != want {
+				t.Errorf("home %q: %q is of another user: %v, want %v", home, bundle, got, want)
+			}
+		}
+	}
+	m := homeMac(t)
+	mactest.AddTool(t, m.Root, probe.PrlctlTool, prints(`[{"ID": "`+vmID+`", "Home": "/Users/sue/Parallels/A.pvm/"}, {"ID": "`+otherVMID+`", "Home": "/Users/me/Parallels/B.pvm/"}]`))
+	got, _ := readMachines(t.Context(), m, parallelsVersion("18.1.1"), bigSur)
+	if len(got.List) != 2 || !got.List[0].OtherUsers || got.List[1].OtherUsers {
+		t.Errorf("%+v, want the first of another user", got.List)
 	}
 }
 

@@ -15,10 +15,10 @@ import (
 
 const (
 	parallelsID = "com.parallels.desktop.console"
-	startLimit  = 2 * time.Minute // starting a virtual machine can be slow
+	startLimit  = 2 * time.Minute // starting or resuming a virtual machine can be slow
 )
 
-// ErrServiceDown is the error of StartVM if Parallels' service does not run. In this
+// ErrServiceDown is the error of StartVM and ResumeVM if Parallels' service does not run. In this
 // case there was no load attempt.
 var ErrServiceDown = errors.New("the service of Parallels (prl_disp_service) does not answer")
 
@@ -60,13 +60,24 @@ func opens(m root.FS, app *probe.App) bool {
 // prlctl names one. It can take a minute and ends when ctx ends. An error means
 // that the outcome is unknown; ErrServiceDown means that there was no attempt.
 func StartVM(ctx context.Context, m root.FS, uuid string) (outcome probe.Outcome, helpURL string, err error) {
+	return bringUp(ctx, m, "start", "starting", uuid)
+}
+
+// ResumeVM is StartVM for a suspended virtual machine. If macOS refuses the kexts, the
+// virtual machine stays suspended.
+func ResumeVM(ctx context.Context, m root.FS, uuid string) (outcome probe.Outcome, helpURL string, err error) {
+	return bringUp(ctx, m, "resume", "resuming", uuid)
+}
+
+// bringUp runs this verb of prlctl for a virtual machine. doing is the verb in errors.
+func bringUp(ctx context.Context, m root.FS, verb, doing, uuid string) (outcome probe.Outcome, helpURL string, err error) {
 	if !uuidForm.MatchString(uuid) {
 		return "", "", fmt.Errorf("%q is not the UUID of a virtual machine", probe.Printable(uuid))
 	}
 	if runsAsRoot(m) {
 		return "", "", errStartAsRoot
 	}
-	out, err := tool.QueryWithin(ctx, m, startLimit, probe.PrlctlTool, "start", uuid)
+	out, err := tool.QueryWithin(ctx, m, startLimit, probe.PrlctlTool, verb, uuid)
 	outcome, helpURL = parseStartAnswer(out, err)
 	switch {
 	case outcome != "":
@@ -74,7 +85,7 @@ func StartVM(ctx context.Context, m root.FS, uuid string) (outcome probe.Outcome
 	case strings.Contains(startText(out, err), "Unable to connect to Parallels Service"):
 		return "", "", ErrServiceDown
 	}
-	return "", "", fmt.Errorf("starting the virtual machine: %w", err)
+	return "", "", fmt.Errorf("%s the virtual machine: %w", doing, err)
 }
 
 // runsAsRoot reports whether the user is root on a real Mac. A simulated Mac may

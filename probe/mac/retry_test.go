@@ -63,6 +63,22 @@ func TestStartVM(t *testing.T) {
 	}
 }
 
+// A suspended virtual machine is resumed, never started: only the first keeps what is
+// open in it.
+func TestResumeVM(t *testing.T) {
+	m := root.FS{Root: mactest.Root(t)}
+	mactest.AddTool(t, m.Root, probe.PrlctlTool, `[ "$*" = "resume `+vmUUID+`" ] || exit 70; echo '`+vmHelp+`'; exit 255`)
+	if outcome, help, err := ResumeVM(t.Context(), m, vmUUID); err != nil || outcome != probe.Refused || help != vmHelp {
+		t.Errorf("%q, %q, %v", outcome, help, err)
+	}
+	mactest.AddTool(t, m.Root, probe.PrlctlTool, "echo no license >&2; exit 1")
+	_, _, err := ResumeVM(t.Context(), m, vmUUID)
+	wantError(t, err, "resuming the virtual machine")
+	if _, _, err := ResumeVM(t.Context(), m, "--help"); err == nil {
+		t.Error("a UUID that is none was accepted")
+	}
+}
+
 func TestStartVMRefusesInvalidUUID(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	mactest.AddTool(t, m.Root, probe.PrlctlTool, "echo it ran >&2; exit 1")

@@ -1,7 +1,7 @@
 #!/bin/sh
 # prlctl list -a -i --json
-# prlctl start UUID: prints how the start ends; the attempt itself is recorded
-# by `kextwatch sim DIR start-vm NAME`.
+# prlctl start UUID, prlctl resume UUID: prints how the start ends; the attempt
+# itself is recorded by `kextwatch sim DIR start-vm NAME`.
 state=${0%/*}/../../../../private/var/db/kextwatch-sim
 
 fail() {
@@ -14,7 +14,7 @@ case "$1 $#" in
 	[ "$*" = 'list -a -i --json' ] || fail 'Unrecognized option'
 	cat "$state/prlctl-list"
 	;;
-'start 2')
+'start 2' | 'resume 2')
 	uuid=${2#\{}
 	uuid=${uuid%\}}
 	while read -r id answer name; do

@@ -122,6 +122,7 @@ type Status struct {
 	Asking       bool      // an attempt of the last 30 minutes is not answered: the log may tell how it ended
 	Loading      bool      // an attempt to load an allowed extension was just made: what is loaded may change without an event
 	Facts        probe.Snapshot
+	Compat       Table // which version of Parallels was made for which macOS
 }
 
 // Product is one watched product.

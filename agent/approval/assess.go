@@ -18,6 +18,7 @@ func (s Settings) Assess(mem Memory, snap probe.Snapshot, now time.Time) (Status
 		Sources: snap.Sources,
 		Gaps:    slices.Clone(snap.Gaps),
 		Facts:   snap,
+		Compat:  s.Compat,
 	}
 	if snap.Policy != nil {
 		a.status.Source, a.status.ReadAt = snap.Policy.Source, snap.Policy.ReadAt

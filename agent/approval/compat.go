@@ -25,6 +25,7 @@ type Row struct {
 	Major        int        `json:"major"`
 	MinMacOS     string     `json:"min_macos"`     // the oldest it runs on; empty if unknown
 	MaxMacOS     string     `json:"max_macos"`     // the newest it was made for: "10.15", or "13" for all of 13
+	Arch         probe.Arch `json:"arch"`          // the only processor it runs on; empty: both, or unknown
 	Confidence   Confidence `json:"confidence"`    // in MaxMacOS
 	LastBuild    string     `json:"last_build"`    // "18.3.4-53630"; empty if unknown
 	ReleaseNotes string     `json:"release_notes"` // an https URL; empty if unknown
@@ -50,6 +51,31 @@ func (r Row) MadeForOlder(os probe.OSVersion) (bool, Confidence) {
 		older = os.Minor() > newest.Minor()
 	}
 	return older, r.Confidence
+}
+
+// fits reports whether this version was made for a macOS and runs on it. If the oldest
+// macOS is unknown, only the newest one counts.
+func (r Row) fits(os probe.OSVersion) bool {
+	if older, confidence := r.MadeForOlder(os); older || confidence == Unsure {
+		return false
+	}
+	if r.MinMacOS == "" {
+		newest := probe.OSVersion{Version: r.MaxMacOS}
+		return os.Major() == newest.Major() && (os.Major() > 10 || os.Minor() == newest.Minor())
+	}
+	oldest := probe.OSVersion{Version: r.MinMacOS}
+	return os.AtLeast(oldest.Major(), oldest.Minor())
+}
+
+// Newest returns the newest version that fits a macOS and a processor.
+func (t Table) Newest(os probe.OSVersion, arch probe.Arch) (Row, bool) {
+	var newest Row
+	for _, row := range t.Rows {
+		if row.Major > newest.Major && os.Known() && row.fits(os) && (row.Arch == "" || row.Arch == arch) {
+			newest = row
+		}
+	}
+	return newest, newest.Major > 0
 }
 
 // For returns the row for an installed version such as "18.1.1".
@@ -130,6 +156,8 @@ func (r Row) check() error {
 		return fmt.Errorf("invalid macOS version %q in max_macos", r.MaxMacOS)
 	case !optional(&macOSForm, r.MinMacOS):
 		return fmt.Errorf("invalid macOS version %q in min_macos", r.MinMacOS)
+	case r.Arch != "" && r.Arch != probe.Intel && r.Arch != probe.AppleSilicon:
+		return fmt.Errorf("unknown processor %q in arch, want %s or %s", r.Arch, probe.Intel, probe.AppleSilicon)
 	case r.Confidence != Sure && r.Confidence != Likely && r.Confidence != Unsure:
 		return fmt.Errorf("invalid confidence %q, want sure, likely or unsure", r.Confidence)
 	case !optional(&buildForm, r.LastBuild):

@@ -55,6 +55,32 @@ func TestMadeForOlder(t *testing.T) {
 	}
 }
 
+// The newest version that was made for a macOS and a processor. The notes of an older
+// one, or of one for the other processor, would lead nowhere.
+func TestNewest(t *testing.T) {
+	for _, c := range []struct {
+		macOS string
+		arch  probe.Arch
+		major int // 0: none is known
+	}{
+		{"10.13.6", probe.Intel, 17}, {"10.15.7", probe.Intel, 18}, {"11.7.10", probe.Intel, 18}, {"12.7.6", probe.Intel, 20},
+		{"13.7.2", probe.Intel, 26}, {"26.2", probe.Intel, 26}, {"26.2", probe.AppleSilicon, 27}, {"26.2", "", 26},
+		{"14.6", probe.AppleSilicon, 26}, {"14.7", probe.AppleSilicon, 27}, {"27.0", probe.AppleSilicon, 27},
+		{"27.0", probe.Intel, 0}, {"28.0", probe.AppleSilicon, 0}, {"", probe.Intel, 0},
+	} {
+		row, known := Compat().Newest(probe.OSVersion{Version: c.macOS}, c.arch)
+		if row.Major != c.major || known != (c.major > 0) {
+			t.Errorf("macOS %q, %q: version %d, want %d", c.macOS, c.arch, row.Major, c.major)
+		}
+	}
+	guess := Table{[]Row{{Major: 30, MaxMacOS: "30", Confidence: Unsure}, {Major: 29, MaxMacOS: "29", Confidence: Likely}, {Major: 13, MaxMacOS: "10.13", Confidence: Likely}}}
+	for macOS, want := range map[string]int{"30.1": 0, "29.1": 29, "28.1": 0, "10.13.6": 13, "10.12.6": 0} {
+		if row, _ := guess.Newest(probe.OSVersion{Version: macOS}, probe.Intel); row.Major != want {
+			t.Errorf("without a known oldest macOS, %s: version %d, want %d", macOS, row.Major, want)
+		}
+	}
+}
+
 const oneRow = `{"schema": 1, "rows": [{"major": 18, "min_macos": "10.14", "max_macos": "13", "confidence": "likely", "last_build": "18.3.4-53630", "release_notes": "https://kb.parallels.com/129060", "source": "x"}]}`
 
 func TestParseTableIsStrict(t *testing.T) {
@@ -78,6 +104,7 @@ func TestParseTableIsStrict(t *testing.T) {
 		{`"13"`, `"13; rm"`},
 		{`"10.14"`, `"Mojave"`},
 		{`"likely"`, `"certain"`},
+		{`"likely"`, `"likely", "arch": "ppc"`},
 		{`"18.3.4-53630"`, `"18.3.4"`},
 		{`https://kb`, `http://kb`},
 		{`https://kb.parallels.com/129060`, `https://kb.parallels.com/$(id)`},

@@ -95,14 +95,14 @@ func (n Need) Startable() []probe.VM {
 	return fit
 }
 
-// CanMove returns the virtual machines that could use Apple's hypervisor instead.
+// CanMove returns the virtual machines that this user could switch to Apple's hypervisor.
 func (n Need) CanMove() []probe.VM {
-	return n.only(func(vm probe.VM) bool { return vm.Nested != probe.Yes && !isUp(vm) })
+	return n.only(func(vm probe.VM) bool { return vm.Nested != probe.Yes && !isUp(vm) && !vm.OtherUsers })
 }
 
-// CanMoveLater returns those that could use it after they were shut down.
+// CanMoveLater returns those that this user could switch after they were shut down.
 func (n Need) CanMoveLater() []probe.VM {
-	return n.only(func(vm probe.VM) bool { return vm.Nested != probe.Yes && isUp(vm) })
+	return n.only(func(vm probe.VM) bool { return vm.Nested != probe.Yes && isUp(vm) && !vm.OtherUsers })
 }
 
 // Nested returns the virtual machines that only Parallels' hypervisor can run,

@@ -37,7 +37,7 @@ func documented() approval.Status {
 			{
 				Name: "Parallels Desktop", TeamID: probe.ParallelsTeamID, Developer: "Parallels International GmbH", Verdict: approval.BlockedOpen, Window: window,
 				App:  &probe.App{Product: "Parallels Desktop", TeamID: probe.ParallelsTeamID, Path: "/Applications/Parallels Desktop.app", Version: "17.1.7", Build: "51588", Edition: probe.Standard},
-				Need: approval.Need{Answer: probe.Yes, Because: approval.RuleParallelsHypervisor, VMs: vms[:1], Known: true},
+				Need: approval.Need{Answer: probe.Yes, Because: approval.RuleParallelsHypervisor, VMs: vms[:1]},
 				Made: &approval.Row{Major: 17, MaxMacOS: "12"},
 				Reasons: []approval.Reason{
 					{Code: approval.ReasonNotAdmin, Severity: approval.Obstacle, Check: "session.admin"},

@@ -28,9 +28,10 @@ func (in *invocation) retryCommand() *cobra.Command {
 		Use:   "retry",
 		Short: "Make Parallels try again, so that the Allow button comes back",
 		Long: `retry makes Parallels Desktop try to load its kernel extensions again, so that
-macOS shows the Allow button for another 30 minutes. Up to macOS 10.15 it opens
-Parallels Desktop; from macOS 11 on it starts a stopped virtual machine that
-uses Parallels' hypervisor. It asks first.
+macOS shows the Allow button for another 30 minutes. Up to macOS 10.15, and if
+networking uses kernel extensions, it opens Parallels Desktop; otherwise it
+starts a stopped or resumes a suspended virtual machine that uses Parallels'
+hypervisor. It asks first.
 
 Exit status: 0 the button is there, 3 it is not.`,
 		Example: `  kextwatch retry
@@ -139,7 +140,11 @@ func (q retryQuestions) Choose(ctx context.Context, machines []probe.VM) (probe.
 func (q retryQuestions) Confirm(ctx context.Context, vm *probe.VM) (bool, error) {
 	plan := "open Parallels Desktop, which makes it load its kernel extensions"
 	if vm != nil {
-		plan = fmt.Sprintf("start the virtual machine %s, which makes Parallels Desktop load its kernel extensions", view.MachineName(*vm))
+		verb := "start"
+		if vm.State == probe.VMSuspended {
+			verb = "resume"
+		}
+		plan = fmt.Sprintf("%s the virtual machine %s, which makes Parallels Desktop load its kernel extensions", verb, view.MachineName(*vm))
 	}
 	answer, err := q.ask(ctx, fmt.Sprintf("kextwatch will %s.\nContinue? [y/N] ", plan))
 	return answer == "y" || answer == "Y" || answer == "yes", err

@@ -32,16 +32,16 @@ type Options struct {
 	Timeout  time.Duration
 	Waited   func(time.Duration) // receives the progress of the wait; may be nil
 
-	VM   string // the name or UUID of the virtual machine to start; empty: the first that fits
-	User User   // nil: Run asks nothing and starts the first virtual machine that fits
+	VM   string // the name or UUID of the virtual machine to start; empty: Run chooses the way
+	User User   // nil: Run asks nothing and takes the first virtual machine that fits
 }
 
 // User answers the questions of Run. Run returns its errors unchanged.
 type User interface {
 	// Choose returns one of the virtual machines.
 	Choose(ctx context.Context, machines []probe.VM) (probe.VM, error)
-	// Confirm reports whether to continue. vm is the virtual machine to start; nil
-	// means that Run will open Parallels Desktop.
+	// Confirm reports whether to continue. vm is the virtual machine to start, or to
+	// resume if it is suspended; nil means that Run will open Parallels Desktop.
 	Confirm(ctx context.Context, vm *probe.VM) (bool, error)
 }
 
@@ -49,9 +49,10 @@ type User interface {
 type How string
 
 const (
-	Nothing How = "nothing"
-	OpenApp How = "open-app"
-	StartVM How = "start-vm"
+	Nothing  How = "nothing"
+	OpenApp  How = "open-app"
+	StartVM  How = "start-vm"
+	ResumeVM How = "resume-vm"
 )
 
 // Result is the result of a retry.
@@ -99,23 +100,24 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	return t.run(ctx)
 }
 
-// way returns the virtual machine to start; nil means to open the application.
-// From macOS 11, opening the application alone loads nothing.
+// way returns the virtual machine to start or resume; nil means to open the
+// application. From macOS 11, opening it loads something only for networking with
+// kernel extensions, and before Parallels 16.
 func (o Options) way(ctx context.Context) (*probe.VM, error) {
 	macOS := o.Status.Facts.Mac.OS
 	switch {
 	case !macOS.Known():
 		return nil, unavailable(errors.New("unknown version of macOS: the safe method depends on it"), "open Parallels Desktop and start a virtual machine yourself")
+	case o.VM == "" && parallels(o.Status).Need.ByOpening():
+		return nil, nil // opens nothing that the user works in
 	case macOS.AtLeast(11, 0):
 		vm, err := o.chooseVM(ctx)
 		if err != nil {
 			return nil, err
 		}
 		return &vm, nil
-	case o.VM != "":
-		return nil, usage("remove --vm", "macOS %s does not need --vm: opening Parallels Desktop is enough", macOS)
 	}
-	return nil, nil
+	return nil, usage("remove --vm", "macOS %s does not need --vm: opening Parallels Desktop is enough", macOS)
 }
 
 // parallels returns Parallels Desktop from the products.
@@ -128,9 +130,10 @@ func parallels(st approval.Status) approval.Product {
 	return approval.Product{Verdict: approval.NotInstalled}
 }
 
-// reasons returns why no button came, as far as that is known.
+// reasons returns why no button came, as far as that is known. That the time is over
+// explains nothing here, and its next step is what was just done.
 func reasons(r Result) []view.Reason {
-	all := view.Reasons(r.Product, r.Status)
+	all := slices.DeleteFunc(view.Reasons(r.Product, r.Status), func(reason view.Reason) bool { return reason.Code == approval.ReasonWindowOver })
 	switch r.Product.Verdict {
 	case approval.NotAsked, approval.BlockedOpen, approval.BlockedClosed, approval.BlockedUnknown:
 		all = slices.Insert(all, 0, view.NotTried(r.VM != nil))

@@ -1,6 +1,7 @@
 package retry
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -24,7 +25,7 @@ const (
 	notAsked = "To start the VM, allow the Parallels Hypervisor System Extension and restart your Mac. " + vmHelp
 )
 
-// story is a Mac with macOS 14 and a stopped virtual machine.
+// story is a Mac with macOS 14 and a virtual machine.
 type story struct {
 	t   *testing.T
 	sim *simmac.Mac
@@ -44,7 +45,7 @@ func newStory(t *testing.T, prlctl string) story {
 		t.Fatal(err)
 	}
 	os.Remove(filepath.Join(bin, "prlctl"))
-	script := "#!/bin/sh\n[ \"$*\" = 'start " + uuidA + "' ] || exit 70\n" + prlctl
+	script := "#!/bin/sh\n[ \"$2 $#\" = '" + uuidA + " 2' ] || exit 70\ncase $1 in start | resume) ;; *) exit 70 ;; esac\n" + prlctl
 	if err := os.WriteFile(filepath.Join(bin, "prlctl"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -199,6 +200,63 @@ func TestRetryFromTheMenu(t *testing.T) {
 	}
 	if res, err := Run(t.Context(), o); err == nil || res.Attempt != nil {
 		t.Errorf("a start that fails: attempt %+v, error %v", res.Attempt, err)
+	}
+}
+
+// Resuming a suspended virtual machine is the attempt. It is not started, and not shut
+// down.
+func TestRetryResumesAVirtualMachine(t *testing.T) {
+	s := newStory(t, "[ $1 = resume ] || exit 70; echo '"+notAsked+"'; exit 255")
+	o := s.options(0, func(snap *probe.Snapshot) { snap.Machines.List[0].State = probe.VMSuspended })
+	o.Snapshot = nil
+	confirmed := &confirmedVM{}
+	o.User = confirmed
+	res, err := Run(t.Context(), o)
+	if err != nil || res.How != ResumeVM || res.Outcome() != probe.Refused || confirmed.vm == nil || confirmed.vm.State != probe.VMSuspended {
+		t.Errorf("how %s, outcome %s, confirmed %+v, error %v", res.How, res.Outcome(), confirmed.vm, err)
+	}
+}
+
+// confirmedVM keeps what it confirmed.
+type confirmedVM struct {
+	lastVM
+	vm *probe.VM
+}
+
+func (u *confirmedVM) Confirm(_ context.Context, vm *probe.VM) (bool, error) {
+	u.vm = vm
+	return true, nil
+}
+
+// Networking with kernel extensions asks when Parallels opens: no virtual machine is
+// started, unless the user names it.
+func TestRetryForNetworkingOpensTheApplication(t *testing.T) {
+	s := newStory(t, "echo '"+notAsked+"'; exit 255")
+	o := s.options(0, func(snap *probe.Snapshot) { snap.Machines.Kextless = probe.No })
+	o.Snapshot = nil
+	if res, err := Run(t.Context(), o); err != nil || res.How != OpenApp || res.VM != nil {
+		t.Errorf("how %s, machine %v, error %v", res.How, res.VM, err)
+	}
+	o.VM = uuidA
+	if res, err := Run(t.Context(), o); err != nil || res.How != StartVM {
+		t.Errorf("with --vm: how %s, error %v", res.How, err)
+	}
+}
+
+// A retry that failed never advises another retry.
+func TestFailedRetryDoesNotAdviseRetry(t *testing.T) {
+	s := newStory(t, "sleep 600")
+	if err := s.sim.Attempt(time.Now().Add(-50 * time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	res, err := Run(t.Context(), s.options(time.Second, nil))
+	if err != nil || res.Product.Verdict != approval.BlockedClosed || len(res.Reasons) == 0 {
+		t.Fatalf("verdict %s, reasons %v, error %v", res.Product.Verdict, codes(res.Reasons), err)
+	}
+	for _, r := range res.Reasons {
+		if text := strings.ToLower(r.Text + r.Next); strings.Contains(text, "try again") || strings.Contains(text, "retry") {
+			t.Errorf("%s: %s %s", r.Code, r.Text, r.Next)
+		}
 	}
 }
 

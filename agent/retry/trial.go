@@ -19,7 +19,7 @@ const (
 // trial is one attempt, and the snapshots that follow it.
 type trial struct {
 	Options
-	vm        *probe.VM // nil: the application is opened
+	vm        *probe.VM // started, or resumed if it is suspended; nil: the application is opened
 	before    approval.Product
 	situation probe.Situation // the newest that was read
 	attempt   *probe.Attempt  // what Parallels answered
@@ -52,8 +52,8 @@ func (t *trial) run(ctx context.Context) (Result, error) {
 	return t.result(), err
 }
 
-// begin opens the application, or starts the virtual machine and returns the
-// channel of the answer.
+// begin opens the application, or starts or resumes the virtual machine and returns
+// the channel of the answer.
 func (t *trial) begin(ctx context.Context) (<-chan answer, error) {
 	if t.vm == nil {
 		if err := mac.OpenParallels(ctx, t.Mac, parallels(t.Status).App); err != nil {
@@ -61,10 +61,14 @@ func (t *trial) begin(ctx context.Context) (<-chan answer, error) {
 		}
 		return nil, nil
 	}
+	bringUp := mac.StartVM
+	if t.vm.State == probe.VMSuspended {
+		bringUp = mac.ResumeVM
+	}
 	answers := make(chan answer, 1)
 	go func() {
 		a := answer{asked: t.Clock.Now()}
-		a.outcome, a.help, a.err = mac.StartVM(ctx, t.Mac, t.vm.UUID)
+		a.outcome, a.help, a.err = bringUp(ctx, t.Mac, t.vm.UUID)
 		answers <- a
 	}()
 	return answers, nil
@@ -133,7 +137,11 @@ func (t *trial) snapshot(ctx context.Context, now time.Time) {
 // result returns what is known now.
 func (t *trial) result() Result {
 	res := Result{How: OpenApp, VM: t.vm, Attempt: t.attempt, Status: t.Status, Product: parallels(t.Status), Help: t.help}
-	if t.vm != nil {
+	switch {
+	case t.vm == nil:
+	case t.vm.State == probe.VMSuspended:
+		res.How = ResumeVM
+	default:
 		res.How = StartVM
 	}
 	return res

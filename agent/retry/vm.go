@@ -1,7 +1,6 @@
 package retry
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -11,25 +10,17 @@ import (
 	"kextwatch/probe"
 )
 
-// chooseVM returns the virtual machine to start. Only a stopped one on
-// Parallels' own hypervisor makes macOS check the kernel extensions. Without a
-// UUID, only its name could go into the command line, and that is foreign text.
+// chooseVM returns the virtual machine to start or resume.
 func (o Options) chooseVM(ctx context.Context) (probe.VM, error) {
-	machines := o.Status.Facts.Machines
-	var fit []probe.VM
-	for _, vm := range machines.List {
-		if vm.State == probe.VMStopped && vm.Hypervisor == probe.ParallelsHypervisor && vm.UUID != "" {
-			fit = append(fit, vm)
-		}
-	}
-	slices.SortFunc(fit, func(a, b probe.VM) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.UUID, b.UUID)) })
+	machines, need := o.Status.Facts.Machines, parallels(o.Status).Need
+	fit := need.Startable()
 	switch {
 	case o.VM != "":
 		return namedVM(fit, machines.List, o.VM)
 	case len(fit) == 0 && !machines.Known:
 		return probe.VM{}, unavailable(errors.New("the list of virtual machines is unknown"), "start one that uses Parallels' hypervisor in Parallels Desktop yourself")
 	case len(fit) == 0:
-		return probe.VM{}, unavailable(errors.New("no stopped virtual machine uses Parallels' hypervisor"), "shut one down first, or reinstall Parallels Desktop; a virtual machine on Apple's hypervisor needs no approval")
+		return probe.VM{}, unavailable(errors.New("kextwatch can start no virtual machine that uses Parallels' hypervisor"), view.OtherWay(need))
 	case len(fit) == 1 || o.User == nil:
 		return fit[0], nil
 	}
@@ -47,8 +38,25 @@ func namedVM(fit, all []probe.VM, name string) (probe.VM, error) {
 		return found[0], nil
 	case len(found) > 1:
 		return probe.VM{}, usage("name one by its UUID", "several virtual machines have this name:%s", view.MachineList(found))
-	case slices.ContainsFunc(all, is):
-		return probe.VM{}, unavailable(errors.New("this virtual machine is not stopped, or does not use Parallels' hypervisor: starting it loads nothing"), "shut it down first, or name another one with --vm")
 	}
-	return probe.VM{}, usage("kextwatch retry lists those that can be started", "unknown virtual machine %q", name)
+	if i := slices.IndexFunc(all, is); i >= 0 {
+		return probe.VM{}, unfit(all[i])
+	}
+	if len(fit) == 0 {
+		return probe.VM{}, usage("leave --vm out", "unknown virtual machine %q, and no other can be started", name)
+	}
+	return probe.VM{}, usage("name one of them", "unknown virtual machine %q; these can be started:%s", name, view.MachineList(fit))
+}
+
+// unfit says why the start of a virtual machine is no load attempt of this user.
+func unfit(vm probe.VM) error {
+	switch {
+	case vm.Hypervisor != probe.ParallelsHypervisor:
+		return unavailable(errors.New("this virtual machine does not use Parallels' hypervisor: starting it loads nothing"), "name another one with --vm")
+	case vm.OtherUsers:
+		return unavailable(errors.New("this virtual machine is in the folder of another user"), "let that user start it")
+	case vm.State == probe.VMRunning:
+		return unavailable(errors.New("this virtual machine already runs"), "shut it down first, or name another one with --vm")
+	}
+	return unavailable(errors.New("it is unknown whether this virtual machine can be started"), "start it in Parallels Desktop, or name another one with --vm")
 }

@@ -31,12 +31,20 @@ func (u lastVM) Confirm(context.Context, *probe.VM) (bool, error) { return !u.re
 
 // withMachines are options for a Mac with these virtual machines.
 func withMachines(machines probe.Machines) Options {
-	return Options{Status: approval.Status{Facts: probe.Snapshot{Machines: machines}}}
+	p := approval.Product{Name: "Parallels Desktop"}
+	for _, vm := range machines.List {
+		if vm.Hypervisor == probe.ParallelsHypervisor {
+			p.Need.VMs = append(p.Need.VMs, vm)
+		}
+	}
+	return Options{Status: approval.Status{Facts: probe.Snapshot{Machines: machines}, Products: []approval.Product{p}}}
 }
 
 func TestChooseVM(t *testing.T) {
 	running, apple, unknown, nameless := stoppedVM("Running", uuidB), stoppedVM("Apple's", uuidB), stoppedVM("Unknown", uuidB), stoppedVM("No UUID", "")
 	running.State, apple.Hypervisor, unknown.Hypervisor = probe.VMRunning, probe.AppleHypervisor, ""
+	suspended, paused, sues := stoppedVM("Suspended", uuidB), stoppedVM("Paused", uuidB), stoppedVM("Sue's", uuidB)
+	suspended.State, paused.State, sues.OtherUsers = probe.VMSuspended, "", true
 	hostile := stoppedVM("x\x1b[31m\u202e\n--help", uuidC)
 	sameHostile := stoppedVM(hostile.Name, uuidA)
 	a, b, twin := stoppedVM("Windows 11", uuidA), stoppedVM("Debian", uuidB), stoppedVM("Windows 11", uuidC)
@@ -54,11 +62,17 @@ func TestChooseVM(t *testing.T) {
 		"by name":               {[]probe.VM{a, b}, "Windows 11", lastVM{}, uuidA, 0, ""},
 		"by UUID":               {[]probe.VM{a, twin}, "{" + strings.ToUpper(uuidC) + "}", lastVM{}, uuidC, 0, ""},
 		"by a name two have":    {[]probe.VM{a, twin}, "Windows 11", nil, "", Usage, "several virtual machines have this name"},
-		"by part of a name":     {[]probe.VM{a, b}, "Windows", nil, "", Usage, "unknown virtual machine"},
-		"one that runs":         {[]probe.VM{running, a}, "Running", nil, "", Unavailable, "not stopped"},
+		"by part of a name":     {[]probe.VM{a, b}, "Windows", nil, "", Usage, "unknown virtual machine \"Windows\"; these can be started:\n  1  “Debian”"},
+		"no name fits":          {[]probe.VM{apple}, "Windows", nil, "", Usage, "no other can be started"},
+		"one that runs":         {[]probe.VM{running, a}, "Running", nil, "", Unavailable, "already runs"},
 		"one on Apple's":        {[]probe.VM{apple}, "Apple's", nil, "", Unavailable, "does not use Parallels' hypervisor"},
-		"none that would help":  {[]probe.VM{running, apple, unknown, nameless}, "", nil, "", Unavailable, "no stopped virtual machine"},
-		"none at all":           {nil, "", nil, "", Unavailable, "no stopped virtual machine"},
+		"another user's":        {[]probe.VM{sues}, "Sue's", nil, "", Unavailable, "another user"},
+		"one that is paused":    {[]probe.VM{paused}, "Paused", nil, "", Unavailable, "unknown whether"},
+		"a suspended one":       {[]probe.VM{suspended, running}, "", nil, uuidB, 0, ""},
+		"suspended, by name":    {[]probe.VM{suspended, a}, "Suspended", nil, uuidB, 0, ""},
+		"stopped before that":   {[]probe.VM{suspended, a}, "", nil, uuidA, 0, ""},
+		"none that would help":  {[]probe.VM{running, apple, unknown, nameless, sues}, "", nil, "", Unavailable, "can start no virtual machine"},
+		"none at all":           {nil, "", nil, "", Unavailable, "can start no virtual machine"},
 		"a hostile name":        {[]probe.VM{hostile}, "", nil, uuidC, 0, ""},
 		"a hostile name, twice": {[]probe.VM{hostile, sameHostile}, hostile.Name, nil, "", Usage, "“x[31m --help”  " + uuidC},
 	} {

@@ -6,6 +6,7 @@ import (
 
 	"kextwatch/agent/approval"
 	"kextwatch/notify"
+	"kextwatch/probe"
 )
 
 // Alert returns the notification for a notice. A click on a notification does
@@ -14,8 +15,8 @@ import (
 func Alert(n approval.Notice, st approval.Status, tray bool) notify.Alert {
 	a := notify.Alert{Urgent: n.Urgency == approval.Urgent}
 	a.Title, a.Body = alertWords(n, st, tray)
-	if names := vmNames(n.Product.Need.VMs); names != "" && (n.Event == approval.WindowOpened || n.Event == approval.WindowReopened) {
-		a.Body = sentences(a.Body, fmt.Sprintf("Until you allow it, %s cannot start", names))
+	if n.Event == approval.WindowOpened || n.Event == approval.WindowReopened {
+		a.Body = sentences(a.Body, stuckInShort(n.Product.Need))
 	}
 	if n.Event == approval.WindowOpened || n.Event == approval.WindowReopened || n.Event == approval.WindowReminder || n.Event == approval.BlockedNoWindow {
 		if o := obstacle(n.Product, st); o != nil {
@@ -77,11 +78,11 @@ func click(st approval.Status, tray bool) string {
 
 // beforeUpdate lists the steps before an update of macOS that the installed
 // Parallels was not made for.
-func beforeUpdate(n approval.Notice) string {
+func beforeUpdate(n approval.Notice, st approval.Status) string {
 	p := n.Product
 	return sentences(
 		fmt.Sprintf("%s was made for macOS up to %s", title(p), madeFor(p)),
-		fmt.Sprintf("first update %s (%s)", p.Name, releaseNotes(p)),
+		updateFor(p, st, probe.OSVersion{Version: n.To}),
 		"until then, keep automatic macOS updates off, and make a backup",
 		fmt.Sprintf("Apple lists what is new (%s)", macOSNotes()))
 }

@@ -75,7 +75,7 @@ func updateOffered(c checking) Check {
 	p := c.parallels
 	if offer, tooNew := c.tooNewOffer(); tooNew {
 		return warn(fmt.Sprintf("macOS %s is offered; %s was made for macOS up to %s", Clean(offer.Version), title(p), p.Made.MaxMacOS), "",
-			fmt.Sprintf("First update %s (%s), and make a backup.", p.Name, releaseNotes(p)))
+			sentences(updateFor(p, c.st, probe.OSVersion{Version: offer.Version}), "make a backup before you install macOS"))
 	}
 	return ok(fmt.Sprintf("macOS %s is offered", Clean(c.st.Facts.Updates.Offered[0].Version)))
 }

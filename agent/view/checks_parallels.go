@@ -74,27 +74,23 @@ func madeForThisMacOS(c checking) Check {
 	}
 	if older, _ := p.Made.MadeForOlder(c.st.Mac.OS); older {
 		return warn(fmt.Sprintf("%s was made for macOS up to %s", title(p), p.Made.MaxMacOS),
-			fmt.Sprintf("The confidence of this entry is “%s”.", p.Made.Confidence), fmt.Sprintf("Update %s (%s).", p.Name, releaseNotes(p)))
+			fmt.Sprintf("The confidence of this entry is “%s”.", p.Made.Confidence), sentence(updateFor(p, c.st, c.st.Mac.OS)))
 	}
 	return ok(fmt.Sprintf("%s was made for this macOS", title(p)))
 }
 
 func kextsNeeded(c checking) Check {
 	p := c.parallels
-	if p.Need.Answer == probe.No {
+	switch {
+	case p.Need.Answer == probe.No && p.Window.Open():
+		return warn(fmt.Sprintf("macOS refused a kernel extension at %s, although none should be needed", clock(p.Window.OpenedAt)),
+			sentences(noneNeeded(p), ruleWords[approval.RuleAttempted]), Next(p, c.st))
+	case p.Need.Answer == probe.No:
 		return ok(fmt.Sprintf("No kernel extension is needed: %s", ruleWords[p.Need.Because]))
 	}
 	check := ok(fmt.Sprintf("Kernel extensions are needed: %s", ruleWords[p.Need.Because]))
-	check.Detail = sentences(stuckNames(p), otherHypervisor(p, c.st.Mac.OS))
+	check.Detail = sentences(named("on the Parallels hypervisor: %s", vmNames(p.Need.VMs)), withoutKexts(p, c.st.Mac.OS))
 	return check
-}
-
-func stuckNames(p approval.Product) string {
-	names := vmNames(p.Need.VMs)
-	if names == "" {
-		return ""
-	}
-	return fmt.Sprintf("on the Parallels hypervisor: %s", names)
 }
 
 func blockedOrUpdated(c checking) (Check, bool) {
@@ -142,12 +138,12 @@ func buttonThere(c checking) (Check, bool) {
 	p := c.worst
 	switch {
 	case p.Window.Open():
-		return fail(fmt.Sprintf("An Allow button is there until about %s (%s left)", clock(p.Window.ClosesAt), minutes(p.Window.MinutesLeft())), "", fmt.Sprintf("Open %s.", PaneFor(c.st.Mac.OS).Path)), true
+		return fail(fmt.Sprintf("An Allow button is there until about %s (%s left)", clock(p.Window.ClosesAt), minutes(p.Window.MinutesLeft())), besideButton(p, c.st), sentences(clickThere(p, c.st), pressTab)), true
 	case p.Verdict == approval.BlockedClosed:
 		r := withWords(approval.Reason{Code: approval.ReasonWindowOver}, p, c.st)
 		return fail(r.Title, r.Text, r.Next), true
 	case p.Verdict == approval.BlockedUnknown:
-		return unsure("kextwatch cannot tell whether there is an Allow button", "", fmt.Sprintf("Open %s.", PaneFor(c.st.Mac.OS).Path)), true
+		return unsure("kextwatch cannot tell whether there is an Allow button", besideButton(p, c.st), Next(p, c.st)), true
 	}
 	return Check{}, false
 }

@@ -56,12 +56,17 @@ var eventWords = map[approval.EventName]struct {
 	},
 	approval.WindowClosed: {
 		func(n approval.Notice) string { return fmt.Sprintf("the time to approve %s is over", n.Product.Name) },
-		func(n approval.Notice, st approval.Status, _ bool) (title, body string) {
-			title = fmt.Sprintf("%s: the time to approve is over", n.Product.Name)
-			if n.Product.Verdict == approval.Unknown {
-				return title, sentences("kextwatch cannot see whether its kernel extensions were approved", Next(n.Product, st))
+		func(n approval.Notice, st approval.Status, tray bool) (title, body string) {
+			p := n.Product
+			title = fmt.Sprintf("%s: the time to approve is over", p.Name)
+			switch {
+			case p.Verdict == approval.Unknown:
+				return title, sentences("kextwatch cannot see whether its kernel extensions were approved",
+					fmt.Sprintf("if they were not, %s, then click Allow", tryAgain(p, st.Mac.OS)), Next(p, st))
+			case tray && canRetry(p, st.Mac.OS):
+				return title, sentences(tryAgainEntry, fmt.Sprintf("then open %s and %s", PaneFor(st.Mac.OS).Name, clickAllow(p, st)))
 			}
-			return title, nextInShort(n.Product, st)
+			return title, nextInShort(p, st)
 		},
 	},
 	approval.BlockedNoWindow: {
@@ -120,8 +125,8 @@ var eventWords = map[approval.EventName]struct {
 		func(n approval.Notice) string {
 			return fmt.Sprintf("Software Update offers macOS %s; %s was made for macOS up to %s", Clean(n.To), title(n.Product), madeFor(n.Product))
 		},
-		func(n approval.Notice, _ approval.Status, _ bool) (title, body string) {
-			return fmt.Sprintf("Before you install macOS %s", Clean(n.To)), beforeUpdate(n)
+		func(n approval.Notice, st approval.Status, _ bool) (title, body string) {
+			return fmt.Sprintf("Before you install macOS %s", Clean(n.To)), beforeUpdate(n, st)
 		},
 	},
 	approval.SourcesDiffer: {history: func(n approval.Notice) string {

@@ -121,7 +121,7 @@ func failingInShort(p approval.Product, _ approval.Status) string {
 
 // tryThenAllow is the next step if there is no Allow button before the next attempt.
 func tryThenAllow(p approval.Product, st approval.Status) string {
-	return sentences(fmt.Sprintf("%s, then open %s and %s", tryAgainInShort(p, st.Mac.OS), PaneFor(st.Mac.OS).Path, clickAllow(p, st)))
+	return sentences(tryAgain(p, st.Mac.OS), "then "+clickThere(p, st))
 }
 
 // hasKext reports whether an extension of the product that is not left over is so.

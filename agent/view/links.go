@@ -5,15 +5,23 @@ import (
 	"strings"
 
 	"kextwatch/agent/approval"
+	"kextwatch/probe"
 )
 
-// releaseNotes returns the page with Parallels' release notes for the installed
-// version, or, without such notes, its system requirements (KB 124223).
-func releaseNotes(p approval.Product) string {
-	if p.Made != nil && p.Made.ReleaseNotes != "" {
-		return p.Made.ReleaseNotes
+// requirements is Parallels' page with the system requirements of each version.
+const requirements = "https://kb.parallels.com/124223"
+
+// updateFor says which version of Parallels to install for a macOS. It leads to what was
+// made for that macOS, not to the notes of the installed version.
+func updateFor(p approval.Product, st approval.Status, os probe.OSVersion) string {
+	row, known := st.Compat.Newest(os, st.Mac.Arch)
+	switch {
+	case !known:
+		return fmt.Sprintf("kextwatch knows no version of %s for macOS %s; Parallels lists what each version needs (%s)", p.Name, os, requirements)
+	case row.ReleaseNotes == "":
+		return fmt.Sprintf("update %s to version %d (what it needs: %s)", p.Name, row.Major, requirements)
 	}
-	return "https://kb.parallels.com/124223"
+	return fmt.Sprintf("update %s to version %d (%s)", p.Name, row.Major, row.ReleaseNotes)
 }
 
 // errorPage returns Parallels' page about error 56521. Parallels' own message

@@ -28,7 +28,7 @@ func Menu(st approval.Status, around Around) notify.Menu {
 	}
 	if len(st.Products) == 0 {
 		m.Tooltip = m.State
-		m.Items = items(approval.Product{}, around)
+		m.Items = items(approval.Product{}, st.Mac.OS, around)
 		return m
 	}
 	worst := st.Products[0]
@@ -47,13 +47,14 @@ func Menu(st approval.Status, around Around) notify.Menu {
 		m.Title = fmt.Sprintf("%dm", worst.Window.MinutesLeft())
 	}
 	m.Details = details(worst, st)
-	m.Items = items(worst, around)
+	m.Items = items(worst, st.Mac.OS, around)
 	return m
 }
 
 // menuCase holds what the label and the state of an entry depend on.
 type menuCase struct {
 	worst   approval.Product
+	os      probe.OSVersion
 	around  Around
 	open    bool // the approval window of worst is open
 	snoozed bool
@@ -72,9 +73,7 @@ type menuItem struct {
 
 // menuItems has one row for each action below the details.
 var menuItems = map[notify.Action]menuItem{
-	notify.Retry: {label: called("Try Again…"), enabled: func(c menuCase) bool {
-		return c.worst.Verdict.Blocked() && c.worst.Verdict != approval.Managed && c.worst.App != nil && !c.open
-	}},
+	notify.Retry:       {label: called("Try Again…"), enabled: func(c menuCase) bool { return canRetry(c.worst, c.os) }},
 	notify.ShowHistory: {label: called("History…"), enabled: menuCase.always},
 	notify.ShowDoctor:  {label: called("Doctor…"), enabled: menuCase.always},
 	notify.ShowReport:  {label: called("Report…"), enabled: menuCase.always},
@@ -109,8 +108,8 @@ var menuItems = map[notify.Action]menuItem{
 // called returns a label that never changes.
 func called(label string) func(menuCase) string { return func(menuCase) string { return label } }
 
-func items(worst approval.Product, around Around) map[notify.Action]notify.Item {
-	c := menuCase{worst, around, worst.Window.Open(), !around.SnoozedUntil.IsZero()}
+func items(worst approval.Product, os probe.OSVersion, around Around) map[notify.Action]notify.Item {
+	c := menuCase{worst, os, around, worst.Window.Open(), !around.SnoozedUntil.IsZero()}
 	items := map[notify.Action]notify.Item{}
 	for action, row := range menuItems {
 		items[action] = notify.Item{Label: row.label(c), Enabled: row.enabled(c), Checked: row.checked != nil && row.checked(c)}
@@ -148,8 +147,8 @@ func details(p approval.Product, st approval.Status) []string {
 	if len(st.OtherPending) > 0 && p.Verdict.Blocked() {
 		add("Other developers also wait: click Details…")
 	}
-	if names := vmNames(p.Need.VMs); names != "" && p.Verdict.NeedsAction() {
-		add(fmt.Sprintf("Cannot start: %s", names))
+	if needs := neededBy(p.Need); needs != "" && p.Verdict.NeedsAction() {
+		add(short(needs))
 	}
 	if o := obstacle(p, st); o != nil {
 		add(o.Title)
@@ -161,11 +160,11 @@ func details(p approval.Product, st approval.Status) []string {
 			add("After Allow, restart the Mac")
 		}
 	case approval.BlockedClosed:
-		add("No Allow button? Make Parallels try again:")
-		if st.Mac.OS.AtLeast(11, 0) {
-			add("start a VM that uses the Parallels hypervisor")
+		if canRetry(p, st.Mac.OS) {
+			add("To bring the Allow button back, choose Try Again…")
 		} else {
-			add(fmt.Sprintf("quit %s and open it again", p.Name))
+			add("This brings the Allow button back:")
+			add(short(tryAgain(p, st.Mac.OS)))
 		}
 	case approval.Unknown:
 		for _, s := range st.Sources {

@@ -39,6 +39,20 @@ func obstacle(p approval.Product, st approval.Status) *Reason {
 	return nil
 }
 
+// maySpoilButton holds the notes about this Mac that are said beside an Allow button.
+var maySpoilButton = map[approval.ReasonCode]bool{approval.ReasonSIP: true, approval.ReasonConsentOff: true}
+
+// besideButton returns what is said beside an Allow button, without the obstacles.
+func besideButton(p approval.Product, st approval.Status) string {
+	var parts []string
+	for _, r := range Reasons(p, st) {
+		if maySpoilButton[r.Code] {
+			parts = append(parts, r.Title, r.Text, r.Next)
+		}
+	}
+	return sentences(parts...)
+}
+
 // statedByVerdict holds the reasons that the sentences of a verdict already
 // state.
 var statedByVerdict = map[approval.ReasonCode]bool{
@@ -54,6 +68,9 @@ type reasonCase struct {
 	os    probe.OSVersion
 	pane  Pane
 }
+
+// refused reports whether macOS refuses the product, whatever a setting says.
+func (c reasonCase) refused() bool { return c.p.Verdict.Blocked() || c.p.Window.Open() }
 
 // reasonText holds the sentences about a reason.
 type reasonText struct{ title, text, next string }
@@ -78,7 +95,7 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 	approval.ReasonNotAdmin: func(c reasonCase) reasonText {
 		return reasonText{"An administrator must allow it",
 			"From macOS 11, only an administrator can click Allow. You are not an administrator.",
-			"Click Allow, and let an administrator enter a name and password."}
+			"When you click Allow, let an administrator enter a name and password."}
 	},
 	approval.ReasonOtherUser: func(c reasonCase) reasonText {
 		return reasonText{"Another user is at the screen",
@@ -108,7 +125,7 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 	approval.ReasonWindowOver: func(c reasonCase) reasonText {
 		return reasonText{"The time is over",
 			"macOS removes the Allow button about 30 minutes after a load attempt. The next attempt brings it back, without an alert.",
-			"Choose Try Again… in the kextwatch menu."}
+			sentence(bringBack(c.p, c.os))}
 	},
 	approval.ReasonUpdateAgain: func(c reasonCase) reasonText {
 		return reasonText{"The update needs a new approval",
@@ -123,7 +140,7 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 	approval.ReasonTooOld: func(c reasonCase) reasonText {
 		return reasonText{"Made for an older macOS",
 			fmt.Sprintf("%s was made for macOS up to %s; this is macOS %s.", title(c.p), c.about, c.os),
-			fmt.Sprintf("Update %s (%s).", c.p.Name, releaseNotes(c.p))}
+			sentence(updateFor(c.p, c.st, c.os))}
 	},
 	approval.ReasonExcluded:          failureReason(probe.Excluded),
 	approval.ReasonWrongArch:         failureReason(probe.WrongArch),
@@ -149,7 +166,7 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 	approval.ReasonError56521: func(c reasonCase) reasonText {
 		return reasonText{"Parallels reports error 56521",
 			"Parallels tried to start a virtual machine, and macOS refused its hypervisor.",
-			fmt.Sprintf("Allow the kernel extension and restart the Mac. Parallels has a page about it (%s).", errorPage(c.p))}
+			sentences(when(c.p.Verdict != approval.BlockedClosed, "allow the kernel extension and restart the Mac"), fmt.Sprintf("Parallels has a page about it (%s)", errorPage(c.p)))}
 	},
 	approval.ReasonSystemExtension: func(c reasonCase) reasonText {
 		return reasonText{"A system extension waits for approval",
@@ -157,13 +174,24 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 			fmt.Sprintf("Open %s.", SystemExtensionPane(c.os).Path)}
 	},
 	approval.ReasonSIP: func(c reasonCase) reasonText {
-		return reasonText{"System Integrity Protection is off or changed",
+		const title = "System Integrity Protection is off or changed"
+		if c.refused() {
+			return reasonText{title, "macOS refused a kernel extension anyway. The Allow button may be missing or do nothing.",
+				"If it is missing or does nothing, start from macOS Recovery and run csrutil enable."}
+		}
+		return reasonText{title,
 			"macOS may load kernel extensions without asking, or block them without an Allow button.",
 			"If this is not intended, start from macOS Recovery and run csrutil enable."}
 	},
 	approval.ReasonConsentOff: func(c reasonCase) reasonText {
+		const off = "User consent for kernel extensions was turned off in macOS Recovery."
+		if c.refused() {
+			return reasonText{"User consent is off, and macOS refused a kernel extension",
+				off + " macOS refused one anyway. The Allow button may be missing or do nothing.",
+				"If it is missing or does nothing, start from macOS Recovery and run spctl kext-consent enable."}
+		}
 		return reasonText{"This Mac does not ask for approval",
-			"User consent for kernel extensions was turned off in macOS Recovery. They load without an approval.",
+			off + " They load without an approval.",
 			"If this is not intended, start from macOS Recovery and run spctl kext-consent enable."}
 	},
 	approval.ReasonNothingTried: func(c reasonCase) reasonText {

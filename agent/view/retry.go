@@ -12,7 +12,7 @@ import (
 // NotTried is the reason if Parallels was asked to try again and no load attempt
 // followed. vm reports whether a virtual machine was started for it.
 func NotTried(vm bool) Reason {
-	next := "Quit Parallels Desktop and try again. Installing it again also works."
+	next := "Quit Parallels Desktop and open it again. Installing it again also works."
 	if vm {
 		next = "Start the virtual machine in Parallels Desktop and read its message. Installing Parallels Desktop again also works."
 	}
@@ -22,6 +22,15 @@ func NotTried(vm bool) Reason {
 		"kextwatch saw no attempt of Parallels Desktop to load its kernel extensions.",
 		next,
 	}
+}
+
+// OtherWay says how Parallels is made to try if kextwatch cannot start a virtual
+// machine for it.
+func OtherWay(n approval.Need) string {
+	if len(n.VMs) == 0 {
+		return "do again what needed the kernel extension; a virtual machine on Apple's hypervisor needs no approval"
+	}
+	return byMachine(n)
 }
 
 // Started is the reason if the virtual machine started and needs no approval.
@@ -40,12 +49,15 @@ func RetryFailed(why, next string) notify.Alert {
 // MachineName returns the name of a virtual machine in quotes.
 func MachineName(vm probe.VM) string { return fmt.Sprintf("“%s”", Clean(vm.Name)) }
 
-// MachineList returns a numbered line for each virtual machine. Each begins
-// with a line break.
+// MachineList returns a numbered line for each virtual machine, and says which are
+// suspended. Each line begins with a line break.
 func MachineList(machines []probe.VM) string {
 	var b strings.Builder
 	for i, vm := range machines {
 		fmt.Fprintf(&b, "\n  %d  %s  %s", i+1, MachineName(vm), vm.UUID)
+		if vm.State == probe.VMSuspended {
+			b.WriteString("  (suspended)")
+		}
 	}
 	return b.String()
 }

@@ -20,8 +20,9 @@ func Text(st approval.Status) string {
 			line(&b, "Window", fmt.Sprintf("%s  %s – %s (%s)", Bar(p.Window.Left, approval.WindowLength, 30), clock(p.Window.OpenedAt), clock(p.Window.ClosesAt), basis(p.Window.Basis)))
 		}
 		for _, r := range Reasons(p, st) {
-			if r.Severity != approval.Note && !statedByVerdict[r.Code] {
-				line(&b, "Note", strings.TrimSpace(r.Text+" "+r.Next))
+			beside := maySpoilButton[r.Code] && (p.Verdict.Blocked() || p.Window.Open())
+			if beside || r.Severity != approval.Note && !statedByVerdict[r.Code] {
+				line(&b, "Note", fmt.Sprintf("%s: %s", r.Title, strings.TrimSpace(r.Text+" "+r.Next)))
 			}
 		}
 	}

@@ -50,8 +50,9 @@ var verdictWords = map[approval.Verdict]verdictText{
 			return sentences(refused(p), fmt.Sprintf("the Allow button is there until %s", closing(p, st)))
 		},
 		next: func(p approval.Product, st approval.Status) string {
-			return sentences(fmt.Sprintf("open %s and %s", PaneFor(st.Mac.OS).Path, clickAllow(p, st)), otherHypervisor(p, st.Mac.OS))
+			return sentences(clickThere(p, st), pressTab, withoutKexts(p, st.Mac.OS))
 		},
+		short: clickThere,
 	},
 	approval.BlockedUnknown: {
 		icon:  notify.IconWaiting,
@@ -66,14 +67,14 @@ var verdictWords = map[approval.Verdict]verdictText{
 			if hasKext(p, isLost) {
 				return tryThenAllow(p, st)
 			}
-			return sentences(fmt.Sprintf("open %s and %s", PaneFor(st.Mac.OS).Path, clickAllow(p, st)),
-				fmt.Sprintf("if there is no button, %s, then check again", tryAgain(p, st.Mac.OS)), otherHypervisor(p, st.Mac.OS))
+			return sentences(clickThere(p, st), pressTab,
+				fmt.Sprintf("if there is no button, %s, then check again", bringBack(p, st.Mac.OS)), withoutKexts(p, st.Mac.OS))
 		},
 		short: func(p approval.Product, st approval.Status) string {
 			if hasKext(p, isLost) {
 				return tryThenAllow(p, st)
 			}
-			return openOrTryAgain(p, st)
+			return sentences(clickThere(p, st), fmt.Sprintf("if there is no button, %s, then check again", tryAgain(p, st.Mac.OS)))
 		},
 	},
 	approval.BlockedClosed: {
@@ -83,10 +84,9 @@ var verdictWords = map[approval.Verdict]verdictText{
 			return sentences(refused(p), fmt.Sprintf("the Allow button was there until %s", closing(p, st)))
 		},
 		next: func(p approval.Product, st approval.Status) string {
-			return sentences(fmt.Sprintf("check whether the Allow button is still in %s", PaneFor(st.Mac.OS).Path),
-				fmt.Sprintf("if not, %s, then click Allow", tryAgain(p, st.Mac.OS)), otherHypervisor(p, st.Mac.OS))
+			return sentences(bringBack(p, st.Mac.OS), "then "+clickThere(p, st), withoutKexts(p, st.Mac.OS))
 		},
-		short: openOrTryAgain, // macOS may not have removed the button yet
+		short: tryThenAllow,
 	},
 	approval.UpgradePending: {
 		icon:  notify.IconTodo,
@@ -125,8 +125,8 @@ var verdictWords = map[approval.Verdict]verdictText{
 			}
 			return fmt.Sprintf("%s was made for macOS up to %s.", title(p), p.Made.MaxMacOS)
 		},
-		next: func(p approval.Product, _ approval.Status) string {
-			return fmt.Sprintf("Update %s (%s).", p.Name, releaseNotes(p))
+		next: func(p approval.Product, st approval.Status) string {
+			return sentence(updateFor(p, st, st.Mac.OS))
 		},
 	},
 	approval.Unknown: {
@@ -148,7 +148,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 				return sentences(firstTry(p, st.Mac.OS))
 			}
 			if p.Window.Open() {
-				return sentences(fmt.Sprintf("open %s and %s", PaneFor(st.Mac.OS).Path, clickAllow(p, st)), unknownNext(st))
+				return sentences(clickThere(p, st), pressTab, unknownNext(st))
 			}
 			return unknownNext(st)
 		},
@@ -187,15 +187,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 	approval.NotNeeded: {
 		icon:  notify.IconWell,
 		state: as("needs no approval on this Mac"),
-		why: func(p approval.Product, _ approval.Status) string {
-			switch p.Need.Because {
-			case approval.RuleAppleSilicon:
-				return fmt.Sprintf("%s uses no kernel extensions on Apple silicon.", p.Name)
-			case approval.RuleAppStore:
-				return fmt.Sprintf("The App Store edition of %s has no kernel extensions.", p.Name)
-			}
-			return "Every virtual machine uses Apple's hypervisor, which needs no kernel extension."
-		},
+		why:   func(p approval.Product, _ approval.Status) string { return noneNeeded(p) },
 	},
 	approval.NotInstalled: {
 		icon:  notify.IconWell,
@@ -244,13 +236,18 @@ func refused(p approval.Product) string {
 			}
 		}
 	}
-	return sentences(fmt.Sprintf("macOS blocked %s of %s", count(blocked, "1 kernel extension", "%d kernel extensions"), p.Name), stuck(p))
+	return sentences(fmt.Sprintf("macOS blocked %s of %s", count(blocked, "1 kernel extension", "%d kernel extensions"), p.Name), stuck(p.Need))
 }
 
-// openOrTryAgain is the next step if it is unknown whether there is a button.
-func openOrTryAgain(p approval.Product, st approval.Status) string {
-	return sentences(fmt.Sprintf("open %s and %s", PaneFor(st.Mac.OS).Path, clickAllow(p, st)),
-		fmt.Sprintf("if there is no button, %s, then check again", tryAgainInShort(p, st.Mac.OS)))
+// noneNeeded says why a product needs no kernel extension.
+func noneNeeded(p approval.Product) string {
+	switch p.Need.Because {
+	case approval.RuleAppleSilicon:
+		return fmt.Sprintf("%s uses no kernel extensions on Apple silicon.", p.Name)
+	case approval.RuleAppStore:
+		return fmt.Sprintf("The App Store edition of %s has no kernel extensions.", p.Name)
+	}
+	return "Every virtual machine uses Apple's hypervisor, which needs no kernel extension."
 }
 
 // closing is the time at which macOS removes the Allow button. From macOS 11 it is
@@ -260,23 +257,6 @@ func closing(p approval.Product, st approval.Status) string {
 		return fmt.Sprintf("about %s", clock(p.Window.ClosesAt))
 	}
 	return clock(p.Window.ClosesAt)
-}
-
-// stuck names the virtual machines that cannot start before an approval.
-func stuck(p approval.Product) string {
-	names := vmNames(p.Need.VMs)
-	if names == "" {
-		return ""
-	}
-	return fmt.Sprintf("until you allow it, these virtual machines cannot start: %s", names)
-}
-
-func vmNames(vms []probe.VM) string {
-	var names []string
-	for _, vm := range vms {
-		names = append(names, vm.Name)
-	}
-	return list(names)
 }
 
 func lastWindow(p approval.Product) string {
@@ -305,14 +285,6 @@ func approvedBecause(p approval.Product) string {
 	return "The kernel extensions are allowed."
 }
 
-// firstTry says what will happen at the first load attempt.
-func firstTry(p approval.Product, os probe.OSVersion) string {
-	if os.AtLeast(11, 0) && p.App != nil {
-		return "When a virtual machine on the Parallels hypervisor starts, macOS will block the kernel extensions, and you will have about 30 minutes to allow them"
-	}
-	return fmt.Sprintf("When you open %s, macOS will block its kernel extensions, and you will have 30 minutes to allow them", p.Name)
-}
-
 // payload names the profile that does not let users approve, if its name is
 // known.
 func payload(p approval.Product) string {
@@ -324,6 +296,14 @@ func payload(p approval.Product) string {
 	return ""
 }
 
+// pressTab is said wherever an open window is described: macOS may ignore a click.
+const pressTab = "if the button does nothing, press Tab until it is selected, then press Space"
+
+// clickThere says where the Allow button is and how to click it.
+func clickThere(p approval.Product, st approval.Status) string {
+	return fmt.Sprintf("open %s and %s", PaneFor(st.Mac.OS).Path, clickAllow(p, st))
+}
+
 func clickAllow(p approval.Product, st approval.Status) string {
 	click := "click Allow"
 	if len(st.OtherPending) > 0 && p.Developer != "" {
@@ -333,61 +313,6 @@ func clickAllow(p approval.Product, st approval.Status) string {
 		return fmt.Sprintf("%s, then restart the Mac", click)
 	}
 	return click
-}
-
-// tryAgain says how to make Parallels load its extensions again. Up to macOS
-// 10.15 its service loads them. From macOS 11 only the start of a virtual machine
-// that needs them does.
-func tryAgain(p approval.Product, os probe.OSVersion) string {
-	if p.App == nil || !os.AtLeast(11, 0) {
-		return tryAgainInShort(p, os)
-	}
-	if vm, ok := stoppedVM(p); ok {
-		return fmt.Sprintf("start the virtual machine “%s”, or choose Try Again… in the kextwatch menu (installing %s again also works)", Clean(vm.Name), p.Name)
-	}
-	return fmt.Sprintf("start a stopped virtual machine that uses the Parallels hypervisor (installing %s again also works)", p.Name)
-}
-
-// tryAgainInShort is tryAgain with one way only.
-func tryAgainInShort(p approval.Product, os probe.OSVersion) string {
-	switch {
-	case p.App == nil:
-		return fmt.Sprintf("open %s again", p.Name)
-	case !os.AtLeast(11, 0):
-		return fmt.Sprintf("quit %s and open it again", p.Name)
-	}
-	if vm, ok := stoppedVM(p); ok {
-		return fmt.Sprintf("start the virtual machine “%s”", Clean(vm.Name))
-	}
-	return "start a virtual machine that uses the Parallels hypervisor"
-}
-
-// stoppedVM returns a virtual machine whose start makes Parallels try again.
-func stoppedVM(p approval.Product) (probe.VM, bool) {
-	for _, vm := range p.Need.VMs {
-		if vm.State == probe.VMStopped {
-			return vm, true
-		}
-	}
-	return probe.VM{}, false
-}
-
-// otherHypervisor describes the way without approval. From macOS 11 a virtual
-// machine can use Apple's hypervisor, unless it uses nested virtualization.
-func otherHypervisor(p approval.Product, os probe.OSVersion) string {
-	if !os.AtLeast(11, 0) || p.App == nil {
-		return ""
-	}
-	movable, nested := vmNames(p.Need.CanMove()), vmNames(p.Need.Nested())
-	switch {
-	case movable != "" && nested != "":
-		return fmt.Sprintf("or switch %s to Apple's hypervisor, which needs no approval and no restart; %s cannot, because of nested virtualization", movable, nested)
-	case movable != "":
-		return fmt.Sprintf("or switch %s to Apple's hypervisor, which needs no approval and no restart", movable)
-	case nested != "":
-		return fmt.Sprintf("%s needs the Parallels hypervisor, because of nested virtualization", nested)
-	}
-	return "or switch the virtual machine to Apple's hypervisor, which needs no approval and no restart, but has no nested virtualization"
 }
 
 func unknownNext(st approval.Status) string {

@@ -55,6 +55,7 @@ func statusWith(v approval.Verdict, macOS string) approval.Status {
 		At: opened.Add(5 * time.Minute), Verdict: v, Products: []approval.Product{p}, Source: probe.Database,
 		Mac:     probe.Mac{OS: probe.OSVersion{Version: macOS, Build: "1A1"}, Arch: probe.Intel, BootedAt: opened.Add(-time.Hour)},
 		Sources: []probe.Source{{Name: probe.Database, State: probe.OK}},
+		Compat:  approval.Compat(),
 	}
 	if v == approval.Unknown {
 		st.Source = ""

@@ -86,14 +86,14 @@ func TestPlainLines(t *testing.T) {
 	st := statusWith(approval.BlockedOpen, "10.15.7")
 	p := st.Products[0]
 	want := "Parallels Desktop 16.5.1 (49187): waiting for your approval, 25 minutes left. " +
-		"Next: Open System Preferences > Security & Privacy > General and click Allow."
+		"Next: Open System Preferences > Security & Privacy > General and click Allow. If the button does nothing, press Tab until it is selected, then press Space."
 	if got := PlainState(st); len(got) != 1 || got[0] != want {
 		t.Errorf("state %q, want %q", got, want)
 	}
 	changed := approval.Notice{Event: approval.VerdictChanged, Product: p}
 	opened := approval.Notice{Event: approval.WindowOpened, Product: p, Window: p.Window}
 	want = "macOS blocked Parallels Desktop; the Allow button is there until 06:15. " +
-		"Next: Open System Preferences > Security & Privacy > General and click Allow."
+		"Next: Open System Preferences > Security & Privacy > General and click Allow. If the button does nothing, press Tab until it is selected, then press Space."
 	if got := PlainChange([]approval.Notice{changed, opened}, st); len(got) != 1 || got[0] != want {
 		t.Errorf("change %q, want %q alone", got, want)
 	}

@@ -1,0 +1,210 @@
+package view
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe"
+)
+
+// stuck says what does not work before an approval: each reason of the need, and which
+// virtual machines another user has to start.
+func stuck(n approval.Need) string {
+	start, resume := cannotStart(n)
+	return sentences(
+		named("until you allow it, these virtual machines cannot start: %s", start),
+		named("until you allow it, these suspended virtual machines cannot resume: %s", resume),
+		when(n.Networking, "the networking of Parallels is set to use kernel extensions"),
+		named("only the user whose folder they are in can start these: %s", vmNames(n.OfOthers())))
+}
+
+// stuckInShort is stuck for an alert.
+func stuckInShort(n approval.Need) string {
+	start, resume := cannotStart(n)
+	return sentences(named("until you allow it, %s cannot start", start), named("until you allow it, %s cannot resume", resume))
+}
+
+// neededBy is stuck for a line of the menu.
+func neededBy(n approval.Need) string {
+	start, _ := cannotStart(n)
+	switch all := vmNames(n.VMs); {
+	case n.Networking && all != "":
+		return fmt.Sprintf("Needed by: networking, %s", all)
+	case n.Networking:
+		return "Needed by: networking"
+	case start == "":
+		return named("Cannot resume: %s", all)
+	default:
+		return named("Cannot start: %s", all)
+	}
+}
+
+// cannotStart returns the names of the virtual machines that cannot start, and of the
+// suspended ones, which cannot resume.
+func cannotStart(n approval.Need) (start, resume string) {
+	var stopped, suspended []probe.VM
+	for _, vm := range n.VMs {
+		if vm.State == probe.VMSuspended {
+			suspended = append(suspended, vm)
+		} else {
+			stopped = append(stopped, vm)
+		}
+	}
+	return vmNames(stopped), vmNames(suspended)
+}
+
+// named puts names into a text. Without names it returns "".
+func named(text, names string) string {
+	if names == "" {
+		return ""
+	}
+	return fmt.Sprintf(text, names)
+}
+
+// present returns the texts that are not empty.
+func present(texts ...string) []string {
+	return slices.DeleteFunc(texts, func(text string) bool { return text == "" })
+}
+
+// when returns the text if the condition holds, otherwise "".
+func when(condition bool, text string) string {
+	if condition {
+		return text
+	}
+	return ""
+}
+
+func vmNames(vms []probe.VM) string {
+	var names []string
+	for _, vm := range vms {
+		names = append(names, vm.Name)
+	}
+	return list(names)
+}
+
+// canRetry reports whether Try Again… of the menu can make Parallels load its
+// extensions again.
+func canRetry(p approval.Product, os probe.OSVersion) bool {
+	return p.Verdict.Blocked() && p.Verdict != approval.Managed && p.App != nil && !p.Window.Open() &&
+		os.Known() && (!os.AtLeast(11, 0) || p.Need.ByOpening() || len(p.Need.Startable()) > 0)
+}
+
+const tryAgainEntry = "choose Try Again… in the kextwatch menu"
+
+// bringBack says what brings the Allow button back.
+func bringBack(p approval.Product, os probe.OSVersion) string {
+	switch way := tryAgain(p, os); {
+	case canRetry(p, os):
+		return fmt.Sprintf("%s, or %s", tryAgainEntry, way)
+	case p.App != nil && len(p.Need.VMs) == 0:
+		return fmt.Sprintf("%s, or install %s again", way, p.Name)
+	default:
+		return way
+	}
+}
+
+// tryAgain says how the user makes the product load its extensions again. Up to macOS
+// 10.15 the service of Parallels loads them. From macOS 11 only what needs them does.
+func tryAgain(p approval.Product, os probe.OSVersion) string {
+	n := p.Need
+	switch {
+	case p.App == nil:
+		return fmt.Sprintf("open %s again", p.Name)
+	case n.ByOpening() && len(n.VMs) > 0:
+		return fmt.Sprintf("quit %s, open it again and %s", p.Name, byMachine(n))
+	case n.ByOpening() || !os.AtLeast(11, 0):
+		return fmt.Sprintf("quit %s and open it again", p.Name)
+	case n.Answer == probe.No:
+		return "do again what needed the kernel extension"
+	case len(n.VMs) == 0:
+		return "start a virtual machine that uses the Parallels hypervisor"
+	}
+	return byMachine(n)
+}
+
+// byMachine says how a virtual machine of the need makes Parallels try.
+func byMachine(n approval.Need) string {
+	if fit := n.Startable(); len(fit) > 0 {
+		return start(fit[0])
+	}
+	var running, others probe.VM
+	for _, vm := range n.VMs {
+		switch {
+		case vm.OtherUsers:
+			others = vm
+		case vm.State == probe.VMRunning:
+			running = vm
+		default:
+			return start(vm)
+		}
+	}
+	if running.Name != "" {
+		return fmt.Sprintf("shut down the virtual machine %s and start it again", MachineName(running))
+	}
+	return fmt.Sprintf("let its owner start the virtual machine %s", MachineName(others))
+}
+
+func start(vm probe.VM) string {
+	if vm.State == probe.VMSuspended {
+		return fmt.Sprintf("resume the virtual machine %s", MachineName(vm))
+	}
+	return fmt.Sprintf("start the virtual machine %s", MachineName(vm))
+}
+
+// firstTry says what will happen at the first load attempt.
+func firstTry(p approval.Product, os probe.OSVersion) string {
+	n := p.Need
+	const minutes = "30 minutes to allow them"
+	if !os.AtLeast(11, 0) || p.App == nil {
+		return fmt.Sprintf("When you open %s, macOS will block its kernel extensions, and you will have %s", p.Name, minutes)
+	}
+	var attempts []string
+	if n.ByOpening() {
+		attempts = append(attempts, fmt.Sprintf("you open %s", p.Name))
+	}
+	switch start, resume := cannotStart(n); {
+	case len(n.VMs) == 1 && start == "":
+		attempts = append(attempts, fmt.Sprintf("the virtual machine %s resumes", MachineName(n.VMs[0])))
+	case len(n.VMs) == 1:
+		attempts = append(attempts, fmt.Sprintf("the virtual machine %s starts", MachineName(n.VMs[0])))
+	case len(n.VMs) > 1:
+		attempts = append(attempts, present(named("one of these starts (%s)", start), named("one of these resumes (%s)", resume))...)
+	}
+	if len(attempts) == 0 {
+		return fmt.Sprintf("If a virtual machine uses the Parallels hypervisor, macOS will block the kernel extensions when it starts, and you will have about %s", minutes)
+	}
+	return fmt.Sprintf("When %s, macOS will block the kernel extensions, and you will have about %s", strings.Join(attempts, " or "), minutes)
+}
+
+// withoutKexts describes the way without an approval, by the reasons of the need. From
+// macOS 11 a virtual machine can use Apple's hypervisor while it is shut down, unless it
+// uses nested virtualization.
+func withoutKexts(p approval.Product, os probe.OSVersion) string {
+	n := p.Need
+	if !os.AtLeast(11, 0) || p.App == nil || n.Because == approval.RuleOldParallels || n.Answer == probe.No {
+		return ""
+	}
+	if n.Answer == "" && len(n.VMs) == 0 {
+		return "or switch the virtual machine to Apple's hypervisor, which needs no approval and no restart, but has no nested virtualization"
+	}
+	return sentences(
+		named("or switch %s to Apple's hypervisor, which needs no approval and no restart", vmNames(n.CanMove())),
+		named("%s cannot switch to Apple's hypervisor before being shut down", vmNames(n.CanMoveLater())),
+		named("%s cannot use Apple's hypervisor, because of nested virtualization", vmNames(n.Nested())),
+		withoutKextNetworking(n))
+}
+
+// withoutKextNetworking says how networking works without kernel extensions. The value
+// -1 lets Parallels choose, which means without them from macOS 11.
+func withoutKextNetworking(n approval.Need) string {
+	how := fmt.Sprintf("an administrator sets UseKextless to -1 in %s, and Parallels Desktop is opened again", probe.ParallelsNetworkSettings)
+	switch {
+	case !n.Networking:
+		return ""
+	case len(n.VMs) == 0:
+		return fmt.Sprintf("or switch networking to work without kernel extensions: %s", how)
+	}
+	return fmt.Sprintf("networking works without kernel extensions if %s", how)
+}

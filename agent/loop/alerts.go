@@ -22,7 +22,7 @@ type alerts struct {
 // posting is an alert, and the dialog to show instead; nil: none.
 type posting struct {
 	alert  notify.Alert
-	dialog *notify.Dialog
+	dialog *view.Question
 }
 
 // announce saves the notices as shown, records them, and shows those that are

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -69,7 +70,7 @@ func TestLateReminderIsADialog(t *testing.T) {
 		alerts int // after the dialog, up to the end of the window
 	}{
 		{"Open", "Open Security & Privacy", nil, []notify.Action{notify.OpenSettings}, 1},
-		{"Remind Me", "Remind Me in 5 Minutes", nil, nil, 1},
+		{"Remind Me", "Remind Me in 2 Minutes", nil, nil, 1},
 		{"Later", "Later", nil, nil, 1},
 		{"no answer", "", nil, nil, 1},
 		{"no dialogs here", "", errors.New("no osascript"), nil, 2},
@@ -103,6 +104,28 @@ func TestLateReminderIsADialog(t *testing.T) {
 			})
 		})
 	}
+}
+
+// "Remind Me" at five minutes reminds while there is still time to click, in a dialog
+// again, and the last minute is told.
+func TestRemindMeEndsBeforeTheWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, asker := newBubble(), &dialogs{answer: "Remind Me in 2 Minutes"}
+		defer d.startWith(t, func(e *Edges) { e.Asker = asker })()
+		d.attempt()
+		d.hints <- settled
+		time.Sleep(25*time.Minute + 30*time.Second) // the dialog was answered
+		synctest.Wait()
+		if until := d.now().menu.Items[notify.SnoozeMenu].Label; !strings.HasPrefix(until, "Snoozed until") {
+			t.Fatalf("the menu says %q, want a snooze", until)
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		asked, _ := asker.now()
+		if asked != 2 || !slices.Contains(asker.asked[1].Buttons, "Remind Me in 1 Minute") {
+			t.Errorf("%d dialogs with %v, want another one after two minutes", asked, asker.asked)
+		}
+	})
 }
 
 // The dialog closes when its window is closed or approved.

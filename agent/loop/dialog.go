@@ -2,14 +2,9 @@ package loop
 
 import (
 	"context"
-	"time"
 
-	"kextwatch/agent/view"
 	"kextwatch/notify"
 )
-
-// remindAgain is the time of the button "Remind Me in 5 Minutes".
-const remindAgain = 5 * time.Minute
 
 // dialog is the dialog that is open. Only one is open at a time.
 type dialog struct {
@@ -20,7 +15,7 @@ type dialog struct {
 // reply is how a dialog ended.
 type reply struct {
 	posting posting
-	button  int // counted from 1; 0: the user did not answer
+	answer  notify.Answer // empty: the user did not answer
 	err     error
 	closed  bool // by closeDialog, or at the end of the agent
 }
@@ -31,13 +26,8 @@ func (l *Loop) showDialog(ctx context.Context, p posting) {
 	l.dialog.cancel = cancel
 	l.helpers.Go(func() {
 		defer cancel()
-		answer, err := l.edges.Asker.Ask(open, *p.dialog)
-		r := reply{posting: p, err: err, closed: open.Err() != nil}
-		for i, button := range p.dialog.Buttons {
-			if answer == notify.Answer(button) {
-				r.button = i + 1
-			}
-		}
+		answer, err := l.edges.Asker.Ask(open, p.dialog.Dialog)
+		r := reply{posting: p, answer: answer, err: err, closed: open.Err() != nil}
 		select {
 		case l.dialog.replies <- r:
 		case <-ctx.Done():
@@ -55,10 +45,13 @@ func (l *Loop) replied(ctx context.Context, r reply) {
 		l.edges.Logger.Info("no dialog could be shown", "error", r.err)
 		l.alerts.queue = append(l.alerts.queue, posting{alert: r.posting.alert})
 		l.post(ctx)
-	case r.button == view.OpenButton:
+	case r.answer == "":
+	case r.answer == r.posting.dialog.Open:
 		l.start(ctx, notify.OpenSettings)
-	case r.button == view.RemindButton:
-		l.snooze(ctx, remindAgain)
+	case r.answer == r.posting.dialog.Remind:
+		if length := r.posting.dialog.Snooze(l.edges.Clock.Now()); length > 0 {
+			l.snooze(ctx, length)
+		}
 	}
 	l.savePosted()
 }

@@ -16,6 +16,7 @@ const (
 	FactLoadedKexts  Fact = "loaded kernel extensions"
 	FactCollection   Fact = "kernel collection" // the auxiliary one, from macOS 11
 	FactLoadAttempts Fact = "log"               // load attempts, from the unified log
+	FactLoadHistory  Fact = "load history"      // times of load attempts, from the load history of the policy
 
 	FactVMs          Fact = "virtual machines"
 	FactVMFiles      Fact = "virtual machines on the disk"
@@ -49,7 +50,7 @@ const (
 // Facts lists every Fact.
 var Facts = []Fact{
 	FactMacOSVersion, FactProcessor, FactBootTime, FactBootSession,
-	FactParallels, FactKextsOnDisk, FactLoadedKexts, FactCollection, FactLoadAttempts,
+	FactParallels, FactKextsOnDisk, FactLoadedKexts, FactCollection, FactLoadAttempts, FactLoadHistory,
 	FactVMs, FactVMFiles, FactVMNetworking,
 	FactSIP, FactKextApproval, FactConsent, FactRecoveryTeams, FactKextProfile, FactProfiles,
 	FactPrograms, FactNetwork, FactConsoleUser, FactScreenLock, FactAdmin, FactSystemExtensions,

@@ -42,6 +42,7 @@ var factWords = map[probe.Fact]factText{
 	}},
 	probe.FactCollection:   {name: "kernel extensions that macOS prepared at the last start"},
 	probe.FactLoadAttempts: {name: "load attempts in the macOS log"},
+	probe.FactLoadHistory:  {name: "times of load attempts"},
 
 	probe.FactVMs:          {name: "virtual machines", known: func(c checking) bool { return c.parallels.Need.Answer != "" }},
 	probe.FactVMFiles:      {name: "virtual machines on the disk"},

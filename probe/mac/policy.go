@@ -3,6 +3,7 @@ package mac
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -77,6 +78,19 @@ func (p *Prober) readPolicy(ctx context.Context, s *shot) {
 		best.History = slices.DeleteFunc(slices.Clone(best.History), func(r probe.LoadRecord) bool { return root.Discarded(r.Path) })
 	}
 	s.snap.Policy, s.snap.Sources = best, sources
+	if best != nil && best.HistoryErr != "" {
+		s.missing(historyGap(best.HistoryErr, s.snap.Mac.Offline))
+	}
+}
+
+// historyGap is the missing fact when the load history does not tell all times.
+func historyGap(reason string, offline bool) probe.Gap {
+	next := "Look for a newer kextwatch that supports this macOS."
+	if !offline {
+		next += " Until then `kextwatch run` follows the macOS log, which only an administrator may read."
+	}
+	return probe.NewGap(probe.FactLoadHistory,
+		errors.New("the load history of macOS has another form ("+reason+"), so an Allow button may be there although kextwatch knows no time"), next)
 }
 
 // queryFramework starts a query of the framework.

@@ -43,6 +43,8 @@ type publication struct {
 	MDM      []publishedMDM     `plist:"kext_policy_mdm"`
 	History  []publishedHistory `plist:"kext_load_history"`
 	Failure  *publishedFailure  `plist:"failure,omitempty"`
+
+	HistoryErr string `plist:"history_error,omitempty"` // probe.Policy.HistoryErr; earlier readers do not write it
 }
 
 type publishedRow struct {
@@ -94,7 +96,7 @@ func (f publishedFailure) source() probe.Source {
 // newPublication copies those parts of a policy that every user may read.
 func newPublication(id databaseIdentity, policy probe.Policy) publication {
 	readAt := policy.ReadAt.Truncate(time.Second)
-	p := publication{Format: publishedFormat, Database: id, ReadAt: &readAt}
+	p := publication{Format: publishedFormat, Database: id, ReadAt: &readAt, HistoryErr: policy.HistoryErr}
 	for _, r := range policy.Rows {
 		p.Rows = append(p.Rows, publishedRow{r.TeamID, r.BundleID, r.Allowed, r.Developer, r.Flags})
 	}
@@ -162,7 +164,7 @@ func (p publication) failed(source probe.Source) bool {
 // policy returns the published rows with readAt as their time. It limits texts
 // like the rows of the database.
 func (p publication) policy(readAt time.Time) *probe.Policy {
-	policy := &probe.Policy{Source: probe.Reader, ReadAt: readAt}
+	policy := &probe.Policy{Source: probe.Reader, ReadAt: readAt, HistoryErr: probe.Printable(p.HistoryErr)}
 	for _, r := range p.Rows {
 		policy.Rows = append(policy.Rows, probe.PolicyRow{
 			TeamID: probe.Cap(r.TeamID), BundleID: probe.Cap(r.BundleID), Allowed: r.Allowed, Developer: probe.Cap(r.Developer), Flags: r.Flags,
@@ -179,6 +181,9 @@ func (p publication) policy(readAt time.Time) *probe.Policy {
 			CreatedAt: timeOf(r.CreatedAt), LastSeen: timeOf(r.LastSeen),
 			CDHash: probe.Cap(r.CDHash), BootUUID: probe.Cap(r.BootUUID), Flags: r.Flags,
 		})
+	}
+	if policy.HistoryErr == "" {
+		policy.HistoryErr = untimed(policy.History)
 	}
 	return policy
 }

@@ -96,10 +96,8 @@ func readPolicy(ctx context.Context, c *connection) (*probe.Policy, error) {
 			return nil, err
 		}
 	}
-	if history := historyTable(names); history != "" {
-		if p.History, err = readHistory(ctx, c, history); err != nil {
-			return nil, err
-		}
+	if p.History, p.HistoryErr, err = readHistory(ctx, c, historyTable(names)); err != nil {
+		return nil, err
 	}
 	return &p, nil
 }
@@ -211,18 +209,48 @@ func readMDMRows(ctx context.Context, c *connection) ([]probe.MDMRow, error) {
 		})
 }
 
-func readHistory(ctx context.Context, c *connection, table string) ([]probe.LoadRecord, error) {
-	t, err := describe(ctx, c, table, "team_id", "bundle_id")
-	if err != nil {
-		return nil, err
+// readHistory reads the load history, and says why it does not tell all times of
+// load attempts. Another form of the history is no error: what is allowed does not
+// depend on it. table is empty if there is none.
+func readHistory(ctx context.Context, c *connection, table string) (records []probe.LoadRecord, problem string, err error) {
+	if table == "" {
+		return nil, fmt.Sprintf("no table %s%d", historyPrefix, historyOldest), nil
 	}
-	return selectAll(ctx, c,
+	t, err := describe(ctx, c, table)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, column := range []string{"team_id", "bundle_id"} {
+		if !slices.Contains(t.columns, column) { // nobody knows what was loaded
+			return nil, t.lacks(column), nil
+		}
+	}
+	records, err = selectAll(ctx, c,
 		t.query(t.text("path"), t.text("team_id"), t.text("bundle_id"), t.text("created_at"), t.text("last_seen"),
 			t.text("cdhash"), t.text("boot_uuid"), t.integer("flags")),
 		func(v values) probe.LoadRecord {
 			return probe.LoadRecord{Path: v.text(0), TeamID: v.text(1), BundleID: v.text(2), CreatedAt: v.time(3), LastSeen: v.time(4),
 				CDHash: v.text(5), BootUUID: v.text(6), Flags: v.integer(7)}
 		})
+	if !slices.Contains(t.columns, "last_seen") {
+		return records, t.lacks("last_seen"), err
+	}
+	return records, untimed(records), err
+}
+
+// untimed says how many load records do not tell when a load was last tried. It
+// is empty if all do.
+func untimed(records []probe.LoadRecord) string {
+	count := 0
+	for _, r := range records {
+		if r.LastSeen.IsZero() {
+			count++
+		}
+	}
+	if count == 0 {
+		return ""
+	}
+	return fmt.Sprintf("last_seen has no time in the known form in %d of %d records", count, len(records))
 }
 
 // sqlTable is a table with the columns that it has.
@@ -248,11 +276,14 @@ func describe(ctx context.Context, c *connection, name string, required ...strin
 	}
 	for _, column := range required {
 		if !slices.Contains(columns, column) {
-			return sqlTable{}, fmt.Errorf("%w: no column %s in %s", errUnknownSchema, column, name)
+			return sqlTable{}, fmt.Errorf("%w: %s", errUnknownSchema, sqlTable{name: name}.lacks(column))
 		}
 	}
 	return sqlTable{name, columns}, nil
 }
+
+// lacks says that a column is missing.
+func (t sqlTable) lacks(column string) string { return "no column " + column + " in " + t.name }
 
 func (t sqlTable) query(values ...string) string {
 	return fmt.Sprintf("SELECT %s FROM %s LIMIT %d", strings.Join(values, ", "), t.name, probe.MaxRows+1)

@@ -99,7 +99,7 @@ func TestSchemas(t *testing.T) {
 		{"later histories", []string{policy, historyOf("v9", "nine"), historyOf("v10", "ten"), historyOf("v3", "three")}, probe.OK, "", "ten"},
 		{"not a history", []string{policy, historyOf("v2", "two"), historyOf("v03", "zero"), historyOf("v4x", "x"), historyOf("v", "none")}, probe.OK, "", ""},
 		{"history is a view", []string{policy, `CREATE VIEW kext_load_history_v3 AS SELECT 'T' team_id, 'b' bundle_id`}, probe.OK, "", ""},
-		{"history without bundle_id", []string{policy, `CREATE TABLE kext_load_history_v4 (path, team_id)`}, probe.UnknownSchema, "no column bundle_id in kext_load_history_v4", ""},
+		{"history without bundle_id", []string{policy, `CREATE TABLE kext_load_history_v4 (path, team_id)`}, probe.OK, "", ""},
 		{"MDM without allowed", []string{policy, `CREATE TABLE kext_policy_mdm (team_id, bundle_id)`}, probe.UnknownSchema, "no column allowed in kext_policy_mdm", ""},
 		{"no policy", []string{historyOf("v3", "three")}, probe.UnknownSchema, "no table kext_policy", ""},
 		{"policy without allowed", []string{`CREATE TABLE kext_policy (team_id, bundle_id)`}, probe.UnknownSchema, "no column allowed in kext_policy", ""},
@@ -155,6 +155,68 @@ func TestHistoryTimes(t *testing.T) {
 		if source.State != probe.OK || len(policy.History) != 1 || policy.History[0].LastSeen != want {
 			t.Errorf("%s: got %+v, %+v, want %v", text, policy, source, want)
 		}
+	}
+}
+
+// Rows say what is allowed, whatever form the load history has. Which times of load
+// attempts are missing is said with the reason, for the database and for what the
+// reader publishes.
+func TestHistoryOfAnotherForm(t *testing.T) {
+	const two = `INSERT INTO kext_load_history_v3 (path, team_id, bundle_id, created_at, last_seen) VALUES
+		('/a', 'T', 'a', '2026-05-06 05:00:00', '2026-05-06 05:45:03'), ('/b', 'T', 'b', '2026-05-06 05:00:00', '2026-05-06 05:45:04')`
+	for name, tc := range map[string]struct {
+		change string
+		reason string
+		times  int // that are known
+	}{
+		"as it is":               {`SELECT 1`, "", 2},
+		"empty":                  {`DELETE FROM kext_load_history_v3`, "", 0},
+		"the column is renamed":  {`ALTER TABLE kext_load_history_v3 RENAME COLUMN last_seen TO last_used`, "no column last_seen in kext_load_history_v3", 0},
+		"no team":                {`ALTER TABLE kext_load_history_v3 RENAME COLUMN team_id TO team`, "no column team_id in kext_load_history_v3", 0},
+		"no bundle":              {`ALTER TABLE kext_load_history_v3 RENAME COLUMN bundle_id TO bundle`, "no column bundle_id in kext_load_history_v3", 0},
+		"the table is renamed":   {`ALTER TABLE kext_load_history_v3 RENAME TO kext_attempts`, "no table kext_load_history_v3", 0},
+		"no table":               {`DROP TABLE kext_load_history_v3`, "no table kext_load_history_v3", 0},
+		"a later table":          {`CREATE TABLE kext_load_history_v4 (path, team_id, bundle_id, seen_at)`, "no column last_seen in kext_load_history_v4", 0},
+		"another form":           {`UPDATE kext_load_history_v3 SET last_seen = 'Wed 6 May, a quarter to six'`, "no time in the known form in 2 of 2 records", 0},
+		"seconds since 1970":     {`UPDATE kext_load_history_v3 SET last_seen = 1778046303`, "in 2 of 2 records", 0},
+		"empty times":            {`UPDATE kext_load_history_v3 SET last_seen = NULL`, "in 2 of 2 records", 0},
+		"one of them":            {`UPDATE kext_load_history_v3 SET last_seen = '2026-05-06T05:45:04Z' WHERE bundle_id = 'b'`, "in 1 of 2 records", 1},
+		"only created_at":        {`UPDATE kext_load_history_v3 SET created_at = 'in May'`, "", 2},
+		"the column is computed": {`ALTER TABLE kext_load_history_v3 DROP COLUMN last_seen; ALTER TABLE kext_load_history_v3 ADD COLUMN last_seen AS ('2026-05-06 05:45:04')`, "no column last_seen", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, _ := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow, two, tc.change)...)
+			publish(t, m)
+			read := map[string]*probe.Policy{}
+			read["database"], _ = readPolicyOf(t, m)
+			read["reader"], _ = readPublished(m, publishedAt)
+			for source, policy := range read {
+				if policy == nil || len(policy.Rows) != 1 {
+					t.Errorf("%s: the rows are lost: %+v", source, policy)
+					continue
+				}
+				times := 0
+				for _, r := range policy.History {
+					if !r.LastSeen.IsZero() {
+						times++
+					}
+				}
+				if times != tc.times || !strings.Contains(policy.HistoryErr, tc.reason) || (policy.HistoryErr == "") != (tc.reason == "") || policy.TellsTimes() != (tc.reason == "") {
+					t.Errorf("%s: %d times, reason %q, tells times: %t", source, times, policy.HistoryErr, policy.TellsTimes())
+				}
+			}
+		})
+	}
+}
+
+// An earlier reader did not publish why times are missing.
+func TestHistoryErrOfAnEarlierReader(t *testing.T) {
+	m, _ := newPublishing(t)
+	at := publishedAt
+	putPublication(t, m, publication{Format: publishedFormat, ReadAt: &at, History: []publishedHistory{{BundleID: "a"}, {BundleID: "b", LastSeen: &at}}})
+	runReader(t, m, at, runPublished)
+	if policy, source := readPublished(m, at); policy == nil || !strings.Contains(policy.HistoryErr, "in 1 of 2 records") {
+		t.Errorf("%+v, %+v", policy, source)
 	}
 }
 

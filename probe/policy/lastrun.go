@@ -55,14 +55,36 @@ type LastRun struct {
 }
 
 // recordRun records a run of Publish. The caller must be the owner of Root.
+//
+// An agent that may not stat the database learns from the published file alone
+// that it changed. So a new outcome also changes the modification time of that
+// file, which agents watch: no disk is too full for that.
 func recordRun(m root.FS, now time.Time, outcome runOutcome) error {
 	if err := m.Guarded(probe.ReaderLastRun); err != nil {
 		return err
 	}
+	last, err := ReadLastRun(m)
+	told := err == nil && last.outcome == outcome
 	p := filepath.Join(m.Root, probe.ReaderLastRun)
 	if err := openFolder(filepath.Dir(p)); err != nil {
 		return err
 	}
+	failed := writeRun(p, now, outcome)
+	if failed != nil {
+		os.Remove(p) // no sign of life is better than an old one
+		told = root.NotExist(err)
+	}
+	if !told {
+		err = os.Chtimes(filepath.Join(m.Root, probe.PublishedPolicy), now, now)
+		if failed == nil && !root.NotExist(err) {
+			failed = err
+		}
+	}
+	return failed
+}
+
+// writeRun overwrites the file at p, or creates it.
+func writeRun(p string, now time.Time, outcome runOutcome) error {
 	f, err := os.OpenFile(p, os.O_WRONLY|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, publishedPerm)
 	if err != nil {
 		return err

@@ -171,7 +171,9 @@ func (e *fileEvents) read() {
 
 func (e *fileEvents) counts(ev fsnotify.Event) bool {
 	dir, name := filepath.Dir(ev.Name), filepath.Base(ev.Name)
-	if ev.Op == fsnotify.Chmod && name != path.Base(probe.KextPolicy) {
+	// The root reader changes the time of the published file when it could not
+	// publish.
+	if ev.Op == fsnotify.Chmod && name != path.Base(probe.KextPolicy) && name != path.Base(probe.PublishedPolicy) {
 		return false // SQLite, if root runs it, sets the owner of the -wal even when it only reads
 	}
 	for i, s := range e.spots {

@@ -154,10 +154,12 @@ func (p *Prober) readPublished(s *shot) (*probe.Policy, probe.Source) {
 		r.Woke, r.WokeReadAt = woke, p.wake.began
 		pending = pending || p.wake.running
 	}
-	r.Update(published)
-	judged := *r
+	woke := r.Woke
 	if pending {
-		judged.Woke = s.now // the Mac may have just woken: do not call the reader stopped
+		r.Woke = s.now // the Mac may have just woken: do not call the reader stopped
 	}
-	return published.Policy(s.now, judged)
+	r.Update(published, s.now)
+	rows, source := published.Policy(s.now, *r)
+	r.Woke = woke
+	return rows, source
 }

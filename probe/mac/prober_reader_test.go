@@ -121,8 +121,7 @@ func TestReaderStops(t *testing.T) {
 // nothing about later changes.
 func TestReaderStopsWhereStatIsRefused(t *testing.T) {
 	s := newReaderStory(t)
-	mactest.Remove(t, s.m.Root, probe.PolicyFolder)
-	mactest.AddLink(t, s.m.Root, probe.PolicyFolder, probe.PolicyFolder) // stat fails on a link to itself, also for root
+	s.closeFolder()
 	if snap := s.want("a fresh snapshot compares the two", 9*time.Minute, true, 1); snap.Policy.Source != probe.Reader {
 		t.Errorf("%+v", snap.Sources)
 	}
@@ -141,10 +140,48 @@ func TestReaderAfterWake(t *testing.T) {
 		t.Errorf("sysctl ran %d times again", s.sysctls())
 	}
 	s.from(probe.Framework, "awake for eleven", 2*time.Minute, 1)
+	s.reads()
+	s.from(probe.Reader, "it runs again", time.Second, 0)
 	s.changed(0)
 	s.woke(s.now.Add(2 * time.Hour))
 	s.from(probe.Reader, "woken again, with an old change", 2*time.Hour, 0)
 	s.from(probe.Framework, "half a minute later", 31*time.Second, 1)
+}
+
+// closeFolder makes stat fail on the database: a link to itself, which also stops root.
+func (s readerStory) closeFolder() {
+	mactest.Remove(s.t, s.m.Root, probe.PolicyFolder)
+	mactest.AddLink(s.t, s.m.Root, probe.PolicyFolder, probe.PolicyFolder)
+}
+
+// A reader that stopped before the Mac slept still does not run after the wake.
+func TestReaderStoppedBeforeTheSleep(t *testing.T) {
+	s := newReaderStory(t)
+	s.closeFolder()
+	s.from(probe.Reader, "it runs", time.Minute, 0)
+	s.wantIn("until its sign is too old", 9*time.Minute+probe.CommitDelay, true)
+	s.from(probe.Framework, "it stopped", 9*time.Minute+probe.CommitDelay, 1)
+	s.woke(s.now.Add(8 * time.Hour))
+	s.from(probe.Framework, "just woken", 8*time.Hour+time.Second, 1)
+	s.runs()
+	s.from(probe.Reader, "it runs again", time.Second, 0)
+}
+
+// Where stat is refused, a reader that ran until the sleep still counts right after
+// the wake, but only for one who saw it run.
+func TestReaderAfterWakeWhereStatIsRefused(t *testing.T) {
+	s := newReaderStory(t)
+	s.closeFolder()
+	s.from(probe.Reader, "it runs", 9*time.Minute, 0)
+	s.woke(s.now.Add(8 * time.Hour))
+	s.from(probe.Reader, "just woken", 8*time.Hour+time.Second, 0)
+	s.wantIn("until it must have run", 10*time.Minute-time.Second+5*time.Microsecond+probe.CommitDelay, true)
+	s.prober = NewProber(s.m, t.TempDir())
+	s.from(probe.Framework, "somebody who did not see it run", time.Second, 1)
+	snap := s.want("the same", time.Second, false, 0)
+	if r := snap.Sources[1]; r.State != probe.Failed || !strings.Contains(r.Reason, "before the Mac started or woke") || !strings.HasPrefix(r.Next, "wait five minutes") {
+		t.Errorf("%+v", r)
+	}
 }
 
 // A wake time in the future is ignored: the clock was set back.
@@ -163,8 +200,7 @@ func TestReaderAfterStart(t *testing.T) {
 			s.now = s.now.Add(-12 * time.Minute) // started six minutes ago
 			mactest.RunReader(t, s.m.Root, s.now.Add(-300*24*time.Hour))
 			if closed {
-				mactest.Remove(t, s.m.Root, probe.PolicyFolder)
-				mactest.AddLink(t, s.m.Root, probe.PolicyFolder, probe.PolicyFolder) // stat fails on a link to itself, also for root
+				s.closeFolder()
 				s.from(probe.Framework, "just started", 0, 1)
 				return
 			}

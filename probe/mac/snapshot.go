@@ -229,7 +229,8 @@ func (p *Prober) readLoaded(s *shot) {
 // query to run in time. It returns false if no query is due without an event.
 // Three things have a time: the framework, where stat does not show when the
 // policy changes; the root reader, which counts as stopped if it does not read a
-// change in time; and a tool that did not answer.
+// change in time or, where stat is refused, leaves no sign of life; and a tool that
+// did not answer.
 func (p *Prober) NextQuery(now time.Time) (time.Duration, bool) {
 	var next time.Duration
 	var planned bool
@@ -241,7 +242,7 @@ func (p *Prober) NextQuery(now time.Time) (time.Duration, bool) {
 	if !p.again.IsZero() {
 		plan(max(p.again.Sub(now), probe.CommitDelay))
 	}
-	if due, waits := p.reader.Due(); waits && p.reader.InUse {
+	if due, waits := p.reader.Next(); waits && p.reader.InUse {
 		plan(max(due.Sub(now), 0) + probe.CommitDelay)
 	} else if in, is := p.framework.NextQuery(now); is {
 		plan(in)

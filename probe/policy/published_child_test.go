@@ -92,6 +92,6 @@ func fullChild(arg string) error {
 // readPublished reads the policy with no memory of earlier snapshots.
 func readPublished(m root.FS, now time.Time) (*probe.Policy, probe.Source) {
 	s, r := SnapshotReader(m), ReaderMemory{}
-	r.Update(s)
+	r.Update(s, now)
 	return s.Policy(now, r)
 }

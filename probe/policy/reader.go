@@ -70,13 +70,30 @@ type ReaderMemory struct {
 	WokeReadAt   time.Time // when Woke was read
 	InUse        bool      // no better source answered at the last snapshot
 
+	watched bool      // there was a snapshot before
+	stopped time.Time // the run after which another one was overdue at an earlier snapshot
+
 	// The database differs from what the run at unreadBy published since unread.
 	unread, unreadBy time.Time
+
+	expires time.Time // stat is refused: without another run, the rows count until then
 }
 
-// Update records since when the reader has missed a change. If there were
-// several changes, it records the time of the last one: the files show no other.
-func (r *ReaderMemory) Update(s ReaderSnapshot) {
+// Update records whether the reader runs, and since when it has missed a change.
+// If there were several changes, it records the time of the last one: the files
+// show no other.
+func (r *ReaderMemory) Update(s ReaderSnapshot, now time.Time) {
+	alive := s.alive(now, *r)
+	if !alive {
+		r.stopped = s.run.At
+	}
+	r.watched, r.expires = true, time.Time{}
+	if alive && !s.idKnown {
+		r.expires = s.run.At.Add(readerOverdue)
+		if !Recent(s.run.At, now) {
+			r.expires = r.Woke.Add(readerOverdue)
+		}
+	}
 	changed := s.id.modified()
 	switch {
 	case s.err != nil, !s.idKnown, s.current(), changed.Before(s.run.At):
@@ -94,29 +111,56 @@ func (r ReaderMemory) Due() (time.Time, bool) {
 	return latest(r.unread, r.Booted, r.Woke).Add(readerDelay), true
 }
 
+// Next returns when another source must be queried if the reader does not run
+// before; false if a file event will tell.
+func (r ReaderMemory) Next() (time.Time, bool) {
+	if due, missed := r.Due(); missed {
+		return due, true
+	}
+	return r.expires, !r.expires.IsZero()
+}
+
+// alive reports whether a sign of life shows that the reader runs: it left one
+// recently. Between a wake and its next run, the last sign counts as before the
+// sleep, if the caller saw the reader run until then: launchd counts the interval
+// only while the Mac is awake.
+//
+// Where stat is refused, nothing but the sign shows whether the rows are current.
+// A sign from before the start of the Mac does not count there, because macOS may
+// have been updated, and neither do rows of an earlier reader, which leaves none.
+func (s ReaderSnapshot) alive(now time.Time, r ReaderMemory) bool {
+	switch {
+	case s.run.At.IsZero(), s.run.At.Equal(r.stopped), s.run.At.Sub(now) > probe.ClockJump:
+		return false
+	case !s.idKnown && (!s.recorded || s.run.At.Add(probe.ClockJump).Before(r.Booted)):
+		return false
+	}
+	return Recent(s.run.At, now) || r.watched && Recent(r.Woke, now)
+}
+
 // Policy returns the rows that the reader published, if they are reliable. The
 // policy is nil unless the state of the source is probe.OK.
 //
 // The rows are current if stat shows that the database has not changed since
 // they were read. Otherwise ReadAt is the last run of the reader. Rows are
 // reliable only while the reader runs: otherwise the next attempt would be
-// missed, so another source must be queried.
-//
-// A last run in the future proves nothing, because the wall clock may have been
-// wrong. A late run proves nothing either, for as long after a wake or a start
-// as launchd may need. If stat is refused, rows from before a start are never
-// reliable: macOS may have been updated meanwhile.
+// missed, so another source must be queried. Only rows that are certainly current
+// are reliable without a sign of life, for as long after a wake or a start as
+// launchd may need. A last run in the future proves nothing, because the wall
+// clock may have been wrong.
 //
 // An earlier reader records no runs. Its rows are reliable while they are
 // certainly current; otherwise the time at which it read them counts as its last
-// run.
+// run, unless stat is refused.
 func (s ReaderSnapshot) Policy(now time.Time, r ReaderMemory) (*probe.Policy, probe.Source) {
 	ok := probe.Source{Name: probe.Reader, State: probe.OK}
-	runs := Recent(s.run.At, now) || Recent(r.Woke, now) || s.idKnown && Recent(r.Booted, now)
+	alive := s.alive(now, r)
 	due, missed := r.Due()
 	switch {
-	case s.recorded && root.NotExist(s.err) && runs && s.run.outcome != runPublished:
+	case s.recorded && root.NotExist(s.err) && alive && s.run.outcome != runPublished:
 		return nil, s.notWritten()
+	case root.NotExist(s.err):
+		return nil, s.nothingPublished()
 	case s.err != nil:
 		return nil, publishedProblem(s.errFile, s.err)
 	case s.current() && (!s.recorded || s.mac.NoTools): // on the disk of another Mac nothing runs
@@ -125,10 +169,10 @@ func (s ReaderSnapshot) Policy(now time.Time, r ReaderMemory) (*probe.Policy, pr
 		return nil, s.pub.Failure.source()
 	case s.pub.Failure == nil && !s.pub.good():
 		return nil, readerFailed(probe.PublishedPolicy+" holds no policy", installReader)
-	case !runs:
-		return nil, s.notRun(now)
-	case s.current():
+	case s.current() && (alive || Recent(r.Woke, now) || Recent(r.Booted, now)):
 		return s.pub.policy(now.UTC()), ok
+	case !alive:
+		return nil, s.notRun(now, r)
 	case s.run.outcome != runPublished:
 		return nil, s.notWritten()
 	case s.pub.Failure != nil:
@@ -157,17 +201,36 @@ func latest(times ...time.Time) (last time.Time) {
 
 func formatted(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// notRun returns the source of a reader that does not run, with the cause if the
-// files show it.
-func (s ReaderSnapshot) notRun(now time.Time) probe.Source {
-	switch {
+// notRun returns the source of a reader without a fresh sign of life, with the
+// cause if the files show it.
+func (s ReaderSnapshot) notRun(now time.Time, r ReaderMemory) probe.Source {
+	wait := "wait five minutes for its next run; if this continues, " + s.again()
+	last := "the root reader has not run since " + formatted(s.run.At)
+	switch cause := s.cause(); {
+	case !s.recorded && s.idKnown:
+		return readerFailed("the root reader has published nothing since "+formatted(s.run.At)+", and left no record of its runs: it is an earlier version, or the disk was full", s.again())
 	case !s.recorded:
-		return readerFailed("the root reader has published nothing since "+formatted(s.run.At)+". It is an earlier version that records no runs", s.again())
+		return readerFailed("nothing shows whether the rows of "+formatted(s.run.At)+" are current: the root reader left no record of its runs. It is an earlier version, or the disk was full", s.again())
 	case s.run.At.After(now):
-		return readerFailed("the last run of the root reader is dated "+formatted(s.run.At)+", in the future: the clock was changed",
-			"wait five minutes for its next run; if this continues, "+s.again())
+		return readerFailed("the last run of the root reader is dated "+formatted(s.run.At)+", in the future: the clock was changed", wait)
+	case cause != "":
+		return readerFailed(last+cause, s.again())
+	case Recent(latest(r.Woke, r.Booted), now):
+		return readerFailed(last+", before the Mac started or woke", wait)
 	}
-	return readerFailed("the root reader has not run since "+formatted(s.run.At)+s.cause(), s.again())
+	return readerFailed(last, s.again())
+}
+
+// nothingPublished returns the source if there are no rows at all.
+func (s ReaderSnapshot) nothingPublished() probe.Source {
+	i := ReadInstallation(s.mac)
+	switch i.State {
+	case probe.ReaderAbsent:
+		return probe.Source{Name: probe.Reader, State: probe.Absent, Reason: "the reader is not installed", Next: installReader}
+	case probe.ReaderSound:
+		return readerFailed("the root reader is installed, but has published nothing", "run `sudo kextwatch read-policy`, which says why")
+	}
+	return readerFailed("the root reader has published nothing"+s.cause(), i.Next)
 }
 
 // cause returns what is wrong with the installation, after a colon; empty if
@@ -212,8 +275,6 @@ func publishedProblem(name string, err error) probe.Source {
 		return readerFailed(open.What, probe.Printable(open.Next)+", then "+installReader)
 	}
 	switch {
-	case root.NotExist(err):
-		source.State, source.Reason, source.Next = probe.Absent, "the reader is not installed", installReader
 	case errors.Is(err, fs.ErrPermission):
 		source.State = probe.Denied
 	case errors.Is(err, root.ErrDamagedPlist), errors.Is(err, root.ErrTooLarge), errors.Is(err, probe.ErrTooManyRows):

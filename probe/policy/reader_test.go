@@ -116,8 +116,9 @@ func TestHowOldPublishedRowsAre(t *testing.T) {
 		"an earlier reader":                      {earlier(nothing), later(7 * day), later(7 * day), ""},
 		"an earlier reader, changed":             {earlier(touch("", later(minute))), later(minute), publishedAt, ""},
 		"an earlier reader, changed 31 s ago":    {earlier(touch("", later(minute))), later(91 * time.Second), time.Time{}, "has not read it since 2026-05-06T05:50:00Z"},
-		"an earlier reader, stat is refused":     {earlier(closePolicy), later(5 * minute), publishedAt, ""},
+		"an earlier reader, stat is refused":     {earlier(closePolicy), later(5 * minute), time.Time{}, "left no record of its runs"},
 		"an earlier reader, refused for an hour": {earlier(closePolicy), later(60 * minute), time.Time{}, "earlier version"},
+		"no record, stat is refused, a failure":  {earlier(closePolicy), later(time.Second), time.Time{}, "nothing shows whether"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, file := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
@@ -180,6 +181,34 @@ func TestWhyTheReaderDoesNotRun(t *testing.T) {
 
 func chmodFile(name string, mode os.FileMode) func(*testing.T, root.FS) {
 	return func(t *testing.T, m root.FS) { mactest.NoError(t, os.Chmod(filepath.Join(m.Root, name), mode)) }
+}
+
+// A reader that is installed but has never published is not called absent.
+func TestAReaderThatPublishedNothing(t *testing.T) {
+	for name, tc := range map[string]struct {
+		spoil  func(t *testing.T, m root.FS)
+		state  probe.SourceState
+		reason string
+	}{
+		"sound":      {func(*testing.T, root.FS) {}, probe.Failed, "has published nothing"},
+		"no program": {func(t *testing.T, m root.FS) { mactest.Remove(t, m.Root, probe.ReaderProgram) }, probe.Failed, probe.ReaderProgram + " is missing"},
+		"uninstalled": {func(t *testing.T, m root.FS) {
+			mactest.Remove(t, m.Root, probe.ReaderProgram)
+			mactest.Remove(t, m.Root, probe.ReaderJob)
+		}, probe.Absent, "not installed"},
+		"only its run": {func(t *testing.T, m root.FS) { runReader(t, m, publishedAt.Add(-time.Minute), runPublished) }, probe.Failed, "has published nothing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, _ := newPublishing(t)
+			mactest.NoError(t, os.MkdirAll(filepath.Join(m.Root, filepath.Dir(probe.PublishedPolicy)), 0o755))
+			installReaderFiles(t, m)
+			tc.spoil(t, m)
+			policy, source := readPublished(m, publishedAt)
+			if policy != nil || source.State != tc.state || !strings.Contains(source.Reason, tc.reason) || source.Next == "" {
+				t.Errorf("%+v", source)
+			}
+		})
+	}
 }
 
 func TestAnEarlierReaderIsReported(t *testing.T) {

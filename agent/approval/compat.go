@@ -78,6 +78,16 @@ func (t Table) Newest(os probe.OSVersion, arch probe.Arch) (Row, bool) {
 	return newest, newest.Major > 0
 }
 
+// MadeForOlder reports whether the installed version was made for an older macOS
+// than this one, as far as the table has a row for it.
+func (p Product) MadeForOlder(os probe.OSVersion) bool {
+	if p.Made == nil {
+		return false
+	}
+	older, _ := p.Made.MadeForOlder(os)
+	return older
+}
+
 // For returns the row for an installed version such as "18.1.1".
 func (t Table) For(version string) (Row, bool) {
 	major := probe.OSVersion{Version: version}.Major()

@@ -391,7 +391,7 @@ func TestStoryUpdates(t *testing.T) {
 	s.snap.Mac.OS = probe.OSVersion{Version: "11.7.10", Build: "20G1427"}
 	s.restart(at(60), "SESSION-2")
 	s.agentRestarts()
-	s.look(at(61), Approved, "macos-updated!")
+	s.look(at(61), Approved, "macos-updated")
 	s.agentRestarts()
 	s.look(at(62), Approved)
 	s.install("16.5.2", "50703")
@@ -399,7 +399,7 @@ func TestStoryUpdates(t *testing.T) {
 	s.snap.Mac.OS.Extra = "(a)"
 	s.look(at(64), UpgradePending, "macos-updated!")
 	s.uninstall()
-	s.look(at(65), NotInstalled, "parallels-removed!")
+	s.look(at(65), NotInstalled, "parallels-removed")
 	s.install("16.5.2", "50703")
 	s.look(at(66), UpgradePending, "parallels-installed", "upgrade-pending!")
 }
@@ -509,7 +509,7 @@ func TestStoryReinstalledAfterTheWindow(t *testing.T) {
 	s.look(at(2), BlockedOpen, "window-opened!")
 	s.look(at(40), BlockedClosed, "window-closed!")
 	s.uninstall()
-	s.look(at(41), NotInstalled, "parallels-removed!")
+	s.look(at(41), NotInstalled, "parallels-removed")
 	s.install("16.5.1", "49187")
 	s.look(at(45), BlockedClosed, "parallels-installed", "blocked!")
 }

@@ -102,7 +102,7 @@ func (s Settings) Tell(mem Memory, status Status) ([]Notice, Memory) {
 		notices = append(notices, news...)
 	}
 	if len(updates) > 0 && !alerted {
-		mem.showUpdate(notices, updates)
+		showUpdate(notices, updates, status)
 	}
 	notices = append(notices, s.offers(&mem, status)...)
 	return notices, mem
@@ -118,14 +118,35 @@ func (m *Memory) disagreement(status Status) []Notice {
 	return []Notice{{Event: SourcesDiffer, To: now}}
 }
 
-// showUpdate turns the notice of the newest update into an alert.
-func (m Memory) showUpdate(notices []Notice, updates []Update) {
+// showUpdate turns the notice of the newest update into an alert if the user has
+// something to do or to know after it.
+func showUpdate(notices []Notice, updates []Update, status Status) {
+	if !slices.ContainsFunc(status.Products, func(p Product) bool { return p.newsAfter(updates, status.Mac.OS) }) {
+		return
+	}
 	for i := len(notices) - 1; i >= 0; i-- {
 		if notices[i].Event == updates[len(updates)-1].Event {
 			notices[i].Urgency, notices[i].Updates = Plain, updates
 			return
 		}
 	}
+}
+
+// newsAfter reports whether these updates leave something to do or to know about
+// the product.
+func (p Product) newsAfter(updates []Update, os probe.OSVersion) bool {
+	switch {
+	case p.Verdict == NotInstalled:
+		return false
+	case p.Verdict.NeedsAction(), p.Verdict == Unknown, p.MadeForOlder(os):
+		return true
+	case p.Verdict == NotAsked:
+		// The next start of a virtual machine is interrupted, and the user then has 30
+		// minutes. Where no virtual machine is known to need it, that is news only with
+		// the product itself.
+		return p.Need.Answer == probe.Yes || slices.ContainsFunc(updates, func(u Update) bool { return u.Product == p.Name })
+	}
+	return false
 }
 
 // updates returns the versions that changed, and remembers the new ones. A version

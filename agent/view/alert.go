@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"kextwatch/agent/approval"
@@ -18,10 +19,16 @@ func Alert(n approval.Notice, st approval.Status, tray bool) notify.Alert {
 	if n.Event == approval.WindowOpened || n.Event == approval.WindowReopened {
 		a.Body = sentences(a.Body, stuckInShort(n.Product.Need))
 	}
+	olderTold := n.Product.Verdict == approval.Incompatible
 	if n.Event == approval.WindowOpened || n.Event == approval.WindowReopened || n.Event == approval.WindowReminder || n.Event == approval.BlockedNoWindow {
 		if o := obstacle(n.Product, st); o != nil {
 			a.Body = sentences(a.Body, o.Title, o.Next)
+			olderTold = olderTold || o.Code == approval.ReasonTooOld
 		}
+	}
+	aboutUpdate := slices.ContainsFunc(n.Updates, func(u approval.Update) bool { return u.Event == n.Event })
+	if len(n.Updates) > 0 && !aboutUpdate && !olderTold {
+		a.Body = sentences(a.Body, madeForOlder(n.Product, st))
 	}
 	for i, u := range n.Updates {
 		if n.Event != u.Event {
@@ -117,19 +124,32 @@ func version(s string) string {
 	return short
 }
 
-// meansNow says, for each product, what an update means for the user.
+// meansNow says, for each product about which there is something to do or to know,
+// what an update means for the user.
 func meansNow(st approval.Status) string {
 	var parts []string
 	for _, p := range st.Products {
-		if !p.Verdict.NeedsAction() && p.Verdict != approval.Unknown && p.Verdict != approval.NotAsked {
-			parts = append(parts, sentence(fmt.Sprintf("%s: %s", p.Name, State(p))), "Nothing to do.")
+		switch {
+		case p.Verdict == approval.NotInstalled:
 			continue
+		case p.Verdict == approval.NotAsked:
+			parts = append(parts, madeForOlder(p, st), firstTry(p, st.Mac.OS))
+		case p.Verdict == approval.Incompatible:
+			parts = append(parts, madeForOlder(p, st))
+		case p.Verdict.NeedsAction() || p.Verdict == approval.Unknown:
+			parts = append(parts, fmt.Sprintf("%s: %s", p.Name, State(p)), nextInShort(p, st), madeForOlder(p, st))
+		default:
+			parts = append(parts, madeForOlder(p, st))
 		}
-		if p.Verdict == approval.NotAsked {
-			parts = append(parts, sentence(firstTry(p, st.Mac.OS)))
-			continue
-		}
-		parts = append(parts, sentence(fmt.Sprintf("%s: %s", p.Name, State(p))), nextInShort(p, st))
 	}
-	return strings.Join(parts, " ")
+	return sentences(parts...)
+}
+
+// madeForOlder says that the installed version was made for an older macOS, and
+// what to do about it. It is empty if it was not, or if that is unknown.
+func madeForOlder(p approval.Product, st approval.Status) string {
+	if words := verdictWords[approval.Incompatible]; p.MadeForOlder(st.Mac.OS) || p.Verdict == approval.Incompatible {
+		return sentences(words.why(p, st), words.next(p, st))
+	}
+	return ""
 }

@@ -91,43 +91,103 @@ func writeMenu(out *strings.Builder, m notify.Menu) {
 
 // testdata/alerts.txt shows every alert and its line in the history.
 func TestAlerts(t *testing.T) {
+	older := &approval.Row{Major: 16, MaxMacOS: "10.14", ReleaseNotes: "https://kb.parallels.com/125053"}
 	events := []struct {
 		event approval.EventName
 		after approval.Verdict
+		made  *approval.Row
 	}{
-		{approval.WindowOpened, approval.BlockedOpen},
-		{approval.WindowReopened, approval.BlockedOpen},
-		{approval.WindowReminder, approval.BlockedOpen},
-		{approval.WindowClosed, approval.BlockedClosed},
-		{approval.WindowClosed, approval.Unknown},
-		{approval.BlockedNoWindow, approval.BlockedUnknown},
-		{approval.ApprovedEvent, approval.Approved},
-		{approval.RestartNeeded, approval.RestartPending},
-		{approval.KextsLoaded, approval.Approved},
-		{approval.UpgradeEvent, approval.UpgradePending},
-		{approval.LoadFailingEvent, approval.LoadFailing},
-		{approval.ManagedEvent, approval.Managed},
-		{approval.VerdictChanged, approval.Unknown},
-		{approval.VerdictChanged, approval.Incompatible},
-		{approval.MacOSUpdated, approval.NotAsked},
-		{approval.MacOSUpdated, approval.Approved},
-		{approval.ParallelsUpdated, approval.BlockedClosed},
-		{approval.ParallelsInstalled, approval.NotAsked},
-		{approval.ParallelsRemoved, approval.NotInstalled},
+		{approval.WindowOpened, approval.BlockedOpen, nil},
+		{approval.WindowReopened, approval.BlockedOpen, nil},
+		{approval.WindowReminder, approval.BlockedOpen, nil},
+		{approval.WindowClosed, approval.BlockedClosed, nil},
+		{approval.WindowClosed, approval.Unknown, nil},
+		{approval.BlockedNoWindow, approval.BlockedUnknown, nil},
+		{approval.ApprovedEvent, approval.Approved, nil},
+		{approval.RestartNeeded, approval.RestartPending, nil},
+		{approval.KextsLoaded, approval.Approved, nil},
+		{approval.UpgradeEvent, approval.UpgradePending, nil},
+		{approval.LoadFailingEvent, approval.LoadFailing, nil},
+		{approval.ManagedEvent, approval.Managed, nil},
+		{approval.VerdictChanged, approval.Unknown, nil},
+		{approval.VerdictChanged, approval.Incompatible, nil},
+		{approval.MacOSUpdated, approval.NotAsked, nil},
+		{approval.MacOSUpdated, approval.NotAsked, older},
+		{approval.MacOSUpdated, approval.BlockedClosed, older},
+		{approval.MacOSUpdated, approval.Incompatible, older},
+		{approval.MacOSUpdated, approval.Unknown, nil},
+		{approval.MacOSUpdated, approval.Approved, older},
+		{approval.MacOSUpdated, approval.NotNeeded, older},
+		{approval.MacOSUpdated, approval.Approved, nil},
+		{approval.ParallelsUpdated, approval.BlockedClosed, nil},
+		{approval.ParallelsInstalled, approval.NotAsked, nil},
+		{approval.ParallelsRemoved, approval.NotInstalled, nil},
 	}
 	var out strings.Builder
 	for _, macOS := range []string{"10.15.7", "26.2"} {
 		for _, e := range events {
 			st := statusWith(e.after, macOS)
+			st.Products[0].Made = e.made
 			n := approval.Notice{Event: e.event, Urgency: approval.Plain, Product: st.Products[0], Window: st.Products[0].Window, Minutes: 5, From: "16.5.0-49183", To: "16.5.1-49187"}
 			if e.event == approval.MacOSUpdated {
 				n.Product, n.From, n.To = approval.Product{}, "10.14.6", macOS
 			}
 			a := Alert(n, st, true)
+			if a.Body == "" {
+				a.Title = "(recorded, and not shown)" // nothing to do or to know
+			}
 			fmt.Fprintf(&out, "=== macOS %s, %s, now %s\n%s\n%s\nhistory: %s\n\n", macOS, e.event, e.after, a.Title, a.Body, EventText(n))
 		}
 	}
 	golden(t, "testdata/alerts.txt", out.String())
+}
+
+// Only what has to be done or known after an update is told, and never that there is
+// nothing to do.
+func TestUpdateOfOneProductSaysNothingOfTheOthers(t *testing.T) {
+	st := statusWith(approval.BlockedClosed, "10.15.7")
+	for _, v := range []approval.Verdict{approval.Approved, approval.NotNeeded, approval.NotInstalled} {
+		other := statusWith(v, "10.15.7").Products[0]
+		other.Name = "Quiet"
+		st.Products = append(st.Products, other)
+	}
+	n := approval.Notice{Event: approval.MacOSUpdated, Urgency: approval.Plain, From: "10.14.6", To: "10.15.7"}
+	a := Alert(n, st, true)
+	if !strings.HasPrefix(a.Body, "Parallels Desktop: blocked") || strings.Contains(a.Body, "Quiet") || strings.Contains(a.Body, "Nothing to do") {
+		t.Errorf("body %q, want the blocked product alone", a.Body)
+	}
+}
+
+// An alert that an update leads to also says that the product was made for an older
+// macOS. It says it once.
+func TestAlertAfterAnUpdateSaysMadeForOlderOnce(t *testing.T) {
+	for _, tt := range []struct {
+		event   approval.EventName
+		verdict approval.Verdict
+	}{
+		{approval.KextsLoaded, approval.Approved},
+		{approval.WindowOpened, approval.BlockedOpen},
+		{approval.VerdictChanged, approval.Incompatible},
+		{approval.UpgradeEvent, approval.UpgradePending},
+		{approval.MacOSUpdated, approval.Approved},
+		{approval.MacOSUpdated, approval.Incompatible},
+	} {
+		st := statusWith(tt.verdict, "12.7.6")
+		p := &st.Products[0]
+		p.Made = &approval.Row{Major: 16, MaxMacOS: "11"}
+		if tt.verdict == approval.BlockedOpen {
+			p.Reasons = []approval.Reason{{Code: approval.ReasonTooOld, Severity: approval.Obstacle, About: []string{"11"}}}
+		}
+		n := approval.Notice{
+			Event: tt.event, Urgency: approval.Plain, Product: *p, Window: p.Window, From: "11.7.10", To: "12.7.6",
+			Updates: []approval.Update{{Event: approval.MacOSUpdated, Product: "macOS", From: "11.7.10", To: "12.7.6"}},
+		}
+		a := Alert(n, st, true)
+		said := strings.Count(a.Body, "made for macOS up to 11.") + strings.Count(a.Body, "Made for an older macOS.")
+		if said != 1 || strings.Count(a.Body, "Update Parallels Desktop") != 1 {
+			t.Errorf("%s, now %s: %q, want the older macOS and the way out once", tt.event, tt.verdict, a.Body)
+		}
+	}
 }
 
 func golden(t *testing.T, file, got string) {

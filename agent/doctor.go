@@ -83,7 +83,7 @@ func doctorCode(st approval.Status, checks []view.Check) int {
 			return 1
 		}
 	}
-	return statusCode(st.Verdict)
+	return statusCode(st)
 }
 
 // own returns the facts about kextwatch itself.

@@ -58,7 +58,7 @@ func documented() approval.Status {
 			{Source: probe.FactBackup, Err: "open\x07 it: permission denied", Next: "Look at Time Machine yourself."},
 			{Source: probe.FactSIP, Err: "csrutil did not answer in time"},
 		},
-		Facts: probe.Snapshot{Machines: probe.Machines{Known: true, From: "prlctl", List: vms}},
+		Facts: probe.Snapshot{Loaded: probe.Loaded{Known: true}, Machines: probe.Machines{Known: true, From: "prlctl", List: vms}},
 	}
 }
 

@@ -27,7 +27,7 @@ Exit status: 0 nothing to do, 1 something to do, 2 unknown.`,
 				return err
 			}
 			in.answer(st, view.Text(st))
-			in.exit = statusCode(st.Verdict)
+			in.exit = statusCode(st)
 			return nil
 		},
 	}
@@ -59,11 +59,12 @@ func (s speaker) answer(st approval.Status, text string) {
 }
 
 // statusCode returns 0 for nothing to do, 1 for something to do, 2 for unknown.
-func statusCode(v approval.Verdict) int {
+// Without a fact that the verdict depends on, nothing to do is unknown, too.
+func statusCode(st approval.Status) int {
 	switch {
-	case v.NeedsAction():
+	case st.Verdict.NeedsAction():
 		return 1
-	case v == approval.Unknown || v == "":
+	case !view.Certain(st):
 		return 2
 	}
 	return 0

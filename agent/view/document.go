@@ -8,8 +8,8 @@ import (
 )
 
 // Document is the machine form of a status: `status --json`, and status.plist
-// for programs that read property lists. False is always written; what is not
-// known is absent or empty.
+// for programs that read property lists. What is not known is absent: false, an empty
+// text and an empty list are answers.
 type Document struct {
 	Schema    int              `json:"schema" plist:"schema"`
 	CheckedAt time.Time        `json:"checked_at" plist:"checked_at"`
@@ -21,16 +21,16 @@ type Document struct {
 }
 
 type macDoc struct {
-	MacOS       string     `json:"macos" plist:"macos"`
-	Build       string     `json:"build" plist:"build"`
-	Extra       string     `json:"extra" plist:"extra"`
-	Arch        probe.Arch `json:"arch" plist:"arch"`
+	MacOS       string     `json:"macos,omitempty" plist:"macos,omitempty"`
+	Build       string     `json:"build,omitempty" plist:"build,omitempty"`
+	Extra       *string    `json:"extra,omitempty" plist:"extra,omitempty"`
+	Arch        probe.Arch `json:"arch,omitempty" plist:"arch,omitempty"`
 	BootedAt    *time.Time `json:"booted_at,omitempty" plist:"booted_at,omitempty"`
-	BootSession string     `json:"boot_session" plist:"boot_session"`
+	BootSession string     `json:"boot_session,omitempty" plist:"boot_session,omitempty"`
 }
 
 type policyDoc struct {
-	Source  probe.SourceName `json:"source" plist:"source"`
+	Source  probe.SourceName `json:"source,omitempty" plist:"source,omitempty"`
 	ReadAt  *time.Time       `json:"read_at,omitempty" plist:"read_at,omitempty"`
 	Sources []probe.Source   `json:"sources" plist:"sources"`
 }
@@ -38,29 +38,29 @@ type policyDoc struct {
 type productDoc struct {
 	Name      string           `json:"name" plist:"name"`
 	TeamID    string           `json:"team_id" plist:"team_id"`
-	Developer string           `json:"developer" plist:"developer"`
-	Version   string           `json:"version" plist:"version"`
-	Build     string           `json:"build" plist:"build"`
-	Path      string           `json:"path" plist:"path"`
-	Edition   probe.Edition    `json:"edition" plist:"edition"`
+	Developer string           `json:"developer,omitempty" plist:"developer,omitempty"`
+	Version   string           `json:"version,omitempty" plist:"version,omitempty"`
+	Build     string           `json:"build,omitempty" plist:"build,omitempty"`
+	Path      string           `json:"path,omitempty" plist:"path,omitempty"`
+	Edition   probe.Edition    `json:"edition,omitempty" plist:"edition,omitempty"`
 	Verdict   approval.Verdict `json:"verdict" plist:"verdict"`
 	Why       string           `json:"why" plist:"why"`
-	Next      string           `json:"next" plist:"next"`
+	Next      string           `json:"next" plist:"next"` // empty: nothing
 	Window    *WindowDoc       `json:"window,omitempty" plist:"window,omitempty"`
 	Reasons   []Reason         `json:"reasons" plist:"reasons"`
-	Needed    probe.Answer     `json:"needed" plist:"needed"`
+	Needed    probe.Answer     `json:"needed,omitempty" plist:"needed,omitempty"`
 	MadeFor   string           `json:"made_for_macos,omitempty" plist:"made_for_macos,omitempty"`
-	Machines  []machineDoc     `json:"virtual_machines" plist:"virtual_machines"`
+	Machines  *[]machineDoc    `json:"virtual_machines,omitempty" plist:"virtual_machines,omitempty"`
 	Items     []itemDoc        `json:"items" plist:"items"`
 }
 
 // machineDoc is a virtual machine. Stuck: it cannot start before an approval.
 type machineDoc struct {
 	Name       string           `json:"name" plist:"name"`
-	State      probe.VMState    `json:"state" plist:"state"`
-	Hypervisor probe.Hypervisor `json:"hypervisor" plist:"hypervisor"`
-	Nested     probe.Answer     `json:"nested_virtualization" plist:"nested_virtualization"`
-	Stuck      bool             `json:"stuck" plist:"stuck"`
+	State      probe.VMState    `json:"state,omitempty" plist:"state,omitempty"`
+	Hypervisor probe.Hypervisor `json:"hypervisor,omitempty" plist:"hypervisor,omitempty"`
+	Nested     probe.Answer     `json:"nested_virtualization,omitempty" plist:"nested_virtualization,omitempty"`
+	Stuck      *bool            `json:"stuck,omitempty" plist:"stuck,omitempty"`
 }
 
 type WindowDoc struct {
@@ -73,7 +73,7 @@ type WindowDoc struct {
 
 type itemDoc struct {
 	Name     string           `json:"name" plist:"name"`
-	Verdict  approval.Verdict `json:"verdict" plist:"verdict"`
+	Verdict  approval.Verdict `json:"verdict,omitempty" plist:"verdict,omitempty"` // absent: all its kexts are left over
 	Window   *WindowDoc       `json:"window,omitempty" plist:"window,omitempty"`
 	Attempts []attemptDoc     `json:"attempts" plist:"attempts"`
 	Kexts    []kextDoc        `json:"kexts" plist:"kexts"`
@@ -86,22 +86,22 @@ type attemptDoc struct {
 }
 
 type kextDoc struct {
-	BundleID      string             `json:"bundle_id" plist:"bundle_id"`
-	Path          string             `json:"path" plist:"path"`
-	Allowed       bool               `json:"allowed" plist:"allowed"`
-	AllowedBy     approval.AllowedBy `json:"allowed_by" plist:"allowed_by"`
-	Loaded        bool               `json:"loaded" plist:"loaded"`
-	LoadedVersion string             `json:"loaded_version" plist:"loaded_version"`
-	DiskVersion   string             `json:"disk_version" plist:"disk_version"`
-	LastSeen      *time.Time         `json:"last_seen,omitempty" plist:"last_seen,omitempty"`
-	Leftover      bool               `json:"leftover" plist:"leftover"`
+	BundleID      string              `json:"bundle_id" plist:"bundle_id"`
+	Path          string              `json:"path,omitempty" plist:"path,omitempty"`
+	Allowed       *bool               `json:"allowed,omitempty" plist:"allowed,omitempty"`
+	AllowedBy     *approval.AllowedBy `json:"allowed_by,omitempty" plist:"allowed_by,omitempty"`
+	Loaded        *bool               `json:"loaded,omitempty" plist:"loaded,omitempty"`
+	LoadedVersion *string             `json:"loaded_version,omitempty" plist:"loaded_version,omitempty"`
+	DiskVersion   string              `json:"disk_version,omitempty" plist:"disk_version,omitempty"`
+	LastSeen      *time.Time          `json:"last_seen,omitempty" plist:"last_seen,omitempty"`
+	Leftover      *bool               `json:"leftover,omitempty" plist:"leftover,omitempty"`
 }
 
 func NewDocument(st approval.Status) Document {
 	doc := Document{
 		Schema: 1, CheckedAt: st.At.Truncate(time.Second), Verdict: st.Verdict,
 		Mac: macDoc{
-			MacOS: st.Mac.OS.Version, Build: st.Mac.OS.Build, Extra: st.Mac.OS.Extra,
+			MacOS: st.Mac.OS.Version, Build: st.Mac.OS.Build, Extra: ifKnown(st.Mac.OS.Extra, st.Mac.OS.Known()),
 			Arch: st.Mac.Arch, BootedAt: known(st.Mac.BootedAt), BootSession: st.Mac.BootSession,
 		},
 		Policy:   policyDoc{Source: st.Source, ReadAt: known(st.ReadAt), Sources: []probe.Source{}},
@@ -115,7 +115,7 @@ func NewDocument(st approval.Status) Document {
 	for _, p := range st.Products {
 		doc.Products = append(doc.Products, newProductDoc(p, st))
 	}
-	for _, g := range st.Gaps {
+	for _, g := range missingFacts(st) {
 		g.Err, g.Next = Clean(g.Err), Clean(g.Next)
 		doc.Gaps = append(doc.Gaps, g)
 	}
@@ -140,10 +140,12 @@ func newProductDoc(p approval.Product, st approval.Status) productDoc {
 			i.Attempts = append(i.Attempts, attemptDoc{a.At, a.Evidence, Clean(a.BundleID)})
 		}
 		for _, k := range item.Kexts {
+			is := newKnowledge(k, st)
 			i.Kexts = append(i.Kexts, kextDoc{
-				BundleID: Clean(k.BundleID), Path: Clean(k.Path), Allowed: k.Allowed, AllowedBy: k.AllowedBy,
-				Loaded: k.Loaded, LoadedVersion: Clean(k.LoadedVersion), DiskVersion: Clean(k.DiskVersion),
-				LastSeen: known(k.LastSeen), Leftover: k.Leftover,
+				BundleID: Clean(k.BundleID), Path: Clean(k.Path),
+				Allowed: ifKnown(k.Allowed, is.allowed), AllowedBy: ifKnown(k.AllowedBy, is.allowed),
+				Loaded: ifKnown(k.Loaded, is.loaded), LoadedVersion: ifKnown(Clean(k.LoadedVersion), is.loaded),
+				DiskVersion: Clean(k.DiskVersion), LastSeen: known(k.LastSeen), Leftover: ifKnown(k.Leftover, is.leftover),
 			})
 		}
 		doc.Items = append(doc.Items, i)
@@ -151,19 +153,29 @@ func newProductDoc(p approval.Product, st approval.Status) productDoc {
 	return doc
 }
 
-// machineDocs are the virtual machines, of Parallels Desktop alone.
-func machineDocs(p approval.Product, st approval.Status) []machineDoc {
+// machineDocs are the virtual machines, of Parallels Desktop alone. It returns nil if
+// no source told which there are.
+func machineDocs(p approval.Product, st approval.Status) *[]machineDoc {
 	docs := []machineDoc{}
 	if p.App == nil || p.App.TeamID != probe.ParallelsTeamID {
-		return docs
+		return &docs
 	}
+	machines := st.Facts.Machines
+	if !machines.Known && len(machines.List) == 0 {
+		return nil
+	}
+	for _, vm := range machines.List {
+		docs = append(docs, machineDoc{Clean(vm.Name), vm.State, vm.Hypervisor, vm.Nested, stuckDoc(p, vm)})
+	}
+	return &docs
+}
+
+// stuckDoc tells whether a virtual machine cannot start before an approval; nil: not
+// known.
+func stuckDoc(p approval.Product, vm probe.VM) *bool {
 	waits := p.Verdict.NeedsAction()
-	for _, vm := range st.Facts.Machines.List {
-		docs = append(docs, machineDoc{
-			Clean(vm.Name), vm.State, vm.Hypervisor, vm.Nested, waits && vm.Hypervisor == probe.ParallelsHypervisor,
-		})
-	}
-	return docs
+	known := vm.Hypervisor == probe.AppleHypervisor || p.Verdict != approval.Unknown && (!waits || vm.Hypervisor != "")
+	return ifKnown(waits && vm.Hypervisor == probe.ParallelsHypervisor, known)
 }
 
 func NewWindowDoc(w *approval.Window) *WindowDoc {
@@ -171,6 +183,13 @@ func NewWindowDoc(w *approval.Window) *WindowDoc {
 		return nil
 	}
 	return &WindowDoc{w.OpenedAt.UTC(), w.ClosesAt.UTC(), w.MinutesLeft(), w.Basis, w.Reopened}
+}
+
+func ifKnown[T any](value T, known bool) *T {
+	if !known {
+		return nil
+	}
+	return &value
 }
 
 func known(t time.Time) *time.Time {

@@ -20,7 +20,7 @@ func Explain(st approval.Status) string {
 				fmt.Fprintf(&b, "  attempt %s UTC  %s (%s)\n", a.At.Format("2006-01-02 15:04:05"), Clean(a.BundleID), basis(a.Evidence))
 			}
 			for _, k := range item.Kexts {
-				fmt.Fprintf(&b, "  kext    %s: %s\n", Clean(k.BundleID), kextWords(k))
+				fmt.Fprintf(&b, "  kext    %s: %s\n", Clean(k.BundleID), kextWords(k, st))
 				if k.Path != "" {
 					fmt.Fprintf(&b, "          %s\n", Clean(k.Path))
 				}
@@ -92,26 +92,44 @@ func explainRules(b *strings.Builder, st approval.Status) {
 	fmt.Fprintf(b, "  %s\n", "(+ fired, - did not)")
 }
 
-func kextWords(k approval.Kext) string {
+func kextWords(k approval.Kext, st approval.Status) string {
+	known := newKnowledge(k, st)
 	var words []string
 	add := func(is bool, yes string) {
 		if is {
 			words = append(words, yes)
 		}
 	}
-	add(k.Leftover, "left over, no longer on this Mac")
+	add(k.Leftover && known.leftover, "left over, no longer on this Mac")
+	add(!known.leftover, "not known whether it is on this Mac")
 	add(k.AllowedBy == approval.ByUser, "allowed by the user")
 	add(k.AllowedBy == approval.ByMDM, "allowed by a configuration profile")
 	add(k.AllowedBy == approval.ByRecovery, "allowed in macOS Recovery")
 	add(k.AllowedBy == approval.NotEnforced, "needs no approval on this Mac")
 	add(k.Asked && !k.Allowed, "not allowed")
-	add(!k.Asked && !k.Allowed, "macOS has no entry for it")
+	add(!k.Asked && !k.Allowed && known.allowed, "macOS has no entry for it")
+	add(!known.allowed, "not known whether it is allowed")
 	add(k.DiskVersion != "", fmt.Sprintf("on disk %s", Clean(k.DiskVersion)))
 	add(k.Loaded, "loaded")
-	add(!k.Loaded && k.LoadedVersion == "", "not loaded")
+	add(!k.Loaded && k.LoadedVersion == "" && known.loaded, "not loaded")
+	add(!known.loaded, "not known whether it is loaded")
 	add(!k.Loaded && k.LoadedVersion != "", fmt.Sprintf("loaded in another version, %s", Clean(k.LoadedVersion)))
 	add(!k.LastSeen.IsZero(), fmt.Sprintf("last seen %s UTC", k.LastSeen.UTC().Format("2006-01-02 15:04:05")))
 	return strings.Join(words, ", ")
+}
+
+// knowledge says which answers about an extension are known.
+type knowledge struct{ allowed, loaded, leftover bool }
+
+// newKnowledge returns what is known about an extension. "Yes" is always known. "No"
+// needs the policy, the list of loaded extensions, or the disk.
+func newKnowledge(k approval.Kext, st approval.Status) knowledge {
+	stale := st.Facts.Policy != nil && st.Facts.Policy.Stale
+	return knowledge{
+		allowed:  k.Allowed || k.Asked || st.Source != "" && !stale, // a row may be missing
+		loaded:   k.LoadedVersion != "" || k.Loaded || st.Facts.Loaded.Known,
+		leftover: !k.Leftover || !checking{st: st}.hasGap(probe.FactKextsOnDisk),
+	}
 }
 
 func orNothing(s, nothing string) string {

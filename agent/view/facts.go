@@ -88,8 +88,9 @@ var factWords = map[probe.Fact]factText{
 }
 
 // policyKnown reports whether the policy was read or no verdict depends on it.
+// Without products, it decides whether there are any.
 func (c checking) policyKnown() bool {
-	return c.st.Source != "" || !slices.ContainsFunc(c.st.Products, func(p approval.Product) bool {
+	return c.st.Source != "" || len(c.st.Products) > 0 && !slices.ContainsFunc(c.st.Products, func(p approval.Product) bool {
 		return !p.Loaded && p.Verdict != approval.NotNeeded && p.Verdict != approval.NotInstalled
 	})
 }
@@ -136,6 +137,83 @@ func (c checking) missing(summary string, facts []probe.Fact) (check Check, miss
 		return check, true
 	}
 	return Check{}, false
+}
+
+// verdictFacts returns the facts without which a verdict that asks nothing of the
+// user is not known to be true.
+func (c checking) verdictFacts(p approval.Product) []probe.Fact {
+	switch {
+	case p.Verdict == approval.NotInstalled && p.TeamID == probe.ParallelsTeamID:
+		return []probe.Fact{probe.FactParallels}
+	case p.Verdict == approval.NotAsked:
+		return []probe.Fact{factPolicy, probe.FactLoadHistory}
+	case p.Verdict != approval.Approved || p.Loaded: // what is loaded needs no other proof
+		return nil
+	case c.st.Mac.Offline: // nothing is loaded there
+		return []probe.Fact{factPolicy, probe.FactLoadHistory, probe.FactMacOSVersion}
+	}
+	return []probe.Fact{factPolicy, probe.FactLoadHistory, probe.FactMacOSVersion, probe.FactBootSession, probe.FactLoadedKexts}
+}
+
+// openFacts returns the missing facts that the verdict of a product depends on.
+func (c checking) openFacts(p approval.Product) []probe.Fact {
+	return slices.DeleteFunc(c.verdictFacts(p), c.known)
+}
+
+// allOpenFacts returns the missing facts that the verdict of the Mac depends on.
+func (c checking) allOpenFacts() []probe.Fact {
+	var open []probe.Fact
+	if c.st.Verdict == "" { // before the first snapshot
+		return nil
+	}
+	if len(c.st.Products) == 0 && !c.known(factPolicy) {
+		open = append(open, factPolicy)
+	}
+	for _, p := range c.st.Products {
+		open = append(open, c.openFacts(p)...)
+	}
+	slices.Sort(open)
+	return slices.Compact(open)
+}
+
+// openNames names the missing facts that the verdict of a product depends on, without
+// those that a tool is about to report.
+func openNames(p approval.Product, st approval.Status) string {
+	var names []string
+	c := newChecking(st, Own{})
+	for _, fact := range c.openFacts(p) {
+		if !st.Facts.Pending || c.hasGap(fact) {
+			names = append(names, factName(fact))
+		}
+	}
+	return list(names)
+}
+
+// Certain reports whether the verdict is known to be true. It is not if kextwatch
+// cannot tell, or if the verdict asks nothing of the user and a fact is missing that
+// it depends on.
+func Certain(st approval.Status) bool {
+	switch {
+	case st.Verdict == "" || st.Verdict == approval.Unknown:
+		return false
+	case st.Verdict.NeedsAction():
+		return true
+	}
+	return len(newChecking(st, Own{}).allOpenFacts()) == 0
+}
+
+// missingFacts returns every missing fact: the gaps of the status, and the facts that
+// the verdict depends on and that no gap names.
+func missingFacts(st approval.Status) []probe.Gap {
+	all := slices.Clone(st.Gaps)
+	c := newChecking(st, Own{})
+	for _, fact := range c.allOpenFacts() {
+		if !c.hasGap(fact) {
+			check, _ := c.missing("", []probe.Fact{fact})
+			all = append(all, probe.Gap{Source: fact, Err: check.Detail, Next: check.Next})
+		}
+	}
+	return all
 }
 
 // factName returns the name of a fact for texts.

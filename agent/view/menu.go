@@ -40,6 +40,9 @@ func Menu(st approval.Status, around Around) notify.Menu {
 	}
 	m.State = fmt.Sprintf("%s: %s", worst.Name, State(worst))
 	m.Tooltip = fmt.Sprintf("kextwatch: %s", m.State)
+	if m.Icon == notify.IconWell && !Certain(st) {
+		m.Icon = notify.IconUnsure
+	}
 	if worst.Window.Open() && worst.Verdict == approval.Unknown {
 		m.Icon = notify.IconWaiting // the policy is unknown, but there is a button to click
 	}
@@ -172,6 +175,9 @@ func details(p approval.Product, st approval.Status) []string {
 				add(short(fmt.Sprintf("%s: %s", s.Name, Clean(s.Reason))))
 			}
 		}
+	}
+	if names := openNames(p, st); names != "" {
+		add(short(fmt.Sprintf("Not known: %s", names)))
 	}
 	if p.App != nil && p.App.Version != "" {
 		add(fmt.Sprintf("%s %s, macOS %s", p.Name, Clean(p.App.Version), st.Mac.OS))

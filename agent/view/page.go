@@ -55,8 +55,11 @@ func (r Report) header() markup {
 	if len(r.Icon) > 0 {
 		icon = fill(`<img src="data:image/png;base64,%v" alt="">`, base64.StdEncoding.EncodeToString(r.Icon))
 	}
-	if r.Urgent {
+	switch {
+	case r.Urgent:
 		class = ` class="urgent"`
+	case !r.Certain:
+		class = ` class="unsure"`
 	}
 	if r.Redacted {
 		redacted = " · names of people, computers and virtual machines are left out"

@@ -18,6 +18,7 @@ type Report struct {
 	Why      string
 	Next     string
 	Urgent   bool
+	Certain  bool // all facts that the headline depends on are known
 	Products []ReportProduct
 	Checks   []Check
 	Facts    []Fact
@@ -43,7 +44,7 @@ type Fact struct{ Name, Value string }
 // NewReport builds a report. It applies redact to every text that was read from
 // this Mac.
 func NewReport(st approval.Status, checks []Check, history []Happening, version string, redact func(string) string) Report {
-	r := Report{Made: st.At, Version: version, Headline: "No product is watched"}
+	r := Report{Made: st.At, Version: version, Headline: "No product is watched", Certain: Certain(st)}
 	for i := range history {
 		history[i].Text = redact(Clean(history[i].Text))
 	}
@@ -51,7 +52,7 @@ func NewReport(st approval.Status, checks []Check, history []Happening, version 
 	for _, p := range st.Products {
 		if p.Verdict == st.Verdict && r.Next == "" && r.Why == "" {
 			r.Headline = redact(title(p) + ": " + State(p))
-			r.Why, r.Next, r.Urgent = redact(Why(p, st)), redact(orNothing(Next(p, st), "Nothing to do.")), p.Verdict.NeedsAction()
+			r.Why, r.Next, r.Urgent = redact(Why(p, st)), redact(headNext(p, st)), p.Verdict.NeedsAction()
 		}
 		r.Products = append(r.Products, reportProduct(p, st, redact))
 	}
@@ -59,11 +60,21 @@ func NewReport(st approval.Status, checks []Check, history []Happening, version 
 		c.Summary, c.Detail, c.Next = redact(c.Summary), redact(c.Detail), redact(c.Next)
 		r.Checks = append(r.Checks, c)
 	}
-	for _, g := range st.Gaps {
+	for _, g := range missingFacts(st) {
 		r.Gaps = append(r.Gaps, Missing{redact(factName(g.Source)), redact(Clean(g.Err)), redact(Clean(g.Next))})
 	}
 	r.Facts = facts(st, redact)
 	return r
+}
+
+// headNext is the next step in the head of the report. A product that was made for an
+// older macOS may work now, and still needs an update.
+func headNext(p approval.Product, st approval.Status) string {
+	next := Next(p, st)
+	if next == "" || openNames(p, st) != "" {
+		next = sentences(next, madeForOlder(p, st))
+	}
+	return orNothing(next, "Nothing to do.")
 }
 
 func reportProduct(p approval.Product, st approval.Status, redact func(string) string) ReportProduct {
@@ -74,7 +85,7 @@ func reportProduct(p approval.Product, st approval.Status, redact func(string) s
 	}
 	for _, item := range p.Items {
 		for _, k := range item.Kexts {
-			out.Kexts = append(out.Kexts, Fact{redact(Clean(k.BundleID)), redact(kextWords(k))})
+			out.Kexts = append(out.Kexts, Fact{redact(Clean(k.BundleID)), redact(kextWords(k, st))})
 		}
 	}
 	return out

@@ -43,6 +43,22 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// A product that was made for an older macOS and works has something to do, as doctor
+// says.
+func TestReportHeadSaysMadeForOlder(t *testing.T) {
+	for _, v := range []approval.Verdict{approval.Approved, approval.NotNeeded} {
+		st := statusWith(v, "12.7.6")
+		if r := NewReport(st, nil, nil, "1.0", plain); r.Next != "Nothing to do." {
+			t.Errorf("%s: next step %q, want none", v, r.Next)
+		}
+		st.Products[0].Made = &approval.Row{Major: 16, MaxMacOS: "11"}
+		r := NewReport(st, nil, nil, "1.0", plain)
+		if !strings.Contains(r.Next, "made for macOS up to 11. Update Parallels Desktop") {
+			t.Errorf("%s: next step %q, want the update", v, r.Next)
+		}
+	}
+}
+
 // A hostile name must not become markup.
 func TestReportOfHostileNames(t *testing.T) {
 	before := elements(t, hostileReport(t, "Somebody"))

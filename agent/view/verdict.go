@@ -212,14 +212,26 @@ func State(p approval.Product) string { return verdictWords[p.Verdict].state(p) 
 
 // Why returns the facts behind the verdict.
 func Why(p approval.Product, st approval.Status) string {
+	if openNames(p, st) != "" {
+		switch p.Verdict {
+		case approval.NotAsked:
+			return fmt.Sprintf("kextwatch found no entry of macOS for the kernel extensions of %s.", p.Name)
+		case approval.NotInstalled:
+			return fmt.Sprintf("kextwatch did not find %s.", p.Name)
+		}
+	}
 	if why := verdictWords[p.Verdict].why; why != nil {
 		return why(p, st)
 	}
 	return ""
 }
 
-// Next returns what the user can do now. It is empty if there is nothing to do.
+// Next returns what the user can do now. It is empty if there is nothing to do, and
+// says so if kextwatch cannot tell.
 func Next(p approval.Product, st approval.Status) string {
+	if names := openNames(p, st); names != "" {
+		return fmt.Sprintf("kextwatch cannot tell whether there is something to do. Not known: %s.", names)
+	}
 	if next := verdictWords[p.Verdict].next; next != nil {
 		return next(p, st)
 	}

@@ -56,9 +56,10 @@ func statusWith(v approval.Verdict, macOS string) approval.Status {
 		Mac:     probe.Mac{OS: probe.OSVersion{Version: macOS, Build: "1A1"}, Arch: probe.Intel, BootedAt: opened.Add(-time.Hour)},
 		Sources: []probe.Source{{Name: probe.Database, State: probe.OK}},
 		Compat:  approval.Compat(),
+		Facts:   probe.Snapshot{Policy: &probe.Policy{Source: probe.Database}, Loaded: probe.Loaded{Known: true}},
 	}
 	if v == approval.Unknown {
-		st.Source = ""
+		st.Source, st.Facts = "", probe.Snapshot{}
 		st.Sources = []probe.Source{{Name: probe.Database, State: probe.Denied, Reason: "only root may read it", Next: "run sudo kextwatch status"}}
 	}
 	return st

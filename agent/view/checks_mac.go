@@ -19,7 +19,7 @@ var macOSChecks = []check{
 		early: func(c checking) (Check, bool) {
 			return ok("No update of macOS is offered"), len(c.st.Facts.Updates.Offered) == 0
 		},
-		facts: []probe.Fact{probe.FactParallels}, judge: updateOffered,
+		facts: []probe.Fact{probe.FactParallels, factMadeFor}, judge: updateOffered,
 	},
 	{
 		id: "macos.auto-update", unknown: "kextwatch cannot tell whether macOS installs updates automatically",
@@ -27,7 +27,7 @@ var macOSChecks = []check{
 		early: func(c checking) (Check, bool) {
 			return ok("macOS does not install updates automatically"), c.st.Facts.Updates.Install == probe.No
 		},
-		facts: []probe.Fact{probe.FactOfferedUpdates, probe.FactParallels}, judge: autoUpdate,
+		facts: []probe.Fact{probe.FactOfferedUpdates, probe.FactParallels, factMadeFor}, judge: autoUpdate,
 	},
 	{
 		id: "backup.recent", unknown: "kextwatch cannot tell when the last backup was made",
@@ -35,17 +35,18 @@ var macOSChecks = []check{
 	},
 	{
 		id: "sip", reason: approval.ReasonSIP, level: Warn, unknown: "kextwatch cannot tell whether System Integrity Protection is on",
-		facts: []probe.Fact{probe.FactSIP},
-		judge: func(c checking) Check {
-			if c.st.Facts.Enforcement.SIP.State == probe.SIPEnabled {
-				return ok("System Integrity Protection is on")
-			}
-			return ok("System Integrity Protection is changed")
+		needs: []probe.Fact{probe.FactSIP},
+		early: func(c checking) (Check, bool) {
+			return ok("System Integrity Protection is on"), c.st.Facts.Enforcement.SIP.State == probe.SIPEnabled
 		},
+		facts: parallelsAlone, // without a product, it does not matter
+		judge: func(c checking) Check { return ok("System Integrity Protection is changed") },
 	},
 	{
 		id: "kext-consent", reason: approval.ReasonConsentOff, level: Warn, unknown: "kextwatch cannot tell whether kernel extensions need the user's consent",
-		facts: []probe.Fact{probe.FactConsent, probe.FactRecoveryTeams}, judge: consent,
+		needs: []probe.Fact{probe.FactConsent, probe.FactRecoveryTeams}, early: consent,
+		facts: parallelsAlone, // without a product, it does not matter
+		judge: func(checking) Check { return ok("User consent for kernel extensions is off") },
 	},
 	{
 		id: "mdm.kext-policy", reason: approval.ReasonManaged, level: Fail,
@@ -115,14 +116,12 @@ func recentBackup(c checking) Check {
 	return ok(fmt.Sprintf("Time Machine made a backup on %s", b.Last.Local().Format("2 January, 15:04")))
 }
 
-func consent(c checking) Check {
-	switch consent := c.st.Facts.Enforcement.Consent; {
-	case consent.Enabled == probe.No:
-		return ok("User consent for kernel extensions is off")
-	case len(consent.Teams) > 0:
-		return ok(fmt.Sprintf("Allowed in macOS Recovery: %s", list(consent.Teams)))
+func consent(c checking) (Check, bool) {
+	consent := c.st.Facts.Enforcement.Consent
+	if len(consent.Teams) > 0 {
+		return ok(fmt.Sprintf("Allowed in macOS Recovery: %s", list(consent.Teams))), consent.Enabled != probe.No
 	}
-	return ok("Kernel extensions need the user's consent")
+	return ok("Kernel extensions need the user's consent"), consent.Enabled != probe.No
 }
 
 func noProfileForbids(c checking) (Check, bool) {

@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 
 	"kextwatch/agent/approval"
 	"kextwatch/probe"
@@ -9,6 +10,11 @@ import (
 
 // parallelsAlone is all that the answer "not installed" needs.
 var parallelsAlone = []probe.Fact{probe.FactParallels}
+
+// loadFacts are the facts that can contradict an approval.
+var loadFacts = []probe.Fact{
+	probe.FactLoadedKexts, probe.FactKextsOnDisk, probe.FactMacOSVersion, probe.FactBootSession, probe.FactLoadHistory,
+}
 
 var parallelsChecks = []check{
 	{
@@ -33,15 +39,13 @@ var parallelsChecks = []check{
 	{
 		id: "parallels.asked", unknown: "kextwatch cannot tell whether an approval waits",
 		early: blockedOrUpdated,
-		facts: []probe.Fact{factPolicy, probe.FactParallels},
-		judge: func(c checking) Check {
-			return ok(sentence(fmt.Sprintf("%s: %s", orNothing(c.worst.Name, "nothing"), State(c.worst))))
-		},
+		facts: slices.Concat([]probe.Fact{factPolicy, probe.FactParallels}, loadFacts),
+		judge: waitsForNothing,
 	},
 	{
-		id: "parallels.loaded", unknown: "kextwatch cannot tell which kernel extensions are loaded",
+		id: "parallels.loaded", reason: approval.ReasonOlderLoaded, level: Warn, unknown: "kextwatch cannot tell which kernel extensions are loaded",
 		early: loadFailing,
-		facts: []probe.Fact{probe.FactParallels, probe.FactLoadedKexts, probe.FactKextsOnDisk}, judge: loaded,
+		facts: slices.Concat(parallelsAlone, loadFacts), judge: loaded,
 	},
 	{
 		id: "parallels.service", unknown: "kextwatch cannot tell whether Parallels' service runs",
@@ -50,15 +54,14 @@ var parallelsChecks = []check{
 	},
 	{
 		id: "restart", reason: approval.ReasonRestart, level: Fail, unknown: "kextwatch cannot tell whether a restart is needed",
-		needs: parallelsAlone,
-		early: func(c checking) (Check, bool) { return ok("No restart is needed"), c.nothingToLoad() },
-		facts: []probe.Fact{factPolicy, probe.FactMacOSVersion},
-		judge: func(checking) Check { return ok("No restart is needed") },
+		needs: parallelsAlone, early: restartCannotHelp,
+		facts: slices.Concat([]probe.Fact{factPolicy}, loadFacts),
+		judge: restartMayHelp,
 	},
 	{
 		id: "window", unknown: "kextwatch cannot tell whether there is an Allow button",
 		early: buttonThere,
-		facts: []probe.Fact{factPolicy},
+		facts: []probe.Fact{factPolicy, probe.FactParallels},
 		judge: func(checking) Check { return ok("No approval window is open") },
 	},
 }
@@ -67,14 +70,42 @@ func notInstalled(c checking) (Check, bool) {
 	return ok("Parallels Desktop is not installed"), c.parallels.App == nil
 }
 
+// restartCannotHelp reports that all kernel extensions are loaded or none is needed.
+func restartCannotHelp(c checking) (Check, bool) {
+	return ok("No restart is needed"), !slices.ContainsFunc(c.st.Products, func(p approval.Product) bool { return !c.settled(p) })
+}
+
+// settled reports whether the product needs nothing more: it is loaded, not needed or
+// not installed, and no fact is missing for that.
+func (c checking) settled(p approval.Product) bool {
+	done := p.Loaded && p.Verdict == approval.Approved || p.Verdict == approval.NotNeeded || p.Verdict == approval.NotInstalled
+	return done && len(c.openFacts(p)) == 0
+}
+
+func restartMayHelp(c checking) Check {
+	switch p := c.worst; {
+	case p.Verdict == approval.LoadFailing, p.Verdict == approval.CannotLoad, p.Verdict == approval.UpgradePending:
+		return warn("A restart alone may not be enough", sentence(fmt.Sprintf("%s: %s", p.Name, State(p))), Next(p, c.st))
+	case p.Uncertain:
+		check := ok("No restart is known to be needed")
+		check.Next = Next(p, c.st)
+		return check
+	}
+	return ok("No restart is needed")
+}
+
 func madeForThisMacOS(c checking) Check {
 	p := c.parallels
 	if p.Made == nil {
 		return unsure("kextwatch does not know which macOS this version was made for", "", "")
 	}
-	if older, _ := p.Made.MadeForOlder(c.st.Mac.OS); older {
+	older, confidence := p.Made.MadeForOlder(c.st.Mac.OS)
+	switch {
+	case older:
 		return warn(fmt.Sprintf("%s was made for macOS up to %s", title(p), p.Made.MaxMacOS),
 			fmt.Sprintf("The confidence of this entry is “%s”.", p.Made.Confidence), sentence(updateFor(p, c.st, c.st.Mac.OS)))
+	case confidence == approval.Unsure: // a guess decides nothing
+		return unsure("kextwatch does not know which macOS this version was made for", "", "")
 	}
 	return ok(fmt.Sprintf("%s was made for this macOS", title(p)))
 }
@@ -93,8 +124,18 @@ func kextsNeeded(c checking) Check {
 	return check
 }
 
+func waitsForNothing(c checking) Check {
+	return ok(sentence(fmt.Sprintf("%s: %s", orNothing(c.worst.Name, "nothing"), State(c.worst))))
+}
+
 func blockedOrUpdated(c checking) (Check, bool) {
 	p := c.worst
+	if c.settled(p) {
+		return waitsForNothing(c), true
+	}
+	if p.Verdict == approval.Unknown && c.st.Source != "" { // the policy is known, and leaves it open
+		return unsure("kextwatch cannot tell whether an approval waits", Why(p, c.st), Next(p, c.st)), true
+	}
 	if !p.Verdict.Blocked() && p.Verdict != approval.UpgradePending {
 		return Check{}, false
 	}
@@ -102,10 +143,17 @@ func blockedOrUpdated(c checking) (Check, bool) {
 }
 
 func loadFailing(c checking) (Check, bool) {
-	if c.worst.Verdict != approval.LoadFailing {
+	summary := "macOS refuses to load an approved kernel extension"
+	switch c.worst.Verdict {
+	case approval.LoadFailing:
+	case approval.CannotLoad:
+		summary = "macOS cannot load a kernel extension on this Mac"
+	case approval.Approved:
+		return loaded(c), c.settled(c.worst)
+	default:
 		return Check{}, false
 	}
-	return fail("macOS refuses to load an approved kernel extension", Why(c.worst, c.st), Next(c.worst, c.st)), true
+	return fail(summary, Why(c.worst, c.st), Next(c.worst, c.st)), true
 }
 
 func loaded(c checking) Check {
@@ -135,15 +183,33 @@ func serviceRuns(c checking) Check {
 }
 
 func buttonThere(c checking) (Check, bool) {
-	p := c.worst
-	switch {
-	case p.Window.Open():
-		return fail(fmt.Sprintf("An Allow button is there until about %s (%s left)", clock(p.Window.ClosesAt), minutes(p.Window.MinutesLeft())), besideButton(p, c.st), sentences(clickThere(p, c.st), pressTab)), true
-	case p.Verdict == approval.BlockedClosed:
-		r := withWords(approval.Reason{Code: approval.ReasonWindowOver}, p, c.st)
-		return fail(r.Title, r.Text, r.Next), true
-	case p.Verdict == approval.BlockedUnknown:
-		return unsure("kextwatch cannot tell whether there is an Allow button", besideButton(p, c.st), Next(p, c.st)), true
+	if p := c.firstClosing(); p != nil {
+		return fail(fmt.Sprintf("An Allow button is there until about %s (%s left)", clock(p.Window.ClosesAt), minutes(p.Window.MinutesLeft())), besideButton(*p, c.st), sentences(clickThere(*p, c.st), pressTab)), true
 	}
-	return Check{}, false
+	var unknown *approval.Product
+	for i, p := range c.st.Products {
+		switch p.Verdict {
+		case approval.BlockedClosed:
+			r := withWords(approval.Reason{Code: approval.ReasonWindowOver}, p, c.st)
+			return fail(r.Title, r.Text, r.Next), true
+		case approval.BlockedUnknown:
+			unknown = &c.st.Products[i]
+		}
+	}
+	if unknown == nil {
+		return Check{}, false
+	}
+	return unsure("kextwatch cannot tell whether there is an Allow button", besideButton(*unknown, c.st), Next(*unknown, c.st)), true
+}
+
+// firstClosing returns the product with the open window that closes first; nil: none is
+// open.
+func (c checking) firstClosing() *approval.Product {
+	var first *approval.Product
+	for i, p := range c.st.Products {
+		if p.Window.Open() && (first == nil || p.Window.ClosesAt.Before(first.Window.ClosesAt)) {
+			first = &c.st.Products[i]
+		}
+	}
+	return first
 }

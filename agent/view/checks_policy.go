@@ -9,28 +9,36 @@ import (
 )
 
 var policyChecks = []check{
-	{id: "policy.source", judge: policySource},
+	{
+		id: "policy.source", unknown: "kextwatch reads which kernel extensions are allowed, but not when they were tried",
+		early: noPolicy,
+		facts: []probe.Fact{probe.FactLoadHistory}, judge: policySource,
+	},
 	{id: "policy.reader", judge: policyReader},
 }
 
 func policySource(c checking) Check {
-	if c.st.Source != "" {
-		check := ok(fmt.Sprintf("The policy is read from the %s", c.st.Source))
-		var others []string
-		for _, s := range c.st.Sources {
-			if s.Name != c.st.Source && s.State != probe.OK {
-				others = append(others, fmt.Sprintf("%s: %s", s.Name, Clean(s.Reason)))
-			}
+	check := ok(fmt.Sprintf("The policy is read from the %s", c.st.Source))
+	var others []string
+	for _, s := range c.st.Sources {
+		if s.Name != c.st.Source && s.State != probe.OK {
+			others = append(others, fmt.Sprintf("%s: %s", s.Name, Clean(s.Reason)))
 		}
-		check.Detail = strings.Join(others, "; ")
-		if c.st.Facts.Disagree != "" {
-			return warn("macOS gives two different answers about kernel extensions", Clean(c.st.Facts.Disagree),
-				"Restart the Mac. If they still differ, send the output of kextwatch doctor --facts to the project.")
-		}
-		return check
 	}
-	if c.nothingToLoad() {
-		return unsure("kextwatch cannot read the kernel extension policy, and does not need it here", "", "")
+	check.Detail = strings.Join(others, "; ")
+	return check
+}
+
+// noPolicy is the check if no source answered, or two of them differ.
+func noPolicy(c checking) (Check, bool) {
+	switch {
+	case c.st.Source != "" && c.st.Facts.Disagree != "":
+		return warn("macOS gives two different answers about kernel extensions", Clean(c.st.Facts.Disagree),
+			"Restart the Mac. If they still differ, send the output of kextwatch doctor --facts to the project."), true
+	case c.st.Source != "":
+		return Check{}, false
+	case c.nothingToLoad():
+		return unsure("kextwatch cannot read the kernel extension policy, and does not need it here", "", ""), true
 	}
 	var why []string
 	for _, s := range c.st.Sources {
@@ -38,7 +46,7 @@ func policySource(c checking) Check {
 			why = append(why, fmt.Sprintf("%s: %s", s.Name, Clean(s.Reason)))
 		}
 	}
-	return fail("kextwatch cannot read the kernel extension policy", strings.Join(why, "; "), unknownNext(c.st))
+	return fail("kextwatch cannot read the kernel extension policy", strings.Join(why, "; "), unknownNext(c.st)), true
 }
 
 // policyReader is ok only where the reader publishes now and launchd can start

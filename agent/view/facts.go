@@ -10,6 +10,7 @@ import (
 // Facts that checks need but that no probe.Gap names.
 const (
 	factPolicy   probe.Fact = "policy"        // which kernel extensions are allowed
+	factMadeFor  probe.Fact = "made for"      // the macOS that Parallels Desktop was made for
 	factPane     probe.Fact = "open pane"     // whether the pane with the Allow button is open
 	factSettings probe.Fact = "user settings" // kextwatch's own
 )
@@ -33,8 +34,9 @@ var factWords = map[probe.Fact]factText{
 	probe.FactBootTime:     {name: "boot time"},
 	probe.FactBootSession:  {name: "boot session"},
 
-	probe.FactParallels: {name: "Parallels Desktop", known: func(c checking) bool {
-		return c.parallels.App != nil || !c.hasGap(probe.FactParallels)
+	probe.FactParallels: {name: "Parallels Desktop", why: "Its kernel extensions are on this Mac, but kextwatch did not find the app.", known: func(c checking) bool {
+		absent := c.parallels.Verdict == approval.NotInstalled || c.parallels.Verdict == "" // "": not watched
+		return c.parallels.App != nil || absent && !c.hasGap(probe.FactParallels)
 	}},
 	probe.FactKextsOnDisk: {name: "kernel extensions on the disk"},
 	probe.FactLoadedKexts: {name: "loaded kernel extensions", why: notQueried, known: func(c checking) bool {
@@ -83,6 +85,10 @@ var factWords = map[probe.Fact]factText{
 
 	factPolicy: {name: "kernel extension policy", why: "kextwatch cannot read which kernel extensions are allowed. See policy.source.",
 		known: checking.policyKnown},
+	factMadeFor: {name: "macOS that Parallels Desktop was made for", why: "kextwatch does not know which macOS this version of Parallels Desktop was made for.",
+		known: func(c checking) bool {
+			return c.parallels.App == nil || c.parallels.Made != nil || c.parallels.Need.Answer == probe.No
+		}},
 	factPane:     {name: "open pane", why: "System Preferences is open and does not report which pane it shows.", known: func(c checking) bool { return c.st.Facts.Situation.PaneOpen != "" }},
 	factSettings: {name: "settings", why: "kextwatch does not know your home folder.", known: func(c checking) bool { return c.own.SettingsRead }},
 }
@@ -90,8 +96,12 @@ var factWords = map[probe.Fact]factText{
 // policyKnown reports whether the policy was read or no verdict depends on it.
 // Without products, it decides whether there are any.
 func (c checking) policyKnown() bool {
-	return c.st.Source != "" || len(c.st.Products) > 0 && !slices.ContainsFunc(c.st.Products, func(p approval.Product) bool {
-		return !p.Loaded && p.Verdict != approval.NotNeeded && p.Verdict != approval.NotInstalled
+	read := c.st.Source != ""
+	if len(c.st.Products) == 0 {
+		return read
+	}
+	return !slices.ContainsFunc(c.st.Products, func(p approval.Product) bool {
+		return (!read || p.Verdict == approval.Unknown) && !p.Loaded && p.Verdict != approval.NotNeeded && p.Verdict != approval.NotInstalled
 	})
 }
 
@@ -147,12 +157,20 @@ func (c checking) verdictFacts(p approval.Product) []probe.Fact {
 		return []probe.Fact{probe.FactParallels}
 	case p.Verdict == approval.NotAsked:
 		return []probe.Fact{factPolicy, probe.FactLoadHistory}
-	case p.Verdict != approval.Approved || p.Loaded: // what is loaded needs no other proof
+	case p.Verdict != approval.Approved:
 		return nil
-	case c.st.Mac.Offline: // nothing is loaded there
-		return []probe.Fact{factPolicy, probe.FactLoadHistory, probe.FactMacOSVersion}
 	}
-	return []probe.Fact{factPolicy, probe.FactLoadHistory, probe.FactMacOSVersion, probe.FactBootSession, probe.FactLoadedKexts}
+	var facts []probe.Fact
+	if !p.Loaded { // what is loaded needs no other proof
+		facts = append(facts, factPolicy, probe.FactLoadHistory, probe.FactMacOSVersion)
+		if !c.st.Mac.Offline { // nothing is loaded there
+			facts = append(facts, probe.FactBootSession, probe.FactLoadedKexts)
+		}
+	}
+	if hasKext(p, func(k approval.Kext) bool { return k.DiskVersion == "" }) { // which version should be loaded?
+		facts = append(facts, probe.FactKextsOnDisk)
+	}
+	return facts
 }
 
 // openFacts returns the missing facts that the verdict of a product depends on.

@@ -33,6 +33,9 @@ var takeAway = map[probe.Fact]func(st *approval.Status, own *Own){
 	probe.FactRecoveryTeams:    nil,
 	probe.FactSystemExtensions: nil,
 
+	probe.FactLoadHistory: nil,
+	probe.FactBootSession: nil,
+	factMadeFor:           func(st *approval.Status, _ *Own) { st.Products[0].Made = nil },
 	factPolicy: func(st *approval.Status, _ *Own) {
 		st.Source, st.Verdict = "", approval.Unknown
 		st.Products[0].Loaded, st.Products[0].Verdict = false, approval.Unknown
@@ -50,6 +53,8 @@ func harmless() (approval.Status, Own) {
 	s.Remote, s.InputTools = []string{"TeamViewer"}, []string{"SteerMouse"}
 	st.Facts.Enforcement.Profile = probe.KextProfile{Present: probe.Yes, UserOverrides: probe.No}
 	st.Facts.Updates.Offered, st.Facts.Updates.Install = []probe.Offer{{Version: "12.7.7"}}, probe.Yes
+	st.Products[0].Loaded = false // so a restart may be needed
+	st.Facts.Enforcement.SIP.State, st.Facts.Enforcement.Consent.Enabled = probe.SIPCustom, probe.No
 	return st, own
 }
 

@@ -21,7 +21,7 @@ func TestEachRowHasWords(t *testing.T) {
 	sameKeys(t, "event", approval.Events, eventWords)
 	sameKeys(t, "rule", approval.Rules, ruleWords)
 	sameKeys(t, "menu action", slices.Concat(slices.Concat(notify.Sections...), notify.Snoozes), menuItems)
-	sameKeys(t, "fact", append(slices.Clone(probe.Facts), factPolicy, factPane, factSettings), factWords)
+	sameKeys(t, "fact", append(slices.Clone(probe.Facts), factPolicy, factMadeFor, factPane, factSettings), factWords)
 	for v, words := range verdictWords {
 		if v != "" && (words.state == nil || words.why == nil || v.NeedsAction() && words.next == nil) {
 			t.Errorf("verdict %s: state, why, or the next step is missing", v)

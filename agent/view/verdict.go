@@ -230,7 +230,11 @@ func Why(p approval.Product, st approval.Status) string {
 // says so if kextwatch cannot tell.
 func Next(p approval.Product, st approval.Status) string {
 	if names := openNames(p, st); names != "" {
-		return fmt.Sprintf("kextwatch cannot tell whether there is something to do. Not known: %s.", names)
+		cannotTell := fmt.Sprintf("kextwatch cannot tell whether there is something to do. Not known: %s", names)
+		if p.Uncertain {
+			return sentences(cannotTell, verdictWords[p.Verdict].next(p, st))
+		}
+		return sentence(cannotTell)
 	}
 	if next := verdictWords[p.Verdict].next; next != nil {
 		return next(p, st)

@@ -64,7 +64,7 @@ func TestAnApprovalIsLost(t *testing.T) {
 			drop(s)
 			s.uninstall()
 			s.snap.Policy.History = nil
-			s.look(at(61), NotInstalled, "parallels-removed!")
+			s.look(at(61), NotInstalled, "parallels-removed")
 			s.look(at(62), NotInstalled)
 
 			s = approved(t, macOS) // another source answers

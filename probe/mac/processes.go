@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"kextwatch/probe"
@@ -78,18 +79,31 @@ func runs(processes []process, name string, counts func(process) bool) bool {
 
 func anybody(process) bool { return true }
 
-// program maps the name that users know to the names of its processes.
+// systemFolders hold only programs of macOS. Apple installs updates of some parts in
+// /Library/Apple.
+var systemFolders = []string{"/System/", "/Library/Apple/", "/usr/libexec/", "/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/"}
+
+// ofMacOS reports whether the program is a part of macOS. Apple has programs with the
+// names of others: CoreParsec.framework/parsecd belongs to Siri, not to Parsec.
+func (p process) ofMacOS() bool {
+	at := root.OnBootVolume(p.path)
+	return slices.ContainsFunc(systemFolders, func(folder string) bool { return strings.HasPrefix(at, folder) })
+}
+
+// program is a program of another developer than Apple. It maps the name that users know to the names of its processes.
 type program struct {
 	name      string
 	processes []string // base names, exactly
 }
 
 // running returns the names of the programs in a table that run, in the order of
-// the table. It uses only processes that counts accepts.
+// the table. It uses only processes that counts accepts and that are no part of
+// macOS.
 func running(table []program, processes []process, counts func(process) bool) []string {
+	others := slices.DeleteFunc(slices.Clone(processes), process.ofMacOS)
 	var names []string
 	for _, p := range table {
-		if slices.ContainsFunc(p.processes, func(name string) bool { return runs(processes, name, counts) }) {
+		if slices.ContainsFunc(p.processes, func(name string) bool { return runs(others, name, counts) }) {
 			names = append(names, p.name)
 		}
 	}

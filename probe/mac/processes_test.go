@@ -82,6 +82,8 @@ func TestInputTools(t *testing.T) {
 		"/Library/Application Support/Tablet/WacomTabletDriver.app/Contents/MacOS/WacomTabletDriver":                                "Wacom's tablet driver",
 		"/Applications/Cog.app/Contents/MacOS/Cog":                                                                                  "Cog",
 		"/Applications/Cogwheel.app/Contents/MacOS/Cogwheel":                                                                        "",
+		"/System/Library/PrivateFrameworks/Home.framework/Support/Sonos":                                                            "",
+		"/System/Applications/Cog.app/Contents/MacOS/Cog":                                                                           "", // invented
 		"/Users/me/BetterTouchTool/notes":                                                                                           "",
 		"/Applications/BetterTouchTool.app/Contents/MacOS/BetterTouchTool Helper":                                                   "",
 		"/System/Library/CoreServices/RemoteManagement/ARDAgent.app/Contents/MacOS/ARDAgent":                                        "",
@@ -116,6 +118,13 @@ func TestRemoteSigns(t *testing.T) {
 		"AnyDesk as a service waits": {0, "/Applications/AnyDesk.app/Contents/MacOS/AnyDesk", ""},
 		"RustDesk":                   {501, "/Applications/RustDesk.app/Contents/MacOS/RustDesk", "RustDesk"},
 		"Parsec":                     {501, "/Applications/Parsec.app/Contents/MacOS/parsecd", "Parsec"},
+		"Apple's parsecd":            {501, "/System/Library/PrivateFrameworks/CoreParsec.framework/parsecd", ""},
+		"a tool of macOS":            {501, "/usr/libexec/rustdesk", ""},
+		"another tool of macOS":      {501, "/usr/sbin/rustdesk", ""},
+		"a part of macOS, updated":   {501, "/Library/Apple/System/Library/CoreServices/AnyDesk.app/Contents/MacOS/AnyDesk", ""},
+		"a tool of the user":         {501, "/usr/local/bin/rustdesk", "RustDesk"},
+		"on the data volume":         {501, "/System/Volumes/Data/Applications/Parsec.app/Contents/MacOS/parsecd", "Parsec"},
+		"not macOS after all":        {501, "/System/../Applications/Parsec.app/Contents/MacOS/parsecd", "Parsec"},
 		"Chrome Remote Desktop":      {501, "/Library/PrivilegedHelperTools/ChromeRemoteDesktopHost.app/Contents/MacOS/remoting_me2me_host", "Chrome Remote Desktop"},
 	} {
 		if got := remoteSigns([]process{{uid: c.uid, path: c.path}}); strings.Join(got, ", ") != c.want {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"kextwatch/probe"
@@ -14,7 +15,7 @@ import (
 // screenSharing is Apple's screen sharing. Its processes run only while somebody is
 // connected, and shortly after. ARDAgent always runs, and SSMenuAgent was seen
 // with screen sharing off, so neither is a sign.
-var screenSharing = []program{{"Screen Sharing", []string{"screensharingd", "ScreensharingAgent"}}}
+var screenSharing = []string{"screensharingd", "ScreensharingAgent"}
 
 // remotePrograms can control this Mac remotely while they run for a user. Their
 // processes that root runs only wait for a connection.
@@ -29,7 +30,10 @@ var remotePrograms = []program{
 // remoteSigns returns signs that the Mac is used remotely. They are no proof: the
 // programs may run without a connection.
 func remoteSigns(processes []process) []string {
-	signs := running(screenSharing, processes, anybody)
+	var signs []string
+	if slices.ContainsFunc(screenSharing, func(name string) bool { return runs(processes, name, anybody) }) {
+		signs = append(signs, "Screen Sharing")
+	}
 	return append(signs, running(remotePrograms, processes, func(p process) bool { return p.uid != 0 })...)
 }
 

@@ -40,7 +40,7 @@ const dataVolume = "/System/Volumes/Data"
 
 // Reads reports whether a path of the Mac may be examined and read.
 func (m FS) Reads(name string) bool {
-	name = onBootVolume(name)
+	name = OnBootVolume(name)
 	onTheWay := func(folder string) bool { return beneath(name, folder) || beneath(folder, name) }
 	if slices.ContainsFunc(readFolders, onTheWay) {
 		return true
@@ -62,7 +62,7 @@ func (m FS) Chosen(name string) error {
 // choosable allows more than Reads: the whole boot volume except the folders
 // that macOS protects in homes.
 func (m FS) choosable(name string) bool {
-	name = onBootVolume(name)
+	name = OnBootVolume(name)
 	parts := partsOf(name[1:])
 	switch {
 	case parts.is(0, "Volumes", "Network", "net", "home"), strings.HasPrefix(name, "/."): // "/.vol" can name any file
@@ -86,8 +86,8 @@ func (m FS) choosable(name string) bool {
 	return true
 }
 
-// onBootVolume returns a clean path without the prefix dataVolume.
-func onBootVolume(name string) string {
+// OnBootVolume returns a clean path without the prefix of the data volume.
+func OnBootVolume(name string) string {
 	name = path.Clean("/" + name)
 	for {
 		rest, ok := restIn(name, dataVolume)
@@ -114,7 +114,7 @@ func Discarded(name string) bool {
 }
 
 func partsOnMac(name string) pathParts {
-	return partsOf(onBootVolume(probe.Unstaged(onBootVolume(name)))[1:])
+	return partsOf(OnBootVolume(probe.Unstaged(OnBootVolume(name)))[1:])
 }
 
 // pathParts are the names in a path, beginning with the first folder.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -37,6 +38,7 @@ var refusals = map[int]error{
 	5:   errRefused,   // "Input/output error"
 	36:  errBusy,      // bootout: "Operation now in progress"
 	37:  errBusy,      // "Operation already in progress", while a bootout goes on
+	112: ErrNoSession, // print, macOS 26: "Could not find domain for user gui: 501"
 	113: ErrNotLoaded, // print, kickstart: "Could not find service"
 	119: ErrDisabled,  // "Service is disabled"
 	125: ErrNoSession, // "Domain does not support specified action"
@@ -60,7 +62,7 @@ func judge(service string, status int, output string) error {
 	if message != nil {
 		code, _ = strconv.Atoi(message[1])
 	}
-	text := cmp.Or(firstLine(output), "no message")
+	text := cmp.Or(reason(output), "no message")
 	if unknownVerb.MatchString(output) {
 		return fmt.Errorf("%w (%s)", errUnknownVerb, text)
 	}
@@ -75,10 +77,19 @@ func judge(service string, status int, output string) error {
 	}
 }
 
-// firstLine returns the first line of a tool's output, without control
-// characters and with at most 200 characters.
-func firstLine(output string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(output), "\n")
+// reason returns the line of launchctl's answer that says what is wrong: the message
+// with a code, or else the last line. "Bad request." is only the first of two lines.
+func reason(output string) string {
+	lines := strings.Split(strings.TrimSpace(output), "\n")
+	if i := slices.IndexFunc(lines, func(line string) bool { return failure.MatchString(line) || unknownVerb.MatchString(line) }); i >= 0 {
+		return showable(lines[i])
+	}
+	return showable(lines[len(lines)-1])
+}
+
+// showable returns a line without control characters and with at most 200
+// characters.
+func showable(line string) string {
 	line = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return -1
@@ -121,13 +132,13 @@ func parseState(output string) State {
 			depth--
 		case depth != 1:
 		case key == "state":
-			s.Name = firstLine(value)
+			s.Name = showable(value)
 		case key == "pid":
 			if pid, err := strconv.Atoi(value); err == nil && pid > 0 {
 				s.PID = pid
 			}
 		case key == "last exit code":
-			s.LastExit = firstLine(value)
+			s.LastExit = showable(value)
 		}
 	}
 	return s

@@ -1,6 +1,7 @@
 package launchd
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"unicode"
@@ -58,22 +59,45 @@ func FuzzParseState(f *testing.F) {
 		if s.PID < 0 {
 			t.Errorf("pid %d", s.PID)
 		}
-		showable(t, s.Name)
-		showable(t, s.LastExit)
+		wantShowable(t, s.Name)
+		wantShowable(t, s.LastExit)
 	})
+}
+
+// launchctl may say in several lines what is wrong.
+func TestJudgeLines(t *testing.T) {
+	for name, tc := range map[string]struct {
+		status int
+		output string
+		want   error
+		says   string
+	}{
+		"no session, macOS 26":    {112, "Bad request.\nCould not find domain for user gui: 501\n", ErrNoSession, "(Could not find domain for user gui: 501)"},
+		"no service, macOS 26":    {113, "Bad request.\nCould not find service \"io.kextwatch.agent\" in domain for user gui: 501\n", ErrNotLoaded, "(Could not find service"},
+		"a hint after the reason": {5, "Bootstrap failed: 5: Input/output error\nTry re-running the command as root for richer errors.\n", errRefused, "(Bootstrap failed: 5: Input/output error)"},
+		"usage after the reason":  {64, "Unrecognized subcommand: bootstrap\nUsage: launchctl <subcommand>\n\tload\n", errUnknownVerb, "(Unrecognized subcommand: bootstrap)"},
+		"a code not known":        {7, "Bad request.\r\nNo such thing.\r\n", nil, "exit status 7: No such thing."},
+		"nothing":                 {7, "\n \n", nil, "exit status 7: no message"},
+	} {
+		err := judge("gui/501/io.kextwatch.agent", tc.status, tc.output)
+		if err == nil || tc.want != nil && !errors.Is(err, tc.want) || !strings.Contains(err.Error(), tc.says) {
+			t.Errorf("%s: %v, want %q", name, err, tc.says)
+		}
+	}
 }
 
 func FuzzJudge(f *testing.F) {
 	f.Add(5, "Bootstrap failed: 5: Input/output error")
 	f.Add(0, "Load failed: 999999999999: \x1b[2J")
 	f.Add(113, "Could not find service")
+	f.Add(112, "Bad request.\nCould not find domain for user gui: 501")
 	f.Fuzz(func(t *testing.T, status int, output string) {
 		err := judge("gui/501/io.kextwatch.agent", status, output)
 		if status != 0 && err == nil {
 			t.Errorf("exit status %d is no error", status)
 		}
 		if err != nil {
-			showable(t, err.Error())
+			wantShowable(t, err.Error())
 		}
 	})
 }
@@ -91,8 +115,8 @@ func FuzzJobOf(f *testing.F) {
 	})
 }
 
-// showable fails for text with control characters and for very long text.
-func showable(t *testing.T, text string) {
+// wantShowable fails for text with control characters and for very long text.
+func wantShowable(t *testing.T, text string) {
 	t.Helper()
 	if strings.ContainsFunc(text, unicode.IsControl) || utf8.RuneCountInString(text) > 500 {
 		t.Errorf("cannot be shown: %q", text)

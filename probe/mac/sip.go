@@ -23,9 +23,10 @@ const (
 
 // The forms of `csrutil status`. With a part of SIP switched off, macOS 11 and
 // later print "unknown (Custom Configuration)", and earlier versions print
-// "enabled (Custom Configuration)".
+// "enabled (Custom Configuration)". A Mac with the flag for Apple's own staff prints
+// "disabled (Apple Internal)".
 var (
-	sipForm     = probe.Form{Expr: `(?m)^System Integrity Protection status: (enabled|disabled|unknown)( \(Custom Configuration\))?\.\s*$`}
+	sipForm     = probe.Form{Expr: `(?m)^System Integrity Protection status: (enabled|disabled|unknown)(?: \(([A-Za-z ]{1,64})\))?\.\s*$`}
 	signingForm = probe.Form{Expr: `(?m)^\s*Kext Signing: (enabled|disabled)\s*$`}
 )
 
@@ -61,14 +62,14 @@ func parseSIP(out []byte) (probe.SIP, error) {
 	if len(matches) != 1 {
 		return probe.SIP{}, fmt.Errorf("csrutil answered %q", probe.Printable(string(out)))
 	}
-	state, custom := string(matches[0][1]), len(matches[0][2]) > 0
+	state, configuration := string(matches[0][1]), string(matches[0][2])
 	switch {
-	case custom:
-		return probe.SIP{State: probe.SIPCustom, KextSigning: kextSigning(out)}, nil
-	case state == "enabled":
-		return probe.SIP{State: probe.SIPEnabled, KextSigning: probe.Yes, KextApproval: probe.Yes}, nil
 	case state == "disabled":
 		return probe.SIP{State: probe.SIPDisabled, KextSigning: probe.No}, nil
+	case state == "enabled" && (configuration == "" || configuration == "Apple Internal"):
+		return probe.SIP{State: probe.SIPEnabled, KextSigning: probe.Yes, KextApproval: probe.Yes}, nil
+	case configuration != "":
+		return probe.SIP{State: probe.SIPCustom, KextSigning: kextSigning(out)}, nil
 	}
 	return probe.SIP{}, errors.New("csrutil reports an unknown state")
 }

@@ -43,6 +43,10 @@ func TestParseSIP(t *testing.T) {
 		"custom up to 10.15":   {customSIP("enabled", "disabled"), probe.SIP{State: probe.SIPCustom, KextSigning: probe.No}},
 		"custom from 11":       {customSIP("unknown", "enabled"), probe.SIP{State: probe.SIPCustom, KextSigning: probe.Yes}},
 		"custom and cut short": {sipHead + "unknown (Custom Configuration).", probe.SIP{State: probe.SIPCustom}},
+		"off, Apple Internal":  {sipHead + "disabled (Apple Internal).", probe.SIP{State: probe.SIPDisabled, KextSigning: probe.No}},
+		"on, Apple Internal":   {sipHead + "enabled (Apple Internal).", probe.SIP{State: probe.SIPEnabled, KextSigning: probe.Yes, KextApproval: probe.Yes}},
+		"off, another word":    {sipHead + "disabled (Custom Configuration).", probe.SIP{State: probe.SIPDisabled, KextSigning: probe.No}}, // invented
+		"on, another word":     {sipHead + "enabled (Some Configuration).", probe.SIP{State: probe.SIPCustom}},                             // invented
 		"signing told twice":   {customSIP("unknown", "enabled\n\tKext Signing: disabled"), probe.SIP{State: probe.SIPCustom}},
 		"signing unknown":      {customSIP("unknown", "perhaps"), probe.SIP{State: probe.SIPCustom}},
 		"CRLF":                 {strings.ReplaceAll(customSIP("unknown", "enabled"), "\n", "\r\n"), probe.SIP{State: probe.SIPCustom, KextSigning: probe.Yes}},
@@ -56,6 +60,7 @@ func TestParseSIP(t *testing.T) {
 		"nothing":          "",
 		"unknown alone":    sipHead + "unknown.",
 		"another word":     sipHead + "paused.",
+		"an open bracket":  sipHead + "enabled (Apple Internal.",
 		"another language": "Status der Systemintegritätsschutzes: aktiviert.",
 		"usage":            "usage: csrutil <command>",
 		"both":             sipHead + "enabled.\n" + sipHead + "disabled.",

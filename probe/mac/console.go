@@ -29,13 +29,31 @@ func readConsoleUID(m root.FS) (int, error) {
 }
 
 // ioregRoot is the part of the root of the I/O registry that describes the
-// graphical login sessions. The second key is missing while the screen is not
-// locked.
+// graphical login sessions. CGSSessionScreenIsLocked is missing while the session is
+// not locked, and on some Macs always: then only IOConsoleLocked tells.
 type ioregRoot struct {
-	Users []struct {
-		UID    any `plist:"kCGSSessionUserIDKey"`
-		Locked any `plist:"CGSSessionScreenIsLocked"`
-	} `plist:"IOConsoleUsers"`
+	Locked any           `plist:"IOConsoleLocked"`
+	Users  []consoleUser `plist:"IOConsoleUsers"`
+}
+
+type consoleUser struct {
+	UID       any `plist:"kCGSSessionUserIDKey"`
+	Locked    any `plist:"CGSSessionScreenIsLocked"`
+	OnConsole any `plist:"kCGSSessionOnConsoleKey"`
+}
+
+// locked reports whether the session is locked. IOConsoleLocked is about the session
+// that has the screen.
+func (r ioregRoot) locked(session consoleUser) probe.Answer {
+	switch answer := firstAnswer(session.Locked); {
+	case answer != "":
+		return answer
+	case isTrue(r.Locked) && firstAnswer(session.OnConsole) != probe.No:
+		return probe.Yes
+	case session.Locked != nil:
+		return ""
+	}
+	return probe.No
 }
 
 // readLocked reports whether the screen of the user's session is locked. Apple does
@@ -56,7 +74,7 @@ func parseLocked(out []byte, uid int) (probe.Answer, error) {
 	}
 	for _, session := range registry.Users {
 		if n, ok := session.UID.(uint64); ok && n == uint64(uid) {
-			return probe.AnswerOf(isTrue(session.Locked)), nil
+			return registry.locked(session), nil
 		}
 	}
 	return "", nil

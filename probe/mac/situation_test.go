@@ -94,11 +94,22 @@ func TestParseLocked(t *testing.T) {
 	users := func(sessions ...string) string {
 		return ioregOf("<key>IOConsoleUsers</key><array>" + strings.Join(sessions, "") + "</array>")
 	}
+	console := func(out string) string {
+		return strings.Replace(out, "<key>IOConsoleLocked</key><false/>", "<key>IOConsoleLocked</key><true/>", 1)
+	}
+	at := func(uid int, onConsole string) string {
+		return strings.Replace(session(uid, ""), "</dict>", "<key>kCGSSessionOnConsoleKey</key>"+onConsole+"</dict>", 1)
+	}
 	for name, c := range map[string]struct {
 		out  string
 		want probe.Answer
 		err  string
 	}{
+		"only the console":    {console(users(at(501, "<true/>"))), probe.Yes, ""},
+		"console, older":      {console(users(session(501, ""))), probe.Yes, ""},
+		"another's console":   {console(users(at(502, "<true/>"), at(501, "<false/>"))), probe.No, ""},
+		"the session decides": {console(users(session(501, "<false/>"))), probe.No, ""},
+		"neither yes nor no":  {users(session(501, "<string>perhaps</string>")), "", ""},
 		"locked":              {users(session(501, "<true/>")), probe.Yes, ""},
 		"locked, as a number": {users(session(501, "<integer>1</integer>")), probe.Yes, ""},
 		"not locked":          {users(session(501, "")), probe.No, ""},

@@ -69,15 +69,16 @@ func readLocked(ctx context.Context, m root.FS) (probe.Answer, error) {
 
 func parseLocked(out []byte, uid int) (probe.Answer, error) {
 	var registry ioregRoot
-	if err := root.DecodePlist(out, &registry); err != nil {
-		return "", fmt.Errorf("%s: %w", probe.IoregTool, err)
+	err := root.DecodePlist(out, &registry)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", probe.IoregTool, err)
 	}
 	for _, session := range registry.Users {
 		if n, ok := session.UID.(uint64); ok && n == uint64(uid) {
 			return registry.locked(session), nil
 		}
 	}
-	return "", nil
+	return "", err
 }
 
 // isTrue reports whether a value of a property list is true or 1.

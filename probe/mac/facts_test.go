@@ -58,7 +58,11 @@ func TestReadOS(t *testing.T) {
 		"two lines":           {main("13.4\n", "22F82", ""), nil, probe.OSVersion{}, "invalid version of macOS"},
 		"words":               {main("13.4; rm", "22F82", ""), nil, probe.OSVersion{}, "invalid version of macOS"},
 		"hostile build":       {main("13.4.1", "22F82\x1b[31m", ""), nil, probe.OSVersion{}, "invalid build of macOS"},
-		"a number":            {map[string]any{"ProductVersion": 13, "ProductBuildVersion": "22F82"}, nil, probe.OSVersion{}, "type mismatch"},
+		"a number":            {map[string]any{"ProductVersion": 13, "ProductBuildVersion": "22F82"}, nil, probe.OSVersion{}, "invalid version of macOS"},
+		"a real number":       {map[string]any{"ProductVersion": 13.4, "ProductBuildVersion": "22F82"}, nil, probe.OSVersion{Version: "13.4", Build: "22F82"}, ""},
+		"a list as extra":     {map[string]any{"ProductVersion": "13.4", "ProductBuildVersion": "22F82", "ProductVersionExtra": []string{"(a)"}}, nil, probe.OSVersion{Version: "13.4", Build: "22F82"}, "ProductVersionExtra has another type"},
+		"a list as version":   {map[string]any{"ProductVersion": []string{"13.4"}, "ProductBuildVersion": "22F82"}, nil, probe.OSVersion{}, "invalid version of macOS"},
+		"cryptex has a list":  {main("13.4.1", "22F82", "(b)"), map[string]any{"ProductVersionExtra": []string{"(a)"}}, probe.OSVersion{Version: "13.4.1", Build: "22F82"}, "ProductVersionExtra has another type"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := root.FS{Root: mactest.Root(t)}
@@ -225,7 +229,8 @@ func TestParallels(t *testing.T) {
 		"no build":         {root.BundleInfo{ID: standard, ShortVersion: "18.1.1", Version: ""}, unversioned, "invalid version"},
 		"hostile version":  {root.BundleInfo{ID: standard, ShortVersion: "18.1.1\x1b]0;x\a", Version: "53328"}, unversioned, "invalid version"},
 		"endless version":  {root.BundleInfo{ID: standard, ShortVersion: strings.Repeat("1", 1000), Version: "53328"}, unversioned, "invalid version"},
-		"version a number": {map[string]any{"CFBundleIdentifier": standard, "CFBundleShortVersionString": "18.1.1", "CFBundleVersion": 53328}, unread, "type mismatch"},
+		"version a number": {map[string]any{"CFBundleIdentifier": standard, "CFBundleShortVersionString": "18.1.1", "CFBundleVersion": 53328}, app(probe.Standard, standard, "18.1.1", "53328"), ""},
+		"version a list":   {map[string]any{"CFBundleIdentifier": standard, "CFBundleShortVersionString": "18.1.1", "CFBundleVersion": []string{"53328"}}, unversioned, "invalid version"},
 		"a list":           {[]string{standard}, unread, "type mismatch"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -33,15 +33,16 @@ var installers = []string{"softwareupdated", "Software Update", "macOS Installer
 
 // readInstallHistory returns the installations of macOS itself until now, oldest
 // first. The file has only installations that were made while this volume was
-// running.
+// running. If a value has another type, it returns the other installations together
+// with the error.
 func readInstallHistory(m root.FS, now time.Time) ([]probe.Installation, error) {
 	data, err := m.ReadFile(probe.InstallHistory, historyLimit)
 	if err != nil {
 		return nil, err
 	}
 	var entries []installed
-	if err := root.DecodePlistWithin(data, &entries, historyCost); err != nil {
-		return nil, fmt.Errorf("%s: %w", probe.InstallHistory, err)
+	if err = root.DecodePlistWithin(data, &entries, historyCost); err != nil {
+		err = fmt.Errorf("%s: %w", probe.InstallHistory, err)
 	}
 	var all []probe.Installation
 	for _, e := range entries {
@@ -52,7 +53,7 @@ func readInstallHistory(m root.FS, now time.Time) ([]probe.Installation, error) 
 		all = append(all, probe.Installation{At: e.At.UTC(), Name: probe.Printable(e.Name), Version: version})
 	}
 	slices.SortStableFunc(all, func(a, b probe.Installation) int { return a.At.Compare(b.At) })
-	return slices.Clone(all[max(0, len(all)-installationLimit):]), nil
+	return slices.Clone(all[max(0, len(all)-installationLimit):]), err
 }
 
 // macOS returns the version of macOS that was installed, or "" if the entry is

@@ -158,6 +158,9 @@ func (s *KextSearch) add(place, team, expected string, own func(id string) bool)
 		s.addUnread(place, team, expected)
 	case !probe.IsBundleID(info.ID) || !bundleVersionForm.MatchString(info.Version):
 		s.miss(place, fmt.Errorf("%s has no valid bundle identifier and version", place))
+		if probe.IsBundleID(info.ID) && own(info.ID) {
+			expected = info.ID
+		}
 		s.addUnread(place, team, expected)
 	case own(info.ID):
 		s.found = append(s.found, probe.Kext{BundleID: info.ID, TeamID: team, Path: place, Staged: staged, Version: info.Version})

@@ -118,12 +118,14 @@ func TestUnreadableKexts(t *testing.T) {
 	mactest.AddFile(t, m.Root, testExtensions+"/10.9/a.kext/Contents/Info.plist", "bplist00")
 	addPlist(t, m, testExtensions+"/10.9/b.kext/Contents/Info.plist", map[string]any{"CFBundleIdentifier": hypervisorID, "CFBundleVersion": 14})
 	addKext(t, m, testExtensions+"/10.9/c\x1b.kext", "com.parallels.\x1b[31m", "1")
-	addKext(t, m, testExtensions+"/10.9/d.kext", hypervisorID, "")
+	addKext(t, m, testExtensions+"/10.9/d.kext", "com.parallels.kext.vnic", "")
 	mactest.AddFile(t, m.Root, testExtensions+"/10.9/empty.kext/Contents/MacOS/prl", "")
 	kexts, gaps := findKexts(m, nil, testApp, nil)
-	wantKexts(t, kexts)
+	unversioned := parallelsKext(testExtensions+"/10.9/d.kext", "com.parallels.kext.vnic", "")
+	unversioned.Unread = true
+	wantKexts(t, kexts, parallelsKext(testExtensions+"/10.9/b.kext", hypervisorID, "14"), unversioned)
 	const source = "kernel extensions on the disk"
-	wantGaps(t, gaps, strings.Join([]string{source, source, source, source}, ", "))
+	wantGaps(t, gaps, strings.Join([]string{source, source, source}, ", "))
 }
 
 func TestKextsAreCapped(t *testing.T) {

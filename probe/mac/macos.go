@@ -27,8 +27,9 @@ type systemVersionPlist struct {
 // read, ReadOS returns the rest together with the error.
 func ReadOS(m root.FS) (probe.OSVersion, error) {
 	var v systemVersionPlist
-	if err := m.ReadPlist(probe.SystemVersion, &v); err != nil {
-		return probe.OSVersion{}, err
+	odd := m.ReadPlist(probe.SystemVersion, &v)
+	if odd != nil && !errors.Is(odd, root.ErrOtherType) {
+		return probe.OSVersion{}, odd
 	}
 	switch {
 	case v.Version == "10.16":
@@ -43,7 +44,7 @@ func ReadOS(m root.FS) (probe.OSVersion, error) {
 	var cryptex systemVersionPlist
 	switch err := m.ReadPlist(probe.CryptexSystemVersion, &cryptex); {
 	case err == nil && cryptex.Extra != "":
-		v.Extra = cryptex.Extra
+		v.Extra, odd = cryptex.Extra, nil
 	case err != nil && !root.NotExist(err):
 		return os, err
 	}
@@ -51,5 +52,5 @@ func ReadOS(m root.FS) (probe.OSVersion, error) {
 		return os, fmt.Errorf("invalid supplemental version of macOS %q", probe.Printable(v.Extra))
 	}
 	os.Extra = strings.Clone(v.Extra)
-	return os, nil
+	return os, odd
 }

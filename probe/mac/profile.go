@@ -2,6 +2,7 @@ package mac
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -32,8 +33,20 @@ func readManagedFile(m root.FS, os probe.OSVersion) (profile probe.KextProfile, 
 		return policy.profile("", os), nil, true
 	case root.NotExist(err):
 		return probe.KextProfile{}, nil, false
+	case errors.Is(err, root.ErrOtherType):
+		// What the payload allows is known. A value that could not be read may allow
+		// what it seems to refuse.
+		profile = policy.profile("", os)
+		profile.UserOverrides, profile.NonAdminsAllow = unlessNo(profile.UserOverrides), unlessNo(profile.NonAdminsAllow)
 	}
-	return probe.KextProfile{}, []probe.Gap{probe.NewGap(probe.FactKextProfile, err, "Ask whoever manages this Mac which kernel extensions its profiles allow.")}, true
+	return profile, []probe.Gap{probe.NewGap(probe.FactKextProfile, err, "Ask whoever manages this Mac which kernel extensions its profiles allow.")}, true
+}
+
+func unlessNo(a probe.Answer) probe.Answer {
+	if a == probe.No {
+		return ""
+	}
+	return a
 }
 
 // queryProfile reads the payload about kexts from the output of the profiles tool.

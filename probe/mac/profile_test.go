@@ -140,9 +140,12 @@ func TestProfileFromFile(t *testing.T) {
 		}, "11.7.10", probe.KextProfile{
 			Present: probe.Yes, UserOverrides: probe.No, NonAdminsAllow: probe.No, Kexts: []probe.TeamKexts{{TeamID: "EQHXZ8M8AV"}},
 		}, ""},
-		"a word for a flag": {map[string]any{"AllowUserOverrides": "true"}, "11.7.10", probe.KextProfile{}, "configuration profile"},
-		"a team for a list": {map[string]any{"AllowedTeamIdentifiers": "4C6364ACXT"}, "11.7.10", probe.KextProfile{}, "configuration profile"},
-		"a list":            {[]string{"AllowUserOverrides"}, "11.7.10", probe.KextProfile{}, "configuration profile"},
+		"a word for a flag":   {map[string]any{"AllowUserOverrides": "true"}, "11.7.10", probe.KextProfile{Present: probe.Yes}, "configuration profile"},
+		"a number for a flag": {map[string]any{"AllowUserOverrides": 1}, "11.7.10", probe.KextProfile{Present: probe.Yes, UserOverrides: probe.Yes, NonAdminsAllow: probe.No}, ""},
+		"a team for a list":   {map[string]any{"AllowedTeamIdentifiers": "4C6364ACXT"}, "11.7.10", probe.KextProfile{Present: probe.Yes}, "configuration profile"},
+		"one odd team": {map[string]any{"AllowUserOverrides": true, "AllowedTeamIdentifiers": []any{[]string{"4C6364ACXT"}, "EQHXZ8M8AV"}}, "11.7.10",
+			probe.KextProfile{Present: probe.Yes, UserOverrides: probe.Yes, Teams: []string{"EQHXZ8M8AV"}}, "configuration profile"},
+		"a list": {[]string{"AllowUserOverrides"}, "11.7.10", probe.KextProfile{}, "configuration profile"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := root.FS{Root: mactest.Root(t)}

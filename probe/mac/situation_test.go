@@ -119,6 +119,8 @@ func TestParseLocked(t *testing.T) {
 		"nobody":              {users(), "", ""},
 		"no list of sessions": {ioregOf(""), "", ""},
 		"odd user":            {users("<dict><key>kCGSSessionUserIDKey</key><string>501</string></dict>"), "", ""},
+		"one of other shape":  {users("<string>me</string>", session(501, "<true/>")), probe.Yes, ""},
+		"mine of other shape": {users("<string>me</string>", session(502, "<true/>")), "", "damaged property list"},
 		"nothing":             {"", "", "neither XML nor binary"},
 		"words":               {"+-o Root  <class IORegistryEntry>", "", "neither XML nor binary"},
 		"half":                {users(session(501, "<true/>"))[:200], "", "damaged property list"},

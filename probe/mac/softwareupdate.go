@@ -21,14 +21,13 @@ type offered struct {
 var productKey = probe.Form{Expr: `^MSU_UPDATE_([0-9A-Za-z]{3,16})_[a-z]{1,16}_([0-9]{1,3}(?:\.[0-9]{1,3}){0,3})(?:_[a-z]{1,16})?$`}
 
 // readOffers returns the versions of macOS that Software Update offers. It leaves
-// out Safari, the Command Line Tools and security updates of the same version.
+// out Safari, the Command Line Tools and security updates of the same version. If a
+// value has another type, it returns the other versions together with the error.
 func readOffers(m root.FS) ([]probe.Offer, error) {
 	var settings struct {
 		Recommended []offered `plist:"RecommendedUpdates"`
 	}
-	if err := m.ReadPlist(probe.SoftwareUpdateSettings, &settings); err != nil {
-		return nil, err
-	}
+	err := m.ReadPlist(probe.SoftwareUpdateSettings, &settings)
 	var all []probe.Offer
 	for _, o := range settings.Recommended {
 		offer, ok := o.macOS()
@@ -36,7 +35,7 @@ func readOffers(m root.FS) ([]probe.Offer, error) {
 			all = append(all, offer)
 		}
 	}
-	return all, nil
+	return all, err
 }
 
 // macOS returns the offered version of macOS. It returns false if the update is not

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,31 +21,41 @@ const (
 // extensionsPlist is macOS's file about system extensions, with the keys that
 // osquery and KnockKnock read.
 type extensionsPlist struct {
-	Extensions []struct {
-		Identifier string   `plist:"identifier"`
-		TeamID     string   `plist:"teamID"`
-		State      string   `plist:"state"`
-		Categories []string `plist:"categories"`
-	} `plist:"extensions"`
+	Extensions []fileExtension `plist:"extensions"`
+}
+
+type fileExtension struct {
+	Identifier string   `plist:"identifier"`
+	TeamID     string   `plist:"teamID"`
+	State      string   `plist:"state"`
+	Categories []string `plist:"categories"`
 }
 
 // readSystemExtensions returns the system extensions of every team. It reads macOS's
-// own file, or queries systemextensionsctl if the file cannot be read. System
-// extensions need macOS 10.15. If there are more than extensionLimit, it returns
-// some of them together with an error.
+// own file, or queries systemextensionsctl if the file cannot be read in full. System
+// extensions need macOS 10.15. If only some extensions could be read, it returns
+// them together with an error.
 func readSystemExtensions(ctx context.Context, m root.FS, os probe.OSVersion) ([]probe.SystemExtension, error) {
 	if os.Known() && !os.AtLeast(10, 15) {
 		return nil, nil
 	}
 	var file extensionsPlist
-	if err := m.ReadPlist(probe.SystemExtensionsList, &file); err == nil {
+	err := m.ReadPlist(probe.SystemExtensionsList, &file)
+	if err == nil && file.complete() {
 		return file.list()
 	}
 	out, err := tool.Query(ctx, m, probe.SystemExtensionsTool, "list")
 	if err != nil {
-		return nil, err
+		some, _ := file.list()
+		return some, err
 	}
 	return parseExtensions(out)
+}
+
+// complete reports whether the file has the list of extensions, and every extension
+// an identifier and a state.
+func (f extensionsPlist) complete() bool {
+	return f.Extensions != nil && !slices.ContainsFunc(f.Extensions, func(e fileExtension) bool { return e.Identifier == "" || e.State == "" })
 }
 
 func (f extensionsPlist) list() ([]probe.SystemExtension, error) {

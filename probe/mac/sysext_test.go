@@ -96,8 +96,9 @@ func TestSystemExtensions(t *testing.T) {
 		{TeamID: "VBG97UB4TA", BundleID: "com.objective-see.lulu.extension", Category: "network_extension", State: "activated waiting for user"},
 		{BundleID: "a[31m", State: "validating"},
 	}
-	many := entry{"extensions": slices.Repeat([]entry{{"identifier": "a"}}, extensionLimit+1)}
+	many := entry{"extensions": slices.Repeat([]entry{{"identifier": "a", "state": "validating"}}, extensionLimit+1)}
 	current := probe.OSVersion{Version: "26.2"}
+	tells := "cat <<'END'\n" + extensionList + "END\n"
 	for name, c := range map[string]struct {
 		os   probe.OSVersion
 		file any
@@ -110,9 +111,15 @@ func TestSystemExtensions(t *testing.T) {
 		"no file":              {current, nil, "cat <<'END'\n" + extensionList + "END\n", listedExtensions, ""},
 		"a damaged file":       {current, "rubbish", "cat <<'END'\n" + extensionList + "END\n", listedExtensions, ""},
 		"a file of other kind": {current, entry{"extensions": []string{"a"}}, "echo '0 extension(s)'", nil, ""},
+		"no list in the file":  {current, entry{"version": 2}, tells, listedExtensions, ""},
+		"an empty list":        {current, entry{"extensions": []entry{}}, "exit 70", nil, ""},
+		"a state of a number":  {current, entry{"extensions": []any{entry{"identifier": "a", "state": 5}, "b"}}, tells, listedExtensions, ""},
+		"no state":             {current, entry{"extensions": []entry{{"identifier": "a"}}}, tells, listedExtensions, ""},
+		"some, and no tool":    {current, entry{"extensions": []any{file["extensions"].([]entry)[0], "b"}}, "exit 70", fromFile[:1], "exit status 70"},
+		"no list, no tool":     {current, entry{"version": 2}, "exit 70", nil, "exit status 70"},
 		"neither":              {current, nil, "", nil, "does not exist"},
 		"before there was one": {probe.OSVersion{Version: "10.14.6"}, file, "exit 70", nil, ""},
-		"too many":             {current, many, "exit 70", slices.Repeat([]probe.SystemExtension{{BundleID: "a"}}, extensionLimit), "more than 256"},
+		"too many":             {current, many, "exit 70", slices.Repeat([]probe.SystemExtension{{BundleID: "a", State: "validating"}}, extensionLimit), "more than 256"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := root.FS{Root: mactest.Root(t)}

@@ -20,18 +20,22 @@ type timeMachinePlist struct {
 }
 
 // readBackup reads when Time Machine made its last backup. Time Machine counts as on
-// if automatic backups are on and it has a disk.
+// if automatic backups are on and it has a disk. If a value has another type, it
+// returns the rest together with the error.
 func readBackup(m root.FS, now time.Time) (probe.Backup, error) {
 	data, err := m.ReadFile(probe.TimeMachineSettings, timeMachineLimit)
 	if err != nil {
 		return probe.Backup{}, err
 	}
 	var settings timeMachinePlist
-	if err := root.DecodePlist(data, &settings); err != nil {
-		return probe.Backup{}, fmt.Errorf("%s: %w", probe.TimeMachineSettings, err)
+	if err = root.DecodePlist(data, &settings); err != nil {
+		err = fmt.Errorf("%s: %w", probe.TimeMachineSettings, err)
 	}
 	backup := probe.Backup{On: firstAnswer(settings.On)}
-	if backup.On == probe.Yes {
+	switch {
+	case backup.On == probe.Yes && err != nil && len(settings.Destinations) == 0:
+		backup.On = "" // the disks are not known
+	case backup.On == probe.Yes:
 		backup.On = probe.AnswerOf(len(settings.Destinations) > 0)
 	}
 	for _, disk := range settings.Destinations {
@@ -41,5 +45,5 @@ func readBackup(m root.FS, now time.Time) (probe.Backup, error) {
 			}
 		}
 	}
-	return backup, nil
+	return backup, err
 }

@@ -1,6 +1,7 @@
 package mac
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -75,6 +76,12 @@ func TestInstallations(t *testing.T) {
 			}
 		})
 	}
+	oddDate := strings.Replace(mojave, "<date>2019-07-23T10:00:00Z</date>", "<string>yesterday</string>", 1)
+	m := root.FS{Root: mactest.Root(t)}
+	mactest.AddFile(t, m.Root, probe.InstallHistory, historyHead+oddDate+sequoia+"<string>macOS 15.6</string>"+historyTail)
+	if got, err := readInstallHistory(m, updatesAt); !slices.Equal(got, []probe.Installation{mac15}) || !errors.Is(err, root.ErrOtherType) {
+		t.Errorf("values of another type: %+v, %v", got, err)
+	}
 	for name, data := range map[string]string{
 		"rubbish":       "\x00\xff",
 		"half":          historyHead + sequoia,
@@ -119,6 +126,30 @@ func TestOffers(t *testing.T) {
 				t.Errorf("%+v, %v", got, err)
 			}
 		})
+	}
+}
+
+func TestOffersOfAnotherType(t *testing.T) {
+	offer := map[string]any{"Display Name": "macOS 12.5", "Display Version": 12.5, "Product Key": "1"}
+	for name, c := range map[string]struct {
+		updates any
+		want    []probe.Offer
+		err     string
+	}{
+		"a number as version": {[]any{offer}, []probe.Offer{{Name: "macOS 12.5", Version: "12.5"}}, ""},
+		"a text as update":    {[]any{"macOS 12.4", offer}, []probe.Offer{{Name: "macOS 12.5", Version: "12.5"}}, "RecommendedUpdates has another type"},
+		"a text as list":      {"macOS 12.4", nil, "RecommendedUpdates has another type"},
+	} {
+		m := root.FS{Root: mactest.Root(t)}
+		addPlist(t, m, probe.SoftwareUpdateSettings, map[string]any{"RecommendedUpdates": c.updates})
+		got, err := readOffers(m)
+		wantError(t, err, c.err)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+		if u, gaps := updatesIn(m, updatesAt); u.OffersRead != (c.err == "") || (len(gaps) > 0) != (c.err != "") {
+			t.Errorf("%s: read %v, %v", name, u.OffersRead, gaps)
+		}
 	}
 }
 
@@ -180,6 +211,9 @@ func TestBackup(t *testing.T) {
 		"none yet":          {map[string]any{"AutoBackup": true, "Destinations": []any{disk()}}, probe.Backup{On: probe.Yes}, ""},
 		"by hand only":      {map[string]any{"AutoBackup": false, "Destinations": []any{disk(day(-9))}}, probe.Backup{On: probe.No, Last: day(-9)}, ""},
 		"no disk":           {map[string]any{"AutoBackup": true}, probe.Backup{On: probe.No}, ""},
+		"one odd date":      {map[string]any{"AutoBackup": true, "Destinations": []any{map[string]any{"SnapshotDates": []any{day(-9), "now"}}}}, probe.Backup{On: probe.Yes, Last: day(-9)}, "time machine"},
+		"disks as text":     {map[string]any{"AutoBackup": true, "Destinations": "disk"}, probe.Backup{}, "time machine"},
+		"off, odd disks":    {map[string]any{"AutoBackup": false, "Destinations": "disk"}, probe.Backup{On: probe.No}, "time machine"},
 		"not set up":        {map[string]any{"PreferencesVersion": 6}, probe.Backup{}, ""},
 		"one in the future": {map[string]any{"AutoBackup": 1, "Destinations": []any{disk(day(-9), day(1))}}, probe.Backup{On: probe.Yes, Last: day(-9)}, ""},
 		"absent":            {nil, probe.Backup{}, ""},

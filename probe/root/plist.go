@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"howett.net/plist"
 )
 
 // Any program can place a property list in /Applications, so its cost is
@@ -46,8 +44,11 @@ func (m FS) ReadPlist(name string, into any) error {
 // before it decodes it, because the decoder follows references without limit,
 // trusts lengths, and accepts the old text formats, in which nearly everything
 // is a string. Strings of a binary list may share memory with data. The allowed
-// cost grows with the length of data; the caller limits that length. It returns
-// ErrDamagedPlist.
+// cost grows with the length of data; the caller limits that length.
+//
+// It returns ErrDamagedPlist. If the error is ErrOtherType, too, only some values
+// were not decoded, and all others are in into. A number is accepted as a
+// text, and 1 or 0 as yes or no.
 func DecodePlist(data []byte, into any) error {
 	return DecodePlistWithin(data, into, PlistCost{max(PlistNodes, len(data)/16), max(plistBytes, 2*len(data))})
 }
@@ -69,7 +70,7 @@ func DecodePlistWithin(data []byte, into any, most PlistCost) (err error) {
 		err = errors.New("neither XML nor binary")
 	}
 	if err == nil {
-		_, err = plist.Unmarshal(data, into)
+		err = unmarshal(data, into)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrDamagedPlist, err)
@@ -85,11 +86,11 @@ type BundleInfo struct {
 	Version      string `plist:"CFBundleVersion"`
 }
 
-// ReadInfo reads the Info.plist of the bundle at a path of the Mac. It returns
-// the errors of ReadPlist.
+// ReadInfo reads the Info.plist of the bundle at a path of the Mac. A value of another
+// type is empty. It returns the other errors of ReadPlist.
 func (m FS) ReadInfo(bundle string) (BundleInfo, error) {
 	var info BundleInfo
-	if err := m.ReadPlist(bundle+"/Contents/Info.plist", &info); err != nil {
+	if err := m.ReadPlist(bundle+"/Contents/Info.plist", &info); err != nil && !errors.Is(err, ErrOtherType) {
 		return BundleInfo{}, err
 	}
 	return BundleInfo{

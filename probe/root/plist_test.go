@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -211,8 +212,9 @@ func TestPlistFormats(t *testing.T) {
 		if err := DecodePlist(data, &struct{ Text int }{}); err == nil {
 			t.Errorf("%s: a text was decoded as a number", plist.FormatNames[format])
 		}
-		if err := DecodePlist(data, &struct{ Number string }{}); err == nil {
-			t.Errorf("%s: a number was decoded as a text", plist.FormatNames[format])
+		var number struct{ Number, Real string }
+		if err := DecodePlist(data, &number); err != nil || number.Number != "-7" || number.Real != "1.5" {
+			t.Errorf("%s: numbers as text: %q, %v", plist.FormatNames[format], number, err)
 		}
 	}
 	for name, data := range map[string]string{
@@ -226,6 +228,76 @@ func TestPlistFormats(t *testing.T) {
 		if err := DecodePlist([]byte(data), &got); err != nil || got.Text != "x" {
 			t.Errorf("%s: %q, %v", name, got.Text, err)
 		}
+	}
+}
+
+// One value of another type must not hide the others.
+func TestValuesOfAnotherType(t *testing.T) {
+	type entry struct {
+		Name string    `plist:"name"`
+		At   time.Time `plist:"at"`
+	}
+	type list struct {
+		Text    string
+		Yes     bool
+		Entries []entry
+		Texts   map[string][]string
+		Any     any
+		Number  int
+	}
+	at := time.Date(2026, 5, 6, 5, 50, 0, 0, time.UTC)
+	good := map[string]any{
+		"Text": "a", "Yes": true, "Number": 5, "Any": uint64(7), "Texts": map[string]any{"k": []string{"v"}, "l": []string{}},
+		"Entries": []any{map[string]any{"name": "first", "at": at}, map[string]any{"name": "second"}},
+	}
+	all := list{"a", true, []entry{{"first", at}, {"second", time.Time{}}}, map[string][]string{"k": {"v"}, "l": {}}, uint64(7), 5}
+	for name, c := range map[string]struct {
+		key   string
+		value any
+		want  func(*list)
+		says  string
+	}{
+		"a number as text":       {"Text", 51588, func(l *list) { l.Text = "51588" }, ""},
+		"a negative one":         {"Text", -3, func(l *list) { l.Text = "-3" }, ""},
+		"a real number":          {"Text", 17.1, func(l *list) { l.Text = "17.1" }, ""},
+		"yes as text":            {"Text", true, func(l *list) { l.Text = "" }, "Text has another type"},
+		"a list as text":         {"Text", []string{"a"}, func(l *list) { l.Text = "" }, "Text has another type"},
+		"1 as yes":               {"Yes", 1, func(*list) {}, ""},
+		"0 as no":                {"Yes", 0, func(l *list) { l.Yes = false }, ""},
+		"2 as yes":               {"Yes", 2, func(l *list) { l.Yes = false }, "Yes has another type"},
+		"a text as yes":          {"Yes", "true", func(l *list) { l.Yes = false }, "Yes has another type"},
+		"a text as number":       {"Number", "5", func(l *list) { l.Number = 0 }, "Number has another type"},
+		"a text as list":         {"Entries", "first", func(l *list) { l.Entries = nil }, "Entries has another type"},
+		"a text as entry":        {"Entries", []any{"first", map[string]any{"name": "second"}}, func(l *list) { l.Entries = l.Entries[1:] }, "a value in Entries has another type"},
+		"a text as date":         {"Entries", []any{map[string]any{"name": "first", "at": "today"}, map[string]any{"name": "second"}}, func(l *list) { l.Entries[0].At = time.Time{} }, "at has another type"},
+		"a list as dictionary":   {"Texts", []string{"k"}, func(l *list) { l.Texts = nil }, "Texts has another type"},
+		"a text in a dictionary": {"Texts", map[string]any{"k": "v", "l": []string{}}, func(l *list) { delete(l.Texts, "k") }, "a value has another type"},
+	} {
+		values := maps.Clone(good)
+		values[c.key] = c.value
+		want := all
+		want.Entries, want.Texts = slices.Clone(all.Entries), maps.Clone(all.Texts)
+		c.want(&want)
+		for _, format := range []int{plist.XMLFormat, plist.BinaryFormat} {
+			data, err := plist.Marshal(values, format)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := list{Text: "from before"}
+			err = DecodePlist(data, &got)
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: %+v, want %+v", name, got, want)
+			}
+			if c.says == "" && err != nil || c.says != "" && (!errors.Is(err, ErrOtherType) || !errors.Is(err, ErrDamagedPlist) || !strings.Contains(err.Error(), c.says)) {
+				t.Errorf("%s: %v, want %q", name, err, c.says)
+			}
+		}
+	}
+	if err := DecodePlist([]byte("<plist><array/></plist>"), new(list)); err == nil || errors.Is(err, ErrOtherType) {
+		t.Errorf("an array instead of a dictionary: %v", err)
+	}
+	if err := DecodePlist([]byte("<plist><dict><key>Text</key></dict></plist>"), new(list)); err == nil || errors.Is(err, ErrOtherType) {
+		t.Errorf("a key without a value: %v", err)
 	}
 }
 

@@ -53,7 +53,7 @@ func extensionNeeds(m root.FS, app, place string) []string {
 	if root.NotExist(err) {
 		err = m.ReadPlist(probe.StagedExtensions+place+"/Contents/Info.plist", &info)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, root.ErrOtherType) {
 		return []string{probe.Printable(place + ": " + err.Error())}
 	}
 	lines := []string{

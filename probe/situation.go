@@ -6,7 +6,7 @@ import "time"
 // may block a click on Allow. It is read while an approval waits, and when a
 // command needs it.
 type Situation struct {
-	Asked      bool // it was read; false: no field but ParallelsSince is known
+	Asked      bool // it was read; false: no field but ParallelsSince and Extensions is known
 	UID        int  // the user of this agent
 	ConsoleUID int  // the user of screen and keyboard: 0 is the login window, -1 not known
 	Locked     Answer
@@ -21,7 +21,8 @@ type Situation struct {
 	// of them does not run, or it is not known.
 	ParallelsSince time.Time
 
-	Extensions []SystemExtension
+	ExtensionsAsked bool // Extensions was read; false: it is not known
+	Extensions      []SystemExtension
 }
 
 // SystemExtension is an extension that does not run in the kernel. It has no
@@ -31,6 +32,18 @@ type SystemExtension struct {
 	BundleID string
 	Category string // "network_extension", …
 	State    string // as systemextensionsctl prints it: "activated waiting for user"
+}
+
+// WaitingExtensions returns the bundle IDs of the system extensions that wait for the
+// user to allow them.
+func (s Situation) WaitingExtensions() []string {
+	var waiting []string
+	for _, e := range s.Extensions {
+		if e.Waiting() {
+			waiting = append(waiting, e.BundleID)
+		}
+	}
+	return waiting
 }
 
 // Waiting reports whether it waits for the user to allow it.

@@ -58,10 +58,21 @@ var macOSChecks = []check{
 		},
 	},
 	{
-		id: "system-extensions", reason: approval.ReasonSystemExtension, level: Warn, unknown: "kextwatch cannot tell whether a system extension waits for approval",
-		facts: []probe.Fact{probe.FactSystemExtensions},
+		id: "system-extensions", unknown: "kextwatch cannot tell whether a system extension waits for approval",
+		early: waitingExtension, facts: []probe.Fact{probe.FactSystemExtensions},
 		judge: func(checking) Check { return ok("No system extension waits for approval") },
 	},
+}
+
+// waitingExtension needs no product that is watched: any program may have a system
+// extension.
+func waitingExtension(c checking) (Check, bool) {
+	waiting := c.st.Facts.Situation.WaitingExtensions()
+	if len(waiting) == 0 {
+		return Check{}, false
+	}
+	r := withWords(approval.Reason{Code: approval.ReasonSystemExtension, About: waiting}, approval.Product{}, c.st)
+	return warn(r.Title, r.Text, r.Next), true
 }
 
 func macOSVersion(c checking) Check {

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -56,7 +57,7 @@ func allWell() (approval.Status, Own) {
 	st.Facts = probe.Snapshot{
 		Loaded:      probe.Loaded{Known: true},
 		Enforcement: probe.Enforcement{SIP: probe.SIP{State: probe.SIPEnabled}, Consent: probe.Consent{Enabled: probe.Yes}, Profile: probe.KextProfile{Present: probe.No}},
-		Situation:   probe.Situation{Asked: true, UID: 501, ConsoleUID: 501, Locked: probe.No, Admin: probe.Yes, PaneOpen: probe.No, Service: probe.Yes},
+		Situation:   probe.Situation{Asked: true, ExtensionsAsked: true, UID: 501, ConsoleUID: 501, Locked: probe.No, Admin: probe.Yes, PaneOpen: probe.No, Service: probe.Yes},
 		Updates:     probe.Updates{OffersRead: true, Install: probe.No, Backup: probe.Backup{On: probe.Yes, Last: st.At.Add(-time.Hour)}},
 	}
 	return st, Own{AtLogin: probe.LoginJob{State: probe.LoginReady, Program: "/Applications/Kextwatch.app/Contents/MacOS/kextwatch"}, Running: probe.Yes, SettingsRead: true, NotifyKnown: true, Reader: probe.ReaderInstallation{State: probe.ReaderSound}}
@@ -73,7 +74,7 @@ func TestChecks(t *testing.T) {
 			*st = statusWith(approval.BlockedOpen, "12.7.6")
 			st.Facts = probe.Snapshot{
 				Loaded:    probe.Loaded{Known: true},
-				Situation: probe.Situation{Asked: true, UID: 501, ConsoleUID: 502, Locked: probe.Yes, Admin: probe.No, PaneOpen: probe.Yes, Remote: []string{"TeamViewer"}, InputTools: []string{"SteerMouse"}, Service: probe.No},
+				Situation: probe.Situation{Asked: true, ExtensionsAsked: true, UID: 501, ConsoleUID: 502, Locked: probe.Yes, Admin: probe.No, PaneOpen: probe.Yes, Remote: []string{"TeamViewer"}, InputTools: []string{"SteerMouse"}, Service: probe.No},
 			}
 			for _, code := range []approval.ReasonCode{approval.ReasonNotAdmin, approval.ReasonOtherUser, approval.ReasonLocked, approval.ReasonRemote, approval.ReasonInputTool, approval.ReasonPaneOpen} {
 				st.Products[0].Reasons = append(st.Products[0].Reasons, approval.Reason{Code: code, Severity: approval.Obstacle, About: []string{"Something"}})
@@ -96,6 +97,10 @@ func TestChecks(t *testing.T) {
 			"session.locked": Unsure, "session.remote": Unsure, "session.input-tools": Unsure, "session.admin": Unsure, "settings.pane-open": Unsure,
 			"settings.valid": Unsure, "agent.installed": Unsure, "agent.running": Unsure, "notifications": Unsure,
 		}},
+		{"a program that is not watched has a system extension that waits", func(st *approval.Status, own *Own) {
+			st.Facts.Situation.Extensions = []probe.SystemExtension{{BundleID: "org.pqrs.driver", State: "activated waiting for user"}, {BundleID: "org.pqrs.other", State: "activated enabled"}}
+			st.Gaps = append(st.Gaps, probe.NewGap(probe.FactSystemExtensions, errors.New("only some were read"), ""))
+		}, map[string]Level{"system-extensions": Warn}},
 		{"managed", func(st *approval.Status, own *Own) {
 			st.Verdict, st.Products[0].Verdict, st.Products[0].Loaded = approval.Managed, approval.Managed, false
 			st.Products[0].Reasons = []approval.Reason{{Code: approval.ReasonManaged, About: []string{"Fleet"}}}

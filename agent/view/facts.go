@@ -65,8 +65,10 @@ var factWords = map[probe.Fact]factText{
 	probe.FactConsoleUser: {name: "console user", why: notQueried, known: func(c checking) bool { return c.asked(probe.FactConsoleUser) && c.st.Facts.Situation.ConsoleUID >= 0 }},
 	probe.FactScreenLock: {name: "screen lock", why: "You have no session with a desktop, or kextwatch did not check.",
 		known: func(c checking) bool { return c.st.Facts.Situation.Locked != "" }},
-	probe.FactAdmin:            {name: "administrator", why: notQueried, known: func(c checking) bool { return c.st.Facts.Situation.Admin != "" }},
-	probe.FactSystemExtensions: {name: "system extensions", why: notQueried, known: func(c checking) bool { return c.asked(probe.FactSystemExtensions) }},
+	probe.FactAdmin: {name: "administrator", why: notQueried, known: func(c checking) bool { return c.st.Facts.Situation.Admin != "" }},
+	probe.FactSystemExtensions: {name: "system extensions", why: notQueried, known: func(c checking) bool {
+		return c.st.Facts.Situation.ExtensionsAsked && !c.hasGap(probe.FactSystemExtensions)
+	}},
 
 	probe.FactUpdateHistory: {name: "update history"},
 	probe.FactOfferedUpdates: {name: "Software Update", why: "Software Update has no list on this Mac.", known: func(c checking) bool {

@@ -54,15 +54,26 @@ const (
 
 // readSituation queries only while a user may have to click Allow, or for a fresh
 // snapshot, because a query starts several processes. If Parallels may run without
-// its kexts, only the running programs are queried. The disk of another Mac has no
-// situation.
+// its kexts, only the running programs are queried. Where no kext that is watched can
+// wait, a fresh snapshot has only the system extensions: any product may have them.
+// The disk of another Mac has no situation.
 func (p *Prober) readSituation(s *shot) {
-	whole := p.freshWanted || p.waitsForAllow(s.snap)
-	if p.mac.NoTools || s.snap.Mac.Arch == probe.AppleSilicon && !p.allVendors || !whole && !lacksKexts(s.snap) {
+	noneWaits := s.snap.Mac.Arch == probe.AppleSilicon && !p.allVendors
+	whole := p.freshWanted || !noneWaits && p.waitsForAllow(s.snap)
+	if p.mac.NoTools || !whole && (noneWaits || !lacksKexts(s.snap)) {
 		p.situation.clear()
 		return
 	}
 	m, os, q := p.mac, s.snap.Mac.OS, &p.situation
+	if whole {
+		s.snap.Situation.ExtensionsAsked = true
+		s.snap.Situation.Extensions = situationFact(s, &q.extensions, probe.FactSystemExtensions, "systemextensionsctl list", func(ctx context.Context) ([]probe.SystemExtension, error) {
+			return readSystemExtensions(ctx, m, os)
+		})
+	}
+	if noneWaits {
+		return
+	}
 	programs := situationFact(s, &q.programs, probe.FactPrograms, "ps -axo uid,etime,comm", func(ctx context.Context) (programList, error) {
 		list, err := readProcesses(ctx, m)
 		return programList{list, time.Now()}, err
@@ -84,9 +95,6 @@ func (p *Prober) readSituation(s *shot) {
 	}
 	now.Admin = situationFact(s, &q.admin, probe.FactAdmin, "id -G", func(ctx context.Context) (probe.Answer, error) { return readAdmin(ctx, m) })
 	now.Locked = situationFact(s, &q.locked, probe.FactScreenLock, "ioreg -n Root -d1 -a", func(ctx context.Context) (probe.Answer, error) { return readLocked(ctx, m) })
-	now.Extensions = situationFact(s, &q.extensions, probe.FactSystemExtensions, "systemextensionsctl list", func(ctx context.Context) ([]probe.SystemExtension, error) {
-		return readSystemExtensions(ctx, m, os)
-	})
 	if len(programs.list) > 0 {
 		atHand := func(p process) bool { return p.uid == 0 || p.uid == m.UID || p.uid == now.ConsoleUID }
 		now.Remote = append(now.Remote, remoteSigns(programs.list)...)

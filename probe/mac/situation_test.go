@@ -198,7 +198,7 @@ func TestSituation(t *testing.T) {
 		Asked: true, UID: 501, ConsoleUID: consoleOwner(t, m), Locked: probe.Yes, Admin: probe.Yes,
 		Remote:     []string{"a connection to screen sharing", "TeamViewer"},
 		InputTools: []string{"SteerMouse"},
-		PaneOpen:   probe.Yes, Service: probe.Yes, Extensions: listedExtensions,
+		PaneOpen:   probe.Yes, Service: probe.Yes, ExtensionsAsked: true, Extensions: listedExtensions,
 	}
 	if !reflect.DeepEqual(ofNow(got), want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

@@ -179,6 +179,20 @@ func TestSnapshotOnAppleSiliconQueriesNoKexts(t *testing.T) {
 	s.wantQueried("fresh snapshot", true, "sysctl")
 }
 
+// Any product may have a system extension, also one on Apple silicon that nobody
+// watches.
+func TestSystemExtensionsOnAppleSilicon(t *testing.T) {
+	s := newSnapshotStory(t, "14.0", "1")
+	mactest.Remove(t, s.m.Root, probe.ParallelsApp)
+	addPlist(t, s.m, probe.SystemExtensionsList, map[string]any{"extensions": []any{map[string]any{"identifier": "org.pqrs.driver", "state": "activated_waiting_for_user"}}})
+	for _, fresh := range []bool{false, true} {
+		got := s.prober.Snapshot(t.Context(), snapshotAt, Options{Fresh: fresh}).Situation
+		if got.Asked || got.ExtensionsAsked != fresh || len(got.WaitingExtensions()) != len(got.Extensions) || (len(got.Extensions) == 1) != fresh {
+			t.Errorf("fresh %v: %+v", fresh, got)
+		}
+	}
+}
+
 func TestSnapshotWithoutParallelsQueriesNoKexts(t *testing.T) {
 	s := newSnapshotStory(t, "10.15.7", "")
 	mactest.Remove(t, s.m.Root, probe.ParallelsApp)

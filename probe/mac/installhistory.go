@@ -1,6 +1,7 @@
 package mac
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -56,18 +57,26 @@ func readInstallHistory(m root.FS, now time.Time) ([]probe.Installation, error) 
 	return slices.Clone(all[max(0, len(all)-installationLimit):]), err
 }
 
+// updatePackage matches the package of an update of macOS itself, up to macOS 10.15:
+// "com.apple.pkg.update.os.10.12.6Patch.16G29".
+var updatePackage = probe.Form{Expr: `^com\.apple\.pkg\.update\.os\.(10\.[0-9]{1,2}(?:\.[0-9]{1,2})?)`}
+
 // macOS returns the version of macOS that was installed, or "" if the entry is
 // about something else. "macOS 15.5" by softwareupdated, "macOS 10.14.6 Update",
 // and "OS X" "10.9 (13A603)" by OS X Installer are macOS. Data such as XProtect
-// and a downloaded installer are not.
+// and a downloaded installer are not. The package tells in every language.
 func (e installed) macOS() string {
-	name := strings.TrimSpace(e.Name)
-	switch {
-	case e.ContentType != "",
-		name != "macOS" && name != "OS X" && !strings.HasPrefix(name, "macOS ") && !strings.HasPrefix(name, "OS X "),
-		!slices.Contains(installers, e.Process),
-		slices.ContainsFunc(e.Packages, func(id string) bool { return strings.Contains(id, "InstallAssistant") }):
+	if e.ContentType != "" || slices.ContainsFunc(e.Packages, func(id string) bool { return strings.Contains(id, "InstallAssistant") }) {
 		return ""
 	}
-	return versionIn(strings.TrimSpace(e.Version), name)
+	version := ""
+	for _, id := range e.Packages {
+		if form := updatePackage.FindStringSubmatch(id); form != nil {
+			version = form[1]
+		}
+	}
+	if version == "" && !(macOSForm.MatchString(e.Name) && slices.Contains(installers, e.Process)) {
+		return ""
+	}
+	return cmp.Or(versionIn(strings.TrimSpace(e.Version), e.Name), version)
 }

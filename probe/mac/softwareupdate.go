@@ -14,6 +14,7 @@ type offered struct {
 	Name    string `plist:"Display Name"`
 	Version string `plist:"Display Version"`
 	Key     string `plist:"Product Key"`
+	ID      string `plist:"Identifier"` // in English up to macOS 10.15: "macOS Catalina"
 }
 
 // productKey matches the key of an update of macOS itself, from macOS 12:
@@ -45,8 +46,8 @@ func (o offered) macOS() (probe.Offer, bool) {
 	offer := probe.Offer{Name: name}
 	if form := productKey.FindStringSubmatch(o.Key); form != nil {
 		offer.Build, offer.Version = strings.Clone(form[1]), strings.Clone(form[2])
-	} else if strings.HasPrefix(name, "macOS ") {
-		offer.Version = versionIn(strings.TrimSpace(o.Version), name)
+	} else if macOSForm.MatchString(name) || macOSForm.MatchString(o.ID) {
+		offer.Version = strings.Clone(versionIn(strings.TrimSpace(o.Version), name, o.ID))
 	}
 	if name == "" {
 		offer.Name = "macOS " + offer.Version

@@ -48,8 +48,16 @@ func (p *Prober) readUpdates(s *shot) {
 	s.missing(p.updates.gaps...)
 }
 
-// versionForm finds a version of macOS in a name: "10.15.7", "11", "26.3.1".
-var versionForm = probe.Form{Expr: `(?:^| )((?:10\.[0-9]{1,2}|1[1-9]|[2-9][0-9])(?:\.[0-9]{1,2}){0,3})(?:$|[ (])`}
+var (
+	// versionForm finds a version of macOS in a name: "10.15.7", "11", "26.3.1". Up to
+	// macOS 10.15 the name is in the language of the user: "10.15.7-uppdatering".
+	versionForm = probe.Form{Expr: `(?:^|[^0-9A-Za-z.-])((?:10\.[0-9]{1,2}|1[1-9]|[2-9][0-9])(?:\.[0-9]{1,2}){0,3})(?:$|[^0-9A-Za-z.])`}
+
+	// macOSForm matches a name of macOS itself, in any language: "Mise à jour macOS
+	// Catalina 10.15.7". In brackets it is what something else is for: "Command Line
+	// Tools (macOS Mojave version 10.14) for Xcode".
+	macOSForm = probe.Form{Expr: `(?:^|[^0-9A-Za-z(])(?:macOS|OS X)(?:$|[^0-9A-Za-z])`}
+)
 
 // versionIn returns the first version of macOS in the texts, or "" if there is
 // none. It tries the texts in order.

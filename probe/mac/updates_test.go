@@ -34,6 +34,7 @@ const (
 	incompat    = `<dict><key>contentType</key><string>config-data</string><key>date</key><date>2013-10-23T11:00:00Z</date><key>displayName</key><string>Incompatible Kernel Extension Configuration Data</string><key>displayVersion</key><string>3.9</string><key>processName</key><string>softwareupdated</string></dict>`
 	downloaded  = `<dict><key>date</key><date>2025-09-16T10:00:00Z</date><key>displayName</key><string>macOS Tahoe</string><key>displayVersion</key><string>26.0</string><key>packageIdentifiers</key><array><string>com.apple.pkg.InstallAssistant.macOSTahoe</string></array><key>processName</key><string>softwareupdated</string></dict>`
 	server      = `<dict><key>date</key><date>2019-01-01T10:00:00Z</date><key>displayName</key><string>macOS Server</string><key>displayVersion</key><string>5.7</string><key>processName</key><string>storeagent</string></dict>`
+	sierra      = `<dict><key>date</key><date>2017-07-25T04:26:10Z</date><key>displayName</key><string>macOS Sierra Update</string><key>displayVersion</key><string>10.12.6</string><key>packageIdentifiers</key><array><string>com.apple.pkg.update.os.10.12.6Patch.16G29</string><string>com.apple.pkg.FirmwareUpdate</string></array><key>processName</key><string>softwareupdated</string></dict>`
 	printer     = `<dict><key>date</key><date>2019-01-01T10:00:00Z</date><key>displayName</key><string>macOS 12 printer driver</string><key>displayVersion</key><string>12.1</string><key>processName</key><string>Installer</string></dict>`
 )
 
@@ -56,7 +57,14 @@ func TestInstallations(t *testing.T) {
 		entries string
 		want    []probe.Installation
 	}{
-		"all":               {xprotect + sequoia + safari + mavericks + mojave + incompat + downloaded + server + printer, []probe.Installation{mac9, mac14, mac15}},
+		"all": {xprotect + sequoia + safari + mavericks + mojave + incompat + downloaded + server + printer, []probe.Installation{mac9, mac14, mac15}},
+		"French": {strings.Replace(strings.Replace(mojave, "macOS 10.14.6 Update", "Mise à jour macOS 10.14.6", 1), "com.apple.pkg.update.os.10.14.6", "com.example", 1),
+			[]probe.Installation{{At: mac14.At, Name: "Mise à jour macOS 10.14.6", Version: "10.14.6"}}},
+		"by its package": {strings.Replace(strings.Replace(mojave, "macOS 10.14.6 Update", "Обновление", 1), "Software Update", "Программа", 1),
+			[]probe.Installation{{At: mac14.At, Name: "Обновление", Version: "10.14.6"}}},
+		"a capture":         {sierra, []probe.Installation{{At: at("2017-07-25T04:26:10Z"), Name: "macOS Sierra Update", Version: "10.12.6"}}},
+		"supplemental":      {strings.ReplaceAll(strings.Replace(sierra, "<string>10.12.6</string>", "<string> </string>", 1), "10.12.6Patch.16G29", "10.13.1Supplemental.17B1003"), []probe.Installation{{At: at("2017-07-25T04:26:10Z"), Name: "macOS Sierra Update", Version: "10.13.1"}}},
+		"tools for a macOS": {strings.ReplaceAll(safari, "<string>Safari</string>", "<string>Command Line Tools (macOS Mojave version 10.14) for Xcode</string>"), nil},
 		"none":              {xprotect + safari, nil},
 		"data about macOS":  {strings.Replace(sequoia, "<dict>", "<dict><key>contentType</key><string>config-data</string>", 1), nil},
 		"empty":             {"", nil},
@@ -102,6 +110,9 @@ func TestOffers(t *testing.T) {
 	update := func(name, version, key string) map[string]any {
 		return map[string]any{"Display Name": name, "Display Version": version, "Product Key": key, "Identifier": name + "-" + version}
 	}
+	named := func(name, version, identifier string) map[string]any {
+		return map[string]any{"Display Name": name, "Display Version": version, "Product Key": "001-51042", "Identifier": identifier}
+	}
 	for name, c := range map[string]struct {
 		updates []map[string]any
 		want    []probe.Offer
@@ -112,6 +123,14 @@ func TestOffers(t *testing.T) {
 		"of old":            {[]map[string]any{update("macOS Catalina 10.15.7 Update", " ", "041-12345")}, []probe.Offer{{Name: "macOS Catalina 10.15.7 Update", Version: "10.15.7"}}},
 		"the upgrade of 11": {[]map[string]any{update("macOS Big Sur", "11.2", "071-05432")}, []probe.Offer{{Name: "macOS Big Sur", Version: "11.2"}}},
 		"no name":           {[]map[string]any{update("", "", "MSU_UPDATE_22G830_patch_13.6.9_minor")}, []probe.Offer{{Name: "macOS 13.6.9", Version: "13.6.9", Build: "22G830"}}},
+		"French":            {[]map[string]any{named("Mise à jour macOS Catalina 10.15.7", " ", "macOS Catalina")}, []probe.Offer{{Name: "Mise à jour macOS Catalina 10.15.7", Version: "10.15.7"}}},
+		"Swedish":           {[]map[string]any{named("macOS Catalina 10.15.7-uppdatering", " ", "")}, []probe.Offer{{Name: "macOS Catalina 10.15.7-uppdatering", Version: "10.15.7"}}}, // invented
+		"Japanese":          {[]map[string]any{named("macOS Catalina 10.15.7アップデート", "", "")}, []probe.Offer{{Name: "macOS Catalina 10.15.7アップデート", Version: "10.15.7"}}},              // invented
+		"Chinese":           {[]map[string]any{named("更新macOS Catalina 10.15.7", "", "")}, []probe.Offer{{Name: "更新macOS Catalina 10.15.7", Version: "10.15.7"}}},                      // invented
+		"version in the ID": {[]map[string]any{named("Обновление", " ", "macOS Catalina 10.15.7 Update")}, []probe.Offer{{Name: "Обновление", Version: "10.15.7"}}},                    // invented
+		"an upgrade":        {[]map[string]any{named("Mise à niveau vers macOS Big Sur", "11.2", "")}, []probe.Offer{{Name: "Mise à niveau vers macOS Big Sur", Version: "11.2"}}},     // invented
+		"about macOS": {[]map[string]any{named("Command Line Tools (macOS Mojave version 10.14) for Xcode", "10.1", "Command Line Tools (macOS Mojave version 10.14) for Xcode"),
+			named("Outils macOSX 10.14", "10.14", ""), named("Mise à jour de sécurité 2020-12 macOS Mojave", " ", "")}, nil},
 		"other things": {[]map[string]any{update("Safari", "26.0.1", "042-1"), update("Command Line Tools for Xcode", "26.0", "042-2"), update("Security Update 2021-002", "10.14.6", "042-3"),
 			update("XProtectPlistConfigData", "5308", "042-4"), update("macOS Installer Notification", "2.0", "042-5"), {}}, nil},
 		"hostile":  {[]map[string]any{update("macOS \u202eEvil 99.1", "", "MSU_UPDATE_22G830_patch_$(id)_minor")}, []probe.Offer{{Name: "macOS Evil 99.1", Version: "99.1"}}},

@@ -101,7 +101,9 @@ func (p *Prober) readSituation(s *shot) {
 		now.InputTools = running(inputTools, programs.list, atHand)
 		now.PaneOpen = paneOpen(programs.list, os, atHand)
 		now.Service = probe.AnswerOf(runs(programs.list, parallelsService, anybody))
-		now.LoginAt = loginAt(programs.list, m.UID, programs.at)
+		if login := loginAt(programs.list, m.UID, programs.at); !login.After(s.now) { // else the clock was corrected
+			now.LoginAt = login
+		}
 	}
 	s.snap.Situation = now
 }

@@ -10,6 +10,7 @@ package mac
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"kextwatch/probe"
@@ -175,9 +176,16 @@ func (p *Prober) readMac(s *shot) {
 		mac.Arch = probe.Intel
 	}
 	mac.OS, mac.Offline = os, p.mac.NoTools
-	s.snap.Mac = mac
 	s.missing(p.os.gaps...)
 	s.missing(gaps...)
+	if mac.BootedAt.After(s.now) {
+		// The clock was wrong at the start, or is wrong now. The boot session still
+		// tells boots apart.
+		s.missing(probe.NewGap(probe.FactBootTime, fmt.Errorf("macOS says that it was started at %s, which is later than now", mac.BootedAt.Format(time.RFC3339)),
+			"Check the date and the time of this Mac."))
+		mac.BootedAt = time.Time{}
+	}
+	s.snap.Mac = mac
 }
 
 // readApps reads the installed Parallels Desktop and the kexts on the disk.

@@ -179,6 +179,28 @@ func TestSnapshotOnAppleSiliconQueriesNoKexts(t *testing.T) {
 	s.wantQueried("fresh snapshot", true, "sysctl")
 }
 
+// A clock that was wrong when the Mac started, or is wrong now, gives a boot time that
+// cannot be.
+func TestBootTimeInTheFuture(t *testing.T) {
+	s := newSnapshotStory(t, "12.7.6", "0")
+	booted := time.Unix(1782938539, 240908000).UTC()
+	for _, c := range []struct {
+		now  time.Time
+		want time.Time
+		gaps string
+	}{
+		{booted, booted, ""},
+		{booted.Add(-time.Second), time.Time{}, "boot time"},
+		{booted.Add(time.Second), booted, ""}, // the clock is right again
+	} {
+		snap := s.prober.Snapshot(t.Context(), c.now, Options{})
+		wantGaps(t, snap.Gaps, c.gaps)
+		if !snap.Mac.BootedAt.Equal(c.want) || snap.Mac.BootSession != testSession {
+			t.Errorf("now %v: %+v", c.now, snap.Mac)
+		}
+	}
+}
+
 // Any product may have a system extension, also one on Apple silicon that nobody
 // watches.
 func TestSystemExtensionsOnAppleSilicon(t *testing.T) {

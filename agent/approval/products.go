@@ -113,13 +113,8 @@ func watches(products []watched, f *kextFacts) bool {
 // of the extensions is known.
 func (w watched) parallels() bool { return w.teamID == probe.ParallelsTeamID }
 
-// wellFormed reports whether an ID can be a bundle ID: letters, digits, hyphens,
-// periods, and underscores, which occur although Apple does not allow them.
-func wellFormed(bundleID string) bool {
-	return len(bundleID) <= 255 && !strings.ContainsFunc(bundleID, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '.' || r == '_')
-	})
-}
+// wellFormed reports whether an ID can be a bundle ID.
+func wellFormed(bundleID string) bool { return probe.IsBundleID(bundleID) }
 
 // place returns the folder that the extensions of one row of the pane share, besides
 // their team: the application bundle, the folder in Application Support, or

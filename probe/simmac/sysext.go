@@ -30,7 +30,6 @@ type systemExtension struct {
 
 var (
 	teamForm  = probe.Form{Expr: `^[0-9A-Z]{10}$`}
-	idForm    = probe.Form{Expr: `^[0-9A-Za-z.-]{1,100}$`}
 	stateForm = probe.Form{Expr: `^[a-z_]{1,60}$`}
 )
 
@@ -40,7 +39,7 @@ func (m *Mac) SetSystemExtension(team, id, state string) error {
 	switch {
 	case !teamForm.MatchString(team):
 		return fmt.Errorf("invalid team %q: use ten letters and digits", team)
-	case !idForm.MatchString(id):
+	case !probe.IsBundleID(id):
 		return fmt.Errorf("invalid bundle ID %q: use one such as com.example.extension", id)
 	case !stateForm.MatchString(state):
 		return fmt.Errorf("invalid state %q: use one such as activated_waiting_for_user", state)

@@ -51,7 +51,7 @@ func TestWatchInAPipe(t *testing.T) {
 	if err := sim.Attempt(time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	want(`macOS blocked Parallels Desktop; the Allow button is there until \d\d:\d\d\. Next: Open .* click Allow\.`)
+	want(`macOS blocked Parallels Desktop; the Allow button is there until \d\d:\d\d\. Next: Open .* click Allow\..*`)
 	if err := sim.Allow(time.Now()); err != nil {
 		t.Fatal(err)
 	}

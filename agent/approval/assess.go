@@ -106,7 +106,7 @@ func (a *assessment) product(w watched) (Product, bool) {
 	if !w.always && p.App == nil && !onDisk {
 		return Product{}, false
 	}
-	installed := p.App != nil || !w.app && onDisk
+	installed := p.App != nil || onDisk && (!w.app || slices.ContainsFunc(own, (*kextFacts).installed))
 	p.Loaded = p.Loaded && installed && onDisk
 	p.Window = leadingWindow(p.Items)
 	p.Need = a.need(w, p.App)

@@ -182,6 +182,12 @@ func (f *kextFacts) path() string {
 	return ""
 }
 
+// installed reports whether the extension is on the disk where it was installed. macOS
+// keeps the staged copy of one that was removed.
+func (f *kextFacts) installed() bool {
+	return slices.ContainsFunc(f.disk, func(k probe.Kext) bool { return !k.Staged })
+}
+
 func (f *kextFacts) diskVersion() string {
 	if len(f.disk) == 0 {
 		return ""

@@ -34,7 +34,7 @@ var factWords = map[probe.Fact]factText{
 	probe.FactBootTime:     {name: "boot time"},
 	probe.FactBootSession:  {name: "boot session"},
 
-	probe.FactParallels: {name: "Parallels Desktop", why: "Its kernel extensions are on this Mac, but kextwatch did not find the app.", known: func(c checking) bool {
+	probe.FactParallels: {name: "Parallels Desktop", why: "macOS knows its kernel extensions, but kextwatch did not find the app.", known: func(c checking) bool {
 		absent := c.parallels.Verdict == approval.NotInstalled || c.parallels.Verdict == "" // "": not watched
 		return c.parallels.App != nil || absent && !c.hasGap(probe.FactParallels)
 	}},
@@ -163,6 +163,9 @@ func (c checking) verdictFacts(p approval.Product) []probe.Fact {
 		return nil
 	}
 	var facts []probe.Fact
+	if p.TeamID == probe.ParallelsTeamID && p.App == nil { // its version is not known
+		facts = append(facts, probe.FactParallels)
+	}
 	if !p.Loaded { // what is loaded needs no other proof
 		facts = append(facts, factPolicy, probe.FactLoadHistory, probe.FactMacOSVersion)
 		if !c.st.Mac.Offline { // nothing is loaded there

@@ -10,41 +10,44 @@ import (
 // failureText holds the sentences about a refusal that no approval changes.
 type failureText struct {
 	title string
-	why   func(p approval.Product) string
-	next  func(p approval.Product) string
+	about string // why, with %s for the product
+	help  string // what to do, with %s for the product
 }
+
+func (f failureText) why(p approval.Product) string  { return fmt.Sprintf(f.about, p.Name) }
+func (f failureText) next(p approval.Product) string { return fmt.Sprintf(f.help, p.Name) }
 
 // failureWords has one row for each of probe.Failures.
 var failureWords = map[probe.Outcome]failureText{
 	probe.BadOwnership: {
 		"Wrong owner or permissions",
-		about("macOS refused the kernel extensions of %s because of the owner or the permissions of their files."),
-		about("Restart the Mac. If that does not help, install %s again."),
+		"macOS refused the kernel extensions of %s because of the owner or the permissions of their files.",
+		"Restart the Mac. If that does not help, install %s again.",
 	},
 	probe.InsecureLocation: {
 		"In a folder that macOS does not trust",
-		about("macOS does not load the kernel extensions of %s from the folder where they are."),
-		about("Install %s again, in the Applications folder, and restart the Mac."),
+		"macOS does not load the kernel extensions of %s from the folder where they are.",
+		"Install %s again, in the Applications folder, and restart the Mac.",
 	},
 	probe.BadSignature: {
 		"The signature is not accepted",
-		about("macOS does not accept the signature of the kernel extensions of %s."),
-		about("Install a newer version of %s."),
+		"macOS does not accept the signature of the kernel extensions of %s.",
+		"Install a newer version of %s.",
 	},
 	probe.Excluded: {
 		"On Apple's exclude list",
-		about("Apple's exclude list names the kernel extensions of %s: this macOS never loads them, and no approval changes that."),
-		about("Install a newer version of %s."),
+		"Apple's exclude list names the kernel extensions of %s: this macOS never loads them, and no approval changes that.",
+		"Install a newer version of %s.",
 	},
 	probe.MissingDependency: {
 		"Something they need is missing",
-		about("The kernel extensions of %s need another one that this macOS does not have."),
-		about("Install a version of %s that was made for this macOS."),
+		"The kernel extensions of %s need another one that this macOS does not have.",
+		"Install a version of %s that was made for this macOS.",
 	},
 	probe.WrongArch: {
 		"Made for another processor",
-		about("The kernel extensions of %s have no code for the processor of this Mac."),
-		about("Install a version of %s that was made for this Mac."),
+		"The kernel extensions of %s have no code for the processor of this Mac.",
+		"Install a version of %s that was made for this Mac.",
 	},
 }
 
@@ -54,11 +57,6 @@ func failureReason(outcome probe.Outcome) func(c reasonCase) reasonText {
 		words := failureWords[outcome]
 		return reasonText{words.title, sentences(words.why(c.p), fmt.Sprintf("affected: %s", c.about)), words.next(c.p)}
 	}
-}
-
-// about returns a sentence with the name of the product.
-func about(format string) func(approval.Product) string {
-	return func(p approval.Product) string { return fmt.Sprintf(format, p.Name) }
 }
 
 // failureOf returns why macOS refused an extension of the product in this boot, if no

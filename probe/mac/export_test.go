@@ -38,6 +38,7 @@ func readMachines(ctx context.Context, m root.FS, app *probe.App, os probe.OSVer
 		snap.Apps = []probe.App{*app}
 	}
 	snap = p.whole(ctx, time.Now(), Options{}, snap, p.readMachines)
+	snap.Machines.ReadAt = time.Time{} // the tests compare what was read
 	return snap.Machines, snap.Gaps
 }
 

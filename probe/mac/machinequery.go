@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"kextwatch/probe"
 	"kextwatch/probe/root"
@@ -27,9 +28,13 @@ func (p *Prober) readMachines(s *shot) {
 		p.machines.clear()
 		return
 	}
+	now := s.now
+	p.machines.stale = p.machines.stale || p.runsWithout() && p.loaded.value.ReadAt.Sub(p.machines.value.ReadAt) > sameMoment
 	key := machinesKey{files: machineFiles(p.mac, *app), attempts: parallelsAttempts(s.snap)}
 	machines, gaps := answer(s, &p.machines, key, []probe.Fact{probe.FactVMs}, func(ctx context.Context) (probe.Machines, []probe.Gap) {
-		return queryMachines(ctx, p.mac)
+		machines, gaps := queryMachines(ctx, p.mac)
+		machines.ReadAt = now
+		return machines, gaps
 	})
 	if !p.machines.has(key) && p.machines.pause(s.now) > 0 {
 		// prlctl hangs and is not queried now. The configurations are files.
@@ -41,6 +46,22 @@ func (p *Prober) readMachines(s *shot) {
 	}
 	s.snap.Machines = machines
 	s.missing(gaps...)
+}
+
+// sameMoment is how far apart two lists may be read that are compared.
+const sameMoment = 10 * time.Second
+
+// runsWithout reports whether a virtual machine on Parallels' own hypervisor is listed
+// as running, and no kext of Parallels as loaded. If the two lists are of different
+// times, the older one is read again: the virtual machine may have been used this
+// morning.
+func (p *Prober) runsWithout() bool {
+	machines, loaded := &p.machines, &p.loaded
+	return machines.valid && loaded.valid && loaded.value.Known &&
+		slices.ContainsFunc(machines.value.List, func(vm probe.VM) bool {
+			return vm.State == probe.VMRunning && vm.Hypervisor == probe.ParallelsHypervisor
+		}) &&
+		!slices.ContainsFunc(loaded.value.Kexts, func(k probe.LoadedKext) bool { return fromParallels(probe.ParallelsTeamID, k.BundleID) })
 }
 
 func parallelsApp(snap probe.Snapshot) *probe.App {

@@ -214,14 +214,15 @@ func (p *Prober) readLoaded(s *shot) {
 		p.loaded.clear()
 		return
 	}
-	os := s.snap.Mac.OS
-	p.loaded.stale = p.loaded.stale || s.how.Loading
+	os, now := s.snap.Mac.OS, s.now
+	p.loaded.stale = p.loaded.stale || s.how.Loading || p.runsWithout() && p.machines.value.ReadAt.Sub(p.loaded.value.ReadAt) > sameMoment
 	key := p.loadedKey(s.snap)
 	loaded, gaps := answer(s, &p.loaded, key, []probe.Fact{probe.FactLoadedKexts}, func(ctx context.Context) (probe.Loaded, []probe.Gap) {
 		loaded, err := ReadLoaded(ctx, p.mac, os)
 		if err != nil {
 			return loaded, []probe.Gap{tool.Gap(probe.FactLoadedKexts, err, "kextstat")}
 		}
+		loaded.ReadAt = now
 		return loaded, nil
 	})
 	if p.loaded.key != key {

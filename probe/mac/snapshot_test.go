@@ -113,6 +113,7 @@ func TestSnapshot(t *testing.T) {
 		t.Errorf("enforcement %+v", snap.Enforcement)
 	}
 	snap.Enforcement = probe.Enforcement{}
+	want.Loaded.ReadAt = snapshotAt
 	if !reflect.DeepEqual(snap, want) {
 		t.Errorf("got  %+v\nwant %+v", snap, want)
 	}

@@ -39,7 +39,7 @@ var Keys = []Key{
 	{"WatchVendors", "whose kernel extensions are watched: parallels; all; or a list of team ids",
 		func(s *Settings, v any) error { return setVendors(&s.WatchVendors, v) },
 		func(s Settings) any { return s.WatchVendors.value() }},
-	{"NotifyAfterUpdates", "after an update of macOS or Parallels Desktop, say what it means",
+	{"NotifyAfterUpdates", "after an update of macOS or Parallels Desktop, say what is to be done or known",
 		func(s *Settings, v any) error { return setBool(&s.NotifyAfterUpdates, v) },
 		func(s Settings) any { return s.NotifyAfterUpdates }},
 	{"WarnBeforeUpdates", "warn before an update of macOS that the installed Parallels Desktop was not made for",

@@ -181,7 +181,7 @@ func TestStoryLoadFailing(t *testing.T) {
 	s.agentRestarts()
 	s.look(at(60), LoadFailing)
 	s.load("17.1.7 51588")
-	s.look(at(61), Approved, "approved", "kexts-loaded!")
+	s.look(at(61), Approved, "kexts-loaded!")
 	s.snap.Loaded.Kexts = nil
 	s.restart(at(70), "SESSION-3")
 	s.look(at(71), Approved) // a new start knows nothing of it
@@ -206,7 +206,7 @@ func TestStoryFailsUnseen(t *testing.T) {
 	s.snap.Loaded = probe.Loaded{}
 	s.look(at(27), LoadFailing)
 	s.load("17.1.7 51588")
-	s.look(at(28), Approved, "approved", "kexts-loaded!")
+	s.look(at(28), Approved, "kexts-loaded!")
 }
 
 // sysctl hangs: the boot session is not known. A restart that is needed is still

@@ -91,9 +91,9 @@ var verdictChanges = map[Verdict]struct {
 	Incompatible: {change: announce(Plain, VerdictChanged), endsUnnoticed: true},
 	Unknown:      {change: announce(Plain, VerdictChanged), endsUnnoticed: true},
 	NotAsked:     {endsUnnoticed: true},
-	Approved: {after: func(from Verdict) bool {
-		return from.Blocked() || from == UpgradePending || from == LoadFailing || from == CannotLoad
-	},
+	// What did not load was approved before. After a restart, nothing shows yet whether it
+	// loads; KextsLoaded tells when it does.
+	Approved: {after: func(from Verdict) bool { return from.Blocked() || from == UpgradePending },
 		other: announce(Plain, ApprovedEvent)},
 	NotNeeded:    {endsUnnoticed: true},
 	NotInstalled: {endsUnnoticed: true},

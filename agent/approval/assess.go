@@ -96,6 +96,10 @@ func (a *assessment) product(w watched) (Product, bool) {
 			p.Developer = f.developer()
 		}
 	}
+	loaded := slices.ContainsFunc(own, func(f *kextFacts) bool { return f.loaded != "" })
+	for _, f := range own {
+		f.besideLoaded = loaded
+	}
 	p.Loaded = true
 	for _, at := range order {
 		item := a.item(w, at, places[at])

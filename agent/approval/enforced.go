@@ -17,9 +17,16 @@ func (a *assessment) overrule(facts []*kextFacts) {
 			continue
 		}
 		refused := f.reportedSince(a.snap.Mac.BootedAt, probe.Refused) || a.inThisSession(a.before.Kexts[f.id].RefusedIn)
-		if last := a.lastAttempt(f); refused || !last.IsZero() && !a.loadedSince(facts, last) {
+		last := a.lastAttempt(f)
+		tried := !last.IsZero() && !a.loadedSince(facts, last)
+		over := last.Add(loadTime)
+		switch {
+		case refused, tried && !a.now.Before(over):
 			f.by, f.overruled = "", true
 			a.fire(RuleOverruled, f.bundleID)
+		case tried: // it may be loaded in a moment
+			a.due(over)
+			a.status.Loading = true
 		}
 	}
 }

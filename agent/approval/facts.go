@@ -22,7 +22,9 @@ type kextFacts struct {
 
 	is *KextMemory // see assessment.rememberedKext
 
-	overruled bool // see assessment.overrule
+	overruled    bool // see assessment.overrule
+	besideLoaded bool // an extension of its product is loaded
+	payload      bool // only the payload of a profile allows it
 
 	// See assessment.recall.
 	recalled bool
@@ -68,6 +70,7 @@ func gather(snap probe.Snapshot) []*kextFacts {
 	}
 	for _, f := range all {
 		f.by = allowedBy(snap.Enforcement, mdm, f.teamID, f.bundleID)
+		f.payload = f.by == ByMDM && !mdm.allow(f.teamID, f.bundleID)
 		f.loaded = f.loadedVersion(loaded[f.bundleID])
 		f.reported = attemptsOf(snap.Attempts, f.teamID, f.bundleID)
 	}

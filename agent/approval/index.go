@@ -14,15 +14,13 @@ type index struct {
 	byTeam    map[string][]*kextFacts // in the order of the facts
 	blocked   map[string]bool         // the keys of LastRead.Blocked
 	attempted map[string]bool         // the keys of the extensions with a known attempt within the length of a window
-	loaded    map[string]bool         // the teams of which an extension is loaded
 	loads     loads
 }
 
 func newIndex(facts []*kextFacts, before Memory, snap probe.Snapshot, now time.Time) index {
-	x := index{byTeam: map[string][]*kextFacts{}, blocked: map[string]bool{}, attempted: map[string]bool{}, loaded: map[string]bool{}}
+	x := index{byTeam: map[string][]*kextFacts{}, blocked: map[string]bool{}, attempted: map[string]bool{}}
 	for _, f := range facts {
 		x.byTeam[f.teamID] = append(x.byTeam[f.teamID], f)
-		x.loaded[f.teamID] = x.loaded[f.teamID] || f.loaded != ""
 	}
 	for _, k := range before.LastRead.Blocked {
 		x.blocked[k] = true

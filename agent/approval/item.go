@@ -26,7 +26,7 @@ func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 		item.Name = w.name
 	}
 	for _, f := range facts {
-		item.Kexts = append(item.Kexts, a.kext(f))
+		item.Kexts = append(item.Kexts, a.kext(w, f))
 	}
 	blocked := slices.ContainsFunc(item.Kexts, func(k Kext) bool { return k.Blocked })
 	unanswered := a.unanswered(facts...)
@@ -121,7 +121,7 @@ func (a *assessment) addAttempts(memory ItemMemory, over bool, facts []*kextFact
 }
 
 // kext summarizes the facts of one extension.
-func (a *assessment) kext(f *kextFacts) Kext {
+func (a *assessment) kext(w watched, f *kextFacts) Kext {
 	k := Kext{
 		BundleID:      f.bundleID,
 		Path:          f.path(),
@@ -140,7 +140,9 @@ func (a *assessment) kext(f *kextFacts) Kext {
 	if f.row != nil {
 		k.Developer = f.row.Developer
 	}
-	if len(f.disk) == 0 && !f.attemptedWithin(WindowLength, a.now) && !a.attempted(f) {
+	// macOS keeps a staged copy of what was removed from an application.
+	gone := len(f.disk) == 0 || w.app && !f.installed()
+	if gone && f.loaded == "" && !f.attemptedWithin(WindowLength, a.now) && !a.attempted(f) {
 		k.Leftover = true
 		a.fire(RuleLeftover, f.bundleID)
 	}

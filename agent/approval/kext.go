@@ -46,6 +46,7 @@ func (a *assessment) rememberedKext(f *kextFacts) KextMemory {
 
 func (a *assessment) rememberKext(f *kextFacts) KextMemory {
 	was, known := a.before.Kexts[f.id]
+	was = was.notAfter(a.now)
 	session := a.session()
 	now := a.now.Round(0).UTC().Truncate(time.Second)
 	is := was
@@ -56,14 +57,15 @@ func (a *assessment) rememberKext(f *kextFacts) KextMemory {
 		is.LastSeen = seen.UTC().Truncate(time.Second)
 	}
 	if a.snap.Policy != nil {
-		is.Allowed, is.By, is.Lost, is.LostAt = f.allowed(), f.allowedBy(), f.lost, f.lostAt
+		is.Allowed, is.By, is.Payload, is.Lost, is.LostAt = f.allowed(), f.allowedBy(), f.payload, f.lost, f.lostAt
 	}
 	switch {
 	case !is.Allowed:
 		is.AllowedIn, is.AllowedEarlier, is.AllowedAt = "", false, time.Time{}
 	case !was.Allowed:
 		is.AllowedAt, is.RefusedIn, is.RestartIn = now, "", "" // what came before is answered
-		if known && a.before.LastRead.Session == session {
+		// A switch approves nothing, and another source may only know more.
+		if known && a.before.LastRead.Session == session && is.By != NotEnforced && a.before.LastRead.Source == a.snap.Policy.Source {
 			is.AllowedIn = session
 		}
 	case known && a.restarted():
@@ -93,15 +95,34 @@ func (a *assessment) rememberKext(f *kextFacts) KextMemory {
 	if known && last.After(is.Watched) && !last.Before(read.At.Truncate(time.Second)) && a.inThisSession(read.Session) && a.now.Sub(last) <= watchedWithin {
 		is.Watched = last
 	}
-	if a.index.loaded[f.teamID] {
-		is.FailedIn = ""
+	if f.besideLoaded || !f.installed() {
+		is.FailedIn = "" // what is installed anew has not failed yet
+	}
+	if a.snap.Collection.Known {
+		is.Collected, is.CollectedIn = a.collectedVersion(f), session
+		switch {
+		case is.Collected == notCollected, f.onDisk(is.Collected), f.unread():
+			is.Differs = ""
+		case is.Differs == "":
+			is.Differs = session
+		}
 	}
 	if f.loadedFromDisk() {
 		is.LoadedVersion, is.LoadedCDHash = f.loaded, f.record().CDHash
 		is.RefusedIn, is.RestartIn, is.UpgradeIn, is.FailureIn, is.Failure = "", "", "", "", ""
-		if is.LoadedIn != session || is.LoadedAt.Before(last) || is.LoadedAt.IsZero() {
+		if is.LoadedIn != session || is.LoadedAt.Before(last) || is.LoadedAt.Before(is.AllowedAt) || is.LoadedAt.IsZero() {
 			is.LoadedAt, is.LoadedIn = now, session
 		}
 	}
 	return is
+}
+
+// notAfter forgets times that are later than now: the clock was set back.
+func (m KextMemory) notAfter(now time.Time) KextMemory {
+	for _, at := range []*time.Time{&m.AllowedAt, &m.LoadedAt, &m.Watched, &m.LastSeen} {
+		if at.Sub(now) > futureTolerance {
+			*at = time.Time{}
+		}
+	}
+	return m
 }

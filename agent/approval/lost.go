@@ -20,15 +20,23 @@ const (
 func (a *assessment) noteLost(f *kextFacts) {
 	was, known := a.before.Kexts[f.id]
 	policy := a.snap.Policy
-	if !known || policy == nil || policy.Stale || f.allowed() || len(f.disk) == 0 && f.loaded == "" {
+	if !known || f.allowed() || !f.installed() && f.loaded == "" {
 		return
 	}
-	if was.Lost {
-		f.lost = true
+	f.lost = was.Lost
+	if f.lost || policy == nil {
+		return
+	}
+	if policy.Stale && was.Allowed && !a.blockedSinceLastRead(f) { // the last answer counts
+		f.by, f.payload, f.lostAt = was.By, was.Payload, was.LostAt
 		return
 	}
 	after, tracked := map[AllowedBy]time.Duration{ByUser: lostAfter, ByMDM: lostAfterByMDM}[was.By]
-	if !was.Allowed || !tracked || policy.Source != a.before.LastRead.Source || a.blockedSinceLastRead(f) {
+	if !was.Allowed || !tracked || policy.Source != a.before.LastRead.Source || a.macOSChanged() || a.blockedSinceLastRead(f) {
+		return
+	}
+	if was.Payload && a.snap.Enforcement.Profile.Present == "" { // it was not read
+		f.by, f.payload = ByMDM, true
 		return
 	}
 	if a.restarted() {
@@ -42,8 +50,15 @@ func (a *assessment) noteLost(f *kextFacts) {
 		f.lost = true
 		return
 	}
-	f.lostAt, f.by = at, was.By
+	f.lostAt, f.by, f.payload = at, was.By, was.Payload
 	a.due(at)
+}
+
+// macOSChanged reports whether macOS has another version than at the last snapshot. A
+// newer macOS may begin with a new policy.
+func (a *assessment) macOSChanged() bool {
+	was, is := a.before.OS, a.snap.Mac.OS
+	return was.Known() && is.Known() && was.Version != is.Version
 }
 
 // blockedSinceLastRead reports whether a load attempt after the last snapshot shows

@@ -69,8 +69,9 @@ type KextMemory struct {
 	Place     string    `plist:"Place"` // of its item
 	Developer string    `plist:"Developer,omitempty"`
 	Allowed   bool      `plist:"Allowed"`
-	By        AllowedBy `plist:"By,omitempty"` // who allows it
-	AllowedIn string    `plist:"AllowedIn"`    // boot session in which it became allowed while the agent ran
+	By        AllowedBy `plist:"By,omitempty"`      // who allows it
+	Payload   bool      `plist:"Payload,omitempty"` // only the payload of a profile says so
+	AllowedIn string    `plist:"AllowedIn"`         // boot session in which it became allowed while the agent ran
 
 	// It was allowed before the Mac started.
 	AllowedEarlier bool `plist:"AllowedEarlier"`
@@ -97,6 +98,12 @@ type KextMemory struct {
 	FailureIn string        `plist:"FailureIn,omitempty"`
 
 	LastSeen time.Time `plist:"LastSeen,omitempty"` // of the load history
+
+	// What the auxiliary kernel collection of a boot session has of it: its version, or
+	// notCollected. Differs is the first session in which that was not the one on disk.
+	Collected   string `plist:"Collected,omitempty"`
+	CollectedIn string `plist:"CollectedIn,omitempty"`
+	Differs     string `plist:"Differs,omitempty"`
 
 	// The last load attempt that the agent saw happen.
 	Watched time.Time `plist:"Watched,omitempty"`

@@ -26,7 +26,7 @@ const (
 // loaded proves nothing, because Parallels unloads its extensions when no virtual
 // machine runs.
 func (a *assessment) contradiction(w watched, f *kextFacts) Verdict {
-	if !f.allowed() || len(f.disk) == 0 || f.loadedFromDisk() {
+	if !f.allowed() || !f.installed() || f.loadedFromDisk() {
 		return ""
 	}
 	is := a.rememberedKext(f)
@@ -46,9 +46,12 @@ func (a *assessment) contradiction(w watched, f *kextFacts) Verdict {
 	case flagged && f.row != nil && f.row.PendingUpgrade == probe.Yes, flagged && a.inThisSession(is.UpgradeIn):
 		a.fire(RuleUpgrade, f.bundleID)
 		return UpgradePending
-	case eleven && a.replaced(f, is):
+	case eleven && listed != collectedYes && a.replaced(f, is):
 		return UpgradePending
-	case eleven && a.inThisSession(is.AllowedIn) && listed != collectedYes:
+	case eleven && listed == collectedOther && !a.inThisSession(is.Differs):
+		a.fire(RuleNotCollected, f.bundleID) // a restart did not help
+		return UpgradePending
+	case eleven && a.inThisSession(is.AllowedIn) && listed != collectedYes && !a.loadedSinceAllowed(is):
 		a.fire(RuleAllowedNow, f.bundleID)
 		return RestartPending
 	case a.inThisSession(is.RefusedIn):
@@ -71,6 +74,12 @@ func (a *assessment) contradiction(w watched, f *kextFacts) Verdict {
 		return LoadFailing
 	}
 	return ""
+}
+
+// loadedSinceAllowed reports whether an extension was seen loaded in this boot after it
+// became allowed.
+func (a *assessment) loadedSinceAllowed(is KextMemory) bool {
+	return a.inThisSession(is.LoadedIn) && !is.LoadedAt.Before(is.AllowedAt)
 }
 
 // failure returns the verdict of an extension that macOS refused in this boot for a
@@ -103,22 +112,19 @@ func (a *assessment) known(f *kextFacts) bool {
 	return f.row != nil || len(f.history) > 0 || a.rememberedKext(f).LoadedVersion != ""
 }
 
-// collected says what the auxiliary kernel collection has of an extension.
+// collected compares the version of an extension in the auxiliary kernel collection of
+// this boot with the one on disk.
 func (a *assessment) collected(f *kextFacts) collected {
-	if !a.snap.Collection.Known {
+	is := a.rememberedKext(f)
+	switch {
+	case !a.inThisSession(is.CollectedIn):
 		return collectedUnknown
+	case is.Collected == notCollected:
+		return collectedNo
+	case f.onDisk(is.Collected), f.unread():
+		return collectedYes
 	}
-	is := collectedNo
-	for _, k := range a.snap.Collection.Kexts {
-		switch {
-		case k.BundleID != f.bundleID:
-		case f.onDisk(k.Version), f.unread():
-			return collectedYes
-		default:
-			is = collectedOther
-		}
-	}
-	return is
+	return collectedOther
 }
 
 // collected is the answer of assessment.collected.
@@ -131,6 +137,21 @@ const (
 	collectedYes
 )
 
+// notCollected stands for the version of an extension that is not in the collection.
+const notCollected = "-"
+
+// collectedVersion returns the version of an extension in the collection: the one on
+// disk if it has several.
+func (a *assessment) collectedVersion(f *kextFacts) string {
+	version := notCollected
+	for _, k := range a.snap.Collection.Kexts {
+		if k.BundleID == f.bundleID && (version == notCollected || f.onDisk(k.Version)) {
+			version = k.Version
+		}
+	}
+	return version
+}
+
 // attemptFailed reports whether the last attempt of an allowed extension in this boot
 // was made long enough ago, and was not followed by a load. It counts if the agent saw
 // it, or if the Mac was restarted since the approval and the extension was never seen
@@ -140,7 +161,7 @@ func (a *assessment) attemptFailed(f *kextFacts, is KextMemory) bool {
 	if a.inThisSession(is.FailedIn) {
 		return true
 	}
-	if last.IsZero() || last.Before(is.AllowedAt) || !a.snap.Loaded.Known || a.index.loaded[f.teamID] || !is.LoadedAt.Before(last) {
+	if last.IsZero() || last.Before(is.AllowedAt) || !a.snap.Loaded.Known || f.besideLoaded || !is.LoadedAt.Before(last) {
 		return false
 	}
 	if !is.Watched.Equal(last) && !(is.AllowedEarlier && is.LoadedAt.Before(is.AllowedAt)) {
@@ -150,6 +171,10 @@ func (a *assessment) attemptFailed(f *kextFacts, is KextMemory) bool {
 	if a.now.Before(over) {
 		a.due(over)
 		a.status.Loading = true
+		return false
+	}
+	if read := a.snap.Loaded.ReadAt; !read.IsZero() && read.Round(0).Before(over) {
+		a.status.Loading = a.now.Before(over.Add(loadTime)) // the list is older
 		return false
 	}
 	f.is.FailedIn = a.session()
@@ -178,10 +203,14 @@ func (a *assessment) lastAttempt(f *kextFacts) time.Time {
 }
 
 // inThisBoot reports whether a time is after the start of the Mac, which macOS reports
-// in whole seconds. Without the time of the start it is not known.
+// in whole seconds. Without the time of the start, it is if the last snapshot was taken
+// in this boot and before.
 func (a *assessment) inThisBoot(at time.Time) bool {
-	booted := a.snap.Mac.BootedAt
-	return !booted.IsZero() && !at.Before(booted.Truncate(time.Second))
+	booted, read := a.snap.Mac.BootedAt, a.before.LastRead
+	if booted.IsZero() {
+		return !read.At.IsZero() && a.inThisSession(read.Session) && !at.Before(read.At.Round(0).Truncate(time.Second))
+	}
+	return !at.Before(booted.Truncate(time.Second))
 }
 
 // runsWithout reports whether something runs that needs the extensions of Parallels
@@ -189,7 +218,7 @@ func (a *assessment) inThisBoot(at time.Time) bool {
 // hypervisor, up to macOS 10.15 the application together with its service. It holds
 // until one of them is loaded or the Mac is restarted, even if the virtual machine ends.
 func (a *assessment) runsWithout(p Product, facts []*kextFacts) bool {
-	if p.App == nil || a.index.loaded[p.TeamID] {
+	if p.App == nil || slices.ContainsFunc(facts, func(f *kextFacts) bool { return f.loaded != "" }) {
 		return false
 	}
 	if !slices.ContainsFunc(facts, func(f *kextFacts) bool { return a.inThisSession(a.rememberedKext(f).FailedIn) }) && !a.runsWithoutNow(p) {
@@ -229,7 +258,7 @@ func (a *assessment) runsWithoutNow(p Product) bool {
 // although nothing contradicts it: it was not seen loaded since the start of the Mac,
 // or not since its last attempt, and the collection does not show it.
 func (a *assessment) uncertain(f *kextFacts) bool {
-	if !f.allowed() || len(f.disk) == 0 || f.loadedFromDisk() || a.collected(f) == collectedYes {
+	if !f.allowed() || !f.installed() || f.loadedFromDisk() || a.collected(f) == collectedYes {
 		return false
 	}
 	is := a.rememberedKext(f)

@@ -138,7 +138,7 @@ func (p *Prober) waitsForAllow(snap probe.Snapshot) bool {
 // kexts is loaded. Up to macOS 10.15 it always needs them.
 func lacksKexts(snap probe.Snapshot) bool {
 	return snap.Mac.OS.Known() && !snap.Mac.OS.AtLeast(11, 0) && parallelsApp(snap) != nil &&
-		!slices.ContainsFunc(snap.Loaded.Kexts, func(k probe.LoadedKext) bool { return strings.HasPrefix(k.BundleID, "com.parallels.") }) &&
+		!slices.ContainsFunc(snap.Loaded.Kexts, func(k probe.LoadedKext) bool { return strings.HasPrefix(k.BundleID, "com.parallels.kext.") }) &&
 		slices.ContainsFunc(snap.Kexts, func(k probe.Kext) bool {
 			return fromParallels(k.TeamID, k.BundleID) && allowedNotLoaded(snap, k)
 		})

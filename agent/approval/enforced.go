@@ -16,7 +16,7 @@ func (a *assessment) overrule(facts []*kextFacts) {
 		if f.by != NotEnforced || f.row == nil || f.row.Allowed {
 			continue
 		}
-		refused := f.reportedSince(a.snap.Mac.BootedAt, probe.Refused) || a.inThisSession(a.before.Kexts[f.id].RefusedIn)
+		refused := f.row.Pending == probe.Yes || f.reportedSince(a.snap.Mac.BootedAt, probe.Refused) || a.inThisSession(a.before.Kexts[f.id].RefusedIn)
 		last := a.lastAttempt(f)
 		tried := !last.IsZero() && !a.loadedSince(facts, last)
 		over := last.Add(loadTime)

@@ -32,6 +32,13 @@ func TestASwitchThatTurnsTheApprovalOff(t *testing.T) {
 			s.refuse(allKexts...)
 			s.report(probe.FromLog, probe.Refused, at(59), hypervisor)
 		}, BlockedOpen, ""},
+		{"the framework lists it as pending", func(s *macStory) {
+			s.refuse(allKexts...)
+			s.policy().Source = probe.Framework
+			for i := range s.snap.Policy.Rows {
+				s.snap.Policy.Rows[i].Pending = probe.Yes
+			}
+		}, BlockedUnknown, ""},
 		{"a scan at the start of the Mac", func(s *macStory) { s.attempt(at(0.1), allKexts...) }, Approved, NotEnforced},
 	}
 	for _, tt := range tests {
@@ -50,5 +57,26 @@ func TestASwitchThatTurnsTheApprovalOff(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// After an attempt macOS has a minute to load the extension. Only then the attempt
+// outranks the switch, and has a window.
+func TestAnAttemptOutranksASwitchAfterAMinute(t *testing.T) {
+	for _, macOS := range []string{"10.15.7", "12.7.6"} {
+		s := newStory(t, macOS)
+		s.snap.Enforcement.Consent.Enabled = probe.No
+		s.attempt(at(-600), allKexts...)
+		s.look(at(1), Approved)
+		s.attempt(at(10), allKexts...)
+		s.look(at(10.1), Approved)
+		if !s.last.Loading || s.last.DueAt != at(11) {
+			t.Errorf("loading %v, due %v; want to look again until the minute is over", s.last.Loading, s.last.DueAt)
+		}
+		loaded := *s
+		loaded.load("16.5.1 49187")
+		loaded.look(at(10.2), Approved)
+		s.look(at(11), BlockedOpen, "window-opened!")
+		s.minutesLeft(29)
 	}
 }

@@ -51,7 +51,7 @@ func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 		}
 	}
 	item.Verdict = a.itemVerdict(w, item, facts)
-	if item.Verdict == CannotLoad {
+	if item.Verdict == CannotLoad || item.Verdict == LoadFailing {
 		item.Window = nil // there is no Allow button
 	}
 	if memory.Windows > 0 || len(memory.Dismissed) > 0 {
@@ -155,6 +155,7 @@ func (a *assessment) kext(w watched, f *kextFacts) Kext {
 	if a.inThisSession(is.FailureIn) {
 		k.Failure = is.Failure
 	}
+	a.watchLoad(f)
 	k.Blocked = f.refused() && !k.Leftover && (!k.Loaded || k.Lost)
 	return k
 }
@@ -219,8 +220,8 @@ func (a *assessment) kextVerdict(w watched, item Item, k Kext, f *kextFacts) Ver
 // blockedVerdict returns the verdict of an extension that macOS blocks.
 func (a *assessment) blockedVerdict(item Item, f *kextFacts) Verdict {
 	switch {
-	case a.failure(f) == CannotLoad:
-		return CannotLoad
+	case a.failure(f) != "":
+		return a.failure(f)
 	case a.forbidden():
 		a.fire(RuleManaged, item.Name)
 		return Managed

@@ -98,6 +98,12 @@ func (a *assessment) rememberKext(f *kextFacts) KextMemory {
 	if f.besideLoaded || !f.installed() {
 		is.FailedIn = "" // what is installed anew has not failed yet
 	}
+	if version := f.diskVersion(); version != "" {
+		if was.DiskVersion != "" && was.DiskVersion != version {
+			is.FailedIn, is.FailureIn, is.RefusedIn, is.RestartIn = "", "", "", ""
+		}
+		is.DiskVersion = version
+	}
 	if a.snap.Collection.Known {
 		is.Collected, is.CollectedIn = a.collectedVersion(f), session
 		switch {
@@ -119,7 +125,7 @@ func (a *assessment) rememberKext(f *kextFacts) KextMemory {
 
 // notAfter forgets times that are later than now: the clock was set back.
 func (m KextMemory) notAfter(now time.Time) KextMemory {
-	for _, at := range []*time.Time{&m.AllowedAt, &m.LoadedAt, &m.Watched, &m.LastSeen} {
+	for _, at := range []*time.Time{&m.AllowedAt, &m.LoadedAt, &m.Watched, &m.LastSeen, &m.WithoutSince} {
 		if at.Sub(now) > futureTolerance {
 			*at = time.Time{}
 		}

@@ -46,7 +46,7 @@ func (a *assessment) noteLost(f *kextFacts) {
 	if !was.LostAt.IsZero() && was.LostAt.Before(at) {
 		at = was.LostAt
 	}
-	if !a.now.Before(at) {
+	if !a.now.Before(at) || a.settings.Once && was.LostAt.IsZero() {
 		f.lost = true
 		return
 	}

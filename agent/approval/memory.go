@@ -108,8 +108,13 @@ type KextMemory struct {
 	// The last load attempt that the agent saw happen.
 	Watched time.Time `plist:"Watched,omitempty"`
 
-	// Boot session in which the extension was proven not to load although it is allowed.
-	FailedIn string `plist:"FailedIn,omitempty"`
+	// Boot session in which the extension was proven not to load although it is allowed,
+	// and by which rule; and since when something has been running without it.
+	FailedIn     string    `plist:"FailedIn,omitempty"`
+	FailedBy     Rule      `plist:"FailedBy,omitempty"`
+	WithoutSince time.Time `plist:"WithoutSince,omitempty"`
+
+	DiskVersion string `plist:"DiskVersion,omitempty"` // the version that was last seen on the disk
 }
 
 // clone returns a copy, so that Assess and Tell do not change the caller's maps.

@@ -34,7 +34,6 @@ func (a *assessment) contradiction(w watched, f *kextFacts) Verdict {
 	flagged := eleven || !a.snap.Mac.OS.Known() // up to 10.15 the flags of the framework mean nothing
 	again := func() Verdict {                   // the restart that it waits for
 		if is.AllowedEarlier {
-			a.fire(RuleLoadFailing, f.bundleID)
 			return LoadFailing
 		}
 		return RestartPending
@@ -66,7 +65,7 @@ func (a *assessment) contradiction(w watched, f *kextFacts) Verdict {
 	case eleven && listed == collectedOther:
 		a.fire(RuleNotCollected, f.bundleID)
 		return RestartPending
-	case eleven && listed == collectedNo:
+	case eleven && listed == collectedNo && !a.untried(f):
 		a.fire(RuleNotCollected, f.bundleID)
 		return again()
 	case w.parallels() && listed != collectedYes && a.attemptFailed(f, is):
@@ -140,6 +139,12 @@ const (
 // notCollected stands for the version of an extension that is not in the collection.
 const notCollected = "-"
 
+// untried reports whether the last attempt to load an extension was made before this
+// macOS was installed. An extension enters the collection at its first attempt.
+func (a *assessment) untried(f *kextFacts) bool {
+	return f.record().LastSeen.Before(installedAt(a.snap.Updates, a.snap.Mac.OS))
+}
+
 // collectedVersion returns the version of an extension in the collection: the one on
 // disk if it has several.
 func (a *assessment) collectedVersion(f *kextFacts) string {
@@ -157,28 +162,49 @@ func (a *assessment) collectedVersion(f *kextFacts) string {
 // it, or if the Mac was restarted since the approval and the extension was never seen
 // loaded since. Otherwise the extension may have been loaded while nobody looked.
 func (a *assessment) attemptFailed(f *kextFacts, is KextMemory) bool {
-	last := a.lastAttempt(f)
-	if a.inThisSession(is.FailedIn) {
+	if a.failed(is, RuleAttemptFailed) {
 		return true
 	}
-	if last.IsZero() || last.Before(is.AllowedAt) || !a.snap.Loaded.Known || f.besideLoaded || !is.LoadedAt.Before(last) {
+	last := a.lastAttempt(f)
+	if last.IsZero() || last.Before(is.AllowedAt) || f.besideLoaded || !is.LoadedAt.Before(last) || !a.loadedListSince(last.Add(loadTime)) {
 		return false
 	}
 	if !is.Watched.Equal(last) && !(is.AllowedEarlier && is.LoadedAt.Before(is.AllowedAt)) {
 		return false
 	}
-	over := last.Add(loadTime)
+	f.is.FailedIn, f.is.FailedBy = a.session(), RuleAttemptFailed
+	return true
+}
+
+// failed reports whether a rule proved in this boot that an extension does not load.
+func (a *assessment) failed(is KextMemory, rule Rule) bool {
+	return a.inThisSession(is.FailedIn) && is.FailedBy == rule
+}
+
+// loadedListSince reports whether the list of loaded extensions was read, not before a
+// time. Until then it is read again.
+func (a *assessment) loadedListSince(over time.Time) bool {
+	read := a.snap.Loaded.ReadAt
+	if read.IsZero() {
+		read = a.now
+	}
+	if !a.snap.Loaded.Known || !read.Round(0).Before(over) {
+		return a.snap.Loaded.Known
+	}
 	if a.now.Before(over) {
 		a.due(over)
+	}
+	a.status.Loading = a.status.Loading || a.now.Before(over.Add(loadTime))
+	return false
+}
+
+// watchLoad lets what is loaded be read again for a minute after an attempt to load an
+// allowed extension: no event tells that it was loaded.
+func (a *assessment) watchLoad(f *kextFacts) {
+	if last := a.lastAttempt(f); !last.IsZero() && f.allowed() && !f.loadedFromDisk() && a.now.Before(last.Add(loadTime)) {
+		a.due(last.Add(loadTime))
 		a.status.Loading = true
-		return false
 	}
-	if read := a.snap.Loaded.ReadAt; !read.IsZero() && read.Round(0).Before(over) {
-		a.status.Loading = a.now.Before(over.Add(loadTime)) // the list is older
-		return false
-	}
-	f.is.FailedIn = a.session()
-	return true
 }
 
 // lastAttempt returns the time of the last attempt in this boot to load an extension,
@@ -221,37 +247,66 @@ func (a *assessment) runsWithout(p Product, facts []*kextFacts) bool {
 	if p.App == nil || slices.ContainsFunc(facts, func(f *kextFacts) bool { return f.loaded != "" }) {
 		return false
 	}
-	if !slices.ContainsFunc(facts, func(f *kextFacts) bool { return a.inThisSession(a.rememberedKext(f).FailedIn) }) && !a.runsWithoutNow(p) {
-		return false
-	}
+	proved := slices.ContainsFunc(facts, func(f *kextFacts) bool { return a.failed(a.rememberedKext(f), RuleRunsWithout) })
+	since := a.runningWithoutSince(p, facts)
+	proved = proved || !since.IsZero() && a.confirmed(p, facts, since)
 	for _, f := range facts {
-		if is, known := a.mem.Kexts[f.id]; known {
-			is.FailedIn = a.session()
-			a.mem.Kexts[f.id] = is
+		is, known := a.mem.Kexts[f.id]
+		if !known {
+			continue
 		}
+		is.WithoutSince = since
+		if proved {
+			is.FailedIn, is.FailedBy = a.session(), RuleRunsWithout
+		}
+		a.mem.Kexts[f.id] = is
 	}
-	return true
+	return proved
 }
 
-func (a *assessment) runsWithoutNow(p Product) bool {
-	loaded := a.snap.Loaded
-	if !loaded.Known {
-		return false
+// runningWithoutSince returns since when something has been running without the
+// extensions that it needs, as far as that was seen. It is zero if nothing is.
+func (a *assessment) runningWithoutSince(p Product, facts []*kextFacts) time.Time {
+	loaded, machines := a.snap.Loaded, a.snap.Machines
+	now := a.now.Round(0).UTC().Truncate(time.Second)
+	switch {
+	case !loaded.Known || !a.snap.Mac.OS.Known():
+		return time.Time{}
+	case !a.snap.Mac.OS.AtLeast(11, 0):
+		return a.snap.Situation.ParallelsSince
+	case !slices.ContainsFunc(p.Need.VMs, func(vm probe.VM) bool { return vm.State == probe.VMRunning }),
+		loaded.ReadAt.Sub(machines.ReadAt).Abs() > sameMoment:
+		return time.Time{}
 	}
-	if a.snap.Mac.OS.AtLeast(11, 0) {
-		apart := loaded.ReadAt.Sub(a.snap.Machines.ReadAt).Abs()
-		return apart <= sameMoment && slices.ContainsFunc(p.Need.VMs, func(vm probe.VM) bool { return vm.State == probe.VMRunning })
+	for _, f := range facts {
+		if was := a.before.Kexts[f.id].WithoutSince; !was.IsZero() && !was.After(now) {
+			return was
+		}
 	}
-	since := a.snap.Situation.ParallelsSince
-	if since.IsZero() || !a.snap.Mac.OS.Known() {
-		return false
-	}
+	return now
+}
+
+// confirmed reports whether something has been running without its extensions for long
+// enough. A virtual machine that just starts or ends is listed as running, too. At first
+// sight it counts if no attempt was made just before.
+func (a *assessment) confirmed(p Product, facts []*kextFacts, since time.Time) bool {
 	over := since.Add(serviceTime)
-	if a.now.Before(over) {
-		a.due(over)
+	if a.snap.Mac.OS.AtLeast(11, 0) {
+		over = since.Add(loadTime)
+		if !slices.ContainsFunc(facts, func(f *kextFacts) bool { _, known := a.before.Kexts[f.id]; return known }) {
+			over = time.Time{}
+			for _, f := range facts {
+				if last := a.lastAttempt(f); last.Add(loadTime).After(over) {
+					over = last.Add(loadTime)
+				}
+			}
+		}
+	}
+	if !a.loadedListSince(over) {
 		return false
 	}
-	return true
+	read := a.snap.Machines.ReadAt
+	return read.IsZero() || !a.snap.Mac.OS.AtLeast(11, 0) || !read.Round(0).Before(over)
 }
 
 // uncertain reports whether nothing proves that an allowed extension would be loaded,

@@ -46,7 +46,7 @@ func TestProofsAreToldOnce(t *testing.T) {
 		mac   func(s *macStory)
 	}{
 		{"not in the collection, and not restarted", "12.7.6", RuleNotCollected, RestartPending, "restart-needed!", func(s *macStory) { s.collect("", "") }},
-		{"not in the collection after a restart", "12.7.6", RuleLoadFailing, LoadFailing, "load-failing!", func(s *macStory) {
+		{"not in the collection after a restart", "12.7.6", RuleNotCollected, LoadFailing, "load-failing!", func(s *macStory) {
 			s.restart(at(5), "SESSION-2")
 			s.collect("", "")
 		}},
@@ -59,6 +59,7 @@ func TestProofsAreToldOnce(t *testing.T) {
 		}},
 		{"a virtual machine runs without them", "12.7.6", RuleRunsWithout, LoadFailing, "load-failing!", func(s *macStory) {
 			s.snap.Machines.List[0].State = probe.VMRunning
+			s.look(at(10), Approved) // it may have been started just now
 		}},
 		{"Parallels runs without them", "10.15.7", RuleRunsWithout, LoadFailing, "load-failing!", func(s *macStory) {
 			s.snap.Situation.ParallelsSince = at(6)
@@ -124,6 +125,27 @@ func TestNoProof(t *testing.T) {
 			s.snap.Machines.List[0].State = probe.VMRunning
 			s.snap.Machines.ReadAt, s.snap.Loaded.ReadAt = at(2), at(300)
 			s.look(at(300), Approved)
+		}},
+		{"a virtual machine starts", "12.7.6", func(s *macStory) {
+			s.attempt(at(10), allKexts...)
+			s.allow()
+			s.snap.Machines.List[0].State = probe.VMRunning
+			s.snap.Machines.ReadAt, s.snap.Loaded.ReadAt = at(10), at(10)
+			s.look(at(10.05), Approved)
+			s.load("17.1.7 51588")
+			s.look(at(10.1), Approved)
+		}},
+		{"a virtual machine ends", "12.7.6", func(s *macStory) {
+			s.load("17.1.7 51588")
+			s.look(at(10), Approved)
+			s.snap.Machines.List[0].State = probe.VMRunning
+			s.snap.Machines.ReadAt, s.snap.Loaded = at(20), probe.Loaded{Known: true, ReadAt: at(20.1)}
+			s.look(at(20.1), Approved)
+			s.snap.Machines.List[0].State = probe.VMStopped
+			s.look(at(22), Approved)
+			s.snap.Machines.List[0].State = probe.VMRunning // another one, much later
+			s.snap.Machines.ReadAt, s.snap.Loaded.ReadAt = at(90), at(90)
+			s.look(at(90), Approved)
 		}},
 		{"a staged copy that the installed version does not have", "12.7.6", func(s *macStory) {
 			s.collect("17.1.7 51588", allKexts...)

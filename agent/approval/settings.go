@@ -14,6 +14,9 @@ type Settings struct {
 	AfterUpdates  bool  // send one notice after an update of macOS or Parallels
 	BeforeUpdates bool  // warn once about an offered macOS that Parallels was not made for
 	Compat        Table // which macOS each Parallels was made for
+
+	// No later snapshot follows, so what is not certain yet counts as unknown.
+	Once bool
 }
 
 // DefaultSettings returns the defaults.

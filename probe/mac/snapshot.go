@@ -38,7 +38,8 @@ type Prober struct {
 	updates   cached[updateStamps, probe.Updates]
 	configs   cached[string, probe.Machines] // while prlctl hangs
 	infos     bundleInfos
-	app       string // where Parallels Desktop was found last
+	app       string    // where Parallels Desktop was found last
+	tried     time.Time // the last load attempt of a watched kext
 
 	// By the tools that answer, so that one that hangs holds up no other.
 	machine    query[struct{}, probe.Mac]
@@ -215,7 +216,9 @@ func (p *Prober) readLoaded(s *shot) {
 		return
 	}
 	os, now := s.snap.Mac.OS, s.now
-	p.loaded.stale = p.loaded.stale || s.how.Loading || p.runsWithout() && p.machines.value.ReadAt.Sub(p.loaded.value.ReadAt) > sameMoment
+	tried := p.triedElsewhere(s.snap)
+	older := p.runsWithout() && p.machines.value.ReadAt.Sub(p.loaded.value.ReadAt) > sameMoment
+	p.loaded.stale = p.loaded.stale || s.how.Loading || tried || older
 	key := p.loadedKey(s.snap)
 	loaded, gaps := answer(s, &p.loaded, key, []probe.Fact{probe.FactLoadedKexts}, func(ctx context.Context) (probe.Loaded, []probe.Gap) {
 		loaded, err := ReadLoaded(ctx, p.mac, os)

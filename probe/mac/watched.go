@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"kextwatch/probe"
 )
@@ -27,8 +28,8 @@ func (p *Prober) needsLoaded(snap probe.Snapshot) bool {
 
 // loadedKey returns a text that changes when the kernel may have loaded another
 // watched kext: it has the allowed kexts, their last load attempts, and their
-// copies on the disk. A blocked kext cannot have been loaded and is left out.
-// Without a policy every kext counts as allowed.
+// copies on the disk. A blocked kext cannot have been loaded and is left out; see
+// triedElsewhere. Without a policy every kext counts as allowed.
 func (p *Prober) loadedKey(snap probe.Snapshot) string {
 	var lines []string
 	allowed := map[string]bool{} // by bundle ID; "" is all of the team
@@ -65,6 +66,25 @@ func (p *Prober) loadedKey(snap probe.Snapshot) string {
 	}
 	slices.Sort(lines) // rows have no order
 	return strings.Join(lines, "\n")
+}
+
+// triedElsewhere reports whether something tried to load a kext since the last snapshot
+// that the policy blocks, and that a switch, a team from Recovery or a profile may allow.
+func (p *Prober) triedElsewhere(snap probe.Snapshot) bool {
+	if snap.Policy == nil {
+		return false
+	}
+	var last time.Time
+	for _, record := range snap.Policy.History {
+		if p.watched(record.TeamID, record.BundleID) && record.LastSeen.After(last) {
+			last = record.LastSeen
+		}
+	}
+	before := p.tried
+	p.tried = last
+	return !before.IsZero() && last.After(before) &&
+		(p.sip.value.KextApproval == probe.No || p.consent.value.Enabled == probe.No || len(p.consent.value.Teams) > 0 ||
+			p.profile.value.Present == probe.Yes)
 }
 
 func fromParallels(teamID, bundleID string) bool {

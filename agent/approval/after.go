@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"kextwatch/probe"
 )
@@ -81,24 +82,49 @@ func (t Announced) after(earlier Announced, items map[string]ItemMemory) Announc
 	}
 	t.Lead = renumbered(t.Lead)
 	windows := t.Windows
-	t.Windows = earlier.Windows
+	t.Windows, t.Lost = earlier.Windows, t.Lost || earlier.Lost
 	return t.announce(windows)
 }
 
 // after is After for one extension. It keeps the boot sessions of the earlier agent,
-// because they still hold.
+// because they still hold. An approval that is not there is compared with the earlier
+// one at the next snapshot.
 func (m KextMemory) after(earlier KextMemory) KextMemory {
+	was := m
+	if !m.Allowed && (earlier.Allowed || earlier.Lost) {
+		m.Allowed, m.By, m.Payload, m.Lost, m.LostAt = earlier.Allowed, earlier.By, earlier.Payload, earlier.Lost, earlier.LostAt
+	}
 	if m.Allowed {
 		m.AllowedIn = either(m.AllowedIn, earlier.AllowedIn)
 		m.AllowedEarlier = m.AllowedEarlier || earlier.AllowedEarlier
+		if !earlier.AllowedAt.IsZero() {
+			m.AllowedAt = earlier.AllowedAt
+		}
 	}
 	if m.LoadedVersion == "" {
-		m.LoadedVersion, m.LoadedCDHash = earlier.LoadedVersion, earlier.LoadedCDHash
+		m.LoadedVersion, m.LoadedCDHash, m.LoadedAt, m.LoadedIn = earlier.LoadedVersion, earlier.LoadedCDHash, earlier.LoadedAt, earlier.LoadedIn
 		m.RefusedIn = either(m.RefusedIn, earlier.RefusedIn)
 		m.RestartIn = either(m.RestartIn, earlier.RestartIn)
 		m.UpgradeIn = either(m.UpgradeIn, earlier.UpgradeIn)
+		if was.FailureIn == "" {
+			m.Failure, m.FailureIn = earlier.Failure, earlier.FailureIn
+		}
+		if was.FailedIn == "" {
+			m.FailedIn, m.FailedBy = earlier.FailedIn, earlier.FailedBy
+		}
+	}
+	if was.CollectedIn == "" {
+		m.Collected, m.CollectedIn = earlier.Collected, earlier.CollectedIn
+	}
+	m.Differs = either(earlier.Differs, m.Differs)
+	if earlier.Watched.After(m.Watched) {
+		m.Watched = earlier.Watched
+	}
+	if earlier.WithoutSince.After(time.Time{}) && !m.WithoutSince.IsZero() {
+		m.WithoutSince = earlier.WithoutSince
 	}
 	m.Place = either(m.Place, earlier.Place)
+	m.Developer = either(m.Developer, earlier.Developer)
 	return m
 }
 

@@ -115,13 +115,13 @@ func allowedByProfile(p probe.KextProfile, teamID, bundleID string) bool {
 }
 
 // attemptsOf returns the attempts to load an extension. An attempt without a
-// bundle ID (error 56521 of Parallels) counts for every extension of its team.
+// bundle ID (error 56521 of Parallels) counts for every extension of Parallels Desktop.
 func attemptsOf(all []probe.Attempt, teamID, bundleID string) []probe.Attempt {
 	var own []probe.Attempt
 	for _, t := range all {
 		switch {
 		case t.TeamID != "" && t.TeamID != teamID:
-		case t.BundleID == bundleID, t.BundleID == "" && t.TeamID != "":
+		case t.BundleID == bundleID, t.BundleID == "" && t.TeamID != "" && strings.HasPrefix(bundleID, parallelsProducts[0].prefix):
 			own = append(own, t)
 		}
 	}

@@ -109,10 +109,12 @@ func (a *assessment) addAttempts(memory ItemMemory, over bool, facts []*kextFact
 		over = false
 	}
 	memory = memory.remember(fresh)
-	newest := memory.Attempts[len(memory.Attempts)-1]
+	last := fresh[len(fresh)-1]
 	switch {
-	case newest != fresh[len(fresh)-1]: // the fresh attempts are older than the known ones
-	case newest.At.Before(a.snap.Mac.BootedAt):
+	// The fresh attempts are older than the known ones. Known ones that lie ahead of the
+	// clock, which was set back, do not count.
+	case slices.ContainsFunc(memory.Attempts, func(t Attempt) bool { return t.At.After(last.At) && t.At.Sub(a.now) <= futureTolerance }):
+	case last.At.Before(a.snap.Mac.BootedAt):
 		memory.Session = earlierSession
 	default:
 		memory.Session = a.snap.Mac.BootSession

@@ -46,8 +46,14 @@ func (a *assessment) contradiction(w watched, f *kextFacts) Verdict {
 		a.fire(RuleUpgrade, f.bundleID)
 		return UpgradePending
 	case eleven && listed != collectedYes && a.replaced(f, is):
-		return UpgradePending
-	case eleven && listed == collectedOther && !a.inThisSession(is.Differs):
+		switch is.By {
+		case ByUser:
+			return UpgradePending
+		case ByMDM: // it allows every version
+			return RestartPending
+		}
+		return ""
+	case eleven && listed == collectedOther && !a.inThisSession(is.Differs) && is.By == ByUser:
 		a.fire(RuleNotCollected, f.bundleID) // a restart did not help
 		return UpgradePending
 	case eleven && a.inThisSession(is.AllowedIn) && listed != collectedYes && !a.loadedSinceAllowed(is):

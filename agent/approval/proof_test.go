@@ -265,3 +265,98 @@ func TestAnApprovalIsNotLost(t *testing.T) {
 	s.look(at(12), NotAsked, "macos-updated!")
 	s.look(at(13), NotAsked)
 }
+
+// An update of what a profile allows needs a restart and no approval; a switch that asks
+// nobody needs neither.
+func TestAnUpdateOfWhatNobodyHasToApprove(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		mac  func(s *macStory)
+		want Verdict
+		said []string
+	}{
+		{"a profile", func(s *macStory) { s.policy().MDM = []probe.MDMRow{{TeamID: probe.ParallelsTeamID, Allowed: true}} }, RestartPending, []string{"parallels-updated", "restart-needed!"}},
+		{"a switch", func(s *macStory) { s.snap.Enforcement.Consent.Enabled = probe.No }, Approved, []string{"parallels-updated"}},
+	} {
+		s := newStory(t, "12.7.6")
+		s.install("17.1.1", "51537")
+		s.vms(vm("Windows", probe.ParallelsHypervisor))
+		s.refuse(allKexts...)
+		tt.mac(s)
+		s.load("17.1.1 51537")
+		s.look(at(1), Approved)
+		s.install("17.1.7", "51588")
+		s.snap.Loaded.Kexts = nil
+		s.look(at(2), tt.want, tt.said...)
+	}
+}
+
+// A refused retry of Parallels Desktop says nothing about Parallels Access.
+func TestARefusalOfAnotherProduct(t *testing.T) {
+	s := usedStory(t, "12.7.6")
+	p := s.policy()
+	p.Rows = append(p.Rows, probe.PolicyRow{TeamID: probe.ParallelsTeamID, BundleID: "com.parallels.virtualsound", Allowed: true})
+	s.snap.Kexts = append(s.snap.Kexts, probe.Kext{BundleID: "com.parallels.virtualsound", TeamID: probe.ParallelsTeamID, Path: "/Applications/Parallels Access.app/Contents/k.kext", Version: "1"})
+	s.look(at(1), Approved)
+	s.report(probe.FromRetry, probe.Refused, at(5), "")
+	s.look(at(6), LoadFailing, "load-failing!")
+	for _, product := range s.last.Products {
+		if product.Name == "Parallels Access" && product.Verdict != Approved {
+			t.Errorf("%s is %s, want approved", product.Name, product.Verdict)
+		}
+	}
+}
+
+// An application that cannot be read for a moment was not removed.
+func TestAnApplicationThatCannotBeRead(t *testing.T) {
+	s := usedStory(t, "12.7.6")
+	s.look(at(1), Approved)
+	apps := s.snap.Apps
+	s.snap.Apps, s.snap.Gaps = nil, []probe.Gap{{Source: probe.FactParallels}}
+	for _, n := range []float64{2, 3} {
+		if events, _ := s.said(at(n)); events[ParallelsRemoved] > 0 {
+			t.Errorf("said %v", events)
+		}
+	}
+	s.snap.Apps, s.snap.Gaps = apps, nil
+	if events, _ := s.said(at(4)); events[ParallelsInstalled] > 0 {
+		t.Errorf("said %v", events)
+	}
+}
+
+// The clock was set back, and the Mac restarted. A new attempt has a window although the
+// earlier ones lie ahead.
+func TestAttemptAfterTheClockWasSetBack(t *testing.T) {
+	s := newStory(t, "10.15.7")
+	s.attempt(at(1500), allKexts...)
+	s.look(at(1501), BlockedOpen, "window-opened!")
+	s.look(at(1540), BlockedClosed, "window-closed!")
+	s.restart(at(5), "SESSION-2")
+	s.policy().History = nil
+	s.look(at(6), BlockedUnknown, "blocked!")
+	s.attempt(at(10), allKexts...)
+	s.look(at(10.1), BlockedOpen, "window-reopened!")
+}
+
+// A memory that can be read only later still proves what it proved.
+func TestProofsOfAnEarlierMemory(t *testing.T) {
+	s := usedStory(t, "12.7.6")
+	s.look(at(1), Approved)
+	s.collect("", "")
+	s.look(at(2), RestartPending, "restart-needed!")
+	earlier := s.mem
+	s.mem, s.snap.Collection = Memory{}, probe.Collection{}
+	s.said(at(3)) // at first sight, without the memory
+	s.mem = s.mem.After(earlier)
+	s.look(at(4), RestartPending, "restart-needed!") // at first sight it looked approved
+
+	s = usedStory(t, "12.7.6")
+	s.look(at(1), Approved)
+	s.policy().Rows = nil
+	s.look(at(2), Approved)
+	s.look(at(3), Unknown, "approval-lost!")
+	earlier, s.mem = s.mem, Memory{}
+	s.said(at(4))
+	s.mem = s.mem.After(earlier)
+	s.look(at(5), Unknown)
+}

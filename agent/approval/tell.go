@@ -167,6 +167,9 @@ func (m *Memory) updates(status Status) ([]Update, map[string]Product) {
 	for _, p := range status.Products {
 		products[p.Name] = p
 		now := ""
+		if p.App == nil && p.TeamID == probe.ParallelsTeamID && AppUnknown(status.Facts) {
+			continue
+		}
 		if p.App != nil {
 			if p.App.Version == "" {
 				continue
@@ -268,7 +271,7 @@ func (t Announced) tell(p Product, pending bool, reminders []int, snooze snoozeS
 
 // lost reports whether macOS does not list an approval any more that the product needs.
 func (p Product) lost() bool {
-	return p.Need.Answer != probe.No && slices.ContainsFunc(p.Items, func(i Item) bool {
+	return p.Need.Answer != probe.No && p.Verdict != NotInstalled && slices.ContainsFunc(p.Items, func(i Item) bool {
 		return slices.ContainsFunc(i.Kexts, func(k Kext) bool { return k.Lost })
 	})
 }

@@ -92,8 +92,9 @@ var verdictWords = map[approval.Verdict]verdictText{
 		icon:  notify.IconTodo,
 		state: as("updated, and waiting for another approval"),
 		why:   because("The kernel extensions on disk differ from those last loaded. macOS needs a new approval for them."),
-		next: func(_ approval.Product, st approval.Status) string {
-			return fmt.Sprintf("Open %s, approve the update and restart the Mac.", PaneFor(st.Mac.OS).Path)
+		next: func(p approval.Product, st approval.Status) string {
+			return sentences(fmt.Sprintf("open %s, approve the update and restart the Mac", PaneFor(st.Mac.OS).Path),
+				fmt.Sprintf("if nothing waits there, %s first", tryAgain(p, st.Mac.OS)))
 		},
 		headline: func(p approval.Product) string { return fmt.Sprintf("%s: the update needs your approval", p.Name) },
 	},

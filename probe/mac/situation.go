@@ -43,7 +43,7 @@ func (q *situationQueries) clearOthers() {
 // programList has the running programs, and when ps listed them.
 type programList struct {
 	list []process
-	at   time.Time
+	at   time.Time // in the clock of the snapshots
 }
 
 // The processes of Parallels Desktop.
@@ -74,9 +74,11 @@ func (p *Prober) readSituation(s *shot) {
 	if noneWaits {
 		return
 	}
+	asked := s.now
 	programs := situationFact(s, &q.programs, probe.FactPrograms, "ps -axo uid,etime,comm", func(ctx context.Context) (programList, error) {
+		began := time.Now()
 		list, err := readProcesses(ctx, m)
-		return programList{list, time.Now()}, err
+		return programList{list, asked.Add(time.Since(began))}, err
 	})
 	s.snap.Situation.ParallelsSince = parallelsSince(programs.list, programs.at)
 	if !whole {

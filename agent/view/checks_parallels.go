@@ -117,7 +117,7 @@ func kextsNeeded(c checking) Check {
 		return warn(fmt.Sprintf("macOS refused a kernel extension at %s, although none should be needed", clock(p.Window.OpenedAt)),
 			sentences(noneNeeded(p), ruleWords[approval.RuleAttempted]), Next(p, c.st))
 	case p.Need.Answer == probe.No:
-		return ok(fmt.Sprintf("No kernel extension is needed: %s", ruleWords[p.Need.Because]))
+		return Check{Level: Ok, Summary: "No kernel extension is needed", Detail: noneNeeded(p)}
 	}
 	check := ok(fmt.Sprintf("Kernel extensions are needed: %s", ruleWords[p.Need.Because]))
 	check.Detail = sentences(named("on the Parallels hypervisor: %s", vmNames(p.Need.VMs)), withoutKexts(p, c.st.Mac.OS))

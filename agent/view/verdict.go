@@ -182,7 +182,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			case p.Loaded || st.Mac.OS.AtLeast(11, 0):
 				return ""
 			}
-			return fmt.Sprintf("Nothing. If %s is open and does not work, quit it and open it again.", p.Name)
+			return fmt.Sprintf("If %s is open and does not work, quit it and open it again. If that does not help, restart the Mac.", p.Name)
 		},
 	},
 	approval.NotNeeded: {

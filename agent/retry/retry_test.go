@@ -203,6 +203,19 @@ func TestRetryFromTheMenu(t *testing.T) {
 	}
 }
 
+// Parallels reports that a virtual machine started, and macOS still blocks the kernel
+// extensions, of which none is loaded: that is not well.
+func TestRetryThatStartsWhatIsBlocked(t *testing.T) {
+	s := newStory(t, "echo 'The VM has been successfully started.'")
+	if err := s.sim.Attempt(time.Now().Add(-45 * time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	res, err := Run(t.Context(), s.options(time.Second, nil))
+	if err != nil || res.Product.Verdict != approval.BlockedClosed || len(res.Reasons) == 0 || res.Reasons[0].Code == "started" {
+		t.Errorf("verdict %s, reasons %q, error %v", res.Product.Verdict, codes(res.Reasons), err)
+	}
+}
+
 // Resuming a suspended virtual machine is the attempt. It is not started, and not shut
 // down.
 func TestRetryResumesAVirtualMachine(t *testing.T) {

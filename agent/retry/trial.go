@@ -159,7 +159,7 @@ func (t *trial) over(timeLeft bool) (Result, bool) {
 			OpenedAt: t.attempt.At, ClosesAt: t.attempt.At.Add(approval.WindowLength),
 			Left: approval.WindowLength, Basis: approval.Retry,
 		}
-	case res.Outcome() == probe.Permitted:
+	case res.Outcome() == probe.Permitted && !res.Product.Verdict.NeedsAction():
 		res.Reasons = []view.Reason{view.Started()}
 	case timeLeft && !(res.Product.Verdict == approval.Approved && res.Product.Loaded):
 		return Result{}, false

@@ -167,6 +167,8 @@ func loaded(c checking) Check {
 		return ok(fmt.Sprintf("Not loaded now. macOS loads them when %s needs them.", p.Name))
 	case p.Verdict == approval.NotAsked:
 		return ok("Not loaded, because nothing has tried to load them")
+	case p.Verdict == approval.Incompatible:
+		return warn("Not loaded", "", "Fix \"parallels.version\" first.")
 	}
 	return warn("Not loaded", "", "Fix \"parallels.asked\" and \"restart\" first.")
 }

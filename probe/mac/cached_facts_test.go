@@ -188,9 +188,9 @@ func TestEnforcementQueriedOncePerBoot(t *testing.T) {
 	s := newNeedStory(t)
 	s.wantEnforcement("first snapshot", false, allEnforcement)
 	s.wantEnforcement("nothing", false, "")
-	s.wantEnforcement("fresh snapshot", true, allEnforcement)
+	s.wantEnforcement("fresh snapshot", true, "profiles")
 	s.snap.Policy.Rows = []probe.PolicyRow{{TeamID: probe.ParallelsTeamID, BundleID: hypervisorID}}
-	s.wantEnforcement("a block", false, "spctl spctl")
+	s.wantEnforcement("a block", false, "spctl")
 	s.wantEnforcement("nothing", false, "")
 	s.snap.Mac.BootSession = "2F0E5B43-6E6B-4C57-9F7E-0A2E2E3B7C11"
 	s.wantEnforcement("a restart", false, blockedEnforcement)

@@ -113,7 +113,7 @@ func TestCollectionQueriedOnlyIfItMatters(t *testing.T) {
 	s.wantCollection("nothing", false, false, true)
 	s.sql(`UPDATE kext_load_history_v3 SET last_seen = '2026-07-01 20:59:00'`)
 	s.wantCollection("another attempt", false, false, true)
-	s.wantCollection("somebody asks", true, true, true)
+	s.wantCollection("somebody asks", true, false, true)
 	s.sql(`UPDATE kext_policy SET allowed = 0`)
 	s.wantCollection("the kext is blocked", true, false, false)
 	s.sql(`INSERT INTO kext_policy_mdm VALUES ('4C6364ACXT', NULL, 1, '')`)

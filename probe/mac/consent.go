@@ -24,20 +24,23 @@ var (
 )
 
 // readConsent queries the settings that are made in Recovery: whether kexts need
-// the consent of a user, and if teams is set, which teams are allowed without it.
-func readConsent(ctx context.Context, m root.FS, teams bool) (probe.Consent, []probe.Gap) {
-	var consent probe.Consent
-	out, err := tool.Query(ctx, m, probe.SpctlTool, "kext-consent", "status")
-	if err == nil {
-		consent.Enabled, err = parseConsent(out)
-	}
-	if err != nil {
-		return probe.Consent{}, []probe.Gap{tool.Gap(probe.FactConsent, err, "spctl kext-consent status")}
+// the consent of a user, and if teams is set, which teams are allowed without it. It does
+// not query again whether consent is needed if enabled has the answer of this boot.
+func readConsent(ctx context.Context, m root.FS, enabled probe.Answer, teams bool) (probe.Consent, []probe.Gap) {
+	consent := probe.Consent{Enabled: enabled}
+	if enabled == "" {
+		out, err := tool.Query(ctx, m, probe.SpctlTool, "kext-consent", "status")
+		if err == nil {
+			consent.Enabled, err = parseConsent(out)
+		}
+		if err != nil {
+			return probe.Consent{}, []probe.Gap{tool.Gap(probe.FactConsent, err, "spctl kext-consent status")}
+		}
 	}
 	if !teams {
 		return consent, nil
 	}
-	out, err = tool.Query(ctx, m, probe.SpctlTool, "kext-consent", "list")
+	out, err := tool.Query(ctx, m, probe.SpctlTool, "kext-consent", "list")
 	if exit, ok := errors.AsType[*tool.ExitError](err); ok && bytes.Contains(exit.Stderr, []byte(noConsentList)) {
 		return consent, nil
 	}

@@ -105,7 +105,7 @@ func TestConsent(t *testing.T) {
 			if c.spctl != "" {
 				mactest.AddTool(t, m.Root, probe.SpctlTool, c.spctl)
 			}
-			got, gaps := readConsent(t.Context(), m, true)
+			got, gaps := readConsent(t.Context(), m, "", true)
 			if !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}

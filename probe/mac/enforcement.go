@@ -31,8 +31,12 @@ func (p *Prober) readEnforcement(s *shot) {
 	})
 	s.missing(gaps...)
 	key := consentKey{session: session, teams: p.needsTeams(s.snap)}
+	var enabled probe.Answer // in this boot, as far as it was queried
+	if p.consent.key.session == session {
+		enabled = p.consent.value.Enabled
+	}
 	e.Consent, gaps = answer(s, &p.consent, key, []probe.Fact{probe.FactConsent}, func(ctx context.Context) (probe.Consent, []probe.Gap) {
-		return readConsent(ctx, p.mac, key.teams)
+		return readConsent(ctx, p.mac, enabled, key.teams)
 	})
 	s.missing(gaps...)
 	p.readProfile(s, session, os)

@@ -20,6 +20,7 @@ var errPending = errors.New("has not answered yet")
 // own, so that no snapshot waits for a tool.
 type query[K comparable, T any] struct {
 	cached[K, T]
+	inBoot  bool      // the answer cannot change in a boot: a complete one is good for a fresh snapshot, too
 	stale   bool      // the answer is good no longer, although its key is the same
 	running bool      // at most once at a time
 	late    int       // queries in a row that the time limit ended
@@ -100,7 +101,7 @@ func newShot(ctx context.Context, now time.Time, how Options, q *queries) *shot 
 // A tool that hung is not queried again before a pause. Until then nothing is known
 // for another key.
 func answer[K comparable, T any](s *shot, q *query[K, T], key K, facts []probe.Fact, run func(context.Context) (T, []probe.Gap)) (T, []probe.Gap) {
-	q.stale = q.stale || s.how.Fresh
+	q.stale = q.stale || s.how.Fresh && !(q.inBoot && q.valid && len(q.gaps) == 0)
 	pause := q.pause(s.now)
 	wanted := !q.has(key) || q.stale || q.late > 0
 	switch {

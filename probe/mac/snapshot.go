@@ -59,7 +59,9 @@ type Prober struct {
 // NewProber returns a Prober for m. temp is a private folder for copies of the
 // policy database.
 func NewProber(m root.FS, temp string) *Prober {
-	return &Prober{mac: m, temp: temp, queries: queries{answers: make(chan struct{}, 1)}}
+	p := &Prober{mac: m, temp: temp, queries: queries{answers: make(chan struct{}, 1)}}
+	p.sip.inBoot, p.consent.inBoot, p.collection.inBoot = true, true, true
+	return p
 }
 
 // Options holds the options of one snapshot.

@@ -1,0 +1,102 @@
+package mac_test
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"kextwatch/probe"
+	"kextwatch/probe/mac"
+	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
+	"kextwatch/probe/simmac"
+)
+
+// noteStarts makes every tool of a Mac note its name when it starts. It returns a
+// function that returns the names noted since its last call, sorted.
+func noteStarts(t *testing.T, m root.FS) (started func() string) {
+	t.Helper()
+	log := filepath.Join(t.TempDir(), "started")
+	for _, folder := range []string{"bin", "sbin", "usr/bin", "usr/sbin", "usr/local/bin"} {
+		files, err := filepath.Glob(filepath.Join(m.Root, folder, "[^.]*"))
+		mactest.NoError(t, err)
+		for _, file := range files {
+			name := filepath.Base(file)
+			script, err := m.Resolve("/" + folder + "/" + name)
+			mactest.NoError(t, err)
+			first, rest, _ := strings.Cut(mactest.Content(script), "\n")
+			if !strings.HasPrefix(first, "#!/bin/sh") {
+				t.Fatalf("%s begins with %q", script, first)
+			}
+			mactest.WriteFile(t, script, first+`
+name=`+name+`
+case "$name $*" in *'--collection aux'*) name=kmutil-aux ;; spctl*) name=spctl-$2 ;; esac
+echo $name >>'`+log+`'
+`+rest)
+		}
+	}
+	return func() string {
+		names := strings.Fields(mactest.Content(log))
+		mactest.WriteFile(t, log, "")
+		slices.Sort(names)
+		return strings.Join(names, " ")
+	}
+}
+
+// Each tool starts at most once for a snapshot, the first one, which status takes, and
+// every later one. While files change that change no answer, none starts. What cannot
+// change in a boot is queried once in it, also when the user asks again. sysctl is
+// queried then, too: when the clock is set, the time of the start moves with it.
+func TestToolsThatStart(t *testing.T) {
+	for version, c := range map[string]struct {
+		parallels, first, fresh, attempt, blocked string
+	}{
+		"10.15.7": {
+			"16.5.1", "csrutil kextstat profiles ps spctl-status sysctl",
+			"id ioreg kextstat netstat osascript profiles ps sysctl systemextensionsctl",
+			"kextstat ps",
+			"id ioreg kextstat netstat spctl-list systemextensionsctl",
+		},
+		"13.7.2": {
+			"18.3.4", "csrutil kmutil kmutil-aux prlctl profiles spctl-status sysctl",
+			"id ioreg kmutil netstat osascript prlctl profiles ps sysctl systemextensionsctl",
+			"kmutil prlctl",
+			"id ioreg kmutil netstat ps spctl-list systemextensionsctl",
+		},
+	} {
+		t.Run(version, func(t *testing.T) {
+			sim, m := makeMac(t, simmac.Options{MacOS: version, Parallels: c.parallels})
+			mactest.NoError(t, sim.AddVM(simmac.VM{Name: "W", Hypervisor: probe.ParallelsHypervisor}))
+			mactest.NoError(t, sim.Attempt(simStart.Add(time.Hour)))
+			mactest.NoError(t, sim.Allow(simStart.Add(time.Hour)))
+			database := filepath.Join(m.Root, probe.KextPolicy)
+			started, p, now := noteStarts(t, m), mac.NewProber(m, t.TempDir()), simStart.Add(2*time.Hour)
+			want := func(when, tools string, fresh bool) {
+				t.Helper()
+				now = now.Add(time.Second)
+				p.Snapshot(t.Context(), now, mac.Options{Fresh: fresh})
+				if got := started(); got != tools {
+					t.Errorf("%s: started %q, want %q", when, got, tools)
+				}
+			}
+			want("first snapshot", c.first, false)
+			for range 50 {
+				mactest.FillDatabase(t, database, `INSERT OR REPLACE INTO settings VALUES ('x', hex(randomblob(8)))`)
+				want("another change", "", false)
+			}
+			now = now.Add(time.Minute) // the situation is older than a minute
+			want("the user asks", c.fresh, true)
+			mactest.FillDatabase(t, database, `UPDATE kext_load_history_v3 SET last_seen = '`+now.UTC().Format(time.DateTime)+`' WHERE team_id = '4C6364ACXT'`)
+			want("an attempt", c.attempt, false)
+			mactest.FillDatabase(t, database, `UPDATE kext_policy SET allowed = 0 WHERE team_id = '4C6364ACXT'`)
+			want("blocked", c.blocked, false)
+			for _, tools := range []string{c.first, c.fresh, c.attempt, c.blocked} {
+				if names := strings.Fields(tools); len(slices.Compact(slices.Clone(names))) != len(names) {
+					t.Errorf("one snapshot starts a tool twice: %q", tools)
+				}
+			}
+		})
+	}
+}

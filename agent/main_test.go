@@ -185,13 +185,17 @@ func truncateCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.Truncate(ts.MkAbs(args[0]), size))
 }
 
-// ago DURATION VARIABLE sets a variable to a time before now, as SQLite
-// writes it.
+// ago DURATION VARIABLE [--now] sets a variable to a time before now, as SQLite writes
+// it, or as the flag --now reads it.
 func agoCommand(ts *testscript.TestScript, neg bool, args []string) {
+	layout := time.DateTime
+	if len(args) == 3 && args[2] == "--now" {
+		layout, args = time.RFC3339, args[:2]
+	}
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: ago DURATION VARIABLE")
+		ts.Fatalf("usage: ago DURATION VARIABLE [--now]")
 	}
 	d, err := time.ParseDuration(args[0])
 	ts.Check(err)
-	ts.Setenv(args[1], fmt.Sprint(time.Now().Add(-d).UTC().Format(time.DateTime)))
+	ts.Setenv(args[1], time.Now().Add(-d).UTC().Format(layout))
 }

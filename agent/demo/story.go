@@ -5,9 +5,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/probe"
 	"kextwatch/probe/simmac"
 )
 
@@ -26,58 +28,101 @@ type step struct {
 	expect   []approval.EventName
 }
 
-var stories = map[string]Story{
-	"update": {
-		title: "After an update to macOS 10.15, Parallels is blocked, and the first window is missed.",
-		macOS: "10.14.6", parallels: "16.5.1",
-		steps: []step{
-			{minute: 0, says: "You have Parallels Desktop 16.5.1 and macOS 10.14.6, and have not opened Parallels yet."},
-			{minute: 1, says: "macOS is updated to 10.15.7 while kextwatch is not running, and the Mac restarts.",
-				do:       func(m *simmac.Mac, now time.Time) error { return m.UpdateMacOS("10.15.7", now) },
-				restarts: true, expect: []approval.EventName{approval.MacOSUpdated}},
-			{minute: 3, says: "You open Parallels. macOS blocks its kernel extensions and shows its one alert. You click it away.",
-				do: (*simmac.Mac).Attempt, expect: []approval.EventName{approval.WindowOpened}},
-			{minute: 4, says: "You have lunch.",
-				expect: []approval.EventName{approval.WindowReminder, approval.WindowClosed}},
-			{minute: 36, says: "You open Parallels again. macOS brings the button back, and says nothing.",
-				do: (*simmac.Mac).Attempt, expect: []approval.EventName{approval.WindowReopened}},
-			{minute: 38, says: "You click Allow.",
-				do: (*simmac.Mac).Allow, expect: []approval.EventName{approval.ApprovedEvent}},
-			{minute: 39, says: "Parallels loads its kernel extensions.",
-				do: (*simmac.Mac).Load, expect: []approval.EventName{approval.KextsLoaded}},
-			{minute: 40},
+// stories are made when they are first used, and not before main.
+var stories = sync.OnceValue(func() map[string]Story {
+	return map[string]Story{
+		"update": {
+			title: "After an update to macOS 10.15, Parallels is blocked, and the first window is missed.",
+			macOS: "10.14.6", parallels: "16.5.1",
+			steps: []step{
+				{minute: 0, says: "You have Parallels Desktop 16.5.1 and macOS 10.14.6, and have not opened Parallels yet."},
+				{minute: 1, says: "macOS is updated to 10.15.7 while kextwatch is not running, and the Mac restarts.",
+					do:       func(m *simmac.Mac, now time.Time) error { return m.UpdateMacOS("10.15.7", now) },
+					restarts: true, expect: []approval.EventName{approval.MacOSUpdated}},
+				{minute: 3, says: "You open Parallels. macOS blocks its kernel extensions and shows its one alert. You click it away.",
+					do: (*simmac.Mac).Attempt, expect: []approval.EventName{approval.WindowOpened}},
+				{minute: 4, says: "You have lunch.",
+					expect: []approval.EventName{approval.WindowReminder, approval.WindowClosed}},
+				{minute: 36, says: "You open Parallels again. macOS brings the button back, and says nothing.",
+					do: (*simmac.Mac).Attempt, expect: []approval.EventName{approval.WindowReopened}},
+				{minute: 38, says: "You click Allow.",
+					do: (*simmac.Mac).Allow, expect: []approval.EventName{approval.ApprovedEvent}},
+				{minute: 39, says: "Parallels loads its kernel extensions.",
+					do: (*simmac.Mac).Load, expect: []approval.EventName{approval.KextsLoaded}},
+				{minute: 40},
+			},
 		},
-	},
-	"restart": {
-		title: "From macOS 11 on, an approved kernel extension is loaded at the next start.",
-		macOS: "12.7.6", parallels: "18.3.4",
-		steps: []step{
-			{minute: 0, says: "You have Parallels Desktop 18.3.4 and macOS 12.7.6."},
-			{minute: 1, says: "macOS is updated to 13.7.2, and the Mac restarts.",
-				do:       func(m *simmac.Mac, now time.Time) error { return m.UpdateMacOS("13.7.2", now) },
-				restarts: true, expect: []approval.EventName{approval.MacOSUpdated}},
-			{minute: 5, says: "You start a virtual machine that uses the Parallels hypervisor. macOS blocks its kernel extensions.",
-				do: (*simmac.Mac).Attempt, expect: []approval.EventName{approval.WindowOpened}},
-			{minute: 7, says: "You click Allow.",
-				do: (*simmac.Mac).Allow, expect: []approval.EventName{approval.RestartNeeded}},
-			{minute: 8, says: "You restart the Mac.",
-				do: (*simmac.Mac).Restart, restarts: true, expect: []approval.EventName{approval.KextsLoaded}},
-			{minute: 9},
+		"restart": {
+			title: "From macOS 11 on, an approved kernel extension is loaded at the next start.",
+			macOS: "12.7.6", parallels: "18.3.4",
+			steps: []step{
+				{minute: 0, says: "You have Parallels Desktop 18.3.4 and macOS 12.7.6."},
+				{minute: 1, says: "macOS is updated to 13.7.2, and the Mac restarts.",
+					do:       func(m *simmac.Mac, now time.Time) error { return m.UpdateMacOS("13.7.2", now) },
+					restarts: true, expect: []approval.EventName{approval.MacOSUpdated}},
+				{minute: 5, says: "You start a virtual machine that uses the Parallels hypervisor. macOS blocks its kernel extensions.",
+					do: (*simmac.Mac).Attempt, expect: []approval.EventName{approval.WindowOpened}},
+				{minute: 7, says: "You click Allow.",
+					do: (*simmac.Mac).Allow, expect: []approval.EventName{approval.RestartNeeded}},
+				{minute: 8, says: "You restart the Mac.",
+					do: (*simmac.Mac).Restart, restarts: true, expect: []approval.EventName{approval.KextsLoaded}},
+				{minute: 9},
+			},
 		},
-	},
+		"not-loaded": {
+			title: "Approved and restarted, but macOS still does not load the kernel extensions.",
+			macOS: "12.7.6", parallels: "18.3.4",
+			steps: []step{
+				{minute: 0, says: "You have Parallels Desktop 18.3.4, macOS 12.7.6 and a virtual machine that uses the Parallels hypervisor.",
+					do: func(m *simmac.Mac, _ time.Time) error {
+						return m.AddVM(simmac.VM{Name: windows, Hypervisor: probe.ParallelsHypervisor})
+					}},
+				{minute: 1, says: "macOS is updated to 13.7.2, and the Mac restarts.",
+					do:       func(m *simmac.Mac, now time.Time) error { return m.UpdateMacOS("13.7.2", now) },
+					restarts: true, expect: []approval.EventName{approval.MacOSUpdated}},
+				{minute: 5, says: "You start the virtual machine. macOS blocks the kernel extensions, and you miss its alert.",
+					do: startWindows, expect: []approval.EventName{approval.WindowOpened, approval.WindowReminder, approval.WindowClosed}},
+				{minute: 38, says: "You start it again.",
+					do: startWindows, expect: []approval.EventName{approval.WindowReopened}},
+				{minute: 40, says: "You click Allow.",
+					do: (*simmac.Mac).Allow, expect: []approval.EventName{approval.RestartNeeded}},
+				{minute: 41, says: "You restart the Mac. macOS fails to prepare the kernel extensions, and says nothing.",
+					do: restart(false), restarts: true},
+				{minute: 46, says: "You start the virtual machine. It does not start.",
+					do: startWindows, expect: []approval.EventName{approval.LoadFailingEvent}},
+				{minute: 50, says: "You restart the Mac again. This time, macOS prepares and loads the kernel extensions.",
+					do: restart(true), restarts: true, expect: []approval.EventName{approval.KextsLoaded}},
+				{minute: 51},
+			},
+		},
+	}
+})
+
+const windows = "Windows 11"
+
+func startWindows(m *simmac.Mac, now time.Time) error { return m.StartVM(windows, now) }
+
+// restart restarts the Mac, which builds the auxiliary kernel collection or fails to.
+func restart(builds bool) func(*simmac.Mac, time.Time) error {
+	return func(m *simmac.Mac, now time.Time) error {
+		if err := m.SetLinking(builds); err != nil {
+			return err
+		}
+		return m.Restart(now)
+	}
 }
 
 // Find returns the story with this name.
 func Find(name string) (Story, bool) {
-	s, ok := stories[name]
+	s, ok := stories()[name]
 	return s, ok
 }
 
 // Help returns a line for each story.
 func Help() string {
 	var b strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(stories)) {
-		fmt.Fprintf(&b, "  %-10s %s\n", name, stories[name].title)
+	for _, name := range slices.Sorted(maps.Keys(stories())) {
+		fmt.Fprintf(&b, "  %-10s %s\n", name, stories()[name].title)
 	}
 	return b.String()
 }

@@ -22,6 +22,7 @@ type stage struct {
 	events   []string
 	alerts   []string // the title and the text of each
 	state    string   // in the first line of the menu
+	next     []string // lines of the menu that say what helps
 }
 
 // The whole story of a person, in real durations. Each event and each alert comes once,
@@ -79,6 +80,11 @@ func TestTheStoryOfAPerson(t *testing.T) {
 					check(what, s.events, s.alerts)
 					if state := d.now().menu.State; state != "Parallels Desktop: "+s.state {
 						t.Errorf("%s: the menu says %q, want %q", what, state, s.state)
+					}
+					for _, line := range s.next {
+						if details := d.now().menu.Details; !slices.Contains(details, line) {
+							t.Errorf("%s: the menu has %q, want %q", what, details, line)
+						}
 					}
 					stop()
 					stop = d.start(t, dir)
@@ -153,7 +159,7 @@ var onMonterey = []stage{
 		events: []string{"window-reminder", "window-closed"},
 		alerts: []string{"Parallels Desktop: 1 minute left to click Allow | " + clickIcon,
 			"Parallels Desktop: the time to approve is over | Choose Try Again… in the kextwatch menu. Then open Security & Privacy and click Allow, then restart the Mac."},
-		state: "blocked, and the time to approve it is over"},
+		state: "blocked, and the time to approve it is over", next: []string{"To bring the Allow button back, choose Try Again…"}},
 	{minute: 48, what: "another attempt, within the ten minutes", do: (*bubble).attempt,
 		events: []string{"window-reopened"},
 		alerts: []string{"Parallels Desktop: the Allow button is back | macOS shows the button again for 30 minutes, but no alert of its own. " + clickIcon + " Until you allow it, Windows 11 cannot start."},
@@ -163,13 +169,13 @@ var onMonterey = []stage{
 		alerts: []string{"Parallels Desktop: restart your Mac | The kernel extensions are approved. From macOS 11, macOS loads them at the next start."},
 		state:  "approved; restart the Mac to finish"},
 	{minute: 52, what: "the Mac restarts", restarts: true, do: func(d *bubble) { d.boots("12.7.6", "BOOT-3") },
-		state: "approved"},
+		state: "approved", next: []string{"If a virtual machine does not start, restart the Mac."}},
 	{minute: 60, what: "the virtual machine does not start", do: (*bubble).triesInVain,
 		state: "approved"},
 	{minute: 61, what: "a minute later",
 		events: []string{"load-failing"},
 		alerts: []string{"Parallels Desktop still does not load | Restart the Mac. If that does not help, install Parallels Desktop again. The kernel extensions are approved, but after an attempt to load them they are not loaded."},
-		state:  "approved, but macOS does not load it"},
+		state:  "approved, but macOS does not load it", next: []string{"Restart the Mac.", "If that does not help, install Parallels Desktop again."}},
 	{minute: 70, what: "the Mac restarts again", restarts: true, do: func(d *bubble) { d.boots("12.7.6", "BOOT-4") },
 		state: "approved"},
 	{minute: 80, what: "the virtual machine starts", do: (*bubble).loads,
@@ -214,7 +220,7 @@ var onCatalina = []stage{
 		d.change(func(s *probe.Snapshot) {
 			s.Loaded.Kexts = []probe.LoadedKext{{BundleID: s.Kexts[0].BundleID, Version: "15.1.5 47309"}}
 		})
-	}, state: "approved"},
+	}, state: "approved", next: []string{"Version 15.1.5 47309 is still loaded.", "Quit Parallels Desktop.", "If that does not help, restart the Mac."}},
 	{minute: 60, what: "Parallels was quit and opened again", do: (*bubble).loads,
 		events: []string{"kexts-loaded"},
 		alerts: []string{isReady},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"kextwatch/agent/approval"
 	"kextwatch/probe"
@@ -48,7 +49,14 @@ func TestWordsBesideAnApproval(t *testing.T) {
 			st.Source = probe.Database
 			p := &st.Products[0]
 			r.change(p, &p.Items[0].Kexts[0])
-			fmt.Fprintf(&out, "=== %s, %s, macOS %s\n%s\n%s\n%s\nalert: %s\n\n", r.name, r.verdict, macOS, State(*p), Why(*p, st), Next(*p, st), nextInShort(*p, st))
+			fmt.Fprintf(&out, "=== %s, %s, macOS %s\n%s\n%s\n%s\nalert: %s\n", r.name, r.verdict, macOS, State(*p), Why(*p, st), Next(*p, st), nextInShort(*p, st))
+			for _, d := range Menu(st, around).Details {
+				fmt.Fprintf(&out, "menu: %s\n", d)
+				if utf8.RuneCountInString(d) > lineLength {
+					t.Errorf("%s: a menu line of more than %d characters: %q", r.name, lineLength, d)
+				}
+			}
+			out.WriteString("\n")
 		}
 	}
 	golden(t, "testdata/failing.txt", out.String())

@@ -2,7 +2,9 @@ package view
 
 import (
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"kextwatch/agent/approval"
 	"kextwatch/notify"
@@ -120,14 +122,33 @@ func items(worst approval.Product, os probe.OSVersion, around Around) map[notify
 	return items
 }
 
-// short cuts a line to 60 characters, so that the menu fits on a small screen.
+// lineLength is the largest number of characters in a line of details, so that the menu fits on a
+// small screen.
+const lineLength = 60
+
+// short cuts a line.
 func short(line string) string {
-	const most = 60
 	letters := []rune(line)
-	if len(letters) <= most {
+	if len(letters) <= lineLength {
 		return line
 	}
-	return string(letters[:most-1]) + "…"
+	return string(letters[:lineLength-1]) + "…"
+}
+
+// wrapped breaks a text into lines. Each sentence begins a line.
+func wrapped(text string) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && (strings.HasSuffix(line, ".") || utf8.RuneCountInString(line+" "+word) > lineLength) {
+			lines, line = append(lines, short(line)), ""
+		}
+		line = strings.TrimSpace(line + " " + word)
+	}
+	if line != "" {
+		lines = append(lines, short(line))
+	}
+	return lines
 }
 
 // details returns the lines below the state. Each of them is short.
@@ -156,25 +177,34 @@ func details(p approval.Product, st approval.Status) []string {
 	if o := obstacle(p, st); o != nil {
 		add(o.Title)
 	}
-	switch p.Verdict {
-	case approval.BlockedOpen, approval.BlockedUnknown:
+	lost := hasKext(p, isLost)
+	switch noButton := p.Verdict == approval.BlockedClosed || p.Verdict == approval.BlockedUnknown && lost; {
+	case noButton && canRetry(p, st.Mac.OS):
+		add("To bring the Allow button back, choose Try Again…")
+	case noButton:
+		add("This brings the Allow button back:")
+		add(short(tryAgain(p, st.Mac.OS)))
+	case p.Verdict == approval.BlockedOpen, p.Verdict == approval.BlockedUnknown:
 		add("Button does nothing? Press Tab, then Space")
 		if st.Mac.OS.AtLeast(11, 0) {
 			add("After Allow, restart the Mac")
 		}
-	case approval.BlockedClosed:
-		if canRetry(p, st.Mac.OS) {
-			add("To bring the Allow button back, choose Try Again…")
-		} else {
-			add("This brings the Allow button back:")
-			add(short(tryAgain(p, st.Mac.OS)))
-		}
-	case approval.Unknown:
+	case p.Verdict == approval.Unknown && st.Source == "":
 		for _, s := range st.Sources {
 			if s.State != probe.OK {
 				add(short(fmt.Sprintf("%s: %s", s.Name, Clean(s.Reason))))
 			}
 		}
+	case p.Verdict == approval.Unknown && lost:
+		add("macOS does not list the approval any more")
+		lines = append(lines, wrapped(nextInShort(p, st))...)
+	case p.Verdict == approval.Unknown && hasKext(p, isRecorded):
+		add("macOS lists no decision about it")
+		lines = append(lines, wrapped(nextInShort(p, st))...)
+	case p.Verdict == approval.LoadFailing, p.Verdict == approval.CannotLoad:
+		lines = append(lines, wrapped(failingInShort(p, st))...)
+	case p.Verdict == approval.Approved && (p.Uncertain || olderLoaded(p) != ""):
+		lines = append(lines, wrapped(verdictWords[p.Verdict].next(p, st))...)
 	}
 	if names := openNames(p, st); names != "" {
 		add(short(fmt.Sprintf("Not known: %s", names)))

@@ -384,3 +384,26 @@ func TestStoryRefusedByProfileWhileNothingAnswers(t *testing.T) {
 		t.Errorf("a window until %v", w.ClosesAt)
 	}
 }
+
+// What is said to be the proof is the fact that shows it: macOS refused nothing here.
+func TestTheProofIsTheFactThatShowsIt(t *testing.T) {
+	for rule, fact := range map[Rule]func(s *macStory){
+		RuleNotCollected: func(s *macStory) {
+			s.snap.Collection = probe.Collection{Known: true, Kexts: []probe.LoadedKext{{BundleID: "com.example.other", Version: "1"}}}
+		},
+		RuleNeedsRestart: func(s *macStory) { s.report(probe.FromLog, probe.NeedsRestart, at(25), hypervisor) },
+		RuleLoadFailing:  func(s *macStory) { s.report(probe.FromLog, probe.Refused, at(25), hypervisor) },
+	} {
+		s := newerStory(t)
+		s.refuse(allKexts...)
+		s.look(at(10), BlockedUnknown, "blocked!")
+		s.allow()
+		s.look(at(11), RestartPending, "approved", "restart-needed!")
+		s.restart(at(20), "SESSION-2")
+		fact(s)
+		s.look(at(26), LoadFailing, "load-failing!")
+		if got := s.last.Products[0].Proof; got != rule {
+			t.Errorf("the proof is %s, want %s", got, rule)
+		}
+	}
+}

@@ -177,7 +177,7 @@ func isRefused(outcome probe.Outcome) happening {
 		}
 		for end := now.Add(desk.Patience); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 			status, _ := os.ReadFile(filepath.Join(root, "Users/me/Library/Application Support", probe.AgentLabel, "status.plist"))
-			if !bytes.Contains(status, []byte(approval.Approved)) {
+			if bytes.Contains(status, []byte(approval.LoadFailing)) || bytes.Contains(status, []byte(approval.CannotLoad)) {
 				return nil
 			}
 			if err := m.LogRefusal(outcome, "", time.Now()); err != nil {

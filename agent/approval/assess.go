@@ -110,7 +110,7 @@ func (a *assessment) product(w watched) (Product, bool) {
 	if !w.always && p.App == nil && !onDisk {
 		return Product{}, false
 	}
-	installed := p.App != nil || onDisk && (!w.app || slices.ContainsFunc(own, (*kextFacts).installed))
+	installed := p.App != nil || onDisk && (!w.app || slices.ContainsFunc(own, a.isThere))
 	p.Loaded = p.Loaded && installed && onDisk
 	p.Window = leadingWindow(p.Items)
 	p.Need = a.need(w, p.App)
@@ -130,6 +130,21 @@ func (a *assessment) product(w watched) (Product, bool) {
 	}
 	p.Reasons = a.reasons(w, p)
 	return p, true
+}
+
+// isThere reports whether an extension shows that its product is on this Mac: it is on
+// the disk or loaded, or something tried to load it within the length of a window.
+func (a *assessment) isThere(f *kextFacts) bool {
+	return f.installed() || f.loaded != "" || a.triedLately(f)
+}
+
+// triedLately reports whether something tried to load an extension within the length of a
+// window.
+func (a *assessment) triedLately(f *kextFacts) bool {
+	recent := func(at time.Time) bool { return a.now.Sub(at) <= WindowLength && at.Sub(a.now) <= futureTolerance }
+	seen := f.record().LastSeen
+	return recent(seen) && a.scan(f, seen) == "" ||
+		slices.ContainsFunc(f.reported, func(t probe.Attempt) bool { return recent(t.At) })
 }
 
 // closeWindows removes the windows, because a profile disables the Allow button.
@@ -164,7 +179,8 @@ func (a *assessment) productVerdict(p Product, installed bool, facts []*kextFact
 	case !installed && !AppUnknown(a.snap):
 		a.fire(RuleNoApp, p.Name)
 		return NotInstalled
-	case p.Need.Answer == probe.No && !(worst.NeedsAction() && slices.ContainsFunc(facts, a.refusedNow)):
+	case p.Need.Because == RuleAppleSilicon, // what macOS refuses there is a leftover of an Intel Mac
+		p.Need.Answer == probe.No && !((worst.NeedsAction() || worst == Unknown) && slices.ContainsFunc(facts, a.refusedNow)):
 		a.fire(p.Need.Because, p.Name)
 		return NotNeeded
 	case !installed:
@@ -183,9 +199,12 @@ func (a *assessment) productVerdict(p Product, installed bool, facts []*kextFact
 	case a.snap.Policy == nil:
 		a.fire(RuleNoPolicy, p.Name)
 		worst = Unknown
-	case slices.ContainsFunc(facts, a.known):
+	case slices.ContainsFunc(facts, a.known), slices.ContainsFunc(a.snap.Attempts, func(t probe.Attempt) bool { return t.TeamID == p.TeamID && t.BundleID == "" }):
 		a.fire(RuleRecorded, p.Name)
 		worst = Unknown // the application is there, and its extensions are not
+	case p.App != nil && p.App.TeamID == probe.ParallelsTeamID && slices.ContainsFunc(a.snap.Gaps, func(g probe.Gap) bool { return g.Source == probe.FactKextsOnDisk }):
+		a.fire(RuleAppUnknown, p.Name)
+		worst = Unknown // its folder of extensions could not be listed
 	default:
 		worst = NotAsked
 	}

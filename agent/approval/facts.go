@@ -67,6 +67,14 @@ func gather(snap probe.Snapshot) []*kextFacts {
 	loaded := map[string][]string{}
 	for _, k := range snap.Loaded.Kexts {
 		loaded[k.BundleID] = append(loaded[k.BundleID], k.Version)
+		if teamID := teamOf(k.BundleID); teamID != "" {
+			get(teamID, k.BundleID)
+		}
+	}
+	for _, t := range snap.Attempts {
+		if t.TeamID != "" && t.BundleID != "" {
+			get(t.TeamID, t.BundleID)
+		}
 	}
 	for _, f := range all {
 		f.by = allowedBy(snap.Enforcement, mdm, f.teamID, f.bundleID)
@@ -234,9 +242,9 @@ func (f *kextFacts) lastOutcome(since time.Time) (last probe.Attempt, ok bool) {
 func (f *kextFacts) refused() bool { return f.row != nil && !f.allowed() }
 
 // loadedFromDisk reports whether the version on disk is loaded.
-// If the version on disk could not be read, the loaded one counts as current.
+// If the version on disk is not known, the loaded one counts as current.
 func (f *kextFacts) loadedFromDisk() bool {
-	return f.loaded != "" && (f.onDisk(f.loaded) || f.unread())
+	return f.loaded != "" && (len(f.disk) == 0 || f.onDisk(f.loaded) || f.unread())
 }
 
 // unread reports whether the extension is on the disk and its version could not

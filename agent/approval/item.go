@@ -144,7 +144,7 @@ func (a *assessment) kext(w watched, f *kextFacts) Kext {
 	}
 	// macOS keeps a staged copy of what was removed from an application.
 	gone := len(f.disk) == 0 || w.app && !f.installed()
-	if gone && f.loaded == "" && !f.attemptedWithin(WindowLength, a.now) && !a.attempted(f) {
+	if gone && f.loaded == "" && !a.triedLately(f) && !a.attempted(f) {
 		k.Leftover = true
 		a.fire(RuleLeftover, f.bundleID)
 	}
@@ -153,13 +153,26 @@ func (a *assessment) kext(w watched, f *kextFacts) Kext {
 	}
 	is := a.rememberedKext(f)
 	k.Lost = f.lost && !k.Leftover
-	k.Recorded = f.row == nil && !k.Allowed && (len(f.history) > 0 || is.LoadedVersion != "")
+	k.Recorded = f.row == nil && !k.Allowed && (len(f.history) > 0 || is.LoadedVersion != "" || a.reportedBefore(f))
 	if a.inThisSession(is.FailureIn) {
 		k.Failure = is.Failure
 	}
 	a.watchLoad(f)
 	k.Blocked = f.refused() && !k.Leftover && (!k.Loaded || k.Lost)
 	return k
+}
+
+// reportedBefore reports whether the log or our own retry told of an attempt that is old
+// enough: a policy source that is read right after the attempt may not have its row yet.
+func (a *assessment) reportedBefore(f *kextFacts) bool {
+	for _, t := range f.reported {
+		over := t.At.Add(loadTime)
+		if !a.now.Before(over) {
+			return true
+		}
+		a.due(over)
+	}
+	return false
 }
 
 // attempted reports whether an attempt of this extension within the length of a window

@@ -64,9 +64,12 @@ func (a *assessment) rememberKext(f *kextFacts) KextMemory {
 		is.AllowedIn, is.AllowedEarlier, is.AllowedAt = "", false, time.Time{}
 	case !was.Allowed:
 		is.AllowedAt, is.RefusedIn, is.RestartIn = now, "", "" // what came before is answered
-		// A switch approves nothing, and another source may only know more.
-		if known && a.before.LastRead.Session == session && is.By != NotEnforced && a.before.LastRead.Source == a.snap.Policy.Source {
-			is.AllowedIn = session
+		switch read := a.before.LastRead; {
+		case read.Session != session:
+		case known && is.By != NotEnforced && read.Source == a.snap.Policy.Source:
+			is.AllowedIn = session // a switch approves nothing, and another source may only know more
+		case !known && is.By != ByUser:
+			is.AllowedAt = read.At.Round(0).UTC().Truncate(time.Second) // an attempt made it known, and nobody had to allow it
 		}
 	case known && a.restarted():
 		is.AllowedEarlier = true
@@ -78,7 +81,7 @@ func (a *assessment) rememberKext(f *kextFacts) KextMemory {
 	if f.reportedSince(since, probe.Refused) {
 		is.RefusedIn = session
 	}
-	if f.reportedSince(since, probe.NeedsRestart) {
+	if f.reportedSince(a.snap.Mac.BootedAt, probe.NeedsRestart) { // macOS says it of an allowed one
 		is.RestartIn = session
 	}
 	if f.reportedSince(a.snap.Mac.BootedAt, probe.Upgrade) {
@@ -92,11 +95,11 @@ func (a *assessment) rememberKext(f *kextFacts) KextMemory {
 		}
 	}
 	read := a.before.LastRead
-	if known && last.After(is.Watched) && !last.Before(read.At.Truncate(time.Second)) && a.inThisSession(read.Session) && a.now.Sub(last) <= watchedWithin {
+	if last.After(is.Watched) && !last.Before(read.At.Truncate(time.Second)) && a.inThisSession(read.Session) && a.now.Sub(last) <= watchedWithin {
 		is.Watched = last
 	}
 	if f.besideLoaded || !f.installed() {
-		is.FailedIn = "" // what is installed anew has not failed yet
+		is.FailedIn, is.WithoutSince = "", time.Time{} // what is installed anew has not failed yet
 	}
 	if version := f.diskVersion(); version != "" {
 		if was.DiskVersion != "" && was.DiskVersion != version {

@@ -105,6 +105,17 @@ func (w watched) has(f *kextFacts) bool {
 	return f.teamID == w.teamID && strings.HasPrefix(f.bundleID, w.prefix) && wellFormed(f.bundleID) && !f.fromApple()
 }
 
+// teamOf returns the team of a loaded extension, whose bundle ID alone is reported. It
+// is known for those of Parallels only.
+func teamOf(bundleID string) string {
+	for _, w := range parallelsProducts {
+		if strings.HasPrefix(bundleID, w.prefix) {
+			return w.teamID
+		}
+	}
+	return ""
+}
+
 func watches(products []watched, f *kextFacts) bool {
 	return slices.ContainsFunc(products, func(w watched) bool { return w.has(f) })
 }

@@ -26,13 +26,16 @@ const (
 // loaded proves nothing, because Parallels unloads its extensions when no virtual
 // machine runs.
 func (a *assessment) contradiction(w watched, f *kextFacts) Verdict {
-	if !f.allowed() || !f.installed() || f.loadedFromDisk() {
+	if !f.allowed() || f.loadedFromDisk() {
 		return ""
 	}
 	is := a.rememberedKext(f)
-	eleven := a.snap.Mac.OS.AtLeast(11, 0)
-	flagged := eleven || !a.snap.Mac.OS.Known() // up to 10.15 the flags of the framework mean nothing
-	again := func() Verdict {                   // the restart that it waits for
+	flagged := a.snap.Mac.OS.AtLeast(11, 0) || !a.snap.Mac.OS.Known() // up to 10.15 the flags of the framework mean nothing
+	// One that is not on the disk was removed a moment ago, or its place is not known: only
+	// what macOS reported about it counts.
+	there := f.installed()
+	eleven := there && a.snap.Mac.OS.AtLeast(11, 0)
+	again := func() Verdict { // the restart that it waits for
 		if is.AllowedEarlier {
 			return LoadFailing
 		}
@@ -42,17 +45,16 @@ func (a *assessment) contradiction(w watched, f *kextFacts) Verdict {
 		return v
 	}
 	switch listed := a.collected(f); {
-	case flagged && f.row != nil && f.row.PendingUpgrade == probe.Yes, flagged && a.inThisSession(is.UpgradeIn):
+	case flagged && there && f.row != nil && f.row.PendingUpgrade == probe.Yes, flagged && a.inThisSession(is.UpgradeIn):
 		a.fire(RuleUpgrade, f.bundleID)
 		return UpgradePending
-	case eleven && listed != collectedYes && a.replaced(f, is):
-		switch is.By {
-		case ByUser:
-			return UpgradePending
-		case ByMDM: // it allows every version
+	case eleven && (is.By == ByUser || is.By == ByMDM) && listed != collectedYes && a.replaced(f, is):
+		if is.By == ByMDM { // it allows every version
 			return RestartPending
 		}
-		return ""
+		return UpgradePending
+	case eleven && (is.By == ByUser || is.By == ByMDM) && f.loaded != "": // the next start loads the one that is collected
+		return RestartPending
 	case eleven && listed == collectedOther && !a.inThisSession(is.Differs) && is.By == ByUser:
 		a.fire(RuleNotCollected, f.bundleID) // a restart did not help
 		return UpgradePending
@@ -65,7 +67,7 @@ func (a *assessment) contradiction(w watched, f *kextFacts) Verdict {
 	case flagged && a.inThisSession(is.RestartIn):
 		a.fire(RuleNeedsRestart, f.bundleID)
 		return again()
-	case flagged && f.row != nil && f.row.NeedsRestart == probe.Yes:
+	case flagged && there && f.row != nil && f.row.NeedsRestart == probe.Yes:
 		a.fire(RuleNeedsRestart, f.bundleID)
 		return RestartPending
 	case eleven && listed == collectedOther:
@@ -74,7 +76,7 @@ func (a *assessment) contradiction(w watched, f *kextFacts) Verdict {
 	case eleven && listed == collectedNo && !a.untried(f):
 		a.fire(RuleNotCollected, f.bundleID)
 		return again()
-	case w.parallels() && listed != collectedYes && a.attemptFailed(f, is):
+	case there && w.parallels() && listed != collectedYes && a.attemptFailed(f, is):
 		a.fire(RuleAttemptFailed, f.bundleID)
 		return LoadFailing
 	}
@@ -114,7 +116,7 @@ func (a *assessment) refusedNow(f *kextFacts) bool {
 
 // known reports whether macOS knows an extension, or it was loaded before.
 func (a *assessment) known(f *kextFacts) bool {
-	return f.row != nil || len(f.history) > 0 || a.rememberedKext(f).LoadedVersion != ""
+	return f.row != nil || len(f.history) > 0 || len(f.reported) > 0 || a.rememberedKext(f).LoadedVersion != ""
 }
 
 // collected compares the version of an extension in the auxiliary kernel collection of
@@ -271,23 +273,36 @@ func (a *assessment) runsWithout(p Product, facts []*kextFacts) bool {
 }
 
 // runningWithoutSince returns since when something has been running without the
-// extensions that it needs, as far as that was seen. It is zero if nothing is.
-func (a *assessment) runningWithoutSince(p Product, facts []*kextFacts) time.Time {
+// extensions that it needs, as far as that was seen. It is zero if nothing is. Up to
+// macOS 10.15 the start of Parallels is known; if the extensions were loaded in this boot,
+// they are missing since later: when Parallels quits, it unloads them first.
+func (a *assessment) runningWithoutSince(p Product, facts []*kextFacts) (since time.Time) {
 	loaded, machines := a.snap.Loaded, a.snap.Machines
 	now := a.now.Round(0).UTC().Truncate(time.Second)
 	switch {
 	case !loaded.Known || !a.snap.Mac.OS.Known():
 		return time.Time{}
 	case !a.snap.Mac.OS.AtLeast(11, 0):
-		return a.snap.Situation.ParallelsSince
+		since = a.snap.Situation.ParallelsSince
+		if since.IsZero() {
+			return since
+		}
 	case !slices.ContainsFunc(p.Need.VMs, func(vm probe.VM) bool { return vm.State == probe.VMRunning }),
 		loaded.ReadAt.Sub(machines.ReadAt).Abs() > sameMoment:
 		return time.Time{}
 	}
 	for _, f := range facts {
-		if was := a.before.Kexts[f.id].WithoutSince; !was.IsZero() && !was.After(now) {
+		was := a.before.Kexts[f.id].WithoutSince
+		switch {
+		case was.IsZero(), was.After(now):
+		case was.Before(since):
+			return since
+		default:
 			return was
 		}
+	}
+	if !since.IsZero() && !slices.ContainsFunc(facts, func(f *kextFacts) bool { return a.inThisSession(a.before.Kexts[f.id].LoadedIn) }) {
+		return since
 	}
 	return now
 }

@@ -114,7 +114,7 @@ var Catalogue = []struct {
 	{ReasonApprovalLost, Step, "parallels.asked", func(c *reasonCase) ([]string, bool) { return nil, c.lost() }},
 	{ReasonOlderLoaded, Step, "parallels.loaded", func(c *reasonCase) ([]string, bool) {
 		about := c.which(func(k Kext) bool { return !k.Loaded && k.LoadedVersion != "" && k.DiskVersion != "" })
-		return about, c.Mac.OS.Known() && !c.Mac.OS.AtLeast(11, 0) && len(about) > 0
+		return about, !c.Mac.OS.AtLeast(11, 0) && len(about) > 0
 	}},
 	{ReasonNotSeenLoaded, Note, "parallels.loaded", func(c *reasonCase) ([]string, bool) { return nil, c.Uncertain }},
 	{ReasonError56521, Step, "parallels.loaded", func(c *reasonCase) ([]string, bool) {

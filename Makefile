@@ -57,7 +57,7 @@ SIGN    = codesign --force --sign '$(SIGN_AS)' $(if $(filter -,$(SIGN_AS)),--tim
 MISSING      = $(if $(MACOS),,$(strip $(if $(CGO),,gcc) $(if $(TRAY_LIB),,libayatana-appindicator3-dev) \
 	$(foreach tool,Xvfb dbus-daemon dunst node python3 icns2png mandoc,$(if $(shell command -v $(tool) 2>/dev/null),,$(tool)))))
 DESKTOP_TAGS = $(if $(MACOS)$(MISSING),$(TAGS),tray desktop formats)
-OTHER_TAGS   = pictures browser machorun compare
+OTHER_TAGS   = pictures browser machorun compare mutations
 
 # The pictures also need a real panel.
 PICTURES_MISSING = $(strip $(MISSING) $(if $(shell command -v xfce4-panel 2>/dev/null),,xfce4-panel))
@@ -81,7 +81,7 @@ NOT_UNDER_MACHORUN = TestArrows TestGo.*
 empty =
 space = $(empty) $(empty)
 
-.PHONY: help demo test build check lint race darwin machorun under-machorun manual app dist reproducible deps compare hanging bench fuzz clean icons pictures browser
+.PHONY: help demo test build check lint race darwin machorun under-machorun manual app dist reproducible deps compare hanging bench fuzz mutations clean icons pictures browser
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -289,6 +289,9 @@ fuzz: ## run every fuzz target for ten seconds
 			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime 10s $$dir; \
 		done; \
 	done
+
+mutations: ## take out each row and case of the rules in turn: a test must fail; MUTANT='^need' chooses, all take half an hour
+	$(GO) test -tags mutations -run TestMutations -count=1 -timeout 0 -v ./agent/approval
 
 clean: ## remove bin and build
 	rm -rf bin build

@@ -55,7 +55,7 @@ func TestWatchInAPipe(t *testing.T) {
 	if err := sim.Allow(time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	want(`Parallels Desktop was approved\. Next: Nothing\. If Parallels Desktop is open .*`)
+	want(`Parallels Desktop was approved\. Next: If Parallels Desktop is open .*`)
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}

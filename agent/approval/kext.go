@@ -7,17 +7,13 @@ import (
 	"kextwatch/probe"
 )
 
-// replaced reports whether an allowed extension on disk differs from the one last
-// seen loaded. From macOS 11, it needs a new approval.
-func (a *assessment) replaced(f *kextFacts, is KextMemory) bool {
+// replaced reports whether the extension on disk differs from the one last seen loaded.
+// From macOS 11, it needs a new approval.
+func (f *kextFacts) replaced(is KextMemory) bool {
 	hash := f.record().CDHash
-	if f.loaded != "" ||
+	return f.loaded != "" ||
 		is.LoadedVersion != "" && !f.onDisk(is.LoadedVersion) && !f.unread() ||
-		is.LoadedCDHash != "" && hash != "" && is.LoadedCDHash != hash {
-		a.fire(RuleReplaced, f.bundleID)
-		return true
-	}
-	return false
+		is.LoadedCDHash != "" && hash != "" && is.LoadedCDHash != hash
 }
 
 // unknownSession stands for a boot session that was never read.

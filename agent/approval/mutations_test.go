@@ -22,10 +22,10 @@ import (
 
 // The tables and the functions whose rows, cases and conditions are taken out.
 var (
-	mutatedTables = []string{"verdicts", "Catalogue", "verdictChanges", "windowEnd", "allowedRule", "parallelsProducts", "Proofs"}
+	mutatedTables = []string{"verdicts", "Catalogue", "verdictChanges", "windowEnd", "allowedRule", "parallelsProducts", "Proofs", "contradictions"}
 	mutatedFuncs  = []string{
-		"contradiction", "failure", "kextVerdict", "blockedVerdict", "itemVerdict", "productVerdict", "need", "replaced", "scan", "newSince", "evidence",
-		"noteLost", "blockedSinceLastRead", "overrule", "attemptFailed", "runsWithout", "runsWithoutNow", "uncertain", "collected", "reported", "reportedBefore",
+		"failure", "kextVerdict", "blockedVerdict", "itemVerdict", "productVerdict", "need", "replaced", "scan", "newSince", "evidence",
+		"noteLost", "blockedSinceLastRead", "overrule", "attemptFailed", "runsWithout", "runningWithoutSince", "confirmed", "uncertain", "collected", "reported", "reportedBefore",
 		"lastAttempt", "loadedVersion", "allowedBy", "kext", "rememberKext", "unanswered", "madeForOlder",
 	}
 )

@@ -29,58 +29,86 @@ func (a *assessment) contradiction(w watched, f *kextFacts) Verdict {
 	if !f.allowed() || f.loadedFromDisk() {
 		return ""
 	}
-	is := a.rememberedKext(f)
-	flagged := a.snap.Mac.OS.AtLeast(11, 0) || !a.snap.Mac.OS.Known() // up to 10.15 the flags of the framework mean nothing
-	// One that is not on the disk was removed a moment ago, or its place is not known: only
-	// what macOS reported about it counts.
+	if v := a.failure(f); v != "" {
+		return v
+	}
 	there := f.installed()
-	eleven := there && a.snap.Mac.OS.AtLeast(11, 0)
-	again := func() Verdict { // the restart that it waits for
-		if is.AllowedEarlier {
+	c := &proofCase{
+		assessment: a, w: w, f: f, is: a.rememberedKext(f), listed: a.collected(f), there: there,
+		eleven:  there && a.snap.Mac.OS.AtLeast(11, 0),
+		flagged: a.snap.Mac.OS.AtLeast(11, 0) || !a.snap.Mac.OS.Known(),
+	}
+	for _, p := range contradictions {
+		if !p.holds(c) {
+			continue
+		}
+		a.fire(p.rule, f.bundleID)
+		switch {
+		case p.verdict != "":
+			return p.verdict
+		case c.is.AllowedEarlier:
 			return LoadFailing
 		}
 		return RestartPending
 	}
-	if v := a.failure(f); v != "" {
-		return v
-	}
-	switch listed := a.collected(f); {
-	case flagged && there && f.row != nil && f.row.PendingUpgrade == probe.Yes, flagged && a.inThisSession(is.UpgradeIn):
-		a.fire(RuleUpgrade, f.bundleID)
-		return UpgradePending
-	case eleven && (is.By == ByUser || is.By == ByMDM) && listed != collectedYes && a.replaced(f, is):
-		if is.By == ByMDM { // it allows every version
-			return RestartPending
-		}
-		return UpgradePending
-	case eleven && (is.By == ByUser || is.By == ByMDM) && f.loaded != "": // the next start loads the one that is collected
-		return RestartPending
-	case eleven && listed == collectedOther && !a.inThisSession(is.Differs) && is.By == ByUser:
-		a.fire(RuleNotCollected, f.bundleID) // a restart did not help
-		return UpgradePending
-	case eleven && a.inThisSession(is.AllowedIn) && listed != collectedYes && !a.loadedSinceAllowed(is):
-		a.fire(RuleAllowedNow, f.bundleID)
-		return RestartPending
-	case a.inThisSession(is.RefusedIn):
-		a.fire(RuleLoadFailing, f.bundleID)
-		return LoadFailing
-	case flagged && a.inThisSession(is.RestartIn):
-		a.fire(RuleNeedsRestart, f.bundleID)
-		return again()
-	case flagged && there && f.row != nil && f.row.NeedsRestart == probe.Yes:
-		a.fire(RuleNeedsRestart, f.bundleID)
-		return RestartPending
-	case eleven && listed == collectedOther:
-		a.fire(RuleNotCollected, f.bundleID)
-		return RestartPending
-	case eleven && listed == collectedNo && !a.untried(f):
-		a.fire(RuleNotCollected, f.bundleID)
-		return again()
-	case there && w.parallels() && listed != collectedYes && a.attemptFailed(f, is):
-		a.fire(RuleAttemptFailed, f.bundleID)
-		return LoadFailing
-	}
 	return ""
+}
+
+// proofCase holds what the rows of contradictions depend on.
+type proofCase struct {
+	*assessment
+	w      watched
+	f      *kextFacts
+	is     KextMemory
+	listed collected
+
+	// An extension that is not on the disk was removed a moment ago, or its place is not
+	// known: only what macOS reported about it counts.
+	there   bool
+	eleven  bool // it is there, from macOS 11
+	flagged bool // up to macOS 10.15 the flags of the framework mean nothing
+}
+
+func (c *proofCase) flag(of func(*probe.PolicyRow) probe.Answer) bool {
+	return c.flagged && c.there && c.f.row != nil && of(c.f.row) == probe.Yes
+}
+
+// contradictions has a row for each fact that proves that macOS does not load an allowed
+// extension. The first row that holds decides. Without a verdict the extension waits for
+// a restart, or it is failing if the Mac was restarted since it was allowed.
+var contradictions = []struct {
+	rule    Rule
+	verdict Verdict
+	holds   func(c *proofCase) bool
+}{
+	{RuleUpgrade, UpgradePending, func(c *proofCase) bool {
+		return c.flag(func(r *probe.PolicyRow) probe.Answer { return r.PendingUpgrade }) || c.flagged && c.inThisSession(c.is.UpgradeIn)
+	}},
+	{RuleReplaced, UpgradePending, func(c *proofCase) bool {
+		return c.eleven && c.is.By == ByUser && c.listed != collectedYes && c.f.replaced(c.is)
+	}},
+	{RuleReplaced, RestartPending, func(c *proofCase) bool { // a profile allows every version
+		return c.eleven && c.is.By == ByMDM && c.listed != collectedYes && c.f.replaced(c.is)
+	}},
+	{RuleOldLoaded, RestartPending, func(c *proofCase) bool { // the next start loads the one that is collected
+		return c.eleven && (c.is.By == ByUser || c.is.By == ByMDM) && c.f.loaded != ""
+	}},
+	{RuleNotCollected, UpgradePending, func(c *proofCase) bool { // a restart did not help
+		return c.eleven && c.is.By == ByUser && c.listed == collectedOther && !c.inThisSession(c.is.Differs)
+	}},
+	{RuleAllowedNow, RestartPending, func(c *proofCase) bool {
+		return c.eleven && c.inThisSession(c.is.AllowedIn) && c.listed != collectedYes && !c.loadedSinceAllowed(c.is)
+	}},
+	{RuleLoadFailing, LoadFailing, func(c *proofCase) bool { return c.inThisSession(c.is.RefusedIn) }},
+	{RuleNeedsRestart, "", func(c *proofCase) bool { return c.flagged && c.inThisSession(c.is.RestartIn) }},
+	{RuleNeedsRestart, RestartPending, func(c *proofCase) bool {
+		return c.flag(func(r *probe.PolicyRow) probe.Answer { return r.NeedsRestart })
+	}},
+	{RuleNotCollected, RestartPending, func(c *proofCase) bool { return c.eleven && c.listed == collectedOther }},
+	{RuleNotCollected, "", func(c *proofCase) bool { return c.eleven && c.listed == collectedNo && !c.untried(c.f) }},
+	{RuleAttemptFailed, LoadFailing, func(c *proofCase) bool {
+		return c.there && c.w.parallels() && c.listed != collectedYes && c.attemptFailed(c.f, c.is)
+	}},
 }
 
 // loadedSinceAllowed reports whether an extension was seen loaded in this boot after it

@@ -18,15 +18,10 @@ func (a *assessment) overrule(facts []*kextFacts) {
 		}
 		refused := f.row.Pending == probe.Yes || f.reportedSince(a.snap.Mac.BootedAt, probe.Refused) || a.inThisSession(a.before.Kexts[f.id].RefusedIn)
 		last := a.lastAttempt(f)
-		tried := !last.IsZero() && !a.loadedSince(facts, last)
-		over := last.Add(loadTime)
-		switch {
-		case refused, tried && !a.now.Before(over):
+		tried := !last.IsZero() && !a.now.Before(last.Add(loadTime)) && !a.loadedSince(facts, last)
+		if refused || tried {
 			f.by, f.overruled = "", true
 			a.fire(RuleOverruled, f.bundleID)
-		case tried: // it may be loaded in a moment
-			a.due(over)
-			a.status.Loading = true
 		}
 	}
 }

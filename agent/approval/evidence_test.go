@@ -1,6 +1,7 @@
 package approval
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -27,10 +28,19 @@ func newerStory(t *testing.T) *macStory {
 func TestStoryFrameworkAndLog(t *testing.T) {
 	s := newerStory(t)
 	s.look(at(10), NotAsked)
+	reported := func() bool {
+		return slices.ContainsFunc(s.last.Fired, func(f Fired) bool { return f.Rule == RuleReported })
+	}
+	if reported() {
+		t.Error("without a line of the log, explain names it")
+	}
 	s.refuse(allKexts...)
 	s.report(probe.FromLog, probe.Refused, at(20), hypervisor)
 	s.look(at(20), BlockedOpen, "window-opened!")
 	s.minutesLeft(30)
+	if !reported() {
+		t.Error("explain does not name the log")
+	}
 	if w := s.last.Products[0].Window; w.Basis != Log {
 		t.Errorf("basis %s, want %s", w.Basis, Log)
 	}

@@ -135,6 +135,26 @@ func TestFollowLog(t *testing.T) {
 	}
 }
 
+// The log tool shows what was logged in the last minutes, and then how much that was.
+func TestShowLog(t *testing.T) {
+	const vnic = "com.parallels.kext.vnic"
+	s := newSim(t, simmac.Options{MacOS: "12.7.6", Parallels: "17.1.7"})
+	now := time.Now()
+	s.must(s.LogRefusal(probe.Excluded, vnic, now.Add(-3*time.Minute)))
+	s.must(s.LogRefusal(probe.BadOwnership, vnic, now.Add(-time.Minute)))
+	s.must(s.LogRefusal(probe.BadSignature, vnic, now))
+	out, _, _ := s.run("usr/bin/log", "show", "--style", "ndjson", "--last", "2m", "--predicate", "x")
+	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+	if len(lines) != 3 || lines[2] != `{"count":2,"finished":1}` {
+		t.Fatalf("%d lines: %s", len(lines), out)
+	}
+	for i, want := range []string{"Invalid ownership", "Bad code signature"} {
+		if !strings.Contains(lines[i], want) {
+			t.Errorf("%s: no %s", lines[i], want)
+		}
+	}
+}
+
 // The code that reads the log of a real Mac reads each refusal. Two of them are known
 // for one generation of macOS only.
 func TestFollowRefusals(t *testing.T) {
@@ -173,7 +193,10 @@ func TestFollowRefusals(t *testing.T) {
 
 func TestLogOfStandardUser(t *testing.T) {
 	s := newSim(t, simmac.Options{MacOS: "15.2", Standard: true})
-	s.check(call{"usr/bin/log stream --style ndjson", "", "log: Must be admin to run 'stream' command", 64})
+	s.check(
+		call{"usr/bin/log stream --style ndjson", "", "log: Must be admin to run 'stream' command", 64},
+		call{"usr/bin/log show --last 2m", "", "log: Must be admin to run 'show' command", 64},
+	)
 	f := follow(t, s.dir)
 	for {
 		if g, missing := f.Gap(); missing {
@@ -191,6 +214,9 @@ func TestLogTool(t *testing.T) {
 	s.check(
 		call{"usr/bin/log stream --style yaml", "", "log: this Mac's log only knows the style ndjson", 64},
 		call{"usr/bin/log stream --colour", "", "log: Unrecognized option '--colour'", 64},
+		call{"usr/bin/log stream --last 2m", "", "log: Unrecognized option '--last'", 64},
+		call{"usr/bin/log show --style ndjson", "", "log: this Mac's log only shows the last minutes", 64},
+		call{"usr/bin/log show --style ndjson --last 2m", `{"count":0,"finished":1}`, "", 0},
 		call{"usr/bin/log erase", "", "log: Unknown subcommand 'erase'", 64},
 	)
 	if out, _, _ := s.run("usr/bin/log", "help", "stream"); !strings.Contains(out, "--style ( default | compact | json | ndjson | syslog )") {

@@ -3,8 +3,8 @@
 //
 // It accepts a line only if Apple's own program wrote it: any program can log
 // any text. A line shows an attempt and its outcome, never what is allowed. The
-// package reads no old logs and stores none, and it runs only the log tool of
-// macOS. The forms of the lines are from Apple's source of kext_tools and IOKitUser
+// package reads no log older than two minutes and stores none, and it runs only
+// the log tool of macOS. The forms of the lines are from Apple's source of kext_tools and IOKitUser
 // (macOS 10.13 to 10.15) and from public logs of macOS 11 to 26.2. A text that is
 // not known shows no attempt.
 package kextlog
@@ -34,6 +34,13 @@ const (
 	firstPause   = time.Second
 	longestPause = 5 * time.Minute
 	steadyAfter  = 10 * time.Minute
+
+	// When the log becomes wanted, pastSpan of it is read once, and not more often
+	// than once in pastSpan: a read that has to wait for that misses nothing. It
+	// begins overlap after the stream: the stream needs a moment until it delivers,
+	// and no line between the two may be lost.
+	pastSpan = 2 * time.Minute
+	overlap  = time.Second
 )
 
 // Predicate is the filter for the log tool. It passes the messages that
@@ -49,10 +56,12 @@ const Predicate = `(process == "syspolicyd" AND subsystem == "com.apple.syspolic
 	` OR eventMessage CONTAINS "failed to resolve dependencies" OR eventMessage CONTAINS "no code for running kernel"))`
 
 // Follower follows the log of a Mac for attempts to load a kernel extension.
-// macOS allows this only for administrators. A Follower misses what was logged
-// before it started, and while the log tool restarts.
+// macOS allows this only for administrators. When the log becomes wanted, a
+// Follower also reads the last two minutes of it, because the attempt for which it
+// is wanted was logged before. It misses what is logged while the log tool restarts.
 type Follower struct {
 	stream  func(ctx context.Context, each func(line []byte)) error
+	past    func(ctx context.Context, each func(line []byte)) error // the last pastSpan
 	hints   chan probe.Hint
 	changed chan struct{} // wanted changed, or a retry is due
 	noticed chan struct{} // an attempt was logged, or gap changed
@@ -64,6 +73,12 @@ type Follower struct {
 	pause   time.Duration // before the last start
 	again   *time.Timer
 	news    *probe.Debounce
+
+	unread   bool        // the past was not read since the log became wanted
+	due      *time.Timer // when to read it
+	lastRead time.Time
+	stopPast context.CancelFunc
+	reading  sync.WaitGroup
 
 	mu       sync.Mutex
 	wanted   bool
@@ -78,6 +93,10 @@ func New(m root.FS) *Follower {
 		stream: func(ctx context.Context, each func(line []byte)) error {
 			return tool.Follow(ctx, m, each, probe.LogTool, "stream", "--style", "ndjson", "--predicate", Predicate)
 		},
+		past: func(ctx context.Context, each func(line []byte)) error {
+			return tool.Follow(ctx, m, each, probe.LogTool, "show", "--style", "ndjson", "--last", "2m", "--predicate", Predicate)
+		},
+		unread:  true,
 		hints:   make(chan probe.Hint, 1),
 		changed: make(chan struct{}, 1),
 		noticed: make(chan struct{}, 1),
@@ -133,6 +152,10 @@ func (f *Follower) Run(ctx context.Context) {
 	f.news = probe.NewDebounce()
 	f.again = time.NewTimer(firstPause)
 	f.again.Stop()
+	f.due = time.NewTimer(overlap)
+	f.due.Stop()
+	f.stopPast = func() {}
+	defer f.reading.Wait()
 	for {
 		select {
 		case <-ctx.Done():
@@ -145,6 +168,8 @@ func (f *Follower) Run(ctx context.Context) {
 			f.update(ctx)
 		case <-f.again.C:
 			f.start(ctx)
+		case <-f.due.C:
+			f.readPast(ctx)
 		case <-f.noticed:
 			f.news.Touch()
 		case <-f.news.Timer.C:
@@ -161,6 +186,9 @@ func (f *Follower) update(ctx context.Context) {
 	switch {
 	case !f.isWanted():
 		f.again.Stop()
+		f.due.Stop()
+		f.stopPast()
+		f.unread = true
 		f.note(nil)
 		if f.stop != nil {
 			f.stop()
@@ -174,8 +202,32 @@ func (f *Follower) update(ctx context.Context) {
 func (f *Follower) start(ctx context.Context) {
 	f.again.Stop()
 	f.started = time.Now()
+	if f.unread {
+		f.unread = false
+		f.due.Reset(max(overlap, pastSpan-time.Since(f.lastRead)))
+	}
 	ctx, f.stop = context.WithCancel(ctx)
 	go func() { f.ended <- f.stream(ctx, f.line) }()
+}
+
+// readPast reads what was logged before the stream started. Nothing waits for it,
+// and its error is no gap: where it fails, the stream tells what is missing.
+func (f *Follower) readPast(ctx context.Context) {
+	f.lastRead = time.Now()
+	ctx, cancel := context.WithTimeout(ctx, tool.Limit)
+	f.stopPast = cancel
+	left := attemptLimit // lines
+	f.reading.Go(func() {
+		defer cancel()
+		_ = f.past(ctx, func(text []byte) {
+			if left == 0 {
+				cancel()
+				return
+			}
+			left--
+			f.add(parseLogLine(text))
+		})
+	})
 }
 
 // end handles the end of the tool. It starts the tool again, unless the error
@@ -201,19 +253,24 @@ func (f *Follower) end(ctx context.Context, err error) {
 	}
 }
 
-// line handles one line of the log. Any line shows that the log is followed.
+// line handles one line of the stream. Any line shows that the log is followed.
 func (f *Follower) line(text []byte) {
 	f.note(nil)
-	found := parseLogLine(text)
+	f.add(parseLogLine(text))
+}
+
+// add keeps the attempts that are new. The stream and the past may both show one.
+func (f *Follower) add(found []probe.Attempt) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	found = slices.DeleteFunc(found, func(a probe.Attempt) bool { return slices.Contains(f.attempts, a) })
 	if len(found) == 0 {
 		return
 	}
-	f.mu.Lock()
 	f.attempts = append(f.attempts, found...)
 	if extra := len(f.attempts) - attemptLimit; extra > 0 {
 		f.attempts = slices.Delete(f.attempts, 0, extra)
 	}
-	f.mu.Unlock()
 	probe.Signal(f.noticed)
 }
 

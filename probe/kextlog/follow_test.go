@@ -29,15 +29,25 @@ type followed struct {
 	*Follower
 	began  time.Time
 	mu     sync.Mutex
-	starts []time.Duration // after began
+	starts []time.Duration // of the stream, after began
+	reads  []time.Duration // of the past, after began
 	live   atomic.Int64    // tools at work
 }
+
+// noPast is a log in which nothing was logged before.
+func noPast(context.Context, func([]byte)) error { return tool.ErrEnded }
 
 // followInBubble runs a story with a simulated log tool: tool returns how long its
 // n-th process runs and how it ends.
 func followInBubble(t *testing.T, tool func(n int) (time.Duration, error), story func(t *testing.T, f *followed)) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &followed{Follower: New(root.FS{}), began: time.Now()}
+		f.past = func(ctx context.Context, each func([]byte)) error {
+			f.mu.Lock()
+			f.reads = append(f.reads, time.Since(f.began))
+			f.mu.Unlock()
+			return noPast(ctx, each)
+		}
 		f.stream = func(ctx context.Context, each func([]byte)) error {
 			f.live.Add(1)
 			defer f.live.Add(-1)
@@ -215,6 +225,7 @@ func TestLogGapGoesWithTheFirstLine(t *testing.T) {
 	for _, ends := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			f := New(root.FS{})
+			f.past = noPast
 			tries := 0
 			f.stream = func(ctx context.Context, each func([]byte)) error {
 				if tries++; tries == 1 {
@@ -264,6 +275,7 @@ func TestLogAttempts(t *testing.T) {
 func TestLogHintsAreFew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := New(root.FS{})
+		f.past = noPast
 		f.stream = func(ctx context.Context, each func([]byte)) error {
 			for range 1000 {
 				each([]byte(logged("/usr/libexec/kernelmanagerd", "", "nothing")))
@@ -332,10 +344,12 @@ func TestLogIsFollowed(t *testing.T) {
 	mactest.AddFile(t, m.Root, "/lines", "Filtering the log data using \"x\"\n\n"+
 		logged("/tmp/fake", kextSubsystem, refusal)+"\n"+
 		"{"+strings.Repeat(" ", 1<<20)+"}\n"+
-		logged(policyDaemon, kextSubsystem, refusal)+"\n")
+		strings.Replace(logged(policyDaemon, kextSubsystem, refusal), "348728", "MICROS", 1)+"\n")
 	alive := aliveWhile(t, m)
-	mactest.AddTool(t, m.Root, probe.LogTool, `[ "$*" = "stream --style ndjson --predicate $5" ] || exit 9
-exec 3>'`+alive.path+`'; sleep 60 & cat '`+m.Root+`/lines'; wait`)
+	mactest.AddTool(t, m.Root, probe.LogTool, `[ "$1" = show ] && exit 1
+[ "$*" = "stream --style ndjson --predicate $5" ] || exit 9
+exec 3>'`+alive.path+`'; sleep 60 & echo >>'`+m.Root+`/runs'
+sed "s/MICROS/$((100000 + $(wc -l <'`+m.Root+`/runs')))/" '`+m.Root+`/lines'; wait`)
 	before := runtime.NumGoroutine()
 	f, end := follow(t, m)
 	for range 2 {
@@ -377,5 +391,193 @@ func TestLogNeedsAnAdministrator(t *testing.T) {
 	await(t, f, "a gap", func() bool { _, missing := f.Gap(); return missing })
 	if g, _ := f.Gap(); !strings.HasSuffix(g.Err, "Must be admin to run 'stream' command") || !strings.Contains(g.Next, "install --reader") {
 		t.Errorf("%+v", g)
+	}
+}
+
+// The past is read once when the log becomes wanted, a moment after the stream began:
+// not at a restart of the stream, and not more often than once in two minutes. A read
+// that has to wait does not get lost.
+func TestPastIsReadOnce(t *testing.T) {
+	followInBubble(t, func(n int) (time.Duration, error) {
+		if n < 4 {
+			return 10 * time.Second, errors.New("signal: killed")
+		}
+		return forever(n)
+	}, func(t *testing.T, f *followed) {
+		reads := func(what, want string) {
+			t.Helper()
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if got := fmt.Sprint(f.reads); got != want {
+				t.Errorf("%s: read at %s, want %s", what, got, want)
+			}
+		}
+		f.after(time.Hour)
+		reads("not wanted", "[]")
+		f.Want(true)
+		f.Want(true)
+		f.Retry()
+		f.after(5 * time.Minute)
+		f.Retry()
+		if got := f.after(55 * time.Minute); len(f.starts) != 4 {
+			t.Errorf("started at %s", got)
+		}
+		reads("the stream ended three times", "[1h0m1s]")
+		f.Want(false)
+		f.after(time.Hour)
+		f.Want(true)
+		f.after(10 * time.Second)
+		f.Want(false)
+		f.after(10 * time.Second)
+		f.Want(true)
+		f.after(time.Minute)
+		reads("wanted again soon", "[1h0m1s 3h0m1s]")
+		f.after(time.Hour)
+		reads("wanted again soon, later", "[1h0m1s 3h0m1s 3h2m1s]")
+		f.Want(false)
+		f.after(10 * time.Minute)
+		f.Want(true)
+		f.after(overlap / 2)
+		f.Want(false)
+		f.after(time.Hour)
+		reads("not wanted any more", "[1h0m1s 3h0m1s 3h2m1s]")
+	})
+}
+
+// pastInBubble runs a Follower whose stream works, with a simulated read of the past.
+func pastInBubble(t *testing.T, past func(ctx context.Context, each func([]byte)) error, story func(f *Follower)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		f := New(root.FS{})
+		f.past = past
+		f.stream = func(ctx context.Context, each func([]byte)) error {
+			each([]byte("Filtering the log data"))
+			each(refusalAt(1))
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		go f.Run(ctx)
+		f.Want(true)
+		synctest.Wait()
+		if n := len(f.Attempts()); n != 1 {
+			t.Errorf("%d attempts before the past is read", n)
+		}
+		time.Sleep(overlap)
+		synctest.Wait()
+		story(f)
+		if g, missing := f.Gap(); missing {
+			t.Errorf("gap %+v", g)
+		}
+		cancel()
+		for range f.Hints() {
+		}
+	})
+}
+
+// refusalAt is a line of the log. They differ in the time.
+func refusalAt(n int) []byte {
+	return []byte(strings.Replace(logged(policyDaemon, kextSubsystem, refusal), "348728", fmt.Sprintf("%06d", n), 1))
+}
+
+// What both show counts once. The last line of the tool is no attempt, and the end of
+// the tool is no gap.
+func TestPastAndStreamAreOneList(t *testing.T) {
+	pastInBubble(t, func(_ context.Context, each func([]byte)) error {
+		each(refusalAt(0))
+		each(refusalAt(1))
+		each([]byte(`{"count":2,"finished":1}`))
+		return errors.New("/usr/bin/log: exit status 64: log: Must be admin to run 'show' command")
+	}, func(f *Follower) {
+		got := f.Attempts()
+		if len(got) != 2 || got[0].At.Nanosecond() != 0 || got[1].At.Nanosecond() != 1000 {
+			t.Errorf("%+v", got)
+		}
+		if len(f.Hints()) == 0 {
+			t.Error("no hint")
+		}
+	})
+}
+
+// A read that hangs delays nothing and ends at its time limit.
+func TestPastHangs(t *testing.T) {
+	var took time.Duration
+	pastInBubble(t, func(ctx context.Context, each func([]byte)) error {
+		each(refusalAt(0))
+		start := time.Now()
+		<-ctx.Done()
+		took = time.Since(start)
+		return ctx.Err()
+	}, func(f *Follower) {
+		f.line(refusalAt(2))
+		if n := len(f.Attempts()); n != 3 {
+			t.Errorf("%d attempts while the read hangs", n)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if took != tool.Limit {
+			t.Errorf("it ended after %v", took)
+		}
+	})
+}
+
+// A read ends when the log is not wanted any more, and when Run ends.
+func TestPastIsStopped(t *testing.T) {
+	for _, unwanted := range []bool{false, true} {
+		var took time.Duration
+		pastInBubble(t, func(ctx context.Context, _ func([]byte)) error {
+			start := time.Now()
+			<-ctx.Done()
+			took = time.Since(start)
+			time.Sleep(time.Millisecond) // a killed process does not end at once
+			return ctx.Err()
+		}, func(f *Follower) {
+			time.Sleep(time.Second)
+			if unwanted {
+				f.Want(false)
+				time.Sleep(time.Hour)
+			}
+		})
+		if took != time.Second {
+			t.Errorf("not wanted: %t, it ended after %v", unwanted, took)
+		}
+	}
+}
+
+// A tool that prints more lines than attempts are kept is ended.
+func TestPastIsLimited(t *testing.T) {
+	printed := 0
+	pastInBubble(t, func(ctx context.Context, each func([]byte)) error {
+		for ; ctx.Err() == nil && printed < 2*attemptLimit; printed++ {
+			each(refusalAt(1000 + printed))
+		}
+		return ctx.Err()
+	}, func(f *Follower) {
+		if printed != attemptLimit+1 {
+			t.Errorf("it was ended after %d lines", printed)
+		}
+		if got := f.Attempts(); len(got) != attemptLimit || got[len(got)-1].At.Nanosecond() != (1000+attemptLimit-1)*1000 {
+			t.Errorf("%d attempts", len(got))
+		}
+	})
+}
+
+// A real process shows an attempt before the stream, and is killed when it hangs.
+func TestPastIsShown(t *testing.T) {
+	m := root.FS{Root: mactest.Root(t)}
+	mactest.AddFile(t, m.Root, "/lines", string(refusalAt(0))+"\n")
+	alive := aliveWhile(t, m)
+	mactest.AddTool(t, m.Root, probe.LogTool, `[ "$1" != stream ] || exec sleep 60
+[ "$*" = "show --style ndjson --last 2m --predicate $7" ] || exit 9
+exec 3>'`+alive.path+`'; cat '`+m.Root+`/lines'; sleep 60`)
+	dead := alive.wait()
+	f, end := follow(t, m)
+	f.Want(true)
+	await(t, f, "an attempt", func() bool { return len(f.Attempts()) == 1 })
+	end()
+	select {
+	case <-dead:
+	case <-time.After(patience):
+		t.Fatal("the tool outlived Run")
 	}
 }

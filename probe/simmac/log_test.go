@@ -155,6 +155,23 @@ func TestShowLog(t *testing.T) {
 	}
 }
 
+// The code that reads the log of a real Mac reads what was logged before it started.
+func TestFollowPast(t *testing.T) {
+	s := newSim(t, simmac.Options{MacOS: "12.7.6", Parallels: "17.1.7"})
+	s.must(s.LogRefusal(probe.Excluded, "", time.Now()))
+	f := follow(t, s.dir)
+	for len(f.Attempts()) == 0 {
+		select {
+		case <-f.Hints():
+		case <-time.After(30 * time.Second):
+			t.Fatal("read nothing")
+		}
+	}
+	if got := f.Attempts(); len(got) != 1 || got[0].Outcome != probe.Excluded {
+		t.Errorf("%+v", got)
+	}
+}
+
 // The code that reads the log of a real Mac reads each refusal. Two of them are known
 // for one generation of macOS only.
 func TestFollowRefusals(t *testing.T) {

@@ -18,6 +18,7 @@ func TestRefusedForAnotherReason(t *testing.T) {
 			for name, mac := range map[string]func(s *macStory){
 				"no row":    func(*macStory) {},
 				"allowed":   func(s *macStory) { s.refuse(allKexts...); s.allow() },
+				"row 0":     func(s *macStory) { s.attempt(at(39), hypervisor) },
 				"no source": func(s *macStory) { s.snap.Policy = nil },
 			} {
 				s := newStory(t, "12.7.6")
@@ -26,7 +27,7 @@ func TestRefusedForAnotherReason(t *testing.T) {
 				s.report(probe.FromLog, outcome, at(40), hypervisor)
 				s.look(at(41), want, event)
 				s.minutesLeft(-1)
-				if name != "allowed" {
+				if name != "allowed" && name != "row 0" {
 					s.report(probe.FromLog, probe.Refused, at(42), hypervisor)
 					s.refuseIfRead()
 					s.look(at(43), map[bool]Verdict{true: Unknown, false: BlockedOpen}[s.snap.Policy == nil], "window-opened!")

@@ -87,3 +87,25 @@ func TestReinstalledElsewhere(t *testing.T) {
 	}
 	s.minutesLeft(15)
 }
+
+// The policy cannot be read for a moment. The open window of another developer stays,
+// under the same name.
+func TestAnOpenWindowOfAnotherDeveloperStays(t *testing.T) {
+	s := newStory(t, "10.15.7")
+	s.uninstall()
+	s.settings.Vendors.All, s.settings.Reminders = true, nil
+	s.place("TEAMONE", 1, at(40))
+	if events, _ := s.said(at(41)); events[WindowOpened] != 1 {
+		t.Fatalf("at first %v, want one window", events)
+	}
+	s.snap.Policy = nil
+	s.said(at(42))
+	for _, p := range s.last.Products {
+		if p.TeamID == "TEAMONE" && (p.Name != "Developer TEAMONE" || p.Window.MinutesLeft() != 28) {
+			t.Errorf("%q with the window %+v, want Developer TEAMONE and 28 minutes", p.Name, p.Window)
+		}
+	}
+	if len(s.last.Products) != 2 {
+		t.Errorf("%d products, want Parallels and the other developer's", len(s.last.Products))
+	}
+}

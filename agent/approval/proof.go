@@ -370,10 +370,10 @@ func (a *assessment) uncertain(f *kextFacts) bool {
 }
 
 // asking reports whether an attempt to load an extension was made within the length of
-// a window, and the extension was not seen loaded since.
+// a window, and neither a load nor a blocked row answers it.
 func (a *assessment) asking(f *kextFacts) bool {
 	last := a.lastAttempt(f)
-	if last.IsZero() || f.loadedFromDisk() || !a.rememberedKext(f).LoadedAt.Before(last) {
+	if last.IsZero() || f.refused() || f.loadedFromDisk() || !a.rememberedKext(f).LoadedAt.Before(last) {
 		return false
 	}
 	over := last.Add(WindowLength)

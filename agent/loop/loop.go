@@ -131,13 +131,13 @@ func (l *Loop) poll(ctx context.Context, how poll) (again time.Duration, more bo
 	snap.QuietUntil = l.policy.quietUntil
 	status, mem := settings.Assess(l.mem, snap, now)
 	notices, mem := settings.Tell(mem, status)
-	l.followLog(snap, status.Asking)
 	if wait := l.policy.holdBack(snap, notices, now); wait > 0 {
 		return wait, true
 	}
 	l.mem, l.status = mem, status
 	l.policy.accept(snap)
 	l.announce(ctx, notices)
+	l.followLog(snap, status.Asking)
 	l.closeDialog()
 	l.showMenu()
 	if l.edges.View != nil {

@@ -110,3 +110,19 @@ func TestAProfileTakesItsApprovalAlong(t *testing.T) {
 	s.look(at(62.5), Approved)
 	s.look(at(63), BlockedUnknown, "blocked", "approval-lost!")
 }
+
+// The row goes back to 0, and the log tells of a refusal at the same time: that is a
+// window, and no loss that needs a second read.
+func TestARefusalInTheLogIsNoLoss(t *testing.T) {
+	s := newStory(t, "12.7.6")
+	s.snap.Policy.Source = probe.Framework
+	s.refuse(allKexts...)
+	s.allow()
+	s.look(at(60), Approved)
+	p := s.policy()
+	for i := range p.Rows {
+		p.Rows[i].Allowed = false
+	}
+	s.report(probe.FromLog, probe.Refused, at(61), hypervisor)
+	s.look(at(61), BlockedOpen, "window-opened!")
+}

@@ -215,3 +215,18 @@ func TestStoryAProfileForbidsToApprove(t *testing.T) {
 	s.look(at(12), BlockedOpen, "window-opened!")
 	s.minutesLeft(20)
 }
+
+// Only Parallels needs no extension on Apple silicon. What others need is not known.
+func TestAnotherDeveloperOnAppleSilicon(t *testing.T) {
+	s := newStory(t, "14.7.2")
+	s.snap.Mac.Arch = probe.AppleSilicon
+	s.settings.Vendors.All = true
+	s.place("TEAMONE", 1, at(10))
+	s.allow()
+	s.said(at(60))
+	for _, p := range s.last.Products {
+		if p.TeamID == "TEAMONE" && (p.Verdict != Approved || p.Need.Answer != "") {
+			t.Errorf("%s with the need %+v, want approved and no known need", p.Verdict, p.Need)
+		}
+	}
+}

@@ -360,3 +360,52 @@ func TestProofsOfAnEarlierMemory(t *testing.T) {
 	s.mem = s.mem.After(earlier)
 	s.look(at(5), Unknown)
 }
+
+// A failure belongs to the version that failed: an update, as advised, has not failed yet.
+func TestAnUpdateAfterAFailure(t *testing.T) {
+	s := usedStory(t, "10.15.7")
+	s.look(at(1), Approved)
+	s.report(probe.FromLog, probe.BadSignature, at(2), hypervisor)
+	s.look(at(3), LoadFailing, "load-failing!")
+	s.snap.Attempts = nil
+	kexts := s.snap.Kexts
+	s.snap.Kexts = nil // the folder cannot be read for a moment, and nothing is updated
+	for _, k := range kexts {
+		k.Version, k.Unread = "", true
+		s.snap.Kexts = append(s.snap.Kexts, k)
+	}
+	s.look(at(4), LoadFailing)
+	s.install("17.1.8", "51600")
+	s.look(at(5), Approved, "parallels-updated")
+}
+
+// That the collection had another version is remembered for the version on the disk:
+// once it has that one, or none, a later difference is a new one.
+func TestADifferenceInTheCollectionIsOver(t *testing.T) {
+	for name, over := range map[string]func(s *macStory){
+		"it has the version on the disk": func(s *macStory) { s.collect("17.1.7 51588", allKexts...) },
+		"it has none":                    func(s *macStory) { s.collect("", "") },
+		"the version on the disk cannot be read": func(s *macStory) {
+			for i := range s.snap.Kexts {
+				s.snap.Kexts[i].Version, s.snap.Kexts[i].Unread = "", true
+			}
+			s.collect("17.1.1 51537", allKexts...)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := usedStory(t, "12.7.6")
+			s.collect("17.1.1 51537", allKexts...)
+			s.look(at(1), RestartPending, "restart-needed!")
+			s.restart(at(10), "SESSION-2")
+			over(s)
+			s.said(at(12))
+			s.install("17.1.8", "51600")
+			s.restart(at(20), "SESSION-3")
+			s.collect("17.1.7 51588", allKexts...)
+			s.said(at(22))
+			if s.last.Verdict != RestartPending {
+				t.Errorf("verdict %s by %v, want %s", s.last.Verdict, s.last.Fired, RestartPending)
+			}
+		})
+	}
+}

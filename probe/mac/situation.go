@@ -44,6 +44,7 @@ func (q *situationQueries) clearOthers() {
 type programList struct {
 	list []process
 	at   time.Time // in the clock of the snapshots
+	real time.Time // in the clock of this machine, in which the user logged in
 }
 
 // The processes of Parallels Desktop.
@@ -78,7 +79,7 @@ func (p *Prober) readSituation(s *shot) {
 	programs := situationFact(s, &q.programs, probe.FactPrograms, "ps -axo uid,etime,comm", func(ctx context.Context) (programList, error) {
 		began := time.Now()
 		list, err := readProcesses(ctx, m)
-		return programList{list, asked.Add(time.Since(began))}, err
+		return programList{list, asked.Add(time.Since(began)), time.Now()}, err
 	})
 	s.snap.Situation.ParallelsSince = parallelsSince(programs.list, programs.at)
 	if !whole {
@@ -103,7 +104,7 @@ func (p *Prober) readSituation(s *shot) {
 		now.InputTools = running(inputTools, programs.list, atHand)
 		now.PaneOpen = paneOpen(programs.list, os, atHand)
 		now.Service = probe.AnswerOf(runs(programs.list, parallelsService, anybody))
-		if login := loginAt(programs.list, m.UID, programs.at); !login.After(s.now) { // else the clock was corrected
+		if login := loginAt(programs.list, m.UID, programs.real); !login.After(s.now) { // else the clock was corrected
 			now.LoginAt = login
 		}
 	}

@@ -1,13 +1,11 @@
 package approval
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
-
-	"kextwatch/probe"
 )
 
 // After merges m into the memory of an earlier agent, which could not be read
@@ -42,8 +40,8 @@ func (m Memory) After(earlier Memory) Memory {
 	if m.Snoozed.IsZero() {
 		m.Snoozed, m.SnoozedWindow = earlier.Snoozed, earlier.SnoozedWindow
 	}
-	m.Source = probe.SourceName(either(string(m.Source), string(earlier.Source)))
-	m.Disagree = either(m.Disagree, earlier.Disagree)
+	m.Source = cmp.Or(m.Source, earlier.Source)
+	m.Disagree = cmp.Or(m.Disagree, earlier.Disagree)
 	m.Seq = max(m.Seq, earlier.Seq)
 	return m
 }
@@ -58,11 +56,8 @@ func (m ItemMemory) after(earlier ItemMemory) ItemMemory {
 	m.Windows += earlier.Windows
 	m.Earlier = max(m.Earlier, earlier.Earlier)
 	known := earlier.known()
-	fresh := func(attempts []Attempt) []Attempt {
-		return slices.DeleteFunc(slices.Clone(attempts), known.has)
-	}
-	m.Attempts = keepNewest(earlier.Attempts, fresh(m.Attempts))
-	m.Dismissed = keepNewest(earlier.Dismissed, fresh(m.Dismissed))
+	m.Attempts = keepNewest(earlier.Attempts, known.missing(m.Attempts))
+	m.Dismissed = keepNewest(earlier.Dismissed, known.missing(m.Dismissed))
 	return m
 }
 
@@ -90,12 +85,11 @@ func (t Announced) after(earlier Announced, items map[string]ItemMemory) Announc
 // because they still hold. An approval that is not there is compared with the earlier
 // one at the next snapshot.
 func (m KextMemory) after(earlier KextMemory) KextMemory {
-	was := m
 	if !m.Allowed && (earlier.Allowed || earlier.Lost) {
 		m.Allowed, m.By, m.Payload, m.Lost, m.LostAt = earlier.Allowed, earlier.By, earlier.Payload, earlier.Lost, earlier.LostAt
 	}
 	if m.Allowed {
-		m.AllowedIn = either(m.AllowedIn, earlier.AllowedIn)
+		m.AllowedIn = cmp.Or(m.AllowedIn, earlier.AllowedIn)
 		m.AllowedEarlier = m.AllowedEarlier || earlier.AllowedEarlier
 		if !earlier.AllowedAt.IsZero() {
 			m.AllowedAt = earlier.AllowedAt
@@ -103,28 +97,28 @@ func (m KextMemory) after(earlier KextMemory) KextMemory {
 	}
 	if m.LoadedVersion == "" {
 		m.LoadedVersion, m.LoadedCDHash, m.LoadedAt, m.LoadedIn = earlier.LoadedVersion, earlier.LoadedCDHash, earlier.LoadedAt, earlier.LoadedIn
-		m.RefusedIn = either(m.RefusedIn, earlier.RefusedIn)
-		m.RestartIn = either(m.RestartIn, earlier.RestartIn)
-		m.UpgradeIn = either(m.UpgradeIn, earlier.UpgradeIn)
-		if was.FailureIn == "" {
+		m.RefusedIn = cmp.Or(m.RefusedIn, earlier.RefusedIn)
+		m.RestartIn = cmp.Or(m.RestartIn, earlier.RestartIn)
+		m.UpgradeIn = cmp.Or(m.UpgradeIn, earlier.UpgradeIn)
+		if m.FailureIn == "" {
 			m.Failure, m.FailureIn = earlier.Failure, earlier.FailureIn
 		}
-		if was.FailedIn == "" {
+		if m.FailedIn == "" {
 			m.FailedIn, m.FailedBy = earlier.FailedIn, earlier.FailedBy
 		}
 	}
-	if was.CollectedIn == "" {
+	if m.CollectedIn == "" {
 		m.Collected, m.CollectedIn = earlier.Collected, earlier.CollectedIn
 	}
-	m.Differs = either(earlier.Differs, m.Differs)
+	m.Differs = cmp.Or(earlier.Differs, m.Differs)
 	if earlier.Watched.After(m.Watched) {
 		m.Watched = earlier.Watched
 	}
-	if earlier.WithoutSince.After(time.Time{}) && !m.WithoutSince.IsZero() {
+	if !earlier.WithoutSince.IsZero() && !m.WithoutSince.IsZero() {
 		m.WithoutSince = earlier.WithoutSince
 	}
-	m.Place = either(m.Place, earlier.Place)
-	m.Developer = either(m.Developer, earlier.Developer)
+	m.Place = cmp.Or(m.Place, earlier.Place)
+	m.Developer = cmp.Or(m.Developer, earlier.Developer)
 	return m
 }
 
@@ -135,11 +129,4 @@ func fill[V any](to, from map[string]V) {
 			to[k] = v
 		}
 	}
-}
-
-func either(first, second string) string {
-	if first != "" {
-		return first
-	}
-	return second
 }

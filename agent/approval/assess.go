@@ -96,7 +96,7 @@ func (a *assessment) product(w watched) (Product, bool) {
 			p.Developer = f.developer()
 		}
 	}
-	loaded := slices.ContainsFunc(own, func(f *kextFacts) bool { return f.loaded != "" })
+	loaded := anyLoaded(own)
 	for _, f := range own {
 		f.besideLoaded = loaded
 	}
@@ -141,10 +141,8 @@ func (a *assessment) isThere(f *kextFacts) bool {
 // triedLately reports whether something tried to load an extension within the length of a
 // window.
 func (a *assessment) triedLately(f *kextFacts) bool {
-	recent := func(at time.Time) bool { return a.now.Sub(at) <= WindowLength && at.Sub(a.now) <= futureTolerance }
 	seen := f.record().LastSeen
-	return recent(seen) && a.scan(f, seen) == "" ||
-		slices.ContainsFunc(f.reported, func(t probe.Attempt) bool { return recent(t.At) })
+	return lately(seen, a.now) && a.scan(f, seen) == "" || f.reportedLately(a.now)
 }
 
 // closeWindows removes the windows, because a profile disables the Allow button.
@@ -278,7 +276,7 @@ func otherPending(facts []*kextFacts, products []watched, now time.Time) []strin
 		if !f.refused() || f.loaded != "" || watches(byTeam[f.teamID], f) || f.fromApple() {
 			continue
 		}
-		if len(f.disk) == 0 && !f.attemptedWithin(WindowLength, now) {
+		if len(f.disk) == 0 && !lately(f.record().LastSeen, now) && !f.reportedLately(now) {
 			continue
 		}
 		name := f.row.Developer

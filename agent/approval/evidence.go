@@ -38,7 +38,7 @@ func (a *assessment) evidence(f *kextFacts) (proved, dismissed []Attempt) {
 	if earlier, ok := a.newSince(f); ok {
 		attempt.Evidence, attempt.At = Seen, earlier
 		if !lastSeen.Before(earlier) {
-			attempt.At = lastSeen.UTC().Truncate(time.Second)
+			attempt.At = second(lastSeen)
 		}
 		a.fire(RuleSeen, f.bundleID)
 		return append(proved, attempt), nil
@@ -46,7 +46,7 @@ func (a *assessment) evidence(f *kextFacts) (proved, dismissed []Attempt) {
 	if lastSeen.IsZero() {
 		return proved, nil
 	}
-	attempt.Evidence, attempt.At = LoadHistory, lastSeen.UTC().Truncate(time.Second)
+	attempt.Evidence, attempt.At = LoadHistory, second(lastSeen)
 	if rule := a.scan(f, lastSeen); rule != "" {
 		a.fire(rule, f.bundleID)
 		return proved, []Attempt{attempt}
@@ -76,7 +76,7 @@ func (a *assessment) reported(f *kextFacts) []Attempt {
 			a.fire(RuleFuture, f.bundleID)
 			continue
 		}
-		attempts = append(attempts, Attempt{At: t.At.UTC().Truncate(time.Second), Evidence: Basis(t.From), BundleID: f.bundleID})
+		attempts = append(attempts, Attempt{At: second(t.At), Evidence: Basis(t.From), BundleID: f.bundleID})
 	}
 	if len(attempts) > 0 {
 		a.fire(RuleReported, f.bundleID)
@@ -106,7 +106,7 @@ func (a *assessment) newSince(f *kextFacts) (time.Time, bool) {
 	if a.index.blocked[f.id] || a.before.Kexts[f.id].Allowed {
 		return time.Time{}, false // a changed row alone is no attempt
 	}
-	return at.Round(0).UTC().Truncate(time.Second), true
+	return second(at), true
 }
 
 // readAt returns when the policy was read from macOS. A source that publishes

@@ -253,13 +253,21 @@ func (f *kextFacts) unread() bool {
 	return slices.ContainsFunc(f.disk, func(k probe.Kext) bool { return k.Unread })
 }
 
-// attemptedWithin reports whether there was an attempt in the last d before now.
-// A time later than futureTolerance after now is not evidence.
-func (f *kextFacts) attemptedWithin(d time.Duration, now time.Time) bool {
-	recent := func(at time.Time) bool {
-		return !at.IsZero() && now.Sub(at) <= d && at.Sub(now) <= futureTolerance
-	}
-	return recent(f.record().LastSeen) || slices.ContainsFunc(f.reported, func(t probe.Attempt) bool { return recent(t.At) })
+// anyLoaded reports whether one of some extensions is loaded, in any version.
+func anyLoaded(facts []*kextFacts) bool {
+	return slices.ContainsFunc(facts, func(f *kextFacts) bool { return f.loaded != "" })
+}
+
+// lately reports whether a time is within the length of a window before now. A time
+// later than futureTolerance after now is not evidence.
+func lately(at, now time.Time) bool {
+	return now.Sub(at) <= WindowLength && at.Sub(now) <= futureTolerance
+}
+
+// reportedLately reports whether the log or our own retry told of an attempt within the
+// length of a window.
+func (f *kextFacts) reportedLately(now time.Time) bool {
+	return slices.ContainsFunc(f.reported, func(t probe.Attempt) bool { return lately(t.At, now) })
 }
 
 // reportedSince reports whether an attempt at or after since had this outcome. macOS

@@ -44,13 +44,13 @@ func (a *assessment) rememberKext(f *kextFacts) KextMemory {
 	was, known := a.before.Kexts[f.id]
 	was = was.notAfter(a.now)
 	session := a.session()
-	now := a.now.Round(0).UTC().Truncate(time.Second)
+	now := second(a.now)
 	is := was
 	if f.row != nil {
 		is.Developer = f.row.Developer
 	}
 	if seen := f.record().LastSeen; !seen.IsZero() {
-		is.LastSeen = seen.UTC().Truncate(time.Second)
+		is.LastSeen = second(seen)
 	}
 	if a.snap.Policy != nil {
 		is.Allowed, is.By, is.Payload, is.Lost, is.LostAt = f.allowed(), f.allowedBy(), f.payload, f.lost, f.lostAt
@@ -65,7 +65,7 @@ func (a *assessment) rememberKext(f *kextFacts) KextMemory {
 		case known && is.By != NotEnforced && read.Source == a.snap.Policy.Source:
 			is.AllowedIn = session // a switch approves nothing, and another source may only know more
 		case !known && is.By != ByUser:
-			is.AllowedAt = read.At.Round(0).UTC().Truncate(time.Second) // an attempt made it known, and nobody had to allow it
+			is.AllowedAt = second(read.At) // an attempt made it known, and nobody had to allow it
 		}
 	case known && a.restarted():
 		is.AllowedEarlier = true

@@ -8,10 +8,9 @@ import (
 
 // An approval that is gone counts as lost after this time, if no read finds it again. A
 // profile is replaced by removing and installing it, which takes a moment.
-const (
-	lostAfter      = 3 * time.Second
-	lostAfterByMDM = 5 * time.Minute
-)
+var lostTimes = map[AllowedBy]time.Duration{ByUser: lostAfter, ByMDM: 5 * time.Minute}
+
+const lostAfter = 3 * time.Second
 
 // noteLost finds out whether macOS does not list the approval of an extension any more.
 // Until that is certain, the extension still counts as allowed. It is no loss if the
@@ -31,7 +30,7 @@ func (a *assessment) noteLost(f *kextFacts) {
 		f.by, f.payload, f.lostAt = was.By, was.Payload, was.LostAt
 		return
 	}
-	after, tracked := map[AllowedBy]time.Duration{ByUser: lostAfter, ByMDM: lostAfterByMDM}[was.By]
+	after, tracked := lostTimes[was.By]
 	if !was.Allowed || !tracked || policy.Source != a.before.LastRead.Source || a.macOSChanged() || a.blockedSinceLastRead(f) {
 		return
 	}
@@ -42,7 +41,7 @@ func (a *assessment) noteLost(f *kextFacts) {
 	if a.restarted() {
 		after = lostAfter
 	}
-	at := a.now.Add(after).Round(0).UTC().Truncate(time.Second)
+	at := second(a.now.Add(after))
 	if !was.LostAt.IsZero() && was.LostAt.Before(at) {
 		at = was.LostAt
 	}

@@ -140,3 +140,7 @@ func splitKey(k string) (teamID, id string) {
 	teamID, id, _ = strings.Cut(k, " ")
 	return teamID, id
 }
+
+// second returns a time as the memory keeps it: in UTC, in whole seconds, without a
+// monotonic reading.
+func second(at time.Time) time.Time { return at.UTC().Truncate(time.Second) }

@@ -44,10 +44,7 @@ func (m ItemMemory) join(id string, other ItemMemory, otherID string, announced 
 		m.Session = other.Session
 	}
 	known := m.known()
-	fresh := func(attempts []Attempt) []Attempt {
-		return slices.DeleteFunc(slices.Clone(attempts), known.has)
-	}
-	return m.remember(fresh(other.Attempts)).dismiss(fresh(other.Dismissed)), announced
+	return m.remember(known.missing(other.Attempts)).dismiss(known.missing(other.Dismissed)), announced
 }
 
 // recall adds the extensions of open windows while no policy source answers: their

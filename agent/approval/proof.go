@@ -256,7 +256,7 @@ func (a *assessment) lastAttempt(f *kextFacts) time.Time {
 		times = append(times, t.At)
 	}
 	for _, at := range times {
-		at = at.UTC().Truncate(time.Second)
+		at = second(at)
 		if at.After(last) && at.Sub(a.now) <= futureTolerance && a.inThisBoot(at) {
 			last = at
 		}
@@ -270,7 +270,7 @@ func (a *assessment) lastAttempt(f *kextFacts) time.Time {
 func (a *assessment) inThisBoot(at time.Time) bool {
 	booted, read := a.snap.Mac.BootedAt, a.before.LastRead
 	if booted.IsZero() {
-		return !read.At.IsZero() && a.inThisSession(read.Session) && !at.Before(read.At.Round(0).Truncate(time.Second))
+		return !read.At.IsZero() && a.inThisSession(read.Session) && !at.Before(second(read.At))
 	}
 	return !at.Before(booted.Truncate(time.Second))
 }
@@ -280,12 +280,12 @@ func (a *assessment) inThisBoot(at time.Time) bool {
 // hypervisor, up to macOS 10.15 the application together with its service. It holds
 // until one of them is loaded or the Mac is restarted, even if the virtual machine ends.
 func (a *assessment) runsWithout(p Product, facts []*kextFacts) bool {
-	if p.App == nil || slices.ContainsFunc(facts, func(f *kextFacts) bool { return f.loaded != "" }) {
+	if p.App == nil || anyLoaded(facts) {
 		return false
 	}
 	proved := slices.ContainsFunc(facts, func(f *kextFacts) bool { return a.failed(a.rememberedKext(f), RuleRunsWithout) })
 	since := a.runningWithoutSince(p, facts)
-	proved = proved || !since.IsZero() && a.confirmed(p, facts, since)
+	proved = proved || !since.IsZero() && a.confirmed(facts, since)
 	for _, f := range facts {
 		is, known := a.mem.Kexts[f.id]
 		if !known {
@@ -306,7 +306,7 @@ func (a *assessment) runsWithout(p Product, facts []*kextFacts) bool {
 // they are missing since later: when Parallels quits, it unloads them first.
 func (a *assessment) runningWithoutSince(p Product, facts []*kextFacts) (since time.Time) {
 	loaded, machines := a.snap.Loaded, a.snap.Machines
-	now := a.now.Round(0).UTC().Truncate(time.Second)
+	now := second(a.now)
 	switch {
 	case !loaded.Known || !a.snap.Mac.OS.Known():
 		return time.Time{}
@@ -338,24 +338,28 @@ func (a *assessment) runningWithoutSince(p Product, facts []*kextFacts) (since t
 // confirmed reports whether something has been running without its extensions for long
 // enough. A virtual machine that just starts or ends is listed as running, too. At first
 // sight it counts if no attempt was made just before.
-func (a *assessment) confirmed(p Product, facts []*kextFacts, since time.Time) bool {
-	over := since.Add(serviceTime)
-	if a.snap.Mac.OS.AtLeast(11, 0) {
-		over = since.Add(loadTime)
-		if !slices.ContainsFunc(facts, func(f *kextFacts) bool { _, known := a.before.Kexts[f.id]; return known }) {
-			over = time.Time{}
-			for _, f := range facts {
-				if last := a.lastAttempt(f); last.Add(loadTime).After(over) {
-					over = last.Add(loadTime)
-				}
+func (a *assessment) confirmed(facts []*kextFacts, since time.Time) bool {
+	if !a.snap.Mac.OS.AtLeast(11, 0) {
+		return a.loadedListSince(since.Add(serviceTime))
+	}
+	over := since.Add(loadTime)
+	if !slices.ContainsFunc(facts, a.seenBefore) {
+		var last time.Time
+		for _, f := range facts {
+			if at := a.lastAttempt(f); at.After(last) {
+				last = at
 			}
 		}
-	}
-	if !a.loadedListSince(over) {
-		return false
+		over = last.Add(loadTime)
 	}
 	read := a.snap.Machines.ReadAt
-	return read.IsZero() || !a.snap.Mac.OS.AtLeast(11, 0) || !read.Round(0).Before(over)
+	return a.loadedListSince(over) && (read.IsZero() || !read.Round(0).Before(over))
+}
+
+// seenBefore reports whether the last snapshot had the extension.
+func (a *assessment) seenBefore(f *kextFacts) bool {
+	_, known := a.before.Kexts[f.id]
+	return known
 }
 
 // uncertain reports whether nothing proves that an allowed extension would be loaded,

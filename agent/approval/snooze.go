@@ -25,7 +25,7 @@ func (m Memory) Snooze(until time.Time, status Status) Memory {
 		m.Snoozed, m.SnoozedWindow = time.Time{}, ""
 		return m
 	}
-	m.Snoozed, m.SnoozedWindow = until.UTC().Truncate(time.Second), window
+	m.Snoozed, m.SnoozedWindow = second(until), window
 	return m
 }
 

@@ -57,7 +57,7 @@ func (w Window) advance(now time.Time) Window {
 func (m ItemMemory) attempt(a Attempt, over bool, now time.Time) ItemMemory {
 	opened := a.At
 	if opened.After(now) {
-		opened = now.UTC().Truncate(time.Second)
+		opened = second(now)
 	}
 	w, end := m.Window, opened.Add(WindowLength)
 	switch {
@@ -119,6 +119,11 @@ func (m ItemMemory) known() attempts {
 type attempts map[Attempt]bool
 
 func (s attempts) has(a Attempt) bool { return s[withoutEvidence(a)] }
+
+// missing returns those of some attempts that the set does not have.
+func (s attempts) missing(from []Attempt) []Attempt {
+	return slices.DeleteFunc(slices.Clone(from), s.has)
+}
 
 // newest returns the time of the last of some attempts.
 func newest(attempts []Attempt) time.Time { return attempts[len(attempts)-1].At }

@@ -17,12 +17,19 @@ const notCollected = "-"
 // this boot with the one on disk.
 func (a *assessment) collected(f *kextFacts) collected {
 	is := a.rememberedKext(f)
-	switch {
-	case !a.inThisSession(is.CollectedIn):
+	if !a.inThisSession(is.CollectedIn) {
 		return collectedUnknown
-	case is.Collected == notCollected:
+	}
+	return f.compareCollected(is.Collected)
+}
+
+// compareCollected compares a version in a collection, or notCollected, with the one on
+// disk.
+func (f *kextFacts) compareCollected(version string) collected {
+	switch {
+	case version == notCollected:
 		return collectedNo
-	case f.onDisk(is.Collected), f.unread():
+	case f.onDisk(version), f.unread():
 		return collectedYes
 	}
 	return collectedOther

@@ -41,83 +41,114 @@ func (a *assessment) rememberedKext(f *kextFacts) KextMemory {
 }
 
 func (a *assessment) rememberKext(f *kextFacts) KextMemory {
-	was, known := a.before.Kexts[f.id]
-	was = was.notAfter(a.now)
-	session := a.session()
-	now := second(a.now)
-	is := was
+	is := a.before.Kexts[f.id].notAfter(a.now)
 	if f.row != nil {
 		is.Developer = f.row.Developer
 	}
 	if seen := f.record().LastSeen; !seen.IsZero() {
 		is.LastSeen = second(seen)
 	}
+	is = a.rememberApproval(f, is)
+	is = a.rememberOutcomes(f, is)
+	is = a.rememberVersion(f, is)
+	is = a.rememberCollection(f, is)
+	return a.rememberLoad(f, is)
+}
+
+// rememberApproval notes who allows an extension, and since when.
+func (a *assessment) rememberApproval(f *kextFacts, is KextMemory) KextMemory {
+	wasAllowed, known := is.Allowed, a.seenBefore(f)
 	if a.snap.Policy != nil {
 		is.Allowed, is.By, is.Payload, is.Lost, is.LostAt = f.allowed(), f.allowedBy(), f.payload, f.lost, f.lostAt
 	}
 	switch {
 	case !is.Allowed:
 		is.AllowedIn, is.AllowedEarlier, is.AllowedAt = "", false, time.Time{}
-	case !was.Allowed:
-		is.AllowedAt, is.RefusedIn, is.RestartIn = now, "", "" // what came before is answered
+	case !wasAllowed:
+		is.AllowedAt, is.RefusedIn, is.RestartIn = second(a.now), "", "" // what came before is answered
 		switch read := a.before.LastRead; {
-		case read.Session != session:
+		case read.Session != a.session():
 		case known && is.By != NotEnforced && read.Source == a.snap.Policy.Source:
-			is.AllowedIn = session // a switch approves nothing, and another source may only know more
+			is.AllowedIn = read.Session // a switch approves nothing, and another source may only know more
 		case !known && is.By != ByUser:
 			is.AllowedAt = second(read.At) // an attempt made it known, and nobody had to allow it
 		}
 	case known && a.restarted():
 		is.AllowedEarlier = true
 	}
-	since := a.snap.Mac.BootedAt
+	return is
+}
+
+// rememberOutcomes notes what macOS said about attempts in this boot, and whether the
+// agent saw the last of them happen.
+func (a *assessment) rememberOutcomes(f *kextFacts, is KextMemory) KextMemory {
+	booted, session := a.snap.Mac.BootedAt, a.session()
+	since := booted
 	if is.AllowedAt.After(since) {
 		since = is.AllowedAt
 	}
 	if f.reportedSince(since, probe.Refused) {
 		is.RefusedIn = session
 	}
-	if f.reportedSince(a.snap.Mac.BootedAt, probe.NeedsRestart) { // macOS says it of an allowed one
+	if f.reportedSince(booted, probe.NeedsRestart) { // macOS says it of an allowed one
 		is.RestartIn = session
 	}
-	if f.reportedSince(a.snap.Mac.BootedAt, probe.Upgrade) {
+	if f.reportedSince(booted, probe.Upgrade) {
 		is.UpgradeIn = session
 	}
-	last := a.lastAttempt(f)
-	if last, ok := f.lastOutcome(a.snap.Mac.BootedAt); ok && last.At.After(is.LoadedAt) {
+	if last, ok := f.lastOutcome(booted); ok && last.At.After(is.LoadedAt) {
 		is.Failure, is.FailureIn = "", "" // what came before is over
 		if last.Outcome.Failure() {
 			is.Failure, is.FailureIn = last.Outcome, session
 		}
 	}
-	read := a.before.LastRead
-	if last.After(is.Watched) && !last.Before(read.At.Truncate(time.Second)) && a.inThisSession(read.Session) && a.now.Sub(last) <= watchedWithin {
+	last, read := a.lastAttempt(f), a.before.LastRead
+	if last.After(is.Watched) && !last.Before(second(read.At)) && a.inThisSession(read.Session) && a.now.Sub(last) <= watchedWithin {
 		is.Watched = last
 	}
+	return is
+}
+
+// rememberVersion notes the version on disk. Another version has not failed yet.
+func (a *assessment) rememberVersion(f *kextFacts, is KextMemory) KextMemory {
 	if f.besideLoaded || !f.installed() {
-		is.FailedIn, is.WithoutSince = "", time.Time{} // what is installed anew has not failed yet
+		is.FailedIn, is.WithoutSince = "", time.Time{}
 	}
 	if version := f.diskVersion(); version != "" {
-		if was.DiskVersion != "" && was.DiskVersion != version {
+		if is.DiskVersion != "" && is.DiskVersion != version {
 			is.FailedIn, is.FailureIn, is.RefusedIn, is.RestartIn = "", "", "", ""
 		}
 		is.DiskVersion = version
 	}
-	if a.snap.Collection.Known {
-		is.Collected, is.CollectedIn = a.collectedVersion(f), session
-		switch {
-		case is.Collected == notCollected, f.onDisk(is.Collected), f.unread():
-			is.Differs = ""
-		case is.Differs == "":
-			is.Differs = session
-		}
+	return is
+}
+
+// rememberCollection notes the version in the collection, and since which boot it differs
+// from the one on disk.
+func (a *assessment) rememberCollection(f *kextFacts, is KextMemory) KextMemory {
+	if !a.snap.Collection.Known {
+		return is
 	}
-	if f.loadedFromDisk() {
-		is.LoadedVersion, is.LoadedCDHash = f.loaded, f.record().CDHash
-		is.RefusedIn, is.RestartIn, is.UpgradeIn, is.FailureIn, is.Failure = "", "", "", "", ""
-		if is.LoadedIn != session || is.LoadedAt.Before(last) || is.LoadedAt.Before(is.AllowedAt) || is.LoadedAt.IsZero() {
-			is.LoadedAt, is.LoadedIn = now, session
-		}
+	is.Collected, is.CollectedIn = a.collectedVersion(f), a.session()
+	switch {
+	case f.compareCollected(is.Collected) != collectedOther:
+		is.Differs = ""
+	case is.Differs == "":
+		is.Differs = is.CollectedIn
+	}
+	return is
+}
+
+// rememberLoad notes that the version on disk is loaded, which answers what macOS said
+// about earlier attempts.
+func (a *assessment) rememberLoad(f *kextFacts, is KextMemory) KextMemory {
+	if !f.loadedFromDisk() {
+		return is
+	}
+	is.LoadedVersion, is.LoadedCDHash = f.loaded, f.record().CDHash
+	is.RefusedIn, is.RestartIn, is.UpgradeIn, is.FailureIn, is.Failure = "", "", "", "", ""
+	if !a.loadedSinceAllowed(is) || is.LoadedAt.Before(a.lastAttempt(f)) || is.LoadedAt.IsZero() {
+		is.LoadedAt, is.LoadedIn = second(a.now), a.session()
 	}
 	return is
 }

@@ -25,8 +25,8 @@ var (
 	mutatedTables = []string{"verdicts", "Catalogue", "verdictChanges", "windowEnd", "lostTimes", "allowedRule", "parallelsProducts", "Proofs", "contradictions"}
 	mutatedFuncs  = []string{
 		"failure", "kextVerdict", "blockedVerdict", "itemVerdict", "productVerdict", "need", "replaced", "scan", "newSince", "evidence",
-		"noteLost", "blockedSinceLastRead", "overrule", "attemptFailed", "runsWithout", "runningWithoutSince", "confirmed", "uncertain", "collected", "reported", "reportedBefore",
-		"lastAttempt", "loadedVersion", "allowedBy", "kext", "rememberKext", "unanswered", "madeForOlder",
+		"noteLost", "blockedSinceLastRead", "overrule", "attemptFailed", "runsWithout", "runningWithoutSince", "confirmed", "uncertain", "collected", "compareCollected", "reported", "reportedBefore",
+		"lastAttempt", "loadedVersion", "allowedBy", "kext", "rememberKext", "rememberApproval", "rememberOutcomes", "rememberVersion", "rememberCollection", "rememberLoad", "unanswered", "madeForOlder",
 	}
 )
 

@@ -213,6 +213,17 @@ func TestAnotherProductIsLoaded(t *testing.T) {
 	s.look(at(1), LoadFailing, "load-failing!")
 }
 
+// The agent starts a moment after an attempt. The virtual machine that is listed as
+// running may just be starting.
+func TestAnAttemptJustBeforeTheFirstSight(t *testing.T) {
+	s := usedStory(t, "12.7.6")
+	s.attempt(at(0.5), allKexts...)
+	s.allow()
+	s.snap.Machines.List[0].State = probe.VMRunning
+	s.look(at(1), Approved)
+	s.look(at(2), LoadFailing, "load-failing!")
+}
+
 // The clock was set back. A time that lies ahead bounds nothing.
 func TestClockSetBackHidesNoRefusal(t *testing.T) {
 	s := usedStory(t, "12.7.6")

@@ -6,6 +6,10 @@ import "time"
 // Compare this and not the developer name, which has changed over the years.
 const ParallelsTeamID = "4C6364ACXT"
 
+// ParallelsKextPrefix begins the bundle ID of every kernel extension of Parallels
+// Desktop. The other products of that team have other prefixes.
+const ParallelsKextPrefix = "com.parallels.kext."
+
 // Policy is the kernel extension policy of macOS: what is allowed, and which
 // load attempts were made.
 type Policy struct {

@@ -15,7 +15,10 @@
 // the Mac is a directory of this machine.
 package probe
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Snapshot holds all facts of a Mac that were read at one moment.
 type Snapshot struct {
@@ -112,6 +115,11 @@ type Gap struct {
 	Source Fact   `json:"source" plist:"source"`
 	Err    string `json:"error" plist:"error"` // the reason
 	Next   string `json:"next" plist:"next"`   // what to do about it
+}
+
+// HasGap reports whether one of some gaps is about this fact.
+func HasGap(gaps []Gap, fact Fact) bool {
+	return slices.ContainsFunc(gaps, func(g Gap) bool { return g.Source == fact })
 }
 
 // Hint says that facts may have changed and a snapshot is due. It carries no

@@ -200,7 +200,7 @@ func (a *assessment) productVerdict(p Product, installed bool, facts []*kextFact
 	case slices.ContainsFunc(facts, a.known), slices.ContainsFunc(a.snap.Attempts, func(t probe.Attempt) bool { return t.TeamID == p.TeamID && t.BundleID == "" }):
 		a.fire(RuleRecorded, p.Name)
 		worst = Unknown // the application is there, and its extensions are not
-	case p.App != nil && p.App.TeamID == probe.ParallelsTeamID && slices.ContainsFunc(a.snap.Gaps, func(g probe.Gap) bool { return g.Source == probe.FactKextsOnDisk }):
+	case p.App != nil && p.App.TeamID == probe.ParallelsTeamID && probe.HasGap(a.snap.Gaps, probe.FactKextsOnDisk):
 		a.fire(RuleAppUnknown, p.Name)
 		worst = Unknown // its folder of extensions could not be listed
 	default:
@@ -220,7 +220,7 @@ func (a *assessment) productVerdict(p Product, installed bool, facts []*kextFact
 // AppUnknown reports whether it is unknown if Parallels Desktop is installed: a place
 // where it may be could not be read.
 func AppUnknown(snap probe.Snapshot) bool {
-	return len(snap.Apps) == 0 && slices.ContainsFunc(snap.Gaps, func(g probe.Gap) bool { return g.Source == probe.FactParallels })
+	return len(snap.Apps) == 0 && probe.HasGap(snap.Gaps, probe.FactParallels)
 }
 
 // made returns what the installed Parallels was made for; nil if the table has no

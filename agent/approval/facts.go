@@ -129,7 +129,7 @@ func attemptsOf(all []probe.Attempt, teamID, bundleID string) []probe.Attempt {
 	for _, t := range all {
 		switch {
 		case t.TeamID != "" && t.TeamID != teamID:
-		case t.BundleID == bundleID, t.BundleID == "" && t.TeamID != "" && strings.HasPrefix(bundleID, parallelsProducts[0].prefix):
+		case t.BundleID == bundleID, t.BundleID == "" && t.TeamID != "" && strings.HasPrefix(bundleID, probe.ParallelsKextPrefix):
 			own = append(own, t)
 		}
 	}

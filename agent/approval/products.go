@@ -22,7 +22,7 @@ type watched struct {
 func (w watched) id() string { return strings.TrimSpace(key(w.teamID, w.prefix)) }
 
 var parallelsProducts = []watched{
-	{name: "Parallels Desktop", teamID: probe.ParallelsTeamID, prefix: "com.parallels.kext.", app: true, always: true},
+	{name: "Parallels Desktop", teamID: probe.ParallelsTeamID, prefix: probe.ParallelsKextPrefix, app: true, always: true},
 	{name: "Parallels Access", teamID: probe.ParallelsTeamID, prefix: "com.parallels.virtual"},
 }
 

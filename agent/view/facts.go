@@ -118,7 +118,7 @@ func (c checking) asked(fact probe.Fact) bool {
 }
 
 func (c checking) hasGap(fact probe.Fact) bool {
-	return slices.ContainsFunc(c.st.Gaps, func(g probe.Gap) bool { return g.Source == fact })
+	return probe.HasGap(c.st.Gaps, fact)
 }
 
 func (c checking) known(fact probe.Fact) bool {

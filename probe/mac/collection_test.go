@@ -100,7 +100,7 @@ func (s *snapshotStory) wantCollection(after string, fresh, queried, known bool)
 }
 
 func missesCollection(snap probe.Snapshot) bool {
-	return slices.ContainsFunc(snap.Gaps, func(g probe.Gap) bool { return g.Source == probe.FactCollection })
+	return probe.HasGap(snap.Gaps, probe.FactCollection)
 }
 
 const vnicRow = "echo '- - - - - com.parallels.kext.vnic (14.0.1 45154)'"

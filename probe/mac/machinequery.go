@@ -61,7 +61,7 @@ func (p *Prober) runsWithout() bool {
 		slices.ContainsFunc(machines.value.List, func(vm probe.VM) bool {
 			return vm.State == probe.VMRunning && vm.Hypervisor == probe.ParallelsHypervisor
 		}) &&
-		!slices.ContainsFunc(loaded.value.Kexts, func(k probe.LoadedKext) bool { return strings.HasPrefix(k.BundleID, "com.parallels.kext.") })
+		!loadsDesktop(loaded.value)
 }
 
 func parallelsApp(snap probe.Snapshot) *probe.App {

@@ -252,7 +252,13 @@ func appOfKexts(kexts []probe.Kext) *probe.App {
 
 // fromDesktop reports whether a kext is one of Parallels Desktop.
 func fromDesktop(teamID, bundleID string) bool {
-	return teamID == probe.ParallelsTeamID && strings.HasPrefix(bundleID, "com.parallels.kext.")
+	return teamID == probe.ParallelsTeamID && strings.HasPrefix(bundleID, probe.ParallelsKextPrefix)
+}
+
+// loadsDesktop reports whether a kext of Parallels Desktop is loaded. The list of loaded
+// kexts has no teams.
+func loadsDesktop(loaded probe.Loaded) bool {
+	return slices.ContainsFunc(loaded.Kexts, func(k probe.LoadedKext) bool { return strings.HasPrefix(k.BundleID, probe.ParallelsKextPrefix) })
 }
 
 // parallelsGap returns the gap for a Parallels Desktop that cannot be read.

@@ -2,6 +2,7 @@ package mac
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -74,8 +75,8 @@ func parsePrlctl(out []byte) ([]probe.VM, error) {
 			Name:       probe.Printable(vm.Name),
 			Path:       bundlePath(vm.Home),
 			State:      machineState(vm.State),
-			Hypervisor: hypervisor(either(vm.Optimization.Hypervisor, vm.Hardware.Optimization.Hypervisor)),
-			Nested:     onOrOff(either(vm.Optimization.Nested, vm.Hardware.Optimization.Nested)),
+			Hypervisor: hypervisor(cmp.Or(vm.Optimization.Hypervisor, vm.Hardware.Optimization.Hypervisor)),
+			Nested:     onOrOff(cmp.Or(vm.Optimization.Nested, vm.Hardware.Optimization.Nested)),
 		})
 	}
 	if _, err := decoder.Token(); err != nil {
@@ -85,13 +86,6 @@ func parsePrlctl(out []byte) ([]probe.VM, error) {
 		return nil, fmt.Errorf("%w: there is more text after the list", errNoList)
 	}
 	return list, nil
-}
-
-func either(first, second string) string {
-	if first != "" {
-		return first
-	}
-	return second
 }
 
 // bundlePath returns a clean absolute path, or "" if the path is not absolute or has

@@ -3,7 +3,6 @@ package mac
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"kextwatch/probe"
@@ -141,7 +140,7 @@ func (p *Prober) waitsForAllow(snap probe.Snapshot) bool {
 // kexts is loaded. Up to macOS 10.15 it always needs them.
 func lacksKexts(snap probe.Snapshot) bool {
 	return snap.Mac.OS.Known() && !snap.Mac.OS.AtLeast(11, 0) && parallelsApp(snap) != nil &&
-		!slices.ContainsFunc(snap.Loaded.Kexts, func(k probe.LoadedKext) bool { return strings.HasPrefix(k.BundleID, "com.parallels.kext.") }) &&
+		!loadsDesktop(snap.Loaded) &&
 		slices.ContainsFunc(snap.Kexts, func(k probe.Kext) bool {
 			return fromParallels(k.TeamID, k.BundleID) && allowedNotLoaded(snap, k)
 		})

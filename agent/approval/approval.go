@@ -174,6 +174,24 @@ type Kext struct {
 	CDHash        string
 }
 
+// Kexts returns the kernel extensions of the items, without those that are left over.
+func (p Product) Kexts() []Kext {
+	var all []Kext
+	for _, item := range p.Items {
+		for _, k := range item.Kexts {
+			if !k.Leftover {
+				all = append(all, k)
+			}
+		}
+	}
+	return all
+}
+
+// OlderLoaded reports whether the kernel runs another version than the one on disk.
+func (k Kext) OlderLoaded() bool {
+	return !k.Loaded && k.LoadedVersion != "" && k.DiskVersion != ""
+}
+
 // AllowedBy identifies who allowed a kernel extension.
 type AllowedBy string
 

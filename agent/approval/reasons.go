@@ -113,7 +113,7 @@ var Catalogue = []struct {
 	{ReasonMissingDependency, Step, "parallels.loaded", failedBy(probe.MissingDependency)},
 	{ReasonApprovalLost, Step, "parallels.asked", func(c *reasonCase) ([]string, bool) { return nil, c.lost() }},
 	{ReasonOlderLoaded, Step, "parallels.loaded", func(c *reasonCase) ([]string, bool) {
-		about := c.which(func(k Kext) bool { return !k.Loaded && k.LoadedVersion != "" && k.DiskVersion != "" })
+		about := c.which(Kext.OlderLoaded)
 		return about, !c.Mac.OS.AtLeast(11, 0) && len(about) > 0
 	}},
 	{ReasonNotSeenLoaded, Note, "parallels.loaded", func(c *reasonCase) ([]string, bool) { return nil, c.Uncertain }},
@@ -157,14 +157,12 @@ type reasonCase struct {
 	probe.Snapshot
 }
 
-// which returns the bundle IDs of the extensions that are so and not left over.
+// which returns the bundle IDs of the extensions that are so.
 func (c *reasonCase) which(is func(Kext) bool) []string {
 	var ids []string
-	for _, item := range c.Items {
-		for _, k := range item.Kexts {
-			if !k.Leftover && is(k) {
-				ids = append(ids, k.BundleID)
-			}
+	for _, k := range c.Product.Kexts() {
+		if is(k) {
+			ids = append(ids, k.BundleID)
 		}
 	}
 	return ids

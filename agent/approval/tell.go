@@ -271,9 +271,7 @@ func (t Announced) tell(p Product, pending bool, reminders []int, snooze snoozeS
 
 // lost reports whether macOS does not list an approval any more that the product needs.
 func (p Product) lost() bool {
-	return p.Need.Answer != probe.No && p.Verdict != NotInstalled && slices.ContainsFunc(p.Items, func(i Item) bool {
-		return slices.ContainsFunc(i.Kexts, func(k Kext) bool { return k.Lost })
-	})
+	return p.Need.Answer != probe.No && p.Verdict != NotInstalled && slices.ContainsFunc(p.Kexts(), func(k Kext) bool { return k.Lost })
 }
 
 // end returns how the window of the last reminders ended: Approved, or

@@ -56,15 +56,11 @@ func NewEvent(n approval.Notice, seq int64, now time.Time) Event {
 // returns all of them.
 func bundleIDs(p approval.Product) []string {
 	var blocked, all []string
-	for _, item := range p.Items {
-		for _, k := range item.Kexts {
-			if k.Blocked {
-				blocked = append(blocked, k.BundleID)
-			}
-			if !k.Leftover {
-				all = append(all, k.BundleID)
-			}
+	for _, k := range p.Kexts() {
+		if k.Blocked {
+			blocked = append(blocked, k.BundleID)
 		}
+		all = append(all, k.BundleID)
 	}
 	if len(blocked) > 0 {
 		return blocked

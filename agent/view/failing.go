@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 
 	"kextwatch/agent/approval"
 	"kextwatch/probe"
@@ -62,11 +63,9 @@ func failureReason(outcome probe.Outcome) func(c reasonCase) reasonText {
 // failureOf returns why macOS refused an extension of the product in this boot, if no
 // approval changes that.
 func failureOf(p approval.Product) (failureText, bool) {
-	for _, item := range p.Items {
-		for _, k := range item.Kexts {
-			if words, ok := failureWords[k.Failure]; ok && !k.Leftover {
-				return words, true
-			}
+	for _, k := range p.Kexts() {
+		if words, ok := failureWords[k.Failure]; ok {
+			return words, true
 		}
 	}
 	return failureText{}, false
@@ -99,14 +98,12 @@ func failingBecause(p approval.Product, st approval.Status) string {
 }
 
 // failingNext says what helps a product that does not load although it is approved.
-func failingNext(p approval.Product, _ approval.Status) string {
-	if failure, ok := failureOf(p); ok {
-		return failure.next(p)
+func failingNext(p approval.Product, st approval.Status) string {
+	next := failingInShort(p, st)
+	if _, other := failureOf(p); other || p.TeamID != probe.ParallelsTeamID {
+		return next
 	}
-	if p.TeamID == probe.ParallelsTeamID {
-		return sentences(failingInShort(p, approval.Status{}), fmt.Sprintf("Parallels has a page about it (%s)", errorPage(p)))
-	}
-	return failingInShort(p, approval.Status{})
+	return sentences(next, fmt.Sprintf("Parallels has a page about it (%s)", errorPage(p)))
 }
 
 // failingInShort is failingNext without a link.
@@ -124,41 +121,19 @@ func tryThenAllow(p approval.Product, st approval.Status) string {
 
 // hasKext reports whether an extension of the product that is not left over is so.
 func hasKext(p approval.Product, is func(approval.Kext) bool) bool {
-	for _, item := range p.Items {
-		for _, k := range item.Kexts {
-			if !k.Leftover && is(k) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.Kexts(), is)
 }
 
 func isLost(k approval.Kext) bool     { return k.Lost }
 func isRecorded(k approval.Kext) bool { return k.Recorded }
 
-// installedVersion returns the version on disk of an extension whose loaded version
-// differs.
-func installedVersion(p approval.Product) string {
-	version := ""
-	hasKext(p, func(k approval.Kext) bool {
-		if !k.Loaded && k.LoadedVersion != "" {
-			version = Clean(k.DiskVersion)
+// olderLoaded returns the version that the kernel runs instead of the one on disk, and
+// that one; "": none.
+func olderLoaded(p approval.Product) (loaded, installed string) {
+	for _, k := range p.Kexts() {
+		if k.OlderLoaded() {
+			loaded, installed = Clean(k.LoadedVersion), Clean(k.DiskVersion)
 		}
-		return false
-	})
-	return version
-}
-
-// olderLoaded returns the version that the kernel runs instead of the one on disk; "":
-// none.
-func olderLoaded(p approval.Product) string {
-	version := ""
-	hasKext(p, func(k approval.Kext) bool {
-		if !k.Loaded && k.LoadedVersion != "" && k.DiskVersion != "" {
-			version = Clean(k.LoadedVersion)
-		}
-		return false
-	})
-	return version
+	}
+	return loaded, installed
 }

@@ -203,7 +203,7 @@ func details(p approval.Product, st approval.Status) []string {
 		lines = append(lines, wrapped(nextInShort(p, st))...)
 	case p.Verdict == approval.LoadFailing, p.Verdict == approval.CannotLoad:
 		lines = append(lines, wrapped(failingInShort(p, st))...)
-	case p.Verdict == approval.Approved && (p.Uncertain || olderLoaded(p) != ""):
+	case p.Verdict == approval.Approved && (p.Uncertain || hasKext(p, approval.Kext.OlderLoaded)):
 		lines = append(lines, wrapped(verdictWords[p.Verdict].next(p, st))...)
 	}
 	if names := openNames(p, st); names != "" {

@@ -154,8 +154,9 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 			sentences(firstTry(c.p, c.os))}
 	},
 	approval.ReasonOlderLoaded: func(c reasonCase) reasonText {
+		loaded, installed := olderLoaded(c.p)
 		return reasonText{"An older version is loaded",
-			fmt.Sprintf("The kernel runs version %s, and version %s is installed.", olderLoaded(c.p), installedVersion(c.p)),
+			fmt.Sprintf("The kernel runs version %s, and version %s is installed.", loaded, installed),
 			fmt.Sprintf("Quit %s. If that does not help, restart the Mac.", c.p.Name)}
 	},
 	approval.ReasonNotSeenLoaded: func(c reasonCase) reasonText {

@@ -174,7 +174,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 		},
 		why: func(p approval.Product, _ approval.Status) string { return approvedBecause(p) },
 		next: func(p approval.Product, st approval.Status) string {
-			switch older := olderLoaded(p); {
+			switch older, _ := olderLoaded(p); {
 			case p.Uncertain:
 				return "If a virtual machine does not start, restart the Mac."
 			case older != "" && !st.Mac.OS.AtLeast(11, 0):
@@ -246,11 +246,9 @@ func Next(p approval.Product, st approval.Status) string {
 // refused says what macOS blocks, and which virtual machines cannot start.
 func refused(p approval.Product) string {
 	blocked := 0
-	for _, item := range p.Items {
-		for _, k := range item.Kexts {
-			if k.Blocked {
-				blocked++
-			}
+	for _, k := range p.Kexts() {
+		if k.Blocked {
+			blocked++
 		}
 	}
 	return sentences(fmt.Sprintf("macOS blocked %s of %s", count(blocked, "1 kernel extension", "%d kernel extensions"), p.Name), stuck(p.Need))

@@ -38,8 +38,8 @@ const (
 	NeedsRestart Outcome = "needs-restart" // approved; macOS loads it at the next start: exit 28
 	Permitted    Outcome = "permitted"     // the policy allows it; this does not prove that it was loaded
 
-	// Refused for a reason that no approval changes: there is never a row or an Allow
-	// button for these (facts about macOS, 13.3).
+	// Refused for a reason that no approval changes. There is never a row or an Allow
+	// button for these (reports about Karabiner-Elements and Intel HAXM).
 	BadOwnership      Outcome = "bad-ownership"      // owner or mode of its files: "improper filesystem permissions"
 	InsecureLocation  Outcome = "insecure-location"  // macOS does not load kexts from this folder
 	BadSignature      Outcome = "bad-signature"      // exit 29 and 30

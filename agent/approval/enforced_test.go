@@ -6,7 +6,7 @@ import (
 	"kextwatch/probe"
 )
 
-// A switch is said to turn the approval off. macOS was seen to refuse all the same, so a
+// A switch is said to turn the approval off. macOS was seen to refuse nevertheless, so a
 // refusal, or an attempt that was not followed by a load, outranks it.
 func TestASwitchThatTurnsTheApprovalOff(t *testing.T) {
 	switches := map[string]func(e *probe.Enforcement){

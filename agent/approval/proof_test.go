@@ -90,7 +90,7 @@ func TestProofsAreToldOnce(t *testing.T) {
 	}
 }
 
-// Facts that look like a proof and are none.
+// Facts that look like a proof but prove nothing.
 func TestNoProof(t *testing.T) {
 	tests := []struct {
 		name  string

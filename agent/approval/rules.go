@@ -40,7 +40,7 @@ const (
 	RuleNeedUnknown         Rule = "need-unknown"
 	RuleMadeForOlder        Rule = "made-for-older"
 
-	RuleOverruled     Rule = "switch-overruled"  // it is said to ask nobody, and refused all the same
+	RuleOverruled     Rule = "switch-overruled"  // it is said to turn the approval off, and macOS refused
 	RuleFailure       Rule = "refused-otherwise" // refused for a reason that no approval changes
 	RuleNotCollected  Rule = "not-in-collection" // allowed, and not in the auxiliary kernel collection
 	RuleAttemptFailed Rule = "attempt-failed"    // allowed, tried, and not loaded since

@@ -4,9 +4,9 @@
 // It accepts a line only if Apple's own program wrote it: any program can log
 // any text. A line shows an attempt and its outcome, never what is allowed. The
 // package reads no log older than two minutes and stores none, and it runs only
-// the log tool of macOS. The forms of the lines are from Apple's source of kext_tools and IOKitUser
-// (macOS 10.13 to 10.15) and from public logs of macOS 11 to 26.2. A text that is
-// not known shows no attempt.
+// the log tool of macOS. The forms of the lines are from Apple's source of
+// kext_tools and IOKitUser (macOS 10.13 to 10.15) and from public logs of macOS 11
+// to 26.2. A text that is not known shows no attempt.
 package kextlog
 
 import (

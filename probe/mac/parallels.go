@@ -62,8 +62,8 @@ type appSearch struct {
 	err    error      // why not, or why it is unknown whether there is one
 }
 
-// read returns the Parallels Desktop at a place; nil if there is none, or if it cannot
-// be read.
+// read returns the Parallels Desktop at a place. It returns nil if nothing is there, or if
+// it cannot be read.
 func (s *appSearch) read(place string) *probe.App {
 	if s.seen[place] || !path.IsAbs(place) || path.Clean(place) != place || path.Ext(place) != ".app" ||
 		probe.Printable(place) != place || root.Elsewhere(place) {

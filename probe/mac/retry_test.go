@@ -75,7 +75,7 @@ func TestResumeVM(t *testing.T) {
 	_, _, err := ResumeVM(t.Context(), m, vmUUID)
 	wantError(t, err, "resuming the virtual machine")
 	if _, _, err := ResumeVM(t.Context(), m, "--help"); err == nil {
-		t.Error("a UUID that is none was accepted")
+		t.Error("a text that is not a UUID was accepted")
 	}
 }
 

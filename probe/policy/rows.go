@@ -211,7 +211,7 @@ func readMDMRows(ctx context.Context, c *connection) ([]probe.MDMRow, error) {
 
 // readHistory reads the load history, and says why it does not tell all times of
 // load attempts. Another form of the history is no error: what is allowed does not
-// depend on it. table is empty if there is none.
+// depend on it. table is empty if the database has no history.
 func readHistory(ctx context.Context, c *connection, table string) (records []probe.LoadRecord, problem string, err error) {
 	if table == "" {
 		return nil, fmt.Sprintf("no table %s%d", historyPrefix, historyOldest), nil

@@ -43,8 +43,8 @@ func appTargets(app string) []target {
 	return []target{{app, []string{"Contents"}}, {app + "/Contents", []string{"Info.plist", "Library"}}}
 }
 
-// targetsWith returns the targets of a Mac with Parallels Desktop at another place;
-// empty: there is none.
+// targetsWith returns the targets of a Mac with Parallels Desktop at another place. app
+// is empty if it is not at another place.
 func targetsWith(app string) []target {
 	if app == "" {
 		return targets

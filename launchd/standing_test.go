@@ -3,8 +3,6 @@ package launchd
 import (
 	"context"
 	"os"
-	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +11,7 @@ import (
 	"testing/synctest"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 // Install renames a file of another program in the place of the property list,
@@ -92,23 +91,8 @@ func TestUnfinishedFilesAreRemoved(t *testing.T) {
 	})
 }
 
-// On a full disk the old file remains, and no temporary file is left. The test
-// runs in a child process: the limit of onFullDisk would also apply to the log
-// that the testing package writes for go test.
+// On a full disk the old file remains, and no temporary file is left.
 func TestInstallOnFullDisk(t *testing.T) {
-	const inChild = "LAUNCHD_TEST_FULL_DISK"
-	if os.Getenv(inChild) == "" {
-		self, err := os.Executable()
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.Command(self, "-test.v", "-test.run=^"+t.Name()+"$")
-		cmd.Env = append(os.Environ(), inChild+"=1")
-		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
-			t.Errorf("in a child process: %v\n%s", err, out)
-		}
-		return
-	}
 	m := newMac(t)
 	m.mustInstall()
 	m.job.ProgramArguments[0] = "/Users/Shared/kextwatch"
@@ -118,7 +102,7 @@ func TestInstallOnFullDisk(t *testing.T) {
 	}
 	before, _ := os.ReadFile(m.place.Plist)
 	plan.Steps = slices.DeleteFunc(plan.Steps, func(s Step) bool { return !strings.HasPrefix(s.Does, "write ") })
-	err = onFullDisk(t, func() error { _, err := m.run(plan); return err })
+	err = mactest.OnFullDisk(t, 100, func() error { _, err := m.run(plan); return err })
 	if err == nil || !strings.Contains(err.Error(), "write "+m.place.Plist) {
 		t.Errorf("error %v, want one about the property list", err)
 	}
@@ -129,28 +113,6 @@ func TestInstallOnFullDisk(t *testing.T) {
 	if said, err := m.install(); err != nil {
 		t.Errorf("with space on the disk again: %v\n%s", err, said)
 	}
-}
-
-// onFullDisk runs a function while no file can grow beyond 100 bytes.
-func onFullDisk(t *testing.T, do func() error) error {
-	t.Helper()
-	var old syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
-		t.Fatal(err)
-	}
-	signal.Ignore(syscall.SIGXFSZ)
-	defer signal.Reset(syscall.SIGXFSZ)
-	limit := old
-	limit.Cur = 100
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
-			t.Error(err)
-		}
-	}()
-	return do()
 }
 
 // launchd refuses property lists of other users, and kextwatch refuses folders.

@@ -10,6 +10,9 @@ const (
 	FactProcessor    Fact = "processor"
 	FactBootTime     Fact = "boot time"
 	FactBootSession  Fact = "boot session"
+	FactBootPolicy   Fact = "boot policy" // of Apple silicon
+	FactBootVolume   Fact = "startup disk"
+	FactVirtual      Fact = "virtual Mac" // whether macOS runs in a virtual machine
 
 	FactParallels    Fact = "Parallels Desktop"
 	FactKextsOnDisk  Fact = "kernel extensions on the disk"
@@ -49,7 +52,7 @@ const (
 
 // Facts lists every Fact.
 var Facts = []Fact{
-	FactMacOSVersion, FactProcessor, FactBootTime, FactBootSession,
+	FactMacOSVersion, FactProcessor, FactBootTime, FactBootSession, FactBootPolicy, FactBootVolume, FactVirtual,
 	FactParallels, FactKextsOnDisk, FactLoadedKexts, FactCollection, FactLoadAttempts, FactLoadHistory,
 	FactVMs, FactVMFiles, FactVMNetworking,
 	FactSIP, FactKextApproval, FactConsent, FactRecoveryTeams, FactKextProfile, FactProfiles,

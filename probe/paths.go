@@ -61,6 +61,7 @@ var KextPolicyFiles = [...]string{KextPolicy, KextPolicy + "-wal", KextPolicy + 
 // Tools of a Mac, by the path at which they are started.
 const (
 	CsrutilTool          = "/usr/bin/csrutil"
+	DiskutilTool         = "/usr/sbin/diskutil"
 	IDTool               = "/usr/bin/id"
 	IoregTool            = "/usr/sbin/ioreg"
 	KextstatTool         = "/usr/sbin/kextstat" // up to macOS 10.15

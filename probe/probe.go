@@ -28,6 +28,7 @@ type Snapshot struct {
 	Attempts    []Attempt // those outside the load history, oldest first
 	QuietUntil  time.Time // the policy files did not change between the snapshot before and this time
 	Mac         Mac
+	Boot        Boot // from macOS 11
 	Apps        []App
 	Kexts       []Kext
 	Loaded      Loaded
@@ -81,12 +82,14 @@ const (
 
 // Kext is a kernel extension bundle on the disk.
 type Kext struct {
-	BundleID string
-	TeamID   string
-	Path     string // where it was installed, without the prefix of the staging folder
-	Staged   bool   // only the copy under /Library/StagedExtensions was found
-	Unread   bool   // its folder could not be read, so it is assumed to exist
-	Version  string // CFBundleVersion; Parallels writes "14.0.1 45154"
+	BundleID  string
+	TeamID    string   // empty: unsigned, or not known
+	Path      string   // where it was installed, without the prefix of the staging folder
+	Staged    bool     // only the copy under /Library/StagedExtensions was found
+	Unread    bool     // its folder could not be read, so it is assumed to exist
+	Version   string   // CFBundleVersion; Parallels writes "14.0.1 45154"
+	Code      []Arch   // the processors that it has code for; nil: not known, or it has no code
+	Libraries []string // the bundle IDs of the kexts that it needs (OSBundleLibraries)
 }
 
 // Loaded is the kernel's list of loaded extensions.

@@ -33,6 +33,9 @@ var factWords = map[probe.Fact]factText{
 	probe.FactProcessor:    {name: "processor"},
 	probe.FactBootTime:     {name: "boot time"},
 	probe.FactBootSession:  {name: "boot session"},
+	probe.FactBootPolicy:   {name: "startup security"},
+	probe.FactBootVolume:   {name: "startup disk"},
+	probe.FactVirtual:      {name: "whether macOS runs in a virtual machine"},
 
 	probe.FactParallels: {name: "Parallels Desktop", why: "macOS knows its kernel extensions, but kextwatch did not find the app.", known: func(c checking) bool {
 		absent := c.parallels.Verdict == approval.NotInstalled || c.parallels.Verdict == "" // "": not watched

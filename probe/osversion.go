@@ -23,6 +23,23 @@ func (v OSVersion) AtLeast(major, minor int) bool {
 	return have > major || have == major && haveMinor >= minor
 }
 
+// Before reports whether this macOS is of an earlier release than another one, such as
+// "10.15" or "13". Up to 10.15 the second number counted releases. It is false if one of
+// them is unknown.
+func (v OSVersion) Before(release string) bool { return OSVersion{Version: release}.After(v.Version) }
+
+// After is Before with the two exchanged.
+func (v OSVersion) After(release string) bool {
+	other := OSVersion{Version: release}
+	if !v.Known() || !other.Known() {
+		return false
+	}
+	if v.Major() == 10 && other.Major() == 10 {
+		return v.Minor() > other.Minor()
+	}
+	return v.Major() > other.Major()
+}
+
 // Major returns the first number of the version; 0: not known.
 func (v OSVersion) Major() int { return v.number(0) }
 

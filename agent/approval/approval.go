@@ -31,6 +31,7 @@ type Verdict string
 const (
 	BlockedOpen    Verdict = "blocked-open"
 	Managed        Verdict = "managed"
+	NeedsRecovery  Verdict = "needs-recovery"
 	CannotLoad     Verdict = "cannot-load"
 	BlockedUnknown Verdict = "blocked-unknown"
 	BlockedClosed  Verdict = "blocked-closed"
@@ -53,6 +54,7 @@ var verdicts = []struct {
 }{
 	{BlockedOpen, true, true},
 	{Managed, true, true},
+	{NeedsRecovery, true, true},
 	{CannotLoad, false, true},
 	{BlockedUnknown, true, true},
 	{BlockedClosed, true, true},
@@ -108,21 +110,30 @@ func worse(a, b Verdict) Verdict {
 
 // Status is the state of a Mac at one moment.
 type Status struct {
-	At           time.Time
-	Verdict      Verdict // the worst of the products
-	Mac          probe.Mac
-	Source       probe.SourceName // the policy source that answered; empty if none did
-	ReadAt       time.Time
-	Sources      []probe.Source
-	Products     []Product
-	OtherPending []string // other developers whose extensions wait in the same pane
-	Gaps         []probe.Gap
-	Fired        []Fired   // the rules that decided, in order
-	DueAt        time.Time // when the status can change without an event; zero: it cannot
-	Asking       bool      // an attempt of the last 30 minutes is not answered: the log may tell how it ended
-	Loading      bool      // an attempt to load an allowed extension was just made: what is loaded may change without an event
-	Facts        probe.Snapshot
-	Compat       Table // which version of Parallels was made for which macOS
+	At       time.Time
+	Verdict  Verdict // the worst of the products
+	Mac      probe.Mac
+	Source   probe.SourceName // the policy source that answered; empty if none did
+	ReadAt   time.Time
+	Sources  []probe.Source
+	Products []Product   // the most urgent first; those that are only listed last
+	Waiting  []Developer // whose extensions wait in the pane, by name
+	Gaps     []probe.Gap
+	Fired    []Fired   // the rules that decided, in order
+	DueAt    time.Time // when the status can change without an event; zero: it cannot
+	Asking   bool      // an attempt of the last 30 minutes is not answered: the log may tell how it ended
+	Loading  bool      // an attempt to load an allowed extension was just made: what is loaded may change without an event
+	Facts    probe.Snapshot
+	Compat   Table // which version of Parallels was made for which macOS
+}
+
+// Leading returns the product that the icon, the title and the first lines are about. It
+// returns false if there is none.
+func (s Status) Leading() (Product, bool) {
+	if len(s.Products) == 0 || s.Products[0].Listed {
+		return Product{}, false
+	}
+	return s.Products[0], true
 }
 
 // Product is one watched product.
@@ -130,9 +141,15 @@ type Product struct {
 	ID        string // of its team and, if the team has several products, their prefix; see Memory
 	Name      string // may change: two developers can have the same name
 	TeamID    string
-	Developer string // as macOS shows it in the pane
+	Developer string      // as macOS shows it in the pane
+	Known     *KnownKexts // its row of the table; nil: none, or Parallels
 	App       *probe.App
 	Verdict   Verdict
+
+	// Brief: it is announced once for each attempt, and then only listed. Listed: it
+	// changes neither the icon nor the verdict of the Mac. Ignored: it is never announced.
+	Brief, Listed, Ignored bool
+
 	Window    *Window // the open window of its items that closes first, otherwise the last one
 	Loaded    bool    // every kernel extension on disk is loaded in that version
 	Proof     Rule    // one of Proofs, if the verdict is LoadFailing or CannotLoad
@@ -141,6 +158,9 @@ type Product struct {
 	Made      *Row     // its row of the compatibility table; nil if missing
 	Reasons   []Reason // why it does not work, the most important first
 	Items     []Item
+
+	release  string // see assessment.release
+	repeated bool   // a program made the attempt at the start of the Mac, and nobody approved the last one
 }
 
 // Item is one row of the pane: the extensions of one team in one place. One click
@@ -152,6 +172,8 @@ type Item struct {
 	Window   *Window
 	Attempts []Attempt // recent ones, oldest first
 	Kexts    []Kext
+
+	recent string // the windowID of an attempt of the last 30 minutes, even if there is no Allow button
 }
 
 // Kext is one kernel extension with its facts.
@@ -166,7 +188,7 @@ type Kext struct {
 	Leftover      bool          // macOS has a row, but the extension is no longer on this Mac
 	Lost          bool          // macOS does not list the approval any more
 	Recorded      bool          // macOS has no row for it, but it was loaded, or a load was attempted
-	Failure       probe.Outcome // why macOS refused it in this boot, if no approval changes that
+	Failure       probe.Outcome // why macOS refuses it, if no approval changes that
 	Loaded        bool          // loaded in the version on disk
 	LoadedVersion string
 	DiskVersion   string

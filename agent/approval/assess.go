@@ -1,7 +1,9 @@
 package approval
 
 import (
+	"cmp"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -36,12 +38,15 @@ func (s Settings) Assess(mem Memory, snap probe.Snapshot, now time.Time) (Status
 			continue
 		}
 		a.status.Products = append(a.status.Products, product)
-		a.status.Verdict = worse(a.status.Verdict, product.Verdict)
+		if !product.Listed {
+			a.status.Verdict = worse(a.status.Verdict, product.Verdict)
+		}
 	}
-	if len(a.status.Products) == 0 {
+	if a.status.Verdict == "" {
 		a.status.Verdict = NotInstalled // nothing that is watched
 	}
-	a.status.OtherPending = otherPending(facts, products, now)
+	slices.SortStableFunc(a.status.Products, byUrgency)
+	a.status.Waiting = a.waiting(facts)
 	a.advance()
 	a.rememberRead(facts)
 	a.forget(facts)
@@ -95,6 +100,9 @@ func (a *assessment) product(w watched) (Product, bool) {
 		if p.Developer == "" {
 			p.Developer = f.developer()
 		}
+		if p.Known == nil {
+			p.Known = f.known
+		}
 	}
 	loaded := anyLoaded(own)
 	for _, f := range own {
@@ -128,6 +136,7 @@ func (a *assessment) product(w watched) (Product, bool) {
 	if p.Verdict == Managed {
 		p.closeWindows()
 	}
+	a.brief(w, &p, own)
 	p.Reasons = a.reasons(w, p)
 	return p, true
 }
@@ -245,6 +254,24 @@ func (a *assessment) madeForOlder(p Product) bool {
 	return older && confidence != Unsure
 }
 
+// byUrgency orders products: those that are only listed last, the worst verdict first, and
+// of equals the one whose window closes first.
+func byUrgency(x, y Product) int {
+	listed := func(p Product) int {
+		if p.Listed {
+			return 1
+		}
+		return 0
+	}
+	closes := func(p Product) int64 {
+		if p.Window.Open() {
+			return p.Window.ClosesAt.Unix()
+		}
+		return math.MaxInt64
+	}
+	return cmp.Or(listed(x)-listed(y), x.Verdict.rank()-y.Verdict.rank(), cmp.Compare(closes(x), closes(y)))
+}
+
 // leadingWindow returns the open window that closes first. If none is open, it
 // returns the one that closed last.
 func leadingWindow(items []Item) *Window {
@@ -261,32 +288,6 @@ func leadingWindow(items []Item) *Window {
 		}
 	}
 	return lead
-}
-
-// otherPending returns the developers of other refused extensions that are on this
-// Mac or were attempted within the last window. The pane then shows Details…
-// instead of one Allow button.
-func otherPending(facts []*kextFacts, products []watched, now time.Time) []string {
-	byTeam := map[string][]watched{}
-	for _, w := range products {
-		byTeam[w.teamID] = append(byTeam[w.teamID], w)
-	}
-	var names []string
-	for _, f := range facts {
-		if !f.refused() || f.loaded != "" || watches(byTeam[f.teamID], f) || f.fromApple() {
-			continue
-		}
-		if len(f.disk) == 0 && !lately(f.record().LastSeen, now) && !f.reportedLately(now) {
-			continue
-		}
-		name := f.row.Developer
-		if name == "" {
-			name = f.bundleID
-		}
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
 }
 
 // advance moves the windows of items without facts on, so that one that closed does not

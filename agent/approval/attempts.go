@@ -6,6 +6,10 @@ const (
 	// An attempt whose extension is not loaded after this time has failed.
 	loadTime = time.Minute
 
+	// How long after that the list of loaded extensions is read again, until one read
+	// after it arrives. A tool that hangs, or a Mac that is busy, may take long.
+	listTime = 10 * time.Minute
+
 	// The agent saw an attempt happen if it read the load history this soon after it.
 	watchedWithin = 90 * time.Second
 )
@@ -74,7 +78,7 @@ func (a *assessment) loadedListSince(over time.Time) bool {
 	if a.now.Before(over) {
 		a.due(over)
 	}
-	a.status.Loading = a.status.Loading || a.now.Before(over.Add(loadTime))
+	a.status.Loading = a.status.Loading || a.now.Before(over.Add(listTime))
 	return false
 }
 

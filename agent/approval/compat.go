@@ -45,12 +45,7 @@ const (
 // MadeForOlder reports whether this version of Parallels was made for an older
 // macOS, and how reliable that is. It may still run.
 func (r Row) MadeForOlder(os probe.OSVersion) (bool, Confidence) {
-	newest := probe.OSVersion{Version: r.MaxMacOS}
-	older := os.Major() > newest.Major()
-	if os.Major() == 10 && newest.Major() == 10 { // up to 10.15 the second number counted releases
-		older = os.Minor() > newest.Minor()
-	}
-	return older, r.Confidence
+	return os.After(r.MaxMacOS), r.Confidence
 }
 
 // fits reports whether this version was made for a macOS and runs on it. If the oldest

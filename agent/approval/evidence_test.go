@@ -290,6 +290,7 @@ func TestSourcesThatDifferAreRecordedOnce(t *testing.T) {
 // After the user begins to watch other vendors, their refused rows are not new.
 func TestStoryWatchingMoreInventsNoWindow(t *testing.T) {
 	s := newStory(t, "10.15.7")
+	s.settings.Vendors = Vendors{Teams: []string{probe.ParallelsTeamID}}
 	p := s.policy()
 	p.Rows = append(p.Rows, probe.PolicyRow{TeamID: "VB5E2TV963", BundleID: "org.virtualbox.kext.VBoxDrv", Developer: "Oracle America, Inc."})
 	s.snap.Kexts = append(s.snap.Kexts, probe.Kext{

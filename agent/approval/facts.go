@@ -20,7 +20,8 @@ type kextFacts struct {
 	disk     []probe.Kext
 	loaded   string // the loaded version
 
-	is *KextMemory // see assessment.rememberedKext
+	is    *KextMemory // see assessment.rememberedKext
+	known *KnownKexts // its row of the table; nil: none
 
 	overruled    bool // see assessment.overrule
 	besideLoaded bool // an extension of its product is loaded
@@ -48,7 +49,7 @@ func gather(snap probe.Snapshot) []*kextFacts {
 		return byKey[k]
 	}
 	for _, k := range snap.Kexts {
-		f := get(k.TeamID, k.BundleID)
+		f := get(diskTeam(snap, k), k.BundleID)
 		f.disk = append(f.disk, k)
 	}
 	if p := snap.Policy; p != nil {
@@ -84,6 +85,18 @@ func gather(snap probe.Snapshot) []*kextFacts {
 	}
 	sortFacts(all)
 	return all
+}
+
+// diskTeam returns the team of an extension on the disk. If it was not read, and no row
+// says that the extension is unsigned, it may be known by the bundle ID.
+func diskTeam(snap probe.Snapshot, k probe.Kext) string {
+	unsigned := snap.Policy != nil && slices.ContainsFunc(snap.Policy.Rows, func(row probe.PolicyRow) bool {
+		return row.TeamID == "" && row.BundleID == k.BundleID
+	})
+	if k.TeamID == "" && !unsigned {
+		return teamOf(k.BundleID)
+	}
+	return k.TeamID
 }
 
 func sortFacts(facts []*kextFacts) {

@@ -15,12 +15,30 @@ type index struct {
 	blocked   map[string]bool         // the keys of LastRead.Blocked
 	attempted map[string]bool         // the keys of the extensions with a known attempt within the length of a window
 	loads     loads
+
+	// The extensions on the disk: those that the table has of one product, those with one
+	// file name in one bundle, and whether one in a place is allowed.
+	ofProduct map[string][]*kextFacts
+	ofName    map[string][]*kextFacts
+	allowed   map[string]bool
 }
 
 func newIndex(facts []*kextFacts, before Memory, snap probe.Snapshot, now time.Time) index {
-	x := index{byTeam: map[string][]*kextFacts{}, blocked: map[string]bool{}, attempted: map[string]bool{}}
+	x := index{
+		byTeam: map[string][]*kextFacts{}, blocked: map[string]bool{}, attempted: map[string]bool{},
+		ofProduct: map[string][]*kextFacts{}, ofName: map[string][]*kextFacts{}, allowed: map[string]bool{},
+	}
 	for _, f := range facts {
 		x.byTeam[f.teamID] = append(x.byTeam[f.teamID], f)
+		f.known = knownKext(f.teamID, f.bundleID)
+		if !f.installed() {
+			continue
+		}
+		if f.known != nil {
+			x.ofProduct[key(f.teamID, f.known.Product)] = append(x.ofProduct[key(f.teamID, f.known.Product)], f)
+		}
+		x.ofName[f.sameName()] = append(x.ofName[f.sameName()], f)
+		x.allowed[key(f.teamID, place(f.path()))] = x.allowed[key(f.teamID, place(f.path()))] || f.allowed()
 	}
 	for _, k := range before.LastRead.Blocked {
 		x.blocked[k] = true

@@ -1,6 +1,7 @@
 package approval
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -21,10 +22,7 @@ func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 	memory.Window = memory.Window.advance(a.now)
 	memory = a.addAttempts(memory, over, facts)
 	hidden := memory.beforeLogin(a.snap.Situation.LoginAt, a.now)
-	item := Item{Key: id, Name: strings.TrimSuffix(path.Base(at), ".app"), Attempts: memory.Attempts}
-	if at == "" {
-		item.Name = w.name
-	}
+	item := Item{Key: id, Name: itemName(w, at, facts), Attempts: memory.Attempts}
 	for _, f := range facts {
 		item.Kexts = append(item.Kexts, a.kext(w, f))
 	}
@@ -50,8 +48,12 @@ func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 			a.fire(RuleReopened, item.Name)
 		}
 	}
+	if memory.Window.Left > 0 && (blocked || unanswered) {
+		item.recent = windowID(id, memory.Window.Number)
+	}
 	item.Verdict = a.itemVerdict(w, item, facts)
-	if item.Verdict == CannotLoad || item.Verdict == LoadFailing {
+	switch item.Verdict {
+	case NeedsRecovery, CannotLoad, LoadFailing:
 		item.Window = nil // there is no Allow button
 	}
 	if memory.Windows > 0 || len(memory.Dismissed) > 0 {
@@ -64,6 +66,18 @@ func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 	}
 	a.visited[id] = true
 	return item
+}
+
+// itemName returns the name of an item: that of its application, otherwise that of its only
+// extension or of the product. A folder has no name that a person would know.
+func itemName(w watched, at string, facts []*kextFacts) string {
+	if app, ok := strings.CutSuffix(path.Base(at), ".app"); ok {
+		return app
+	}
+	if len(facts) == 1 && facts[0].known == nil {
+		return facts[0].fileName()
+	}
+	return w.name
 }
 
 // unanswered reports whether no policy source tells about extensions of one item.
@@ -142,11 +156,9 @@ func (a *assessment) kext(w watched, f *kextFacts) Kext {
 	if f.row != nil {
 		k.Developer = f.row.Developer
 	}
-	// macOS keeps a staged copy of what was removed from an application.
-	gone := len(f.disk) == 0 || w.app && !f.installed()
-	if gone && f.loaded == "" && !a.triedLately(f) && !a.attempted(f) {
+	if rule := a.leftover(w, f); rule != "" {
 		k.Leftover = true
-		a.fire(RuleLeftover, f.bundleID)
+		a.fire(rule, f.bundleID)
 	}
 	if k.LoadedVersion != "" && !k.Loaded && len(f.disk) > 0 {
 		a.fire(RuleOldLoaded, f.bundleID)
@@ -154,11 +166,14 @@ func (a *assessment) kext(w watched, f *kextFacts) Kext {
 	is := a.rememberedKext(f)
 	k.Lost = f.lost && !k.Leftover
 	k.Recorded = f.row == nil && !k.Allowed && (len(f.history) > 0 || is.LoadedVersion != "" || a.reportedBefore(f))
-	if a.inThisSession(is.FailureIn) {
-		k.Failure = is.Failure
-	}
 	a.watchLoad(f)
 	k.Blocked = f.refused() && !k.Leftover && (!k.Loaded || k.Lost)
+	switch {
+	case a.inThisSession(is.FailureIn):
+		k.Failure = is.Failure
+	case !k.Leftover && !k.Loaded && (k.Blocked || k.Allowed):
+		k.Failure = a.unloadable(f)
+	}
 	return k
 }
 
@@ -212,14 +227,19 @@ func (a *assessment) kextVerdict(w watched, item Item, k Kext, f *kextFacts) Ver
 	case item.loaded() && !k.Lost:
 		return Approved
 	case a.unanswered(f):
-		if item.Window.Open() && a.forbidden() {
-			a.fire(RuleManaged, item.Name)
-			return Managed
+		if item.Window.Open() {
+			if v := a.bar(f); v != "" {
+				return v
+			}
 		}
 		a.fire(RuleNoPolicy, item.Name)
 		return worse(a.failure(f), Unknown)
 	case k.Allowed:
-		return worse(a.contradiction(w, f), Approved)
+		v := a.contradiction(w, f)
+		if v != "" || k.Failure != "" {
+			v = cmp.Or(a.failure(f), a.bar(f), v)
+		}
+		return worse(v, Approved)
 	case k.Failure != "":
 		return a.failure(f)
 	case k.Lost:
@@ -234,12 +254,10 @@ func (a *assessment) kextVerdict(w watched, item Item, k Kext, f *kextFacts) Ver
 
 // blockedVerdict returns the verdict of an extension that macOS blocks.
 func (a *assessment) blockedVerdict(item Item, f *kextFacts) Verdict {
+	if v := cmp.Or(a.failure(f), a.bar(f)); v != "" {
+		return v
+	}
 	switch {
-	case a.failure(f) != "":
-		return a.failure(f)
-	case a.forbidden():
-		a.fire(RuleManaged, item.Name)
-		return Managed
 	case item.Window == nil:
 		return BlockedUnknown
 	case item.Window.Open():
@@ -257,10 +275,4 @@ func (i Item) loaded() bool {
 		}
 	}
 	return true
-}
-
-// forbidden reports whether a profile does not let users approve.
-func (a *assessment) forbidden() bool {
-	p := a.snap.Enforcement.Profile
-	return p.Present == probe.Yes && p.UserOverrides == probe.No
 }

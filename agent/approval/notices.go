@@ -19,6 +19,7 @@ const (
 	UpgradeEvent       EventName = "upgrade-pending"
 	LoadFailingEvent   EventName = "load-failing"
 	CannotLoadEvent    EventName = "cannot-load"
+	NeedsRecoveryEvent EventName = "needs-recovery"
 	ApprovalLostEvent  EventName = "approval-lost"
 	ManagedEvent       EventName = "managed"
 	VerdictChanged     EventName = "verdict-changed"
@@ -38,7 +39,7 @@ const (
 var Events = []EventName{
 	AgentStarted, AgentStopped, WindowOpened, WindowReopened, WindowReminder,
 	WindowObstacle, WindowClosed, BlockedNoWindow, ApprovedEvent, RestartNeeded, KextsLoaded,
-	UpgradeEvent, LoadFailingEvent, CannotLoadEvent, ApprovalLostEvent, ManagedEvent, VerdictChanged, MacOSUpdated,
+	UpgradeEvent, LoadFailingEvent, CannotLoadEvent, NeedsRecoveryEvent, ApprovalLostEvent, ManagedEvent, VerdictChanged, MacOSUpdated,
 	ParallelsInstalled, ParallelsUpdated, ParallelsRemoved, MacOSOffered, SourcesDiffer,
 	SnoozedEvent, SourceChanged, SourceLost, NotificationFailed,
 }
@@ -80,6 +81,7 @@ var verdictChanges = map[Verdict]struct {
 }{
 	BlockedOpen:    {},
 	Managed:        {change: announce(Plain, ManagedEvent)},
+	NeedsRecovery:  {change: announce(Plain, NeedsRecoveryEvent), endsUnnoticed: true},
 	BlockedUnknown: {change: announce(Plain, BlockedNoWindow)},
 	BlockedClosed: {change: announce(Plain, BlockedNoWindow),
 		after: func(from Verdict) bool { return from == BlockedOpen }, other: announce(Plain, WindowClosed)},

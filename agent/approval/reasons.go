@@ -14,6 +14,10 @@ type ReasonCode string
 // The reasons.
 const (
 	ReasonManaged         ReasonCode = "managed"
+	ReasonBootManaged     ReasonCode = "boot-managed"
+	ReasonNeedsRecovery   ReasonCode = "needs-recovery"
+	ReasonExternalDisk    ReasonCode = "external-disk"
+	ReasonVirtualMac      ReasonCode = "virtual-mac"
 	ReasonNotAdmin        ReasonCode = "not-admin"
 	ReasonOtherUser       ReasonCode = "other-user"
 	ReasonLocked          ReasonCode = "locked"
@@ -35,6 +39,7 @@ const (
 	ReasonApprovalLost    ReasonCode = "approval-lost"
 	ReasonOlderLoaded     ReasonCode = "older-version-loaded"
 	ReasonNotSeenLoaded   ReasonCode = "not-seen-loaded"
+	ReasonBootUnknown     ReasonCode = "boot-policy-unknown"
 
 	// Those of probe.Failures.
 	ReasonBadOwnership      = ReasonCode(probe.BadOwnership)
@@ -71,7 +76,17 @@ var Catalogue = []struct {
 	holds    func(c *reasonCase) (about []string, holds bool)
 }{
 	{ReasonManaged, Obstacle, "mdm.kext-policy", func(c *reasonCase) ([]string, bool) {
-		return named(c.Enforcement.Profile.Name), c.Verdict == Managed
+		return named(c.Enforcement.Profile.Name), c.Verdict == Managed && forbidden(c.Enforcement)
+	}},
+	{ReasonBootManaged, Obstacle, "boot.policy", func(c *reasonCase) ([]string, bool) {
+		return nil, c.Verdict == Managed && !forbidden(c.Enforcement)
+	}},
+	{ReasonNeedsRecovery, Obstacle, "boot.policy", func(c *reasonCase) ([]string, bool) { return nil, c.Verdict == NeedsRecovery }},
+	{ReasonExternalDisk, Obstacle, "boot.volume", func(c *reasonCase) ([]string, bool) {
+		return nil, c.unsupported() && c.Boot.External == probe.Yes
+	}},
+	{ReasonVirtualMac, Obstacle, "boot.volume", func(c *reasonCase) ([]string, bool) {
+		return nil, c.unsupported() && c.Boot.Virtual == probe.Yes
 	}},
 	{ReasonNotAdmin, Obstacle, "session.admin", func(c *reasonCase) ([]string, bool) {
 		// Up to 10.15 any user may approve. From 11 only administrators may,
@@ -139,6 +154,9 @@ var Catalogue = []struct {
 	{ReasonConsentOff, Note, "kext-consent", func(c *reasonCase) ([]string, bool) {
 		return nil, c.Enforcement.Consent.Enabled == probe.No
 	}},
+	{ReasonBootUnknown, Note, "boot.policy", func(c *reasonCase) ([]string, bool) {
+		return nil, c.waits() && c.Mac.Arch == probe.AppleSilicon && c.Boot.Security == "" && !c.Mac.Offline
+	}},
 	{ReasonNothingTried, Note, "parallels.asked", func(c *reasonCase) ([]string, bool) { return nil, c.Verdict == NotAsked }},
 	{ReasonNotNeeded, Note, "parallels.needed", func(c *reasonCase) ([]string, bool) {
 		return nil, c.Verdict == NotNeeded && c.Need.Because != RuleAppleSilicon
@@ -176,7 +194,16 @@ func failedBy(outcome probe.Outcome) func(c *reasonCase) ([]string, bool) {
 	}
 }
 
-func (c *reasonCase) waits() bool { return c.Verdict.Blocked() || c.Verdict == UpgradePending }
+// waits reports whether there is, or may be, an Allow button to click.
+func (c *reasonCase) waits() bool {
+	return c.Verdict.Blocked() && c.Verdict != NeedsRecovery || c.Verdict == UpgradePending
+}
+
+// unsupported reports whether macOS on an external disk, or in a virtual machine, may be
+// why an extension does not load. That is known of Apple silicon only.
+func (c *reasonCase) unsupported() bool {
+	return c.Mac.Arch == probe.AppleSilicon && (c.waits() || c.Verdict == LoadFailing || c.Verdict == CannotLoad)
+}
 
 // reasons returns the reasons that hold for a product. A reason about Parallels
 // never holds for another product.

@@ -15,6 +15,7 @@ func TestReasons(t *testing.T) {
 		s.attempt(at(40), allKexts...)
 		s.snap.Situation = probe.Situation{Asked: true, UID: 501, ConsoleUID: 501}
 	}
+	blockedFuse := func(s *macStory) { s.fuse(); s.fuseRow(false, at(40)) }
 	type row struct {
 		code  ReasonCode
 		macOS string
@@ -85,6 +86,19 @@ func TestReasons(t *testing.T) {
 				s.snap.Collection.Kexts = append(s.snap.Collection.Kexts, probe.LoadedKext{BundleID: id, Version: "16.5.1 49187"})
 			}
 		}},
+		{ReasonBootManaged, "26.2", func(s *macStory) {
+			s.fuse()
+			s.fuseRow(false, at(40))
+			s.snap.Boot = probe.Boot{Security: probe.FullSecurity, MDMKexts: probe.Yes}
+		}, nil, blockedFuse},
+		{ReasonNeedsRecovery, "26.2", func(s *macStory) {
+			s.fuse()
+			s.fuseRow(false, at(40))
+			s.snap.Boot = probe.Boot{Security: probe.FullSecurity}
+		}, nil, blockedFuse},
+		{ReasonExternalDisk, "26.2", func(s *macStory) { s.fuse(); s.fuseRow(false, at(40)); s.snap.Boot.External = probe.Yes }, nil, blockedFuse},
+		{ReasonVirtualMac, "26.2", func(s *macStory) { s.fuse(); s.fuseRow(false, at(40)); s.snap.Boot.Virtual = probe.Yes }, nil, blockedFuse},
+		{ReasonBootUnknown, "26.2", func(s *macStory) { s.fuse(); s.fuseRow(false, at(40)); s.snap.Boot = probe.Boot{} }, nil, blockedFuse},
 		{ReasonTooOld, "13.7.2", func(s *macStory) {}, []string{"11"}, func(s *macStory) { s.install("18.3.4", "53630") }},
 	}
 	for _, outcome := range probe.Failures {
@@ -100,18 +114,22 @@ func TestReasons(t *testing.T) {
 			covered[tt.code] = true
 			s := newStory(t, tt.macOS)
 			tt.holds(s)
-			status, _ := DefaultSettings().Assess(s.mem, s.snap, at(45))
-			i := slices.IndexFunc(status.Products[0].Reasons, func(r Reason) bool { return r.Code == tt.code })
+			settings := DefaultSettings()
+			settings.Vendors = s.settings.Vendors
+			status, _ := settings.Assess(s.mem, s.snap, at(45))
+			worst, _ := status.Leading()
+			i := slices.IndexFunc(worst.Reasons, func(r Reason) bool { return r.Code == tt.code })
 			if i < 0 {
-				t.Fatalf("reasons %v at verdict %s, want %s", status.Products[0].Reasons, status.Verdict, tt.code)
+				t.Fatalf("reasons %v at verdict %s, want %s", worst.Reasons, status.Verdict, tt.code)
 			}
-			if about := status.Products[0].Reasons[i].About; !slices.Equal(about, tt.about) {
+			if about := worst.Reasons[i].About; !slices.Equal(about, tt.about) {
 				t.Errorf("about %q, want %q", about, tt.about)
 			}
 			s = newStory(t, tt.macOS)
 			tt.not(s)
-			if status, _ = standard.Assess(Memory{}, s.snap, at(45)); status.Products[0].has(tt.code) {
-				t.Errorf("the reason also holds on the other Mac: %v at verdict %s", status.Products[0].Reasons, status.Verdict)
+			status, _ = s.settings.Assess(Memory{}, s.snap, at(45))
+			if worst, _ = status.Leading(); worst.has(tt.code) {
+				t.Errorf("the reason also holds on the other Mac: %v at verdict %s", worst.Reasons, status.Verdict)
 			}
 		})
 	}
@@ -215,7 +233,7 @@ func TestVendors(t *testing.T) {
 		p.Rows = append(p.Rows,
 			probe.PolicyRow{TeamID: vmware, BundleID: "com.vmware.kext.vmnet", Developer: "VMware, Inc."},
 			probe.PolicyRow{TeamID: "AAAAAAAAAA", BundleID: "com.unknown.kext", Developer: "Somebody"},
-			probe.PolicyRow{TeamID: "DX6G69M9N2", BundleID: "com.highpoint-tech.kext.HighPointRR", Developer: "HighPoint"},
+			probe.PolicyRow{TeamID: "DX6G69M9N2", BundleID: "com.highpoint-tech.kext.HighPointRR", Developer: "HighPoint", Allowed: true}, // part of macOS
 		)
 		p.History = append(p.History,
 			probe.LoadRecord{Path: "/Applications/VMware Fusion.app/Contents/Library/kexts/vmnet.kext", TeamID: vmware, BundleID: "com.vmware.kext.vmnet", LastSeen: at(40)},
@@ -229,8 +247,9 @@ func TestVendors(t *testing.T) {
 		vendors Vendors
 		want    []string
 	}{
-		{"parallels", standard.Vendors, []string{"Parallels Desktop not-asked"}},
-		{"all", Vendors{All: true}, []string{"Parallels Desktop not-asked", "Somebody blocked-open", "VMware Fusion blocked-open"}},
+		{"auto", standard.Vendors, []string{"Somebody blocked-open", "VMware Fusion blocked-open", "Parallels Desktop not-asked"}},
+		{"parallels", Vendors{Teams: []string{probe.ParallelsTeamID}}, []string{"Parallels Desktop not-asked"}},
+		{"all", Vendors{All: true}, []string{"Somebody blocked-open", "VMware Fusion blocked-open", "Parallels Desktop not-asked"}},
 		{"one team", Vendors{Teams: []string{vmware}}, []string{"VMware Fusion blocked-open"}},
 		{"a team that is not there", Vendors{Teams: []string{"VB5E2TV963"}}, []string{"VirtualBox not-installed"}},
 		{"none", Vendors{}, nil},

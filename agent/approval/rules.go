@@ -6,6 +6,8 @@ type Rule string
 // The rules that Assess reports.
 const (
 	RuleLeftover     Rule = "leftover"       // a row without an extension on this Mac
+	RuleOtherMacOS   Rule = "other-macos"    // it is for another macOS; one for this macOS is there, too
+	RuleOldBlock     Rule = "old-block"      // blocked long ago, beside one that is allowed
 	RuleByMDM        Rule = "allowed-by-mdm" // a configuration profile allows it
 	RuleSeen         Rule = "seen"
 	RuleLoadHistory  Rule = "load-history"
@@ -48,12 +50,21 @@ const (
 	RuleUncertain     Rule = "not-seen-loaded"   // allowed, and nothing shows that it would be loaded
 	RuleLost          Rule = "approval-lost"     // it was allowed, and macOS does not list that any more
 	RuleRecorded      Rule = "no-decision"       // it was loaded or tried, and macOS has no row for it
+
+	RuleUnsigned     Rule = "unsigned"      // it has no team, so macOS shows no Allow button for it
+	RuleBootPolicy   Rule = "boot-policy"   // the boot policy of Apple silicon lets no user approve
+	RuleBootManaged  Rule = "boot-managed"  // the boot policy of Apple silicon lets only MDM approve
+	RuleExternalDisk Rule = "external-disk" // macOS was started from an external disk, and refused
+	RuleVirtualMac   Rule = "virtual-mac"   // macOS runs in a virtual machine, and refused
+	RuleNoCode       Rule = "no-code"       // it has no code for the processor of this Mac
+	RuleNoFireWire   Rule = "no-firewire"   // it needs FireWire, which this macOS does not have
 )
 
 // Rules lists every rule, in the order of application.
 var Rules = []Rule{
 	RuleSeen, RuleLoadHistory, RuleReported, RuleFuture, RuleAtBoot, RuleScan, RuleBeforeBoot, RuleBeforeLogin, RuleReopened,
-	RuleByMDM, RuleRecovery, RuleNotEnforced, RuleOverruled, RuleLost, RuleRecorded, RuleLeftover, RuleOldLoaded, RuleManaged,
+	RuleByMDM, RuleRecovery, RuleNotEnforced, RuleOverruled, RuleLost, RuleRecorded, RuleLeftover, RuleOtherMacOS, RuleOldBlock, RuleOldLoaded, RuleManaged,
+	RuleUnsigned, RuleBootPolicy, RuleBootManaged, RuleExternalDisk, RuleVirtualMac, RuleNoCode, RuleNoFireWire,
 	RuleFailure, RuleReplaced, RuleUpgrade, RuleAllowedNow, RuleLoadFailing, RuleNeedsRestart, RuleNotCollected, RuleAttemptFailed,
 	RuleRunsWithout, RuleUncertain, RuleNoPolicy,
 	RuleAttempted, RuleNoApp, RuleAppUnknown, RuleAppleSilicon, RuleAppStore, RuleOldMacOS, RuleOldParallels,
@@ -61,7 +72,7 @@ var Rules = []Rule{
 }
 
 // Proofs are the rules that prove that an approved extension does not load.
-var Proofs = []Rule{RuleFailure, RuleLoadFailing, RuleNeedsRestart, RuleNotCollected, RuleAttemptFailed, RuleRunsWithout}
+var Proofs = []Rule{RuleFailure, RuleUnsigned, RuleNoCode, RuleNoFireWire, RuleExternalDisk, RuleVirtualMac, RuleLoadFailing, RuleNeedsRestart, RuleNotCollected, RuleAttemptFailed, RuleRunsWithout}
 
 // Fired is a rule that applied, and the bundle ID or product it applied to.
 type Fired struct {

@@ -23,7 +23,7 @@ type Settings struct {
 func DefaultSettings() Settings {
 	return Settings{
 		Reminders:     []int{15, 5, 1},
-		Vendors:       Vendors{Teams: []string{probe.ParallelsTeamID}},
+		Vendors:       Vendors{Auto: true, Teams: []string{probe.ParallelsTeamID}},
 		AfterUpdates:  true,
 		BeforeUpdates: true,
 		Compat:        Compat(),
@@ -32,13 +32,17 @@ func DefaultSettings() Settings {
 
 // Vendors selects the developers whose kernel extensions are watched.
 type Vendors struct {
-	All   bool     // Parallels and every developer with an extension on this Mac
-	Teams []string // used if All is false
+	All    bool     // Parallels and every developer with an extension on this Mac
+	Auto   bool     // all of them; those that Teams does not list are announced once for each attempt
+	Teams  []string // used if All is false
+	Ignore []string // never announced
 }
 
-// Others reports whether a developer other than Parallels is watched.
-func (v Vendors) Others() bool {
-	return v.All || slices.ContainsFunc(v.Teams, func(team string) bool { return team != probe.ParallelsTeamID })
-}
+// has reports whether the extensions of a team are assessed.
+func (v Vendors) has(teamID string) bool { return v.Auto || v.full(teamID) }
 
-func (v Vendors) has(teamID string) bool { return v.All || slices.Contains(v.Teams, teamID) }
+// full reports whether a team is watched in full: with reminders, and until nothing is
+// left to do.
+func (v Vendors) full(teamID string) bool { return v.All || slices.Contains(v.Teams, teamID) }
+
+func (v Vendors) ignores(teamID string) bool { return slices.Contains(v.Ignore, teamID) }

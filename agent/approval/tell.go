@@ -21,6 +21,11 @@ type Announced struct {
 	Posting       bool     `plist:"Posting"`  // an alert about the window is being posted
 	Due           bool     `plist:"Due"`      // the agent was killed while posting: the next reminder is due at once
 
+	// For a product that is not watched in full: its release when an attempt was last
+	// announced (see assessment.release), and whether nobody approved in those 30 minutes.
+	Release    string `plist:"Release,omitempty"`
+	Unapproved bool   `plist:"Unapproved,omitempty"`
+
 	Lost bool `plist:"Lost,omitempty"` // that macOS does not list the approval any more
 
 	// A window was announced before all tools had answered, and these obstacles were
@@ -92,7 +97,7 @@ func (s Settings) Tell(mem Memory, status Status) ([]Notice, Memory) {
 	snooze := mem.snoozeFor(status)
 	alerted := false
 	for _, p := range status.Products {
-		announced, news := mem.Announced[p.ID].tell(p, status.Facts.Pending, s.Reminders, snooze(p))
+		announced, news := mem.Announced[p.ID].tellProduct(p, status.Facts.Pending, s.Reminders, snooze(p))
 		for i := range news {
 			if news[i].Urgency != Silent && !alerted {
 				news[i].Updates, alerted = updates, true
@@ -136,7 +141,7 @@ func showUpdate(notices []Notice, updates []Update, status Status) {
 // the product.
 func (p Product) newsAfter(updates []Update, os probe.OSVersion) bool {
 	switch {
-	case p.Verdict == NotInstalled:
+	case p.Verdict == NotInstalled, p.Listed:
 		return false
 	case p.Verdict.NeedsAction(), p.Verdict == Unknown, p.MadeForOlder(os):
 		return true
@@ -211,7 +216,15 @@ func (m *Memory) source(status Status) []Notice {
 	return []Notice{{Event: SourceChanged, From: string(was), To: string(now)}}
 }
 
-// tell is Tell for one product. pending says that tools have not answered yet.
+// tellProduct is Tell for one product.
+func (t Announced) tellProduct(p Product, pending bool, reminders []int, snooze snoozeState) (Announced, []Notice) {
+	if p.Brief {
+		return t.tellBriefly(p, pending, snooze)
+	}
+	return t.tell(p, pending, reminders, snooze)
+}
+
+// tell is tellProduct for a product that is watched in full. pending says that tools have not answered yet.
 func (t Announced) tell(p Product, pending bool, reminders []int, snooze snoozeState) (Announced, []Notice) {
 	var notices []Notice
 	note := func(event EventName, urgency Urgency) *Notice {

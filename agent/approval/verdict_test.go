@@ -157,9 +157,12 @@ func TestOtherDevelopersWaitInTheSamePane(t *testing.T) {
 		probe.PolicyRow{BundleID: "com.apple.nke.rvi"},
 	)
 	p.History = append(p.History, probe.LoadRecord{TeamID: "EG7KH642X6", BundleID: "com.vmware.kext.vmnet", LastSeen: at(41)})
-	status, _ := standard.Assess(Memory{}, s.snap, at(42))
-	if want := []string{"VMware, Inc."}; !slices.Equal(status.OtherPending, want) {
-		t.Errorf("also waiting: %q, want %q", status.OtherPending, want)
+	for _, vendors := range []Vendors{standard.Vendors, {All: true}, {Teams: []string{probe.ParallelsTeamID}}} {
+		s.settings.Vendors = vendors
+		status, _ := s.settings.Assess(Memory{}, s.snap, at(42))
+		if want := []Developer{{"EG7KH642X6", "VMware, Inc."}}; !slices.Equal(status.OthersThan(status.Products[0]), want) {
+			t.Errorf("%+v: %q also wait, want %q", vendors, status.OthersThan(status.Products[0]), want)
+		}
 	}
 }
 

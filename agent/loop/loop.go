@@ -110,7 +110,7 @@ func (l *Loop) poll(ctx context.Context, how poll) (again time.Duration, more bo
 		l.helpers.Go(func() { l.edges.Poster.Prepare(ctx) })
 	}
 	snap, more := l.snapshot(ctx, now, mac.Options{
-		Fresh: how.fresh, Changed: !how.settled, Loading: how.loading, AllVendors: l.settings.Current().Approval().Vendors.Others(),
+		Fresh: how.fresh, Changed: !how.settled, Loading: how.loading, AllVendors: true,
 		Requery: how.query, Attempts: l.attempts(),
 	})
 	if !more {

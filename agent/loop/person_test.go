@@ -214,7 +214,7 @@ var onCatalina = []stage{
 		state:  "waiting for your approval, 30 minutes left"},
 	{minute: 50, what: "the person clicks Allow", do: (*bubble).allow,
 		events: []string{"approved"},
-		alerts: []string{"Parallels Desktop is approved | macOS can now load its kernel extensions. Open Parallels Desktop again if it does not work yet."},
+		alerts: []string{"Parallels Desktop is approved | macOS can now load its kernel extensions. If it does not work yet, open Parallels Desktop again."},
 		state:  "approved"},
 	{minute: 51, what: "an earlier version is found in the kernel", do: func(d *bubble) {
 		d.change(func(s *probe.Snapshot) {

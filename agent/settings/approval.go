@@ -10,7 +10,7 @@ import (
 func (s Settings) Approval() approval.Settings {
 	rules := approval.Settings{
 		Reminders:     s.Reminders,
-		Vendors:       approval.Vendors{All: s.WatchVendors.All, Teams: s.WatchVendors.Teams},
+		Vendors:       approval.Vendors{All: s.WatchVendors.All, Auto: s.WatchVendors.Auto, Teams: s.WatchVendors.Teams, Ignore: s.IgnoreVendors},
 		AfterUpdates:  s.NotifyAfterUpdates,
 		BeforeUpdates: s.WarnBeforeUpdates,
 		Compat:        approval.Compat(),

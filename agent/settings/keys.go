@@ -36,9 +36,19 @@ var Keys = []Key{
 	{"ShowTimeInMenuBar", "show the minutes left beside the icon",
 		func(s *Settings, v any) error { return setBool(&s.ShowTimeInMenuBar, v) },
 		func(s Settings) any { return s.ShowTimeInMenuBar }},
-	{"WatchVendors", "whose kernel extensions are watched: parallels; all; or a list of team ids",
+	{"WatchVendors", "whose kernel extensions are watched: auto: Parallels, and others once for each load attempt; parallels; all; or a list of team ids",
 		func(s *Settings, v any) error { return setVendors(&s.WatchVendors, v) },
 		func(s Settings) any { return s.WatchVendors.value() }},
+	{"IgnoreVendors", "the team ids of the developers that are never announced",
+		func(s *Settings, v any) error {
+			teams, ok := teamIDs(v, 0)
+			if !ok {
+				return fmt.Errorf("it must be a list of at most %d team ids such as %s", mostTeams, probe.ParallelsTeamID)
+			}
+			s.IgnoreVendors = teams
+			return nil
+		},
+		func(s Settings) any { return s.IgnoreVendors }},
 	{"NotifyAfterUpdates", "after an update of macOS or Parallels Desktop, say what is to be done or known",
 		func(s *Settings, v any) error { return setBool(&s.NotifyAfterUpdates, v) },
 		func(s Settings) any { return s.NotifyAfterUpdates }},
@@ -114,37 +124,45 @@ func setReminders(into *[]int, value any) error {
 // teamForm is the form of Apple's team IDs.
 var teamForm = probe.Form{Expr: `^[A-Z0-9]{10}$`}
 
+const mostTeams = 50
+
 func setVendors(into *vendors, value any) error {
-	const most = 50
-	wrong := fmt.Errorf("it must be the text parallels or all, or a list of 1 to %d team ids such as %s", most, probe.ParallelsTeamID)
-	switch v := value.(type) {
-	case string:
-		switch v {
-		case "parallels":
-			*into = vendors{Teams: []string{probe.ParallelsTeamID}}
-			return nil
-		case "all":
-			*into = vendors{All: true}
-			return nil
-		}
-	case []any:
-		if len(v) < 1 || len(v) > most {
-			return wrong
-		}
-		var teams []string
-		for _, t := range v {
-			team, ok := t.(string)
-			if !ok || !teamForm.MatchString(team) {
-				return wrong
-			}
-			if !slices.Contains(teams, team) {
-				teams = append(teams, team)
-			}
+	parallels := []string{probe.ParallelsTeamID}
+	switch value {
+	case "auto":
+		*into = vendors{Auto: true, Teams: parallels}
+	case "parallels":
+		*into = vendors{Teams: parallels}
+	case "all":
+		*into = vendors{All: true}
+	default:
+		teams, ok := teamIDs(value, 1)
+		if !ok {
+			return fmt.Errorf("it must be the text auto, parallels or all, or a list of 1 to %d team ids such as %s", mostTeams, probe.ParallelsTeamID)
 		}
 		*into = vendors{Teams: teams}
-		return nil
 	}
-	return wrong
+	return nil
+}
+
+// teamIDs returns a list of a property list as team IDs, each of them once. It must have
+// at least that many.
+func teamIDs(value any, fewest int) ([]string, bool) {
+	list, ok := value.([]any)
+	if !ok || len(list) < fewest || len(list) > mostTeams {
+		return nil, false
+	}
+	teams := []string{}
+	for _, t := range list {
+		team, ok := t.(string)
+		if !ok || !teamForm.MatchString(team) {
+			return nil, false
+		}
+		if !slices.Contains(teams, team) {
+			teams = append(teams, team)
+		}
+	}
+	return teams, true
 }
 
 // value returns the setting as a value of a property list.
@@ -152,6 +170,8 @@ func (v vendors) value() any {
 	switch {
 	case v.All:
 		return "all"
+	case v.Auto:
+		return "auto"
 	case slices.Equal(v.Teams, []string{probe.ParallelsTeamID}):
 		return "parallels"
 	}

@@ -21,6 +21,7 @@ type Settings struct {
 	AlertStyle         alertStyle
 	ShowTimeInMenuBar  bool
 	WatchVendors       vendors
+	IgnoreVendors      []string // team IDs
 	NotifyAfterUpdates bool
 	WarnBeforeUpdates  bool
 	SnoozeMinutes      int
@@ -44,6 +45,7 @@ const (
 // vendors are the developers whose kernel extensions are watched.
 type vendors struct {
 	All   bool
+	Auto  bool     // Teams in full, and each attempt of the others once
 	Teams []string // team IDs, unless All
 }
 
@@ -85,7 +87,7 @@ func readingProblem(key, file string, err error) Problem {
 func Default() Settings {
 	return Settings{
 		Reminders: []int{15, 5, 1}, AlertStyle: AlertAuto, ShowTimeInMenuBar: true,
-		WatchVendors:       vendors{Teams: []string{probe.ParallelsTeamID}},
+		WatchVendors:       vendors{Auto: true, Teams: []string{probe.ParallelsTeamID}},
 		NotifyAfterUpdates: true, WarnBeforeUpdates: true, SnoozeMinutes: 10,
 		Origins: map[string]Origin{},
 	}

@@ -71,10 +71,10 @@ func nextInShort(p approval.Product, st approval.Status) string {
 }
 
 // click says how to reach the Allow button.
-func click(st approval.Status, tray bool) string {
+func click(p approval.Product, st approval.Status, tray bool) string {
 	pane := PaneFor(st.Mac.OS)
 	allow := "then Allow"
-	if len(st.OtherPending) > 0 {
+	if len(othersThan(p, st)) > 0 && !st.Mac.OS.AtLeast(13, 0) {
 		allow = "then Details…"
 	}
 	if tray {

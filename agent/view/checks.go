@@ -108,9 +108,7 @@ type checking struct {
 
 func newChecking(st approval.Status, own Own) checking {
 	c := checking{st: st, own: own, parallels: approval.Product{Name: "Parallels Desktop", TeamID: probe.ParallelsTeamID}}
-	if i := slices.IndexFunc(st.Products, func(p approval.Product) bool { return p.Verdict == st.Verdict }); i >= 0 {
-		c.worst = st.Products[i]
-	}
+	c.worst, _ = st.Leading()
 	if i := slices.IndexFunc(st.Products, func(p approval.Product) bool { return p.TeamID == probe.ParallelsTeamID }); i >= 0 {
 		c.parallels = st.Products[i]
 	} else if i := slices.IndexFunc(st.Facts.Apps, func(app probe.App) bool { return app.TeamID == probe.ParallelsTeamID }); i >= 0 {

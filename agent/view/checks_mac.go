@@ -58,10 +58,56 @@ var macOSChecks = []check{
 		},
 	},
 	{
+		id: "boot.policy", reason: approval.ReasonNeedsRecovery, level: Fail,
+		unknown: "kextwatch cannot tell whether the startup security lets users approve kernel extensions",
+		early:   bootPolicyEarly, facts: []probe.Fact{probe.FactProcessor, probe.FactBootPolicy}, judge: bootPolicy,
+	},
+	{
+		id: "boot.volume", unknown: "kextwatch cannot tell whether macOS runs from the internal disk",
+		early: bootVolumeEarly, facts: []probe.Fact{probe.FactProcessor, probe.FactBootVolume, probe.FactVirtual},
+		judge: func(checking) Check { return ok("macOS runs from the internal disk of this Mac") },
+	},
+	{
 		id: "system-extensions", unknown: "kextwatch cannot tell whether a system extension waits for approval",
 		early: waitingExtension, facts: []probe.Fact{probe.FactSystemExtensions},
 		judge: func(checking) Check { return ok("No system extension waits for approval") },
 	},
+}
+
+func bootPolicyEarly(c checking) (Check, bool) {
+	if r, holds := c.reason(approval.ReasonBootManaged); holds {
+		return fail(r.Title, r.Text, r.Next), true
+	}
+	return ok("The startup security of Intel Macs does not restrict kernel extensions"), c.st.Mac.Arch == probe.Intel
+}
+
+// bootPolicy is the check if nothing waits for a change of the boot policy.
+func bootPolicy(c checking) Check {
+	switch boot := c.st.Facts.Boot; {
+	case boot.Security == probe.FullSecurity && boot.MDMKexts == probe.Yes:
+		return ok("Full Security: a device management service can approve kernel extensions, users cannot")
+	case boot.Security == probe.FullSecurity:
+		return ok("Full Security: macOS loads no kernel extensions of other developers, and none waits")
+	case boot.UserKexts == probe.No:
+		return ok("The startup security does not let users approve kernel extensions, and none waits")
+	case boot.UserKexts == probe.Yes:
+		return ok("The startup security lets users approve kernel extensions")
+	}
+	return unsure("kextwatch cannot tell whether the startup security lets users approve kernel extensions", notQueried, "")
+}
+
+// bootVolumeEarly warns on Apple silicon, where macOS must run from the internal disk.
+func bootVolumeEarly(c checking) (Check, bool) {
+	boot := c.st.Facts.Boot
+	code := approval.ReasonExternalDisk
+	if boot.External != probe.Yes {
+		code = approval.ReasonVirtualMac
+	}
+	if c.st.Mac.Arch == probe.AppleSilicon && (boot.External == probe.Yes || boot.Virtual == probe.Yes) {
+		r := withWords(approval.Reason{Code: code}, c.worst, c.st)
+		return warn(r.Title, r.Text, r.Next), true
+	}
+	return ok("Intel Macs can load kernel extensions from any disk"), c.st.Mac.Arch == probe.Intel
 }
 
 // waitingExtension needs no product that is watched: any program may have a system

@@ -44,7 +44,7 @@ func TestReasonWords(t *testing.T) {
 // Scripts rely on these IDs and their order.
 var checkIDs = strings.Fields(`policy.source policy.reader parallels.installed parallels.version parallels.needed parallels.asked
 	parallels.loaded parallels.service restart window macos.version macos.update-offered macos.auto-update backup.recent sip kext-consent
-	mdm.kext-policy system-extensions session.console session.locked session.remote session.input-tools session.admin settings.pane-open
+	mdm.kext-policy boot.policy boot.volume system-extensions session.console session.locked session.remote session.input-tools session.admin settings.pane-open
 	settings.valid agent.installed agent.running notifications tray`)
 
 // allWell is a Mac on which every check is ok.
@@ -61,6 +61,14 @@ func allWell() (approval.Status, Own) {
 		Updates:     probe.Updates{OffersRead: true, Install: probe.No, Backup: probe.Backup{On: probe.Yes, Last: st.At.Add(-time.Hour)}},
 	}
 	return st, Own{AtLogin: probe.LoginJob{State: probe.LoginReady, Program: "/Applications/Kextwatch.app/Contents/MacOS/kextwatch"}, Running: probe.Yes, SettingsRead: true, NotifyKnown: true, Reader: probe.ReaderInstallation{State: probe.ReaderSound}}
+}
+
+// silicon is allWell on Apple silicon.
+func silicon() (approval.Status, Own) {
+	st, own := allWell()
+	st.Mac.Arch = probe.AppleSilicon
+	st.Facts.Boot = probe.Boot{Security: probe.ReducedSecurity, UserKexts: probe.Yes, MDMKexts: probe.No, External: probe.No, Virtual: probe.No}
+	return st, own
 }
 
 func TestChecks(t *testing.T) {
@@ -105,6 +113,23 @@ func TestChecks(t *testing.T) {
 			st.Verdict, st.Products[0].Verdict, st.Products[0].Loaded = approval.Managed, approval.Managed, false
 			st.Products[0].Reasons = []approval.Reason{{Code: approval.ReasonManaged, About: []string{"Fleet"}}}
 		}, map[string]Level{"parallels.asked": Fail, "parallels.loaded": Warn, "mdm.kext-policy": Fail}},
+		{"Apple silicon", func(st *approval.Status, own *Own) { *st, *own = silicon() }, nil},
+		{"Full Security, and macOS on an external disk", func(st *approval.Status, own *Own) {
+			*st, *own = silicon()
+			st.Verdict, st.Products[0].Verdict, st.Products[0].Loaded = approval.NeedsRecovery, approval.NeedsRecovery, false
+			st.Products[0].Reasons = []approval.Reason{{Code: approval.ReasonNeedsRecovery}}
+			st.Facts.Boot.Security, st.Facts.Boot.External = probe.FullSecurity, probe.Yes
+		}, map[string]Level{"parallels.asked": Fail, "parallels.loaded": Warn, "boot.policy": Fail, "boot.volume": Warn}},
+		{"Full Security, and MDM decides", func(st *approval.Status, own *Own) {
+			*st, *own = silicon()
+			st.Verdict, st.Products[0].Verdict, st.Products[0].Loaded = approval.Managed, approval.Managed, false
+			st.Products[0].Reasons = []approval.Reason{{Code: approval.ReasonBootManaged}}
+			st.Facts.Boot.Virtual = probe.Yes
+		}, map[string]Level{"parallels.asked": Fail, "parallels.loaded": Warn, "boot.policy": Fail, "boot.volume": Warn}},
+		{"Full Security, and nothing waits", func(st *approval.Status, own *Own) {
+			*st, *own = silicon()
+			st.Facts.Boot.Security = probe.FullSecurity
+		}, nil},
 		{"a macOS is offered that Parallels was not made for", func(st *approval.Status, own *Own) {
 			st.Facts.Updates.Offered = []probe.Offer{{Version: "14.7.2"}}
 			st.Facts.Updates.Install = probe.Yes

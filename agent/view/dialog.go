@@ -27,11 +27,7 @@ func (q Question) Snooze(now time.Time) time.Duration {
 // those of a notification do not.
 func Dialog(n approval.Notice, st approval.Status) Question {
 	title, _ := alertWords(n, st, false)
-	allow := "Click Allow there"
-	if len(st.OtherPending) > 0 {
-		allow = fmt.Sprintf("Click Details…, select “%s” and click OK", Clean(n.Product.Developer))
-	}
-	text := sentences(Why(n.Product, st), allow, pressTab)
+	text := sentences(Why(n.Product, st), clickAllow(n.Product, st), pressTab)
 	if o := obstacle(n.Product, st); o != nil {
 		text = sentences(text, o.Title, o.Next)
 	}

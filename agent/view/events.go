@@ -22,7 +22,7 @@ var eventWords = map[approval.EventName]struct {
 		},
 		func(n approval.Notice, st approval.Status, tray bool) (title, body string) {
 			return fmt.Sprintf("%s needs your approval", n.Product.Name),
-				sentences(fmt.Sprintf("macOS blocked its kernel extensions and shows the Allow button for %s", minutes(n.Window.MinutesLeft())), click(st, tray))
+				sentences(fmt.Sprintf("macOS blocked its kernel extensions and shows the Allow button for %s", minutes(n.Window.MinutesLeft())), click(n.Product, st, tray))
 		},
 	},
 	approval.WindowReopened: {
@@ -31,7 +31,7 @@ var eventWords = map[approval.EventName]struct {
 		},
 		func(n approval.Notice, st approval.Status, tray bool) (title, body string) {
 			return fmt.Sprintf("%s: the Allow button is back", n.Product.Name),
-				sentences(fmt.Sprintf("macOS shows the button again for %s, but no alert of its own", minutes(n.Window.MinutesLeft())), click(st, tray))
+				sentences(fmt.Sprintf("macOS shows the button again for %s, but no alert of its own", minutes(n.Window.MinutesLeft())), click(n.Product, st, tray))
 		},
 	},
 	approval.WindowReminder: {
@@ -39,7 +39,7 @@ var eventWords = map[approval.EventName]struct {
 			return fmt.Sprintf("%s left to approve %s", minutes(n.Minutes), n.Product.Name)
 		},
 		func(n approval.Notice, st approval.Status, tray bool) (title, body string) {
-			return fmt.Sprintf("%s: %s left to click Allow", n.Product.Name, minutes(n.Minutes)), sentences(click(st, tray))
+			return fmt.Sprintf("%s: %s left to click Allow", n.Product.Name, minutes(n.Minutes)), sentences(click(n.Product, st, tray))
 		},
 	},
 	approval.WindowObstacle: {
@@ -76,9 +76,13 @@ var eventWords = map[approval.EventName]struct {
 	},
 	approval.ApprovedEvent: {
 		func(n approval.Notice) string { return fmt.Sprintf("%s was approved", n.Product.Name) },
-		func(n approval.Notice, _ approval.Status, _ bool) (title, body string) {
+		func(n approval.Notice, st approval.Status, _ bool) (title, body string) {
+			again := fmt.Sprintf("open %s again", n.Product.Name)
+			if otherVendor(n.Product) {
+				again = tryAgain(n.Product, st.Mac.OS)
+			}
 			return fmt.Sprintf("%s is approved", n.Product.Name),
-				sentences("macOS can now load its kernel extensions", fmt.Sprintf("open %s again if it does not work yet", n.Product.Name))
+				sentences("macOS can now load its kernel extensions", fmt.Sprintf("if it does not work yet, %s", again))
 		},
 	},
 	approval.RestartNeeded: {
@@ -97,9 +101,10 @@ var eventWords = map[approval.EventName]struct {
 			return fmt.Sprintf("%s is ready", n.Product.Name), "All its kernel extensions are approved and loaded."
 		},
 	},
-	approval.UpgradeEvent:     {},
-	approval.LoadFailingEvent: {},
-	approval.CannotLoadEvent:  {},
+	approval.UpgradeEvent:       {},
+	approval.LoadFailingEvent:   {},
+	approval.CannotLoadEvent:    {},
+	approval.NeedsRecoveryEvent: {},
 	approval.ApprovalLostEvent: {
 		func(n approval.Notice) string {
 			return fmt.Sprintf("macOS does not list the approval of %s any more", n.Product.Name)

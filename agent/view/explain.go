@@ -27,8 +27,12 @@ func Explain(st approval.Status) string {
 			}
 		}
 	}
-	if len(st.OtherPending) > 0 {
-		fmt.Fprintf(&b, "\n%s\n", fmt.Sprintf("Other developers waiting in the same pane: %s", Clean(strings.Join(st.OtherPending, "; "))))
+	if len(st.Waiting) > 0 {
+		var names []string
+		for _, d := range st.Waiting {
+			names = append(names, fmt.Sprintf("%s (%s)", d.Name, d.TeamID))
+		}
+		fmt.Fprintf(&b, "\n%s\n", fmt.Sprintf("Developers waiting in the pane: %s", list(names)))
 	}
 	explainReasons(&b, st)
 	explainMachines(&b, st)
@@ -176,6 +180,15 @@ var ruleWords = map[approval.Rule]string{
 	approval.RuleOverruled:           "a switch is said to turn approval off, but macOS refused the extension in this boot, or did not load it after an attempt: the switch does not count",
 	approval.RuleLost:                "it was allowed, and macOS does not list that any more",
 	approval.RuleRecorded:            "it was loaded or tried, but macOS has no row for it: whether it is allowed is unknown",
+	approval.RuleUnsigned:            "it is not signed by a developer that Apple knows, so macOS shows no Allow button for it",
+	approval.RuleOtherMacOS:          "it is for another macOS, and the one for this macOS is on this Mac: it is left over",
+	approval.RuleOldBlock:            "nothing tried to load it since the last update of macOS and for 90 days, and another one of its developer is allowed: it is left over",
+	approval.RuleBootPolicy:          "the startup security of this Mac does not let users approve kernel extensions",
+	approval.RuleBootManaged:         "the startup security of this Mac lets only a device management service approve kernel extensions",
+	approval.RuleExternalDisk:        "macOS runs from an external disk, and refused it in this boot: no approval changes that on Apple silicon",
+	approval.RuleVirtualMac:          "macOS runs in a virtual machine, and refused it in this boot: no approval changes that on Apple silicon",
+	approval.RuleNoCode:              "it has no code for the processor of this Mac",
+	approval.RuleNoFireWire:          "it needs FireWire, which macOS 26 and later do not have",
 	approval.RuleFailure:             "macOS refused it in this boot for a reason that no approval changes",
 	approval.RuleNotCollected:        "it is allowed, but not in the auxiliary kernel collection, from which macOS loads it",
 	approval.RuleAttemptFailed:       "it is allowed, an attempt to load it is over, and it was not seen loaded",

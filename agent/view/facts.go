@@ -30,12 +30,14 @@ const notQueried = "kextwatch did not check this on this Mac."
 // factWords has one row for each of probe.Facts, and for the facts above.
 var factWords = map[probe.Fact]factText{
 	probe.FactMacOSVersion: {name: "macOS version", known: func(c checking) bool { return c.st.Mac.OS.Known() }},
-	probe.FactProcessor:    {name: "processor"},
+	probe.FactProcessor:    {name: "processor", why: notQueried, known: func(c checking) bool { return c.st.Mac.Arch != "" }},
 	probe.FactBootTime:     {name: "boot time"},
 	probe.FactBootSession:  {name: "boot session"},
-	probe.FactBootPolicy:   {name: "startup security"},
-	probe.FactBootVolume:   {name: "startup disk"},
-	probe.FactVirtual:      {name: "whether macOS runs in a virtual machine"},
+	probe.FactBootPolicy:   {name: "startup security", why: notQueried, known: func(c checking) bool { return c.st.Facts.Boot.Security != "" }},
+	probe.FactBootVolume:   {name: "startup disk", why: notQueried, known: func(c checking) bool { return c.st.Facts.Boot.External != "" }},
+	probe.FactVirtual: {name: "whether macOS runs in a virtual machine", why: notQueried, known: func(c checking) bool {
+		return c.st.Facts.Boot.Virtual != ""
+	}},
 
 	probe.FactParallels: {name: "Parallels Desktop", why: "macOS knows its kernel extensions, but kextwatch did not find the app.", known: func(c checking) bool {
 		absent := c.parallels.Verdict == approval.NotInstalled || c.parallels.Verdict == "" // "": not watched
@@ -196,7 +198,9 @@ func (c checking) allOpenFacts() []probe.Fact {
 		open = append(open, factPolicy)
 	}
 	for _, p := range c.st.Products {
-		open = append(open, c.openFacts(p)...)
+		if !p.Listed {
+			open = append(open, c.openFacts(p)...)
+		}
 	}
 	slices.Sort(open)
 	return slices.Compact(open)

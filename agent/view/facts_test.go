@@ -17,6 +17,10 @@ var takeAway = map[probe.Fact]func(st *approval.Status, own *Own){
 		st.Facts.Loaded, st.Products[0].Loaded = probe.Loaded{}, false
 	},
 	probe.FactVMs:              func(st *approval.Status, _ *Own) { st.Products[0].Need = approval.Need{} },
+	probe.FactProcessor:        func(st *approval.Status, _ *Own) { st.Mac.Arch = "" },
+	probe.FactBootPolicy:       func(st *approval.Status, _ *Own) { st.Facts.Boot.Security = "" },
+	probe.FactBootVolume:       func(st *approval.Status, _ *Own) { st.Facts.Boot.External = "" },
+	probe.FactVirtual:          func(st *approval.Status, _ *Own) { st.Facts.Boot.Virtual = "" },
 	probe.FactSIP:              func(st *approval.Status, _ *Own) { st.Facts.Enforcement.SIP = probe.SIP{} },
 	probe.FactConsent:          func(st *approval.Status, _ *Own) { st.Facts.Enforcement.Consent = probe.Consent{} },
 	probe.FactKextProfile:      func(st *approval.Status, _ *Own) { st.Facts.Enforcement.Profile = probe.KextProfile{} },
@@ -64,7 +68,7 @@ func TestMissingFactIsNeverOk(t *testing.T) {
 	for _, row := range checks() {
 		for _, fact := range slices.Concat(row.needs, row.facts) {
 			tried := false
-			for _, mac := range []func() (approval.Status, Own){allWell, harmless} {
+			for _, mac := range []func() (approval.Status, Own){allWell, harmless, silicon} {
 				st, own := mac()
 				if row.early != nil && !slices.Contains(row.needs, fact) {
 					if _, decided := row.early(newChecking(st, own)); decided {

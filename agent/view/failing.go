@@ -74,6 +74,11 @@ func failureOf(p approval.Product) (failureText, bool) {
 // proofWords says by which fact it is known that an approved extension does not load. It
 // has one row for each of approval.Proofs, except RuleFailure.
 var proofWords = map[approval.Rule]func(p approval.Product, st approval.Status) string{
+	approval.RuleUnsigned:      because("The kernel extension is not signed by a developer that Apple knows, so macOS shows no Allow button for it."),
+	approval.RuleNoCode:        because("The kernel extensions have no code for the processor of this Mac."),
+	approval.RuleNoFireWire:    because("The kernel extensions need FireWire, which macOS 26 and later do not have."),
+	approval.RuleExternalDisk:  because("macOS runs from an external disk. On Apple silicon it then loads no kernel extensions of other developers, and refused these."),
+	approval.RuleVirtualMac:    because("macOS runs in a virtual machine. On Apple silicon it then loads no kernel extensions of other developers, and refused these."),
 	approval.RuleLoadFailing:   because("The kernel extensions are approved, but macOS refused to load them after that."),
 	approval.RuleNotCollected:  because("The kernel extensions are approved, but after a restart macOS still does not have them among those that it can load."),
 	approval.RuleNeedsRestart:  because("The kernel extensions are approved, but after a restart macOS still asks for a restart."),
@@ -88,7 +93,7 @@ var proofWords = map[approval.Rule]func(p approval.Product, st approval.Status) 
 
 // failingBecause says why the product does not load although it is approved.
 func failingBecause(p approval.Product, st approval.Status) string {
-	if failure, ok := failureOf(p); ok {
+	if failure, ok := failureOf(p); ok && p.Proof == approval.RuleFailure {
 		return failure.why(p)
 	}
 	if words := proofWords[p.Proof]; words != nil {
@@ -107,12 +112,27 @@ func failingNext(p approval.Product, st approval.Status) string {
 }
 
 // failingInShort is failingNext without a link.
-func failingInShort(p approval.Product, _ approval.Status) string {
-	if failure, ok := failureOf(p); ok {
+func failingInShort(p approval.Product, st approval.Status) string {
+	if failure, ok := failureOf(p); ok && p.Proof != approval.RuleNoFireWire {
 		return failure.next(p)
 	}
-	return fmt.Sprintf("Restart the Mac. If that does not help, install %s again.", p.Name)
+	switch p.Proof {
+	case approval.RuleUnsigned:
+		return "Ask its developer for a signed version. If you do not know it, leave it."
+	case approval.RuleNoFireWire:
+		return fmt.Sprintf("Use %s without FireWire, or on a Mac with macOS 15 or earlier.", p.Name)
+	case approval.RuleExternalDisk:
+		return fromInternalDisk
+	case approval.RuleVirtualMac:
+		return onTheMacItself
+	}
+	return sentences("restart the Mac", fmt.Sprintf("if that does not help, install %s again", p.Name), when(otherVendor(p), withoutKexts(p, st.Mac.OS)))
 }
+
+const (
+	fromInternalDisk = "Start the Mac from its internal disk."
+	onTheMacItself   = "Use it on the Mac itself, not in a virtual machine."
+)
 
 // tryThenAllow is the next step if there is no Allow button before the next attempt.
 func tryThenAllow(p approval.Product, st approval.Status) string {

@@ -28,17 +28,14 @@ func Menu(st approval.Status, around Around) notify.Menu {
 		State:   "kextwatch is checking…",
 		Primary: notify.Item{Label: fmt.Sprintf("Open %s…", pane.Name), Enabled: true},
 	}
-	if len(st.Products) == 0 {
+	worst, found := st.Leading()
+	if !found {
+		if st.Verdict != "" {
+			m.State = "No kernel extension waits"
+		}
 		m.Tooltip = m.State
 		m.Items = items(approval.Product{}, st.Mac.OS, around)
 		return m
-	}
-	worst := st.Products[0]
-	for _, p := range st.Products {
-		if p.Verdict == st.Verdict {
-			worst = p
-			break
-		}
 	}
 	m.State = fmt.Sprintf("%s: %s", worst.Name, State(worst))
 	m.Tooltip = fmt.Sprintf("kextwatch: %s", m.State)
@@ -151,6 +148,27 @@ func wrapped(text string) []string {
 	return lines
 }
 
+// otherLines returns a line for each other product that waits: three at most, and then
+// how many more there are.
+func otherLines(st approval.Status) []string {
+	const most = 3
+	var lines []string
+	more := 0
+	for i, p := range st.Products {
+		switch {
+		case i == 0 || p.Listed || !p.Verdict.NeedsAction():
+		case len(lines) == most:
+			more++
+		default:
+			lines = append(lines, short(fmt.Sprintf("%s: %s", p.Name, State(p))))
+		}
+	}
+	if more > 0 {
+		lines[most-1] = fmt.Sprintf("%d more products wait: see Doctor…", more+1)
+	}
+	return lines
+}
+
 // details returns the lines below the state. Each of them is short.
 func details(p approval.Product, st approval.Status) []string {
 	var lines []string
@@ -168,8 +186,8 @@ func details(p approval.Product, st approval.Status) []string {
 	if p.Window.Open() {
 		add(fmt.Sprintf("Allow button until %s", clock(p.Window.ClosesAt)))
 	}
-	if len(st.OtherPending) > 0 && p.Verdict.Blocked() {
-		add("Other developers also wait: click Details…")
+	if others := othersThan(p, st); len(others) > 0 && p.Verdict.Blocked() {
+		add(short("Also waiting there: " + list(others)))
 	}
 	if needs := neededBy(p.Need); needs != "" && p.Verdict.NeedsAction() {
 		add(short(needs))
@@ -209,6 +227,8 @@ func details(p approval.Product, st approval.Status) []string {
 	if names := openNames(p, st); names != "" {
 		add(short(fmt.Sprintf("Not known: %s", names)))
 	}
+	others := otherLines(st)
+	lines = append(lines[:min(len(lines), notify.MaxDetails-len(others))], others...)
 	if p.App != nil && p.App.Version != "" {
 		add(fmt.Sprintf("%s %s, macOS %s", p.Name, Clean(p.App.Version), st.Mac.OS))
 	}

@@ -110,6 +110,8 @@ func bringBack(p approval.Product, os probe.OSVersion) string {
 func tryAgain(p approval.Product, os probe.OSVersion) string {
 	n := p.Need
 	switch {
+	case otherVendor(p):
+		return vendorWords(p.Name).again
 	case p.App == nil:
 		return fmt.Sprintf("open %s again", p.Name)
 	case n.ByOpening() && len(n.VMs) > 0:
@@ -157,6 +159,9 @@ func start(vm probe.VM) string {
 func firstTry(p approval.Product, os probe.OSVersion) string {
 	n := p.Need
 	const minutes = "30 minutes to allow them"
+	if otherVendor(p) {
+		return fmt.Sprintf("When something needs the kernel extension of %s, macOS will block it, and you will have 30 minutes to allow it", p.Name)
+	}
 	if !os.AtLeast(11, 0) || p.App == nil {
 		return fmt.Sprintf("When you open %s, macOS will block its kernel extensions, and you will have %s", p.Name, minutes)
 	}
@@ -183,6 +188,9 @@ func firstTry(p approval.Product, os probe.OSVersion) string {
 // uses nested virtualization.
 func withoutKexts(p approval.Product, os probe.OSVersion) string {
 	n := p.Need
+	if otherVendor(p) {
+		return instead(p, os)
+	}
 	if !os.AtLeast(11, 0) || p.App == nil || n.Because == approval.RuleOldParallels || n.Answer == probe.No {
 		return ""
 	}

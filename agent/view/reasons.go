@@ -58,6 +58,7 @@ func besideButton(p approval.Product, st approval.Status) string {
 var statedByVerdict = map[approval.ReasonCode]bool{
 	approval.ReasonManaged: true, approval.ReasonWindowOver: true, approval.ReasonUpdateAgain: true,
 	approval.ReasonRestart: true, approval.ReasonTooOld: true,
+	approval.ReasonBootManaged: true, approval.ReasonNeedsRecovery: true,
 }
 
 // reasonCase holds what the sentences about a reason depend on.
@@ -91,6 +92,31 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 		return reasonText{"Your organization decides",
 			sentences(fmt.Sprintf("%s forbids users to allow kernel extensions", profile)),
 			fmt.Sprintf("Ask your administrator to allow team %s.", c.p.TeamID)}
+	},
+	approval.ReasonBootManaged: func(c reasonCase) reasonText {
+		return reasonText{"Your organization decides",
+			"The startup security of this Mac lets a device management service approve kernel extensions, and no user.",
+			fmt.Sprintf("Ask your administrator to allow team %s.", c.p.TeamID)}
+	},
+	approval.ReasonNeedsRecovery: func(c reasonCase) reasonText {
+		return reasonText{"The startup security does not allow it",
+			"On Apple silicon, kernel extensions of other developers need Reduced Security with user management of kernel extensions.",
+			sentences(recoverySteps)}
+	},
+	approval.ReasonExternalDisk: func(c reasonCase) reasonText {
+		return reasonText{"macOS runs from an external disk",
+			"On Apple silicon, macOS on an external disk does not load kernel extensions of other developers, even after you click Allow.",
+			fromInternalDisk}
+	},
+	approval.ReasonVirtualMac: func(c reasonCase) reasonText {
+		return reasonText{"macOS runs in a virtual machine",
+			"On Apple silicon, macOS in a virtual machine does not load kernel extensions of other developers, even after you click Allow.",
+			onTheMacItself}
+	},
+	approval.ReasonBootUnknown: func(c reasonCase) reasonText {
+		return reasonText{"The startup security is not known",
+			"On Apple silicon, macOS shows the Allow button only in Reduced Security with user management of kernel extensions.",
+			sentences(noButtonYet(c.p))}
 	},
 	approval.ReasonNotAdmin: func(c reasonCase) reasonText {
 		return reasonText{"An administrator must allow it",

@@ -14,6 +14,10 @@ func Text(st approval.Status) string {
 	var b strings.Builder
 	for _, p := range st.Products {
 		fmt.Fprintf(&b, "%s: %s\n", title(p), State(p))
+		if p.Listed { // nothing to do now
+			line(&b, "Note", listedBecause(p))
+			continue
+		}
 		line(&b, "Why", Why(p, st))
 		line(&b, "Next", Next(p, st))
 		if p.Window.Open() {
@@ -47,6 +51,18 @@ func Text(st approval.Status) string {
 		line(&b, "Next", Clean(g.Next))
 	}
 	return b.String()
+}
+
+// listedBecause says why a product changes neither the icon nor the exit status. It is
+// empty if there is nothing to do about it.
+func listedBecause(p approval.Product) string {
+	switch {
+	case !p.Verdict.NeedsAction() && p.Verdict != approval.Unknown:
+		return ""
+	case p.Ignored:
+		return "You ignore this developer."
+	}
+	return "Nothing tries to load it now. kextwatch tells you when something does."
 }
 
 func line(b *strings.Builder, label, text string) {

@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"kextwatch/agent/approval"
@@ -27,12 +28,28 @@ var verdictWords = map[approval.Verdict]verdictText{
 		icon:  notify.IconTodo,
 		state: as("blocked by your organization"),
 		why: func(p approval.Product, _ approval.Status) string {
+			if hasReason(p, approval.ReasonBootManaged) {
+				return sentences(refused(p), "the startup security of this Mac lets only your organization approve them")
+			}
 			return sentences(refused(p), "a configuration profile does not let users approve it")
 		},
 		next: func(p approval.Product, _ approval.Status) string {
 			return fmt.Sprintf("Ask your administrator to allow the kernel extensions of %s (team %s)%s.", p.Name, p.TeamID, payload(p))
 		},
 		headline: func(p approval.Product) string { return fmt.Sprintf("%s: your organization decides", p.Name) },
+	},
+	approval.NeedsRecovery: {
+		icon:  notify.IconTodo,
+		state: as("blocked until you change the startup security"),
+		why: func(p approval.Product, _ approval.Status) string {
+			return sentences(refused(p), "the startup security of this Mac does not let users approve kernel extensions, so macOS shows no Allow button")
+		},
+		next: func(p approval.Product, st approval.Status) string {
+			return first(withoutKexts(p, st.Mac.OS),
+				sentences(stranger(p), recoverySteps, fmt.Sprintf("back in macOS, open %s, click Allow and restart the Mac", PaneFor(st.Mac.OS).Path)))
+		},
+		short:    because("There is no Allow button yet. In macOS Recovery, set Startup Security Utility to Reduced Security with user management of kernel extensions. Then allow it and restart."),
+		headline: func(p approval.Product) string { return fmt.Sprintf("%s needs a change in macOS Recovery", p.Name) },
 	},
 	approval.CannotLoad: {
 		icon:     notify.IconTodo,
@@ -50,7 +67,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			return sentences(refused(p), fmt.Sprintf("the Allow button is there until %s", closing(p, st)))
 		},
 		next: func(p approval.Product, st approval.Status) string {
-			return sentences(clickThere(p, st), pressTab, withoutKexts(p, st.Mac.OS))
+			return sentences(stranger(p), clickThere(p, st), pressTab, noButtonYet(p), withoutKexts(p, st.Mac.OS))
 		},
 		short: clickThere,
 	},
@@ -67,7 +84,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			if hasKext(p, isLost) {
 				return tryThenAllow(p, st)
 			}
-			return sentences(clickThere(p, st), pressTab,
+			return sentences(stranger(p), clickThere(p, st), pressTab, noButtonYet(p),
 				fmt.Sprintf("if there is no button, %s, then check again", bringBack(p, st.Mac.OS)), withoutKexts(p, st.Mac.OS))
 		},
 		short: func(p approval.Product, st approval.Status) string {
@@ -84,7 +101,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			return sentences(refused(p), fmt.Sprintf("the Allow button was there until %s", closing(p, st)))
 		},
 		next: func(p approval.Product, st approval.Status) string {
-			return sentences(bringBack(p, st.Mac.OS), "then "+clickThere(p, st), withoutKexts(p, st.Mac.OS))
+			return sentences(stranger(p), bringBack(p, st.Mac.OS), "then "+clickThere(p, st), withoutKexts(p, st.Mac.OS))
 		},
 		short: tryThenAllow,
 	},
@@ -179,7 +196,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 				return "If a virtual machine does not start, restart the Mac."
 			case older != "" && !st.Mac.OS.AtLeast(11, 0):
 				return fmt.Sprintf("Version %s is still loaded. Quit %s. If that does not help, restart the Mac.", older, p.Name)
-			case p.Loaded || st.Mac.OS.AtLeast(11, 0):
+			case p.Loaded || st.Mac.OS.AtLeast(11, 0) || otherVendor(p):
 				return ""
 			}
 			return fmt.Sprintf("If %s is open and does not work, quit it and open it again. If that does not help, restart the Mac.", p.Name)
@@ -314,6 +331,34 @@ func payload(p approval.Product) string {
 // pressTab is said wherever an open window is described: macOS may ignore a click.
 const pressTab = "if the button does nothing, press Tab until it is selected, then press Space"
 
+// recoverySteps changes the boot policy of Apple silicon. The labels are those of Apple's
+// guide for Apple silicon.
+const recoverySteps = "shut down the Mac. Hold the power button until the startup options appear, and choose Options. " +
+	"In Startup Security Utility, choose Reduced Security and “Allow user management of kernel extensions from identified developers”. Restart"
+
+// noButtonYet says what the pane shows instead of the Allow button, if the boot policy of
+// the Mac is not known and may not let users approve.
+func noButtonYet(p approval.Product) string {
+	if !hasReason(p, approval.ReasonBootUnknown) {
+		return ""
+	}
+	return "if the pane shows “Enable system extensions…” instead of Allow, click it: macOS first needs Reduced Security, set in macOS Recovery"
+}
+
+// hasReason reports whether a reason holds for a product.
+func hasReason(p approval.Product, code approval.ReasonCode) bool {
+	return slices.ContainsFunc(p.Reasons, func(r approval.Reason) bool { return r.Code == code })
+}
+
+// othersThan returns the names of the developers that wait in the pane beside a product.
+func othersThan(p approval.Product, st approval.Status) []string {
+	var names []string
+	for _, d := range st.OthersThan(p) {
+		names = append(names, d.Name)
+	}
+	return names
+}
+
 // clickThere says where the Allow button is and how to click it.
 func clickThere(p approval.Product, st approval.Status) string {
 	return fmt.Sprintf("open %s and %s", PaneFor(st.Mac.OS).Path, clickAllow(p, st))
@@ -321,8 +366,11 @@ func clickThere(p approval.Product, st approval.Status) string {
 
 func clickAllow(p approval.Product, st approval.Status) string {
 	click := "click Allow"
-	if len(st.OtherPending) > 0 && p.Developer != "" {
-		click = fmt.Sprintf("click Details…, select “%s” and click OK (other developers wait there too)", Clean(p.Developer))
+	if others := othersThan(p, st); len(others) > 0 && p.Developer != "" {
+		click = fmt.Sprintf("click Details…, select “%s” and click OK (also waiting there: %s)", Clean(p.Developer), list(others))
+		if st.Mac.OS.AtLeast(13, 0) { // System Settings shows one or the other
+			click = fmt.Sprintf("click Allow for “%s”, or Details… and select it (also waiting there: %s)", Clean(p.Developer), list(others))
+		}
 	}
 	if st.Mac.OS.AtLeast(11, 0) {
 		return fmt.Sprintf("%s, then restart the Mac", click)

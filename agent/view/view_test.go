@@ -234,7 +234,7 @@ func TestAlertNamesTheUpdateThatOpenedTheWindow(t *testing.T) {
 
 func TestNextNamesDetailsForSeveralDevelopers(t *testing.T) {
 	st := statusWith(approval.BlockedOpen, "12.7.6")
-	st.OtherPending = []string{"VMware, Inc."}
+	st.Waiting = []approval.Developer{{TeamID: "EG7KH642X6", Name: "VMware, Inc."}}
 	next := Next(st.Products[0], st)
 	if !strings.Contains(next, "click Details…, select “Parallels International GmbH”") {
 		t.Errorf("next %q, want Details…", next)
@@ -251,7 +251,7 @@ func TestHostileNames(t *testing.T) {
 		p := &st.Products[0]
 		p.Developer, p.App.Version, p.App.Build = name, name, name
 		p.Items[0].Kexts[0] = approval.Kext{BundleID: name, Path: name, Developer: name, Blocked: true, DiskVersion: name, LoadedVersion: name}
-		st.OtherPending = []string{name}
+		st.Waiting = []approval.Developer{{TeamID: "EG7KH642X6", Name: name}}
 		st.Gaps = []probe.Gap{{Source: "database", Err: name, Next: name}}
 		st.Sources = append(st.Sources, probe.Source{Name: "reader", State: probe.Failed, Reason: name, Next: name})
 		st.Fired = []approval.Fired{{Rule: approval.RuleScan, Subject: name}}

@@ -29,6 +29,10 @@ func Screen(st approval.Status, past []Past, columns, rows int) []Line {
 	s.text(fmt.Sprintf("kextwatch, %s", macLine(st.Mac)))
 	for _, p := range st.Products {
 		s.blank()
+		if p.Listed {
+			s.text(fmt.Sprintf("%s: %s", title(p), State(p)))
+			continue
+		}
 		s.headline(fmt.Sprintf("%s: %s", title(p), State(p)), p.Verdict)
 		if p.Window.Open() {
 			s.bar(*p.Window)
@@ -55,7 +59,11 @@ func Screen(st approval.Status, past []Past, columns, rows int) []Line {
 func PlainState(st approval.Status) []string {
 	var lines []string
 	for _, p := range st.Products {
-		lines = append(lines, withNext(sentence(fmt.Sprintf("%s: %s", title(p), State(p))), Next(p, st)))
+		line := sentence(fmt.Sprintf("%s: %s", title(p), State(p)))
+		if !p.Listed {
+			line = withNext(line, Next(p, st))
+		}
+		lines = append(lines, line)
 	}
 	return lines
 }

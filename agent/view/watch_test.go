@@ -72,7 +72,7 @@ func FuzzScreen(f *testing.F) {
 		st := statusWith(approval.BlockedOpen, "12.7.6")
 		p := &st.Products[0]
 		p.Developer, p.App.Version, p.App.Build, st.Mac.OS.Build = name, name, name, name
-		st.OtherPending = []string{name}
+		st.Waiting = []approval.Developer{{TeamID: "EG7KH642X6", Name: name}}
 		st.Gaps = []probe.Gap{{Source: "database", Err: name, Next: name}}
 		for _, l := range Screen(st, []Past{{opened, name}}, columns, rows) {
 			if strings.ContainsFunc(l.Text, func(r rune) bool { return !unicode.IsPrint(r) }) || utf8.RuneCountInString(l.Text) > max(columns, 20) {

@@ -1,0 +1,146 @@
+package approval
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// atStartFor is how long after the start of the Mac, or after the login, an attempt
+// counts as one that a program makes by itself each time.
+const atStartFor = 5 * time.Minute
+
+// brief sets how a product is announced that is not watched in full, and whether it is
+// only listed.
+func (a *assessment) brief(w watched, p *Product, facts []*kextFacts) {
+	vendors, announced := a.settings.Vendors, a.before.Announced[p.ID]
+	p.Ignored = vendors.ignores(w.teamID)
+	p.Brief = p.Ignored || !vendors.full(w.teamID) || w.teamID == ""
+	if !p.Brief {
+		return
+	}
+	p.release = a.release(facts)
+	recent := p.recent()
+	p.repeated = len(recent) > 0 && a.atStart(*p) && announced.Release == p.release &&
+		(announced.Unapproved || announced.Awaiting && len(announced.missing(recent)) > 0)
+	switch {
+	case p.Ignored || p.repeated:
+		p.Listed = true
+	case w.teamID == "": // unsigned, or not known
+		p.Listed = !vendors.All
+	case p.Verdict == Unknown:
+		p.Listed = a.snap.Policy != nil && !p.Window.Open()
+	case p.Verdict.Blocked() || p.Verdict == CannotLoad:
+		p.Listed = len(recent) == 0
+	default:
+		p.Listed = !(announced.Awaiting && p.Verdict.NeedsAction())
+	}
+}
+
+// release returns a text that changes with the version of macOS and with those of the
+// extensions on the disk.
+func (a *assessment) release(facts []*kextFacts) string {
+	words := []string{a.snap.Mac.OS.Version, a.snap.Mac.OS.Build}
+	for _, f := range facts {
+		words = append(words, f.bundleID+" "+f.diskVersion())
+	}
+	return strings.Join(words, ", ")
+}
+
+// recent returns the windowIDs of the attempts of the last 30 minutes, including those for
+// which macOS shows no Allow button.
+func (p Product) recent() []string {
+	var ids []string
+	for _, item := range p.Items {
+		if item.recent != "" {
+			ids = append(ids, item.recent)
+		}
+	}
+	return ids
+}
+
+// atStart reports whether the last attempts of a product were made soon after the start of
+// the Mac or after the login.
+func (a *assessment) atStart(p Product) bool {
+	for _, item := range p.Items {
+		if item.recent == "" {
+			continue
+		}
+		at := newest(item.Attempts)
+		soonAfter := func(start time.Time) bool {
+			return !start.IsZero() && !at.Before(start.Truncate(time.Second)) && at.Sub(start) <= atStartFor
+		}
+		if !soonAfter(a.snap.Mac.BootedAt) && !soonAfter(a.snap.Situation.LoginAt) {
+			return false
+		}
+	}
+	return true
+}
+
+// briefEvents has the events of a product that is not watched in full. Those about an
+// attempt are shown for each new one. Those about what follows are shown if the attempt
+// was. Other events are only recorded.
+var briefEvents = map[EventName]struct{ attempt, follows bool }{
+	WindowOpened:       {attempt: true},
+	WindowReopened:     {attempt: true},
+	BlockedNoWindow:    {attempt: true},
+	ManagedEvent:       {attempt: true, follows: true},
+	NeedsRecoveryEvent: {attempt: true, follows: true},
+	CannotLoadEvent:    {attempt: true, follows: true},
+	WindowObstacle:     {follows: true},
+	ApprovedEvent:      {follows: true},
+	RestartNeeded:      {follows: true},
+	UpgradeEvent:       {follows: true},
+	LoadFailingEvent:   {follows: true},
+	KextsLoaded:        {follows: true},
+}
+
+// tellBriefly is tell for a product that is announced once for each attempt. After the
+// user allows it, it is followed until it is loaded.
+func (t Announced) tellBriefly(p Product, pending bool, snooze snoozeState) (Announced, []Notice) {
+	before := t
+	t, all := t.tell(p, pending, nil, snooze)
+	recent := p.recent()
+	fresh := before.missing(recent)
+	t = t.announce(fresh)
+	announced := len(fresh) > 0 && !p.repeated && !p.Ignored && p.TeamID != ""
+
+	var notices []Notice
+	shown, loaded := false, false
+	for _, n := range all {
+		is := briefEvents[n.Event]
+		if !(announced && is.attempt || before.Awaiting && is.follows && !p.Ignored) {
+			if is.attempt && len(fresh) == 0 || is.follows {
+				continue // what nobody was told about is no news
+			}
+			n.Urgency = Silent
+		}
+		shown = shown || n.Urgency != Silent
+		loaded = loaded || n.Event == KextsLoaded
+		notices = append(notices, n)
+	}
+	if change := verdictChangeFor("", p.Verdict); announced && !shown && (p.Verdict.Blocked() || p.Verdict == CannotLoad) {
+		for _, event := range change.events { // another attempt, and the verdict is the same
+			notices = append(notices, Notice{Event: event, Urgency: change.urgency, Product: p, To: string(p.Verdict)})
+		}
+	}
+	onlyOneAlert(notices)
+
+	waits := p.Verdict.Blocked() || p.Verdict == CannotLoad
+	switch {
+	case announced:
+		t.Release, t.Unapproved = p.release, false
+	case waits && (len(recent) == 0 && before.Awaiting || p.repeated):
+		t.Unapproved = true
+	case !waits && p.Verdict != Unknown:
+		t.Unapproved = false
+	}
+	over := loaded || waits && len(recent) == 0 || p.repeated || p.Verdict == NotInstalled || p.Verdict == NotNeeded
+	t.Awaiting = (before.Awaiting || announced) && !over
+	return t, notices
+}
+
+// missing returns those of some windows that were not announced.
+func (t Announced) missing(windows []string) []string {
+	return slices.DeleteFunc(slices.Clone(windows), func(id string) bool { return slices.Contains(t.Windows, id) })
+}

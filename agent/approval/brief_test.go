@@ -1,0 +1,215 @@
+package approval
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"kextwatch/probe"
+)
+
+const (
+	boxTeam = "VB5E2TV963"
+	boxID   = "org.virtualbox.kext.VBoxDrv"
+	boxPath = "/Library/Application Support/VirtualBox/VBoxDrv.kext"
+)
+
+// boxStory returns an Intel Mac with VirtualBox 6.1 and without Parallels, whose
+// extension nobody tried to load yet. The settings are the defaults.
+func boxStory(t *testing.T, macOS string) *macStory {
+	s := newStory(t, macOS)
+	s.uninstall()
+	s.snap.Kexts = []probe.Kext{{BundleID: boxID, TeamID: boxTeam, Path: boxPath, Version: "6.1.50"}}
+	s.look(at(1), NotInstalled)
+	return s
+}
+
+// box sets the row and the last attempt of VirtualBox.
+func (s *macStory) box(allowed bool, seen time.Time) {
+	s.policy().Rows = []probe.PolicyRow{{TeamID: boxTeam, BundleID: boxID, Allowed: allowed, Developer: "Oracle America, Inc."}}
+	s.policy().History = []probe.LoadRecord{{TeamID: boxTeam, BundleID: boxID, Path: boxPath, LastSeen: seen}}
+}
+
+func (s *macStory) listed(want bool) {
+	s.t.Helper()
+	if p := s.last.product(boxTeam); p.Listed != want {
+		s.t.Errorf("%s: listed %v at verdict %s, want %v", s.last.At.Format("15:04:05"), p.Listed, p.Verdict, want)
+	}
+}
+
+// A product that is not watched in full is announced once for each attempt, without
+// reminders and without a notice at the end.
+func TestOthersAreAnnouncedOncePerAttempt(t *testing.T) {
+	s := boxStory(t, "10.15.7")
+	s.box(false, at(10))
+	s.look(at(10), BlockedOpen, "window-opened!")
+	s.listed(false)
+	s.look(at(26), BlockedOpen)
+	s.look(at(36), BlockedOpen)
+	s.agentRestarts()
+	s.look(at(39.5), BlockedOpen)
+	s.look(at(40), NotInstalled, "window-closed")
+	s.listed(true)
+	s.look(at(50), NotInstalled)
+	s.box(false, at(60))
+	s.look(at(60), BlockedOpen, "window-reopened!")
+	s.look(at(91), NotInstalled, "window-closed")
+}
+
+// After the user clicks Allow, it is followed until it is loaded.
+func TestOthersAreFollowedAfterAnApproval(t *testing.T) {
+	s := boxStory(t, "12.7.6")
+	s.box(false, at(10))
+	s.look(at(10), BlockedOpen, "window-opened!")
+	s.box(true, at(10))
+	s.look(at(12), RestartPending, "approved", "restart-needed!")
+	s.look(at(60), RestartPending)
+	s.restart(at(100), "SESSION-2")
+	s.snap.Loaded.Kexts = []probe.LoadedKext{{BundleID: boxID, Version: "6.1.50"}}
+	s.look(at(101), NotInstalled, "kexts-loaded!")
+	s.listed(true)
+	s.snap.Loaded.Kexts = nil
+	s.look(at(200), NotInstalled)
+}
+
+// What was there before kextwatch is listed, and nothing is announced.
+func TestOthersWithoutAnAttemptAreListed(t *testing.T) {
+	for _, macOS := range []string{"10.15.7", "12.7.6"} {
+		s := boxStory(t, macOS)
+		s.mem = Memory{}
+		s.box(false, at(-60*24*400))
+		s.look(at(30), NotInstalled)
+		if p := s.last.product(boxTeam); p.Verdict != BlockedUnknown || !p.Listed {
+			t.Errorf("macOS %s: verdict %s, listed %v, want a blocked product that is only listed", macOS, p.Verdict, p.Listed)
+		}
+	}
+}
+
+// Without a policy source nothing is known about them.
+func TestOthersWithoutASourceAreUnknown(t *testing.T) {
+	s := boxStory(t, "12.7.6")
+	s.snap.Policy = nil
+	s.mem = Memory{}
+	status, _ := s.settings.Assess(s.mem, s.snap, at(30))
+	if status.Verdict != Unknown {
+		t.Errorf("verdict %s, want %s: whether an extension waits is not known", status.Verdict, Unknown)
+	}
+}
+
+// A launch daemon tries after every start of the Mac, and nobody approves: that is
+// announced once, until the extension or macOS changes.
+func TestADaemonThatTriesAtEveryStart(t *testing.T) {
+	for _, macOS := range []string{"10.13.6", "10.15.7"} {
+		for _, minutes := range []float64{3, 50} { // the Mac is on for less and for more than a window
+			t.Run(fmt.Sprintf("macOS %s, on for %v minutes", macOS, minutes), func(t *testing.T) {
+				s := boxStory(t, macOS)
+				alerts := 0
+				for start := range 20 {
+					began := float64(100 * (start + 1))
+					s.restart(at(began), fmt.Sprintf("SESSION-%d", start+2))
+					s.box(false, at(began+0.5))
+					for _, minute := range []float64{1, 2, 3, minutes} {
+						alerts += s.alerts(at(began + minute))
+					}
+				}
+				if alerts != 1 {
+					t.Errorf("%d alerts in 20 starts, want 1", alerts)
+				}
+				// Something tries later in the day: that is news.
+				s.box(false, at(2000+60))
+				if n := s.alerts(at(2000 + 60)); n != 1 {
+					t.Errorf("%d alerts for a later attempt, want 1", n)
+				}
+				// The extension is updated, and tried at the next start.
+				s.snap.Kexts[0].Version = "6.1.52"
+				s.restart(at(3000), "SESSION-UPDATED")
+				s.box(false, at(3000.5))
+				if n := s.alerts(at(3001)); n != 1 {
+					t.Errorf("%d alerts after an update of the extension, want 1", n)
+				}
+			})
+		}
+	}
+}
+
+// alerts takes a snapshot and returns how many alerts it leads to.
+func (s *macStory) alerts(now time.Time) int {
+	s.last, s.mem = s.settings.Assess(s.mem, s.snap, now)
+	notices, mem := s.settings.Tell(s.mem, s.last)
+	s.mem = mem.Posted()
+	alerts := 0
+	for _, n := range notices {
+		if n.Urgency != Silent {
+			alerts++
+		}
+	}
+	return alerts
+}
+
+// The verdicts without an Allow button are announced once for each attempt, too.
+func TestOthersWithoutAButtonAreAnnounced(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		mac   func(s *macStory)
+		want  Verdict
+		event string
+	}{
+		{"Full Security", func(s *macStory) { s.snap.Boot.Security = probe.FullSecurity }, NeedsRecovery, "needs-recovery!"},
+		{"managed by MDM", func(s *macStory) { s.snap.Boot = probe.Boot{Security: probe.FullSecurity, MDMKexts: probe.Yes} }, Managed, "managed!"},
+		{"made for Intel", func(s *macStory) { s.snap.Kexts[0].Code = []probe.Arch{probe.Intel} }, CannotLoad, "cannot-load!"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newStory(t, "26.2")
+			s.fuse()
+			s.settings.Vendors = standard.Vendors
+			tt.mac(s)
+			s.look(at(5), NotInstalled)
+			s.fuseRow(false, at(10))
+			s.look(at(10), tt.want, tt.event)
+			s.look(at(20), tt.want)
+			s.look(at(41), NotInstalled)
+			s.fuseRow(false, at(60))
+			s.look(at(60), tt.want, tt.event)
+		})
+	}
+}
+
+// A developer that the user ignores is recorded and listed, and never announced.
+func TestIgnoredVendors(t *testing.T) {
+	for _, vendors := range []Vendors{{All: true}, standard.Vendors} {
+		s := boxStory(t, "10.15.7")
+		vendors.Ignore = []string{boxTeam}
+		s.settings.Vendors = vendors
+		s.box(false, at(10))
+		s.look(at(10), NotInstalled, "window-opened")
+		s.listed(true)
+		s.box(true, at(10))
+		s.look(at(12), NotInstalled)
+	}
+}
+
+// An unsigned extension is listed, and nobody is promised a button for it.
+func TestUnsignedIsNeverAnnounced(t *testing.T) {
+	for _, tt := range []struct {
+		vendors Vendors
+		want    Verdict
+	}{{standard.Vendors, NotInstalled}, {Vendors{All: true}, CannotLoad}} {
+		s := boxStory(t, "12.7.6")
+		s.settings.Vendors = tt.vendors
+		s.box(false, at(10))
+		s.unsign()
+		s.last, s.mem = s.settings.Assess(s.mem, s.snap, at(10))
+		if s.last.Verdict != tt.want || s.last.product("").Window != nil {
+			t.Errorf("%+v: verdict %s, window %v, want %s and none", tt.vendors, s.last.Verdict, s.last.product("").Window, tt.want)
+		}
+		if n := s.alerts(at(10)); n != 0 {
+			t.Errorf("%+v: %d alerts, want none", tt.vendors, n)
+		}
+	}
+}
+
+// unsign takes the team from the only extension.
+func (s *macStory) unsign() {
+	p := s.policy()
+	p.Rows[0].TeamID, p.History[0].TeamID, s.snap.Kexts[0].TeamID = "", "", ""
+}

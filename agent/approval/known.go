@@ -1,0 +1,149 @@
+package approval
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"kextwatch/probe"
+)
+
+// KnownKexts is what is known about kernel extensions of one product. Some products have
+// several rows, because each macOS has its own extension.
+type KnownKexts struct {
+	Product   string
+	TeamID    string     // empty: not known
+	BundleIDs []string   // a * at the end stands for any rest; empty: not known
+	Paths     []string   // where the extensions lie; a * stands for any name; empty: not known
+	Arch      probe.Arch // the only processor that they were made for; empty: both, or not known
+
+	// The oldest and the newest macOS that these extensions are for: "10.15", or "13" for
+	// all of 13. Empty: not known.
+	MinMacOS, MaxMacOS string
+
+	Confidence Confidence // in the team and the bundle IDs
+	Source     string
+}
+
+// knownKexts is sorted by product. Source names the public report, the package or the
+// capture of loaded extensions from which a row comes. Rows without a team match by
+// bundle ID alone.
+var knownKexts = []KnownKexts{
+	{"Areca", "", []string{"com.Areca.ArcMSR"}, []string{"/Library/Extensions/ArcMSR.kext"}, probe.Intel, "", "", Unsure, "Apple's kext_tools"},
+	{"ATTO ExpressSAS, Celerity", "FC94733TZD", []string{"com.ATTO.driver.*"}, []string{"/Library/Extensions/ATTO*.kext"}, "", "", "", Sure, "Apple's kext_tools"},
+	{"Box", "M683GB7CPW", nil, nil, "", "", "", Likely, "Installomator"},
+	{"CalDigit", "", []string{"com.CalDigit.driver.HDPro", "com.CalDigit.USBHubSupport"}, []string{"/Library/Extensions/CalDigit*.kext"}, "", "", "", Sure, "Apple's kext_tools; osquery-defense-kit"},
+	{"Cisco AnyConnect", "DE8Y96K9QP", []string{"com.cisco.kext.acsock"}, []string{"/Library/Extensions/acsock.kext"}, probe.Intel, "", "10.15", Sure, "mondoo/mql 4371"},
+	{"Citrix", "KBVSJ83SS9", nil, nil, "", "", "", Likely, "Installomator"},
+	{"CrowdStrike Falcon", "X9E956P446", []string{"com.crowdstrike.sensor"}, nil, probe.Intel, "", "10.15", Likely, "mondoo/mql 4371"},
+	{"DisplayLink", "73YQY62QM3", []string{"com.displaylink.*"}, []string{"/Library/Extensions/DisplayLinkDriver.kext"}, probe.Intel, "", "10.14", Sure, "Homebrew cask displaylink"},
+	{"Dropbox", "G7HH3F8CAK", []string{"com.getdropbox.dropbox.kext"}, nil, probe.Intel, "", "", Sure, "openradar 39209026"},
+	{"Focusrite", "7VYBQV3T2Q", []string{"com.focusrite.driver.*"}, []string{"/Library/Extensions/Focusrite*.kext"}, "", "", "", Sure, "solve-systems/saffire6usb-sonoma"},
+	{"FTDI", "", []string{"com.FTDI.driver.FTDIUSBSerialDriver"}, []string{"/Library/Extensions/FTDIUSBSerialDriver.kext"}, probe.Intel, "", "10.15", Sure, "Homebrew cask ftdi-vcp-driver"},
+	{"GlobalProtect", "PXPZ95SK77", []string{"com.paloaltonetworks.kext.pangpd"}, nil, probe.Intel, "", "10.15", Sure, "public lists of approved teams"},
+	{"Google Drive", "EQHXZ8M8AV", []string{"com.google.drivefs.filesystems.dfsfuse", "com.google.dfsfuse.filesystems.dfsfuse"}, nil, probe.Intel, "", "", Sure, "public lists of approved teams"},
+	{"HighPoint RocketRAID", "DX6G69M9N2", []string{"com.highpoint-tech.kext.*"}, []string{"/Library/Extensions/HighPoint*.kext"}, probe.Intel, "", "", Sure, "macfuse 1033"},
+	{"iBoysoft NTFS", "EY7538DH4K", []string{"com.iboysoft.filesystems.ms_ntfs"}, []string{"/Library/Extensions/ms_ntfs.kext"}, "", "", "", Sure, "the package of version 8.0"},
+	{"Intel", "Z3L495V9L4", []string{"com.intel.kext.intelhaxm"}, []string{"/Library/Extensions/intelhaxm.kext"}, probe.Intel, "", "", Sure, "VirtualBox/virtualbox 10"},
+	{"Karabiner-Elements", "G43BCU2T37", []string{"org.pqrs.driver.Karabiner.VirtualHIDDevice.*"}, []string{"/Library/Extensions/org.pqrs.driver.Karabiner.VirtualHIDDevice*.kext"}, probe.Intel, "", "10.15", Sure, "Karabiner-Elements 777"},
+	{"Keybase", "", []string{"com.github.kbfuse.filesystems.kbfuse"}, []string{"/Library/Filesystems/kbfuse.fs/Contents/Extensions/*/kbfuse.kext"}, "", "", "", Sure, "keybase/client 25338"},
+	{"Little Snitch", "MLZF7K7B5R", []string{"at.obdev.nke.LittleSnitch"}, []string{"/Library/Extensions/LittleSnitch.kext"}, probe.Intel, "", "10.15", Sure, "osquery-defense-kit"},
+	{"Logitech", "QED4VVPZWA", nil, []string{"/Library/Extensions/LogiMgrDriver.kext"}, probe.Intel, "", "", Sure, "public lists of approved teams"},
+	{"macFUSE", fuseTeamID, []string{"com.github.osxfuse.filesystems.osxfuse"}, []string{"/Library/Filesystems/osxfuse.fs/Contents/Extensions/*/osxfuse.kext"}, probe.Intel, "", "10.15", Sure, "macfuse 508"},
+	{"macFUSE", fuseTeamID, []string{"io.macfuse.filesystems.macfuse"}, []string{"/Library/Filesystems/macfuse.fs/Contents/Extensions/*/macfuse.kext"}, "", "", "13", Sure, "macfuse 779, 828"},
+	{"macFUSE", fuseTeamID, []string{"io.macfuse.filesystems.macfuse.23"}, []string{"/Library/Filesystems/macfuse.fs/Contents/Extensions/*/macfuse.kext"}, "", "14", "15", Sure, "macfuse 1113"},
+	{"macFUSE", fuseTeamID, []string{"io.macfuse.filesystems.macfuse.25"}, []string{"/Library/Filesystems/macfuse.fs/Contents/Extensions/*/macfuse.kext"}, "", "26", "26", Sure, "macfuse 1108, 1158"},
+	{"MOTU", "KRCLLMGZ2D", []string{"com.motu.driver.FireWireAudio"}, []string{"/Library/Extensions/MOTUFireWireAudio.kext"}, "", "", "15", Sure, "a capture of macOS 26.6"},
+	{"Mountain Duck", "G69SCX94XU", nil, nil, "", "", "", Likely, "Installomator"},
+	{"NVIDIA CUDA", "6KR3T733EC", nil, nil, probe.Intel, "", "10.13", Likely, "Installomator"},
+	{"Objective-See", "VBG97UB4TA", nil, nil, "", "", "", Likely, "Installomator"},
+	{"OpenZFS", "735AM5QEU3", []string{"org.openzfsonosx.zfs"}, []string{"/Library/Extensions/zfs.kext"}, "", "", "", Sure, "openzfs-fork 35"},
+	{"Paragon extFS", "LSJ6YVK468", []string{"com.paragon-software.filesystems.extfs"}, []string{"/Library/Extensions/ufsd_ExtFS.kext"}, "", "", "", Sure, "osquery-defense-kit"},
+	{"Paragon NTFS", "LSJ6YVK468", []string{"com.paragon-software.filesystems.ntfs"}, []string{"/Library/Extensions/ufsd_NTFS.kext"}, "", "", "", Sure, "the package of version 17.0.488"},
+	{"Prolific", "", []string{"com.prolific.driver.PL2303"}, []string{"/Library/Extensions/ProlificUsbSerial.kext"}, probe.Intel, "", "10.15", Sure, "Homebrew cask prolific-pl2303"},
+	{"Promise Pegasus", "268CCUR4WN", []string{"com.promise.driver.stex"}, []string{"/Library/Extensions/PromiseSTEX.kext"}, "", "", "", Sure, "Apple's kext_tools"},
+	{"Razer Synapse", "R2H967U7J8", nil, nil, probe.Intel, "", "", Sure, "osquery-defense-kit"},
+	{"RME Fireface", "", nil, []string{"/Library/Extensions/FirefaceAudioDriver.kext"}, "", "", "", Unsure, "forum.rme-audio.de 33277"},
+	{"Silicon Labs CP210x", "", []string{"com.silabs.driver.CP210xVCPDriver"}, []string{"/Library/Extensions/SiLabsUSBDriver.kext"}, probe.Intel, "", "10.15", Sure, "uninstallers of the vendor"},
+	{"SoftRAID", "", []string{"com.softraid.driver.SoftRAID"}, []string{"/Library/Extensions/SoftRAID.kext"}, "", "", "", Sure, "macfuse 1033"},
+	{"Soundflower", "", []string{"com.Cycling74.driver.Soundflower"}, []string{"/Library/Extensions/Soundflower.kext"}, probe.Intel, "", "10.15", Sure, "Soundflower-Original 80"},
+	{"SteelSeries", "6WGL6CHFH2", nil, nil, "", "", "", Likely, "Installomator"},
+	{"Symantec", "9PTGMPNXZ2", []string{"com.symantec.kext.*"}, nil, probe.Intel, "", "10.15", Sure, "public lists of approved teams"},
+	{"Tunnelblick", "Z2SG5H3HC8", []string{"net.tunnelblick.tun", "net.tunnelblick.tap"}, []string{"/Applications/Tunnelblick.app/Contents/Resources/*.kext"}, "", "", "", Sure, "Tunnelblick 628, 684"},
+	{"tuntaposx", "", []string{"net.sf.tuntaposx.tun", "net.sf.tuntaposx.tap"}, []string{"/Library/Extensions/tun.kext", "/Library/Extensions/tap.kext"}, probe.Intel, "", "", Sure, "VirtualBox/virtualbox 10"},
+	{"Tuxera NTFS", "PPNVCC9Z68", []string{"com.tuxera.filesystems.tuxera_ntfs"}, []string{"/Library/Filesystems/tuxera_ntfs.fs/Contents/Resources/Support/*/tuxera_ntfs.kext"}, "", "", "", Sure, "macfuse 1033"},
+	{"Universal Audio", "4KAC9AX6CG", []string{"com.uaudio.driver.*"}, []string{"/Library/Extensions/UAD2System.kext", "/Library/Extensions/UAFWAudio.kext"}, "", "", "", Sure, "osquery-defense-kit"},
+	{"VirtualBox", "VB5E2TV963", []string{"org.virtualbox.kext.*"}, []string{"/Library/Application Support/VirtualBox/*.kext"}, probe.Intel, "", "", Sure, "the change log of VirtualBox 7.0"},
+	{"VMware Fusion", "EG7KH642X6", []string{"com.vmware.kext.vmx86", "com.vmware.kext.vmnet", "com.vmware.kext.vmci", "com.vmware.kext.vmioplug.*"}, []string{"/Applications/VMware Fusion.app/Contents/Library/kexts/*.kext"}, probe.Intel, "", "10.15", Sure, "Installomator"},
+	{"VMware Tools", "EG7KH642X6", []string{"com.vmware.kext.VMwareGfx", "com.vmware.kext.vmhgfs", "com.vmware.kext.vmmemctl"}, []string{"/Library/Extensions/VMwareGfx.kext", "/Library/Application Support/VMware Tools/*.kext"}, probe.Intel, "", "", Sure, "macinbox"},
+	{"Wacom", "EG27766DY7", nil, nil, "", "", "", Likely, "Installomator"},
+	{"WCH CH34x", "", []string{"com.wch.usbserial", "cn.wch.CH34xVCPDriver"}, []string{"/Library/Extensions/CH34xVCPDriver.kext"}, "", "", "10.15", Unsure, "public reports"},
+	{"Zoom", "BJ4HAAB9B3", nil, nil, "", "", "", Likely, "Installomator"},
+}
+
+const fuseTeamID = "3T5GSNBU6W"
+
+// knownKext returns the row of an extension: the one whose bundle ID it has, otherwise
+// the only one of its team. It returns nil if none is known.
+func knownKext(teamID, bundleID string) *KnownKexts {
+	var ofTeam *KnownKexts
+	several := false
+	for i := range knownKexts {
+		v := &knownKexts[i]
+		if v.TeamID != "" && v.TeamID != teamID && teamID != "" {
+			continue
+		}
+		if slices.ContainsFunc(v.BundleIDs, func(id string) bool { return matchesID(id, bundleID) }) {
+			return v
+		}
+		if teamID != "" && v.TeamID == teamID {
+			several = several || ofTeam != nil && ofTeam.Product != v.Product
+			ofTeam = v
+		}
+	}
+	if several {
+		return nil
+	}
+	return ofTeam
+}
+
+// matchesID reports whether a bundle ID matches one of a row. Different releases
+// write some of them in other letter cases.
+func matchesID(pattern, bundleID string) bool {
+	if prefix, open := strings.CutSuffix(pattern, "*"); open {
+		return len(bundleID) >= len(prefix) && strings.EqualFold(bundleID[:len(prefix)], prefix)
+	}
+	return strings.EqualFold(pattern, bundleID)
+}
+
+// at reports whether these extensions are for a macOS.
+func (v *KnownKexts) fits(os probe.OSVersion) bool {
+	return (v.MinMacOS == "" || !os.Before(v.MinMacOS)) && (v.MaxMacOS == "" || !os.After(v.MaxMacOS))
+}
+
+// shippedWithMacOS lists the extensions of other vendors that Apple ships in
+// /Library/Extensions, up to macOS 10.12 and since (macfuse 1033, Apple's kext_tools).
+// The bundle ID alone decides nothing: vendors install newer ones under the same ID.
+var shippedWithMacOS = []struct{ teamID, bundleID, name string }{
+	{"DX6G69M9N2", "com.highpoint-tech.kext.HighPointIOP", "HighPointIOP"},
+	{"DX6G69M9N2", "com.highpoint-tech.kext.HighPointRR", "HighPointRR"},
+	{"", "com.softraid.driver.SoftRAID", "SoftRAID"}, // its team is not known
+}
+
+// fromApple reports whether an extension is part of macOS. A row that does not allow it
+// shows that it is not: macOS asks nobody about its own.
+func (f *kextFacts) fromApple() bool {
+	if strings.HasPrefix(f.bundleID, "com.apple.") {
+		return true
+	}
+	at := f.path()
+	if f.row != nil && !f.row.Allowed || path.Dir(at) != probe.Extensions {
+		return false
+	}
+	for _, s := range shippedWithMacOS {
+		if s.bundleID == f.bundleID && path.Base(at) == s.name+".kext" && (s.teamID == "" || s.teamID == f.teamID || f.teamID == "") {
+			return true
+		}
+	}
+	return false
+}

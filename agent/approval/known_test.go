@@ -1,0 +1,102 @@
+package approval
+
+import (
+	"path"
+	"strings"
+	"testing"
+	"unicode"
+
+	"kextwatch/probe"
+)
+
+// Each row of the table has the form of its fields, and is found by its own team and
+// bundle IDs.
+func TestKnownKexts(t *testing.T) {
+	team := probe.Form{Expr: `^[0-9A-Z]{10}$`}
+	before := ""
+	for i := range knownKexts {
+		k := &knownKexts[i]
+		if k.Product == "" || strings.ToLower(k.Product) < before {
+			t.Errorf("%q comes after %q, want an order by product", k.Product, before)
+		}
+		before = strings.ToLower(k.Product)
+		if k.TeamID != "" && !team.MatchString(k.TeamID) {
+			t.Errorf("%s: invalid team %q", k.Product, k.TeamID)
+		}
+		if k.TeamID == "" && len(k.BundleIDs) == 0 && len(k.Paths) == 0 {
+			t.Errorf("%s: nothing identifies it", k.Product)
+		}
+		for _, pattern := range k.BundleIDs {
+			id := strings.Replace(pattern, "*", "x", 1)
+			if !probe.IsBundleID(id) {
+				t.Errorf("%s: invalid bundle ID %q", k.Product, pattern)
+			}
+			if got := knownKext(k.TeamID, id); got != k {
+				t.Errorf("%s: team %q and %s find %+v", k.Product, k.TeamID, id, got)
+			}
+			if got := knownKext("ZZZZZZZZZZ", id); k.TeamID != "" && got != nil {
+				t.Errorf("%s: %s of another team finds it", k.Product, id)
+			}
+		}
+		for _, p := range k.Paths {
+			if !strings.HasPrefix(p, "/Library/") && !strings.HasPrefix(p, "/Applications/") || path.Clean(p) != p || path.Ext(p) != ".kext" {
+				t.Errorf("%s: invalid path %q", k.Product, p)
+			}
+		}
+		for _, release := range []string{k.MinMacOS, k.MaxMacOS} {
+			if release != "" && !macOSForm.MatchString(release) {
+				t.Errorf("%s: invalid macOS %q", k.Product, release)
+			}
+		}
+		if k.Arch != "" && k.Arch != probe.Intel && k.Arch != probe.AppleSilicon {
+			t.Errorf("%s: unknown processor %q", k.Product, k.Arch)
+		}
+		if k.Confidence != Sure && k.Confidence != Likely && k.Confidence != Unsure {
+			t.Errorf("%s: invalid confidence %q", k.Product, k.Confidence)
+		}
+		if k.Source == "" || strings.ContainsFunc(k.Source, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("%s: invalid source %q", k.Product, k.Source)
+		}
+	}
+}
+
+// A file name is no identity, and a row that does not allow an extension shows that it is
+// not Apple's own.
+func TestWhatAppleShips(t *testing.T) {
+	blocked, allowed := &probe.PolicyRow{}, &probe.PolicyRow{Allowed: true}
+	for _, tt := range []struct {
+		team, id, name string
+		row            *probe.PolicyRow
+		want           bool
+	}{
+		{"DX6G69M9N2", "com.highpoint-tech.kext.HighPointRR", "HighPointRR", nil, true},
+		{"DX6G69M9N2", "com.highpoint-tech.kext.HighPointRR", "HighPointRR", allowed, true},
+		{"DX6G69M9N2", "com.highpoint-tech.kext.HighPointRR", "HighPointRR", blocked, false},
+		{"ZZZZZZZZZZ", "com.highpoint-tech.kext.HighPointRR", "HighPointRR", nil, false},
+		{"DX6G69M9N2", "com.example.other", "HighPointRR", nil, false},
+		{"TEAMRAID01", "com.softraid.driver.SoftRAID", "SoftRAID", nil, true},
+		{"TEAMRAID01", "com.softraid.driver.SoftRAID", "SoftRAID", blocked, false},
+		{"TEAMARECA1", "com.areca.ArcMSR", "ArcMSR", nil, false},
+		{"", "com.apple.driver.x", "x", nil, true},
+	} {
+		f := &kextFacts{teamID: tt.team, bundleID: tt.id, row: tt.row, disk: []probe.Kext{{Path: "/Library/Extensions/" + tt.name + ".kext"}}}
+		if got := f.fromApple(); got != tt.want {
+			t.Errorf("%s of team %q, row %+v: part of macOS %v, want %v", tt.id, tt.team, tt.row, got, tt.want)
+		}
+	}
+}
+
+// One row of the pane is one bundle, or one folder in Application Support.
+func TestPlaces(t *testing.T) {
+	for name, want := range map[string]string{
+		"/Applications/Parallels Desktop.app/Contents/Library/Extensions/10.9/prl_vnic.kext": "/Applications/Parallels Desktop.app",
+		"/Library/Filesystems/macfuse.fs/Contents/Extensions/12/macfuse.kext":                "/Library/Filesystems/macfuse.fs",
+		"/Library/Application Support/VirtualBox/VBoxDrv.kext":                               "/Library/Application Support/VirtualBox",
+		"/Library/Extensions/ufsd_NTFS.kext":                                                 "/Library/Extensions",
+		"x.kext":                                                                             "x.kext",
+	} {
+		if got := place(name); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+}

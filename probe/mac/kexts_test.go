@@ -2,6 +2,7 @@ package mac
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -34,7 +35,7 @@ func recorded(history ...probe.LoadRecord) *probe.Policy { return &probe.Policy{
 
 func wantKexts(t *testing.T, got []probe.Kext, want ...probe.Kext) {
 	t.Helper()
-	if !slices.Equal(got, want) {
+	if !slices.EqualFunc(got, want, func(a, b probe.Kext) bool { return reflect.DeepEqual(a, b) }) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }

@@ -92,8 +92,9 @@ func wantError(t *testing.T, err error, part string) {
 
 const testSession = "1F0E5B43-6E6B-4C57-9F7E-0A2E2E3B7C11"
 
-// sysctlScript answers like sysctl. arm64 "" is a Mac that does not know the
-// option. sysctl then ends: the names after it get no answer.
+// sysctlScript answers like sysctl, on a real Mac and not in a virtual machine. arm64 ""
+// is a Mac that does not know the option. sysctl then ends: the names after it get no
+// answer.
 func sysctlScript(arm64 string) string {
 	option := `echo "sysctl: unknown oid '$name'" >&2; exit 1`
 	if arm64 != "" {
@@ -103,6 +104,7 @@ func sysctlScript(arm64 string) string {
 kern.boottime) echo "$name: { sec = 1782938539, usec = 240908 } Wed Jul  1 23:42:19 2026" ;;
 kern.bootsessionuuid) echo "$name: ` + testSession + `" ;;
 hw.optional.arm64) ` + option + ` ;;
+kern.hv_vmm_present) echo "$name: 0" ;;
 *) exit 1 ;;
 esac; done`
 }
@@ -140,10 +142,53 @@ func TestMachine(t *testing.T) {
 			}
 			os := probe.OSVersion{Version: c.os}
 			got, gaps := readMachine(t.Context(), m, os)
-			if got != c.want {
+			if got.Mac != c.want {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 			wantGaps(t, gaps, c.gaps)
+			if known := got.Arch == probe.AppleSilicon; known != (got.virtual == probe.No) || got.noVirtual != nil {
+				t.Errorf("virtual %q, %v", got.virtual, got.noVirtual)
+			}
+		})
+	}
+}
+
+// Whether macOS runs in a virtual machine is known of Apple silicon only, and is
+// missing alone: an unknown name does not take the other answers away, in either order
+// of sysctl's.
+func TestVirtual(t *testing.T) {
+	const (
+		gone = `echo "sysctl: unknown oid '$name'" >&2; exit 1`
+		more = `echo "sysctl: unknown oid '$name'" >&2; failed=1` // the next name follows
+	)
+	for name, c := range map[string]struct {
+		arm64, answer string // the last one is a script
+		arch          probe.Arch
+		want          probe.Answer
+		why           string // part of the reason why it is not known
+	}{
+		"a Mac":                         {"1", `echo "$name: 0"`, probe.AppleSilicon, probe.No, ""},
+		"a virtual machine":             {"1", `echo "$name: 1"`, probe.AppleSilicon, probe.Yes, ""},
+		"unknown name":                  {"1", gone, probe.AppleSilicon, "", "unknown oid 'kern.hv_vmm_present'"},
+		"unknown name, and no end":      {"1", more, probe.AppleSilicon, "", "unknown oid 'kern.hv_vmm_present'"},
+		"no answer":                     {"1", `true`, probe.AppleSilicon, "", `answered "" to kern.hv_vmm_present`},
+		"another number":                {"1", `echo "$name: 2"`, probe.AppleSilicon, "", `answered "2"`},
+		"a word":                        {"1", `echo "$name: yes"`, probe.AppleSilicon, "", `answered "yes"`},
+		"hostile":                       {"1", `printf '%s: 1\033[31m\n' "$name"`, probe.AppleSilicon, "", `answered "1[31m"`},
+		"Intel":                         {"", `echo "$name: 1"`, probe.Intel, "", ""},
+		"Intel says 0, unknown name":    {"0", gone, probe.Intel, "", ""},
+		"Intel, nothing of it is known": {"", more, probe.Intel, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := root.FS{Root: mactest.Root(t)}
+			script := strings.ReplaceAll(sysctlScript(c.arm64), `kern.hv_vmm_present) echo "$name: 0"`, "kern.hv_vmm_present) "+c.answer)
+			mactest.AddTool(t, m.Root, probe.SysctlTool, script+"\nexit $failed")
+			got, gaps := readMachine(t.Context(), m, probe.OSVersion{Version: "14.0"})
+			if got.Arch != c.arch || got.BootSession != testSession || got.BootedAt.IsZero() || got.virtual != c.want {
+				t.Errorf("got %+v", got)
+			}
+			wantError(t, got.noVirtual, c.why)
+			wantGaps(t, gaps, "")
 		})
 	}
 }
@@ -169,7 +214,7 @@ func TestMachineWithoutTools(t *testing.T) {
 	mactest.AddTool(t, m.Root, probe.SysctlTool, sysctlScript("1"))
 	m.NoTools = true
 	got, gaps := readMachine(t.Context(), m, probe.OSVersion{Version: "14.0"})
-	if got.Arch != "" || !got.BootedAt.IsZero() || got.BootSession != "" {
+	if got != (machine{}) {
 		t.Errorf("%+v", got)
 	}
 	wantGaps(t, gaps, "processor, boot time, boot session")

@@ -20,7 +20,8 @@ const (
 	BootTime    = "kern.boottime"
 	wakeTime    = "kern.waketime"
 	BootSession = "kern.bootsessionuuid"
-	ArmOption   = "hw.optional.arm64" // "1" on Apple silicon, under Rosetta too
+	ArmOption   = "hw.optional.arm64"   // "1" on Apple silicon, under Rosetta too
+	Virtual     = "kern.hv_vmm_present" // "1" in a virtual machine
 )
 
 var (
@@ -43,11 +44,19 @@ func machineFacts(os probe.OSVersion) []probe.Fact {
 	return []probe.Fact{probe.FactProcessor, probe.FactBootTime, probe.FactBootSession}
 }
 
-// readMachine reads the processor, the boot time and the boot session with one
-// call of sysctl. ArmOption is last: most Macs with an Intel processor do not have
-// it, and sysctl may end at the first unknown name.
-func readMachine(ctx context.Context, m root.FS, os probe.OSVersion) (probe.Mac, []probe.Gap) {
-	var mac probe.Mac
+// machine holds the answers of readMachine.
+type machine struct {
+	probe.Mac
+	virtual   probe.Answer // macOS runs in a virtual machine; known of Apple silicon only
+	noVirtual error        // why that is not known there
+}
+
+// readMachine reads the processor, the boot time, the boot session and, of Apple
+// silicon, whether macOS runs in a virtual machine, with one call of sysctl. sysctl may
+// end at the first unknown name, so the names are in this order: most Macs with an Intel
+// processor do not have ArmOption, and only Apple silicon needs what comes after it.
+func readMachine(ctx context.Context, m root.FS, os probe.OSVersion) (machine, []probe.Gap) {
+	var mac machine
 	var gaps []probe.Gap
 	addGap := func(fact probe.Fact, name string, err error) {
 		if err != nil {
@@ -56,7 +65,7 @@ func readMachine(ctx context.Context, m root.FS, os probe.OSVersion) (probe.Mac,
 	}
 	names := []string{BootTime, BootSession}
 	if !beforeSilicon(os) {
-		names = append(names, ArmOption)
+		names = append(names, ArmOption, Virtual)
 	}
 	kernel := readKernel(ctx, m, names...)
 	var err error
@@ -66,6 +75,9 @@ func readMachine(ctx context.Context, m root.FS, os probe.OSVersion) (probe.Mac,
 	addGap(probe.FactBootTime, BootTime, err)
 	mac.BootSession, err = kernel.bootSession()
 	addGap(probe.FactBootSession, BootSession, err)
+	if mac.Arch == probe.AppleSilicon {
+		mac.virtual, mac.noVirtual = kernel.virtual()
+	}
 	return mac, gaps
 }
 
@@ -136,6 +148,20 @@ func (k kernelValues) bootSession() (string, error) {
 		return "", unexpected(BootSession, value)
 	}
 	return value, nil
+}
+
+// virtual reports whether the kernel runs in a virtual machine.
+func (k kernelValues) virtual() (probe.Answer, error) {
+	value, err := k.get(Virtual)
+	switch {
+	case err != nil:
+		return "", err
+	case value == "1":
+		return probe.Yes, nil
+	case value == "0":
+		return probe.No, nil
+	}
+	return "", unexpected(Virtual, value)
 }
 
 // parseBootTime reads "{ sec = 1782938539, usec = 240908 } Wed Jul  1 …". The date

@@ -32,7 +32,7 @@ type Prober struct {
 	again      time.Time // when to query a tool that hung once more; zero: no tool has to be
 
 	os        cached[struct{}, probe.OSVersion]
-	boot      probe.Mac // the last good answer of machine
+	boot      machine // the last good answer of machine
 	framework framework.Cache
 	reader    policy.ReaderMemory
 	updates   cached[updateStamps, probe.Updates]
@@ -42,7 +42,9 @@ type Prober struct {
 	tried     time.Time // the last load attempt of a watched kext
 
 	// By the tools that answer, so that one that hangs holds up no other.
-	machine    query[struct{}, probe.Mac]
+	machine    query[struct{}, machine]
+	bootPolicy query[string, bootPolicy]
+	bootDisk   query[string, probe.Answer]
 	wake       query[struct{}, time.Time]
 	loaded     query[string, probe.Loaded]
 	collection query[string, probe.Collection]
@@ -60,6 +62,7 @@ type Prober struct {
 // policy database.
 func NewProber(m root.FS, temp string) *Prober {
 	p := &Prober{mac: m, temp: temp, queries: queries{answers: make(chan struct{}, 1)}}
+	p.bootPolicy.inBoot, p.bootDisk.inBoot = true, true
 	p.sip.inBoot, p.consent.inBoot, p.collection.inBoot = true, true, true
 	return p
 }
@@ -94,6 +97,7 @@ func (p *Prober) take(ctx, tools context.Context, now time.Time, how Options) pr
 	s := newShot(tools, now, how, &p.queries)
 	p.freshWanted = p.freshWanted || how.Fresh
 	p.readMac(s)
+	p.readBoot(s)
 	if how.Requery {
 		p.framework.Invalidate()
 	}
@@ -161,7 +165,7 @@ func (p *Prober) readMac(s *shot) {
 		p.os.set(struct{}{}, os, gaps)
 	}
 	os := p.os.value
-	mac, gaps := answer(s, &p.machine, struct{}{}, machineFacts(os), func(ctx context.Context) (probe.Mac, []probe.Gap) {
+	mac, gaps := answer(s, &p.machine, struct{}{}, machineFacts(os), func(ctx context.Context) (machine, []probe.Gap) {
 		limited, cancel := context.WithTimeoutCause(ctx, min(machineTime, tool.Limit), tool.ErrTimeout)
 		defer cancel()
 		return readMachine(limited, p.mac, os)
@@ -188,7 +192,13 @@ func (p *Prober) readMac(s *shot) {
 			"Check the date and the time of this Mac."))
 		mac.BootedAt = time.Time{}
 	}
-	s.snap.Mac = mac
+	s.snap.Mac = mac.Mac
+	if mac.Arch == probe.AppleSilicon {
+		s.snap.Boot.Virtual = mac.virtual
+		if mac.noVirtual != nil {
+			s.missing(tool.Gap(probe.FactVirtual, mac.noVirtual, "sysctl "+Virtual))
+		}
+	}
 }
 
 // readApps reads the installed Parallels Desktop and the kexts on the disk.

@@ -40,6 +40,8 @@ func newSnapshotStory(t *testing.T, version, arm64 string) *snapshotStory {
 	addKext(t, m, hypervisorPath, hypervisorID, "14.0.1 45154")
 	note := func(what string) string { return "echo " + what + " >>'" + filepath.Join(m.Root, "queried") + "'\n" }
 	mactest.AddTool(t, m.Root, probe.SysctlTool, note("sysctl")+sysctlScript(arm64))
+	mactest.AddTool(t, m.Root, probe.ProfilerTool, prints(bootPolicyAnswer("Reduced Security", "Yes", "No", "No")))
+	mactest.AddTool(t, m.Root, probe.DiskutilTool, prints(diskAnswer("<true/>")))
 	mactest.AddTool(t, m.Root, kextstatTool, note("kextstat")+"cat <<'END'\n"+tableRows+"END\n")
 	for tool, says := range map[string]string{
 		"/usr/bin/csrutil":  "System Integrity Protection status: enabled.",

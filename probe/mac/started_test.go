@@ -100,3 +100,34 @@ func TestToolsThatStart(t *testing.T) {
 		})
 	}
 }
+
+// On Apple silicon three tools tell the facts about the start of the Mac: sysctl in the
+// call that it starts anyway, and two of their own, once in a boot. That holds for a Mac
+// in German, too.
+func TestToolsThatStartOnAppleSilicon(t *testing.T) {
+	sim, m := makeMac(t, simmac.Options{MacOS: "26.2", Parallels: "26.4.1", Arch: probe.AppleSilicon})
+	started, p, now := noteStarts(t, m), mac.NewProber(m, t.TempDir()), simStart.Add(2*time.Hour)
+	want := func(when, tools string, fresh bool) probe.Snapshot {
+		t.Helper()
+		now = now.Add(2 * time.Minute)
+		snap := p.Snapshot(t.Context(), now, mac.Options{Fresh: fresh})
+		if got := started(); got != tools {
+			t.Errorf("%s: started %q, want %q", when, got, tools)
+		}
+		return snap
+	}
+	want("first snapshot", "diskutil sysctl system_profiler", false)
+	for range 3 {
+		mactest.FillDatabase(t, filepath.Join(m.Root, probe.KextPolicy), `INSERT OR REPLACE INTO settings VALUES ('x', hex(randomblob(8)))`)
+		want("another change", "", false)
+	}
+	want("the user asks", "sysctl systemextensionsctl", true)
+	mactest.NoError(t, sim.SetBootPolicy(simmac.BootTranslated, now))
+	if snap := want("another boot", "diskutil sysctl system_profiler systemextensionsctl", true); !probe.HasGap(snap.Gaps, probe.FactBootPolicy) {
+		t.Errorf("gaps %+v", snap.Gaps)
+	}
+	want("nothing", "", false)
+	if snap := want("the user asks again", "sysctl systemextensionsctl", true); !probe.HasGap(snap.Gaps, probe.FactBootPolicy) {
+		t.Errorf("gaps %+v", snap.Gaps)
+	}
+}

@@ -49,9 +49,16 @@ func (o Options) check() (probe.OSVersion, error) {
 		return v, err
 	}
 	if o.Parallels != "" {
-		if _, _, err := parseParallels(o.Parallels); err != nil {
+		version, _, err := parseParallels(o.Parallels)
+		if err != nil {
 			return v, err
 		}
+		if err := runsOn(o.Arch, "Parallels Desktop", version); err != nil {
+			return v, err
+		}
+	}
+	if err := runsOn(o.Arch, "macOS", v.Version); err != nil {
+		return v, err
 	}
 	switch {
 	case o.Arch != probe.Intel && o.Arch != probe.AppleSilicon:
@@ -64,4 +71,16 @@ func (o Options) check() (probe.OSVersion, error) {
 		return v, fmt.Errorf("invalid user %q: use a short name of lower-case letters and digits", o.User)
 	}
 	return v, nil
+}
+
+// lastForIntel is the last major version of macOS, and of Parallels Desktop, for Macs
+// with an Intel processor.
+const lastForIntel = 26
+
+// runsOn returns an error for a version that was never made for a processor.
+func runsOn(arch probe.Arch, product, version string) error {
+	if arch != probe.Intel || numbers(version)[0] <= lastForIntel {
+		return nil
+	}
+	return fmt.Errorf("%s %s does not run on an Intel processor: use %d or earlier, or a Mac with %s", product, version, lastForIntel, probe.AppleSilicon)
 }

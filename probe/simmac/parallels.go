@@ -99,6 +99,9 @@ func (m *Mac) installParallels(release string, edition probe.Edition, arch probe
 	if err != nil {
 		return err
 	}
+	if err := runsOn(arch, "Parallels Desktop", version); err != nil {
+		return err
+	}
 	const sandbox = "/private/var/tmp/installer"
 	defer m.removeAll(sandbox)
 	unpacked := sandbox + "/new.app"
@@ -110,8 +113,8 @@ func (m *Mac) installParallels(release string, edition probe.Edition, arch probe
 			return err
 		}
 	}
-	// Parallels 27 runs only on Apple silicon, where no edition has kexts.
-	if edition == probe.Standard && arch == probe.Intel && numbers(version)[0] < 27 {
+	// On Apple silicon no edition has kexts.
+	if edition == probe.Standard && arch == probe.Intel {
 		if err := m.writeKexts(unpacked, version+" "+build); err != nil {
 			return err
 		}

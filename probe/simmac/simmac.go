@@ -83,7 +83,7 @@ func (m *Mac) setUp(v probe.OSVersion, o Options) error {
 	if err := m.writeConsole(); err != nil {
 		return err
 	}
-	if err := m.writeTools(v); err != nil {
+	if err := m.writeTools(v, o.Arch); err != nil {
 		return err
 	}
 	if err := m.migratePolicy(v); err != nil {

@@ -108,6 +108,7 @@ func TestNewRefuses(t *testing.T) {
 		{MacOS: "10.12.6"}, {MacOS: "Catalina"}, {MacOS: "15.2\n"}, {Build: "nineteen"},
 		{Parallels: "18-beta"}, {Parallels: "../18"}, {Arch: "ppc"}, {Arch: probe.AppleSilicon, MacOS: "10.15.7"},
 		{Edition: "pirate"}, {User: "../me"}, {User: "Shared"},
+		{MacOS: "27.0"}, {MacOS: "15.2", Parallels: "27.0.2"}, {MacOS: "15.2", Parallels: "28"},
 	} {
 		dir := t.TempDir()
 		if _, err := simmac.New(dir, o); err == nil {
@@ -146,6 +147,9 @@ func TestMethodsWithoutMac(t *testing.T) {
 		"OfferMacOS":      func(m *simmac.Mac) error { return m.OfferMacOS("26.2", t0) },
 		"UpdateParallels": func(m *simmac.Mac) error { return m.UpdateParallels("18.1.1", t0) },
 		"RemoveParallels": func(m *simmac.Mac) error { return m.RemoveParallels() },
+		"SetBootPolicy":   func(m *simmac.Mac) error { return m.SetBootPolicy(simmac.BootFull, t0) },
+		"SetBootDisk":     func(m *simmac.Mac) error { return m.SetBootDisk("external", t0) },
+		"SetVirtual":      func(m *simmac.Mac) error { return m.SetVirtual(true, t0) },
 	} {
 		s := newSim(t, simmac.Options{Parallels: "16.5.1"})
 		s.must(os.RemoveAll(s.dir))
@@ -219,7 +223,7 @@ func TestEditionsWithKexts(t *testing.T) {
 		{"Intel", simmac.Options{MacOS: "15.2", Parallels: "26.4.1"}, true},
 		{"Apple silicon", simmac.Options{MacOS: "15.2", Parallels: "26.4.1", Arch: probe.AppleSilicon}, false},
 		{"App Store", simmac.Options{MacOS: "10.15.7", Parallels: "16.5.1", Edition: probe.AppStore}, false},
-		{"Parallels 27", simmac.Options{MacOS: "15.2", Parallels: "27.0.2"}, false},
+		{"Parallels 27", simmac.Options{MacOS: "15.2", Parallels: "27.0.2", Arch: probe.AppleSilicon}, false},
 		{"no Parallels", simmac.Options{MacOS: "10.15.7"}, false},
 	} {
 		err := newSim(t, c.o).Attempt(t0)
@@ -234,7 +238,11 @@ func TestBuilds(t *testing.T) {
 		{"10.13.6", "", "17G14042"}, {"26.2", "", "25C56"}, {"10.15.7", "19H15", "19H15"},
 		{"10.14.3", "", "18D100"}, {"12.3.1", "", "21D101"}, {"27.0", "", "26A100"}, {"11", "", "20A100"},
 	} {
-		s := newSim(t, simmac.Options{MacOS: c.macOS, Build: c.build})
+		o := simmac.Options{MacOS: c.macOS, Build: c.build}
+		if c.macOS == "27.0" {
+			o.Arch = probe.AppleSilicon
+		}
+		s := newSim(t, o)
 		var version struct{ ProductVersion, ProductBuildVersion string }
 		s.plist("System/Library/CoreServices/SystemVersion.plist", &version)
 		if version.ProductBuildVersion != c.want {

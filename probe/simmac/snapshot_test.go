@@ -11,11 +11,18 @@ import (
 	"kextwatch/probe/simmac"
 )
 
-// snapshot reads the simulated Mac with the code that reads a real one.
+// snapshot reads the simulated Mac with the code that reads a real one. No fact is
+// missing.
 func (s sim) snapshot() probe.Snapshot {
 	s.t.Helper()
+	return s.snapshotWith(0)
+}
+
+// snapshotWith is snapshot with so many missing facts.
+func (s sim) snapshotWith(gaps int) probe.Snapshot {
+	s.t.Helper()
 	snap := mac.NewProber(root.FS{Root: s.dir}, s.t.TempDir()).Snapshot(s.t.Context(), minutes(30), mac.Options{Fresh: true})
-	if len(snap.Gaps) > 0 || snap.Policy == nil {
+	if len(snap.Gaps) != gaps || snap.Policy == nil {
 		s.t.Fatalf("policy %v, sources %+v, gaps %+v", snap.Policy, snap.Sources, snap.Gaps)
 	}
 	return snap

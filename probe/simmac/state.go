@@ -36,6 +36,11 @@ type state struct {
 	SIP          SIP // empty: enabled
 	ConsentOff   bool
 	ConsentTeams []string // allowed from Recovery
+
+	// Of Apple silicon.
+	BootPolicy   BootPolicy // empty: BootReducedUsers
+	ExternalDisk bool       // it was started from an external disk
+	Virtual      bool       // macOS runs in a virtual machine
 }
 
 func (st *state) version() probe.OSVersion {
@@ -73,7 +78,7 @@ func (m *Mac) saveState(st *state) error {
 	if err != nil {
 		return err
 	}
-	for name, text := range map[string]string{
+	texts := map[string]string{
 		"state.json": string(data) + "\n",
 		"sysctl":     sysctlText(st),
 		"kexts":      kextTable(st),
@@ -86,7 +91,13 @@ func (m *Mac) saveState(st *state) error {
 		"nvram":               nvramText(st),
 		"kext-consent-status": consentText(st),
 		"kext-consent-list":   consentTeamsText(st),
-	} {
+	}
+	start, err := startTexts(st)
+	if err != nil {
+		return err
+	}
+	maps.Copy(texts, start)
+	for name, text := range texts {
 		if err := m.write(simDir+"/"+name, []byte(text), 0o644); err != nil {
 			return err
 		}
@@ -94,8 +105,9 @@ func (m *Mac) saveState(st *state) error {
 	return nil
 }
 
-// sysctlText returns one line for each name, as sysctl(8) prints it. An Intel Mac
-// does not have hw.optional.arm64.
+// sysctlText returns one line for each name, as sysctl(8) prints it. An Intel Mac does
+// not have hw.optional.arm64. Whether it has kern.hv_vmm_present depends on its macOS;
+// here it does not.
 func sysctlText(st *state) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "kern.ostype: Darwin\n")
@@ -107,7 +119,12 @@ func sysctlText(st *state) string {
 	fmt.Fprintf(&b, "kern.bootsessionuuid: %s\n", st.BootSession)
 	fmt.Fprintf(&b, "hw.machine: %s\n", st.Arch)
 	if st.Arch == probe.AppleSilicon {
+		virtual := 0
+		if st.Virtual {
+			virtual = 1
+		}
 		fmt.Fprintf(&b, "hw.optional.arm64: 1\n")
+		fmt.Fprintf(&b, "kern.hv_vmm_present: %d\n", virtual)
 	}
 	return b.String()
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"kextwatch/probe"
 	"kextwatch/probe/simmac"
 )
 
@@ -282,13 +283,16 @@ func TestOfferMacOS(t *testing.T) {
 		Version string `plist:"Display Version"`
 		Key     string `plist:"Product Key"`
 	}
-	for _, c := range []struct{ have, offered, name, key string }{
-		{"10.14.6", "10.15.7", "macOS Catalina 10.15.7", "012-34567"},
-		{"14.7.2", "15.2", "macOS Sequoia 15.2", "MSU_UPDATE_24C101_patch_15.2_major"},
-		{"15.1", "15.2", "macOS Sequoia 15.2", "MSU_UPDATE_24C101_patch_15.2_minor"},
-		{"26.2", "28.0", "macOS 28.0", "MSU_UPDATE_27A100_patch_28.0_major"},
+	for _, c := range []struct {
+		arch                     probe.Arch
+		have, offered, name, key string
+	}{
+		{probe.Intel, "10.14.6", "10.15.7", "macOS Catalina 10.15.7", "012-34567"},
+		{probe.Intel, "14.7.2", "15.2", "macOS Sequoia 15.2", "MSU_UPDATE_24C101_patch_15.2_major"},
+		{probe.Intel, "15.1", "15.2", "macOS Sequoia 15.2", "MSU_UPDATE_24C101_patch_15.2_minor"},
+		{probe.AppleSilicon, "26.2", "28.0", "macOS 28.0", "MSU_UPDATE_27A100_patch_28.0_major"},
 	} {
-		s := newSim(t, simmac.Options{MacOS: c.have})
+		s := newSim(t, simmac.Options{MacOS: c.have, Arch: c.arch})
 		s.must(s.OfferMacOS(c.offered, minutes(5)))
 		var offers struct {
 			RecommendedUpdates              []offer

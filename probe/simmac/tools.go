@@ -15,7 +15,8 @@ import (
 var tools embed.FS
 
 // toolPlaces maps the path of each tool to its script. Two tools print the table of
-// kexts. macOS 11 introduced kmutil, 10.15 introduced system extensions.
+// kexts. macOS 11 introduced kmutil, 10.15 introduced system extensions. diskutil and
+// system_profiler only know the facts about Apple silicon, so other Macs lack them.
 var toolPlaces = map[string]string{
 	"/bin/launchctl":     "launchctl.sh",
 	"/usr/bin/csrutil":   "csrutil.sh",
@@ -35,6 +36,9 @@ var toolPlaces = map[string]string{
 	"/usr/sbin/ioreg":   "ioreg.sh",
 	"/usr/sbin/netstat": "netstat.sh",
 	extensionsTool:      "systemextensionsctl.sh",
+
+	probe.DiskutilTool: "diskutil.sh",
+	probe.ProfilerTool: "system_profiler.sh",
 }
 
 const (
@@ -43,9 +47,12 @@ const (
 )
 
 // writeTools installs the missing tools of this macOS.
-func (m *Mac) writeTools(v probe.OSVersion) error {
+func (m *Mac) writeTools(v probe.OSVersion, arch probe.Arch) error {
 	for place, script := range toolPlaces {
 		if place == kmutil && !v.AtLeast(11, 0) || place == extensionsTool && !v.AtLeast(10, 15) {
+			continue
+		}
+		if (place == probe.DiskutilTool || place == probe.ProfilerTool) && arch != probe.AppleSilicon {
 			continue
 		}
 		if _, err := m.stat(place); !errors.Is(err, fs.ErrNotExist) {

@@ -51,7 +51,7 @@ func (m *Mac) UpdateMacOS(version string, now time.Time) error {
 	if err := m.writeOffers(v, nil, now); err != nil {
 		return err
 	}
-	if err := m.writeTools(v); err != nil {
+	if err := m.writeTools(v, st.Arch); err != nil {
 		return err
 	}
 	st.MacOS, st.Build = v.Version, v.Build
@@ -92,7 +92,7 @@ func (m *Mac) laterMacOS(version string) (probe.OSVersion, *state, error) {
 	if !newer(v.Version, st.MacOS) {
 		return v, nil, fmt.Errorf("this Mac already has macOS %s: use a later version, not %s", st.MacOS, version)
 	}
-	return v, st, nil
+	return v, st, runsOn(st.Arch, "macOS", v.Version)
 }
 
 // writeOffers replaces the offers and keeps the settings of the user.

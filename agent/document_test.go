@@ -58,7 +58,10 @@ func documented() approval.Status {
 			{Source: probe.FactBackup, Err: "open\x07 it: permission denied", Next: "Look at Time Machine yourself."},
 			{Source: probe.FactSIP, Err: "csrutil did not answer in time"},
 		},
-		Facts: probe.Snapshot{Loaded: probe.Loaded{Known: true}, Machines: probe.Machines{Known: true, From: "prlctl", List: vms}},
+		Facts: probe.Snapshot{
+			Boot:   probe.Boot{Security: probe.ReducedSecurity, UserKexts: probe.Yes, MDMKexts: probe.No, External: probe.No, Virtual: probe.No},
+			Loaded: probe.Loaded{Known: true}, Machines: probe.Machines{Known: true, From: "prlctl", List: vms},
+		},
 	}
 }
 

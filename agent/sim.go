@@ -46,6 +46,11 @@ var simVerbs = []simVerb{
 	{"sip", "enabled|disabled|custom|no-approval", "System Integrity Protection is changed in Recovery", func(m *simmac.Mac, value string, now time.Time) error { return m.SetSIP(simmac.SIP(value), now) }},
 	{"consent", "on|off|TEAM", "consent to kernel extensions is changed in Recovery", (*simmac.Mac).SetConsent},
 	{"profile", "forbid|allow-users|allow-team|none", "a configuration profile for kernel extensions is installed", func(m *simmac.Mac, value string, _ time.Time) error { return m.SetProfile(simmac.Profile(value)) }},
+	{"boot-policy", "POLICY", "the boot policy of Apple silicon is changed in Recovery; POLICY: " + simmac.BootPolicies, func(m *simmac.Mac, value string, now time.Time) error {
+		return m.SetBootPolicy(simmac.BootPolicy(value), now)
+	}},
+	{"boot-disk", "internal|external", "a Mac with Apple silicon restarts from this disk", (*simmac.Mac).SetBootDisk},
+	{"virtual", "on|off", "macOS for Apple silicon restarts in a virtual machine, or not", setVirtual},
 	{"offer-macos", "VERSION", "Software Update offers this macOS", (*simmac.Mac).OfferMacOS},
 	{"lock-policy", "", "nobody can read the policy database, like an ordinary user on a real Mac", func(m *simmac.Mac, _ string, _ time.Time) error { return m.LockPolicy() }},
 	{"unlock-policy", "", "the policy database can be read again", func(m *simmac.Mac, _ string, _ time.Time) error { return m.UnlockPolicy() }},

@@ -19,6 +19,10 @@ func switched(set func(*simmac.Mac, bool) error) func(*simmac.Mac, string, time.
 	}
 }
 
+func setVirtual(m *simmac.Mac, value string, now time.Time) error {
+	return switched(func(m *simmac.Mac, on bool) error { return m.SetVirtual(on, now) })(m, value, now)
+}
+
 func backup(m *simmac.Mac, value string, _ time.Time) error {
 	at, err := time.Parse(time.RFC3339, value)
 	if err != nil {

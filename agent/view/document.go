@@ -27,6 +27,16 @@ type macDoc struct {
 	Arch        probe.Arch `json:"arch,omitempty" plist:"arch,omitempty"`
 	BootedAt    *time.Time `json:"booted_at,omitempty" plist:"booted_at,omitempty"`
 	BootSession string     `json:"boot_session,omitempty" plist:"boot_session,omitempty"`
+	Boot        *bootDoc   `json:"boot,omitempty" plist:"boot,omitempty"` // of Apple silicon only
+}
+
+// bootDoc is a probe.Boot.
+type bootDoc struct {
+	Security  probe.Security `json:"security,omitempty" plist:"security,omitempty"`
+	UserKexts probe.Answer   `json:"user_kexts,omitempty" plist:"user_kexts,omitempty"`
+	MDMKexts  probe.Answer   `json:"mdm_kexts,omitempty" plist:"mdm_kexts,omitempty"`
+	External  probe.Answer   `json:"external,omitempty" plist:"external,omitempty"`
+	Virtual   probe.Answer   `json:"virtual,omitempty" plist:"virtual,omitempty"`
 }
 
 type policyDoc struct {
@@ -103,6 +113,7 @@ func NewDocument(st approval.Status) Document {
 		Mac: macDoc{
 			MacOS: st.Mac.OS.Version, Build: st.Mac.OS.Build, Extra: ifKnown(st.Mac.OS.Extra, st.Mac.OS.Known()),
 			Arch: st.Mac.Arch, BootedAt: known(st.Mac.BootedAt), BootSession: st.Mac.BootSession,
+			Boot: ifKnown(bootDoc(st.Facts.Boot), st.Facts.Boot != probe.Boot{}),
 		},
 		Policy:   policyDoc{Source: st.Source, ReadAt: known(st.ReadAt), Sources: []probe.Source{}},
 		Products: []productDoc{},

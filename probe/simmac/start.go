@@ -24,6 +24,9 @@ const (
 	BootTranslated   BootPolicy = "translated" // full, on a Mac in German
 )
 
+// BootPolicies lists the boot policies for messages.
+const BootPolicies = "full, reduced, reduced-users, permissive, managed or translated"
+
 // bootPolicies have the values that system_profiler prints.
 var bootPolicies = []struct {
 	is                                BootPolicy
@@ -39,14 +42,12 @@ var bootPolicies = []struct {
 
 // SetBootPolicy changes the boot policy in Recovery and restarts the Mac.
 func (m *Mac) SetBootPolicy(policy BootPolicy, now time.Time) error {
-	var known []string
 	for _, p := range bootPolicies {
-		known = append(known, string(p.is))
 		if p.is == policy {
 			return m.startOtherwise(now, func(st *state) { st.BootPolicy = policy })
 		}
 	}
-	return fmt.Errorf("unknown boot policy %q: use %s", policy, strings.Join(known, ", "))
+	return fmt.Errorf("unknown boot policy %q: use %s", policy, BootPolicies)
 }
 
 // SetBootDisk starts the Mac from the "internal" or from an "external" disk with the

@@ -3,6 +3,7 @@ package simmac_test
 import (
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,6 +45,9 @@ func TestStartOfAppleSilicon(t *testing.T) {
 		simmac.BootManaged:      {Security: probe.ReducedSecurity, UserKexts: no, MDMKexts: yes},
 	} {
 		c.External, c.Virtual = no, no
+		if !slices.Contains(strings.FieldsFunc(simmac.BootPolicies, func(r rune) bool { return r == ' ' || r == ',' }), string(policy)) {
+			t.Errorf("%s is not listed", policy)
+		}
 		s.must(s.SetBootPolicy(policy, minutes(1)))
 		want(string(policy), c)
 	}

@@ -115,7 +115,7 @@ func TestFactSheetOfNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(sheet, "\n## "); n != 14 || strings.Contains(sheet, "\n\n\n") {
+	if n := strings.Count(sheet, "\n## "); n != 18 || strings.Contains(sheet, "\n\n\n") {
 		t.Errorf("%d questions:\n%s", n, sheet)
 	}
 	for _, want := range []string{"as root", "sysctl: file does not exist", "error 2, no such file or directory", "Parallels Desktop is not installed"} {

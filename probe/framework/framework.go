@@ -1,9 +1,9 @@
 // Package framework queries SystemPolicy.framework, the policy source that an
 // ordinary user may use, and decides when to query it again.
 //
-// Its only way to the framework is a script of its own for Apple's osascript. It
+// Its only way to the framework are scripts of its own for Apple's osascript. It
 // runs no other program, writes nothing, and accepts no answer that it does not
-// know completely. The script was written from the headers of the framework in
+// know completely. The script for the policy was written from the headers of the framework in
 // macOS 10.14 and the analysis "syspolicyd internals" of 2019.
 package framework
 

@@ -98,14 +98,19 @@ func TestFrameworkScriptFails(t *testing.T) {
 	}
 }
 
-// runFrameworkScript runs the script as osascript does, on the simulated Mac of
-// testdata/jxa.js, changed by the JavaScript in mac.
 func runFrameworkScript(t *testing.T, mac string) []byte {
+	t.Helper()
+	return runScript(t, mac, frameworkScript)
+}
+
+// runScript runs a script as osascript does, on the simulated Mac of testdata/jxa.js,
+// changed by the JavaScript in mac.
+func runScript(t *testing.T, mac, script string) []byte {
 	t.Helper()
 	prelude, err := os.ReadFile("testdata/jxa.js")
 	mactest.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), "node", "-")
-	cmd.Stdin = strings.NewReader(string(prelude) + "\n" + mac + ";\n" + frameworkScript + "\nconsole.log(run());\n")
+	cmd.Stdin = strings.NewReader(string(prelude) + "\n" + mac + ";\n" + script + "\nconsole.log(run());\n")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

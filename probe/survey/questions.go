@@ -63,11 +63,15 @@ func Questions(m root.FS, temp string) []Question {
 			return printed(ctx, m, everyLine, "/usr/bin/csrutil status", "/usr/sbin/spctl kext-consent status", "/usr/sbin/spctl kext-consent list")
 		}},
 		{"May this user list the loaded kernel extensions?", on(loadedList)},
+		{"How does kmutil list the auxiliary kernel collection?", on(collectionRows)},
+		{"Which words has system_profiler for the boot policy, and in which language?", on(bootPolicyWords)},
+		{"From which disk was macOS started, and is this a virtual machine?", on(startedFrom)},
 		{"May this user see configuration profiles, and how is the one for kernel extensions printed?", on(profileForm)},
 		{"Does launchd answer for this user's session?", on(userSession)},
 		{"Which kernel extensions does Parallels Desktop bring, and what do they need?", on(parallelsExtensions)},
 		{"Where is the job of Parallels' service?", on(serviceJob)},
 		{"Which words does prlctl have for the hypervisor of a virtual machine?", on(hypervisorWords)},
+		{"Which newer getters does SystemPolicy.framework have?", on(newGetters)},
 		{"Does SystemPolicy.framework answer this user?", func(ctx context.Context) []string {
 			return frameworkAnswers(framework.Read(ctx, m, time.Now()))
 		}},
@@ -112,11 +116,7 @@ func whichMac(ctx context.Context, m root.FS) []string {
 	for _, name := range []string{
 		"kern.osproductversion", "kern.osversion", "kern.osrelease", "hw.machine", "hw.model", mac.ArmOption, "sysctl.proc_translated", mac.BootTime, mac.BootSession,
 	} {
-		answer, err := mac.ReadSysctl(ctx, m, name)
-		if err != nil {
-			answer = err.Error()
-		}
-		lines = append(lines, name+": "+probe.Printable(answer))
+		lines = append(lines, kernelValue(ctx, m, name))
 	}
 	return lines
 }
@@ -179,13 +179,7 @@ func loadedList(ctx context.Context, m root.FS) []string {
 			lines = append(lines, kext.BundleID+" "+kext.Version)
 		}
 	}
-	if !os.AtLeast(11, 0) {
-		return lines
-	}
-	// The rows of other vendors' kexts are private; the form of these rows is unknown.
-	return append(lines, printed(ctx, m, func(line string) bool {
-		return strings.Contains(line, "com.parallels.") || !strings.Contains(line, "(")
-	}, probe.KmutilTool+" showloaded --show all --collection aux --list-only")...)
+	return lines
 }
 
 // profileForm returns only the lines with the keys for kexts. The rest of a profile

@@ -9,12 +9,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
+	"kextwatch/probe/tool/tooltest"
 )
 
 func TestDescribed(t *testing.T) {
@@ -204,16 +206,111 @@ func TestRootDoesNotRunPrlctl(t *testing.T) {
 
 // The form of the auxiliary collection is asked for, but the kexts of other vendors
 // are private.
-func TestLoadedListHidesOtherVendors(t *testing.T) {
+func TestCollectionHidesOtherVendors(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	mactest.AddFile(t, m.Root, probe.SystemVersion, `<?xml version="1.0"?><plist version="1.0"><dict><key>ProductVersion</key><string>12.7.6</string><key>ProductBuildVersion</key><string>21H1320</string></dict></plist>`)
 	mactest.AddTool(t, m.Root, probe.KmutilTool, `case "$*" in
-*aux*) echo 'Index Refs Name'; echo '- - 0 0 0 com.parallels.kext.vnic (1)'; echo '- - 0 0 0 com.example.secret (1)' ;;
+*aux*) cat <<'END'
+Index Refs Name (Version) UUID <Linked Against>
+    - - 0 0 0 com.parallels.kext.vnic (1)
+  151    0 0xffffff7f84210000 0x27000    0x27000    com.example.secret (1.0 secret) 25F67BEE-4F3B-3E1C-9A1F-0F5A5E3B8D11 <7 5>
+    - - 0 0 0 face.secret (1)
+secret.name (2)
+not loaded: com.example.secret (1)
+No variant specified
+END
+;;
 *) echo '1 2 3 4 5 com.example.secret (1)' ;;
 esac`)
-	got := loadedList(t.Context(), m)
-	want := []string{"yes, 1", "$ " + probe.KmutilTool + " showloaded --show all --collection aux --list-only", "Index Refs Name", "- - 0 0 0 com.parallels.kext.vnic (1)"}
+	rows := []string{
+		"Index Refs Name (Version) UUID <Linked Against>", "    - - 0 0 0 com.parallels.kext.vnic (1)",
+		"  151 0 0xffffff7f84210000 0x27000 0x27000 <kext>", "    - - 0 0 0 <kext>", "<kext>", "<a line of another form>", "No variant specified",
+	}
+	want := append([]string{"$ " + probe.KmutilTool + " showloaded --collection aux --show all"}, rows...)
+	want = append(append(want, "$ "+probe.KmutilTool+" showloaded --collection aux --show all --list-only"), rows...)
+	got := collectionRows(t.Context(), m)
+	for i, line := range got {
+		got[i] = strings.Repeat(" ", len(line)-len(strings.TrimLeft(line, " "))) + strings.Join(strings.Fields(line), " ")
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	if got := loadedList(t.Context(), m); !slices.Equal(got, []string{"yes, 1"}) {
+		t.Errorf("loaded: %q", got)
+	}
+	mactest.Remove(t, m.Root, probe.SystemVersion)
+	mactest.AddFile(t, m.Root, probe.SystemVersion, `<?xml version="1.0"?><plist version="1.0"><dict><key>ProductVersion</key><string>10.15.7</string><key>ProductBuildVersion</key><string>19H2026</string></dict></plist>`)
+	if got := collectionRows(t.Context(), m); len(got) != 1 || !strings.Contains(got[0], "10.15.7") {
+		t.Errorf("macOS 10.15: %q", got)
+	}
+}
+
+func FuzzWithoutKext(f *testing.F) {
+	f.Add("  151    0 0x0 0x27000 ", "com.example.secret", " (1.0) <7>")
+	f.Add("not loaded: ", "a.b", "\n(")
+	f.Fuzz(func(t *testing.T, before, kext, after string) {
+		if !probe.IsBundleID(kext) || len(kext) < 4 || strings.Contains(before+after, kext) || strings.HasPrefix(before, "Index ") || strings.HasPrefix(strings.TrimLeft(before, " "), "$ ") {
+			t.Skip()
+		}
+		if line := before + kext + " (1)" + after; !strings.Contains(line, "com.parallels.") && strings.HasSuffix(before, " ") && strings.Contains(withoutKext(line), kext) {
+			t.Errorf("%q became %q", line, withoutKext(line))
+		}
+	})
+}
+
+// system_profiler runs in the language of the user and in English, in both forms. If it
+// hangs, it is not tried again.
+func TestBootPolicyWords(t *testing.T) {
+	m := root.FS{Root: mactest.Root(t)}
+	t.Setenv("LANG", "fr_FR.UTF-8")
+	mactest.AddTool(t, m.Root, probe.ProfilerTool, `echo "$* $LANG $LC_ALL"`)
+	const command = probe.ProfilerTool + " SPiBridgeDataType"
+	want := []string{
+		"$ " + command, "SPiBridgeDataType", "$ " + command + " -json", "SPiBridgeDataType -json",
+		"$ LANG=C LC_ALL=C " + command, "SPiBridgeDataType C C", "$ LANG=C LC_ALL=C " + command + " -json", "SPiBridgeDataType -json C C",
+		"$ " + command + " -json -AppleLanguages (en)", "SPiBridgeDataType -json -AppleLanguages (en)",
+	}
+	if got := bootPolicyWords(t.Context(), m); !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	tooltest.ShortLimit(t, 200*time.Millisecond)
+	mactest.AddTool(t, m.Root, probe.ProfilerTool, `sleep 60 & wait`)
+	if got := bootPolicyWords(t.Context(), m); len(got) != 2 || !strings.Contains(got[1], "did not answer in time") {
+		t.Errorf("it hangs: %q", got)
+	}
+}
+
+// Names of disks are private.
+func TestStartedFrom(t *testing.T) {
+	m := root.FS{Root: mactest.Root(t)}
+	mactest.AddTool(t, m.Root, probe.DiskutilTool, `[ "$*" = 'info -plist /' ] && cat <<'END'
+<plist version="1.0">
+<dict>
+	<key>BusProtocol</key>
+	<string>USB</string>
+	<key>MediaName</key>
+	<string>secret</string>
+	<key>Internal</key>
+	<false/>
+	<key>VolumeName</key>
+	<string>secret</string>
+</dict>
+</plist>
+END`)
+	mactest.AddTool(t, m.Root, probe.SysctlTool, `echo 1`)
+	want := []string{"$ " + probe.DiskutilTool + " info -plist /", " <key>BusProtocol</key>", " <string>USB</string>", " <key>Internal</key>", " <false/>", "kern.hv_vmm_present: 1"}
+	if got := startedFrom(t.Context(), m); !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	if got := startedFrom(t.Context(), root.FS{Root: mactest.Root(t)}); len(got) != 3 || !strings.Contains(got[1], "does not exist") || !strings.Contains(got[2], "does not exist") {
+		t.Errorf("without tools: %q", got)
+	}
+}
+
+func TestNewGetters(t *testing.T) {
+	m := root.FS{Root: mactest.Root(t)}
+	mactest.AddTool(t, m.Root, probe.OsascriptTool, `case "$4" in *requiresSecurityDowngrade*) echo 'requiresSecurityDowngrade: yes' ;; *) exit 1 ;; esac`)
+	if got := newGetters(t.Context(), m); len(got) != 2 || got[1] != "requiresSecurityDowngrade: yes" {
+		t.Errorf("%q", got)
 	}
 }

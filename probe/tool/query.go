@@ -22,11 +22,21 @@ func Query(ctx context.Context, m root.FS, name string, args ...string) ([]byte,
 
 // QueryWithin is Query for a tool that needs another time limit.
 func QueryWithin(ctx context.Context, m root.FS, limit time.Duration, name string, args ...string) ([]byte, error) {
+	return query(ctx, m, Spec{Limit: limit}, name, args)
+}
+
+// QueryIn is Query with another environment: see Spec.
+func QueryIn(ctx context.Context, m root.FS, env []string, name string, args ...string) ([]byte, error) {
+	return query(ctx, m, Spec{Limit: Limit, Env: env}, name, args)
+}
+
+// query runs a tool of the Mac with the limit and the environment of like.
+func query(ctx context.Context, m root.FS, like Spec, name string, args []string) ([]byte, error) {
 	spec, err := specOf(m, name, args)
 	if err != nil {
 		return nil, err
 	}
-	spec.Limit = limit
+	spec.Limit, spec.Env = like.Limit, like.Env
 	out, err := runnerFor(m).Run(ctx, spec)
 	return out.Stdout, err
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # osascript -l JavaScript -e SCRIPT: answers a script that asks
-# SystemPolicy.framework.
+# SystemPolicy.framework. It has none of the newer getters.
 #
 # osascript -e SCRIPT ARGUMENT...: a script that displays a dialog has its
 # arguments noted, each ended by a zero byte and with their number in front,
@@ -10,6 +10,10 @@
 # Any other script is noted and answers nothing.
 state=${0%/*}/../../private/var/db/kextwatch-sim
 case "$1 $2 $3 $4" in
+'-l JavaScript -e '*requiresSecurityDowngrade*)
+	printf 'requiresSecurityDowngrade: missing\n'
+	exit
+	;;
 '-l JavaScript -e '*SPKernelExtensionPolicy*)
 	cat "$state/framework"
 	exit

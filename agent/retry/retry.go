@@ -6,6 +6,7 @@ package retry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -80,6 +81,9 @@ func (r Result) Outcome() probe.Outcome {
 func Run(ctx context.Context, o Options) (Result, error) {
 	nothing := Result{How: Nothing, Status: o.Status, Product: parallels(o.Status)}
 	switch p := nothing.Product; {
+	case !p.Verdict.NeedsAction() && other(o.Status) != nil:
+		waits := other(o.Status)
+		return nothing, unavailable(fmt.Errorf("kextwatch cannot make %s try again", waits.Name), view.TryAgain(*waits, o.Status.Mac.OS))
 	case p.Verdict == approval.NotInstalled:
 		return nothing, unavailable(errors.New("no Parallels Desktop on this Mac"), "install it first")
 	case p.Verdict == approval.NotNeeded, p.Verdict == approval.Approved && p.Loaded:
@@ -128,6 +132,18 @@ func parallels(st approval.Status) approval.Product {
 		}
 	}
 	return approval.Product{Verdict: approval.NotInstalled}
+}
+
+// other returns the first product of another developer that waits for an approval; nil:
+// none does.
+func other(st approval.Status) *approval.Product {
+	i := slices.IndexFunc(st.Products, func(p approval.Product) bool {
+		return p.TeamID != probe.ParallelsTeamID && p.TeamID != "" && p.Verdict.Blocked()
+	})
+	if i < 0 {
+		return nil
+	}
+	return &st.Products[i]
 }
 
 // reasons returns why no button came, as far as that is known. That the time is over

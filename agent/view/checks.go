@@ -65,7 +65,7 @@ type check struct {
 
 // checks returns all rows in the order of the output. Scripts rely on the IDs.
 func checks() []check {
-	return slices.Concat(policyChecks, parallelsChecks, macOSChecks, sessionChecks, ownChecks)
+	return slices.Concat(policyChecks, parallelsChecks, otherChecks, macOSChecks, sessionChecks, ownChecks)
 }
 
 // Checks returns the lines of doctor.
@@ -109,7 +109,7 @@ type checking struct {
 func newChecking(st approval.Status, own Own) checking {
 	c := checking{st: st, own: own, parallels: approval.Product{Name: "Parallels Desktop", TeamID: probe.ParallelsTeamID}}
 	c.worst, _ = st.Leading()
-	if i := slices.IndexFunc(st.Products, func(p approval.Product) bool { return p.TeamID == probe.ParallelsTeamID }); i >= 0 {
+	if i := slices.IndexFunc(st.Products, func(p approval.Product) bool { return p.Name == c.parallels.Name }); i >= 0 {
 		c.parallels = st.Products[i]
 	} else if i := slices.IndexFunc(st.Facts.Apps, func(app probe.App) bool { return app.TeamID == probe.ParallelsTeamID }); i >= 0 {
 		c.parallels.App = &st.Facts.Apps[i]

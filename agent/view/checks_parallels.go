@@ -125,12 +125,15 @@ func kextsNeeded(c checking) Check {
 }
 
 func waitsForNothing(c checking) Check {
-	return ok(sentence(fmt.Sprintf("%s: %s", orNothing(c.worst.Name, "nothing"), State(c.worst))))
+	if c.parallels.Verdict == "" {
+		return ok("Parallels Desktop is not watched")
+	}
+	return ok(sentence(fmt.Sprintf("%s: %s", c.parallels.Name, State(c.parallels))))
 }
 
 func blockedOrUpdated(c checking) (Check, bool) {
-	p := c.worst
-	if c.settled(p) {
+	p := c.parallels
+	if p.Verdict == "" && c.st.Verdict != "" || c.settled(p) {
 		return waitsForNothing(c), true
 	}
 	if p.Verdict == approval.Unknown && c.st.Source != "" { // the policy is known, and leaves it open
@@ -144,24 +147,26 @@ func blockedOrUpdated(c checking) (Check, bool) {
 
 func loadFailing(c checking) (Check, bool) {
 	summary := "macOS refuses to load an approved kernel extension"
-	switch c.worst.Verdict {
+	switch p := c.parallels; p.Verdict {
+	case "":
+		return waitsForNothing(c), c.st.Verdict != ""
 	case approval.LoadFailing:
 	case approval.CannotLoad:
 		summary = "macOS cannot load a kernel extension on this Mac"
 	case approval.Approved:
-		return loaded(c), c.settled(c.worst)
+		return loaded(c), c.settled(p)
 	default:
 		return Check{}, false
 	}
-	return fail(summary, Why(c.worst, c.st), Next(c.worst, c.st)), true
+	return fail(summary, Why(c.parallels, c.st), Next(c.parallels, c.st)), true
 }
 
 func loaded(c checking) Check {
-	p := c.worst
+	p := c.parallels
 	switch {
 	case p.Loaded:
 		return ok("All kernel extensions are loaded in the installed version")
-	case c.nothingToLoad():
+	case p.Verdict == approval.NotNeeded, p.Verdict == approval.NotInstalled:
 		return ok("No kernel extension has to be loaded")
 	case p.Verdict == approval.Approved:
 		return ok(fmt.Sprintf("Not loaded now. macOS loads them when %s needs them.", p.Name))
@@ -190,11 +195,12 @@ func buttonThere(c checking) (Check, bool) {
 	}
 	var unknown *approval.Product
 	for i, p := range c.st.Products {
-		switch p.Verdict {
-		case approval.BlockedClosed:
+		switch {
+		case p.Listed:
+		case p.Verdict == approval.BlockedClosed:
 			r := withWords(approval.Reason{Code: approval.ReasonWindowOver}, p, c.st)
 			return fail(r.Title, r.Text, r.Next), true
-		case approval.BlockedUnknown:
+		case p.Verdict == approval.BlockedUnknown:
 			unknown = &c.st.Products[i]
 		}
 	}

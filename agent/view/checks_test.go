@@ -43,7 +43,7 @@ func TestReasonWords(t *testing.T) {
 
 // Scripts rely on these IDs and their order.
 var checkIDs = strings.Fields(`policy.source policy.reader parallels.installed parallels.version parallels.needed parallels.asked
-	parallels.loaded parallels.service restart window macos.version macos.update-offered macos.auto-update backup.recent sip kext-consent
+	parallels.loaded parallels.service restart window kexts.others macos.version macos.update-offered macos.auto-update backup.recent sip kext-consent
 	mdm.kext-policy boot.policy boot.volume system-extensions session.console session.locked session.remote session.input-tools session.admin settings.pane-open
 	settings.valid agent.installed agent.running notifications tray`)
 
@@ -99,7 +99,7 @@ func TestChecks(t *testing.T) {
 			st.Mac.OS = probe.OSVersion{}
 		}, map[string]Level{
 			"policy.source": Fail, "policy.reader": Unsure, "parallels.version": Unsure, "parallels.needed": Unsure, "parallels.asked": Unsure,
-			"parallels.loaded": Unsure, "parallels.service": Unsure, "restart": Unsure, "window": Unsure,
+			"parallels.loaded": Unsure, "parallels.service": Unsure, "restart": Unsure, "window": Unsure, "kexts.others": Unsure,
 			"macos.version": Unsure, "macos.update-offered": Unsure, "macos.auto-update": Unsure, "backup.recent": Unsure,
 			"sip": Unsure, "kext-consent": Unsure, "mdm.kext-policy": Unsure, "system-extensions": Unsure, "session.console": Unsure,
 			"session.locked": Unsure, "session.remote": Unsure, "session.input-tools": Unsure, "session.admin": Unsure, "settings.pane-open": Unsure,
@@ -126,6 +126,15 @@ func TestChecks(t *testing.T) {
 			st.Products[0].Reasons = []approval.Reason{{Code: approval.ReasonBootManaged}}
 			st.Facts.Boot.Virtual = probe.Yes
 		}, map[string]Level{"parallels.asked": Fail, "parallels.loaded": Warn, "boot.policy": Fail, "boot.volume": Warn}},
+		{"another product waits", func(st *approval.Status, own *Own) {
+			st.Verdict = approval.BlockedClosed
+			other := approval.Product{ID: "VB5E2TV963", Name: "VirtualBox", TeamID: "VB5E2TV963", Verdict: approval.BlockedClosed, Known: &approval.KnownKexts{Product: "VirtualBox"},
+				Window: &approval.Window{OpenedAt: st.At.Add(-time.Hour), ClosesAt: st.At.Add(-30 * time.Minute)}}
+			st.Products = append([]approval.Product{other}, st.Products...)
+		}, map[string]Level{"window": Fail, "kexts.others": Fail}},
+		{"another product is only listed", func(st *approval.Status, own *Own) {
+			st.Products = append(st.Products, approval.Product{ID: "VB5E2TV963", Name: "VirtualBox", TeamID: "VB5E2TV963", Verdict: approval.BlockedUnknown, Listed: true})
+		}, nil},
 		{"Full Security, and nothing waits", func(st *approval.Status, own *Own) {
 			*st, *own = silicon()
 			st.Facts.Boot.Security = probe.FullSecurity

@@ -62,7 +62,7 @@ var eventWords = map[approval.EventName]struct {
 			switch {
 			case p.Verdict == approval.Unknown:
 				return title, sentences("kextwatch cannot see whether its kernel extensions were approved",
-					fmt.Sprintf("if they were not, %s, then click Allow", tryAgain(p, st.Mac.OS)), Next(p, st))
+					fmt.Sprintf("if they were not, %s, then click Allow", TryAgain(p, st.Mac.OS)), Next(p, st))
 			case tray && canRetry(p, st.Mac.OS):
 				return title, sentences(tryAgainEntry, fmt.Sprintf("then open %s and %s", PaneFor(st.Mac.OS).Name, clickAllow(p, st)))
 			}
@@ -79,7 +79,7 @@ var eventWords = map[approval.EventName]struct {
 		func(n approval.Notice, st approval.Status, _ bool) (title, body string) {
 			again := fmt.Sprintf("open %s again", n.Product.Name)
 			if otherVendor(n.Product) {
-				again = tryAgain(n.Product, st.Mac.OS)
+				again = TryAgain(n.Product, st.Mac.OS)
 			}
 			return fmt.Sprintf("%s is approved", n.Product.Name),
 				sentences("macOS can now load its kernel extensions", fmt.Sprintf("if it does not work yet, %s", again))

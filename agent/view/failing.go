@@ -136,7 +136,7 @@ const (
 
 // tryThenAllow is the next step if there is no Allow button before the next attempt.
 func tryThenAllow(p approval.Product, st approval.Status) string {
-	return sentences(tryAgain(p, st.Mac.OS), "then "+clickThere(p, st))
+	return sentences(TryAgain(p, st.Mac.OS), "then "+clickThere(p, st))
 }
 
 // hasKext reports whether an extension of the product that is not left over is so.

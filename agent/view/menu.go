@@ -201,7 +201,7 @@ func details(p approval.Product, st approval.Status) []string {
 		add("To bring the Allow button back, choose Try Again…")
 	case noButton:
 		add("This brings the Allow button back:")
-		add(short(tryAgain(p, st.Mac.OS)))
+		add(short(TryAgain(p, st.Mac.OS)))
 	case p.Verdict == approval.BlockedOpen, p.Verdict == approval.BlockedUnknown:
 		add("Button does nothing? Press Tab, then Space")
 		if st.Mac.OS.AtLeast(11, 0) {

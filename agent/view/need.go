@@ -95,7 +95,7 @@ const tryAgainEntry = "choose Try Again… in the kextwatch menu"
 
 // bringBack says what brings the Allow button back.
 func bringBack(p approval.Product, os probe.OSVersion) string {
-	switch way := tryAgain(p, os); {
+	switch way := TryAgain(p, os); {
 	case canRetry(p, os):
 		return fmt.Sprintf("%s, or %s", tryAgainEntry, way)
 	case p.App != nil && len(p.Need.VMs) == 0:
@@ -105,9 +105,9 @@ func bringBack(p approval.Product, os probe.OSVersion) string {
 	}
 }
 
-// tryAgain says how the user makes the product load its extensions again. Up to macOS
+// TryAgain says how the user makes the product load its extensions again. Up to macOS
 // 10.15 the service of Parallels loads them. From macOS 11 only what needs them does.
-func tryAgain(p approval.Product, os probe.OSVersion) string {
+func TryAgain(p approval.Product, os probe.OSVersion) string {
 	n := p.Need
 	switch {
 	case otherVendor(p):

@@ -105,12 +105,12 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 	},
 	approval.ReasonExternalDisk: func(c reasonCase) reasonText {
 		return reasonText{"macOS runs from an external disk",
-			"On Apple silicon, macOS on an external disk does not load kernel extensions of other developers, even after you click Allow.",
+			"On Apple silicon, macOS on an external disk does not load kernel extensions of other developers. An approval does not change that.",
 			fromInternalDisk}
 	},
 	approval.ReasonVirtualMac: func(c reasonCase) reasonText {
 		return reasonText{"macOS runs in a virtual machine",
-			"On Apple silicon, macOS in a virtual machine does not load kernel extensions of other developers, even after you click Allow.",
+			"On Apple silicon, macOS in a virtual machine does not load kernel extensions of other developers. An approval does not change that.",
 			onTheMacItself}
 	},
 	approval.ReasonBootUnknown: func(c reasonCase) reasonText {

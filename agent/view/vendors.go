@@ -54,7 +54,7 @@ func vendorWords(product string) vendorText {
 }
 
 // otherVendor reports whether a product is not of Parallels. How Parallels works is known
-// in more detail: see tryAgain and withoutKexts.
+// in more detail: see TryAgain and withoutKexts.
 func otherVendor(p approval.Product) bool { return p.TeamID != probe.ParallelsTeamID }
 
 // instead returns what works without the extensions of another vendor on a macOS.

@@ -91,7 +91,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			if hasKext(p, isLost) {
 				return tryThenAllow(p, st)
 			}
-			return sentences(clickThere(p, st), fmt.Sprintf("if there is no button, %s, then check again", tryAgain(p, st.Mac.OS)))
+			return sentences(clickThere(p, st), fmt.Sprintf("if there is no button, %s, then check again", TryAgain(p, st.Mac.OS)))
 		},
 	},
 	approval.BlockedClosed: {
@@ -111,7 +111,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 		why:   because("The kernel extensions on disk differ from those last loaded. macOS needs a new approval for them."),
 		next: func(p approval.Product, st approval.Status) string {
 			return sentences(fmt.Sprintf("open %s, approve the update and restart the Mac", PaneFor(st.Mac.OS).Path),
-				fmt.Sprintf("if nothing waits there, %s first", tryAgain(p, st.Mac.OS)))
+				fmt.Sprintf("if nothing waits there, %s first", TryAgain(p, st.Mac.OS)))
 		},
 		headline: func(p approval.Product) string { return fmt.Sprintf("%s: the update needs your approval", p.Name) },
 	},

@@ -90,6 +90,7 @@ const (
 	Snooze       Action = "snooze"
 	SnoozeWindow Action = "snooze-window" // until the window closes
 	EndSnooze    Action = "end-snooze"
+	Ignore       Action = "ignore" // the developer of the leading product, or not any more
 	OpenAtLogin  Action = "open-at-login"
 	ShowAbout    Action = "show-about"
 	Quit         Action = "quit"
@@ -97,7 +98,7 @@ const (
 
 // Sections has the entries below the details, in the order of the menu.
 var Sections = [][]Action{
-	{Retry, ShowHistory, ShowDoctor, ShowReport, CheckNow, SnoozeMenu},
+	{Retry, ShowHistory, ShowDoctor, ShowReport, CheckNow, SnoozeMenu, Ignore},
 	{OpenAtLogin, ShowAbout},
 	{Quit},
 }

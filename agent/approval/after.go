@@ -37,6 +37,11 @@ func (m Memory) After(earlier Memory) Memory {
 			m.Offered = append(m.Offered, version)
 		}
 	}
+	for _, team := range earlier.Ignored {
+		if !slices.Contains(m.Ignored, team) {
+			m.Ignored = append(m.Ignored, team)
+		}
+	}
 	if m.Snoozed.IsZero() {
 		m.Snoozed, m.SnoozedWindow = earlier.Snoozed, earlier.SnoozedWindow
 	}
@@ -78,6 +83,7 @@ func (t Announced) after(earlier Announced, items map[string]ItemMemory) Announc
 	t.Lead = renumbered(t.Lead)
 	windows := t.Windows
 	t.Windows, t.Lost = earlier.Windows, t.Lost || earlier.Lost
+	t.Release, t.Unapproved = cmp.Or(t.Release, earlier.Release), t.Unapproved || earlier.Unapproved
 	return t.announce(windows)
 }
 

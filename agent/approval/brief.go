@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"kextwatch/probe"
 )
 
 // atStartFor is how long after the start of the Mac, or after the login, an attempt
@@ -14,7 +16,7 @@ const atStartFor = 5 * time.Minute
 // only listed.
 func (a *assessment) brief(w watched, p *Product, facts []*kextFacts) {
 	vendors, announced := a.settings.Vendors, a.before.Announced[p.ID]
-	p.Ignored = vendors.ignores(w.teamID)
+	p.Ignored = vendors.ignores(w.teamID) || slices.Contains(a.before.Ignored, w.teamID)
 	p.Brief = p.Ignored || !vendors.full(w.teamID) || w.teamID == ""
 	if !p.Brief {
 		return
@@ -138,6 +140,22 @@ func (t Announced) tellBriefly(p Product, pending bool, snooze snoozeState) (Ann
 	over := loaded || waits && len(recent) == 0 || p.repeated || p.Verdict == NotInstalled || p.Verdict == NotNeeded
 	t.Awaiting = (before.Awaiting || announced) && !over
 	return t, notices
+}
+
+// ToIgnore returns the product whose developer the menu offers to ignore: the leading one,
+// if it is not of Parallels and something is to be done about it. Otherwise it returns
+// one that ignored lists, whose developer the menu offers to stop ignoring.
+func (s Status) ToIgnore(ignored []string) (p Product, stop, found bool) {
+	lead, ok := s.Leading()
+	if ok && lead.TeamID != probe.ParallelsTeamID && lead.TeamID != "" && lead.Verdict.NeedsAction() {
+		return lead, false, true
+	}
+	for _, p := range s.Products {
+		if slices.Contains(ignored, p.TeamID) {
+			return p, true, true
+		}
+	}
+	return Product{}, false, false
 }
 
 // missing returns those of some windows that were not announced.

@@ -31,6 +31,8 @@ type Memory struct {
 
 	SnoozedWindow string `plist:"SnoozedWindow,omitempty"` // the windowID of the window that is snoozed
 
+	Ignored []string `plist:"Ignored,omitempty"` // team IDs that the user ignores, beside those of the settings
+
 	Seq int64 `plist:"Seq"` // number of the last event
 }
 
@@ -124,6 +126,18 @@ func (m Memory) clone() Memory {
 	m.Announced = cloned(m.Announced)
 	m.Versions = cloned(m.Versions)
 	m.Offered = slices.Clone(m.Offered)
+	m.Ignored = slices.Clone(m.Ignored)
+	return m
+}
+
+// Ignore begins to ignore a developer, or ends that.
+func (m Memory) Ignore(teamID string) Memory {
+	m = m.clone()
+	if i := slices.Index(m.Ignored, teamID); i >= 0 {
+		m.Ignored = slices.Delete(m.Ignored, i, i+1)
+	} else {
+		m.Ignored = append(m.Ignored, teamID)
+	}
 	return m
 }
 

@@ -30,6 +30,7 @@ const (
 	MacOSOffered       EventName = "macos-offered"
 	SourcesDiffer      EventName = "sources-differ"
 	SnoozedEvent       EventName = "snoozed"
+	IgnoredEvent       EventName = "ignored"
 	SourceChanged      EventName = "source-changed"
 	SourceLost         EventName = "source-lost"
 	NotificationFailed EventName = "notification-failed"
@@ -41,7 +42,7 @@ var Events = []EventName{
 	WindowObstacle, WindowClosed, BlockedNoWindow, ApprovedEvent, RestartNeeded, KextsLoaded,
 	UpgradeEvent, LoadFailingEvent, CannotLoadEvent, NeedsRecoveryEvent, ApprovalLostEvent, ManagedEvent, VerdictChanged, MacOSUpdated,
 	ParallelsInstalled, ParallelsUpdated, ParallelsRemoved, MacOSOffered, SourcesDiffer,
-	SnoozedEvent, SourceChanged, SourceLost, NotificationFailed,
+	SnoozedEvent, IgnoredEvent, SourceChanged, SourceLost, NotificationFailed,
 }
 
 // Urgency says whether, and how, an event is shown.

@@ -26,6 +26,9 @@ func (l *Loop) clicked(ctx context.Context, action notify.Action) {
 		l.mem = l.mem.Snooze(time.Time{}, l.status)
 		l.showMenu()
 		l.pollAgain(poll{})
+	case notify.Ignore:
+		l.ignore(ctx)
+		l.pollAgain(poll{})
 	case notify.Retry:
 		l.retry(ctx)
 	default:
@@ -49,6 +52,20 @@ func (l *Loop) snooze(ctx context.Context, length time.Duration) {
 	l.showMenu()
 }
 
+// ignore begins or ends to ignore the developer that the menu names.
+func (l *Loop) ignore(ctx context.Context) {
+	p, stop, found := l.status.ToIgnore(l.mem.Ignored)
+	if !found {
+		return // the menu is older than the status
+	}
+	l.mem = l.mem.Ignore(p.TeamID)
+	notice := approval.Notice{Event: approval.IgnoredEvent, Product: p}
+	if !stop {
+		notice.To = p.TeamID
+	}
+	l.announce(ctx, []approval.Notice{notice})
+}
+
 func (l *Loop) showMenu() {
 	if l.edges.Tray == nil {
 		return
@@ -56,7 +73,7 @@ func (l *Loop) showMenu() {
 	s := l.settings.Current()
 	l.edges.Tray.Show(view.Menu(l.status, view.Around{
 		Version: l.edges.Version, HideTime: !s.ShowTimeInMenuBar, SnoozeMinutes: s.SnoozeMinutes, SnoozedUntil: l.mem.Snoozed,
-		AtLogin: l.edges.Actions.OpensAtLogin(),
+		AtLogin: l.edges.Actions.OpensAtLogin(), Ignored: l.mem.Ignored,
 	}))
 }
 

@@ -187,6 +187,47 @@ func TestSnoozeFromTheMenu(t *testing.T) {
 	})
 }
 
+// The user ignores a developer in the menu, and changes their mind later. The choice
+// survives a restart of the agent.
+func TestIgnoreFromTheMenu(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, dir := newBubble(), t.TempDir()
+		stop := d.start(t, dir)
+		attempt := func() {
+			d.change(func(s *probe.Snapshot) {
+				s.Policy.Rows = append(s.Policy.Rows, probe.PolicyRow{TeamID: "VB5E2TV963", BundleID: "org.virtualbox.kext.VBoxDrv", Developer: "Oracle America, Inc."})
+				s.Policy.History = []probe.LoadRecord{{TeamID: "VB5E2TV963", BundleID: "org.virtualbox.kext.VBoxDrv", Path: "/Library/Application Support/VirtualBox/VBoxDrv.kext", LastSeen: time.Now()}}
+			})
+			d.hints <- settled
+			synctest.Wait()
+		}
+		attempt()
+		if s := d.now(); s.menu.Icon != notify.IconWaiting || s.menu.Items[notify.Ignore].Label != "Ignore VirtualBox" {
+			t.Fatalf("icon %v, entry %+v", s.menu.Icon, s.menu.Items[notify.Ignore])
+		}
+		d.clicks <- notify.Ignore
+		synctest.Wait()
+		if s := d.now(); s.menu.Icon == notify.IconWaiting || s.menu.Items[notify.Ignore].Label != "Stop Ignoring VirtualBox" {
+			t.Errorf("after the click: icon %v, entry %+v", s.menu.Icon, s.menu.Items[notify.Ignore])
+		}
+		stop()
+		defer d.start(t, dir)()
+		alerts := d.alertCount()
+		time.Sleep(time.Hour)
+		attempt()
+		if n := d.alertCount(); n != alerts {
+			t.Errorf("%d alerts for an ignored developer", n-alerts)
+		}
+		d.clicks <- notify.Ignore
+		synctest.Wait()
+		time.Sleep(time.Hour)
+		attempt()
+		if n := d.alertCount(); n != alerts+1 {
+			t.Errorf("%d alerts after the end of that, want one", n-alerts)
+		}
+	})
+}
+
 // The result of Try Again… opens a window, even if no policy source reports times.
 func TestTryAgainFromTheMenu(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

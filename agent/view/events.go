@@ -144,6 +144,12 @@ var eventWords = map[approval.EventName]struct {
 		}
 		return fmt.Sprintf("alerts are snoozed until %s", clock(until))
 	}},
+	approval.IgnoredEvent: {history: func(n approval.Notice) string {
+		if n.To == "" {
+			return fmt.Sprintf("%s is no longer ignored", n.Product.Name)
+		}
+		return fmt.Sprintf("%s is ignored", n.Product.Name)
+	}},
 	approval.SourceChanged: {history: func(n approval.Notice) string {
 		return fmt.Sprintf("kextwatch now reads the kernel extension policy from the %s", n.To)
 	}},

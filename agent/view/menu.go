@@ -18,6 +18,7 @@ type Around struct {
 	SnoozeMinutes int
 	SnoozedUntil  time.Time    // zero: alerts are not snoozed
 	AtLogin       probe.Answer // kextwatch starts at login
+	Ignored       []string     // team IDs that the user ignores
 }
 
 // Menu returns everything behind the icon in the menu bar.
@@ -34,7 +35,7 @@ func Menu(st approval.Status, around Around) notify.Menu {
 			m.State = "No kernel extension waits"
 		}
 		m.Tooltip = m.State
-		m.Items = items(approval.Product{}, st.Mac.OS, around)
+		m.Items = items(approval.Product{}, st, around)
 		return m
 	}
 	m.State = fmt.Sprintf("%s: %s", worst.Name, State(worst))
@@ -49,8 +50,20 @@ func Menu(st approval.Status, around Around) notify.Menu {
 		m.Title = fmt.Sprintf("%dm", worst.Window.MinutesLeft())
 	}
 	m.Details = details(worst, st)
-	m.Items = items(worst, st.Mac.OS, around)
+	m.Items = items(worst, st, around)
 	return m
+}
+
+// ignoreLabel returns the label of notify.Ignore; empty: there is nobody to ignore.
+func ignoreLabel(st approval.Status, ignored []string) string {
+	p, stop, found := st.ToIgnore(ignored)
+	switch {
+	case !found:
+		return ""
+	case stop:
+		return fmt.Sprintf("Stop Ignoring %s", p.Name)
+	}
+	return fmt.Sprintf("Ignore %s", p.Name)
 }
 
 // menuCase holds what the label and the state of an entry depend on.
@@ -58,7 +71,8 @@ type menuCase struct {
 	worst   approval.Product
 	os      probe.OSVersion
 	around  Around
-	open    bool // the approval window of worst is open
+	open    bool   // the approval window of worst is open
+	ignore  string // the label of notify.Ignore; empty: no entry
 	snoozed bool
 }
 
@@ -95,6 +109,7 @@ var menuItems = map[notify.Action]menuItem{
 	},
 	notify.SnoozeWindow: {label: called("Until This Window Closes"), enabled: menuCase.windowOpen},
 	notify.EndSnooze:    {label: called("End Snooze"), enabled: menuCase.isSnoozed},
+	notify.Ignore:       {label: func(c menuCase) string { return c.ignore }, enabled: menuCase.always},
 	notify.OpenAtLogin: {
 		label:   called("Open at Login"),
 		enabled: func(c menuCase) bool { return c.around.AtLogin != "" },
@@ -110,8 +125,11 @@ var menuItems = map[notify.Action]menuItem{
 // called returns a label that never changes.
 func called(label string) func(menuCase) string { return func(menuCase) string { return label } }
 
-func items(worst approval.Product, os probe.OSVersion, around Around) map[notify.Action]notify.Item {
-	c := menuCase{worst, os, around, worst.Window.Open(), !around.SnoozedUntil.IsZero()}
+func items(worst approval.Product, st approval.Status, around Around) map[notify.Action]notify.Item {
+	c := menuCase{
+		worst: worst, os: st.Mac.OS, around: around, open: worst.Window.Open(), snoozed: !around.SnoozedUntil.IsZero(),
+		ignore: ignoreLabel(st, around.Ignored),
+	}
 	items := map[notify.Action]notify.Item{}
 	for action, row := range menuItems {
 		items[action] = notify.Item{Label: row.label(c), Enabled: row.enabled(c), Checked: row.checked != nil && row.checked(c)}

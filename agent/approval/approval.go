@@ -185,7 +185,8 @@ type Kext struct {
 	Allowed       bool
 	AllowedBy     AllowedBy
 	Blocked       bool
-	Leftover      bool          // macOS has a row, but the extension is no longer on this Mac
+	Leftover      bool          // it is there, or macOS has a row for it, but nothing needs it
+	LeftoverBy    Rule          // why
 	Lost          bool          // macOS does not list the approval any more
 	Recorded      bool          // macOS has no row for it, but it was loaded, or a load was attempted
 	Failure       probe.Outcome // why macOS refuses it, if no approval changes that

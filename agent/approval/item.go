@@ -157,7 +157,7 @@ func (a *assessment) kext(w watched, f *kextFacts) Kext {
 		k.Developer = f.row.Developer
 	}
 	if rule := a.leftover(w, f); rule != "" {
-		k.Leftover = true
+		k.Leftover, k.LeftoverBy = true, rule
 		a.fire(rule, f.bundleID)
 	}
 	if k.LoadedVersion != "" && !k.Loaded && len(f.disk) > 0 {

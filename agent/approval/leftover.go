@@ -19,7 +19,7 @@ func (a *assessment) leftover(w watched, f *kextFacts) Rule {
 		return ""
 	case len(f.disk) == 0 || w.app && !f.installed(): // macOS keeps a staged copy of what was removed from an application
 		return RuleLeftover
-	case a.replaced(f):
+	case a.superseded(f):
 		return RuleOtherMacOS
 	case a.blockedLongAgo(f) && a.index.allowed[key(f.teamID, place(f.path()))]:
 		return RuleOldBlock
@@ -27,11 +27,11 @@ func (a *assessment) leftover(w watched, f *kextFacts) Rule {
 	return ""
 }
 
-// replaced reports whether another extension takes the place of this one on this macOS.
+// superseded reports whether another extension takes the place of this one on this macOS.
 // macFUSE, for example, keeps one for each macOS side by side, with different bundle IDs.
 // If the table has both, it decides. Otherwise they are in one bundle, their files have
 // the same name, and only the other one is used.
-func (a *assessment) replaced(f *kextFacts) bool {
+func (a *assessment) superseded(f *kextFacts) bool {
 	os := a.snap.Mac.OS
 	if !f.installed() {
 		return false

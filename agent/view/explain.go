@@ -58,6 +58,9 @@ func explainMachines(b *strings.Builder, st approval.Status) {
 			fmt.Fprintf(b, "\n%s\n", fmt.Sprintf("%s %d was made for macOS %s to %s (%s; according to %s)",
 				p.Name, p.Made.Major, p.Made.MinMacOS, p.Made.MaxMacOS, p.Made.Confidence, Clean(p.Made.Source)))
 		}
+		if k := p.Known; k != nil {
+			fmt.Fprintf(b, "\n%s\n", fmt.Sprintf("%s is known by its team and bundle IDs (%s; according to %s)", k.Product, k.Confidence, k.Source))
+		}
 	}
 	machines := st.Facts.Machines
 	if len(machines.List) == 0 {
@@ -96,6 +99,13 @@ func explainRules(b *strings.Builder, st approval.Status) {
 	fmt.Fprintf(b, "  %s\n", "(+ fired, - did not)")
 }
 
+// leftoverWords says why an extension is left over.
+var leftoverWords = map[approval.Rule]string{
+	approval.RuleLeftover:   "left over, no longer on this Mac",
+	approval.RuleOtherMacOS: "left over, for another macOS",
+	approval.RuleOldBlock:   "left over, blocked long ago",
+}
+
 func kextWords(k approval.Kext, st approval.Status) string {
 	known := newKnowledge(k, st)
 	var words []string
@@ -104,7 +114,7 @@ func kextWords(k approval.Kext, st approval.Status) string {
 			words = append(words, yes)
 		}
 	}
-	add(k.Leftover && known.leftover, "left over, no longer on this Mac")
+	add(k.Leftover && known.leftover, leftoverWords[k.LeftoverBy])
 	add(!known.leftover, "not known whether it is on this Mac")
 	add(k.AllowedBy == approval.ByUser, "allowed by the user")
 	add(k.AllowedBy == approval.ByMDM, "allowed by a configuration profile")

@@ -246,5 +246,16 @@ func missingFacts(st approval.Status) []probe.Gap {
 	return all
 }
 
+// shownFacts returns the missing facts that a person wants to see: how the Mac starts
+// matters only while something waits. macOS translates that answer on many Macs.
+func shownFacts(gaps []probe.Gap, st approval.Status) []probe.Gap {
+	if st.Verdict.NeedsAction() {
+		return gaps
+	}
+	return slices.DeleteFunc(slices.Clone(gaps), func(g probe.Gap) bool {
+		return g.Source == probe.FactBootPolicy || g.Source == probe.FactBootVolume || g.Source == probe.FactVirtual
+	})
+}
+
 // factName returns the name of a fact for texts.
 func factName(fact probe.Fact) string { return orNothing(factWords[fact].name, Clean(string(fact))) }

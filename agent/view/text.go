@@ -46,7 +46,7 @@ func Text(st approval.Status) string {
 			line(&b, "Next", Clean(s.Next))
 		}
 	}
-	for _, g := range missingFacts(st) {
+	for _, g := range shownFacts(missingFacts(st), st) {
 		fmt.Fprintf(&b, "Not known: %s: %s\n", factName(g.Source), Clean(g.Err))
 		line(&b, "Next", Clean(g.Next))
 	}

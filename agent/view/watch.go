@@ -40,7 +40,7 @@ func Screen(st approval.Status, past []Past, columns, rows int) []Line {
 		s.labelled("Next", Next(p, st))
 		s.labelled("Why", Why(p, st))
 	}
-	for i, g := range st.Gaps {
+	for i, g := range shownFacts(st.Gaps, st) {
 		if i == 0 {
 			s.blank()
 		}

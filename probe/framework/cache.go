@@ -23,6 +23,10 @@ const (
 	freeQueries = 3
 	calmAfter   = 5 * time.Minute
 
+	// idleFailures is how many failures in a row lead to another query while idle: with
+	// the pauses of tool.Pause, the last one is 21 minutes after the first.
+	idleFailures = 3
+
 	// SlowestBusy is the longest interval between two queries while files
 	// keep changing.
 	SlowestBusy = time.Minute
@@ -36,6 +40,7 @@ type Cache struct {
 	needed bool // no better source answered at the last snapshot
 
 	app     string      // the place of Parallels Desktop
+	idle    bool        // see Idle
 	running bool        // a query has begun and not ended
 	invalid bool        // Invalidate was called since the last query began
 	hadRows bool        // some source returned rows of the policy
@@ -60,6 +65,11 @@ func (c *Cache) Need(needed bool) {
 	c.needed = needed
 }
 
+// Idle sets whether no kext is known that macOS may load or refuse (probe.Snapshot.ExpectsLoads).
+// Then the framework is queried again only if something changed, and a few times after a
+// failure. It is not polled.
+func (c *Cache) Idle(idle bool) { c.idle = idle }
+
 // Stat reads what stat reports about the files that show a change of the policy. app is
 // the place of Parallels Desktop.
 func (c *Cache) Stat(m root.FS, app string) {
@@ -79,7 +89,7 @@ func (c Cache) LastQuery() time.Time { return c.queried }
 
 // NextQuery returns how long after now a snapshot must be taken for the next
 // query to be on time. It returns false if no query is planned, because a better
-// source answers or stat shows when the policy changes.
+// source answers, stat shows when the policy changes, or nothing can change (see Idle).
 func (c Cache) NextQuery(now time.Time) (time.Duration, bool) {
 	if !c.needed || c.queried.IsZero() {
 		return 0, false
@@ -113,7 +123,7 @@ func (c Cache) pause(fresh bool) (time.Duration, bool) {
 	case c.failed > 0 && (invalid || changed):
 		return tool.Pause(1), true // after an Invalidate or a changed file
 	case c.failed > 0:
-		return tool.Pause(c.failed), true
+		return tool.Pause(c.failed), !c.idle || c.failed <= idleFailures
 	case invalid:
 		return 0, true
 	case c.current == c.stamp && changed && c.same < freeQueries:
@@ -123,7 +133,7 @@ func (c Cache) pause(fresh bool) (time.Duration, bool) {
 	case changed:
 		return min(time.Second<<min(c.same-freeQueries, 10), SlowestBusy), true
 	case !c.current.known:
-		return blindInterval, true
+		return blindInterval, !c.idle
 	}
 	return 0, false
 }

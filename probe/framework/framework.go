@@ -9,6 +9,7 @@ package framework
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -134,18 +135,24 @@ func frameworkRows(items []frameworkItem) ([]probe.PolicyRow, error) {
 }
 
 // markPending sets Pending of each row, and adds a row for each extension that
-// waits in the pane and has none.
+// waits in the pane and has none. What only the pending item tells completes its row.
 func markPending(rows, pending []probe.PolicyRow) ([]probe.PolicyRow, error) {
 	type kext struct{ team, bundle string }
-	waits := map[kext]bool{}
+	waits := map[kext]probe.PolicyRow{}
 	for _, row := range pending {
-		waits[kext{row.TeamID, row.BundleID}] = true
+		waits[kext{row.TeamID, row.BundleID}] = row
 	}
 	known := map[kext]bool{}
-	for i, row := range rows {
+	for i := range rows {
+		row := &rows[i]
 		k := kext{row.TeamID, row.BundleID}
 		known[k] = true
-		rows[i].Pending = probe.AnswerOf(waits[k])
+		waiting, waits := waits[k]
+		row.Pending = probe.AnswerOf(waits)
+		if waits {
+			row.App, row.AppPath = cmp.Or(row.App, waiting.App), cmp.Or(row.AppPath, waiting.AppPath)
+			row.Developer, row.PendingUpgrade = cmp.Or(row.Developer, waiting.Developer), cmp.Or(row.PendingUpgrade, waiting.PendingUpgrade)
+		}
 	}
 	for _, row := range pending {
 		if known[kext{row.TeamID, row.BundleID}] {

@@ -56,6 +56,11 @@ func TestReadFramework(t *testing.T) {
 		"waiting items not known": {mactest.FrameworkAnswer("["+blocked+"]", "null"), []probe.PolicyRow{parallelsRow(hypervisor, false, ""), parallelsRow(vnic, false, "")}},
 		"an upgrade waits": {mactest.FrameworkAnswer("["+allowed+"]", "["+blocked+"]"),
 			[]probe.PolicyRow{parallelsRow(hypervisor, true, probe.Yes), parallelsRow(vnic, true, probe.Yes)}},
+		"only the waiting item tells the place": {mactest.FrameworkAnswer("["+mactest.SantaItem+"]", "["+strings.NewReplacer(`"application":""`, `"application":"Santa"`,
+			`"path":""`, `"path":"/Applications/Santa.app"`, `"upgrade":true`, `"upgrade":false`).Replace(mactest.SantaItem)+"]"), []probe.PolicyRow{{
+			TeamID: "EQHXZ8M8AV", BundleID: "com.google.santa-driver", Allowed: true, Developer: "Google, Inc.", App: "Santa", AppPath: "/Applications/Santa.app",
+			Pending: probe.Yes, PendingUpgrade: probe.Yes, NeedsRestart: probe.Yes,
+		}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := root.FS{Root: mactest.Root(t)}

@@ -109,7 +109,7 @@ func (t target) examine(ctx context.Context, limit time.Duration) (approval.Stat
 	defer os.RemoveAll(temp)
 	now, rules := t.clock.Now(), t.rules()
 	rules.Once = true
-	snap := mac.NewProber(t.mac, temp).Snapshot(ctx, now, mac.Options{Fresh: true, Limit: limit, AllVendors: true})
+	snap := mac.NewProber(t.mac, temp).Snapshot(ctx, now, mac.Options{Fresh: true, Limit: limit})
 	if err := ctx.Err(); err != nil {
 		return approval.Status{}, unavailable(err, "")
 	}

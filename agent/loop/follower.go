@@ -52,7 +52,6 @@ func (f *Follower) Run(ctx context.Context) {
 // event; 0 means never.
 func (f *Follower) poll(ctx context.Context, how mac.Options) time.Duration {
 	now := f.Clock.Now()
-	how.AllVendors = true
 	f.policy.begin(poll{settled: true}, now)
 	snap := f.Prober.SnapshotNow(ctx, now, how)
 	if ctx.Err() != nil {

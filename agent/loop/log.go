@@ -6,13 +6,12 @@ import (
 	"kextwatch/probe"
 )
 
-// followLog follows the unified log only if an extension may need approval and no
-// policy source reports the times of attempts, or after an attempt until it is
-// answered: it costs a process.
+// followLog follows the unified log only if macOS may load or refuse an extension and no
+// policy source reports the times of attempts, or after an attempt until it is answered:
+// it costs a process.
 func (l *Loop) followLog(snap probe.Snapshot, asking bool) {
 	timed := snap.Policy != nil && snap.Policy.TellsTimes()
-	matters := len(snap.Apps) > 0 && snap.Mac.Arch != probe.AppleSilicon
-	l.edges.Log.Want(asking || matters && !timed)
+	l.edges.Log.Want(asking || !timed && snap.ExpectsLoads())
 }
 
 // attempts returns the load attempts that are known apart from the policy, oldest

@@ -110,8 +110,7 @@ func (l *Loop) poll(ctx context.Context, how poll) (again time.Duration, more bo
 		l.helpers.Go(func() { l.edges.Poster.Prepare(ctx) })
 	}
 	snap, more := l.snapshot(ctx, now, mac.Options{
-		Fresh: how.fresh, Changed: !how.settled, Loading: how.loading, AllVendors: true,
-		Requery: how.query, Attempts: l.attempts(),
+		Fresh: how.fresh, Changed: !how.settled, Loading: how.loading, Requery: how.query, Attempts: l.attempts(),
 	})
 	if !more {
 		return 0, false
@@ -122,11 +121,11 @@ func (l *Loop) poll(ctx context.Context, how poll) (again time.Duration, more bo
 	if wait := l.policy.starting(snap, now); wait > 0 {
 		return wait, true
 	}
-	l.followLog(snap, l.status.Asking)
 	busy := isBusy(snap)
 	if l.policy.noteBusy(busy, now) < busyFor && busy {
 		return busyAgain, true
 	}
+	l.followLog(snap, l.status.Asking)
 	snap.Gaps = append(snap.Gaps, l.gaps()...)
 	snap.QuietUntil = l.policy.quietUntil
 	status, mem := settings.Assess(l.mem, snap, now)

@@ -67,7 +67,7 @@ func isHeading(line []byte) bool {
 // it for the next start of the Mac, so it is queried once in a boot session.
 func (p *Prober) readCollection(s *shot) {
 	if !s.snap.Mac.OS.AtLeast(11, 0) || !slices.ContainsFunc(s.snap.Kexts, func(k probe.Kext) bool {
-		return p.watched(k.TeamID, k.BundleID) && allowedNotLoaded(s.snap, k)
+		return s.snap.Matters(k.TeamID, k.BundleID) && allowedNotLoaded(s.snap, k)
 	}) {
 		return
 	}
@@ -83,7 +83,8 @@ func (p *Prober) readCollection(s *shot) {
 }
 
 // allowedNotLoaded reports whether macOS may load a kext and the kernel has not
-// loaded it. A profile counts as allowing it, whatever the profile says.
+// loaded it. A profile counts as allowing it, whatever the profile says. The team of a
+// kext on the disk may be unknown: then a row for the bundle ID, or for any team, counts.
 func allowedNotLoaded(snap probe.Snapshot, k probe.Kext) bool {
 	if snap.Policy == nil || !snap.Loaded.Known || slices.ContainsFunc(snap.Loaded.Kexts, func(l probe.LoadedKext) bool { return l.BundleID == k.BundleID }) {
 		return false
@@ -91,9 +92,9 @@ func allowedNotLoaded(snap probe.Snapshot, k probe.Kext) bool {
 	e := snap.Enforcement
 	return e.SIP.KextApproval == probe.No || e.Consent.Enabled == probe.No || slices.Contains(e.Consent.Teams, k.TeamID) || e.Profile.Present == probe.Yes ||
 		slices.ContainsFunc(snap.Policy.Rows, func(row probe.PolicyRow) bool {
-			return row.Allowed && row.TeamID == k.TeamID && row.BundleID == k.BundleID
+			return row.Allowed && (row.TeamID == k.TeamID || k.TeamID == "") && row.BundleID == k.BundleID
 		}) ||
 		slices.ContainsFunc(snap.Policy.MDM, func(row probe.MDMRow) bool {
-			return row.Allowed && row.TeamID == k.TeamID && (row.BundleID == k.BundleID || row.BundleID == "")
+			return row.Allowed && (row.TeamID == k.TeamID || k.TeamID == "") && (row.BundleID == k.BundleID || row.BundleID == "")
 		})
 }

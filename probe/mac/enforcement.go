@@ -18,9 +18,7 @@ type consentKey struct {
 // consent can only be changed in Recovery, so they are queried once in a boot
 // session. The profile is a file; only without that file, a tool is queried.
 func (p *Prober) readEnforcement(s *shot) {
-	if !p.needsLoaded(s.snap) {
-		p.sip.clear()
-		p.consent.clear()
+	if !needsLoaded(s.snap) {
 		p.profile.clear()
 		return
 	}
@@ -30,7 +28,7 @@ func (p *Prober) readEnforcement(s *shot) {
 		return readSIP(ctx, p.mac)
 	})
 	s.missing(gaps...)
-	key := consentKey{session: session, teams: p.needsTeams(s.snap)}
+	key := consentKey{session: session, teams: needsTeams(s.snap)}
 	var enabled probe.Answer // in this boot, as far as it was queried
 	if p.consent.key.session == session {
 		enabled = p.consent.value.Enabled
@@ -57,19 +55,19 @@ func (p *Prober) readProfile(s *shot, session string, os probe.OSVersion) {
 }
 
 // needsTeams reports whether a verdict depends on the teams that are allowed in
-// Recovery: they only matter for a watched kext that nobody else allows.
-func (p *Prober) needsTeams(snap probe.Snapshot) bool {
+// Recovery: they decide only about a kext that nobody else allows.
+func needsTeams(snap probe.Snapshot) bool {
 	if snap.Policy == nil {
 		return true
 	}
 	allowed := map[string]bool{}
 	for _, row := range snap.Policy.Rows {
 		allowed[row.BundleID] = row.Allowed
-		if !row.Allowed && p.watched(row.TeamID, row.BundleID) {
+		if !row.Allowed && snap.Matters(row.TeamID, row.BundleID) {
 			return true
 		}
 	}
 	return slices.ContainsFunc(snap.Kexts, func(k probe.Kext) bool {
-		return p.watched(k.TeamID, k.BundleID) && !allowed[k.BundleID]
+		return snap.Matters(k.TeamID, k.BundleID) && !allowed[k.BundleID]
 	})
 }

@@ -250,6 +250,11 @@ func appOfKexts(kexts []probe.Kext) *probe.App {
 	return nil
 }
 
+// fromParallels reports whether a kext is one of any product of Parallels.
+func fromParallels(teamID, bundleID string) bool {
+	return teamID == probe.ParallelsTeamID && strings.HasPrefix(bundleID, "com.parallels.")
+}
+
 // fromDesktop reports whether a kext is one of Parallels Desktop.
 func fromDesktop(teamID, bundleID string) bool {
 	return teamID == probe.ParallelsTeamID && strings.HasPrefix(bundleID, probe.ParallelsKextPrefix)

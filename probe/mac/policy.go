@@ -27,8 +27,7 @@ import (
 //
 // While the database is being written, no other source is queried: the database
 // can be read again in a moment, and after a change of source the last snapshot
-// cannot be compared with this one. The framework is not queried on Apple
-// silicon, where Parallels has no kexts.
+// cannot be compared with this one.
 func (p *Prober) readPolicy(ctx context.Context, s *shot) {
 	f := &p.framework
 	f.Stat(p.mac, cmp.Or(p.app, probe.ParallelsApp))
@@ -43,12 +42,12 @@ func (p *Prober) readPolicy(ctx context.Context, s *shot) {
 	if best != nil && len(best.Rows) > 0 {
 		f.NoteRows()
 	}
-	reachable := !p.mac.NoTools && s.snap.Mac.Arch != probe.AppleSilicon
+	reachable := !p.mac.NoTools
 	needed := best == nil && !busy && reachable
 	f.Need(needed)
 	p.compare = p.compare || s.how.Fresh
 	if !s.held {
-		compared := p.compare && !needed && reachable && best != nil
+		compared := p.compare && !needed && reachable && best != nil && mayDiffer(s.snap.Mac, best)
 		p.compare = false
 		switch {
 		case needed && f.Due(s.now, s.how.Fresh), compared && f.Due(s.now, false):
@@ -83,6 +82,13 @@ func (p *Prober) readPolicy(ctx context.Context, s *shot) {
 	}
 }
 
+// mayDiffer reports whether a policy has anything that two sources may tell differently.
+// On Apple silicon it may have nothing, because Parallels uses no kexts there.
+func mayDiffer(m probe.Mac, policy *probe.Policy) bool {
+	snap := probe.Snapshot{Mac: m, Policy: policy}
+	return m.Arch != probe.AppleSilicon || snap.AnyMatters()
+}
+
 // historyGap is the missing fact when the load history does not tell all times.
 func historyGap(reason string, offline bool) probe.Gap {
 	next := "Look for a newer kextwatch that supports this macOS."
@@ -103,23 +109,22 @@ func (p *Prober) queryFramework(s *shot) {
 	})
 }
 
-// disagree describes in one sentence how two answers differ about the kexts of
-// Parallels that are allowed. It returns "" if they agree or one is missing.
-// Kexts that a profile allows are left out, because the framework does not
-// report profiles.
+// disagree describes in one sentence how two answers differ about the kexts that are
+// allowed and not Apple's. It returns "" if they agree or one is missing. Kexts that a
+// profile allows are left out, because the framework does not report profiles.
 func disagree(one, other *probe.Policy) string {
 	if one == nil || other == nil {
 		return ""
 	}
-	managed := func(bundle string) bool {
+	managed := func(r probe.PolicyRow) bool {
 		return slices.ContainsFunc(slices.Concat(one.MDM, other.MDM), func(row probe.MDMRow) bool {
-			return row.Allowed && row.TeamID == probe.ParallelsTeamID && (row.BundleID == "" || row.BundleID == bundle)
+			return row.Allowed && row.TeamID == r.TeamID && (row.BundleID == "" || row.BundleID == r.BundleID)
 		})
 	}
 	var differing []string
 	compare := func(from, to *probe.Policy) {
 		for _, row := range from.Rows {
-			if row.Allowed && fromParallels(row.TeamID, row.BundleID) && !managed(row.BundleID) && !allows(to, row) {
+			if row.Allowed && !probe.FromApple(row.BundleID) && !managed(row) && !allows(to, row) {
 				differing = append(differing, fmt.Sprintf("%s is allowed by the %s, not by the %s", probe.Printable(row.BundleID), from.Source, to.Source))
 			}
 		}
@@ -130,8 +135,12 @@ func disagree(one, other *probe.Policy) string {
 		return ""
 	}
 	slices.Sort(differing)
-	const most = 4 // Parallels has four kexts
-	return strings.Join(differing[:min(len(differing), most)], "; ")
+	differing = slices.Compact(differing) // unsigned kexts may have two rows
+	const most = 4                        // Parallels has four kexts
+	if more := len(differing) - most; more > 0 {
+		differing = append(differing[:most], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(differing, "; ")
 }
 
 func allows(p *probe.Policy, row probe.PolicyRow) bool {

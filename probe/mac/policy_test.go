@@ -66,16 +66,6 @@ func TestFrameworkBesideBetterSource(t *testing.T) {
 	}
 }
 
-func TestFrameworkNotQueriedOnAppleSilicon(t *testing.T) {
-	s := newSnapshotStory(t, "14.0", "1")
-	mactest.Remove(t, s.m.Root, probe.KextPolicy)
-	a := &queryStory{snapshotStory: s, now: snapshotAt}
-	a.answers(mactest.FrameworkAnswer("[]", "[]"))
-	if snap := a.want("a look", 0, true, 0); snap.Policy != nil || len(snap.Sources) != 2 {
-		t.Errorf("%+v", snap.Sources)
-	}
-}
-
 func TestFrameworkNotQueriedForBusyDatabase(t *testing.T) {
 	s := newSnapshotStory(t, "10.15.7", "")
 	a := &queryStory{snapshotStory: s, now: snapshotAt}

@@ -54,12 +54,12 @@ const (
 
 // readSituation queries only while a user may have to click Allow, or for a fresh
 // snapshot, because a query starts several processes. If Parallels may run without
-// its kexts, only the running programs are queried. Where no kext that is watched can
-// wait, a fresh snapshot has only the system extensions: any product may have them.
+// its kexts, only the running programs are queried. On Apple silicon where no kext
+// matters, a fresh snapshot has only the system extensions: any product may have them.
 // The disk of another Mac has no situation.
 func (p *Prober) readSituation(s *shot) {
-	noneWaits := s.snap.Mac.Arch == probe.AppleSilicon && !p.allVendors
-	whole := p.freshWanted || !noneWaits && p.waitsForAllow(s.snap)
+	noneWaits := s.snap.Mac.Arch == probe.AppleSilicon && !s.snap.AnyMatters()
+	whole := p.freshWanted || !noneWaits && waitsForAllow(s.snap, s.now)
 	if p.mac.NoTools || !whole && (noneWaits || !lacksKexts(s.snap)) {
 		p.situation.clear()
 		return
@@ -128,11 +128,33 @@ func situationFact[T any](s *shot, q *query[struct{}, T], fact probe.Fact, comma
 	return value
 }
 
-// waitsForAllow reports whether a watched kext is blocked and not loaded.
-func (p *Prober) waitsForAllow(snap probe.Snapshot) bool {
-	return snap.Policy != nil && slices.ContainsFunc(snap.Policy.Rows, func(row probe.PolicyRow) bool {
-		return !row.Allowed && p.watched(row.TeamID, row.BundleID) &&
-			!slices.ContainsFunc(snap.Loaded.Kexts, func(k probe.LoadedKext) bool { return k.BundleID == row.BundleID })
+// allowFor is how long macOS keeps the Allow button after a load attempt (TN2459).
+const allowFor = 30 * time.Minute
+
+// waitsForAllow reports whether a kext that matters is blocked and not loaded. macOS
+// never deletes a row, so one counts only while its kext may be here: it is on the disk,
+// waits in the pane, or something tried to load it lately.
+func waitsForAllow(snap probe.Snapshot, now time.Time) bool {
+	if snap.Policy == nil {
+		return false
+	}
+	here, loaded := map[string]bool{}, map[string]bool{}
+	for _, k := range snap.Kexts {
+		here[k.BundleID] = true
+	}
+	for _, r := range snap.Policy.History {
+		here[r.BundleID] = here[r.BundleID] || now.Sub(r.LastSeen) <= allowFor
+	}
+	for _, a := range snap.Attempts {
+		here[a.BundleID] = here[a.BundleID] || now.Sub(a.At) <= allowFor
+	}
+	for _, k := range snap.Loaded.Kexts {
+		loaded[k.BundleID] = true
+	}
+	unclear := probe.HasGap(snap.Gaps, probe.FactKextsOnDisk)
+	return slices.ContainsFunc(snap.Policy.Rows, func(row probe.PolicyRow) bool {
+		waits := row.Pending == probe.Yes || row.Pending == "" && !snap.Policy.TellsTimes()
+		return !row.Allowed && (waits || unclear || here[row.BundleID]) && !loaded[row.BundleID] && snap.Matters(row.TeamID, row.BundleID)
 	})
 }
 

@@ -288,7 +288,18 @@ func TestSituationQueriedOnlyIfItMatters(t *testing.T) {
 	blocked, quiet := probe.Snapshot{Policy: &probe.Policy{Rows: []probe.PolicyRow{{TeamID: "4C6364ACXT", BundleID: hypervisorID}}}}, probe.Snapshot{}
 	loaded := blocked
 	loaded.Loaded = probe.Loaded{Known: true, Kexts: []probe.LoadedKext{{BundleID: hypervisorID, Version: "14.0.1 45154"}}}
-	other := probe.Snapshot{Policy: &probe.Policy{Rows: []probe.PolicyRow{{TeamID: "EG7KH642X6", BundleID: "com.vmware.kext.vmx86"}}}}
+	other := func(source probe.SourceName, pending probe.Answer, change func(*probe.Snapshot)) probe.Snapshot {
+		snap := probe.Snapshot{Policy: &probe.Policy{Source: source, Rows: []probe.PolicyRow{{TeamID: "EG7KH642X6", BundleID: "com.vmware.kext.vmx86", Pending: pending}}}}
+		change(&snap)
+		return snap
+	}
+	seen := func(ago time.Duration) func(*probe.Snapshot) {
+		return func(s *probe.Snapshot) {
+			s.Policy.History = []probe.LoadRecord{{TeamID: "EG7KH642X6", BundleID: "com.vmware.kext.vmx86", LastSeen: snapshotAt.Add(-ago)}}
+		}
+	}
+	none := func(*probe.Snapshot) {}
+	apple := probe.Snapshot{Policy: &probe.Policy{Rows: []probe.PolicyRow{{BundleID: "com.apple.nke.rvi"}}}}
 	at := snapshotAt
 	for _, step := range []struct {
 		what    string
@@ -299,7 +310,24 @@ func TestSituationQueriedOnlyIfItMatters(t *testing.T) {
 		known   bool
 	}{
 		{"nothing waits", quiet, false, 0, "", false},
-		{"another vendor waits", other, false, 0, "", false},
+		{"Apple's own is refused", apple, false, 0, "", false},
+		{"another vendor: left over", other(probe.Database, "", none), false, 0, "", false},
+		{"another vendor: left over, tried last year", other(probe.Database, "", seen(365*24*time.Hour)), false, 0, "", false},
+		{"another vendor: the framework says that it does not wait", other(probe.Framework, probe.No, none), false, 0, "", false},
+		{"another vendor: tried lately", other(probe.Database, "", seen(29*time.Minute)), false, 0, "ps", true},
+		{"nothing waits any more", quiet, false, 0, "", false},
+		{"another vendor: on the disk", other(probe.Database, "", func(s *probe.Snapshot) { s.Kexts = []probe.Kext{{BundleID: "com.vmware.kext.vmx86"}} }), false, 0, "ps", true},
+		{"nothing waits any more", quiet, false, 0, "", false},
+		{"another vendor: the log tells of an attempt", other(probe.Framework, probe.No, func(s *probe.Snapshot) {
+			s.Attempts = []probe.Attempt{{At: snapshotAt, BundleID: "com.vmware.kext.vmx86"}}
+		}), false, 0, "ps", true},
+		{"nothing waits any more", quiet, false, 0, "", false},
+		{"another vendor: waits in the pane", other(probe.Framework, probe.Yes, none), false, 0, "ps", true},
+		{"nothing waits any more", quiet, false, 0, "", false},
+		{"another vendor: the framework does not say what waits", other(probe.Framework, "", none), false, 0, "ps", true},
+		{"nothing waits any more", quiet, false, 0, "", false},
+		{"another vendor: a folder cannot be read", other(probe.Database, "", func(s *probe.Snapshot) { s.Gaps = []probe.Gap{{Source: probe.FactKextsOnDisk}} }), false, 0, "ps", true},
+		{"nothing waits any more", quiet, false, 0, "", false},
 		{"refused, but loaded", loaded, false, 0, "", false},
 		{"blocked", blocked, false, 0, "ps", true},
 		{"a tick of the window", blocked, false, 15 * time.Second, "", true},

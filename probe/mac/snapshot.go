@@ -25,11 +25,10 @@ import (
 // A Prober must not be used by several goroutines at once, except Answers and
 // Wait.
 type Prober struct {
-	mac        root.FS
-	temp       string
-	allVendors bool // see Options.AllVendors
-	queries    queries
-	again      time.Time // when to query a tool that hung once more; zero: no tool has to be
+	mac     root.FS
+	temp    string
+	queries queries
+	again   time.Time // when to query a tool that hung once more; zero: no tool has to be
 
 	os        cached[struct{}, probe.OSVersion]
 	boot      machine // the last good answer of machine
@@ -39,7 +38,7 @@ type Prober struct {
 	configs   cached[string, probe.Machines] // while prlctl hangs
 	infos     bundleInfos
 	app       string    // where Parallels Desktop was found last
-	tried     time.Time // the last load attempt of a watched kext
+	tried     time.Time // the last load attempt of a kext that matters
 
 	// By the tools that answer, so that one that hangs holds up no other.
 	machine    query[struct{}, machine]
@@ -69,13 +68,12 @@ func NewProber(m root.FS, temp string) *Prober {
 
 // Options holds the options of one snapshot.
 type Options struct {
-	Fresh      bool            // query again what is cached: after a wake, or when the user asks
-	Changed    bool            // a file has just changed: a window may have opened
-	Limit      time.Duration   // of the tools, for Snapshot only; 0: each has its own
-	Loading    bool            // approved kexts may have been loaded, although no file shows it
-	AllVendors bool            // watch the kexts of all vendors, not only those of Parallels
-	Requery    bool            // the framework's answer may have changed, although no file shows it
-	Attempts   []probe.Attempt // load attempts from other evidence, oldest first
+	Fresh    bool            // query again what is cached: after a wake, or when the user asks
+	Changed  bool            // a file has just changed: a window may have opened
+	Limit    time.Duration   // of the tools, for Snapshot only; 0: each has its own
+	Loading  bool            // approved kexts may have been loaded, although no file shows it
+	Requery  bool            // the framework's answer may have changed, although no file shows it
+	Attempts []probe.Attempt // load attempts from other evidence, oldest first
 }
 
 // SnapshotNow takes a snapshot without waiting for a tool. It starts the queries
@@ -93,7 +91,6 @@ func (p *Prober) SnapshotNow(ctx context.Context, now time.Time, how Options) pr
 // take is SnapshotNow with a context of its own for tools.
 func (p *Prober) take(ctx, tools context.Context, now time.Time, how Options) probe.Snapshot {
 	p.queries.collect()
-	p.allVendors = how.AllVendors
 	s := newShot(tools, now, how, &p.queries)
 	p.freshWanted = p.freshWanted || how.Fresh
 	p.readMac(s)
@@ -103,6 +100,7 @@ func (p *Prober) take(ctx, tools context.Context, now time.Time, how Options) pr
 	}
 	p.readPolicy(ctx, s)
 	p.readApps(s)
+	p.framework.Idle(!s.snap.ExpectsLoads())
 	p.readLoaded(s)
 	p.readEnforcement(s)
 	p.readCollection(s)
@@ -223,7 +221,7 @@ func (p *Prober) readApps(s *shot) {
 
 // readLoaded queries the kernel only if its answer can change a verdict.
 func (p *Prober) readLoaded(s *shot) {
-	if !p.needsLoaded(s.snap) {
+	if !needsLoaded(s.snap) {
 		p.loaded.clear()
 		return
 	}
@@ -231,7 +229,7 @@ func (p *Prober) readLoaded(s *shot) {
 	tried := p.triedElsewhere(s.snap)
 	older := p.runsWithout() && p.machines.value.ReadAt.Sub(p.loaded.value.ReadAt) > sameMoment
 	p.loaded.stale = p.loaded.stale || s.how.Loading || tried || older
-	key := p.loadedKey(s.snap)
+	key := loadedKey(s.snap)
 	loaded, gaps := answer(s, &p.loaded, key, []probe.Fact{probe.FactLoadedKexts}, func(ctx context.Context) (probe.Loaded, []probe.Gap) {
 		loaded, err := ReadLoaded(ctx, p.mac, os)
 		if err != nil {

@@ -136,7 +136,7 @@ func TestSnapshotRunsToolsOnlyIfNeeded(t *testing.T) {
 	s.sql(`UPDATE kext_load_history_v3 SET last_seen = '2026-07-01 20:55:00'`)
 	s.wantQueried("another attempt, blocked", false, "")
 	s.sql(`INSERT INTO kext_policy VALUES ('TEAM', 'com.example', 1, 'Example', 0)`)
-	s.wantQueried("another vendor", false, "")
+	s.wantQueried("another vendor", false, "kextstat")
 
 	s.sql(`UPDATE kext_policy SET allowed = 1 WHERE team_id = '4C6364ACXT'`)
 	s.wantQueried("the user clicked Allow", false, "kextstat")
@@ -153,8 +153,13 @@ func TestSnapshotRunsToolsOnlyIfNeeded(t *testing.T) {
 
 	mactest.Remove(t, s.m.Root, probe.ParallelsApp)
 	s.wantQueried("uninstalled, rows left", false, "kextstat")
-	s.sql(removeAll)
-	snap = s.wantQueried("rows gone", false, "")
+	s.sql(removeAll, `DELETE FROM kext_policy_mdm`)
+	snap = s.wantQueried("only the load history left", false, "kextstat")
+	if !snap.Loaded.Known || len(snap.Gaps) > 0 {
+		t.Errorf("%+v", snap)
+	}
+	s.sql(`DELETE FROM kext_load_history_v3`)
+	snap = s.wantQueried("all rows gone", false, "")
 	if snap.Loaded.Known || len(snap.Gaps) > 0 {
 		t.Errorf("%+v", snap)
 	}
@@ -172,7 +177,9 @@ func TestSnapshotWithoutPolicyNoticesUpdates(t *testing.T) {
 	s.wantQueried("an update", false, "kextstat")
 }
 
-func TestSnapshotOnAppleSiliconQueriesNoKexts(t *testing.T) {
+// Kexts of Parallels on Apple silicon are left over from an Intel Mac. Those of any other
+// vendor are queried as on Intel.
+func TestSnapshotOnAppleSilicon(t *testing.T) {
 	s := newSnapshotStory(t, "14.0", "1")
 	s.sql(mactest.BlockedRow)
 	snap := s.wantQueried("first snapshot", false, "sysctl")
@@ -180,6 +187,15 @@ func TestSnapshotOnAppleSiliconQueriesNoKexts(t *testing.T) {
 		t.Errorf("%+v", snap)
 	}
 	s.wantQueried("fresh snapshot", true, "sysctl")
+	s.sql(`INSERT INTO kext_policy VALUES ('3T5GSNBU6W', 'io.macfuse.filesystems.macfuse.25', 0, 'Benjamin Fleischer', 4)`)
+	if snap = s.wantQueried("another vendor", false, "kextstat"); !snap.Loaded.Known {
+		t.Errorf("%+v", snap)
+	}
+	s.wantQueried("nothing", false, "")
+	s.sql(`DELETE FROM kext_policy WHERE team_id = '3T5GSNBU6W'`, `INSERT INTO kext_policy_mdm VALUES ('3T5GSNBU6W', NULL, 1, 'uuid')`)
+	s.wantQueried("a profile allows another vendor", false, "kextstat")
+	s.sql(`DELETE FROM kext_policy_mdm`)
+	s.wantQueried("only Parallels again", false, "")
 }
 
 // A clock that was wrong when the Mac started, or is wrong now, gives a boot time that

@@ -9,58 +9,77 @@ import (
 	"kextwatch/probe"
 )
 
-// watched reports whether a kext is watched. The kexts of Parallels always
-// are. With Options.AllVendors, so are those of all other vendors except Apple.
-func (p *Prober) watched(teamID, bundleID string) bool {
-	return fromParallels(teamID, bundleID) || p.allVendors && !strings.HasPrefix(bundleID, "com.apple.")
+// needsLoaded reports whether a verdict depends on what the kernel has loaded.
+func needsLoaded(snap probe.Snapshot) bool {
+	return len(snap.Apps) > 0 && snap.Mac.Arch != probe.AppleSilicon || snap.AnyMatters()
 }
 
-// needsLoaded reports whether a verdict depends on what the kernel has loaded.
-// Parallels never uses kexts on Apple silicon.
-func (p *Prober) needsLoaded(snap probe.Snapshot) bool {
-	if snap.Mac.Arch == probe.AppleSilicon && !p.allVendors {
-		return false
+// permitted are the kexts that macOS may load, as far as the policy tells.
+type permitted struct {
+	all     bool // without a policy every kext may be
+	bundles map[string]bool
+	teams   map[string]bool // with all their kexts
+}
+
+func permittedBy(policy *probe.Policy) permitted {
+	if policy == nil {
+		return permitted{all: true}
 	}
-	return len(snap.Apps) > 0 || snap.Policy != nil && slices.ContainsFunc(snap.Policy.Rows, func(row probe.PolicyRow) bool {
-		return p.watched(row.TeamID, row.BundleID)
-	})
+	p := permitted{bundles: map[string]bool{}, teams: map[string]bool{}}
+	for _, row := range policy.Rows {
+		if row.Allowed {
+			p.bundles[row.BundleID] = true
+		}
+	}
+	for _, row := range policy.MDM {
+		switch {
+		case !row.Allowed:
+		case row.BundleID == "":
+			p.teams[row.TeamID] = true
+		default:
+			p.bundles[row.BundleID] = true
+		}
+	}
+	return p
+}
+
+// has reports whether macOS may load a kext. The team of a kext on the disk may be
+// unknown.
+func (p permitted) has(teamID, bundleID string) bool {
+	return p.all || p.bundles[bundleID] || p.teams[teamID] || teamID == "" && len(p.teams) > 0
 }
 
 // loadedKey returns a text that changes when the kernel may have loaded another
-// watched kext: it has the allowed kexts, their last load attempts, and their
-// copies on the disk. A blocked kext cannot have been loaded and is left out; see
+// kext that matters: it has the allowed kexts, their last load attempts, and their copies
+// on the disk. A blocked kext cannot have been loaded and is left out; see
 // triedElsewhere. Without a policy every kext counts as allowed.
-func (p *Prober) loadedKey(snap probe.Snapshot) string {
+func loadedKey(snap probe.Snapshot) string {
 	var lines []string
-	allowed := map[string]bool{} // by bundle ID; "" is all of the team
-	if snap.Policy == nil {
-		allowed[""] = true
-	} else {
-		for _, row := range snap.Policy.Rows {
-			if row.Allowed && p.watched(row.TeamID, row.BundleID) {
-				allowed[row.BundleID] = true
+	may := permittedBy(snap.Policy)
+	if policy := snap.Policy; policy != nil {
+		for _, row := range policy.Rows {
+			if row.Allowed && snap.Matters(row.TeamID, row.BundleID) {
 				lines = append(lines, fmt.Sprintf("allowed %q", row.BundleID))
 			}
 		}
-		for _, row := range snap.Policy.MDM {
-			if row.Allowed && (p.allVendors || row.TeamID == probe.ParallelsTeamID) {
-				allowed[row.BundleID] = true
-				lines = append(lines, fmt.Sprintf("managed %q", row.BundleID))
-			}
-		}
-		for _, record := range snap.Policy.History {
-			if p.watched(record.TeamID, record.BundleID) && (allowed[""] || allowed[record.BundleID]) {
-				lines = append(lines, fmt.Sprintf("attempt %q %v", record.BundleID, record.LastSeen.UTC()))
+		for _, row := range policy.MDM {
+			if row.Allowed && snap.Matters(row.TeamID, row.BundleID) {
+				lines = append(lines, fmt.Sprintf("managed %q %q", row.TeamID, row.BundleID))
 			}
 		}
 		// A load attempt changes the policy files. If the source does not report
 		// the times of attempts, the time of reading stands for them.
-		if len(allowed) > 0 && !snap.Policy.TellsTimes() {
-			lines = append(lines, fmt.Sprintf("read %v", snap.Policy.ReadAt.UTC()))
+		if len(lines) > 0 && !policy.TellsTimes() {
+			lines = append(lines, fmt.Sprintf("read %v", policy.ReadAt.UTC()))
+		}
+		for _, record := range policy.History {
+			if may.has(record.TeamID, record.BundleID) && snap.Matters(record.TeamID, record.BundleID) {
+				lines = append(lines, fmt.Sprintf("attempt %q %v", record.BundleID, record.LastSeen.UTC()))
+			}
 		}
 	}
 	for _, kext := range snap.Kexts {
-		if p.watched(kext.TeamID, kext.BundleID) && (allowed[""] || allowed[kext.BundleID]) {
+		if may.has(kext.TeamID, kext.BundleID) && snap.Matters(kext.TeamID, kext.BundleID) {
 			lines = append(lines, fmt.Sprintf("on disk %q %q %q", kext.BundleID, kext.Version, kext.Path))
 		}
 	}
@@ -76,7 +95,7 @@ func (p *Prober) triedElsewhere(snap probe.Snapshot) bool {
 	}
 	var last time.Time
 	for _, record := range snap.Policy.History {
-		if p.watched(record.TeamID, record.BundleID) && record.LastSeen.After(last) {
+		if snap.Matters(record.TeamID, record.BundleID) && record.LastSeen.After(last) {
 			last = record.LastSeen
 		}
 	}
@@ -85,8 +104,4 @@ func (p *Prober) triedElsewhere(snap probe.Snapshot) bool {
 	return !before.IsZero() && last.After(before) &&
 		(p.sip.value.KextApproval == probe.No || p.consent.value.Enabled == probe.No || len(p.consent.value.Teams) > 0 ||
 			p.profile.value.Present == probe.Yes)
-}
-
-func fromParallels(teamID, bundleID string) bool {
-	return teamID == probe.ParallelsTeamID && strings.HasPrefix(bundleID, "com.parallels.")
 }

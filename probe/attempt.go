@@ -12,7 +12,8 @@ import (
 type Attempt struct {
 	At       time.Time
 	TeamID   string // empty if only the bundle ID is known
-	BundleID string // empty: Parallels Desktop as a whole (error 56521)
+	BundleID string // empty: Parallels Desktop as a whole (error 56521), or only the path is known
+	Path     string // of the kext, if the log names no bundle ID; package probe/mac reads which one is there
 	CDHash   string // code directory hash; empty: not known
 	From     Evidence
 	Outcome  Outcome

@@ -33,13 +33,14 @@ func logged(process, subsystem, message string) string {
 // lines that must not be accepted.
 func TestParseLogLine(t *testing.T) {
 	const (
-		manager = "/usr/libexec/kernelmanagerd"
-		vnic    = "com.parallels.kext.vnic"
-		wifi    = "com.zxystd.AirportItlwm"
-		staged  = `URL = "file:///Library/StagedExtensions/Applications/Parallels%20Desktop.app/Contents/Library/Extensions/10.9/prl_vnic.kext/"`
-		inApp   = "/Applications/Parallels Desktop.app/Contents/Library/Extensions/10.9/prl_hypervisor.kext"
-		refused = " failed to load - (libkern/kext) system policy prevents loading; check the system/kernel logs for errors or try kextutil(8)."
-		kext    = "<OSKext 0x7fb85d528a40 [0x7fffa669baf0]> { " + staged + `, ID = "` + vnic + `" }`
+		manager    = "/usr/libexec/kernelmanagerd"
+		vnic       = "com.parallels.kext.vnic"
+		wifi       = "com.zxystd.AirportItlwm"
+		staged     = `URL = "file:///Library/StagedExtensions/Applications/Parallels%20Desktop.app/Contents/Library/Extensions/10.9/prl_vnic.kext/"`
+		inApp      = "/Applications/Parallels Desktop.app/Contents/Library/Extensions/10.9/prl_hypervisor.kext"
+		refused    = " failed to load - (libkern/kext) system policy prevents loading; check the system/kernel logs for errors or try kextutil(8)."
+		virtualBox = "/Library/Application Support/VirtualBox/VBoxDrv.kext"
+		kext       = "<OSKext 0x7fb85d528a40 [0x7fffa669baf0]> { " + staged + `, ID = "` + vnic + `" }`
 
 		place       = "/private/var/db/KernelExtensionManagement/Staging/" + vnic + ".MpA3dj/prl_vnic.kext"
 		bundle      = "Kext " + vnic + " v18.1.1 in executable kext bundle " + vnic + " at " + place
@@ -49,6 +50,9 @@ func TestParseLogLine(t *testing.T) {
 		missing     = "Unable to resolve dependencies: '" + vnic + "' names a dependency on 'com.apple.iokit.IOFireWireFamily', which was not found."
 	)
 	whole := probe.Attempt{TeamID: "4C6364ACXT"}
+	at := func(place string, outcome probe.Outcome) []string {
+		return outcomeOf(probe.Attempt{Path: place}, outcome)
+	}
 	failure := func(outcome probe.Outcome) []string { return outcomeOf(probe.Attempt{BundleID: vnic}, outcome) }
 	parallels := probe.Attempt{TeamID: "4C6364ACXT", BundleID: vnic, CDHash: testHash}
 	tests := []struct {
@@ -131,10 +135,23 @@ func TestParseLogLine(t *testing.T) {
 		{"kextload, Parallels' path", "/sbin/kextload", "", inApp + refused, outcomeOf(probe.Attempt{TeamID: "4C6364ACXT"}, probe.Refused)},
 		{"kextload, staged path", "/sbin/kextload", "", "/Library/StagedExtensions" + inApp + refused, outcomeOf(probe.Attempt{TeamID: "4C6364ACXT"}, probe.Refused)},
 		{"kextload, at another place", "/sbin/kextload", "", "/Users/me/Applications/PD 17.app/Contents/Library/Extensions/10.9/prl_vnic.kext" + refused, outcomeOf(probe.Attempt{TeamID: "4C6364ACXT"}, probe.Refused)},
-		{"kextload, another app", "/sbin/kextload", "", "/Applications/VMware Fusion.app/Contents/Library/kexts/vmmon.kext" + refused, nil},
-		{"kextload, not in an app", "/sbin/kextload", "", "/Library/Extensions/prl_vnic.kext" + refused, nil},
+		{"kextload, another app", "/sbin/kextload", "", "/Applications/VMware Fusion.app/Contents/Library/kexts/vmmon.kext" + refused, at("/Applications/VMware Fusion.app/Contents/Library/kexts/vmmon.kext", probe.Refused)},
+		{"kextload, not in an app", "/sbin/kextload", "", "/Library/Extensions/prl_vnic.kext" + refused, at("/Library/Extensions/prl_vnic.kext", probe.Refused)},
+		{"kextload, VirtualBox", "/sbin/kextload", "", virtualBox + refused, at(virtualBox, probe.Refused)},
+		{"kextload, VirtualBox, staged", "/sbin/kextload", "", "/Library/StagedExtensions" + virtualBox + refused, at(virtualBox, probe.Refused)},
+		{"kextload, on the data volume", "/sbin/kextload", "", "/System/Volumes/Data" + virtualBox + refused, at(virtualBox, probe.Refused)},
+		{"kextload, Apple's path", "/sbin/kextload", "", "/System/Library/Extensions/IOUSBFamily.kext" + refused, nil},
+		{"kextload, in a Trash", "/sbin/kextload", "", "/Users/me/.Trash/VBoxDrv.kext" + refused, nil},
+		{"kextload, on a disk image", "/sbin/kextload", "", "/Volumes/VirtualBox/VBoxDrv.kext" + refused, nil},
+		{"kextload, no kext", "/sbin/kextload", "", "/Library/Extensions/x.app" + refused, nil},
+		{"kextload, no name", "/sbin/kextload", "", "/Library/Extensions/.kext" + refused, nil},
+		{"kextload, upwards", "/sbin/kextload", "", "/Library/Extensions/../x.kext" + refused, nil},
+		{"kextload, control characters", "/sbin/kextload", "", "/Library/Extensions/\x1b[31mx.kext" + refused, nil},
+		{"kextload, right to left", "/sbin/kextload", "", "/Library/Extensions/\u202ex.kext" + refused, nil},
+		{"kextload, a long path", "/sbin/kextload", "", "/Library/" + strings.Repeat("x/", 600) + "x.kext" + refused, nil},
+		{"another program, a path", "/tmp/kextload", "", virtualBox + refused, nil},
 		{"kextload, bundle ID", "/sbin/kextload", "", vnic + refused, outcomeOf(probe.Attempt{BundleID: vnic}, probe.Refused)},
-		{"kextload, another path", "/sbin/kextload", "", "/Library/Extensions/x.kext" + refused, nil},
+		{"kextload, another path", "/sbin/kextload", "", "/Library/Extensions/x.kext" + refused, at("/Library/Extensions/x.kext", probe.Refused)},
 		{"kextutil", "/usr/bin/kextutil", "", "System policy prevents loading the kernel extension.", nil},
 
 		// Refusals that no approval changes, macOS 10.13 to 10.15: security.c of kext_tools
@@ -155,7 +172,7 @@ func TestParseLogLine(t *testing.T) {
 		{"kextd, dependencies: AppleIntelWiFiMVM 4", "/usr/libexec/kextd", "", "Can't load " + inApp + " - failed to resolve dependencies.", outcomeOf(whole, probe.MissingDependency)},
 		{"kextd, one dependency", "/usr/libexec/kextd", "", inApp + " - no compatible dependency found for com.apple.kpi.bsd.", nil},
 		{"kextd, processor", "/usr/libexec/kextd", "", "Can't load /Library/StagedExtensions" + inApp + " - no code for running kernel's architecture.", outcomeOf(whole, probe.WrongArch)},
-		{"kextd, another path", "/usr/libexec/kextd", "", "Can't load /Library/Extensions/x.kext - failed to resolve dependencies.", nil},
+		{"kextd, another path", "/usr/libexec/kextd", "", "Can't load /Library/Extensions/x.kext - failed to resolve dependencies.", at("/Library/Extensions/x.kext", probe.MissingDependency)},
 		{"kextd, authentication: Karabiner-Elements 598", "/usr/libexec/kextd", "", "Can't load " + inApp + " - authentication problems.", nil},
 		{"kextd, staging: Thunderbolt3Unblocker 55, macOS 10.15.4", "/usr/libexec/kextd", "", "Bundle (" + inApp + ") failed to validate, deleting: /Library/StagedExtensions/Library/Extensions/CA9F0B92-19E6-4794-898E-11FD69AB76F3.kext", outcomeOf(whole, probe.BadSignature)},
 		{"kextd, staging, any reason: macfuse 804, macOS 10.14.6", "/usr/libexec/kextd", "", "Unable to stage kext (" + inApp + ") to secure location.", nil},
@@ -202,7 +219,7 @@ func passesPredicate(process, message string) bool {
 }
 
 func outcomeOf(a probe.Attempt, outcome probe.Outcome) []string {
-	return []string{fmt.Sprintf("%s|%s|%s|%s", a.TeamID, a.BundleID, a.CDHash, outcome)}
+	return []string{fmt.Sprintf("%s|%s|%s|%s|%s", a.TeamID, a.BundleID, a.Path, a.CDHash, outcome)}
 }
 
 func TestParseLogLineSkips(t *testing.T) {
@@ -240,8 +257,8 @@ func TestParseLogLineNamesFew(t *testing.T) {
 	}
 }
 
-// FuzzParseLogLine checks that a line gives few attempts, each with a time and a
-// valid bundle ID that is not Apple's.
+// FuzzParseLogLine checks that a line gives few attempts, each with a time and with a
+// valid bundle ID that is not Apple's, or with the clean path of a kext.
 func FuzzParseLogLine(f *testing.F) {
 	for _, message := range []string{
 		"Kernel Extension BLOCKED: Kext (4C6364ACXT, com.parallels.kext.vnic) version: " + testHash,
@@ -251,6 +268,9 @@ func FuzzParseLogLine(f *testing.F) {
 		"/Applications/Parallels Desktop.app/x failed to load - (libkern/kext) system policy prevents loading; check",
 		"Kext rejected due to insecure location: <OSKext 0x1 [0x2]> { URL = \"file:///\", ID = \"a.b\" }\nCan't load a.b - failed to resolve dependencies.\na.b is in exclude list; omitting.",
 		"Bundle (/Applications/Parallels Desktop.app/x.kext) failed to validate, deleting: /x",
+		"/Library/Application Support/VirtualBox/VBoxDrv.kext failed to load - (libkern/kext) system policy prevents loading; check the system/kernel logs for errors or try kextutil(8).",
+		"/System/Volumes/Data/Library/StagedExtensions/Library/x.kext failed to load - (libkern/kext) system policy prevents loading\n/../x.kext failed to load - (libkern/kext) system policy prevents loading",
+		"Can't load //Library/x.kext - failed to resolve dependencies.\nCan't load /Library/\u202ex\x00.kext - no code for running kernel's architecture.\nBundle (/Library/x.kext/) failed to validate, deleting: /",
 		"Validating extension failed: Kext a.b v1 in x:\n\nFilesystem error: Invalid ownership (1:1)\nAuthenticating extension failed: Kext c.d v2:\nAuthenticating extension failed: Bad code signature",
 		"In exclude list: Kext a.b v1\nIncompatible architecture: x\nUnsupported Error: one or more extensions are unsupported to load \tKext a.b v1\n'a.b' names a dependency on 'c.d', which was not found",
 	} {
@@ -264,8 +284,10 @@ func FuzzParseLogLine(f *testing.F) {
 			t.Errorf("%d attempts", len(found))
 		}
 		for _, a := range found {
-			whole := a.BundleID == "" && a.TeamID == probe.ParallelsTeamID
-			if a.At.IsZero() || a.From != probe.FromLog || !whole && !probe.IsBundleID(a.BundleID) ||
+			whole := a.BundleID == "" && a.TeamID == probe.ParallelsTeamID && a.Path == ""
+			onlyPath := a.BundleID == "" && a.TeamID == "" && path.IsAbs(a.Path) && path.Clean(a.Path) == a.Path && path.Ext(a.Path) == ".kext" &&
+				probe.OneLine(a.Path) == a.Path && len(a.Path) <= pathLimit
+			if a.At.IsZero() || a.From != probe.FromLog || !whole && !onlyPath && !probe.IsBundleID(a.BundleID) || a.BundleID != "" && a.Path != "" ||
 				strings.HasPrefix(a.BundleID, "com.apple.") || a.CDHash != "" && len(a.CDHash) != 40 {
 				t.Errorf("%+v", a)
 			}

@@ -1,9 +1,11 @@
 package kextlog
 
 import (
+	"path"
 	"strings"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
 )
 
 // The forms of kernelmanagerd and kmutil, macOS 11 and later, for a refusal that no
@@ -79,14 +81,33 @@ func (a *attempts) rejected(message string) {
 	}
 }
 
-// named keeps an attempt for a path or a bundle ID: a path in Parallels Desktop
-// means Parallels Desktop as a whole.
+// named keeps an attempt for a path or a bundle ID. A path in Parallels Desktop means
+// Parallels Desktop as a whole. For another path, which kext it is is not known here.
 func (a *attempts) named(name string, outcome probe.Outcome) {
-	if probe.InParallels(name) {
+	switch {
+	case probe.InParallels(name):
 		a.keep(probe.Attempt{TeamID: probe.ParallelsTeamID, Outcome: outcome})
-		return
+	case strings.HasPrefix(name, "/"):
+		if place, ok := kextAt(name); ok {
+			a.keep(probe.Attempt{Path: place, Outcome: outcome})
+		}
+	default:
+		a.add(probe.Attempt{BundleID: name, Outcome: outcome})
 	}
-	a.add(probe.Attempt{BundleID: name, Outcome: outcome})
+}
+
+// pathLimit is the longest path of macOS, in bytes (PATH_MAX).
+const pathLimit = 1024
+
+// kextAt returns the path at which a kext was installed, for the path of it or of its
+// staged copy. It returns false for a path of macOS itself, one on another volume or in a
+// Trash, and one that is no clean path of a kext.
+func kextAt(name string) (place string, ok bool) {
+	if len(name) > pathLimit || path.Clean(name) != name || path.Ext(name) != ".kext" || probe.OneLine(name) != name || root.Elsewhere(name) {
+		return "", false
+	}
+	place = probe.Unstaged(root.OnBootVolume(name))
+	return place, !strings.HasPrefix(place, "/System/") && len(path.Base(place)) > len(".kext")
 }
 
 // rejection returns the outcome for a reason of kextd or kextload. Texts that stand

@@ -66,6 +66,40 @@ func TestFrameworkBesideBetterSource(t *testing.T) {
 	}
 }
 
+// Two sources are compared for every vendor but Apple. What a profile allows is left out,
+// for its team or its kext only.
+func TestDisagree(t *testing.T) {
+	row := func(team, bundle string) probe.PolicyRow {
+		return probe.PolicyRow{TeamID: team, BundleID: bundle, Allowed: true}
+	}
+	blocked := row("A", "com.example.a")
+	blocked.Allowed = false
+	for name, c := range map[string]struct {
+		database, framework []probe.PolicyRow
+		mdm                 []probe.MDMRow
+		want                string
+	}{
+		"the same":                  {[]probe.PolicyRow{row("A", "com.example.a")}, []probe.PolicyRow{row("A", "com.example.a")}, nil, ""},
+		"another vendor":            {[]probe.PolicyRow{row("A", "com.example.a")}, []probe.PolicyRow{blocked}, nil, "com.example.a is allowed by the database, not by the framework"},
+		"another team":              {nil, []probe.PolicyRow{row("B", "com.example.a")}, []probe.MDMRow{{TeamID: "A", Allowed: true}}, "com.example.a is allowed by the framework, not by the database"},
+		"Apple's":                   {[]probe.PolicyRow{row("", "com.apple.nke.rvi")}, nil, nil, ""},
+		"by a profile, the team":    {[]probe.PolicyRow{row("A", "com.example.a")}, nil, []probe.MDMRow{{TeamID: "A", Allowed: true}}, ""},
+		"by a profile, the kext":    {[]probe.PolicyRow{row("A", "com.example.a")}, nil, []probe.MDMRow{{TeamID: "A", BundleID: "com.example.a", Allowed: true}}, ""},
+		"refused by a profile":      {[]probe.PolicyRow{row("A", "com.example.a")}, nil, []probe.MDMRow{{TeamID: "A"}}, "com.example.a is allowed by the database, not by the framework"},
+		"unsigned, with two rows":   {[]probe.PolicyRow{row("", "com.example.a"), row("", "com.example.a")}, nil, nil, "com.example.a is allowed by the database, not by the framework"},
+		"a name with control codes": {[]probe.PolicyRow{row("", "a\x1b[31m")}, nil, nil, "a[31m is allowed by the database, not by the framework"},
+		"many": {[]probe.PolicyRow{row("A", "a.1"), row("A", "a.2"), row("A", "a.3"), row("A", "a.4"), row("A", "a.5"), row("A", "a.6")}, nil, nil,
+			"a.1 is allowed by the database, not by the framework; a.2 is allowed by the database, not by the framework; " +
+				"a.3 is allowed by the database, not by the framework; a.4 is allowed by the database, not by the framework; and 2 more"},
+	} {
+		database := &probe.Policy{Source: probe.Database, Rows: c.database, MDM: c.mdm}
+		framework := &probe.Policy{Source: probe.Framework, Rows: c.framework}
+		if got := disagree(database, framework); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 func TestFrameworkNotQueriedForBusyDatabase(t *testing.T) {
 	s := newSnapshotStory(t, "10.15.7", "")
 	a := &queryStory{snapshotStory: s, now: snapshotAt}

@@ -37,6 +37,7 @@ type Prober struct {
 	updates   cached[updateStamps, probe.Updates]
 	configs   cached[string, probe.Machines] // while prlctl hangs
 	infos     bundleInfos
+	refused   refusedPaths
 	app       string    // where Parallels Desktop was found last
 	tried     time.Time // the last load attempt of a kext that matters
 
@@ -100,6 +101,7 @@ func (p *Prober) take(ctx, tools context.Context, now time.Time, how Options) pr
 	}
 	p.readPolicy(ctx, s)
 	p.readApps(s)
+	p.readRefusedPaths(s)
 	p.framework.Idle(!s.snap.ExpectsLoads())
 	p.readLoaded(s)
 	p.readEnforcement(s)

@@ -116,24 +116,29 @@ func disagree(one, other *probe.Policy) string {
 	if one == nil || other == nil {
 		return ""
 	}
-	managed := func(r probe.PolicyRow) bool {
-		return slices.ContainsFunc(slices.Concat(one.MDM, other.MDM), func(row probe.MDMRow) bool {
-			return row.Allowed && row.TeamID == r.TeamID && (row.BundleID == "" || row.BundleID == r.BundleID)
-		})
+	managed := map[kextName]bool{}
+	for _, row := range slices.Concat(one.MDM, other.MDM) {
+		if row.Allowed {
+			managed[kextName{row.TeamID, row.BundleID}] = true
+		}
 	}
 	var differing []string
 	compare := func(from, to *probe.Policy) {
+		allowed := map[kextName]bool{}
+		for _, row := range to.Rows {
+			if row.Allowed {
+				allowed[kextName{row.TeamID, row.BundleID}] = true
+			}
+		}
 		for _, row := range from.Rows {
-			if row.Allowed && !probe.FromApple(row.BundleID) && !managed(row) && !allows(to, row) {
+			kext := kextName{row.TeamID, row.BundleID}
+			if row.Allowed && !probe.FromApple(row.BundleID) && !allowed[kext] && !managed[kext] && !managed[kextName{row.TeamID, ""}] {
 				differing = append(differing, fmt.Sprintf("%s is allowed by the %s, not by the %s", probe.Printable(row.BundleID), from.Source, to.Source))
 			}
 		}
 	}
 	compare(one, other)
 	compare(other, one)
-	if len(differing) == 0 {
-		return ""
-	}
 	slices.Sort(differing)
 	differing = slices.Compact(differing) // unsigned kexts may have two rows
 	const most = 4                        // Parallels has four kexts
@@ -141,12 +146,6 @@ func disagree(one, other *probe.Policy) string {
 		differing = append(differing[:most], fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(differing, "; ")
-}
-
-func allows(p *probe.Policy, row probe.PolicyRow) bool {
-	return slices.ContainsFunc(p.Rows, func(r probe.PolicyRow) bool {
-		return r.Allowed && r.TeamID == row.TeamID && r.BundleID == row.BundleID
-	})
 }
 
 // readPublished reads the policy that the root reader published.

@@ -31,7 +31,7 @@ var simVerbs = []simVerb{
 	{"mdm-allow", "", "a configuration profile allows the team", func(m *simmac.Mac, _ string, now time.Time) error { return m.MDMAllow(now) }},
 	{"load", "", "the kernel extensions are loaded", func(m *simmac.Mac, _ string, now time.Time) error { return m.Load(now) }},
 	{"unload", "", "Parallels unloads its kernel extensions: no virtual machine runs", func(m *simmac.Mac, _ string, _ time.Time) error { return m.Unload() }},
-	{"log-refusal", "KIND [BUNDLE-ID]", "macOS logs that it refuses an extension; KIND: " + simmac.RefusalKinds, logRefusal},
+	{"log-refusal", "KIND [BUNDLE-ID|PATH]", "macOS logs that it refuses an extension, of any vendor; KIND: " + simmac.RefusalKinds, logRefusal},
 	{"collection", "BUNDLE-ID in|out", "an extension is in the auxiliary kernel collection, or not", setCollection},
 	{"restart", "", "the Mac restarts", func(m *simmac.Mac, _ string, now time.Time) error { return m.Restart(now) }},
 	{"linking", "on|off", "a restart builds the auxiliary kernel collection, or fails to", switched((*simmac.Mac).SetLinking)},

@@ -2,7 +2,12 @@ package simmac
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
 
 	"kextwatch/probe"
 )
@@ -61,12 +66,16 @@ func (m *Mac) writeFramework(c *change) error {
 // policyItems returns the rows of kext_policy, with related rows merged into one
 // item.
 func (m *Mac) policyItems(c *change) ([]policyItem, error) {
-	installed, err := m.kexts()
+	own, err := m.kexts()
+	if err != nil {
+		return nil, err
+	}
+	recorded, err := m.recordedKexts(c)
 	if err != nil {
 		return nil, err
 	}
 	kexts := map[string]kext{}
-	for _, k := range installed {
+	for _, k := range slices.Concat(recorded, own) {
 		kexts[k.id] = k
 	}
 	items, bundles, err := c.policyRows()
@@ -76,15 +85,10 @@ func (m *Mac) policyItems(c *change) ([]policyItem, error) {
 	merged := []policyItem{}
 	places := map[string]int{}
 	for i, item := range items {
-		k, onDisk := kexts[bundles[i]]
-		if onDisk && item.Team == probe.ParallelsTeamID {
-			item.Application, item.Path = "Parallels Desktop", probe.ParallelsApp
-			ok, err := c.permitted(k)
-			if err != nil {
+		if k, onDisk := kexts[bundles[i]]; onDisk && item.Team == k.team {
+			if item, err = c.policyItem(item, k); err != nil {
 				return nil, err
 			}
-			item.Upgrade = item.Allowed && !ok
-			item.Restart = item.Allowed && ok && !c.linked(k)
 		}
 		id := fmt.Sprint(item)
 		place, known := places[id]
@@ -96,6 +100,74 @@ func (m *Mac) policyItems(c *change) ([]policyItem, error) {
 		merged[place].Bundles = append(merged[place].Bundles, bundles[i])
 	}
 	return merged, nil
+}
+
+// policyItem adds to an item what is known about a kext of it. How the real framework
+// describes the places of other kexts than those in apps is not known.
+func (c *change) policyItem(item policyItem, k kext) (policyItem, error) {
+	item.Application, item.Path = applicationOf(k.path)
+	ok, err := c.permitted(k)
+	if err != nil {
+		return item, err
+	}
+	if k.team != probe.ParallelsTeamID && c.st.Approved[k.id] == "" {
+		return item, nil // its row was not made by a click, so neither is due
+	}
+	item.Upgrade = item.Allowed && !ok
+	item.Restart = item.Allowed && ok && !c.linked(k)
+	return item, nil
+}
+
+// applicationOf returns the program in which a kext is: an app or another bundle, or a
+// folder of Application Support (TN2459). A kext in /Library/Extensions is in none.
+func applicationOf(kextPath string) (name, place string) {
+	const support = "/Library/Application Support/"
+	if rest, inSupport := strings.CutPrefix(kextPath, support); inSupport {
+		name, _, _ = strings.Cut(rest, "/")
+		return name, support + name
+	}
+	parts := strings.Split(kextPath, "/")
+	for i, part := range parts {
+		if ext := path.Ext(part); ext != "" && ext != ".kext" {
+			return strings.TrimSuffix(part, ext), strings.Join(parts[:i+1], "/")
+		}
+	}
+	return "", ""
+}
+
+// recordedKexts returns the kexts of the load history that are on the disk.
+func (m *Mac) recordedKexts(c *change) ([]kext, error) {
+	rows, err := c.Query(`SELECT path, ifnull(team_id, ''), bundle_id FROM kext_load_history_v3 ORDER BY rowid`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var kexts []kext
+	for rows.Next() {
+		var k kext
+		if err := rows.Scan(&k.path, &k.team, &k.id); err != nil {
+			return nil, err
+		}
+		kexts = append(kexts, k)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	var found []kext
+	for _, k := range kexts {
+		var info bundleInfo
+		err := m.readPlist(k.path+"/Contents/Info.plist", &info)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if k.version = info.CFBundleVersion; info.CFBundleIdentifier == k.id {
+			found = append(found, k)
+		}
+	}
+	return found, nil
 }
 
 // policyRows returns each row as an item, and the bundle IDs of the rows.

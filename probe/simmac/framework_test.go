@@ -3,12 +3,15 @@ package simmac_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 	"kextwatch/probe/simmac"
 )
 
@@ -68,6 +71,52 @@ func TestFrameworkAnswersMatchPolicy(t *testing.T) {
 	s.must(s.Attempt(minutes(6)))
 	if a := s.framework(); a.State != "unsupported" || a.Current != nil {
 		t.Errorf("removed: %+v", a)
+	}
+}
+
+// The items of other vendors have their places, too, on every processor: an app or another
+// bundle, or a folder of Application Support.
+func TestFrameworkOfOtherVendors(t *testing.T) {
+	dir := t.TempDir() // without the odd name of newSim, which FillDatabase cannot open
+	m, err := simmac.New(dir, simmac.Options{MacOS: "26.2", Arch: probe.AppleSilicon, Now: t0})
+	mactest.NoError(t, err)
+	s := sim{m, t, dir}
+	for _, k := range []struct{ path, team, id, developer string }{
+		{"/Library/Filesystems/macfuse.fs/Contents/Extensions/26/macfuse.kext", "3T5GSNBU6W", "io.macfuse.filesystems.macfuse.25", "Benjamin Fleischer"},
+		{"/Library/Application Support/VirtualBox/VBoxDrv.kext", "VB5E2TV963", "org.virtualbox.kext.VBoxDrv", "Oracle America, Inc."},
+		{"/Library/Application Support/VirtualBox/VBoxUSB.kext", "VB5E2TV963", "org.virtualbox.kext.VBoxUSB", "Oracle America, Inc."},
+		{"/Applications/VMware Fusion.app/Contents/Library/kexts/vmmon.kext", "EG7KH642X6", "com.vmware.kext.vmx86", "VMware, Inc."},
+		{"/Library/Extensions/Soundflower.kext", "S1234567AB", "com.Cycling74.driver.Soundflower", "Matt Ingalls"},
+		{"/Library/Extensions/gone.kext", "G1234567AB", "com.example.gone", "Nobody"},
+	} {
+		if k.id != "com.example.gone" {
+			mactest.AddFile(t, s.dir, k.path+"/Contents/Info.plist", `<plist version="1.0"><dict><key>CFBundleIdentifier</key><string>`+k.id+
+				`</string><key>CFBundleVersion</key><string>1.0</string></dict></plist>`)
+		}
+		mactest.FillDatabase(t, s.dir+probe.KextPolicy, `INSERT INTO kext_policy VALUES ('`+k.team+`', '`+k.id+`', 0, '`+k.developer+`', 4)`,
+			`INSERT INTO kext_load_history_v3 (path, team_id, bundle_id, last_seen) VALUES ('`+k.path+`', '`+k.team+`', '`+k.id+`', '2026-05-06 05:00:00')`)
+	}
+	mactest.FillDatabase(t, s.dir+probe.KextPolicy, `UPDATE kext_policy SET allowed = 1 WHERE team_id = 'EG7KH642X6'`)
+	s.must(s.Restart(minutes(1)))
+	var got []string
+	for _, item := range s.framework().Current {
+		got = append(got, fmt.Sprintf("%s %d %v %q %q", item.Team, len(item.Bundles), item.Allowed, item.Application, item.Path))
+		if item.Upgrade || item.Restart {
+			t.Errorf("nobody clicked: %+v", item)
+		}
+	}
+	want := []string{
+		`3T5GSNBU6W 1 false "macfuse" "/Library/Filesystems/macfuse.fs"`,
+		`VB5E2TV963 2 false "VirtualBox" "/Library/Application Support/VirtualBox"`,
+		`EG7KH642X6 1 true "VMware Fusion" "/Applications/VMware Fusion.app"`,
+		`S1234567AB 1 false "" ""`,
+		`G1234567AB 1 false "" ""`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if waits := s.framework().Pending; len(waits) != 4 {
+		t.Errorf("%d wait", len(waits))
 	}
 }
 

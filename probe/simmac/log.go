@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"os"
 	"slices"
@@ -165,27 +164,70 @@ func (c *change) logAllowed(now time.Time) {
 // RefusalKinds lists the outcomes that LogRefusal can log.
 const RefusalKinds = "refused, upgrade, needs-restart, bad-ownership, insecure-location, bad-signature, excluded, missing-dependency, wrong-architecture"
 
-// LogRefusal logs that macOS refuses a kext of Parallels, whatever the policy says,
-// and changes nothing else. An empty id means the first one. Some texts are known for
-// one generation of macOS only.
-func (m *Mac) LogRefusal(kind probe.Outcome, id string, now time.Time) error {
+// LogRefusal logs that macOS refuses a kext, whatever the policy says, and changes
+// nothing else. name is its bundle ID, of any vendor and also of a kext that this Mac
+// does not have, or its path, which only macOS 10.13 to 10.15 log alone. An empty name
+// means the first kext of Parallels. Some texts are known for one generation of macOS
+// only.
+func (m *Mac) LogRefusal(kind probe.Outcome, name string, now time.Time) error {
 	if !slices.Contains(strings.Split(RefusalKinds, ", "), string(kind)) {
 		return fmt.Errorf("unknown refusal %q: use %s", kind, RefusalKinds)
 	}
-	kexts, err := m.someKexts()
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(kexts, func(k kext) bool { return id == "" || k.id == id })
-	if i < 0 {
-		return fmt.Errorf("no kernel extension %q of Parallels, only %s: %w", id, names(kexts), fs.ErrNotExist)
-	}
 	return m.change(func(c *change) error {
-		if c.st.version().Major() > 10 {
-			return c.logRefusal(kexts[i], kind, now)
+		if strings.HasPrefix(name, "/") {
+			return c.logPath(name, kind, now)
 		}
-		return c.logRejection(kexts[i], kind, now)
+		k, err := m.kextToRefuse(c, name)
+		if err != nil {
+			return err
+		}
+		if c.st.version().Major() > 10 {
+			return c.logRefusal(k, kind, now)
+		}
+		return c.logRejection(k, kind, now)
 	})
+}
+
+// kextToRefuse returns the kext with a bundle ID, or an invented one.
+func (m *Mac) kextToRefuse(c *change, id string) (kext, error) {
+	if id == "" {
+		kexts, err := m.someKexts()
+		if err != nil {
+			return kext{}, err
+		}
+		return kexts[0], nil
+	}
+	if !probe.IsBundleID(id) {
+		return kext{}, fmt.Errorf("invalid bundle ID %q", id)
+	}
+	own, err := m.kexts()
+	if err != nil {
+		return kext{}, err
+	}
+	recorded, err := m.recordedKexts(c)
+	if err != nil {
+		return kext{}, err
+	}
+	for _, k := range slices.Concat(own, recorded) {
+		if k.id == id {
+			return k, nil
+		}
+	}
+	return kext{id: id, team: "(null)", version: "1.0", path: probe.Extensions + "/" + id[strings.LastIndex(id, ".")+1:] + ".kext"}, nil
+}
+
+// logPath logs a refusal as kextload of macOS 10.13 to 10.15 does for a path.
+func (c *change) logPath(name string, kind probe.Outcome, now time.Time) error {
+	reasons := map[probe.Outcome]string{
+		probe.Refused:           "system policy prevents loading",
+		probe.MissingDependency: "dependency resolution failure",
+		probe.WrongArch:         "requested architecture/executable not found",
+	}
+	if reasons[kind] == "" || c.st.version().Major() > 10 {
+		return fmt.Errorf("macOS %s never logs %q for a path alone", c.st.MacOS, kind)
+	}
+	c.log.add(now, "/sbin/kextload", "", fmt.Sprintf("%s failed to load - (libkern/kext) %s; check the system/kernel logs for errors or try kextutil(8).", name, reasons[kind]))
+	return nil
 }
 
 // logRefusal logs a refusal as macOS 11 and later does.

@@ -200,11 +200,60 @@ func TestFollowRefusals(t *testing.T) {
 				s.must(s.LogRefusal(kind, vnic, t0)) // the tool may not have begun
 			}
 		}
-		for _, err := range []error{s.LogRefusal("", vnic, t0), s.LogRefusal(probe.Permitted, vnic, t0), s.LogRefusal(probe.Refused, "com.example", t0)} {
+		for _, err := range []error{
+			s.LogRefusal("", vnic, t0), s.LogRefusal(probe.Permitted, vnic, t0), s.LogRefusal(probe.Refused, "com example", t0),
+			s.LogRefusal(probe.BadSignature, "/Library/Extensions/x.kext", t0),
+		} {
 			if err == nil {
 				t.Error("no error")
 			}
 		}
+	}
+}
+
+// The refusals of other vendors: kexts of the load history, kexts that this Mac does not
+// have, and up to macOS 10.15 a path alone.
+func TestLogOfOtherVendors(t *testing.T) {
+	const place = "/Library/Application Support/VirtualBox/VBoxDrv.kext"
+	s := newSim(t, simmac.Options{MacOS: "10.15.7"})
+	next := s.followLog()
+	s.must(s.LogRefusal(probe.Refused, "com.highpoint-tech.kext.HighPointRR", t0))
+	s.messages(next, t0, `kextd: Kext rejected due to system policy: <OSKext 0x7fb4e8c1a2b0 [0x7fff9a1c0af0]> { URL = "file:///Library/StagedExtensions/Library/Extensions/HighPointRR.kext/", ID = "com.highpoint-tech.kext.HighPointRR" }`)
+	s.must(s.LogRefusal(probe.Refused, "org.virtualbox.kext.VBoxDrv", minutes(1)))
+	s.messages(next, minutes(1), `kextd: Kext rejected due to system policy: <OSKext 0x7fb4e8c1a2b0 [0x7fff9a1c0af0]> { URL = "file:///Library/StagedExtensions/Library/Extensions/VBoxDrv.kext/", ID = "org.virtualbox.kext.VBoxDrv" }`)
+	for kind, words := range map[probe.Outcome]string{
+		probe.Refused: "system policy prevents loading", probe.MissingDependency: "dependency resolution failure", probe.WrongArch: "requested architecture/executable not found",
+	} {
+		s.must(s.LogRefusal(kind, place, minutes(2)))
+		s.messages(next, minutes(2), "kextload: "+place+" failed to load - (libkern/kext) "+words+"; check the system/kernel logs for errors or try kextutil(8).")
+	}
+
+	s = newSim(t, simmac.Options{MacOS: "26.2", Arch: probe.AppleSilicon})
+	next = s.followLog()
+	s.must(s.LogRefusal(probe.Refused, "io.macfuse.filesystems.macfuse.25", t0))
+	s.messages(next, t0, `kmutil: Error Domain=KMErrorDomain Code=27 "Extension with identifiers io.macfuse.filesystems.macfuse.25 not approved to load. Please approve using System Settings."`)
+	s.must(s.LogRefusal(probe.Upgrade, "io.macfuse.filesystems.macfuse.25", t0))
+	s.messages(next, t0, `syspolicyd: Triggered kext upgrade: Kext ((null), io.macfuse.filesystems.macfuse.25) version: `)
+	if s.LogRefusal(probe.Refused, place, t0) == nil {
+		t.Error("macOS 26.2 logs a path")
+	}
+}
+
+// The code that reads the log of a real Mac reads a path.
+func TestFollowPath(t *testing.T) {
+	const place = "/Library/Application Support/VirtualBox/VBoxDrv.kext"
+	s := newSim(t, simmac.Options{MacOS: "10.13.6"})
+	s.must(s.LogRefusal(probe.Refused, place, time.Now()))
+	f := follow(t, s.dir)
+	for len(f.Attempts()) == 0 {
+		select {
+		case <-f.Hints():
+		case <-time.After(30 * time.Second):
+			t.Fatal("read nothing")
+		}
+	}
+	if got := f.Attempts(); len(got) != 1 || got[0].Outcome != probe.Refused || got[0].Path != place {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -141,6 +141,50 @@ func TestCollectionQueriedOnlyIfItMatters(t *testing.T) {
 	old.wantCollection("macOS 10.15", true, false, false)
 }
 
+// A profile that allows the team of a kext on the disk is enough, without a policy row and
+// without Parallels.
+func TestCollectionOfOtherVendors(t *testing.T) {
+	s := collectionStory(t, vnicRow)
+	mactest.Remove(t, s.m.Root, probe.ParallelsApp)
+	addKext(t, s.m, vboxDriver, vboxID, "6.1.50")
+	s.sql(removeAll, `DELETE FROM kext_load_history_v3`,
+		`INSERT INTO kext_load_history_v3 VALUES ('`+vboxDriver+`', '`+vboxTeam+`', '`+vboxID+`', '', '2026-07-01 20:50:00', '2026-07-01 20:50:00', 0)`)
+	s.wantCollection("nobody allows it", false, false, false)
+	s.sql(`INSERT INTO kext_policy_mdm VALUES ('` + vboxTeam + `', NULL, 1, 'uuid')`)
+	s.wantCollection("a profile allows the team", false, true, true)
+	s.wantCollection("nothing", false, false, true)
+}
+
+// The team of a kext on the disk may be unknown.
+func TestAllowedNotLoaded(t *testing.T) {
+	rows := func(row probe.PolicyRow, mdm ...probe.MDMRow) *probe.Policy {
+		return &probe.Policy{Rows: []probe.PolicyRow{row}, MDM: mdm}
+	}
+	allowed := probe.PolicyRow{TeamID: vboxTeam, BundleID: vboxID, Allowed: true}
+	blocked := probe.PolicyRow{TeamID: vboxTeam, BundleID: vboxID}
+	for name, c := range map[string]struct {
+		team   string
+		policy *probe.Policy
+		want   bool
+	}{
+		"allowed":                              {vboxTeam, rows(allowed), true},
+		"allowed, of another team":             {"TEAMOTHER1", rows(allowed), false},
+		"allowed, team not known":              {"", rows(allowed), true},
+		"blocked":                              {vboxTeam, rows(blocked), false},
+		"a profile allows the team":            {vboxTeam, rows(blocked, probe.MDMRow{TeamID: vboxTeam, Allowed: true}), true},
+		"a profile allows another team":        {vboxTeam, rows(blocked, probe.MDMRow{TeamID: "TEAMOTHER1", Allowed: true}), false},
+		"a profile, team not known":            {"", rows(blocked, probe.MDMRow{TeamID: vboxTeam, Allowed: true}), true},
+		"a profile, another kext":              {"", rows(blocked, probe.MDMRow{TeamID: vboxTeam, BundleID: "com.example.x", Allowed: true}), false},
+		"a profile that allows nothing":        {"", rows(blocked, probe.MDMRow{TeamID: vboxTeam}), false},
+		"it is not known what the policy says": {vboxTeam, nil, false},
+	} {
+		snap := probe.Snapshot{Policy: c.policy, Loaded: probe.Loaded{Known: true}}
+		if got := allowedNotLoaded(snap, probe.Kext{TeamID: c.team, BundleID: vboxID}); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 func TestCollectionThatIsNotKnown(t *testing.T) {
 	for how, gap := range map[string]bool{
 		"true":                             false, // an empty list

@@ -5,18 +5,48 @@ import (
 	"strings"
 )
 
-// FromApple reports whether a kext is one of Apple's own. A few kexts of other vendors
-// come with macOS, too. They do not count as Apple's here: the rules know them.
+// FromApple reports whether a kext is one of Apple's own.
 func FromApple(bundleID string) bool { return strings.HasPrefix(bundleID, "com.apple.") }
 
+// shippedWithMacOS lists the kexts of other vendors that Apple ships in Extensions (seen
+// on macOS 14.6 and 26; macfuse issue 1033).
+var shippedWithMacOS = []struct{ teamID, bundleID, name string }{
+	{"DX6G69M9N2", "com.highpoint-tech.kext.HighPointIOP", "HighPointIOP"},
+	{"DX6G69M9N2", "com.highpoint-tech.kext.HighPointRR", "HighPointRR"},
+	{"", "com.softraid.driver.SoftRAID", "SoftRAID"}, // its team is not known
+}
+
+// ShippedWithMacOS reports whether a kext of another vendor at this path comes with macOS.
+// The team is empty if it is not known. Vendors install newer ones under the same bundle
+// ID: macOS asks nobody about its own, so a row that blocks a kext shows that it is not.
+func ShippedWithMacOS(teamID, bundleID, at string) bool {
+	for _, s := range shippedWithMacOS {
+		if s.bundleID == bundleID && at == Extensions+"/"+s.name+".kext" && (s.teamID == "" || teamID == "" || s.teamID == teamID) {
+			return true
+		}
+	}
+	return false
+}
+
 // Matters reports whether facts about a kext can change a verdict: it is not Apple's
-// own, and not one of Parallels Desktop on Apple silicon, where Parallels uses none. The
+// own, does not come with macOS, and is not one of Parallels Desktop on Apple silicon, where Parallels uses none. The
 // bundle ID is empty in a row of MDM for a whole team.
 func (s *Snapshot) Matters(teamID, bundleID string) bool {
 	if s.Mac.Arch == AppleSilicon && (strings.HasPrefix(bundleID, ParallelsKextPrefix) || bundleID == "" && teamID == ParallelsTeamID) {
 		return false
 	}
-	return !FromApple(bundleID)
+	return !FromApple(bundleID) && !s.comesWithMacOS(bundleID)
+}
+
+// comesWithMacOS reports whether a bundle ID is one of shippedWithMacOS, and no row blocks
+// it.
+func (s *Snapshot) comesWithMacOS(bundleID string) bool {
+	for _, k := range shippedWithMacOS {
+		if k.bundleID == bundleID {
+			return s.Policy == nil || !slices.ContainsFunc(s.Policy.Rows, func(r PolicyRow) bool { return !r.Allowed && r.BundleID == bundleID })
+		}
+	}
+	return false
 }
 
 // ExpectsLoads reports whether macOS may soon load a kext that matters, or refuse it: one

@@ -10,6 +10,7 @@ import (
 // any vendor but Apple. Parallels Desktop uses no kexts on Apple silicon.
 func TestWhatMatters(t *testing.T) {
 	const parallels, other, apple = probe.ParallelsKextPrefix + "vnic", "io.macfuse.filesystems.macfuse.25", "com.apple.nke.rvi"
+	const highPoint = "com.highpoint-tech.kext.HighPointRR"
 	row := func(row probe.PolicyRow) *probe.Policy { return &probe.Policy{Rows: []probe.PolicyRow{row}} }
 	disk := func(id string) probe.Snapshot { return probe.Snapshot{Kexts: []probe.Kext{{BundleID: id}}} }
 	policy := func(p *probe.Policy) probe.Snapshot { return probe.Snapshot{Policy: p} }
@@ -24,6 +25,9 @@ func TestWhatMatters(t *testing.T) {
 		"on the disk":                {disk(other), all, all},
 		"on the disk, of Parallels":  {disk(parallels), all, none},
 		"on the disk, of Apple":      {disk(apple), none, none},
+		"on the disk, of HighPoint":  {disk(highPoint), none, none},
+		"blocked, of HighPoint":      {policy(row(probe.PolicyRow{BundleID: highPoint})), all, all},
+		"allowed, of HighPoint":      {policy(row(probe.PolicyRow{BundleID: highPoint, Allowed: true})), none, none},
 		"a folder cannot be read":    {probe.Snapshot{Gaps: []probe.Gap{{Source: probe.FactKextsOnDisk}}}, all, all},
 		"another fact is missing":    {probe.Snapshot{Gaps: []probe.Gap{{Source: probe.FactParallels}}}, none, none},
 		"recorded":                   {policy(&probe.Policy{History: []probe.LoadRecord{{BundleID: other}}}), all, all},

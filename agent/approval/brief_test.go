@@ -72,6 +72,40 @@ func TestOthersAreFollowedAfterAnApproval(t *testing.T) {
 	s.look(at(200), NotInstalled)
 }
 
+// What goes wrong after an approval is told, too.
+func TestOthersAreToldWhatFollows(t *testing.T) {
+	allowed := func(t *testing.T) *macStory {
+		s := boxStory(t, "12.7.6")
+		s.box(false, at(10))
+		s.look(at(10), BlockedOpen, "window-opened!")
+		s.box(true, at(10))
+		s.look(at(12), RestartPending, "approved", "restart-needed!")
+		s.restart(at(100), "SESSION-2")
+		return s
+	}
+	refuse := func(s *macStory, outcome probe.Outcome) {
+		s.snap.Attempts = []probe.Attempt{{At: at(101), TeamID: boxTeam, BundleID: boxID, From: probe.FromLog, Outcome: outcome}}
+	}
+	t.Run("macOS refuses it after the restart", func(t *testing.T) {
+		s := allowed(t)
+		refuse(s, probe.Refused)
+		s.look(at(102), LoadFailing, "load-failing!")
+	})
+	t.Run("macOS asks for another approval", func(t *testing.T) {
+		s := allowed(t)
+		refuse(s, probe.Upgrade)
+		s.look(at(102), UpgradePending, "upgrade-pending!")
+	})
+	t.Run("a tool tells later that the button may not work", func(t *testing.T) {
+		s := boxStory(t, "12.7.6")
+		s.box(false, at(10))
+		s.snap.Pending = true
+		s.look(at(10), BlockedOpen, "window-opened!")
+		s.snap.Pending, s.snap.Situation.Locked = false, probe.Yes
+		s.look(at(10.1), BlockedOpen, "window-obstacle!")
+	})
+}
+
 // What was there before kextwatch is listed, and nothing is announced.
 func TestOthersWithoutAnAttemptAreListed(t *testing.T) {
 	for _, macOS := range []string{"10.15.7", "12.7.6"} {
@@ -130,6 +164,37 @@ func TestADaemonThatTriesAtEveryStart(t *testing.T) {
 			})
 		}
 	}
+}
+
+// An extension in another folder, which was tried long ago, makes no difference. After
+// the user allowed the product, an attempt at a start is news again.
+func TestADaemonWithAnotherExtension(t *testing.T) {
+	const other = "org.virtualbox.kext.VBoxUSB"
+	s := boxStory(t, "10.15.7")
+	s.snap.Kexts = append(s.snap.Kexts, probe.Kext{BundleID: other, TeamID: boxTeam, Path: "/Library/Extensions/VBoxUSB.kext", Version: "6.1.50"})
+	tried := func(minute float64, allowed bool) {
+		s.box(allowed, at(minute))
+		p := s.policy()
+		p.Rows = append(p.Rows, probe.PolicyRow{TeamID: boxTeam, BundleID: other, Allowed: allowed, Developer: "Oracle America, Inc."})
+		p.History = append(p.History, probe.LoadRecord{TeamID: boxTeam, BundleID: other, Path: "/Library/Extensions/VBoxUSB.kext", LastSeen: at(-500)})
+	}
+	want := func(minute float64, alerts int) {
+		t.Helper()
+		if n := s.alerts(at(minute)); n != alerts {
+			t.Errorf("minute %v: %d alerts, want %d; verdict %s", minute, n, alerts, s.last.product(boxTeam).Verdict)
+		}
+	}
+	tried(10, false)
+	want(10, 1)
+	want(41, 0)
+	s.restart(at(100), "SESSION-2")
+	tried(100.5, false)
+	want(101, 0)
+	tried(100.5, true)
+	want(102, 0)
+	s.restart(at(200), "SESSION-3")
+	tried(200.5, false)
+	want(201, 1)
 }
 
 // alerts takes a snapshot and returns how many alerts it leads to.

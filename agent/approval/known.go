@@ -1,7 +1,6 @@
 package approval
 
 import (
-	"path"
 	"slices"
 	"strings"
 
@@ -121,29 +120,8 @@ func (v *KnownKexts) fits(os probe.OSVersion) bool {
 	return (v.MinMacOS == "" || !os.Before(v.MinMacOS)) && (v.MaxMacOS == "" || !os.After(v.MaxMacOS))
 }
 
-// shippedWithMacOS lists the extensions of other vendors that Apple ships in
-// /Library/Extensions, up to macOS 10.12 and since (macfuse 1033, Apple's kext_tools).
-// The bundle ID alone decides nothing: vendors install newer ones under the same ID.
-var shippedWithMacOS = []struct{ teamID, bundleID, name string }{
-	{"DX6G69M9N2", "com.highpoint-tech.kext.HighPointIOP", "HighPointIOP"},
-	{"DX6G69M9N2", "com.highpoint-tech.kext.HighPointRR", "HighPointRR"},
-	{"", "com.softraid.driver.SoftRAID", "SoftRAID"}, // its team is not known
-}
-
 // fromApple reports whether an extension is part of macOS. A row that does not allow it
 // shows that it is not: macOS asks nobody about its own.
 func (f *kextFacts) fromApple() bool {
-	if strings.HasPrefix(f.bundleID, "com.apple.") {
-		return true
-	}
-	at := f.path()
-	if f.row != nil && !f.row.Allowed || path.Dir(at) != probe.Extensions {
-		return false
-	}
-	for _, s := range shippedWithMacOS {
-		if s.bundleID == f.bundleID && path.Base(at) == s.name+".kext" && (s.teamID == "" || s.teamID == f.teamID || f.teamID == "") {
-			return true
-		}
-	}
-	return false
+	return probe.FromApple(f.bundleID) || (f.row == nil || f.row.Allowed) && probe.ShippedWithMacOS(f.teamID, f.bundleID, f.path())
 }

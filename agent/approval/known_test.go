@@ -72,6 +72,8 @@ func TestWhatAppleShips(t *testing.T) {
 		{"DX6G69M9N2", "com.highpoint-tech.kext.HighPointRR", "HighPointRR", nil, true},
 		{"DX6G69M9N2", "com.highpoint-tech.kext.HighPointRR", "HighPointRR", allowed, true},
 		{"DX6G69M9N2", "com.highpoint-tech.kext.HighPointRR", "HighPointRR", blocked, false},
+		{"DX6G69M9N2", "com.highpoint-tech.kext.HighPointIOP", "HighPointIOP", nil, true},
+		{"DX6G69M9N2", "com.highpoint-tech.kext.HighPointIOP", "HighPointRR", nil, false},
 		{"ZZZZZZZZZZ", "com.highpoint-tech.kext.HighPointRR", "HighPointRR", nil, false},
 		{"DX6G69M9N2", "com.example.other", "HighPointRR", nil, false},
 		{"TEAMRAID01", "com.softraid.driver.SoftRAID", "SoftRAID", nil, true},

@@ -33,9 +33,6 @@ func (a *assessment) leftover(w watched, f *kextFacts) Rule {
 // the same name, and only the other one is used.
 func (a *assessment) superseded(f *kextFacts) bool {
 	os := a.snap.Mac.OS
-	if !f.installed() {
-		return false
-	}
 	if f.known != nil && os.Known() && !f.known.fits(os) &&
 		slices.ContainsFunc(a.index.ofProduct[key(f.teamID, f.known.Product)], func(other *kextFacts) bool { return other.known.fits(os) }) {
 		return true

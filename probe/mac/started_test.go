@@ -57,16 +57,16 @@ func TestToolsThatStart(t *testing.T) {
 		parallels, first, fresh, attempt, blocked string
 	}{
 		"10.15.7": {
-			"16.5.1", "csrutil kextstat profiles ps spctl-list spctl-status sysctl",
+			"16.5.1", "csrutil kextstat profiles ps spctl-status sysctl",
 			"id ioreg kextstat netstat osascript profiles ps sysctl systemextensionsctl",
 			"kextstat ps",
-			"id ioreg kextstat netstat systemextensionsctl",
+			"id ioreg kextstat netstat spctl-list systemextensionsctl",
 		},
 		"13.7.2": {
-			"18.3.4", "csrutil kmutil kmutil-aux prlctl profiles spctl-list spctl-status sysctl",
+			"18.3.4", "csrutil kmutil kmutil-aux prlctl profiles spctl-status sysctl",
 			"id ioreg kmutil netstat osascript prlctl profiles ps sysctl systemextensionsctl",
 			"kmutil prlctl",
-			"id ioreg kmutil netstat ps systemextensionsctl",
+			"id ioreg kmutil netstat ps spctl-list systemextensionsctl",
 		},
 	} {
 		t.Run(version, func(t *testing.T) {

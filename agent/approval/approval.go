@@ -148,7 +148,9 @@ type Product struct {
 
 	// Brief: it is announced once for each attempt, and then only listed. Listed: it
 	// changes neither the icon nor the verdict of the Mac. Ignored: it is never announced.
-	Brief, Listed, Ignored bool
+	// Repeated: a program made the last attempt at the start of the Mac or at the login, as
+	// before, and nobody allowed it then.
+	Brief, Listed, Ignored, Repeated bool
 
 	Window    *Window // the open window of its items that closes first, otherwise the last one
 	Loaded    bool    // every kernel extension on disk is loaded in that version
@@ -159,8 +161,7 @@ type Product struct {
 	Reasons   []Reason // why it does not work, the most important first
 	Items     []Item
 
-	release  string // see assessment.release
-	repeated bool   // a program made the attempt at the start of the Mac, and nobody approved the last one
+	release string // see assessment.release
 }
 
 // Item is one row of the pane: the extensions of one team in one place. One click

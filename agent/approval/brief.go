@@ -23,10 +23,10 @@ func (a *assessment) brief(w watched, p *Product, facts []*kextFacts) {
 	}
 	p.release = a.release(facts)
 	recent := p.recent()
-	p.repeated = len(recent) > 0 && a.atStart(*p) && announced.Release == p.release &&
+	p.Repeated = len(recent) > 0 && a.atStart(*p) && announced.Release == p.release &&
 		(announced.Unapproved || announced.Awaiting && len(announced.missing(recent)) > 0)
 	switch {
-	case p.Ignored || p.repeated:
+	case p.Ignored || p.Repeated:
 		p.Listed = true
 	case w.teamID == "": // unsigned, or not known
 		p.Listed = !vendors.All
@@ -105,7 +105,7 @@ func (t Announced) tellBriefly(p Product, pending bool, snooze snoozeState) (Ann
 	recent := p.recent()
 	fresh := before.missing(recent)
 	t = t.announce(fresh)
-	announced := len(fresh) > 0 && !p.repeated && !p.Ignored && p.TeamID != ""
+	announced := len(fresh) > 0 && !p.Repeated && !p.Ignored && p.TeamID != ""
 
 	var notices []Notice
 	shown, loaded := false, false
@@ -132,12 +132,12 @@ func (t Announced) tellBriefly(p Product, pending bool, snooze snoozeState) (Ann
 	switch {
 	case announced:
 		t.Release, t.Unapproved = p.release, false
-	case waits && (len(recent) == 0 && before.Awaiting || p.repeated):
+	case waits && (len(recent) == 0 && before.Awaiting || p.Repeated):
 		t.Unapproved = true
 	case !waits && p.Verdict != Unknown:
 		t.Unapproved = false
 	}
-	over := loaded || waits && len(recent) == 0 || p.repeated || p.Verdict == NotInstalled || p.Verdict == NotNeeded
+	over := loaded || waits && len(recent) == 0 || p.Repeated || p.Verdict == NotInstalled || p.Verdict == NotNeeded
 	t.Awaiting = (before.Awaiting || announced) && !over
 	return t, notices
 }

@@ -125,3 +125,12 @@ func (v *KnownKexts) fits(os probe.OSVersion) bool {
 func (f *kextFacts) fromApple() bool {
 	return probe.FromApple(f.bundleID) || (f.row == nil || f.row.Allowed) && probe.ShippedWithMacOS(f.teamID, f.bundleID, f.path())
 }
+
+// KnownProducts returns the names of the products in the table, without repetition.
+func KnownProducts() []string {
+	var names []string
+	for _, k := range knownKexts {
+		names = append(names, k.Product)
+	}
+	return slices.Compact(names)
+}

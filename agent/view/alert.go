@@ -17,7 +17,7 @@ func Alert(n approval.Notice, st approval.Status, tray bool) notify.Alert {
 	a := notify.Alert{Urgent: n.Urgency == approval.Urgent}
 	a.Title, a.Body = alertWords(n, st, tray)
 	if n.Event == approval.WindowOpened || n.Event == approval.WindowReopened {
-		a.Body = sentences(a.Body, stuckInShort(n.Product.Need))
+		a.Body = sentences(a.Body, stuckInShort(n.Product.Need), stranger(n.Product))
 	}
 	olderTold := n.Product.Verdict == approval.Incompatible
 	if n.Event == approval.WindowOpened || n.Event == approval.WindowReopened || n.Event == approval.WindowReminder || n.Event == approval.BlockedNoWindow {

@@ -117,9 +117,12 @@ func newChecking(st approval.Status, own Own) checking {
 	return c
 }
 
-// reason returns a reason if it holds for any product.
+// reason returns a reason if it holds for any product that is not only listed.
 func (c checking) reason(code approval.ReasonCode) (Reason, bool) {
 	for _, p := range c.st.Products {
+		if p.Listed {
+			continue
+		}
 		for _, r := range Reasons(p, c.st) {
 			if r.Code == code {
 				return r, true

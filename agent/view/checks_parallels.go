@@ -72,7 +72,7 @@ func notInstalled(c checking) (Check, bool) {
 
 // restartCannotHelp reports that all kernel extensions are loaded or none is needed.
 func restartCannotHelp(c checking) (Check, bool) {
-	return ok("No restart is needed"), !slices.ContainsFunc(c.st.Products, func(p approval.Product) bool { return !c.settled(p) })
+	return ok("No restart is needed"), !slices.ContainsFunc(c.st.Products, func(p approval.Product) bool { return !p.Listed && !c.settled(p) })
 }
 
 // settled reports whether the product needs nothing more: it is loaded, not needed or
@@ -215,7 +215,7 @@ func buttonThere(c checking) (Check, bool) {
 func (c checking) firstClosing() *approval.Product {
 	var first *approval.Product
 	for i, p := range c.st.Products {
-		if p.Window.Open() && (first == nil || p.Window.ClosesAt.Before(first.Window.ClosesAt)) {
+		if p.Window.Open() && !p.Listed && (first == nil || p.Window.ClosesAt.Before(first.Window.ClosesAt)) {
 			first = &c.st.Products[i]
 		}
 	}

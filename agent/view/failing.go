@@ -119,6 +119,8 @@ func failingInShort(p approval.Product, st approval.Status) string {
 	switch p.Proof {
 	case approval.RuleUnsigned:
 		return "Ask its developer for a signed version. If you do not know it, leave it."
+	case approval.RuleNoCode:
+		return failureWords[probe.WrongArch].next(p)
 	case approval.RuleNoFireWire:
 		return fmt.Sprintf("Use %s without FireWire, or on a Mac with macOS 15 or earlier.", p.Name)
 	case approval.RuleExternalDisk:

@@ -15,7 +15,7 @@ func Text(st approval.Status) string {
 	for _, p := range st.Products {
 		fmt.Fprintf(&b, "%s: %s\n", title(p), State(p))
 		if p.Listed { // nothing to do now
-			line(&b, "Note", listedBecause(p))
+			line(&b, "Note", listedBecause(p, st))
 			continue
 		}
 		line(&b, "Why", Why(p, st))
@@ -55,8 +55,10 @@ func Text(st approval.Status) string {
 
 // listedBecause says why a product changes neither the icon nor the exit status. It is
 // empty if there is nothing to do about it.
-func listedBecause(p approval.Product) string {
+func listedBecause(p approval.Product, st approval.Status) string {
 	switch {
+	case p.Repeated && !p.Ignored && p.Window.Open():
+		return sentences("a program tries to load it after each start of the Mac, and nobody allowed it", "to use it, "+clickThere(p, st))
 	case !p.Verdict.NeedsAction() && p.Verdict != approval.Unknown:
 		return ""
 	case p.Ignored:

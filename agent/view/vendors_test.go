@@ -1,0 +1,98 @@
+package view
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe"
+)
+
+// otherStatus returns a Mac with a blocked extension of another vendor.
+func otherStatus(product string, v approval.Verdict, macOS string, arch probe.Arch) approval.Status {
+	st := statusWith(v, macOS)
+	st.Mac.Arch = arch
+	p := approval.Product{
+		ID: "TEAM", Name: product, TeamID: "TEAM", Developer: "The Developer", Verdict: v, Known: &approval.KnownKexts{Product: product},
+		Items: []approval.Item{{Name: product, Verdict: v, Kexts: []approval.Kext{{BundleID: "com.example.kext", Path: "/Library/Extensions/example.kext", Blocked: v.Blocked()}}}},
+	}
+	if v == approval.BlockedOpen || v == approval.BlockedClosed {
+		p.Window = st.Products[0].Window
+		p.Items[0].Window = p.Window
+	}
+	st.Products = []approval.Product{p}
+	return st
+}
+
+// What users of other products read. Nothing of it is about Parallels, and no button is
+// promised where none is.
+func TestWordsOfOtherVendors(t *testing.T) {
+	var out strings.Builder
+	show := func(title string, st approval.Status) {
+		p := st.Products[0]
+		n := approval.Notice{Event: approval.BlockedNoWindow, Urgency: approval.Plain, Product: p, Window: p.Window}
+		if p.Verdict == approval.BlockedOpen {
+			n.Event = approval.WindowOpened
+		}
+		a := Alert(n, st, true)
+		text := fmt.Sprintf("=== %s: %s\nwhy   %s\nnext  %s\nalert %s: %s\n\n", title, State(p), Why(p, st), Next(p, st), a.Title, a.Body)
+		if strings.Contains(text, "Parallels") || strings.Contains(text, "virtual machine") && !strings.Contains(text, "macOS runs in a virtual machine") {
+			t.Errorf("words of Parallels: %s", text)
+		}
+		out.WriteString(text)
+	}
+	for _, product := range approval.KnownProducts() {
+		show(product+", macOS 10.15, time over", otherStatus(product, approval.BlockedClosed, "10.15.7", probe.Intel))
+	}
+	for _, v := range []approval.Verdict{approval.BlockedOpen, approval.BlockedUnknown, approval.NeedsRecovery, approval.Managed, approval.RestartPending, approval.LoadFailing, approval.NotAsked, approval.Approved, approval.Unknown} {
+		show("macFUSE, macOS 26", otherStatus("macFUSE", v, "26.2", probe.AppleSilicon))
+	}
+	for _, proof := range approval.Proofs {
+		if proof == approval.RuleRunsWithout {
+			continue // only for Parallels it is known what needs the extensions
+		}
+		st := otherStatus("MOTU", approval.CannotLoad, "26.2", probe.AppleSilicon)
+		st.Products[0].Proof = proof
+		show("MOTU, "+string(proof), st)
+	}
+	stranger := otherStatus("Somebody", approval.BlockedOpen, "12.7.6", probe.Intel)
+	stranger.Products[0].Known = nil
+	stranger.Waiting = []approval.Developer{{TeamID: "TEAM", Name: "The Developer"}, {TeamID: "OTHER", Name: "Other Ltd."}, {TeamID: "THIRD", Name: "Third Inc."}}
+	show("a developer that the table does not have, and two others wait", stranger)
+	unknown := otherStatus("macFUSE", approval.BlockedOpen, "26.2", probe.AppleSilicon)
+	unknown.Products[0].Reasons = []approval.Reason{{Code: approval.ReasonBootUnknown, Severity: approval.Note}}
+	show("the startup security is not known", unknown)
+	golden(t, "testdata/others.txt", out.String())
+}
+
+// The menu leads with one product and lists the others that wait: three, then how many
+// more there are.
+func TestSeveralProductsWait(t *testing.T) {
+	st := otherStatus("macFUSE", approval.BlockedOpen, "12.7.6", probe.Intel)
+	lead := st.Products[0]
+	for i, name := range []string{"VirtualBox", "Paragon NTFS", "MOTU", "OpenZFS", "Tunnelblick"} {
+		other := lead
+		other.ID, other.Name, other.Verdict, other.Window = fmt.Sprint(i), name, approval.BlockedClosed, &approval.Window{ClosesAt: st.At.Add(-time.Minute)}
+		st.Products = append(st.Products, other)
+		menu := Menu(st, around)
+		var waiting []string
+		for _, line := range menu.Details {
+			if strings.Contains(line, "the time to approve it is over") || strings.Contains(line, "more products wait") {
+				waiting = append(waiting, line)
+			}
+		}
+		want := min(i+1, 3)
+		if len(waiting) != want {
+			t.Errorf("%d others wait: %q", i+1, menu.Details)
+		}
+		if more := slices.ContainsFunc(waiting, func(l string) bool { return strings.HasPrefix(l, fmt.Sprintf("%d more products wait", i-1)) }); more != (i >= 3) {
+			t.Errorf("%d others wait: %q", i+1, waiting)
+		}
+		if !strings.HasPrefix(menu.State, "macFUSE: ") {
+			t.Errorf("state %q", menu.State)
+		}
+	}
+}

@@ -1,8 +1,10 @@
 package approval
 
 import (
+	"fmt"
+	"hash/fnv"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"kextwatch/probe"
@@ -40,13 +42,14 @@ func (a *assessment) brief(w watched, p *Product, facts []*kextFacts) {
 }
 
 // release returns a text that changes with the version of macOS and with those of the
-// extensions on the disk.
+// extensions on the disk. It is short, because the memory keeps it.
 func (a *assessment) release(facts []*kextFacts) string {
-	words := []string{a.snap.Mac.OS.Version, a.snap.Mac.OS.Build}
+	sum := fnv.New64a()
+	fmt.Fprintln(sum, a.snap.Mac.OS.Version, a.snap.Mac.OS.Build)
 	for _, f := range facts {
-		words = append(words, f.bundleID+" "+f.diskVersion())
+		fmt.Fprintln(sum, f.bundleID, f.diskVersion())
 	}
-	return strings.Join(words, ", ")
+	return strconv.FormatUint(sum.Sum64(), 16)
 }
 
 // recent returns the windowIDs of the attempts of the last 30 minutes, including those for
@@ -90,6 +93,7 @@ var briefEvents = map[EventName]struct{ attempt, follows bool }{
 	NeedsRecoveryEvent: {attempt: true, follows: true},
 	CannotLoadEvent:    {attempt: true, follows: true},
 	WindowObstacle:     {follows: true},
+	WindowReminder:     {follows: true}, // only after a snooze, or if an alert may be lost
 	ApprovedEvent:      {follows: true},
 	RestartNeeded:      {follows: true},
 	UpgradeEvent:       {follows: true},

@@ -106,6 +106,17 @@ func TestOthersAreToldWhatFollows(t *testing.T) {
 	})
 }
 
+// A snooze of such a window ends with a reminder: the user asked for it.
+func TestOthersAreRemindedAfterASnooze(t *testing.T) {
+	s := boxStory(t, "10.15.7")
+	s.box(false, at(10))
+	s.look(at(10), BlockedOpen, "window-opened!")
+	s.mem = s.mem.Snooze(at(20), s.last)
+	s.look(at(15), BlockedOpen)
+	s.look(at(20.5), BlockedOpen, "window-reminder 20!")
+	s.look(at(36), BlockedOpen)
+}
+
 // What was there before kextwatch is listed, and nothing is announced.
 func TestOthersWithoutAnAttemptAreListed(t *testing.T) {
 	for _, macOS := range []string{"10.15.7", "12.7.6"} {

@@ -54,6 +54,8 @@ type productDoc struct {
 	Path      string           `json:"path,omitempty" plist:"path,omitempty"`
 	Edition   probe.Edition    `json:"edition,omitempty" plist:"edition,omitempty"`
 	Verdict   approval.Verdict `json:"verdict" plist:"verdict"`
+	Listed    bool             `json:"listed,omitempty" plist:"listed,omitempty"` // it changes neither the icon nor the exit status
+	Ignored   bool             `json:"ignored,omitempty" plist:"ignored,omitempty"`
 	Why       string           `json:"why" plist:"why"`
 	Next      string           `json:"next" plist:"next"` // empty: nothing
 	Window    *WindowDoc       `json:"window,omitempty" plist:"window,omitempty"`
@@ -135,7 +137,7 @@ func NewDocument(st approval.Status) Document {
 
 func newProductDoc(p approval.Product, st approval.Status) productDoc {
 	doc := productDoc{
-		Name: p.Name, TeamID: p.TeamID, Developer: Clean(p.Developer), Verdict: p.Verdict,
+		Name: p.Name, TeamID: p.TeamID, Developer: Clean(p.Developer), Verdict: p.Verdict, Listed: p.Listed, Ignored: p.Ignored,
 		Why: Why(p, st), Next: Next(p, st), Window: NewWindowDoc(p.Window),
 		Reasons: Reasons(p, st), Needed: p.Need.Answer, Machines: machineDocs(p, st), Items: []itemDoc{},
 	}

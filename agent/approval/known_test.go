@@ -1,7 +1,6 @@
 package approval
 
 import (
-	"path"
 	"strings"
 	"testing"
 	"unicode"
@@ -23,7 +22,7 @@ func TestKnownKexts(t *testing.T) {
 		if k.TeamID != "" && !team.MatchString(k.TeamID) {
 			t.Errorf("%s: invalid team %q", k.Product, k.TeamID)
 		}
-		if k.TeamID == "" && len(k.BundleIDs) == 0 && len(k.Paths) == 0 {
+		if k.TeamID == "" && len(k.BundleIDs) == 0 {
 			t.Errorf("%s: nothing identifies it", k.Product)
 		}
 		for _, pattern := range k.BundleIDs {
@@ -36,11 +35,6 @@ func TestKnownKexts(t *testing.T) {
 			}
 			if got := knownKext("ZZZZZZZZZZ", id); k.TeamID != "" && got != nil {
 				t.Errorf("%s: %s of another team finds it", k.Product, id)
-			}
-		}
-		for _, p := range k.Paths {
-			if !strings.HasPrefix(p, "/Library/") && !strings.HasPrefix(p, "/Applications/") || path.Clean(p) != p || path.Ext(p) != ".kext" {
-				t.Errorf("%s: invalid path %q", k.Product, p)
 			}
 		}
 		for _, release := range []string{k.MinMacOS, k.MaxMacOS} {

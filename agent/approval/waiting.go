@@ -20,7 +20,7 @@ type Developer struct {
 func (a *assessment) waiting(facts []*kextFacts) []Developer {
 	byTeam := map[string]Developer{}
 	for _, f := range facts {
-		if f.teamID == "" || !f.refused() || f.loaded != "" || f.fromApple() || !wellFormed(f.bundleID) || !a.mayHaveButton(f) {
+		if f.teamID == "" || !f.refused() || f.loaded != "" || f.fromApple() || !a.mayHaveButton(f) {
 			continue
 		}
 		byTeam[f.teamID] = Developer{f.teamID, cmp.Or(byTeam[f.teamID].Name, f.row.Developer, f.bundleID)}
@@ -35,11 +35,12 @@ func (a *assessment) waiting(facts []*kextFacts) []Developer {
 	return all
 }
 
+// mayHaveButton reports whether the pane may have an Allow button for a refused extension.
+// A time that may be a scan counts: macOS shows the button if it was an attempt.
 func (a *assessment) mayHaveButton(f *kextFacts) bool {
-	if a.triedLately(f) || a.attempted(f) || f.row.Pending == probe.Yes {
-		return true
-	}
-	return len(f.disk) > 0 && f.record().LastSeen.IsZero() && f.row.Pending == ""
+	seen := f.record().LastSeen
+	return lately(seen, a.now) || f.reportedLately(a.now) || a.attempted(f) || f.row.Pending == probe.Yes ||
+		len(f.disk) > 0 && seen.IsZero() && f.row.Pending == ""
 }
 
 // OthersThan returns the developers that wait beside a product.

@@ -87,7 +87,7 @@ func readingProblem(key, file string, err error) Problem {
 func Default() Settings {
 	return Settings{
 		Reminders: []int{15, 5, 1}, AlertStyle: AlertAuto, ShowTimeInMenuBar: true,
-		WatchVendors:       vendors{Auto: true, Teams: []string{probe.ParallelsTeamID}},
+		WatchVendors: vendors{Auto: true, Teams: []string{probe.ParallelsTeamID}}, IgnoreVendors: []string{},
 		NotifyAfterUpdates: true, WarnBeforeUpdates: true, SnoozeMinutes: 10,
 		Origins: map[string]Origin{},
 	}

@@ -34,7 +34,7 @@ func vendorWords(product string) vendorText {
 		return vendorText{"import the pool again", "", ""}
 	case "Paragon NTFS", "Paragon extFS", "Tuxera NTFS", "iBoysoft NTFS":
 		return vendorText{connectDisk, "", ""}
-	case "Universal Audio", "Focusrite", "MOTU", "RME Fireface", "SoftRAID", "HighPoint RocketRAID", "Promise Pegasus",
+	case "Universal Audio", "Focusrite", "MOTU", "SoftRAID", "HighPoint RocketRAID", "Promise Pegasus",
 		"ATTO ExpressSAS, Celerity", "Areca", "CalDigit":
 		return vendorText{connectAgain, "", ""}
 	case "Cisco AnyConnect", "GlobalProtect":

@@ -118,23 +118,28 @@ const listLimit = 256
 
 // List returns the sorted names in a directory of the Mac. For a directory of
 // more than listLimit entries it returns some of them and an error.
-func (m FS) List(name string) ([]string, error) {
-	return At(m, name, m.Reads, ListDir)
+func (m FS) List(name string) ([]string, error) { return m.ListUpTo(name, listLimit) }
+
+// ListUpTo is List with another limit.
+func (m FS) ListUpTo(name string, limit int) ([]string, error) {
+	return At(m, name, m.Reads, func(p string) ([]string, error) { return listDir(p, limit) })
 }
 
 // ListDir is List for a path of this machine, without a deadline.
-func ListDir(name string) ([]string, error) {
+func ListDir(name string) ([]string, error) { return listDir(name, listLimit) }
+
+func listDir(name string, limit int) ([]string, error) {
 	dir, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer dir.Close()
-	names, err := dir.Readdirnames(listLimit + 1)
+	names, err := dir.Readdirnames(limit + 1)
 	if err != nil && err != io.EOF {
 		return nil, fmt.Errorf("listing %s: %w", name, err)
 	}
-	if len(names) > listLimit {
-		names, err = names[:listLimit], fmt.Errorf("%s has more than %d entries: only some were read", name, listLimit)
+	if len(names) > limit {
+		names, err = names[:limit], fmt.Errorf("%s has more than %d entries: only some were read", name, limit)
 	} else {
 		err = nil
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -81,21 +83,35 @@ func DecodePlistWithin(data []byte, into any, most PlistCost) (err error) {
 // BundleInfo holds the keys that are read from the Info.plist of an application
 // or a kernel extension.
 type BundleInfo struct {
-	ID           string `plist:"CFBundleIdentifier"`
-	ShortVersion string `plist:"CFBundleShortVersionString"`
-	Version      string `plist:"CFBundleVersion"`
+	ID           string   `plist:"CFBundleIdentifier"`
+	ShortVersion string   `plist:"CFBundleShortVersionString"`
+	Version      string   `plist:"CFBundleVersion"`
+	Executable   string   `plist:"CFBundleExecutable,omitempty"`
+	Libraries    []string `plist:"-"` // the keys of OSBundleLibraries, sorted
 }
 
 // ReadInfo reads the Info.plist of the bundle at a path of the Mac. A value of another
 // type is empty. It returns the other errors of ReadPlist.
 func (m FS) ReadInfo(bundle string) (BundleInfo, error) {
-	var info BundleInfo
+	var info struct {
+		ID           string         `plist:"CFBundleIdentifier"`
+		ShortVersion string         `plist:"CFBundleShortVersionString"`
+		Version      string         `plist:"CFBundleVersion"`
+		Executable   string         `plist:"CFBundleExecutable"`
+		Libraries    map[string]any `plist:"OSBundleLibraries"`
+	}
 	if err := m.ReadPlist(bundle+"/Contents/Info.plist", &info); err != nil && !errors.Is(err, ErrOtherType) {
 		return BundleInfo{}, err
+	}
+	var libraries []string
+	for _, id := range slices.Sorted(maps.Keys(info.Libraries)) {
+		libraries = append(libraries, strings.Clone(id))
 	}
 	return BundleInfo{
 		ID:           strings.Clone(info.ID),
 		ShortVersion: strings.Clone(info.ShortVersion),
 		Version:      strings.Clone(info.Version),
+		Executable:   strings.Clone(info.Executable),
+		Libraries:    libraries,
 	}, nil
 }

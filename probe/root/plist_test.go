@@ -351,7 +351,7 @@ func FuzzDecodePlist(f *testing.F) {
 
 func BenchmarkDecodePlist(b *testing.B) {
 	for _, format := range []int{plist.XMLFormat, plist.BinaryFormat} {
-		data, err := plist.Marshal(BundleInfo{"com.parallels.desktop.console", "18.1.1", "53328"}, format)
+		data, err := plist.Marshal(BundleInfo{ID: "com.parallels.desktop.console", ShortVersion: "18.1.1", Version: "53328"}, format)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -14,6 +14,8 @@ func TestReach(t *testing.T) {
 	for name, want := range map[string]struct{ reads, chosen bool }{
 		"/Applications/Parallels Desktop.app/Contents/Info.plist": {true, true},
 		"/Library/Extensions/x.kext":                              {true, true},
+		"/Library/Filesystems/x.fs/Contents/Extensions/14/x.kext": {true, true},
+		"/Library/Application Support/x/y.kext":                   {true, true},
 		"/Library/StagedExtensions/Users/me/Downloads/x.kext":     {true, true},
 		"/System/Library/CoreServices/SystemVersion.plist":        {true, true},
 		"/System/Cryptexes/OS/System/Library":                     {true, true},

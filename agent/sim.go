@@ -21,16 +21,17 @@ type simVerb struct {
 }
 
 var simVerbs = []simVerb{
-	{"attempt", "[BUNDLE-ID]", "Parallels tries to load its kernel extensions, or only this one", func(m *simmac.Mac, id string, now time.Time) error {
-		if id == "" {
-			return m.Attempt(now)
-		}
-		return m.AttemptKext(id, now)
-	}},
-	{"allow", "", "the user clicks Allow", func(m *simmac.Mac, _ string, now time.Time) error { return m.Allow(now) }},
-	{"mdm-allow", "", "a configuration profile allows the team", func(m *simmac.Mac, _ string, now time.Time) error { return m.MDMAllow(now) }},
-	{"load", "", "the kernel extensions are loaded", func(m *simmac.Mac, _ string, now time.Time) error { return m.Load(now) }},
-	{"unload", "", "Parallels unloads its kernel extensions: no virtual machine runs", func(m *simmac.Mac, _ string, _ time.Time) error { return m.Unload() }},
+	{"attempt", "[BUNDLE-ID]", "Parallels tries to load its kernel extensions, or something tries to load this one", either((*simmac.Mac).Attempt, (*simmac.Mac).AttemptKext)},
+	{"allow", "[BUNDLE-ID]", "the user clicks Allow for Parallels, or for this extension", either((*simmac.Mac).Allow, (*simmac.Mac).AllowKext)},
+	{"mdm-allow", "[TEAM]", "a configuration profile allows Parallels, or this team", either((*simmac.Mac).MDMAllow, (*simmac.Mac).MDMAllowTeam)},
+	{"load", "[BUNDLE-ID]", "the kernel extensions of Parallels are loaded, or this one is", either((*simmac.Mac).Load, (*simmac.Mac).LoadKext)},
+	{"unload", "[BUNDLE-ID]", "Parallels unloads its extensions because no virtual machine runs, or this one is unloaded", either(
+		func(m *simmac.Mac, _ time.Time) error { return m.Unload() },
+		func(m *simmac.Mac, id string, _ time.Time) error { return m.UnloadKext(id) },
+	)},
+	{"add-kext", "PATH BUNDLE-ID [TEAM] [VERSION] [CODE]", "an extension is installed; TEAM - (the default): unsigned; CODE: x86_64, arm64, both (the default) or none", addKext},
+	{"hide-folder", "PATH", "only root can read this folder", func(m *simmac.Mac, path string, _ time.Time) error { return m.HideFolder(path) }},
+	{"show-folder", "PATH", "everyone can read this folder again", func(m *simmac.Mac, path string, _ time.Time) error { return m.ShowFolder(path) }},
 	{"log-refusal", "KIND [BUNDLE-ID|PATH]", "macOS logs that it refuses an extension, of any vendor; KIND: " + simmac.RefusalKinds, logRefusal},
 	{"collection", "BUNDLE-ID in|out", "an extension is in the auxiliary kernel collection, or not", setCollection},
 	{"restart", "", "the Mac restarts", func(m *simmac.Mac, _ string, now time.Time) error { return m.Restart(now) }},

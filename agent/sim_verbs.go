@@ -23,6 +23,40 @@ func setVirtual(m *simmac.Mac, value string, now time.Time) error {
 	return switched(func(m *simmac.Mac, on bool) error { return m.SetVirtual(on, now) })(m, value, now)
 }
 
+// either returns a verb that does one thing without a value, and another one with it.
+func either(without func(*simmac.Mac, time.Time) error, with func(*simmac.Mac, string, time.Time) error) func(*simmac.Mac, string, time.Time) error {
+	return func(m *simmac.Mac, value string, now time.Time) error {
+		if value == "" {
+			return without(m, now)
+		}
+		return with(m, value, now)
+	}
+}
+
+// addKext splits a value into a path, which may have spaces, and the words after it.
+func addKext(m *simmac.Mac, value string, _ time.Time) error {
+	path, rest, ok := strings.Cut(value, ".kext ")
+	if !ok {
+		return fmt.Errorf("%q is not the path of a kernel extension and a bundle ID", value)
+	}
+	words := strings.Fields(rest)
+	for _, usual := range []string{"", "-", "1.0", "both"}[len(words):] {
+		words = append(words, usual)
+	}
+	k := simmac.Kext{Path: path + ".kext", ID: words[0], Team: words[1], Version: words[2]}
+	if k.Team == "-" {
+		k.Team = ""
+	}
+	switch code := words[3]; code {
+	case "both":
+		k.Archs = []probe.Arch{probe.Intel, probe.AppleSilicon}
+	case "none":
+	default:
+		k.Archs = []probe.Arch{probe.Arch(code)}
+	}
+	return m.AddKext(k)
+}
+
 func backup(m *simmac.Mac, value string, _ time.Time) error {
 	at, err := time.Parse(time.RFC3339, value)
 	if err != nil {

@@ -3,7 +3,6 @@ package simmac
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"kextwatch/probe"
@@ -20,18 +19,13 @@ func (m *Mac) Attempt(now time.Time) error {
 	return m.attempt(kexts, now)
 }
 
-// AttemptKext is Attempt for the kext with this bundle ID.
+// AttemptKext is Attempt for the kext with this bundle ID, of any vendor.
 func (m *Mac) AttemptKext(id string, now time.Time) error {
-	kexts, err := m.someKexts()
+	k, err := m.find(id)
 	if err != nil {
 		return err
 	}
-	for _, k := range kexts {
-		if k.id == id {
-			return m.attempt([]kext{k}, now)
-		}
-	}
-	return fmt.Errorf("no kernel extension %q of Parallels, only %s: %w", id, names(kexts), fs.ErrNotExist)
+	return m.attempt([]kext{k}, now)
 }
 
 func (m *Mac) attempt(kexts []kext, now time.Time) error {
@@ -46,7 +40,7 @@ func (m *Mac) attempt(kexts []kext, now time.Time) error {
 				return err
 			case !ok:
 				err = c.block(k)
-			case c.linked(k):
+			case c.loads(k):
 				c.load(k)
 			}
 			if err != nil {
@@ -79,7 +73,7 @@ func (m *Mac) recordAttempt(c *change, k kext, now time.Time) error {
 // of an approved kext; that kext keeps its row.
 func (c *change) block(k kext) error {
 	_, err := c.Exec(`INSERT OR IGNORE INTO kext_policy (team_id, bundle_id, allowed, developer_name, flags)
-		VALUES (?, ?, 0, ?, 4)`, k.team, k.id, developer)
+		VALUES (?, ?, 0, ?, 4)`, k.team, k.id, k.developer())
 	return err
 }
 
@@ -92,6 +86,27 @@ func (m *Mac) Allow(now time.Time) error {
 	if err != nil {
 		return err
 	}
+	return m.allow(kexts, now)
+}
+
+// AllowKext is Allow for the row of the pane that has the kext with this bundle ID. macOS
+// shows no button for an unsigned kext.
+func (m *Mac) AllowKext(id string, now time.Time) error {
+	k, err := m.find(id)
+	if err != nil {
+		return err
+	}
+	if k.team == "" {
+		return fmt.Errorf("macOS shows no Allow button for %s: it is unsigned", id)
+	}
+	kexts, err := m.item(k)
+	if err != nil {
+		return err
+	}
+	return m.allow(kexts, now)
+}
+
+func (m *Mac) allow(kexts []kext, now time.Time) error {
 	users, err := m.usersMayApprove()
 	if err != nil {
 		return err
@@ -105,11 +120,11 @@ func (m *Mac) Allow(now time.Time) error {
 			return err
 		}
 		if !waiting {
-			return errors.New("nothing waits for approval: Parallels has to try to load its extensions first")
+			return errors.New("nothing waits for approval: something has to try to load the extension first")
 		}
 		for _, k := range kexts {
 			_, err := c.Exec(`INSERT OR REPLACE INTO kext_policy (team_id, bundle_id, allowed, developer_name, flags)
-				VALUES (?, ?, 1, ?, 1)`, k.team, k.id, developer)
+				VALUES (?, ?, 1, ?, 1)`, k.team, k.id, k.developer())
 			if err != nil {
 				return err
 			}
@@ -142,10 +157,14 @@ func (c *change) waiting(kexts []kext) (bool, error) {
 
 // MDMAllow simulates a configuration profile that allows every kext of Parallels.
 // macOS does not record when the profile was installed.
-func (m *Mac) MDMAllow(_ time.Time) error {
-	return m.change(func(c *change) error {
-		return c.allowTeam(probe.ParallelsTeamID)
-	})
+func (m *Mac) MDMAllow(now time.Time) error { return m.MDMAllowTeam(probe.ParallelsTeamID, now) }
+
+// MDMAllowTeam is MDMAllow for another team.
+func (m *Mac) MDMAllowTeam(team string, _ time.Time) error {
+	if !teamForm.MatchString(team) {
+		return fmt.Errorf("invalid team %q: use ten letters and digits", team)
+	}
+	return m.change(func(c *change) error { return c.allowTeam(team) })
 }
 
 // allowTeam adds the row of a profile to the policy.

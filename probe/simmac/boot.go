@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,19 @@ func (m *Mac) Load(now time.Time) error {
 	if err != nil {
 		return err
 	}
+	return m.load(kexts, now)
+}
+
+// LoadKext is Load for the kext with this bundle ID, of any vendor.
+func (m *Mac) LoadKext(id string, now time.Time) error {
+	k, err := m.find(id)
+	if err != nil {
+		return err
+	}
+	return m.load([]kext{k}, now)
+}
+
+func (m *Mac) load(kexts []kext, now time.Time) error {
 	return m.change(func(c *change) error {
 		var refused, unlinked []kext
 		for _, k := range kexts {
@@ -40,6 +54,11 @@ func (m *Mac) Load(now time.Time) error {
 		}
 		if len(unlinked) > 0 {
 			return fmt.Errorf("macOS refuses: %s", needsReboot(unlinked))
+		}
+		for _, k := range kexts {
+			if !c.loads(k) {
+				return fmt.Errorf("macOS refuses: %s has no code for %s", k.id, c.st.Arch)
+			}
 		}
 		for _, k := range kexts {
 			if err := m.recordAttempt(c, k, now); err != nil {
@@ -86,7 +105,7 @@ func (m *Mac) SetLinking(works bool) error {
 // 11 the auxiliary kernel collection is loaded: it has the allowed kexts, and the
 // earlier version of an update that waits for approval.
 func (m *Mac) Restart(now time.Time) error {
-	kexts, err := m.kexts()
+	kexts, err := m.all()
 	if err != nil {
 		return err
 	}
@@ -96,12 +115,15 @@ func (m *Mac) Restart(now time.Time) error {
 			return nil
 		}
 		linked := othersOf(c.st.Linked)
+		for _, k := range c.st.Kexts { // it may have been removed from the disk
+			delete(linked, k.ID)
+		}
 		for _, k := range kexts {
 			ok, err := c.permitted(k)
 			if err != nil {
 				return err
 			}
-			if ok && !c.st.Unlinkable {
+			if ok && !c.st.Unlinkable && slices.Contains(k.archs, c.st.Arch) {
 				linked[k.id] = k.version
 			} else if before := c.st.Linked[k.id]; before != "" {
 				linked[k.id] = before
@@ -117,13 +139,13 @@ func (m *Mac) Restart(now time.Time) error {
 }
 
 // SetCollection puts a kext into the auxiliary kernel collection of this boot, or
-// takes it out, as if macOS had built it so at the last start. A kext that is not one
-// of Parallels stays there after a restart.
+// takes it out, as if macOS had built it so at the last start. A kext that is not on
+// the disk stays there after a restart.
 func (m *Mac) SetCollection(id string, in bool) error {
 	if !probe.IsBundleID(id) {
 		return fmt.Errorf("invalid bundle ID %q", id)
 	}
-	kexts, err := m.kexts()
+	kexts, err := m.all()
 	if err != nil {
 		return err
 	}
@@ -164,6 +186,17 @@ func othersOf(kexts map[string]string) map[string]string {
 func (m *Mac) Unload() error {
 	return m.changeState(func(st *state) error {
 		st.Loaded = othersOf(st.Loaded)
+		return nil
+	})
+}
+
+// UnloadKext unloads the kext with this bundle ID, of any vendor.
+func (m *Mac) UnloadKext(id string) error {
+	return m.changeState(func(st *state) error {
+		if st.Loaded[id] == "" {
+			return fmt.Errorf("%s is not loaded", id)
+		}
+		delete(st.Loaded, id)
 		return nil
 	})
 }

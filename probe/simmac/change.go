@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"kextwatch/probe"
@@ -57,9 +58,10 @@ func (m *Mac) change(method func(*change) error) error {
 // record adds a load attempt to the load history.
 func (c *change) record(k kext, now time.Time) error {
 	at := now.UTC().Format(sqlTime)
+	team := sql.NullString{String: k.team, Valid: k.team != ""} // that of an unsigned kext is NULL
 	_, err := c.Exec(`INSERT INTO kext_load_history_v3 (path, team_id, bundle_id, boot_uuid, created_at, last_seen, flags)
 		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET last_seen = excluded.last_seen`,
-		k.path, k.team, k.id, c.st.HistoryUUID, at, at, historyFlags(c.st.version()))
+		k.path, team, k.id, c.st.HistoryUUID, at, at, historyFlags(c.st.version()))
 	if err != nil || !hasCDHash(c.st.version()) {
 		return err
 	}
@@ -103,3 +105,6 @@ func (c *change) permitted(k kext) (bool, error) {
 func (c *change) linked(k kext) bool {
 	return c.st.version().Major() == 10 || c.st.Linked[k.id] == k.version
 }
+
+// loads reports whether an allowed kext can be loaded now.
+func (c *change) loads(k kext) bool { return c.linked(k) && slices.Contains(k.archs, c.st.Arch) }

@@ -66,7 +66,7 @@ func (m *Mac) writeFramework(c *change) error {
 // policyItems returns the rows of kext_policy, with related rows merged into one
 // item.
 func (m *Mac) policyItems(c *change) ([]policyItem, error) {
-	own, err := m.kexts()
+	own, err := m.all()
 	if err != nil {
 		return nil, err
 	}

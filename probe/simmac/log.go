@@ -2,6 +2,7 @@ package simmac
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -134,7 +135,7 @@ func (c *change) logAttempt(kexts []kext, now time.Time) error {
 // changed binary is first allowed and then found to need another approval.
 func (c *change) logEvaluation(k kext, ok bool, now time.Time) error {
 	log := func(words string) {
-		c.log.add(now, syspolicyd, "com.apple.syspolicy.kext", fmt.Sprintf("%s Kext (%s, %s) version: %s", words, k.team, k.id, k.cdhash()))
+		c.log.add(now, syspolicyd, "com.apple.syspolicy.kext", fmt.Sprintf("%s Kext (%s, %s) version: %s", words, cmp.Or(k.team, "(null)"), k.id, k.cdhash()))
 	}
 	var row bool
 	err := c.QueryRow(`SELECT EXISTS (SELECT 1 FROM kext_policy WHERE team_id = ? AND bundle_id = ? AND allowed)`, k.team, k.id).Scan(&row)
@@ -200,7 +201,7 @@ func (m *Mac) kextToRefuse(c *change, id string) (kext, error) {
 	if !probe.IsBundleID(id) {
 		return kext{}, fmt.Errorf("invalid bundle ID %q", id)
 	}
-	own, err := m.kexts()
+	own, err := m.all()
 	if err != nil {
 		return kext{}, err
 	}

@@ -13,10 +13,7 @@ import (
 	"kextwatch/probe"
 )
 
-const (
-	kextFolder = "/Contents/Library/Extensions/10.9/" // a name, not the version of macOS
-	developer  = "Parallels International GmbH"
-)
+const kextFolder = "/Contents/Library/Extensions/10.9/" // a name, not the version of macOS
 
 // parallelsKexts has the file names and bundle IDs of the kexts, in the order in
 // which Parallels loads them.
@@ -31,7 +28,7 @@ var parallelsKexts = []struct{ file, id string }{
 func (m *Mac) kexts() ([]kext, error) {
 	var found []kext
 	for _, p := range parallelsKexts {
-		k := kext{id: p.id, team: probe.ParallelsTeamID, path: probe.ParallelsApp + kextFolder + p.file + ".kext"}
+		k := parallelsKext(p.id, probe.ParallelsApp+kextFolder+p.file+".kext", "")
 		var info bundleInfo
 		err := m.readPlist(k.path+"/Contents/Info.plist", &info)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -44,6 +41,11 @@ func (m *Mac) kexts() ([]kext, error) {
 		found = append(found, k)
 	}
 	return found, nil
+}
+
+// parallelsKext returns a kext of Parallels, which has code for Intel only.
+func parallelsKext(id, path, version string) kext {
+	return kext{id: id, team: probe.ParallelsTeamID, path: path, version: version, archs: []probe.Arch{probe.Intel}}
 }
 
 // someKexts is kexts, but an error if the list is empty.
@@ -142,7 +144,7 @@ func (m *Mac) writeApp(app, version, build string, edition probe.Edition) error 
 
 func (m *Mac) writeKexts(app, version string) error {
 	for _, p := range parallelsKexts {
-		if err := m.writeKext(kext{id: p.id, path: app + kextFolder + p.file + ".kext", version: version}); err != nil {
+		if err := m.writeKext(parallelsKext(p.id, app+kextFolder+p.file+".kext", version)); err != nil {
 			return err
 		}
 	}

@@ -139,7 +139,13 @@ func TestMethodsWithoutMac(t *testing.T) {
 	for name, verb := range map[string]func(*simmac.Mac) error{
 		"Attempt":         func(m *simmac.Mac) error { return m.Attempt(t0) },
 		"AttemptKext":     func(m *simmac.Mac) error { return m.AttemptKext("com.parallels.kext.vnic", t0) },
+		"AddKext":         func(m *simmac.Mac) error { return m.AddKext(macFUSE("1")) },
 		"Allow":           func(m *simmac.Mac) error { return m.Allow(t0) },
+		"AllowKext":       func(m *simmac.Mac) error { return m.AllowKext("com.parallels.kext.vnic", t0) },
+		"LoadKext":        func(m *simmac.Mac) error { return m.LoadKext("com.parallels.kext.vnic", t0) },
+		"UnloadKext":      func(m *simmac.Mac) error { return m.UnloadKext("com.parallels.kext.vnic") },
+		"MDMAllowTeam":    func(m *simmac.Mac) error { return m.MDMAllowTeam(macfuseTeam, t0) },
+		"HideFolder":      func(m *simmac.Mac) error { return m.HideFolder("/Library") },
 		"MDMAllow":        func(m *simmac.Mac) error { return m.MDMAllow(t0) },
 		"Load":            func(m *simmac.Mac) error { return m.Load(t0) },
 		"Restart":         func(m *simmac.Mac) error { return m.Restart(t0) },

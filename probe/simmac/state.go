@@ -30,6 +30,7 @@ type state struct {
 	Unlinkable  bool              // the auxiliary kernel collection cannot be built again
 	Approved    map[string]string // code directory hash that was approved, macOS 11 and later
 	NoFramework bool              // this macOS has no SPKernelExtensionPolicy
+	Kexts       []Kext            // of other vendors
 
 	User         string
 	VMs          []machine

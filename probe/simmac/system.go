@@ -29,7 +29,7 @@ type installed struct {
 func (m *Mac) writeSystem(st *state, user string, now time.Time) error {
 	home := "/Users/" + user
 	for _, dir := range []string{
-		"/Applications", "/Library/Application Support", "/Library/Extensions", "/Library/LaunchAgents", "/Library/LaunchDaemons",
+		"/Applications", "/Library/Application Support", "/Library/Extensions", "/Library/Filesystems/NetFSPlugins", "/Library/LaunchAgents", "/Library/LaunchDaemons",
 		"/Library/PrivilegedHelperTools", "/Library/StagedExtensions", "/Library/SystemExtensions",
 		"/Users/Shared", home + "/Library/Application Support", home + "/Library/LaunchAgents",
 		home + "/Library/Logs", home + "/Library/Preferences",

@@ -31,7 +31,7 @@ func TestBundleInfos(t *testing.T) {
 	want("nothing", "")
 	addKext(t, m, kext, hypervisorID, "1.0")
 	want("installed", "1.0")
-	infos.now[kext] = bundleInfo{infos.now[kext].stamp, root.BundleInfo{Version: "remembered"}}
+	infos.now[kext] = bundleInfo{stamp: infos.now[kext].stamp, info: root.BundleInfo{Version: "remembered"}}
 	want("no change", "remembered")
 	addKext(t, m, kext, hypervisorID, "1.0.1")
 	want("updated", "1.0.1")

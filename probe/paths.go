@@ -20,7 +20,7 @@ const (
 	KextPolicy = PolicyFolder + "/KextPolicy"
 
 	// SupportFolder is for files that every user of the Mac may read.
-	SupportFolder = "/Library/Application Support/" + AgentLabel
+	SupportFolder = ApplicationSupport + "/" + AgentLabel
 	// PublishedPolicy is the copy of the policy that the root reader writes.
 	PublishedPolicy = SupportFolder + "/policy.plist"
 	// ReaderLastRun records the last run of the root reader: its modification
@@ -32,6 +32,8 @@ const (
 	ReaderJob = "/Library/LaunchDaemons/" + ReaderLabel + ".plist"
 
 	Extensions           = "/Library/Extensions"
+	Filesystems          = "/Library/Filesystems" // file systems of other vendors, some with kexts
+	ApplicationSupport   = "/Library/Application Support"
 	StagedExtensions     = "/Library/StagedExtensions" // macOS loads kexts from protected copies here
 	SystemExtensions     = "/Library/SystemExtensions"
 	SystemExtensionsList = SystemExtensions + "/db.plist"

@@ -63,3 +63,13 @@ func readProfile(ctx context.Context, m root.FS, os probe.OSVersion) (probe.Kext
 	snap := p.whole(ctx, time.Now(), Options{}, probe.Snapshot{}, func(s *shot) { p.readProfile(s, "", os) })
 	return snap.Enforcement.Profile, snap.Gaps
 }
+
+// findKexts returns the kexts of a Mac after one search.
+func findKexts(m root.FS, infos *bundleInfos, app *probe.App, policy *probe.Policy) ([]probe.Kext, []probe.Gap) {
+	place := ""
+	if app != nil {
+		place = app.Path
+	}
+	found := (&kextSearcher{mac: m}).search(context.Background(), kextApps(policy, place, m.Reads))
+	return gatherKexts(m, infos, app, policy, found)
+}

@@ -3,6 +3,7 @@ package mac
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -14,23 +15,30 @@ import (
 const (
 	outsideNext = "You need not do anything. macOS would ask you for permission if kextwatch read there."
 	lateNext    = "You need not do anything: kextwatch tries again. If the problem remains, check the disk or the share."
+	deniedNext  = "You need not do anything. Only an administrator can read it."
+	brokenNext  = "Install the program that contains it again."
+	folderNext  = "Open the folder in Finder and look what does not belong there."
+	tooManyNext = "Remove the programs whose kernel extensions you do not need."
 )
 
-const kextLimit = 256 // paths that are read; Parallels has at most five kexts
+const (
+	kextLimit = 256 // paths of the first two kinds that are read; Parallels has at most five kexts
+	gapLimit  = 16  // reasons that are told one by one
+)
 
-// findKexts finds the kexts on the disk: those in the application, and those in
-// the load history, newest first. If the original was removed, the staged copy
-// is read instead: macOS keeps it beneath probe.StagedExtensions under the path
-// of the original.
+// gatherKexts returns the kexts on the disk: those in Parallels Desktop, those in the
+// load history, newest first, and what a search found in other places. If the original
+// of the first two was removed, the staged copy is read instead: macOS keeps it beneath
+// probe.StagedExtensions under the path of the original.
 //
-// Signatures are not checked. A kext in the application counts as a kext of
-// Parallels if its bundle ID begins with com.parallels. A kext at a path of the
-// load history counts as a kext of the recorded team if it has the recorded
-// bundle ID.
+// Signatures are not checked. A kext in Parallels Desktop counts as a kext of Parallels
+// if its bundle ID begins with com.parallels. A kext at a path of the load history counts
+// as a kext of the recorded team if it has the recorded bundle ID. For any other kext see
+// kextTeams.
 //
 // A kext that cannot be read is known by its path and bundle ID only, and counts
 // as on the disk. A kext that is root.Elsewhere does not.
-func findKexts(m root.FS, infos *bundleInfos, app *probe.App, policy *probe.Policy) ([]probe.Kext, []probe.Gap) {
+func gatherKexts(m root.FS, infos *bundleInfos, app *probe.App, policy *probe.Policy, found foundKexts) ([]probe.Kext, []probe.Gap) {
 	s := KextSearch{Mac: m, infos: infos}
 	if policy == nil {
 		policy = &probe.Policy{}
@@ -49,23 +57,52 @@ func findKexts(m root.FS, infos *bundleInfos, app *probe.App, policy *probe.Poli
 			}
 		}
 	}
-	newest := slices.SortedStableFunc(slices.Values(policy.History), func(a, b probe.LoadRecord) int {
-		return b.LastSeen.Compare(a.LastSeen)
-	})
-	for _, record := range newest {
+	for _, record := range newestFirst(policy.History) {
 		place := probe.Unstaged(record.Path)
 		if path.IsAbs(place) && path.Clean(place) == place && path.Ext(place) == ".kext" && !root.Elsewhere(place) {
 			s.add(place, record.TeamID, record.BundleID, func(id string) bool { return id == record.BundleID })
 		}
 	}
-	if s.outside > 0 {
-		s.Gaps = append(s.Gaps, probe.NewGap(probe.FactKextsOnDisk, fmt.Errorf("%d kexts are known by their paths only: the first, %s, %w", s.outside, s.firstOutside, root.ErrOutside),
-			outsideNext))
-	}
-	if s.left > 0 {
-		s.miss("", fmt.Errorf("%d more kexts were not read", s.left))
-	}
+	s.addFound(found, policy)
+	s.addGaps(len(s.left) + found.left)
 	return s.known(), s.Gaps
+}
+
+func newestFirst(history []probe.LoadRecord) []probe.LoadRecord {
+	return slices.SortedStableFunc(slices.Values(history), func(a, b probe.LoadRecord) int {
+		return b.LastSeen.Compare(a.LastSeen)
+	})
+}
+
+// addGaps adds one gap for each reason why some kexts are not known or not read. left is
+// the number of those over a limit.
+func (s *KextSearch) addGaps(left int) {
+	if s.outside > 0 {
+		s.gap(fmt.Errorf("%d kexts are known by their paths only: the first, %s, %w", s.outside, s.firstOutside, root.ErrOutside), outsideNext)
+	}
+	switch len(s.denied) {
+	case 0:
+	case 1:
+		s.gap(fmt.Errorf("%s is a kernel extension whose content may not be read", s.denied[0]), deniedNext)
+	default:
+		s.gap(fmt.Errorf("%d kernel extensions may not be read: the first is %s", len(s.denied), s.denied[0]), deniedNext)
+	}
+	if s.more > 0 {
+		s.Gaps = append(s.Gaps, probe.NewGap(probe.FactKextsOnDisk, fmt.Errorf("%d more kernel extensions or folders could not be read", s.more), brokenNext))
+	}
+	if left > 0 {
+		s.gap(fmt.Errorf("%d more kexts were not read", left), tooManyNext)
+	}
+}
+
+func (s *KextSearch) gap(err error, next string) {
+	switch gap := probe.NewGap(probe.FactKextsOnDisk, err, next); {
+	case slices.Contains(s.Gaps, gap):
+	case len(s.Gaps) == gapLimit:
+		s.more++
+	default:
+		s.Gaps = append(s.Gaps, gap)
+	}
 }
 
 // known returns the kexts that were read and those known by their names only, each
@@ -91,7 +128,7 @@ type KextSearch struct {
 	Mac   root.FS
 	infos *bundleInfos // nil: read every file
 	read  int          // paths that were read
-	left  int          // paths that were not read because of kextLimit
+	left  []string     // paths that were not read because of kextLimit
 	found []probe.Kext
 	Gaps  []probe.Gap // what could not be read
 
@@ -99,6 +136,9 @@ type KextSearch struct {
 	unlisted     bool         // a folder of kexts could not be listed
 	outside      int          // paths outside of the folders that kextwatch reads
 	firstOutside string
+	denied       []string        // kexts that may not be read
+	missed       map[string]bool // paths that could not be read
+	more         int             // gaps over gapLimit
 }
 
 // Places returns the paths of the kexts in a directory and its subdirectories,
@@ -141,29 +181,48 @@ func (s *KextSearch) add(place, team, expected string, own func(id string) bool)
 		return
 	}
 	if s.read == kextLimit {
-		s.left++
+		s.left = append(s.left, place)
 		s.addUnread(place, team, expected)
 		return
 	}
 	s.read++
-	info, err := s.infos.read(s.Mac, place)
+	info, code, err := s.infos.readKext(s.Mac, place)
 	staged := root.NotExist(err)
 	if staged {
-		info, err = s.infos.read(s.Mac, probe.StagedExtensions+place)
+		info, code, err = s.infos.readKext(s.Mac, probe.StagedExtensions+place)
 	}
 	switch {
 	case root.NotExist(err):
 	case err != nil:
 		s.miss(place, err)
 		s.addUnread(place, team, expected)
-	case !probe.IsBundleID(info.ID) || !bundleVersionForm.MatchString(info.Version):
-		s.miss(place, fmt.Errorf("%s has no valid bundle identifier and version", place))
+	case !validKext(info):
+		s.miss(place, errInvalidKext(place))
 		if probe.IsBundleID(info.ID) && own(info.ID) {
 			expected = info.ID
 		}
 		s.addUnread(place, team, expected)
 	case own(info.ID):
-		s.found = append(s.found, probe.Kext{BundleID: info.ID, TeamID: team, Path: place, Staged: staged, Version: info.Version})
+		k := newKext(place, team, info, code)
+		k.Staged = staged
+		s.found = append(s.found, k)
+	}
+}
+
+func validKext(info root.BundleInfo) bool {
+	return probe.IsBundleID(info.ID) && bundleVersionForm.MatchString(info.Version)
+}
+
+func errInvalidKext(place string) error {
+	return fmt.Errorf("%s has no valid bundle identifier and version", place)
+}
+
+// newKext returns the facts about a kext that was read. They share no memory with what is
+// remembered for the next snapshot.
+func newKext(place, team string, info root.BundleInfo, c code) probe.Kext {
+	return probe.Kext{
+		BundleID: info.ID, TeamID: team, Path: place, Version: info.Version,
+		Code: slices.Clone(c.archs), Libraries: slices.Clone(info.Libraries),
 	}
 }
 
@@ -174,16 +233,27 @@ func (s *KextSearch) addUnread(place, team, id string) {
 	}
 }
 
-// miss adds a gap for a place that cannot be read.
+// miss adds a gap for a kext or a folder of kexts that cannot be read.
 func (s *KextSearch) miss(place string, err error) {
-	switch {
+	if s.missed == nil {
+		s.missed = map[string]bool{}
+	}
+	s.missed[place] = true
+	kext := path.Ext(place) == ".kext"
+	switch denied := errors.Is(err, fs.ErrPermission); {
 	case errors.Is(err, root.ErrOutside):
 		if s.outside++; s.outside == 1 {
 			s.firstOutside = place
 		}
+	case denied && kext:
+		s.denied = append(s.denied, place)
+	case denied:
+		s.gap(err, deniedNext)
 	case errors.Is(err, root.ErrLate):
-		s.Gaps = append(s.Gaps, probe.NewGap(probe.FactKextsOnDisk, err, lateNext))
+		s.gap(err, lateNext)
+	case kext:
+		s.gap(err, brokenNext)
 	default:
-		s.Gaps = append(s.Gaps, probe.NewGap(probe.FactKextsOnDisk, err, "Install the program that contains it again."))
+		s.gap(err, folderNext)
 	}
 }

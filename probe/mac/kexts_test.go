@@ -110,6 +110,7 @@ func TestKextsOfTheHistory(t *testing.T) {
 	wantKexts(t, kexts,
 		parallelsKext(hypervisorPath, hypervisorID, "14.0.1 45154"),
 		probe.Kext{BundleID: "com.highpoint-tech.kext", TeamID: "DX6G69M9N2", Path: "/Library/Extensions/HighPoint.kext", Version: "4.4.5"},
+		probe.Kext{BundleID: "com.example.new", Path: "/Library/Extensions/Replaced.kext", Version: "1"},
 	)
 	wantGaps(t, gaps, "")
 }
@@ -133,7 +134,7 @@ func TestKextsAreCapped(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	var history []probe.LoadRecord
 	for i := range kextLimit + 10 {
-		place := fmt.Sprintf("/Library/Extensions/%d.kext", i)
+		place := fmt.Sprintf("/Library/Vendor/%d.kext", i)
 		history = append(history, probe.LoadRecord{Path: place, BundleID: "com.example", LastSeen: time.Unix(int64(i), 0)})
 		if i < 10 || i == kextLimit+9 {
 			addKext(t, m, place, "com.example", "1")

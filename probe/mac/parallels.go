@@ -65,8 +65,7 @@ type appSearch struct {
 // read returns the Parallels Desktop at a place. It returns nil if nothing is there, or if
 // it cannot be read.
 func (s *appSearch) read(place string) *probe.App {
-	if s.seen[place] || !path.IsAbs(place) || path.Clean(place) != place || path.Ext(place) != ".app" ||
-		probe.Printable(place) != place || root.Elsewhere(place) {
+	if s.seen[place] || !isAppPlace(place) {
 		return nil
 	}
 	s.seen[place] = true
@@ -86,6 +85,12 @@ func (s *appSearch) read(place string) *probe.App {
 		s.unread, s.err = app, err
 	}
 	return nil
+}
+
+// isAppPlace reports whether an app can be installed at a path that a fact names.
+func isAppPlace(place string) bool {
+	return path.IsAbs(place) && path.Clean(place) == place && path.Ext(place) == ".app" &&
+		probe.Printable(place) == place && !root.Elsewhere(place)
 }
 
 // readApp reads the application at a place. It returns errNotParallels for another
@@ -239,12 +244,13 @@ func (p *Prober) namedApps(policy *probe.Policy) []string {
 	return append(places, p.app)
 }
 
-// appOfKexts returns the Parallels Desktop that contains one of the kexts. A kext on
-// the disk proves that one is installed, but the copy that macOS staged does not.
+// appOfKexts returns the Parallels Desktop that contains one of the kexts. A kext in an
+// app proves that one is installed, but the copy that macOS staged does not. Outside of an
+// app, anything can claim to be a kext of Parallels.
 func appOfKexts(kexts []probe.Kext) *probe.App {
 	for _, k := range kexts {
-		if fromDesktop(k.TeamID, k.BundleID) && !k.Staged {
-			return &probe.App{Product: "Parallels Desktop", TeamID: probe.ParallelsTeamID, Path: appAbove(k.Path)}
+		if app := appAbove(k.Path); app != "" && fromDesktop(k.TeamID, k.BundleID) && !k.Staged {
+			return &probe.App{Product: "Parallels Desktop", TeamID: probe.ParallelsTeamID, Path: app}
 		}
 	}
 	return nil

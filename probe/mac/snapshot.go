@@ -38,6 +38,7 @@ type Prober struct {
 	configs   cached[string, probe.Machines] // while prlctl hangs
 	infos     bundleInfos
 	refused   refusedPaths
+	kexts     kextQuery
 	app       string    // where Parallels Desktop was found last
 	tried     time.Time // the last load attempt of a kext that matters
 
@@ -203,10 +204,13 @@ func (p *Prober) readMac(s *shot) {
 
 // readApps reads the installed Parallels Desktop and the kexts on the disk.
 func (p *Prober) readApps(s *shot) {
+	p.startSearch(s, kextApps(s.snap.Policy, p.app, p.mac.Reads))
 	p.infos.next()
 	app, err := findParallels(p.mac, &p.infos, attemptedApps(s.snap.Policy), p.namedApps(s.snap.Policy))
-	var gaps []probe.Gap
-	s.snap.Kexts, gaps = findKexts(p.mac, &p.infos, app, s.snap.Policy)
+	found, gaps := p.searched(s)
+	var missing []probe.Gap
+	s.snap.Kexts, missing = gatherKexts(p.mac, &p.infos, app, s.snap.Policy, found)
+	gaps = append(gaps, missing...)
 	if app == nil {
 		if app = appOfKexts(s.snap.Kexts); app != nil {
 			err = errors.New("a kernel extension of Parallels Desktop is on the disk, but the application was not found")

@@ -24,6 +24,10 @@ type target struct {
 //
 // The policy folder also holds ExecPolicy, which macOS writes whenever a program
 // starts, and KextPolicy-shm, which adds nothing to the -wal. Neither matters.
+// Of the places of kexts, only the two are watched that hold little else. The kexts in
+// apps and in /Library/Application Support are noticed with the next change of the
+// policy, which a load attempt makes.
+//
 // Both the bundle of the application and its Contents are watched, because a
 // renamed parent raises no event on its children.
 var targets = slices.Concat(
@@ -34,6 +38,7 @@ var targets = slices.Concat(
 	appTargets(probe.ParallelsApp),
 	[]target{
 		{probe.Extensions, nil},
+		{probe.Filesystems, nil},
 		{probe.StagedExtensions, nil},
 		{probe.SystemExtensions, nil},
 	},

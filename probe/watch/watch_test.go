@@ -198,6 +198,15 @@ func TestWatchFollows(t *testing.T) {
 		{"app updated in place", parallels, func(s *story) { s.put(info) }, info},
 		{"app removed and installed again", parallels, func(s *story) { s.remove(app); s.hint(); s.put(info) }, info},
 		{"extension installed", func(s *story) { s.put("/Library/Extensions/a") }, func(s *story) { s.put(kext) }, "/Library/Extensions/b"},
+		{"file system installed", func(s *story) { s.put("/Library/Filesystems/NetFSPlugins/a") },
+			func(s *story) { s.put("/Library/Filesystems/macfuse.fs/Contents/Info.plist") }, "/Library/Filesystems/b.fs/x"},
+		{"file system replaced", func(s *story) {
+			s.put("/Library/Filesystems/macfuse.fs/Contents/Info.plist")
+			s.put("/Library/new.fs/Contents/Info.plist")
+		}, func(s *story) {
+			s.move("/Library/Filesystems/macfuse.fs", "/Library/old.fs")
+			s.move("/Library/new.fs", "/Library/Filesystems/macfuse.fs")
+		}, "/Library/Filesystems/b.fs/x"},
 		{"first extension staged", func(*story) {},
 			func(s *story) { s.put("/Library/StagedExtensions/Library/x") }, "/Library/StagedExtensions/y"},
 		{"system extension", func(*story) {},
@@ -306,6 +315,8 @@ func TestCounts(t *testing.T) {
 		{"/Applications/Chess.app", fsnotify.Create, false},
 		{"/Library/Extensions/any.kext", fsnotify.Create, true},
 		{"/Library/Extensions/any.kext", fsnotify.Chmod, false},
+		{"/Library/Filesystems/any.fs", fsnotify.Create, true},
+		{"/Library/Application Support/any", fsnotify.Create, false},
 		{"/Library/SystemExtensions/db.plist", fsnotify.Write, false},
 	}
 	for _, tt := range tests {

@@ -41,11 +41,12 @@ func (a *assessment) brief(w watched, p *Product, facts []*kextFacts) {
 	}
 }
 
-// release returns a text that changes with the version of macOS and with those of the
-// extensions on the disk. It is short, because the memory keeps it.
+// release returns a text that changes with the version of macOS, with those of the
+// extensions on the disk, and with the boot policy. It is short, because the memory keeps
+// it.
 func (a *assessment) release(facts []*kextFacts) string {
 	sum := fnv.New64a()
-	fmt.Fprintln(sum, a.snap.Mac.OS.Version, a.snap.Mac.OS.Build)
+	fmt.Fprintln(sum, a.snap.Mac.OS.Version, a.snap.Mac.OS.Build, a.snap.Boot.Security, a.snap.Boot.UserKexts)
 	for _, f := range facts {
 		fmt.Fprintln(sum, f.bundleID, f.diskVersion())
 	}

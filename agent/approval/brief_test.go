@@ -72,6 +72,27 @@ func TestOthersAreFollowedAfterAnApproval(t *testing.T) {
 	s.look(at(200), NotInstalled)
 }
 
+// After a change in macOS Recovery, an attempt right after the start is news: now there is
+// a button. It did not come back, because there was none before.
+func TestAButtonAfterAChangeInRecovery(t *testing.T) {
+	for _, tt := range []struct {
+		vendors Vendors
+		first   Verdict
+	}{{standard.Vendors, NotInstalled}, {Vendors{All: true}, NotAsked}} {
+		s := newStory(t, "26.2")
+		s.fuse()
+		s.settings.Vendors = tt.vendors
+		s.snap.Boot.Security, s.snap.Boot.UserKexts = probe.FullSecurity, probe.No
+		s.look(at(5), tt.first)
+		s.fuseRow(false, at(10))
+		s.look(at(10), NeedsRecovery, "needs-recovery!")
+		s.restart(at(60), "SESSION-2")
+		s.snap.Boot.Security, s.snap.Boot.UserKexts = probe.ReducedSecurity, probe.Yes
+		s.fuseRow(false, at(63))
+		s.look(at(63), BlockedOpen, "window-opened!")
+	}
+}
+
 // What goes wrong after an approval is told, too.
 func TestOthersAreToldWhatFollows(t *testing.T) {
 	allowed := func(t *testing.T) *macStory {

@@ -53,6 +53,10 @@ func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 	}
 	item.Verdict = a.itemVerdict(w, item, facts)
 	switch item.Verdict {
+	case Managed, NeedsRecovery, CannotLoad:
+		memory.Earlier = 0 // there was no button that could come back
+	}
+	switch item.Verdict {
 	case NeedsRecovery, CannotLoad, LoadFailing:
 		item.Window = nil // there is no Allow button
 	}

@@ -87,10 +87,15 @@ func FastClock(start time.Time, speed float64) probe.Clock {
 func (d *demo) play(ctx context.Context) error {
 	var err error
 	d.sim, err = simmac.New(d.Root, simmac.Options{
-		MacOS: d.Story.macOS, Parallels: d.Story.parallels, User: user, Now: d.Start.Add(-24 * time.Hour),
+		MacOS: d.Story.macOS, Parallels: d.Story.parallels, Arch: d.Story.arch, User: user, Now: d.Start.Add(-24 * time.Hour),
 	})
 	if err != nil {
 		return err
+	}
+	if prepare := d.Story.prepare; prepare != nil {
+		if err := prepare(d.sim, d.Start.Add(-24*time.Hour)); err != nil {
+			return err
+		}
 	}
 	d.screen.say("demo", fmt.Sprintf("%s %g times faster than real time. This Mac is a directory: %s.", d.Story.title, d.Speed, d.Root))
 	end := d.login(ctx)

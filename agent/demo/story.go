@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,6 +18,8 @@ import (
 type Story struct {
 	title            string
 	macOS, parallels string
+	arch             probe.Arch                         // empty: Intel
+	prepare          func(*simmac.Mac, time.Time) error // before the agent starts; nil: nothing
 	steps            []step
 }
 
@@ -69,6 +72,29 @@ var stories = sync.OnceValue(func() map[string]Story {
 				{minute: 9},
 			},
 		},
+		"macfuse": {
+			title: "On a Mac with Apple silicon in Full Security, macFUSE needs a change in macOS Recovery.",
+			macOS: "26.2", arch: probe.AppleSilicon,
+			prepare: func(m *simmac.Mac, now time.Time) error {
+				return errors.Join(m.AddKext(macFUSE), m.SetBootPolicy(simmac.BootFull, now))
+			},
+			steps: []step{
+				{minute: 0, says: "You have macOS 26.2 and macFUSE 5.1.3 on a Mac with Apple silicon. Its startup security is Full Security."},
+				{minute: 1, says: "You mount a volume. macOS blocks the kernel extension, and shows no Allow button.",
+					do: mount, expect: []approval.EventName{approval.NeedsRecoveryEvent}},
+				{minute: 4, says: "You shut down the Mac, choose Reduced Security in macOS Recovery, and start it again.",
+					do:       func(m *simmac.Mac, now time.Time) error { return m.SetBootPolicy(simmac.BootReducedUsers, now) },
+					restarts: true},
+				{minute: 8, says: "You mount the volume again. Now macOS shows the Allow button.",
+					do: mount, expect: []approval.EventName{approval.WindowOpened}},
+				{minute: 10, says: "You click Allow.",
+					do:     func(m *simmac.Mac, now time.Time) error { return m.AllowKext(macFUSE.ID, now) },
+					expect: []approval.EventName{approval.RestartNeeded}},
+				{minute: 11, says: "You restart the Mac. Your volume is mounted, and macOS loads the kernel extension.",
+					do: (*simmac.Mac).Restart, restarts: true, expect: []approval.EventName{approval.KextsLoaded}},
+				{minute: 12},
+			},
+		},
 		"not-loaded": {
 			title: "Approved and restarted, but macOS still does not load the kernel extensions.",
 			macOS: "12.7.6", parallels: "18.3.4",
@@ -99,6 +125,14 @@ var stories = sync.OnceValue(func() map[string]Story {
 })
 
 const windows = "Windows 11"
+
+var macFUSE = simmac.Kext{
+	Path: "/Library/Filesystems/macfuse.fs/Contents/Extensions/26/macfuse.kext",
+	ID:   "io.macfuse.filesystems.macfuse.25", Version: "5.1.3", Team: "3T5GSNBU6W",
+	Archs: []probe.Arch{probe.Intel, probe.AppleSilicon},
+}
+
+func mount(m *simmac.Mac, now time.Time) error { return m.AttemptKext(macFUSE.ID, now) }
 
 func startWindows(m *simmac.Mac, now time.Time) error { return m.StartVM(windows, now) }
 

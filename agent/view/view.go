@@ -40,13 +40,14 @@ func clock(t time.Time) string { return t.Local().Format("15:04") }
 
 func minutes(n int) string { return count(n, "1 minute", "%d minutes") }
 
-// sentence adds a capital letter and a full stop. The names macOS and kextwatch
-// keep their small letter.
+// sentence adds a capital letter and a full stop. kextwatch keeps its small letter, and so
+// does a name with a capital inside, such as macOS or macFUSE.
 func sentence(s string) string {
 	if s == "" {
 		return ""
 	}
-	if !strings.HasPrefix(s, "macOS") && !strings.HasPrefix(s, "kextwatch") {
+	word, _, _ := strings.Cut(s, " ")
+	if !strings.HasPrefix(s, "kextwatch") && word == strings.ToLower(word) {
 		first, size := utf8.DecodeRuneInString(s)
 		s = string(unicode.ToUpper(first)) + s[size:]
 	}

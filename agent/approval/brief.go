@@ -86,20 +86,33 @@ func (a *assessment) atStart(p Product) bool {
 // briefEvents has the events of a product that is not watched in full. Those about an
 // attempt are shown for each new one. Those about what follows are shown if the attempt
 // was. Other events are only recorded.
-var briefEvents = map[EventName]struct{ attempt, follows bool }{
-	WindowOpened:       {attempt: true},
-	WindowReopened:     {attempt: true},
-	BlockedNoWindow:    {attempt: true},
-	ManagedEvent:       {attempt: true, follows: true},
-	NeedsRecoveryEvent: {attempt: true, follows: true},
-	CannotLoadEvent:    {attempt: true, follows: true},
-	WindowObstacle:     {follows: true},
-	WindowReminder:     {follows: true}, // only after a snooze, or if an alert may be lost
-	ApprovedEvent:      {follows: true},
-	RestartNeeded:      {follows: true},
-	UpgradeEvent:       {follows: true},
-	LoadFailingEvent:   {follows: true},
-	KextsLoaded:        {follows: true},
+var briefEvents = []struct {
+	event            EventName
+	attempt, follows bool
+}{
+	{WindowOpened, true, false},
+	{WindowReopened, true, false},
+	{BlockedNoWindow, true, false},
+	{ManagedEvent, true, true},
+	{NeedsRecoveryEvent, true, true},
+	{CannotLoadEvent, true, true},
+	{WindowObstacle, false, true},
+	{WindowReminder, false, true}, // only after a snooze, or if an alert may be lost
+	{ApprovedEvent, false, true},
+	{RestartNeeded, false, true},
+	{UpgradeEvent, false, true},
+	{LoadFailingEvent, false, true},
+	{KextsLoaded, false, true},
+}
+
+// isBrief returns the row of an event in briefEvents.
+func isBrief(event EventName) (attempt, follows bool) {
+	for _, row := range briefEvents {
+		if row.event == event {
+			return row.attempt, row.follows
+		}
+	}
+	return false, false
 }
 
 // tellBriefly is tell for a product that is announced once for each attempt. After the
@@ -111,13 +124,15 @@ func (t Announced) tellBriefly(p Product, pending bool, snooze snoozeState) (Ann
 	fresh := before.missing(recent)
 	t = t.announce(fresh)
 	announced := len(fresh) > 0 && !p.Repeated && !p.Ignored && p.TeamID != ""
+	// The user changed the startup security in macOS Recovery. What is left is to allow it.
+	changed := before.Before == NeedsRecovery && (p.Verdict == BlockedUnknown || p.Verdict == BlockedClosed) && !p.Ignored
 
 	var notices []Notice
 	shown, loaded := false, false
 	for _, n := range all {
-		is := briefEvents[n.Event]
-		if !(announced && is.attempt || before.Awaiting && is.follows && !p.Ignored) {
-			if is.attempt && len(fresh) == 0 || is.follows {
+		attempt, follows := isBrief(n.Event)
+		if !(announced && attempt || before.Awaiting && follows && !p.Ignored || changed && attempt) {
+			if attempt && len(fresh) == 0 || follows {
 				continue // what nobody was told about is no news
 			}
 			n.Urgency = Silent

@@ -72,13 +72,14 @@ func TestOthersAreFollowedAfterAnApproval(t *testing.T) {
 	s.look(at(200), NotInstalled)
 }
 
-// After a change in macOS Recovery, an attempt right after the start is news: now there is
-// a button. It did not come back, because there was none before.
+// After a change in macOS Recovery the agent says what is left to do. An attempt right
+// after the start is news, too: now there is a button. It did not come back, because there
+// was none before.
 func TestAButtonAfterAChangeInRecovery(t *testing.T) {
 	for _, tt := range []struct {
-		vendors Vendors
-		first   Verdict
-	}{{standard.Vendors, NotInstalled}, {Vendors{All: true}, NotAsked}} {
+		vendors               Vendors
+		first, later, blocked Verdict
+	}{{standard.Vendors, NotInstalled, NotInstalled, NotInstalled}, {Vendors{All: true}, NotAsked, NeedsRecovery, BlockedUnknown}} {
 		s := newStory(t, "26.2")
 		s.fuse()
 		s.settings.Vendors = tt.vendors
@@ -86,8 +87,10 @@ func TestAButtonAfterAChangeInRecovery(t *testing.T) {
 		s.look(at(5), tt.first)
 		s.fuseRow(false, at(10))
 		s.look(at(10), NeedsRecovery, "needs-recovery!")
+		s.look(at(50), tt.later)
 		s.restart(at(60), "SESSION-2")
 		s.snap.Boot.Security, s.snap.Boot.UserKexts = probe.ReducedSecurity, probe.Yes
+		s.look(at(61), tt.blocked, "blocked!")
 		s.fuseRow(false, at(63))
 		s.look(at(63), BlockedOpen, "window-opened!")
 	}

@@ -76,7 +76,7 @@ var stories = sync.OnceValue(func() map[string]Story {
 			title: "On a Mac with Apple silicon in Full Security, macFUSE needs a change in macOS Recovery.",
 			macOS: "26.2", arch: probe.AppleSilicon,
 			prepare: func(m *simmac.Mac, now time.Time) error {
-				return errors.Join(m.AddKext(macFUSE), m.SetBootPolicy(simmac.BootFull, now))
+				return errors.Join(m.AddKext(simmac.MacFUSE()), m.SetBootPolicy(simmac.BootFull, now))
 			},
 			steps: []step{
 				{minute: 0, says: "You have macOS 26.2 and macFUSE 5.1.3 on a Mac with Apple silicon. Its startup security is Full Security."},
@@ -88,7 +88,7 @@ var stories = sync.OnceValue(func() map[string]Story {
 				{minute: 8, says: "You mount the volume again. Now macOS shows the Allow button.",
 					do: mount, expect: []approval.EventName{approval.WindowOpened}},
 				{minute: 10, says: "You click Allow.",
-					do:     func(m *simmac.Mac, now time.Time) error { return m.AllowKext(macFUSE.ID, now) },
+					do:     func(m *simmac.Mac, now time.Time) error { return m.AllowKext(simmac.MacFUSE().ID, now) },
 					expect: []approval.EventName{approval.RestartNeeded}},
 				{minute: 11, says: "You restart the Mac. Your volume is mounted, and macOS loads the kernel extension.",
 					do: (*simmac.Mac).Restart, restarts: true, expect: []approval.EventName{approval.KextsLoaded}},
@@ -126,13 +126,7 @@ var stories = sync.OnceValue(func() map[string]Story {
 
 const windows = "Windows 11"
 
-var macFUSE = simmac.Kext{
-	Path: "/Library/Filesystems/macfuse.fs/Contents/Extensions/26/macfuse.kext",
-	ID:   "io.macfuse.filesystems.macfuse.25", Version: "5.1.3", Team: "3T5GSNBU6W",
-	Archs: []probe.Arch{probe.Intel, probe.AppleSilicon},
-}
-
-func mount(m *simmac.Mac, now time.Time) error { return m.AttemptKext(macFUSE.ID, now) }
+func mount(m *simmac.Mac, now time.Time) error { return m.AttemptKext(simmac.MacFUSE().ID, now) }
 
 func startWindows(m *simmac.Mac, now time.Time) error { return m.StartVM(windows, now) }
 

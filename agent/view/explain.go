@@ -100,10 +100,14 @@ func explainRules(b *strings.Builder, st approval.Status) {
 }
 
 // leftoverWords says why an extension is left over.
-var leftoverWords = map[approval.Rule]string{
-	approval.RuleLeftover:   "left over, no longer on this Mac",
-	approval.RuleOtherMacOS: "left over, for another macOS",
-	approval.RuleOldBlock:   "left over, blocked long ago",
+func leftoverWords(by approval.Rule) string {
+	switch by {
+	case approval.RuleOtherMacOS:
+		return "left over, for another macOS"
+	case approval.RuleOldBlock:
+		return "left over, blocked long ago"
+	}
+	return "left over, no longer on this Mac"
 }
 
 func kextWords(k approval.Kext, st approval.Status) string {
@@ -114,7 +118,7 @@ func kextWords(k approval.Kext, st approval.Status) string {
 			words = append(words, yes)
 		}
 	}
-	add(k.Leftover && known.leftover, leftoverWords[k.LeftoverBy])
+	add(k.Leftover && known.leftover, leftoverWords(k.LeftoverBy))
 	add(!known.leftover, "not known whether it is on this Mac")
 	add(k.AllowedBy == approval.ByUser, "allowed by the user")
 	add(k.AllowedBy == approval.ByMDM, "allowed by a configuration profile")

@@ -13,8 +13,9 @@ import (
 	"kextwatch/probe/mactest"
 )
 
+// The folder is none of those that are searched.
 const (
-	vboxFolder = "/Library/Application Support/VirtualBox/"
+	vboxFolder = "/Library/VirtualBox/"
 	vboxDriver = vboxFolder + "VBoxDrv.kext"
 	vboxID     = "org.virtualbox.kext.VBoxDrv"
 	vboxTeam   = "VB5E2TV963"

@@ -157,7 +157,7 @@ func (m *Mac) recordedKexts(c *change) ([]kext, error) {
 	for _, k := range kexts {
 		var info bundleInfo
 		err := m.readPlist(k.path+"/Contents/Info.plist", &info)
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 			continue
 		}
 		if err != nil {

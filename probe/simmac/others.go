@@ -19,6 +19,15 @@ type Kext struct {
 	Archs             []probe.Arch // the processors that it has code for; empty: it has no code
 }
 
+// MacFUSE returns the extension of macFUSE for macOS 26.
+func MacFUSE() Kext {
+	return Kext{
+		Path: "/Library/Filesystems/macfuse.fs/Contents/Extensions/26/macfuse.kext",
+		ID:   "io.macfuse.filesystems.macfuse.25", Version: "5.1.3", Team: "3T5GSNBU6W",
+		Archs: []probe.Arch{probe.Intel, probe.AppleSilicon},
+	}
+}
+
 // developers has the names that macOS shows for some teams.
 var developers = []struct{ team, name string }{
 	{probe.ParallelsTeamID, "Parallels International GmbH"},

@@ -83,12 +83,12 @@ const (
 // Kext is a kernel extension bundle on the disk.
 type Kext struct {
 	BundleID  string
-	TeamID    string   // empty: unsigned, or not known
+	TeamID    string   // that the policy names, else what its signature claims; empty: unsigned, or not known
 	Path      string   // where it was installed, without the prefix of the staging folder
 	Staged    bool     // only the copy under /Library/StagedExtensions was found
 	Unread    bool     // its folder could not be read, so it is assumed to exist
 	Version   string   // CFBundleVersion; Parallels writes "14.0.1 45154"
-	Code      []Arch   // the processors that it has code for; nil: not known, or it has no code
+	Code      []Arch   // the processors that it has code for; nil: not known, or it has no code; empty: only for others
 	Libraries []string // the bundle IDs of the kexts that it needs (OSBundleLibraries)
 }
 

@@ -14,12 +14,18 @@ import (
 // kexts. Most searches take less.
 const searchWait = 20 * time.Millisecond
 
+// searchPause is how long after the begin of a search no other one follows if nothing says
+// that a file has changed. The answers of tools lead to several snapshots in a row. It is
+// shorter than the end of a burst of events, after which everything is read again.
+const searchPause = 50 * time.Millisecond
+
 // kextQuery runs the search for kexts on a goroutine of its own, so that no folder delays
 // a window. A snapshot has what the last search found, and starts the next one. If that
 // finds something else, another snapshot follows.
 type kextQuery struct {
 	searcher *kextSearcher // nil while it searches
 	found    *foundKexts   // of the last search; nil: none has ended
+	began    time.Time     // the last search, in the clock of this machine
 
 	// The search that runs; answers is nil if none does.
 	ctx     context.Context
@@ -39,11 +45,12 @@ type searchAnswer struct {
 func (p *Prober) startSearch(s *shot, apps []string) {
 	q := &p.kexts
 	q.collect()
-	if q.answers != nil {
+	wanted := q.found == nil || s.how.Changed || s.how.Fresh || time.Since(q.began) >= searchPause
+	if q.answers != nil && wanted {
 		q.again.Store(true)
 		q.collect() // it may have ended just now
 	}
-	if q.answers != nil || s.ctx.Err() != nil {
+	if wanted = wanted || q.again.Load(); q.answers != nil || !wanted || s.ctx.Err() != nil {
 		return
 	}
 	searcher, before, delay := q.searcher, q.found, time.Duration(0)
@@ -54,6 +61,7 @@ func (p *Prober) startSearch(s *shot, apps []string) {
 	if s.how.Changed && !q.awaited {
 		delay = alertFirst
 	}
+	q.began = time.Now().Add(delay)
 	ctx, answers, done := s.ctx, make(chan searchAnswer, 1), make(chan struct{})
 	q.searcher, q.ctx, q.answers = nil, ctx, answers
 	q.signal.Store(!q.awaited)

@@ -15,7 +15,8 @@ const (
 	FactVirtual      Fact = "virtual Mac" // whether macOS runs in a virtual machine
 
 	FactParallels    Fact = "Parallels Desktop"
-	FactKextsOnDisk  Fact = "kernel extensions on the disk"
+	FactKextsOnDisk  Fact = "kernel extensions on the disk" // those of Parallels
+	FactOtherKexts   Fact = "other kernel extensions on the disk"
 	FactLoadedKexts  Fact = "loaded kernel extensions"
 	FactCollection   Fact = "kernel collection" // the auxiliary one, from macOS 11
 	FactLoadAttempts Fact = "log"               // load attempts, from the unified log
@@ -53,7 +54,7 @@ const (
 // Facts lists every Fact.
 var Facts = []Fact{
 	FactMacOSVersion, FactProcessor, FactBootTime, FactBootSession, FactBootPolicy, FactBootVolume, FactVirtual,
-	FactParallels, FactKextsOnDisk, FactLoadedKexts, FactCollection, FactLoadAttempts, FactLoadHistory,
+	FactParallels, FactKextsOnDisk, FactOtherKexts, FactLoadedKexts, FactCollection, FactLoadAttempts, FactLoadHistory,
 	FactVMs, FactVMFiles, FactVMNetworking,
 	FactSIP, FactKextApproval, FactConsent, FactRecoveryTeams, FactKextProfile, FactProfiles,
 	FactPrograms, FactNetwork, FactConsoleUser, FactScreenLock, FactAdmin, FactSystemExtensions,

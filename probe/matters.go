@@ -53,7 +53,7 @@ func (s *Snapshot) comesWithMacOS(bundleID string) bool {
 // is on the disk, in the load history, or waits for approval. What could not be read
 // counts as there.
 func (s *Snapshot) ExpectsLoads() bool {
-	if HasGap(s.Gaps, FactKextsOnDisk) || slices.ContainsFunc(s.Kexts, func(k Kext) bool { return s.Matters(k.TeamID, k.BundleID) }) {
+	if KextsUnread(s.Gaps) || slices.ContainsFunc(s.Kexts, func(k Kext) bool { return s.Matters(k.TeamID, k.BundleID) }) {
 		return true
 	}
 	return s.Policy != nil &&

@@ -125,6 +125,11 @@ func HasGap(gaps []Gap, fact Fact) bool {
 	return slices.ContainsFunc(gaps, func(g Gap) bool { return g.Source == fact })
 }
 
+// KextsUnread reports whether some kexts on the disk could not be read.
+func KextsUnread(gaps []Gap) bool {
+	return HasGap(gaps, FactKextsOnDisk) || HasGap(gaps, FactOtherKexts)
+}
+
 // Hint says that facts may have changed and a snapshot is due. It carries no
 // fact.
 type Hint struct {

@@ -6,14 +6,12 @@ import (
 	"strings"
 
 	"kextwatch/agent/approval"
-	"kextwatch/probe"
 )
 
 var otherChecks = []check{
 	{
 		id: "kexts.others", unknown: "kextwatch cannot tell whether a kernel extension of another developer waits",
-		early: othersWait,
-		facts: []probe.Fact{probe.FactKextsOnDisk}, judge: noneOfOthersWaits,
+		early: othersWait, judge: noneOfOthersWaits,
 	},
 }
 

@@ -146,7 +146,7 @@ func newKnowledge(k approval.Kext, st approval.Status) knowledge {
 	return knowledge{
 		allowed:  k.Allowed || k.Asked || st.Source != "" && !stale, // a row may be missing
 		loaded:   k.LoadedVersion != "" || k.Loaded || st.Facts.Loaded.Known,
-		leftover: !k.Leftover || !checking{st: st}.hasGap(probe.FactKextsOnDisk),
+		leftover: !k.Leftover || !probe.KextsUnread(st.Gaps),
 	}
 }
 

@@ -43,7 +43,8 @@ var factWords = map[probe.Fact]factText{
 		absent := c.parallels.Verdict == approval.NotInstalled || c.parallels.Verdict == "" // "": not watched
 		return c.parallels.App != nil || absent && !c.hasGap(probe.FactParallels)
 	}},
-	probe.FactKextsOnDisk: {name: "kernel extensions on the disk"},
+	probe.FactKextsOnDisk: {name: "kernel extensions of Parallels on the disk"},
+	probe.FactOtherKexts:  {name: "other kernel extensions on the disk"},
 	probe.FactLoadedKexts: {name: "loaded kernel extensions", why: notQueried, known: func(c checking) bool {
 		return c.st.Facts.Loaded.Known || c.nothingToLoad() // then the kernel is not queried
 	}},
@@ -178,7 +179,11 @@ func (c checking) verdictFacts(p approval.Product) []probe.Fact {
 		}
 	}
 	if hasKext(p, func(k approval.Kext) bool { return k.DiskVersion == "" }) { // which version should be loaded?
-		facts = append(facts, probe.FactKextsOnDisk)
+		onDisk := probe.FactKextsOnDisk
+		if otherVendor(p) {
+			onDisk = probe.FactOtherKexts
+		}
+		facts = append(facts, onDisk)
 	}
 	return facts
 }

@@ -128,7 +128,7 @@ func (p *Prober) searched(s *shot) (foundKexts, []probe.Gap) {
 	if s.ctx.Err() != nil {
 		reason = context.Cause(s.ctx)
 	}
-	return foundKexts{}, missingFacts([]probe.Fact{probe.FactKextsOnDisk}, reason)
+	return foundKexts{}, missingFacts([]probe.Fact{probe.FactOtherKexts}, reason)
 }
 
 // equal reports whether two searches found the same.

@@ -1,6 +1,7 @@
 package mac
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -57,15 +58,25 @@ func gatherKexts(m root.FS, infos *bundleInfos, app *probe.App, policy *probe.Po
 			}
 		}
 	}
-	for _, record := range newestFirst(policy.History) {
-		place := probe.Unstaged(record.Path)
-		if path.IsAbs(place) && path.Clean(place) == place && path.Ext(place) == ".kext" && !root.Elsewhere(place) {
-			s.add(place, record.TeamID, record.BundleID, func(id string) bool { return id == record.BundleID })
-		}
-	}
+	history := newestFirst(policy.History)
+	ofParallels := func(r probe.LoadRecord) bool { return r.TeamID == probe.ParallelsTeamID }
+	s.addRecorded(history, ofParallels)
+	s.addGaps(len(s.left))
+	s.fact, s.outside, s.denied = probe.FactOtherKexts, 0, nil
+	s.addRecorded(history, func(r probe.LoadRecord) bool { return !ofParallels(r) })
 	s.addFound(found, policy)
 	s.addGaps(len(s.left) + found.left)
 	return s.known(), s.Gaps
+}
+
+// addRecorded adds the kexts at the paths of some load records.
+func (s *KextSearch) addRecorded(history []probe.LoadRecord, some func(probe.LoadRecord) bool) {
+	for _, record := range history {
+		place := probe.Unstaged(record.Path)
+		if some(record) && path.IsAbs(place) && path.Clean(place) == place && path.Ext(place) == ".kext" && !root.Elsewhere(place) {
+			s.add(place, record.TeamID, record.BundleID, func(id string) bool { return id == record.BundleID })
+		}
+	}
 }
 
 func newestFirst(history []probe.LoadRecord) []probe.LoadRecord {
@@ -88,15 +99,19 @@ func (s *KextSearch) addGaps(left int) {
 		s.gap(fmt.Errorf("%d kernel extensions may not be read: the first is %s", len(s.denied), s.denied[0]), deniedNext)
 	}
 	if s.more > 0 {
-		s.Gaps = append(s.Gaps, probe.NewGap(probe.FactKextsOnDisk, fmt.Errorf("%d more kernel extensions or folders could not be read", s.more), brokenNext))
+		s.Gaps = append(s.Gaps, probe.NewGap(s.gapFact(), fmt.Errorf("%d more kernel extensions or folders could not be read", s.more), brokenNext))
+		s.more = 0
 	}
 	if left > 0 {
 		s.gap(fmt.Errorf("%d more kexts were not read", left), tooManyNext)
 	}
 }
 
+// gapFact returns the fact that is missing if a kext cannot be read.
+func (s *KextSearch) gapFact() probe.Fact { return cmp.Or(s.fact, probe.FactKextsOnDisk) }
+
 func (s *KextSearch) gap(err error, next string) {
-	switch gap := probe.NewGap(probe.FactKextsOnDisk, err, next); {
+	switch gap := probe.NewGap(s.gapFact(), err, next); {
 	case slices.Contains(s.Gaps, gap):
 	case len(s.Gaps) == gapLimit:
 		s.more++
@@ -127,6 +142,7 @@ func (s *KextSearch) known() []probe.Kext {
 type KextSearch struct {
 	Mac   root.FS
 	infos *bundleInfos // nil: read every file
+	fact  probe.Fact   // that is missing if a kext cannot be read; empty: FactKextsOnDisk
 	read  int          // paths that were read
 	left  []string     // paths that were not read because of kextLimit
 	found []probe.Kext

@@ -148,7 +148,7 @@ func TestKextsAreCapped(t *testing.T) {
 	if len(kexts) != 6 || !kexts[5].Unread || kexts[5].BundleID != "com.example.0" {
 		t.Errorf("got %+v, want five kexts that were not read", kexts)
 	}
-	wantGaps(t, gaps, "kernel extensions on the disk")
+	wantGaps(t, gaps, "other kernel extensions on the disk")
 	if len(gaps) == 1 && !strings.HasPrefix(gaps[0].Err, "10 more") {
 		t.Errorf("missing facts %+v, want one that counts 10 more", gaps)
 	}

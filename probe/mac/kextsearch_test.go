@@ -223,7 +223,7 @@ func TestKextsThatMayNotBeRead(t *testing.T) {
 		if len(kexts) != len(c.want) || len(kexts) > 0 && !reflect.DeepEqual(kexts, c.want) {
 			t.Errorf("%s: %+v, want %+v", name, kexts, c.want)
 		}
-		wantGaps(t, gaps, string(probe.FactKextsOnDisk))
+		wantGaps(t, gaps, string(probe.FactOtherKexts))
 		if len(gaps) == 1 && (!strings.Contains(gaps[0].Err, c.err) || gaps[0].Next != deniedNext) {
 			t.Errorf("%s: %+v, want %q and nothing to do", name, gaps[0], c.err)
 		}

@@ -104,7 +104,7 @@ func (f *pathSearch) bundle(a probe.Attempt) string {
 		err = errors.New("it has no valid bundle identifier")
 	}
 	if f.s.now.Sub(a.At) <= refusedFor {
-		f.s.missing(probe.NewGap(probe.FactKextsOnDisk, fmt.Errorf("macOS did not load %s, and which kernel extension that is cannot be read: %w", a.Path, err),
+		f.s.missing(probe.NewGap(probe.FactOtherKexts, fmt.Errorf("macOS did not load %s, and which kernel extension that is cannot be read: %w", a.Path, err),
 			"See in its folder to which program it belongs, and look for an Allow button in the settings."))
 	}
 	return ""

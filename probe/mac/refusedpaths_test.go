@@ -65,13 +65,13 @@ func TestRefusedPath(t *testing.T) {
 		"recorded, replaced by another": {func(s *snapshotStory) { addKext(s.t, s.m, vboxDriver, "com.example.new", "1") }, []string{recorded(vboxDriver, vboxTeam, vboxID)}, "com.example.new", ""},
 		"nothing is there":              {func(*snapshotStory) {}, nil, "", ""},
 		"Apple's":                       {func(s *snapshotStory) { addKext(s.t, s.m, vboxDriver, "com.apple.nke.rvi", "1") }, nil, "", ""},
-		"no bundle ID":                  {func(s *snapshotStory) { addKext(s.t, s.m, vboxDriver, "a b\x1b[31m", "1") }, nil, "", "kernel extensions on the disk"},
-		"no property list":              {func(s *snapshotStory) { mactest.AddFile(t, s.m.Root, vboxDriver+"/Contents/Info.plist", "bplist00") }, nil, "", "kernel extensions on the disk"},
-		"a link out of the Mac":         {func(s *snapshotStory) { mactest.AddLink(t, s.m.Root, vboxDriver+"/Contents/Info.plist", "/etc/hosts") }, nil, "", "kernel extensions on the disk"},
+		"no bundle ID":                  {func(s *snapshotStory) { addKext(s.t, s.m, vboxDriver, "a b\x1b[31m", "1") }, nil, "", "other kernel extensions on the disk"},
+		"no property list":              {func(s *snapshotStory) { mactest.AddFile(t, s.m.Root, vboxDriver+"/Contents/Info.plist", "bplist00") }, nil, "", "other kernel extensions on the disk"},
+		"a link out of the Mac":         {func(s *snapshotStory) { mactest.AddLink(t, s.m.Root, vboxDriver+"/Contents/Info.plist", "/etc/hosts") }, nil, "", "other kernel extensions on the disk"},
 		"a link to a folder not to be read": {func(s *snapshotStory) {
 			addKext(s.t, s.m, "/Users/you/Desktop/x.kext", vboxID, "1")
 			mactest.AddLink(t, s.m.Root, vboxDriver, "/Users/you/Desktop/x.kext")
-		}, nil, "", "kernel extensions on the disk"},
+		}, nil, "", "other kernel extensions on the disk"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSnapshotStory(t, "10.13.6", "")
@@ -81,7 +81,7 @@ func TestRefusedPath(t *testing.T) {
 			if got := strings.Join(names, ", "); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
-			wantGaps(t, slices.DeleteFunc(snap.Gaps, func(g probe.Gap) bool { return g.Source != probe.FactKextsOnDisk }), c.gaps)
+			wantGaps(t, slices.DeleteFunc(snap.Gaps, func(g probe.Gap) bool { return g.Source != probe.FactOtherKexts }), c.gaps)
 		})
 	}
 }
@@ -101,7 +101,7 @@ func TestRefusedPathsBesideOthers(t *testing.T) {
 	if got := strings.Join(names, ", "); got != "4C6364ACXT, "+vboxID+", com.example.y" || !slices.Equal(given, before) {
 		t.Errorf("got %q from %+v", got, given)
 	}
-	wantGaps(t, snap.Gaps, "kernel extensions on the disk")
+	wantGaps(t, snap.Gaps, "other kernel extensions on the disk")
 	if gap := snap.Gaps[len(snap.Gaps)-1]; !strings.Contains(gap.Err, outside) || !strings.Contains(gap.Err, "outside the folders") {
 		t.Errorf("%+v", gap)
 	}

@@ -151,7 +151,7 @@ func waitsForAllow(snap probe.Snapshot, now time.Time) bool {
 	for _, k := range snap.Loaded.Kexts {
 		loaded[k.BundleID] = true
 	}
-	unclear := probe.HasGap(snap.Gaps, probe.FactKextsOnDisk)
+	unclear := probe.KextsUnread(snap.Gaps)
 	return slices.ContainsFunc(snap.Policy.Rows, func(row probe.PolicyRow) bool {
 		waits := row.Pending == probe.Yes || row.Pending == "" && !snap.Policy.TellsTimes()
 		return !row.Allowed && (waits || unclear || here[row.BundleID]) && !loaded[row.BundleID] && snap.Matters(row.TeamID, row.BundleID)

@@ -283,7 +283,7 @@ func TestCanceledSnapshotIsNotCached(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	snap := s.prober.Snapshot(ctx, snapshotAt, Options{})
-	wantGaps(t, snap.Gaps, "boot time, boot session, kernel extensions on the disk, loaded kernel extensions, "+enforcementGaps)
+	wantGaps(t, snap.Gaps, "boot time, boot session, other kernel extensions on the disk, loaded kernel extensions, "+enforcementGaps)
 	snap = s.wantQueried("the next snapshot", false, "sysctl kextstat")
 	wantGaps(t, snap.Gaps, "")
 	if !snap.Loaded.Known || snap.Mac.BootSession == "" {

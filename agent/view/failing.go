@@ -104,31 +104,43 @@ func failingBecause(p approval.Product, st approval.Status) string {
 
 // failingNext says what helps a product that does not load although it is approved.
 func failingNext(p approval.Product, st approval.Status) string {
-	next := failingInShort(p, st)
+	return sentences(failingInShort(p, st), failingPage(p))
+}
+
+// failingPage names a page about a product that does not load. It is empty if the reason
+// is known, or for other vendors.
+func failingPage(p approval.Product) string {
 	if _, other := failureOf(p); other || p.TeamID != probe.ParallelsTeamID {
-		return next
+		return ""
 	}
-	return sentences(next, fmt.Sprintf("Parallels has a page about it (%s)", errorPage(p)))
+	return fmt.Sprintf("Parallels has a page about it (%s)", errorPage(p))
 }
 
 // failingInShort is failingNext without a link.
 func failingInShort(p approval.Product, st approval.Status) string {
+	ways, reasonKnown := failingWays(p)
+	return sentences(sentences(ways...), when(!reasonKnown && otherVendor(p), withoutKexts(p, st.Mac.OS)))
+}
+
+// failingWays returns what helps a product that does not load: each if the one before did
+// not help.
+func failingWays(p approval.Product) (ways []string, reasonKnown bool) {
 	if failure, ok := failureOf(p); ok && p.Proof != approval.RuleNoFireWire {
-		return failure.next(p)
+		return []string{failure.next(p)}, true
 	}
 	switch p.Proof {
 	case approval.RuleUnsigned:
-		return "Ask its developer for a signed version. If you do not know it, leave it."
+		return []string{"Ask its developer for a signed version. If you do not know it, leave it."}, true
 	case approval.RuleNoCode:
-		return failureWords[probe.WrongArch].next(p)
+		return []string{failureWords[probe.WrongArch].next(p)}, true
 	case approval.RuleNoFireWire:
-		return fmt.Sprintf("Use %s without FireWire, or on a Mac with macOS 15 or earlier.", p.Name)
+		return []string{fmt.Sprintf("Use %s without FireWire, or on a Mac with macOS 15 or earlier.", p.Name)}, true
 	case approval.RuleExternalDisk:
-		return fromInternalDisk
+		return []string{fromInternalDisk}, true
 	case approval.RuleVirtualMac:
-		return onTheMacItself
+		return []string{onTheMacItself}, true
 	}
-	return sentences("restart the Mac", fmt.Sprintf("if that does not help, install %s again", p.Name), when(otherVendor(p), withoutKexts(p, st.Mac.OS)))
+	return []string{"Restart the Mac.", fmt.Sprintf("If that does not help, install %s again.", p.Name)}, false
 }
 
 const (

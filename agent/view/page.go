@@ -9,22 +9,30 @@ import (
 //go:embed report.css
 var reportStyle markup
 
-// HTML returns the page as one file without scripts and without references to
-// other files or to the network.
-func (r Report) HTML() []byte {
+// htmlPage returns one HTML file without scripts and without references to other files
+// or to the network.
+func htmlPage(title string, style, body markup) []byte {
 	return []byte(fill(`<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<title>kextwatch report: %v</title>
+<title>%v</title>
 <style>
 %v</style>
 </head>
 <body>
 <main>
-%v
+%v</main>
+</body>
+</html>
+`, title, style, body))
+}
+
+// HTML returns the page as one file; see htmlPage.
+func (r Report) HTML() []byte {
+	return htmlPage("kextwatch report: "+r.Headline, reportStyle, fill(`%v
 %v
 %v
 <section>
@@ -42,19 +50,13 @@ func (r Report) HTML() []byte {
 <h2>History</h2>
 %v
 </section>
-</main>
-</body>
-</html>
-`, r.Headline, reportStyle, r.header(), r.Timeline.html(), each(r.Products, ReportProduct.html),
+`, r.header(), r.Timeline.html(), each(r.Products, ReportProduct.html),
 		table(r.Checks, Check.html, "Result", "Check", "Finding and next step"),
 		table(r.Facts, Fact.html, "Fact", "Value"), r.unknown(), r.history()))
 }
 
 func (r Report) header() markup {
-	var icon, class, redacted markup
-	if len(r.Icon) > 0 {
-		icon = fill(`<img src="data:image/png;base64,%v" alt="">`, base64.StdEncoding.EncodeToString(r.Icon))
-	}
+	var class, redacted markup
 	switch {
 	case r.Urgent:
 		class = ` class="urgent"`
@@ -71,7 +73,15 @@ func (r Report) header() markup {
 %v
 <p class="soft">kextwatch %v · %v%v</p>
 </header>
-`, class, icon, r.Headline, maybe("<p>%v</p>", r.Why), maybe(`<p class="next">%v</p>`, r.Next), r.Version, minute(r.Made), redacted)
+`, class, picture(r.Icon), r.Headline, maybe("<p>%v</p>", r.Why), maybe(`<p class="next">%v</p>`, r.Next), r.Version, minute(r.Made), redacted)
+}
+
+// picture draws an icon, a PNG, or nothing.
+func picture(icon []byte) markup {
+	if len(icon) == 0 {
+		return ""
+	}
+	return fill(`<img src="data:image/png;base64,%v" alt="">`, base64.StdEncoding.EncodeToString(icon))
 }
 
 func (t Timeline) html() markup {

@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"kextwatch/agent/approval"
@@ -27,16 +28,21 @@ func Reasons(p approval.Product, st approval.Status) []Reason {
 	return all
 }
 
-// obstacle returns the first reason why a click on Allow may not work, without
-// those that the verdict already states. It returns nil if no other reason is known.
+// obstacle returns the first of obstacles, or nil.
 func obstacle(p approval.Product, st approval.Status) *Reason {
-	for _, r := range Reasons(p, st) {
-		stated := statedByVerdict[r.Code] && (r.Code != approval.ReasonTooOld || p.Verdict == approval.Incompatible)
-		if r.Severity == approval.Obstacle && !stated {
-			return &r
-		}
+	for _, r := range obstacles(p, st) {
+		return &r
 	}
 	return nil
+}
+
+// obstacles returns the reasons why a click on Allow may not work, without those that the
+// verdict already states.
+func obstacles(p approval.Product, st approval.Status) []Reason {
+	return slices.DeleteFunc(Reasons(p, st), func(r Reason) bool {
+		stated := statedByVerdict[r.Code] && (r.Code != approval.ReasonTooOld || p.Verdict == approval.Incompatible)
+		return r.Severity != approval.Obstacle || stated
+	})
 }
 
 // maySpoilButton holds the notes about this Mac that are said beside an Allow button.

@@ -81,6 +81,14 @@ func title(p approval.Product) string {
 }
 
 func macLine(mac probe.Mac) string {
+	if mac.BootedAt.IsZero() {
+		return macName(mac)
+	}
+	return fmt.Sprintf("%s, started %s", macName(mac), minute(mac.BootedAt))
+}
+
+// macName returns the version of macOS and the processor.
+func macName(mac probe.Mac) string {
 	version := "unknown macOS version"
 	if mac.OS.Known() {
 		version = fmt.Sprintf("macOS %s (%s)", mac.OS, mac.OS.Build)
@@ -90,9 +98,6 @@ func macLine(mac probe.Mac) string {
 		version = fmt.Sprintf("%s, Intel", version)
 	case probe.AppleSilicon:
 		version = fmt.Sprintf("%s, Apple silicon", version)
-	}
-	if !mac.BootedAt.IsZero() {
-		version = fmt.Sprintf("%s, started %s", version, mac.BootedAt.Local().Format("2006-01-02 15:04"))
 	}
 	return version
 }

@@ -17,6 +17,7 @@ const (
 	connectDisk  = "connect the disk again"
 	connectVPN   = "connect the VPN again"
 	systemExtVPN = "or install a newer version, which has a system extension instead"
+	doAgain      = "do again what needs it" // for other products
 	appleSerial  = "or remove the driver: macOS has one of its own"
 )
 
@@ -50,7 +51,7 @@ func vendorWords(product string) vendorText {
 	case "Google Drive", "Dropbox", "VMware Fusion", "Box", "Citrix", "Zoom", "Logitech", "Razer Synapse", "Wacom":
 		return vendorText{fmt.Sprintf("quit %s and open it again", product), "", ""}
 	}
-	return vendorText{again: "do again what needs it"}
+	return vendorText{again: doAgain}
 }
 
 // otherVendor reports whether a product is not of Parallels. How Parallels works is known

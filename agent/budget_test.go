@@ -30,12 +30,12 @@ var sizes = []struct {
 	// alert's child that is started before the alert. Three rows have 450 KB for facts
 	// that contradict "all is well": a Parallels Desktop at another place, refusals in
 	// the log, the kernel collection, and what to do about each. The same three have
-	// 450 KB for the kexts of every vendor, on Intel and Apple silicon: the search, what
+	// 600 KB for the kexts of every vendor, on Intel and Apple silicon: the search, what
 	// their executables say, the boot policy, the table of products with the words of
-	// each, doctor --facts, and their simulation.
-	{"with the tray", "agent", "tray", []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=1"}, 13_150_000},
-	{"without the tray", "agent", "", []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0"}, 13_000_000},
-	{"for a Mac", "agent", "", []string{"GOOS=darwin", "GOARCH=arm64", "CGO_ENABLED=0"}, 11_750_000},
+	// each, the guide and its page, upgrade-check, doctor --facts, and their simulation.
+	{"with the tray", "agent", "tray", []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=1"}, 13_300_000},
+	{"without the tray", "agent", "", []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0"}, 13_150_000},
+	{"for a Mac", "agent", "", []string{"GOOS=darwin", "GOARCH=arm64", "CGO_ENABLED=0"}, 11_900_000},
 	{"the reader", "agent/reader", "", []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0"}, 7_550_000},
 	{"the reader for a Mac", "agent/reader", "", []string{"GOOS=darwin", "GOARCH=arm64", "CGO_ENABLED=0"}, 7_250_000},
 }

@@ -76,7 +76,7 @@ Parallels Desktop and how long the Allow button stays, and opens the pane.`,
 		in.readPolicyCommand(),
 		in.completionCommand(), in.manCommand(),
 		in.settingsCommand(), in.logsCommand(),
-		in.notifyTestCommand(), in.watchCommand(), in.reportCommand(),
+		in.notifyTestCommand(), in.watchCommand(), in.reportCommand(), in.guideCommand(),
 	)
 	return root
 }

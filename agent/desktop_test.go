@@ -69,6 +69,11 @@ func TestDesktop(t *testing.T) {
 				opened, _ := sim.Opened()
 				return len(opened) == 5 && strings.HasSuffix(opened[4], "report.html")
 			})
+			icon.Click(t, "Show the Steps…")
+			mactest.Eventually(t, "the steps were opened", func() bool {
+				opened, _ := sim.Opened()
+				return len(opened) == 6 && strings.HasSuffix(opened[5], "guide.html")
+			})
 
 			icon.Click(t, "Until This Window Closes")
 			icon.WaitMenu(t, hasEntry("Snoozed until "))

@@ -36,6 +36,8 @@ func (m menuActions) Do(ctx context.Context, action notify.Action, status approv
 	case notify.OpenSettings:
 		_, err := openPane(ctx, m.mac)
 		return err
+	case notify.ShowGuide:
+		return m.showPage(ctx, filepath.Join(state, "guide.html"), guidePage(view.GuideTo(status)))
 	case notify.ShowHistory:
 		events, err := m.store.Journal.Read(time.Time{})
 		if err != nil {
@@ -47,7 +49,11 @@ func (m menuActions) Do(ctx context.Context, action notify.Action, status approv
 	case notify.ShowDoctor:
 		return m.showText(ctx, filepath.Join(state, "doctor.txt"), view.CheckText(view.Checks(status, m.own(m.newTray))))
 	case notify.ShowReport:
-		return m.show(ctx, filepath.Join(state, "report.html"), status)
+		page, err := m.page(ctx, status, false)
+		if err != nil {
+			return err
+		}
+		return m.showPage(ctx, filepath.Join(state, "report.html"), page)
 	case notify.OpenAtLogin:
 		return toggleAtLogin(m.mac.Home, m.mac)
 	case notify.ShowAbout:

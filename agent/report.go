@@ -45,7 +45,7 @@ left out, unless --full is given. Nothing is sent anywhere.`,
 			if err != nil {
 				return err
 			}
-			return in.writeReport(file, page, full)
+			return in.writePage("report", file, page, map[string]any{"schema": 1, "redacted": !full})
 		},
 	}
 	cmd.Flags().StringVarP(&file, "output", "o", "kextwatch-report.html", "write it to `FILE`, or - for standard output")
@@ -53,8 +53,9 @@ left out, unless --full is given. Nothing is sent anywhere.`,
 	return cmd
 }
 
-// writeReport writes the page to a file, or to standard output for "-".
-func (s speaker) writeReport(file string, page []byte, full bool) error {
+// writePage writes a page to a file, or to standard output for "-". document is the answer
+// with --json; writePage adds the file.
+func (s speaker) writePage(what, file string, page []byte, document map[string]any) error {
 	if file == "-" {
 		_, err := s.out.Write(page)
 		return err
@@ -64,13 +65,14 @@ func (s speaker) writeReport(file string, page []byte, full bool) error {
 		return err
 	}
 	if err := renameio.WriteFile(path, page, 0o600); err != nil {
-		return unavailable(fmt.Errorf("writing the report: %w", err), "use -o with a file you can write to")
+		return unavailable(fmt.Errorf("writing the %s: %w", what, err), "use -o with a file you can write to")
 	}
 	if s.json {
-		s.document(map[string]any{"schema": 1, "file": path, "redacted": !full})
+		document["file"] = path
+		s.document(document)
 		return nil
 	}
-	s.say("The report is in %s", path)
+	s.say("The %s is in %s", what, path)
 	return nil
 }
 
@@ -124,12 +126,8 @@ func (r reporter) happenings(now time.Time) []view.Happening {
 	return all
 }
 
-// show writes the page beside the agent's files and opens it.
-func (r reporter) show(ctx context.Context, file string, st approval.Status) error {
-	page, err := r.page(ctx, st, false)
-	if err != nil {
-		return err
-	}
+// showPage writes a page beside the agent's files and opens it.
+func (r reporter) showPage(ctx context.Context, file string, page []byte) error {
 	if err := renameio.WriteFile(file, page, 0o600); err != nil {
 		return err
 	}

@@ -82,6 +82,7 @@ type Action string
 const (
 	OpenSettings Action = "open-settings" // the main entry
 	Retry        Action = "retry"
+	ShowGuide    Action = "show-guide"
 	ShowHistory  Action = "show-history"
 	ShowDoctor   Action = "show-doctor"
 	ShowReport   Action = "show-report"
@@ -98,7 +99,7 @@ const (
 
 // Sections has the entries below the details, in the order of the menu.
 var Sections = [][]Action{
-	{Retry, ShowHistory, ShowDoctor, ShowReport, CheckNow, SnoozeMenu, Ignore},
+	{Retry, ShowGuide, ShowHistory, ShowDoctor, ShowReport, CheckNow, SnoozeMenu, Ignore},
 	{OpenAtLogin, ShowAbout},
 	{Quit},
 }

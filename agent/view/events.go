@@ -101,10 +101,18 @@ var eventWords = map[approval.EventName]struct {
 			return fmt.Sprintf("%s is ready", n.Product.Name), "All its kernel extensions are approved and loaded."
 		},
 	},
-	approval.UpgradeEvent:       {},
-	approval.LoadFailingEvent:   {},
-	approval.CannotLoadEvent:    {},
-	approval.NeedsRecoveryEvent: {},
+	approval.UpgradeEvent:     {},
+	approval.LoadFailingEvent: {},
+	approval.CannotLoadEvent:  {},
+	approval.NeedsRecoveryEvent: {
+		alert: func(n approval.Notice, st approval.Status, tray bool) (title, body string) {
+			if !tray {
+				return newState(n, st)
+			}
+			return headline(n.Product), sentences("there is no Allow button before you change the startup security in macOS Recovery",
+				"choose Show the Steps… in the kextwatch menu", "you can print them: the Mac is off in between")
+		},
+	},
 	approval.ApprovalLostEvent: {
 		func(n approval.Notice) string {
 			return fmt.Sprintf("macOS does not list the approval of %s any more", n.Product.Name)

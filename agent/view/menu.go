@@ -74,11 +74,13 @@ type menuCase struct {
 	open    bool   // the approval window of worst is open
 	ignore  string // the label of notify.Ignore; empty: no entry
 	snoozed bool
+	steps   bool // the guide has steps
 }
 
 func (c menuCase) always() bool     { return true }
 func (c menuCase) windowOpen() bool { return c.open }
 func (c menuCase) isSnoozed() bool  { return c.snoozed }
+func (c menuCase) hasSteps() bool   { return c.steps }
 
 // menuItem is one entry of the menu. An entry that is not enabled is dimmed.
 type menuItem struct {
@@ -90,6 +92,7 @@ type menuItem struct {
 // menuItems has one row for each action below the details.
 var menuItems = map[notify.Action]menuItem{
 	notify.Retry:       {label: called("Try Again…"), enabled: func(c menuCase) bool { return canRetry(c.worst, c.os) }},
+	notify.ShowGuide:   {label: called("Show the Steps…"), enabled: menuCase.hasSteps},
 	notify.ShowHistory: {label: called("History…"), enabled: menuCase.always},
 	notify.ShowDoctor:  {label: called("Doctor…"), enabled: menuCase.always},
 	notify.ShowReport:  {label: called("Report…"), enabled: menuCase.always},
@@ -128,7 +131,7 @@ func called(label string) func(menuCase) string { return func(menuCase) string {
 func items(worst approval.Product, st approval.Status, around Around) map[notify.Action]notify.Item {
 	c := menuCase{
 		worst: worst, os: st.Mac.OS, around: around, open: worst.Window.Open(), snoozed: !around.SnoozedUntil.IsZero(),
-		ignore: ignoreLabel(st, around.Ignored),
+		ignore: ignoreLabel(st, around.Ignored), steps: hasSteps(st),
 	}
 	items := map[notify.Action]notify.Item{}
 	for action, row := range menuItems {
@@ -212,6 +215,11 @@ func details(p approval.Product, st approval.Status) []string {
 	}
 	if o := obstacle(p, st); o != nil {
 		add(o.Title)
+	}
+	if step := Progress(p, st); step != "" {
+		add(fmt.Sprintf("%s: choose Show the Steps…", step))
+	} else if p.Verdict == approval.Managed {
+		add("For a message to send, choose Show the Steps…")
 	}
 	lost := hasKext(p, isLost)
 	switch noButton := p.Verdict == approval.BlockedClosed || p.Verdict == approval.BlockedUnknown && lost; {

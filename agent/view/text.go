@@ -16,10 +16,12 @@ func Text(st approval.Status) string {
 		fmt.Fprintf(&b, "%s: %s\n", title(p), State(p))
 		if p.Listed { // nothing to do now
 			line(&b, "Note", listedBecause(p, st))
+			line(&b, "Guide", whichStep(p, st))
 			continue
 		}
 		line(&b, "Why", Why(p, st))
 		line(&b, "Next", Next(p, st))
+		line(&b, "Guide", whichStep(p, st))
 		if p.Window.Open() {
 			line(&b, "Window", fmt.Sprintf("%s  %s – %s (%s)", Bar(p.Window.Left, approval.WindowLength, 30), clock(p.Window.OpenedAt), clock(p.Window.ClosesAt), basis(p.Window.Basis)))
 		}
@@ -51,6 +53,15 @@ func Text(st approval.Status) string {
 		line(&b, "Next", Clean(g.Next))
 	}
 	return b.String()
+}
+
+// whichStep leads to the guide if it is about this product and the user is on the way
+// through macOS Recovery.
+func whichStep(p approval.Product, st approval.Status) string {
+	if first, _ := GuideProduct(st); first.Name != p.Name || p.Ignored {
+		return ""
+	}
+	return sentences(named("%s. kextwatch guide shows all of them", Progress(p, st)))
 }
 
 // listedBecause says why a product changes neither the icon nor the exit status. It is

@@ -20,6 +20,8 @@ type verdictText struct {
 	next     func(p approval.Product, st approval.Status) string // what the user can do now
 	headline func(p approval.Product) string                     // the title of an alert; macOS shows about 50 characters
 	short    func(p approval.Product, st approval.Status) string // one way only, for an alert; macOS shows a few lines
+	at       stage                                               // of an approval by the user, in the guide; 0: none
+	steps    stepsOf                                             // other steps of the guide; nil, without at: next is the only step
 }
 
 // verdictWords has one row for each of approval.Verdicts.
@@ -37,6 +39,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			return fmt.Sprintf("Ask your administrator to allow the kernel extensions of %s (team %s)%s.", p.Name, p.TeamID, payload(p))
 		},
 		headline: func(p approval.Product) string { return fmt.Sprintf("%s: your organization decides", p.Name) },
+		steps:    askAdministrator,
 	},
 	approval.NeedsRecovery: {
 		icon:  notify.IconTodo,
@@ -50,6 +53,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 		},
 		short:    because("There is no Allow button yet. In macOS Recovery, set Startup Security Utility to Reduced Security with user management of kernel extensions. Then allow it and restart."),
 		headline: func(p approval.Product) string { return fmt.Sprintf("%s needs a change in macOS Recovery", p.Name) },
+		at:       inRecovery,
 	},
 	approval.CannotLoad: {
 		icon:     notify.IconTodo,
@@ -57,6 +61,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 		why:      failingBecause,
 		next:     failingNext,
 		headline: func(p approval.Product) string { return fmt.Sprintf("%s cannot load", p.Name) },
+		steps:    helping,
 	},
 	approval.BlockedOpen: {
 		icon: notify.IconWaiting,
@@ -70,6 +75,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			return sentences(stranger(p), clickThere(p, st), pressTab, noButtonYet(p), withoutKexts(p, st.Mac.OS))
 		},
 		short: clickThere,
+		at:    allowing,
 	},
 	approval.BlockedUnknown: {
 		icon:  notify.IconWaiting,
@@ -93,6 +99,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			}
 			return sentences(clickThere(p, st), fmt.Sprintf("if there is no button, %s, then check again", TryAgain(p, st.Mac.OS)))
 		},
+		at: trying,
 	},
 	approval.BlockedClosed: {
 		icon:  notify.IconWaiting,
@@ -104,6 +111,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			return sentences(stranger(p), bringBack(p, st.Mac.OS), "then "+clickThere(p, st), withoutKexts(p, st.Mac.OS))
 		},
 		short: tryThenAllow,
+		at:    trying,
 	},
 	approval.UpgradePending: {
 		icon:  notify.IconTodo,
@@ -114,6 +122,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 				fmt.Sprintf("if nothing waits there, %s first", TryAgain(p, st.Mac.OS)))
 		},
 		headline: func(p approval.Product) string { return fmt.Sprintf("%s: the update needs your approval", p.Name) },
+		at:       trying,
 	},
 	approval.LoadFailing: {
 		icon: notify.IconTodo,
@@ -127,12 +136,14 @@ var verdictWords = map[approval.Verdict]verdictText{
 		next:     failingNext,
 		short:    failingInShort,
 		headline: func(p approval.Product) string { return fmt.Sprintf("%s still does not load", p.Name) },
+		steps:    helping,
 	},
 	approval.RestartPending: {
 		icon:  notify.IconTodo,
 		state: as("approved; restart the Mac to finish"),
 		why:   because("The kernel extensions are approved. From macOS 11, macOS loads them at the next start."),
 		next:  because("Restart the Mac."),
+		at:    restarting,
 	},
 	approval.Incompatible: {
 		icon:  notify.IconTodo,
@@ -169,6 +180,12 @@ var verdictWords = map[approval.Verdict]verdictText{
 				return sentences(clickThere(p, st), pressTab, unknownNext(st))
 			}
 			return unknownNext(st)
+		},
+		steps: func(p approval.Product, st approval.Status) []GuideStep {
+			if !p.Window.Open() {
+				return nil
+			}
+			return approving(allowing, p, st)
 		},
 	},
 	approval.NotAsked: {
@@ -334,7 +351,15 @@ const pressTab = "if the button does nothing, press Tab until it is selected, th
 // recoverySteps changes the boot policy of Apple silicon. The labels are those of Apple's
 // guide for Apple silicon.
 const recoverySteps = "shut down the Mac. Hold the power button until the startup options appear, and choose Options. " +
-	"In Startup Security Utility, choose Reduced Security and “Allow user management of kernel extensions from identified developers”. Restart"
+	"In Startup Security Utility, choose Reduced Security and " + userManagement + ". Restart"
+
+// userManagement is the option below Reduced Security without which macOS shows no Allow
+// button.
+const userManagement = "“Allow user management of kernel extensions from identified developers”"
+
+// enableExtensions is the button in the pane, instead of Allow, if the boot policy does not
+// let users approve.
+const enableExtensions = "“Enable system extensions…”"
 
 // noButtonYet says what the pane shows instead of the Allow button, if the boot policy of
 // the Mac is not known and may not let users approve.
@@ -342,7 +367,7 @@ func noButtonYet(p approval.Product) string {
 	if !hasReason(p, approval.ReasonBootUnknown) {
 		return ""
 	}
-	return "if the pane shows “Enable system extensions…” instead of Allow, click it: macOS first needs Reduced Security, set in macOS Recovery"
+	return "if the pane shows " + enableExtensions + " instead of Allow, click it: macOS first needs Reduced Security, set in macOS Recovery"
 }
 
 // hasReason reports whether a reason holds for a product.
@@ -364,16 +389,21 @@ func clickThere(p approval.Product, st approval.Status) string {
 	return fmt.Sprintf("open %s and %s", PaneFor(st.Mac.OS).Path, clickAllow(p, st))
 }
 
+// clickAllow says how to click the Allow button, and what follows.
 func clickAllow(p approval.Product, st approval.Status) string {
+	if st.Mac.OS.AtLeast(11, 0) {
+		return fmt.Sprintf("%s, then restart the Mac", clickOnce(p, st))
+	}
+	return clickOnce(p, st)
+}
+
+func clickOnce(p approval.Product, st approval.Status) string {
 	click := "click Allow"
 	if others := othersThan(p, st); len(others) > 0 && p.Developer != "" {
 		click = fmt.Sprintf("click Details…, select “%s” and click OK (also waiting there: %s)", Clean(p.Developer), list(others))
 		if st.Mac.OS.AtLeast(13, 0) { // System Settings shows one or the other
 			click = fmt.Sprintf("click Allow for “%s”, or Details… and select it (also waiting there: %s)", Clean(p.Developer), list(others))
 		}
-	}
-	if st.Mac.OS.AtLeast(11, 0) {
-		return fmt.Sprintf("%s, then restart the Mac", click)
 	}
 	return click
 }

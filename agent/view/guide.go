@@ -1,0 +1,223 @@
+package view
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe"
+)
+
+// Guide holds the steps for one product on this Mac, as one page to print or to read on
+// a phone: the Mac may be off during some of them. Its JSON is that of `guide --json`.
+type Guide struct {
+	Schema  int              `json:"schema"`
+	Product string           `json:"product"` // empty: kextwatch watches none
+	TeamID  string           `json:"team_id"`
+	Verdict approval.Verdict `json:"verdict"`
+	Title   string           `json:"title"`
+	Why     string           `json:"why"`
+	Notes   []string         `json:"notes"`             // to read before the first step
+	Steps   []GuideStep      `json:"steps"`             // empty: nothing to do; the last note says so
+	Message string           `json:"message,omitempty"` // to send to the administrator
+	Without string           `json:"without,omitempty"` // the way without a kernel extension
+
+	WithoutFirst bool      `json:"-"` // Without is better than the steps
+	Mac          string    `json:"-"`
+	Made         time.Time `json:"-"`
+	Version      string    `json:"-"` // of kextwatch
+	Icon         []byte    `json:"-"` // a PNG; nil: none
+}
+
+// GuideStep is one step. Its number stays the same while the user follows the guide.
+type GuideStep struct {
+	Number int       `json:"number"`
+	State  StepState `json:"state"`
+	Do     string    `json:"do"`
+	See    string    `json:"see,omitempty"`  // what the screen shows then
+	Help   string    `json:"help,omitempty"` // if it does not
+
+	recovery bool // it changes the boot policy: the Mac is off, or in macOS Recovery
+}
+
+// StepState is the state of a step, as far as the state of the Mac tells it.
+type StepState string
+
+// The states of a step.
+const (
+	StepDone     StepState = "done"
+	StepNow      StepState = "now"
+	StepLater    StepState = "later"
+	StepIfNeeded StepState = "if-needed" // the fact that decides is not known; the step says how to tell
+)
+
+// stepsOf returns the steps for a product whose verdict has them.
+type stepsOf func(p approval.Product, st approval.Status) []GuideStep
+
+// GuideProduct returns the product that the guide is about unless the user names one: the
+// leading one, or the first that needs something. One that is only listed can need the
+// next step, too: nothing tries to load it while the Mac is in macOS Recovery.
+func GuideProduct(st approval.Status) (p approval.Product, found bool) {
+	leading, leads := st.Leading()
+	if leads && (leading.Verdict.NeedsAction() || leading.Window.Open()) {
+		return leading, true
+	}
+	for _, p := range st.Products {
+		if p.Verdict.NeedsAction() && !p.Ignored {
+			return p, true
+		}
+	}
+	if !leads && len(st.Products) > 0 {
+		return st.Products[0], true
+	}
+	return leading, leads
+}
+
+// GuideTo returns the guide for GuideProduct.
+func GuideTo(st approval.Status) Guide {
+	if p, found := GuideProduct(st); found {
+		return NewGuide(p, st)
+	}
+	g := Guide{Schema: 1, Verdict: st.Verdict, Title: "No kernel extension waits", Notes: []string{"Nothing to do."}, Steps: []GuideStep{}, Mac: macLine(st.Mac), Made: st.At}
+	if !Certain(st) {
+		g.Title, g.Notes = "kextwatch cannot tell which kernel extensions wait", []string{unknownNext(st)}
+	}
+	return g
+}
+
+// hasSteps reports whether the guide for GuideProduct has steps.
+func hasSteps(st approval.Status) bool {
+	p, found := GuideProduct(st)
+	return found && len(guideSteps(p, st)) > 0
+}
+
+// NewGuide returns the guide for a product.
+func NewGuide(p approval.Product, st approval.Status) Guide {
+	g := Guide{
+		Schema: 1, Product: p.Name, TeamID: p.TeamID, Verdict: p.Verdict,
+		Title: fmt.Sprintf("%s: %s", title(p), State(p)), Why: Why(p, st), Steps: guideSteps(p, st),
+		Mac: macLine(st.Mac), Made: st.At,
+	}
+	if len(g.Steps) == 0 {
+		g.Notes = []string{headNext(p, st)}
+		return g
+	}
+	g.Notes = guideNotes(p, st, g.Steps)
+	switch p.Verdict {
+	case approval.Managed:
+		g.Message = toAdministrator(p, st)
+	case approval.NeedsRecovery, approval.CannotLoad:
+		g.WithoutFirst = true
+	case approval.RestartPending, approval.Incompatible, approval.Unknown:
+		return g
+	}
+	way := withoutKexts(p, st.Mac.OS)
+	g.Without = sentence(strings.TrimPrefix(strings.TrimPrefix(way, "or "), "Or "))
+	return g
+}
+
+// guideSteps returns the numbered steps. Without steps of its own, a verdict that asks for
+// something has one: the next step.
+func guideSteps(p approval.Product, st approval.Status) []GuideStep {
+	steps := []GuideStep{} // a document has an empty list, not null
+	switch words := verdictWords[p.Verdict]; {
+	case words.at != 0:
+		steps = approving(words.at, p, st)
+	case words.steps != nil:
+		steps = append(steps, words.steps(p, st)...)
+	}
+	if next := Next(p, st); len(steps) == 0 && next != "" && (p.Verdict.NeedsAction() || p.Verdict == approval.Unknown) {
+		steps = append(steps, GuideStep{State: StepNow, Do: next})
+	}
+	for i := range steps {
+		steps[i].Number = i + 1
+	}
+	return steps
+}
+
+// guideNotes returns what is to be read before the first step.
+func guideNotes(p approval.Product, st approval.Status, steps []GuideStep) []string {
+	notes := []string{sentence(stranger(p))}
+	if away := awayFromMac(steps); away != "" {
+		notes = append(notes, fmt.Sprintf("Print these steps or photograph them with a phone: kextwatch cannot show them during steps %s.", away))
+	}
+	for _, r := range append(notSaidOfRecovery(p, st), obstacles(p, st)...) {
+		notes = append(notes, sentences(r.Title, r.Text, r.Next))
+	}
+	switch {
+	case p.Verdict.Blocked() && p.Verdict != approval.Managed && p.Verdict != approval.NeedsRecovery:
+		notes = append(notes, besideButton(p, st))
+	case p.Verdict == approval.LoadFailing || p.Verdict == approval.CannotLoad:
+		notes = append(notes, sentence(failingPage(p)))
+	}
+	return append([]string{}, present(notes...)...) // a document has an empty list, not null
+}
+
+// awayFromMac names the steps during which the Mac is off or in macOS Recovery.
+func awayFromMac(steps []GuideStep) string {
+	var numbers []string
+	for _, s := range steps {
+		if s.recovery && s.State != StepDone {
+			numbers = append(numbers, fmt.Sprint(s.Number))
+		}
+	}
+	return strings.Join(numbers, " and ")
+}
+
+// notSaidOfRecovery returns the reasons why a change in macOS Recovery may not help.
+// approval gives them beside an Allow button only.
+func notSaidOfRecovery(p approval.Product, st approval.Status) []Reason {
+	var all []Reason
+	add := func(answer probe.Answer, code approval.ReasonCode) {
+		if p.Verdict == approval.NeedsRecovery && answer == probe.Yes {
+			all = append(all, withWords(approval.Reason{Code: code}, p, st))
+		}
+	}
+	add(st.Facts.Boot.External, approval.ReasonExternalDisk)
+	add(st.Facts.Boot.Virtual, approval.ReasonVirtualMac)
+	return all
+}
+
+// toAdministrator is a message with what an administrator needs for a profile. The keys
+// are those of Apple's payload SystemPolicyKernelExtensions.
+func toAdministrator(p approval.Product, st approval.Status) string {
+	const most = 20
+	var ids []string
+	for _, k := range p.Kexts() {
+		if len(ids) < most {
+			ids = append(ids, Clean(k.BundleID))
+		}
+	}
+	lines := []string{
+		fmt.Sprintf("Please allow the kernel extensions of %s on my Mac with a configuration profile (com.apple.syspolicy.kernel-extension-policy).", p.Name),
+		"",
+		fmt.Sprintf("Team ID, for AllowedTeamIdentifiers: %s", p.TeamID),
+		fmt.Sprintf("Or bundle IDs, for AllowedKernelExtensions: %s", strings.Join(ids, ", ")),
+		fmt.Sprintf("Mac: %s", macName(st.Mac)),
+	}
+	for _, r := range p.Reasons {
+		if name := list(r.About); r.Code == approval.ReasonManaged && name != "" {
+			lines = append(lines, fmt.Sprintf("The profile that does not let me allow them: “%s”", name))
+		}
+	}
+	if st.Mac.Arch == probe.AppleSilicon && st.Facts.Boot.MDMKexts != probe.Yes {
+		lines = append(lines, "The Mac has Apple silicon, so this also needs Reduced Security with “Allow remote management of kernel extensions and automatic software updates”.")
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Progress says at which step the user is, if a change in macOS Recovery is one of them:
+// "Step 3 of 5". It is empty if that is not known.
+func Progress(p approval.Product, st approval.Status) string {
+	steps := guideSteps(p, st)
+	if len(steps) == 0 || !steps[0].recovery || steps[0].State == StepIfNeeded {
+		return ""
+	}
+	for _, s := range steps {
+		if s.State == StepNow {
+			return fmt.Sprintf("Step %d of %d", s.Number, len(steps))
+		}
+	}
+	return ""
+}

@@ -1,0 +1,159 @@
+package view
+
+import (
+	_ "embed" // the style
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+//go:embed guide.css
+var guideStyle markup
+
+// stepMark shows the state of a step: in a text, in the page as a box and as a word.
+type stepMark struct{ text, box, word string }
+
+func (s StepState) mark() stepMark {
+	switch s {
+	case StepDone:
+		return stepMark{"[x]", "☑", "Done"}
+	case StepNow:
+		return stepMark{"[>]", "☐", "Now"}
+	case StepIfNeeded:
+		return stepMark{"[?]", "☐", "If needed"}
+	}
+	return stepMark{"[ ]", "☐", "Later"}
+}
+
+// Text returns the guide for a terminal.
+func (g Guide) Text() string {
+	var b strings.Builder
+	paragraph := func(indent, text string) {
+		if text != "" {
+			b.WriteString(filled(indent, indent, text) + "\n")
+		}
+	}
+	paragraph("", g.Title)
+	paragraph("", g.Why)
+	for _, note := range g.Notes {
+		paragraph("", note)
+	}
+	if g.WithoutFirst {
+		paragraph("", named("Without a kernel extension: %s", g.Without))
+	}
+	for _, s := range g.Steps {
+		b.WriteString(filled(fmt.Sprintf("%s %d  ", s.State.mark().text, s.Number), "       ", s.Do))
+		for _, more := range []string{s.See, s.Help} {
+			if more != "" {
+				b.WriteString(filled("       ", "       ", more))
+			}
+		}
+		b.WriteString("\n")
+	}
+	if !g.WithoutFirst {
+		paragraph("", named("Without a kernel extension: %s", g.Without))
+	}
+	if g.Message != "" {
+		b.WriteString("The message:\n\n")
+		for line := range strings.Lines(g.Message) {
+			b.WriteString(filled("  ", "  ", line))
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString(g.legend())
+	fmt.Fprintf(&b, "%s\n", g.Mac)
+	return b.String()
+}
+
+// legend explains the marks that the text has.
+func (g Guide) legend() string {
+	var words []string
+	for _, state := range []StepState{StepDone, StepNow, StepLater, StepIfNeeded} {
+		for _, s := range g.Steps {
+			if mark := state.mark(); s.State == state {
+				words = append(words, mark.text+" "+strings.ToLower(mark.word))
+				break
+			}
+		}
+	}
+	if len(g.Steps) < 2 {
+		return ""
+	}
+	return strings.Join(words, "   ") + "\n"
+}
+
+// filled breaks a text into lines of at most 76 characters, if its words are not longer.
+func filled(first, indent, text string) string {
+	const width = 76
+	var b strings.Builder
+	line := first
+	for _, word := range strings.Fields(text) {
+		fresh := line == first || line == indent
+		if !fresh && utf8.RuneCountInString(line+" "+word) > width {
+			b.WriteString(line + "\n")
+			line, fresh = indent, true
+		}
+		if !fresh {
+			line += " "
+		}
+		line += word
+	}
+	return b.String() + strings.TrimRight(line, " ") + "\n"
+}
+
+// HTML returns the guide as one file; see htmlPage. It fits on one page of paper.
+func (g Guide) HTML() []byte {
+	var first, last markup
+	without := maybe(`<section class="without">
+<h2>Without a kernel extension</h2>
+<p>%v</p>
+</section>
+`, g.Without)
+	if first, last = without, ""; !g.WithoutFirst {
+		first, last = "", without
+	}
+	return htmlPage("kextwatch: "+g.Title, reportStyle+guideStyle, fill(`%v
+%v%v%v%v`, g.header(), first, g.list(), last, maybe(`<section>
+<h2>The message</h2>
+<pre>%v</pre>
+</section>
+`, g.Message)))
+}
+
+func (g Guide) header() markup {
+	class := markup("")
+	if g.Verdict.NeedsAction() {
+		class = ` class="urgent"`
+	}
+	return fill(`<header%v>
+%v
+<h1>%v</h1>
+%v
+%v<p class="soft">kextwatch %v · %v · %v</p>
+</header>
+`, class, picture(g.Icon), g.Title, maybe("<p>%v</p>", g.Why), each(g.Notes, func(note string) markup {
+		return fill(`<p class="next">%v</p>
+`, note)
+	}), g.Version, minute(g.Made), g.Mac)
+}
+
+func (g Guide) list() markup {
+	if len(g.Steps) == 0 {
+		return ""
+	}
+	return fill(`<section>
+<h2>Steps</h2>
+<ol class="steps">
+%v</ol>
+</section>
+`, each(g.Steps, GuideStep.html))
+}
+
+func (s GuideStep) html() markup {
+	mark := s.State.mark()
+	return fill(`<li class="%v"><p class="do">%v</p>
+%v%v<p class="mark"><span aria-hidden="true">%v</span> %v</p></li>
+`, string(s.State), s.Do, maybe(`<p>%v</p>
+`, s.See), maybe(`<p class="soft">%v</p>
+`, s.Help), mark.box, mark.word)
+}

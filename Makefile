@@ -137,14 +137,14 @@ pictures: ## build/pictures: what a user sees at each verdict; DOCS=docs/picture
 	fi
 	$(if $(DOCS),mkdir -p '$(DOCS)' && cp $(README_PICTURES:%=build/pictures/%.png) '$(DOCS)')
 
-browser: ## test the report in Chromium: axe-core, hostile names; pictures in build/pictures
+browser: ## test the report and the guide in Chromium: axe-core, hostile names; pictures in build/pictures
 	@if [ -n '$(BROWSER_MISSING)' ]; then \
-		echo 'skipped: the report in a browser. Missing: $(BROWSER_MISSING). On Debian, make deps installs them.'; \
+		echo 'skipped: the report and the guide in a browser. Missing: $(BROWSER_MISSING). On Debian, make deps installs them.'; \
 		[ '$(CI)' != true ]; \
 	else \
 		$(MAKE) --no-print-directory $(AXE_DIR) && \
 		$(AS_BUILT) KEXTWATCH_AXE='$(CURDIR)/$(AXE_DIR)/node_modules/axe-core/axe.min.js' KEXTWATCH_PICTURES='$(CURDIR)/build/pictures' \
-			$(GO) test -count 1 -tags browser -run 'TestReportInABrowser|TestHostileReport' ./agent; \
+			$(GO) test -count 1 -tags browser -run 'InABrowser|TestHostileReport' ./agent; \
 	fi
 	$(if $(DOCS),mkdir -p '$(DOCS)' && cp build/pictures/report.png '$(DOCS)')
 

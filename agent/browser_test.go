@@ -22,6 +22,7 @@ import (
 	"kextwatch/agent/approval"
 	"kextwatch/agent/store"
 	"kextwatch/agent/view"
+	"kextwatch/probe"
 )
 
 // looks are the two color schemes of a page, with the flags for Chromium.
@@ -104,53 +105,117 @@ func withoutPolicy(t *testing.T, page []byte) string {
 }
 
 // The report is accessible in light and dark, on a phone and on paper, and it requests
-// nothing over the network. The pictures are kept in the folder that
-// KEXTWATCH_PICTURES names.
-func TestReportInABrowser(t *testing.T) {
-	dir := os.Getenv("KEXTWATCH_PICTURES")
+// nothing over the network.
+func TestReportInABrowser(t *testing.T) { inABrowser(t, "report", eventfulReport(t)) }
+
+// The same holds for the guide, which fits on one page of paper.
+func TestGuideInABrowser(t *testing.T) {
+	for name, file := range guides(t) {
+		dir := inABrowser(t, name, file)
+		page, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, size := range []string{"Letter", "A4"} {
+			sized := bytes.Replace(page, []byte("</style>"), []byte("@page { size: "+size+"; }</style>"), 1)
+			copied := filepath.Join(t.TempDir(), "sized.html")
+			if err := os.WriteFile(copied, sized, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			paper := filepath.Join(dir, name+"-"+size+".pdf")
+			chromium(t, copied, "--no-pdf-header-footer", "--print-to-pdf="+paper)
+			data, err := os.ReadFile(paper)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if sheets := len(pdfPage.FindAll(data, -1)); sheets != 1 {
+				t.Errorf("%s on %s: %d pages, want 1", name, size, sheets)
+			}
+		}
+	}
+}
+
+var pdfPage = regexp.MustCompile(`/Type\s*/Page\b[^s]`)
+
+// guides are the pages of guides with many words.
+func guides(t *testing.T) map[string]string {
+	t.Helper()
+	boot := probe.Boot{Security: probe.FullSecurity, UserKexts: probe.No, External: probe.Yes}
+	fuse := approval.Product{
+		Name: "macFUSE", TeamID: "3T5GSNBU6W", Developer: "Benjamin Fleischer", Verdict: approval.NeedsRecovery, Known: &approval.KnownKexts{},
+		Items: []approval.Item{{Kexts: []approval.Kext{{BundleID: "io.macfuse.filesystems.macfuse.25", Blocked: true}}}},
+	}
+	managed := fuse
+	managed.Verdict = approval.Managed
+	unknown := fuse
+	unknown.Verdict = approval.BlockedUnknown
+	unknown.Reasons = []approval.Reason{{Code: approval.ReasonNotAdmin, Severity: approval.Obstacle}, {Code: approval.ReasonPaneOpen, Severity: approval.Obstacle}}
+	files := map[string]string{}
+	for name, p := range map[string]approval.Product{"guide": fuse, "guide-managed": managed, "guide-unknown": unknown} {
+		st := approval.Status{
+			At: time.Now(), Verdict: p.Verdict, Products: []approval.Product{p}, Source: probe.Database, Facts: probe.Snapshot{Boot: boot},
+			Mac: probe.Mac{OS: probe.OSVersion{Version: "26.2", Build: "25C56"}, Arch: probe.AppleSilicon, BootedAt: time.Now().Add(-time.Hour)},
+		}
+		if name == "guide-unknown" {
+			st.Facts.Boot = probe.Boot{}
+		}
+		files[name] = filepath.Join(t.TempDir(), name+".html")
+		if err := os.WriteFile(files[name], guidePage(view.GuideTo(st)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return files
+}
+
+// inABrowser examines a page. It keeps the pictures in the folder that KEXTWATCH_PICTURES
+// names, and returns the folder.
+func inABrowser(t *testing.T, kind, file string) (dir string) {
+	t.Helper()
+	dir = os.Getenv("KEXTWATCH_PICTURES")
 	if dir == "" {
 		dir = t.TempDir()
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	file := eventfulReport(t)
 	page, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, flag := range looks {
 		for device, size := range map[string]string{"": "860,1500", "-phone": "500,1500"} {
-			shot := filepath.Join(dir, "report"+device+"-"+name+".png")
+			look := kind + device + "-" + name
+			shot := filepath.Join(dir, look+".png")
 			_, console := chromium(t, file, flag, "--window-size="+size, "--screenshot="+shot)
 			if len(console) > 0 {
-				t.Errorf("%s%s: the page wrote to the console: %q", name, device, console)
+				t.Errorf("%s: the page wrote to the console: %q", look, console)
 			}
 			smaller(t, shot)
 			e := examined(t, page, flag, "--window-size="+size)
 			if e.Dark != (name == "dark") {
-				t.Errorf("%s%s: dark is %t", name, device, e.Dark)
+				t.Errorf("%s: dark is %t", look, e.Dark)
 			}
 			if e.Wider {
-				t.Errorf("%s%s: the page is wider than its window", name, device)
+				t.Errorf("%s: the page is wider than its window", look)
 			}
 			if len(e.Fetched) > 0 {
-				t.Errorf("%s%s: the page requested %q", name, device, e.Fetched)
+				t.Errorf("%s: the page requested %q", look, e.Fetched)
 			}
 			if e.Passes == 0 {
-				t.Errorf("%s%s: axe-core checked nothing", name, device)
+				t.Errorf("%s: axe-core checked nothing", look)
 			}
 			for _, v := range e.Violations {
-				t.Errorf("%s%s: %s: %s: %+v", name, device, v.ID, v.Help, v.Nodes)
+				t.Errorf("%s: %s: %s: %+v", look, v.ID, v.Help, v.Nodes)
 			}
-			t.Logf("%s%s: axe-core: %d rules passed, %d violated, not decided: %q", name, device, e.Passes, len(e.Violations), e.Incomplete)
+			t.Logf("%s: axe-core: %d rules passed, %d violated, not decided: %q", look, e.Passes, len(e.Violations), e.Incomplete)
 		}
 	}
-	paper := filepath.Join(dir, "report.pdf")
+	paper := filepath.Join(dir, kind+".pdf")
 	chromium(t, file, "--no-pdf-header-footer", "--print-to-pdf="+paper)
 	if data, err := os.ReadFile(paper); err != nil || !bytes.HasPrefix(data, []byte("%PDF")) {
 		t.Errorf("printing: %v", err)
 	}
+	return dir
 }
 
 // The documents show the top of a report.
@@ -272,11 +337,17 @@ func TestHostileReportRunsNothing(t *testing.T) {
 		Facts:    []view.Fact{{Name: bad, Value: bad}}, Gaps: []view.Missing{{Name: bad, Why: bad, Next: bad}},
 		Timeline: view.NewTimeline(happened, moment), History: happened,
 	}.HTML()
-	if ran(string(page)) {
-		t.Error("a script ran in the report")
-	}
-	if ran(withoutPolicy(t, page)) {
-		t.Error("a script ran in the report without its policy: something is not escaped")
+	guide := view.Guide{
+		Version: bad, Title: bad, Why: bad, Notes: []string{bad}, Message: bad, Without: bad, Mac: bad,
+		Steps: []view.GuideStep{{State: view.StepState(bad), Do: bad, See: bad, Help: bad}},
+	}.HTML()
+	for name, page := range map[string][]byte{"report": page, "guide": guide} {
+		if ran(string(page)) {
+			t.Errorf("a script ran in the %s", name)
+		}
+		if ran(withoutPolicy(t, page)) {
+			t.Errorf("a script ran in the %s without its policy: something is not escaped", name)
+		}
 	}
 	if open := string(page) + bad; ran(open) {
 		t.Error("the policy of the page lets a script run")

@@ -80,9 +80,7 @@ func (a *assessment) bootPolicyForbids(f *kextFacts) bool {
 // hasNoCode reports whether no copy of an extension on the disk has code for the
 // processor of this Mac. An extension whose code was not read may have some.
 func (a *assessment) hasNoCode(f *kextFacts) bool {
-	arch := a.snap.Mac.Arch
-	return arch != "" && len(f.disk) > 0 &&
-		!slices.ContainsFunc(f.disk, func(k probe.Kext) bool { return k.Code == nil || slices.Contains(k.Code, arch) })
+	return f.hasNoCode(a.snap.Mac.Arch)
 }
 
 // needs reports whether an extension on the disk needs another one whose bundle ID

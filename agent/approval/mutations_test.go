@@ -22,12 +22,13 @@ import (
 
 // The tables and the functions whose rows, cases and conditions are taken out.
 var (
-	mutatedTables = []string{"verdicts", "Catalogue", "verdictChanges", "windowEnd", "lostTimes", "allowedRule", "parallelsProducts", "Proofs", "contradictions", "bars", "briefEvents"}
+	mutatedTables = []string{"verdicts", "Catalogue", "verdictChanges", "windowEnd", "lostTimes", "allowedRule", "parallelsProducts", "Proofs", "contradictions", "bars", "briefEvents", "kextUpgrades", "parallelsUpgrades"}
 	mutatedFuncs  = []string{
 		"failure", "kextVerdict", "blockedVerdict", "itemVerdict", "productVerdict", "need", "replaced", "scan", "newSince", "evidence",
 		"noteLost", "blockedSinceLastRead", "overrule", "attemptFailed", "runsWithout", "runningWithoutSince", "confirmed", "uncertain", "collected", "compareCollected", "reported", "reportedBefore",
 		"lastAttempt", "loadedVersion", "allowedBy", "kext", "rememberKext", "rememberApproval", "rememberOutcomes", "rememberVersion", "rememberCollection", "rememberLoad", "unanswered", "madeForOlder",
 		"brief", "atStart", "tellBriefly", "leftover", "superseded", "blockedLongAgo", "hasNoCode", "bootPolicyForbids", "fromApple", "mayHaveButton",
+		"foresee", "setLater", "asksAgain", "newsOf", "offers",
 	}
 )
 

@@ -12,7 +12,7 @@ type Settings struct {
 	Reminders     []int // minutes before the end of a window at which the user is reminded
 	Vendors       Vendors
 	AfterUpdates  bool  // send one notice after an update of macOS or Parallels
-	BeforeUpdates bool  // warn once about an offered macOS that Parallels was not made for
+	BeforeUpdates bool  // warn once about an offered macOS after which a product needs something
 	Compat        Table // which macOS each Parallels was made for
 
 	// No later snapshot follows, so what is not certain yet counts as unknown.

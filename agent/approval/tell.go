@@ -45,6 +45,9 @@ type Notice struct {
 	From    string // a verdict, a version or a source
 	To      string
 	Updates []Update // the latest updates, for the text of the alert
+
+	// What an offered macOS, or the last upgrade of macOS, means for products.
+	Findings []Finding
 }
 
 // Update is a change of version since the last snapshot. The agent may not have run
@@ -126,12 +129,13 @@ func (m *Memory) disagreement(status Status) []Notice {
 // showUpdate turns the notice of the newest update into an alert if the user has
 // something to do or to know after it.
 func showUpdate(notices []Notice, updates []Update, status Status) {
-	if !slices.ContainsFunc(status.Products, func(p Product) bool { return p.newsAfter(updates, status.Mac.OS) }) {
+	findings := status.newsOf(updates)
+	if len(findings) == 0 && !slices.ContainsFunc(status.Products, func(p Product) bool { return p.newsAfter(updates, status.Mac.OS) }) {
 		return
 	}
 	for i := len(notices) - 1; i >= 0; i-- {
 		if notices[i].Event == updates[len(updates)-1].Event {
-			notices[i].Urgency, notices[i].Updates = Plain, updates
+			notices[i].Urgency, notices[i].Updates, notices[i].Findings = Plain, updates, findings
 			return
 		}
 	}

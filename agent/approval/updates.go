@@ -19,27 +19,27 @@ func installedAt(u probe.Updates, os probe.OSVersion) time.Time {
 	return at
 }
 
-// offers warns once about each offered macOS that the installed Parallels was not
-// made for. An unsure row of the compatibility table also leads to a warning.
+// offers warns once about each offered macOS after which a product needs something. It
+// waits for the tools, because the one warning names every product.
 func (s Settings) offers(mem *Memory, status Status) []Notice {
+	if status.Facts.Pending {
+		return nil
+	}
 	var notices []Notice
-	for _, p := range status.Products {
-		if p.Made == nil || p.Need.Answer == probe.No {
+	for _, offer := range status.Facts.Updates.Offered {
+		if slices.Contains(mem.Offered, offer.Version) {
 			continue
 		}
-		for _, offer := range status.Facts.Updates.Offered {
-			os := probe.OSVersion{Version: offer.Version}
-			older, _ := p.Made.MadeForOlder(os)
-			if !older || !laterMacOS(os, status.Mac.OS) || slices.Contains(mem.Offered, offer.Version) {
-				continue
-			}
-			n := Notice{Event: MacOSOffered, Product: p, From: status.Mac.OS.Version, To: offer.Version}
-			if s.BeforeUpdates {
-				n.Urgency = Plain
-			}
-			notices = append(notices, n)
-			mem.Offered = append(mem.Offered, offer.Version)
+		findings := status.Warnings(probe.OSVersion{Version: offer.Version})
+		if len(findings) == 0 {
+			continue
 		}
+		n := Notice{Event: MacOSOffered, Product: findings[0].Product, From: status.Mac.OS.Version, To: offer.Version, Findings: findings}
+		if s.BeforeUpdates {
+			n.Urgency = Plain
+		}
+		notices = append(notices, n)
+		mem.Offered = append(mem.Offered, offer.Version)
 	}
 	// Offered versions stay in the list. Otherwise there would be a second warning.
 	const kept = 32

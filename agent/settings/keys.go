@@ -52,7 +52,7 @@ var Keys = []Key{
 	{"NotifyAfterUpdates", "after an update of macOS or Parallels Desktop, say what is to be done or known",
 		func(s *Settings, v any) error { return setBool(&s.NotifyAfterUpdates, v) },
 		func(s Settings) any { return s.NotifyAfterUpdates }},
-	{"WarnBeforeUpdates", "warn before an update of macOS that the installed Parallels Desktop was not made for",
+	{"WarnBeforeUpdates", "warn before an update of macOS after which Parallels Desktop or a kernel extension needs something",
 		func(s *Settings, v any) error { return setBool(&s.WarnBeforeUpdates, v) },
 		func(s Settings) any { return s.WarnBeforeUpdates }},
 	{"SnoozeMinutes", "how long Snooze keeps kextwatch quiet, in minutes",

@@ -7,7 +7,6 @@ import (
 
 	"kextwatch/agent/approval"
 	"kextwatch/notify"
-	"kextwatch/probe"
 )
 
 // Alert returns the notification for a notice. A click on a notification does
@@ -81,24 +80,6 @@ func click(p approval.Product, st approval.Status, tray bool) string {
 		return fmt.Sprintf("Click the kextwatch icon in the menu bar, then Open %s, %s", pane.Name, allow)
 	}
 	return fmt.Sprintf("Open %s, %s", pane.Path, allow)
-}
-
-// beforeUpdate lists the steps before an update of macOS that the installed
-// Parallels was not made for.
-func beforeUpdate(n approval.Notice, st approval.Status) string {
-	p := n.Product
-	return sentences(
-		fmt.Sprintf("%s was made for macOS up to %s", title(p), madeFor(p)),
-		updateFor(p, st, probe.OSVersion{Version: n.To}),
-		"until then, keep automatic macOS updates off, and make a backup",
-		fmt.Sprintf("Apple lists what is new (%s)", macOSNotes()))
-}
-
-func madeFor(p approval.Product) string {
-	if p.Made == nil {
-		return "?"
-	}
-	return p.Made.MaxMacOS
 }
 
 func updated(u approval.Update) string {

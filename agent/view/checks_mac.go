@@ -14,20 +14,16 @@ var macOSChecks = []check{
 		facts: []probe.Fact{probe.FactMacOSVersion}, judge: macOSVersion,
 	},
 	{
-		id: "macos.update-offered", unknown: "kextwatch cannot tell whether Parallels was made for an offered macOS",
-		needs: []probe.Fact{probe.FactOfferedUpdates},
-		early: func(c checking) (Check, bool) {
-			return ok("No update of macOS is offered"), len(c.st.Facts.Updates.Offered) == 0
-		},
-		facts: []probe.Fact{probe.FactParallels, factMadeFor}, judge: updateOffered,
+		id: "macos.update-offered", unknown: "kextwatch cannot tell what an offered macOS means for the kernel extensions of this Mac",
+		needs: []probe.Fact{probe.FactOfferedUpdates}, early: offerNeedsSomething,
+		facts: []probe.Fact{probe.FactParallels, factMadeFor, probe.FactKextsOnDisk, probe.FactProcessor}, judge: updateOffered,
 	},
 	{
 		id: "macos.auto-update", unknown: "kextwatch cannot tell whether macOS installs updates automatically",
 		needs: []probe.Fact{probe.FactUpdateSettings},
-		early: func(c checking) (Check, bool) {
-			return ok("macOS does not install updates automatically"), c.st.Facts.Updates.Install == probe.No
-		},
-		facts: []probe.Fact{probe.FactOfferedUpdates, probe.FactParallels, factMadeFor}, judge: autoUpdate,
+		early: installsOffer,
+		facts: []probe.Fact{probe.FactOfferedUpdates, probe.FactParallels, factMadeFor, probe.FactKextsOnDisk, probe.FactProcessor},
+		judge: func(checking) Check { return ok("macOS installs updates automatically") },
 	},
 	{
 		id: "backup.recent", unknown: "kextwatch cannot tell when the last backup was made",
@@ -129,35 +125,57 @@ func macOSVersion(c checking) Check {
 	return ok(macLine(c.st.Mac))
 }
 
+// offerNeedsSomething warns about an offered macOS after which a product needs something.
+func offerNeedsSomething(c checking) (Check, bool) {
+	offer, findings := c.warnedOffer()
+	if len(findings) == 0 {
+		return ok("No update of macOS is offered"), len(c.st.Facts.Updates.Offered) == 0
+	}
+	var details, steps []string
+	for _, f := range findings {
+		why := findingWhy(f)
+		if len(findings) > 1 {
+			why = fmt.Sprintf("%s: %s", findingInShort(f), why)
+		}
+		details, steps = append(details, why), append(steps, findingNext(f, c.st))
+	}
+	summary := count(len(findings), findingInShort(findings[0]), "%d products need something")
+	return warn(fmt.Sprintf("macOS %s is offered; %s", Clean(offer.Version), summary), sentences(details...),
+		sentences(append(steps, "make a backup before you install macOS")...)), true
+}
+
+// updateOffered is the check if no product is known to need something. An update within
+// one release is not expected to change anything.
 func updateOffered(c checking) Check {
-	p := c.parallels
-	if offer, tooNew := c.tooNewOffer(); tooNew {
-		return warn(fmt.Sprintf("macOS %s is offered; %s was made for macOS up to %s", Clean(offer.Version), title(p), p.Made.MaxMacOS), "",
-			sentences(updateFor(p, c.st, probe.OSVersion{Version: offer.Version}), "make a backup before you install macOS"))
+	for _, offer := range c.st.Facts.Updates.Offered {
+		for _, f := range c.st.Foreseen(probe.OSVersion{Version: offer.Version}) {
+			if f.Result == approval.NotKnown {
+				return unsure(fmt.Sprintf("kextwatch cannot tell whether %s works on macOS %s, which is offered", f.Product.Name, Clean(offer.Version)), findingWhy(f), findingNext(f, c.st))
+			}
+		}
 	}
 	return ok(fmt.Sprintf("macOS %s is offered", Clean(c.st.Facts.Updates.Offered[0].Version)))
 }
 
-// tooNewOffer returns an offered macOS that the installed Parallels was not made
-// for.
-func (c checking) tooNewOffer() (probe.Offer, bool) {
-	if c.parallels.Made == nil || c.parallels.Need.Answer == probe.No {
-		return probe.Offer{}, false
-	}
+// warnedOffer returns an offered macOS after which products need something.
+func (c checking) warnedOffer() (probe.Offer, []approval.Finding) {
 	for _, offer := range c.st.Facts.Updates.Offered {
-		if older, _ := c.parallels.Made.MadeForOlder(probe.OSVersion{Version: offer.Version}); older {
-			return offer, true
+		if findings := c.st.Warnings(probe.OSVersion{Version: offer.Version}); len(findings) > 0 {
+			return offer, findings
 		}
 	}
-	return probe.Offer{}, false
+	return probe.Offer{}, nil
 }
 
-func autoUpdate(c checking) Check {
-	if _, tooNew := c.tooNewOffer(); tooNew {
-		return warn("macOS installs updates automatically, and offers one that Parallels was not made for", "",
-			fmt.Sprintf("Turn automatic macOS updates off until %s is updated.", c.parallels.Name))
+// installsOffer warns if macOS installs such an update by itself.
+func installsOffer(c checking) (Check, bool) {
+	if c.st.Facts.Updates.Install != probe.No {
+		if _, findings := c.warnedOffer(); len(findings) > 0 {
+			return warn("macOS installs updates automatically, and offers one after which something is to be done", "",
+				"Turn automatic macOS updates off until you have done what \"macos.update-offered\" says."), true
+		}
 	}
-	return ok("macOS installs updates automatically")
+	return ok("macOS does not install updates automatically"), c.st.Facts.Updates.Install == probe.No
 }
 
 func recentBackup(c checking) Check {

@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"kextwatch/agent/approval"
@@ -136,10 +137,10 @@ var eventWords = map[approval.EventName]struct {
 	approval.ParallelsRemoved:   {updatedTo, updateAlert},
 	approval.MacOSOffered: {
 		func(n approval.Notice) string {
-			return fmt.Sprintf("Software Update offers macOS %s; %s was made for macOS up to %s", Clean(n.To), title(n.Product), madeFor(n.Product))
+			return fmt.Sprintf("Software Update offers macOS %s; %s", Clean(n.To), strings.Join(findingsInShort(n.Findings), "; "))
 		},
-		func(n approval.Notice, st approval.Status, _ bool) (title, body string) {
-			return fmt.Sprintf("Before you install macOS %s", Clean(n.To)), beforeUpdate(n, st)
+		func(n approval.Notice, st approval.Status, tray bool) (title, body string) {
+			return fmt.Sprintf("Before you install macOS %s", Clean(n.To)), beforeUpdate(n, st, tray)
 		},
 	},
 	approval.SourcesDiffer: {history: func(n approval.Notice) string {
@@ -177,7 +178,7 @@ func updatedTo(n approval.Notice) string {
 }
 
 func updateAlert(n approval.Notice, st approval.Status, _ bool) (title, body string) {
-	return updatedTo(n), meansNow(st)
+	return updatedTo(n), sentences(meansNow(st), changedByUpgrade(n, st))
 }
 
 // newState is the alert for the new state of a product.

@@ -36,6 +36,3 @@ func errorPage(p approval.Product) string {
 	}
 	return fmt.Sprintf("https://www.parallels.com/products/desktop/supportinfo/pdfm%s_en_US_56521", major)
 }
-
-// macOSNotes returns Apple's page that lists what is new in macOS updates.
-func macOSNotes() string { return "https://support.apple.com/100100" }

@@ -20,6 +20,15 @@ func TestEachRowHasWords(t *testing.T) {
 	sameKeys(t, "verdict", append(slices.Clone(approval.Verdicts), ""), verdictWords)
 	sameKeys(t, "event", approval.Events, eventWords)
 	sameKeys(t, "rule", approval.Rules, ruleWords)
+	upgrades, results := map[approval.UpgradeRule]bool{}, map[approval.UpgradeResult]bool{}
+	for _, words := range upgradeWords {
+		upgrades[words.rule] = words.why != ""
+	}
+	for _, words := range upgradeStates {
+		results[words.result] = true
+	}
+	sameKeys(t, "rule of an upgrade", approval.UpgradeRules, upgrades)
+	sameKeys(t, "result of an upgrade", approval.UpgradeResults, results)
 	sameKeys(t, "menu action", slices.Concat(slices.Concat(notify.Sections...), notify.Snoozes), menuItems)
 	sameKeys(t, "fact", append(slices.Clone(probe.Facts), factPolicy, factMadeFor, factPane, factSettings), factWords)
 	for v, words := range verdictWords {

@@ -1,0 +1,360 @@
+package view
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe"
+)
+
+// upgradeStates has the words for each of approval.UpgradeResults: with the macOS, and for
+// an alert without it. These tables are no maps, which would be made at each start.
+var upgradeStates = []struct {
+	result    approval.UpgradeResult
+	on, short string
+}{
+	{approval.NotLoadable, "cannot be loaded on macOS %s", "cannot be loaded any more"},
+	{approval.NeedsNewer, "needs a newer version for macOS %s", "needs a newer version"},
+	{approval.NeedsApproval, "needs another approval on macOS %s", "needs another approval"},
+	{approval.NotKnown, "not known for macOS %s", "is not known"},
+	{approval.Works, "works on macOS %s", "works"},
+}
+
+// upgradeText holds the words for a rule about an upgrade of macOS: the facts, what %s in
+// them stands for, and what the user can do. Without next there is nothing to do.
+type upgradeText struct {
+	rule  approval.UpgradeRule
+	why   string
+	about func(f approval.Finding) string
+	next  func(f approval.Finding, st approval.Status) string
+}
+
+// upgradeWords has one row for each of approval.UpgradeRules.
+var upgradeWords = []upgradeText{
+	{approval.UpgradeNoCode, "its kernel extension has no code for %s", lackedProcessor, otherBuild},
+	{approval.UpgradeOtherProcessor, "its kernel extension was not made for %s", lackedProcessor, otherBuild},
+	{approval.UpgradeNoFireWire, "its kernel extension needs FireWire, which macOS 26 and later do not have", nil, withoutFireWire},
+	{approval.UpgradeUnsureEntry, "kextwatch has only an unsure entry about it", nil, askDeveloper},
+	{approval.UpgradeContradicted, "kextwatch knows its kernel extension only up to macOS %s, but it is loaded on a newer one", limit, askDeveloper},
+	{approval.UpgradeOtherKext, "it has another kernel extension for that macOS (%s), which is not allowed yet", kextNames, allowThere},
+	{approval.UpgradePolicyUnread, "it has another kernel extension for that macOS (%s), and kextwatch cannot read whether that is allowed", kextNames, readPolicy},
+	{approval.UpgradeMadeFor, "its kernel extension was made for that macOS%s", noOtherApproval, nil},
+	{approval.UpgradeDiskUnread, "kextwatch could not read whether its kernel extension for that macOS is on this Mac", nil, readDisk},
+	{approval.UpgradeNewerRelease, "its kernel extension for that macOS is not on this Mac", nil, newerRelease},
+	{approval.UpgradeAfterTable, "kextwatch knows its kernel extensions only up to macOS %s", limit, askDeveloper},
+	{approval.UpgradeMadeForOlder, "its kernel extension was made for macOS up to %s", limit, withoutKext},
+	{approval.UpgradeNoEntry, "kextwatch does not know whether it was made for that macOS", nil, askDeveloper},
+	{approval.UpgradeAppUnread, "kextwatch cannot tell which version is installed", nil, askDeveloper},
+	{approval.UpgradeAppOlder, "this version was made for macOS up to %s", limit, newerParallels},
+	{approval.UpgradeAppFits, "this version was made for macOS up to %s", limit, nil},
+}
+
+func limit(f approval.Finding) string { return f.Limit }
+
+func lackedProcessor(f approval.Finding) string {
+	if f.To.AtLeast(27, 0) {
+		return fmt.Sprintf("Apple silicon, and macOS %d runs on nothing else", f.To.Major())
+	}
+	return "the processor of this Mac"
+}
+
+func noOtherApproval(f approval.Finding) string {
+	return when(f.InUse, ", and kextwatch knows of no reason for another approval")
+}
+
+func withoutFireWire(f approval.Finding, _ approval.Status) string {
+	return fmt.Sprintf("use %s without FireWire, or keep a Mac with macOS 15 or earlier for it", f.Product.Name)
+}
+
+func readPolicy(_ approval.Finding, st approval.Status) string { return unknownNext(st) }
+
+func readDisk(_ approval.Finding, st approval.Status) string {
+	for _, g := range st.Gaps {
+		if g.Source == probe.FactKextsOnDisk {
+			return Clean(g.Next)
+		}
+	}
+	return ""
+}
+
+// withoutKext is the way without an extension that was made for an older macOS.
+func withoutKext(f approval.Finding, _ approval.Status) string {
+	if way := instead(f.Product, f.To); way != "" {
+		return strings.TrimPrefix(way, "or ")
+	}
+	return fmt.Sprintf("ask the developer of %s for a version for that macOS", f.Product.Name)
+}
+
+func newerParallels(f approval.Finding, st approval.Status) string {
+	return updateFor(f.Product, st, f.To)
+}
+
+func otherBuild(f approval.Finding, _ approval.Status) string {
+	if f.To.AtLeast(27, 0) {
+		return fmt.Sprintf("install a version of %s that was made for Apple silicon, or remove it", f.Product.Name)
+	}
+	return fmt.Sprintf("install a version of %s that was made for this Mac, or remove it", f.Product.Name)
+}
+
+func askDeveloper(f approval.Finding, _ approval.Status) string {
+	if !otherVendor(f.Product) {
+		return fmt.Sprintf("Parallels lists what each version needs (%s)", requirements)
+	}
+	return sentences(stranger(f.Product), fmt.Sprintf("ask the developer of %s whether it works on macOS %s", f.Product.Name, f.To))
+}
+
+// allowThere says how the other extension is allowed on the newer macOS.
+func allowThere(f approval.Finding, st approval.Status) string {
+	profile := st.Facts.Enforcement.Profile
+	if profile.Present == probe.Yes && profile.UserOverrides == probe.No {
+		return fmt.Sprintf("ask your administrator to allow %s (team %s)", kextNames(f), f.Product.TeamID)
+	}
+	allow := fmt.Sprintf("%s, then open %s, click Allow and restart the Mac", TryAgain(f.Product, f.To), PaneFor(f.To).Path)
+	if f.To.Version != st.Mac.OS.Version {
+		allow = "after the upgrade, " + allow
+	}
+	return sentences(allow, instead(f.Product, f.To))
+}
+
+func newerRelease(f approval.Finding, _ approval.Status) string {
+	return sentences(fmt.Sprintf("install the newest version of %s, and expect another approval and a restart", f.Product.Name), instead(f.Product, f.To))
+}
+
+func kextNames(f approval.Finding) string {
+	var names []string
+	for _, id := range f.Kexts {
+		names = append(names, Clean(id))
+	}
+	return list(names)
+}
+
+// findingState returns a finding in a few words.
+func findingState(f approval.Finding) string {
+	for _, words := range upgradeStates {
+		if words.result == f.Result {
+			return fmt.Sprintf(words.on, f.To.Version)
+		}
+	}
+	return string(f.Result)
+}
+
+// findingInShort is a finding for an alert, without the macOS.
+func findingInShort(f approval.Finding) string {
+	for _, words := range upgradeStates {
+		if words.result == f.Result {
+			return title(f.Product) + " " + words.short
+		}
+	}
+	return title(f.Product)
+}
+
+func wordsOf(rule approval.UpgradeRule) upgradeText {
+	i := slices.IndexFunc(upgradeWords, func(words upgradeText) bool { return words.rule == rule })
+	return upgradeWords[i]
+}
+
+// findingWhy returns the facts behind a finding.
+func findingWhy(f approval.Finding) string {
+	words := wordsOf(f.Rule)
+	why := words.why
+	if words.about != nil {
+		why = fmt.Sprintf(words.why, words.about(f))
+	}
+	return sentences(why, when(f.Already, "it cannot be loaded on this macOS either"))
+}
+
+// findingNext returns what the user can do. It is empty if there is nothing.
+func findingNext(f approval.Finding, st approval.Status) string {
+	if next := wordsOf(f.Rule).next; next != nil {
+		return sentences(next(f, st))
+	}
+	return ""
+}
+
+// findingSource returns where a finding comes from. It is empty if no source tells.
+func findingSource(f approval.Finding) string {
+	if f.Source == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s (%s)", Clean(f.Source), f.Confidence)
+}
+
+// cannotRun says that a macOS does not run on this Mac.
+func cannotRun(u approval.Upgrade) string {
+	return fmt.Sprintf("This Mac cannot run macOS %s: it runs on Apple silicon only, and this Mac has an Intel processor.", u.To.Version)
+}
+
+func cannotRunNext(u approval.Upgrade) string {
+	return sentences("macOS 26 is the newest macOS for this Mac", when(len(u.Findings) > 0, "what follows holds for a Mac with Apple silicon"))
+}
+
+// UpgradeText returns the output of `kextwatch upgrade-check`.
+func UpgradeText(st approval.Status, u approval.Upgrade) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "macOS %s, for this Mac: %s\n\n", u.To.Version, macLine(probe.Mac{OS: st.Mac.OS, Arch: st.Mac.Arch}))
+	if u.CannotRun {
+		fmt.Fprintf(&b, "%s\n", cannotRun(u))
+		line(&b, "Next", cannotRunNext(u))
+	}
+	for _, f := range u.Findings {
+		fmt.Fprintf(&b, "%s: %s. %s\n", title(f.Product), findingState(f), findingWhy(f))
+		line(&b, "Next", findingNext(f, st))
+		line(&b, "Source", findingSource(f))
+	}
+	if len(u.Findings) == 0 {
+		b.WriteString("kextwatch found no kernel extension of another developer on this Mac.\n")
+	}
+	for _, g := range UpgradeGaps(st) {
+		fmt.Fprintf(&b, "Not known: %s: %s\n", factName(g.Source), Clean(g.Err))
+		line(&b, "Next", Clean(g.Next))
+	}
+	fmt.Fprintf(&b, "\n%s\n", upgradeCounts(u))
+	return b.String()
+}
+
+func upgradeCounts(u approval.Upgrade) string {
+	action, works, unknown := 0, 0, 0
+	for _, f := range u.Findings {
+		switch {
+		case f.Result.NeedsAction():
+			action++
+		case f.Result == approval.Works:
+			works++
+		default:
+			unknown++
+		}
+	}
+	return fmt.Sprintf("%s, %s, %d not known", count(action, "1 needs action", "%d need action"), count(works, "1 works", "%d work"), unknown)
+}
+
+// upgradeFacts are the facts without which not every product is known.
+var upgradeFacts = []probe.Fact{probe.FactMacOSVersion, probe.FactProcessor, probe.FactKextsOnDisk, probe.FactParallels}
+
+// UpgradeGaps returns the missing facts without which something on this Mac may not be
+// known.
+func UpgradeGaps(st approval.Status) []probe.Gap {
+	var gaps []probe.Gap
+	c := newChecking(st, Own{})
+	for _, fact := range upgradeFacts {
+		if check, missing := c.missing("", []probe.Fact{fact}); missing {
+			gaps = append(gaps, probe.Gap{Source: fact, Err: check.Detail, Next: check.Next})
+		}
+	}
+	return gaps
+}
+
+// NoUpgrade says that no version was named, and that there is none to choose.
+func NoUpgrade(st approval.Status) (why, next string) {
+	next = fmt.Sprintf("Name a version, such as: kextwatch upgrade-check %d", max(27, st.Mac.OS.Major()+1))
+	if check, missing := newChecking(st, Own{}).missing("", []probe.Fact{probe.FactOfferedUpdates}); missing {
+		return sentences("kextwatch cannot read which macOS Software Update offers", check.Detail), next
+	}
+	return "Software Update offers no newer macOS, so nothing was checked.", next
+}
+
+// UpgradeDocument is the machine form of an upgrade check. What is not known is absent.
+type UpgradeDocument struct {
+	Schema    int              `json:"schema"`
+	CheckedAt time.Time        `json:"checked_at"`
+	Mac       macDoc           `json:"mac"`
+	To        string           `json:"to,omitempty"`          // absent: none was named, and none is offered
+	CanRun    *bool            `json:"mac_can_run,omitempty"` // false: not on this processor
+	Products  []upgradeProduct `json:"products"`
+	Gaps      []probe.Gap      `json:"gaps"`
+	Why       string           `json:"why,omitempty"`
+	Next      string           `json:"next,omitempty"`
+}
+
+type upgradeProduct struct {
+	Name       string                 `json:"name"`
+	TeamID     string                 `json:"team_id"`
+	Version    string                 `json:"version,omitempty"`
+	Result     approval.UpgradeResult `json:"result"`
+	Rule       approval.UpgradeRule   `json:"rule"`
+	Already    bool                   `json:"already"` // it cannot be loaded on this macOS either
+	BundleIDs  []string               `json:"bundle_ids"`
+	MadeFor    string                 `json:"made_for_macos,omitempty"`
+	Why        string                 `json:"why"`
+	Next       string                 `json:"next"` // empty: nothing
+	Confidence approval.Confidence    `json:"confidence"`
+	Source     string                 `json:"source,omitempty"`
+}
+
+// NewUpgradeDocument returns the machine form of an upgrade check.
+func NewUpgradeDocument(st approval.Status, u approval.Upgrade) UpgradeDocument {
+	doc := upgradeFrame(st)
+	doc.To, doc.Gaps = u.To.Version, append(doc.Gaps, UpgradeGaps(st)...)
+	if u.CannotRun {
+		doc.CanRun, doc.Why, doc.Next = new(bool), cannotRun(u), cannotRunNext(u)
+	}
+	for _, f := range u.Findings {
+		product := upgradeProduct{
+			Name: f.Product.Name, TeamID: f.Product.TeamID, Result: f.Result, Rule: f.Rule, Already: f.Already, BundleIDs: []string{},
+			MadeFor: f.Limit, Why: findingWhy(f), Next: findingNext(f, st), Confidence: f.Confidence, Source: Clean(f.Source),
+		}
+		if f.Product.App != nil {
+			product.Version = Clean(f.Product.App.Version)
+		}
+		for _, id := range f.Kexts {
+			product.BundleIDs = append(product.BundleIDs, Clean(id))
+		}
+		doc.Products = append(doc.Products, product)
+	}
+	return doc
+}
+
+// NewNoUpgradeDocument is the document of NoUpgrade.
+func NewNoUpgradeDocument(st approval.Status) UpgradeDocument {
+	doc := upgradeFrame(st)
+	doc.Why, doc.Next = NoUpgrade(st)
+	return doc
+}
+
+func upgradeFrame(st approval.Status) UpgradeDocument {
+	status := NewDocument(st)
+	return UpgradeDocument{Schema: 1, CheckedAt: status.CheckedAt, Mac: status.Mac, Products: []upgradeProduct{}, Gaps: []probe.Gap{}}
+}
+
+// findingsInShort lists findings. An alert has room for a few lines.
+func findingsInShort(findings []approval.Finding) []string {
+	const most = 3
+	var parts []string
+	for _, f := range findings[:min(len(findings), most)] {
+		parts = append(parts, findingInShort(f))
+	}
+	if more := len(findings) - most; more > 0 {
+		parts = append(parts, count(more, "1 more product needs something", "%d more products need something"))
+	}
+	return parts
+}
+
+// beforeUpdate is the alert about an offered macOS. One finding has its next step;
+// several are in doctor.
+func beforeUpdate(n approval.Notice, st approval.Status, tray bool) string {
+	const backup = "make a backup before you install it"
+	if len(n.Findings) != 1 {
+		where := "kextwatch doctor has the steps"
+		if tray {
+			where = "choose Doctor… in the kextwatch menu for the steps"
+		}
+		return sentences(append(findingsInShort(n.Findings), where, backup)...)
+	}
+	return sentences(findingSteps(n.Findings[0], st),
+		when(n.Findings[0].Result == approval.NeedsNewer, "keep automatic macOS updates off until then"), backup)
+}
+
+// findingSteps is a finding with its next step, for an alert.
+func findingSteps(f approval.Finding, st approval.Status) string {
+	return sentences(findingInShort(f), when(f.Result == approval.NotLoadable, findingWhy(f)), findingNext(f, st))
+}
+
+// changedByUpgrade says which products need something since an upgrade of macOS.
+func changedByUpgrade(n approval.Notice, st approval.Status) string {
+	if len(n.Findings) == 1 {
+		return findingSteps(n.Findings[0], st)
+	}
+	return sentences(findingsInShort(n.Findings)...)
+}

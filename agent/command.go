@@ -72,7 +72,7 @@ Parallels Desktop and how long the Allow button stays, and opens the pane.`,
 	root.AddCommand(
 		in.runCommand(), in.statusCommand(), in.explainCommand(), in.doctorCommand(), in.historyCommand(), in.openCommand(),
 		in.installCommand(), in.uninstallCommand(), in.demoCommand(), in.simCommand(), in.postCommand(), in.versionCommand(),
-		in.retryCommand(),
+		in.retryCommand(), in.upgradeCheckCommand(),
 		in.readPolicyCommand(),
 		in.completionCommand(), in.manCommand(),
 		in.settingsCommand(), in.logsCommand(),

@@ -65,6 +65,16 @@ func documented() approval.Status {
 	}
 }
 
+// documentedUpgrade fills every part of the document about an upgrade.
+func documentedUpgrade(st approval.Status) approval.Upgrade {
+	to := probe.OSVersion{Version: "27"}
+	return approval.Upgrade{To: to, CannotRun: true, Findings: []approval.Finding{
+		{Product: approval.Product{Name: "MOTU", TeamID: "KRCLLMGZ2D"}, To: to, Result: approval.NotLoadable, Rule: approval.UpgradeNoFireWire, Kexts: []string{"com.motu.driver\x1b.FireWireAudio"}, Limit: "15", Confidence: approval.Sure, Source: "captures of macOS 26.6", Already: true},
+		{Product: st.Products[0], To: to, Result: approval.NeedsNewer, Rule: approval.UpgradeAppOlder, Limit: "12", Confidence: approval.Likely, Source: "released for Monterey"},
+		{Product: approval.Product{Name: "Somebody", TeamID: "AAAAAAAAAA"}, To: to, Result: approval.NotKnown, Rule: approval.UpgradeNoEntry, Kexts: []string{"com.example.driver"}, Confidence: approval.Unsure},
+	}}
+}
+
 // Scripts read these documents. Additions are allowed, changes are not.
 func TestDocuments(t *testing.T) {
 	local := time.Local
@@ -79,6 +89,8 @@ func TestDocuments(t *testing.T) {
 	golden(t, "status.json", asJSON(view.NewDocument(st)))
 	golden(t, "status_empty.json", asJSON(view.NewDocument(approval.Status{})))
 	golden(t, "doctor.json", asJSON(doctorDocument(view.Checks(st, view.Own{Reader: probe.ReaderInstallation{State: probe.ReaderAbsent}}))))
+	golden(t, "upgrade.json", asJSON(view.NewUpgradeDocument(st, documentedUpgrade(st))))
+	golden(t, "upgrade_none.json", asJSON(view.NewNoUpgradeDocument(st)))
 	s := settings.Default()
 	s.Origins["Reminders"] = settings.Origin{Managed: true, File: "/Library/Managed Preferences/io.kextwatch.agent.plist"}
 	golden(t, "settings.json", asJSON(newSettingsDoc(s, []settings.Problem{

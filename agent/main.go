@@ -22,8 +22,8 @@
 // Exit status:
 //
 //	0   success; status and doctor: nothing to do; retry: the Allow button is there
-//	1   status and doctor: something to do
-//	2   status and doctor: unknown
+//	1   status, doctor and upgrade-check: something to do
+//	2   status, doctor and upgrade-check: unknown
 //	3   retry: the Allow button is not there
 //	64  wrong usage
 //	69  a tool, a permission or a source is missing

@@ -74,6 +74,9 @@ func manual(root *cobra.Command, date time.Time) string {
 const exitStatus = `status and doctor exit with 0 if there is nothing to do, 1 if there is something
 to do, and 2 if the state is unknown.
 
+upgrade-check exits with 0 if every product works on the newer macOS, 1 if
+something needs action, and 2 if something is not known.
+
 retry exits with 0 if the Allow button is there, and 3 if it is not.
 
 run exits with 75 to have launchd start a new version of the program.

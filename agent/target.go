@@ -29,6 +29,8 @@ type target struct {
 	noHome error   // why the home is unknown
 	clock  probe.Clock
 	env    func(string) string
+
+	everyone bool // the rules are about every developer, whomever the user watches
 }
 
 func (in *invocation) target() target {
@@ -42,11 +44,15 @@ func (t target) home() (string, error) { return t.mac.Home, t.noHome }
 
 // rules returns the options of the rules from the user's settings.
 func (t target) rules() approval.Settings {
-	if t.noHome != nil {
-		return settings.Default().Approval()
+	rules := settings.Default().Approval()
+	if t.noHome == nil {
+		s, _ := settings.Read(t.mac, t.mac.Home) // doctor reports the problems
+		rules = s.Approval()
 	}
-	s, _ := settings.Read(t.mac, t.mac.Home) // doctor reports the problems
-	return s.Approval()
+	if t.everyone {
+		rules.Vendors = approval.DefaultSettings().Vendors
+	}
+	return rules
 }
 
 // memory returns the memory of the running agent: every answer includes the windows
@@ -77,6 +83,10 @@ func (t target) events(since time.Time) ([]store.Event, error) {
 // examine is examine of the target. After a second it shows that tools have not
 // answered yet.
 func (in *invocation) examine(ctx context.Context, limit time.Duration) (approval.Status, error) {
+	return in.examineTarget(ctx, in.target(), limit)
+}
+
+func (in *invocation) examineTarget(ctx context.Context, t target, limit time.Duration) (approval.Status, error) {
 	bar := terminal.NewProgress(in.err, "Waiting for tools of macOS", limit)
 	defer bar.Close()
 	var drawing sync.WaitGroup
@@ -95,7 +105,7 @@ func (in *invocation) examine(ctx context.Context, limit time.Duration) (approva
 		}
 	})
 	defer cancel()
-	return in.target().examine(ctx, limit)
+	return t.examine(ctx, limit)
 }
 
 // examine takes one snapshot and assesses it. Tools that have not answered after

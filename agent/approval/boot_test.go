@@ -127,6 +127,9 @@ func TestBootPolicy(t *testing.T) {
 			if p.Verdict != tt.want {
 				t.Fatalf("verdict %s, want %s; rules %v", p.Verdict, tt.want, status.Fired)
 			}
+			if p.Proof != tt.rule && p.Verdict == CannotLoad {
+				t.Errorf("proof %q, want %q", p.Proof, tt.rule)
+			}
 			if w := p.Window; tt.want != BlockedOpen && w.Open() {
 				t.Errorf("a window until %s at verdict %s, want none", w.ClosesAt, p.Verdict)
 			}

@@ -27,6 +27,9 @@ func TestRefusedForAnotherReason(t *testing.T) {
 				s.report(probe.FromLog, outcome, at(40), hypervisor)
 				s.look(at(41), want, event)
 				s.minutesLeft(-1)
+				if proof := s.last.Products[0].Proof; proof != RuleFailure {
+					t.Errorf("%s: proof %q, want %q", name, proof, RuleFailure)
+				}
 				if name != "allowed" && name != "row 0" {
 					s.report(probe.FromLog, probe.Refused, at(42), hypervisor)
 					s.refuseIfRead()

@@ -79,6 +79,10 @@ func TestProofsAreToldOnce(t *testing.T) {
 			s.snap.Collection, s.snap.Attempts = probe.Collection{}, nil // the tools do not answer any more
 			s.agentRestarts()
 			s.look(at(12), tt.want)
+			list := s.snap.Loaded
+			s.snap.Loaded = probe.Loaded{}
+			s.look(at(12.5), tt.want)
+			s.snap.Loaded = list
 			if len(s.snap.Machines.List) > 0 {
 				s.snap.Machines.List[0].State = probe.VMStopped
 			}

@@ -27,10 +27,7 @@ func (a *assessment) runsWithout(p Product, facts []*kextFacts) bool {
 	since := a.runningWithoutSince(p, facts)
 	proved = proved || !since.IsZero() && a.confirmed(facts, since)
 	for _, f := range facts {
-		is, known := a.mem.Kexts[f.id]
-		if !known {
-			continue
-		}
+		is := a.mem.Kexts[f.id]
 		is.WithoutSince = since
 		if proved {
 			is.FailedIn, is.FailedBy = a.session(), RuleRunsWithout
@@ -60,9 +57,9 @@ func (a *assessment) runningWithoutSince(p Product, facts []*kextFacts) (since t
 		return time.Time{}
 	}
 	for _, f := range facts {
-		was := a.before.Kexts[f.id].WithoutSince
+		was := a.before.Kexts[f.id].notAfter(a.now).WithoutSince
 		switch {
-		case was.IsZero(), was.After(now):
+		case was.IsZero():
 		case was.Before(since):
 			return since
 		default:

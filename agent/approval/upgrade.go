@@ -90,7 +90,7 @@ func (f Finding) rank() int { return slices.Index(UpgradeResults, f.Result) }
 func (s Status) foresee(p Product, facts map[string]*kextFacts, from, to probe.OSVersion) (Finding, bool) {
 	c := upgradeCase{
 		from: from, to: to, arch: s.Mac.Arch, product: p,
-		policyRead: s.Source != "", diskRead: !probe.HasGap(s.Facts.Gaps, probe.FactKextsOnDisk),
+		policyRead: s.Source != "", diskRead: !probe.KextsUnread(s.Facts.Gaps),
 	}
 	if siliconOnly(to) {
 		c.arch = probe.AppleSilicon

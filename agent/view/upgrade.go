@@ -73,7 +73,7 @@ func readPolicy(_ approval.Finding, st approval.Status) string { return unknownN
 
 func readDisk(_ approval.Finding, st approval.Status) string {
 	for _, g := range st.Gaps {
-		if g.Source == probe.FactKextsOnDisk {
+		if g.Source == probe.FactOtherKexts {
 			return Clean(g.Next)
 		}
 	}
@@ -231,7 +231,7 @@ func upgradeCounts(u approval.Upgrade) string {
 }
 
 // upgradeFacts are the facts without which not every product is known.
-var upgradeFacts = []probe.Fact{probe.FactMacOSVersion, probe.FactProcessor, probe.FactKextsOnDisk, probe.FactParallels}
+var upgradeFacts = []probe.Fact{probe.FactMacOSVersion, probe.FactProcessor, probe.FactKextsOnDisk, probe.FactOtherKexts, probe.FactParallels}
 
 // UpgradeGaps returns the missing facts without which something on this Mac may not be
 // known.

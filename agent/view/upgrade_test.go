@@ -50,7 +50,7 @@ var everyFinding = []struct {
 	{approval.UpgradeMadeFor, approval.Works, "26", "26", nil},
 	{approval.UpgradeMadeFor, approval.Works, "26", "26", func(f *approval.Finding, _ *approval.Status) { f.InUse = false }},
 	{approval.UpgradeDiskUnread, approval.NotKnown, "26", "15", func(_ *approval.Finding, st *approval.Status) {
-		st.Gaps = []probe.Gap{{Source: probe.FactKextsOnDisk, Err: "permission denied", Next: "Run sudo kextwatch upgrade-check."}}
+		st.Gaps = []probe.Gap{{Source: probe.FactOtherKexts, Err: "permission denied", Next: "Run sudo kextwatch upgrade-check."}}
 	}},
 	{approval.UpgradeNewerRelease, approval.NeedsNewer, "26", "15", nil},
 	{approval.UpgradeAfterTable, approval.NotKnown, "27", "26", nil},
@@ -120,7 +120,7 @@ func TestUpgradeWords(t *testing.T) {
 	}
 	fmt.Fprintf(&out, "=== the Mac cannot run it\n%s", UpgradeText(st, approval.Upgrade{To: probe.OSVersion{Version: "27"}, CannotRun: true}))
 	st.Mac.Arch, st.Mac.OS = "", probe.OSVersion{}
-	st.Gaps = []probe.Gap{{Source: probe.FactKextsOnDisk, Err: "permission denied", Next: "Run sudo kextwatch upgrade-check."}}
+	st.Gaps = []probe.Gap{{Source: probe.FactOtherKexts, Err: "permission denied", Next: "Run sudo kextwatch upgrade-check."}}
 	fmt.Fprintf(&out, "=== facts are missing\n%s", UpgradeText(st, approval.Upgrade{To: probe.OSVersion{Version: "27"}}))
 	for _, read := range []bool{true, false} {
 		st.Facts.Updates.OffersRead = read

@@ -40,9 +40,7 @@ func addKext(m *simmac.Mac, value string, _ time.Time) error {
 		return fmt.Errorf("%q is not the path of a kernel extension and a bundle ID", value)
 	}
 	words := strings.Fields(rest)
-	for _, usual := range []string{"", "-", "1.0", "both"}[len(words):] {
-		words = append(words, usual)
-	}
+	words = append(words, []string{"", "-", "1.0", "both"}[len(words):]...)
 	k := simmac.Kext{Path: path + ".kext", ID: words[0], Team: words[1], Version: words[2]}
 	if k.Team == "-" {
 		k.Team = ""

@@ -117,6 +117,9 @@ func (m KextMemory) after(earlier KextMemory) KextMemory {
 		m.Collected, m.CollectedIn = earlier.Collected, earlier.CollectedIn
 	}
 	m.Differs = cmp.Or(earlier.Differs, m.Differs)
+	if !earlier.BlockedAt.IsZero() && !m.BlockedAt.IsZero() {
+		m.BlockedAt = earlier.BlockedAt
+	}
 	if earlier.Watched.After(m.Watched) {
 		m.Watched = earlier.Watched
 	}

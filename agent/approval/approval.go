@@ -161,7 +161,9 @@ type Product struct {
 	Reasons   []Reason // why it does not work, the most important first
 	Items     []Item
 
-	release string // see assessment.release
+	release  string // see assessment.release
+	follows  bool   // an attempt was announced, or the user just allowed it
+	newBlock bool   // it became blocked since the last read, at a time that is not known
 }
 
 // Item is one row of the pane: the extensions of one team in one place. One click

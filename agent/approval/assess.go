@@ -254,22 +254,23 @@ func (a *assessment) madeForOlder(p Product) bool {
 	return older && confidence != Unsure
 }
 
-// byUrgency orders products: those that are only listed last, the worst verdict first, and
-// of equals the one whose window closes first.
+// byUrgency orders products: those that are only listed last, the worst verdict first, of
+// equals the one whose window closes first, and within a minute those that are watched in
+// full.
 func byUrgency(x, y Product) int {
-	listed := func(p Product) int {
-		if p.Listed {
+	last := func(is bool) int {
+		if is {
 			return 1
 		}
 		return 0
 	}
 	closes := func(p Product) int64 {
 		if p.Window.Open() {
-			return p.Window.ClosesAt.Unix()
+			return p.Window.ClosesAt.Unix() / 60
 		}
 		return math.MaxInt64
 	}
-	return cmp.Or(listed(x)-listed(y), x.Verdict.rank()-y.Verdict.rank(), cmp.Compare(closes(x), closes(y)))
+	return cmp.Or(last(x.Listed)-last(y.Listed), x.Verdict.rank()-y.Verdict.rank(), cmp.Compare(closes(x), closes(y)), last(x.Brief)-last(y.Brief))
 }
 
 // leadingWindow returns the open window that closes first. If none is open, it

@@ -121,8 +121,8 @@ func TestBootPolicy(t *testing.T) {
 			for _, change := range tt.mac {
 				change(s)
 			}
-			status, mem := s.settings.Assess(s.mem, s.snap, at(45))
-			status, _ = s.settings.Assess(mem, s.snap, at(46))
+			_, mem := s.settings.Assess(s.mem, s.snap, at(45))
+			status, _ := s.settings.Assess(mem, s.snap, at(46))
 			p := status.product(s.team())
 			if p.Verdict != tt.want {
 				t.Fatalf("verdict %s, want %s; rules %v", p.Verdict, tt.want, status.Fired)

@@ -27,6 +27,9 @@ func (a *assessment) brief(w watched, p *Product, facts []*kextFacts) {
 	recent := p.recent()
 	p.Repeated = len(recent) > 0 && a.atStart(*p) && announced.Release == p.release &&
 		(announced.Unapproved || announced.Awaiting && len(announced.missing(recent)) > 0)
+	p.follows = announced.Awaiting || announced.Before.Blocked() && p.Verdict == RestartPending
+	undated := a.undated(facts)
+	p.newBlock = undated && !a.before.LastRead.At.IsZero() && !announced.Verdict.Blocked()
 	switch {
 	case p.Ignored || p.Repeated:
 		p.Listed = true
@@ -35,10 +38,27 @@ func (a *assessment) brief(w watched, p *Product, facts []*kextFacts) {
 	case p.Verdict == Unknown:
 		p.Listed = a.snap.Policy != nil && !p.Window.Open()
 	case p.Verdict.Blocked() || p.Verdict == CannotLoad:
-		p.Listed = len(recent) == 0
+		p.Listed = len(recent) == 0 && !undated
 	default:
-		p.Listed = !(announced.Awaiting && p.Verdict.NeedsAction())
+		p.Listed = !(p.follows && p.Verdict.NeedsAction())
 	}
+}
+
+// undated reports whether an extension on the disk was first read as blocked within the
+// length of a window, and the policy source does not tell when something tried to load it:
+// there may be a button now.
+func (a *assessment) undated(facts []*kextFacts) bool {
+	found := false
+	for _, f := range facts {
+		if !f.refused() || len(f.disk) == 0 || a.snap.Policy == nil || a.snap.Policy.TellsTimes() || f.row.Pending == probe.No {
+			continue
+		}
+		if until := a.rememberedKext(f).BlockedAt.Add(WindowLength); a.now.Before(until) {
+			a.due(until)
+			found = true
+		}
+	}
+	return found
 }
 
 // release returns a text that changes with the version of macOS, with those of the
@@ -123,7 +143,7 @@ func (t Announced) tellBriefly(p Product, pending bool, snooze snoozeState) (Ann
 	recent := p.recent()
 	fresh := before.missing(recent)
 	t = t.announce(fresh)
-	announced := len(fresh) > 0 && !p.Repeated && !p.Ignored && p.TeamID != ""
+	announced := (len(fresh) > 0 && !p.Repeated || p.newBlock) && !p.Ignored && p.TeamID != ""
 	// The user changed the startup security in macOS Recovery. What is left is to allow it.
 	changed := before.Before == NeedsRecovery && (p.Verdict == BlockedUnknown || p.Verdict == BlockedClosed) && !p.Ignored
 
@@ -131,7 +151,7 @@ func (t Announced) tellBriefly(p Product, pending bool, snooze snoozeState) (Ann
 	shown, loaded := false, false
 	for _, n := range all {
 		attempt, follows := isBrief(n.Event)
-		if !(announced && attempt || before.Awaiting && follows && !p.Ignored || changed && attempt) {
+		if !(announced && attempt || p.follows && follows && !p.Ignored || changed && attempt) {
 			if attempt && len(fresh) == 0 || follows {
 				continue // what nobody was told about is no news
 			}
@@ -152,13 +172,13 @@ func (t Announced) tellBriefly(p Product, pending bool, snooze snoozeState) (Ann
 	switch {
 	case announced:
 		t.Release, t.Unapproved = p.release, false
-	case waits && (len(recent) == 0 && before.Awaiting || p.Repeated):
+	case waits && (p.Listed && before.Awaiting || p.Repeated):
 		t.Unapproved = true
 	case !waits && p.Verdict != Unknown:
 		t.Unapproved = false
 	}
-	over := loaded || waits && len(recent) == 0 || p.Repeated || p.Verdict == NotInstalled || p.Verdict == NotNeeded
-	t.Awaiting = (before.Awaiting || announced) && !over
+	over := loaded || waits && p.Listed || p.Repeated || p.Verdict == NotInstalled || p.Verdict == NotNeeded
+	t.Awaiting = (p.follows || announced) && !over
 	return t, notices
 }
 

@@ -37,6 +37,45 @@ func (s *macStory) listed(want bool) {
 	}
 }
 
+// The framework lists an extension as pending, and does not tell since when. There may be
+// a button, so the product is not only listed before it was known for 30 minutes. A new
+// one is announced.
+func TestOthersWithoutATime(t *testing.T) {
+	pending := func(s *macStory) {
+		s.box(false, time.Time{})
+		p := s.policy()
+		p.Source, p.History, p.Rows[0].Pending = probe.Framework, nil, probe.Yes
+	}
+	t.Run("at first sight", func(t *testing.T) {
+		s := boxStory(t, "12.7.6")
+		s.mem = Memory{}
+		pending(s)
+		s.look(at(10), BlockedUnknown)
+		s.look(at(39), BlockedUnknown)
+		s.look(at(41), NotInstalled)
+		s.listed(true)
+	})
+	t.Run("while the agent was off", func(t *testing.T) {
+		s := boxStory(t, "12.7.6")
+		s.policy().Source = probe.Framework
+		s.look(at(2), NotInstalled, "source-changed")
+		pending(s)
+		s.look(at(60), BlockedUnknown, "blocked!")
+		s.look(at(61), BlockedUnknown)
+		s.look(at(91), NotInstalled)
+	})
+	t.Run("allowed without an announcement", func(t *testing.T) {
+		s := boxStory(t, "12.7.6")
+		s.mem = Memory{}
+		pending(s)
+		s.look(at(10), BlockedUnknown)
+		s.look(at(45), NotInstalled)
+		p := s.policy()
+		p.Rows[0].Allowed, p.Rows[0].Pending = true, probe.No
+		s.look(at(46), RestartPending, "approved", "restart-needed!")
+	})
+}
+
 // A product that is not watched in full is announced once for each attempt, without
 // reminders and without a notice at the end.
 func TestOthersAreAnnouncedOncePerAttempt(t *testing.T) {

@@ -48,6 +48,12 @@ func (a *assessment) rememberKext(f *kextFacts) KextMemory {
 	if seen := f.record().LastSeen; !seen.IsZero() {
 		is.LastSeen = second(seen)
 	}
+	switch {
+	case !f.refused() && a.snap.Policy != nil:
+		is.BlockedAt = time.Time{}
+	case f.refused() && is.BlockedAt.IsZero():
+		is.BlockedAt = second(a.now)
+	}
 	is = a.rememberApproval(f, is)
 	is = a.rememberOutcomes(f, is)
 	is = a.rememberVersion(f, is)
@@ -155,7 +161,7 @@ func (a *assessment) rememberLoad(f *kextFacts, is KextMemory) KextMemory {
 
 // notAfter forgets times that are later than now: the clock was set back.
 func (m KextMemory) notAfter(now time.Time) KextMemory {
-	for _, at := range []*time.Time{&m.AllowedAt, &m.LoadedAt, &m.Watched, &m.LastSeen, &m.WithoutSince} {
+	for _, at := range []*time.Time{&m.AllowedAt, &m.LoadedAt, &m.Watched, &m.LastSeen, &m.BlockedAt, &m.WithoutSince} {
 		if at.Sub(now) > futureTolerance {
 			*at = time.Time{}
 		}

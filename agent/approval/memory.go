@@ -99,7 +99,8 @@ type KextMemory struct {
 	Failure   probe.Outcome `plist:"Failure,omitempty"`
 	FailureIn string        `plist:"FailureIn,omitempty"`
 
-	LastSeen time.Time `plist:"LastSeen,omitempty"` // of the load history
+	LastSeen  time.Time `plist:"LastSeen,omitempty"`  // of the load history
+	BlockedAt time.Time `plist:"BlockedAt,omitempty"` // when it was first read as blocked
 
 	// What the auxiliary kernel collection of a boot session has of it: its version, or
 	// notCollected. Differs is the first session in which that was not the one on disk.

@@ -172,10 +172,6 @@ func teamOf(bundleID string) string {
 	return ""
 }
 
-func watches(products []watched, f *kextFacts) bool {
-	return slices.ContainsFunc(products, func(w watched) bool { return w.has(f) })
-}
-
 // parallels reports whether this is a product of Parallels. Only for these the need
 // of the extensions is known.
 func (w watched) parallels() bool { return w.teamID == probe.ParallelsTeamID }

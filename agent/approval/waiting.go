@@ -20,7 +20,7 @@ type Developer struct {
 func (a *assessment) waiting(facts []*kextFacts) []Developer {
 	byTeam := map[string]Developer{}
 	for _, f := range facts {
-		if f.teamID == "" || !f.refused() || f.loaded != "" || f.fromApple() || !a.mayHaveButton(f) {
+		if f.teamID == "" || !f.refused() || f.loaded != "" || f.fromApple() || a.bootPolicyForbids(f) || !a.mayHaveButton(f) {
 			continue
 		}
 		byTeam[f.teamID] = Developer{f.teamID, cmp.Or(byTeam[f.teamID].Name, f.row.Developer, f.bundleID)}

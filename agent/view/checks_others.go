@@ -21,12 +21,25 @@ func (c checking) others() []approval.Product {
 }
 
 func othersWait(c checking) (Check, bool) {
+	var waiting []approval.Product
+	var names []string
 	for _, p := range c.others() {
 		if p.Verdict.NeedsAction() && !p.Listed {
-			return fail(fmt.Sprintf("%s: %s", p.Name, State(p)), Why(p, c.st), Next(p, c.st)), true
+			waiting, names = append(waiting, p), append(names, p.Name)
 		}
 	}
-	if c.st.Verdict != "" && c.st.Source == "" {
+	switch {
+	case len(waiting) == 1:
+		p := waiting[0]
+		return fail(fmt.Sprintf("%s: %s", p.Name, State(p)), Why(p, c.st), Next(p, c.st)), true
+	case len(waiting) > 1:
+		var states, next []string
+		for _, p := range waiting {
+			states = append(states, fmt.Sprintf("%s: %s", p.Name, State(p)))
+			next = append(next, fmt.Sprintf("%s: %s", p.Name, Next(p, c.st)))
+		}
+		return fail(fmt.Sprintf("These need you: %s", list(names)), strings.Join(states, "; "), strings.Join(next, " ")), true
+	case c.st.Verdict != "" && c.st.Source == "":
 		return unsure("kextwatch cannot tell whether a kernel extension of another developer waits", "kextwatch cannot read the kernel extension policy.", unknownNext(c.st)), true
 	}
 	return Check{}, false
@@ -34,14 +47,11 @@ func othersWait(c checking) (Check, bool) {
 
 // noneOfOthersWaits lists the other developers.
 func noneOfOthersWaits(c checking) Check {
+	check := ok("No kernel extension of another developer that is watched needs you now")
 	var states []string
 	for _, p := range c.others() {
 		states = append(states, fmt.Sprintf("%s: %s", p.Name, State(p)))
 	}
-	if len(states) == 0 {
-		return ok("No kernel extension of another developer is known on this Mac")
-	}
-	check := ok("No kernel extension of another developer needs you now")
 	check.Detail = strings.Join(states, "; ")
 	return check
 }

@@ -91,7 +91,11 @@ var eventWords = map[approval.EventName]struct {
 			return fmt.Sprintf("%s is approved and needs a restart of the Mac", n.Product.Name)
 		},
 		func(n approval.Notice, st approval.Status, _ bool) (title, body string) {
-			return fmt.Sprintf("%s: restart your Mac", n.Product.Name), Why(n.Product, st)
+			body = Why(n.Product, st)
+			if others := othersThan(n.Product, st); len(others) > 0 {
+				body = sentences("first allow the other developers that you need, in the same pane: "+list(others), "then restart once", body)
+			}
+			return fmt.Sprintf("%s: restart your Mac", n.Product.Name), body
 		},
 	},
 	approval.KextsLoaded: {

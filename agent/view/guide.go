@@ -108,7 +108,7 @@ func NewGuide(p approval.Product, st approval.Status) Guide {
 	case approval.Managed:
 		g.Message = toAdministrator(p, st)
 	case approval.NeedsRecovery, approval.CannotLoad:
-		g.WithoutFirst = true
+		g.WithoutFirst = !otherVendor(p) || vendorWords(p.Name).better
 	case approval.RestartPending, approval.Incompatible, approval.Unknown:
 		return g
 	}

@@ -42,7 +42,7 @@ func approving(at stage, p approval.Product, st approval.Status) []GuideStep {
 	policy := policyState(p, st, at)
 	if policy != stepMissing {
 		add(inRecovery, startRecovery(policy))
-		add(inRecovery, GuideStep{State: policy, Do: reduceSecurity, See: "macOS asks for an administrator's name and password. If the disk is locked, click Unlock first.", recovery: true})
+		add(inRecovery, GuideStep{State: policy, Do: reduceSecurity(st), See: "macOS asks for an administrator's name and password. If the disk is locked, click Unlock first.", recovery: true})
 	}
 	again := len(steps) + 1
 	add(trying, tryStep(p, st, at))
@@ -84,8 +84,13 @@ func allowedWithoutUser(p approval.Product) bool {
 }
 
 // The labels are those of Apple's guide for Macs with Apple silicon.
-const reduceSecurity = "In the menu bar, choose Utilities > Startup Security Utility. Select the startup disk and click Security Policy. " +
-	"Choose Reduced Security, select " + userManagement + " and click OK. Then restart the Mac."
+func reduceSecurity(st approval.Status) string {
+	choose := "Choose Reduced Security, select " + userManagement
+	if boot := st.Facts.Boot; boot.Security == probe.ReducedSecurity && boot.UserKexts == probe.No {
+		choose = "Reduced Security is chosen already. Select " + userManagement
+	}
+	return "In the menu bar, choose Utilities > Startup Security Utility. Select the startup disk and click Security Policy. " + choose + " and click OK. Then restart the Mac."
+}
 
 func startRecovery(state StepState) GuideStep {
 	do := "shut down the Mac, then press and hold the power button until “Loading startup options” appears. Click Options, then Continue"

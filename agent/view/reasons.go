@@ -107,7 +107,7 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 	approval.ReasonNeedsRecovery: func(c reasonCase) reasonText {
 		return reasonText{"The startup security does not allow it",
 			"On Apple silicon, kernel extensions of other developers need Reduced Security with user management of kernel extensions.",
-			sentences(recoverySteps)}
+			sentences(recoverySteps(c.st))}
 	},
 	approval.ReasonExternalDisk: func(c reasonCase) reasonText {
 		return reasonText{"macOS runs from an external disk",

@@ -73,9 +73,9 @@ func listedBecause(p approval.Product, st approval.Status) string {
 	case !p.Verdict.NeedsAction() && p.Verdict != approval.Unknown:
 		return ""
 	case p.Ignored:
-		return "You ignore this developer."
+		return "This developer is ignored."
 	}
-	return "Nothing tries to load it now. kextwatch tells you when something does."
+	return named("if you need it: %s", Next(p, st))
 }
 
 func line(b *strings.Builder, label, text string) {

@@ -103,7 +103,7 @@ func askDeveloper(f approval.Finding, _ approval.Status) string {
 	if !otherVendor(f.Product) {
 		return fmt.Sprintf("Parallels lists what each version needs (%s)", requirements)
 	}
-	return sentences(stranger(f.Product), fmt.Sprintf("ask the developer of %s whether it works on macOS %s", f.Product.Name, f.To))
+	return sentences(stranger(f.Product), fmt.Sprintf("ask the developer of %s whether it works on macOS %s", f.Product.Name, f.To), instead(f.Product, f.To))
 }
 
 // allowThere says how the other extension is allowed on the newer macOS.

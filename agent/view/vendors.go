@@ -9,8 +9,12 @@ import (
 )
 
 // vendorText says how the extensions of a product are tried again, and what works without
-// them. since is the first macOS on which that works; empty: every one.
-type vendorText struct{ again, without, since string }
+// them. since is the first macOS on which that works; empty: every one. better says that
+// it is the better way for nearly everyone.
+type vendorText struct {
+	again, without, since string
+	better                bool
+}
 
 const (
 	connectAgain = "connect the device again, or restart the Mac"
@@ -26,30 +30,33 @@ const (
 func vendorWords(product string) vendorText {
 	switch product {
 	case "macFUSE":
-		return vendorText{"mount the volume again", "or use macFUSE's FSKit backend (-o backend=fskit), which needs no approval and no restart", "15.4"}
+		return vendorText{
+			again: "mount the volume again", since: "15.4",
+			without: "or, if your program can do without a kernel extension, let it use macFUSE's FSKit backend: switch on macFUSE in System Settings > General > Login Items & Extensions > File System Extensions",
+		}
 	case "VirtualBox":
-		return vendorText{"restart the Mac, or run the installer of VirtualBox again", "or install VirtualBox 7, which has no kernel extensions", ""}
+		return vendorText{again: "restart the Mac, or run the installer of VirtualBox again", without: "or install VirtualBox 7, which has no kernel extensions", better: true}
 	case "Tunnelblick":
-		return vendorText{connectVPN, "or use a configuration with “tun”, which needs no kernel extension", ""}
+		return vendorText{again: connectVPN, without: "or use a configuration with “tun”, which needs no kernel extension"}
 	case "OpenZFS":
-		return vendorText{"import the pool again", "", ""}
+		return vendorText{again: "import the pool again"}
 	case "Paragon NTFS", "Paragon extFS", "Tuxera NTFS", "iBoysoft NTFS":
-		return vendorText{connectDisk, "", ""}
+		return vendorText{again: connectDisk}
 	case "Universal Audio", "Focusrite", "MOTU", "SoftRAID", "HighPoint RocketRAID", "Promise Pegasus",
 		"ATTO ExpressSAS, Celerity", "Areca", "CalDigit":
-		return vendorText{connectAgain, "", ""}
+		return vendorText{again: connectAgain}
 	case "Cisco AnyConnect", "GlobalProtect":
-		return vendorText{connectVPN, systemExtVPN, "11"}
+		return vendorText{again: connectVPN, without: systemExtVPN, since: "11", better: true}
 	case "Little Snitch", "CrowdStrike Falcon", "Symantec":
-		return vendorText{"restart the Mac", systemExtVPN, "11"}
+		return vendorText{again: "restart the Mac", without: systemExtVPN, since: "11", better: true}
 	case "Karabiner-Elements":
-		return vendorText{"restart the Mac", "or install a newer version, which has a driver extension instead", "11"}
+		return vendorText{again: "restart the Mac", without: "or install a newer version, which has a driver extension instead", since: "11", better: true}
 	case "DisplayLink":
-		return vendorText{connectAgain, "or install DisplayLink Manager, which has no kernel extension", ""}
+		return vendorText{again: connectAgain, without: "or install DisplayLink Manager, which has no kernel extension", better: true}
 	case "FTDI", "Prolific", "Silicon Labs CP210x", "WCH CH34x":
-		return vendorText{"connect the device again", appleSerial, "11"}
+		return vendorText{again: "connect the device again", without: appleSerial, since: "11", better: true}
 	case "Google Drive", "Dropbox", "VMware Fusion", "Box", "Citrix", "Zoom", "Logitech", "Razer Synapse", "Wacom":
-		return vendorText{fmt.Sprintf("quit %s and open it again", product), "", ""}
+		return vendorText{again: fmt.Sprintf("quit %s and open it again", product)}
 	}
 	return vendorText{again: doAgain}
 }
@@ -74,21 +81,23 @@ func stranger(p approval.Product) string {
 	if !otherVendor(p) || p.Known != nil {
 		return ""
 	}
-	for _, k := range p.Kexts() {
-		what := Clean(k.BundleID)
-		if k.Path != "" {
-			what += " in " + Clean(k.Path)
-		}
-		return fmt.Sprintf("kextwatch does not know it (%s). If you do not know it either, leave it", what)
+	kexts := p.Kexts()
+	if len(kexts) == 0 {
+		return ""
 	}
-	return ""
+	what := Clean(kexts[0].BundleID)
+	if at := kexts[0].Path; at != "" {
+		what += " in " + Clean(at)
+	}
+	return fmt.Sprintf("kextwatch does not know it (%s). If you do not know it either, leave it", what)
 }
 
-// first returns a way that comes before others: without "or", and "otherwise" before the
-// rest.
-func first(way, rest string) string {
-	if way == "" {
-		return sentences(rest)
+// beside returns some steps with the way without an extension: before them if it is the
+// better one for nearly everyone, otherwise after them.
+func beside(steps string, p approval.Product, os probe.OSVersion) string {
+	way := withoutKexts(p, os)
+	if otherVendor(p) && vendorWords(p.Name).better && way != "" {
+		return sentences(strings.TrimPrefix(way, "or "), "otherwise: "+steps)
 	}
-	return sentences(strings.TrimPrefix(way, "or "), "otherwise: "+rest)
+	return sentences(steps, way)
 }

@@ -45,13 +45,14 @@ var verdictWords = map[approval.Verdict]verdictText{
 		icon:  notify.IconTodo,
 		state: as("blocked until you change the startup security"),
 		why: func(p approval.Product, _ approval.Status) string {
-			return sentences(refused(p), "the startup security of this Mac does not let users approve kernel extensions, so macOS shows no Allow button")
+			return sentences(refused(p), "the startup security of this Mac does not let users approve kernel extensions", "the pane shows "+enableExtensions+" instead of Allow")
 		},
 		next: func(p approval.Product, st approval.Status) string {
-			return first(withoutKexts(p, st.Mac.OS),
-				sentences(stranger(p), recoverySteps, fmt.Sprintf("back in macOS, open %s, click Allow and restart the Mac", PaneFor(st.Mac.OS).Path)))
+			steps := sentences(stranger(p), recoverySteps(st), "back in macOS, "+TryAgain(p, st.Mac.OS),
+				fmt.Sprintf("then open %s, click Allow and restart the Mac", PaneFor(st.Mac.OS).Path))
+			return beside(steps, p, st.Mac.OS)
 		},
-		short:    because("There is no Allow button yet. In macOS Recovery, set Startup Security Utility to Reduced Security with user management of kernel extensions. Then allow it and restart."),
+		short:    because("In macOS Recovery, set the startup security to Reduced Security. Then try again, click Allow and restart the Mac."),
 		headline: func(p approval.Product) string { return fmt.Sprintf("%s needs a change in macOS Recovery", p.Name) },
 		at:       inRecovery,
 	},
@@ -350,8 +351,14 @@ const pressTab = "if the button does nothing, press Tab until it is selected, th
 
 // recoverySteps changes the boot policy of Apple silicon. The labels are those of Apple's
 // guide for Apple silicon.
-const recoverySteps = "shut down the Mac. Hold the power button until the startup options appear, and choose Options. " +
-	"In Startup Security Utility, choose Reduced Security and " + userManagement + ". Restart"
+func recoverySteps(st approval.Status) string {
+	choose := "choose Reduced Security and select " + userManagement
+	if boot := st.Facts.Boot; boot.Security == probe.ReducedSecurity && boot.UserKexts == probe.No {
+		choose = "Reduced Security is chosen already: select " + userManagement
+	}
+	return "shut down the Mac. Press and hold the power button until “Loading startup options” appears. Click Options, then Continue. " +
+		"In Startup Security Utility, " + choose + ". Restart"
+}
 
 // userManagement is the option below Reduced Security without which macOS shows no Allow
 // button.
@@ -400,9 +407,9 @@ func clickAllow(p approval.Product, st approval.Status) string {
 func clickOnce(p approval.Product, st approval.Status) string {
 	click := "click Allow"
 	if others := othersThan(p, st); len(others) > 0 && p.Developer != "" {
-		click = fmt.Sprintf("click Details…, select “%s” and click OK (also waiting there: %s)", Clean(p.Developer), list(others))
+		click = fmt.Sprintf("click Details…, select “%s” and every other developer that you need (%s), and click OK", Clean(p.Developer), list(others))
 		if st.Mac.OS.AtLeast(13, 0) { // System Settings shows one or the other
-			click = fmt.Sprintf("click Allow for “%s”, or Details… and select it (also waiting there: %s)", Clean(p.Developer), list(others))
+			click = fmt.Sprintf("click Allow, or Details…, for “%s” and every other developer that you need (%s)", Clean(p.Developer), list(others))
 		}
 	}
 	return click

@@ -64,6 +64,7 @@ var scenes = []scene{
 	{approval.LoadFailing, "signature", ventura, wasIdle, isRefused(probe.BadSignature), "Parallels Desktop: macOS does not load it", notify.IconTodo, []string{"Parallels Desktop still does not load"}},
 	{approval.LoadFailing, "folder", catalina, wasIdle, isRefused(probe.InsecureLocation), "Parallels Desktop: macOS does not load it", notify.IconTodo, []string{"Parallels Desktop still does not load"}},
 	{approval.CannotLoad, "excluded", ventura, wasIdle, isRefused(probe.Excluded), "Parallels Desktop: cannot be loaded on this Mac", notify.IconTodo, []string{"Parallels Desktop cannot load"}},
+	{approval.NeedsRecovery, "", simmac.Options{MacOS: "26.2", Arch: probe.AppleSilicon}, wasBlockedInFullSecurity, nil, "macFUSE: blocked until you change the startup security", notify.IconTodo, []string{"macFUSE needs a change in macOS Recovery"}},
 	{approval.Unknown, "lost", ventura, wasIdle, losesRows, "Parallels Desktop: cannot tell", notify.IconUnsure, []string{"Parallels Desktop: the approval is gone"}},
 	{approval.BlockedUnknown, "lost", ventura, wasIdle, losesApproval, "Parallels Desktop: blocked until you approve it", notify.IconWaiting, []string{"Parallels Desktop: the approval is gone"}},
 	{approval.Approved, "idle", ventura, wasIdle, nil, "Parallels Desktop: approved", notify.IconWell, nil},
@@ -87,6 +88,10 @@ func wasBlockedBeforeRestart(m *simmac.Mac, _ string, now time.Time) error {
 		return err
 	}
 	return m.Restart(now.Add(-5 * time.Minute))
+}
+
+func wasBlockedInFullSecurity(m *simmac.Mac, _ string, now time.Time) error {
+	return errors.Join(m.AddKext(simmac.MacFUSE()), m.SetBootPolicy(simmac.BootFull, now.Add(-20*time.Minute)), m.AttemptKext(simmac.MacFUSE().ID, now.Add(-time.Minute)))
 }
 
 func isAllowed(m *simmac.Mac, _ string, now time.Time) error { return m.Allow(now) }
@@ -312,7 +317,9 @@ func (st stage) play(t *testing.T, s scene) *image.RGBA {
 		}
 	}
 	if s.then != nil {
-		icon.WaitMenu(t, func(m []desk.Entry) bool { return len(m) > 0 && m[0].Label != "kextwatch is checking…" })
+		icon.WaitMenu(t, func(m []desk.Entry) bool { // a database that was just written may be busy
+			return len(m) > 0 && m[0].Label != "kextwatch is checking…" && !strings.HasSuffix(m[0].Label, ": cannot tell")
+		})
 		st.WaitShown(t, last-1)
 		take() // the picture shows the last notification
 		last = 1

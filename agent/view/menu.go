@@ -194,7 +194,7 @@ func otherLines(st approval.Status) []string {
 func details(p approval.Product, st approval.Status) []string {
 	var lines []string
 	add := func(line string) { lines = append(lines, line) }
-	if p.Verdict.Blocked() {
+	if p.Verdict.Blocked() && p.Verdict != approval.NeedsRecovery {
 		for _, item := range p.Items {
 			for _, k := range item.Kexts {
 				if k.Blocked && k.Developer != "" {

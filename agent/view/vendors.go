@@ -32,7 +32,7 @@ func vendorWords(product string) vendorText {
 	case "macFUSE":
 		return vendorText{
 			again: "mount the volume again", since: "15.4",
-			without: "or, if your program can do without a kernel extension, let it use macFUSE's FSKit backend: switch on macFUSE in System Settings > General > Login Items & Extensions > File System Extensions",
+			without: "or let your program use macFUSE's FSKit backend, if it can: switch on macFUSE in System Settings > General > Login Items & Extensions > File System Extensions",
 		}
 	case "VirtualBox":
 		return vendorText{again: "restart the Mac, or run the installer of VirtualBox again", without: "or install VirtualBox 7, which has no kernel extensions", better: true}

@@ -86,7 +86,7 @@ func (p *Prober) readCollection(s *shot) {
 // loaded it. A profile counts as allowing it, whatever the profile says. The team of a
 // kext on the disk may be unknown: then a row for the bundle ID, or for any team, counts.
 func allowedNotLoaded(snap probe.Snapshot, k probe.Kext) bool {
-	if snap.Policy == nil || !snap.Loaded.Known || slices.ContainsFunc(snap.Loaded.Kexts, func(l probe.LoadedKext) bool { return l.BundleID == k.BundleID }) {
+	if snap.Policy == nil || !snap.Loaded.Known || lists(snap.Loaded, k.BundleID) {
 		return false
 	}
 	e := snap.Enforcement

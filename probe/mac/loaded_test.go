@@ -143,6 +143,39 @@ func TestLoadedUsesToolOfMacOSVersion(t *testing.T) {
 	}
 }
 
+// A kext that was loaded is blocked: its approval is gone. An attempt shows that it was
+// unloaded meanwhile. Its old answer would hide the window.
+func TestWhatWasLoadedIsQueriedAgainAfterAnAttempt(t *testing.T) {
+	for name, gone := range map[string]string{
+		"a row that blocks it": `UPDATE kext_policy SET allowed = 0`,
+		"no row":               `DELETE FROM kext_policy`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSnapshotStory(t, "10.15.7", "16.5.1")
+			addKext(t, s.m, hypervisorPath, hypervisorID, "16.5.1 49187")
+			mactest.AddTool(t, s.m.Root, kextstatTool, "echo '1 2 3 4 5 "+hypervisorID+" (16.5.1 49187)'")
+			s.sql(`INSERT INTO kext_policy VALUES ('4C6364ACXT', '`+hypervisorID+`', 1, 'Parallels', 1)`,
+				`INSERT INTO kext_load_history_v3 VALUES ('`+hypervisorPath+`', '4C6364ACXT', '`+hypervisorID+`', '', '2026-07-01 18:00:00', '2026-07-01 18:00:00', 0)`)
+			loaded := func() bool {
+				snap := s.prober.Snapshot(t.Context(), snapshotAt, Options{})
+				return slices.ContainsFunc(snap.Loaded.Kexts, func(k probe.LoadedKext) bool { return k.BundleID == hypervisorID })
+			}
+			if !loaded() {
+				t.Fatal("it is not listed as loaded")
+			}
+			s.sql(gone)
+			if !loaded() {
+				t.Error("without the approval it is not listed as loaded, and nothing unloaded it")
+			}
+			mactest.AddTool(t, s.m.Root, kextstatTool, "echo '1 2 3 4 5 com.apple.kpi.bsd (19.6.0)'")
+			s.sql(`UPDATE kext_load_history_v3 SET last_seen = '2026-07-01 20:59:00'`)
+			if loaded() {
+				t.Error("after an attempt it is still listed as loaded")
+			}
+		})
+	}
+}
+
 func FuzzParseLoaded(f *testing.F) {
 	f.Add([]byte(tableHead + tableRows))
 	f.Add([]byte("Executing: /usr/bin/kmutil showloaded\n"))

@@ -235,7 +235,7 @@ func (p *Prober) readLoaded(s *shot) {
 	tried := p.triedElsewhere(s.snap)
 	older := p.runsWithout() && p.machines.value.ReadAt.Sub(p.loaded.value.ReadAt) > sameMoment
 	p.loaded.stale = p.loaded.stale || s.how.Loading || tried || older
-	key := loadedKey(s.snap)
+	key := loadedKey(s.snap, p.loaded.value)
 	loaded, gaps := answer(s, &p.loaded, key, []probe.Fact{probe.FactLoadedKexts}, func(ctx context.Context) (probe.Loaded, []probe.Gap) {
 		loaded, err := ReadLoaded(ctx, p.mac, os)
 		if err != nil {

@@ -130,12 +130,12 @@ func TestSnapshotRunsToolsOnlyIfNeeded(t *testing.T) {
 	s.wantQueried("fresh snapshot", true, machine+" kextstat")
 
 	s.sql(mactest.BlockedRow, insertRecord)
-	snap := s.wantQueried("a new block", false, "")
+	snap := s.wantQueried("a block of a kext that was loaded", false, "kextstat")
 	if len(snap.Policy.Rows) != 1 || !snap.Loaded.Known || snap.Mac.BootSession != testSession {
 		t.Errorf("%+v", snap)
 	}
 	s.sql(`UPDATE kext_load_history_v3 SET last_seen = '2026-07-01 20:55:00'`)
-	s.wantQueried("another attempt, blocked", false, "")
+	s.wantQueried("another attempt, blocked, and still in the list", false, "kextstat")
 	s.sql(`INSERT INTO kext_policy VALUES ('TEAM', 'com.example', 1, 'Example', 0)`)
 	s.wantQueried("another vendor", false, "kextstat")
 
@@ -148,6 +148,8 @@ func TestSnapshotRunsToolsOnlyIfNeeded(t *testing.T) {
 	s.wantQueried("an update", false, "kextstat")
 	s.sql(`INSERT INTO kext_policy VALUES ('4C6364ACXT', 'com.parallels.kext.vnic', 0, '', 0)`)
 	s.wantQueried("another block", false, "")
+	s.sql(`INSERT INTO kext_load_history_v3 VALUES ('/Library/Extensions/vnic.kext', '4C6364ACXT', 'com.parallels.kext.vnic', '', '2026-07-01 20:57:00', '2026-07-01 20:57:00', 0)`)
+	s.wantQueried("an attempt of a blocked kext that is not in the list", false, "")
 	s.sql(`INSERT INTO kext_policy_mdm VALUES ('4C6364ACXT', NULL, 1, 'uuid')`)
 	s.wantQueried("a profile", false, "kextstat")
 	s.wantQueried("nothing", false, "")

@@ -49,11 +49,13 @@ func (p permitted) has(teamID, bundleID string) bool {
 	return p.all || p.bundles[bundleID] || p.teams[teamID] || teamID == "" && len(p.teams) > 0
 }
 
-// loadedKey returns a text that changes when the kernel may have loaded another
-// kext that matters: it has the allowed kexts, their last load attempts, and their copies
-// on the disk. A blocked kext cannot have been loaded and is left out; see
-// triedElsewhere. Without a policy every kext counts as allowed.
-func loadedKey(snap probe.Snapshot) string {
+// loadedKey returns a text that changes when the list of loaded kexts that matter may
+// have changed: it has the allowed kexts, their last load attempts, and their copies on
+// the disk. A blocked kext is left out, because nothing loads it; see triedElsewhere. But
+// the attempts of a kext that the last answer lists count: an approval that is lost
+// unloads nothing, and the attempt after it shows that the kext is gone. Without a policy
+// every kext counts as allowed.
+func loadedKey(snap probe.Snapshot, last probe.Loaded) string {
 	var lines []string
 	may := permittedBy(snap.Policy)
 	if policy := snap.Policy; policy != nil {
@@ -73,7 +75,8 @@ func loadedKey(snap probe.Snapshot) string {
 			lines = append(lines, fmt.Sprintf("read %v", policy.ReadAt.UTC()))
 		}
 		for _, record := range policy.History {
-			if may.has(record.TeamID, record.BundleID) && snap.Matters(record.TeamID, record.BundleID) {
+			counts := may.has(record.TeamID, record.BundleID) || lists(last, record.BundleID)
+			if counts && snap.Matters(record.TeamID, record.BundleID) {
 				lines = append(lines, fmt.Sprintf("attempt %q %v", record.BundleID, record.LastSeen.UTC()))
 			}
 		}
@@ -85,6 +88,10 @@ func loadedKey(snap probe.Snapshot) string {
 	}
 	slices.Sort(lines) // rows have no order
 	return strings.Join(lines, "\n")
+}
+
+func lists(loaded probe.Loaded, bundleID string) bool {
+	return slices.ContainsFunc(loaded.Kexts, func(k probe.LoadedKext) bool { return k.BundleID == bundleID })
 }
 
 // triedElsewhere reports whether something tried to load a kext since the last snapshot

@@ -83,7 +83,8 @@ func (t Announced) after(earlier Announced, items map[string]ItemMemory) Announc
 	t.Lead = renumbered(t.Lead)
 	windows := t.Windows
 	t.Windows, t.Lost = earlier.Windows, t.Lost || earlier.Lost
-	t.Release, t.Unapproved = cmp.Or(t.Release, earlier.Release), t.Unapproved || earlier.Unapproved
+	t.Release, t.BootPolicy = cmp.Or(t.Release, earlier.Release), cmp.Or(t.BootPolicy, earlier.BootPolicy)
+	t.Unapproved = t.Unapproved || earlier.Unapproved
 	return t.announce(windows)
 }
 

@@ -162,6 +162,7 @@ type Product struct {
 	Items     []Item
 
 	release  string // see assessment.release
+	policy   string // the boot policy; empty: not known, or not Apple silicon
 	follows  bool   // an attempt was announced, or the user just allowed it
 	newBlock bool   // it became blocked since the last read, at a time that is not known
 }

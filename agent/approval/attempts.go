@@ -1,6 +1,10 @@
 package approval
 
-import "time"
+import (
+	"time"
+
+	"kextwatch/probe"
+)
 
 const (
 	// An attempt whose extension is not loaded after this time has failed.
@@ -95,7 +99,9 @@ func (a *assessment) watchLoad(f *kextFacts) {
 // a window, and neither a load nor a blocked row answers it.
 func (a *assessment) asking(f *kextFacts) bool {
 	last := a.lastAttempt(f)
-	if last.IsZero() || f.refused() || f.loadedFromDisk() || !a.rememberedKext(f).LoadedAt.Before(last) {
+	boot := a.snap.Boot
+	mayNotHelp := a.silicon() && (boot.External == probe.Yes || boot.Virtual == probe.Yes) // only a refusal tells
+	if last.IsZero() || f.refused() && !mayNotHelp || f.loadedFromDisk() || !a.rememberedKext(f).LoadedAt.Before(last) {
 		return false
 	}
 	over := last.Add(WindowLength)

@@ -1,6 +1,7 @@
 package approval
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -24,8 +25,11 @@ func (a *assessment) brief(w watched, p *Product, facts []*kextFacts) {
 		return
 	}
 	p.release = a.release(facts)
+	if boot := a.snap.Boot; boot.Security != "" {
+		p.policy = string(boot.Security) + " " + string(boot.UserKexts)
+	}
 	recent := p.recent()
-	p.Repeated = len(recent) > 0 && a.atStart(*p) && announced.Release == p.release &&
+	p.Repeated = len(recent) > 0 && a.atStart(*p) && announced.unchanged(*p) &&
 		(announced.Unapproved || announced.Awaiting && len(announced.missing(recent)) > 0)
 	p.follows = announced.Awaiting || announced.Before.Blocked() && p.Verdict == RestartPending
 	undated := a.undated(facts)
@@ -61,12 +65,18 @@ func (a *assessment) undated(facts []*kextFacts) bool {
 	return found
 }
 
-// release returns a text that changes with the version of macOS, with those of the
-// extensions on the disk, and with the boot policy. It is short, because the memory keeps
-// it.
+// unchanged reports whether an attempt is for what was announced last: no extension of the
+// product was updated since, nor macOS, and the boot policy was not changed. A policy that
+// a tool has not reported yet counts as unchanged.
+func (t Announced) unchanged(p Product) bool {
+	return t.Release == p.release && (p.policy == "" || t.BootPolicy == "" || t.BootPolicy == p.policy)
+}
+
+// release returns a text that changes with the version of macOS and with those of the
+// extensions on the disk. It is short, because the memory keeps it.
 func (a *assessment) release(facts []*kextFacts) string {
 	sum := fnv.New64a()
-	fmt.Fprintln(sum, a.snap.Mac.OS.Version, a.snap.Mac.OS.Build, a.snap.Boot.Security, a.snap.Boot.UserKexts)
+	fmt.Fprintln(sum, a.snap.Mac.OS.Version, a.snap.Mac.OS.Build)
 	for _, f := range facts {
 		fmt.Fprintln(sum, f.bundleID, f.diskVersion())
 	}
@@ -142,7 +152,11 @@ func (t Announced) tellBriefly(p Product, pending bool, snooze snoozeState) (Ann
 	t, all := t.tell(p, pending, nil, snooze)
 	recent := p.recent()
 	fresh := before.missing(recent)
-	t = t.announce(fresh)
+	if p.Repeated {
+		fresh, t.Windows = nil, before.Windows // a later attempt of this half hour is news
+	} else {
+		t = t.announce(fresh)
+	}
 	announced := (len(fresh) > 0 && !p.Repeated || p.newBlock) && !p.Ignored && p.TeamID != ""
 	// The user changed the startup security in macOS Recovery. What is left is to allow it.
 	changed := before.Before == NeedsRecovery && (p.Verdict == BlockedUnknown || p.Verdict == BlockedClosed) && !p.Ignored
@@ -172,6 +186,7 @@ func (t Announced) tellBriefly(p Product, pending bool, snooze snoozeState) (Ann
 	switch {
 	case announced:
 		t.Release, t.Unapproved = p.release, false
+		t.BootPolicy = cmp.Or(p.policy, t.BootPolicy)
 	case waits && (p.Listed && before.Awaiting || p.Repeated):
 		t.Unapproved = true
 	case !waits && p.Verdict != Unknown:

@@ -271,6 +271,54 @@ func TestADaemonWithAnotherExtension(t *testing.T) {
 	want(201, 1)
 }
 
+// An attempt at the start of the Mac that is not announced hides no later one: the user
+// tries it in the same half hour, or installs a newer version.
+func TestASilentStartHidesNoLaterAttempt(t *testing.T) {
+	for name, later := range map[string]func(s *macStory){
+		"the user tries it":   func(s *macStory) { s.box(false, at(105.2)) },
+		"a newer version":     func(s *macStory) { s.snap.Kexts[0].Version = "6.1.99"; s.box(false, at(104.8)) },
+		"the user tries late": func(s *macStory) { s.box(false, at(120)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := boxStory(t, "10.15.7")
+			s.box(false, at(10))
+			s.look(at(10), BlockedOpen, "window-opened!")
+			s.look(at(41), NotInstalled, "window-closed")
+			s.restart(at(100), "SESSION-2")
+			s.box(false, at(104.7))
+			s.look(at(104.75), NotInstalled)
+			s.look(at(104.78), NotInstalled)
+			later(s)
+			if n := s.alerts(at(121)); n != 1 || s.last.Verdict != BlockedOpen {
+				t.Errorf("%d alerts at verdict %s, want one for an open window", n, s.last.Verdict)
+			}
+		})
+	}
+}
+
+// After a restart, the tool that reports the boot policy is slow. That is no change.
+func TestASlowBootPolicyIsNoChange(t *testing.T) {
+	s := newStory(t, "15.7.2")
+	s.fuse()
+	s.snap.Mac.OS = probe.OSVersion{Version: "15.7.2", Build: "24G325"}
+	s.settings.Vendors = standard.Vendors
+	s.look(at(5), NotInstalled)
+	s.fuseRow(false, at(10))
+	s.look(at(10), BlockedOpen, "window-opened!")
+	s.look(at(41), NotInstalled, "window-closed")
+	boot := s.snap.Boot
+	s.restart(at(100), "SESSION-2")
+	s.snap.Boot = probe.Boot{}
+	s.fuseRow(false, at(103))
+	s.look(at(103.5), NotInstalled)
+	s.snap.Boot = boot
+	s.look(at(104), NotInstalled)
+	s.restart(at(200), "SESSION-3")
+	s.snap.Boot.UserKexts = probe.No
+	s.fuseRow(false, at(203))
+	s.look(at(203.5), NeedsRecovery, "window-closed", "needs-recovery!")
+}
+
 // alerts takes a snapshot and returns how many alerts it leads to.
 func (s *macStory) alerts(now time.Time) int {
 	s.last, s.mem = s.settings.Assess(s.mem, s.snap, now)

@@ -126,3 +126,23 @@ func TestARefusalInTheLogIsNoLoss(t *testing.T) {
 	s.report(probe.FromLog, probe.Refused, at(61), hypervisor)
 	s.look(at(61), BlockedOpen, "window-opened!")
 }
+
+// macOS does not list the approval any more while the extension is still loaded. That it
+// is loaded is no good news then, however often it is read.
+func TestALostApprovalIsNotReady(t *testing.T) {
+	s := newStory(t, "12.7.6")
+	s.attempt(at(5), allKexts...)
+	s.allow()
+	s.load("16.5.1 49187")
+	s.look(at(20), Approved)
+	p := s.policy()
+	for i := range p.Rows {
+		p.Rows[i].Allowed = false
+	}
+	s.look(at(30), Approved)
+	s.look(at(31), BlockedUnknown, "blocked", "approval-lost!")
+	s.look(at(32), BlockedUnknown)
+	s.snap.Loaded.Kexts = nil
+	s.attempt(at(33), allKexts...)
+	s.look(at(33), BlockedOpen, "window-opened!")
+}

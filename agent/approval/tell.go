@@ -24,6 +24,7 @@ type Announced struct {
 	// For a product that is not watched in full: its release when an attempt was last
 	// announced (see assessment.release), and whether nobody approved in those 30 minutes.
 	Release    string `plist:"Release,omitempty"`
+	BootPolicy string `plist:"BootPolicy,omitempty"` // at that time; empty: not known
 	Unapproved bool   `plist:"Unapproved,omitempty"`
 
 	Lost bool `plist:"Lost,omitempty"` // that macOS does not list the approval any more
@@ -275,7 +276,7 @@ func (t Announced) tell(p Product, pending bool, reminders []int, snooze snoozeS
 	t = t.tellWindow(p, pending, reminders, snooze, note)
 	t.Awaiting = t.Awaiting && p.Verdict != NotNeeded && p.Verdict != NotInstalled || p.Verdict.NeedsAction() ||
 		p.Verdict == Unknown && p.Window.Open()
-	if t.Awaiting && p.Loaded {
+	if t.Awaiting && p.Loaded && !p.Verdict.NeedsAction() && !p.lost() {
 		note(KextsLoaded, Plain)
 		t.Awaiting = false
 	}

@@ -160,7 +160,7 @@ func firstTry(p approval.Product, os probe.OSVersion) string {
 	n := p.Need
 	const minutes = "30 minutes to allow them"
 	if otherVendor(p) {
-		return fmt.Sprintf("When something needs the kernel extension of %s, macOS will block it, and you will have 30 minutes to allow it", p.Name)
+		return fmt.Sprintf("When something needs the kernel extension of %s, macOS will block it, and kextwatch will say what to do", p.Name)
 	}
 	if !os.AtLeast(11, 0) || p.App == nil {
 		return fmt.Sprintf("When you open %s, macOS will block its kernel extensions, and you will have %s", p.Name, minutes)

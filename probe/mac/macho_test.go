@@ -149,17 +149,14 @@ func TestLargeCodeIsNotReadWhole(t *testing.T) {
 }
 
 // The signature of another program is read: that of the linker of Go has no team.
-func TestCodeOfAnotherLinker(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds a program")
-	}
+func TestGoProgramHasNoTeam(t *testing.T) {
 	dir := t.TempDir()
 	mactest.WriteFile(t, filepath.Join(dir, "main.go"), "package main\nfunc main() {}\n")
 	cmd := exec.Command("go", "build", "-o", "program", "main.go")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOOS=darwin", "GOARCH=arm64", "CGO_ENABLED=0", "GO111MODULE=off", "GOFLAGS=")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Skipf("cannot build: %v: %s", err, out)
+		t.Fatalf("cannot build: %v: %s", err, out)
 	}
 	data, err := os.ReadFile(filepath.Join(dir, "program"))
 	mactest.NoError(t, err)

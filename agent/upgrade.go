@@ -66,7 +66,7 @@ Exit status: 0 everything works, 1 something needs action, 2 not known.`,
 }
 
 // writeUpgrade writes what a macOS means for this Mac, and sets the exit status. Without a
-// version there is none to check.
+// version nothing is checked.
 func (in *invocation) writeUpgrade(st approval.Status, to probe.OSVersion) {
 	if !to.Known() {
 		in.exit = 2

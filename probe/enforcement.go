@@ -43,6 +43,9 @@ type KextProfile struct {
 	Kexts          []TeamKexts
 }
 
+// ForbidsUsers reports whether the profile does not let users approve.
+func (p KextProfile) ForbidsUsers() bool { return p.Present == Yes && p.UserOverrides == No }
+
 // TeamKexts are the extensions of one team that a profile allows.
 type TeamKexts struct {
 	TeamID    string // empty: unsigned

@@ -29,8 +29,8 @@ func ShippedWithMacOS(teamID, bundleID, at string) bool {
 }
 
 // Matters reports whether facts about a kext can change a verdict: it is not Apple's
-// own, does not come with macOS, and is not one of Parallels Desktop on Apple silicon, where Parallels uses none. The
-// bundle ID is empty in a row of MDM for a whole team.
+// own, does not come with macOS, and is not one of Parallels Desktop on Apple silicon,
+// where Parallels uses none. The bundle ID is empty in a row of MDM for a whole team.
 func (s *Snapshot) Matters(teamID, bundleID string) bool {
 	if s.Mac.Arch == AppleSilicon && (strings.HasPrefix(bundleID, ParallelsKextPrefix) || bundleID == "" && teamID == ParallelsTeamID) {
 		return false
@@ -70,7 +70,25 @@ func (r PolicyRow) mayWait() bool {
 // AnyMatters reports whether the facts are about any kext that matters: one that
 // ExpectsLoads knows, or that the policy decides about.
 func (s *Snapshot) AnyMatters() bool {
-	return s.ExpectsLoads() || s.Policy != nil &&
-		(slices.ContainsFunc(s.Policy.Rows, func(r PolicyRow) bool { return s.Matters(r.TeamID, r.BundleID) }) ||
-			slices.ContainsFunc(s.Policy.MDM, func(r MDMRow) bool { return s.Matters(r.TeamID, r.BundleID) }))
+	matters := s.ExpectsLoads()
+	s.Policy.EachKext(func(teamID, bundleID string) { matters = matters || s.Matters(teamID, bundleID) })
+	return matters
+}
+
+// EachKext calls f with the team and the bundle ID of each kext that a policy names in its
+// rows, in those of MDM and in the load history. One may come several times. A row of MDM
+// for a whole team has no bundle ID. A nil policy names no kext.
+func (p *Policy) EachKext(f func(teamID, bundleID string)) {
+	if p == nil {
+		return
+	}
+	for _, r := range p.Rows {
+		f(r.TeamID, r.BundleID)
+	}
+	for _, r := range p.MDM {
+		f(r.TeamID, r.BundleID)
+	}
+	for _, r := range p.History {
+		f(r.TeamID, r.BundleID)
+	}
 }

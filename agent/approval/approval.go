@@ -85,6 +85,9 @@ func (v Verdict) Blocked() bool {
 	return i < len(verdicts) && verdicts[i].blocked
 }
 
+// refused reports whether macOS refuses a kernel extension, whether an approval helps or not.
+func (v Verdict) refused() bool { return v.Blocked() || v == CannotLoad }
+
 // NeedsAction reports whether the user has to do something.
 func (v Verdict) NeedsAction() bool {
 	i := v.rank()
@@ -128,7 +131,7 @@ type Status struct {
 }
 
 // Leading returns the product that the icon, the title and the first lines are about. It
-// returns false if there is none.
+// returns false if every product is only listed.
 func (s Status) Leading() (Product, bool) {
 	if len(s.Products) == 0 || s.Products[0].Listed {
 		return Product{}, false

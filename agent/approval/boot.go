@@ -23,7 +23,7 @@ var bars = []struct {
 }{
 	{RuleUnsigned, CannotLoad, "", func(_ *assessment, f *kextFacts) bool { return f.refused() && f.teamID == "" }},
 	{RuleNoCode, CannotLoad, probe.WrongArch, func(a *assessment, f *kextFacts) bool {
-		return a.tried(f) && a.hasNoCode(f)
+		return a.tried(f) && f.hasNoCode(a.snap.Mac.Arch)
 	}},
 	{RuleNoFireWire, CannotLoad, probe.MissingDependency, func(a *assessment, f *kextFacts) bool {
 		return a.tried(f) && a.snap.Mac.OS.AtLeast(26, 0) && f.needs(fireWire)
@@ -34,7 +34,9 @@ var bars = []struct {
 	{RuleVirtualMac, CannotLoad, "", func(a *assessment, f *kextFacts) bool {
 		return a.silicon() && a.snap.Boot.Virtual == probe.Yes && a.refusedNow(f)
 	}},
-	{RuleManaged, Managed, "", func(a *assessment, f *kextFacts) bool { return !f.allowed() && forbidden(a.snap.Enforcement) }},
+	{RuleManaged, Managed, "", func(a *assessment, f *kextFacts) bool {
+		return !f.allowed() && a.snap.Enforcement.Profile.ForbidsUsers()
+	}},
 	{RuleBootManaged, Managed, "", func(a *assessment, f *kextFacts) bool {
 		return a.bootPolicyForbids(f) && a.snap.Boot.MDMKexts == probe.Yes
 	}},
@@ -77,21 +79,10 @@ func (a *assessment) bootPolicyForbids(f *kextFacts) bool {
 		(boot.Security == probe.FullSecurity || boot.Security != "" && boot.UserKexts == probe.No)
 }
 
-// hasNoCode reports whether no copy of an extension on the disk has code for the
-// processor of this Mac. An extension whose code was not read may have some.
-func (a *assessment) hasNoCode(f *kextFacts) bool {
-	return f.hasNoCode(a.snap.Mac.Arch)
-}
-
 // needs reports whether an extension on the disk needs another one whose bundle ID
 // begins so.
 func (f *kextFacts) needs(prefix string) bool {
 	return slices.ContainsFunc(f.disk, func(k probe.Kext) bool {
 		return slices.ContainsFunc(k.Libraries, func(id string) bool { return strings.HasPrefix(id, prefix) })
 	})
-}
-
-// forbidden reports whether a profile does not let users approve.
-func forbidden(e probe.Enforcement) bool {
-	return e.Profile.Present == probe.Yes && e.Profile.UserOverrides == probe.No
 }

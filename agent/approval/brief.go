@@ -41,7 +41,7 @@ func (a *assessment) brief(w watched, p *Product, facts []*kextFacts) {
 		p.Listed = !vendors.All
 	case p.Verdict == Unknown:
 		p.Listed = a.snap.Policy != nil && !p.Window.Open()
-	case p.Verdict.Blocked() || p.Verdict == CannotLoad:
+	case p.Verdict.refused():
 		p.Listed = len(recent) == 0 && !undated
 	default:
 		p.Listed = !(p.follows && p.Verdict.NeedsAction())
@@ -175,14 +175,14 @@ func (t Announced) tellBriefly(p Product, pending bool, snooze snoozeState) (Ann
 		loaded = loaded || n.Event == KextsLoaded
 		notices = append(notices, n)
 	}
-	if change := verdictChangeFor("", p.Verdict); announced && !shown && (p.Verdict.Blocked() || p.Verdict == CannotLoad) {
+	if change := verdictChangeFor("", p.Verdict); announced && !shown && p.Verdict.refused() {
 		for _, event := range change.events { // another attempt, and the verdict is the same
 			notices = append(notices, Notice{Event: event, Urgency: change.urgency, Product: p, To: string(p.Verdict)})
 		}
 	}
 	onlyOneAlert(notices)
 
-	waits := p.Verdict.Blocked() || p.Verdict == CannotLoad
+	waits := p.Verdict.refused()
 	switch {
 	case announced:
 		t.Release, t.Unapproved = p.release, false

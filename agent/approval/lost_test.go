@@ -128,7 +128,7 @@ func TestARefusalInTheLogIsNoLoss(t *testing.T) {
 }
 
 // macOS does not list the approval any more while the extension is still loaded. That it
-// is loaded is no good news then, however often it is read.
+// is loaded is not good news then, however often it is read.
 func TestALostApprovalIsNotReady(t *testing.T) {
 	s := newStory(t, "12.7.6")
 	s.attempt(at(5), allKexts...)

@@ -183,7 +183,7 @@ func wellFormed(bundleID string) bool { return probe.IsBundleID(bundleID) }
 // their team: the application or file system bundle, the folder in Application Support,
 // or /Library/Extensions (TN2459).
 func place(name string) string {
-	const support = "/Library/Application Support/"
+	const support = probe.ApplicationSupport + "/"
 	for _, bundle := range []string{".app", ".fs"} {
 		if i := strings.Index(name, bundle+"/"); i >= 0 {
 			return name[:i+len(bundle)]

@@ -76,10 +76,10 @@ var Catalogue = []struct {
 	holds    func(c *reasonCase) (about []string, holds bool)
 }{
 	{ReasonManaged, Obstacle, "mdm.kext-policy", func(c *reasonCase) ([]string, bool) {
-		return named(c.Enforcement.Profile.Name), c.Verdict == Managed && forbidden(c.Enforcement)
+		return named(c.Enforcement.Profile.Name), c.Verdict == Managed && c.Enforcement.Profile.ForbidsUsers()
 	}},
 	{ReasonBootManaged, Obstacle, "boot.policy", func(c *reasonCase) ([]string, bool) {
-		return nil, c.Verdict == Managed && !forbidden(c.Enforcement)
+		return nil, c.Verdict == Managed && !c.Enforcement.Profile.ForbidsUsers()
 	}},
 	{ReasonNeedsRecovery, Obstacle, "boot.policy", func(c *reasonCase) ([]string, bool) { return nil, c.Verdict == NeedsRecovery }},
 	{ReasonExternalDisk, Obstacle, "boot.volume", func(c *reasonCase) ([]string, bool) {

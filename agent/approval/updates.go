@@ -54,11 +54,8 @@ func (s Settings) offers(mem *Memory, status Status) []Notice {
 	return notices
 }
 
-// laterMacOS reports whether a is a later release than b: 15 after 14, or 10.15
-// after 10.14.
+// laterMacOS reports whether a is a later release than b. Every known one is later than an
+// unknown one.
 func laterMacOS(a, b probe.OSVersion) bool {
-	if a.Major() != b.Major() {
-		return a.Major() > b.Major()
-	}
-	return a.Major() == 10 && a.Minor() > b.Minor()
+	return a.After(b.Version) || a.Known() && !b.Known()
 }

@@ -67,6 +67,9 @@ func (g Guide) Text() string {
 
 // legend explains the marks that the text has.
 func (g Guide) legend() string {
+	if len(g.Steps) < 2 {
+		return ""
+	}
 	var words []string
 	for _, state := range []StepState{StepDone, StepNow, StepLater, StepIfNeeded} {
 		for _, s := range g.Steps {
@@ -75,9 +78,6 @@ func (g Guide) legend() string {
 				break
 			}
 		}
-	}
-	if len(g.Steps) < 2 {
-		return ""
 	}
 	return strings.Join(words, "   ") + "\n"
 }

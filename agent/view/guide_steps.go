@@ -7,7 +7,7 @@ import (
 	"kextwatch/probe"
 )
 
-// stage is a part of the way to an extension that macOS loads. The zero value is none.
+// stage is a part of the way to an extension that macOS loads. The zero value stands for no stage.
 type stage int
 
 const (
@@ -86,14 +86,14 @@ func allowedWithoutUser(p approval.Product) bool {
 // The labels are those of Apple's guide for Macs with Apple silicon.
 func reduceSecurity(st approval.Status) string {
 	choose := "Choose Reduced Security, select " + userManagement
-	if boot := st.Facts.Boot; boot.Security == probe.ReducedSecurity && boot.UserKexts == probe.No {
+	if reducedAlready(st) {
 		choose = "Reduced Security is chosen already. Select " + userManagement
 	}
 	return "In the menu bar, choose Utilities > Startup Security Utility. Select the startup disk and click Security Policy. " + choose + " and click OK. Then restart the Mac."
 }
 
 func startRecovery(state StepState) GuideStep {
-	do := "shut down the Mac, then press and hold the power button until “Loading startup options” appears. Click Options, then Continue"
+	do := "shut down the Mac, then " + toRecovery
 	if state == StepIfNeeded {
 		do = fmt.Sprintf("only if the pane shows %s instead of Allow: %s", enableExtensions, do)
 	}

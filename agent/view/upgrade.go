@@ -10,12 +10,15 @@ import (
 	"kextwatch/probe"
 )
 
-// upgradeStates has the words for each of approval.UpgradeResults: with the macOS, and for
-// an alert without it. These tables are no maps, which would be made at each start.
-var upgradeStates = []struct {
+// upgradeState holds the words for a result: with the macOS, and for an alert without it.
+type upgradeState struct {
 	result    approval.UpgradeResult
 	on, short string
-}{
+}
+
+// upgradeStates has one row for each of approval.UpgradeResults. These tables are not maps,
+// which would be made at each start.
+var upgradeStates = []upgradeState{
 	{approval.NotLoadable, "cannot be loaded on macOS %s", "cannot be loaded any more"},
 	{approval.NeedsNewer, "needs a newer version for macOS %s", "needs a newer version"},
 	{approval.NeedsApproval, "needs another approval on macOS %s", "needs another approval"},
@@ -108,8 +111,7 @@ func askDeveloper(f approval.Finding, _ approval.Status) string {
 
 // allowThere says how the other extension is allowed on the newer macOS.
 func allowThere(f approval.Finding, st approval.Status) string {
-	profile := st.Facts.Enforcement.Profile
-	if profile.Present == probe.Yes && profile.UserOverrides == probe.No {
+	if st.Facts.Enforcement.Profile.ForbidsUsers() {
 		return fmt.Sprintf("ask your administrator to allow %s (team %s)", kextNames(f), f.Product.TeamID)
 	}
 	allow := fmt.Sprintf("%s, then open %s, click Allow and restart the Mac", TryAgain(f.Product, f.To), PaneFor(f.To).Path)
@@ -131,24 +133,21 @@ func kextNames(f approval.Finding) string {
 	return list(names)
 }
 
+func stateOf(result approval.UpgradeResult) (on, short string) {
+	i := slices.IndexFunc(upgradeStates, func(words upgradeState) bool { return words.result == result })
+	return upgradeStates[i].on, upgradeStates[i].short
+}
+
 // findingState returns a finding in a few words.
 func findingState(f approval.Finding) string {
-	for _, words := range upgradeStates {
-		if words.result == f.Result {
-			return fmt.Sprintf(words.on, f.To.Version)
-		}
-	}
-	return string(f.Result)
+	on, _ := stateOf(f.Result)
+	return fmt.Sprintf(on, f.To.Version)
 }
 
 // findingInShort is a finding for an alert, without the macOS.
 func findingInShort(f approval.Finding) string {
-	for _, words := range upgradeStates {
-		if words.result == f.Result {
-			return title(f.Product) + " " + words.short
-		}
-	}
-	return title(f.Product)
+	_, short := stateOf(f.Result)
+	return title(f.Product) + " " + short
 }
 
 func wordsOf(rule approval.UpgradeRule) upgradeText {
@@ -246,7 +245,7 @@ func UpgradeGaps(st approval.Status) []probe.Gap {
 	return gaps
 }
 
-// NoUpgrade says that no version was named, and that there is none to choose.
+// NoUpgrade says that no version was named, and that Software Update offers no newer one.
 func NoUpgrade(st approval.Status) (why, next string) {
 	next = fmt.Sprintf("Name a version, such as: kextwatch upgrade-check %d", max(27, st.Mac.OS.Major()+1))
 	if check, missing := newChecking(st, Own{}).missing("", []probe.Fact{probe.FactOfferedUpdates}); missing {

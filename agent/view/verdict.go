@@ -353,11 +353,18 @@ const pressTab = "if the button does nothing, press Tab until it is selected, th
 // guide for Apple silicon.
 func recoverySteps(st approval.Status) string {
 	choose := "choose Reduced Security and select " + userManagement
-	if boot := st.Facts.Boot; boot.Security == probe.ReducedSecurity && boot.UserKexts == probe.No {
+	if reducedAlready(st) {
 		choose = "Reduced Security is chosen already: select " + userManagement
 	}
-	return "shut down the Mac. Press and hold the power button until “Loading startup options” appears. Click Options, then Continue. " +
-		"In Startup Security Utility, " + choose + ". Restart"
+	return "shut down the Mac. " + sentence(toRecovery) + " In Startup Security Utility, " + choose + ". Restart"
+}
+
+// toRecovery starts macOS Recovery on a Mac with Apple silicon that is shut down.
+const toRecovery = "press and hold the power button until “Loading startup options” appears. Click Options, then Continue"
+
+// reducedAlready reports whether only the option below Reduced Security is missing.
+func reducedAlready(st approval.Status) bool {
+	return st.Facts.Boot.Security == probe.ReducedSecurity && st.Facts.Boot.UserKexts == probe.No
 }
 
 // userManagement is the option below Reduced Security without which macOS shows no Allow

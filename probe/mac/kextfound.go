@@ -62,7 +62,7 @@ func (s *KextSearch) addHidden(folders []hiddenFolder, policy *probe.Policy) {
 		known[k.BundleID] = true
 	}
 	for _, row := range policy.Rows {
-		if known[row.BundleID] || row.TeamID == probe.ParallelsTeamID || !probe.IsBundleID(row.BundleID) || strings.HasPrefix(row.BundleID, "com.apple.") {
+		if known[row.BundleID] || row.TeamID == probe.ParallelsTeamID || !probe.IsBundleID(row.BundleID) || probe.FromApple(row.BundleID) {
 			continue
 		}
 		if i := slices.IndexFunc(s.denied, func(place string) bool { return fits(place, row.BundleID) }); i >= 0 {
@@ -96,20 +96,11 @@ type kextTeams map[string][]string
 
 func newKextTeams(policy *probe.Policy) kextTeams {
 	teams := kextTeams{}
-	add := func(id, team string) {
+	policy.EachKext(func(team, id string) {
 		if id != "" && !slices.Contains(teams[id], team) {
 			teams[id] = append(teams[id], team)
 		}
-	}
-	for _, row := range policy.Rows {
-		add(row.BundleID, row.TeamID)
-	}
-	for _, row := range policy.MDM {
-		add(row.BundleID, row.TeamID)
-	}
-	for _, record := range policy.History {
-		add(record.BundleID, record.TeamID)
-	}
+	})
 	return teams
 }
 

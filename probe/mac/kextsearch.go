@@ -140,7 +140,7 @@ func (s *kextSearcher) walk(dir string, place []string) {
 		s.walk(dir+"/"+part, place[1:])
 	default:
 		names := slices.DeleteFunc(slices.Clone(s.list(dir)), func(name string) bool {
-			return path.Ext(name) == ".kext" || !strings.HasSuffix(name, part[1:]) || strings.HasPrefix(name, "com.apple.")
+			return path.Ext(name) == ".kext" || !strings.HasSuffix(name, part[1:]) || probe.FromApple(name)
 		})
 		if len(place) == 2 && !s.noteSameLists(dir, names) {
 			return
@@ -195,7 +195,7 @@ func (s *kextSearcher) readFolder(dir string) {
 			case errors.Is(k.err, root.ErrLate):
 				s.answersLate(dir, k.err)
 				return
-			case !root.NotExist(k.err) && !strings.HasPrefix(k.info.ID, "com.apple."):
+			case !root.NotExist(k.err) && !probe.FromApple(k.info.ID):
 				found = append(found, k)
 			}
 		}

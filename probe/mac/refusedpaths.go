@@ -62,7 +62,7 @@ func onlyPath(a probe.Attempt) bool { return a.Path != "" && a.BundleID == "" }
 type pathSearch struct {
 	p     *Prober
 	s     *shot
-	known map[string]kextName // by path; empty: there is none
+	known map[string]kextName // by path; empty: no kext is there
 	read  int
 }
 
@@ -89,7 +89,7 @@ func (f *pathSearch) kext(a probe.Attempt) kextName {
 }
 
 // bundle reads the bundle ID of the kext at the path of an attempt, or of its staged
-// copy; empty if there is none. If it cannot be read, it adds a gap.
+// copy; empty if no kext is there. If it cannot be read, it adds a gap.
 func (f *pathSearch) bundle(a probe.Attempt) string {
 	info, err := f.p.infos.read(f.p.mac, a.Path)
 	if root.NotExist(err) {
@@ -136,17 +136,7 @@ func teamOf(snap *probe.Snapshot, id string) string {
 	for _, k := range snap.Kexts {
 		note(k.TeamID, k.BundleID)
 	}
-	if policy := snap.Policy; policy != nil {
-		for _, row := range policy.Rows {
-			note(row.TeamID, row.BundleID)
-		}
-		for _, row := range policy.MDM {
-			note(row.TeamID, row.BundleID)
-		}
-		for _, r := range policy.History {
-			note(r.TeamID, r.BundleID)
-		}
-	}
+	snap.Policy.EachKext(note)
 	if len(teams) != 1 {
 		return ""
 	}

@@ -13,7 +13,7 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// The folder is none of those that are searched.
+// The folder is not one of those that are searched.
 const (
 	vboxFolder = "/Library/VirtualBox/"
 	vboxDriver = vboxFolder + "VBoxDrv.kext"

@@ -121,7 +121,7 @@ func (c *change) policyItem(item policyItem, k kext) (policyItem, error) {
 // applicationOf returns the program in which a kext is: an app or another bundle, or a
 // folder of Application Support (TN2459). A kext in /Library/Extensions is in none.
 func applicationOf(kextPath string) (name, place string) {
-	const support = "/Library/Application Support/"
+	const support = probe.ApplicationSupport + "/"
 	if rest, inSupport := strings.CutPrefix(kextPath, support); inSupport {
 		name, _, _ = strings.Cut(rest, "/")
 		return name, support + name

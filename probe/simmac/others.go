@@ -146,7 +146,7 @@ func (k kext) place() string {
 	if app, _, inApp := strings.Cut(k.path, ".app/"); inApp {
 		return app + ".app"
 	}
-	const support = "/Library/Application Support/"
+	const support = probe.ApplicationSupport + "/"
 	if rest, ok := strings.CutPrefix(k.path, support); ok {
 		folder, _, _ := strings.Cut(rest, "/")
 		return support + folder

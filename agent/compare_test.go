@@ -29,7 +29,7 @@ import (
 var rounds = flag.Int("rounds", 30, "TestCompare: `N` approval windows for each contestant and journal mode")
 
 const (
-	settling = 4 * time.Second        // from the start to a first snapshot
+	settling = 4 * time.Second        // from the start or a change until nothing happens any more
 	idleFor  = 20 * time.Second       // how long nothing happens before the first window
 	slot     = 450 * time.Millisecond // from a commit to the next one, to another database
 
@@ -103,6 +103,7 @@ func TestCompare(t *testing.T) {
 		})
 	}
 	all.Wait()
+	time.Sleep(settling) // the last change has started processes that end soon
 	for _, l := range lanes {
 		l.cost.memory = costOf(l.session).memory
 	}

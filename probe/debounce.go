@@ -22,7 +22,7 @@ const (
 )
 
 // Debounce decides when to react to a burst of events: at once to the first
-// event, again journalDelay and usualDelay after the last one, and a last time
+// event and to the first commit that is reported, again journalDelay and usualDelay after the last one, and a last time
 // CommitDelay after it. In a storm it fires every StormInterval. When idle it has
 // no timer running. It belongs to one goroutine.
 type Debounce struct {
@@ -33,6 +33,8 @@ type Debounce struct {
 	first time.Time // the first event of the burst
 	last  time.Time // its last event
 	fired time.Time // the last firing
+
+	committed bool // Committed was called in this burst
 }
 
 type phase int
@@ -57,11 +59,21 @@ func (b *Debounce) Touch() {
 	b.last = time.Now()
 	switch b.phase {
 	case idle:
-		b.phase, b.first = starting, b.last
+		b.phase, b.first, b.committed = starting, b.last, false
 		b.Timer.Reset(0)
 	case trailing, quiet, ending:
 		b.phase = trailing
 		b.schedule()
+	}
+}
+
+// Committed reports an event after which the change is visible. The first one of a burst
+// makes a reaction due at once.
+func (b *Debounce) Committed() {
+	b.Touch()
+	if !b.committed {
+		b.committed = true
+		b.Timer.Reset(0)
 	}
 }
 
@@ -75,6 +87,19 @@ func (b *Debounce) VisibleAt() time.Time {
 		return b.last.Add(CommitDelay)
 	}
 	return b.last
+}
+
+// Postpone may be called instead of Fired while the change is not visible yet. It does so
+// only for the firing of the first event: the next one comes journalDelay after the last
+// event. It reports whether it did.
+func (b *Debounce) Postpone() bool {
+	if b.phase != starting {
+		return false
+	}
+	b.fired = time.Now()
+	b.phase = trailing
+	b.schedule()
+	return true
 }
 
 // Fired must be called when Timer has fired. It reports whether this was the

@@ -15,23 +15,23 @@ type firing struct {
 }
 
 // play sends events at the given times and returns the firings that result.
-func play(t *testing.T, events []time.Duration) (firings []firing) {
+func play(t *testing.T, events []time.Duration, event func(*Debounce)) (firings []firing) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		b := NewDebounce()
 		for _, at := range append(events, 24*time.Hour) {
-			event := time.After(at - time.Since(start))
+			next := time.After(at - time.Since(start))
 		waiting:
 			for {
 				select {
-				case <-event:
+				case <-next:
 					break waiting
 				case <-b.Timer.C:
 					firings = append(firings, firing{time.Since(start), b.Fired()})
 				}
 			}
 			if at < 24*time.Hour {
-				b.Touch()
+				event(b)
 			}
 		}
 	})
@@ -55,7 +55,7 @@ func TestBurst(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := play(t, tt.events); !slices.Equal(got, tt.want) {
+			if got := play(t, tt.events, (*Debounce).Touch); !slices.Equal(got, tt.want) {
 				t.Errorf("firings = %v, want %v", got, tt.want)
 			}
 		})
@@ -81,12 +81,68 @@ func TestVisibleAt(t *testing.T) {
 	})
 }
 
+// A transaction with a rollback journal is read when it is visible, and not before.
+func TestTransaction(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewDebounce()
+		start := time.Now()
+		b.Touch()
+		<-b.Timer.C
+		if !b.Postpone() {
+			t.Error("the first firing is not postponed")
+		}
+		time.Sleep(ms)
+		b.Touch()
+		time.Sleep(ms)
+		b.Committed()
+		want := []time.Duration{2 * ms, 4 * ms, 22 * ms, 152 * ms}
+		for _, at := range want {
+			<-b.Timer.C
+			if b.Postpone() {
+				t.Errorf("the firing after %v is postponed, too", time.Since(start))
+			}
+			if got := time.Since(start); got != at {
+				t.Errorf("a firing after %v, want %v", got, at)
+			}
+			b.Fired()
+		}
+		if !b.Idle() {
+			t.Error("it is not idle after the last firing")
+		}
+	})
+}
+
+// A journal that stays is no reason to wait for longer.
+func TestTransactionThatDoesNotEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewDebounce()
+		start := time.Now()
+		b.Touch()
+		<-b.Timer.C
+		b.Postpone()
+		<-b.Timer.C
+		if got := time.Since(start); b.Postpone() || got != journalDelay {
+			t.Errorf("the next firing comes after %v, want %v", got, journalDelay)
+		}
+	})
+}
+
 func TestStorm(t *testing.T) {
+	storm(t, (*Debounce).Touch)
+}
+
+// One more reaction at most: the one to the first commit.
+func TestStormOfCommits(t *testing.T) {
+	storm(t, (*Debounce).Committed)
+}
+
+func storm(t *testing.T, event func(*Debounce)) {
+	t.Helper()
 	var events []time.Duration
 	for at := time.Duration(0); at < 10*time.Second; at += ms {
 		events = append(events, at)
 	}
-	firings := play(t, events)
+	firings := play(t, events, event)
 	// One at the start and one every 250 ms. The last one comes after the storm.
 	if len(firings) != 42 {
 		t.Fatalf("%d firings in a storm of ten seconds, want 42", len(firings))
@@ -108,7 +164,7 @@ func TestStormWithPauses(t *testing.T) {
 	for at := time.Duration(0); at < 10*time.Second; at += 30 * ms {
 		events = append(events, at)
 	}
-	firings := play(t, events)
+	firings := play(t, events, (*Debounce).Touch)
 	atOnce := slices.IndexFunc(firings, func(f firing) bool { return f.at > stormAfter+StormInterval })
 	if perSecond := float64(len(firings)-atOnce) / 9; perSecond > 4.5 {
 		t.Errorf("%.1f firings per second, want about 4", perSecond)

@@ -54,11 +54,15 @@ const (
 	ConsoleDevice = "/dev/console" // its owner is the user at the screen
 )
 
+// KextPolicyJournal is the rollback journal. SQLite creates it at the start of a
+// transaction and usually removes it at the end, which makes the transaction visible.
+const KextPolicyJournal = KextPolicy + "-journal"
+
 // KextPolicyFiles are the files that together hold the policy database, the
 // database first. SQLite keeps the newest commits in the -wal and what a
 // rollback needs in the -journal. The -shm is left out: it is only an index of
 // the -wal, and SQLite creates it again.
-var KextPolicyFiles = [...]string{KextPolicy, KextPolicy + "-wal", KextPolicy + "-journal"}
+var KextPolicyFiles = [...]string{KextPolicy, KextPolicy + "-wal", KextPolicyJournal}
 
 // Tools of a Mac, by the path at which they are started.
 const (

@@ -21,13 +21,14 @@ var errEventsEnded = errors.New("the system stopped reporting file changes")
 // fsnotify keeps the files of a renamed folder open under their old names, and
 // would report them as files of the new folder.
 type fileEvents struct {
-	targets []target
-	spots   []spot // for the targets, in their order
-	watcher *fsnotify.Watcher
-	moved   chan struct{} // a file was created, removed or renamed: the spots may have changed
-	counted chan struct{} // a file that matters changed
-	errs    chan error
-	ended   chan struct{}
+	targets   []target
+	spots     []spot // for the targets, in their order
+	watcher   *fsnotify.Watcher
+	moved     chan struct{} // a file was created, removed or renamed: the spots may have changed
+	counted   chan struct{} // a file that matters changed
+	committed chan struct{} // SQLite removed the journal of the policy database: its transaction is visible
+	errs      chan error
+	ended     chan struct{}
 
 	// Owned by the goroutine that opened it.
 	broken      error            // some or all events are missing
@@ -43,6 +44,7 @@ func openEvents(open func() (*fsnotify.Watcher, error), targets []target, spots 
 	}
 	e.moved = make(chan struct{}, 1)
 	e.counted = make(chan struct{}, 1)
+	e.committed = make(chan struct{}, 1)
 	e.errs = make(chan error, 1)
 	e.ended = make(chan struct{})
 	go e.read()
@@ -149,7 +151,11 @@ func (e *fileEvents) read() {
 			if ev.Has(fsnotify.Create | fsnotify.Remove | fsnotify.Rename) {
 				probe.Signal(e.moved)
 			}
-			if e.counts(ev) {
+			switch {
+			case !e.counts(ev):
+			case ev.Has(fsnotify.Remove) && filepath.Base(ev.Name) == path.Base(probe.KextPolicyJournal):
+				probe.Signal(e.committed)
+			default:
 				probe.Signal(e.counted)
 			}
 		case err, ok := <-errs:

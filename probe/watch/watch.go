@@ -161,6 +161,8 @@ func (w *Watcher) run(ctx context.Context) {
 			w.moveApp()
 		case <-w.events.counted:
 			w.facts.Touch()
+		case <-w.events.committed:
+			w.facts.Committed()
 		case <-w.events.moved:
 			w.paths.Touch()
 		case w.events.broken = <-w.events.errs:
@@ -172,6 +174,9 @@ func (w *Watcher) run(ctx context.Context) {
 				w.follow(compare)
 			}
 		case <-w.facts.Timer.C:
+			if w.inTransaction() && w.facts.Postpone() {
+				break
+			}
 			visible := w.facts.VisibleAt()
 			w.hint(w.facts.Fired(), visible)
 		case <-w.backstop.C:
@@ -183,6 +188,13 @@ func (w *Watcher) run(ctx context.Context) {
 			w.backstop.Reset(w.interval())
 		}
 	}
+}
+
+// inTransaction reports whether SQLite is writing a transaction with a rollback journal.
+// A snapshot would still show the old rows, and delay the one that shows the new ones.
+func (w *Watcher) inTransaction() bool {
+	stamp, err := w.mac.Stamp(probe.KextPolicyJournal)
+	return err == nil && stamp != (root.Stamp{})
 }
 
 func (w *Watcher) hint(settled bool, visible time.Time) {

@@ -326,6 +326,33 @@ func TestCounts(t *testing.T) {
 	}
 }
 
+// The end of a transaction is told apart, because its rows are visible then.
+func TestCommitted(t *testing.T) {
+	watcher := &fsnotify.Watcher{Events: make(chan fsnotify.Event), Errors: make(chan error)}
+	e := &fileEvents{
+		targets: targets[:1], spots: []spot{{dir: probe.PolicyFolder, found: true}}, watcher: watcher,
+		moved: make(chan struct{}, 1), counted: make(chan struct{}, 1), committed: make(chan struct{}, 1),
+		errs: make(chan error, 1), ended: make(chan struct{}),
+	}
+	go e.read()
+	watcher.Events <- fsnotify.Event{Name: db + "-journal", Op: fsnotify.Create}
+	<-e.counted
+	for _, other := range []string{wal, probe.PolicyFolder + "/ExecPolicy-journal", "/elsewhere/KextPolicy-journal"} {
+		watcher.Events <- fsnotify.Event{Name: other, Op: fsnotify.Remove}
+	}
+	<-e.counted // of the -wal
+	if len(e.committed) > 0 {
+		t.Error("another event is taken for the end of a transaction")
+	}
+	watcher.Events <- fsnotify.Event{Name: db + "-journal", Op: fsnotify.Remove}
+	<-e.committed
+	close(watcher.Events)
+	<-e.ended
+	if len(e.counted) > 0 {
+		t.Error("the end of a transaction counts twice")
+	}
+}
+
 // The errors that the system may report, one after the other.
 func TestReadErrors(t *testing.T) {
 	disk := errors.New("input/output error")
@@ -593,9 +620,16 @@ func asOrdinaryUser(t *testing.T) bool {
 // A commit in WAL mode may be visible only after its last event.
 func TestEveryCommitIsSeen(t *testing.T) {
 	t.Parallel()
+	for _, mode := range []string{"wal", "delete", "truncate", "persist"} {
+		t.Run(mode, func(t *testing.T) { everyCommitIsSeen(t, mode) })
+	}
+}
+
+func everyCommitIsSeen(t *testing.T, journalMode string) {
+	t.Parallel()
 	root := t.TempDir()
 	mactest.NoError(t, os.MkdirAll(root+probe.PolicyFolder, 0o755))
-	writer, err := sql.Open("sqlite", "file:"+root+db+"?_pragma=journal_mode(wal)")
+	writer, err := sql.Open("sqlite", "file:"+root+db+"?_pragma=journal_mode("+journalMode+")")
 	mactest.NoError(t, err)
 	defer writer.Close()
 	writer.SetMaxOpenConns(1) // one open connection, like the daemon of macOS

@@ -37,10 +37,28 @@ type waits struct {
 	left             int           // processes that still run afterwards
 }
 
+// hangingMac is a Mac on which a kext needs an approval, and whose tools fail.
+type hangingMac struct {
+	name string
+	make func(t *testing.T) (root string, sim *simmac.Mac)
+	kext simmac.Kext
+}
+
+var hangingMacs = []*hangingMac{
+	{"Parallels Desktop on an Intel processor, macOS 12", hangingIntel, hypervisor},
+	{"macFUSE on Apple silicon, macOS 26", hangingAppleSilicon, simmac.MacFUSE()},
+}
+
 // How long a user waits if tools of the Mac fail: none, each one alone, and all. The
 // agent starts on a healthy Mac, as it does at login.
 func TestHanging(t *testing.T) {
-	root, _ := hangingMac(t)
+	for _, m := range hangingMacs {
+		t.Run(m.name, m.test)
+	}
+}
+
+func (m *hangingMac) test(t *testing.T) {
+	root, _ := m.make(t)
 	all := toolsOf(t, root)
 	names, cases := []string{"none"}, [][]string{nil}
 	for _, tool := range slices.Concat(parts, all) {
@@ -52,11 +70,11 @@ func TestHanging(t *testing.T) {
 		for i, tools := range cases {
 			t.Run(names[i], func(t *testing.T) {
 				t.Parallel()
-				rows[i].measure(t, tools)
+				rows[i] = m.measure(t, tools)
 			})
 		}
 	})
-	fmt.Printf("failure of the tools: %s\n\n", *toolFailure)
+	fmt.Printf("%s; failure of the tools: %s\n\n", m.name, *toolFailure)
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "\twindow-opened\tapproved\tstatus\tdoctor\tSIGTERM\tprocesses left\t")
 	for i, r := range rows {
@@ -71,14 +89,28 @@ func TestHanging(t *testing.T) {
 		fmt.Fprintf(table, "%d\t\n", r.left)
 	}
 	table.Flush()
+	fmt.Println()
 }
 
-// hangingMac is a Mac that needs an approval: a virtual machine uses Parallels'
-// hypervisor.
-func hangingMac(t *testing.T) (root string, sim *simmac.Mac) {
+// hangingIntel is a Mac with a virtual machine on Parallels' hypervisor.
+func hangingIntel(t *testing.T) (root string, sim *simmac.Mac) {
 	t.Helper()
 	root, sim = simulated(t, "12.7.6")
 	if err := sim.AddVM(simmac.VM{Name: "W", Hypervisor: probe.ParallelsHypervisor}); err != nil {
+		t.Fatal(err)
+	}
+	return root, sim
+}
+
+// hangingAppleSilicon is a Mac whose boot policy decides what a blocked kext needs.
+func hangingAppleSilicon(t *testing.T) (root string, sim *simmac.Mac) {
+	t.Helper()
+	root = filepath.Join(t.TempDir(), "mac")
+	sim, err := simmac.New(root, simmac.Options{MacOS: "26.2", Arch: probe.AppleSilicon, Now: time.Now().Add(-time.Hour)})
+	if err == nil {
+		err = sim.AddKext(simmac.MacFUSE())
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	return root, sim
@@ -105,8 +137,8 @@ func toolsOf(t *testing.T, root string) []string {
 	return names
 }
 
-func (w *waits) measure(t *testing.T, tools []string) {
-	root, sim := hangingMac(t)
+func (m *hangingMac) measure(t *testing.T, tools []string) (w waits) {
+	root, sim := m.make(t)
 	syspolicyd := policyDaemon(t, root)
 	inSession := append(program{"setsid"}, finishedProgram(t)...) // so that processes that are left over are found
 	agent := inSession.run(t, root)
@@ -118,9 +150,9 @@ func (w *waits) measure(t *testing.T, tools []string) {
 		agent.wantWithin(t, longest, event)
 		return time.Since(start)
 	}
-	syspolicyd.block(time.Now())
+	syspolicyd.blockKext(m.kext, time.Now())
 	w.opened = since(time.Now(), approval.WindowOpened)
-	syspolicyd.commit(`UPDATE kext_policy SET allowed = 1 WHERE team_id = '4C6364ACXT'`)
+	syspolicyd.commit(`UPDATE kext_policy SET allowed = 1`)
 	w.approved = since(time.Now(), approval.ApprovedEvent)
 	for command, took := range map[string]*time.Duration{"status": &w.status, "doctor": &w.doctor} {
 		cmd := inSession.command(t, command, "--root", root, "--json")
@@ -140,6 +172,7 @@ func (w *waits) measure(t *testing.T, tools []string) {
 	start := time.Now()
 	agent.end(t, syscall.SIGTERM)
 	w.ended = time.Since(start)
+	return w
 }
 
 // breakTool makes a tool fail. If only a part of it fails, its working copy answers the

@@ -200,12 +200,21 @@ func policyFile(root string) string {
 
 const hypervisorPath = "/Applications/Parallels Desktop.app/Contents/Library/Extensions/10.9/prl_hypervisor.kext"
 
-// block commits the rows of a refused load attempt.
+// hypervisor is a kext of Parallels Desktop.
+var hypervisor = simmac.Kext{Path: hypervisorPath, ID: "com.parallels.kext.hypervisor", Team: probe.ParallelsTeamID}
+
+// block commits the rows of a refused load attempt of Parallels Desktop.
 func (d daemon) block(at time.Time) {
 	d.tb.Helper()
-	d.commit(`INSERT OR IGNORE INTO kext_policy VALUES ('4C6364ACXT', 'com.parallels.kext.hypervisor', 0, 'Parallels International GmbH', 4)`,
+	d.blockKext(hypervisor, at)
+}
+
+// blockKext commits the rows of a refused load attempt.
+func (d daemon) blockKext(k simmac.Kext, at time.Time) {
+	d.tb.Helper()
+	d.commit(fmt.Sprintf(`INSERT OR IGNORE INTO kext_policy VALUES ('%s', '%s', 0, 'A developer', 4)`, k.Team, k.ID),
 		fmt.Sprintf(`INSERT OR REPLACE INTO kext_load_history_v3 (path, team_id, bundle_id, created_at, last_seen, flags)
-			VALUES ('%s', '4C6364ACXT', 'com.parallels.kext.hypervisor', '%s', '%[2]s', 53)`, hypervisorPath, at.UTC().Format(time.DateTime)))
+			VALUES ('%s', '%s', '%s', '%s', '%[4]s', 53)`, k.Path, k.Team, k.ID, at.UTC().Format(time.DateTime)))
 }
 
 func (d daemon) commit(statements ...string) {

@@ -74,6 +74,11 @@ func TestDesktop(t *testing.T) {
 				opened, _ := sim.Opened()
 				return len(opened) == 6 && strings.HasSuffix(opened[5], "guide.html")
 			})
+			icon.Click(t, "Copy the Steps")
+			mactest.Eventually(t, "the steps were copied", func() bool {
+				text, err := sim.Clipboard()
+				return err == nil && strings.Contains(strings.Join(strings.Fields(text), " "), "System software from developer “Parallels International GmbH” was blocked")
+			})
 
 			icon.Click(t, "Until This Window Closes")
 			icon.WaitMenu(t, hasEntry("Snoozed until "))

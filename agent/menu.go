@@ -38,6 +38,8 @@ func (m menuActions) Do(ctx context.Context, action notify.Action, status approv
 		return err
 	case notify.ShowGuide:
 		return m.showPage(ctx, filepath.Join(state, "guide.html"), guidePage(view.GuideTo(status)))
+	case notify.CopyGuide:
+		return mac.CopyText(ctx, m.mac, view.GuideTo(status).Text())
 	case notify.ShowHistory:
 		events, err := m.store.Journal.Read(time.Time{})
 		if err != nil {

@@ -83,6 +83,7 @@ const (
 	OpenSettings Action = "open-settings" // the main entry
 	Retry        Action = "retry"
 	ShowGuide    Action = "show-guide"
+	CopyGuide    Action = "copy-guide"
 	ShowHistory  Action = "show-history"
 	ShowDoctor   Action = "show-doctor"
 	ShowReport   Action = "show-report"
@@ -99,7 +100,7 @@ const (
 
 // Sections has the entries below the details, in the order of the menu.
 var Sections = [][]Action{
-	{Retry, ShowGuide, ShowHistory, ShowDoctor, ShowReport, CheckNow, SnoozeMenu, Ignore},
+	{Retry, ShowGuide, CopyGuide, ShowHistory, ShowDoctor, ShowReport, CheckNow, SnoozeMenu, Ignore},
 	{OpenAtLogin, ShowAbout},
 	{Quit},
 }

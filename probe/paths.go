@@ -80,6 +80,7 @@ const (
 	OsascriptTool        = "/usr/bin/osascript"
 	ProfilerTool         = "/usr/sbin/system_profiler"
 	ProfilesTool         = "/usr/bin/profiles"
+	PbcopyTool           = "/usr/bin/pbcopy"
 	PrlctlTool           = "/usr/local/bin/prlctl"
 	PsTool               = "/bin/ps"
 	ScutilTool           = "/usr/sbin/scutil"

@@ -93,6 +93,7 @@ type menuItem struct {
 var menuItems = map[notify.Action]menuItem{
 	notify.Retry:       {label: called("Try Again…"), enabled: func(c menuCase) bool { return canRetry(c.worst, c.os) }},
 	notify.ShowGuide:   {label: called("Show the Steps…"), enabled: menuCase.hasSteps},
+	notify.CopyGuide:   {label: called("Copy the Steps"), enabled: menuCase.hasSteps},
 	notify.ShowHistory: {label: called("History…"), enabled: menuCase.always},
 	notify.ShowDoctor:  {label: called("Doctor…"), enabled: menuCase.always},
 	notify.ShowReport:  {label: called("Report…"), enabled: menuCase.always},

@@ -123,7 +123,7 @@ func TestSkeleton(t *testing.T) {
 		}
 	}
 	want := []notify.Action{
-		notify.OpenSettings, notify.Retry, notify.ShowGuide, notify.ShowHistory, notify.ShowDoctor, notify.ShowReport, notify.CheckNow, notify.Ignore,
+		notify.OpenSettings, notify.Retry, notify.ShowGuide, notify.CopyGuide, notify.ShowHistory, notify.ShowDoctor, notify.ShowReport, notify.CheckNow, notify.Ignore,
 		notify.OpenAtLogin, notify.ShowAbout, notify.Quit, notify.Snooze, notify.SnoozeWindow, notify.EndSnooze,
 	}
 	if !slices.Equal(actions, want) {
@@ -182,7 +182,7 @@ func TestOnlyChangesAreWritten(t *testing.T) {
 		{"mark gone", func(m *notify.Menu) {
 			m.Items = maps.Clone(m.Items)
 			m.Items[notify.OpenAtLogin] = notify.Item{Label: "Open at Login", Enabled: true}
-		}, []string{"18 uncheck"}},
+		}, []string{"19 uncheck"}},
 		{"one detail less", func(m *notify.Menu) { m.Details = []string{"only"} }, []string{`2 "only"`, "3 hide"}},
 		{"invisible is empty", func(m *notify.Menu) { m.Details = []string{"\u200b \x00"} }, []string{"2 hide"}},
 		{"too many", func(m *notify.Menu) { m.Details = strings.Split("abcdefgh", "") },

@@ -126,6 +126,15 @@ func Open(dir string) (*Mac, error) {
 	return m, nil
 }
 
+// Clipboard returns the text on the user's clipboard. It is empty if nothing was copied.
+func (m *Mac) Clipboard() (string, error) {
+	data, err := m.readFile(simDir + "/clipboard")
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return string(data), err
+}
+
 // Opened returns the arguments of each call of the Mac's open tool, oldest first: a
 // URL or a path, or options and their values separated by spaces.
 func (m *Mac) Opened() ([]string, error) {

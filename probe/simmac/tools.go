@@ -9,36 +9,37 @@ import (
 )
 
 // The tools are shell scripts. They find their Mac by the path that they were
-// started with. They need a POSIX shell, cat, date, mkdir, rm, tail and wc.
+// started with. They need a POSIX shell, cat, date, mkdir, rm, tail, tr and wc.
 //
 //go:embed tools
 var tools embed.FS
 
-// toolPlaces maps the path of each tool to its script. Two tools print the table of
+// toolPlaces has the path and the script of each tool. Two tools print the table of
 // kexts. macOS 11 introduced kmutil, 10.15 introduced system extensions. diskutil and
 // system_profiler only know the facts about Apple silicon, so other Macs lack them.
-var toolPlaces = map[string]string{
-	"/bin/launchctl":     "launchctl.sh",
-	"/usr/bin/csrutil":   "csrutil.sh",
-	kmutil:               "kextstat.sh",
-	"/usr/bin/log":       "log.sh",
-	"/usr/bin/open":      "open.sh",
-	"/usr/bin/osascript": "osascript.sh",
-	"/usr/bin/sw_vers":   "sw_vers.sh",
-	"/usr/bin/profiles":  "profiles.sh",
-	"/usr/sbin/kextstat": "kextstat.sh",
-	"/usr/sbin/nvram":    "nvram.sh",
-	"/usr/sbin/spctl":    "spctl.sh",
-	"/usr/sbin/sysctl":   "sysctl.sh",
+var toolPlaces = [...]struct{ place, script string }{
+	{"/bin/launchctl", "launchctl.sh"},
+	{"/usr/bin/csrutil", "csrutil.sh"},
+	{kmutil, "kextstat.sh"},
+	{"/usr/bin/log", "log.sh"},
+	{"/usr/bin/open", "open.sh"},
+	{"/usr/bin/osascript", "osascript.sh"},
+	{probe.PbcopyTool, "pbcopy.sh"},
+	{"/usr/bin/sw_vers", "sw_vers.sh"},
+	{"/usr/bin/profiles", "profiles.sh"},
+	{"/usr/sbin/kextstat", "kextstat.sh"},
+	{"/usr/sbin/nvram", "nvram.sh"},
+	{"/usr/sbin/spctl", "spctl.sh"},
+	{"/usr/sbin/sysctl", "sysctl.sh"},
 
-	"/bin/ps":           "ps.sh",
-	"/usr/bin/id":       "id.sh",
-	"/usr/sbin/ioreg":   "ioreg.sh",
-	"/usr/sbin/netstat": "netstat.sh",
-	extensionsTool:      "systemextensionsctl.sh",
+	{"/bin/ps", "ps.sh"},
+	{"/usr/bin/id", "id.sh"},
+	{"/usr/sbin/ioreg", "ioreg.sh"},
+	{"/usr/sbin/netstat", "netstat.sh"},
+	{extensionsTool, "systemextensionsctl.sh"},
 
-	probe.DiskutilTool: "diskutil.sh",
-	probe.ProfilerTool: "system_profiler.sh",
+	{probe.DiskutilTool, "diskutil.sh"},
+	{probe.ProfilerTool, "system_profiler.sh"},
 }
 
 const (
@@ -48,7 +49,8 @@ const (
 
 // writeTools installs the missing tools of this macOS.
 func (m *Mac) writeTools(v probe.OSVersion, arch probe.Arch) error {
-	for place, script := range toolPlaces {
+	for _, t := range toolPlaces {
+		place := t.place
 		if place == kmutil && !v.AtLeast(11, 0) || place == extensionsTool && !v.AtLeast(10, 15) {
 			continue
 		}
@@ -58,7 +60,7 @@ func (m *Mac) writeTools(v probe.OSVersion, arch probe.Arch) error {
 		if _, err := m.stat(place); !errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		data, err := tools.ReadFile("tools/" + script)
+		data, err := tools.ReadFile("tools/" + t.script)
 		if err != nil {
 			return err
 		}

@@ -209,6 +209,23 @@ func TestOpened(t *testing.T) {
 	}
 }
 
+func TestClipboard(t *testing.T) {
+	s := newSim(t, simmac.Options{})
+	if text, err := s.Clipboard(); err != nil || text != "" {
+		t.Errorf("a fresh Mac: %q, %v", text, err)
+	}
+	for locale, want := range map[string]string{"LC_CTYPE=UTF-8": "“a”\n", "LC_ALL=C": "???a???\n"} {
+		cmd := exec.Command(filepath.Join(s.dir, "usr/bin/pbcopy"))
+		cmd.Env, cmd.Stdin = []string{locale, "PATH=/usr/bin:/bin"}, strings.NewReader("“a”\n")
+		if err := cmd.Run(); err != nil {
+			t.Fatal(err)
+		}
+		if text, err := s.Clipboard(); err != nil || text != want {
+			t.Errorf("%s: copied %q, %v, want %q", locale, text, err, want)
+		}
+	}
+}
+
 func TestSmallTools(t *testing.T) {
 	s := newSim(t, simmac.Options{MacOS: "26.2"})
 	s.check(

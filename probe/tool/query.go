@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -30,13 +31,20 @@ func QueryIn(ctx context.Context, m root.FS, env []string, name string, args ...
 	return query(ctx, m, Spec{Limit: Limit, Env: env}, name, args)
 }
 
-// query runs a tool of the Mac with the limit and the environment of like.
+// Send runs a tool of the Mac with a text as its standard input, and the environment of
+// Spec.Env. It returns the errors of Query.
+func Send(ctx context.Context, m root.FS, text string, env []string, name string, args ...string) error {
+	_, err := query(ctx, m, Spec{Limit: Limit, Env: env, Stdin: strings.NewReader(text)}, name, args)
+	return err
+}
+
+// query runs a tool of the Mac with the limit, the environment and the input of like.
 func query(ctx context.Context, m root.FS, like Spec, name string, args []string) ([]byte, error) {
 	spec, err := specOf(m, name, args)
 	if err != nil {
 		return nil, err
 	}
-	spec.Limit, spec.Env = like.Limit, like.Env
+	spec.Limit, spec.Env, spec.Stdin = like.Limit, like.Env, like.Stdin
 	out, err := runnerFor(m).Run(ctx, spec)
 	return out.Stdout, err
 }

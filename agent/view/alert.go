@@ -18,6 +18,9 @@ func Alert(n approval.Notice, st approval.Status, tray bool) notify.Alert {
 	if n.Event == approval.WindowOpened || n.Event == approval.WindowReopened {
 		a.Body = sentences(a.Body, stuckInShort(n.Product.Need), stranger(n.Product))
 	}
+	if approval.Verdict(n.From) == approval.NeedsRecovery { // the user comes back from macOS Recovery
+		a.Body = sentences(Progress(n.Product, st), a.Body)
+	}
 	olderTold := n.Product.Verdict == approval.Incompatible
 	if n.Event == approval.WindowOpened || n.Event == approval.WindowReopened || n.Event == approval.WindowReminder || n.Event == approval.BlockedNoWindow {
 		if o := obstacle(n.Product, st); o != nil {

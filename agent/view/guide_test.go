@@ -138,6 +138,22 @@ func TestGuideKeepsItsNumbers(t *testing.T) {
 	}
 }
 
+// Back from macOS Recovery, the alert names the step that is next. Somebody who was not
+// there did not follow the steps.
+func TestAlertNamesTheStep(t *testing.T) {
+	for v, want := range map[approval.Verdict]string{approval.BlockedUnknown: "Step 3 of 5. ", approval.BlockedClosed: "Step 3 of 5. ", approval.RestartPending: "Step 5 of 5. "} {
+		st := fuseWith(v)
+		n := approval.Notice{Event: approval.BlockedNoWindow, Product: st.Products[0], From: string(approval.NeedsRecovery)}
+		if a := Alert(n, st, true); !strings.HasPrefix(a.Body, want) {
+			t.Errorf("%s: %q, want %q first", v, a.Body, want)
+		}
+		n.From = string(approval.Approved)
+		if a := Alert(n, st, true); strings.Contains(a.Body, "Step ") {
+			t.Errorf("%s, which was approved before: %q", v, a.Body)
+		}
+	}
+}
+
 // A guide has one step that is next, and says how far it is only if the state of the Mac
 // tells that.
 func TestGuideHasOneNextStep(t *testing.T) {

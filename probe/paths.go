@@ -70,6 +70,7 @@ const (
 	DiskutilTool         = "/usr/sbin/diskutil"
 	IDTool               = "/usr/bin/id"
 	IoregTool            = "/usr/sbin/ioreg"
+	KextloadTool         = "/sbin/kextload"     // up to macOS 10.15
 	KextstatTool         = "/usr/sbin/kextstat" // up to macOS 10.15
 	KmutilTool           = "/usr/bin/kmutil"    // from macOS 11
 	LaunchctlTool        = "/bin/launchctl"

@@ -3,6 +3,7 @@ package simmac
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"kextwatch/probe"
@@ -49,6 +50,35 @@ func (m *Mac) attempt(kexts []kext, now time.Time) error {
 		}
 		return c.logAttempt(kexts, now)
 	})
+}
+
+// writeLoads writes how kextload(8) ends for each kext: its exit status, the last word of the
+// name of the settings application, the bundle ID and the path.
+func (m *Mac) writeLoads(c *change) error {
+	kexts, err := m.all()
+	if err != nil {
+		return err
+	}
+	settings := "Preferences"
+	if c.st.version().AtLeast(13, 0) {
+		settings = "Settings"
+	}
+	var b strings.Builder
+	for _, k := range kexts {
+		ok, err := c.permitted(k)
+		if err != nil {
+			return err
+		}
+		status := 0
+		switch {
+		case !ok:
+			status = 27
+		case !c.loads(k):
+			status = 28
+		}
+		fmt.Fprintf(&b, "%d %s %s %s\n", status, settings, k.id, k.path)
+	}
+	return m.write(simDir+"/loads", []byte(b.String()), 0o644)
 }
 
 // load loads a kext into the kernel. After an upgrade to macOS 11, kexts that were

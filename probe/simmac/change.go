@@ -43,7 +43,7 @@ func (m *Mac) change(method func(*change) error) error {
 	}
 	// Write these before committing. A reader that reacts to the commit must
 	// already see the new answer and the loaded kexts.
-	if err := errors.Join(m.writeFramework(c), m.saveState(st)); err != nil {
+	if err := errors.Join(m.writeFramework(c), m.writeLoads(c), m.saveState(st)); err != nil {
 		return err
 	}
 	if err := errors.Join(tx.Commit(), db.Close()); err != nil {

@@ -27,6 +27,7 @@ var toolPlaces = [...]struct{ place, script string }{
 	{probe.PbcopyTool, "pbcopy.sh"},
 	{"/usr/bin/sw_vers", "sw_vers.sh"},
 	{"/usr/bin/profiles", "profiles.sh"},
+	{probe.KextloadTool, "kextload.sh"},
 	{"/usr/sbin/kextstat", "kextstat.sh"},
 	{"/usr/sbin/nvram", "nvram.sh"},
 	{"/usr/sbin/spctl", "spctl.sh"},

@@ -209,6 +209,42 @@ func TestOpened(t *testing.T) {
 	}
 }
 
+// kextload and kmutil refuse a kext until the user allows it. From macOS 11 it then needs a
+// restart.
+func TestLoads(t *testing.T) {
+	for _, tt := range []struct {
+		macOS, refused string
+		allowed        int
+	}{
+		{"10.15.7", "failed to load - (libkern/kext) system policy prevents loading", 0},
+		{"12.7.6", `Code=27 "Extension with identifiers io.macfuse.filesystems.macfuse.25 not approved to load. Please approve using System Preferences."`, 28},
+		{"15.7.2", `Please approve using System Settings."`, 28},
+	} {
+		s := newSim(t, simmac.Options{MacOS: tt.macOS})
+		k := simmac.MacFUSE()
+		s.must(s.AddKext(k))
+		s.must(s.AttemptKext(k.ID, minutes(1)))
+		commands := [][]string{{"sbin/kextload", k.Path}}
+		if tt.allowed == 28 {
+			commands = append(commands, []string{"usr/bin/kmutil", "load", "-p", k.Path})
+		}
+		for _, c := range commands {
+			if _, errs, code := s.run(c[0], c[1:]...); code != 27 || !strings.Contains(errs, tt.refused) {
+				t.Errorf("macOS %s, %s: exit %d, %q; want 27 and %q", tt.macOS, c[0], code, errs, tt.refused)
+			}
+		}
+		if _, _, code := s.run("sbin/kextload", "/Library/Extensions/other.kext"); code != 71 {
+			t.Errorf("macOS %s: exit %d for another path", tt.macOS, code)
+		}
+		s.must(s.AllowKext(k.ID, minutes(2)))
+		for _, c := range commands {
+			if _, errs, code := s.run(c[0], c[1:]...); code != tt.allowed {
+				t.Errorf("macOS %s, %s: exit %d, %q; want %d after the approval", tt.macOS, c[0], code, errs, tt.allowed)
+			}
+		}
+	}
+}
+
 func TestClipboard(t *testing.T) {
 	s := newSim(t, simmac.Options{})
 	if text, err := s.Clipboard(); err != nil || text != "" {

@@ -1,11 +1,15 @@
 #!/bin/sh
 # kextstat [-l] [-b ID]
+# kmutil load -p PATH
 # kmutil showloaded [--list-only] [--bundle-identifier ID] [--show all --collection aux]
 root=${0%/*}/../..
 
 if [ "${0##*/}" = kmutil ]; then
+	if [ "$1 $2" = 'load -p' ]; then
+		BY_KMUTIL=yes exec "$root/sbin/kextload" "$3"
+	fi
 	if [ "$1" != showloaded ]; then
-		printf "Error: this Mac's kmutil only knows showloaded\n" >&2
+		printf "Error: this Mac's kmutil only knows showloaded and load -p\n" >&2
 		exit 64
 	fi
 	shift

@@ -24,26 +24,29 @@ const exitNothingCame = 3
 func (in *invocation) retryCommand() *cobra.Command {
 	var o retry.Options
 	var yes bool
+	var product string
 	cmd := &cobra.Command{
 		Use:   "retry",
-		Short: "Make Parallels try again, so that the Allow button comes back",
+		Short: "Try again to load what is blocked, so that the Allow button comes back",
 		Long: `retry makes Parallels Desktop try to load its kernel extensions again, so that
 macOS shows the Allow button for another 30 minutes. Up to macOS 10.15, and if
 networking uses kernel extensions, it opens Parallels Desktop; otherwise it
 starts a stopped or resumes a suspended virtual machine that uses Parallels'
 hypervisor. It asks first.
 
+For a product of another vendor, retry says how to try again. As root, it makes
+macOS load the blocked kernel extensions itself.
+
 Exit status: 0 the button is there, 3 it is not.`,
 		Example: `  kextwatch retry
   kextwatch retry --yes && kextwatch open
-  kextwatch retry --vm "Windows 11"`,
+  kextwatch retry --vm "Windows 11"
+  sudo kextwatch retry --product macFUSE`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			switch {
 			case o.Timeout < time.Second || o.Timeout > 10*time.Minute:
 				return usage("use for example 60s", "--timeout %v is not between 1s and 10m", o.Timeout)
-			case in.uid == 0:
-				return unavailable(errors.New("kextwatch does not run Parallels Desktop as root"), "run it as the user who works with Parallels Desktop, without sudo")
 			case in.mac.NoTools:
 				return usage("leave --volume out to try on this Mac", "retry cannot run on another Mac's disk")
 			}
@@ -53,11 +56,13 @@ Exit status: 0 the button is there, 3 it is not.`,
 			if !yes {
 				o.User = retryQuestions{in.keyboard()}
 			}
-			in.exit, err = retryCommand{in.speaker, o}.run(cmd.Context())
+			r := retryCommand{speaker: in.speaker, options: o, named: cmd.Flags().Changed("product"), product: product}
+			in.exit, err = r.run(cmd.Context())
 			return err
 		},
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "continue without a question")
+	cmd.Flags().StringVar(&product, "product", "", "try again for the product with this `NAME` or team ID")
 	cmd.Flags().StringVar(&o.VM, "vm", "", "start this virtual machine: `NAME|UUID`")
 	cmd.Flags().DurationVar(&o.Timeout, "timeout", time.Minute, "how long to wait for the button: `DUR`")
 	return cmd
@@ -67,6 +72,8 @@ Exit status: 0 the button is there, 3 it is not.`,
 type retryCommand struct {
 	speaker
 	options retry.Options
+	product string // its name or team ID
+	named   bool   // the user named the product
 }
 
 func (r retryCommand) run(ctx context.Context) (exit int, err error) {
@@ -89,6 +96,16 @@ func (r retryCommand) from(ctx context.Context, prober *mac.Prober, snap probe.S
 	}
 	o := r.options
 	o.Status, o.Memory = o.Rules.Assess(o.Memory, snap, o.Clock.Now())
+	if r.named {
+		p, err := productNamed(r.product, o.Status)
+		if err != nil {
+			return 0, err
+		}
+		o.Product = &p
+	}
+	if o.Mac.UID == 0 && o.Target().TeamID == probe.ParallelsTeamID {
+		return 0, unavailable(errors.New("kextwatch does not run Parallels Desktop as root"), "run it as the user who works with Parallels Desktop, without sudo")
+	}
 	bar := terminal.NewProgress(r.err, "Waiting for the Allow button", o.Timeout)
 	o.Snapshot, o.Waited = prober.SnapshotNow, bar.Set
 	res, err := retry.Run(ctx, o)
@@ -137,16 +154,19 @@ func (q retryQuestions) Choose(ctx context.Context, machines []probe.VM) (probe.
 	return machines[n-1], nil
 }
 
-func (q retryQuestions) Confirm(ctx context.Context, vm *probe.VM) (bool, error) {
-	plan := "open Parallels Desktop, which makes it load its kernel extensions"
-	if vm != nil {
+func (q retryQuestions) Confirm(ctx context.Context, plan retry.Plan) (bool, error) {
+	will := "open Parallels Desktop, which makes it load its kernel extensions"
+	switch {
+	case plan.VM != nil:
 		verb := "start"
-		if vm.State == probe.VMSuspended {
+		if plan.VM.State == probe.VMSuspended {
 			verb = "resume"
 		}
-		plan = fmt.Sprintf("%s the virtual machine %s, which makes Parallels Desktop load its kernel extensions", verb, view.MachineName(*vm))
+		will = fmt.Sprintf("%s the virtual machine %s, which makes Parallels Desktop load its kernel extensions", verb, view.MachineName(*plan.VM))
+	case plan.Kexts != nil:
+		will = fmt.Sprintf("make macOS load the kernel extensions of %s:%s\nmacOS refuses them until you click Allow", view.Clean(plan.Product), view.PathList(plan.Kexts))
 	}
-	answer, err := q.ask(ctx, fmt.Sprintf("kextwatch will %s.\nContinue? [y/N] ", plan))
+	answer, err := q.ask(ctx, fmt.Sprintf("kextwatch will %s.\nContinue? [y/N] ", will))
 	return answer == "y" || answer == "Y" || answer == "yes", err
 }
 
@@ -157,7 +177,7 @@ type retryDoc struct {
 	VM      *vmDoc           `json:"vm,omitempty"`
 	Verdict approval.Verdict `json:"verdict"`
 	Window  *view.WindowDoc  `json:"window,omitempty"`
-	Outcome probe.Outcome    `json:"outcome"` // the answer of Parallels; empty if there was none
+	Outcome probe.Outcome    `json:"outcome"` // the answer of Parallels or macOS; empty if there was none
 	Help    string           `json:"help"`
 	Reasons []view.Reason    `json:"reasons"`
 }

@@ -56,7 +56,7 @@ func TestRetryCommandStartsAVirtualMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, errs bytes.Buffer
-	r := retryCommand{speaker{out: &out, err: &errs, json: true}, retry.Options{
+	r := retryCommand{speaker: speaker{out: &out, err: &errs, json: true}, options: retry.Options{
 		Mac: root.FS{Root: dir, UID: 501}, Clock: probe.Clock{Now: time.Now, After: time.After}, Timeout: time.Minute,
 		Rules: settings.Default().Approval(),
 	}}
@@ -106,7 +106,7 @@ func TestRetryQuestionsWithoutATerminal(t *testing.T) {
 	q := retryQuestions{keyboard{strings.NewReader("1\n"), io.Discard}}
 	debian := probe.VM{UUID: uuidB, Name: "Debian"}
 	_, chosen := q.Choose(t.Context(), []probe.VM{debian, hostileVM})
-	_, confirmed := q.Confirm(t.Context(), nil)
+	_, confirmed := q.Confirm(t.Context(), retry.Plan{})
 	for err, want := range map[error]string{chosen: "1  “Debian”  " + uuidB, confirmed: "cannot ask for confirmation"} {
 		if f := (*failure)(nil); !errors.As(err, &f) || f.exit != exitUsage || f.hint == "" || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want exit %d and %q", err, exitUsage, want)

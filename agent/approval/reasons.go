@@ -134,7 +134,7 @@ var Catalogue = []struct {
 	{ReasonNotSeenLoaded, Note, "parallels.loaded", func(c *reasonCase) ([]string, bool) { return nil, c.Uncertain }},
 	{ReasonError56521, Step, "parallels.loaded", func(c *reasonCase) ([]string, bool) {
 		refused := slices.ContainsFunc(c.Attempts, func(t probe.Attempt) bool {
-			return t.From == probe.FromRetry && t.Outcome == probe.Refused && !t.At.Before(c.Mac.BootedAt)
+			return t.From == probe.FromRetry && t.TeamID == probe.ParallelsTeamID && t.Outcome == probe.Refused && !t.At.Before(c.Mac.BootedAt)
 		})
 		return nil, refused && !c.Product.Loaded
 	}},

@@ -1,12 +1,13 @@
-// Package retry makes Parallels Desktop try to load its kernel extensions
-// again, with the method that is safe for an ordinary user of this macOS. It runs
-// no program of Parallels as root, and only Parallels' own tools talk to its service.
+// Package retry makes the kernel extensions of a product load again, with a method that
+// is safe on this macOS. It makes Parallels Desktop try for an ordinary user: it runs no
+// program of Parallels as root, and only Parallels' own tools talk to its service. For the
+// products of other vendors, it makes macOS load the kernel extensions, which only root
+// may. It runs no program of another vendor.
 package retry
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -33,17 +34,28 @@ type Options struct {
 	Timeout  time.Duration
 	Waited   func(time.Duration) // receives the progress of the wait; may be nil
 
+	// Product is the product to try again. If it is nil, Run takes Parallels Desktop, or
+	// the first one of another vendor that is blocked if nothing of Parallels waits.
+	Product *approval.Product
+
 	VM   string // the name or UUID of the virtual machine to start; empty: Run chooses the way
 	User User   // nil: Run asks nothing and takes the first virtual machine that fits
+}
+
+// Plan is what Run is about to do: start or resume VM, load Kexts, or open Parallels
+// Desktop.
+type Plan struct {
+	Product string
+	VM      *probe.VM // nil: none; it is resumed if it is suspended
+	Kexts   []string  // their paths
 }
 
 // User answers the questions of Run. Run returns its errors unchanged.
 type User interface {
 	// Choose returns one of the virtual machines.
 	Choose(ctx context.Context, machines []probe.VM) (probe.VM, error)
-	// Confirm reports whether to continue. vm is the virtual machine to start, or to
-	// resume if it is suspended; nil means that Run will open Parallels Desktop.
-	Confirm(ctx context.Context, vm *probe.VM) (bool, error)
+	// Confirm reports whether to continue.
+	Confirm(ctx context.Context, plan Plan) (bool, error)
 }
 
 // How names the method of the attempt.
@@ -54,6 +66,7 @@ const (
 	OpenApp  How = "open-app"
 	StartVM  How = "start-vm"
 	ResumeVM How = "resume-vm"
+	LoadKext How = "load-kext"
 )
 
 // Result is the result of a retry.
@@ -61,15 +74,15 @@ type Result struct {
 	How      How
 	Declined bool             // the user answered no
 	VM       *probe.VM        // the virtual machine that was started
-	Attempt  *probe.Attempt   // what Parallels answered; nil: no answer
+	Attempt  *probe.Attempt   // what Parallels or macOS answered; nil: no answer
 	Window   *approval.Window // nil: no button came
 	Status   approval.Status  // the newest
-	Product  approval.Product // Parallels Desktop in Status
+	Product  approval.Product // the product in Status
 	Reasons  []view.Reason    // why no button came, the likeliest first
 	Help     string           // the address of Parallels' page about it
 }
 
-// Outcome returns the outcome of the load that Parallels reported.
+// Outcome returns the outcome of the load that Parallels or macOS reported.
 func (r Result) Outcome() probe.Outcome {
 	if r.Attempt == nil {
 		return probe.Tried
@@ -77,31 +90,48 @@ func (r Result) Outcome() probe.Outcome {
 	return r.Attempt.Outcome
 }
 
-// Run makes Parallels try again.
+// Run makes a product try again.
 func Run(ctx context.Context, o Options) (Result, error) {
-	nothing := Result{How: Nothing, Status: o.Status, Product: parallels(o.Status)}
-	switch p := nothing.Product; {
-	case !p.Verdict.NeedsAction() && other(o.Status) != nil:
-		waits := other(o.Status)
-		return nothing, unavailable(fmt.Errorf("kextwatch cannot make %s try again", waits.Name), view.TryAgain(*waits, o.Status.Mac.OS))
+	p := o.Target()
+	nothing := Result{How: Nothing, Status: o.Status, Product: p}
+	t := trial{Options: o, before: p, situation: o.Status.Facts.Situation}
+	var err error
+	switch {
+	case p.TeamID != probe.ParallelsTeamID:
+		if !p.Verdict.Blocked() || noAttemptHelps(p) {
+			return nothing, nil
+		}
+		t.kexts, err = o.blockedKexts(p)
 	case p.Verdict == approval.NotInstalled:
 		return nothing, unavailable(errors.New("no Parallels Desktop on this Mac"), "install it first")
 	case p.Verdict == approval.NotNeeded, p.Verdict == approval.Approved && p.Loaded:
 		nothing.Reasons = reasons(nothing)
 		return nothing, nil
+	default:
+		t.vm, err = o.way(ctx)
 	}
-	vm, err := o.way(ctx)
 	if err != nil {
 		return nothing, err
 	}
 	if o.User != nil {
-		yes, err := o.User.Confirm(ctx, vm)
+		yes, err := o.User.Confirm(ctx, Plan{p.Name, t.vm, paths(t.kexts)})
 		if nothing.Declined = !yes; err != nil || !yes {
 			return nothing, err
 		}
 	}
-	t := trial{Options: o, vm: vm, before: nothing.Product, situation: o.Status.Facts.Situation}
 	return t.run(ctx)
+}
+
+// Target returns the product that Run makes try again.
+func (o Options) Target() approval.Product {
+	if o.Product != nil {
+		return *o.Product
+	}
+	p := parallels(o.Status)
+	if waits := other(o.Status); waits != nil && !p.Verdict.NeedsAction() {
+		return *waits
+	}
+	return p
 }
 
 // way returns the virtual machine to start or resume; nil means to open the
@@ -126,12 +156,17 @@ func (o Options) way(ctx context.Context) (*probe.VM, error) {
 
 // parallels returns Parallels Desktop from the products.
 func parallels(st approval.Status) approval.Product {
-	for _, p := range st.Products {
-		if p.Name == "Parallels Desktop" {
-			return p
+	return find(st, approval.Product{Name: "Parallels Desktop", TeamID: probe.ParallelsTeamID})
+}
+
+// find returns a product as it is in a status.
+func find(st approval.Status, p approval.Product) approval.Product {
+	for _, now := range st.Products {
+		if now.Name == p.Name && now.TeamID == p.TeamID {
+			return now
 		}
 	}
-	return approval.Product{Verdict: approval.NotInstalled}
+	return approval.Product{Name: p.Name, TeamID: p.TeamID, Verdict: approval.NotInstalled}
 }
 
 // other returns the first product of another developer that waits for an approval; nil:
@@ -149,6 +184,9 @@ func other(st approval.Status) *approval.Product {
 // reasons returns why no button came, as far as that is known. That the time is over
 // explains nothing here, and its next step is what was just done.
 func reasons(r Result) []view.Reason {
+	if r.Product.TeamID != probe.ParallelsTeamID {
+		return []view.Reason{view.AfterLoad(r.Product, r.Status)}
+	}
 	all := slices.DeleteFunc(view.Reasons(r.Product, r.Status), func(reason view.Reason) bool { return reason.Code == approval.ReasonWindowOver })
 	switch r.Product.Verdict {
 	case approval.NotAsked, approval.BlockedOpen, approval.BlockedClosed, approval.BlockedUnknown:

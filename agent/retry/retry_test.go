@@ -236,8 +236,8 @@ type confirmedVM struct {
 	vm *probe.VM
 }
 
-func (u *confirmedVM) Confirm(_ context.Context, vm *probe.VM) (bool, error) {
-	u.vm = vm
+func (u *confirmedVM) Confirm(_ context.Context, plan Plan) (bool, error) {
+	u.vm = plan.VM
 	return true, nil
 }
 

@@ -19,19 +19,21 @@ const (
 // trial is one attempt, and the snapshots that follow it.
 type trial struct {
 	Options
-	vm        *probe.VM // started, or resumed if it is suspended; nil: the application is opened
+	vm        *probe.VM       // started, or resumed if it is suspended
+	kexts     []approval.Kext // loaded; without both, Parallels Desktop is opened
 	before    approval.Product
 	situation probe.Situation // the newest that was read
-	attempt   *probe.Attempt  // what Parallels answered
+	attempt   *probe.Attempt  // what Parallels or macOS answered
 	help      string
 }
 
-// answer is how the start of a virtual machine ended.
+// answer is how the start of a virtual machine or the load of a kext ended.
 type answer struct {
-	asked   time.Time // the button appears with the refusal, and the answer may take minutes
-	outcome probe.Outcome
-	help    string
-	err     error
+	asked    time.Time // the button appears with the refusal, and the answer may take minutes
+	outcome  probe.Outcome
+	bundleID string // of the kext; empty: Parallels Desktop as a whole
+	help     string
+	err      error
 }
 
 // run makes Parallels try. Then it takes a snapshot every second until the
@@ -52,9 +54,14 @@ func (t *trial) run(ctx context.Context) (Result, error) {
 	return t.result(), err
 }
 
-// begin opens the application, or starts or resumes the virtual machine and returns
-// the channel of the answer.
+// begin opens the application and returns nil, or starts or resumes the virtual machine or
+// loads the kexts and returns the channel of the answer.
 func (t *trial) begin(ctx context.Context) (<-chan answer, error) {
+	answers := make(chan answer, 1)
+	if t.kexts != nil {
+		go func() { answers <- t.load(ctx) }()
+		return answers, nil
+	}
 	if t.vm == nil {
 		if err := mac.OpenParallels(ctx, t.Mac, parallels(t.Status).App); err != nil {
 			return nil, &Error{NotOpened, err, "open it yourself"}
@@ -65,7 +72,6 @@ func (t *trial) begin(ctx context.Context) (<-chan answer, error) {
 	if t.vm.State == probe.VMSuspended {
 		bringUp = mac.ResumeVM
 	}
-	answers := make(chan answer, 1)
 	go func() {
 		a := answer{asked: t.Clock.Now()}
 		a.outcome, a.help, a.err = bringUp(ctx, t.Mac, t.vm.UUID)
@@ -103,17 +109,19 @@ func (t *trial) report(waited time.Duration) {
 	}
 }
 
-// hear keeps the answer of Parallels as an attempt.
+// hear keeps an answer as an attempt.
 func (t *trial) hear(a answer) error {
 	switch {
 	case errors.Is(a.err, mac.ErrServiceDown):
 		return unavailable(a.err, "open Parallels Desktop once, or restart the Mac; this is not about an approval")
+	case a.err != nil && t.kexts != nil:
+		return unavailable(a.err, view.TryAgain(t.before, t.Status.Mac.OS))
 	case a.err != nil:
 		return unavailable(a.err, "start the virtual machine in Parallels Desktop and read its message")
 	}
 	t.help = a.help
 	t.attempt = &probe.Attempt{
-		At: a.asked.UTC().Truncate(time.Second), TeamID: probe.ParallelsTeamID, From: probe.FromRetry, Outcome: a.outcome,
+		At: a.asked.UTC().Truncate(time.Second), TeamID: t.before.TeamID, BundleID: a.bundleID, From: probe.FromRetry, Outcome: a.outcome,
 	}
 	return nil
 }
@@ -136,8 +144,10 @@ func (t *trial) snapshot(ctx context.Context, now time.Time) {
 
 // result returns what is known now.
 func (t *trial) result() Result {
-	res := Result{How: OpenApp, VM: t.vm, Attempt: t.attempt, Status: t.Status, Product: parallels(t.Status), Help: t.help}
+	res := Result{How: OpenApp, VM: t.vm, Attempt: t.attempt, Status: t.Status, Product: find(t.Status, t.before), Help: t.help}
 	switch {
+	case t.kexts != nil:
+		res.How = LoadKext
 	case t.vm == nil:
 	case t.vm.State == probe.VMSuspended:
 		res.How = ResumeVM
@@ -161,6 +171,9 @@ func (t *trial) over(timeLeft bool) (Result, bool) {
 		}
 	case res.Outcome() == probe.Permitted && !res.Product.Verdict.NeedsAction():
 		res.Reasons = []view.Reason{view.Started()}
+		if t.kexts != nil {
+			res.Reasons = reasons(res)
+		}
 	case timeLeft && !(res.Product.Verdict == approval.Approved && res.Product.Loaded):
 		return Result{}, false
 	default:

@@ -27,11 +27,11 @@ func (lastVM) Choose(_ context.Context, machines []probe.VM) (probe.VM, error) {
 	return machines[len(machines)-1], nil
 }
 
-func (u lastVM) Confirm(context.Context, *probe.VM) (bool, error) { return !u.refuses, nil }
+func (u lastVM) Confirm(context.Context, Plan) (bool, error) { return !u.refuses, nil }
 
 // withMachines are options for a Mac with these virtual machines.
 func withMachines(machines probe.Machines) Options {
-	p := approval.Product{Name: "Parallels Desktop"}
+	p := approval.Product{Name: "Parallels Desktop", TeamID: probe.ParallelsTeamID}
 	for _, vm := range machines.List {
 		if vm.Hypervisor == probe.ParallelsHypervisor {
 			p.Need.VMs = append(p.Need.VMs, vm)

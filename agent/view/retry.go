@@ -41,6 +41,16 @@ func Started() Reason {
 	}
 }
 
+// AfterLoad is the reason why no button came after macOS was made to load the kernel
+// extensions of another vendor.
+func AfterLoad(p approval.Product, st approval.Status) Reason {
+	code := approval.Reason{Code: "load-ended", Severity: approval.Note, Check: "kexts.others"}
+	if p.Verdict.Blocked() && !p.Window.Open() {
+		return Reason{code, "macOS has not reported the load attempt", fmt.Sprintf("kextwatch saw no attempt to load the kernel extensions of %s.", p.Name), sentence(TryAgain(p, st.Mac.OS))}
+	}
+	return Reason{code, fmt.Sprintf("%s: %s", p.Name, State(p)), Why(p, st), Next(p, st)}
+}
+
 // RetryFailed returns the alert after a click on Try Again… that failed.
 func RetryFailed(why, next string) notify.Alert {
 	return notify.Alert{Title: "Trying again failed", Body: sentences(Clean(why), Clean(next))}
@@ -48,6 +58,15 @@ func RetryFailed(why, next string) notify.Alert {
 
 // MachineName returns the name of a virtual machine in quotes.
 func MachineName(vm probe.VM) string { return fmt.Sprintf("“%s”", Clean(vm.Name)) }
+
+// PathList returns a line for each path. Each begins with a line break.
+func PathList(paths []string) string {
+	var b strings.Builder
+	for _, p := range paths {
+		fmt.Fprintf(&b, "\n  %s", Clean(p))
+	}
+	return b.String()
+}
 
 // MachineList returns a numbered line for each virtual machine, and says which are
 // suspended. Each line begins with a line break.

@@ -1,0 +1,72 @@
+package retry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"kextwatch/agent/approval"
+	"kextwatch/agent/view"
+	"kextwatch/probe"
+	"kextwatch/probe/mac"
+)
+
+// mostKexts is how many kexts one retry loads. One developer has one row in the pane.
+const mostKexts = 8
+
+// noAttemptHelps reports whether macOS shows no Allow button whatever is tried.
+func noAttemptHelps(p approval.Product) bool {
+	return slices.Contains([]approval.Verdict{approval.Managed, approval.NeedsRecovery, approval.CannotLoad}, p.Verdict)
+}
+
+// blockedKexts returns the blocked kexts of a product of another vendor that macOS can be
+// made to load.
+func (o Options) blockedKexts(p approval.Product) ([]approval.Kext, error) {
+	again := view.TryAgain(p, o.Status.Mac.OS)
+	switch {
+	case o.VM != "":
+		return nil, usage("remove --vm", "%s has no virtual machines that kextwatch knows", p.Name)
+	case !o.Status.Facts.Mac.OS.Known():
+		return nil, unavailable(errors.New("unknown version of macOS: the safe method depends on it"), again)
+	case o.Mac.UID != 0:
+		return nil, unavailable(fmt.Errorf("kextwatch cannot make %s try again as an ordinary user", p.Name),
+			fmt.Sprintf("%s; an administrator can also run sudo kextwatch retry --product %s", again, p.TeamID))
+	}
+	kexts := slices.DeleteFunc(p.Kexts(), func(k approval.Kext) bool { return !k.Blocked || k.Path == "" })
+	if len(kexts) == 0 {
+		return nil, unavailable(fmt.Errorf("the kernel extensions of %s were not found", p.Name), again)
+	}
+	return kexts[:min(len(kexts), mostKexts)], nil
+}
+
+func paths(kexts []approval.Kext) []string {
+	var all []string
+	for _, k := range kexts {
+		all = append(all, k.Path)
+	}
+	return all
+}
+
+// load makes macOS load the kexts, one after the other. If it refuses one, the Allow button
+// is there for all of this developer, so the others are not tried.
+func (t *trial) load(ctx context.Context) answer {
+	a := answer{asked: t.Clock.Now()}
+	var failures []string
+	for _, k := range t.kexts {
+		outcome, err := mac.LoadKext(ctx, t.Mac, t.Status.Facts.Mac.OS, k.Path)
+		if err != nil {
+			failures = append(failures, err.Error())
+			continue
+		}
+		a.outcome, a.bundleID = outcome, k.BundleID
+		if outcome == probe.Refused {
+			return a
+		}
+	}
+	if a.bundleID == "" {
+		a.err = errors.New(strings.Join(failures, "; "))
+	}
+	return a
+}

@@ -102,7 +102,9 @@ func (t target) own(newTray func() (notify.Tray, error)) view.Own {
 	s, problems := settings.Read(t.mac, home)
 	own.SettingsRead = true
 	for _, p := range problems {
-		if !p.Unknown {
+		if p.Unknown {
+			own.UnknownKeys = append(own.UnknownKeys, view.UnknownKey{Key: p.Key, File: p.File, Suggestion: p.Suggestion})
+		} else {
 			own.Settings = append(own.Settings, strings.TrimSpace(p.Key+": "+p.Why))
 		}
 	}

@@ -3,7 +3,6 @@ package settings
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -67,14 +66,16 @@ func (o Origin) String() string {
 }
 
 // Problem is an invalid key or, if Key is empty, a file that cannot be read.
-// Unknown is a harmless key that this version does not know. Unread means that the
-// file may be intact, and can perhaps be read later.
+// Unknown is a key that this version does not know, and Suggestion the key that it
+// probably means. Unread means that the file may be intact, and can perhaps be read
+// later.
 type Problem struct {
-	Key     string `json:"key,omitempty"`
-	File    string `json:"file"`
-	Why     string `json:"why"`
-	Unknown bool   `json:"unknown"`
-	Unread  bool   `json:"-"`
+	Key        string `json:"key,omitempty"`
+	File       string `json:"file"`
+	Why        string `json:"why"`
+	Unknown    bool   `json:"unknown"`
+	Suggestion string `json:"suggestion,omitempty"`
+	Unread     bool   `json:"-"`
 }
 
 // readingProblem returns the problem of a file that could not be read.
@@ -153,9 +154,8 @@ func (s *Settings) take(values map[string]any, file File, decided map[string]boo
 		}
 		s.Origins[key.Name] = Origin{file.managed, file.Path}
 	}
-	if unknown := unknownKeys(values); unknown != "" {
-		problems = append(problems, Problem{Key: unknown, File: file.Path, Unknown: true,
-			Why: "this version of kextwatch does not know the key"})
+	for _, name := range unknownKeys(values) {
+		problems = append(problems, Problem{Key: view.Clean(name), File: file.Path, Why: unknownKey, Unknown: true, Suggestion: nearestKey(name)})
 	}
 	return problems
 }
@@ -177,20 +177,66 @@ func readSettingsFile(path string) (map[string]any, error) {
 	return values, nil
 }
 
-// unknownKeys returns some of the keys that are not ours. It ignores those of macOS,
-// such as the position of the icon.
-func unknownKeys(values map[string]any) string {
-	const most = 5
+const unknownKey = "this version of kextwatch does not know the key"
+
+// foreignKeys are how the keys begin that macOS writes into the files: AppKit saves the
+// position of the icon and of windows, and a managed file can have keys of the profile
+// itself, such as PayloadUUID.
+var foreignKeys = []string{"NS", "Apple", "com.apple.", "Payload", "_manualProfile"}
+
+// unknownKeys returns the keys that belong neither to kextwatch nor to macOS, in order.
+func unknownKeys(values map[string]any) []string {
 	var unknown []string
 	for name := range values {
 		known := slices.ContainsFunc(Keys, func(k Key) bool { return k.Name == name })
-		if !known && !strings.HasPrefix(name, "NS") && !strings.HasPrefix(name, "Apple") {
-			unknown = append(unknown, view.Clean(name))
+		if !known && !slices.ContainsFunc(foreignKeys, func(start string) bool { return strings.HasPrefix(name, start) }) {
+			unknown = append(unknown, name)
 		}
 	}
 	slices.Sort(unknown)
-	if len(unknown) > most {
-		unknown = append(unknown[:most], fmt.Sprintf("and %d more", len(unknown)-most))
+	return unknown
+}
+
+// nearestKey returns the key that a mistyped name probably means. It returns "" if no
+// key is close.
+func nearestKey(name string) string {
+	const (
+		fewest  = 4 // letters of a shortened key
+		longest = 40
+	)
+	if len(name) < fewest || len(name) > longest {
+		return ""
 	}
-	return strings.Join(unknown, ", ")
+	name = strings.ToLower(name)
+	nearest, least := "", min(3, len(name)/3)+1
+	for _, key := range Keys {
+		lower := strings.ToLower(key.Name)
+		if strings.HasPrefix(lower, name) {
+			return key.Name
+		}
+		if n := edits(name, lower); n < least {
+			nearest, least = key.Name, n
+		}
+	}
+	return nearest
+}
+
+// edits returns how many letters must be added, removed or replaced to change a into b.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1) // the edits from the start of a to each start of b
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			n := diagonal
+			if a[i] != b[j] {
+				n = min(diagonal, row[j], row[j+1]) + 1
+			}
+			diagonal, row[j+1] = row[j+1], n
+		}
+	}
+	return row[len(b)]
 }

@@ -173,20 +173,52 @@ func TestUnreadableSettings(t *testing.T) {
 	}
 }
 
-func TestUnknownSettingsAreMentioned(t *testing.T) {
+// A mistyped key is reported with its file and with the key that it probably means. Keys
+// that macOS writes are not reported.
+func TestUnknownSettingsAreReported(t *testing.T) {
+	for name, want := range map[string]struct {
+		key, suggestion string // no key: not reported
+	}{
+		"IgnoreVendor":                           {"IgnoreVendor", "IgnoreVendors"},
+		"ignorevendors":                          {"ignorevendors", "IgnoreVendors"},
+		"IgnoreVendros":                          {"IgnoreVendros", "IgnoreVendors"},
+		"Snooze":                                 {"Snooze", "SnoozeMinutes"},
+		"Reminder":                               {"Reminder", "Reminders"},
+		"Run":                                    {"Run", ""},
+		"SnoozeHours":                            {"SnoozeHours", ""},
+		"OrganizationName":                       {"OrganizationName", ""},
+		"Vendors":                                {"Vendors", ""},
+		"a":                                      {"a", ""},
+		"":                                       {"", ""},
+		"\x1b[2Jb":                               {"[2Jb", ""},
+		"IgnoreVendors\x1b[":                     {"IgnoreVendors[", "IgnoreVendors"},
+		strings.Repeat("IgnoreVendors", 1000):    {strings.Repeat("IgnoreVendors", 1000)[:200] + "…", ""},
+		"NSStatusItem Preferred Position Item-0": {},
+		"AppleLanguages":                         {},
+		"com.apple.trackpad.scrollBehavior":      {},
+		"PayloadUUID":                            {},
+		"_manualProfile":                         {},
+	} {
+		for _, file := range []string{settingstest.OfTheUser, settingstest.ManagedForAll} {
+			p := settingstest.New(t)
+			p.Set(file, map[string]any{name: 3})
+			_, problems := Read(p.Mac, p.Home)
+			if want.key == "" && name != "" {
+				if len(problems) > 0 {
+					t.Errorf("%.40q in %s: problems %+v, want none", name, file, problems)
+				}
+				continue
+			}
+			wanted := Problem{Key: want.key, Suggestion: want.suggestion, File: filepath.Join(p.Mac.Root, file), Unknown: true, Why: unknownKey}
+			if len(problems) != 1 || problems[0] != wanted {
+				t.Errorf("%.40q in %s: problems %+v, want %+v", name, file, problems, wanted)
+			}
+		}
+	}
 	p := settingstest.New(t)
-	p.Set(settingstest.OfTheUser, map[string]any{"Snoozeminutes": 3, "NSStatusItem Preferred Position Item-0": 400, "\x1b[2Jb": 1})
-	_, problems := Read(p.Mac, p.Home)
-	if len(problems) != 1 || !problems[0].Unknown || problems[0].Key != "Snoozeminutes, [2Jb" {
-		t.Errorf("problems %+v, want one that names both keys in printable text", problems)
-	}
-	many := map[string]any{}
-	for _, c := range "abcdefghij" {
-		many[string(c)] = 1
-	}
-	p.Set(settingstest.OfTheUser, many)
-	if _, problems = Read(p.Mac, p.Home); problems[0].Key != "a, b, c, d, e, and 5 more" {
-		t.Errorf("problems %+v", problems)
+	p.Set(settingstest.OfTheUser, map[string]any{"b": 1, "a": 1, "SnoozeMinutes": 3})
+	if _, problems := Read(p.Mac, p.Home); len(problems) != 2 || problems[0].Key != "a" || problems[1].Key != "b" {
+		t.Errorf("problems %+v, want one for each key, in order", problems)
 	}
 }
 

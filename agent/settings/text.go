@@ -15,7 +15,11 @@ func Text(s Settings, problems []Problem) string {
 	for _, p := range problems {
 		switch {
 		case p.Unknown:
-			fmt.Fprintf(&b, "\nUnknown key in %[2]s: %[1]s.\n", p.Key, p.File)
+			fmt.Fprintf(&b, "\nUnknown key in %s: %s.", p.File, p.Key)
+			if p.Suggestion != "" {
+				fmt.Fprintf(&b, " Did you mean %s?", p.Suggestion)
+			}
+			b.WriteString("\n")
 		case p.Key == "":
 			fmt.Fprintf(&b, "\nCannot read %s: %s. Its settings are ignored.\n", p.File, p.Why)
 		default:

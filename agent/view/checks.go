@@ -35,11 +35,18 @@ type Own struct {
 	Running       probe.Answer
 	SettingsRead  bool
 	Settings      []string // what is wrong with the settings
+	UnknownKeys   []UnknownKey
 	Managed       []string // the settings that are managed
 	Notifications string   // the error of the newest notification; empty: none
 	NotifyKnown   bool     // a notification was posted
 	Tray          string   // why there can be no icon; empty: there can be one
 	Reader        probe.ReaderInstallation
+}
+
+// UnknownKey is a key in a settings file that kextwatch does not know.
+type UnknownKey struct {
+	Key, File  string
+	Suggestion string // the key that it probably means; empty: none is close
 }
 
 // check is one row of the table of checks.

@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"strings"
 
 	"kextwatch/probe"
 )
@@ -15,15 +16,28 @@ var ownChecks = []check{
 }
 
 func settingsValid(c checking) Check {
+	unknown := unknownKeys(c.own.UnknownKeys)
 	if len(c.own.Settings) > 0 {
-		return warn("Some settings are invalid. kextwatch uses their defaults.", list(c.own.Settings),
+		return warn("Some settings are invalid. kextwatch uses their defaults.", strings.Join(present(list(c.own.Settings), named("unknown: %s", unknown)), "; "),
 			"Run kextwatch settings to see every key and its allowed values.")
+	}
+	if n := len(c.own.UnknownKeys); n > 0 {
+		return warn(count(n, "1 key in the settings is unknown and has no effect", "%d keys in the settings are unknown and have no effect"), unknown,
+			count(n, "Correct or delete the key.", "Correct or delete these %d keys.")+" Run kextwatch settings to see every key.")
 	}
 	check := ok("The settings are valid")
 	if len(c.own.Managed) > 0 {
 		check.Detail = fmt.Sprintf("Managed by your organization: %s", list(c.own.Managed))
 	}
 	return check
+}
+
+func unknownKeys(keys []UnknownKey) string {
+	var names []string
+	for _, k := range keys {
+		names = append(names, fmt.Sprintf("%s in %s", k.Key, k.File)+named(" (did you mean %s?)", k.Suggestion))
+	}
+	return list(names)
 }
 
 // loginWords has a row for each state of a probe.LoginJob that is a problem.

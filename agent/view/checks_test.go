@@ -94,6 +94,16 @@ func TestChecks(t *testing.T) {
 			"session.console": Warn, "session.locked": Warn, "session.remote": Warn, "session.input-tools": Warn, "session.admin": Warn, "settings.pane-open": Warn,
 			"settings.valid": Warn, "agent.installed": Warn, "agent.running": Warn, "notifications": Warn, "tray": Warn,
 		}},
+		{"mistyped settings", func(_ *approval.Status, own *Own) {
+			own.UnknownKeys = []UnknownKey{{"IgnoreVendor", "/Users/me/Library/Preferences/io.kextwatch.agent.plist", "IgnoreVendors"}, {"Shout", "/Library/Managed Preferences/io.kextwatch.agent.plist", ""}}
+		}, map[string]Level{"settings.valid": Warn}},
+		{"a mistyped setting", func(_ *approval.Status, own *Own) {
+			own.UnknownKeys = []UnknownKey{{"IgnoreVendor", "/Users/me/Library/Preferences/io.kextwatch.agent.plist", "IgnoreVendors"}}
+		}, map[string]Level{"settings.valid": Warn}},
+		{"mistyped and invalid settings", func(_ *approval.Status, own *Own) {
+			own.Settings = []string{"Reminders: not a list"}
+			own.UnknownKeys = []UnknownKey{{"Shout", "/Users/me/Library/Preferences/io.kextwatch.agent.plist", ""}}
+		}, map[string]Level{"settings.valid": Warn}},
 		{"nothing can be read", func(st *approval.Status, own *Own) {
 			*st, *own = statusWith(approval.Unknown, "12.7.6"), Own{}
 			st.Mac.OS = probe.OSVersion{}

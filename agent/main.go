@@ -22,8 +22,9 @@
 // Exit status:
 //
 //	0   success; status and doctor: nothing to do; retry: the Allow button is there
-//	1   status, doctor and upgrade-check: something to do
-//	2   status, doctor and upgrade-check: unknown
+//	1   status, doctor and upgrade-check: something to do; settings: a value is
+//	    invalid or a file is damaged
+//	2   status, doctor and upgrade-check: unknown; settings: a file cannot be read
 //	3   retry: the Allow button is not there
 //	64  wrong usage
 //	69  a tool, a permission or a source is missing

@@ -77,6 +77,9 @@ to do, and 2 if the state is unknown.
 upgrade-check exits with 0 if every product works on the newer macOS, 1 if
 something needs action, and 2 if something is not known.
 
+settings exits with 0 if all values are valid, 1 if a value is invalid or a file is
+damaged, and 2 if a file cannot be read.
+
 retry exits with 0 if the Allow button is there, and 3 if it is not.
 
 run exits with 75 to have launchd start a new version of the program.

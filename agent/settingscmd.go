@@ -15,7 +15,10 @@ func (in *invocation) settingsCommand() *cobra.Command {
 		Use:   "settings",
 		Short: "Show every setting with its value, its origin and its meaning",
 		Long: `settings lists every setting. The agent notices changes by itself. A value from a
-configuration profile is managed and takes precedence.`,
+configuration profile is managed and takes precedence.
+
+Exit status: 0 all values are valid, 1 a value is invalid or a file is damaged,
+2 a file cannot be read.`,
 		Example: `  defaults write ` + probe.AgentLabel + ` SnoozeMinutes -int 5
   defaults write ` + probe.AgentLabel + ` WatchVendors all
   defaults delete ` + probe.AgentLabel + ` SnoozeMinutes
@@ -32,9 +35,25 @@ configuration profile is managed and takes precedence.`,
 			} else {
 				fmt.Fprint(in.out, settings.Text(s, problems))
 			}
+			in.exit = settingsCode(problems)
 			return nil
 		},
 	}
+}
+
+// settingsCode returns the exit status. An unknown key is only a warning, as in doctor.
+func settingsCode(problems []settings.Problem) int {
+	code := 0
+	for _, p := range problems {
+		switch {
+		case p.Unknown:
+		case p.Unread:
+			code = 2
+		default:
+			return 1
+		}
+	}
+	return code
 }
 
 type settingDoc struct {

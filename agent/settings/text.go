@@ -6,11 +6,17 @@ import (
 	"strings"
 )
 
-// Text returns the settings and their problems as text for the terminal.
+// Text returns the settings as text for the terminal, each with its problem. The
+// problems of whole files and the unknown keys follow.
 func Text(s Settings, problems []Problem) string {
 	var b strings.Builder
 	for _, key := range Keys {
 		fmt.Fprintf(&b, "%-18s  %-9s %s\n%-18s  %-9s %s\n", key.Name, s.Origins[key.Name], plainValue(key.Get(s)), "", "", key.Meaning)
+		for _, p := range problems {
+			if p.Key == key.Name && !p.Unknown {
+				fmt.Fprintf(&b, "%-18s  %-9s Invalid in %s: %s. Using the default.\n", "", "", p.File, p.Why)
+			}
+		}
 	}
 	for _, p := range problems {
 		switch {
@@ -22,8 +28,6 @@ func Text(s Settings, problems []Problem) string {
 			b.WriteString("\n")
 		case p.Key == "":
 			fmt.Fprintf(&b, "\nCannot read %s: %s. Its settings are ignored.\n", p.File, p.Why)
-		default:
-			fmt.Fprintf(&b, "\nInvalid %s in %s: %s. Using the default.\n", p.Key, p.File, p.Why)
 		}
 	}
 	return b.String()

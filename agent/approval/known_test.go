@@ -1,6 +1,7 @@
 package approval
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"unicode"
@@ -50,6 +51,37 @@ func TestKnownKexts(t *testing.T) {
 		}
 		if k.Source == "" || strings.ContainsFunc(k.Source, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			t.Errorf("%s: invalid source %q", k.Product, k.Source)
+		}
+		if why := unclearSource(k.Source); why != "" {
+			t.Errorf("%s: source %q %s", k.Product, k.Source, why)
+		}
+	}
+}
+
+// explain and upgrade-check show the source to users, so a reader must be able to find it.
+func unclearSource(source string) string {
+	for part := range strings.SplitSeq(source, "; ") {
+		switch number := regexp.MustCompile(`(?:^|\s)\d+(?:$|[\s,])`); {
+		case len(strings.Fields(number.ReplaceAllString(part, " "))) < 2:
+			return "is only a name: say what it is"
+		case number.MatchString(part) && !regexp.MustCompile(`(issue|issues|pull request|report) \d+( and \d+)?( on GitHub)?$`).MatchString(part):
+			return "has a number: say what is numbered"
+		case regexp.MustCompile(`issue|pull request|project`).MatchString(part) && !strings.HasSuffix(part, " on GitHub"):
+			return "does not say where it is"
+		}
+	}
+	return ""
+}
+
+func TestUnclearSources(t *testing.T) {
+	for source, clear := range map[string]bool{
+		"macfuse 1113": false, "macfuse 1108, 1158": false, "Installomator": false, "mondoo/mql 4371": false,
+		"macFUSE issue 1113": false, "macFUSE number 1113 on GitHub": false, "the project Installomator": false,
+		"macFUSE issue 1113 on GitHub": true, "macFUSE issues 779 and 828 on GitHub": true, "Open Radar report 39209026": true,
+		"the installer package of version 17.0.488": true, "Homebrew cask displaylink": true, "Homebrew cask displaylink; macinbox": false,
+	} {
+		if why := unclearSource(source); (why == "") != clear {
+			t.Errorf("%q: %q, want clear %v", source, why, clear)
 		}
 	}
 }

@@ -76,69 +76,69 @@ func TestUpgradeOfKexts(t *testing.T) {
 		{"macFUSE 5.1: another extension", "15.7.2", "26", probe.AppleSilicon, fuseTeam, func(s *macStory) {
 			s.fuses(fuse23, fuse25)
 			s.row(fuseTeam, fuse23, true)
-		}, NeedsApproval, UpgradeOtherKext, Sure, "macfuse 1108, 1158"},
+		}, NeedsApproval, UpgradeOtherKext, Sure, "macFUSE issues 1108 and 1158 on GitHub"},
 		{"macFUSE 5.1, on Intel", "14.7.2", "26.2", probe.Intel, fuseTeam, func(s *macStory) {
 			s.fuses(fuse23, fuse25)
 			s.row(fuseTeam, fuse23, true)
-		}, NeedsApproval, UpgradeOtherKext, Sure, "macfuse 1108, 1158"},
+		}, NeedsApproval, UpgradeOtherKext, Sure, "macFUSE issues 1108 and 1158 on GitHub"},
 		{"macFUSE 5.1, never approved", "15.7.2", "26", probe.AppleSilicon, fuseTeam, func(s *macStory) { s.fuses(fuse23, fuse25) },
-			NeedsApproval, UpgradeOtherKext, Sure, "macfuse 1108, 1158"},
+			NeedsApproval, UpgradeOtherKext, Sure, "macFUSE issues 1108 and 1158 on GitHub"},
 		{"macFUSE 5.1, and the other extension is allowed", "15.7.2", "26", probe.AppleSilicon, fuseTeam, func(s *macStory) {
 			s.fuses(fuse23, fuse25)
 			s.row(fuseTeam, fuse23, true)
 			s.row(fuseTeam, fuse25, true)
-		}, Works, UpgradeMadeFor, Sure, "macfuse 1108, 1158"},
+		}, Works, UpgradeMadeFor, Sure, "macFUSE issues 1108 and 1158 on GitHub"},
 		{"macFUSE 5.1, and MDM allows the team", "15.7.2", "26", probe.AppleSilicon, fuseTeam, func(s *macStory) {
 			s.fuses(fuse23, fuse25)
 			s.policy().MDM = []probe.MDMRow{{TeamID: fuseTeam, Allowed: true}}
-		}, Works, UpgradeMadeFor, Sure, "macfuse 1108, 1158"},
+		}, Works, UpgradeMadeFor, Sure, "macFUSE issues 1108 and 1158 on GitHub"},
 		{"macFUSE 5.1, and the policy was not read", "15.7.2", "26", probe.AppleSilicon, fuseTeam, func(s *macStory) {
 			s.fuses(fuse23, fuse25)
 			s.snap.Policy = nil
-		}, NotKnown, UpgradePolicyUnread, Unsure, "macfuse 1108, 1158"},
+		}, NotKnown, UpgradePolicyUnread, Unsure, "macFUSE issues 1108 and 1158 on GitHub"},
 		{"macFUSE 5.0: no extension for that macOS", "15.7.2", "26", probe.AppleSilicon, fuseTeam, func(s *macStory) {
 			s.fuses(fuse23)
 			s.row(fuseTeam, fuse23, true)
-		}, NeedsNewer, UpgradeNewerRelease, Sure, "macfuse 1108, 1158"},
+		}, NeedsNewer, UpgradeNewerRelease, Sure, "macFUSE issues 1108 and 1158 on GitHub"},
 		{"macFUSE 5.0, and the disk was not read", "15.7.2", "26", probe.AppleSilicon, fuseTeam, func(s *macStory) {
 			s.fuses(fuse23)
 			s.row(fuseTeam, fuse23, true)
 			s.snap.Gaps = []probe.Gap{probe.NewGap(probe.FactKextsOnDisk, errors.New("permission denied"), "")}
-		}, NotKnown, UpgradeDiskUnread, Unsure, "macfuse 1108, 1158"},
+		}, NotKnown, UpgradeDiskUnread, Unsure, "macFUSE issues 1108 and 1158 on GitHub"},
 		{"macFUSE 5.0 is loaded on macOS 26, which the table does not name", "26.2", "26.3", probe.AppleSilicon, fuseTeam, func(s *macStory) {
 			s.fuses(fuse23)
 			s.row(fuseTeam, fuse23, true)
 			s.running(fuse23, "1.0")
-		}, NotKnown, UpgradeContradicted, Unsure, "macfuse 1108, 1158"},
+		}, NotKnown, UpgradeContradicted, Unsure, "macFUSE issues 1108 and 1158 on GitHub"},
 		{"macFUSE, within one extension", "14.7.2", "15.2", probe.AppleSilicon, fuseTeam, func(s *macStory) {
 			s.fuses(fuse23, fuse25)
 			s.row(fuseTeam, fuse23, true)
-		}, Works, UpgradeMadeFor, Sure, "macfuse 1113"},
+		}, Works, UpgradeMadeFor, Sure, "macFUSE issue 1113 on GitHub"},
 		{"macFUSE on a macOS that is newer than the table", "26.2", "27", probe.AppleSilicon, fuseTeam, func(s *macStory) {
 			s.fuses(fuse23, fuse25)
 			s.row(fuseTeam, fuse25, true)
-		}, NotKnown, UpgradeAfterTable, Unsure, "macfuse 1108, 1158"},
+		}, NotKnown, UpgradeAfterTable, Unsure, "macFUSE issues 1108 and 1158 on GitHub"},
 		{"FUSE for macOS is an older release of macFUSE", "10.15.7", "11", probe.Intel, fuseTeam, func(s *macStory) {
 			s.kext(fuseTeam, "com.github.osxfuse.filesystems.osxfuse", "/Library/Filesystems/osxfuse.fs/Contents/Extensions/10.11/osxfuse.kext", probe.Intel)
-		}, NeedsNewer, UpgradeNewerRelease, Sure, "macfuse 779, 828"},
+		}, NeedsNewer, UpgradeNewerRelease, Sure, "macFUSE issues 779 and 828 on GitHub"},
 		{"the old FUSE beside the new one", "10.15.7", "13", probe.Intel, fuseTeam, func(s *macStory) {
 			s.kext(fuseTeam, "com.github.osxfuse.filesystems.osxfuse", "/Library/Filesystems/osxfuse.fs/Contents/Extensions/10.11/osxfuse.kext", probe.Intel)
 			s.fuses("io.macfuse.filesystems.macfuse")
 			s.row(fuseTeam, "io.macfuse.filesystems.macfuse", true)
-		}, Works, UpgradeMadeFor, Sure, "macfuse 779, 828"},
+		}, Works, UpgradeMadeFor, Sure, "macFUSE issues 779 and 828 on GitHub"},
 		{"another extension of a known team", "15.7.2", "26", probe.AppleSilicon, fuseTeam, func(s *macStory) { s.driver(fuseTeam, "com.example.other", both...) },
 			NotKnown, UpgradeNoEntry, Unsure, ""},
 
 		{"FireWire", "15.7.2", "26", probe.Intel, driverTeam, func(s *macStory) {
 			s.driver(driverTeam, driverID, both...).Libraries = []string{"com.apple.kpi.libkern", "com.apple.iokit.IOFireWireFamily"}
-		}, NotLoadable, UpgradeNoFireWire, Sure, "captures of macOS 26.6"},
+		}, NotLoadable, UpgradeNoFireWire, Sure, "listings of the kernel extensions of macOS 26.6"},
 		{"FireWire, before macOS 26", "14.7.2", "15", probe.Intel, driverTeam, func(s *macStory) {
 			s.driver(driverTeam, driverID, both...).Libraries = []string{"com.apple.iokit.IOFireWireFamily"}
 		}, NotKnown, UpgradeNoEntry, Unsure, ""},
 		{"MOTU, whose folder only root can read", "15.7.2", "26", probe.AppleSilicon, motuTeam, func(s *macStory) { s.driver(motuTeam, motuID).Unread = true },
-			NotLoadable, UpgradeMadeForOlder, Likely, "a capture of macOS 26.6"},
+			NotLoadable, UpgradeMadeForOlder, Likely, "a listing of the kernel extensions of macOS 26.6"},
 		{"MOTU, before macOS 26", "14.7.2", "15.2", probe.AppleSilicon, motuTeam, func(s *macStory) { s.driver(motuTeam, motuID).Unread = true },
-			Works, UpgradeMadeFor, Sure, "a capture of macOS 26.6"},
+			Works, UpgradeMadeFor, Sure, "a listing of the kernel extensions of macOS 26.6"},
 
 		{"no code for Apple silicon", "26.2", "27", probe.AppleSilicon, driverTeam, func(s *macStory) { s.driver(driverTeam, driverID, probe.Intel) },
 			NotLoadable, UpgradeNoCode, Sure, "the code of the extension on this disk"},
@@ -160,22 +160,22 @@ func TestUpgradeOfKexts(t *testing.T) {
 			NotKnown, UpgradeNoEntry, Unsure, "the change log of VirtualBox 7.0"},
 
 		{"made for an older macOS", "10.15.7", "11", probe.Intel, ciscoTeam, func(s *macStory) { s.driver(ciscoTeam, ciscoID, probe.Intel) },
-			NotLoadable, UpgradeMadeForOlder, Likely, "mondoo/mql 4371"},
+			NotLoadable, UpgradeMadeForOlder, Likely, mondoo},
 		{"made for an older macOS, and loaded on this one", "11.7.10", "12", probe.Intel, ciscoTeam, func(s *macStory) {
 			s.driver(ciscoTeam, ciscoID, probe.Intel)
 			s.running(ciscoID, "1.0")
-		}, NotKnown, UpgradeContradicted, Unsure, "mondoo/mql 4371"},
+		}, NotKnown, UpgradeContradicted, Unsure, mondoo},
 		{"up to 10.15, a number after the point is a release", "10.14.6", "10.15", probe.Intel, ciscoTeam, func(s *macStory) { s.driver(ciscoTeam, ciscoID, probe.Intel) },
-			Works, UpgradeMadeFor, Sure, "mondoo/mql 4371"},
+			Works, UpgradeMadeFor, Sure, mondoo},
 		{"a guess", "10.15.7", "11", probe.Intel, "", func(s *macStory) { s.driver("", "com.wch.usbserial", probe.Intel) },
 			NotKnown, UpgradeUnsureEntry, Unsure, "public reports"},
 		{"a guess about the processor", "26.2", "27", probe.AppleSilicon, "", func(s *macStory) { s.driver("", "com.Areca.ArcMSR") },
-			NotKnown, UpgradeUnsureEntry, Unsure, "Apple's kext_tools"},
+			NotKnown, UpgradeUnsureEntry, Unsure, kextTools},
 		{"a row without a newest macOS", "26.2", "27", probe.AppleSilicon, zfsTeam, func(s *macStory) {
 			s.driver(zfsTeam, zfsID, both...)
 			s.row(zfsTeam, zfsID, true)
 			s.running(zfsID, "1.0")
-		}, NotKnown, UpgradeNoEntry, Unsure, "openzfs-fork 35"},
+		}, NotKnown, UpgradeNoEntry, Unsure, "openzfsonosx/openzfs-fork issue 35 on GitHub"},
 		{"nobody knows it", "15.7.2", "26", probe.Intel, driverTeam, func(s *macStory) { s.driver(driverTeam, driverID, both...) },
 			NotKnown, UpgradeNoEntry, Unsure, ""},
 
@@ -190,7 +190,7 @@ func TestUpgradeOfKexts(t *testing.T) {
 		{"two extensions of a team, the worst counts", "15.7.2", "26", probe.Intel, driverTeam, func(s *macStory) {
 			s.driver(driverTeam, "com.example.a", both...)
 			s.kext(driverTeam, driverID, "/Library/Extensions/b.kext", both...).Libraries = []string{"com.apple.iokit.IOFireWireFamily"}
-		}, NotLoadable, UpgradeNoFireWire, Sure, "captures of macOS 26.6"},
+		}, NotLoadable, UpgradeNoFireWire, Sure, "listings of the kernel extensions of macOS 26.6"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newStory(t, tt.from)

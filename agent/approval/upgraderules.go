@@ -56,7 +56,7 @@ var kextUpgrades = []upgradeRow{
 	{UpgradeNoCode, NotLoadable, "the code of the extension on this disk", func(c *upgradeCase) bool {
 		return slices.ContainsFunc(c.there(), func(k upgradeKext) bool { return k.hasNoCode(c.arch) })
 	}},
-	{UpgradeNoFireWire, NotLoadable, "captures of macOS 26.6", func(c *upgradeCase) bool {
+	{UpgradeNoFireWire, NotLoadable, "listings of the kernel extensions of macOS 26.6", func(c *upgradeCase) bool {
 		return c.to.AtLeast(26, 0) && slices.ContainsFunc(c.there(), func(k upgradeKext) bool { return k.needs(fireWire) })
 	}},
 	{UpgradeUnsureEntry, NotKnown, "", func(c *upgradeCase) bool { return c.row() != nil && c.row().Confidence == Unsure }},

@@ -55,11 +55,11 @@ func explainReasons(b *strings.Builder, st approval.Status) {
 func explainMachines(b *strings.Builder, st approval.Status) {
 	for _, p := range st.Products {
 		if p.Made != nil {
-			fmt.Fprintf(b, "\n%s\n", fmt.Sprintf("%s %d was made for macOS %s to %s (%s; according to %s)",
-				p.Name, p.Made.Major, p.Made.MinMacOS, p.Made.MaxMacOS, p.Made.Confidence, Clean(p.Made.Source)))
+			fmt.Fprintf(b, "\n%s\n", fmt.Sprintf("%s %d was made for macOS %s to %s (%s%s)",
+				p.Name, p.Made.Major, p.Made.MinMacOS, p.Made.MaxMacOS, p.Made.Confidence, named("; source: %s", Clean(p.Made.Source))))
 		}
 		if k := p.Known; k != nil {
-			fmt.Fprintf(b, "\n%s\n", fmt.Sprintf("%s is known by its team and bundle IDs (%s; according to %s)", k.Product, k.Confidence, k.Source))
+			fmt.Fprintf(b, "\n%s\n", fmt.Sprintf("%s is known by its team and bundle IDs (%s; source: %s)", k.Product, k.Confidence, k.Source))
 		}
 	}
 	machines := st.Facts.Machines

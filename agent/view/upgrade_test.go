@@ -17,7 +17,7 @@ func finding(rule approval.UpgradeRule, result approval.UpgradeResult, to, limit
 	f := approval.Finding{
 		Product: approval.Product{Name: "macFUSE", TeamID: "3T5GSNBU6W", Known: &approval.KnownKexts{Product: "macFUSE"}},
 		To:      probe.OSVersion{Version: to}, Result: result, Rule: rule, Limit: limit,
-		Kexts: []string{"io.macfuse.filesystems.macfuse.25"}, Confidence: approval.Sure, Source: "macfuse 1108, 1158", InUse: true,
+		Kexts: []string{"io.macfuse.filesystems.macfuse.25"}, Confidence: approval.Sure, Source: "macFUSE issues 1108 and 1158 on GitHub", InUse: true,
 	}
 	if strings.HasPrefix(string(rule), "app-") {
 		f.Product, f.Kexts = statusWith(approval.Approved, "26.2").Products[0], nil

@@ -1,7 +1,9 @@
 package approval
 
 import (
+	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -82,6 +84,38 @@ func TestUnclearSources(t *testing.T) {
 	} {
 		if why := unclearSource(source); (why == "") != clear {
 			t.Errorf("%q: %q, want clear %v", source, why, clear)
+		}
+	}
+}
+
+// The table of team IDs in docs/settings.md has rows of the table here that are sure, and
+// every team ID on the page is in it.
+func TestTeamIDsInTheDocuments(t *testing.T) {
+	page, err := os.ReadFile("../../docs/settings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[string]bool{}
+	before := ""
+	for _, row := range regexp.MustCompile("(?m)^\\| ([^|`]+) \\| `([A-Z0-9]{10})` \\|$").FindAllStringSubmatch(string(page), -1) {
+		product, team := row[1], row[2]
+		parallels := product == "Parallels Desktop" && team == probe.ParallelsTeamID
+		if !parallels && !slices.ContainsFunc(knownKexts, func(k KnownKexts) bool {
+			return k.Product == product && k.TeamID == team && k.Confidence == Sure
+		}) {
+			t.Errorf("the page says that %s has team %s", product, team)
+		}
+		if strings.ToLower(product) <= before {
+			t.Errorf("%s comes after %s", product, before)
+		}
+		listed[team], before = true, strings.ToLower(product)
+	}
+	if len(listed) < 10 {
+		t.Errorf("only %d teams are listed", len(listed))
+	}
+	for _, team := range regexp.MustCompile(`\b[A-Z0-9]{10}\b`).FindAllString(string(page), -1) {
+		if !listed[team] {
+			t.Errorf("the page names team %s, which its table does not have", team)
 		}
 	}
 }

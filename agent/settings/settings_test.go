@@ -280,6 +280,67 @@ func TestSettingsPage(t *testing.T) {
 	}
 }
 
+// The configuration profile in docs/settings.md has the form that Apple documents for
+// managed preferences, and sets valid values.
+func TestProfileOfSettingsPage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/settings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "\n## Configuration profile\n")
+	_, sample, _ := strings.Cut(section, "```xml\n")
+	sample, _, _ = strings.Cut(sample, "```")
+	type Head struct { // the decoder sets only fields of an exported type {
+		PayloadType, PayloadIdentifier, PayloadUUID, PayloadDisplayName string
+		PayloadVersion                                                  int
+	}
+	var profile struct {
+		Head
+		PayloadScope   string
+		PayloadContent []struct {
+			Head
+			PayloadContent map[string]struct {
+				Forced []struct {
+					Values map[string]any `plist:"mcx_preference_settings"`
+				}
+			}
+		}
+	}
+	if _, err := plist.Unmarshal([]byte(sample), &profile); err != nil {
+		t.Fatalf("the profile is not a property list: %v\n%s", err, sample)
+	}
+	if len(profile.PayloadContent) != 1 {
+		t.Fatalf("%d payloads, want 1", len(profile.PayloadContent))
+	}
+	payload := profile.PayloadContent[0]
+	if profile.PayloadType != "Configuration" || payload.PayloadType != "com.apple.ManagedClient.preferences" || profile.PayloadScope != "System" {
+		t.Errorf("types %q and %q, scope %q", profile.PayloadType, payload.PayloadType, profile.PayloadScope)
+	}
+	for _, h := range []Head{profile.Head, payload.Head} {
+		if h.PayloadVersion != 1 || h.PayloadIdentifier == "" || h.PayloadDisplayName == "" || !regexp.MustCompile(`^[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}$`).MatchString(h.PayloadUUID) {
+			t.Errorf("invalid: %+v", h)
+		}
+	}
+	if profile.PayloadUUID == payload.PayloadUUID || profile.PayloadIdentifier == payload.PayloadIdentifier {
+		t.Error("the profile and its payload have the same identity")
+	}
+	forced := payload.PayloadContent[probe.AgentLabel].Forced
+	if len(payload.PayloadContent) != 1 || len(forced) != 1 {
+		t.Fatalf("domains %+v, want one with one dictionary: %s", payload.PayloadContent, probe.AgentLabel)
+	}
+	p := settingstest.New(t)
+	p.Set(settingstest.ManagedForAll, forced[0].Values)
+	s, problems := Read(p.Mac, p.Home)
+	if len(problems) > 0 || len(s.Origins) != len(forced[0].Values) {
+		t.Errorf("problems %+v, origins %+v of %d values", problems, s.Origins, len(forced[0].Values))
+	}
+	for _, key := range []string{"WatchVendors", "IgnoreVendors"} {
+		if !s.Origins[key].Managed {
+			t.Errorf("the profile does not set %s", key)
+		}
+	}
+}
+
 const sampleTable = `{"schema": 1, "rows": [{"major": 30, "max_macos": "30", "confidence": "sure"}]}`
 
 // The user's own table is used at once. An invalid table is a problem, and the

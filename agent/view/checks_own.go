@@ -32,9 +32,15 @@ func settingsValid(c checking) Check {
 	return check
 }
 
+// unknownKeys names the first of them: a damaged file can have thousands.
 func unknownKeys(keys []UnknownKey) string {
+	const most = 5
 	var names []string
-	for _, k := range keys {
+	for i, k := range keys {
+		if i == most {
+			names = append(names, fmt.Sprintf("%d more", len(keys)-most))
+			break
+		}
 		names = append(names, fmt.Sprintf("%s in %s", k.Key, k.File)+named(" (did you mean %s?)", k.Suggestion))
 	}
 	return list(names)

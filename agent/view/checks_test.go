@@ -100,6 +100,11 @@ func TestChecks(t *testing.T) {
 		{"a mistyped setting", func(_ *approval.Status, own *Own) {
 			own.UnknownKeys = []UnknownKey{{"IgnoreVendor", "/Users/me/Library/Preferences/io.kextwatch.agent.plist", "IgnoreVendors"}}
 		}, map[string]Level{"settings.valid": Warn}},
+		{"a file of other settings", func(_ *approval.Status, own *Own) {
+			for i := range 1000 {
+				own.UnknownKeys = append(own.UnknownKeys, UnknownKey{Key: fmt.Sprint("Key", i), File: "/Users/me/Library/Preferences/io.kextwatch.agent.plist"})
+			}
+		}, map[string]Level{"settings.valid": Warn}},
 		{"mistyped and invalid settings", func(_ *approval.Status, own *Own) {
 			own.Settings = []string{"Reminders: not a list"}
 			own.UnknownKeys = []UnknownKey{{"Shout", "/Users/me/Library/Preferences/io.kextwatch.agent.plist", ""}}

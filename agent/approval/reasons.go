@@ -90,8 +90,10 @@ var Catalogue = []struct {
 	}},
 	{ReasonNotAdmin, Obstacle, "session.admin", func(c *reasonCase) ([]string, bool) {
 		// Up to 10.15 any user may approve. From 11 only administrators may,
-		// unless a profile allows others (Apple, HT208019 and HT211860).
-		return nil, c.waits() && c.Mac.OS.AtLeast(11, 0) && c.Situation.Admin == probe.No &&
+		// unless a profile allows others (Apple, HT208019 and HT211860). macOS Recovery
+		// asks for an administrator before it changes the startup security.
+		needed := c.waits() || c.Verdict == NeedsRecovery
+		return nil, needed && c.Mac.OS.AtLeast(11, 0) && c.Situation.Admin == probe.No &&
 			c.Enforcement.Profile.NonAdminsAllow != probe.Yes
 	}},
 	{ReasonOtherUser, Obstacle, "session.console", func(c *reasonCase) ([]string, bool) {

@@ -38,6 +38,15 @@ func TestReasons(t *testing.T) {
 			s.snap.Situation.Admin = probe.No
 			s.snap.Enforcement.Profile = probe.KextProfile{Present: probe.Yes, UserOverrides: probe.Yes, NonAdminsAllow: probe.Yes}
 		}},
+		{ReasonNotAdmin, "26.2", func(s *macStory) {
+			s.fuse()
+			s.fuseRow(false, at(40))
+			s.snap.Boot, s.snap.Situation.Admin = probe.Boot{Security: probe.FullSecurity}, probe.No
+		}, nil, func(s *macStory) {
+			s.fuse()
+			s.fuseRow(false, at(40))
+			s.snap.Boot, s.snap.Situation.Admin = probe.Boot{Security: probe.FullSecurity}, probe.Yes
+		}},
 		{ReasonOtherUser, "12.7.6", func(s *macStory) { blocked(s); s.snap.Situation.ConsoleUID = 502 }, nil, func(s *macStory) { blocked(s); s.snap.Situation.ConsoleUID = -1 }},
 		{ReasonOtherUser, "12.7.6", func(s *macStory) { blocked(s); s.snap.Situation.ConsoleUID = 0 }, nil, func(s *macStory) { blocked(s); s.snap.Situation.UID = 0 }},
 		{ReasonLocked, "12.7.6", func(s *macStory) { blocked(s); s.snap.Situation.Locked = probe.Yes }, nil, blocked},

@@ -125,6 +125,11 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 			sentences(noButtonYet(c.p))}
 	},
 	approval.ReasonNotAdmin: func(c reasonCase) reasonText {
+		if c.p.Verdict == approval.NeedsRecovery {
+			return reasonText{"An administrator must change it",
+				"macOS Recovery asks for an administrator before it changes the startup security. You are not an administrator.",
+				"Let an administrator of this Mac follow the steps with you."}
+		}
 		return reasonText{"An administrator must allow it",
 			"From macOS 11, only an administrator can click Allow. You are not an administrator.",
 			"When you click Allow, let an administrator enter a name and password."}

@@ -22,6 +22,7 @@ type Guide struct {
 	Steps   []GuideStep      `json:"steps"`             // empty: nothing to do; the last note says so
 	Message string           `json:"message,omitempty"` // to send to the administrator
 	Without string           `json:"without,omitempty"` // the way without a kernel extension
+	Page    string           `json:"page,omitempty"`    // of the vendor
 
 	WithoutFirst bool      `json:"-"` // Without is better than the steps
 	Mac          string    `json:"-"`
@@ -104,6 +105,9 @@ func NewGuide(p approval.Product, st approval.Status) Guide {
 		return g
 	}
 	g.Notes = guideNotes(p, st, g.Steps)
+	if otherVendor(p) { // that of Parallels is in the notes
+		g.Page = pageOf(p)
+	}
 	switch p.Verdict {
 	case approval.Managed:
 		g.Message = toAdministrator(p, st)

@@ -60,6 +60,7 @@ func (g Guide) Text() string {
 		}
 		b.WriteString("\n")
 	}
+	paragraph("", named("More from the developer: %s", g.Page))
 	b.WriteString(g.legend())
 	fmt.Fprintf(&b, "%s\n", g.Mac)
 	return b.String()
@@ -112,8 +113,10 @@ func (g Guide) HTML() []byte {
 	if first, last = without, ""; !g.WithoutFirst {
 		first, last = "", without
 	}
+	page := maybe(`<p class="soft">More from the developer: %v</p>
+`, g.Page)
 	return htmlPage("kextwatch: "+g.Title, reportStyle+guideStyle, fill(`%v
-%v%v%v%v`, g.header(), first, g.list(), last, maybe(`<section>
+%v%v%v%v%v`, g.header(), first, g.list(), last, page, maybe(`<section>
 <h2>The message</h2>
 <pre>%v</pre>
 </section>

@@ -88,8 +88,11 @@ func withoutKext(f approval.Finding, _ approval.Status) string {
 	if way := instead(f.Product, f.To); way != "" {
 		return strings.TrimPrefix(way, "or ")
 	}
-	return fmt.Sprintf("ask the developer of %s for a version for that macOS", f.Product.Name)
+	return fmt.Sprintf("ask the developer of %s for a version for that macOS%s", f.Product.Name, seePage(f))
 }
+
+// seePage names the page of the vendor in parentheses, if one is known.
+func seePage(f approval.Finding) string { return named(" (%s)", pageOf(f.Product)) }
 
 func newerParallels(f approval.Finding, st approval.Status) string {
 	return updateFor(f.Product, st, f.To)
@@ -97,16 +100,16 @@ func newerParallels(f approval.Finding, st approval.Status) string {
 
 func otherBuild(f approval.Finding, _ approval.Status) string {
 	if f.To.AtLeast(27, 0) {
-		return fmt.Sprintf("install a version of %s that was made for Apple silicon, or remove it", f.Product.Name)
+		return fmt.Sprintf("install a version of %s that was made for Apple silicon%s, or remove it", f.Product.Name, seePage(f))
 	}
-	return fmt.Sprintf("install a version of %s that was made for this Mac, or remove it", f.Product.Name)
+	return fmt.Sprintf("install a version of %s that was made for this Mac%s, or remove it", f.Product.Name, seePage(f))
 }
 
 func askDeveloper(f approval.Finding, _ approval.Status) string {
 	if !otherVendor(f.Product) {
 		return fmt.Sprintf("Parallels lists what each version needs (%s)", requirements)
 	}
-	return sentences(stranger(f.Product), fmt.Sprintf("ask the developer of %s whether it works on macOS %s", f.Product.Name, f.To), instead(f.Product, f.To))
+	return sentences(stranger(f.Product), fmt.Sprintf("ask the developer of %s whether it works on macOS %s%s", f.Product.Name, f.To, seePage(f)), instead(f.Product, f.To))
 }
 
 // allowThere says how the other extension is allowed on the newer macOS.
@@ -122,7 +125,7 @@ func allowThere(f approval.Finding, st approval.Status) string {
 }
 
 func newerRelease(f approval.Finding, _ approval.Status) string {
-	return sentences(fmt.Sprintf("install the newest version of %s, and expect another approval and a restart", f.Product.Name), instead(f.Product, f.To))
+	return sentences(fmt.Sprintf("install the newest version of %s%s, and expect another approval and a restart", f.Product.Name, seePage(f)), instead(f.Product, f.To))
 }
 
 func kextNames(f approval.Finding) string {

@@ -10,10 +10,12 @@ import (
 
 // vendorText says how the extensions of a product are tried again, and what works without
 // them. since is the first macOS on which that works; empty: every one. better says that
-// it is the better way for nearly everyone.
+// it is the better way for nearly everyone. page is the page of the vendor, or of the
+// project, about its kernel extensions or its versions; empty: none is known.
 type vendorText struct {
 	again, without, since string
 	better                bool
+	page                  string
 }
 
 const (
@@ -33,16 +35,19 @@ func vendorWords(product string) vendorText {
 		return vendorText{
 			again: "mount the volume again", since: "15.4",
 			without: "or let your program use macFUSE's FSKit backend, if it can: switch on macFUSE in System Settings > General > Login Items & Extensions > File System Extensions",
+			page:    "https://github.com/macfuse/macfuse/wiki/Getting-Started",
 		}
 	case "VirtualBox":
-		return vendorText{again: "restart the Mac, or run the installer of VirtualBox again", without: "or install VirtualBox 7, which has no kernel extensions", better: true}
+		return vendorText{again: "restart the Mac, or run the installer of VirtualBox again", without: "or install VirtualBox 7, which has no kernel extensions", better: true, page: "https://www.virtualbox.org/wiki/Downloads"}
 	case "Tunnelblick":
-		return vendorText{again: connectVPN, without: "or use a configuration with “tun”, which needs no kernel extension"}
+		return vendorText{again: connectVPN, without: "or use a configuration with “tun”, which needs no kernel extension", page: "https://tunnelblick.net/cTunTapConnections.html"}
 	case "OpenZFS":
-		return vendorText{again: "import the pool again"}
+		return vendorText{again: "import the pool again", page: "https://openzfsonosx.org/wiki/Install"}
 	case "Paragon NTFS", "Paragon extFS", "Tuxera NTFS", "iBoysoft NTFS":
 		return vendorText{again: connectDisk}
-	case "Universal Audio", "Focusrite", "MOTU", "SoftRAID", "HighPoint RocketRAID", "Promise Pegasus",
+	case "Universal Audio":
+		return vendorText{again: connectAgain, page: "https://help.uaudio.com/hc/en-us/articles/360057137692"}
+	case "Focusrite", "MOTU", "SoftRAID", "HighPoint RocketRAID", "Promise Pegasus",
 		"ATTO ExpressSAS, Celerity", "Areca", "CalDigit":
 		return vendorText{again: connectAgain}
 	case "Cisco AnyConnect", "GlobalProtect":
@@ -50,7 +55,7 @@ func vendorWords(product string) vendorText {
 	case "Little Snitch", "CrowdStrike Falcon", "Symantec":
 		return vendorText{again: "restart the Mac", without: systemExtVPN, since: "11", better: true}
 	case "Karabiner-Elements":
-		return vendorText{again: "restart the Mac", without: "or install a newer version, which has a driver extension instead", since: "11", better: true}
+		return vendorText{again: "restart the Mac", without: "or install a newer version, which has a driver extension instead", since: "11", better: true, page: "https://karabiner-elements.pqrs.org/docs/getting-started/installation/"}
 	case "DisplayLink":
 		return vendorText{again: connectAgain, without: "or install DisplayLink Manager, which has no kernel extension", better: true}
 	case "FTDI", "Prolific", "Silicon Labs CP210x", "WCH CH34x":
@@ -59,6 +64,14 @@ func vendorWords(product string) vendorText {
 		return vendorText{again: fmt.Sprintf("quit %s and open it again", product)}
 	}
 	return vendorText{again: doAgain}
+}
+
+// pageOf returns the page of a product's vendor. It is empty if none is known.
+func pageOf(p approval.Product) string {
+	if !otherVendor(p) {
+		return requirements
+	}
+	return vendorWords(p.Name).page
 }
 
 // otherVendor reports whether a product is not of Parallels. How Parallels works is known

@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -94,5 +95,34 @@ func TestSeveralProductsWait(t *testing.T) {
 		if !strings.HasPrefix(menu.State, "macFUSE: ") {
 			t.Errorf("state %q", menu.State)
 		}
+	}
+}
+
+// The page of a vendor is an address that a person can type from paper. The guide has it,
+// and an alert never has.
+func TestVendorPages(t *testing.T) {
+	address := regexp.MustCompile(`^https://[a-z0-9.-]+/[A-Za-z0-9./_-]*$`)
+	pages := 0
+	for _, product := range approval.KnownProducts() {
+		page := vendorWords(product).page
+		if page == "" {
+			continue
+		}
+		pages++
+		if !address.MatchString(page) {
+			t.Errorf("%s: page %q", product, page)
+		}
+		st := otherStatus(product, approval.BlockedClosed, "12.7.6", probe.Intel)
+		if g := NewGuide(st.Products[0], st); g.Page != page || !strings.Contains(g.Text(), page) || !strings.Contains(string(g.HTML()), page) {
+			t.Errorf("%s: the guide has the page %q, want %q", product, g.Page, page)
+		}
+		for _, event := range approval.Events {
+			if a := Alert(approval.Notice{Event: event, Product: st.Products[0], Window: &approval.Window{}}, st, true); strings.Contains(a.Body, "https:") {
+				t.Errorf("%s, %s: the alert has an address: %s", product, event, a.Body)
+			}
+		}
+	}
+	if pages < 6 {
+		t.Errorf("%d pages, want those of six vendors", pages)
 	}
 }

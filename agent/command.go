@@ -47,11 +47,13 @@ func run(ctx context.Context, args []string, h host) int {
 }
 
 func (in *invocation) commands() *cobra.Command {
+	showVersion := false
 	root := &cobra.Command{
 		Use:   "kextwatch",
 		Short: "Reports when macOS waits for you to allow a kernel extension",
-		Long: `kextwatch reports when macOS waits for you to allow a kernel extension of
-Parallels Desktop and how long the Allow button stays, and opens the pane.`,
+		Long: `kextwatch reports when macOS waits for you to allow a kernel extension, of
+Parallels Desktop or of another developer, and how long the Allow button stays.
+It opens the pane and says what to do next.`,
 		Example: `  kextwatch status            show the current status
   kextwatch install           start at login, as a LaunchAgent
   kextwatch open              open the pane with the Allow button
@@ -59,9 +61,22 @@ Parallels Desktop and how long the Allow button stays, and opens the pane.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return in.prepare(cmd) },
-		Args:              cobra.NoArgs,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if showVersion {
+				in.writeVersion()
+				return nil
+			}
+			return cmd.Help()
+		},
 	}
+	root.SuggestionsMinimumDistance = 2
+	root.Flags().BoolVarP(&showVersion, "version", "v", false, "print the version of kextwatch")
 	flags := root.PersistentFlags()
 	flags.StringVar(&in.root, "root", "/", "a simulated Mac: `DIR` is its /; all files and tools are below it")
 	flags.StringVar(&in.volume, "volume", "", "another Mac's disk at `DIR`: read files only, execute nothing")
@@ -78,6 +93,7 @@ Parallels Desktop and how long the Allow button stays, and opens the pane.`,
 		in.settingsCommand(), in.logsCommand(),
 		in.notifyTestCommand(), in.watchCommand(), in.reportCommand(), in.guideCommand(),
 	)
+	in.addHelp(root)
 	return root
 }
 

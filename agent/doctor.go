@@ -25,9 +25,7 @@ func (in *invocation) doctorCommand() *cobra.Command {
 		Use:   "doctor",
 		Short: "Run every check and name the next step for each problem",
 		Long: `doctor takes one snapshot and runs every check: the policy, Parallels, macOS,
-the user session, kextwatch itself. Each line that is not ok names the next step.
-
-Exit status: 0 nothing to do, 1 something to do, 2 unknown.`,
+the user session, kextwatch itself. Each line that is not ok names the next step.`,
 		Example: `  kextwatch doctor
   kextwatch doctor --json
   kextwatch doctor --facts     facts for the project; reads only`,

@@ -24,7 +24,6 @@ func (in *invocation) manCommand() *cobra.Command {
 		Short:   "Print the manual page",
 		Example: "  kextwatch man >kextwatch.1 && man ./kextwatch.1",
 		Args:    cobra.NoArgs,
-		Hidden:  true, // only packagers need it
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			date := in.clock.Now()
 			// A rebuilt package must be identical: reproducible-builds.org.
@@ -59,7 +58,7 @@ func manual(root *cobra.Command, date time.Time) string {
 	m.line(".SH GLOBAL FLAGS")
 	m.text("Every command accepts these flags.\n" + root.PersistentFlags().FlagUsagesWrapped(width))
 	m.line(".SH EXIT STATUS")
-	m.text(exitStatus)
+	m.text(exitStatuses(root))
 	m.line(".SH FILES")
 	p := store.PlacesIn("~")
 	for _, file := range []struct{ path, meaning string }{
@@ -71,21 +70,16 @@ func manual(root *cobra.Command, date time.Time) string {
 	return m.String()
 }
 
-const exitStatus = `status and doctor exit with 0 if there is nothing to do, 1 if there is something
-to do, and 2 if the state is unknown.
-
-upgrade-check exits with 0 if every product works on the newer macOS, 1 if
-something needs action, and 2 if something is not known.
-
-settings exits with 0 if all values are valid, 1 if a value is invalid or a file is
-damaged, and 2 if a file cannot be read.
-
-retry exits with 0 if the Allow button is there, and 3 if it is not.
-
-run exits with 75 to have launchd start a new version of the program.
-
-Every command exits with 64 for wrong usage, 69 if a tool, a permission or a
-source is missing, and 70 for a defect. Otherwise it exits with 0.`
+// exitStatuses says what the exit statuses of all commands mean.
+func exitStatuses(root *cobra.Command) string {
+	var b strings.Builder
+	for _, cmd := range root.Commands() {
+		if words := exitOf(cmd.Name()); words != "" {
+			fmt.Fprintf(&b, "%s: %s.\n\n", cmd.Name(), strings.ReplaceAll(words, "\n", " "))
+		}
+	}
+	return b.String() + "Every command: " + exitOthers + ". Otherwise it exits with 0."
+}
 
 // width is the width of a terminal with 80 columns, without the margin.
 const width = 72

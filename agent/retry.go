@@ -35,9 +35,7 @@ starts a stopped or resumes a suspended virtual machine that uses Parallels'
 hypervisor. It asks first.
 
 For a product of another vendor, retry says how to try again. As root, it makes
-macOS load the blocked kernel extensions itself.
-
-Exit status: 0 the button is there, 3 it is not.`,
+macOS load the blocked kernel extensions itself.`,
 		Example: `  kextwatch retry
   kextwatch retry --yes && kextwatch open
   kextwatch retry --vm "Windows 11"

@@ -15,10 +15,7 @@ func (in *invocation) settingsCommand() *cobra.Command {
 		Use:   "settings",
 		Short: "Show every setting with its value, its origin and its meaning",
 		Long: `settings lists every setting. The agent notices changes by itself. A value from a
-configuration profile is managed and takes precedence.
-
-Exit status: 0 all values are valid, 1 a value is invalid or a file is damaged,
-2 a file cannot be read.`,
+configuration profile is managed and takes precedence.`,
 		Example: `  defaults write ` + probe.AgentLabel + ` SnoozeMinutes -int 5
   defaults write ` + probe.AgentLabel + ` WatchVendors all
   defaults delete ` + probe.AgentLabel + ` SnoozeMinutes

@@ -13,9 +13,7 @@ func (in *invocation) statusCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "Show the current status",
-		Long: `status takes one snapshot and shows the current status.
-
-Exit status: 0 nothing to do, 1 something to do, 2 unknown.`,
+		Long:  `status takes one snapshot and shows the current status.`,
 		Example: `  kextwatch status
   kextwatch status --json
   sudo kextwatch status                          reads what only root may read

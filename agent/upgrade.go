@@ -25,9 +25,7 @@ Software Update offers is checked. If none is offered, nothing is checked, and t
 exit status is 2: a script must not take that for "everything works".
 
 The answers come from facts on this Mac and from a table of known products inside
-kextwatch. Each names its source and how sure it is.
-
-Exit status: 0 everything works, 1 something needs action, 2 not known.`,
+kextwatch. Each names its source and how sure it is.`,
 		Example: `  kextwatch upgrade-check            the macOS that Software Update offers
   kextwatch upgrade-check 27
   kextwatch upgrade-check 26.3 --json

@@ -12,14 +12,18 @@ func (in *invocation) versionCommand() *cobra.Command {
 		Short: "Print the version of kextwatch",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if in.speaker.json {
-				in.document(map[string]any{
-					"schema": 1, "version": version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH,
-				})
-				return nil
-			}
-			in.say("kextwatch %s (%s, %s/%s)", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			in.writeVersion()
 			return nil
 		},
 	}
+}
+
+func (s speaker) writeVersion() {
+	if s.json {
+		s.document(map[string]any{
+			"schema": 1, "version": version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH,
+		})
+		return
+	}
+	s.say("kextwatch %s (%s, %s/%s)", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

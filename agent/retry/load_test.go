@@ -91,12 +91,12 @@ func TestRetryOfAKextThatEndsOtherwise(t *testing.T) {
 		says    string // the error, or the title of the reason
 		hint    string
 	}{
-		"an ordinary user":            {nil, func(o *Options) { o.Mac.UID = 501 }, Nothing, "cannot make macFUSE try again as an ordinary user", "mount the volume again; an administrator can also run sudo kextwatch retry --product 3T5GSNBU6W"},
-		"a virtual machine":           {nil, func(o *Options) { o.VM = "Windows" }, Nothing, "macFUSE has no virtual machines", "remove --vm"},
-		"the macOS is not known":      {nil, func(o *Options) { o.Status.Facts.Mac.OS = probe.OSVersion{} }, Nothing, "unknown version of macOS", "mount the volume again"},
-		"anyone could have put it":    {func(s story) error { return os.Chmod(s.mac.Root+simmac.MacFUSE().Path, 0o777) }, nil, Nothing, "kextwatch does not load macfuse.kext", "mount the volume again"},
-		"the tool is missing":         {func(s story) error { return os.Remove(filepath.Join(s.mac.Root, kext)) }, nil, Nothing, "loading macfuse.kext", "mount the volume again"},
-		"macOS needs a restart":       {func(s story) error { return s.sim.AllowKext(simmac.MacFUSE().ID, time.Now()) }, nil, LoadKext, "macFUSE: approved; restart the Mac to finish", ""},
+		"an ordinary user":         {nil, func(o *Options) { o.Mac.UID = 501 }, Nothing, "cannot make macFUSE try again as an ordinary user", "mount the volume again; an administrator can also run sudo kextwatch retry --product 3T5GSNBU6W"},
+		"a virtual machine":        {nil, func(o *Options) { o.VM = "Windows" }, Nothing, "macFUSE has no virtual machines", "remove --vm"},
+		"the macOS is not known":   {nil, func(o *Options) { o.Status.Facts.Mac.OS = probe.OSVersion{} }, Nothing, "unknown version of macOS", "mount the volume again"},
+		"anyone could have put it": {func(s story) error { return os.Chmod(s.mac.Root+simmac.MacFUSE().Path, 0o777) }, nil, Nothing, "kextwatch does not load macfuse.kext", "mount the volume again"},
+		"the tool is missing":      {func(s story) error { return os.Remove(filepath.Join(s.mac.Root, kext)) }, nil, Nothing, "loading macfuse.kext", "mount the volume again"},
+		"macOS needs a restart":    {func(s story) error { return s.sim.AllowKext(simmac.MacFUSE().ID, time.Now()) }, nil, LoadKext, "macFUSE: approved; restart the Mac to finish", ""},
 		"Full Security has no button": {nil, func(o *Options) {
 			fuse := *other(o.Status)
 			fuse.Verdict = approval.NeedsRecovery

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// The groups of commands in the help, in this order.
+var groups = [...]struct{ id, title string }{
+	{"daily", "Every day:"},
+	{"trouble", "When something does not work:"},
+	{"setup", "Set up:"},
+	{"scripts", "For scripts and developers:"},
+}
+
+// groupOf returns the group of a command. A command without a group is internal, and is
+// left out of the help and of the manual page.
+func groupOf(command string) string {
+	switch command {
+	case "status", "watch", "open", "retry", "guide", "upgrade-check":
+		return "daily"
+	case "doctor", "explain", "history", "report", "logs", "notify-test":
+		return "trouble"
+	case "install", "uninstall", "settings":
+		return "setup"
+	case "run", "demo", "sim", "completion", "version", "help":
+		return "scripts"
+	}
+	return ""
+}
+
+// exitOf says what the exit statuses 1 to 3 of a command mean. It is empty for commands
+// that have none of them.
+func exitOf(command string) string {
+	switch command {
+	case "status", "doctor":
+		return "0 nothing to do, 1 something to do, 2 unknown"
+	case "upgrade-check":
+		return "0 everything works, 1 something needs action, 2 not known"
+	case "settings":
+		return "0 all values are valid, 1 a value is invalid or a file is damaged,\n2 a file cannot be read"
+	case "retry":
+		return "0 the button is there, 3 it is not"
+	case "run":
+		return "0 it ended, 75 launchd has to start the new version of the program"
+	}
+	return ""
+}
+
+const exitOthers = "64 wrong usage, 69 a tool, a permission or a source is missing, 70 a defect"
+
+// exitText returns the exit statuses of a command for its help.
+func exitText(command string) string {
+	text := exitOf(command)
+	if text == "" {
+		text = "0 success"
+	}
+	return text + ",\n" + exitOthers
+}
+
+// addHelp groups the commands, and adds the exit statuses to the help of each.
+func (in *invocation) addHelp(root *cobra.Command) {
+	for _, g := range groups {
+		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+	}
+	root.SetHelpCommand(in.helpCommand())
+	root.SetHelpCommandGroupID(groupOf("help"))
+	for _, cmd := range root.Commands() {
+		cmd.GroupID = groupOf(cmd.Name())
+		cmd.Hidden = cmd.GroupID == ""
+	}
+	usage := root.UsageFunc()
+	root.SetUsageFunc(func(cmd *cobra.Command) error {
+		err := usage(cmd)
+		if cmd.HasParent() {
+			fmt.Fprintf(cmd.OutOrStderr(), "\nExit status:\n  %s\n", strings.ReplaceAll(exitText(cmd.Name()), "\n", "\n  "))
+		}
+		return err
+	})
+}
+
+// helpCommand replaces cobra's own command, which exits with 0 for an unknown command.
+func (in *invocation) helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Show the help of a command",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			root := cmd.Root()
+			for _, name := range args {
+				found, _, err := root.Find([]string{name})
+				if err != nil || found == root {
+					return unknownCommand(root, name)
+				}
+				return found.Help()
+			}
+			return root.Help()
+		},
+	}
+}
+
+// unknownCommand is the error for a command that does not exist. It suggests those with a
+// similar name.
+func unknownCommand(root *cobra.Command, name string) error {
+	hint := "kextwatch --help lists the commands and flags"
+	if near := root.SuggestionsFor(name); len(near) > 0 {
+		hint = fmt.Sprintf("did you mean kextwatch %s?", strings.Join(near, ", or kextwatch "))
+	}
+	return usage(hint, "unknown command %q", name)
+}

@@ -15,7 +15,7 @@ type Check struct {
 	Level   Level  `json:"level"`
 	Summary string `json:"summary"`
 	Detail  string `json:"detail"` // may be empty
-	Next    string `json:"next"`   // the next step; never empty at Warn and Fail
+	Next    string `json:"next"`   // the next step; may be empty only at Ok
 }
 
 // Level is the result of a check.
@@ -82,6 +82,9 @@ func Checks(st approval.Status, own Own) []Check {
 	for _, row := range checks() {
 		check := row.run(c)
 		check.ID = row.id
+		if check.Level != Ok {
+			check.Next = orNothing(check.Next, "Check again in a moment.")
+		}
 		all = append(all, check)
 	}
 	return all

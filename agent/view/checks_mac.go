@@ -89,7 +89,7 @@ func bootPolicy(c checking) Check {
 	case boot.UserKexts == probe.Yes:
 		return ok("The startup security lets users approve kernel extensions")
 	}
-	return unsure("kextwatch cannot tell whether the startup security lets users approve kernel extensions", notQueried, "")
+	return unsure("kextwatch cannot tell whether the startup security lets users approve kernel extensions", notQueried, factWords[probe.FactBootPolicy].next)
 }
 
 // bootVolumeEarly warns on Apple silicon, where macOS must run from the internal disk.

@@ -59,7 +59,7 @@ func agentInstalled(c checking) Check {
 	job := c.own.AtLogin
 	switch job.State {
 	case "":
-		return unsure("kextwatch cannot tell whether it starts at login", Clean(job.Why), "")
+		return unsure("kextwatch cannot tell whether it starts at login", Clean(job.Why), "Run kextwatch install. It reports what is in the way.")
 	case probe.LoginReady:
 		check := ok("kextwatch starts at login")
 		check.Detail = Clean(job.Program)
@@ -79,7 +79,7 @@ func agentRunning(c checking) Check {
 	case probe.No:
 		return warn("kextwatch does not run in the background", "kextwatch will not notice an approval window.", "Run kextwatch install.")
 	}
-	return unsure("kextwatch cannot tell whether it runs in the background", "", "")
+	return unsure("kextwatch cannot tell whether it runs in the background", "", "Look for the icon of kextwatch in the menu bar.")
 }
 
 func notifications(c checking) Check {

@@ -97,7 +97,7 @@ func restartMayHelp(c checking) Check {
 func madeForThisMacOS(c checking) Check {
 	p := c.parallels
 	if p.Made == nil {
-		return unsure("kextwatch does not know which macOS this version was made for", "", "")
+		return unsure("kextwatch does not know which macOS this version was made for", "", factWords[factMadeFor].next)
 	}
 	older, confidence := p.Made.MadeForOlder(c.st.Mac.OS)
 	switch {
@@ -105,7 +105,7 @@ func madeForThisMacOS(c checking) Check {
 		return warn(fmt.Sprintf("%s was made for macOS up to %s", title(p), p.Made.MaxMacOS),
 			fmt.Sprintf("The confidence of this entry is “%s”.", p.Made.Confidence), sentence(updateFor(p, c.st, c.st.Mac.OS)))
 	case confidence == approval.Unsure: // a guess decides nothing
-		return unsure("kextwatch does not know which macOS this version was made for", "", "")
+		return unsure("kextwatch does not know which macOS this version was made for", "", factWords[factMadeFor].next)
 	}
 	return ok(fmt.Sprintf("%s was made for this macOS", title(p)))
 }

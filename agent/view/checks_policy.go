@@ -38,7 +38,7 @@ func noPolicy(c checking) (Check, bool) {
 	case c.st.Source != "":
 		return Check{}, false
 	case c.nothingToLoad():
-		return unsure("kextwatch cannot read the kernel extension policy, and does not need it here", "", ""), true
+		return unsure("kextwatch cannot read the kernel extension policy, and does not need it here", "", "No action is needed."), true
 	}
 	var why []string
 	for _, s := range c.st.Sources {

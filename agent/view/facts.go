@@ -20,9 +20,10 @@ type factText struct {
 	name string // in "Not known: …"
 
 	// known reports whether the fact was read. Nil: it was, unless a gap names
-	// it. why is the detail if the fact is missing and no gap has the reason.
-	known func(c checking) bool
-	why   string
+	// it. why and next are the detail and the next step if the fact is missing and
+	// no gap has them.
+	known     func(c checking) bool
+	why, next string
 }
 
 const notQueried = "kextwatch did not check this on this Mac."
@@ -33,13 +34,13 @@ var factWords = map[probe.Fact]factText{
 	probe.FactProcessor:    {name: "processor", why: notQueried, known: func(c checking) bool { return c.st.Mac.Arch != "" }},
 	probe.FactBootTime:     {name: "boot time"},
 	probe.FactBootSession:  {name: "boot session"},
-	probe.FactBootPolicy:   {name: "startup security", why: notQueried, known: func(c checking) bool { return c.st.Facts.Boot.Security != "" }},
+	probe.FactBootPolicy:   {name: "startup security", next: "Open System Information and choose Controller: it shows the boot policy of this Mac.", why: notQueried, known: func(c checking) bool { return c.st.Facts.Boot.Security != "" }},
 	probe.FactBootVolume:   {name: "startup disk", why: notQueried, known: func(c checking) bool { return c.st.Facts.Boot.External != "" }},
 	probe.FactVirtual: {name: "whether macOS runs in a virtual machine", why: notQueried, known: func(c checking) bool {
 		return c.st.Facts.Boot.Virtual != ""
 	}},
 
-	probe.FactParallels: {name: "Parallels Desktop", why: "macOS knows its kernel extensions, but kextwatch did not find the app.", known: func(c checking) bool {
+	probe.FactParallels: {name: "Parallels Desktop", next: "Look for Parallels Desktop in Applications. If it is missing, install it again.", why: "macOS knows its kernel extensions, but kextwatch did not find the app.", known: func(c checking) bool {
 		absent := c.parallels.Verdict == approval.NotInstalled || c.parallels.Verdict == "" // "": not watched
 		return c.parallels.App != nil || absent && !c.hasGap(probe.FactParallels)
 	}},
@@ -61,7 +62,7 @@ var factWords = map[probe.Fact]factText{
 	probe.FactConsent:       {name: "consent to kernel extensions", why: notQueried, known: func(c checking) bool { return c.st.Facts.Enforcement.Consent.Enabled != "" }},
 	probe.FactRecoveryTeams: {name: "teams allowed from Recovery"},
 	probe.FactKextProfile:   {name: "configuration profile"},
-	probe.FactProfiles: {name: "configuration profiles", why: "macOS shows the profiles of the whole Mac to root only.",
+	probe.FactProfiles: {name: "configuration profiles", next: "Ask whoever manages this Mac which kernel extensions its profiles allow.", why: "macOS shows the profiles of the whole Mac to root only.",
 		known: func(c checking) bool { return c.st.Facts.Enforcement.Profile.Present != "" }},
 
 	probe.FactPrograms: {name: "running programs", why: notQueried, known: func(c checking) bool {
@@ -69,7 +70,7 @@ var factWords = map[probe.Fact]factText{
 	}},
 	probe.FactNetwork:     {name: "network connections", why: notQueried, known: func(c checking) bool { return c.asked(probe.FactNetwork) }},
 	probe.FactConsoleUser: {name: "console user", why: notQueried, known: func(c checking) bool { return c.asked(probe.FactConsoleUser) && c.st.Facts.Situation.ConsoleUID >= 0 }},
-	probe.FactScreenLock: {name: "screen lock", why: "You have no session with a desktop, or kextwatch did not check.",
+	probe.FactScreenLock: {name: "screen lock", next: "Log in at the Mac's screen and check again.", why: "You have no session with a desktop, or kextwatch did not check.",
 		known: func(c checking) bool { return c.st.Facts.Situation.Locked != "" }},
 	probe.FactAdmin: {name: "administrator", why: notQueried, known: func(c checking) bool { return c.st.Facts.Situation.Admin != "" }},
 	probe.FactSystemExtensions: {name: "system extensions", why: notQueried, known: func(c checking) bool {
@@ -77,12 +78,12 @@ var factWords = map[probe.Fact]factText{
 	}},
 
 	probe.FactUpdateHistory: {name: "update history"},
-	probe.FactOfferedUpdates: {name: "Software Update", why: "Software Update has no list on this Mac.", known: func(c checking) bool {
+	probe.FactOfferedUpdates: {name: "Software Update", next: "Open Software Update once, so that macOS writes the list.", why: "Software Update has no list on this Mac.", known: func(c checking) bool {
 		return c.st.Facts.Updates.OffersRead && !c.hasGap(probe.FactOfferedUpdates)
 	}},
-	probe.FactUpdateSettings: {name: "automatic updates", why: "macOS has not saved this setting, and its default differs between versions of macOS.",
+	probe.FactUpdateSettings: {name: "automatic updates", next: "Look at the automatic updates in the settings of Software Update.", why: "macOS has not saved this setting, and its default differs between versions of macOS.",
 		known: func(c checking) bool { return c.st.Facts.Updates.Install != "" }},
-	probe.FactBackup: {name: "Time Machine", why: "Time Machine names no backup.", known: func(c checking) bool {
+	probe.FactBackup: {name: "Time Machine", next: "Look at the Time Machine settings. Make a backup before you update macOS or Parallels.", why: "Time Machine names no backup.", known: func(c checking) bool {
 		return !c.st.Facts.Updates.Backup.Last.IsZero() || c.st.Facts.Updates.Backup.On == probe.No
 	}},
 
@@ -91,14 +92,14 @@ var factWords = map[probe.Fact]factText{
 	probe.FactOwnMemory:  {name: "memory of kextwatch"},
 	probe.FactOwnProgram: {name: "program of kextwatch"},
 
-	factPolicy: {name: "kernel extension policy", why: "kextwatch cannot read which kernel extensions are allowed. See policy.source.",
+	factPolicy: {name: "kernel extension policy", next: "Fix \"policy.source\" first.", why: "kextwatch cannot read which kernel extensions are allowed. See policy.source.",
 		known: checking.policyKnown},
-	factMadeFor: {name: "macOS that Parallels Desktop was made for", why: "kextwatch does not know which macOS this version of Parallels Desktop was made for.",
+	factMadeFor: {name: "macOS that Parallels Desktop was made for", next: "Look up on the pages of Parallels which macOS this version supports.", why: "kextwatch does not know which macOS this version of Parallels Desktop was made for.",
 		known: func(c checking) bool {
 			return c.parallels.App == nil || c.parallels.Made != nil || c.parallels.Need.Answer == probe.No
 		}},
-	factPane:     {name: "open pane", why: "System Preferences is open and does not report which pane it shows.", known: func(c checking) bool { return c.st.Facts.Situation.PaneOpen != "" }},
-	factSettings: {name: "settings", why: "kextwatch does not know your home folder.", known: func(c checking) bool { return c.own.SettingsRead }},
+	factPane:     {name: "open pane", next: "Quit System Preferences and check again.", why: "System Preferences is open and does not report which pane it shows.", known: func(c checking) bool { return c.st.Facts.Situation.PaneOpen != "" }},
+	factSettings: {name: "settings", next: "Name your home folder with --home.", why: "kextwatch does not know your home folder.", known: func(c checking) bool { return c.own.SettingsRead }},
 }
 
 // policyKnown reports whether the policy was read or no verdict depends on it.
@@ -143,13 +144,13 @@ func (c checking) missing(summary string, facts []probe.Fact) (check Check, miss
 		if c.known(fact) {
 			continue
 		}
-		check = Check{Level: Unsure, Summary: summary, Detail: factWords[fact].why}
+		check = unsure(summary, factWords[fact].why, factWords[fact].next)
 		if c.st.Mac.Offline && check.Detail == notQueried {
 			check.Detail, check.Next = "kextwatch reads only the disk of that Mac.", "Run kextwatch on that Mac itself."
 		}
 		for _, g := range c.st.Gaps {
 			if g.Source == fact {
-				check.Detail, check.Next = Clean(g.Err), Clean(g.Next)
+				check.Detail, check.Next = Clean(g.Err), orNothing(Clean(g.Next), check.Next)
 			}
 		}
 		return check, true

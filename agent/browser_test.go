@@ -282,10 +282,10 @@ func eventful(now time.Time) []view.Happening {
 	}
 	const day = 24 * time.Hour
 	for i := range 12 {
-		tell(13*day-time.Duration(i)*day-time.Hour, approval.AgentStarted, "kextwatch started.")
+		all = append(all, view.MacStarted(now.Add(-13*day+time.Duration(i)*day+time.Hour)))
 		if i == 2 {
 			tell(11*day-2*time.Hour, approval.MacOSUpdated, "macOS was updated from 12.7.6 (21H1320) to 13.7.2 (22H313).")
-			tell(11*day-3*time.Hour, approval.AgentStarted, "kextwatch started.")
+			all = append(all, view.MacStarted(now.Add(-11*day+3*time.Hour)))
 			tell(11*day-3*time.Hour-time.Minute, approval.WindowOpened, "macOS blocked 2 kernel extensions of Parallels Desktop: com.parallels.kext.hypervisor, com.parallels.kext.netbridge. The Allow button is there for 30 minutes.")
 			tell(11*day-3*time.Hour-31*time.Minute, approval.WindowClosed, "Parallels Desktop: the time to approve it is over.")
 		}
@@ -293,7 +293,7 @@ func eventful(now time.Time) []view.Happening {
 			tell(10*day-5*time.Hour, approval.WindowReopened, "Parallels Desktop was blocked again: the Allow button is back for 30 minutes.")
 			tell(10*day-5*time.Hour-9*time.Minute, approval.ApprovedEvent, "Parallels Desktop is approved.")
 			tell(10*day-5*time.Hour-9*time.Minute, approval.RestartNeeded, "Restart the Mac to finish.")
-			tell(10*day-5*time.Hour-20*time.Minute, approval.AgentStarted, "kextwatch started.")
+			all = append(all, view.MacStarted(now.Add(-10*day+5*time.Hour+20*time.Minute)))
 			tell(10*day-5*time.Hour-21*time.Minute, approval.KextsLoaded, "The kernel extensions of Parallels Desktop are loaded.")
 		}
 	}

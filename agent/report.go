@@ -99,30 +99,39 @@ func (r reporter) page(ctx context.Context, st approval.Status, full bool) ([]by
 		}
 		redact = withoutNames.redact
 	}
-	report := view.NewReport(st, view.Checks(st, r.own(r.newTray)), r.happenings(st.At), version, redact)
+	report := view.NewReport(st, view.Checks(st, r.own(r.newTray)), r.happenings(st), version, redact)
 	report.Redacted = !full
 	report.Icon = assets.App
 	return report.HTML(), nil
 }
 
-// happenings returns the events of the last days. It is empty if the history
-// cannot be read.
-func (r reporter) happenings(now time.Time) []view.Happening {
-	events, err := r.events(now.Add(-reportDays * 24 * time.Hour))
+// happenings returns the events of the last days and the starts of the Mac, in
+// order of time. A history or memory that cannot be read has none.
+func (r reporter) happenings(st approval.Status) []view.Happening {
+	events, err := r.events(st.At.Add(-reportDays * 24 * time.Hour))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		r.log.Warn("cannot read the history", "error", err)
 	}
+	mem, _ := r.memory() // the status already reports a memory that cannot be read
+	boots := mem.BootsUntil(st)
 	var all []view.Happening
+	bootsUntil := func(at time.Time) {
+		for len(boots) > 0 && !boots[0].At.After(at) {
+			all, boots = append(all, view.MacStarted(boots[0].At)), boots[1:]
+		}
+	}
 	for _, e := range events {
 		if e.Event == approval.VerdictChanged && len(events) > 1 {
 			continue // another event reports the same
 		}
+		bootsUntil(e.At)
 		h := view.Happening{At: e.At, Event: e.Event, Text: e.Text}
 		if e.OpenedAt != nil && e.ClosesAt != nil {
 			h.OpenedAt, h.ClosesAt = *e.OpenedAt, *e.ClosesAt
 		}
 		all = append(all, h)
 	}
+	bootsUntil(st.At)
 	return all
 }
 

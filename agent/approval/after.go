@@ -45,6 +45,7 @@ func (m Memory) After(earlier Memory) Memory {
 	if m.Snoozed.IsZero() {
 		m.Snoozed, m.SnoozedWindow = earlier.Snoozed, earlier.SnoozedWindow
 	}
+	m.Boots = bootsAfter(m.Boots, earlier.Boots)
 	m.Source = cmp.Or(m.Source, earlier.Source)
 	m.Disagree = cmp.Or(m.Disagree, earlier.Disagree)
 	m.Seq = max(m.Seq, earlier.Seq)

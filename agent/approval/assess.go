@@ -49,6 +49,7 @@ func (s Settings) Assess(mem Memory, snap probe.Snapshot, now time.Time) (Status
 	a.status.Waiting = a.waiting(facts)
 	a.advance()
 	a.rememberRead(facts)
+	a.mem.Boots = withBoot(a.mem.Boots, snap.Mac, now)
 	a.forget(facts)
 	return a.status, a.mem
 }

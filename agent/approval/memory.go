@@ -33,6 +33,8 @@ type Memory struct {
 
 	Ignored []string `plist:"Ignored,omitempty"` // team IDs that the user ignores, beside those of the settings
 
+	Boots []Boot `plist:"Boots,omitempty"` // starts of the Mac in the last two weeks, oldest first
+
 	Seq int64 `plist:"Seq"` // number of the last event
 }
 
@@ -128,6 +130,7 @@ func (m Memory) clone() Memory {
 	m.Versions = cloned(m.Versions)
 	m.Offered = slices.Clone(m.Offered)
 	m.Ignored = slices.Clone(m.Ignored)
+	m.Boots = slices.Clone(m.Boots)
 	return m
 }
 

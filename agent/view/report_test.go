@@ -16,7 +16,8 @@ func plain(s string) string { return s }
 func sampleHistory(at time.Time) []Happening {
 	hours := func(n int) time.Time { return at.Add(-time.Duration(n) * time.Hour) }
 	return []Happening{
-		{At: hours(72), Event: approval.AgentStarted, Text: "kextwatch started."},
+		MacStarted(hours(72)),
+		{At: hours(71), Event: approval.AgentStarted, Text: "kextwatch started."},
 		{At: hours(50), Event: approval.MacOSUpdated, Text: "macOS was updated from 10.14.6 to 10.15.7."},
 		{At: hours(48), Event: approval.WindowOpened, Text: "macOS blocked Parallels Desktop.", OpenedAt: hours(48), ClosesAt: hours(48).Add(30 * time.Minute)},
 		{At: hours(4), Event: approval.WindowReopened, Text: "Parallels Desktop was tried again.", OpenedAt: hours(4), ClosesAt: hours(4).Add(30 * time.Minute)},
@@ -144,6 +145,9 @@ func TestTimeline(t *testing.T) {
 				t.Errorf("%s: mark at %d is outside of the picture", lane.Name, m.X)
 			}
 		}
+	}
+	if restarts := tl.Lanes[4]; restarts.Name != "Restarts" || len(restarts.Marks) != 1 || restarts.Marks[0].Count != 1 || !strings.Contains(restarts.Marks[0].Tip, "The Mac started") {
+		t.Errorf("%+v, want the start of the Mac alone", restarts)
 	}
 	old := []Happening{{At: now.Add(-400 * 24 * time.Hour), Event: approval.ApprovedEvent}, {At: now.Add(time.Hour), Event: approval.ApprovedEvent}}
 	if tl := NewTimeline(old, now); len(tl.Lanes[3].Marks) != 0 {

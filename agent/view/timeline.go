@@ -18,6 +18,14 @@ type Happening struct {
 	ClosesAt time.Time
 }
 
+// macStarted is the event of MacStarted. No agent records it.
+const macStarted approval.EventName = "mac-started"
+
+// MacStarted returns a start of the Mac for the report.
+func MacStarted(at time.Time) Happening {
+	return Happening{At: at, Event: macStarted, Text: "The Mac started."}
+}
+
 // Timeline is a picture of the last days. Time runs from left to right, and each
 // kind of event has a lane. All lengths are in units of the SVG picture.
 type Timeline struct {
@@ -55,8 +63,7 @@ type Day struct {
 	Name string
 }
 
-// lanes has one row for each lane, from top to bottom. A start of the agent
-// stands for a restart of the Mac.
+// lanes has one row for each lane, from top to bottom.
 var lanes = []struct {
 	name   func() string
 	events []approval.EventName
@@ -64,8 +71,8 @@ var lanes = []struct {
 	{func() string { return "Updates" }, []approval.EventName{approval.MacOSUpdated, approval.ParallelsUpdated, approval.ParallelsInstalled, approval.ParallelsRemoved}},
 	{func() string { return "Blocked" }, []approval.EventName{approval.BlockedNoWindow, approval.ManagedEvent, approval.UpgradeEvent, approval.LoadFailingEvent}},
 	{func() string { return "Allow button" }, []approval.EventName{approval.WindowOpened, approval.WindowReopened}},
-	{func() string { return "Approved" }, []approval.EventName{approval.ApprovedEvent, approval.KextsLoaded}},
-	{func() string { return "Restarts" }, []approval.EventName{approval.AgentStarted, approval.RestartNeeded}},
+	{func() string { return "Approved" }, []approval.EventName{approval.ApprovedEvent, approval.RestartNeeded, approval.KextsLoaded}},
+	{func() string { return "Restarts" }, []approval.EventName{macStarted}},
 }
 
 const (

@@ -15,17 +15,33 @@ func (in *invocation) openCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "open",
 		Short: "Open the pane with the Allow button and print its name",
-		Args:  cobra.NoArgs,
+		Long: `open opens the pane in which macOS shows the Allow button. If nothing waits
+there, it says so and names what helps instead.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			pane, err := openPane(cmd.Context(), in.mac)
 			if err != nil {
 				return unavailable(err, "open it yourself: "+pane.Path)
 			}
+			if !in.speaker.json {
+				in.say("Opened %s.", pane.Path) // before slow tools are queried
+			}
+			st, err := in.examine(cmd.Context(), statusLimit)
+			empty := err == nil && !view.PaneHelps(st)
+			why, next := "", ""
+			if empty {
+				why, next = view.PaneIsEmpty(st)
+			}
 			if in.speaker.json {
-				in.document(map[string]any{"schema": 1, "opened": pane.URL, "pane": pane.Path})
+				in.document(map[string]any{"schema": 1, "opened": pane.URL, "pane": pane.Path, "empty": empty, "why": why, "next": next})
 				return nil
 			}
-			in.say("Opened %s.", pane.Path)
+			if empty {
+				in.say("%s", why)
+			}
+			if next != "" {
+				in.say("Next: %s", next)
+			}
 			return nil
 		},
 	}

@@ -48,7 +48,7 @@ type Menu struct {
 	Title   string // beside the icon: the minutes left, such as "24m"; usually empty
 	Tooltip string
 	State   string   // first line, one sentence
-	Primary Item     // main entry
+	Primary Item     // opens the pane; dimmed while nothing waits there
 	Details []string // at most MaxDetails lines are shown
 	Items   map[Action]Item
 }
@@ -80,7 +80,7 @@ type Action string
 
 // The actions of the menu.
 const (
-	OpenSettings Action = "open-settings" // the main entry
+	OpenSettings Action = "open-settings" // of Menu.Primary
 	Retry        Action = "retry"
 	ShowGuide    Action = "show-guide"
 	CopyGuide    Action = "copy-guide"

@@ -27,7 +27,7 @@ func Menu(st approval.Status, around Around) notify.Menu {
 	m := notify.Menu{
 		Icon:    verdictWords[st.Verdict].icon,
 		State:   "kextwatch is checking…",
-		Primary: notify.Item{Label: fmt.Sprintf("Open %s…", pane.Name), Enabled: true},
+		Primary: notify.Item{Label: fmt.Sprintf("Open %s…", pane.Name), Enabled: PaneHelps(st)},
 	}
 	worst, found := st.Leading()
 	if !found {
@@ -245,6 +245,8 @@ func details(p approval.Product, st approval.Status) []string {
 		lines = append(lines, wrapped(nextInShort(p, st))...)
 	case p.Verdict == approval.Unknown && hasKext(p, isRecorded):
 		add("macOS lists no decision about it")
+		lines = append(lines, wrapped(nextInShort(p, st))...)
+	case p.Verdict == approval.Incompatible:
 		lines = append(lines, wrapped(nextInShort(p, st))...)
 	case p.Verdict == approval.LoadFailing, p.Verdict == approval.CannotLoad:
 		lines = append(lines, wrapped(failingInShort(p, st))...)

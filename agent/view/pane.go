@@ -1,6 +1,12 @@
 package view
 
-import "kextwatch/probe"
+import (
+	"fmt"
+	"slices"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe"
+)
 
 // Pane is a place in System Settings, or System Preferences up to macOS 12.
 type Pane struct {
@@ -33,6 +39,32 @@ func PaneFor(os probe.OSVersion) Pane {
 		Name: "Security & Privacy",
 		Path: "System Preferences > Security & Privacy > General",
 	}
+}
+
+// PaneHelps reports whether something may wait in the pane with the Allow button.
+// It returns true if kextwatch cannot tell.
+func PaneHelps(st approval.Status) bool {
+	if !Certain(st) {
+		return true
+	}
+	seen := map[string]bool{}
+	for _, p := range st.Products {
+		seen[p.TeamID] = true
+		if row := verdictWords[p.Verdict]; row.pane != nil && row.pane(p) {
+			return true
+		}
+	}
+	return st.Verdict != approval.Managed && slices.ContainsFunc(st.Waiting, func(d approval.Developer) bool { return !seen[d.TeamID] })
+}
+
+// PaneIsEmpty says that nothing waits in the pane, and what to do instead. next is
+// empty if there is nothing to do.
+func PaneIsEmpty(st approval.Status) (why, next string) {
+	p, found := st.Leading()
+	if !found || !p.Verdict.NeedsAction() {
+		return "No kernel extension waits there for your approval.", ""
+	}
+	return fmt.Sprintf("There is no Allow button there now. %s: %s.", p.Name, State(p)), nextInShort(p, st)
 }
 
 // SystemExtensionPane returns the pane in which system extensions wait for

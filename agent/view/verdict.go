@@ -20,6 +20,7 @@ type verdictText struct {
 	next     func(p approval.Product, st approval.Status) string // what the user can do now
 	headline func(p approval.Product) string                     // the title of an alert; macOS shows about 50 characters
 	short    func(p approval.Product, st approval.Status) string // one way only, for an alert; macOS shows a few lines
+	pane     func(p approval.Product) bool                       // the pane may have a button for it; nil: no
 	at       stage                                               // of an approval by the user, in the guide; 0: none
 	steps    stepsOf                                             // other steps of the guide; nil, without at: next is the only step
 }
@@ -76,6 +77,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			return sentences(stranger(p), clickThere(p, st), pressTab, noButtonYet(p), withoutKexts(p, st.Mac.OS))
 		},
 		short: clickThere,
+		pane:  anyway,
 		at:    allowing,
 	},
 	approval.BlockedUnknown: {
@@ -100,7 +102,8 @@ var verdictWords = map[approval.Verdict]verdictText{
 			}
 			return sentences(clickThere(p, st), fmt.Sprintf("if there is no button, %s, then check again", TryAgain(p, st.Mac.OS)))
 		},
-		at: trying,
+		pane: func(p approval.Product) bool { return !hasKext(p, isLost) },
+		at:   trying,
 	},
 	approval.BlockedClosed: {
 		icon:  notify.IconWaiting,
@@ -123,6 +126,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 				fmt.Sprintf("if nothing waits there, %s first", TryAgain(p, st.Mac.OS)))
 		},
 		headline: func(p approval.Product) string { return fmt.Sprintf("%s: the update needs your approval", p.Name) },
+		pane:     anyway,
 		at:       trying,
 	},
 	approval.LoadFailing: {
@@ -182,6 +186,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			}
 			return unknownNext(st)
 		},
+		pane: anyway,
 		steps: func(p approval.Product, st approval.Status) []GuideStep {
 			if !p.Window.Open() {
 				return nil
@@ -198,6 +203,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 		next: func(p approval.Product, st approval.Status) string {
 			return sentences("nothing to do yet", firstTry(p, st.Mac.OS))
 		},
+		pane: whileOpen,
 	},
 	approval.Approved: {
 		icon: notify.IconWell,
@@ -219,15 +225,18 @@ var verdictWords = map[approval.Verdict]verdictText{
 			}
 			return fmt.Sprintf("If %s is open and does not work, quit it and open it again. If that does not help, restart the Mac.", p.Name)
 		},
+		pane: whileOpen,
 	},
 	approval.NotNeeded: {
 		icon:  notify.IconWell,
 		state: as("needs no approval on this Mac"),
+		pane:  whileOpen,
 		why:   func(p approval.Product, _ approval.Status) string { return noneNeeded(p) },
 	},
 	approval.NotInstalled: {
 		icon:  notify.IconWell,
 		state: as("not installed"),
+		pane:  whileOpen,
 		why:   func(p approval.Product, _ approval.Status) string { return fmt.Sprintf("%s is not installed.", p.Name) },
 	},
 	"": {icon: notify.IconUnsure, state: as("not checked yet")}, // before the first snapshot
@@ -242,6 +251,10 @@ func as(state string) func(approval.Product) string {
 func because(text string) func(approval.Product, approval.Status) string {
 	return func(approval.Product, approval.Status) string { return text }
 }
+
+// anyway and whileOpen are values of verdictText.pane.
+func anyway(approval.Product) bool      { return true }
+func whileOpen(p approval.Product) bool { return p.Window.Open() }
 
 // State returns the state of a product in a few words.
 func State(p approval.Product) string { return verdictWords[p.Verdict].state(p) }

@@ -81,9 +81,11 @@ func TestWords(t *testing.T) {
 
 func writeMenu(out *strings.Builder, m notify.Menu) {
 	fmt.Fprintf(out, "--- menu, icon %d, title %q\n%s\n", m.Icon, m.Title, m.State)
-	for _, item := range []notify.Item{m.Primary} {
-		fmt.Fprintf(out, "> %s\n", item.Label)
+	dimmed := ""
+	if !m.Primary.Enabled {
+		dimmed = " (dimmed)"
 	}
+	fmt.Fprintf(out, "> %s%s\n", m.Primary.Label, dimmed)
 	for _, d := range m.Details {
 		fmt.Fprintf(out, "  %s\n", d)
 	}

@@ -36,7 +36,7 @@ func (in *invocation) factCommand() factCommand { return factCommand{in.target()
 // leaves out the names that docs/on-a-mac.md lists. If a question has no answer,
 // the sheet says so, and the next question follows.
 func (f factCommand) sheet(ctx context.Context) (string, error) {
-	temp, err := os.MkdirTemp("", "kextwatch-")
+	temp, err := privateFolder()
 	if err != nil {
 		return "", unavailable(err, "set TMPDIR to a folder you may write to")
 	}

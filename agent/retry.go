@@ -75,7 +75,7 @@ type retryCommand struct {
 }
 
 func (r retryCommand) run(ctx context.Context) (exit int, err error) {
-	temp, err := os.MkdirTemp("", "kextwatch-")
+	temp, err := privateFolder()
 	if err != nil {
 		return 0, unavailable(err, "set TMPDIR to a folder you may write to")
 	}

@@ -112,7 +112,7 @@ func (in *invocation) examineTarget(ctx context.Context, t target, limit time.Du
 // limit are missing facts. examine writes nothing but a private copy of the policy,
 // which it removes.
 func (t target) examine(ctx context.Context, limit time.Duration) (approval.Status, error) {
-	temp, err := os.MkdirTemp("", "kextwatch-")
+	temp, err := privateFolder()
 	if err != nil {
 		return approval.Status{}, unavailable(err, "set TMPDIR to a folder you may write to")
 	}

@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
-	"syscall"
-	"time"
 
 	"kextwatch/agent/settings"
 	"kextwatch/agent/store"
@@ -40,29 +37,42 @@ func (in *invocation) uninstall(ctx context.Context, what remains, dryRun bool) 
 		files = append(files, settings.UserSettings(home))
 	}
 	plan := place.Uninstall(ctx, probe.AgentLabel, folders...)
-	plan.Steps = slices.Insert(plan.Steps, 1, noAgentRuns(p))
 	for _, file := range files {
 		plan.Steps = append(plan.Steps, removeFile(file))
 	}
-	for _, dir := range strayCopies(os.TempDir()) {
-		plan.Steps = append(plan.Steps, launchd.NewStep("remove the folder "+dir, false, func(context.Context) (string, error) {
-			return "", os.RemoveAll(dir)
-		}))
+	runs := false
+	const list = 2 // the job and its property list are removed anyway
+	for i := range plan.Steps[list:] {
+		plan.Steps[list+i] = plan.Steps[list+i].Unless(func() string {
+			if runs {
+				return "stays while an agent runs"
+			}
+			return ""
+		})
+	}
+	plan.Steps = slices.Insert(plan.Steps, 1, noAgentRuns(p, &runs))
+	if in.mac.Root == "/" { // the temporary folder is not part of a simulated Mac
+		for _, dir := range strayFolders(os.TempDir()) {
+			plan.Steps = append(plan.Steps, launchd.NewStep("remove the folder "+dir, false, func(context.Context) (string, error) {
+				return "", os.RemoveAll(dir)
+			}))
+		}
 	}
 	err = in.carryOut(ctx, plan, dryRun)
 	in.nameRootsPart()
 	return err
 }
 
-// noAgentRuns is the step that checks for an agent that launchd did not start. Such
-// an agent would write its files again.
-func noAgentRuns(p store.Places) launchd.Step {
+// noAgentRuns is the step that checks for an agent that launchd did not start, and
+// sets runs if there is one. Such an agent uses its files, so they stay.
+func noAgentRuns(p store.Places, runs *bool) launchd.Step {
 	_, err := os.Lstat(p.Lock)
 	return launchd.NewStep("check that no agent runs", errors.Is(err, fs.ErrNotExist), func(context.Context) (string, error) {
 		lock, err := store.Lock(p)
 		switch {
 		case errors.Is(err, store.ErrRunning):
-			return "", fmt.Errorf("%w, and will write its files again: quit it and repeat the uninstall", err)
+			*runs = true
+			return "", fmt.Errorf("%w, so its files stay: quit it and repeat the uninstall", err)
 		case err != nil:
 			return "", err
 		}
@@ -75,25 +85,6 @@ func removeFile(path string) launchd.Step {
 	return launchd.NewStep("remove "+path, errors.Is(err, fs.ErrNotExist), func(context.Context) (string, error) {
 		return "", os.Remove(path)
 	})
-}
-
-var copyFolder = probe.Form{Expr: `^kextwatch-[0-9]+$`}
-
-// strayCopies are the folders for private copies of the policy that a killed
-// kextwatch of this user left. One younger than a minute may be in use.
-func strayCopies(temp string) []string {
-	entries, _ := os.ReadDir(temp)
-	var left []string
-	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil || !e.IsDir() || !copyFolder.MatchString(e.Name()) {
-			continue
-		}
-		if int(info.Sys().(*syscall.Stat_t).Uid) == os.Geteuid() && time.Since(info.ModTime()) > time.Minute {
-			left = append(left, filepath.Join(temp, e.Name()))
-		}
-	}
-	return left
 }
 
 // nameRootsPart reports the files that only root can remove.

@@ -47,7 +47,7 @@ func (w watchCommand) run(ctx context.Context) error {
 	if w.mac.NoTools {
 		return usage("use kextwatch status --volume", "another Mac's disk does not change by itself")
 	}
-	temp, err := os.MkdirTemp("", "kextwatch-")
+	temp, err := privateFolder()
 	if err != nil {
 		return unavailable(err, "set TMPDIR to a folder you may write to")
 	}

@@ -63,7 +63,7 @@ func copiesIn(p store.Places) (temp string, done func()) {
 		os.Remove(probe.Name())
 		return p.State, func() {}
 	}
-	temp, err := os.MkdirTemp("", "kextwatch-")
+	temp, err := privateFolder()
 	if err != nil {
 		return "", func() {}
 	}

@@ -42,6 +42,19 @@ func NewStep(does string, already bool, do func(context.Context) (outcome string
 	return Step{Does: does, Already: already, do: do}
 }
 
+// Unless returns the step with a condition: if stays returns an outcome, the step
+// changes nothing and has this outcome.
+func (s Step) Unless(stays func() (outcome string)) Step {
+	do := s.do
+	s.do = func(ctx context.Context) (string, error) {
+		if outcome := stays(); outcome != "" {
+			return outcome, nil
+		}
+		return do(ctx)
+	}
+	return s
+}
+
 // Run runs the steps. It calls report after every step, with the outcome in a few
 // words ("done", "already so") or the error. It returns the joined errors of all
 // failed steps.

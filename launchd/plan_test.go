@@ -1,6 +1,7 @@
 package launchd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -451,5 +452,23 @@ func TestCanceledRunStops(t *testing.T) {
 	err = plan.Run(ctx, func(Step, string, error) { steps++; cancel() })
 	if !errors.Is(err, context.Canceled) || steps != 2 || exists(filepath.Dir(m.place.Plist)) {
 		t.Errorf("error %v after %d steps", err, steps)
+	}
+}
+
+// A step with a condition reports why it changes nothing.
+func TestStepUnless(t *testing.T) {
+	for _, outcome := range []string{"", "stays"} {
+		did := false
+		step := NewStep("remove it", false, func(context.Context) (string, error) {
+			did = true
+			return "", nil
+		}).Unless(func() string { return outcome })
+		got := ""
+		if err := (Plan{Steps: []Step{step}}).Run(t.Context(), func(_ Step, said string, _ error) { got = said }); err != nil {
+			t.Error(err)
+		}
+		if want := cmp.Or(outcome, "done"); got != want || did != (outcome == "") {
+			t.Errorf("condition %q: outcome %q, done %v", outcome, got, did)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 
 	"kextwatch/launchd"
 	"kextwatch/probe"
+	"kextwatch/probe/root"
 	"kextwatch/probe/tool"
 )
 
@@ -83,11 +85,52 @@ func (in *invocation) install(ctx context.Context, program string, dryRun bool) 
 	if !filepath.IsAbs(program) {
 		return usage("give the absolute path", "--program %q is not an absolute path", program)
 	}
-	plan, err := place.Install(ctx, launchd.Agent(program, home))
+	job := launchd.Agent(program, home)
+	if _, err := job.Plist(); err != nil {
+		return unavailable(err, "move kextwatch to a folder with another name")
+	}
+	if err := in.startsAtLogin(program, home); err != nil {
+		return err
+	}
+	plan, err := place.Install(ctx, job)
 	if err != nil {
 		return unavailable(err, in.launchHint(err))
 	}
 	return in.carryOut(ctx, plan, dryRun)
+}
+
+// startsAtLogin returns an error if launchd could not start the program at each login.
+func (in *invocation) startsAtLogin(program, home string) error {
+	const move = "move kextwatch to Applications, start it from there and install it again"
+	if err := launchd.Executable(program); err != nil {
+		return unavailable(err, "name a copy of kextwatch that you can run with --program, or leave --program out")
+	}
+	name, volume := in.onMac(program), root.VolumeOf(in.onMac(home))
+	switch {
+	case root.Translocated(name):
+		return unavailable(fmt.Errorf("macOS runs this kextwatch from a temporary folder: %s", name), move)
+	case root.Discarded(name):
+		return unavailable(fmt.Errorf("this kextwatch is in a Trash or a backup: %s", name), move)
+	case root.Elsewhere(name) && root.VolumeOf(name) != volume:
+		return unavailable(fmt.Errorf("this kextwatch is on a disk image or another disk, which may be missing at the next login: %s", name), move)
+	}
+	return nil
+}
+
+// onMac turns a path of this machine into one of the Mac, without links if that is
+// possible.
+func (in *invocation) onMac(path string) string {
+	resolved := func(path string) string {
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			return target
+		}
+		return path
+	}
+	path = resolved(path)
+	if inside, err := filepath.Rel(resolved(in.mac.Root), path); err == nil && filepath.IsLocal(inside) {
+		return "/" + inside
+	}
+	return path
 }
 
 // runner runs the tools of this Mac.

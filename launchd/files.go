@@ -21,9 +21,10 @@ import (
 const (
 	plistLimit = 64 << 10 // bytes; the property list of kextwatch has about 1 KB
 
-	othersWrite fs.FileMode = 0o022 // launchd refuses a property list that others may change: launchd.plist(5)
-	accessWrite             = 2     // W_OK of access(2)
-	plistPerm   fs.FileMode = 0o644
+	othersWrite   fs.FileMode = 0o022 // launchd refuses a property list that others may change: launchd.plist(5)
+	accessWrite               = 2     // W_OK of access(2)
+	accessExecute             = 1     // X_OK
+	plistPerm     fs.FileMode = 0o644
 )
 
 // createFolder returns the step that creates a folder. An existing folder must

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"kextwatch/probe"
 )
@@ -39,6 +40,17 @@ func ReadLoginJob(path string, want Job, locate func(string) (string, error)) pr
 		}
 	}
 	return job
+}
+
+// Executable returns nil if this user can start a program of this machine.
+func Executable(program string) error {
+	if err := executable(program, func(path string) (string, error) { return path, nil }); err != nil {
+		return err
+	}
+	if err := syscall.Access(program, accessExecute); err != nil {
+		return fmt.Errorf("%s cannot be started: %w", program, err)
+	}
+	return nil
 }
 
 // executable returns nil if a program can be started. "Permission denied" means

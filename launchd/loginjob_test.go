@@ -94,3 +94,21 @@ func TestReadLoginJob(t *testing.T) {
 		})
 	}
 }
+
+func TestExecutable(t *testing.T) {
+	dir := t.TempDir()
+	for mode, want := range map[os.FileMode]string{0o755: "", 0o644: "not an executable file"} {
+		file := filepath.Join(dir, mode.String())
+		if err := os.WriteFile(file, []byte("#!"), mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := Executable(file); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("mode %v: %v, want %q", mode, err, want)
+		}
+	}
+	for file, want := range map[string]string{dir: "not an executable file", filepath.Join(dir, "gone"): "does not exist", "kextwatch": "not an absolute path"} {
+		if err := Executable(file); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", file, err, want)
+		}
+	}
+}

@@ -103,8 +103,21 @@ func OnBootVolume(name string) string {
 // share), or a translocated copy that macOS runs from a random path. A copy that
 // was staged from such a path is not installed either.
 func Elsewhere(name string) bool {
+	return Translocated(name) || VolumeOf(name) != "" || Discarded(name)
+}
+
+// Translocated reports whether a path is in the folder from which macOS runs a
+// downloaded app that was not moved.
+func Translocated(name string) bool { return partsOnMac(name).has("AppTranslocation") }
+
+// VolumeOf returns the folder of the volume of a path that is outside the boot volume,
+// in lower case; otherwise "".
+func VolumeOf(name string) string {
 	parts := partsOnMac(name)
-	return parts.has("AppTranslocation") || parts.is(0, "Volumes", "Network", "net") || Discarded(name)
+	if !parts.is(0, "Volumes", "Network", "net") {
+		return ""
+	}
+	return strings.ToLower("/" + path.Join(parts[:min(2, len(parts))]...))
 }
 
 // Discarded reports whether a path is in a Trash or in a backup of Time Machine.

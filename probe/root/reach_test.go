@@ -139,3 +139,24 @@ func TestElsewhere(t *testing.T) {
 		}
 	}
 }
+
+func TestVolumeOf(t *testing.T) {
+	for name, want := range map[string]string{
+		"/Applications/Kextwatch.app":                              "",
+		"/System/Volumes/Data/Users/ada":                           "",
+		"/Volumes/Kextwatch 1.0/Kextwatch.app":                     "/volumes/kextwatch 1.0",
+		"/volumes/KEXTWATCH 1.0":                                   "/volumes/kextwatch 1.0",
+		"/Network/Servers/x/kextwatch":                             "/network/servers",
+		"/net":                                                     "/net",
+		"/Volumesmore/x":                                           "",
+		"/Library/StagedExtensions/Volumes/Disk/x.kext":            "/volumes/disk",
+		"/System/Volumes/Data/Volumes/../Volumes/Disk/kextwatch.x": "/volumes/disk",
+	} {
+		if got := VolumeOf(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	if !Translocated("/private/var/folders/x/T/AppTranslocation/1-2/d/Kextwatch.app/Contents/MacOS/kextwatch") || Translocated("/Applications/Kextwatch.app") {
+		t.Error("Translocated does not tell a translocated app")
+	}
+}

@@ -10,9 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
-
-	"howett.net/plist"
 
 	"kextwatch/probe"
 	"kextwatch/probe/root"
@@ -46,7 +43,7 @@ func createFolder(path string, perm fs.FileMode) (Step, error) {
 		return Step{}, fmt.Errorf("%s is a symbolic link: put a folder of your own in its place and try again", path)
 	case !info.IsDir():
 		return Step{}, fmt.Errorf("%s is not a folder: move it away and try again", path)
-	case !trusted(info):
+	case !trusted(ownerOf(info)):
 		return Step{}, fmt.Errorf("%s belongs to another user: make it your own with sudo chown and try again", path)
 	case info.Mode()&othersWrite != 0:
 		return Step{}, fmt.Errorf("other users may write to %s: run chmod go-w on it and try again", path)
@@ -61,14 +58,16 @@ func createFolder(path string, perm fs.FileMode) (Step, error) {
 // trusted reports whether a file belongs to the user or to root. launchd requires
 // that of a property list (launchd.plist(5)) and does not look at the folders
 // above it, so root.Trust would be too strict here.
-func trusted(info fs.FileInfo) bool {
-	owner := info.Sys().(*syscall.Stat_t).Uid
-	return owner == 0 || int(owner) == os.Geteuid()
-}
+func trusted(owner int) bool { return owner == 0 || owner == os.Geteuid() }
 
-// foreign is the error for a file in the place of the property list that
-// kextwatch did not write.
-type foreign struct{ path, what string }
+func ownerOf(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }
+
+// foreign is the error for what is in the place of the property list and was not
+// written by kextwatch.
+type foreign struct {
+	path, what string
+	useless    bool // launchd starts nothing with it, so install may replace it
+}
 
 func (f *foreign) Error() string { return fmt.Sprintf("%s is not ours: it is %s", f.path, f.what) }
 
@@ -77,16 +76,21 @@ type installed struct {
 	content   []byte
 	program   string
 	arguments []string // without the program
-	sound     bool     // launchd accepts its owner and permissions
+	owner     int
+	perm      fs.FileMode
 }
+
+// sound reports whether launchd accepts the owner and the permissions of a list in a
+// home, and whether they are those that kextwatch writes.
+func (i installed) sound() bool { return i.perm == plistPerm && trusted(i.owner) }
 
 // readInstalled returns the property list at path. The error is fs.ErrNotExist if
 // it is missing, and a *foreign if it has another label or is not a property
-// list in the form that kextwatch writes.
+// list.
 func readInstalled(path, label string) (installed, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, syscall.ELOOP) {
-		return installed{}, &foreign{path, "a symbolic link"}
+		return installed{}, &foreign{path, "a symbolic link", true}
 	}
 	if err != nil {
 		return installed{}, err
@@ -97,7 +101,7 @@ func readInstalled(path, label string) (installed, error) {
 		return installed{}, err
 	}
 	if !info.Mode().IsRegular() {
-		return installed{}, &foreign{path, "not a file"}
+		return installed{}, &foreign{path, "not a file", false}
 	}
 	data, err := io.ReadAll(io.LimitReader(f, plistLimit+1))
 	if err != nil {
@@ -105,12 +109,12 @@ func readInstalled(path, label string) (installed, error) {
 	}
 	job, err := jobOf(data)
 	if err != nil {
-		return installed{}, &foreign{path, err.Error()}
+		return installed{}, &foreign{path, err.Error(), true}
 	}
 	if job.Label != label {
-		return installed{}, &foreign{path, fmt.Sprintf("a job with the label %q", job.Label)}
+		return installed{}, &foreign{path, fmt.Sprintf("a job with the label %q", job.Label), job.Label == ""}
 	}
-	found := installed{content: data, sound: info.Mode().Perm() == plistPerm && trusted(info)}
+	found := installed{content: data, owner: ownerOf(info), perm: info.Mode().Perm()}
 	if len(job.ProgramArguments) > 0 {
 		found.program, found.arguments = job.ProgramArguments[0], job.ProgramArguments[1:]
 	}
@@ -118,33 +122,22 @@ func readInstalled(path, label string) (installed, error) {
 }
 
 // jobOf returns the job that a property list describes, with its label and its
-// program. It reads only XML, the form that kextwatch writes: a binary property
-// list can make the decoder panic or run for minutes.
+// program.
 func jobOf(data []byte) (Job, error) {
-	if len(data) > plistLimit || !strings.HasPrefix(string(data), "<?xml") {
-		return Job{}, errors.New("not a property list in XML")
+	if len(data) > plistLimit || !strings.HasPrefix(string(data), "<") && !strings.HasPrefix(string(data), "bplist") {
+		return Job{}, errors.New("not a property list")
 	}
 	var job struct {
-		Label            string
+		Label, Program   string
 		ProgramArguments []string
 	}
-	if _, err := plist.Unmarshal(data, &job); err != nil {
+	if err := root.DecodePlist(data, &job); err != nil {
 		return Job{}, errors.New("a damaged property list")
 	}
+	if job.Program != "" && len(job.ProgramArguments) > 0 {
+		job.ProgramArguments[0] = job.Program // launchd starts it under the other name
+	}
 	return Job{Label: job.Label, ProgramArguments: job.ProgramArguments}, nil
-}
-
-// setAside returns the step that renames a file that is not of kextwatch. launchd
-// reads only files whose name ends in .plist.
-func setAside(f *foreign) Step {
-	aside := f.path + ".replaced-" + time.Now().UTC().Format("20060102T150405Z")
-	return Step{Does: fmt.Sprintf("set %s aside, because it is %s: it becomes %s", f.path, f.what, filepath.Base(aside)),
-		do: func(context.Context) (string, error) {
-			if _, err := os.Lstat(aside); !errors.Is(err, fs.ErrNotExist) {
-				return "", fmt.Errorf("%s is there already: try again in a second", aside)
-			}
-			return "", os.Rename(f.path, aside)
-		}}
 }
 
 // writeFile is root.WriteFile. First it removes what a killed call left beside path.

@@ -8,10 +8,10 @@
 // and change nothing when it runs. So a plan can be made and run again at any
 // time, even after an earlier run was interrupted.
 //
-// The package overwrites and deletes only files of kextwatch. It recognizes its
-// property list by the Label and its folders by their names. Another file in
-// the same place is renamed, and the plan says so. launchctl is the only program
-// that it runs.
+// The package deletes only files of kextwatch. It recognizes its property list by
+// the Label and its folders by their names. It replaces a file in the same place
+// only if launchd can start nothing with it. launchctl is the only program that
+// it runs.
 package launchd
 
 import (

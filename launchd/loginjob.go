@@ -10,16 +10,38 @@ import (
 	"syscall"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
 )
 
 // ReadLoginJob reports what launchd will do at the next login with the property
 // list at path. want is the job that kextwatch would write. locate turns a path
 // of that Mac into one of this machine.
 func ReadLoginJob(path string, want Job, locate func(string) (string, error)) probe.LoginJob {
+	return loginJob(path, want, locate, func(found installed) (ours, sound bool) {
+		name := filepath.Base(found.program) == filepath.Base(want.ProgramArguments[0])
+		return name && slices.Equal(found.arguments, want.ProgramArguments[1:]), found.sound()
+	})
+}
+
+// ReadJobOfAll is ReadLoginJob for a property list that an administrator installed
+// for every user. He may have added flags. owner is the user who owns the Mac's files.
+func ReadJobOfAll(path string, want Job, locate func(string) (string, error), owner int) probe.LoginJob {
+	job := loginJob(path, want, locate, func(found installed) (ours, sound bool) {
+		name := filepath.Base(found.program)
+		ours = (name == "kextwatch" || name == filepath.Base(want.ProgramArguments[0])) && slices.Contains(found.arguments, want.ProgramArguments[1])
+		return ours, found.owner == owner && found.perm&othersWrite == 0
+	})
+	job.OfAll = job.State != probe.LoginAbsent
+	return job
+}
+
+// loginJob reads the property list at path. judge reports whether it starts kextwatch,
+// and whether launchd accepts its owner and permissions.
+func loginJob(path string, want Job, locate func(string) (string, error), judge func(installed) (ours, sound bool)) probe.LoginJob {
 	found, err := readInstalled(path, want.Label)
 	var other *foreign
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case root.NotExist(err):
 		return probe.LoginJob{State: probe.LoginAbsent}
 	case errors.As(err, &other):
 		return probe.LoginJob{State: probe.LoginDamaged, Why: err.Error()}
@@ -27,11 +49,11 @@ func ReadLoginJob(path string, want Job, locate func(string) (string, error)) pr
 		return probe.LoginJob{Why: err.Error()}
 	}
 	job := probe.LoginJob{State: probe.LoginReady, Program: found.program}
-	switch {
-	case filepath.Base(found.program) != filepath.Base(want.ProgramArguments[0]) || !slices.Equal(found.arguments, want.ProgramArguments[1:]):
+	switch ours, sound := judge(found); {
+	case !ours:
 		job.State = probe.LoginOtherProgram
 		job.Why = fmt.Sprintf("%s starts %q with the arguments %q", path, found.program, found.arguments)
-	case !found.sound:
+	case !sound:
 		job.State = probe.LoginRefused
 		job.Why = fmt.Sprintf("%s belongs to another user, or its permissions are not %v", path, plistPerm)
 	default:

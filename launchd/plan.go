@@ -90,10 +90,10 @@ func (s Step) run(ctx context.Context) (string, error) {
 }
 
 // Install returns the plan that writes the job's property list and makes launchd
-// run the job. The plan ends at the first failed step. A file of another program
-// in the place of the property list is renamed, not overwritten. Install returns
-// an error, and no plan, if anything else is in the way that kextwatch must not
-// change, or if launchctl does not answer.
+// run the job. The plan ends at the first failed step. It replaces a file in the
+// place of the property list with which launchd could start nothing. Install
+// returns an error, and no plan, if anything else is in the way, or if launchctl
+// does not answer.
 func (p Place) Install(ctx context.Context, job Job) (Plan, error) {
 	logs, err := createFolder(filepath.Dir(job.StandardErrorPath), 0o700)
 	if err != nil {
@@ -132,14 +132,18 @@ func (p Place) planLoad(ctx context.Context, job Job) (loading, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.As(err, &inTheWay) {
 		return loading{}, err
 	}
-	if err == nil && filepath.Base(old.program) != filepath.Base(job.ProgramArguments[0]) {
-		inTheWay = &foreign{p.Plist, fmt.Sprintf("a job with the program %q", old.program)}
+	write := "write " + p.Plist
+	if inTheWay != nil {
+		if !inTheWay.useless {
+			return loading{}, fmt.Errorf("%w: move it away and try again", inTheWay)
+		}
+		write = fmt.Sprintf("replace %s, which is %s", p.Plist, inTheWay.what)
 	}
 	state, err := p.Launchctl.Print(ctx, p.UID, job.Label)
 	if err != nil && !absent(err) {
 		return loading{}, err
 	}
-	written := bytes.Equal(old.content, content) && old.sound
+	written := bytes.Equal(old.content, content) && old.sound()
 	loaded := err == nil
 	var steps []Step
 	if loaded && !written {
@@ -148,11 +152,8 @@ func (p Place) planLoad(ctx context.Context, job Job) (loading, error) {
 		// takes the job for current.
 		steps = append(steps, p.unloadStep(job.Label))
 	}
-	if inTheWay != nil {
-		steps = append(steps, setAside(inTheWay))
-	}
 	steps = append(steps,
-		Step{Does: "write " + p.Plist, Already: written, do: func(context.Context) (string, error) {
+		Step{Does: write, Already: written, do: func(context.Context) (string, error) {
 			return "", writeFile(p.Plist, content, plistPerm)
 		}},
 		Step{Does: fmt.Sprintf("load %s into %s", job.Label, p.domain()), Already: loaded && written,

@@ -14,52 +14,72 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// Install renames a file of another program in the place of the property list,
-// and the plan says so.
-func TestInstallRenamesForeignFiles(t *testing.T) {
+// Install replaces a file in the place of the property list with which launchd could
+// start nothing, and leaves no copy. It refuses anything else that is not ours.
+func TestInstallInAnotherPlace(t *testing.T) {
 	ours, _ := Agent("/old/kextwatch", "/Users/ada").Plist()
 	for name, tc := range map[string]struct {
-		spoil func(m *mac)
-		says  string
+		spoil    func(m *mac)
+		replaces string // in the step; empty: it is ours, and is written
+		refuses  string // in the error
 	}{
-		"another label": {func(m *mac) {
+		"another label": {spoil: func(m *mac) {
 			m.write(m.place.Plist, strings.ReplaceAll(string(ours), probe.AgentLabel, "com.example.other"), 0o644)
-		}, `a job with the label "com.example.other"`},
-		"another program": {func(m *mac) {
+		}, refuses: `a job with the label "com.example.other"`},
+		"no label": {spoil: func(m *mac) { m.write(m.place.Plist, "<?xml version=\"1.0\"?><plist><dict/></plist>", 0o644) }, replaces: `a job with the label ""`},
+		"a folder": {spoil: func(m *mac) { os.MkdirAll(m.place.Plist, 0o755) }, refuses: "not a file"},
+		"a full folder": {spoil: func(m *mac) {
+			m.write(filepath.Join(m.place.Plist, "x"), "", 0o644)
+		}, refuses: "not a file"},
+		"a pipe": {spoil: func(m *mac) {
+			os.MkdirAll(filepath.Dir(m.place.Plist), 0o755)
+			syscall.Mkfifo(m.place.Plist, 0o644)
+		}, refuses: "not a file"},
+		"another program": {spoil: func(m *mac) {
 			m.write(m.place.Plist, strings.ReplaceAll(string(ours), "/old/kextwatch", "/bin/sh"), 0o644)
-		}, `a job with the program "/bin/sh"`},
-		"no program": {func(m *mac) {
+		}},
+		"no program": {spoil: func(m *mac) {
 			m.write(m.place.Plist, `<?xml version="1.0"?><plist><dict><key>Label</key><string>`+probe.AgentLabel+`</string></dict></plist>`, 0o644)
-		}, `a job with the program ""`},
-		"no label":        {func(m *mac) { m.write(m.place.Plist, "<?xml version=\"1.0\"?><plist><dict/></plist>", 0o644) }, `the label ""`},
-		"a shell script":  {func(m *mac) { m.write(m.place.Plist, "#!/bin/sh\n", 0o644) }, "not a property list"},
-		"a damaged list":  {func(m *mac) { m.write(m.place.Plist, string(ours[:300]), 0o644) }, "damaged"},
-		"an empty file":   {func(m *mac) { m.write(m.place.Plist, "", 0o644) }, "not a property list"},
-		"a binary list":   {func(m *mac) { m.write(m.place.Plist, "bplist00\x6f\x13\x7f\xff\xff\xff", 0o644) }, "not a property list"},
-		"a huge list":     {func(m *mac) { m.write(m.place.Plist, string(ours)+strings.Repeat(" ", plistLimit), 0o644) }, "not a property list"},
-		"a symbolic link": {func(m *mac) { m.link("/etc/passwd", m.place.Plist) }, "a symbolic link"},
-		"a dangling link": {func(m *mac) { m.link("/nowhere", m.place.Plist) }, "a symbolic link"},
-		"a folder":        {func(m *mac) { os.MkdirAll(m.place.Plist, 0o755) }, "not a file"},
+		}},
+		"a shell script":  {spoil: func(m *mac) { m.write(m.place.Plist, "#!/bin/sh\n", 0o644) }, replaces: "not a property list"},
+		"a damaged list":  {spoil: func(m *mac) { m.write(m.place.Plist, string(ours[:300]), 0o644) }, replaces: "damaged"},
+		"an empty file":   {spoil: func(m *mac) { m.write(m.place.Plist, "", 0o644) }, replaces: "not a property list"},
+		"a binary list":   {spoil: func(m *mac) { m.write(m.place.Plist, "bplist00\x6f\x13\x7f\xff\xff\xff", 0o644) }, replaces: "damaged"},
+		"a huge list":     {spoil: func(m *mac) { m.write(m.place.Plist, string(ours)+strings.Repeat(" ", plistLimit), 0o644) }, replaces: "not a property list"},
+		"a symbolic link": {spoil: func(m *mac) { m.link("/etc/passwd", m.place.Plist) }, replaces: "a symbolic link"},
+		"a dangling link": {spoil: func(m *mac) { m.link("/nowhere", m.place.Plist) }, replaces: "a symbolic link"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := newMac(t)
 				tc.spoil(m)
-				before, _ := os.Lstat(m.place.Plist)
+				before := m.tree()
 				said, err := m.install()
-				if err != nil || !strings.Contains(said, "set ~/Library/LaunchAgents/io.kextwatch.agent.plist aside, because it is ") || !strings.Contains(said, tc.says) {
-					t.Errorf("%v\n%s", err, said)
+				if tc.refuses != "" {
+					if err == nil || !strings.Contains(err.Error(), tc.refuses) || !strings.HasSuffix(err.Error(), ": move it away and try again") {
+						t.Errorf("%v, want it to refuse %s", err, tc.refuses)
+					}
+					if after := m.tree(); after != before {
+						t.Errorf("it changed\n%s\nto\n%s", before, after)
+					}
+					return
 				}
-				aside, _ := filepath.Glob(filepath.Join(m.home, "Library", "LaunchAgents", "*.replaced-*"))
-				if len(aside) != 1 {
-					t.Fatalf("set aside %q, want one", aside)
+				step := "write ~/Library/LaunchAgents/io.kextwatch.agent.plist: done"
+				if tc.replaces != "" {
+					step = "replace ~/Library/LaunchAgents/io.kextwatch.agent.plist, which is " + tc.replaces
+					if tc.replaces == "damaged" {
+						step = strings.Replace(step, "is damaged", "is a damaged property list: done", 1)
+					}
 				}
-				if after, err := os.Lstat(aside[0]); err != nil || !os.SameFile(before, after) || !after.ModTime().Equal(before.ModTime()) {
-					t.Errorf("it is not what it was: %v, %v", after, err)
+				if err != nil || !strings.Contains(said, step) {
+					t.Errorf("%v, want %q in\n%s", err, step, said)
 				}
 				content, _ := m.job.Plist()
 				if got, err := os.ReadFile(m.place.Plist); err != nil || string(got) != string(content) || !m.loaded() {
 					t.Errorf("not installed: %v\n%s", err, got)
+				}
+				if names, _ := os.ReadDir(filepath.Dir(m.place.Plist)); len(names) != 1 {
+					t.Errorf("LaunchAgents holds %v, want the property list alone", names)
 				}
 			})
 		})
@@ -117,17 +137,10 @@ func TestInstallOnFullDisk(t *testing.T) {
 
 // launchd refuses property lists of other users, and kextwatch refuses folders.
 func TestTrusted(t *testing.T) {
-	me := uint32(os.Geteuid())
-	for owner, want := range map[uint32]bool{0: true, me: true, me + 1: false} {
-		if got := trusted(ownedBy{owner: owner}); got != want {
+	me := os.Geteuid()
+	for owner, want := range map[int]bool{0: true, me: true, me + 1: false} {
+		if got := trusted(owner); got != want {
 			t.Errorf("a file of user %d: trusted %v, want %v", owner, got, want)
 		}
 	}
 }
-
-type ownedBy struct {
-	os.FileInfo
-	owner uint32
-}
-
-func (o ownedBy) Sys() any { return &syscall.Stat_t{Uid: o.owner} }

@@ -5,6 +5,7 @@ type LoginJob struct {
 	State   LoginState
 	Program string // path of the program that it starts; empty: not known
 	Why     string // the reason for State; empty if State explains itself
+	OfAll   bool   // an administrator installed it for every user
 }
 
 // LoginState says whether launchd can start a LoginJob at the next login, and

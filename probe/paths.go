@@ -31,6 +31,10 @@ const (
 	// ReaderJob is the property list of the LaunchDaemon that starts it.
 	ReaderJob = "/Library/LaunchDaemons/" + ReaderLabel + ".plist"
 
+	// JobOfAll is the property list of a LaunchAgent that an administrator installed
+	// for every user.
+	JobOfAll = "/Library/LaunchAgents/" + AgentLabel + ".plist"
+
 	Extensions           = "/Library/Extensions"
 	Filesystems          = "/Library/Filesystems" // file systems of other vendors, some with kexts
 	ApplicationSupport   = "/Library/Application Support"

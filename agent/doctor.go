@@ -118,17 +118,47 @@ func (t target) own(newTray func() (notify.Tray, error)) view.Own {
 	return own
 }
 
-// loginJob returns what launchd does for kextwatch at the next login.
+// loginJob returns what launchd does for kextwatch at the next login. The job of an
+// administrator counts if the user has none.
 func loginJob(home string, m root.FS) probe.LoginJob {
+	job := launchd.ReadLoginJob(launchd.AgentPlist(home), wantedJob(home), locator(m))
+	if job.State == probe.LoginAbsent {
+		if all := jobOfAll(m); all.State != probe.LoginAbsent {
+			return all
+		}
+	}
+	return job
+}
+
+// jobOfAll returns the job that an administrator installed for every user.
+func jobOfAll(m root.FS) probe.LoginJob {
+	owner, err := m.Owner()
+	if err != nil {
+		return probe.LoginJob{Why: err.Error(), OfAll: true}
+	}
+	path, err := m.Resolve(probe.JobOfAll)
+	if err != nil {
+		return probe.LoginJob{Why: err.Error(), OfAll: true}
+	}
+	return launchd.ReadJobOfAll(path, wantedJob("/"), locator(m), owner)
+}
+
+// wantedJob returns the job that install would write.
+func wantedJob(home string) launchd.Job {
 	program, err := executable()
 	if err != nil {
 		program = "kextwatch" // only its name is compared
 	}
-	locate := func(path string) (string, error) { return path, nil }
+	return launchd.Agent(program, home)
+}
+
+// locator turns a program's path in a property list into one of this machine. A
+// simulated Mac starts programs of this machine.
+func locator(m root.FS) func(path string) (string, error) {
 	if m.NoTools {
-		locate = m.Resolve
+		return m.Resolve
 	}
-	return launchd.ReadLoginJob(launchd.AgentPlist(home), launchd.Agent(program, home), locate)
+	return func(path string) (string, error) { return path, nil }
 }
 
 // lastPosting returns the error of the last alert if it failed. known is false if

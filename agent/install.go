@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"kextwatch/agent/store"
 	"kextwatch/launchd"
 	"kextwatch/probe"
 	"kextwatch/probe/root"
@@ -85,11 +87,14 @@ func (in *invocation) install(ctx context.Context, program string, dryRun bool) 
 	if !filepath.IsAbs(program) {
 		return usage("give the absolute path", "--program %q is not an absolute path", program)
 	}
+	if done, err := in.installedForAll(home, dryRun); done || err != nil {
+		return err
+	}
 	job := launchd.Agent(program, home)
 	if _, err := job.Plist(); err != nil {
 		return unavailable(err, "move kextwatch to a folder with another name")
 	}
-	if err := in.startsAtLogin(program, home); err != nil {
+	if err := startsAtLogin(in.mac, program, home); err != nil {
 		return err
 	}
 	plan, err := place.Install(ctx, job)
@@ -99,13 +104,41 @@ func (in *invocation) install(ctx context.Context, program string, dryRun bool) 
 	return in.carryOut(ctx, plan, dryRun)
 }
 
+// installedForAll reports whether an administrator installed kextwatch for every user.
+// launchd runs only one of two jobs with the same label, so there must be no second one.
+func (in *invocation) installedForAll(home string, dryRun bool) (done bool, err error) {
+	switch job := jobOfAll(in.mac); job.State {
+	case probe.LoginAbsent:
+		return false, nil
+	case probe.LoginReady:
+	case probe.LoginOtherProgram, probe.LoginProgramMissing:
+		return false, unavailable(fmt.Errorf("an administrator installed kextwatch for every user, and it cannot start: %s", job.Why),
+			"ask an administrator to install it again or to remove "+probe.JobOfAll)
+	default: // launchd does not use the list
+		in.warn("ask an administrator to remove it", "kextwatch ignores %s: %s", probe.JobOfAll, job.Why)
+		return false, nil
+	}
+	if in.speaker.json {
+		in.document(map[string]any{"schema": 1, "dry_run": dryRun, "steps": []any{}, "for_all": probe.JobOfAll})
+		return true, nil
+	}
+	in.say("An administrator installed kextwatch for every user, so nothing is to be done: %s", probe.JobOfAll)
+	if _, err := os.Lstat(launchd.AgentPlist(home)); err == nil {
+		in.say("Your own LaunchAgent is not needed: kextwatch uninstall removes it.")
+	}
+	if store.AgentRuns(store.PlacesIn(home)) == probe.No {
+		in.say("It does not run now. Log out and in again to start it.")
+	}
+	return true, nil
+}
+
 // startsAtLogin returns an error if launchd could not start the program at each login.
-func (in *invocation) startsAtLogin(program, home string) error {
+func startsAtLogin(m root.FS, program, home string) error {
 	const move = "move kextwatch to Applications, start it from there and install it again"
 	if err := launchd.Executable(program); err != nil {
 		return unavailable(err, "name a copy of kextwatch that you can run with --program, or leave --program out")
 	}
-	name, volume := in.onMac(program), root.VolumeOf(in.onMac(home))
+	name, volume := onMac(m, program), root.VolumeOf(onMac(m, home))
 	switch {
 	case root.Translocated(name):
 		return unavailable(fmt.Errorf("macOS runs this kextwatch from a temporary folder: %s", name), move)
@@ -119,7 +152,7 @@ func (in *invocation) startsAtLogin(program, home string) error {
 
 // onMac turns a path of this machine into one of the Mac, without links if that is
 // possible.
-func (in *invocation) onMac(path string) string {
+func onMac(m root.FS, path string) string {
 	resolved := func(path string) string {
 		if target, err := filepath.EvalSymlinks(path); err == nil {
 			return target
@@ -127,7 +160,7 @@ func (in *invocation) onMac(path string) string {
 		return path
 	}
 	path = resolved(path)
-	if inside, err := filepath.Rel(resolved(in.mac.Root), path); err == nil && filepath.IsLocal(inside) {
+	if inside, err := filepath.Rel(resolved(m.Root), path); err == nil && filepath.IsLocal(inside) {
 		return "/" + inside
 	}
 	return path

@@ -26,8 +26,8 @@ type menuActions struct {
 	store *store.Store
 }
 
-// OpensAtLogin reports whether launchd starts kextwatch at the next login.
-func (m menuActions) OpensAtLogin() probe.Answer { return loginJob(m.mac.Home, m.mac).Starts() }
+// OpensAtLogin reports how launchd starts kextwatch at the next login.
+func (m menuActions) OpensAtLogin() probe.LoginJob { return loginJob(m.mac.Home, m.mac) }
 
 // Do performs a menu entry.
 func (m menuActions) Do(ctx context.Context, action notify.Action, status approval.Status) error {
@@ -87,5 +87,11 @@ func toggleAtLogin(home string, m root.FS) error {
 	if err != nil {
 		return err
 	}
-	return launchd.SetAtLogin(launchd.Agent(program, home), launchd.AgentPlist(home), loginJob(home, m).Starts() != probe.Yes)
+	on := loginJob(home, m).Starts() != probe.Yes
+	if on {
+		if err := startsAtLogin(m, program, home); err != nil {
+			return err
+		}
+	}
+	return launchd.SetAtLogin(launchd.Agent(program, home), launchd.AgentPlist(home), on)
 }

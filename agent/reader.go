@@ -52,7 +52,9 @@ func (in *invocation) uninstallReader(ctx context.Context, dryRun bool) error {
 		return err
 	}
 	published := filepath.Join(in.mac.Root, probe.SupportFolder)
-	if err := in.carryOut(ctx, place.Uninstall(ctx, probe.ReaderLabel, published), dryRun); err != nil || dryRun || in.speaker.json {
+	err = in.carryOut(ctx, place.Uninstall(ctx, probe.ReaderLabel, published), dryRun)
+	in.nameJobOfAll()
+	if err != nil || dryRun || in.speaker.json {
 		return err
 	}
 	in.say("To remove the icon in the menu bar, each user runs, without sudo: kextwatch uninstall")

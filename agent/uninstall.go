@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"kextwatch/agent/settings"
@@ -59,6 +60,7 @@ func (in *invocation) uninstall(ctx context.Context, what remains, dryRun bool) 
 		}
 	}
 	err = in.carryOut(ctx, plan, dryRun)
+	in.nameJobOfAll()
 	in.nameRootsPart()
 	return err
 }
@@ -85,6 +87,16 @@ func removeFile(path string) launchd.Step {
 	return launchd.NewStep("remove "+path, errors.Is(err, fs.ErrNotExist), func(context.Context) (string, error) {
 		return "", os.Remove(path)
 	})
+}
+
+// nameJobOfAll reports the job that an administrator installed for every user.
+func (in *invocation) nameJobOfAll() {
+	job := jobOfAll(in.mac)
+	if job.State == probe.LoginAbsent || job.State == probe.LoginDamaged {
+		return
+	}
+	path := filepath.Join(in.mac.Root, probe.JobOfAll)
+	in.warn("an administrator removes it with sudo rm "+shellWord(path), "an administrator installed kextwatch for every user, so it starts again at the next login: %s", path)
 }
 
 // nameRootsPart reports the files that only root can remove.

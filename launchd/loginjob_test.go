@@ -1,10 +1,13 @@
 package launchd
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"howett.net/plist"
 
 	"kextwatch/probe"
 )
@@ -110,5 +113,60 @@ func TestExecutable(t *testing.T) {
 		if err := Executable(file); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", file, err, want)
 		}
+	}
+}
+
+// An administrator may have written another form of the list, with flags. launchd loads
+// it only if it belongs to the owner of the Mac's files and nobody else may write to it.
+func TestReadJobOfAll(t *testing.T) {
+	dir := t.TempDir()
+	program := filepath.Join(dir, "kextwatch")
+	if err := os.WriteFile(program, []byte("#!"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	list := func(program string, arguments ...string) map[string]any {
+		return map[string]any{"Label": probe.AgentLabel, "ProgramArguments": append([]string{program}, arguments...)}
+	}
+	byName := list("kextwatch", "run")
+	byName["Program"] = program
+	me := os.Geteuid()
+	for name, tt := range map[string]struct {
+		list   any // nil: no file
+		format int
+		perm   os.FileMode
+		owner  int
+		want   probe.LoginState
+	}{
+		"absent":                   {nil, plist.XMLFormat, 0o644, me, probe.LoginAbsent},
+		"as we write it":           {list(program, "run"), plist.XMLFormat, 0o644, me, probe.LoginReady},
+		"binary, read only":        {list(program, "run"), plist.BinaryFormat, 0o444, me, probe.LoginReady},
+		"with flags":               {list(program, "--log-level", "debug", "run", "--headless"), plist.XMLFormat, 0o644, me, probe.LoginReady},
+		"with the key Program":     {byName, plist.XMLFormat, 0o644, me, probe.LoginReady},
+		"of another owner":         {list(program, "run"), plist.XMLFormat, 0o644, me + 1, probe.LoginRefused},
+		"others may write to it":   {list(program, "run"), plist.XMLFormat, 0o664, me, probe.LoginRefused},
+		"another program":          {list("/bin/sh", "run"), plist.XMLFormat, 0o644, me, probe.LoginOtherProgram},
+		"another command":          {list(program, "status"), plist.XMLFormat, 0o644, me, probe.LoginOtherProgram},
+		"no arguments":             {list(program), plist.XMLFormat, 0o644, me, probe.LoginOtherProgram},
+		"the program is gone":      {list(filepath.Join(dir, "gone", "kextwatch"), "run"), plist.XMLFormat, 0o644, me, probe.LoginProgramMissing},
+		"a number instead of text": {map[string]any{"Label": probe.AgentLabel, "ProgramArguments": 7}, plist.XMLFormat, 0o644, me, probe.LoginDamaged},
+		"no dictionary":            {[]string{"run"}, plist.XMLFormat, 0o644, me, probe.LoginDamaged},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), probe.AgentLabel+".plist")
+			if tt.list != nil {
+				data, err := plist.Marshal(tt.list, tt.format)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := errors.Join(os.WriteFile(path, data, 0o600), os.Chmod(path, tt.perm)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			// The program that asks has another name, as after a download.
+			got := ReadJobOfAll(path, Agent("/opt/kextwatch-2", "/"), func(path string) (string, error) { return path, nil }, tt.owner)
+			if got.State != tt.want || got.OfAll != (tt.want != probe.LoginAbsent) {
+				t.Errorf("%+v, want %s", got, tt.want)
+			}
+		})
 	}
 }

@@ -85,8 +85,8 @@ type Actions interface {
 	// if macOS refused it. An error may have a method Hint with the next step.
 	Retry(ctx context.Context, status approval.Status) (*probe.Attempt, error)
 
-	// OpensAtLogin reports whether kextwatch starts at the next login.
-	OpensAtLogin() probe.Answer
+	// OpensAtLogin reports how kextwatch starts at the next login.
+	OpensAtLogin() probe.LoginJob
 }
 
 // View shows each new status, with the notices that led to it.

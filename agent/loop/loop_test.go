@@ -113,7 +113,7 @@ func (d *bubble) Do(_ context.Context, action notify.Action, _ approval.Status) 
 }
 
 func (d *bubble) Retry(context.Context, approval.Status) (*probe.Attempt, error) { return d.retry() }
-func (d *bubble) OpensAtLogin() probe.Answer                                     { return probe.No }
+func (d *bubble) OpensAtLogin() probe.LoginJob                                   { return probe.LoginJob{State: probe.LoginAbsent} }
 
 func (d *bubble) NextQuery(time.Time) (time.Duration, bool) { return 0, false }
 func (d *bubble) Answers() <-chan struct{}                  { return d.answers }

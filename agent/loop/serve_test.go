@@ -266,7 +266,7 @@ func (s slowTool) Post(ctx context.Context, _ notify.Alert) error { return s.run
 func (s slowTool) Do(ctx context.Context, _ notify.Action, _ approval.Status) error {
 	return s.run(ctx)
 }
-func (s slowTool) OpensAtLogin() probe.Answer { return probe.No }
+func (s slowTool) OpensAtLogin() probe.LoginJob { return probe.LoginJob{State: probe.LoginAbsent} }
 func (s slowTool) Retry(ctx context.Context, _ approval.Status) (*probe.Attempt, error) {
 	return nil, s.run(ctx)
 }

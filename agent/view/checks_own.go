@@ -62,11 +62,17 @@ func agentInstalled(c checking) Check {
 		return unsure("kextwatch cannot tell whether it starts at login", Clean(job.Why), "Run kextwatch install. It reports what is in the way.")
 	case probe.LoginReady:
 		check := ok("kextwatch starts at login")
+		if job.OfAll {
+			check = ok("kextwatch starts at login: an administrator installed it for every user")
+		}
 		check.Detail = Clean(job.Program)
 		return check
 	}
 	next := "Run kextwatch install."
-	if c.own.Running == probe.Yes {
+	switch {
+	case job.OfAll:
+		next = "Ask an administrator to install kextwatch for every user again."
+	case c.own.Running == probe.Yes:
 		next = "Choose Open at Login in the kextwatch menu."
 	}
 	return warn(loginWords[job.State], Clean(job.Why), next)
@@ -77,7 +83,11 @@ func agentRunning(c checking) Check {
 	case probe.Yes:
 		return ok("kextwatch runs in the background")
 	case probe.No:
-		return warn("kextwatch does not run in the background", "kextwatch will not notice an approval window.", "Run kextwatch install.")
+		next := "Run kextwatch install."
+		if job := c.own.AtLogin; job.OfAll && job.State == probe.LoginReady {
+			next = "Log out and in again."
+		}
+		return warn("kextwatch does not run in the background", "kextwatch will not notice an approval window.", next)
 	}
 	return unsure("kextwatch cannot tell whether it runs in the background", "", "Look for the icon of kextwatch in the menu bar.")
 }

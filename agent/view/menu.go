@@ -16,9 +16,9 @@ type Around struct {
 	Version       string // of kextwatch
 	HideTime      bool   // show no minutes beside the icon
 	SnoozeMinutes int
-	SnoozedUntil  time.Time    // zero: alerts are not snoozed
-	AtLogin       probe.Answer // kextwatch starts at login
-	Ignored       []string     // team IDs that the user ignores
+	SnoozedUntil  time.Time      // zero: alerts are not snoozed
+	AtLogin       probe.LoginJob // how kextwatch starts at login
+	Ignored       []string       // team IDs that the user ignores
 }
 
 // Menu returns everything behind the icon in the menu bar.
@@ -116,8 +116,8 @@ var menuItems = map[notify.Action]menuItem{
 	notify.Ignore:       {label: func(c menuCase) string { return c.ignore }, enabled: menuCase.always},
 	notify.OpenAtLogin: {
 		label:   called("Open at Login"),
-		enabled: func(c menuCase) bool { return c.around.AtLogin != "" },
-		checked: func(c menuCase) bool { return c.around.AtLogin == probe.Yes },
+		enabled: func(c menuCase) bool { return c.around.AtLogin.Starts() != "" && !c.around.AtLogin.OfAll },
+		checked: func(c menuCase) bool { return c.around.AtLogin.Starts() == probe.Yes },
 	},
 	notify.ShowAbout: {
 		label:   func(c menuCase) string { return fmt.Sprintf("About kextwatch %s", c.around.Version) },

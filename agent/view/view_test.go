@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-var around = Around{Version: "1.0", SnoozeMinutes: 10, AtLogin: probe.Yes}
+var around = Around{Version: "1.0", SnoozeMinutes: 10, AtLogin: probe.LoginJob{State: probe.LoginReady}}
 
 var opened = time.Date(2026, 5, 6, 5, 45, 0, 0, time.UTC)
 
@@ -285,6 +285,25 @@ func TestMenuBeforeTheFirstSnapshot(t *testing.T) {
 	m := Menu(approval.Status{}, around)
 	if m.Icon != notify.IconUnsure || m.State == "" || m.Primary.Label == "" {
 		t.Errorf("menu %+v, want the unknown icon, a state and a primary entry", m)
+	}
+}
+
+// A job of an administrator is not switched from the menu.
+func TestOpenAtLogin(t *testing.T) {
+	for _, tt := range []struct {
+		job              probe.LoginJob
+		enabled, checked bool
+	}{
+		{probe.LoginJob{State: probe.LoginReady}, true, true},
+		{probe.LoginJob{State: probe.LoginAbsent}, true, false},
+		{probe.LoginJob{State: probe.LoginReady, OfAll: true}, false, true},
+		{probe.LoginJob{State: probe.LoginProgramMissing, OfAll: true}, false, false},
+		{probe.LoginJob{Why: "not permitted"}, false, false},
+	} {
+		item := Menu(statusWith(approval.Approved, "12.7.6"), Around{AtLogin: tt.job}).Items[notify.OpenAtLogin]
+		if item.Enabled != tt.enabled || item.Checked != tt.checked {
+			t.Errorf("%+v: %+v, want enabled %v, checked %v", tt.job, item, tt.enabled, tt.checked)
+		}
 	}
 }
 

@@ -11,8 +11,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/store"
+	"kextwatch/agent/view"
 	"kextwatch/launchd"
 	"kextwatch/probe"
+	"kextwatch/probe/mac"
 	"kextwatch/probe/root"
 	"kextwatch/probe/tool"
 )
@@ -24,7 +26,8 @@ func (in *invocation) installCommand() *cobra.Command {
 		Use:   "install",
 		Short: "Start kextwatch at login, as a LaunchAgent, and now",
 		Long: `install writes the LaunchAgent of the user who runs it and has launchd start
-it. It prints each step. You can repeat it: it skips steps that are done.
+it. It prints each step. You can repeat it: it skips steps that are done. It
+refuses a program that could not start at the next login.
 
 With --reader it installs, as root, a LaunchDaemon that reads the policy for every
 user. It copies kextwatch-reader from the folder of this program or from the app.
@@ -101,7 +104,28 @@ func (in *invocation) install(ctx context.Context, program string, dryRun bool) 
 	if err != nil {
 		return unavailable(err, in.launchHint(err))
 	}
-	return in.carryOut(ctx, plan, dryRun)
+	if err := in.carryOut(ctx, plan, dryRun); err != nil || dryRun || in.speaker.json {
+		return err
+	}
+	os, _ := mac.ReadOS(in.mac) // unknown: the names of the newest one
+	_, noTray := in.newTray()
+	self, _ := executable()
+	for _, line := range view.Installed(os, noTray == nil || program != self, in.linkCommand(program)) {
+		in.say("%s", line)
+	}
+	return nil
+}
+
+// linkCommand returns the command that makes kextwatch available on the PATH. It is
+// empty if there is a kextwatch.
+func (in *invocation) linkCommand(program string) string {
+	const name, folder = "kextwatch", "/usr/local/bin"
+	for _, dir := range filepath.SplitList(in.env("PATH")) {
+		if launchd.Executable(filepath.Join(dir, name)) == nil {
+			return ""
+		}
+	}
+	return fmt.Sprintf("sudo mkdir -p %s && sudo ln -s %s %s/%s", folder, shellWord(program), folder, name)
 }
 
 // installedForAll reports whether an administrator installed kextwatch for every user.

@@ -11,6 +11,7 @@ import (
 	"kextwatch/agent/approval"
 	"kextwatch/agent/settings"
 	"kextwatch/agent/store"
+	"kextwatch/agent/terminal"
 	"kextwatch/agent/view"
 	"kextwatch/launchd"
 	"kextwatch/notify"
@@ -20,13 +21,15 @@ import (
 )
 
 func (in *invocation) doctorCommand() *cobra.Command {
-	var facts bool
+	var facts, all bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Run every check and name the next step for each problem",
 		Long: `doctor takes one snapshot and runs every check: the policy, Parallels, macOS,
-the user session, kextwatch itself. Each line that is not ok names the next step.`,
+the user session, kextwatch itself. What is not ok comes first, with the next
+step.`,
 		Example: `  kextwatch doctor
+  kextwatch doctor --all       also the checks that passed
   kextwatch doctor --json
   kextwatch doctor --facts     facts for the project; reads only`,
 		Args: cobra.NoArgs,
@@ -44,10 +47,10 @@ the user session, kextwatch itself. Each line that is not ok names the next step
 			}
 			checks := view.Checks(st, in.target().own(in.newTray))
 			in.exit = doctorCode(st, checks)
-			in.writeChecks(checks)
-			return nil
+			return in.writeChecks(checks, all)
 		},
 	}
+	cmd.Flags().BoolVar(&all, "all", false, "also show the checks that passed")
 	cmd.Flags().BoolVar(&facts, "facts", false, "answer the open questions about macOS, to paste into a report; reads only, leaves names out")
 	return cmd
 }
@@ -61,12 +64,12 @@ func (s speaker) writeFacts(sheet string) {
 	fmt.Fprint(s.out, sheet)
 }
 
-func (s speaker) writeChecks(checks []view.Check) {
+func (s speaker) writeChecks(checks []view.Check, all bool) error {
 	if s.json {
 		s.document(doctorDocument(checks))
-		return
+		return nil
 	}
-	fmt.Fprint(s.out, view.CheckText(checks))
+	return terminal.Write(s.out, view.CheckText(checks, all))
 }
 
 func doctorDocument(checks []view.Check) any {

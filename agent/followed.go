@@ -91,17 +91,12 @@ func (t *terminalFollowed) draw() {
 	io.WriteString(t.out, b.String())
 }
 
-// colored emphasizes the headlines. The color repeats what their words say.
+// colored emphasizes the headlines.
 func (t *terminalFollowed) colored(line view.Line) string {
-	switch {
-	case !t.colors || line.Verdict == "":
+	if !t.colors {
 		return line.Text
-	case line.Verdict.NeedsAction():
-		return terminal.BoldYellow + line.Text + terminal.Plain
-	case line.Verdict == approval.Approved:
-		return terminal.BoldGreen + line.Text + terminal.Plain
 	}
-	return terminal.Bold + line.Text + terminal.Plain
+	return terminal.Emphasized(line)
 }
 
 // Close restores the terminal and leaves the last state on it in plain text.

@@ -1,14 +1,16 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
-	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"kextwatch/agent/approval"
 	"kextwatch/agent/store"
+	"kextwatch/agent/terminal"
 	"kextwatch/agent/view"
 )
 
@@ -33,8 +35,7 @@ func (in *invocation) historyCommand() *cobra.Command {
 			if err != nil {
 				return unavailable(fmt.Errorf("reading the history: %w", err), "run this as the user whose agent it is")
 			}
-			in.writeHistory(events)
-			return nil
+			return in.writeHistory(events)
 		},
 	}
 	cmd.Flags().StringVar(&since, "since", "", "show only events since `WHEN`: 48h, 2026-05-01 or 2026-05-01T12:00:00Z")
@@ -57,25 +58,43 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 	return time.Time{}, usage("write it like 48h, 2026-05-01 or 2026-05-01T12:00:00Z", "invalid time for --since: %q", s)
 }
 
-func (s speaker) writeHistory(events []store.Event) {
+func (s speaker) writeHistory(events []store.Event) error {
 	if s.json {
 		if events == nil {
 			events = []store.Event{}
 		}
 		s.document(map[string]any{"schema": 1, "events": events})
-		return
+		return nil
 	}
-	w := bufio.NewWriter(s.out)
-	defer w.Flush()
-	writeHistory(w, events)
+	return terminal.Write(s.out, historyText(events))
 }
 
-// writeHistory writes the events for people, one a line, oldest first.
-func writeHistory(w io.Writer, events []store.Event) {
+// historyText returns the events for people, one a line, oldest first.
+func historyText(events []store.Event) view.Lines {
 	if len(events) == 0 {
-		fmt.Fprintln(w, "Nothing has happened yet. The agent writes the history: kextwatch install starts it.")
+		return view.Untoned("Nothing has happened yet. The agent writes the history: kextwatch install starts it.")
 	}
-	for _, e := range events {
-		fmt.Fprintf(w, "%s  %-18s %s\n", e.At.Local().Format("2006-01-02 15:04:05"), e.Event, view.Clean(e.Text))
+	var b strings.Builder
+	for i, e := range events {
+		if told(e, events[max(0, i-batch):min(len(events), i+batch)]) {
+			continue
+		}
+		text := view.Clean(e.Text)
+		if e.Error != "" {
+			text = strings.TrimSuffix(text, ".") + ": " + view.Clean(e.Error)
+		}
+		fmt.Fprintf(&b, "%s  %s\n", e.At.Local().Format("2006-01-02 15:04:05"), text)
 	}
+	return view.Untoned(b.String())
+}
+
+// batch is how many events around one can be of the same moment.
+const batch = 8
+
+// told reports whether an event only says that the verdict of a product changed, and one
+// of the others says at the same moment how.
+func told(e store.Event, others []store.Event) bool {
+	return e.Event == approval.VerdictChanged && slices.ContainsFunc(others, func(o store.Event) bool {
+		return o.Event != approval.VerdictChanged && o.TeamID == e.TeamID && o.Product == e.Product && o.At.Sub(e.At).Abs() < time.Second
+	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -45,11 +44,9 @@ func (m menuActions) Do(ctx context.Context, action notify.Action, status approv
 		if err != nil {
 			return err
 		}
-		var text strings.Builder
-		writeHistory(&text, events)
-		return m.showText(ctx, filepath.Join(state, "history.txt"), text.String())
+		return m.showText(ctx, filepath.Join(state, "history.txt"), historyText(events).String())
 	case notify.ShowDoctor:
-		return m.showText(ctx, filepath.Join(state, "doctor.txt"), view.CheckText(view.Checks(status, m.own(m.newTray))))
+		return m.showText(ctx, filepath.Join(state, "doctor.txt"), view.CheckText(view.Checks(status, m.own(m.newTray)), true).String())
 	case notify.ShowReport:
 		page, err := m.page(ctx, status, false)
 		if err != nil {
@@ -59,7 +56,7 @@ func (m menuActions) Do(ctx context.Context, action notify.Action, status approv
 	case notify.OpenAtLogin:
 		return toggleAtLogin(m.mac.Home, m.mac)
 	case notify.ShowAbout:
-		about := "kextwatch " + version + "\n\n" + view.Explain(status)
+		about := "kextwatch " + version + "\n\n" + view.Explain(status, false).String()
 		return m.showText(ctx, filepath.Join(state, "about.txt"), about)
 	}
 	return fmt.Errorf("unknown menu entry %q", action)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"kextwatch/agent/terminal"
 )
@@ -80,5 +81,32 @@ func TestDemoInADumbTerminal(t *testing.T) {
 	term := inTerminal(t, []string{"TERM=dumb"}, "demo", "--speed", "240", "--story", "restart")
 	if all := term.wait("The end."); sequence.MatchString(all) || strings.Contains(all, "min left") {
 		t.Errorf("wrote %q, want plain lines", all)
+	}
+}
+
+// In a terminal, words wrap at its width, and headlines have a color unless the user does
+// not want it.
+func TestAnswersInATerminal(t *testing.T) {
+	root, sim := simulated(t, "10.15.7")
+	if err := sim.Attempt(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		env     []string
+		colored bool
+	}{
+		"colors": {nil, true}, "NO_COLOR": {[]string{"NO_COLOR=1"}, false}, "a dumb terminal": {[]string{"TERM=dumb"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := inTerminal(t, c.env, "status", "--root", root).wait("Policy read from the database")
+			if colored := strings.Contains(all, terminal.BoldYellow+"Parallels Desktop"); colored != c.colored || sequence.MatchString(all) != c.colored {
+				t.Errorf("colored %t, want %t: %q", colored, c.colored, all)
+			}
+			for line := range strings.Lines(sequence.ReplaceAllString(all, "")) {
+				if line = strings.TrimRight(line, "\r\n"); len([]rune(line)) > 80 {
+					t.Errorf("a line of %d characters in a terminal of 80: %q", len([]rune(line)), line)
+				}
+			}
+		})
 	}
 }

@@ -1,11 +1,10 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/terminal"
 	"kextwatch/agent/view"
 )
 
@@ -24,36 +23,39 @@ func (in *invocation) statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			in.answer(st, view.Text(st))
 			in.exit = statusCode(st)
-			return nil
+			return in.answer(st, view.Text(st))
 		},
 	}
 }
 
 func (in *invocation) explainCommand() *cobra.Command {
-	return &cobra.Command{
+	var all bool
+	cmd := &cobra.Command{
 		Use:   "explain",
 		Short: "Show the status with every fact and every rule that applied",
-		Args:  cobra.NoArgs,
+		Example: `  kextwatch explain
+  kextwatch explain --all`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			st, err := in.examine(cmd.Context(), statusLimit)
 			if err != nil {
 				return err
 			}
-			in.answer(st, view.Explain(st))
-			return nil
+			return in.answer(st, view.Explain(st, all))
 		},
 	}
+	cmd.Flags().BoolVar(&all, "all", false, "also show the rules that did not apply")
+	return cmd
 }
 
 // answer writes a status as JSON, or its text.
-func (s speaker) answer(st approval.Status, text string) {
+func (s speaker) answer(st approval.Status, text view.Lines) error {
 	if s.json {
 		s.document(view.NewDocument(st))
-		return
+		return nil
 	}
-	fmt.Fprint(s.out, text)
+	return terminal.Write(s.out, text)
 }
 
 // statusCode returns 0 for nothing to do, 1 for something to do, 2 for unknown.

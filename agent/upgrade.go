@@ -1,11 +1,10 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/terminal"
 	"kextwatch/agent/view"
 	"kextwatch/probe"
 )
@@ -57,32 +56,30 @@ kextwatch. Each names its source and how sure it is.`,
 			if offer, offered := st.NewestOffer(); !to.Known() && offered {
 				to = offer
 			}
-			in.writeUpgrade(st, to)
-			return nil
+			return in.writeUpgrade(st, to)
 		},
 	}
 }
 
 // writeUpgrade writes what a macOS means for this Mac, and sets the exit status. Without a
 // version nothing is checked.
-func (in *invocation) writeUpgrade(st approval.Status, to probe.OSVersion) {
+func (in *invocation) writeUpgrade(st approval.Status, to probe.OSVersion) error {
 	if !to.Known() {
 		in.exit = 2
 		if in.json {
 			in.document(view.NewNoUpgradeDocument(st))
-			return
+			return nil
 		}
 		why, next := view.NoUpgrade(st)
-		in.say("%s\n  Next    %s", why, next)
-		return
+		return terminal.Write(in.out, view.Untoned(why+"\n  Next    "+next+"\n"))
 	}
 	u := st.Upgrade(to)
 	in.exit = upgradeCode(st, u)
 	if in.json {
 		in.document(view.NewUpgradeDocument(st, u))
-		return
+		return nil
 	}
-	fmt.Fprint(in.out, view.UpgradeText(st, u))
+	return terminal.Write(in.out, view.UpgradeText(st, u))
 }
 
 // upgradeCode returns 0 if everything works, 1 if something needs action, 2 if something

@@ -75,7 +75,7 @@ func (w watchCommand) screen() loop.Screen {
 		return &jsonFollowed{speaker: w.speaker}
 	}
 	if f, ok := terminal.CanDraw(w.out); ok {
-		return &terminalFollowed{out: f, colors: w.env("NO_COLOR") == "", past: w.recent()}
+		return &terminalFollowed{out: f, colors: terminal.Colors(), past: w.recent()}
 	}
 	return &plainFollowed{out: w.out}
 }

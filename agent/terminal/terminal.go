@@ -1,4 +1,4 @@
-// Package terminal draws in a terminal: a line that is replaced in place, and
+// Package terminal writes to a terminal: a text, a line that is replaced in place, and
 // the progress of a wait.
 package terminal
 
@@ -20,6 +20,8 @@ const (
 	Bold        = "\x1b[1m"
 	BoldYellow  = "\x1b[1;33m"
 	BoldGreen   = "\x1b[1;32m"
+	BoldRed     = "\x1b[1;31m"
+	Faint       = "\x1b[2m"
 )
 
 // Is reports whether a stream is a terminal. A character device such as

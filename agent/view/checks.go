@@ -3,7 +3,6 @@ package view
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"kextwatch/agent/approval"
 	"kextwatch/probe"
@@ -150,23 +149,50 @@ func fail(summary, detail, next string) Check { return Check{"", Fail, summary, 
 
 func unsure(summary, detail, next string) Check { return Check{"", Unsure, summary, detail, next} }
 
-// CheckText returns the output of `kextwatch doctor`.
-func CheckText(checks []Check) string {
-	var b strings.Builder
+// CheckText returns the output of `kextwatch doctor`: what is not ok comes first, the worst
+// before the others. Without all, the checks that are ok are only counted.
+func CheckText(checks []Check, all bool) Lines {
+	var l Lines
+	advised := map[string]string{} // the check that has a next step
+	shown := slices.SortedStableFunc(slices.Values(checks), func(a, b Check) int { return levels[a.Level].rank - levels[b.Level].rank })
 	counts := map[Level]int{}
-	for _, c := range checks {
+	for _, c := range shown {
 		counts[c.Level]++
-		fmt.Fprintf(&b, "%-8s %-20s %s\n", mark(c.Level), c.ID, c.Summary)
-		if c.Detail != "" {
-			fmt.Fprintf(&b, "%-29s %s\n", "", c.Detail)
+		if c.Level == Ok && !all {
+			continue
 		}
-		if c.Next != "" {
-			fmt.Fprintf(&b, "%-29s %s %s\n", "", "Next:", c.Next)
+		l.add(levels[c.Level].tone, "%-8s %-20s %s", mark(c.Level), c.ID, c.Summary)
+		if c.Detail != "" {
+			l.add(NoTone, "%-29s %s", "", c.Detail)
+		}
+		switch same := advised[c.Next]; {
+		case c.Next == "":
+		case same != "":
+			l.add(NoTone, "%-29s Next: as for %s", "", same)
+		default:
+			l.add(NoTone, "%-29s Next: %s", "", c.Next)
+			advised[c.Next] = c.ID
 		}
 	}
-	fmt.Fprintf(&b, "\n%s\n", fmt.Sprintf("%d ok, %d warnings, %d failed, %d unknown", counts[Ok], counts[Warn], counts[Fail], counts[Unsure]))
-	return b.String()
+	if len(l) > 0 {
+		l.blank()
+	}
+	summary := count(counts[Ok], "1 check passed", "%d checks passed")
+	if !all && counts[Ok] > 0 {
+		summary += " (--all shows them)"
+	}
+	if n := len(checks) - counts[Ok]; n > 0 {
+		summary = fmt.Sprintf("%d failed, %s, %d unknown; %s", counts[Fail], count(counts[Warn], "1 warning", "%d warnings"), counts[Unsure], summary)
+	}
+	l.add(NoTone, "%s", summary)
+	return l
 }
+
+// levels has the order and the tone of each level.
+var levels = map[Level]struct {
+	rank int
+	tone Tone
+}{Fail: {0, Bad}, Warn: {1, Careful}, Unsure: {2, Headline}, Ok: {3, NoTone}}
 
 // mark distinguishes the levels without color.
 func mark(l Level) string {

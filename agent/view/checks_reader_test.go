@@ -51,7 +51,7 @@ func TestReaderCheck(t *testing.T) {
 			if check.ID != "policy.reader" {
 				continue
 			}
-			fmt.Fprintf(&out, "=== %s\n%s", tc.name, CheckText([]Check{check}))
+			fmt.Fprintf(&out, "=== %s\n%s", tc.name, CheckText([]Check{check}, true).String())
 			if check.Level != tc.want || check.Level != Ok && check.Next == "" {
 				t.Errorf("%s: %+v, want %s", tc.name, check, tc.want)
 			}

@@ -170,7 +170,7 @@ func TestChecks(t *testing.T) {
 			st, own := allWell()
 			tt.mac(&st, &own)
 			checks := Checks(st, own)
-			fmt.Fprintf(&out, "=== %s\n%s\n", tt.name, CheckText(checks))
+			fmt.Fprintf(&out, "=== %s\n%s\n", tt.name, CheckText(checks, true).String())
 			var ids []string
 			for _, c := range checks {
 				ids = append(ids, c.ID)

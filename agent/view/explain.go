@@ -9,20 +9,21 @@ import (
 	"kextwatch/probe"
 )
 
-// Explain returns Text, followed by every fact and every rule that fired.
-func Explain(st approval.Status) string {
-	var b strings.Builder
-	b.WriteString(Text(st))
+// Explain returns Text, followed by every fact and the rules that fired; with all, also by
+// the rules that did not.
+func Explain(st approval.Status, all bool) Lines {
+	l := Text(st)
 	for _, p := range st.Products {
 		for _, item := range p.Items {
-			fmt.Fprintf(&b, "\n%s\n", fmt.Sprintf("%s, one entry in the pane: %s", item.Name, orNothing(string(item.Verdict), "not relevant")))
+			l.blank()
+			l.add(Headline, "%s, one entry in the pane: %s", item.Name, orNothing(string(item.Verdict), "not relevant"))
 			for _, a := range item.Attempts {
-				fmt.Fprintf(&b, "  attempt %s UTC  %s (%s)\n", a.At.Format("2006-01-02 15:04:05"), Clean(a.BundleID), basis(a.Evidence))
+				l.add(NoTone, "  attempt %s UTC  %s (%s)", a.At.Format("2006-01-02 15:04:05"), Clean(a.BundleID), basis(a.Evidence))
 			}
 			for _, k := range item.Kexts {
-				fmt.Fprintf(&b, "  kext    %s: %s\n", Clean(k.BundleID), kextWords(k, st))
+				l.add(NoTone, "  kext    %s: %s", Clean(k.BundleID), kextWords(k, st))
 				if k.Path != "" {
-					fmt.Fprintf(&b, "          %s\n", Clean(k.Path))
+					l.add(NoTone, "          %s", Clean(k.Path))
 				}
 			}
 		}
@@ -32,41 +33,45 @@ func Explain(st approval.Status) string {
 		for _, d := range st.Waiting {
 			names = append(names, fmt.Sprintf("%s (%s)", d.Name, d.TeamID))
 		}
-		fmt.Fprintf(&b, "\n%s\n", fmt.Sprintf("Developers waiting in the pane: %s", list(names)))
+		l.blank()
+		l.add(Headline, "Developers waiting in the pane: %s", list(names))
 	}
-	explainReasons(&b, st)
-	explainMachines(&b, st)
-	explainRules(&b, st)
-	return b.String()
+	l.reasons(st)
+	l.machines(st)
+	l.rules(st, all)
+	return l
 }
 
-func explainReasons(b *strings.Builder, st approval.Status) {
+func (l *Lines) reasons(st approval.Status) {
 	for _, p := range st.Products {
 		for _, r := range Reasons(p, st) {
-			fmt.Fprintf(b, "\n%s (%s)\n", r.Title, r.Code)
-			line(b, "Why", r.Text)
-			line(b, "Next", r.Next)
+			l.blank()
+			l.add(Headline, "%s (%s)", r.Title, r.Code)
+			l.labelled("Why", r.Text)
+			l.labelled("Next", r.Next)
 		}
 	}
 }
 
-// explainMachines shows the facts behind Need: the entry of the compatibility
+// machines shows the facts behind Need: the entry of the compatibility
 // table and the virtual machines.
-func explainMachines(b *strings.Builder, st approval.Status) {
+func (l *Lines) machines(st approval.Status) {
 	for _, p := range st.Products {
 		if p.Made != nil {
-			fmt.Fprintf(b, "\n%s\n", fmt.Sprintf("%s %d was made for macOS %s to %s (%s%s)",
+			l.add(NoTone, "\n%s", fmt.Sprintf("%s %d was made for macOS %s to %s (%s%s)",
 				p.Name, p.Made.Major, p.Made.MinMacOS, p.Made.MaxMacOS, p.Made.Confidence, named("; source: %s", Clean(p.Made.Source))))
 		}
 		if k := p.Known; k != nil {
-			fmt.Fprintf(b, "\n%s\n", fmt.Sprintf("%s is known by its team and bundle IDs (%s; source: %s)", k.Product, k.Confidence, k.Source))
+			l.blank()
+			l.add(Headline, "%s is known by its team and bundle IDs (%s; source: %s)", k.Product, k.Confidence, k.Source)
 		}
 	}
 	machines := st.Facts.Machines
 	if len(machines.List) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\n%s\n", fmt.Sprintf("Virtual machines, by %s", machines.From))
+	l.blank()
+	l.add(Headline, "Virtual machines, by %s", machines.From)
 	for _, vm := range machines.List {
 		words := []string{orNothing(string(vm.Hypervisor), "unknown") + " hypervisor"}
 		if vm.State != "" {
@@ -75,28 +80,38 @@ func explainMachines(b *strings.Builder, st approval.Status) {
 		if vm.Nested == probe.Yes {
 			words = append(words, "nested virtualization")
 		}
-		fmt.Fprintf(b, "  %s: %s\n", Clean(vm.Name), strings.Join(words, ", "))
+		l.add(NoTone, "  %s: %s", Clean(vm.Name), strings.Join(words, ", "))
 	}
 }
 
-// explainRules lists every rule in order. A rule that fired is followed by
-// the extensions or products it fired for.
-func explainRules(b *strings.Builder, st approval.Status) {
+// rules lists the rules in order: those that fired, with the extensions or products that
+// they fired for, and with all also the others.
+func (l *Lines) rules(st approval.Status, all bool) {
 	fired := map[approval.Rule][]string{}
 	for _, f := range st.Fired {
 		if subject := Clean(f.Subject); !slices.Contains(fired[f.Rule], subject) {
 			fired[f.Rule] = append(fired[f.Rule], subject)
 		}
 	}
-	fmt.Fprintf(b, "\n%s\n", "Rules, in order")
+	l.blank()
+	l.add(Headline, "Rules that applied, in order")
+	others := 0
 	for _, r := range approval.Rules {
-		if subjects := fired[r]; len(subjects) > 0 {
-			fmt.Fprintf(b, "  + %s: %s\n", list(subjects), ruleWords[r])
-		} else {
-			fmt.Fprintf(b, "  - %s\n", ruleWords[r])
+		switch subjects := fired[r]; {
+		case len(subjects) > 0:
+			l.add(NoTone, "  +  %s: %s", list(subjects), ruleWords[r])
+		case all:
+			l.add(Soft, "  -  %s", ruleWords[r])
+		default:
+			others++
 		}
 	}
-	fmt.Fprintf(b, "  %s\n", "(+ fired, - did not)")
+	switch {
+	case all:
+		l.add(NoTone, "  (+ applied, - did not)")
+	case others > 0:
+		l.add(Soft, "  %s (--all shows them)", count(others, "1 other rule did not apply", "%d other rules did not apply"))
+	}
 }
 
 // leftoverWords says why an extension is left over.

@@ -309,11 +309,11 @@ func TestStatusLeadsToTheGuide(t *testing.T) {
 	ignored := other
 	ignored.Name, ignored.Listed, ignored.Ignored = "Ignored", true, true
 	st.Products = append(st.Products, other, ignored)
-	if text := Text(st); strings.Count(text, "Step 3 of 5. kextwatch guide shows all of them.") != 1 {
+	if text := Text(st).String(); strings.Count(text, "Step 3 of 5. kextwatch guide shows all of them.") != 1 {
 		t.Errorf("status\n%s\nwant the step once", text)
 	}
 	st.Products = st.Products[2:]
-	if text := Text(st); strings.Contains(text, "Step ") {
+	if text := Text(st).String(); strings.Contains(text, "Step ") {
 		t.Errorf("status\n%s\nwant no step of an ignored developer", text)
 	}
 }

@@ -85,7 +85,7 @@ func TestTheTimeIsOver(t *testing.T) {
 				}
 			}
 			closed := Alert(approval.Notice{Event: approval.WindowClosed, Product: *p, Window: p.Window}, st, tray)
-			texts := map[string]string{"alert": closed.Body, "status": Text(st), "window check": "", "next": Next(*p, st)}
+			texts := map[string]string{"alert": closed.Body, "status": Text(st).String(), "window check": "", "next": Next(*p, st)}
 			for _, c := range Checks(st, Own{}) {
 				if c.ID == "window" {
 					texts["window check"] = c.Detail + " " + c.Next
@@ -119,7 +119,7 @@ func TestAdviceIsPossible(t *testing.T) {
 			}
 			st := statusWith(v, n.macOS)
 			st.Products[0].Need = n.need
-			text := Text(st)
+			text := Text(st).String()
 			for impossible, when := range map[string]bool{
 				"Apple's hypervisor, which needs no approval": len(n.need.CanMove()) == 0 && n.need.Answer != "",
 				"irtual machine": len(n.need.VMs) == 0 && n.need.Answer != "",
@@ -142,7 +142,7 @@ func TestRefusalBesideASettingThatDeniesIt(t *testing.T) {
 	p.Need = approval.Need{Answer: probe.No, Because: approval.RuleAppleHypervisor}
 	p.Reasons = []approval.Reason{{Code: approval.ReasonSIP, Severity: approval.Note, Check: "sip"}, {Code: approval.ReasonConsentOff, Severity: approval.Note, Check: "kext-consent"}}
 	st.Facts.Machines = probe.Machines{Known: true, List: []probe.VM{{Name: "W", Hypervisor: probe.AppleHypervisor}}}
-	text := Text(st)
+	text := Text(st).String()
 	for _, c := range Checks(st, Own{}) {
 		if c.ID == "parallels.needed" && (c.Level == Ok || !strings.Contains(c.Summary, "refused")) {
 			t.Errorf("check %+v, want the refusal", c)
@@ -173,7 +173,7 @@ func TestUpdateLeadsToAVersionThatFits(t *testing.T) {
 		p := &st.Products[0]
 		p.Made = &approval.Row{Major: 16, MaxMacOS: "11", ReleaseNotes: "https://kb.parallels.com/125053", Confidence: approval.Likely}
 		p.Reasons = []approval.Reason{{Code: approval.ReasonTooOld, Severity: approval.Obstacle, Check: "parallels.version", About: []string{"11"}}}
-		if text := Explain(st) + CheckText(Checks(st, Own{})); !strings.Contains(text, c.want) || strings.Contains(text, c.notWant) {
+		if text := Explain(st, true).String() + CheckText(Checks(st, Own{}), true).String(); !strings.Contains(text, c.want) || strings.Contains(text, c.notWant) {
 			t.Errorf("macOS %s: want %q and not %q:\n%s", c.macOS, c.want, c.notWant, text)
 		}
 	}

@@ -10,49 +10,57 @@ import (
 )
 
 // Text returns the output of `kextwatch status`.
-func Text(st approval.Status) string {
-	var b strings.Builder
+func Text(st approval.Status) Lines {
+	var l Lines
 	for _, p := range st.Products {
-		fmt.Fprintf(&b, "%s: %s\n", title(p), State(p))
+		l.add(shownTone(p), "%s: %s", title(p), State(p))
 		if p.Listed { // nothing to do now
-			line(&b, "Note", listedBecause(p, st))
-			line(&b, "Guide", whichStep(p, st))
+			l.labelled("Note", listedBecause(p, st))
+			l.labelled("Guide", whichStep(p, st))
 			continue
 		}
-		line(&b, "Why", Why(p, st))
-		line(&b, "Next", Next(p, st))
-		line(&b, "Guide", whichStep(p, st))
+		l.labelled("Why", Why(p, st))
+		l.next(Next(p, st))
+		l.labelled("Guide", whichStep(p, st))
 		if p.Window.Open() {
-			line(&b, "Window", fmt.Sprintf("%s  %s – %s (%s)", Bar(p.Window.Left, approval.WindowLength, 30), clock(p.Window.OpenedAt), clock(p.Window.ClosesAt), basis(p.Window.Basis)))
+			l.labelled("Window", fmt.Sprintf("%s  %s – %s (%s)", Bar(p.Window.Left, approval.WindowLength, 30), clock(p.Window.OpenedAt), clock(p.Window.ClosesAt), basis(p.Window.Basis)))
 		}
 		for _, r := range Reasons(p, st) {
 			beside := maySpoilButton[r.Code] && (p.Verdict.Blocked() || p.Window.Open())
 			if beside || r.Severity != approval.Note && !statedByVerdict[r.Code] {
-				line(&b, "Note", fmt.Sprintf("%s: %s", r.Title, strings.TrimSpace(r.Text+" "+r.Next)))
+				l.labelled("Note", fmt.Sprintf("%s: %s", r.Title, strings.TrimSpace(r.Text+" "+r.Next)))
 			}
 		}
 	}
-	fmt.Fprintf(&b, "%s\n", macLine(st.Mac))
+	l.add(NoTone, "%s", macLine(st.Mac))
 	for _, s := range st.Sources {
 		switch {
 		case s.Name == st.Source:
-			fmt.Fprintf(&b, "Policy read from the %s\n", s.Name)
+			l.add(NoTone, "Policy read from the %s", s.Name)
 			continue
 		case s.State == probe.OK: // read only to compare it with the source that answered
 			continue
 		case s.State == probe.Absent && st.Source == probe.Database: // not needed beside the database
 			continue
 		}
-		fmt.Fprintf(&b, "Policy from the %s: %s: %s\n", s.Name, s.State, Clean(s.Reason))
+		l.add(NoTone, "Policy from the %s: %s: %s", s.Name, s.State, Clean(s.Reason))
 		if st.Source == "" {
-			line(&b, "Next", Clean(s.Next))
+			l.labelled("Next", Clean(s.Next))
 		}
 	}
 	for _, g := range shownFacts(missingFacts(st), st) {
-		fmt.Fprintf(&b, "Not known: %s: %s\n", factName(g.Source), Clean(g.Err))
-		line(&b, "Next", Clean(g.Next))
+		l.add(NoTone, "Not known: %s: %s", factName(g.Source), Clean(g.Err))
+		l.labelled("Next", Clean(g.Next))
 	}
-	return b.String()
+	return l
+}
+
+// shownTone is the tone of a product's headline. One that is only listed needs nothing now.
+func shownTone(p approval.Product) Tone {
+	if p.Listed {
+		return NoTone
+	}
+	return toneOf(p.Verdict)
 }
 
 // whichStep leads to the guide if it is about this product and the user is on the way
@@ -76,12 +84,6 @@ func listedBecause(p approval.Product, st approval.Status) string {
 		return "This developer is ignored."
 	}
 	return named("if you need it: %s", Next(p, st))
-}
-
-func line(b *strings.Builder, label, text string) {
-	if text != "" {
-		fmt.Fprintf(b, "  %-7s %s\n", label, text)
-	}
 }
 
 func title(p approval.Product) string {

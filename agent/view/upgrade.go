@@ -194,27 +194,39 @@ func cannotRunNext(u approval.Upgrade) string {
 }
 
 // UpgradeText returns the output of `kextwatch upgrade-check`.
-func UpgradeText(st approval.Status, u approval.Upgrade) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "macOS %s, for this Mac: %s\n\n", u.To.Version, macLine(probe.Mac{OS: st.Mac.OS, Arch: st.Mac.Arch}))
+func UpgradeText(st approval.Status, u approval.Upgrade) Lines {
+	var l Lines
+	l.add(Headline, "macOS %s, for this Mac: %s", u.To.Version, macLine(probe.Mac{OS: st.Mac.OS, Arch: st.Mac.Arch}))
+	l.blank()
 	if u.CannotRun {
-		fmt.Fprintf(&b, "%s\n", cannotRun(u))
-		line(&b, "Next", cannotRunNext(u))
+		l.add(NoTone, "%s", cannotRun(u))
+		l.labelled("Next", cannotRunNext(u))
 	}
 	for _, f := range u.Findings {
-		fmt.Fprintf(&b, "%s: %s. %s\n", title(f.Product), findingState(f), findingWhy(f))
-		line(&b, "Next", findingNext(f, st))
-		line(&b, "Source", findingSource(f))
+		l.add(findingTone(f), "%s: %s. %s", title(f.Product), findingState(f), findingWhy(f))
+		l.labelled("Next", findingNext(f, st))
+		l.labelled("Source", findingSource(f))
 	}
 	if len(u.Findings) == 0 {
-		b.WriteString("kextwatch found no kernel extension of another developer on this Mac.\n")
+		l.add(NoTone, "kextwatch found no kernel extension of another developer on this Mac.")
 	}
 	for _, g := range UpgradeGaps(st) {
-		fmt.Fprintf(&b, "Not known: %s: %s\n", factName(g.Source), Clean(g.Err))
-		line(&b, "Next", Clean(g.Next))
+		l.add(NoTone, "Not known: %s: %s", factName(g.Source), Clean(g.Err))
+		l.labelled("Next", Clean(g.Next))
 	}
-	fmt.Fprintf(&b, "\n%s\n", upgradeCounts(u))
-	return b.String()
+	l.blank()
+	l.add(NoTone, "%s", upgradeCounts(u))
+	return l
+}
+
+func findingTone(f approval.Finding) Tone {
+	switch {
+	case f.Result.NeedsAction():
+		return Careful
+	case f.Result == approval.Works:
+		return Good
+	}
+	return Headline
 }
 
 func upgradeCounts(u approval.Upgrade) string {

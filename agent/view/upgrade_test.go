@@ -180,7 +180,7 @@ func TestUpgradeShowsCleanText(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, text := range []string{UpgradeText(st, u), a.Title, a.Body, EventText(n), string(doc)} {
+		for _, text := range []string{UpgradeText(st, u).String(), a.Title, a.Body, EventText(n), string(doc)} {
 			for line := range strings.Lines(text) {
 				line = strings.TrimSuffix(line, "\n")
 				if !utf8.ValidString(line) || strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {

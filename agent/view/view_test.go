@@ -72,7 +72,7 @@ func TestWords(t *testing.T) {
 	for _, macOS := range []string{"10.15.7", "12.7.6", "26.2"} {
 		for _, v := range approval.Verdicts {
 			st := statusWith(v, macOS)
-			fmt.Fprintf(&out, "=== macOS %s, %s\n%s", macOS, v, Text(st))
+			fmt.Fprintf(&out, "=== macOS %s, %s\n%s", macOS, v, Text(st).String())
 			writeMenu(&out, Menu(st, around))
 		}
 	}
@@ -258,7 +258,7 @@ func TestHostileNames(t *testing.T) {
 		st.Sources = append(st.Sources, probe.Source{Name: "reader", State: probe.Failed, Reason: name, Next: name})
 		st.Fired = []approval.Fired{{Rule: approval.RuleScan, Subject: name}}
 		menu := Menu(st, around)
-		shown := append([]string{Explain(st), menu.State, menu.Tooltip}, menu.Details...)
+		shown := append([]string{Explain(st, true).String(), menu.State, menu.Tooltip}, menu.Details...)
 		n := approval.Notice{Event: approval.ParallelsUpdated, Urgency: approval.Plain, Product: *p, From: name, To: name}
 		alert := Alert(n, st, true)
 		shown = append(shown, alert.Title, alert.Body, EventText(n))

@@ -9,12 +9,6 @@ import (
 	"kextwatch/agent/approval"
 )
 
-// Line is one line of the live status.
-type Line struct {
-	Text    string
-	Verdict approval.Verdict // only set for the headline of a product
-}
-
 // Past is one event of the history.
 type Past struct {
 	At   time.Time
@@ -121,7 +115,7 @@ func (s *screen) text(text string) {
 
 func (s *screen) headline(text string, v approval.Verdict) {
 	for _, l := range wrap(text, s.columns) {
-		s.lines = append(s.lines, Line{Text: l, Verdict: v})
+		s.lines = append(s.lines, Line{Text: l, Tone: toneOf(v)})
 	}
 }
 

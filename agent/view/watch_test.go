@@ -16,7 +16,7 @@ func screenText(lines []Line) string {
 	var b strings.Builder
 	for _, l := range lines {
 		mark := "  "
-		if l.Verdict != "" {
+		if l.Tone != NoTone {
 			mark = "* "
 		}
 		b.WriteString(strings.TrimRight(mark+l.Text, " ") + "\n")

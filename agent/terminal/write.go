@@ -1,0 +1,50 @@
+package terminal
+
+import (
+	"io"
+	"os"
+	"strings"
+
+	"kextwatch/agent/view"
+)
+
+// The width of a text in a terminal, in characters. A longer line is hard to read.
+const (
+	narrowest = 40
+	widest    = 120
+)
+
+// tones are the control sequences of view.Tone.
+var tones = [...]string{view.Headline: Bold, view.Good: BoldGreen, view.Careful: BoldYellow, view.Bad: BoldRed, view.Soft: Faint}
+
+// Write writes a text. In a terminal it breaks the lines at the width of the terminal, and
+// emphasizes them unless NO_COLOR is set or the terminal is dumb.
+func Write(out io.Writer, text view.Lines) error {
+	if !Is(out) {
+		_, err := io.WriteString(out, text.String())
+		return err
+	}
+	columns, _ := Size(out.(*os.File))
+	_, canDraw := CanDraw(out)
+	colors := canDraw && Colors()
+	var b strings.Builder
+	for _, line := range text.Broken(max(narrowest, min(columns, widest))) {
+		if colors {
+			line.Text = Emphasized(line)
+		}
+		b.WriteString(line.Text + "\n")
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+// Colors reports whether the user wants colors: see no-color.org.
+func Colors() bool { return os.Getenv("NO_COLOR") == "" }
+
+// Emphasized returns a line with the control sequences of its tone.
+func Emphasized(line view.Line) string {
+	if line.Tone == view.NoTone || line.Text == "" {
+		return line.Text
+	}
+	return tones[line.Tone] + line.Text + Plain
+}

@@ -34,7 +34,7 @@ func TestDesktop(t *testing.T) {
 				t.Fatal(err)
 			}
 			alert := notifications.Next(t)
-			if alert.Title != "Parallels Desktop needs your approval" || !strings.Contains(alert.Body, "Click the kextwatch icon") {
+			if alert.Title != "Parallels Desktop needs your approval" || !strings.Contains(alert.Body, "click the kextwatch icon") {
 				t.Errorf("notification %+v, want one that says what to click", alert)
 			}
 			menu := icon.WaitMenu(t, shows("Parallels Desktop: waiting for your approval, 30 minutes left"))

@@ -133,36 +133,44 @@ func (d *bubble) loads() {
 }
 
 const (
-	clickIcon = "Click the kextwatch icon in the menu bar, then Open Security & Privacy, then Allow."
-	isReady   = "Parallels Desktop is ready | All its kernel extensions are approved and loaded."
+	untilClick = ": click the kextwatch icon, Open Security & Privacy, then Allow."
+	isReady    = "Parallels Desktop is ready | All its kernel extensions are approved and loaded."
 )
+
+// clickUntil is the text of an alert about a window that opened at this minute of a story.
+// about is empty up to macOS 10.15, where the end is certain.
+func clickUntil(about string, opened float64) string {
+	start := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // of the bubble
+	closes := start.Add(time.Duration((opened + 30) * float64(time.Minute))).Local()
+	return "Until " + about + closes.Format("15:04") + untilClick
+}
 
 // onMonterey is the story of somebody with a virtual machine that needs the extensions.
 var onMonterey = []stage{
 	{minute: 0, what: "nothing has happened", state: "not asked for approval yet"},
 	{minute: 10, what: "macOS is updated", restarts: true, do: func(d *bubble) { d.boots("12.7.6", "BOOT-2") },
 		events: []string{"macos-updated"},
-		alerts: []string{"macOS was updated from 11.7.10 to 12.7.6 | When the virtual machine “Windows 11” starts, macOS will block the kernel extensions, and you will have about 30 minutes to allow them."},
+		alerts: []string{"macOS was updated from 11.7.10 to 12.7.6 | macOS will block the kernel extensions when the virtual machine “Windows 11” starts."},
 		state:  "not asked for approval yet"},
 	{minute: 15, what: "macOS blocks it", do: (*bubble).attempt,
 		events: []string{"window-opened"},
-		alerts: []string{"Parallels Desktop needs your approval | macOS blocked its kernel extensions and shows the Allow button for 30 minutes. " + clickIcon + " Until you allow it, Windows 11 cannot start."},
+		alerts: []string{"Parallels Desktop needs your approval | " + clickUntil("about ", 15)},
 		state:  "waiting for your approval, 30 minutes left"},
 	{minute: 43, what: "the person is away",
 		events: []string{"window-reminder", "window-reminder"},
-		alerts: []string{"Parallels Desktop: 15 minutes left to click Allow | " + clickIcon, "Parallels Desktop: 5 minutes left to click Allow | " + clickIcon},
+		alerts: []string{"Parallels Desktop: 15 minutes left to click Allow | " + clickUntil("about ", 15), "Parallels Desktop: 5 minutes left to click Allow | " + clickUntil("about ", 15)},
 		state:  "waiting for your approval, 2 minutes left"},
 	{minute: 43.5, what: "the person snoozes for ten minutes", click: notify.Snooze,
 		events: []string{"snoozed"},
 		state:  "waiting for your approval, 2 minutes left"},
 	{minute: 45, what: "the time is over",
 		events: []string{"window-reminder", "window-closed"},
-		alerts: []string{"Parallels Desktop: 1 minute left to click Allow | " + clickIcon,
+		alerts: []string{"Parallels Desktop: 1 minute left to click Allow | " + clickUntil("about ", 15),
 			"Parallels Desktop: the time to approve is over | Choose Try Again… in the kextwatch menu. Then open Security & Privacy and click Allow, then restart the Mac."},
 		state: "blocked, and the time to approve it is over", next: []string{"To bring the Allow button back, choose Try Again…"}},
 	{minute: 48, what: "another attempt, within the ten minutes", do: (*bubble).attempt,
 		events: []string{"window-reopened"},
-		alerts: []string{"Parallels Desktop: the Allow button is back | macOS shows the button again for 30 minutes, but no alert of its own. " + clickIcon + " Until you allow it, Windows 11 cannot start."},
+		alerts: []string{"Parallels Desktop: the Allow button is back | " + clickUntil("about ", 48) + " macOS shows no alert for it."},
 		state:  "waiting for your approval, 30 minutes left"},
 	{minute: 50, what: "the person clicks Allow", do: (*bubble).allow,
 		events: []string{"approved", "restart-needed"},
@@ -174,7 +182,7 @@ var onMonterey = []stage{
 		state: "approved"},
 	{minute: 61, what: "a minute later",
 		events: []string{"load-failing"},
-		alerts: []string{"Parallels Desktop still does not load | Restart the Mac. If that does not help, install Parallels Desktop again. The kernel extensions are approved, but after an attempt to load them they are not loaded."},
+		alerts: []string{"Parallels Desktop still does not load | Restart the Mac. If that does not help, install Parallels Desktop again."},
 		state:  "approved, but macOS does not load it", next: []string{"Restart the Mac.", "If that does not help, install Parallels Desktop again."}},
 	{minute: 70, what: "the Mac restarts again", restarts: true, do: func(d *bubble) { d.boots("12.7.6", "BOOT-4") },
 		state: "approved"},
@@ -190,27 +198,27 @@ var onCatalina = []stage{
 	{minute: 0, what: "nothing has happened", state: "not asked for approval yet"},
 	{minute: 10, what: "macOS is updated", restarts: true, do: func(d *bubble) { d.boots("10.15.7", "BOOT-2") },
 		events: []string{"macos-updated"},
-		alerts: []string{"macOS was updated from 10.14.6 to 10.15.7 | When you open Parallels Desktop, macOS will block its kernel extensions, and you will have 30 minutes to allow them."},
+		alerts: []string{"macOS was updated from 10.14.6 to 10.15.7 | macOS will block its kernel extensions when you open Parallels Desktop. You then have 30 minutes to allow them."},
 		state:  "not asked for approval yet"},
 	{minute: 15, what: "macOS blocks it", do: (*bubble).attempt,
 		events: []string{"window-opened"},
-		alerts: []string{"Parallels Desktop needs your approval | macOS blocked its kernel extensions and shows the Allow button for 30 minutes. " + clickIcon},
+		alerts: []string{"Parallels Desktop needs your approval | " + clickUntil("", 15)},
 		state:  "waiting for your approval, 30 minutes left"},
 	{minute: 43, what: "the person is away",
 		events: []string{"window-reminder", "window-reminder"},
-		alerts: []string{"Parallels Desktop: 15 minutes left to click Allow | " + clickIcon, "Parallels Desktop: 5 minutes left to click Allow | " + clickIcon},
+		alerts: []string{"Parallels Desktop: 15 minutes left to click Allow | " + clickUntil("", 15), "Parallels Desktop: 5 minutes left to click Allow | " + clickUntil("", 15)},
 		state:  "waiting for your approval, 2 minutes left"},
 	{minute: 43.5, what: "the person snoozes until the window closes", click: notify.SnoozeWindow,
 		events: []string{"snoozed"},
 		state:  "waiting for your approval, 2 minutes left"},
 	{minute: 45, what: "the time is over",
 		events: []string{"window-reminder", "window-closed"},
-		alerts: []string{"Parallels Desktop: 1 minute left to click Allow | " + clickIcon,
+		alerts: []string{"Parallels Desktop: 1 minute left to click Allow | " + clickUntil("", 15),
 			"Parallels Desktop: the time to approve is over | Choose Try Again… in the kextwatch menu. Then open Security & Privacy and click Allow."},
 		state: "blocked, and the time to approve it is over"},
 	{minute: 48, what: "another attempt", do: (*bubble).attempt,
 		events: []string{"window-reopened"},
-		alerts: []string{"Parallels Desktop: the Allow button is back | macOS shows the button again for 30 minutes, but no alert of its own. " + clickIcon},
+		alerts: []string{"Parallels Desktop: the Allow button is back | " + clickUntil("", 48) + " macOS shows no alert for it."},
 		state:  "waiting for your approval, 30 minutes left"},
 	{minute: 50, what: "the person clicks Allow", do: (*bubble).allow,
 		events: []string{"approved"},

@@ -4,40 +4,84 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"kextwatch/agent/approval"
 	"kextwatch/notify"
+	"kextwatch/probe"
 )
 
 // Alert returns the notification for a notice. A click on a notification does
 // not open kextwatch, so the text says what to click. tray reports whether
 // there is an icon to click.
+//
+// The sentences are in the order of their importance: those that do not fit are left out.
 func Alert(n approval.Notice, st approval.Status, tray bool) notify.Alert {
 	a := notify.Alert{Urgent: n.Urgency == approval.Urgent}
-	a.Title, a.Body = alertWords(n, st, tray)
-	if n.Event == approval.WindowOpened || n.Event == approval.WindowReopened {
-		a.Body = sentences(a.Body, stuckInShort(n.Product.Need), stranger(n.Product))
+	var body string
+	a.Title, body = alertWords(n, st, tray)
+	opened := n.Event == approval.WindowOpened || n.Event == approval.WindowReopened
+	if opened {
+		body = sentences(strangerInShort(n.Product), body)
 	}
 	if approval.Verdict(n.From) == approval.NeedsRecovery { // the user comes back from macOS Recovery
-		a.Body = sentences(Progress(n.Product, st), a.Body)
+		body = sentences(Progress(n.Product, st), body)
 	}
 	olderTold := n.Product.Verdict == approval.Incompatible
-	if n.Event == approval.WindowOpened || n.Event == approval.WindowReopened || n.Event == approval.WindowReminder || n.Event == approval.BlockedNoWindow {
+	if opened || n.Event == approval.WindowReminder || n.Event == approval.BlockedNoWindow {
 		if o := obstacle(n.Product, st); o != nil {
-			a.Body = sentences(a.Body, o.Title, o.Next)
+			body = sentences(body, o.Title, o.Next)
 			olderTold = olderTold || o.Code == approval.ReasonTooOld
 		}
 	}
+	if opened {
+		body = sentences(body, stuckInShort(n.Product.Need))
+	}
 	aboutUpdate := slices.ContainsFunc(n.Updates, func(u approval.Update) bool { return u.Event == n.Event })
 	if len(n.Updates) > 0 && !aboutUpdate && !olderTold {
-		a.Body = sentences(a.Body, madeForOlder(n.Product, st))
+		body = sentences(body, olderInShort(n.Product, st))
 	}
-	for i, u := range n.Updates {
+	for _, u := range n.Updates {
 		if n.Event != u.Event {
-			a.Body = sentences(updated(n.Updates[i]), a.Body)
+			body = sentences(body, sinceUpdate(u))
 		}
 	}
+	a.Body = fitted(body)
 	return a
+}
+
+// alertLength is the largest number of characters in the text of an alert. macOS shows two
+// or three lines of it.
+const alertLength = 120
+
+// addressForm matches an address in parentheses. Nobody can click it in an alert.
+var addressForm = probe.Form{Expr: ` \([^()]*https://[^()]*\)`}
+
+// endForm matches the end of a sentence.
+var endForm = probe.Form{Expr: `[.!?] (?:\p{Lu}|macOS|kextwatch|“)`}
+
+// fitted returns the first sentences of a text, as many as fit into an alert, without
+// addresses. A longer first sentence is cut after a word.
+func fitted(text string) string {
+	text = addressForm.ReplaceAllString(text, "")
+	if utf8.RuneCountInString(text) <= alertLength {
+		return text
+	}
+	end := 0
+	for _, at := range endForm.FindAllStringIndex(text, -1) {
+		if utf8.RuneCountInString(text[:at[0]+1]) <= alertLength {
+			end = at[0] + 1
+		}
+	}
+	if end > 0 {
+		return text[:end]
+	}
+	letters := []rune(text)[:alertLength-1]
+	cut := string(letters)
+	if space := strings.LastIndexByte(cut, ' '); space > 0 {
+		cut = cut[:space]
+	}
+	return strings.TrimRight(cut, " ,;:") + "…"
 }
 
 // EventText returns a notice as one sentence, for the history.
@@ -72,17 +116,32 @@ func nextInShort(p approval.Product, st approval.Status) string {
 	return Next(p, st)
 }
 
-// click says how to reach the Allow button.
-func click(p approval.Product, st approval.Status, tray bool) string {
+// click says how to reach the Allow button, and until when it is there: macOS does not let
+// an old alert be withdrawn.
+func click(n approval.Notice, st approval.Status, tray bool) string {
 	pane := PaneFor(st.Mac.OS)
 	allow := "then Allow"
-	if len(othersThan(p, st)) > 0 && !st.Mac.OS.AtLeast(13, 0) {
+	if len(othersThan(n.Product, st)) > 0 && !st.Mac.OS.AtLeast(13, 0) {
 		allow = "then Details…"
 	}
+	where := fmt.Sprintf("open %s, %s", pane.Path, allow)
 	if tray {
-		return fmt.Sprintf("Click the kextwatch icon in the menu bar, then Open %s, %s", pane.Name, allow)
+		where = fmt.Sprintf("click the kextwatch icon, Open %s, %s", pane.Name, allow)
 	}
-	return fmt.Sprintf("Open %s, %s", pane.Path, allow)
+	p := n.Product
+	p.Window = n.Window
+	return fmt.Sprintf("Until %s: %s.", closing(p, st), where)
+}
+
+// sinceUpdate says in a few words what led to an alert.
+func sinceUpdate(u approval.Update) string {
+	switch u.Event {
+	case approval.MacOSUpdated:
+		return fmt.Sprintf("since the update to macOS %s", version(u.To))
+	case approval.ParallelsUpdated:
+		return fmt.Sprintf("since the update to %s %s", u.Product, version(u.To))
+	}
+	return updated(u)
 }
 
 func updated(u approval.Update) string {
@@ -136,4 +195,16 @@ func madeForOlder(p approval.Product, st approval.Status) string {
 		return sentences(words.why(p, st), words.next(p, st))
 	}
 	return ""
+}
+
+// olderInShort is madeForOlder in one sentence.
+func olderInShort(p approval.Product, st approval.Status) string {
+	if madeForOlder(p, st) == "" {
+		return ""
+	}
+	made := "made for an older macOS"
+	if p.Made != nil && p.Made.MaxMacOS != "" {
+		made = fmt.Sprintf("made for macOS up to %s", p.Made.MaxMacOS)
+	}
+	return fmt.Sprintf("%s: %s", made, updateFor(p, st, st.Mac.OS))
 }

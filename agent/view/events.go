@@ -22,8 +22,7 @@ var eventWords = map[approval.EventName]struct {
 			return fmt.Sprintf("macOS blocked %s; the Allow button is there until %s", n.Product.Name, clock(n.Window.ClosesAt))
 		},
 		func(n approval.Notice, st approval.Status, tray bool) (title, body string) {
-			return fmt.Sprintf("%s needs your approval", n.Product.Name),
-				sentences(fmt.Sprintf("macOS blocked its kernel extensions and shows the Allow button for %s", minutes(n.Window.MinutesLeft())), click(n.Product, st, tray))
+			return fmt.Sprintf("%s needs your approval", n.Product.Name), click(n, st, tray)
 		},
 	},
 	approval.WindowReopened: {
@@ -31,8 +30,7 @@ var eventWords = map[approval.EventName]struct {
 			return fmt.Sprintf("%s tried again; the Allow button is back until %s", n.Product.Name, clock(n.Window.ClosesAt))
 		},
 		func(n approval.Notice, st approval.Status, tray bool) (title, body string) {
-			return fmt.Sprintf("%s: the Allow button is back", n.Product.Name),
-				sentences(fmt.Sprintf("macOS shows the button again for %s, but no alert of its own", minutes(n.Window.MinutesLeft())), click(n.Product, st, tray))
+			return fmt.Sprintf("%s: the Allow button is back", n.Product.Name), sentences(click(n, st, tray), "macOS shows no alert for it")
 		},
 	},
 	approval.WindowReminder: {
@@ -40,7 +38,7 @@ var eventWords = map[approval.EventName]struct {
 			return fmt.Sprintf("%s left to approve %s", minutes(n.Minutes), n.Product.Name)
 		},
 		func(n approval.Notice, st approval.Status, tray bool) (title, body string) {
-			return fmt.Sprintf("%s: %s left to click Allow", n.Product.Name, minutes(n.Minutes)), sentences(click(n.Product, st, tray))
+			return fmt.Sprintf("%s: %s left to click Allow", n.Product.Name, minutes(n.Minutes)), click(n, st, tray)
 		},
 	},
 	approval.WindowObstacle: {
@@ -62,8 +60,7 @@ var eventWords = map[approval.EventName]struct {
 			title = fmt.Sprintf("%s: the time to approve is over", p.Name)
 			switch {
 			case p.Verdict == approval.Unknown:
-				return title, sentences("kextwatch cannot see whether its kernel extensions were approved",
-					fmt.Sprintf("if they were not, %s, then click Allow", TryAgain(p, st.Mac.OS)), Next(p, st))
+				return title, sentences(fmt.Sprintf("if you did not click Allow, %s, then click it", TryAgain(p, st.Mac.OS)), "kextwatch cannot see whether you did")
 			case tray && canRetry(p, st.Mac.OS):
 				return title, sentences(tryAgainEntry, fmt.Sprintf("then open %s and %s", PaneFor(st.Mac.OS).Name, clickAllow(p, st)))
 			}
@@ -114,8 +111,7 @@ var eventWords = map[approval.EventName]struct {
 			if !tray {
 				return newState(n, st)
 			}
-			return headline(n.Product), sentences("there is no Allow button before you change the startup security in macOS Recovery",
-				"choose Show the Steps… in the kextwatch menu", "you can print them: the Mac is off in between")
+			return headline(n.Product), sentences("choose Show the Steps… in the kextwatch menu", "there is no Allow button before a change in macOS Recovery")
 		},
 	},
 	approval.ApprovalLostEvent: {

@@ -158,12 +158,11 @@ func start(vm probe.VM) string {
 // firstTry says what will happen at the first load attempt.
 func firstTry(p approval.Product, os probe.OSVersion) string {
 	n := p.Need
-	const minutes = "30 minutes to allow them"
 	if otherVendor(p) {
 		return fmt.Sprintf("When something needs the kernel extension of %s, macOS will block it, and kextwatch will say what to do", p.Name)
 	}
 	if !os.AtLeast(11, 0) || p.App == nil {
-		return fmt.Sprintf("When you open %s, macOS will block its kernel extensions, and you will have %s", p.Name, minutes)
+		return sentences(fmt.Sprintf("macOS will block its kernel extensions when you open %s", p.Name), "you then have 30 minutes to allow them")
 	}
 	var attempts []string
 	if n.ByOpening() {
@@ -177,10 +176,11 @@ func firstTry(p approval.Product, os probe.OSVersion) string {
 	case len(n.VMs) > 1:
 		attempts = append(attempts, present(named("one of these starts (%s)", start), named("one of these resumes (%s)", resume))...)
 	}
-	if len(attempts) == 0 {
-		return fmt.Sprintf("If a virtual machine uses the Parallels hypervisor, macOS will block the kernel extensions when it starts, and you will have about %s", minutes)
+	when := strings.Join(attempts, " or ")
+	if when == "" {
+		when = "a virtual machine that uses the Parallels hypervisor starts"
 	}
-	return fmt.Sprintf("When %s, macOS will block the kernel extensions, and you will have about %s", strings.Join(attempts, " or "), minutes)
+	return sentences("macOS will block the kernel extensions when "+when, "you then have about 30 minutes to allow them")
 }
 
 // withoutKexts describes the way without an approval, by the reasons of the need. From

@@ -105,6 +105,11 @@ func stranger(p approval.Product) string {
 	return fmt.Sprintf("kextwatch does not know it (%s). If you do not know it either, leave it", what)
 }
 
+// strangerInShort is the advice of stranger for an alert, whose title has the name.
+func strangerInShort(p approval.Product) string {
+	return when(stranger(p) != "", "if you do not know it, leave it")
+}
+
 // beside returns some steps with the way without an extension: before them if it is the
 // better one for nearly everyone, otherwise after them.
 func beside(steps string, p approval.Product, os probe.OSVersion) string {

@@ -169,9 +169,7 @@ func TestAlertAfterAnUpdateSaysMadeForOlderOnce(t *testing.T) {
 		verdict approval.Verdict
 	}{
 		{approval.KextsLoaded, approval.Approved},
-		{approval.WindowOpened, approval.BlockedOpen},
 		{approval.VerdictChanged, approval.Incompatible},
-		{approval.UpgradeEvent, approval.UpgradePending},
 		{approval.MacOSUpdated, approval.Approved},
 		{approval.MacOSUpdated, approval.Incompatible},
 	} {
@@ -186,8 +184,8 @@ func TestAlertAfterAnUpdateSaysMadeForOlderOnce(t *testing.T) {
 			Updates: []approval.Update{{Event: approval.MacOSUpdated, Product: "macOS", From: "11.7.10", To: "12.7.6"}},
 		}
 		a := Alert(n, st, true)
-		said := strings.Count(a.Body, "made for macOS up to 11.") + strings.Count(a.Body, "Made for an older macOS.")
-		if said != 1 || strings.Count(a.Body, "Update Parallels Desktop") != 1 {
+		said := strings.Count(strings.ToLower(a.Body), "made for ")
+		if said != 1 || strings.Count(strings.ToLower(a.Body), "update parallels desktop") != 1 {
 			t.Errorf("%s, now %s: %q, want the older macOS and the way out once", tt.event, tt.verdict, a.Body)
 		}
 	}
@@ -223,14 +221,54 @@ func TestAlertWithoutIconNamesThePane(t *testing.T) {
 	}
 }
 
+// The text of an alert fits, and loses whole sentences from its end.
+func TestFittedAlert(t *testing.T) {
+	long := strings.Repeat("word ", 30)
+	for text, want := range map[string]string{
+		"":                  "",
+		"Restart. Or wait.": "Restart. Or wait.",
+		"Update it (https://example.com/a). Then restart.":  "Update it. Then restart.",
+		"Update it (what it needs: https://example.com/a).": "Update it.",
+		"Click Allow. macOS asks nothing. W" + long + ".":   "Click Allow. macOS asks nothing.",
+		"Open “VMware, Inc. Tools” now. kextwatch " + long:  "Open “VMware, Inc. Tools” now.",
+		long: strings.Repeat("word ", 22) + "word…",
+	} {
+		if got := fitted(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// No alert is longer than what macOS shows, whatever holds on this Mac.
+func TestAlertsFit(t *testing.T) {
+	for _, macOS := range []string{"10.15.7", "12.7.6", "26.2"} {
+		for _, v := range approval.Verdicts {
+			for _, st := range []approval.Status{statusWith(v, macOS), otherStatus("macFUSE", v, macOS, probe.AppleSilicon), otherStatus("Somebody", v, macOS, probe.Intel)} {
+				p := &st.Products[0]
+				for _, code := range []approval.ReasonCode{approval.ReasonNotAdmin, approval.ReasonPaneOpen, approval.ReasonRemote} {
+					p.Reasons = append(p.Reasons, approval.Reason{Code: code, Severity: approval.Obstacle, About: []string{"TeamViewer"}})
+				}
+				st.Waiting = []approval.Developer{{TeamID: "EG7KH642X6", Name: "VMware, Inc."}, {TeamID: "PPNVCC9Z68", Name: "Tuxera Inc"}}
+				for _, event := range approval.Events {
+					n := approval.Notice{Event: event, Product: *p, Window: &approval.Window{ClosesAt: opened}, From: "11.7.10", To: "12.7.6",
+						Updates: []approval.Update{{Event: approval.MacOSUpdated, Product: "macOS", From: "11.7.10", To: "12.7.6"}}}
+					if a := Alert(n, st, true); utf8.RuneCountInString(a.Body) > alertLength || strings.Contains(a.Body, "https:") {
+						t.Errorf("macOS %s, %s, %s: %q", macOS, v, event, a.Body)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestAlertNamesTheUpdateThatOpenedTheWindow(t *testing.T) {
 	st := statusWith(approval.BlockedOpen, "10.15.7")
 	n := approval.Notice{
 		Event: approval.WindowOpened, Urgency: approval.Urgent, Product: st.Products[0], Window: st.Products[0].Window,
 		Updates: []approval.Update{{Event: approval.MacOSUpdated, Product: "macOS", From: "10.14.6", To: "10.15.7"}},
 	}
-	if a := Alert(n, st, true); !strings.HasPrefix(a.Body, "macOS was updated from 10.14.6 to 10.15.7. macOS blocked") {
-		t.Errorf("body %q, want the update first", a.Body)
+	if a := Alert(n, st, true); !strings.HasPrefix(a.Body, "Until 06:15: click") || !strings.HasSuffix(a.Body, "Since the update to macOS 10.15.7.") {
+		t.Errorf("body %q, want the update after what to click", a.Body)
 	}
 }
 

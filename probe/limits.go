@@ -35,6 +35,13 @@ func IsBundleID(text string) bool {
 	return len(text) >= 1 && len(text) <= 255 && strings.Trim(text, allowed) == ""
 }
 
+// IsKextID reports whether text can be the bundle identifier of a kext that macOS knows.
+// Some have spaces or letters outside of ASCII, so this is weaker than IsBundleID: 1 to
+// 255 printable bytes without a slash. Such text is shown, and never passed to a program.
+func IsKextID(text string) bool {
+	return len(text) >= 1 && len(text) <= 255 && OneLine(text) == text && text != TooLong && !strings.Contains(text, "/")
+}
+
 // ClockJump is the difference between the wall clock and the monotonic clock
 // that proves a jump: the Mac slept, or its clock was set. Normal drift between
 // two readings is always smaller.

@@ -15,3 +15,14 @@ func TestIsBundleID(t *testing.T) {
 		}
 	}
 }
+
+func TestIsKextID(t *testing.T) {
+	for text, want := range map[string]bool{
+		"com.parallels.kext.hypervisor": true, "com.Logitech.Control Center.HID Driver": true, "com.ä.b": true, "com.a<b": true, strings.Repeat("a", 255): true,
+		"": false, strings.Repeat("a", 256): false, "a/b": false, "a\n": false, "\x00a": false, "a\xff": false, " a": false, "a\u202eb": false, TooLong: false,
+	} {
+		if got := IsKextID(text); got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+}

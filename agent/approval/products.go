@@ -176,8 +176,8 @@ func teamOf(bundleID string) string {
 // of the extensions is known.
 func (w watched) parallels() bool { return w.teamID == probe.ParallelsTeamID }
 
-// wellFormed reports whether an ID can be a bundle ID.
-func wellFormed(bundleID string) bool { return probe.IsBundleID(bundleID) }
+// wellFormed reports whether an ID can be that of an extension.
+func wellFormed(bundleID string) bool { return probe.IsKextID(bundleID) }
 
 // place returns the folder that the extensions of one row of the pane share, besides
 // their team: the application or file system bundle, the folder in Application Support,

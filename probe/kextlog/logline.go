@@ -83,7 +83,7 @@ type attempts []probe.Attempt
 // add keeps an attempt if its bundle ID is valid and not Apple's. Apple's own
 // extensions need no approval.
 func (a *attempts) add(one probe.Attempt) {
-	if !probe.IsBundleID(one.BundleID) || strings.HasPrefix(strings.ToLower(one.BundleID), "com.apple.") {
+	if !probe.IsKextID(one.BundleID) || strings.HasPrefix(strings.ToLower(one.BundleID), "com.apple.") {
 		return
 	}
 	a.keep(one)

@@ -23,7 +23,7 @@ func (s *KextSearch) addFound(found foundKexts, policy *probe.Policy) {
 			s.miss(k.path, k.err)
 		case !validKext(k.info):
 			s.miss(k.path, errInvalidKext(k.path))
-			if probe.IsBundleID(k.info.ID) {
+			if probe.IsKextID(k.info.ID) {
 				s.addUnread(k.path, teams.of(k.info.ID, k.code), k.info.ID)
 			}
 		default:
@@ -62,7 +62,7 @@ func (s *KextSearch) addHidden(folders []hiddenFolder, policy *probe.Policy) {
 		known[k.BundleID] = true
 	}
 	for _, row := range policy.Rows {
-		if known[row.BundleID] || row.TeamID == probe.ParallelsTeamID || !probe.IsBundleID(row.BundleID) || probe.FromApple(row.BundleID) {
+		if known[row.BundleID] || row.TeamID == probe.ParallelsTeamID || !probe.IsKextID(row.BundleID) || probe.FromApple(row.BundleID) {
 			continue
 		}
 		if i := slices.IndexFunc(s.denied, func(place string) bool { return fits(place, row.BundleID) }); i >= 0 {

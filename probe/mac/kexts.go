@@ -214,7 +214,7 @@ func (s *KextSearch) add(place, team, expected string, own func(id string) bool)
 		s.addUnread(place, team, expected)
 	case !validKext(info):
 		s.miss(place, errInvalidKext(place))
-		if probe.IsBundleID(info.ID) && own(info.ID) {
+		if probe.IsKextID(info.ID) && own(info.ID) {
 			expected = info.ID
 		}
 		s.addUnread(place, team, expected)
@@ -226,7 +226,7 @@ func (s *KextSearch) add(place, team, expected string, own func(id string) bool)
 }
 
 func validKext(info root.BundleInfo) bool {
-	return probe.IsBundleID(info.ID) && bundleVersionForm.MatchString(info.Version)
+	return probe.IsKextID(info.ID) && bundleVersionForm.MatchString(info.Version)
 }
 
 func errInvalidKext(place string) error {

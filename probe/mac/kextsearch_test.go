@@ -205,7 +205,7 @@ func TestKextsThatMayNotBeRead(t *testing.T) {
 		},
 		"the folder of all kexts": {
 			found:  foundKexts{hidden: []hiddenFolder{{probe.Extensions, denied}}},
-			policy: probe.Policy{Rows: []probe.PolicyRow{row, {TeamID: probe.ParallelsTeamID, BundleID: hypervisorID}, {BundleID: "com.apple.x"}, {BundleID: "not valid"}}},
+			policy: probe.Policy{Rows: []probe.PolicyRow{row, {TeamID: probe.ParallelsTeamID, BundleID: hypervisorID}, {BundleID: "com.apple.x"}, {BundleID: "not/valid"}}},
 			want:   unread(probe.Extensions), err: "permission denied",
 		},
 		"its app": {

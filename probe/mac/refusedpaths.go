@@ -98,7 +98,7 @@ func (f *pathSearch) bundle(a probe.Attempt) string {
 	switch {
 	case root.NotExist(err):
 		return ""
-	case err == nil && probe.IsBundleID(info.ID):
+	case err == nil && probe.IsKextID(info.ID):
 		return info.ID
 	case err == nil:
 		err = errors.New("it has no valid bundle identifier")

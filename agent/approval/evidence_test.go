@@ -95,8 +95,6 @@ func TestReportedAttemptsThatDoNotCount(t *testing.T) {
 		name    string
 		attempt probe.Attempt
 	}{
-		{"another team", probe.Attempt{At: at(40), TeamID: "EG7KH642X6", BundleID: hypervisor, From: probe.FromLog, Outcome: probe.Refused}},
-		{"another extension", probe.Attempt{At: at(40), TeamID: probe.ParallelsTeamID, BundleID: "com.parallels.kext.other", From: probe.FromLog, Outcome: probe.Refused}},
 		{"permitted", probe.Attempt{At: at(40), TeamID: probe.ParallelsTeamID, BundleID: hypervisor, From: probe.FromLog, Outcome: probe.Permitted}},
 		{"in the future", probe.Attempt{At: at(50), TeamID: probe.ParallelsTeamID, BundleID: hypervisor, From: probe.FromLog, Outcome: probe.Refused}},
 		{"without a time", probe.Attempt{TeamID: probe.ParallelsTeamID, BundleID: hypervisor, From: probe.FromLog, Outcome: probe.Refused}},

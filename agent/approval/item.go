@@ -85,15 +85,23 @@ func itemName(w watched, at string, facts []*kextFacts) string {
 }
 
 // unanswered reports whether no policy source tells about extensions of one item.
-// That includes a source that is being queried again, and whose last answer does
-// not have an extension that was refused since.
+// That includes an answer that does not have an extension although macOS has refused it:
+// since a source was queried that is being queried again, or in the last half hour if the
+// source is the framework, which may list it late.
 func (a *assessment) unanswered(facts ...*kextFacts) bool {
 	policy := a.snap.Policy
 	if policy == nil {
 		return true
 	}
-	return policy.Stale && !slices.ContainsFunc(facts, func(f *kextFacts) bool { return f.row != nil }) &&
-		slices.ContainsFunc(facts, func(f *kextFacts) bool { return f.reportedSince(policy.ReadAt, probe.Refused) })
+	since := policy.ReadAt
+	switch {
+	case policy.Source == probe.Framework:
+		since = a.now.Add(-WindowLength)
+	case !policy.Stale:
+		return false
+	}
+	return !slices.ContainsFunc(facts, func(f *kextFacts) bool { return f.row != nil }) &&
+		slices.ContainsFunc(facts, func(f *kextFacts) bool { return f.reportedSince(since, probe.Refused) })
 }
 
 // addAttempts adds the attempts that are new, in order of time.

@@ -89,14 +89,14 @@ func (in *invocation) helpCommand() *cobra.Command {
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			root := cmd.Root()
-			for _, name := range args {
-				found, _, err := root.Find([]string{name})
-				if err != nil || found == root {
-					return unknownCommand(root, name)
-				}
-				return found.Help()
+			if len(args) == 0 {
+				return root.Help()
 			}
-			return root.Help()
+			found, _, err := root.Find(args)
+			if err != nil || found == root {
+				return unknownCommand(root, args[0])
+			}
+			return found.Help()
 		},
 	}
 }

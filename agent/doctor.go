@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -106,7 +106,7 @@ func (t target) own(newTray func() (notify.Tray, error)) view.Own {
 		if p.Unknown {
 			own.UnknownKeys = append(own.UnknownKeys, view.UnknownKey{Key: p.Key, File: p.File, Suggestion: p.Suggestion})
 		} else {
-			own.Settings = append(own.Settings, strings.TrimSpace(p.Key+": "+p.Why))
+			own.Settings = append(own.Settings, cmp.Or(p.Key, p.File)+": "+p.Why)
 		}
 	}
 	for key, from := range s.Origins {

@@ -101,7 +101,7 @@ func (r retryCommand) from(ctx context.Context, prober *mac.Prober, snap probe.S
 		}
 		o.Product = &p
 	}
-	if o.Mac.UID == 0 && o.Target().TeamID == probe.ParallelsTeamID {
+	if p := o.Target(); o.Mac.UID == 0 && p.TeamID == probe.ParallelsTeamID && p.Verdict != approval.NotInstalled {
 		return 0, unavailable(errors.New("kextwatch does not run Parallels Desktop as root"), "run it as the user who works with Parallels Desktop, without sudo")
 	}
 	bar := terminal.NewProgress(r.err, "Waiting for the Allow button", o.Timeout)
@@ -204,6 +204,9 @@ func (r retryCommand) report(res retry.Result) {
 		return
 	case w != nil:
 		r.say("The Allow button is there until %s, for %d minutes. `kextwatch open` opens the pane.", w.ClosesAt.Local().Format("15:04"), w.MinutesLeft)
+		if more := view.BesideButton(res.Product, res.Status); more != "" {
+			r.say("%s", more)
+		}
 		return
 	case res.How == retry.Nothing:
 		r.say("There is nothing to try. %s", view.Why(res.Product, res.Status))

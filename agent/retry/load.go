@@ -16,6 +16,9 @@ import (
 // mostKexts is how many kexts one retry loads. One developer has one row in the pane.
 const mostKexts = 8
 
+// teamForm is the form of a team ID.
+var teamForm = probe.Form{Expr: `^[A-Z0-9]{10}$`}
+
 // noAttemptHelps reports whether macOS shows no Allow button whatever is tried.
 func noAttemptHelps(p approval.Product) bool {
 	return slices.Contains([]approval.Verdict{approval.Managed, approval.NeedsRecovery, approval.CannotLoad}, p.Verdict)
@@ -30,11 +33,17 @@ func (o Options) blockedKexts(p approval.Product) ([]approval.Kext, error) {
 		return nil, usage("remove --vm", "%s has no virtual machines that kextwatch knows", p.Name)
 	case !o.Status.Facts.Mac.OS.Known():
 		return nil, unavailable(errors.New("unknown version of macOS: the safe method depends on it"), again)
-	case o.Mac.UID != 0:
-		return nil, unavailable(fmt.Errorf("kextwatch cannot make %s try again as an ordinary user", p.Name),
-			fmt.Sprintf("%s; an administrator can also run sudo kextwatch retry --product %s", again, p.TeamID))
+	case p.Verdict == approval.Unknown:
+		return nil, unavailable(fmt.Errorf("kextwatch cannot tell whether %s is blocked", p.Name), view.Next(p, o.Status))
 	}
 	kexts := slices.DeleteFunc(p.Kexts(), func(k approval.Kext) bool { return !k.Blocked || k.Path == "" })
+	if o.Mac.UID != 0 {
+		byRoot := slices.ContainsFunc(kexts, func(k approval.Kext) bool { return mac.Loadable(o.Mac, k.Path) == nil })
+		if byRoot && teamForm.MatchString(p.TeamID) {
+			again += "; an administrator can also run sudo kextwatch retry --product " + p.TeamID
+		}
+		return nil, unavailable(fmt.Errorf("kextwatch cannot make %s try again as an ordinary user", p.Name), again)
+	}
 	if len(kexts) == 0 {
 		return nil, unavailable(fmt.Errorf("the kernel extensions of %s were not found", p.Name), again)
 	}
@@ -50,22 +59,24 @@ func paths(kexts []approval.Kext) []string {
 }
 
 // load makes macOS load the kexts, one after the other. If it refuses one, the Allow button
-// is there for all of this developer, so the others are not tried.
+// is there for all of this developer, so the others are not tried. A failure counts more
+// than a kext that needs a restart, and that more than one that is allowed.
 func (t *trial) load(ctx context.Context) answer {
 	a := answer{asked: t.Clock.Now()}
 	var failures []string
 	for _, k := range t.kexts {
 		outcome, err := mac.LoadKext(ctx, t.Mac, t.Status.Facts.Mac.OS, k.Path)
-		if err != nil {
+		switch {
+		case err != nil:
 			failures = append(failures, err.Error())
-			continue
-		}
-		a.outcome, a.bundleID = outcome, k.BundleID
-		if outcome == probe.Refused {
+		case outcome == probe.Refused:
+			a.outcome, a.bundleID = outcome, k.BundleID
 			return a
+		case a.outcome != probe.NeedsRestart:
+			a.outcome, a.bundleID = outcome, k.BundleID
 		}
 	}
-	if a.bundleID == "" {
+	if len(failures) > 0 {
 		a.err = errors.New(strings.Join(failures, "; "))
 	}
 	return a

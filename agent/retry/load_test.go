@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -96,7 +97,13 @@ func TestRetryOfAKextThatEndsOtherwise(t *testing.T) {
 		"the macOS is not known":   {nil, func(o *Options) { o.Status.Facts.Mac.OS = probe.OSVersion{} }, Nothing, "unknown version of macOS", "mount the volume again"},
 		"anyone could have put it": {func(s story) error { return os.Chmod(s.mac.Root+simmac.MacFUSE().Path, 0o777) }, nil, Nothing, "kextwatch does not load macfuse.kext", "mount the volume again"},
 		"the tool is missing":      {func(s story) error { return os.Remove(filepath.Join(s.mac.Root, kext)) }, nil, Nothing, "loading macfuse.kext", "mount the volume again"},
-		"macOS needs a restart":    {func(s story) error { return s.sim.AllowKext(simmac.MacFUSE().ID, time.Now()) }, nil, LoadKext, "macFUSE: approved; restart the Mac to finish", ""},
+		"macOS needs a restart":    {func(s story) error { return s.sim.AllowKext(simmac.MacFUSE().ID, time.Now()) }, nil, LoadKext, "macOS needs a restart", ""},
+		"it cannot tell": {nil, func(o *Options) {
+			fuse := *other(o.Status)
+			fuse.Verdict = approval.Unknown
+			o.Product = &fuse
+		}, Nothing, "cannot tell whether macFUSE is blocked", "Run `sudo kextwatch install --reader`."},
+		"root would not load it": {func(s story) error { return os.Chmod(s.mac.Root+simmac.MacFUSE().Path, 0o777) }, func(o *Options) { o.Mac.UID = 501 }, Nothing, "cannot make macFUSE try again as an ordinary user", "mount the volume again"},
 		"Full Security has no button": {nil, func(o *Options) {
 			fuse := *other(o.Status)
 			fuse.Verdict = approval.NeedsRecovery
@@ -127,6 +134,95 @@ func TestRetryOfAKextThatEndsOtherwise(t *testing.T) {
 			}
 			if c.hint != "" || res.How != c.how || res.Window != nil || title != c.says {
 				t.Errorf("how %s, window %v, reasons %+v; want %s, %q and the hint %q", res.How, res.Window, res.Reasons, c.how, c.says, c.hint)
+			}
+		})
+	}
+}
+
+// kmutil replaces the tool of the Mac. Each load first records an attempt, as macOS does
+// for each load, also for an allowed one.
+func (s story) kmutil(script string) {
+	s.t.Helper()
+	tool := filepath.Join(s.mac.Root, "usr/bin/kmutil")
+	if err := os.WriteFile(tool, []byte("#!/bin/sh\n[ \"$1\" = load ] || exit 64\n: >'"+s.mac.Root+"/loading'\n"+script+"\n"), 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// Only the answer of macOS tells whether there is a button: an attempt is recorded for an
+// allowed load, too. An open window stays one if macOS refuses again.
+func TestOnlyARefusalBringsTheButton(t *testing.T) {
+	attempt := func(s story) {
+		if err := s.sim.AttemptKext(simmac.MacFUSE().ID, time.Now()); err != nil {
+			s.t.Error(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		script string
+		before func(s story) // the snapshot
+		button bool
+		says   string // the title of the reason
+	}{
+		"refused":                         {"exit 27", nil, true, ""},
+		"refused, and the window is open": {"exit 27", attempt, true, ""},
+		"allowed":                         {"exit 0", nil, false, "macOS did not refuse it"},
+		"allowed, and the window is open": {"exit 0", attempt, false, "macOS did not refuse it"},
+		"needs a restart":                 {"sleep 2; exit 28", nil, false, "macOS needs a restart"},
+		"does not answer":                 {"exec sleep 600", nil, false, "macOS did not answer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := fuseStory(t, "26.2")
+			if c.before != nil {
+				c.before(s)
+			}
+			s.kmutil(c.script)
+			o := s.options(5*time.Second, nil)
+			var once sync.Once
+			o.Waited = func(time.Duration) {
+				if _, err := os.Stat(s.mac.Root + "/loading"); err == nil {
+					once.Do(func() { attempt(s) })
+				}
+			}
+			res, err := Run(t.Context(), o)
+			title := ""
+			if len(res.Reasons) > 0 {
+				title = res.Reasons[0].Title
+			}
+			if err != nil || res.Window.Open() != c.button || title != c.says {
+				t.Errorf("window %v, reasons %+v, error %v; want a button: %t, and %q", res.Window, res.Reasons, err, c.button, c.says)
+			}
+		})
+	}
+}
+
+// Of several kexts, a failure is told, and a restart counts more than what is allowed.
+func TestRetryOfSeveralKexts(t *testing.T) {
+	for name, c := range map[string]struct{ script, says, err string }{
+		"one needs a restart": {"case $3 in *2.kext) exit 28 ;; esac", "macOS needs a restart", ""},
+		"one fails":           {"case $3 in *1.kext) echo 'needs a KDK' >&2; exit 71 ;; esac", "", "needs a KDK"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := fuseStory(t, "26.2")
+			for _, n := range []string{"1", "2", "3"} {
+				k := simmac.Kext{Path: "/Library/Extensions/" + n + ".kext", ID: "com.example.k" + n, Version: "1.0", Team: "TEAM123456", Archs: []probe.Arch{probe.Intel}}
+				if err := errors.Join(s.sim.AddKext(k), s.sim.AttemptKext(k.ID, time.Now().Add(-time.Hour))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.kmutil(c.script)
+			o := s.options(5*time.Second, nil)
+			for _, p := range o.Status.Products {
+				if p.TeamID == "TEAM123456" {
+					o.Product = &p
+				}
+			}
+			res, err := Run(t.Context(), o)
+			switch {
+			case c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)):
+				t.Errorf("error %v, want %q", err, c.err)
+			case c.err == "" && (err != nil || len(res.Reasons) == 0 || res.Reasons[0].Title != c.says):
+				t.Errorf("reasons %+v, error %v, want %q", res.Reasons, err, c.says)
 			}
 		})
 	}

@@ -98,7 +98,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	var err error
 	switch {
 	case p.TeamID != probe.ParallelsTeamID:
-		if !p.Verdict.Blocked() || noAttemptHelps(p) {
+		if !p.Verdict.Blocked() && p.Verdict != approval.Unknown || noAttemptHelps(p) {
 			return nothing, nil
 		}
 		t.kexts, err = o.blockedKexts(p)
@@ -185,7 +185,7 @@ func other(st approval.Status) *approval.Product {
 // explains nothing here, and its next step is what was just done.
 func reasons(r Result) []view.Reason {
 	if r.Product.TeamID != probe.ParallelsTeamID {
-		return []view.Reason{view.AfterLoad(r.Product, r.Status)}
+		return []view.Reason{view.AfterLoad(r.Product, r.Status, r.Attempt)}
 	}
 	all := slices.DeleteFunc(view.Reasons(r.Product, r.Status), func(reason view.Reason) bool { return reason.Code == approval.ReasonWindowOver })
 	switch r.Product.Verdict {

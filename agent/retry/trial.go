@@ -86,7 +86,7 @@ func (t *trial) wait(ctx context.Context, answers <-chan answer) (Result, error)
 	for end := start.Add(t.Timeout); ; {
 		select {
 		case <-ctx.Done():
-			return Result{}, unavailable(ctx.Err(), "")
+			return Result{}, unavailable(errors.New("interrupted"), "")
 		case a := <-answers:
 			if err := t.hear(a); err != nil {
 				return Result{}, err
@@ -160,6 +160,9 @@ func (t *trial) result() Result {
 // over reports whether the wait is over, and how it ended.
 func (t *trial) over(timeLeft bool) (Result, bool) {
 	res := t.result()
+	if t.kexts != nil {
+		return t.loadOver(res, timeLeft)
+	}
 	switch w := res.Product.Window; {
 	case w.Open() && (!t.before.Window.Open() || w.ClosesAt.After(t.before.Window.ClosesAt)):
 		res.Window = w
@@ -171,10 +174,21 @@ func (t *trial) over(timeLeft bool) (Result, bool) {
 		}
 	case res.Outcome() == probe.Permitted && !res.Product.Verdict.NeedsAction():
 		res.Reasons = []view.Reason{view.Started()}
-		if t.kexts != nil {
-			res.Reasons = reasons(res)
-		}
 	case timeLeft && !(res.Product.Verdict == approval.Approved && res.Product.Loaded):
+		return Result{}, false
+	default:
+		res.Reasons = reasons(res)
+	}
+	return res, true
+}
+
+// loadOver is over for kexts. A load that macOS allows is recorded, too, so only its answer
+// tells whether there is a button.
+func (t *trial) loadOver(res Result, timeLeft bool) (Result, bool) {
+	switch w := res.Product.Window; {
+	case res.Outcome() == probe.Refused && w.Open():
+		res.Window = w
+	case t.attempt == nil && timeLeft, res.Outcome() == probe.Refused && timeLeft:
 		return Result{}, false
 	default:
 		res.Reasons = reasons(res)

@@ -42,13 +42,25 @@ func Started() Reason {
 }
 
 // AfterLoad is the reason why no button came after macOS was made to load the kernel
-// extensions of another vendor.
-func AfterLoad(p approval.Product, st approval.Status) Reason {
+// extensions of another vendor. attempt is what macOS answered; nil: it did not.
+func AfterLoad(p approval.Product, st approval.Status, attempt *probe.Attempt) Reason {
 	code := approval.Reason{Code: "load-ended", Severity: approval.Note, Check: "kexts.others"}
-	if p.Verdict.Blocked() && !p.Window.Open() {
-		return Reason{code, "macOS has not reported the load attempt", fmt.Sprintf("kextwatch saw no attempt to load the kernel extensions of %s.", p.Name), sentence(TryAgain(p, st.Mac.OS))}
+	again := sentence(TryAgain(p, st.Mac.OS))
+	switch {
+	case attempt == nil:
+		return Reason{code, "macOS did not answer", fmt.Sprintf("The load of the kernel extensions of %s has not ended.", p.Name), again}
+	case attempt.Outcome == probe.NeedsRestart:
+		return Reason{code, "macOS needs a restart", fmt.Sprintf("It has the approval of %s, and loads its kernel extensions at the next start.", p.Name), "Restart the Mac."}
+	case attempt.Outcome == probe.Permitted:
+		return Reason{code, "macOS did not refuse it", fmt.Sprintf("It allows the kernel extensions of %s.", p.Name), fmt.Sprintf("If %s does not work yet, %s.", p.Name, TryAgain(p, st.Mac.OS))}
 	}
-	return Reason{code, fmt.Sprintf("%s: %s", p.Name, State(p)), Why(p, st), Next(p, st)}
+	return Reason{code, "macOS refused it, and kextwatch cannot see an Allow button", Why(p, st), sentences(fmt.Sprintf("open %s", PaneFor(st.Mac.OS).Path), "if there is no button, "+TryAgain(p, st.Mac.OS))}
+}
+
+// BesideButton says what may be different at the Allow button: other developers wait there,
+// or it may not be there. It is empty if nothing is.
+func BesideButton(p approval.Product, st approval.Status) string {
+	return sentences(when(len(othersThan(p, st)) > 0, clickThere(p, st)), noButtonYet(p))
 }
 
 // RetryFailed returns the alert after a click on Try Again… that failed.

@@ -13,8 +13,8 @@ import (
 )
 
 // loadLimit is the time that one load may take. From macOS 11 the kernel collection may
-// have to be built.
-const loadLimit = time.Minute
+// have to be built. It is shorter than a retry waits, so that the user is told.
+const loadLimit = 45 * time.Second
 
 // ErrNotRoot is the error of LoadKext for an ordinary user.
 var ErrNotRoot = errors.New("only root can make macOS load a kernel extension")
@@ -38,7 +38,7 @@ func LoadKext(ctx context.Context, m root.FS, macOS probe.OSVersion, place strin
 	if m.UID != 0 {
 		return "", ErrNotRoot
 	}
-	if err := loadable(m, place); err != nil {
+	if err := Loadable(m, place); err != nil {
 		return "", err
 	}
 	name, args := probe.KextloadTool, []string{place}
@@ -62,15 +62,19 @@ func LoadKext(ctx context.Context, m root.FS, macOS probe.OSVersion, place strin
 	return "", fmt.Errorf("loading %s: %w", path.Base(place), err)
 }
 
-// loadable returns an error unless place is the clean path of a kext of the boot volume
-// that only root or an administrator could have put there.
-func loadable(m root.FS, place string) error {
+// Loadable returns an error unless place is the clean path of a kext of the boot volume
+// that only root or an administrator could have put there. The error names no remedy: to
+// give such a file or folder to root would be worse.
+func Loadable(m root.FS, place string) error {
 	if !path.IsAbs(place) || path.Clean(place) != place || path.Ext(place) != ".kext" || probe.OneLine(place) != place || root.Elsewhere(place) {
 		return fmt.Errorf("kextwatch does not load %q: it is not a path at which kernel extensions are installed", probe.Printable(place))
 	}
 	owner, err := m.Owner()
 	if err == nil {
 		_, err = root.Trust{Owners: []int{owner}, Admins: true}.Walk(m.Root, place)
+	}
+	if untrusted, found := errors.AsType[*root.Untrusted](err); found {
+		err = errors.New(untrusted.What)
 	}
 	if err != nil {
 		return fmt.Errorf("kextwatch does not load %s: %w", path.Base(place), err)

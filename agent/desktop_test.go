@@ -22,8 +22,8 @@ import (
 // shows the alert, and a click on the menu opens the pane of that macOS.
 func TestDesktop(t *testing.T) {
 	for _, tt := range []struct{ macOS, primary, url string }{
-		{"12.7.6", "Open Security & Privacy…", "x-apple.systempreferences:com.apple.preference.security?General"},
-		{"13.7.2", "Open Privacy & Security…", "x-apple.systempreferences:com.apple.settings.PrivacySecurity.extension"},
+		{"12.7.6", "Open Security & Privacy… (30 min left)", "x-apple.systempreferences:com.apple.preference.security?General"},
+		{"13.7.2", "Open Privacy & Security… (30 min left)", "x-apple.systempreferences:com.apple.settings.PrivacySecurity.extension"},
 	} {
 		t.Run(tt.macOS, func(t *testing.T) {
 			root, sim := simulated(t, tt.macOS)

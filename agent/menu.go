@@ -39,6 +39,8 @@ func (m menuActions) Do(ctx context.Context, action notify.Action, status approv
 		return m.showPage(ctx, filepath.Join(state, "guide.html"), guidePage(view.GuideTo(status)))
 	case notify.CopyGuide:
 		return mac.CopyText(ctx, m.mac, view.GuideTo(status).Text())
+	case notify.CopyMessage:
+		return mac.CopyText(ctx, m.mac, view.GuideTo(status).Message)
 	case notify.ShowHistory:
 		events, err := m.store.Journal.Read(time.Time{})
 		if err != nil {

@@ -48,13 +48,26 @@ type Menu struct {
 	Title   string // beside the icon: the minutes left, such as "24m"; usually empty
 	Tooltip string
 	State   string   // first line, one sentence
-	Primary Item     // opens the pane; dimmed while nothing waits there
-	Details []string // at most MaxDetails lines are shown
+	Primary Primary  // the entry that helps most now
+	Next    []string // how; at most MaxNext lines are shown
+	Details []string // in a menu of their own, at most MaxDetails lines are shown
 	Items   map[Action]Item
 }
 
-// MaxDetails is the largest number of detail lines in the menu.
-const MaxDetails = 6
+// The largest number of lines in the menu.
+const (
+	MaxNext    = 2
+	MaxDetails = 6
+)
+
+// Primary is the first entry of the menu. Without a label there is none.
+type Primary struct {
+	Action Action // one of Primaries
+	Label  string
+}
+
+// Primaries has the actions that the first entry can have.
+var Primaries = []Action{OpenSettings, Retry, ShowGuide, CopyMessage}
 
 // Item is one entry of the menu. An empty label hides it. Only OpenAtLogin has a
 // check mark.
@@ -80,10 +93,11 @@ type Action string
 
 // The actions of the menu.
 const (
-	OpenSettings Action = "open-settings" // of Menu.Primary
+	OpenSettings Action = "open-settings"
 	Retry        Action = "retry"
 	ShowGuide    Action = "show-guide"
 	CopyGuide    Action = "copy-guide"
+	CopyMessage  Action = "copy-message" // to the administrator; only of Menu.Primary
 	ShowHistory  Action = "show-history"
 	ShowDoctor   Action = "show-doctor"
 	ShowReport   Action = "show-report"
@@ -100,7 +114,7 @@ const (
 
 // Sections has the entries below the details, in the order of the menu.
 var Sections = [][]Action{
-	{Retry, ShowGuide, CopyGuide, ShowHistory, ShowDoctor, ShowReport, CheckNow, SnoozeMenu, Ignore},
+	{OpenSettings, Retry, ShowGuide, CopyGuide, ShowHistory, ShowDoctor, ShowReport, CheckNow, SnoozeMenu, Ignore},
 	{OpenAtLogin, ShowAbout},
 	{Quit},
 }

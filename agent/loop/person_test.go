@@ -82,7 +82,7 @@ func TestTheStoryOfAPerson(t *testing.T) {
 						t.Errorf("%s: the menu says %q, want %q", what, state, s.state)
 					}
 					for _, line := range s.next {
-						if details := d.now().menu.Details; !slices.Contains(details, line) {
+						if details := slices.Concat(d.now().menu.Next, d.now().menu.Details); !slices.Contains(details, line) {
 							t.Errorf("%s: the menu has %q, want %q", what, details, line)
 						}
 					}

@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -50,7 +51,7 @@ func TestWordsBesideAnApproval(t *testing.T) {
 			p := &st.Products[0]
 			r.change(p, &p.Items[0].Kexts[0])
 			fmt.Fprintf(&out, "=== %s, %s, macOS %s\n%s\n%s\n%s\nalert: %s\n", r.name, r.verdict, macOS, State(*p), Why(*p, st), Next(*p, st), nextInShort(*p, st))
-			for _, d := range Menu(st, around).Details {
+			for _, d := range slices.Concat(Menu(st, around).Next, Menu(st, around).Details) {
 				fmt.Fprintf(&out, "menu: %s\n", d)
 				if utf8.RuneCountInString(d) > lineLength {
 					t.Errorf("%s: a menu line of more than %d characters: %q", r.name, lineLength, d)

@@ -283,8 +283,12 @@ func TestAlertLeadsToTheGuide(t *testing.T) {
 func TestMenuLeadsToTheGuide(t *testing.T) {
 	for _, v := range approval.Verdicts {
 		m := Menu(fuseWith(v), around)
-		if want := v.NeedsAction() || v == approval.Unknown; m.Items[notify.ShowGuide].Enabled != want {
+		first := m.Primary.Action == notify.ShowGuide && m.Primary.Label != ""
+		if want := v.NeedsAction() || v == approval.Unknown; (m.Items[notify.ShowGuide].Enabled || first) != want {
 			t.Errorf("%s: enabled %t, want %t", v, !want, want)
+		}
+		if first && m.Items[notify.ShowGuide].Label != "" {
+			t.Errorf("%s: the entry is there twice", v)
 		}
 	}
 	m := Menu(fuseWith(approval.BlockedUnknown), around)
@@ -293,7 +297,7 @@ func TestMenuLeadsToTheGuide(t *testing.T) {
 	}
 	st := fuseWith(approval.BlockedUnknown)
 	st.Products[0].Listed = true
-	if m := Menu(st, around); !m.Items[notify.ShowGuide].Enabled {
+	if m := Menu(st, around); !m.Items[notify.ShowGuide].Enabled && m.Primary.Action != notify.ShowGuide {
 		t.Error("dimmed while nothing tries to load it, want the steps of what is listed")
 	}
 	if m := Menu(approval.Status{}, around); m.Items[notify.ShowGuide].Enabled {

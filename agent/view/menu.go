@@ -23,19 +23,15 @@ type Around struct {
 
 // Menu returns everything behind the icon in the menu bar.
 func Menu(st approval.Status, around Around) notify.Menu {
-	pane := PaneFor(st.Mac.OS)
-	m := notify.Menu{
-		Icon:    verdictWords[st.Verdict].icon,
-		State:   "kextwatch is checking…",
-		Primary: notify.Item{Label: fmt.Sprintf("Open %s…", pane.Name), Enabled: PaneHelps(st)},
-	}
+	m := notify.Menu{Icon: verdictWords[st.Verdict].icon, State: "kextwatch is checking…"}
 	worst, found := st.Leading()
 	if !found {
 		if st.Verdict != "" {
 			m.State = "No kernel extension waits"
 		}
 		m.Tooltip = m.State
-		m.Items = items(approval.Product{}, st, around)
+		m.Primary = primary(approval.Product{}, st)
+		m.Items = items(approval.Product{}, m.Primary, st, around)
 		return m
 	}
 	m.State = fmt.Sprintf("%s: %s", worst.Name, State(worst))
@@ -49,9 +45,48 @@ func Menu(st approval.Status, around Around) notify.Menu {
 	if worst.Window.Open() && !around.HideTime {
 		m.Title = fmt.Sprintf("%dm", worst.Window.MinutesLeft())
 	}
+	m.Primary = primary(worst, st)
+	m.Next = nextLines(worst, st)
 	m.Details = details(worst, st)
-	m.Items = items(worst, st, around)
+	m.Items = items(worst, m.Primary, st, around)
 	return m
+}
+
+// primary returns the entry that helps most now: what to do about the leading product. If
+// the pane can help, it opens the pane. It has no label if there is nothing to do.
+func primary(worst approval.Product, st approval.Status) notify.Primary {
+	if PaneHelps(st) {
+		return notify.Primary{Action: notify.OpenSettings, Label: openPane(st) + timeLeft(worst)}
+	}
+	do := verdictWords[worst.Verdict].primary
+	switch {
+	case do.label == "":
+		return notify.Primary{}
+	case do.action == notify.Retry && !canRetry(worst, st.Mac.OS):
+		return notify.Primary{Action: notify.ShowGuide, Label: showSteps}
+	}
+	return notify.Primary{Action: do.action, Label: strings.ReplaceAll(do.label, "PRODUCT", worst.Name)}
+}
+
+func openPane(st approval.Status) string { return fmt.Sprintf("Open %s…", PaneFor(st.Mac.OS).Name) }
+
+func timeLeft(p approval.Product) string {
+	if !p.Window.Open() {
+		return ""
+	}
+	return fmt.Sprintf(" (%d min left)", p.Window.MinutesLeft())
+}
+
+const (
+	showSteps = "Show the Steps…"
+	tryAgain  = "Try Again…"
+)
+
+// primaryText is the first entry of the menu for a verdict while the pane cannot help.
+// PRODUCT stands for the name of the product.
+type primaryText struct {
+	action notify.Action
+	label  string
 }
 
 // ignoreLabel returns the label of notify.Ignore; empty: there is nobody to ignore.
@@ -71,6 +106,8 @@ type menuCase struct {
 	worst   approval.Product
 	os      probe.OSVersion
 	around  Around
+	pane    string // the label of notify.OpenSettings
+	helps   bool   // something may wait in the pane
 	open    bool   // the approval window of worst is open
 	ignore  string // the label of notify.Ignore; empty: no entry
 	snoozed bool
@@ -91,13 +128,14 @@ type menuItem struct {
 
 // menuItems has one row for each action below the details.
 var menuItems = map[notify.Action]menuItem{
-	notify.Retry:       {label: called("Try Again…"), enabled: func(c menuCase) bool { return canRetry(c.worst, c.os) }},
-	notify.ShowGuide:   {label: called("Show the Steps…"), enabled: menuCase.hasSteps},
-	notify.CopyGuide:   {label: called("Copy the Steps"), enabled: menuCase.hasSteps},
-	notify.ShowHistory: {label: called("History…"), enabled: menuCase.always},
-	notify.ShowDoctor:  {label: called("Doctor…"), enabled: menuCase.always},
-	notify.ShowReport:  {label: called("Report…"), enabled: menuCase.always},
-	notify.CheckNow:    {label: called("Check Now"), enabled: menuCase.always},
+	notify.OpenSettings: {label: func(c menuCase) string { return c.pane }, enabled: func(c menuCase) bool { return c.helps }},
+	notify.Retry:        {label: called(tryAgain), enabled: func(c menuCase) bool { return canRetry(c.worst, c.os) }},
+	notify.ShowGuide:    {label: called(showSteps), enabled: menuCase.hasSteps},
+	notify.CopyGuide:    {label: called("Copy the Steps"), enabled: menuCase.hasSteps},
+	notify.ShowHistory:  {label: called("History…"), enabled: menuCase.always},
+	notify.ShowDoctor:   {label: called("Doctor…"), enabled: menuCase.always},
+	notify.ShowReport:   {label: called("Report…"), enabled: menuCase.always},
+	notify.CheckNow:     {label: called("Check Now"), enabled: menuCase.always},
 	notify.SnoozeMenu: {
 		label: func(c menuCase) string {
 			if c.snoozed {
@@ -129,13 +167,19 @@ var menuItems = map[notify.Action]menuItem{
 // called returns a label that never changes.
 func called(label string) func(menuCase) string { return func(menuCase) string { return label } }
 
-func items(worst approval.Product, st approval.Status, around Around) map[notify.Action]notify.Item {
+// items returns the entries below the details. One that is the first entry already is not
+// repeated.
+func items(worst approval.Product, primary notify.Primary, st approval.Status, around Around) map[notify.Action]notify.Item {
 	c := menuCase{
 		worst: worst, os: st.Mac.OS, around: around, open: worst.Window.Open(), snoozed: !around.SnoozedUntil.IsZero(),
 		ignore: ignoreLabel(st, around.Ignored), steps: hasSteps(st),
+		pane: openPane(st), helps: PaneHelps(st),
 	}
 	items := map[notify.Action]notify.Item{}
 	for action, row := range menuItems {
+		if action == primary.Action {
+			continue
+		}
 		items[action] = notify.Item{Label: row.label(c), Enabled: row.enabled(c), Checked: row.checked != nil && row.checked(c)}
 	}
 	return items
@@ -145,13 +189,17 @@ func items(worst approval.Product, st approval.Status, around Around) map[notify
 // small screen.
 const lineLength = 60
 
-// short cuts a line.
+// short cuts a line after a word.
 func short(line string) string {
 	letters := []rune(line)
 	if len(letters) <= lineLength {
 		return line
 	}
-	return string(letters[:lineLength-1]) + "…"
+	cut := string(letters[:lineLength-1])
+	if space := strings.LastIndexByte(cut, ' '); space > 0 {
+		cut = cut[:space]
+	}
+	return strings.TrimRight(cut, " ,;:") + "…"
 }
 
 // wrapped breaks a text into lines. Each sentence begins a line.
@@ -191,7 +239,33 @@ func otherLines(st approval.Status) []string {
 	return lines
 }
 
-// details returns the lines below the state. Each of them is short.
+// nextLines returns the next step in at most notify.MaxNext lines.
+func nextLines(p approval.Product, st approval.Status) []string {
+	lost := hasKext(p, isLost)
+	noButton := p.Verdict == approval.BlockedClosed || p.Verdict == approval.BlockedUnknown && lost
+	var lines []string
+	switch {
+	case noButton && canRetry(p, st.Mac.OS):
+		lines = []string{"To bring the Allow button back, choose Try Again…"}
+	case noButton:
+		lines = []string{"This brings the Allow button back:", short(TryAgain(p, st.Mac.OS))}
+	case p.Verdict == approval.LoadFailing, p.Verdict == approval.CannotLoad:
+		lines = wrapped(failingInShort(p, st))
+	case p.Verdict == approval.Approved && (p.Uncertain || hasKext(p, approval.Kext.OlderLoaded)):
+		lines = wrapped(verdictWords[p.Verdict].next(p, st))
+		lines = lines[max(0, len(lines)-notify.MaxNext):] // what to do; what is known is in the details
+	case p.Verdict == approval.RestartPending:
+		lines = []string{"Choose Restart… in the Apple menu."}
+	case p.Verdict.NeedsAction() || p.Verdict == approval.Unknown:
+		lines = wrapped(sentence(addressForm.ReplaceAllString(nextInShort(p, st), "")))
+	}
+	if len(lines) > notify.MaxNext {
+		lines = append(lines[:notify.MaxNext-1], short(strings.Join(lines[notify.MaxNext-1:], " ")))
+	}
+	return lines
+}
+
+// details returns more lines about the state. Each of them is short.
 func details(p approval.Product, st approval.Status) []string {
 	var lines []string
 	add := func(line string) { lines = append(lines, line) }
@@ -222,14 +296,8 @@ func details(p approval.Product, st approval.Status) []string {
 	} else if p.Verdict == approval.Managed {
 		add("For a message to send, choose Show the Steps…")
 	}
-	lost := hasKext(p, isLost)
-	switch noButton := p.Verdict == approval.BlockedClosed || p.Verdict == approval.BlockedUnknown && lost; {
-	case noButton && canRetry(p, st.Mac.OS):
-		add("To bring the Allow button back, choose Try Again…")
-	case noButton:
-		add("This brings the Allow button back:")
-		add(short(TryAgain(p, st.Mac.OS)))
-	case p.Verdict == approval.BlockedOpen, p.Verdict == approval.BlockedUnknown:
+	switch lost := hasKext(p, isLost); {
+	case p.Verdict == approval.BlockedOpen, p.Verdict == approval.BlockedUnknown && !lost:
 		add("Button does nothing? Press Tab, then Space")
 		if st.Mac.OS.AtLeast(11, 0) {
 			add("After Allow, restart the Mac")
@@ -240,18 +308,14 @@ func details(p approval.Product, st approval.Status) []string {
 				add(short(fmt.Sprintf("%s: %s", s.Name, Clean(s.Reason))))
 			}
 		}
+	case p.Verdict == approval.Approved && hasKext(p, approval.Kext.OlderLoaded):
+		if known := wrapped(verdictWords[p.Verdict].next(p, st)); len(known) > notify.MaxNext {
+			add(known[0])
+		}
 	case p.Verdict == approval.Unknown && lost:
 		add("macOS does not list the approval any more")
-		lines = append(lines, wrapped(nextInShort(p, st))...)
 	case p.Verdict == approval.Unknown && hasKext(p, isRecorded):
 		add("macOS lists no decision about it")
-		lines = append(lines, wrapped(nextInShort(p, st))...)
-	case p.Verdict == approval.Incompatible:
-		lines = append(lines, wrapped(nextInShort(p, st))...)
-	case p.Verdict == approval.LoadFailing, p.Verdict == approval.CannotLoad:
-		lines = append(lines, wrapped(failingInShort(p, st))...)
-	case p.Verdict == approval.Approved && (p.Uncertain || hasKext(p, approval.Kext.OlderLoaded)):
-		lines = append(lines, wrapped(verdictWords[p.Verdict].next(p, st))...)
 	}
 	if names := openNames(p, st); names != "" {
 		add(short(fmt.Sprintf("Not known: %s", names)))

@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -59,7 +60,7 @@ func TestAdviceFollowsTheReasonOfTheNeed(t *testing.T) {
 			}
 			closed := Alert(approval.Notice{Event: approval.WindowClosed, Product: p, Window: p.Window}, st, true)
 			fmt.Fprintf(&out, "alert: %s\n", closed.Body)
-			for _, d := range Menu(st, around).Details {
+			for _, d := range slices.Concat(Menu(st, around).Next, Menu(st, around).Details) {
 				fmt.Fprintf(&out, "menu: %s\n", d)
 				if utf8.RuneCountInString(d) > 60 {
 					t.Errorf("%s: a menu line of more than 60 characters: %q", n.name, d)

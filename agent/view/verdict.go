@@ -22,14 +22,16 @@ type verdictText struct {
 	short    func(p approval.Product, st approval.Status) string // one way only, for an alert; macOS shows a few lines
 	pane     func(p approval.Product) bool                       // the pane may have a button for it; nil: no
 	at       stage                                               // of an approval by the user, in the guide; 0: none
+	primary  primaryText                                         // the first entry of the menu; no label: none
 	steps    stepsOf                                             // other steps of the guide; nil, without at: next is the only step
 }
 
 // verdictWords has one row for each of approval.Verdicts.
 var verdictWords = map[approval.Verdict]verdictText{
 	approval.Managed: {
-		icon:  notify.IconTodo,
-		state: as("blocked by your organization"),
+		primary: primaryText{notify.CopyMessage, "Copy a Message for Your Administrator"},
+		icon:    notify.IconTodo,
+		state:   as("blocked by your organization"),
 		why: func(p approval.Product, _ approval.Status) string {
 			if hasReason(p, approval.ReasonBootManaged) {
 				return sentences(refused(p), "the startup security of this Mac lets only your organization approve them")
@@ -43,8 +45,9 @@ var verdictWords = map[approval.Verdict]verdictText{
 		steps:    askAdministrator,
 	},
 	approval.NeedsRecovery: {
-		icon:  notify.IconTodo,
-		state: as("blocked until you change the startup security"),
+		primary: primaryText{notify.ShowGuide, showSteps},
+		icon:    notify.IconTodo,
+		state:   as("blocked until you change the startup security"),
 		why: func(p approval.Product, _ approval.Status) string {
 			return sentences(refused(p), "the startup security of this Mac does not let users approve kernel extensions", "the pane shows "+enableExtensions+" instead of Allow")
 		},
@@ -58,6 +61,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 		at:       inRecovery,
 	},
 	approval.CannotLoad: {
+		primary:  primaryText{notify.ShowGuide, showSteps},
 		icon:     notify.IconTodo,
 		state:    as("cannot be loaded on this Mac"),
 		why:      failingBecause,
@@ -81,8 +85,9 @@ var verdictWords = map[approval.Verdict]verdictText{
 		at:    allowing,
 	},
 	approval.BlockedUnknown: {
-		icon:  notify.IconWaiting,
-		state: as("blocked until you approve it"),
+		primary: primaryText{notify.Retry, tryAgain},
+		icon:    notify.IconWaiting,
+		state:   as("blocked until you approve it"),
 		why: func(p approval.Product, _ approval.Status) string {
 			if hasKext(p, isLost) {
 				return fmt.Sprintf("macOS does not list the approval of the kernel extensions of %s any more, and will block them.", p.Name)
@@ -106,8 +111,9 @@ var verdictWords = map[approval.Verdict]verdictText{
 		at:   trying,
 	},
 	approval.BlockedClosed: {
-		icon:  notify.IconWaiting,
-		state: as("blocked, and the time to approve it is over"),
+		primary: primaryText{notify.Retry, tryAgain},
+		icon:    notify.IconWaiting,
+		state:   as("blocked, and the time to approve it is over"),
 		why: func(p approval.Product, st approval.Status) string {
 			return sentences(refused(p), fmt.Sprintf("the Allow button was there until %s", closing(p, st)))
 		},
@@ -130,7 +136,8 @@ var verdictWords = map[approval.Verdict]verdictText{
 		at:       trying,
 	},
 	approval.LoadFailing: {
-		icon: notify.IconTodo,
+		primary: primaryText{notify.ShowGuide, showSteps},
+		icon:    notify.IconTodo,
 		state: func(p approval.Product) string {
 			if _, other := failureOf(p); other || p.Proof == approval.RuleRunsWithout {
 				return "macOS does not load it"
@@ -144,15 +151,17 @@ var verdictWords = map[approval.Verdict]verdictText{
 		steps:    helping,
 	},
 	approval.RestartPending: {
-		icon:  notify.IconTodo,
-		state: as("approved; restart the Mac to finish"),
-		why:   because("The kernel extensions are approved. From macOS 11, macOS loads them at the next start."),
-		next:  because("Restart the Mac."),
-		at:    restarting,
+		primary: primaryText{notify.ShowGuide, "Restart the Mac to Finish…"},
+		icon:    notify.IconTodo,
+		state:   as("approved; restart the Mac to finish"),
+		why:     because("The kernel extensions are approved. From macOS 11, macOS loads them at the next start."),
+		next:    because("Restart the Mac."),
+		at:      restarting,
 	},
 	approval.Incompatible: {
-		icon:  notify.IconTodo,
-		state: as("made for an older macOS"),
+		primary: primaryText{notify.ShowGuide, "Update PRODUCT…"},
+		icon:    notify.IconTodo,
+		state:   as("made for an older macOS"),
 		why: func(p approval.Product, _ approval.Status) string {
 			if p.Made == nil {
 				return fmt.Sprintf("This version of %s was made for an older macOS.", p.Name)

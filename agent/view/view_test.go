@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,13 +82,17 @@ func TestWords(t *testing.T) {
 
 func writeMenu(out *strings.Builder, m notify.Menu) {
 	fmt.Fprintf(out, "--- menu, icon %d, title %q\n%s\n", m.Icon, m.Title, m.State)
-	dimmed := ""
-	if !m.Primary.Enabled {
-		dimmed = " (dimmed)"
+	if m.Primary.Label != "" {
+		fmt.Fprintf(out, "> %s (%s)\n", m.Primary.Label, m.Primary.Action)
 	}
-	fmt.Fprintf(out, "> %s%s\n", m.Primary.Label, dimmed)
+	for _, line := range m.Next {
+		fmt.Fprintf(out, "  %s\n", line)
+	}
+	if len(m.Details) > 0 {
+		out.WriteString("  Details\n")
+	}
 	for _, d := range m.Details {
-		fmt.Fprintf(out, "  %s\n", d)
+		fmt.Fprintf(out, "    %s\n", d)
 	}
 	out.WriteString("\n")
 }
@@ -296,7 +301,7 @@ func TestHostileNames(t *testing.T) {
 		st.Sources = append(st.Sources, probe.Source{Name: "reader", State: probe.Failed, Reason: name, Next: name})
 		st.Fired = []approval.Fired{{Rule: approval.RuleScan, Subject: name}}
 		menu := Menu(st, around)
-		shown := append([]string{Explain(st, true).String(), menu.State, menu.Tooltip}, menu.Details...)
+		shown := append([]string{Explain(st, true).String(), menu.State, menu.Tooltip, menu.Primary.Label}, slices.Concat(menu.Next, menu.Details)...)
 		n := approval.Notice{Event: approval.ParallelsUpdated, Urgency: approval.Plain, Product: *p, From: name, To: name}
 		alert := Alert(n, st, true)
 		shown = append(shown, alert.Title, alert.Body, EventText(n))

@@ -151,8 +151,10 @@ func TestRealTray(t *testing.T) {
 	p.show(t, menu)
 	icon.WaitMenu(t, looks(`(Parallels waits for approval)
 Open Security & Privacy…
-(kernel_extension <b>&amp;</b>)
-(24 minutes left)
+(Click Allow, then restart the Mac.)
+Details
+> kernel_extension <b>&amp;</b>
+> 24 minutes left
 ----
 (Try Again…)
 History…
@@ -170,7 +172,7 @@ Quit kextwatch`))
 	icon.Click(t, "Open Security & Privacy…")
 	p.expect(t, string(notify.OpenSettings))
 
-	menu.Primary.Label, menu.Details = "", nil
+	menu.Primary.Label, menu.Next, menu.Details = "", nil, nil
 	menu.Items[notify.CheckNow] = notify.Item{Label: "Check Now", Enabled: true}
 	menu.Items[notify.OpenAtLogin] = notify.Item{Label: "Open at Login", Enabled: true}
 	p.show(t, menu)
@@ -184,10 +186,10 @@ Quit kextwatch`))
 		p.expect(t, string(action))
 	}
 
-	menu.Primary = notify.Item{Label: "Restart…", Enabled: true}
+	menu.Primary = notify.Primary{Action: notify.ShowGuide, Label: "Restart…"}
 	menu.Details = []string{"back"}
 	p.show(t, menu)
-	icon.WaitMenu(t, looks("(Parallels waits for approval)\nRestart…\n(back)\n"+below))
+	icon.WaitMenu(t, looks("(Parallels waits for approval)\nRestart…\nDetails\n> back\n"+below))
 
 	p.stdin.Close()
 	p.expect(t, "done")

@@ -39,19 +39,29 @@ type display struct {
 	icon           notify.Icon
 	title, tooltip string
 
-	state, primary line
-	details        [notify.MaxDetails]line
-	items          map[notify.Action]*line
+	state       line
+	primaries   map[notify.Action]*line
+	next        [notify.MaxNext]line
+	detailsMenu line
+	details     [notify.MaxDetails]line
+	items       map[notify.Action]*line
 }
 
 // newDisplay builds all lines of the menu, hidden, and shows the icon for "unknown".
 func newDisplay(b bar) *display {
-	d := &display{bar: b, icon: notify.IconUnsure, items: map[notify.Action]*line{}}
+	d := &display{bar: b, icon: notify.IconUnsure, primaries: map[notify.Action]*line{}, items: map[notify.Action]*line{}}
 	b.SetIcon(d.icon)
 	d.state = addLine(b, "")
-	d.primary = addLine(b, notify.OpenSettings)
+	for _, action := range notify.Primaries {
+		l := addLine(b, action)
+		d.primaries[action] = &l
+	}
+	for i := range d.next {
+		d.next[i] = addLine(b, "")
+	}
+	d.detailsMenu = addLine(b, "")
 	for i := range d.details {
-		d.details[i] = addLine(b, "")
+		d.details[i] = hidden(d.detailsMenu.entry.AddLine(""))
 	}
 	for _, section := range notify.Sections {
 		b.AddSeparator()
@@ -85,18 +95,35 @@ func (d *display) show(menu notify.Menu) {
 		d.bar.SetTooltip(tooltip)
 	}
 	d.state.show(notify.Item{Label: menu.State})
-	d.primary.show(menu.Primary)
-	for i := range d.details {
-		var detail notify.Item
-		if i < len(menu.Details) {
-			detail.Label = menu.Details[i]
+	for _, action := range notify.Primaries {
+		var primary notify.Item
+		if action == menu.Primary.Action {
+			primary = notify.Item{Label: menu.Primary.Label, Enabled: true}
 		}
-		d.details[i].show(detail)
+		d.primaries[action].show(primary)
 	}
+	showTexts(d.next[:], menu.Next)
+	showTexts(d.details[:], menu.Details)
+	var details notify.Item
+	if d.details[0].visible {
+		details = notify.Item{Label: "Details", Enabled: true}
+	}
+	d.detailsMenu.show(details)
 	for _, section := range slices.Concat(notify.Sections, [][]notify.Action{notify.Snoozes}) {
 		for _, action := range section {
 			d.items[action].show(menu.Items[action])
 		}
+	}
+}
+
+// showTexts shows texts that cannot be chosen, and hides the other lines.
+func showTexts(lines []line, texts []string) {
+	for i := range lines {
+		var text notify.Item
+		if i < len(texts) {
+			text.Label = texts[i]
+		}
+		lines[i].show(text)
 	}
 }
 

@@ -91,7 +91,8 @@ func waiting() notify.Menu {
 		Title:   "24m",
 		Tooltip: "Parallels waits for approval",
 		State:   "Parallels waits for approval",
-		Primary: notify.Item{Label: "Open Security & Privacy…", Enabled: true},
+		Primary: notify.Primary{Action: notify.OpenSettings, Label: "Open Security & Privacy…"},
+		Next:    []string{"Click Allow, then restart the Mac."},
 		Details: []string{"Parallels Desktop 16.5.1", "24 minutes left"},
 		Items: map[notify.Action]notify.Item{
 			notify.Retry:        {Label: "Try Again…"},
@@ -123,7 +124,7 @@ func TestSkeleton(t *testing.T) {
 		}
 	}
 	want := []notify.Action{
-		notify.OpenSettings, notify.Retry, notify.ShowGuide, notify.CopyGuide, notify.ShowHistory, notify.ShowDoctor, notify.ShowReport, notify.CheckNow, notify.Ignore,
+		notify.OpenSettings, notify.Retry, notify.ShowGuide, notify.CopyMessage, notify.OpenSettings, notify.Retry, notify.ShowGuide, notify.CopyGuide, notify.ShowHistory, notify.ShowDoctor, notify.ShowReport, notify.CheckNow, notify.Ignore,
 		notify.OpenAtLogin, notify.ShowAbout, notify.Quit, notify.Snooze, notify.SnoozeWindow, notify.EndSnooze,
 	}
 	if !slices.Equal(actions, want) {
@@ -137,8 +138,10 @@ func TestMenu(t *testing.T) {
 	d.show(waiting())
 	want := `(Parallels waits for approval)
 Open Security & Privacy…
-(Parallels Desktop 16.5.1)
-(24 minutes left)
+(Click Allow, then restart the Mac.)
+Details
+> Parallels Desktop 16.5.1
+> 24 minutes left
 ----
 (Try Again…)
 History…
@@ -173,20 +176,21 @@ func TestOnlyChangesAreWritten(t *testing.T) {
 		{"title gone", func(m *notify.Menu) { m.Title = "" }, []string{`title ""`}},
 		{"tooltip", func(m *notify.Menu) { m.Tooltip = "x" }, []string{`tooltip "x"`}},
 		{"state", func(m *notify.Menu) { m.State = "Restart" }, []string{`0 "Restart"`}},
-		{"greyed", func(m *notify.Menu) { m.Primary.Enabled = false }, []string{"1 disable"}},
+		{"label", func(m *notify.Menu) { m.Primary.Label = "Open…" }, []string{`1 "Open…"`}},
 		{"hidden", func(m *notify.Menu) { m.Primary.Label = "" }, []string{"1 hide"}},
-		{"still hidden", func(m *notify.Menu) { m.Primary.Enabled = true }, nil},
-		{"back, as it was", func(m *notify.Menu) { m.Primary = notify.Item{Label: "Open Security & Privacy…"} }, []string{"1 show"}},
-		{"hidden again", func(m *notify.Menu) { m.Primary.Label = "" }, []string{"1 hide"}},
-		{"back, new", func(m *notify.Menu) { m.Primary = notify.Item{Label: "Restart…", Enabled: true} }, []string{`1 "Restart…"`, "1 enable", "1 show"}},
+		{"back, as it was", func(m *notify.Menu) { m.Primary.Label = "Open…" }, []string{"1 show"}},
+		{"another action", func(m *notify.Menu) { m.Primary = notify.Primary{Action: notify.Retry, Label: "Try Again…"} }, []string{"1 hide", `2 "Try Again…"`, "2 show"}},
+		{"back", func(m *notify.Menu) { m.Primary = notify.Primary{Action: notify.OpenSettings, Label: "Open…"} }, []string{"1 show", "2 hide"}},
+		{"the next step", func(m *notify.Menu) { m.Next = []string{"one", "two", "three"} }, []string{`5 "one"`, `6 "two"`, "6 disable", "6 show"}},
+		{"no next step", func(m *notify.Menu) { m.Next = nil }, []string{"5 hide", "6 hide"}},
 		{"mark gone", func(m *notify.Menu) {
 			m.Items = maps.Clone(m.Items)
 			m.Items[notify.OpenAtLogin] = notify.Item{Label: "Open at Login", Enabled: true}
-		}, []string{"19 uncheck"}},
-		{"one detail less", func(m *notify.Menu) { m.Details = []string{"only"} }, []string{`2 "only"`, "3 hide"}},
-		{"invisible is empty", func(m *notify.Menu) { m.Details = []string{"\u200b \x00"} }, []string{"2 hide"}},
+		}, []string{"26 uncheck"}},
+		{"one detail less", func(m *notify.Menu) { m.Details = []string{"only"} }, []string{`8 "only"`, "9 hide"}},
+		{"invisible is empty", func(m *notify.Menu) { m.Details = []string{"\u200b \x00"} }, []string{"8 hide", "7 hide"}},
 		{"too many", func(m *notify.Menu) { m.Details = strings.Split("abcdefgh", "") },
-			[]string{`2 "a"`, "2 show", `3 "b"`, "3 show", `4 "c"`, "4 disable", "4 show", `5 "d"`, "5 disable", "5 show", `6 "e"`, "6 disable", "6 show", `7 "f"`, "7 disable", "7 show"}},
+			[]string{`8 "a"`, "8 show", `9 "b"`, "9 show", `10 "c"`, "10 disable", "10 show", `11 "d"`, "11 disable", "11 show", `12 "e"`, "12 disable", "12 show", `13 "f"`, "13 disable", "13 show", "7 show"}},
 	} {
 		step.change(&menu)
 		d.show(menu)
@@ -220,7 +224,7 @@ func FuzzDisplay(f *testing.F) {
 
 func random(state, primary, detail string, bits uint8) notify.Menu {
 	bit := func(n int) bool { return bits>>n&1 == 1 }
-	m := notify.Menu{State: state, Primary: notify.Item{Label: primary, Enabled: bit(0)}, Icon: notify.Icon(bits >> 6)}
+	m := notify.Menu{State: state, Primary: notify.Primary{Action: notify.Primaries[int(bits)%len(notify.Primaries)], Label: primary}, Icon: notify.Icon(bits >> 6)}
 	for i := range int(bits) % 9 {
 		m.Details = append(m.Details, detail[:len(detail)*i/8])
 	}

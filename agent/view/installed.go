@@ -13,6 +13,9 @@ func Installed(os probe.OSVersion, icon bool, link string) []string {
 	var lines []string
 	if icon {
 		lines = append(lines, "The icon of kextwatch is on the right side of the menu bar.")
+		if os.AtLeast(26, 0) {
+			lines = append(lines, iconMissing)
+		}
 	} else {
 		lines = append(lines, "This build of kextwatch has no icon. Its notifications work without it.")
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"kextwatch/agent/approval"
 	"kextwatch/probe"
 )
 
@@ -15,6 +16,7 @@ func TestInstalled(t *testing.T) {
 		lines       int
 	}{
 		{"13.7.2", "sudo ln -s a b", true, []string{"menu bar", "System Settings > Notifications", "Script Editor", "run: sudo ln -s a b"}, 3},
+		{"26.2", "", true, []string{"menu bar", "If you do not see it, allow kextwatch in System Settings > Menu Bar."}, 3},
 		{"12.7.6", "", true, []string{"System Preferences > Notifications"}, 2},
 		{"", "", false, []string{"has no icon", "System Settings > Notifications"}, 2},
 	} {
@@ -27,6 +29,25 @@ func TestInstalled(t *testing.T) {
 		}
 		if len(lines) != tt.lines {
 			t.Errorf("macOS %q: %d lines, want %d\n%s", tt.macOS, len(lines), tt.lines, said)
+		}
+	}
+}
+
+// From macOS 26 the icon can be hidden, and nothing tells. A build without an icon has none
+// on any macOS.
+func TestTrayCheck(t *testing.T) {
+	for _, c := range []struct {
+		macOS, problem string
+		want           Level
+		next           string
+	}{
+		{"15.7.2", "", Ok, ""},
+		{"26.2", "", Unsure, iconMissing},
+		{"26.2", "this build has no tray", Warn, "Use the kextwatch app to get the icon. Notifications work without it."},
+	} {
+		got := tray(checking{st: approval.Status{Mac: probe.Mac{OS: probe.OSVersion{Version: c.macOS}}}, own: Own{Tray: c.problem}})
+		if got.Level != c.want || got.Next != c.next {
+			t.Errorf("macOS %s, %q: %+v", c.macOS, c.problem, got)
 		}
 	}
 }

@@ -154,14 +154,14 @@ func unsure(summary, detail, next string) Check { return Check{"", Unsure, summa
 func CheckText(checks []Check, all bool) Lines {
 	var l Lines
 	advised := map[string]string{} // the check that has a next step
-	shown := slices.SortedStableFunc(slices.Values(checks), func(a, b Check) int { return levels[a.Level].rank - levels[b.Level].rank })
+	shown := slices.SortedStableFunc(slices.Values(checks), func(a, b Check) int { return rank(a.Level) - rank(b.Level) })
 	counts := map[Level]int{}
 	for _, c := range shown {
 		counts[c.Level]++
 		if c.Level == Ok && !all {
 			continue
 		}
-		l.add(levels[c.Level].tone, "%-8s %-20s %s", mark(c.Level), c.ID, c.Summary)
+		l.add(levels[rank(c.Level)].tone, "%-8s %-20s %s", mark(c.Level), c.ID, c.Summary)
 		if c.Detail != "" {
 			l.add(NoTone, "%-29s %s", "", c.Detail)
 		}
@@ -188,11 +188,21 @@ func CheckText(checks []Check, all bool) Lines {
 	return l
 }
 
-// levels has the order and the tone of each level.
-var levels = map[Level]struct {
-	rank int
-	tone Tone
-}{Fail: {0, Bad}, Warn: {1, Careful}, Unsure: {2, Headline}, Ok: {3, NoTone}}
+// levels are the levels in the order of the output, with their tones.
+var levels = [...]struct {
+	level Level
+	tone  Tone
+}{{Fail, Bad}, {Warn, Careful}, {Unsure, Headline}, {Ok, NoTone}}
+
+// rank returns the place of a level in levels.
+func rank(level Level) int {
+	for i, row := range levels {
+		if row.level == level {
+			return i
+		}
+	}
+	return len(levels) - 1
+}
 
 // mark distinguishes the levels without color.
 func mark(l Level) string {

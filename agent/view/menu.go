@@ -60,7 +60,7 @@ func primary(worst approval.Product, st approval.Status) notify.Primary {
 	}
 	do := verdictWords[worst.Verdict].primary
 	switch {
-	case do.label == "":
+	case do == nil:
 		return notify.Primary{}
 	case do.action == notify.Retry && !canRetry(worst, st.Mac.OS):
 		return notify.Primary{Action: notify.ShowGuide, Label: showSteps}
@@ -88,6 +88,14 @@ type primaryText struct {
 	action notify.Action
 	label  string
 }
+
+var (
+	copyFirst    = primaryText{notify.CopyMessage, "Copy a Message for Your Administrator"}
+	stepsFirst   = primaryText{notify.ShowGuide, showSteps}
+	retryFirst   = primaryText{notify.Retry, tryAgain}
+	restartFirst = primaryText{notify.ShowGuide, "Restart the Mac to Finish…"}
+	updateFirst  = primaryText{notify.ShowGuide, "Update PRODUCT…"}
+)
 
 // ignoreLabel returns the label of notify.Ignore; empty: there is nobody to ignore.
 func ignoreLabel(st approval.Status, ignored []string) string {

@@ -22,14 +22,14 @@ type verdictText struct {
 	short    func(p approval.Product, st approval.Status) string // one way only, for an alert; macOS shows a few lines
 	pane     func(p approval.Product) bool                       // the pane may have a button for it; nil: no
 	at       stage                                               // of an approval by the user, in the guide; 0: none
-	primary  primaryText                                         // the first entry of the menu; no label: none
+	primary  *primaryText                                        // the first entry of the menu; nil: none
 	steps    stepsOf                                             // other steps of the guide; nil, without at: next is the only step
 }
 
 // verdictWords has one row for each of approval.Verdicts.
 var verdictWords = map[approval.Verdict]verdictText{
 	approval.Managed: {
-		primary: primaryText{notify.CopyMessage, "Copy a Message for Your Administrator"},
+		primary: &copyFirst,
 		icon:    notify.IconTodo,
 		state:   as("blocked by your organization"),
 		why: func(p approval.Product, _ approval.Status) string {
@@ -45,7 +45,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 		steps:    askAdministrator,
 	},
 	approval.NeedsRecovery: {
-		primary: primaryText{notify.ShowGuide, showSteps},
+		primary: &stepsFirst,
 		icon:    notify.IconTodo,
 		state:   as("blocked until you change the startup security"),
 		why: func(p approval.Product, _ approval.Status) string {
@@ -61,7 +61,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 		at:       inRecovery,
 	},
 	approval.CannotLoad: {
-		primary:  primaryText{notify.ShowGuide, showSteps},
+		primary:  &stepsFirst,
 		icon:     notify.IconTodo,
 		state:    as("cannot be loaded on this Mac"),
 		why:      failingBecause,
@@ -85,7 +85,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 		at:    allowing,
 	},
 	approval.BlockedUnknown: {
-		primary: primaryText{notify.Retry, tryAgain},
+		primary: &retryFirst,
 		icon:    notify.IconWaiting,
 		state:   as("blocked until you approve it"),
 		why: func(p approval.Product, _ approval.Status) string {
@@ -111,7 +111,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 		at:   trying,
 	},
 	approval.BlockedClosed: {
-		primary: primaryText{notify.Retry, tryAgain},
+		primary: &retryFirst,
 		icon:    notify.IconWaiting,
 		state:   as("blocked, and the time to approve it is over"),
 		why: func(p approval.Product, st approval.Status) string {
@@ -136,7 +136,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 		at:       trying,
 	},
 	approval.LoadFailing: {
-		primary: primaryText{notify.ShowGuide, showSteps},
+		primary: &stepsFirst,
 		icon:    notify.IconTodo,
 		state: func(p approval.Product) string {
 			if _, other := failureOf(p); other || p.Proof == approval.RuleRunsWithout {
@@ -151,7 +151,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 		steps:    helping,
 	},
 	approval.RestartPending: {
-		primary: primaryText{notify.ShowGuide, "Restart the Mac to Finish…"},
+		primary: &restartFirst,
 		icon:    notify.IconTodo,
 		state:   as("approved; restart the Mac to finish"),
 		why:     because("The kernel extensions are approved. From macOS 11, macOS loads them at the next start."),
@@ -159,7 +159,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 		at:      restarting,
 	},
 	approval.Incompatible: {
-		primary: primaryText{notify.ShowGuide, "Update PRODUCT…"},
+		primary: &updateFirst,
 		icon:    notify.IconTodo,
 		state:   as("made for an older macOS"),
 		why: func(p approval.Product, _ approval.Status) string {

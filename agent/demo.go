@@ -32,7 +32,7 @@ Stories:
 		Example: `  kextwatch demo
   kextwatch demo --story restart --speed 120
   kextwatch demo --keep /tmp/demo     then: kextwatch explain --root /tmp/demo/mac`,
-		Args: cobra.NoArgs,
+		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Speed < 1 || o.Speed > 240 {
 				return usage("use for example 60, which plays a minute in a second", "--speed %g is not between 1 and 240", o.Speed)

@@ -32,7 +32,7 @@ step.`,
   kextwatch doctor --all       also the checks that passed
   kextwatch doctor --json
   kextwatch doctor --facts     facts for the project; reads only`,
-		Args: cobra.NoArgs,
+		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if facts {
 				sheet, err := in.factCommand().sheet(cmd.Context())

@@ -8,9 +8,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/terminal"
 	"kextwatch/agent/view"
 	"kextwatch/assets"
 )
+
+// guideColumns is the width of the guide as a text: that of a message or a sheet of paper.
+const guideColumns = 76
 
 func (in *invocation) guideCommand() *cobra.Command {
 	var file, product string
@@ -32,7 +36,7 @@ guide exits with 0 whether there are steps or not: use status in scripts.`,
   kextwatch guide --product macFUSE -o steps.html
   kextwatch guide --product 3T5GSNBU6W --json
   kextwatch guide | pbcopy        copies the steps`,
-		Args: cobra.NoArgs,
+		Args: noArgs("name the product with --product"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			st, err := in.examine(cmd.Context(), doctorLimit)
 			if err != nil {
@@ -52,7 +56,7 @@ guide exits with 0 whether there are steps or not: use status in scripts.`,
 			case in.speaker.json:
 				in.document(guide)
 			default:
-				_, err = io.WriteString(in.out, guide.Text())
+				_, err = io.WriteString(in.out, guide.Text(terminal.Columns(in.out, guideColumns)))
 			}
 			return err
 		},

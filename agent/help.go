@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -109,4 +110,14 @@ func unknownCommand(root *cobra.Command, name string) error {
 		hint = fmt.Sprintf("did you mean kextwatch %s?", strings.Join(near, ", or kextwatch "))
 	}
 	return usage(hint, "unknown command %q", name)
+}
+
+// noArgs refuses arguments. hint is the way out; empty: the help of the command.
+func noArgs(hint string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		return usage(cmp.Or(hint, cmd.CommandPath()+" --help shows its flags"), "%s takes no argument: %q", cmd.CommandPath(), args[0])
+	}
 }

@@ -21,7 +21,7 @@ func (in *invocation) historyCommand() *cobra.Command {
 		Short: "Show the recorded events, newest last",
 		Example: `  kextwatch history --since 48h
   kextwatch history --since 2026-05-01 --json`,
-		Args: cobra.NoArgs,
+		Args: noArgs(""),
 		RunE: func(*cobra.Command, []string) error {
 			from, err := parseSince(since, in.clock.Now())
 			if err != nil {

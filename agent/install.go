@@ -36,7 +36,7 @@ to it. make build also builds kextwatch-reader; --program names another copy.`,
 		Example: `  kextwatch install --dry-run
   kextwatch install
   sudo kextwatch install --reader`,
-		Args: cobra.NoArgs,
+		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if reader {
 				return in.installReader(cmd.Context(), program, dryRun)
@@ -62,7 +62,7 @@ With sudo it removes what was installed for every user. If a step fails, uninsta
 continues with the next one. You can repeat it.`,
 		Example: `  kextwatch uninstall --keep-data
   sudo kextwatch uninstall`,
-		Args: cobra.NoArgs,
+		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if reader || in.uid == 0 && in.mac.Root == "/" {
 				return in.uninstallReader(cmd.Context(), dryRun)

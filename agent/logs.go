@@ -32,7 +32,7 @@ func (in *invocation) logsCommand() *cobra.Command {
 until you press Ctrl-C. With --json each line is a JSON object.`,
 		Example: `  kextwatch logs
   kextwatch logs -f`,
-		Args: cobra.NoArgs,
+		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			home, err := in.home()
 			if err != nil {

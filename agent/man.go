@@ -23,7 +23,7 @@ func (in *invocation) manCommand() *cobra.Command {
 		Use:     "man",
 		Short:   "Print the manual page",
 		Example: "  kextwatch man >kextwatch.1 && man ./kextwatch.1",
-		Args:    cobra.NoArgs,
+		Args:    noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			date := in.clock.Now()
 			// A rebuilt package must be identical: reproducible-builds.org.

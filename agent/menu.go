@@ -38,7 +38,7 @@ func (m menuActions) Do(ctx context.Context, action notify.Action, status approv
 	case notify.ShowGuide:
 		return m.showPage(ctx, filepath.Join(state, "guide.html"), guidePage(view.GuideTo(status)))
 	case notify.CopyGuide:
-		return mac.CopyText(ctx, m.mac, view.GuideTo(status).Text())
+		return mac.CopyText(ctx, m.mac, view.GuideTo(status).Text(guideColumns))
 	case notify.CopyMessage:
 		return mac.CopyText(ctx, m.mac, view.GuideTo(status).Message)
 	case notify.ShowHistory:

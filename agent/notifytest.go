@@ -19,7 +19,7 @@ func (in *invocation) notifyTestCommand() *cobra.Command {
 		Long: `notify-test posts one notification in the same way as the agent and explains
 what to check if it does not appear. The system does not report whether anyone
 saw it.`,
-		Args: cobra.NoArgs,
+		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return notifyTest(cmd.Context(), in.mac, in.newPoster, in.speaker)
 		},

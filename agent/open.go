@@ -17,7 +17,7 @@ func (in *invocation) openCommand() *cobra.Command {
 		Short: "Open the pane with the Allow button and print its name",
 		Long: `open opens the pane in which macOS shows the Allow button. If nothing waits
 there, it says so and names what helps instead.`,
-		Args: cobra.NoArgs,
+		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			pane, err := openPane(cmd.Context(), in.mac)
 			if err != nil {

@@ -15,7 +15,7 @@ func (in *invocation) postCommand() *cobra.Command {
 the title, the rest is the text. The agent starts post for each alert, so that a
 notification service that never answers cannot block the agent.`,
 		Example: `  printf 'Title\nText\n' | kextwatch post`,
-		Args:    cobra.NoArgs,
+		Args:    noArgs(""),
 		RunE: func(*cobra.Command, []string) error {
 			desktop.Connect()
 			alert, err := desktop.ReadAlert(in.stdin, urgent)

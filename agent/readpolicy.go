@@ -16,7 +16,7 @@ func (in *invocation) readPolicyCommand() *cobra.Command {
 every user, if it changed. After sudo kextwatch install --reader, launchd
 runs a small program that does the same whenever the policy changes. This
 command does it by hand. It takes no flags on a Mac.`,
-		Args: cobra.NoArgs,
+		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return in.readPolicy(cmd) },
 	}
 }

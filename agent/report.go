@@ -34,7 +34,7 @@ the history. Names of users, computers and virtual machines are
 left out, unless --full is given. Nothing is sent anywhere.`,
 		Example: `  kextwatch report
   kextwatch report -o /tmp/kextwatch.html --full`,
-		Args: cobra.NoArgs,
+		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r := in.reporter()
 			st, err := in.examine(cmd.Context(), doctorLimit)

@@ -40,7 +40,7 @@ macOS load the blocked kernel extensions itself.`,
   kextwatch retry --yes && kextwatch open
   kextwatch retry --vm "Windows 11"
   sudo kextwatch retry --product macFUSE`,
-		Args: cobra.NoArgs,
+		Args: noArgs("name the product with --product"),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			switch {
 			case o.Timeout < time.Second || o.Timeout > 10*time.Minute:
@@ -210,6 +210,9 @@ func (r retryCommand) report(res retry.Result) {
 		return
 	case res.How == retry.Nothing:
 		r.say("There is nothing to try. %s", view.Why(res.Product, res.Status))
+		if next := view.Next(res.Product, res.Status); next != "" && res.Product.Verdict.NeedsAction() {
+			r.say("Next: %s", next)
+		}
 	default:
 		r.say("No Allow button came.")
 	}

@@ -35,7 +35,7 @@ a reader that has stopped, or for the first reader of a named pipe. When more
 lines come, the oldest are dropped, and the log says how many.`,
 		Example: `  kextwatch run
   kextwatch run --headless --events -     no icon; events as JSON lines`,
-		Args: cobra.NoArgs,
+		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// The agent outlives the readers of its output. Without a handler for
 			// SIGPIPE, a write to a closed standard output or error ends the process.

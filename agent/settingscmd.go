@@ -20,7 +20,7 @@ configuration profile is managed and takes precedence.`,
   defaults write ` + probe.AgentLabel + ` WatchVendors all
   defaults delete ` + probe.AgentLabel + ` SnoozeMinutes
   kextwatch settings        (after a moment: macOS writes the file with a delay)`,
-		Args: cobra.NoArgs,
+		Args: noArgs(""),
 		RunE: func(*cobra.Command, []string) error {
 			home, err := in.home()
 			if err != nil {

@@ -17,7 +17,7 @@ func (in *invocation) statusCommand() *cobra.Command {
   kextwatch status --json
   sudo kextwatch status                          reads what only root may read
   kextwatch status --volume "/Volumes/Old Mac"   another Mac's disk`,
-		Args: cobra.NoArgs,
+		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			st, err := in.examine(cmd.Context(), statusLimit)
 			if err != nil {
@@ -36,7 +36,7 @@ func (in *invocation) explainCommand() *cobra.Command {
 		Short: "Show the status with every fact and every rule that applied",
 		Example: `  kextwatch explain
   kextwatch explain --all`,
-		Args: cobra.NoArgs,
+		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			st, err := in.examine(cmd.Context(), statusLimit)
 			if err != nil {

@@ -28,7 +28,7 @@ change; with --json, one document.
 It reads the facts itself and writes no file. It works with and without the agent.`,
 		Example: `  kextwatch watch
   kextwatch watch --root /tmp/mac     a simulated Mac`,
-		Args: cobra.NoArgs,
+		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return watchCommand{in.target(), in.speaker, in.watch}.run(cmd.Context())
 		},

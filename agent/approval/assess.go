@@ -129,8 +129,12 @@ func (a *assessment) product(w watched) (Product, bool) {
 		p.Proof = a.proof(p, own)
 	}
 	a.status.Asking = slices.ContainsFunc(own, a.asking) || a.status.Asking
-	p.Uncertain = p.Verdict == Approved && w.parallels() && p.Need.Answer != probe.No &&
-		a.snap.Mac.OS.AtLeast(11, 0) && slices.ContainsFunc(own, a.uncertain)
+	p.Uncertain = p.Verdict == Approved && a.snap.Mac.OS.AtLeast(11, 0) && slices.ContainsFunc(own, func(f *kextFacts) bool {
+		if !w.parallels() { // nobody knows when it is needed, but in this boot it was
+			return a.uncertain(f) && f.row != nil && !a.lastAttempt(f).IsZero()
+		}
+		return p.Need.Answer != probe.No && a.uncertain(f)
+	})
 	if p.Uncertain {
 		a.fire(RuleUncertain, p.Name)
 	}

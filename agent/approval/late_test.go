@@ -58,3 +58,25 @@ func TestFrameworkListsARefusedExtensionLate(t *testing.T) {
 		})
 	}
 }
+
+// Nobody knows when another vendor's extension is needed. If something tried to load it in
+// this boot, it was needed, and from macOS 11 a restart may be missing.
+func TestUncertainExtensionOfAnotherVendor(t *testing.T) {
+	for name, c := range map[string]struct {
+		tried float64 // the minute; 0: not in this boot
+		want  bool
+	}{"tried in this boot": {20, true}, "not tried": {0, false}} {
+		t.Run(name, func(t *testing.T) {
+			s := newStory(t, "26.2")
+			s.fuse()
+			s.fuseRow(true, at(c.tried-60*24))
+			if c.tried > 0 {
+				s.fuseRow(true, at(c.tried))
+			}
+			s.look(at(30), Approved)
+			if p := s.last.Products[0]; p.TeamID != fuseTeamID || p.Uncertain != c.want {
+				t.Errorf("%s, uncertain %t, want macFUSE, %t", p.Name, p.Uncertain, c.want)
+			}
+		})
+	}
+}

@@ -37,6 +37,9 @@ func (o Options) blockedKexts(p approval.Product) ([]approval.Kext, error) {
 		return nil, unavailable(fmt.Errorf("kextwatch cannot tell whether %s is blocked", p.Name), view.Next(p, o.Status))
 	}
 	kexts := slices.DeleteFunc(p.Kexts(), func(k approval.Kext) bool { return !k.Blocked || k.Path == "" })
+	if p.Known == nil && o.Product == nil {
+		return nil, usage(fmt.Sprintf("if you know it, name it: kextwatch retry --product %s; if you do not, leave it", p.TeamID), "kextwatch does not know %s", p.Name)
+	}
 	if o.Mac.UID != 0 {
 		byRoot := slices.ContainsFunc(kexts, func(k approval.Kext) bool { return mac.Loadable(o.Mac, k.Path) == nil })
 		if byRoot && teamForm.MatchString(p.TeamID) {

@@ -227,3 +227,27 @@ func TestRetryOfSeveralKexts(t *testing.T) {
 		})
 	}
 }
+
+// Of two blocked products, the known one is tried. An unknown one is tried only if the
+// user names it.
+func TestRetryOfAnUnknownDeveloper(t *testing.T) {
+	s := fuseStory(t, "26.2")
+	k := simmac.Kext{Path: "/Library/Extensions/a.kext", ID: "com.example.a", Version: "1.0", Team: "AAAAAAAAAA", Archs: []probe.Arch{probe.Intel}}
+	if err := errors.Join(s.sim.AddKext(k), s.sim.AttemptKext(k.ID, time.Now().Add(-time.Hour))); err != nil {
+		t.Fatal(err)
+	}
+	o := s.options(time.Second, nil)
+	if got := o.Target().Name; got != "macFUSE" {
+		t.Errorf("it tries %s, want macFUSE", got)
+	}
+	o.Status.Products = slices.DeleteFunc(o.Status.Products, func(p approval.Product) bool { return p.Name == "macFUSE" })
+	_, err := Run(t.Context(), o)
+	if e := (*Error)(nil); !errors.As(err, &e) || e.Kind != Usage || !strings.Contains(e.Hint(), "retry --product AAAAAAAAAA; if you do not, leave it") {
+		t.Errorf("not named: error %v", err)
+	}
+	p := o.Target()
+	o.Product = &p
+	if res, err := Run(t.Context(), o); err != nil || res.How != LoadKext {
+		t.Errorf("named: how %s, error %v", res.How, err)
+	}
+}

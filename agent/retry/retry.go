@@ -169,16 +169,18 @@ func find(st approval.Status, p approval.Product) approval.Product {
 	return approval.Product{Name: p.Name, TeamID: p.TeamID, Verdict: approval.NotInstalled}
 }
 
-// other returns the first product of another developer that waits for an approval; nil:
-// none does.
+// other returns the first product of another developer that waits for an approval, those
+// that kextwatch knows before the others; nil: none does.
 func other(st approval.Status) *approval.Product {
-	i := slices.IndexFunc(st.Products, func(p approval.Product) bool {
-		return p.TeamID != probe.ParallelsTeamID && p.TeamID != "" && p.Verdict.Blocked()
-	})
-	if i < 0 {
-		return nil
+	for _, known := range []bool{true, false} {
+		i := slices.IndexFunc(st.Products, func(p approval.Product) bool {
+			return p.TeamID != probe.ParallelsTeamID && p.TeamID != "" && p.Verdict.Blocked() && (p.Known != nil) == known
+		})
+		if i >= 0 {
+			return &st.Products[i]
+		}
 	}
-	return &st.Products[i]
+	return nil
 }
 
 // reasons returns why no button came, as far as that is known. That the time is over

@@ -23,7 +23,7 @@ var Keys = []Key{
 	{"Reminders", "minutes left at which you are reminded",
 		func(s *Settings, v any) error { return setReminders(&s.Reminders, v) },
 		func(s Settings) any { return s.Reminders }},
-	{"AlertStyle", "auto: notifications, and a dialog at the 5-minute reminder; notification; dialog",
+	{"AlertStyle", "auto: notifications, and a dialog at a reminder with 2 to 5 minutes left; notification; dialog",
 		func(s *Settings, v any) error {
 			style, ok := v.(string)
 			if a := alertStyle(style); ok && (a == AlertAuto || a == alertNotification || a == AlertDialog) {

@@ -38,6 +38,15 @@ func Write(out io.Writer, text view.Lines) error {
 	return err
 }
 
+// Columns returns the width of a text of at most most characters on a stream.
+func Columns(out io.Writer, most int) int {
+	if !Is(out) {
+		return most
+	}
+	columns, _ := Size(out.(*os.File))
+	return max(narrowest, min(columns, most))
+}
+
 // Colors reports whether the user wants colors: see no-color.org.
 func Colors() bool { return os.Getenv("NO_COLOR") == "" }
 

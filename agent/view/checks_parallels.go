@@ -175,7 +175,10 @@ func loaded(c checking) Check {
 	case p.Verdict == approval.Incompatible:
 		return warn("Not loaded", "", "Fix \"parallels.version\" first.")
 	}
-	return warn("Not loaded", "", "Fix \"parallels.asked\" and \"restart\" first.")
+	if p.Verdict == approval.RestartPending {
+		return warn("Not loaded", "", "Restart the Mac.")
+	}
+	return warn("Not loaded", "", "Fix \"parallels.asked\" first.")
 }
 
 func serviceRuns(c checking) Check {

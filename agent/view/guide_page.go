@@ -26,11 +26,11 @@ func (s StepState) mark() stepMark {
 }
 
 // Text returns the guide for a terminal.
-func (g Guide) Text() string {
+func (g Guide) Text(columns int) string {
 	var b strings.Builder
 	paragraph := func(indent, text string) {
 		if text != "" {
-			b.WriteString(filled(indent, indent, text) + "\n")
+			b.WriteString(filled(columns, indent, indent, text) + "\n")
 		}
 	}
 	paragraph("", g.Title)
@@ -42,10 +42,10 @@ func (g Guide) Text() string {
 		paragraph("", named("Without a kernel extension: %s", g.Without))
 	}
 	for _, s := range g.Steps {
-		b.WriteString(filled(fmt.Sprintf("%s %d  ", s.State.mark().text, s.Number), "       ", s.Do))
+		b.WriteString(filled(columns, fmt.Sprintf("%s %d  ", s.State.mark().text, s.Number), "       ", s.Do))
 		for _, more := range []string{s.See, s.Help} {
 			if more != "" {
-				b.WriteString(filled("       ", "       ", more))
+				b.WriteString(filled(columns, "       ", "       ", more))
 			}
 		}
 		b.WriteString("\n")
@@ -56,7 +56,7 @@ func (g Guide) Text() string {
 	if g.Message != "" {
 		b.WriteString("The message:\n\n")
 		for line := range strings.Lines(g.Message) {
-			b.WriteString(filled("  ", "  ", line))
+			b.WriteString(filled(columns, "  ", "  ", line))
 		}
 		b.WriteString("\n")
 	}
@@ -83,9 +83,8 @@ func (g Guide) legend() string {
 	return strings.Join(words, "   ") + "\n"
 }
 
-// filled breaks a text into lines of at most 76 characters, if its words are not longer.
-func filled(first, indent, text string) string {
-	const width = 76
+// filled breaks a text into lines of at most width characters, if its words are not longer.
+func filled(width int, first, indent, text string) string {
 	var b strings.Builder
 	line := first
 	for _, word := range strings.Fields(text) {

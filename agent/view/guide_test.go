@@ -47,8 +47,8 @@ func TestGuide(t *testing.T) {
 	var out strings.Builder
 	write := func(name string, st approval.Status) {
 		g := GuideTo(st)
-		fmt.Fprintf(&out, "=== %s\n%s\n", name, g.Text())
-		for line := range strings.Lines(g.Text()) {
+		fmt.Fprintf(&out, "=== %s\n%s\n", name, g.Text(76))
+		for line := range strings.Lines(g.Text(76)) {
 			if n := utf8.RuneCountInString(line); n > 81 {
 				t.Errorf("%s: a line of %d characters: %q", name, n, line)
 			}
@@ -247,7 +247,7 @@ func TestGuideOfHostileNames(t *testing.T) {
 				t.Errorf("%.30q: the page contains %q", name, foreign)
 			}
 		}
-		for _, shown := range []string{page, g.Text()} {
+		for _, shown := range []string{page, g.Text(76)} {
 			for _, r := range shown {
 				if r != '\n' && !unicode.IsPrint(r) {
 					t.Errorf("%.30q: shows %q", name, r)
@@ -258,7 +258,7 @@ func TestGuideOfHostileNames(t *testing.T) {
 				t.Errorf("%.30q: a name is not cut", name)
 			}
 		}
-		for line := range strings.Lines(g.Text()) {
+		for line := range strings.Lines(g.Text(76)) {
 			if len(line) > 1000 {
 				t.Errorf("%.30q: a line of %d bytes", name, len(line))
 			}

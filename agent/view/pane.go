@@ -60,7 +60,7 @@ func PaneHelps(st approval.Status) bool {
 // PaneIsEmpty says that nothing waits in the pane, and what to do instead. next is
 // empty if there is nothing to do.
 func PaneIsEmpty(st approval.Status) (why, next string) {
-	p, found := st.Leading()
+	p, found := GuideProduct(st) // one that is only listed can be blocked, too
 	if !found || !p.Verdict.NeedsAction() {
 		return "No kernel extension waits there for your approval.", ""
 	}

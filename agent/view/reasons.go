@@ -204,7 +204,7 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 	approval.ReasonError56521: func(c reasonCase) reasonText {
 		return reasonText{"Parallels reports error 56521",
 			"Parallels tried to start a virtual machine, and macOS refused its hypervisor.",
-			sentences(when(c.p.Verdict != approval.BlockedClosed, "allow the kernel extension and restart the Mac"), fmt.Sprintf("Parallels has a page about it (%s)", errorPage(c.p)))}
+			sentences(afterError56521(c.p), fmt.Sprintf("Parallels has a page about it (%s)", errorPage(c.p)))}
 	},
 	approval.ReasonSystemExtension: func(c reasonCase) reasonText {
 		return reasonText{"A system extension waits for approval",
@@ -264,4 +264,15 @@ func list(names []string) string {
 		clean = append(clean[:most], fmt.Sprintf("%d more", len(clean)-most))
 	}
 	return strings.Join(clean, ", ")
+}
+
+// afterError56521 says what helps after the error, if the next step does not say it.
+func afterError56521(p approval.Product) string {
+	switch p.Verdict {
+	case approval.BlockedClosed:
+		return ""
+	case approval.Approved, approval.RestartPending, approval.LoadFailing:
+		return "it is allowed: restart the Mac"
+	}
+	return "allow the kernel extension and restart the Mac"
 }

@@ -113,7 +113,7 @@ func TestVendorPages(t *testing.T) {
 			t.Errorf("%s: page %q", product, page)
 		}
 		st := otherStatus(product, approval.BlockedClosed, "12.7.6", probe.Intel)
-		if g := NewGuide(st.Products[0], st); g.Page != page || !strings.Contains(g.Text(), page) || !strings.Contains(string(g.HTML()), page) {
+		if g := NewGuide(st.Products[0], st); g.Page != page || !strings.Contains(g.Text(76), page) || !strings.Contains(string(g.HTML()), page) {
 			t.Errorf("%s: the guide has the page %q, want %q", product, g.Page, page)
 		}
 		for _, event := range approval.Events {
@@ -124,5 +124,20 @@ func TestVendorPages(t *testing.T) {
 	}
 	if pages < 6 {
 		t.Errorf("%d pages, want those of six vendors", pages)
+	}
+}
+
+// A product that is only listed can be blocked, and allowed in this boot without being
+// seen loaded.
+func TestPaneOfAListedProduct(t *testing.T) {
+	st := otherStatus("macFUSE", approval.BlockedClosed, "15.7.2", probe.Intel)
+	st.Products[0].Listed = true
+	if why, next := PaneIsEmpty(st); why != "There is no Allow button there now. macFUSE: blocked, and the time to approve it is over." || next == "" {
+		t.Errorf("%q, next %q", why, next)
+	}
+	st = otherStatus("macFUSE", approval.Approved, "15.7.2", probe.Intel)
+	st.Products[0].Uncertain = true
+	if next := Next(st.Products[0], st); next != "If macFUSE does not work, restart the Mac." {
+		t.Errorf("next %q", next)
 	}
 }

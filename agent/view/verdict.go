@@ -225,6 +225,8 @@ var verdictWords = map[approval.Verdict]verdictText{
 		why: func(p approval.Product, _ approval.Status) string { return approvedBecause(p) },
 		next: func(p approval.Product, st approval.Status) string {
 			switch older, _ := olderLoaded(p); {
+			case p.Uncertain && otherVendor(p):
+				return fmt.Sprintf("If %s does not work, restart the Mac.", p.Name)
 			case p.Uncertain:
 				return "If a virtual machine does not start, restart the Mac."
 			case older != "" && !st.Mac.OS.AtLeast(11, 0):

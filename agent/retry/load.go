@@ -38,7 +38,11 @@ func (o Options) blockedKexts(p approval.Product) ([]approval.Kext, error) {
 	}
 	kexts := slices.DeleteFunc(p.Kexts(), func(k approval.Kext) bool { return !k.Blocked || k.Path == "" })
 	if p.Known == nil && o.Product == nil {
-		return nil, usage(fmt.Sprintf("if you know it, name it: kextwatch retry --product %s; if you do not, leave it", p.TeamID), "kextwatch does not know %s", p.Name)
+		name := "with --product"
+		if teamForm.MatchString(p.TeamID) {
+			name = "kextwatch retry --product " + p.TeamID
+		}
+		return nil, usage(fmt.Sprintf("if you know it, name it: %s; if you do not, leave it", name), "kextwatch does not know %s", view.Clean(p.Name))
 	}
 	if o.Mac.UID != 0 {
 		byRoot := slices.ContainsFunc(kexts, func(k approval.Kext) bool { return mac.Loadable(o.Mac, k.Path) == nil })

@@ -9,7 +9,7 @@ import (
 // starts a short-lived process for each alert, and compiling every expression took
 // longer than posting one. A variable of this type needs no code at start:
 //
-//	var teamForm = probe.Form{Expr: `^[0-9A-Z]{10}$`}
+//	var nameForm = probe.Form{Expr: `^[0-9A-Z]+$`}
 //
 // The methods are those of regexp.Regexp. They panic if Expr is invalid; a test
 // compiles all of them. A Form may be used by several goroutines and must not be

@@ -35,6 +35,13 @@ func IsBundleID(text string) bool {
 	return len(text) >= 1 && len(text) <= 255 && strings.Trim(text, allowed) == ""
 }
 
+// IsTeamID reports whether text has the form of Apple's team IDs: ten digits and capital
+// letters of ASCII.
+func IsTeamID(text string) bool {
+	const allowed = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	return len(text) == 10 && strings.Trim(text, allowed) == ""
+}
+
 // IsKextID reports whether text can be the bundle identifier of a kext that macOS knows.
 // Some have spaces or letters outside of ASCII, so this is weaker than IsBundleID: 1 to
 // 255 printable bytes without a slash. Such text is shown, and never passed to a program.

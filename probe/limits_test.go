@@ -16,6 +16,17 @@ func TestIsBundleID(t *testing.T) {
 	}
 }
 
+func TestIsTeamID(t *testing.T) {
+	for text, want := range map[string]bool{
+		ParallelsTeamID: true, "0123456789": true, "ABCDEFGHIJ": true,
+		"": false, "4C6364ACX": false, "4C6364ACXTX": false, "4c6364acxt": false, "4C6364ACX ": false, "4C6364ACX\n": false, "4C63.4ACXT": false, "4C6364ACÄ": false,
+	} {
+		if got := IsTeamID(text); got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+}
+
 func TestIsKextID(t *testing.T) {
 	for text, want := range map[string]bool{
 		"com.parallels.kext.hypervisor": true, "com.Logitech.Control Center.HID Driver": true, "com.ä.b": true, "com.a<b": true, strings.Repeat("a", 255): true,

@@ -16,9 +16,6 @@ import (
 // mostKexts is how many kexts one retry loads. One developer has one row in the pane.
 const mostKexts = 8
 
-// teamForm is the form of a team ID.
-var teamForm = probe.Form{Expr: `^[A-Z0-9]{10}$`}
-
 // noAttemptHelps reports whether macOS shows no Allow button whatever is tried.
 func noAttemptHelps(p approval.Product) bool {
 	return slices.Contains([]approval.Verdict{approval.Managed, approval.NeedsRecovery, approval.CannotLoad}, p.Verdict)
@@ -39,14 +36,14 @@ func (o Options) blockedKexts(p approval.Product) ([]approval.Kext, error) {
 	kexts := slices.DeleteFunc(p.Kexts(), func(k approval.Kext) bool { return !k.Blocked || k.Path == "" })
 	if p.Known == nil && o.Product == nil {
 		name := "with --product"
-		if teamForm.MatchString(p.TeamID) {
+		if probe.IsTeamID(p.TeamID) {
 			name = "kextwatch retry --product " + p.TeamID
 		}
 		return nil, usage(fmt.Sprintf("if you know it, name it: %s; if you do not, leave it", name), "kextwatch does not know %s", view.Clean(p.Name))
 	}
 	if o.Mac.UID != 0 {
 		byRoot := slices.ContainsFunc(kexts, func(k approval.Kext) bool { return mac.Loadable(o.Mac, k.Path) == nil })
-		if byRoot && teamForm.MatchString(p.TeamID) {
+		if byRoot && probe.IsTeamID(p.TeamID) {
 			again += "; an administrator can also run sudo kextwatch retry --product " + p.TeamID
 		}
 		return nil, unavailable(fmt.Errorf("kextwatch cannot make %s try again as an ordinary user", p.Name), again)

@@ -121,9 +121,6 @@ func setReminders(into *[]int, value any) error {
 	return nil
 }
 
-// teamForm is the form of Apple's team IDs.
-var teamForm = probe.Form{Expr: `^[A-Z0-9]{10}$`}
-
 const mostTeams = 50
 
 func setVendors(into *vendors, value any) error {
@@ -155,7 +152,7 @@ func teamIDs(value any, fewest int) ([]string, bool) {
 	teams := []string{}
 	for _, t := range list {
 		team, ok := t.(string)
-		if !ok || !teamForm.MatchString(team) {
+		if !ok || !probe.IsTeamID(team) {
 			return nil, false
 		}
 		if !slices.Contains(teams, team) {

@@ -18,10 +18,7 @@ const (
 	noConsentList = "no kext consent configuration found"
 )
 
-var (
-	teamForm    = probe.Form{Expr: `^[0-9A-Z]{10}$`}
-	consentForm = probe.Form{Expr: `(?m)^Kernel Extension User Consent: (ENABLED|DISABLED)\s*$`}
-)
+var consentForm = probe.Form{Expr: `(?m)^Kernel Extension User Consent: (ENABLED|DISABLED)\s*$`}
 
 // readConsent queries the settings that are made in Recovery: whether kexts need
 // the consent of a user, and if teams is set, which teams are allowed without it. It does
@@ -74,7 +71,7 @@ func parseConsentTeams(out []byte) ([]string, error) {
 		return nil, fmt.Errorf("spctl kext-consent list answered %q", probe.Printable(text))
 	}
 	for _, team := range teams {
-		if !teamForm.MatchString(team) {
+		if !probe.IsTeamID(team) {
 			return nil, fmt.Errorf("spctl kext-consent list lists the invalid team %q", probe.Printable(team))
 		}
 	}

@@ -127,7 +127,7 @@ func FuzzParseConsent(f *testing.F) {
 			t.Errorf("%q, %v", teams, err)
 		}
 		for _, team := range teams {
-			if !teamForm.MatchString(team) {
+			if !probe.IsTeamID(team) {
 				t.Errorf("%q", team)
 			}
 		}

@@ -272,7 +272,7 @@ func directoryTeam(directory *io.SectionReader) (string, error) {
 		return "", err
 	}
 	team, _, ended := bytes.Cut(text, []byte{0})
-	if !ended || !teamForm.MatchString(string(team)) {
+	if !ended || !probe.IsTeamID(string(team)) {
 		return "", nil
 	}
 	return string(team), nil

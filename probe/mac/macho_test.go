@@ -217,7 +217,7 @@ func FuzzParseCode(f *testing.F) {
 			t.Error("neither processors nor an error")
 		case len(c.archs) > 2 || !slices.IsSorted(c.archs):
 			t.Errorf("processors %q", c.archs)
-		case c.teamID != "" && (!teamForm.MatchString(c.teamID) || !bytes.Contains(file, []byte(c.teamID+"\x00"))):
+		case c.teamID != "" && (!probe.IsTeamID(c.teamID) || !bytes.Contains(file, []byte(c.teamID+"\x00"))):
 			t.Errorf("team %q", c.teamID)
 		}
 		if most := sliceLimit * (loadCommandLimit + 1000); r.read > most {

@@ -86,12 +86,12 @@ func (p kextPolicyPlist) profile(name string, os probe.OSVersion) probe.KextProf
 		found.NonAdminsAllow = probe.AnswerOf(p.NonAdminsAllow)
 	}
 	for _, team := range p.Teams {
-		if teamForm.MatchString(team) {
+		if probe.IsTeamID(team) {
 			found.Teams = append(found.Teams, strings.Clone(team))
 		}
 	}
 	for _, team := range slices.Sorted(maps.Keys(p.Kexts)) {
-		if team != "" && !teamForm.MatchString(team) {
+		if team != "" && !probe.IsTeamID(team) {
 			continue
 		}
 		kexts := probe.TeamKexts{TeamID: strings.Clone(team)}

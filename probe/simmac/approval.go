@@ -191,7 +191,7 @@ func (m *Mac) MDMAllow(now time.Time) error { return m.MDMAllowTeam(probe.Parall
 
 // MDMAllowTeam is MDMAllow for another team.
 func (m *Mac) MDMAllowTeam(team string, _ time.Time) error {
-	if !teamForm.MatchString(team) {
+	if !probe.IsTeamID(team) {
 		return fmt.Errorf("invalid team %q: use ten letters and digits", team)
 	}
 	return m.change(func(c *change) error { return c.allowTeam(team) })

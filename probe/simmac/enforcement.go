@@ -44,8 +44,6 @@ func (m *Mac) SetSIP(sip SIP, now time.Time) error {
 	})
 }
 
-var teamID = probe.Form{Expr: `^[0-9A-Z]{10}$`}
-
 // SetConsent changes the user consent for kexts in Recovery and restarts the Mac.
 // "on" requires consent and removes the teams that were allowed there, "off"
 // requires none, and a team ID allows that team.
@@ -54,7 +52,7 @@ func (m *Mac) SetConsent(setting string, now time.Time) error {
 		switch {
 		case setting == "on" || setting == "off":
 			st.ConsentOff, st.ConsentTeams = setting == "off", nil
-		case !teamID.MatchString(setting):
+		case !probe.IsTeamID(setting):
 			return fmt.Errorf("unknown consent %q: use on, off, or a team ID such as %s", setting, probe.ParallelsTeamID)
 		case !slices.Contains(st.ConsentTeams, setting):
 			st.ConsentTeams = append(st.ConsentTeams, setting)

@@ -62,7 +62,7 @@ func (m *Mac) AddKext(k Kext) error {
 		return fmt.Errorf("invalid path %q of a kernel extension: use one such as /Library/Extensions/Example.kext", k.Path)
 	case !probe.IsBundleID(k.ID):
 		return fmt.Errorf("invalid bundle ID %q: use one such as com.example.extension", k.ID)
-	case k.Team != "" && !teamForm.MatchString(k.Team):
+	case k.Team != "" && !probe.IsTeamID(k.Team):
 		return fmt.Errorf("invalid team %q: use ten letters and digits", k.Team)
 	case !kextVersion.MatchString(k.Version):
 		return fmt.Errorf("invalid version %q of a kernel extension: use one such as 1.0", k.Version)

@@ -28,16 +28,13 @@ type systemExtension struct {
 	TeamID     string   `plist:"teamID"`
 }
 
-var (
-	teamForm  = probe.Form{Expr: `^[0-9A-Z]{10}$`}
-	stateForm = probe.Form{Expr: `^[a-z_]{1,60}$`}
-)
+var stateForm = probe.Form{Expr: `^[a-z_]{1,60}$`}
 
 // SetSystemExtension sets the state of a system extension, in macOS's spelling such
 // as "activated_waiting_for_user". A new one is a network extension.
 func (m *Mac) SetSystemExtension(team, id, state string) error {
 	switch {
-	case !teamForm.MatchString(team):
+	case !probe.IsTeamID(team):
 		return fmt.Errorf("invalid team %q: use ten letters and digits", team)
 	case !probe.IsBundleID(id):
 		return fmt.Errorf("invalid bundle ID %q: use one such as com.example.extension", id)

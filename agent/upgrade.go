@@ -70,8 +70,7 @@ func (in *invocation) writeUpgrade(st approval.Status, to probe.OSVersion) error
 			in.document(view.NewNoUpgradeDocument(st))
 			return nil
 		}
-		why, next := view.NoUpgrade(st)
-		return terminal.Write(in.out, view.Untoned(why+"\n  Next    "+next+"\n"))
+		return terminal.Write(in.out, view.NoUpgradeText(st))
 	}
 	u := st.Upgrade(to)
 	in.exit = upgradeCode(st, u)

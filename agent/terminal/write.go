@@ -24,11 +24,10 @@ func Write(out io.Writer, text view.Lines) error {
 		_, err := io.WriteString(out, text.String())
 		return err
 	}
-	columns, _ := Size(out.(*os.File))
 	_, canDraw := CanDraw(out)
 	colors := canDraw && Colors()
 	var b strings.Builder
-	for _, line := range text.Broken(max(narrowest, min(columns, widest))) {
+	for _, line := range text.Broken(Columns(out, widest)) {
 		if colors {
 			line.Text = Emphasized(line)
 		}

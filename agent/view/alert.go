@@ -76,12 +76,7 @@ func fitted(text string) string {
 	if end > 0 {
 		return text[:end]
 	}
-	letters := []rune(text)[:alertLength-1]
-	cut := string(letters)
-	if space := strings.LastIndexByte(cut, ' '); space > 0 {
-		cut = cut[:space]
-	}
-	return strings.TrimRight(cut, " ,;:") + "…"
+	return cutAfterWord(text, alertLength)
 }
 
 // EventText returns a notice as one sentence, for the history.

@@ -58,8 +58,9 @@ func (l *Lines) reasons(st approval.Status) {
 func (l *Lines) machines(st approval.Status) {
 	for _, p := range st.Products {
 		if p.Made != nil {
-			l.add(NoTone, "\n%s", fmt.Sprintf("%s %d was made for macOS %s to %s (%s%s)",
-				p.Name, p.Made.Major, p.Made.MinMacOS, p.Made.MaxMacOS, p.Made.Confidence, named("; source: %s", Clean(p.Made.Source))))
+			l.blank()
+			l.add(Headline, "%s %d was made for macOS %s to %s (%s%s)",
+				p.Name, p.Made.Major, p.Made.MinMacOS, p.Made.MaxMacOS, p.Made.Confidence, named("; source: %s", Clean(p.Made.Source)))
 		}
 		if k := p.Known; k != nil {
 			l.blank()

@@ -4,7 +4,6 @@ import (
 	_ "embed" // the style
 	"fmt"
 	"strings"
-	"unicode/utf8"
 )
 
 //go:embed guide.css
@@ -27,43 +26,43 @@ func (s StepState) mark() stepMark {
 
 // Text returns the guide for a terminal.
 func (g Guide) Text(columns int) string {
-	var b strings.Builder
-	paragraph := func(indent, text string) {
+	var l Lines
+	add := func(indent, text string) {
+		l.add(NoTone, "%s", strings.TrimRight(indent+strings.Join(strings.Fields(text), " "), " "))
+	}
+	paragraph := func(text string) {
 		if text != "" {
-			b.WriteString(filled(columns, indent, indent, text) + "\n")
+			add("", text)
+			l.blank()
 		}
 	}
-	paragraph("", g.Title)
-	paragraph("", g.Why)
+	paragraph(g.Title)
+	paragraph(g.Why)
 	for _, note := range g.Notes {
-		paragraph("", note)
+		paragraph(note)
 	}
 	if g.WithoutFirst {
-		paragraph("", named("Without a kernel extension: %s", g.Without))
+		paragraph(named("Without a kernel extension: %s", g.Without))
 	}
 	for _, s := range g.Steps {
-		b.WriteString(filled(columns, fmt.Sprintf("%s %d  ", s.State.mark().text, s.Number), "       ", s.Do))
-		for _, more := range []string{s.See, s.Help} {
-			if more != "" {
-				b.WriteString(filled(columns, "       ", "       ", more))
-			}
+		add(fmt.Sprintf("%s %d  ", s.State.mark().text, s.Number), s.Do)
+		for _, more := range present(s.See, s.Help) {
+			add("       ", more)
 		}
-		b.WriteString("\n")
+		l.blank()
 	}
 	if !g.WithoutFirst {
-		paragraph("", named("Without a kernel extension: %s", g.Without))
+		paragraph(named("Without a kernel extension: %s", g.Without))
 	}
 	if g.Message != "" {
-		b.WriteString("The message:\n\n")
+		paragraph("The message:")
 		for line := range strings.Lines(g.Message) {
-			b.WriteString(filled(columns, "  ", "  ", line))
+			add("  ", line)
 		}
-		b.WriteString("\n")
+		l.blank()
 	}
-	paragraph("", named("More from the developer: %s", g.Page))
-	b.WriteString(g.legend())
-	fmt.Fprintf(&b, "%s\n", g.Mac)
-	return b.String()
+	paragraph(named("More from the developer: %s", g.Page))
+	return l.Broken(columns).String() + g.legend() + g.Mac + "\n"
 }
 
 // legend explains the marks that the text has.
@@ -81,24 +80,6 @@ func (g Guide) legend() string {
 		}
 	}
 	return strings.Join(words, "   ") + "\n"
-}
-
-// filled breaks a text into lines of at most width characters, if its words are not longer.
-func filled(width int, first, indent, text string) string {
-	var b strings.Builder
-	line := first
-	for _, word := range strings.Fields(text) {
-		fresh := line == first || line == indent
-		if !fresh && utf8.RuneCountInString(line+" "+word) > width {
-			b.WriteString(line + "\n")
-			line, fresh = indent, true
-		}
-		if !fresh {
-			line += " "
-		}
-		line += word
-	}
-	return b.String() + strings.TrimRight(line, " ") + "\n"
 }
 
 // HTML returns the guide as one file; see htmlPage. It fits on one page of paper.

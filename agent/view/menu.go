@@ -197,13 +197,15 @@ func items(worst approval.Product, primary notify.Primary, st approval.Status, a
 // small screen.
 const lineLength = 60
 
-// short cuts a line after a word.
-func short(line string) string {
-	letters := []rune(line)
-	if len(letters) <= lineLength {
-		return line
+func short(line string) string { return cutAfterWord(line, lineLength) }
+
+// cutAfterWord returns the words of a text that fit into at most most characters.
+func cutAfterWord(text string, most int) string {
+	letters := []rune(text)
+	if len(letters) <= most {
+		return text
 	}
-	cut := string(letters[:lineLength-1])
+	cut := string(letters[:most-1])
 	if space := strings.LastIndexByte(cut, ' '); space > 0 {
 		cut = cut[:space]
 	}

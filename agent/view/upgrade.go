@@ -260,8 +260,17 @@ func UpgradeGaps(st approval.Status) []probe.Gap {
 	return gaps
 }
 
-// NoUpgrade says that no version was named, and that Software Update offers no newer one.
-func NoUpgrade(st approval.Status) (why, next string) {
+// NoUpgradeText returns the output of `kextwatch upgrade-check` without a version to check.
+func NoUpgradeText(st approval.Status) Lines {
+	var l Lines
+	why, next := noUpgrade(st)
+	l.add(NoTone, "%s", why)
+	l.labelled("Next", next)
+	return l
+}
+
+// noUpgrade says that no version was named, and that Software Update offers no newer one.
+func noUpgrade(st approval.Status) (why, next string) {
 	next = fmt.Sprintf("Name a version, such as: kextwatch upgrade-check %d", max(27, st.Mac.OS.Major()+1))
 	if check, missing := newChecking(st, Own{}).missing("", []probe.Fact{probe.FactOfferedUpdates}); missing {
 		return sentences("kextwatch cannot read which macOS Software Update offers", check.Detail), next
@@ -323,7 +332,7 @@ func NewUpgradeDocument(st approval.Status, u approval.Upgrade) UpgradeDocument 
 // NewNoUpgradeDocument is the document of NoUpgrade.
 func NewNoUpgradeDocument(st approval.Status) UpgradeDocument {
 	doc := upgradeFrame(st)
-	doc.Why, doc.Next = NoUpgrade(st)
+	doc.Why, doc.Next = noUpgrade(st)
 	return doc
 }
 

@@ -124,7 +124,7 @@ func TestUpgradeWords(t *testing.T) {
 	fmt.Fprintf(&out, "=== facts are missing\n%s", UpgradeText(st, approval.Upgrade{To: probe.OSVersion{Version: "27"}}))
 	for _, read := range []bool{true, false} {
 		st.Facts.Updates.OffersRead = read
-		why, next := NoUpgrade(st)
+		why, next := noUpgrade(st)
 		fmt.Fprintf(&out, "=== none is offered, read %v\n%s\n%s\n", read, why, next)
 	}
 	golden(t, "testdata/upgrade.txt", out.String())

@@ -19,7 +19,7 @@ func privateFolder() (string, error) {
 var privateForm = probe.Form{Expr: `^kextwatch-([0-9]{1,7})-[0-9]+$`}
 
 // strayFolders are the private folders in temp that a killed kextwatch of this user
-// left. The folder of a living process is none of them.
+// left. It leaves out the folder of a living process.
 func strayFolders(temp string) []string {
 	entries, _ := os.ReadDir(temp)
 	var left []string

@@ -60,7 +60,7 @@ const (
 	MaxDetails = 6
 )
 
-// Primary is the first entry of the menu. Without a label there is none.
+// Primary is the first entry of the menu. An empty label hides it.
 type Primary struct {
 	Action Action // one of Primaries
 	Label  string

@@ -21,10 +21,10 @@ const (
 	stormAfter    = time.Second // a burst of this length is a storm
 )
 
-// Debounce decides when to react to a burst of events: at once to the first
-// event and to the first commit that is reported, again journalDelay and usualDelay after the last one, and a last time
-// CommitDelay after it. In a storm it fires every StormInterval. When idle it has
-// no timer running. It belongs to one goroutine.
+// Debounce decides when to react to a burst of events: at once to the first event and to
+// the first commit that is reported, again journalDelay and usualDelay after the last
+// event, and a last time CommitDelay after it. In a storm it fires every StormInterval.
+// When idle it has no timer running. It belongs to one goroutine.
 type Debounce struct {
 	// Timer fires when a reaction is due. The owner must then call Fired.
 	Timer *time.Timer

@@ -1,6 +1,7 @@
 package approval
 
 import (
+	"slices"
 	"time"
 
 	"kextwatch/probe"
@@ -36,15 +37,11 @@ func withBoot(boots []Boot, mac probe.Mac, now time.Time) []Boot {
 
 // bootsAfter merges the starts that an earlier agent saw.
 func bootsAfter(boots, earlier []Boot) []Boot {
-	all := append([]Boot(nil), earlier...)
-next:
+	all := slices.Clone(earlier)
 	for _, boot := range boots {
-		for _, b := range all {
-			if b.Session == boot.Session {
-				continue next
-			}
+		if !slices.ContainsFunc(all, func(b Boot) bool { return b.Session == boot.Session }) {
+			all = append(all, boot)
 		}
-		all = append(all, boot)
 	}
 	return all
 }

@@ -318,7 +318,7 @@ func (st stage) play(t *testing.T, s scene) *image.RGBA {
 	}
 	if s.then != nil {
 		icon.WaitMenu(t, func(m []desk.Entry) bool { // a database that was just written may be busy
-			return len(m) > 0 && m[0].Label != "kextwatch is checking…" && !strings.HasSuffix(m[0].Label, ": cannot tell")
+			return len(m) > 0 && strings.HasPrefix(m[0].Label, "Parallels Desktop: ") && !strings.HasSuffix(m[0].Label, ": cannot tell")
 		})
 		st.WaitShown(t, last-1)
 		take() // the picture shows the last notification

@@ -12,13 +12,13 @@ import (
 	"kextwatch/notify"
 )
 
-// showsIcon reports whether the panel shows that icon and not one of the other three.
+// showsIcon reports whether the panel shows that icon and not another one.
 func showsIcon(shot, panel *image.RGBA, place image.Rectangle, want notify.Icon) bool {
 	if place.Dx() < 16 || place.Dy() < 16 {
 		return false
 	}
 	badges := map[notify.Icon][]byte{
-		notify.IconWell: assets.WellBadge, notify.IconWaiting: assets.WaitingBadge,
+		notify.IconWell: assets.WellBadge, notify.IconWaiting: assets.WaitingBadge, notify.IconBlocked: assets.BlockedBadge,
 		notify.IconTodo: assets.TodoBadge, notify.IconUnsure: assets.UnsureBadge,
 	}
 	differences := map[notify.Icon]int{}

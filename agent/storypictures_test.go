@@ -57,7 +57,7 @@ func TestPicturesOfAStory(t *testing.T) {
 			return errors.Join(passHour(root), sim.StartVM(machine, time.Now().Add(desk.Patience-approval.WindowLength)))
 		}, says: "waiting for your approval, 1 minute left", icon: notify.IconWaiting,
 			alert: "Parallels Desktop needs your approval | " + clickIcon},
-		{name: "missed", click: snooze, says: "blocked, and the time to approve it is over", icon: notify.IconWaiting,
+		{name: "missed", click: snooze, says: "blocked, and the time to approve it is over", icon: notify.IconBlocked,
 			alert: "Parallels Desktop: the time to approve is over | Choose Try Again… in the kextwatch menu. Then open Security and Privacy and click Allow, then restart the Mac."},
 		{name: "back", happen: func() error { return sim.StartVM(machine, time.Now()) },
 			says: "waiting for your approval, 30 minutes left", icon: notify.IconWaiting,

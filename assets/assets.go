@@ -1,10 +1,10 @@
 // Package assets holds kextwatch's pictures.
 //
-// There are four icons, one for each notify.Icon. They differ by shape, not only by
-// color: a check in a ring (all is well), a filled clock face (waiting for
-// approval), a circling arrow (something is left to do) and a question mark
-// (unknown). Each icon has two PNG files of 32 × 32 pixels, because the menu bar of
-// a Mac shows it 16 points wide:
+// There is one icon for each notify.Icon. They differ by shape, not only by color: a
+// check in a ring (all is well), a filled clock face (waiting for approval), a ring
+// with a slash (blocked, without a button), a triangle with an exclamation mark
+// (something else to do) and a question mark (unknown). Each icon has two PNG files
+// of 32 × 32 pixels, because the menu bar of a Mac shows it 16 points wide:
 //
 //   - a template image, only black and transparent, which macOS colors for a dark,
 //     light, tinted or selected menu bar;
@@ -25,6 +25,8 @@ var (
 	Well []byte
 	//go:embed waiting.png
 	Waiting []byte
+	//go:embed blocked.png
+	Blocked []byte
 	//go:embed todo.png
 	Todo []byte
 	//go:embed unsure.png
@@ -37,6 +39,8 @@ var (
 	WellBadge []byte
 	//go:embed waiting-badge.png
 	WaitingBadge []byte
+	//go:embed blocked-badge.png
+	BlockedBadge []byte
 	//go:embed todo-badge.png
 	TodoBadge []byte
 	//go:embed unsure-badge.png

@@ -9,8 +9,8 @@ import (
 )
 
 var (
-	templates = map[string][]byte{"well": Well, "waiting": Waiting, "todo": Todo, "unsure": Unsure}
-	badges    = map[string][]byte{"well": WellBadge, "waiting": WaitingBadge, "todo": TodoBadge, "unsure": UnsureBadge}
+	templates = map[string][]byte{"well": Well, "waiting": Waiting, "blocked": Blocked, "todo": Todo, "unsure": Unsure}
+	badges    = map[string][]byte{"well": WellBadge, "waiting": WaitingBadge, "blocked": BlockedBadge, "todo": TodoBadge, "unsure": UnsureBadge}
 )
 
 func decode(t *testing.T, data []byte) image.Image {
@@ -114,7 +114,8 @@ func TestSharpAtOnePixelPerPoint(t *testing.T) {
 	}{
 		{"well", 1, 7, 255, "the ring", 3},
 		{"waiting", 8, 6, 0, "the hand of the clock", 9},
-		{"todo", 2, 9, 255, "the arrow", 3},
+		{"blocked", 1, 7, 255, "the ring", 3},
+		{"todo", 8, 7, 0, "the exclamation mark", 9},
 		{"unsure", 8, 14, 255, "the dot", 10},
 	} {
 		img := alphas(decode(t, templates[test.name]), 16)

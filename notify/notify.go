@@ -77,15 +77,16 @@ type Item struct {
 	Checked bool
 }
 
-// Icon is the shape in the menu bar. The four shapes differ without color.
+// Icon is the shape in the menu bar. The shapes differ without color.
 type Icon int
 
 // The icons. The zero value means "unknown", not "all is well".
 const (
-	IconUnsure Icon = iota
-	IconWell
-	IconWaiting
-	IconTodo
+	IconUnsure  Icon = iota
+	IconWell         // nothing to do
+	IconWaiting      // an approval waits, and there may be a button to click
+	IconBlocked      // blocked, and there is no button now
+	IconTodo         // something else to do, such as a restart
 )
 
 // Action identifies an entry of the menu that the user chose.

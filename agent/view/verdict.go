@@ -112,7 +112,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 	},
 	approval.BlockedClosed: {
 		primary: &retryFirst,
-		icon:    notify.IconWaiting,
+		icon:    notify.IconBlocked,
 		state:   as("blocked, and the time to approve it is over"),
 		why: func(p approval.Product, st approval.Status) string {
 			return sentences(refused(p), fmt.Sprintf("the Allow button was there until %s", closing(p, st)))
@@ -124,7 +124,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 		at:    trying,
 	},
 	approval.UpgradePending: {
-		icon:  notify.IconTodo,
+		icon:  notify.IconWaiting,
 		state: as("updated, and waiting for another approval"),
 		why:   because("The kernel extensions on disk differ from those last loaded. macOS needs a new approval for them."),
 		next: func(p approval.Product, st approval.Status) string {

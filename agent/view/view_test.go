@@ -66,6 +66,26 @@ func statusWith(v approval.Verdict, macOS string) approval.Status {
 	return st
 }
 
+var iconNames = map[notify.Icon]string{
+	notify.IconUnsure: "unsure", notify.IconWell: "well", notify.IconWaiting: "waiting", notify.IconBlocked: "blocked", notify.IconTodo: "todo",
+}
+
+// The clock stays while the pane may have a button, and never longer.
+func TestClockMeansButton(t *testing.T) {
+	for _, v := range approval.Verdicts {
+		st := statusWith(v, "12.7.6")
+		if icon := Icon(st); (icon == notify.IconWaiting) != (PaneHelps(st) && v.NeedsAction()) {
+			t.Errorf("%s: icon %s, the pane helps: %t", v, iconNames[icon], PaneHelps(st))
+		}
+		for i := range st.Products[0].Items[0].Kexts {
+			st.Products[0].Items[0].Kexts[i].Lost = v.Blocked()
+		}
+		if icon := Icon(st); v == approval.BlockedUnknown && icon != notify.IconBlocked {
+			t.Errorf("the approval is gone: icon %s", iconNames[icon])
+		}
+	}
+}
+
 // testdata/words.txt shows status and menu for every verdict on three versions of
 // macOS.
 func TestWords(t *testing.T) {
@@ -81,7 +101,7 @@ func TestWords(t *testing.T) {
 }
 
 func writeMenu(out *strings.Builder, m notify.Menu) {
-	fmt.Fprintf(out, "--- menu, icon %d, title %q\n%s\n", m.Icon, m.Title, m.State)
+	fmt.Fprintf(out, "--- menu, icon %s, title %q\n%s\n", iconNames[m.Icon], m.Title, m.State)
 	if m.Primary.Label != "" {
 		fmt.Fprintf(out, "> %s (%s)\n", m.Primary.Label, m.Primary.Action)
 	}

@@ -26,9 +26,19 @@ var (
 		line(16, 17, 16, 8, 4),
 		line(16, 17, 21.5, 20, 3.5),
 	)
-	todo = union(
-		arc(16, 18, 12, -25, 295, 4),
-		polygon([2]float64{14, -1}, [2]float64{23, 6}, [2]float64{14, 13}),
+	blocked = union(
+		arc(16, 16, 12.5, 0, 360, 3),
+		line(7.5, 7.5, 24.5, 24.5, 3.5),
+	)
+	todo = triangle.without(union(
+		line(16, 12, 16, 16, 4),
+		disc(16, 22, 2),
+	))
+	triangle = union(
+		polygon([2]float64{16, 5}, [2]float64{27.5, 26}, [2]float64{4.5, 26}),
+		line(16, 5, 27.5, 26, 4),
+		line(27.5, 26, 4.5, 26, 4),
+		line(4.5, 26, 16, 5, 4),
 	)
 	unsure = union(
 		arc(16, 10, 7.5, 180, 225, 5),
@@ -69,7 +79,7 @@ var app = []layer{{plate, indigo}, {face, white}, {window, amber}, {pointer, dar
 // pictures returns every PNG file by its name.
 func pictures() map[string]image.Image {
 	all := map[string]image.Image{"app.png": draw(128, app...)}
-	for name, s := range map[string]shape{"well": well, "waiting": waiting, "todo": todo, "unsure": unsure} {
+	for name, s := range map[string]shape{"well": well, "waiting": waiting, "blocked": blocked, "todo": todo, "unsure": unsure} {
 		all[name+".png"] = draw(grid, layer{s, black})
 		all[name+"-badge.png"] = draw(grid, layer{badge, dark}, layer{s.scaled(0.84), white})
 	}

@@ -244,6 +244,7 @@ func TestIconOfEachState(t *testing.T) {
 		{notify.IconUnsure, assets.UnsureBadge},
 		{notify.IconWell, assets.WellBadge},
 		{notify.IconWaiting, assets.WaitingBadge},
+		{notify.IconBlocked, assets.BlockedBadge},
 		{notify.IconTodo, assets.TodoBadge},
 		{notify.Icon(99), assets.UnsureBadge},
 	} {

@@ -171,7 +171,7 @@ func TestOnlyChangesAreWritten(t *testing.T) {
 		calls  []string
 	}{
 		{"nothing", func(m *notify.Menu) {}, nil},
-		{"icon", func(m *notify.Menu) { m.Icon = notify.IconTodo }, []string{"icon 3"}},
+		{"icon", func(m *notify.Menu) { m.Icon = notify.IconTodo }, []string{"icon 4"}},
 		{"title", func(m *notify.Menu) { m.Title = "23m" }, []string{`title "23m"`}},
 		{"title gone", func(m *notify.Menu) { m.Title = "" }, []string{`title ""`}},
 		{"tooltip", func(m *notify.Menu) { m.Tooltip = "x" }, []string{`tooltip "x"`}},

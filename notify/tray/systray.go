@@ -47,6 +47,7 @@ var icons = map[notify.Icon]struct{ template, badge []byte }{
 	notify.IconUnsure:  {assets.Unsure, assets.UnsureBadge},
 	notify.IconWell:    {assets.Well, assets.WellBadge},
 	notify.IconWaiting: {assets.Waiting, assets.WaitingBadge},
+	notify.IconBlocked: {assets.Blocked, assets.BlockedBadge},
 	notify.IconTodo:    {assets.Todo, assets.TodoBadge},
 }
 

@@ -55,6 +55,8 @@ type terminalFollowed struct {
 	past    []view.Past
 	st      approval.Status
 	entered bool
+	keys    bool   // the terminal delivers single keys
+	said    string // the result of the last key
 }
 
 func (t *terminalFollowed) Show(st approval.Status, news []approval.Notice) {
@@ -73,6 +75,20 @@ func (t *terminalFollowed) Resized() {
 	}
 }
 
+// say shows the result of a key.
+func (t *terminalFollowed) say(format string, args ...any) {
+	t.said = fmt.Sprintf(format, args...)
+	t.Resized()
+}
+
+// leave shows what was on the terminal before, until the next Show.
+func (t *terminalFollowed) leave() {
+	if t.entered {
+		io.WriteString(t.out, terminal.LeaveScreen)
+	}
+	t.entered, t.said = false, ""
+}
+
 func (t *terminalFollowed) draw() {
 	columns, rows := terminal.Size(t.out)
 	var b strings.Builder
@@ -81,13 +97,14 @@ func (t *terminalFollowed) draw() {
 		t.entered = true
 	}
 	b.WriteString(terminal.Home)
-	for i, line := range view.Screen(t.st, t.past, columns, rows) {
+	live := view.Live{Status: t.st, Past: t.past, Keys: t.keys, Said: t.said}
+	for i, line := range live.Screen(columns, rows) {
 		if i > 0 {
-			b.WriteString("\n")
+			b.WriteString("\r\n")
 		}
 		b.WriteString(terminal.EraseLine + t.colored(line))
 	}
-	b.WriteString("\n" + terminal.EraseRest)
+	b.WriteString("\r\n" + terminal.EraseRest)
 	io.WriteString(t.out, b.String())
 }
 
@@ -104,7 +121,7 @@ func (t *terminalFollowed) Close() {
 	if !t.entered {
 		return
 	}
-	io.WriteString(t.out, terminal.LeaveScreen)
+	t.leave()
 	last := plainFollowed{out: t.out}
 	last.Show(t.st, nil)
 }

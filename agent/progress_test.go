@@ -35,7 +35,7 @@ func drawn(text string) []string {
 // removes it at the end.
 func TestDemoInATerminal(t *testing.T) {
 	term := inTerminal(t, nil, "demo", "--speed", "240", "--story", "restart")
-	all := term.wait("[######", "min left", "The end.")
+	all := term.wait("██████", "min left", "The end.")
 	if err := term.ends(); err != nil {
 		t.Fatalf("the demo ended with %v", err)
 	}

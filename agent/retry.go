@@ -18,6 +18,9 @@ import (
 	"kextwatch/probe/mac"
 )
 
+// retryPatience is how long retry waits for the button, if the user does not say.
+const retryPatience = time.Minute
+
 // exitNothingCame means that macOS shows no Allow button, or nothing was tried.
 const exitNothingCame = 3
 
@@ -62,7 +65,7 @@ macOS load the blocked kernel extensions itself.`,
 	cmd.Flags().BoolVar(&yes, "yes", false, "continue without a question")
 	cmd.Flags().StringVar(&product, "product", "", "try again for the product with this `NAME` or team ID")
 	cmd.Flags().StringVar(&o.VM, "vm", "", "start this virtual machine: `NAME|UUID`")
-	cmd.Flags().DurationVar(&o.Timeout, "timeout", time.Minute, "how long to wait for the button: `DUR`")
+	cmd.Flags().DurationVar(&o.Timeout, "timeout", retryPatience, "how long to wait for the button: `DUR`")
 	return cmd
 }
 

@@ -22,15 +22,16 @@ func (in *invocation) watchCommand() *cobra.Command {
 		Use:   "watch",
 		Short: "Show the status and update it in this terminal",
 		Long: `watch shows the status and updates it, with a bar for an open window, until you
-press Ctrl-C. If the output is not a terminal, it writes one line for each
-change; with --json, one document.
+press q or Ctrl-C. The key o opens the pane with the Allow button; r tries again,
+as kextwatch retry does, and asks first. If the output is not a terminal, watch
+writes one line for each change; with --json, one document.
 
 It reads the facts itself and writes no file. It works with and without the agent.`,
 		Example: `  kextwatch watch
   kextwatch watch --root /tmp/mac     a simulated Mac`,
 		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return watchCommand{in.target(), in.speaker, in.watch}.run(cmd.Context())
+			return watchCommand{in.target(), in.speaker, in.keyboard(), in.watch}.run(cmd.Context())
 		},
 	}
 }
@@ -39,7 +40,8 @@ It reads the facts itself and writes no file. It works with and without the agen
 type watchCommand struct {
 	target
 	speaker
-	watch func(ctx context.Context, m root.FS, also ...string) loop.Watcher
+	keyboard keyboard
+	watch    func(ctx context.Context, m root.FS, also ...string) loop.Watcher
 }
 
 // run shows the status until ctx ends, which is the normal end.
@@ -56,6 +58,8 @@ func (w watchCommand) run(ctx context.Context) error {
 	signal.Notify(resized, syscall.SIGWINCH)
 	defer signal.Stop(resized)
 	mem, _ := w.memory() // status reports the error
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	f := &loop.Follower{
 		Clock:    w.clock,
 		Prober:   mac.NewProber(w.mac, temp),
@@ -64,6 +68,14 @@ func (w watchCommand) run(ctx context.Context) error {
 		Memory:   mem,
 		Screen:   w.screen(),
 		Resized:  resized,
+	}
+	if screen, ok := f.Screen.(*terminalFollowed); ok {
+		if k, ok := terminal.NewKeys(w.keyboard.in); ok {
+			defer k.Pause()
+			between := make(chan func())
+			f.Between, screen.keys = between, true
+			go keysOfWatch{w, k, screen, between, end}.read(ctx)
+		}
 	}
 	f.Run(ctx)
 	return nil

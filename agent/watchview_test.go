@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -95,7 +96,7 @@ func TestWatchInATerminal(t *testing.T) {
 	root, sim := simulated(t, "10.15.7")
 	before := footprints(t, root)
 	term := inTerminal(t, []string{"NO_COLOR=1"}, "watch", "--root", root)
-	first := term.wait("Ctrl-C ends.")
+	first := term.wait("q  quit")
 	if !strings.HasPrefix(first, terminal.EnterScreen+terminal.Home) || !strings.Contains(first, "not asked for approval yet") {
 		t.Errorf("began with %q, want the alternate screen and the state", first)
 	}
@@ -106,15 +107,15 @@ func TestWatchInATerminal(t *testing.T) {
 	if err := sim.Attempt(time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	open := term.wait("macOS blocked Parallels Desktop; the Allow button is there until", "Ctrl-C ends.")
-	if !strings.Contains(open, "waiting for your approval, 30 minutes left") || !strings.Contains(open, "[####") {
+	open := term.wait("macOS blocked Parallels Desktop; the Allow button is there until", "q  quit")
+	if !strings.Contains(open, "waiting for your approval, 30 minutes left") || !strings.Contains(open, "████") {
 		t.Errorf("showed %q, want the state and a bar", open)
 	}
 
 	if err := pty.Setsize(term.keys, &pty.Winsize{Rows: 12, Cols: 40}); err != nil {
 		t.Fatal(err)
 	}
-	small := term.wait("Ctrl-C ends.")
+	small := term.wait("q  quit")
 	lines := strings.Split(sequence.ReplaceAllString(small, ""), "\r\n")
 	if len(lines) > 12 {
 		t.Errorf("%d lines in a terminal of 12", len(lines))
@@ -125,9 +126,7 @@ func TestWatchInATerminal(t *testing.T) {
 		}
 	}
 
-	if _, err := term.keys.WriteString("\x03"); err != nil {
-		t.Fatal(err)
-	}
+	term.press("\x03")
 	if err := term.ends(); err != nil {
 		t.Errorf("after Ctrl-C: %v, want exit 0", err)
 	}
@@ -140,13 +139,68 @@ func TestWatchInATerminal(t *testing.T) {
 	}
 }
 
+// Keys open the pane, try again and end the program. What retry writes stands on the
+// terminal as it was before.
+func TestKeysOfWatch(t *testing.T) {
+	if !asOrdinaryUser(t) { // retry does not run Parallels Desktop as root
+		return
+	}
+	root, sim := simulated(t, "10.15.7")
+	if err := sim.Attempt(time.Now().Add(-40 * time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	term := inTerminal(t, []string{"NO_COLOR=1"}, "watch", "--root", root)
+	term.wait("the time to approve it is over", "r  try again", "q  quit")
+	term.press("x") // another key does nothing
+	term.press("o")
+	term.wait("Opened System Preferences > Security & Privacy > General. There is no Allow", "button there now.", "q  quit")
+	if opened, err := sim.Opened(); err != nil || !slices.Equal(opened, []string{"x-apple.systempreferences:com.apple.preference.security?General"}) {
+		t.Errorf("opened %q, %v", opened, err)
+	}
+
+	term.press("r")
+	if asked := term.wait("Continue? [y/N] "); !strings.Contains(asked, terminal.LeaveScreen) {
+		t.Errorf("asked on the alternate screen: %q", asked)
+	}
+	term.press("n\r")
+	term.wait("Nothing was tried.", "Press Return to go back. ")
+	term.press("\r")
+	term.wait(terminal.EnterScreen, "the time to approve it is over", "q  quit")
+
+	term.press("r")
+	term.wait("Continue? [y/N] ")
+	term.press("y\r")
+	term.wait("Waiting for the Allow button")
+	if err := sim.Attempt(time.Now()); err != nil { // Parallels Desktop tries
+		t.Fatal(err)
+	}
+	term.wait("The Allow button is there until", "Press Return to go back. ")
+	term.press("\r")
+	term.wait(terminal.EnterScreen, "waiting for your approval, 30 minutes left", "o  open the pane", "q  quit")
+
+	term.press("q")
+	if err := term.ends(); err != nil {
+		t.Errorf("after q: %v, want exit 0", err)
+	}
+	if rest := term.rest(); !strings.Contains(rest, terminal.LeaveScreen) {
+		t.Errorf("ended with %q, want the terminal as before", rest)
+	}
+}
+
+func (term *testTerminal) press(keys string) {
+	term.t.Helper()
+	if _, err := term.keys.WriteString(keys); err != nil {
+		term.t.Fatal(err)
+	}
+}
+
 func TestWatchHasColorsInATerminal(t *testing.T) {
 	root, sim := simulated(t, "10.15.7")
 	if err := sim.Attempt(time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	term := inTerminal(t, []string{"NO_COLOR="}, "watch", "--root", root)
-	if shown := term.wait("Ctrl-C ends."); !strings.Contains(shown, terminal.BoldYellow+"Parallels Desktop 16.5.1") {
+	if shown := term.wait("q  quit"); !strings.Contains(shown, terminal.BoldYellow+"Parallels Desktop 16.5.1") {
 		t.Errorf("showed %q, want the headline in color", shown)
 	}
 }

@@ -29,6 +29,7 @@ type Follower struct {
 	Memory   approval.Memory
 	Screen   Screen
 	Resized  <-chan os.Signal // the terminal has another size
+	Between  <-chan func()    // each is called between two snapshots
 	shown    bool             // a status
 	policy   policyState
 }
@@ -123,6 +124,9 @@ func (f *Follower) wait(ctx context.Context, again time.Duration) (how mac.Optio
 			if timer == nil {
 				timer = f.Clock.After(followAgain) // in case the burst does not end
 			}
+		case do := <-f.Between:
+			do()
+			return mac.Options{Fresh: true}, true
 		case <-f.Resized:
 			f.Screen.Resized()
 		}

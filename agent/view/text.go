@@ -115,11 +115,11 @@ func macName(mac probe.Mac) string {
 	return version
 }
 
-// Bar draws part of a whole. It is two characters wider than width.
+// Bar draws part of a whole in width characters.
 func Bar(part, whole time.Duration, width int) string {
 	full := int(int64(width) * int64(part) / int64(whole))
 	full = max(0, min(full, width))
-	return "[" + strings.Repeat("#", full) + strings.Repeat("-", width-full) + "]"
+	return strings.Repeat("█", full) + strings.Repeat("░", width-full)
 }
 
 func basis(b approval.Basis) string {

@@ -374,7 +374,7 @@ func TestBar(t *testing.T) {
 	for _, tt := range []struct {
 		left time.Duration
 		want string
-	}{{30 * time.Minute, "[##########]"}, {15 * time.Minute, "[#####-----]"}, {0, "[----------]"}} {
+	}{{30 * time.Minute, "██████████"}, {15 * time.Minute, "█████░░░░░"}, {0, "░░░░░░░░░░"}} {
 		if got := Bar(tt.left, 30*time.Minute, 10); got != tt.want {
 			t.Errorf("%v: %s, want %s", tt.left, got, tt.want)
 		}

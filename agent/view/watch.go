@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"kextwatch/agent/approval"
 )
@@ -15,19 +16,34 @@ type Past struct {
 	Text string
 }
 
-// Screen returns the live status of `kextwatch watch`: the state, the time left
-// and the next step of each product, and the newest events that fit. The result
-// is never wider or higher than columns and rows.
-func Screen(st approval.Status, past []Past, columns, rows int) []Line {
+// The keys of `kextwatch watch`.
+const (
+	KeyOpen  = 'o' // opens the pane
+	KeyRetry = 'r' // tries again
+	KeyQuit  = 'q'
+)
+
+// Live is what `kextwatch watch` shows in a terminal.
+type Live struct {
+	Status approval.Status
+	Past   []Past
+	Keys   bool   // the terminal delivers single keys
+	Said   string // the result of the last key; empty: none
+}
+
+// Screen returns the state, the time left and the next step of each product, the Mac,
+// and the newest events that fit. The result is never wider or higher than columns and
+// rows. Of a text, it shows all or nothing.
+func (v Live) Screen(columns, rows int) []Line {
 	s := &screen{columns: max(columns, 20)}
-	s.text(fmt.Sprintf("kextwatch, %s", macLine(st.Mac)))
+	st := v.Status
 	for _, p := range st.Products {
-		s.blank()
+		s.apart()
 		if p.Listed {
-			s.text(fmt.Sprintf("%s: %s", title(p), State(p)))
+			s.text(NoTone, fmt.Sprintf("%s: %s", title(p), State(p)))
 			continue
 		}
-		s.headline(fmt.Sprintf("%s: %s", title(p), State(p)), p.Verdict)
+		s.text(toneOf(p.Verdict), fmt.Sprintf("%s: %s", title(p), State(p)))
 		if p.Window.Open() {
 			s.bar(*p.Window)
 		}
@@ -36,16 +52,44 @@ func Screen(st approval.Status, past []Past, columns, rows int) []Line {
 	}
 	for i, g := range shownFacts(st.Gaps, st) {
 		if i == 0 {
-			s.blank()
+			s.apart()
 		}
-		s.text(fmt.Sprintf("Not known: %s: %s", factName(g.Source), Clean(g.Err)))
+		s.text(NoTone, fmt.Sprintf("Not known: %s: %s", factName(g.Source), Clean(g.Err)))
 		s.labelled("Next", Clean(g.Next))
 	}
-	end := []Line{{}, {Text: "Ctrl-C ends."}}
+	s.apart()
+	s.text(NoTone, fmt.Sprintf("kextwatch, %s", macLine(st.Mac)))
+	end := []Line{{}}
+	for _, l := range wrap(v.Said, s.columns) {
+		end = append(end, Line{Text: l})
+	}
+	end = append(end, Line{Text: v.keys(s.columns), Tone: Soft})
 	room := max(rows-len(end)-1, 1) // the cursor needs the last row
-	s.cut(room)
-	s.past(past, room)
-	return append(s.lines, end...)
+	lines, all := s.fitting(room)
+	if all {
+		lines = append(lines, s.past(v.Past, room-len(lines))...)
+	}
+	return append(lines, end...)
+}
+
+// keys names the keys that help now.
+func (v Live) keys(columns int) string {
+	if !v.Keys {
+		return "Ctrl-C ends."
+	}
+	var help []string
+	if PaneHelps(v.Status) {
+		help = append(help, fmt.Sprintf("%c  open the pane", KeyOpen))
+	}
+	if worst, found := v.Status.Leading(); found && verdictWords[worst.Verdict].primary == &retryFirst {
+		help = append(help, fmt.Sprintf("%c  try again", KeyRetry))
+	}
+	quit := fmt.Sprintf("%c  quit", KeyQuit)
+	line := strings.Join(append(help, quit), "    ")
+	if utf8.RuneCountInString(line) > columns {
+		return quit
+	}
+	return line
 }
 
 // PlainState returns the live status for output that is not a terminal: one line
@@ -99,24 +143,33 @@ func Named(notices []approval.Notice) []approval.Notice {
 	return named
 }
 
-// screen collects the lines of Screen.
+// screen collects the texts of a Live screen.
 type screen struct {
-	columns int
-	lines   []Line
+	columns    int
+	paragraphs []paragraph
+	gap        bool // an empty line comes before the next paragraph
 }
 
-func (s *screen) blank() { s.lines = append(s.lines, Line{}) }
-
-func (s *screen) text(text string) {
-	for _, l := range wrap(text, s.columns) {
-		s.lines = append(s.lines, Line{Text: l})
-	}
+// paragraph is shown as a whole or not at all.
+type paragraph struct {
+	lines []Line
+	apart bool // after an empty line
 }
 
-func (s *screen) headline(text string, v approval.Verdict) {
+// apart puts an empty line before the next paragraph, if it is not the first one.
+func (s *screen) apart() { s.gap = len(s.paragraphs) > 0 }
+
+func (s *screen) add(lines ...Line) {
+	s.paragraphs = append(s.paragraphs, paragraph{lines, s.gap})
+	s.gap = false
+}
+
+func (s *screen) text(tone Tone, text string) {
+	var lines []Line
 	for _, l := range wrap(text, s.columns) {
-		s.lines = append(s.lines, Line{Text: l, Tone: toneOf(v)})
+		lines = append(lines, Line{l, tone})
 	}
+	s.add(lines...)
 }
 
 func (s *screen) labelled(label, text string) {
@@ -124,47 +177,74 @@ func (s *screen) labelled(label, text string) {
 	if text == "" {
 		return
 	}
-	for i, l := range wrap(text, s.columns-indent) {
-		if i > 0 {
-			label = ""
-		}
-		s.lines = append(s.lines, Line{Text: fmt.Sprintf("%-*s%s", indent, label, l)})
+	var lines []Line
+	for _, l := range wrap(text, s.columns-indent) {
+		lines = append(lines, Line{Text: fmt.Sprintf("%-*s%s", indent, label, l)})
+		label = ""
 	}
+	s.add(lines...)
 }
 
 // bar adds the bar of the time left, and when the window closes.
 func (s *screen) bar(w approval.Window) {
-	until := fmt.Sprintf(" until %s", clock(w.ClosesAt))
-	width := min(s.columns-len(until)-len("[]"), 60)
-	s.lines = append(s.lines, Line{Text: Bar(w.Left, approval.WindowLength, width) + until})
-}
-
-// cut keeps at most room lines, without empty lines at the end.
-func (s *screen) cut(room int) {
-	s.lines = s.lines[:min(len(s.lines), room)]
-	for len(s.lines) > 1 && s.lines[len(s.lines)-1] == (Line{}) {
-		s.lines = s.lines[:len(s.lines)-1]
+	tone := Careful
+	if w.MinutesLeft() <= 5 {
+		tone = Bad
 	}
+	until := fmt.Sprintf("  until %s", clock(w.ClosesAt))
+	width := min(s.columns-len(until), 60)
+	s.add(Line{Bar(w.Left, approval.WindowLength, width) + until, tone})
 }
 
-// past adds the newest events that fit, newest last.
-func (s *screen) past(past []Past, room int) {
-	room -= len(s.lines) + 1
-	var lines []string
+// fitting returns the first paragraphs that fit into room lines. If not all do, the last
+// line says so.
+func (s *screen) fitting(room int) (lines []Line, all bool) {
+	for i, p := range s.paragraphs {
+		if p.apart {
+			p.lines = append([]Line{{}}, p.lines...)
+		}
+		need := len(lines) + len(p.lines)
+		if i < len(s.paragraphs)-1 {
+			need++ // for the line that says that there is more
+		}
+		if need > room {
+			return s.unfinished(lines, p, room), false
+		}
+		lines = append(lines, p.lines...)
+	}
+	return lines, true
+}
+
+// unfinished ends the lines before a paragraph that does not fit. If nothing was shown
+// before it, the paragraph is cut: the state of the first product always has a line.
+func (s *screen) unfinished(lines []Line, p paragraph, room int) []Line {
+	if len(lines) == 0 {
+		lines = append(lines, p.lines[:min(room, len(p.lines))]...)
+		last := &lines[len(lines)-1]
+		last.Text = cutAfterWord(last.Text+" …", s.columns)
+		return lines
+	}
+	return append(lines, Line{cutAfterWord("… A larger window shows more.", s.columns), Soft})
+}
+
+// past returns the newest events that fit, newest last.
+func (s *screen) past(past []Past, room int) []Line {
+	var lines []Line
 	for i := len(past) - 1; i >= 0; i-- {
 		entry := wrap(past[i].At.Local().Format("15:04:05")+"  "+Clean(past[i].Text), s.columns)
-		if len(lines)+len(entry) > room {
+		if len(lines)+len(entry)+1 > room {
 			break
 		}
-		lines = append(entry, lines...)
+		var shown []Line
+		for _, l := range entry {
+			shown = append(shown, Line{Text: l})
+		}
+		lines = append(shown, lines...)
 	}
 	if len(lines) == 0 {
-		return
+		return nil
 	}
-	s.blank()
-	for _, l := range lines {
-		s.lines = append(s.lines, Line{Text: l})
-	}
+	return append([]Line{{}}, lines...)
 }
 
 // wrap breaks text at spaces into lines of at most width characters, and cuts

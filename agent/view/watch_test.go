@@ -31,7 +31,7 @@ func TestScreen(t *testing.T) {
 		for _, v := range []approval.Verdict{approval.BlockedOpen, approval.Approved, approval.Unknown} {
 			st := statusWith(v, "12.7.6")
 			st.Gaps = []probe.Gap{{Source: "virtual machines", Err: "no tool answered", Next: "Start Parallels Desktop once."}}
-			fmt.Fprintf(&out, "=== %d × %d, %s\n%s", size[0], size[1], v, screenText(Screen(st, past, size[0], size[1])))
+			fmt.Fprintf(&out, "=== %d × %d, %s\n%s", size[0], size[1], v, screenText(Live{Status: st, Past: past, Keys: size[0] == 80}.Screen(size[0], size[1])))
 		}
 	}
 	golden(t, "testdata/screen.txt", out.String())
@@ -49,8 +49,8 @@ func TestScreenFits(t *testing.T) {
 				for range 200 {
 					past = append(past, Past{opened, strings.Repeat("word ", 30)})
 				}
-				lines := Screen(st, past, columns, rows)
-				if len(lines) > max(rows, 4) {
+				lines := Live{Status: st, Past: past, Keys: true, Said: "Opened. " + strings.Repeat("x", 10)}.Screen(columns, rows)
+				if len(lines) > max(rows, 5) {
 					t.Errorf("%d × %d, %s: %d lines", columns, rows, v, len(lines))
 				}
 				for _, l := range lines {
@@ -74,7 +74,7 @@ func FuzzScreen(f *testing.F) {
 		p.Developer, p.App.Version, p.App.Build, st.Mac.OS.Build = name, name, name, name
 		st.Waiting = []approval.Developer{{TeamID: "EG7KH642X6", Name: name}}
 		st.Gaps = []probe.Gap{{Source: "database", Err: name, Next: name}}
-		for _, l := range Screen(st, []Past{{opened, name}}, columns, rows) {
+		for _, l := range (Live{st, []Past{{opened, name}}, true, name}).Screen(columns, rows) {
 			if strings.ContainsFunc(l.Text, func(r rune) bool { return !unicode.IsPrint(r) }) || utf8.RuneCountInString(l.Text) > max(columns, 20) {
 				t.Errorf("%d × %d: %q", columns, rows, l.Text)
 			}

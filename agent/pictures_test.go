@@ -64,13 +64,13 @@ var scenes = []scene{
 	{approval.LoadFailing, "signature", ventura, wasIdle, isRefused(probe.BadSignature), "Parallels Desktop: macOS does not load it", notify.IconTodo, []string{"Parallels Desktop still does not load"}},
 	{approval.LoadFailing, "folder", catalina, wasIdle, isRefused(probe.InsecureLocation), "Parallels Desktop: macOS does not load it", notify.IconTodo, []string{"Parallels Desktop still does not load"}},
 	{approval.CannotLoad, "excluded", ventura, wasIdle, isRefused(probe.Excluded), "Parallels Desktop: cannot be loaded on this Mac", notify.IconTodo, []string{"Parallels Desktop cannot load"}},
-	{approval.NeedsRecovery, "", simmac.Options{MacOS: "26.2", Arch: probe.AppleSilicon}, wasBlockedInFullSecurity, nil, "macFUSE: blocked until you change the startup security", notify.IconTodo, []string{"macFUSE needs a change in macOS Recovery"}},
+	{approval.NeedsRecovery, "", simmac.Options{MacOS: "26.2", Arch: probe.AppleSilicon}, wasBlockedInFullSecurity, nil, "macFUSE: blocked until you change the startup security", notify.IconTodo, []string{"macFUSE needs a change in macOS Recovery", "kextwatch has an icon in the menu bar"}},
 	{approval.Unknown, "lost", ventura, wasIdle, losesRows, "Parallels Desktop: cannot tell", notify.IconUnsure, []string{"Parallels Desktop: the approval is gone"}},
 	{approval.BlockedUnknown, "lost", ventura, wasIdle, losesApproval, "Parallels Desktop: blocked until you approve it", notify.IconBlocked, []string{"Parallels Desktop: the approval is gone"}},
 	{approval.Approved, "idle", ventura, wasIdle, nil, "Parallels Desktop: approved", notify.IconWell, nil},
 	{approval.Approved, "not-seen-loaded", ventura, wasNotCollected, nil, "Parallels Desktop: approved", notify.IconWell, nil},
 	{approval.Approved, "older-version", catalina, wasReplacedWhileLoaded, nil, "Parallels Desktop: approved", notify.IconWell, nil},
-	{approval.NotNeeded, "", simmac.Options{MacOS: "26.2", Parallels: "26.1.1", Arch: probe.AppleSilicon}, nil, nil, "Parallels Desktop: needs no approval on this Mac", notify.IconWell, nil},
+	{approval.NotNeeded, "", simmac.Options{MacOS: "26.2", Parallels: "26.1.1", Arch: probe.AppleSilicon}, nil, nil, "Parallels Desktop: needs no approval on this Mac", notify.IconWell, []string{"kextwatch has an icon in the menu bar"}},
 	{approval.NotInstalled, "", simmac.Options{MacOS: "10.15.7"}, nil, nil, "Parallels Desktop: not installed", notify.IconWell, nil},
 }
 

@@ -1,12 +1,13 @@
 package main
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/settings"
+	"kextwatch/agent/terminal"
+	"kextwatch/agent/view"
 	"kextwatch/probe"
 )
 
@@ -27,13 +28,12 @@ configuration profile is managed and takes precedence.`,
 				return err
 			}
 			s, problems := settings.Read(in.mac, home)
+			in.exit = settingsCode(problems)
 			if in.speaker.json {
 				in.document(newSettingsDoc(s, problems))
-			} else {
-				fmt.Fprint(in.out, settings.Text(s, problems))
+				return nil
 			}
-			in.exit = settingsCode(problems)
-			return nil
+			return terminal.Write(in.out, view.Untoned(settings.Text(s, problems)))
 		},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"kextwatch/agent/store"
 	"kextwatch/agent/view"
 	"kextwatch/notify"
+	"kextwatch/probe"
 )
 
 // alerts are the alerts that wait to be posted. One is posted at a time.
@@ -90,6 +91,17 @@ func (l *Loop) newPosting(n approval.Notice) posting {
 		p.dialog = &dialog
 	}
 	return p
+}
+
+// introduceIcon says where to allow the icon, once on a macOS that can hide it: the
+// memory has the version of macOS, and was saved. before is the version that it had.
+func (l *Loop) introduceIcon(ctx context.Context, before probe.OSVersion) {
+	saved := len(l.store.Gaps()) == 0
+	if l.edges.Tray == nil || !saved || view.IconMayBeHidden(before) || !view.IconMayBeHidden(l.status.Mac.OS) {
+		return
+	}
+	l.alerts.queue = append(l.alerts.queue, posting{alert: view.IconIntroduction()})
+	l.post(ctx)
 }
 
 // post posts the next alert. A dialog may stay open for minutes, so it does not

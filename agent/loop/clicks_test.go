@@ -153,6 +153,55 @@ func TestDialogClosesWithItsWindow(t *testing.T) {
 	})
 }
 
+// From macOS 26, macOS can hide the icon, and the program cannot tell. The first
+// notification there says where to allow it: once, and not before what waits.
+func TestFirstNotificationNamesTheMenuBarSettings(t *testing.T) {
+	const wanted = "System Settings > Menu Bar"
+	update := func(d *bubble, version string) {
+		d.change(func(s *probe.Snapshot) { s.Mac.OS = probe.OSVersion{Version: version, Build: "25C56"} })
+	}
+	named := func(alerts []notify.Alert) (at []int) {
+		for i, a := range alerts {
+			if strings.Contains(a.Body, wanted) {
+				at = append(at, i)
+			}
+		}
+		return at
+	}
+	synctest.Test(t, func(t *testing.T) {
+		d, dir := newBubble(), t.TempDir()
+		stop := d.start(t, dir)
+		synctest.Wait()
+		if at := named(d.now().alerts); at != nil {
+			t.Errorf("on macOS %s: %q", d.snap.Mac.OS, titles(d.now().alerts))
+		}
+		stop()
+		update(d, "26.2")
+		d.attempt()
+		stop = d.start(t, dir)
+		synctest.Wait()
+		if s := d.now(); !slices.Equal(named(s.alerts), []int{len(s.alerts) - 1}) || len(s.alerts) < 2 {
+			t.Errorf("after the update to macOS 26: %q, want it last", titles(s.alerts))
+		}
+		stop()
+		stop = d.start(t, dir)
+		update(d, "26.3")
+		d.hints <- settled
+		synctest.Wait()
+		stop()
+		if at := named(d.now().alerts); len(at) != 1 {
+			t.Errorf("%d times: %q", len(at), titles(d.now().alerts))
+		}
+		headless := newBubble()
+		update(headless, "26.2")
+		defer headless.startWith(t, func(e *Edges) { e.Tray = nil })()
+		synctest.Wait()
+		if at := named(headless.now().alerts); at != nil {
+			t.Errorf("without an icon: %q", titles(headless.now().alerts))
+		}
+	})
+}
+
 func TestSnoozeFromTheMenu(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newBubble()

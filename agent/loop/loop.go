@@ -133,9 +133,11 @@ func (l *Loop) poll(ctx context.Context, how poll) (again time.Duration, more bo
 	if wait := l.policy.holdBack(snap, notices, now); wait > 0 {
 		return wait, true
 	}
+	before := l.mem.OS
 	l.mem, l.status = mem, status
 	l.policy.accept(snap)
 	l.announce(ctx, notices)
+	l.introduceIcon(ctx, before)
 	l.followLog(snap, status.Asking)
 	l.closeDialog()
 	l.showMenu()

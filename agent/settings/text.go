@@ -39,7 +39,7 @@ func plainValue(value any) string {
 	case string:
 		return cmp.Or(v, "(none)")
 	case []string:
-		return strings.Join(v, ", ")
+		return cmp.Or(strings.Join(v, ", "), "(none)")
 	case []int:
 		return strings.Trim(fmt.Sprint(v), "[]")
 	}

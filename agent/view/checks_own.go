@@ -106,11 +106,8 @@ func tray(c checking) Check {
 	if c.own.Tray != "" {
 		return warn("There is no icon in the menu bar", Clean(c.own.Tray), "Use the kextwatch app to get the icon. Notifications work without it.")
 	}
-	if c.st.Mac.OS.AtLeast(26, 0) {
+	if IconMayBeHidden(c.st.Mac.OS) {
 		return unsure("kextwatch cannot tell whether macOS shows its icon", "From macOS 26, macOS can hide the icon of a program, and does not tell the program.", iconMissing)
 	}
 	return ok("kextwatch can show an icon in the menu bar")
 }
-
-// iconMissing is what to do if macOS hides the icon. The pane came with macOS 26.
-const iconMissing = "If you do not see it, allow kextwatch in System Settings > Menu Bar."

@@ -13,7 +13,7 @@ func Installed(os probe.OSVersion, icon bool, link string) []string {
 	var lines []string
 	if icon {
 		lines = append(lines, "The icon of kextwatch is on the right side of the menu bar.")
-		if os.AtLeast(26, 0) {
+		if IconMayBeHidden(os) {
 			lines = append(lines, iconMissing)
 		}
 	} else {

@@ -1,9 +1,9 @@
 // Package assets holds kextwatch's pictures.
 //
 // There is one icon for each notify.Icon. They differ by shape, not only by color: a
-// check in a ring (all is well), a filled clock face (waiting for approval), a ring
-// with a slash (blocked, without a button), a triangle with an exclamation mark
-// (something else to do) and a question mark (unknown). Each icon has two PNG files
+// check in a ring (all is well), a filled clock face (waiting for approval), a cross
+// (blocked, without a button), a triangle with an exclamation mark (something else to
+// do) and a question mark (unknown). Each icon has two PNG files
 // of 32 × 32 pixels, because the menu bar of a Mac shows it 16 points wide:
 //
 //   - a template image, only black and transparent, which macOS colors for a dark,

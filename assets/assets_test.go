@@ -114,7 +114,6 @@ func TestSharpAtOnePixelPerPoint(t *testing.T) {
 	}{
 		{"well", 1, 7, 255, "the ring", 3},
 		{"waiting", 8, 6, 0, "the hand of the clock", 9},
-		{"blocked", 1, 7, 255, "the ring", 3},
 		{"todo", 8, 7, 0, "the exclamation mark", 9},
 		{"unsure", 8, 14, 255, "the dot", 10},
 	} {

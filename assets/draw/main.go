@@ -27,8 +27,8 @@ var (
 		line(16, 17, 21.5, 20, 3.5),
 	)
 	blocked = union(
-		arc(16, 16, 12.5, 0, 360, 3),
-		line(7.5, 7.5, 24.5, 24.5, 3.5),
+		line(6, 6, 26, 26, 5),
+		line(6, 26, 26, 6, 5),
 	)
 	todo = triangle.without(union(
 		line(16, 12, 16, 16, 4),

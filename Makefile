@@ -5,6 +5,10 @@ STATICCHECK  ?= v0.8.2
 BENCHSTAT    ?= v0.0.0-20260908200009-22c9c6c9d4da
 MACHORUN_SRC ?= ../shared/machorun
 
+# The race detector watches our code and the libraries, but not SQLite: that is C code
+# in Go's words, which it makes ten times slower to compile and to run.
+NOT_RACED = modernc.org/sqlite modernc.org/libc
+
 # The module that replaces systray's logger.
 PACKAGES  = ./... github.com/getlantern/golog
 # The tests mostly wait, so more of them run at once than there are processors:
@@ -125,7 +129,7 @@ race: ## all tests with the race detector, a real tray, and other programs' read
 	@[ -z '$(MISSING)' ] || { \
 		echo 'skipped: the tests of the real tray, notifications, the framework script and formats. Missing: $(MISSING). On Debian, make deps installs them.'; \
 		[ '$(CI)' != true ]; }
-	$(GO) test -count 1 -race -parallel $(AT_ONCE) -tags '$(DESKTOP_TAGS)' $(PACKAGES)
+	$(GO) test -count 1 -race $(NOT_RACED:%=-gcflags='%/...=-race=false') -parallel $(AT_ONCE) -tags '$(DESKTOP_TAGS)' $(PACKAGES)
 
 pictures: ## build/pictures: what a user sees at each verdict; DOCS=docs/pictures copies some
 	@if [ -n '$(PICTURES_MISSING)' ]; then \

@@ -106,6 +106,7 @@ Verbs:
 	flags.StringVar(&arch, "arch", string(probe.Intel), "new: processor, x86_64 or arm64 (`ARCH`)")
 	flags.StringVar(&edition, "edition", string(probe.Standard), "new: `EDITION` of Parallels Desktop, standard or app-store")
 	flags.StringVar(&o.User, "user", "me", "new: `NAME` of the user's home folder")
+	flags.StringVar(&o.Language, "language", "", "new: `TAG` of the user's language, such as de-AT (default: none is set)")
 	return cmd
 }
 

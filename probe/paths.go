@@ -55,6 +55,9 @@ const (
 	ManagedKextPolicy             = ManagedSettings + "/com.apple.syspolicy.kernel-extension-policy.plist"
 	InstallHistory                = "/Library/Receipts/InstallHistory.plist"
 
+	// GlobalPreferences is in a home folder. It has the languages that the user prefers.
+	GlobalPreferences = "Library/Preferences/.GlobalPreferences.plist"
+
 	ConsoleDevice = "/dev/console" // its owner is the user at the screen
 )
 

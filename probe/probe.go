@@ -48,6 +48,7 @@ type Mac struct {
 	BootedAt    time.Time
 	BootSession string // kern.bootsessionuuid: new at every boot
 	Offline     bool   // this is only the disk of a Mac that is not running
+	Language    string // that the user prefers, the first of AppleLanguages: "de-AT"; empty: not known
 }
 
 // Arch is the kind of processor, as `uname -m` names it.

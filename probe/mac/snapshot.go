@@ -34,6 +34,7 @@ type Prober struct {
 	boot      machine // the last good answer of machine
 	framework framework.Cache
 	reader    policy.ReaderMemory
+	language  cached[root.Stamp, string]
 	updates   cached[updateStamps, probe.Updates]
 	configs   cached[string, probe.Machines] // while prlctl hangs
 	infos     bundleInfos
@@ -183,7 +184,7 @@ func (p *Prober) readMac(s *shot) {
 	if beforeSilicon(os) {
 		mac.Arch = probe.Intel
 	}
-	mac.OS, mac.Offline = os, p.mac.NoTools
+	mac.OS, mac.Offline, mac.Language = os, p.mac.NoTools, p.readLanguage()
 	s.missing(p.os.gaps...)
 	s.missing(gaps...)
 	if mac.BootedAt.After(s.now) {

@@ -16,6 +16,7 @@ type Options struct {
 	Edition   probe.Edition // of Parallels
 	Arch      probe.Arch
 	User      string    // short name of the one user, "me"
+	Language  string    // that the user prefers, "de-AT"; empty: none is set
 	Standard  bool      // the user is not an administrator
 	Now       time.Time // when this Mac was set up and booted
 	VMs       []VM      // virtual machines in ~/Parallels

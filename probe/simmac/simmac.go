@@ -80,6 +80,9 @@ func (m *Mac) setUp(v probe.OSVersion, o Options) error {
 	if err := m.writeSystem(st, o.User, o.Now); err != nil {
 		return err
 	}
+	if err := m.writeLanguage(o.User, o.Language); err != nil {
+		return err
+	}
 	if err := m.writeConsole(); err != nil {
 		return err
 	}

@@ -55,6 +55,16 @@ func (m *Mac) writeSystem(st *state, user string, now time.Time) error {
 	return m.writeOffers(st.version(), nil, now)
 }
 
+// writeLanguage writes the languages that the user prefers, as the settings of macOS do:
+// English is what macOS falls back to.
+func (m *Mac) writeLanguage(user, language string) error {
+	if language == "" {
+		return nil
+	}
+	languages := map[string]any{"AppleLanguages": []string{language, "en-US"}}
+	return m.writePlist("/Users/"+user+"/"+probe.GlobalPreferences, languages, plist.BinaryFormat)
+}
+
 func productName(v probe.OSVersion) string {
 	if v.Major() == 10 {
 		return "Mac OS X"

@@ -61,7 +61,7 @@ type terminalFollowed struct {
 
 func (t *terminalFollowed) Show(st approval.Status, news []approval.Notice) {
 	for _, n := range view.Named(news) {
-		t.past = append(t.past, view.Past{At: st.At, Text: view.EventText(n)})
+		t.past = append(t.past, view.Past{At: st.At, Text: view.EventText(n, st.Mac)})
 	}
 	const most = 200 // lines; more than a terminal has
 	t.past = t.past[max(0, len(t.past)-most):]

@@ -107,10 +107,9 @@ func (in *invocation) install(ctx context.Context, program string, dryRun bool) 
 	if err := in.carryOut(ctx, plan, dryRun); err != nil || dryRun || in.speaker.json {
 		return err
 	}
-	os, _ := mac.ReadOS(in.mac) // unknown: the names of the newest one
 	_, noTray := in.newTray()
 	self, _ := executable()
-	for _, line := range view.Installed(os, noTray == nil || program != self, in.linkCommand(program)) {
+	for _, line := range view.Installed(mac.ReadScreen(in.mac), noTray == nil || program != self, in.linkCommand(program)) {
 		in.say("%s", line)
 	}
 	return nil
@@ -263,7 +262,7 @@ func (in *invocation) carryOut(ctx context.Context, plan launchd.Plan, dryRun bo
 func (in *invocation) launchHint(err error) string {
 	switch {
 	case errors.Is(err, launchd.ErrDisabled):
-		return "switch it on in System Settings > General > Login Items & Extensions (up to macOS 12: launchctl enable)"
+		return view.OnScreen(mac.ReadScreen(in.mac), "switch it on in {System Settings} > {General} > {Login Items & Extensions} (up to macOS 12: launchctl enable)")
 	case errors.Is(err, launchd.ErrNoSession) && in.env("SSH_CONNECTION") != "":
 		return "an ssh session has no screen for the icon: the agent starts when this user next logs in at the Mac itself"
 	case errors.Is(err, launchd.ErrNoSession):

@@ -38,8 +38,7 @@ func notifyTest(ctx context.Context, m root.FS, newPoster func(toolsRoot string)
 	if err := poster.Post(ctx, view.TestAlert()); err != nil {
 		return unavailable(err, "the icon in the menu bar and kextwatch status report the same as the notifications")
 	}
-	os, _ := mac.ReadOS(m) // unknown: use the texts for the newer macOS
-	done, next := view.TestPosted(os, runtime.GOOS == "darwin")
+	done, next := view.TestPosted(mac.ReadScreen(m), runtime.GOOS == "darwin")
 	if s.json {
 		s.document(map[string]any{"schema": 1, "posted": true, "text": done, "next": next})
 		return nil

@@ -50,8 +50,7 @@ there, it says so and names what helps instead.`,
 // openPane opens the pane of this macOS by its URL, then by the older URL. The
 // fallback is the application that contains the pane.
 func openPane(ctx context.Context, m root.FS) (view.Pane, error) {
-	os, _ := mac.ReadOS(m) // unknown: use the pane of the older macOS, which newer versions also open
-	pane := view.PaneFor(os)
+	pane := view.PaneFor(mac.ReadScreen(m)) // of an unknown macOS: that of the older one, which newer versions also open
 	var err error
 	for _, url := range pane.URLs {
 		if err = mac.OpenURL(ctx, m, url); err == nil {

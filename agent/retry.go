@@ -55,7 +55,7 @@ macOS load the blocked kernel extensions itself.`,
 			o.Mac, o.Clock, o.Rules = t.mac, t.clock, t.rules()
 			o.Memory, _ = t.memory() // status reports the error
 			if !yes {
-				o.User = retryQuestions{in.keyboard()}
+				o.User = retryQuestions{in.keyboard(), mac.ReadScreen(in.mac)}
 			}
 			r := retryCommand{speaker: in.speaker, options: o, named: cmd.Flags().Changed("product"), product: product}
 			in.exit, err = r.run(cmd.Context())
@@ -107,7 +107,7 @@ func (r retryCommand) from(ctx context.Context, prober *mac.Prober, snap probe.S
 	if p := o.Target(); o.Mac.UID == 0 && p.TeamID == probe.ParallelsTeamID && p.Verdict != approval.NotInstalled {
 		return 0, unavailable(errors.New("kextwatch does not run Parallels Desktop as root"), "run it as the user who works with Parallels Desktop, without sudo")
 	}
-	bar := terminal.NewProgress(r.err, "Waiting for the Allow button", o.Timeout)
+	bar := terminal.NewProgress(r.err, view.OnScreen(o.Status.Mac, "Waiting for the {Allow} button"), o.Timeout)
 	o.Snapshot, o.Waited = prober.SnapshotNow, bar.Set
 	res, err := retry.Run(ctx, o)
 	bar.Close()
@@ -137,7 +137,10 @@ func retryFailure(err error) error {
 }
 
 // retryQuestions asks the user in the terminal.
-type retryQuestions struct{ keyboard }
+type retryQuestions struct {
+	keyboard
+	screen probe.Mac
+}
 
 func (q retryQuestions) Choose(ctx context.Context, machines []probe.VM) (probe.VM, error) {
 	list := view.MachineList(machines)
@@ -165,7 +168,7 @@ func (q retryQuestions) Confirm(ctx context.Context, plan retry.Plan) (bool, err
 		}
 		will = fmt.Sprintf("%s the virtual machine %s, which makes Parallels Desktop load its kernel extensions", verb, view.MachineName(*plan.VM))
 	case plan.Kexts != nil:
-		will = fmt.Sprintf("make macOS load the kernel extensions of %s:%s\nmacOS refuses them until you click Allow", view.Clean(plan.Product), view.PathList(plan.Kexts))
+		will = view.OnScreen(q.screen, "make macOS load the kernel extensions of %s:%s\nmacOS refuses them until you click {Allow}", view.Clean(plan.Product), view.PathList(plan.Kexts))
 	}
 	answer, err := q.ask(ctx, fmt.Sprintf("kextwatch will %s.\nContinue? [y/N] ", will))
 	return answer == "y" || answer == "Y" || answer == "yes", err
@@ -206,7 +209,7 @@ func (r retryCommand) report(res retry.Result) {
 		r.document(doc)
 		return
 	case w != nil:
-		r.say("The Allow button is there until %s, for %d minutes. `kextwatch open` opens the pane.", w.ClosesAt.Local().Format("15:04"), w.MinutesLeft)
+		r.say("%s", view.OnScreen(res.Status.Mac, "The {Allow} button is there until %s, for %d minutes. `kextwatch open` opens the pane.", w.ClosesAt.Local().Format("15:04"), w.MinutesLeft))
 		if more := view.BesideButton(res.Product, res.Status); more != "" {
 			r.say("%s", more)
 		}
@@ -217,7 +220,7 @@ func (r retryCommand) report(res retry.Result) {
 			r.say("Next: %s", next)
 		}
 	default:
-		r.say("No Allow button came.")
+		r.say("%s", view.OnScreen(res.Status.Mac, "No {Allow} button came."))
 	}
 	for _, reason := range res.Reasons {
 		r.say("- %s. %s\n  %s", reason.Title, reason.Text, reason.Next)

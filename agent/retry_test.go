@@ -103,7 +103,7 @@ func TestRetryReport(t *testing.T) {
 
 // Without a terminal retry returns an error for a choice and for a confirmation.
 func TestRetryQuestionsWithoutATerminal(t *testing.T) {
-	q := retryQuestions{keyboard{strings.NewReader("1\n"), io.Discard}}
+	q := retryQuestions{keyboard: keyboard{strings.NewReader("1\n"), io.Discard}}
 	debian := probe.VM{UUID: uuidB, Name: "Debian"}
 	_, chosen := q.Choose(t.Context(), []probe.VM{debian, hostileVM})
 	_, confirmed := q.Confirm(t.Context(), retry.Plan{})

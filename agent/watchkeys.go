@@ -73,7 +73,7 @@ func (k keysOfWatch) retry(ctx context.Context) {
 		return
 	}
 	w := k.command
-	o := retry.Options{Mac: w.mac, Clock: w.clock, Rules: w.rules(), Timeout: retryPatience, User: retryQuestions{w.keyboard}}
+	o := retry.Options{Mac: w.mac, Clock: w.clock, Rules: w.rules(), Timeout: retryPatience, User: retryQuestions{w.keyboard, k.screen.st.Mac}}
 	o.Memory, _ = w.memory()
 	if _, err := (retryCommand{speaker: w.speaker, options: o}).run(ctx); err != nil {
 		w.speaker.fail(err)

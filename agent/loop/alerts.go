@@ -32,7 +32,7 @@ func (l *Loop) announce(ctx context.Context, notices []approval.Notice) {
 	now := l.edges.Clock.Now()
 	for _, n := range notices {
 		l.mem.Seq++
-		e := store.NewEvent(n, l.mem.Seq, now)
+		e := store.NewEvent(n, l.status.Mac, l.mem.Seq, now)
 		l.store.Pending = append(l.store.Pending, e)
 		store.LogEvent(l.edges.Logger, e)
 	}
@@ -100,7 +100,7 @@ func (l *Loop) introduceIcon(ctx context.Context, before probe.OSVersion) {
 	if l.edges.Tray == nil || !saved || view.IconMayBeHidden(before) || !view.IconMayBeHidden(l.status.Mac.OS) {
 		return
 	}
-	l.alerts.queue = append(l.alerts.queue, posting{alert: view.IconIntroduction()})
+	l.alerts.queue = append(l.alerts.queue, posting{alert: view.IconIntroduction(l.status.Mac)})
 	l.post(ctx)
 }
 

@@ -167,7 +167,7 @@ var onMonterey = []stage{
 		events: []string{"window-reminder", "window-closed"},
 		alerts: []string{"Parallels Desktop: 1 minute left to click Allow | " + clickUntil("about ", 15),
 			"Parallels Desktop: the time to approve is over | Choose Try Again… in the kextwatch menu. Then open Security & Privacy and click Allow, then restart the Mac."},
-		state: "blocked, and the time to approve it is over", next: []string{"To bring the Allow button back, choose Try Again…"}},
+		state: "blocked, and the time to approve it is over", next: []string{"To get the Allow button back, choose Try Again…"}},
 	{minute: 48, what: "another attempt, within the ten minutes", do: (*bubble).attempt,
 		events: []string{"window-reopened"},
 		alerts: []string{"Parallels Desktop: the Allow button is back | " + clickUntil("about ", 48) + " macOS shows no alert for it."},

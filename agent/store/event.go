@@ -6,6 +6,7 @@ import (
 
 	"kextwatch/agent/approval"
 	"kextwatch/agent/view"
+	"kextwatch/probe"
 )
 
 // Event is one line of the history and of `run --events`.
@@ -30,12 +31,12 @@ type Event struct {
 	returned bool // by Record, for the readers of `run --events`
 }
 
-// NewEvent is the record of a notice.
-func NewEvent(n approval.Notice, seq int64, now time.Time) Event {
+// NewEvent is the record of a notice. Its text quotes the labels of the Mac.
+func NewEvent(n approval.Notice, mac probe.Mac, seq int64, now time.Time) Event {
 	e := Event{
 		Schema: 1, Seq: seq, At: now.UTC().Truncate(time.Millisecond),
 		Event: n.Event, Product: n.Product.Name, TeamID: n.Product.TeamID, Verdict: n.Product.Verdict,
-		BundleIDs: bundleIDs(n.Product), Text: view.EventText(n),
+		BundleIDs: bundleIDs(n.Product), Text: view.EventText(n, mac),
 	}
 	switch n.Event {
 	case approval.VerdictChanged, approval.MacOSUpdated, approval.ParallelsInstalled, approval.ParallelsUpdated,

@@ -80,9 +80,9 @@ func fitted(text string) string {
 }
 
 // EventText returns a notice as one sentence, for the history.
-func EventText(n approval.Notice) string {
+func EventText(n approval.Notice, mac probe.Mac) string {
 	if history := eventWords[n.Event].history; history != nil {
-		return sentence(history(n))
+		return sentence(history(n, mac))
 	}
 	return sentence(fmt.Sprintf("%s: %s", n.Product.Name, State(n.Product)))
 }
@@ -114,18 +114,21 @@ func nextInShort(p approval.Product, st approval.Status) string {
 // click says how to reach the Allow button, and until when it is there: macOS does not let
 // an old alert be withdrawn.
 func click(n approval.Notice, st approval.Status, tray bool) string {
-	pane := PaneFor(st.Mac.OS)
-	allow := "then Allow"
+	pane, button := PaneFor(st.Mac), OnScreen(st.Mac, "{Allow}")
 	if len(othersThan(n.Product, st)) > 0 && !st.Mac.OS.AtLeast(13, 0) {
-		allow = "then Details…"
-	}
-	where := fmt.Sprintf("open %s, %s", pane.Path, allow)
-	if tray {
-		where = fmt.Sprintf("click the kextwatch icon, Open %s, %s", pane.Name, allow)
+		button = OnScreen(st.Mac, "{Details…}")
 	}
 	p := n.Product
 	p.Window = n.Window
-	return fmt.Sprintf("Until %s: %s.", closing(p, st), where)
+	until := closing(p, st)
+	switch long := fmt.Sprintf("Until %s: open %s, then %s.", until, pane.Path, button); {
+	case tray:
+		return fmt.Sprintf("Until %s: click the kextwatch icon, Open %s, then %s.", until, pane.Name, button)
+	case utf8.RuneCountInString(long) > alertLength: // labels can be longer than in English
+		return fmt.Sprintf("Until %s: open %s, then %s.", until, pane.short, button)
+	default:
+		return long
+	}
 }
 
 // sinceUpdate says in a few words what led to an alert.

@@ -93,7 +93,7 @@ func (row check) run(c checking) Check {
 	if r, holds := c.reason(row.reason); holds {
 		return Check{Level: row.level, Summary: r.Title, Detail: r.Text, Next: r.Next}
 	}
-	if check, missing := c.missing(row.unknown, row.needs); missing {
+	if check, missing := c.missing(OnScreen(c.st.Mac, row.unknown), row.needs); missing {
 		return check
 	}
 	if row.early != nil {
@@ -101,7 +101,7 @@ func (row check) run(c checking) Check {
 			return check
 		}
 	}
-	if check, missing := c.missing(row.unknown, row.facts); missing {
+	if check, missing := c.missing(OnScreen(c.st.Mac, row.unknown), row.facts); missing {
 		return check
 	}
 	return row.judge(c)

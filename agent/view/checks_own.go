@@ -107,7 +107,7 @@ func tray(c checking) Check {
 		return warn("There is no icon in the menu bar", Clean(c.own.Tray), "Use the kextwatch app to get the icon. Notifications work without it.")
 	}
 	if IconMayBeHidden(c.st.Mac.OS) {
-		return unsure("kextwatch cannot tell whether macOS shows its icon", "From macOS 26, macOS can hide the icon of a program, and does not tell the program.", iconMissing)
+		return unsure("kextwatch cannot tell whether macOS shows its icon", "From macOS 26, macOS can hide the icon of a program, and does not tell the program.", iconMissing(c.st.Mac))
 	}
 	return ok("kextwatch can show an icon in the menu bar")
 }

@@ -59,7 +59,7 @@ var parallelsChecks = []check{
 		judge: restartMayHelp,
 	},
 	{
-		id: "window", unknown: "kextwatch cannot tell whether there is an Allow button",
+		id: "window", unknown: noButtonKnown,
 		early: buttonThere,
 		facts: []probe.Fact{factPolicy, probe.FactParallels},
 		judge: func(checking) Check { return ok("No approval window is open") },
@@ -120,7 +120,7 @@ func kextsNeeded(c checking) Check {
 		return Check{Level: Ok, Summary: "No kernel extension is needed", Detail: noneNeeded(p)}
 	}
 	check := ok(fmt.Sprintf("Kernel extensions are needed: %s", ruleWords[p.Need.Because]))
-	check.Detail = sentences(named("on the Parallels hypervisor: %s", vmNames(p.Need.VMs)), withoutKexts(p, c.st.Mac.OS))
+	check.Detail = sentences(named("on the Parallels hypervisor: %s", vmNames(p.Need.VMs)), withoutKexts(p, c.st.Mac))
 	return check
 }
 
@@ -192,9 +192,11 @@ func serviceRuns(c checking) Check {
 	return check
 }
 
+const noButtonKnown = "kextwatch cannot tell whether the {Allow} button is there"
+
 func buttonThere(c checking) (Check, bool) {
 	if p := c.firstClosing(); p != nil {
-		return fail(fmt.Sprintf("An Allow button is there until about %s (%s left)", clock(p.Window.ClosesAt), minutes(p.Window.MinutesLeft())), besideButton(*p, c.st), sentences(clickThere(*p, c.st), pressTab)), true
+		return fail(OnScreen(c.st.Mac, "The {Allow} button is there until about %s (%s left)", clock(p.Window.ClosesAt), minutes(p.Window.MinutesLeft())), besideButton(*p, c.st), sentences(clickThere(*p, c.st), pressTab)), true
 	}
 	var unknown *approval.Product
 	for i, p := range c.st.Products {
@@ -210,7 +212,7 @@ func buttonThere(c checking) (Check, bool) {
 	if unknown == nil {
 		return Check{}, false
 	}
-	return unsure("kextwatch cannot tell whether there is an Allow button", besideButton(*unknown, c.st), Next(*unknown, c.st)), true
+	return unsure(OnScreen(c.st.Mac, noButtonKnown), besideButton(*unknown, c.st), Next(*unknown, c.st)), true
 }
 
 // firstClosing returns the product with the open window that closes first; nil: none is

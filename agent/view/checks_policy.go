@@ -97,7 +97,7 @@ func silentReader(c checking) Check {
 	case c.st.Source == probe.Database:
 		return ok("The root reader is not installed and not needed here")
 	case c.st.Source == probe.Framework:
-		return warn("The root reader is not installed", "Without it, kextwatch does not always know when an Allow button appeared.", letInstall)
+		return warn("The root reader is not installed", OnScreen(c.st.Mac, "Without it, kextwatch does not always know when the {Allow} button appeared."), letInstall)
 	case c.nothingToLoad():
 		return ok("The root reader is not installed and not needed")
 	}

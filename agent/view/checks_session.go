@@ -50,7 +50,7 @@ var sessionChecks = []check{
 		},
 		facts: onlyPolicy,
 		judge: func(c checking) Check {
-			return ok(fmt.Sprintf("%s may keep macOS from accepting a click on Allow, but nothing waits for one", list(c.st.Facts.Situation.InputTools)))
+			return ok(OnScreen(c.st.Mac, "%s may keep macOS from accepting a click on {Allow}, but nothing waits for one", list(c.st.Facts.Situation.InputTools)))
 		},
 	},
 	{
@@ -63,12 +63,14 @@ var sessionChecks = []check{
 		judge: func(checking) Check { return ok("You are not an administrator. Nothing that waits now needs one.") },
 	},
 	{
-		id: "settings.pane-open", reason: approval.ReasonPaneOpen, level: Warn, unknown: "kextwatch cannot tell whether the pane with the Allow button is open",
+		id: "settings.pane-open", reason: approval.ReasonPaneOpen, level: Warn, unknown: "kextwatch cannot tell whether the pane with the {Allow} button is open",
 		needs: []probe.Fact{probe.FactPrograms, factPane},
 		early: func(c checking) (Check, bool) {
-			return ok("The pane with the Allow button is not open"), c.st.Facts.Situation.PaneOpen == probe.No
+			return ok(OnScreen(c.st.Mac, "The pane with the {Allow} button is not open")), c.st.Facts.Situation.PaneOpen == probe.No
 		},
 		facts: onlyPolicy,
-		judge: func(checking) Check { return ok("The pane with the Allow button is open, but nothing waits there") },
+		judge: func(c checking) Check {
+			return ok(OnScreen(c.st.Mac, "The pane with the {Allow} button is open, but nothing waits there"))
+		},
 	},
 }

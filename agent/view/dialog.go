@@ -33,7 +33,7 @@ func Dialog(n approval.Notice, st approval.Status) Question {
 	}
 	q := Question{
 		Dialog: notify.Dialog{Title: "kextwatch", Text: title + "\n\n" + sentences(text, besideButton(n.Product, st)), Buttons: []string{"Later"}},
-		Open:   notify.Answer(fmt.Sprintf("Open %s", PaneFor(st.Mac.OS).Name)),
+		Open:   notify.Answer(fmt.Sprintf("Open %s", PaneFor(st.Mac).Name)),
 	}
 	if after := remindAfter(n.Window.MinutesLeft()); after > 0 {
 		q.closes = n.Window.ClosesAt

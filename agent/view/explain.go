@@ -36,6 +36,10 @@ func Explain(st approval.Status, all bool) Lines {
 		l.blank()
 		l.add(Headline, "Developers waiting in the pane: %s", list(names))
 	}
+	if tag := st.Mac.Language; tag != "" {
+		l.blank()
+		l.add(Headline, "Apple's labels are quoted in %s, by the user's language %s", orNothing(languageOf(tag), "English"), tag)
+	}
 	l.reasons(st)
 	l.machines(st)
 	l.rules(st, all)
@@ -100,9 +104,9 @@ func (l *Lines) rules(st approval.Status, all bool) {
 	for _, r := range approval.Rules {
 		switch subjects := fired[r]; {
 		case len(subjects) > 0:
-			l.add(NoTone, "  +  %s: %s", list(subjects), ruleWords[r])
+			l.add(NoTone, "  +  %s: %s", list(subjects), OnScreen(st.Mac, ruleWords[r]))
 		case all:
-			l.add(Soft, "  -  %s", ruleWords[r])
+			l.add(Soft, "  -  %s", OnScreen(st.Mac, ruleWords[r]))
 		default:
 			others++
 		}
@@ -210,7 +214,7 @@ var ruleWords = map[approval.Rule]string{
 	approval.RuleOverruled:           "a switch is said to turn approval off, but macOS refused the extension in this boot, or did not load it after an attempt: the switch does not count",
 	approval.RuleLost:                "it was allowed, and macOS does not list that any more",
 	approval.RuleRecorded:            "it was loaded or tried, but macOS has no row for it: whether it is allowed is unknown",
-	approval.RuleUnsigned:            "it is not signed by a developer that Apple knows, so macOS shows no Allow button for it",
+	approval.RuleUnsigned:            "it is not signed by a developer that Apple knows, so macOS shows no {Allow} button for it",
 	approval.RuleOtherMacOS:          "it is for another macOS, and the one for this macOS is on this Mac: it is left over",
 	approval.RuleOldBlock:            "nothing tried to load it since the last update of macOS and for 90 days, and another one of its developer is allowed: it is left over",
 	approval.RuleBootPolicy:          "the startup security of this Mac does not let users approve kernel extensions",

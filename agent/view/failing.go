@@ -74,7 +74,7 @@ func failureOf(p approval.Product) (failureText, bool) {
 // proofWords says by which fact it is known that an approved extension does not load. It
 // has one row for each of approval.Proofs, except RuleFailure.
 var proofWords = map[approval.Rule]func(p approval.Product, st approval.Status) string{
-	approval.RuleUnsigned:      because("The kernel extension is not signed by a developer that Apple knows, so macOS shows no Allow button for it."),
+	approval.RuleUnsigned:      because("The kernel extension is not signed by a developer that Apple knows, so macOS shows no {Allow} button for it."),
 	approval.RuleNoCode:        because("The kernel extensions have no code for the processor of this Mac."),
 	approval.RuleNoFireWire:    because("The kernel extensions need FireWire, which macOS 26 and later do not have."),
 	approval.RuleExternalDisk:  because("macOS runs from an external disk. On Apple silicon it then loads no kernel extensions of other developers, and refused these."),
@@ -119,7 +119,7 @@ func failingPage(p approval.Product) string {
 // failingInShort is failingNext without a link.
 func failingInShort(p approval.Product, st approval.Status) string {
 	ways, reasonKnown := failingWays(p)
-	return sentences(sentences(ways...), when(!reasonKnown && otherVendor(p), withoutKexts(p, st.Mac.OS)))
+	return sentences(sentences(ways...), when(!reasonKnown && otherVendor(p), withoutKexts(p, st.Mac)))
 }
 
 // failingWays returns what helps a product that does not load: each if the one before did

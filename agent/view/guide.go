@@ -116,7 +116,7 @@ func NewGuide(p approval.Product, st approval.Status) Guide {
 	case approval.RestartPending, approval.Incompatible, approval.Unknown:
 		return g
 	}
-	way := withoutKexts(p, st.Mac.OS)
+	way := withoutKexts(p, st.Mac)
 	g.Without = sentence(strings.TrimPrefix(strings.TrimPrefix(way, "or "), "Or "))
 	return g
 }

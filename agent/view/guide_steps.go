@@ -41,8 +41,8 @@ func approving(at stage, p approval.Product, st approval.Status) []GuideStep {
 	}
 	policy := policyState(p, st, at)
 	if policy != stepMissing {
-		add(inRecovery, startRecovery(policy))
-		add(inRecovery, GuideStep{State: policy, Do: reduceSecurity(st), See: "macOS asks for an administrator's name and password. If the disk is locked, click Unlock first.", recovery: true})
+		add(inRecovery, startRecovery(policy, st))
+		add(inRecovery, GuideStep{State: policy, Do: reduceSecurity(st), See: OnScreen(st.Mac, "macOS asks for an administrator's name and password. If the disk is locked, click {Unlock} first."), recovery: true})
 	}
 	again := len(steps) + 1
 	add(trying, tryStep(p, st, at))
@@ -85,17 +85,19 @@ func allowedWithoutUser(p approval.Product) bool {
 
 // The labels are those of Apple's guide for Macs with Apple silicon.
 func reduceSecurity(st approval.Status) string {
-	choose := "Choose Reduced Security, select " + userManagement
+	choose := "choose {Reduced Security}, select “{Allow user management of kernel extensions from identified developers}” and click {OK}"
 	if reducedAlready(st) {
-		choose = "Reduced Security is chosen already. Select " + userManagement
+		choose = "{Reduced Security} is chosen already. Select “{Allow user management of kernel extensions from identified developers}” and click {OK}"
 	}
-	return "In the menu bar, choose Utilities > Startup Security Utility. Select the startup disk and click Security Policy. " + choose + " and click OK. Then restart the Mac."
+	return sentences(
+		OnScreen(st.Mac, "in the menu bar, choose {Utilities} > {Startup Security Utility}. Select the startup disk and click {Security Policy}"),
+		OnScreen(st.Mac, choose), "then restart the Mac")
 }
 
-func startRecovery(state StepState) GuideStep {
-	do := "shut down the Mac, then " + toRecovery
+func startRecovery(state StepState, st approval.Status) GuideStep {
+	do := fmt.Sprintf("shut down the Mac, then %s", toRecovery(st))
 	if state == StepIfNeeded {
-		do = fmt.Sprintf("only if the pane shows %s instead of Allow: %s", enableExtensions, do)
+		do = OnScreen(st.Mac, "only if the pane shows “{Enable system extensions…}” instead of {Allow}: %s", do)
 	}
 	return GuideStep{State: state, Do: sentence(do), See: "macOS Recovery starts. It may ask for an administrator's password.", recovery: true}
 }
@@ -111,11 +113,11 @@ func tryStep(p approval.Product, st approval.Status, at stage) GuideStep {
 	}
 	switch lost := hasKext(p, isLost); {
 	case p.Verdict == approval.BlockedUnknown && !lost:
-		way = fmt.Sprintf("open %s. If there is no Allow button%s, %s", PaneFor(st.Mac.OS).Path, forDeveloper(p), way)
+		way = OnScreen(st.Mac, "open %s. If there is no {Allow} button%s, %s", PaneFor(st.Mac).Path, forDeveloper(p), way)
 	case p.Verdict == approval.UpgradePending:
-		way = fmt.Sprintf("open %s. If nothing waits there%s, %s", PaneFor(st.Mac.OS).Path, forDeveloper(p), way)
+		way = fmt.Sprintf("open %s. If nothing waits there%s, %s", PaneFor(st.Mac).Path, forDeveloper(p), way)
 	}
-	return GuideStep{Do: sentence(way), See: fmt.Sprintf("macOS then shows the Allow button for %s, but an alert only the first time.", windowLength(st.Mac.OS))}
+	return GuideStep{Do: sentence(way), See: OnScreen(st.Mac, "macOS then shows the {Allow} button for %s, but an alert only the first time.", windowLength(st.Mac.OS))}
 }
 
 func forDeveloper(p approval.Product) string {
@@ -133,7 +135,7 @@ func windowLength(os probe.OSVersion) string {
 // allowStep is the click. again is the number of the step that brings the button back.
 func allowStep(p approval.Product, st approval.Status, at stage, policy StepState, again int) GuideStep {
 	os := st.Mac.OS
-	click := fmt.Sprintf("open %s and %s", PaneFor(os).Path, clickOnce(p, st))
+	click := fmt.Sprintf("open %s and %s", PaneFor(st.Mac).Path, clickOnce(p, st))
 	step := GuideStep{Do: sentence(click)}
 	switch {
 	case p.Window.Open():
@@ -154,7 +156,7 @@ func allowStep(p approval.Product, st approval.Status, at stage, policy StepStat
 	step.Help = sentences(
 		when(os.Known() && !os.AtLeast(13, 0), "if the button is dimmed, click the lock and enter a password"),
 		pressTab,
-		when(policy == StepIfNeeded, fmt.Sprintf("if the pane shows %s instead of Allow, do steps 1 and 2 first", enableExtensions)),
+		when(policy == StepIfNeeded, OnScreen(st.Mac, "if the pane shows “{Enable system extensions…}” instead of {Allow}, do steps 1 and 2 first")),
 		fmt.Sprintf("if there is no button, go back to step %d", again))
 	return step
 }

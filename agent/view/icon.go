@@ -10,9 +10,11 @@ import (
 func IconMayBeHidden(os probe.OSVersion) bool { return os.AtLeast(26, 0) }
 
 // iconMissing is what to do if macOS hides the icon. The pane came with macOS 26.
-const iconMissing = "If you do not see it, allow kextwatch in System Settings > Menu Bar."
+func iconMissing(mac probe.Mac) string {
+	return OnScreen(mac, "If you do not see it, allow kextwatch in {System Settings} > {Menu Bar}.")
+}
 
 // IconIntroduction is the first notification on a macOS that can hide the icon.
-func IconIntroduction() notify.Alert {
-	return notify.Alert{Title: "kextwatch has an icon in the menu bar", Body: iconMissing}
+func IconIntroduction(mac probe.Mac) notify.Alert {
+	return notify.Alert{Title: "kextwatch has an icon in the menu bar", Body: iconMissing(mac)}
 }

@@ -9,17 +9,17 @@ import (
 // Installed returns the lines at the end of an installation: where the icon is, which
 // notifications to allow, and how to get the command. icon reports whether this build
 // has an icon. link is the command that puts kextwatch on the PATH; empty: it is there.
-func Installed(os probe.OSVersion, icon bool, link string) []string {
+func Installed(mac probe.Mac, icon bool, link string) []string {
 	var lines []string
 	if icon {
 		lines = append(lines, "The icon of kextwatch is on the right side of the menu bar.")
-		if IconMayBeHidden(os) {
-			lines = append(lines, iconMissing)
+		if IconMayBeHidden(mac.OS) {
+			lines = append(lines, iconMissing(mac))
 		}
 	} else {
 		lines = append(lines, "This build of kextwatch has no icon. Its notifications work without it.")
 	}
-	lines = append(lines, fmt.Sprintf("Allow its notifications: open %s > Notifications and choose Script Editor, which posts them.", settingsApp(os)))
+	lines = append(lines, OnScreen(mac, "Allow its notifications: open %s > {Notifications} and choose Script Editor, which posts them.", settingsApp(mac)))
 	if link != "" {
 		lines = append(lines, fmt.Sprintf("To use the command kextwatch in Terminal, run: %s", link))
 	}

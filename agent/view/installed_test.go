@@ -20,7 +20,7 @@ func TestInstalled(t *testing.T) {
 		{"12.7.6", "", true, []string{"System Preferences > Notifications"}, 2},
 		{"", "", false, []string{"has no icon", "System Settings > Notifications"}, 2},
 	} {
-		lines := Installed(probe.OSVersion{Version: tt.macOS}, tt.icon, tt.link)
+		lines := Installed(probe.Mac{OS: probe.OSVersion{Version: tt.macOS}}, tt.icon, tt.link)
 		said := strings.Join(lines, "\n")
 		for _, want := range tt.want {
 			if !strings.Contains(said, want) {
@@ -42,7 +42,7 @@ func TestTrayCheck(t *testing.T) {
 		next           string
 	}{
 		{"15.7.2", "", Ok, ""},
-		{"26.2", "", Unsure, iconMissing},
+		{"26.2", "", Unsure, iconMissing(probe.Mac{})},
 		{"26.2", "this build has no tray", Warn, "Use the kextwatch app to get the icon. Notifications work without it."},
 	} {
 		got := tray(checking{st: approval.Status{Mac: probe.Mac{OS: probe.OSVersion{Version: c.macOS}}}, own: Own{Tray: c.problem}})

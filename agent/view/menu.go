@@ -79,7 +79,7 @@ func primary(worst approval.Product, st approval.Status) notify.Primary {
 	return notify.Primary{Action: do.action, Label: strings.ReplaceAll(do.label, "PRODUCT", worst.Name)}
 }
 
-func openPane(st approval.Status) string { return fmt.Sprintf("Open %s…", PaneFor(st.Mac.OS).Name) }
+func openPane(st approval.Status) string { return fmt.Sprintf("Open %s…", PaneFor(st.Mac).Name) }
 
 func timeLeft(p approval.Product) string {
 	if !p.Window.Open() {
@@ -267,16 +267,16 @@ func nextLines(p approval.Product, st approval.Status) []string {
 	var lines []string
 	switch {
 	case noButton && canRetry(p, st.Mac.OS):
-		lines = []string{"To bring the Allow button back, choose Try Again…"}
+		lines = []string{OnScreen(st.Mac, "To get the {Allow} button back, choose Try Again…")}
 	case noButton:
-		lines = []string{"This brings the Allow button back:", short(TryAgain(p, st.Mac.OS))}
+		lines = []string{OnScreen(st.Mac, "This brings the {Allow} button back:"), short(TryAgain(p, st.Mac.OS))}
 	case p.Verdict == approval.LoadFailing, p.Verdict == approval.CannotLoad:
 		lines = wrapped(failingInShort(p, st))
 	case p.Verdict == approval.Approved && (p.Uncertain || hasKext(p, approval.Kext.OlderLoaded)):
 		lines = wrapped(verdictWords[p.Verdict].next(p, st))
 		lines = lines[max(0, len(lines)-notify.MaxNext):] // what to do; what is known is in the details
 	case p.Verdict == approval.RestartPending:
-		lines = []string{"Choose Restart… in the Apple menu."}
+		lines = []string{OnScreen(st.Mac, "Choose {Restart…} in the {Apple menu}.")}
 	case p.Verdict.NeedsAction() || p.Verdict == approval.Unknown:
 		lines = wrapped(sentence(addressForm.ReplaceAllString(nextInShort(p, st), "")))
 	}
@@ -301,7 +301,7 @@ func details(p approval.Product, st approval.Status) []string {
 		}
 	}
 	if p.Window.Open() {
-		add(fmt.Sprintf("Allow button until %s", clock(p.Window.ClosesAt)))
+		add(OnScreen(st.Mac, "{Allow} button until %s", clock(p.Window.ClosesAt)))
 	}
 	if others := othersThan(p, st); len(others) > 0 && p.Verdict.Blocked() {
 		add(short("Also waiting there: " + list(others)))
@@ -321,7 +321,7 @@ func details(p approval.Product, st approval.Status) []string {
 	case p.Verdict == approval.BlockedOpen, p.Verdict == approval.BlockedUnknown && !lost:
 		add("Button does nothing? Press Tab, then Space")
 		if st.Mac.OS.AtLeast(11, 0) {
-			add("After Allow, restart the Mac")
+			add(OnScreen(st.Mac, "After {Allow}, restart the Mac"))
 		}
 	case p.Verdict == approval.Unknown && st.Source == "":
 		for _, s := range st.Sources {

@@ -186,12 +186,12 @@ func firstTry(p approval.Product, os probe.OSVersion) string {
 // withoutKexts describes the way without an approval, by the reasons of the need. From
 // macOS 11 a virtual machine can use Apple's hypervisor while it is shut down, unless it
 // uses nested virtualization.
-func withoutKexts(p approval.Product, os probe.OSVersion) string {
+func withoutKexts(p approval.Product, mac probe.Mac) string {
 	n := p.Need
 	if otherVendor(p) {
-		return instead(p, os)
+		return instead(p, mac)
 	}
-	if !os.AtLeast(11, 0) || p.App == nil || n.Because == approval.RuleOldParallels || n.Answer == probe.No {
+	if !mac.OS.AtLeast(11, 0) || p.App == nil || n.Because == approval.RuleOldParallels || n.Answer == probe.No {
 		return ""
 	}
 	if n.Answer == "" && len(n.VMs) == 0 {

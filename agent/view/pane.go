@@ -1,19 +1,21 @@
 package view
 
 import (
-	"fmt"
 	"slices"
 
 	"kextwatch/agent/approval"
 	"kextwatch/probe"
 )
 
-// Pane is a place in System Settings, or System Preferences up to macOS 12.
+// Pane is a place in System Settings, or System Preferences up to macOS 12. Its labels
+// are those on the screen of the Mac.
 type Pane struct {
 	URL  string // what /usr/bin/open opens
 	Name string // "Security & Privacy"
 	Path string // how to get there: "System Settings > …"
 	URLs []string
+
+	short string // Path, without where the button is on the pane
 }
 
 const urlScheme = "x-apple.systempreferences:"
@@ -22,22 +24,26 @@ const urlScheme = "x-apple.systempreferences:"
 // the pane and changed its identifier. The older identifier may stop working
 // there (EndpointSecurity's ESClient.h), so it is the fallback. For an unknown
 // version the older one is safer.
-func PaneFor(os probe.OSVersion) Pane {
+func PaneFor(mac probe.Mac) Pane {
 	const (
 		older = urlScheme + "com.apple.preference.security?General"
 		newer = urlScheme + "com.apple.settings.PrivacySecurity.extension"
 	)
-	if os.AtLeast(13, 0) {
+	if mac.OS.AtLeast(13, 0) {
 		return Pane{
 			URL: newer, URLs: []string{newer, older},
-			Name: "Privacy & Security",
-			Path: "System Settings > Privacy & Security (scroll down to Security)",
+			Name: OnScreen(mac, "{Privacy & Security}"),
+			Path: OnScreen(mac, "{System Settings} > {Privacy & Security} (scroll down to {Security})"),
+
+			short: OnScreen(mac, "{System Settings} > {Privacy & Security}"),
 		}
 	}
 	return Pane{
 		URL: older, URLs: []string{older, urlScheme + "com.apple.preference.security"},
-		Name: "Security & Privacy",
-		Path: "System Preferences > Security & Privacy > General",
+		Name: OnScreen(mac, "{Security & Privacy}"),
+		Path: OnScreen(mac, "{System Preferences} > {Security & Privacy} > {General}"),
+
+		short: OnScreen(mac, "{System Preferences} > {Security & Privacy}"),
 	}
 }
 
@@ -64,27 +70,27 @@ func PaneIsEmpty(st approval.Status) (why, next string) {
 	if !found || !p.Verdict.NeedsAction() {
 		return "No kernel extension waits there for your approval.", ""
 	}
-	return fmt.Sprintf("There is no Allow button there now. %s: %s.", p.Name, State(p)), nextInShort(p, st)
+	return OnScreen(st.Mac, "There is no {Allow} button there now. %s: %s.", p.Name, State(p)), nextInShort(p, st)
 }
 
 // SystemExtensionPane returns the pane in which system extensions wait for
 // approval. From macOS 15 that is a separate pane.
-func SystemExtensionPane(os probe.OSVersion) Pane {
-	if os.AtLeast(15, 0) {
+func SystemExtensionPane(mac probe.Mac) Pane {
+	if mac.OS.AtLeast(15, 0) {
 		const url = urlScheme + "com.apple.LoginItems-Settings.extension"
 		return Pane{
-			URL: url, URLs: []string{url}, Name: "Login Items & Extensions",
-			Path: "System Settings > General > Login Items & Extensions",
+			URL: url, URLs: []string{url}, Name: OnScreen(mac, "{Login Items & Extensions}"),
+			Path: OnScreen(mac, "{System Settings} > {General} > {Login Items & Extensions}"),
 		}
 	}
-	return PaneFor(os)
+	return PaneFor(mac)
 }
 
 // settingsApp returns the name of the application that contains the panes. For
 // an unknown version it is today's name.
-func settingsApp(os probe.OSVersion) string {
-	if os.Known() && !os.AtLeast(13, 0) {
-		return "System Preferences"
+func settingsApp(mac probe.Mac) string {
+	if mac.OS.Known() && !mac.OS.AtLeast(13, 0) {
+		return OnScreen(mac, "{System Preferences}")
 	}
-	return "System Settings"
+	return OnScreen(mac, "{System Settings}")
 }

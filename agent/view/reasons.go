@@ -79,12 +79,17 @@ type reasonCase struct {
 // refused reports whether macOS refuses the product, whatever a setting says.
 func (c reasonCase) refused() bool { return c.p.Verdict.Blocked() || c.p.Window.Open() }
 
+// text is OnScreen for the Mac of the case.
+func (c reasonCase) text(format string, args ...any) string {
+	return OnScreen(c.st.Mac, format, args...)
+}
+
 // reasonText holds the sentences about a reason.
 type reasonText struct{ title, text, next string }
 
 // withWords adds its words to a reason.
 func withWords(r approval.Reason, p approval.Product, st approval.Status) Reason {
-	words := reasonWords[r.Code](reasonCase{list(r.About), p, st, st.Mac.OS, PaneFor(st.Mac.OS)})
+	words := reasonWords[r.Code](reasonCase{list(r.About), p, st, st.Mac.OS, PaneFor(st.Mac)})
 	return Reason{r, words.title, words.text, words.next}
 }
 
@@ -106,7 +111,7 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 	},
 	approval.ReasonNeedsRecovery: func(c reasonCase) reasonText {
 		return reasonText{"The startup security does not allow it",
-			"On Apple silicon, kernel extensions of other developers need Reduced Security with user management of kernel extensions.",
+			c.text("On Apple silicon, kernel extensions of other developers need {Reduced Security} with user management of kernel extensions."),
 			sentences(recoverySteps(c.st))}
 	},
 	approval.ReasonExternalDisk: func(c reasonCase) reasonText {
@@ -121,8 +126,8 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 	},
 	approval.ReasonBootUnknown: func(c reasonCase) reasonText {
 		return reasonText{"The startup security is not known",
-			"On Apple silicon, macOS shows the Allow button only in Reduced Security with user management of kernel extensions.",
-			sentences(noButtonYet(c.p))}
+			c.text("On Apple silicon, macOS shows the {Allow} button only in {Reduced Security} with user management of kernel extensions."),
+			sentences(noButtonYet(c.p, c.st))}
 	},
 	approval.ReasonNotAdmin: func(c reasonCase) reasonText {
 		if c.p.Verdict == approval.NeedsRecovery {
@@ -131,8 +136,8 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 				"Let an administrator of this Mac follow the steps with you."}
 		}
 		return reasonText{"An administrator must allow it",
-			"From macOS 11, only an administrator can click Allow. You are not an administrator.",
-			"When you click Allow, let an administrator enter a name and password."}
+			c.text("From macOS 11, only an administrator can click {Allow}. You are not an administrator."),
+			c.text("When you click {Allow}, let an administrator enter a name and password.")}
 	},
 	approval.ReasonOtherUser: func(c reasonCase) reasonText {
 		return reasonText{"Another user is at the screen",
@@ -146,22 +151,22 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 	},
 	approval.ReasonRemote: func(c reasonCase) reasonText {
 		return reasonText{"This Mac may be under remote control",
-			fmt.Sprintf("kextwatch found %s. macOS may ignore a click on Allow that does not come from this Mac's own mouse or trackpad.", c.about),
-			"Click with this Mac's own mouse or trackpad. Or press Tab until Allow is selected, then press Space."}
+			c.text("kextwatch found %s. macOS may ignore a click on {Allow} that does not come from this Mac's own mouse or trackpad.", c.about),
+			c.text("Click with this Mac's own mouse or trackpad. Or press Tab until {Allow} is selected, then press Space.")}
 	},
 	approval.ReasonInputTool: func(c reasonCase) reasonText {
 		return reasonText{"A running program can create clicks",
-			fmt.Sprintf("Running: %s. macOS may ignore clicks on Allow while it runs.", c.about),
-			fmt.Sprintf("Quit %s and click again. Or press Tab until Allow is selected, then press Space.", c.about)}
+			c.text("Running: %s. macOS may ignore clicks on {Allow} while it runs.", c.about),
+			c.text("Quit %s and click again. Or press Tab until {Allow} is selected, then press Space.", c.about)}
 	},
 	approval.ReasonPaneOpen: func(c reasonCase) reasonText {
 		return reasonText{"The pane was already open",
-			"An open pane does not show a new Allow button.",
-			fmt.Sprintf("Quit %s and open it again.", settingsApp(c.os))}
+			c.text("An open pane does not show a new {Allow} button."),
+			fmt.Sprintf("Quit %s and open it again.", settingsApp(c.st.Mac))}
 	},
 	approval.ReasonWindowOver: func(c reasonCase) reasonText {
 		return reasonText{"The time is over",
-			"macOS removes the Allow button about 30 minutes after a load attempt. The next attempt brings it back, without an alert.",
+			c.text("macOS removes the {Allow} button about 30 minutes after a load attempt. The next attempt brings it back, without an alert."),
 			sentence(bringBack(c.p, c.os))}
 	},
 	approval.ReasonUpdateAgain: func(c reasonCase) reasonText {
@@ -209,23 +214,23 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 	approval.ReasonSystemExtension: func(c reasonCase) reasonText {
 		return reasonText{"A system extension waits for approval",
 			fmt.Sprintf("%s is a system extension, not a kernel extension. It has no time limit and waits until you allow it.", c.about),
-			fmt.Sprintf("Open %s.", SystemExtensionPane(c.os).Path)}
+			fmt.Sprintf("Open %s.", SystemExtensionPane(c.st.Mac).Path)}
 	},
 	approval.ReasonSIP: func(c reasonCase) reasonText {
 		const title = "System Integrity Protection is off or changed"
 		if c.refused() {
-			return reasonText{title, "macOS refused a kernel extension anyway. The Allow button may be missing or do nothing.",
+			return reasonText{title, c.text("macOS refused a kernel extension anyway. The {Allow} button may be missing or do nothing."),
 				"If it is missing or does nothing, start from macOS Recovery and run csrutil enable."}
 		}
 		return reasonText{title,
-			"macOS may load kernel extensions without asking, or block them without an Allow button.",
+			c.text("macOS may load kernel extensions without asking, or block them without the {Allow} button."),
 			"If this is not intended, start from macOS Recovery and run csrutil enable."}
 	},
 	approval.ReasonConsentOff: func(c reasonCase) reasonText {
 		const off = "User consent for kernel extensions was turned off in macOS Recovery."
 		if c.refused() {
 			return reasonText{"User consent is off, and macOS refused a kernel extension",
-				off + " macOS refused one anyway. The Allow button may be missing or do nothing.",
+				c.text(off + " macOS refused one anyway. The {Allow} button may be missing or do nothing."),
 				"If it is missing or does nothing, start from macOS Recovery and run spctl kext-consent enable."}
 		}
 		return reasonText{"This Mac does not ask for approval",
@@ -234,7 +239,7 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 	},
 	approval.ReasonNothingTried: func(c reasonCase) reasonText {
 		return reasonText{"No load attempt yet",
-			"macOS shows the Allow button after the first attempt to load a kernel extension.",
+			c.text("macOS shows the {Allow} button after the first attempt to load a kernel extension."),
 			sentences(firstTry(c.p, c.os))}
 	},
 	approval.ReasonNotNeeded: func(c reasonCase) reasonText {

@@ -54,13 +54,13 @@ func AfterLoad(p approval.Product, st approval.Status, attempt *probe.Attempt) R
 	case attempt.Outcome == probe.Permitted:
 		return Reason{code, "macOS did not refuse it", fmt.Sprintf("It allows the kernel extensions of %s.", p.Name), fmt.Sprintf("If %s does not work yet, %s.", p.Name, TryAgain(p, st.Mac.OS))}
 	}
-	return Reason{code, "macOS refused it, and kextwatch cannot see an Allow button", Why(p, st), sentences(fmt.Sprintf("open %s", PaneFor(st.Mac.OS).Path), "if there is no button, "+TryAgain(p, st.Mac.OS))}
+	return Reason{code, OnScreen(st.Mac, "macOS refused it, and kextwatch cannot see the {Allow} button"), Why(p, st), sentences(fmt.Sprintf("open %s", PaneFor(st.Mac).Path), "if there is no button, "+TryAgain(p, st.Mac.OS))}
 }
 
 // BesideButton says what may be different at the Allow button: other developers wait there,
 // or it may not be there. It is empty if nothing is.
 func BesideButton(p approval.Product, st approval.Status) string {
-	return sentences(when(len(othersThan(p, st)) > 0, clickThere(p, st)), noButtonYet(p))
+	return sentences(when(len(othersThan(p, st)) > 0, clickThere(p, st)), noButtonYet(p, st))
 }
 
 // RetryFailed returns the alert after a click on Try Again… that failed.

@@ -84,8 +84,8 @@ func readDisk(_ approval.Finding, st approval.Status) string {
 }
 
 // withoutKext is the way without an extension that was made for an older macOS.
-func withoutKext(f approval.Finding, _ approval.Status) string {
-	if way := instead(f.Product, f.To); way != "" {
+func withoutKext(f approval.Finding, st approval.Status) string {
+	if way := instead(f.Product, onNewer(st, f)); way != "" {
 		return strings.TrimPrefix(way, "or ")
 	}
 	return fmt.Sprintf("ask the developer of %s for a version for that macOS%s", f.Product.Name, seePage(f))
@@ -105,11 +105,18 @@ func otherBuild(f approval.Finding, _ approval.Status) string {
 	return fmt.Sprintf("install a version of %s that was made for this Mac%s, or remove it", f.Product.Name, seePage(f))
 }
 
-func askDeveloper(f approval.Finding, _ approval.Status) string {
+func askDeveloper(f approval.Finding, st approval.Status) string {
 	if !otherVendor(f.Product) {
 		return fmt.Sprintf("Parallels lists what each version needs (%s)", requirements)
 	}
-	return sentences(stranger(f.Product), fmt.Sprintf("ask the developer of %s whether it works on macOS %s%s", f.Product.Name, f.To, seePage(f)), instead(f.Product, f.To))
+	return sentences(stranger(f.Product), fmt.Sprintf("ask the developer of %s whether it works on macOS %s%s", f.Product.Name, f.To, seePage(f)), instead(f.Product, onNewer(st, f)))
+}
+
+// onNewer returns this Mac with the newer macOS of a finding.
+func onNewer(st approval.Status, f approval.Finding) probe.Mac {
+	mac := st.Mac
+	mac.OS = f.To
+	return mac
 }
 
 // allowThere says how the other extension is allowed on the newer macOS.
@@ -117,15 +124,15 @@ func allowThere(f approval.Finding, st approval.Status) string {
 	if st.Facts.Enforcement.Profile.ForbidsUsers() {
 		return fmt.Sprintf("ask your administrator to allow %s (team %s)", kextNames(f), f.Product.TeamID)
 	}
-	allow := fmt.Sprintf("%s, then open %s, click Allow and restart the Mac", TryAgain(f.Product, f.To), PaneFor(f.To).Path)
+	allow := OnScreen(st.Mac, "%s, then open %s, click {Allow} and restart the Mac", TryAgain(f.Product, f.To), PaneFor(onNewer(st, f)).Path)
 	if f.To.Version != st.Mac.OS.Version {
 		allow = "after the upgrade, " + allow
 	}
-	return sentences(allow, instead(f.Product, f.To))
+	return sentences(allow, instead(f.Product, onNewer(st, f)))
 }
 
-func newerRelease(f approval.Finding, _ approval.Status) string {
-	return sentences(fmt.Sprintf("install the newest version of %s%s, and expect another approval and a restart", f.Product.Name, seePage(f)), instead(f.Product, f.To))
+func newerRelease(f approval.Finding, st approval.Status) string {
+	return sentences(fmt.Sprintf("install the newest version of %s%s, and expect another approval and a restart", f.Product.Name, seePage(f)), instead(f.Product, onNewer(st, f)))
 }
 
 func kextNames(f approval.Finding) string {

@@ -96,7 +96,7 @@ func TestUpgradeWords(t *testing.T) {
 		if f.Result.NeedsAction() && !f.Already {
 			n := approval.Notice{Event: approval.MacOSOffered, Urgency: approval.Plain, Product: f.Product, From: "15.7.2", To: tt.to, Findings: []approval.Finding{f}}
 			a := Alert(n, st, true)
-			fmt.Fprintf(&out, "--- alert\n%s\n%s\nhistory: %s\n", a.Title, a.Body, EventText(n))
+			fmt.Fprintf(&out, "--- alert\n%s\n%s\nhistory: %s\n", a.Title, a.Body, EventText(n, st.Mac))
 			n.Event, st.Mac.OS = approval.MacOSUpdated, f.To
 			fmt.Fprintf(&out, "--- after the upgrade\n%s\n", changedByUpgrade(n, st))
 		}
@@ -116,7 +116,7 @@ func TestUpgradeWords(t *testing.T) {
 	st := statusWith(approval.Approved, "15.7.2")
 	for _, tray := range []bool{true, false} {
 		a := Alert(several, st, tray)
-		fmt.Fprintf(&out, "=== several products, tray %v\n%s\n%s\nhistory: %s\n", tray, a.Title, a.Body, EventText(several))
+		fmt.Fprintf(&out, "=== several products, tray %v\n%s\n%s\nhistory: %s\n", tray, a.Title, a.Body, EventText(several, st.Mac))
 	}
 	fmt.Fprintf(&out, "=== the Mac cannot run it\n%s", UpgradeText(st, approval.Upgrade{To: probe.OSVersion{Version: "27"}, CannotRun: true}))
 	st.Mac.Arch, st.Mac.OS = "", probe.OSVersion{}
@@ -180,7 +180,7 @@ func TestUpgradeShowsCleanText(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, text := range []string{UpgradeText(st, u).String(), a.Title, a.Body, EventText(n), string(doc)} {
+		for _, text := range []string{UpgradeText(st, u).String(), a.Title, a.Body, EventText(n, st.Mac), string(doc)} {
 			for line := range strings.Lines(text) {
 				line = strings.TrimSuffix(line, "\n")
 				if !utf8.ValidString(line) || strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {

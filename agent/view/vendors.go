@@ -34,7 +34,7 @@ func vendorWords(product string) vendorText {
 	case "macFUSE":
 		return vendorText{
 			again: "mount the volume again", since: "15.4",
-			without: "or let your program use macFUSE's FSKit backend, if it can: switch on macFUSE in System Settings > General > Login Items & Extensions > File System Extensions",
+			without: "or let your program use macFUSE's FSKit backend, if it can: switch on macFUSE in {System Settings} > {General} > {Login Items & Extensions} > {File System Extensions}",
 			page:    "https://github.com/macfuse/macfuse/wiki/Getting-Started",
 		}
 	case "VirtualBox":
@@ -79,13 +79,13 @@ func pageOf(p approval.Product) string {
 func otherVendor(p approval.Product) bool { return p.TeamID != probe.ParallelsTeamID }
 
 // instead returns what works without the extensions of another vendor on a macOS.
-func instead(p approval.Product, os probe.OSVersion) string {
+func instead(p approval.Product, mac probe.Mac) string {
 	words := vendorWords(p.Name)
 	since := probe.OSVersion{Version: words.since}
-	if words.without == "" || words.since != "" && !os.AtLeast(since.Major(), since.Minor()) {
+	if words.without == "" || words.since != "" && !mac.OS.AtLeast(since.Major(), since.Minor()) {
 		return ""
 	}
-	return words.without
+	return OnScreen(mac, words.without)
 }
 
 // stranger says what an extension is that no row of the table has. It is empty for known
@@ -112,8 +112,8 @@ func strangerInShort(p approval.Product) string {
 
 // beside returns some steps with the way without an extension: before them if it is the
 // better one for nearly everyone, otherwise after them.
-func beside(steps string, p approval.Product, os probe.OSVersion) string {
-	way := withoutKexts(p, os)
+func beside(steps string, p approval.Product, mac probe.Mac) string {
+	way := withoutKexts(p, mac)
 	if otherVendor(p) && vendorWords(p.Name).better && way != "" {
 		return sentences(strings.TrimPrefix(way, "or "), "otherwise: "+steps)
 	}

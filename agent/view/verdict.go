@@ -48,15 +48,15 @@ var verdictWords = map[approval.Verdict]verdictText{
 		primary: &stepsFirst,
 		icon:    notify.IconTodo,
 		state:   as("blocked until you change the startup security"),
-		why: func(p approval.Product, _ approval.Status) string {
-			return sentences(refused(p), "the startup security of this Mac does not let users approve kernel extensions", "the pane shows "+enableExtensions+" instead of Allow")
+		why: func(p approval.Product, st approval.Status) string {
+			return sentences(refused(p), "the startup security of this Mac does not let users approve kernel extensions", OnScreen(st.Mac, "the pane shows “{Enable system extensions…}” instead of {Allow}"))
 		},
 		next: func(p approval.Product, st approval.Status) string {
 			steps := sentences(stranger(p), recoverySteps(st), "back in macOS, "+TryAgain(p, st.Mac.OS),
-				fmt.Sprintf("then open %s, click Allow and restart the Mac", PaneFor(st.Mac.OS).Path))
-			return beside(steps, p, st.Mac.OS)
+				OnScreen(st.Mac, "then open %s, click {Allow} and restart the Mac", PaneFor(st.Mac).Path))
+			return beside(steps, p, st.Mac)
 		},
-		short:    because("In macOS Recovery, set the startup security to Reduced Security. Then try again, click Allow and restart the Mac."),
+		short:    because("In macOS Recovery, set the startup security to {Reduced Security}. Then try again, click {Allow} and restart the Mac."),
 		headline: func(p approval.Product) string { return fmt.Sprintf("%s needs a change in macOS Recovery", p.Name) },
 		at:       inRecovery,
 	},
@@ -75,10 +75,10 @@ var verdictWords = map[approval.Verdict]verdictText{
 			return fmt.Sprintf("waiting for your approval, %s left", minutes(p.Window.MinutesLeft()))
 		},
 		why: func(p approval.Product, st approval.Status) string {
-			return sentences(refused(p), fmt.Sprintf("the Allow button is there until %s", closing(p, st)))
+			return sentences(refused(p), OnScreen(st.Mac, "the {Allow} button is there until %s", closing(p, st)))
 		},
 		next: func(p approval.Product, st approval.Status) string {
-			return sentences(stranger(p), clickThere(p, st), pressTab, noButtonYet(p), withoutKexts(p, st.Mac.OS))
+			return sentences(stranger(p), clickThere(p, st), pressTab, noButtonYet(p, st), withoutKexts(p, st.Mac))
 		},
 		short: clickThere,
 		pane:  anyway,
@@ -88,18 +88,18 @@ var verdictWords = map[approval.Verdict]verdictText{
 		primary: &retryFirst,
 		icon:    notify.IconWaiting,
 		state:   as("blocked until you approve it"),
-		why: func(p approval.Product, _ approval.Status) string {
+		why: func(p approval.Product, st approval.Status) string {
 			if hasKext(p, isLost) {
 				return fmt.Sprintf("macOS does not list the approval of the kernel extensions of %s any more, and will block them.", p.Name)
 			}
-			return sentences(refused(p), "the time of the attempt is unknown, so the Allow button may be gone")
+			return sentences(refused(p), OnScreen(st.Mac, "the time of the attempt is unknown, so the {Allow} button may be gone"))
 		},
 		next: func(p approval.Product, st approval.Status) string {
 			if hasKext(p, isLost) {
 				return tryThenAllow(p, st)
 			}
-			return sentences(stranger(p), clickThere(p, st), pressTab, noButtonYet(p),
-				fmt.Sprintf("if there is no button, %s, then check again", bringBack(p, st.Mac.OS)), withoutKexts(p, st.Mac.OS))
+			return sentences(stranger(p), clickThere(p, st), pressTab, noButtonYet(p, st),
+				fmt.Sprintf("if there is no button, %s, then check again", bringBack(p, st.Mac.OS)), withoutKexts(p, st.Mac))
 		},
 		short: func(p approval.Product, st approval.Status) string {
 			if hasKext(p, isLost) {
@@ -115,10 +115,10 @@ var verdictWords = map[approval.Verdict]verdictText{
 		icon:    notify.IconBlocked,
 		state:   as("blocked, and the time to approve it is over"),
 		why: func(p approval.Product, st approval.Status) string {
-			return sentences(refused(p), fmt.Sprintf("the Allow button was there until %s", closing(p, st)))
+			return sentences(refused(p), OnScreen(st.Mac, "the {Allow} button was there until %s", closing(p, st)))
 		},
 		next: func(p approval.Product, st approval.Status) string {
-			return sentences(stranger(p), bringBack(p, st.Mac.OS), "then "+clickThere(p, st), withoutKexts(p, st.Mac.OS))
+			return sentences(stranger(p), bringBack(p, st.Mac.OS), "then "+clickThere(p, st), withoutKexts(p, st.Mac))
 		},
 		short: tryThenAllow,
 		at:    trying,
@@ -128,7 +128,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 		state: as("updated, and waiting for another approval"),
 		why:   because("The kernel extensions on disk differ from those last loaded. macOS needs a new approval for them."),
 		next: func(p approval.Product, st approval.Status) string {
-			return sentences(fmt.Sprintf("open %s, approve the update and restart the Mac", PaneFor(st.Mac.OS).Path),
+			return sentences(fmt.Sprintf("open %s, approve the update and restart the Mac", PaneFor(st.Mac).Path),
 				fmt.Sprintf("if nothing waits there, %s first", TryAgain(p, st.Mac.OS)))
 		},
 		headline: func(p approval.Product) string { return fmt.Sprintf("%s: the update needs your approval", p.Name) },
@@ -182,9 +182,9 @@ var verdictWords = map[approval.Verdict]verdictText{
 			case st.Source != "" && hasKext(p, isRecorded):
 				return fmt.Sprintf("The kernel extensions of %s were loaded before, or tried, but macOS lists no decision about them.", p.Name)
 			case st.Source != "" && p.TeamID == probe.ParallelsTeamID && p.App == nil && approval.AppUnknown(st.Facts):
-				return sentences(fmt.Sprintf("kextwatch cannot tell whether %s is installed", p.Name), lastWindow(p))
+				return sentences(fmt.Sprintf("kextwatch cannot tell whether %s is installed", p.Name), lastWindow(p, st))
 			}
-			return sentences("kextwatch cannot read which kernel extensions are allowed", lastWindow(p))
+			return sentences("kextwatch cannot read which kernel extensions are allowed", lastWindow(p, st))
 		},
 		next: func(p approval.Product, st approval.Status) string {
 			if st.Source != "" && hasKext(p, func(k approval.Kext) bool { return k.Lost || k.Recorded }) {
@@ -258,9 +258,9 @@ func as(state string) func(approval.Product) string {
 	return func(approval.Product) string { return state }
 }
 
-// because returns a sentence that is the same for every product and Mac.
+// because returns a sentence that is the same for every product and Mac, but for labels.
 func because(text string) func(approval.Product, approval.Status) string {
-	return func(approval.Product, approval.Status) string { return text }
+	return func(_ approval.Product, st approval.Status) string { return OnScreen(st.Mac, text) }
 }
 
 // anyway and whileOpen are values of verdictText.pane.
@@ -333,11 +333,11 @@ func closing(p approval.Product, st approval.Status) string {
 	return clock(p.Window.ClosesAt)
 }
 
-func lastWindow(p approval.Product) string {
+func lastWindow(p approval.Product, st approval.Status) string {
 	if !p.Window.Open() {
 		return ""
 	}
-	return fmt.Sprintf("macOS refused a load at %s, so the Allow button should stay until %s", clock(p.Window.OpenedAt), clock(p.Window.ClosesAt))
+	return OnScreen(st.Mac, "macOS refused a load at %s, so the {Allow} button should stay until %s", clock(p.Window.OpenedAt), clock(p.Window.ClosesAt))
 }
 
 func approvedBecause(p approval.Product) string {
@@ -376,36 +376,30 @@ const pressTab = "if the button does nothing, press Tab until it is selected, th
 // recoverySteps changes the boot policy of Apple silicon. The labels are those of Apple's
 // guide for Apple silicon.
 func recoverySteps(st approval.Status) string {
-	choose := "choose Reduced Security and select " + userManagement
+	choose := "in {Startup Security Utility}, choose {Reduced Security} and select “{Allow user management of kernel extensions from identified developers}”"
 	if reducedAlready(st) {
-		choose = "Reduced Security is chosen already: select " + userManagement
+		choose = "in {Startup Security Utility}, {Reduced Security} is chosen already: select “{Allow user management of kernel extensions from identified developers}”"
 	}
-	return "shut down the Mac. " + sentence(toRecovery) + " In Startup Security Utility, " + choose + ". Restart"
+	return sentences("shut down the Mac", toRecovery(st), OnScreen(st.Mac, choose)) + " Restart"
 }
 
 // toRecovery starts macOS Recovery on a Mac with Apple silicon that is shut down.
-const toRecovery = "press and hold the power button until “Loading startup options” appears. Click Options, then Continue"
+func toRecovery(st approval.Status) string {
+	return OnScreen(st.Mac, "press and hold the power button until “{Loading startup options}” appears. Click {Options}, then {Continue}")
+}
 
 // reducedAlready reports whether only the option below Reduced Security is missing.
 func reducedAlready(st approval.Status) bool {
 	return st.Facts.Boot.Security == probe.ReducedSecurity && st.Facts.Boot.UserKexts == probe.No
 }
 
-// userManagement is the option below Reduced Security without which macOS shows no Allow
-// button.
-const userManagement = "“Allow user management of kernel extensions from identified developers”"
-
-// enableExtensions is the button in the pane, instead of Allow, if the boot policy does not
-// let users approve.
-const enableExtensions = "“Enable system extensions…”"
-
 // noButtonYet says what the pane shows instead of the Allow button, if the boot policy of
 // the Mac is not known and may not let users approve.
-func noButtonYet(p approval.Product) string {
+func noButtonYet(p approval.Product, st approval.Status) string {
 	if !hasReason(p, approval.ReasonBootUnknown) {
 		return ""
 	}
-	return "if the pane shows " + enableExtensions + " instead of Allow, click it: macOS first needs Reduced Security, set in macOS Recovery"
+	return OnScreen(st.Mac, "if the pane shows “{Enable system extensions…}” instead of {Allow}, click it: macOS first needs {Reduced Security}, set in macOS Recovery")
 }
 
 // hasReason reports whether a reason holds for a product.
@@ -424,7 +418,7 @@ func othersThan(p approval.Product, st approval.Status) []string {
 
 // clickThere says where the Allow button is and how to click it.
 func clickThere(p approval.Product, st approval.Status) string {
-	return fmt.Sprintf("open %s and %s", PaneFor(st.Mac.OS).Path, clickAllow(p, st))
+	return fmt.Sprintf("open %s and %s", PaneFor(st.Mac).Path, clickAllow(p, st))
 }
 
 // clickAllow says how to click the Allow button, and what follows.
@@ -436,11 +430,11 @@ func clickAllow(p approval.Product, st approval.Status) string {
 }
 
 func clickOnce(p approval.Product, st approval.Status) string {
-	click := "click Allow"
+	click := OnScreen(st.Mac, "click {Allow}")
 	if others := othersThan(p, st); len(others) > 0 && p.Developer != "" {
-		click = fmt.Sprintf("click Details…, select “%s” and every other developer that you need (%s), and click OK", Clean(p.Developer), list(others))
+		click = OnScreen(st.Mac, "click {Details…}, select “%s” and every other developer that you need (%s), and click {OK}", Clean(p.Developer), list(others))
 		if st.Mac.OS.AtLeast(13, 0) { // System Settings shows one or the other
-			click = fmt.Sprintf("click Allow, or Details…, for “%s” and every other developer that you need (%s)", Clean(p.Developer), list(others))
+			click = OnScreen(st.Mac, "click {Allow}, or {Details…}, for “%s” and every other developer that you need (%s)", Clean(p.Developer), list(others))
 		}
 	}
 	return click

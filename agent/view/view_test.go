@@ -164,7 +164,7 @@ func TestAlerts(t *testing.T) {
 			if a.Body == "" {
 				a.Title = "(recorded, and not shown)" // nothing to do or to know
 			}
-			fmt.Fprintf(&out, "=== macOS %s, %s, now %s\n%s\n%s\nhistory: %s\n\n", macOS, e.event, e.after, a.Title, a.Body, EventText(n))
+			fmt.Fprintf(&out, "=== macOS %s, %s, now %s\n%s\n%s\nhistory: %s\n\n", macOS, e.event, e.after, a.Title, a.Body, EventText(n, st.Mac))
 		}
 	}
 	golden(t, "testdata/alerts.txt", out.String())
@@ -266,21 +266,31 @@ func TestFittedAlert(t *testing.T) {
 
 // No alert is longer than what macOS shows, whatever holds on this Mac.
 func TestAlertsFit(t *testing.T) {
-	for _, macOS := range []string{"10.15.7", "12.7.6", "26.2"} {
-		for _, v := range approval.Verdicts {
-			for _, st := range []approval.Status{statusWith(v, macOS), otherStatus("macFUSE", v, macOS, probe.AppleSilicon), otherStatus("Somebody", v, macOS, probe.Intel)} {
-				p := &st.Products[0]
-				for _, code := range []approval.ReasonCode{approval.ReasonNotAdmin, approval.ReasonPaneOpen, approval.ReasonRemote} {
-					p.Reasons = append(p.Reasons, approval.Reason{Code: code, Severity: approval.Obstacle, About: []string{"TeamViewer"}})
+	for _, tag := range eachLanguage {
+		for _, macOS := range []string{"10.15.7", "12.7.6", "26.2"} {
+			for _, v := range approval.Verdicts {
+				for _, st := range []approval.Status{statusWith(v, macOS), otherStatus("macFUSE", v, macOS, probe.AppleSilicon), otherStatus("Somebody", v, macOS, probe.Intel)} {
+					alertsFit(t, inLanguage(st, tag))
 				}
-				st.Waiting = []approval.Developer{{TeamID: "EG7KH642X6", Name: "VMware, Inc."}, {TeamID: "PPNVCC9Z68", Name: "Tuxera Inc"}}
-				for _, event := range approval.Events {
-					n := approval.Notice{Event: event, Product: *p, Window: &approval.Window{ClosesAt: opened}, From: "11.7.10", To: "12.7.6",
-						Updates: []approval.Update{{Event: approval.MacOSUpdated, Product: "macOS", From: "11.7.10", To: "12.7.6"}}}
-					if a := Alert(n, st, true); utf8.RuneCountInString(a.Body) > alertLength || strings.Contains(a.Body, "https:") {
-						t.Errorf("macOS %s, %s, %s: %q", macOS, v, event, a.Body)
-					}
-				}
+			}
+		}
+	}
+}
+
+func alertsFit(t *testing.T, st approval.Status) {
+	p := &st.Products[0]
+	for _, code := range []approval.ReasonCode{approval.ReasonNotAdmin, approval.ReasonPaneOpen, approval.ReasonRemote} {
+		p.Reasons = append(p.Reasons, approval.Reason{Code: code, Severity: approval.Obstacle, About: []string{"TeamViewer"}})
+	}
+	st.Waiting = []approval.Developer{{TeamID: "EG7KH642X6", Name: "VMware, Inc."}, {TeamID: "PPNVCC9Z68", Name: "Tuxera Inc"}}
+	for _, event := range approval.Events {
+		n := approval.Notice{Event: event, Product: *p, Window: &approval.Window{ClosesAt: opened}, From: "11.7.10", To: "12.7.6",
+			Updates: []approval.Update{{Event: approval.MacOSUpdated, Product: "macOS", From: "11.7.10", To: "12.7.6"}}}
+		for _, tray := range []bool{true, false} {
+			a := Alert(n, st, tray)
+			cut := (event == approval.WindowOpened || event == approval.WindowReopened || event == approval.WindowReminder) && strings.HasSuffix(a.Body, "…")
+			if utf8.RuneCountInString(a.Body) > alertLength || strings.Contains(a.Body, "https:") || strings.ContainsAny(a.Title+a.Body, "{}") || cut {
+				t.Errorf("%q, macOS %s, %s, %s, tray %v: %q", st.Mac.Language, st.Mac.OS, p.Verdict, event, tray, a.Body)
 			}
 		}
 	}
@@ -324,7 +334,7 @@ func TestHostileNames(t *testing.T) {
 		shown := append([]string{Explain(st, true).String(), menu.State, menu.Tooltip, menu.Primary.Label}, slices.Concat(menu.Next, menu.Details)...)
 		n := approval.Notice{Event: approval.ParallelsUpdated, Urgency: approval.Plain, Product: *p, From: name, To: name}
 		alert := Alert(n, st, true)
-		shown = append(shown, alert.Title, alert.Body, EventText(n))
+		shown = append(shown, alert.Title, alert.Body, EventText(n, st.Mac))
 		for _, text := range shown {
 			if !utf8.ValidString(text) {
 				t.Errorf("%.20q: invalid text %.80q", name, text)

@@ -112,7 +112,7 @@ func PlainChange(notices []approval.Notice, st approval.Status) []string {
 	var lines []string
 	next := ""
 	for _, n := range Named(notices) {
-		lines = append(lines, EventText(n))
+		lines = append(lines, EventText(n, st.Mac))
 		next = Next(n.Product, st)
 	}
 	if len(lines) > 0 {

@@ -112,11 +112,11 @@ func TestNotifyTestNamesTheSettingsOfThisMacOS(t *testing.T) {
 		"13.0":    "System Settings > Notifications > Script Editor",
 		"":        "System Settings > Notifications > Script Editor",
 	} {
-		if _, next := TestPosted(probe.OSVersion{Version: version}, true); !strings.Contains(next, want) {
+		if _, next := TestPosted(probe.Mac{OS: probe.OSVersion{Version: version}}, true); !strings.Contains(next, want) {
 			t.Errorf("macOS %s: %q, want %q", version, next, want)
 		}
 	}
-	if _, next := TestPosted(probe.OSVersion{}, false); strings.Contains(next, "System") {
+	if _, next := TestPosted(probe.Mac{}, false); strings.Contains(next, "System") {
 		t.Errorf("on Linux: %q", next)
 	}
 }

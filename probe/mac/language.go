@@ -28,6 +28,13 @@ func (p *Prober) readLanguage() string {
 	return p.language.value
 }
 
+// ReadScreen returns the facts on which Apple's labels depend: the version of macOS and the
+// language. What cannot be read is not known.
+func ReadScreen(m root.FS) probe.Mac {
+	os, _ := ReadOS(m)
+	return probe.Mac{OS: os, Language: (&Prober{mac: m}).readLanguage()}
+}
+
 // languageIn reads the first language of a user's preferences, a path of this machine.
 func languageIn(m root.FS, path string) string {
 	data, err := root.CallInTime(m.FileCalls(), path, func() ([]byte, error) { return root.ReadRegular(path, globalPreferencesLimit) })

@@ -98,7 +98,7 @@ var factWords = map[probe.Fact]factText{
 		known: func(c checking) bool {
 			return c.parallels.App == nil || c.parallels.Made != nil || c.parallels.Need.Answer == probe.No
 		}},
-	factPane:     {name: "open pane", next: "Quit System Preferences and check again.", why: "System Preferences is open and does not report which pane it shows.", known: func(c checking) bool { return c.st.Facts.Situation.PaneOpen != "" }},
+	factPane:     {name: "open pane", next: "Quit {System Preferences} and check again.", why: "{System Preferences} is open and does not report which pane it shows.", known: func(c checking) bool { return c.st.Facts.Situation.PaneOpen != "" }},
 	factSettings: {name: "settings", next: "Name your home folder with --home.", why: "kextwatch does not know your home folder.", known: func(c checking) bool { return c.own.SettingsRead }},
 }
 
@@ -144,7 +144,7 @@ func (c checking) missing(summary string, facts []probe.Fact) (check Check, miss
 		if c.known(fact) {
 			continue
 		}
-		check = unsure(summary, factWords[fact].why, factWords[fact].next)
+		check = unsure(summary, OnScreen(c.st.Mac, factWords[fact].why), OnScreen(c.st.Mac, factWords[fact].next))
 		if c.st.Mac.Offline && check.Detail == notQueried {
 			check.Detail, check.Next = "kextwatch reads only the disk of that Mac.", "Run kextwatch on that Mac itself."
 		}

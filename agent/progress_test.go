@@ -60,7 +60,7 @@ func TestRetryInATerminal(t *testing.T) {
 	term := programNamed(t, "kextwatch-as-user").inTerminal(t, nil, "retry", "--root", root, "--timeout", "3s")
 	term.wait("Parallels Desktop")
 	term.keys.WriteString("y\n")
-	all := term.wait("Waiting for the Allow button [---", "0:00 of 0:03", "###", "0:01 of 0:03", "No Allow button came")
+	all := term.wait("Waiting for the Allow button ░░░", "0:00 of 0:03", "███", "0:01 of 0:03", "No Allow button came")
 	if lines := drawn(all); !slices.Contains(lines, "No Allow button came.") {
 		t.Errorf("the terminal shows %q, want the answer on a line of its own", lines)
 	}

@@ -17,12 +17,17 @@ const (
 // tones are the control sequences of view.Tone.
 var tones = [...]string{view.Headline: Bold, view.Good: BoldGreen, view.Careful: BoldYellow, view.Bad: BoldRed, view.Soft: Faint}
 
-// Write writes a text. In a terminal it breaks the lines at the width of the terminal, and
-// emphasizes them unless NO_COLOR is set or the terminal is dumb.
+// Write writes a text in the form for out.
 func Write(out io.Writer, text view.Lines) error {
+	_, err := io.WriteString(out, For(out, text))
+	return err
+}
+
+// For returns a text in the form for out. For a terminal it breaks the lines at the width
+// of the terminal, and emphasizes them unless NO_COLOR is set or the terminal is dumb.
+func For(out io.Writer, text view.Lines) string {
 	if !Is(out) {
-		_, err := io.WriteString(out, text.String())
-		return err
+		return text.String()
 	}
 	_, canDraw := CanDraw(out)
 	colors := canDraw && Colors()
@@ -33,8 +38,7 @@ func Write(out io.Writer, text view.Lines) error {
 		}
 		b.WriteString(line.Text + "\n")
 	}
-	_, err := io.WriteString(out, b.String())
-	return err
+	return b.String()
 }
 
 // Columns returns the width of a text of at most most characters on a stream.

@@ -2,16 +2,21 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/demo"
 	"kextwatch/agent/loop"
 	"kextwatch/agent/store"
+	"kextwatch/agent/view"
 	"kextwatch/notify"
+	"kextwatch/notify/desktop"
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
 	"kextwatch/probe/root"
@@ -27,9 +32,13 @@ func (in *invocation) demoCommand() *cobra.Command {
 against it, and plays a story. If there is a desktop, the icon and the
 notifications are real. demo neither reads nor changes your own Mac.
 
+Every story begins with the installation as a LaunchAgent. If there is an icon, you
+can click it when the story does.
+
 Stories:
-` + demo.Help(),
+` + demoStories(),
 		Example: `  kextwatch demo
+  kextwatch demo --story macfuse
   kextwatch demo --story restart --speed 120
   kextwatch demo --keep /tmp/demo     then: kextwatch explain --root /tmp/demo/mac`,
 		Args: noArgs(""),
@@ -41,14 +50,52 @@ Stories:
 			if o.Story, ok = demo.Find(name); !ok {
 				return usage("kextwatch demo --help lists the stories", "unknown story %q", name)
 			}
-			o.Start, o.Out, o.Edges = in.clock.Now(), in.out, in.demoEdges
+			o.Start, o.Out, o.Edges, o.Install = in.clock.Now(), in.out, in.demoEdges, in.demoInstall
+			o.Asker = desktop.HostDialogs(in.uid)
+			o.Next = demoNext(os.Args[0], name, keep)
 			return playDemo(cmd.Context(), o, in.newTray, keep)
 		},
 	}
 	cmd.Flags().Float64Var(&o.Speed, "speed", 60, "how many times faster than real time: `N`")
-	cmd.Flags().StringVar(&name, "story", "update", "which story: `NAME`")
+	cmd.Flags().StringVar(&name, "story", demo.DefaultStory, "which story: `NAME`")
 	cmd.Flags().StringVar(&keep, "keep", "", "keep the simulated Mac in the new directory `DIR`")
+	var stories []cobra.Completion
+	for name, title := range demo.Each() {
+		stories = append(stories, cobra.CompletionWithDesc(name, title))
+	}
+	// The flag exists and has no other completion, so this cannot fail.
+	_ = cmd.RegisterFlagCompletionFunc("story", cobra.FixedCompletions(stories, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
+}
+
+// demoStories returns a line for each story.
+func demoStories() string {
+	var b strings.Builder
+	for name, title := range demo.Each() {
+		fmt.Fprintf(&b, "  %-10s %s\n", name, title)
+	}
+	return b.String()
+}
+
+// demoNext returns commands to try after the demo. program is the program as the user
+// called it.
+func demoNext(program, story, keep string) view.Lines {
+	if !strings.ContainsRune(program, filepath.Separator) {
+		program = "kextwatch"
+	}
+	program = shellWord(program)
+	other := "macfuse"
+	if story == other {
+		other = demo.DefaultStory
+	}
+	again, mac := "", keep
+	if keep == "" {
+		mac = "demo-mac"
+		again = fmt.Sprintf("  %s demo --speed 240 --keep %s\n", program, mac)
+	}
+	return view.Untoned("Try next: another story, and what kextwatch says about a simulated Mac.\n" +
+		fmt.Sprintf("  %s demo --story %s\n", program, other) + again +
+		fmt.Sprintf("  %s status --root %s\n", program, shellWord(filepath.Join(mac, "mac"))))
 }
 
 // playDemo plays the demo, with the icon if this host can show one.
@@ -61,7 +108,7 @@ func playDemo(ctx context.Context, o demo.Options, newTray func() (notify.Tray, 
 	tray, err := newTray()
 	if err != nil {
 		defer clean()
-		o.NoTray = err
+		o.NoTray, o.Asker = err, nil
 		return demo.Play(ctx, o)
 	}
 	o.Tray = tray
@@ -90,11 +137,27 @@ func demoDir(keep string) (dir string, done func(), err error) {
 
 // demoEdges connects an agent to the Mac and the clock of a demo.
 func (in *invocation) demoEdges(ctx context.Context, m root.FS, clock probe.Clock) (loop.Edges, *store.Store) {
-	own := *in
-	own.clock, own.mac, own.homeFlag = clock, m, ""
-	own.mac.UID = in.uid
-	own.log = slog.New(slog.DiscardHandler) // the demo shows the events
+	own := in.onDemoMac(m)
+	own.clock = clock
+	own.log = slog.New(slog.DiscardHandler)                                          // the demo shows the events
+	own.newPoster = func(string) (notify.Poster, error) { return in.newPoster("/") } // on this desktop
 	p := store.PlacesIn(m.Home)
 	st, _ := store.Open(p, clock.Now())
 	return own.edges(ctx, st, mac.NewProber(own.mac, p.State)), st
+}
+
+// demoInstall installs the LaunchAgent on the Mac of a demo.
+func (in *invocation) demoInstall(ctx context.Context, m root.FS, program string, out io.Writer) error {
+	own := in.onDemoMac(m)
+	own.speaker = speaker{out: out, err: in.stderr}
+	own.env = func(string) string { return filepath.Dir(program) } // PATH: the command is there
+	return own.install(ctx, program, false)
+}
+
+// onDemoMac returns an invocation for the Mac of a demo.
+func (in *invocation) onDemoMac(m root.FS) invocation {
+	own := *in
+	own.mac, own.root, own.homeFlag = m, m.Root, ""
+	own.mac.UID = in.uid
+	return own
 }

@@ -31,26 +31,40 @@ func drawn(text string) []string {
 	return append(lines, line)
 }
 
-// In a terminal the demo shows a bar below whole lines, without colors, and
-// removes it at the end.
+// In a terminal the demo shows a bar below whole lines, and removes it. Words wrap below the
+// words before them. What the user of the Mac sees has a color, unless the user of the
+// terminal does not want it.
 func TestDemoInATerminal(t *testing.T) {
-	term := inTerminal(t, nil, "demo", "--speed", "240", "--story", "restart")
-	all := term.wait("██████", "min left", "The end.")
-	if err := term.ends(); err != nil {
-		t.Fatalf("the demo ended with %v", err)
-	}
-	all += term.rest()
-	if colorSequence.MatchString(all) {
-		t.Errorf("the demo wrote colors: %q", colorSequence.FindString(all))
-	}
-	lines := drawn(all)
-	for _, line := range lines[:len(lines)-1] {
-		if !regexp.MustCompile(`^ *\d+ min  (demo|story|kextwatch|alert) +\S`).MatchString(line) {
-			t.Errorf("the demo left the line %q", line)
-		}
-	}
-	if last := lines[len(lines)-1]; last != "" {
-		t.Errorf("the demo left %q on the last line", last)
+	const next = "Try next"
+	for name, c := range map[string]struct {
+		env     []string
+		colored bool
+	}{"colors": {nil, true}, "NO_COLOR": {[]string{"NO_COLOR=1"}, false}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			term := inTerminal(t, c.env, "demo", "--speed", "240", "--story", "restart")
+			all := term.wait("██████", "min left", "The end.")
+			if err := term.ends(); err != nil {
+				t.Fatalf("the demo ended with %v", err)
+			}
+			all += term.rest()
+			if colored := strings.Contains(all, terminal.BoldYellow+"  5 min  alert"); colored != c.colored || colorSequence.MatchString(all) != c.colored {
+				t.Errorf("colored %t, want %t: %q", colored, c.colored, colorSequence.FindString(all))
+			}
+			lines := drawn(colorSequence.ReplaceAllString(all, ""))
+			told, _, _ := strings.Cut(strings.Join(lines, "\n"), next)
+			for line := range strings.SplitSeq(strings.TrimSuffix(told, "\n"), "\n") {
+				if !regexp.MustCompile(`^( *\d+ min  (demo|story|install|kextwatch|alert) +| {20})\S`).MatchString(line) {
+					t.Errorf("the demo left the line %q", line)
+				}
+				if runes := []rune(line); len(runes) > 80 && !strings.Contains(line, "/") { // a path stays whole
+					t.Errorf("a line of %d characters in a terminal of 80: %q", len(runes), line)
+				}
+			}
+			if last := lines[len(lines)-1]; last != "" {
+				t.Errorf("the demo left %q on the last line", last)
+			}
+		})
 	}
 }
 

@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
 	"kextwatch/agent/approval"
 	"kextwatch/agent/loop"
 	"kextwatch/agent/store"
+	"kextwatch/agent/view"
 	"kextwatch/notify"
 	"kextwatch/probe"
 	"kextwatch/probe/root"
@@ -32,8 +34,15 @@ type Options struct {
 	// again after each restart of the Mac.
 	Edges func(ctx context.Context, m root.FS, clock probe.Clock) (loop.Edges, *store.Store)
 
-	Tray   notify.Tray // nil: there is no icon
-	NoTray error       // why there is no icon
+	// Install installs the LaunchAgent for a program on a Mac. It writes a line for
+	// each step.
+	Install func(ctx context.Context, m root.FS, program string, out io.Writer) error
+
+	Tray   notify.Tray  // nil: there is no icon
+	NoTray error        // why there is no icon
+	Asker  notify.Asker // shows dialogs on the desktop; nil: there is no desktop
+
+	Next view.Lines // what to try after the end
 }
 
 // user is the name of the home folder on the simulated Mac.
@@ -48,18 +57,29 @@ type demo struct {
 	sim    *simmac.Mac
 	screen *screen
 	happen chan store.Event
-	alone  sync.Once // reports once that there are no notifications
+	icon   *icon
+	opened chan notify.Action // clicks after which the Mac opened something
+
+	mu   sync.Mutex
+	seen int // how much the Mac has opened
+
+	alone, noDialogs sync.Once // report once what this desktop cannot show
 }
+
+// slow is how long this machine may take for anything.
+const slow = 10 * time.Second
 
 // Play plays the story to its end, or until ctx ends or the user quits.
 func Play(ctx context.Context, o Options) error {
-	d := demo{Options: o, clock: FastClock(o.Start, o.Speed), happen: make(chan store.Event, 64)}
+	d := demo{Options: o, clock: FastClock(o.Start, o.Speed), happen: make(chan store.Event, 64), opened: make(chan notify.Action, 8)}
 	d.screen = newScreen(o.Out, d.clock, o.Start)
 	defer d.screen.close()
 	ctx, d.stop = context.WithCancel(ctx)
 	defer d.stop()
+	d.icon = newIcon(ctx, o.Tray)
 	if o.Tray == nil {
-		d.screen.say("demo", fmt.Sprintf("No icon in a menu bar here (%v): the story is told in words.", o.NoTray))
+		why, _, _ := strings.Cut(o.NoTray.Error(), "; ") // then it has advice for kextwatch run
+		d.screen.say("demo", fmt.Sprintf("No icon in a menu bar here: %s. The story is told in words.", why))
 	}
 	err := d.play(ctx)
 	if errors.Is(err, context.Canceled) {
@@ -98,6 +118,10 @@ func (d *demo) play(ctx context.Context) error {
 		}
 	}
 	d.screen.say("demo", fmt.Sprintf("%s %g times faster than real time. This Mac is a directory: %s.", d.Story.title, d.Speed, d.Root))
+	d.screen.say("story", d.Story.begins+" You install kextwatch as a LaunchAgent: macOS starts it now and at each login.")
+	if err := d.install(ctx); err != nil {
+		return fmt.Errorf("the story went wrong: %w", err)
+	}
 	end := d.login(ctx)
 	defer func() { end() }()
 	for _, s := range d.Story.steps {
@@ -124,25 +148,56 @@ func (d *demo) play(ctx context.Context) error {
 				return err
 			}
 		}
+		if s.click != "" {
+			if err := d.click(ctx, s.click); err != nil {
+				return fmt.Errorf("the story went wrong: %w", err)
+			}
+		}
 	}
 	end()
 	d.screen.say("demo", "The end.")
+	d.screen.write(d.Next)
 	return nil
+}
+
+// install installs the LaunchAgent on the simulated Mac.
+func (d *demo) install(ctx context.Context) error {
+	program, err := d.sim.AddKextwatch()
+	if err != nil {
+		return err
+	}
+	return d.Install(ctx, d.mac(), filepath.Join(d.Root, program), installLines{d})
+}
+
+func (d *demo) mac() root.FS {
+	return root.FS{Root: d.Root, Home: filepath.Join(d.Root, "Users", user)}
+}
+
+// onMac shortens the paths in a text to those of the simulated Mac.
+func (d *demo) onMac(text string) string { return strings.ReplaceAll(text, d.Root+"/", "/") }
+
+// newlyOpened returns what the Mac has opened since the last call.
+func (d *demo) newlyOpened() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	all, _ := d.sim.Opened()
+	fresh := all[min(d.seen, len(all)):]
+	d.seen = len(all)
+	return fresh
 }
 
 // login starts the agent, as launchd does, and waits for its first snapshot:
 // the agent must see the next step of the story as a change. end ends it.
 func (d *demo) login(ctx context.Context) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	m := root.FS{Root: d.Root, Home: filepath.Join(d.Root, "Users", user)}
-	edges, st := d.Edges(ctx, m, d.clock)
+	edges, st := d.Edges(ctx, d.mac(), d.clock)
 	edges.Events = eventLines{d}
 	edges.Poster = &poster{d.screen, edges.Poster, &d.alone}
+	edges.Asker = asker{d.screen, edges.Asker, d.Asker, &d.noDialogs}
+	edges.Actions = actions{edges.Actions, d}
+	edges.Tray = d.icon
 	polled := make(chan struct{})
 	edges.View = firstView{d.screen, sync.OnceFunc(func() { close(polled) })}
-	if d.Tray != nil {
-		edges.Tray = d.Tray
-	}
 	l := loop.New(edges, st, nil)
 	over := make(chan struct{})
 	go func() {
@@ -181,7 +236,6 @@ func (d *demo) waitUntil(ctx context.Context, at time.Time) error {
 // it.
 func (d *demo) expect(ctx context.Context, want approval.EventName) error {
 	// A window may pass before the event, and the machine may be slow.
-	const slow = 10 * time.Second
 	late := time.After(slow + time.Duration(float64(approval.WindowLength)/d.Speed))
 	for {
 		select {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -67,5 +68,123 @@ func TestAlertsWithoutADesktop(t *testing.T) {
 	notice := "  3 min  demo       No notification service here: alerts are shown in this terminal alone.\n"
 	if got := out.String(); got != want+notice+want {
 		t.Errorf("wrote\n%s", got)
+	}
+}
+
+// deskTray is the icon on the desktop of a user.
+type deskTray struct {
+	notify.Tray
+	clicks chan notify.Action
+}
+
+func (d deskTray) Show(notify.Menu)             {}
+func (d deskTray) Clicks() <-chan notify.Action { return d.clicks }
+
+// A story that clicks the icon lets the user do it, and does it if the user does not. The
+// click counts when the Mac has opened something.
+func TestClickOnTheIcon(t *testing.T) {
+	menu := notify.Menu{State: "Blocked", Primary: notify.Primary{Action: notify.OpenSettings, Label: "Open…"}}
+	for name, tc := range map[string]struct {
+		desktop bool
+		user    time.Duration // after it the user clicks; 0: never
+		took    time.Duration
+	}{
+		"no icon":              {false, 0, 0},
+		"the user waits":       {true, 0, invitation},
+		"the user is faster":   {true, time.Minute, time.Minute},
+		"the user is too late": {true, time.Hour, invitation},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, stop := context.WithCancel(t.Context())
+				defer stop()
+				tray := deskTray{clicks: make(chan notify.Action)}
+				d := demo{clock: FastClock(time.Now(), 60), opened: make(chan notify.Action, 8)}
+				d.screen = newScreen(io.Discard, d.clock, time.Now())
+				if tc.desktop {
+					d.Tray = tray
+				}
+				d.icon = newIcon(ctx, d.Tray)
+				go func() { // the agent
+					d.icon.Show(notify.Menu{})
+					d.icon.Show(menu)
+					for {
+						select {
+						case action := <-d.icon.Clicks():
+							d.opened <- action
+						case <-ctx.Done():
+							return
+						}
+					}
+				}()
+				if tc.user > 0 {
+					time.AfterFunc(tc.user/60, func() {
+						select {
+						case tray.clicks <- notify.OpenSettings:
+						case <-ctx.Done():
+						}
+					})
+				}
+				began := time.Now()
+				if err := d.click(ctx, notify.OpenSettings); err != nil {
+					t.Fatal(err)
+				}
+				if took := time.Since(began) * 60; took != tc.took {
+					t.Errorf("the pane was opened after %v, want %v", took, tc.took)
+				}
+			})
+		})
+	}
+}
+
+// The demo fails if a click opens nothing, or if the menu never has the entry.
+func TestClickInVain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := demo{clock: FastClock(time.Now(), 60)}
+		d.screen = newScreen(io.Discard, d.clock, time.Now())
+		d.icon = newIcon(t.Context(), nil)
+		if err := d.click(t.Context(), notify.Retry); err == nil || !strings.Contains(err.Error(), "retry") {
+			t.Errorf("without the entry: %v", err)
+		}
+	})
+}
+
+type asks struct {
+	answer notify.Answer
+	err    error
+}
+
+func (a asks) Ask(context.Context, notify.Dialog) (notify.Answer, error) { return a.answer, a.err }
+
+// The answer of the user counts. Without a tool for dialogs, nobody answers on the
+// simulated Mac, and the demo says once why no dialog is shown.
+func TestDialogsOfADemo(t *testing.T) {
+	dialog := notify.Dialog{Title: "kextwatch", Text: "5 minutes\n\nClick Allow.", Buttons: []string{"Later", "Open"}}
+	for name, tc := range map[string]struct {
+		desktop notify.Asker
+		want    notify.Answer
+		notices int
+	}{
+		"a terminal":                {nil, "", 0},
+		"a desktop":                 {asks{answer: "Open"}, "Open", 0},
+		"a desktop without dialogs": {asks{err: errors.New("zenity is missing")}, "", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			now := time.Now()
+			s := newScreen(&out, probe.Clock{Now: func() time.Time { return now }}, now)
+			a := asker{s, asks{}, tc.desktop, new(sync.Once)}
+			for range 2 {
+				if answer, err := a.Ask(t.Context(), dialog); err != nil || answer != tc.want {
+					t.Errorf("answer %q, %v; want %q", answer, err, tc.want)
+				}
+			}
+			if n := strings.Count(out.String(), "dialog     5 minutes — Click Allow. [Later] [Open]\n"); n != 2 {
+				t.Errorf("wrote\n%s", &out)
+			}
+			if n := strings.Count(out.String(), "zenity is missing"); n != tc.notices {
+				t.Errorf("said %d times why: %s", n, &out)
+			}
+		})
 	}
 }

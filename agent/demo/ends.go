@@ -6,7 +6,9 @@ import (
 	"sync"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/loop"
 	"kextwatch/agent/store"
+	"kextwatch/agent/view"
 	"kextwatch/notify"
 )
 
@@ -42,6 +44,61 @@ func (p *poster) Post(ctx context.Context, alert notify.Alert) error {
 }
 
 func (p *poster) Prepare(ctx context.Context) { p.desktop.Prepare(ctx) }
+
+// asker shows a dialog in the terminal, and on the desktop if that can show one.
+// Otherwise the simulated Mac shows it, and nobody answers.
+type asker struct {
+	screen    *screen
+	simulated notify.Asker
+	desktop   notify.Asker // nil: there is no desktop
+	alone     *sync.Once
+}
+
+func (a asker) Ask(ctx context.Context, dialog notify.Dialog) (notify.Answer, error) {
+	a.screen.say("dialog", strings.ReplaceAll(dialog.Text, "\n\n", " — ")+" ["+strings.Join(dialog.Buttons, "] [")+"]")
+	if a.desktop != nil {
+		answer, err := a.desktop.Ask(ctx, dialog)
+		if err == nil || ctx.Err() != nil {
+			return answer, err
+		}
+		a.alone.Do(func() {
+			a.screen.say("demo", "No dialogs here ("+err.Error()+"): they are shown in this terminal alone.")
+		})
+	}
+	return a.simulated.Ask(ctx, dialog)
+}
+
+// actions reports what the simulated Mac opened after a click.
+type actions struct {
+	loop.Actions
+	d *demo
+}
+
+func (a actions) Do(ctx context.Context, action notify.Action, st approval.Status) error {
+	if err := a.Actions.Do(ctx, action, st); err != nil {
+		return err
+	}
+	for _, what := range a.d.newlyOpened() {
+		pane := view.PaneFor(st.Mac)
+		if what == pane.URL {
+			what = pane.Path
+		}
+		a.d.screen.say("macOS", "Opens "+a.d.onMac(what)+".")
+		select {
+		case a.d.opened <- action:
+		default:
+		}
+	}
+	return nil
+}
+
+// installLines shows the steps of the installation.
+type installLines struct{ d *demo }
+
+func (l installLines) Write(line []byte) (int, error) {
+	l.d.screen.say("install", l.d.onMac(strings.TrimSpace(string(line))))
+	return len(line), nil
+}
 
 // firstView shows the bar, and reports the first status.
 type firstView struct {

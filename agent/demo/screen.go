@@ -12,7 +12,10 @@ import (
 	"kextwatch/probe"
 )
 
-// screen shows the demo: one line for each event and, on a terminal, a bar
+// tones has the emphasis of what a speaker says. An alert is what the user of the Mac sees.
+var tones = map[string]view.Tone{"story": view.Headline, "alert": view.Careful, "dialog": view.Careful, "demo": view.Soft}
+
+// screen shows the demo: a line for each event and, on a terminal, a bar
 // below them while an approval window is open.
 type screen struct {
 	clock probe.Clock
@@ -30,9 +33,13 @@ func newScreen(out io.Writer, c probe.Clock, start time.Time) *screen {
 // say writes a line: the minute of the story, the speaker, the text.
 func (s *screen) say(who, what string) {
 	minute := int(s.clock.Now().Sub(s.start) / time.Minute)
+	s.write(view.Lines{{Text: fmt.Sprintf("%3d min  %-9s  %s", max(0, minute), who, what), Tone: tones[who]}})
+}
+
+func (s *screen) write(text view.Lines) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.bar.Above(s.out, fmt.Sprintf("%3d min  %-9s  %s\n", max(0, minute), who, what))
+	s.bar.Above(s.out, terminal.For(s.out, text))
 }
 
 // Show draws the bar of an open window. It removes the bar when no window is open.

@@ -2,14 +2,14 @@ package demo
 
 import (
 	"errors"
-	"fmt"
+	"iter"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/notify"
 	"kextwatch/probe"
 	"kextwatch/probe/simmac"
 )
@@ -19,7 +19,8 @@ type Story struct {
 	title            string
 	macOS, parallels string
 	arch             probe.Arch                         // empty: Intel
-	prepare          func(*simmac.Mac, time.Time) error // before the agent starts; nil: nothing
+	prepare          func(*simmac.Mac, time.Time) error // before kextwatch is installed; nil: nothing
+	begins           string
 	steps            []step
 }
 
@@ -29,37 +30,39 @@ type step struct {
 	do       func(*simmac.Mac, time.Time) error
 	restarts bool // the Mac restarts: the agent ends and starts again at login
 	expect   []approval.EventName
+	click    notify.Action // then: the first entry of the menu; empty: nothing
 }
 
 // stories are made when they are first used, and not before main.
 var stories = sync.OnceValue(func() map[string]Story {
 	return map[string]Story{
 		"update": {
-			title: "After an update to macOS 10.15, Parallels is blocked, and the first window is missed.",
+			title: "Intel: after an update to macOS 10.15, Parallels is blocked, and the first window is missed.",
 			macOS: "10.14.6", parallels: "16.5.1",
+			begins: "You have Parallels Desktop 16.5.1 and macOS 10.14.6, and have not opened Parallels yet.",
 			steps: []step{
-				{minute: 0, says: "You have Parallels Desktop 16.5.1 and macOS 10.14.6, and have not opened Parallels yet."},
 				{minute: 1, says: "macOS is updated to 10.15.7 while kextwatch is not running, and the Mac restarts.",
 					do:       func(m *simmac.Mac, now time.Time) error { return m.UpdateMacOS("10.15.7", now) },
 					restarts: true, expect: []approval.EventName{approval.MacOSUpdated}},
 				{minute: 3, says: "You open Parallels. macOS blocks its kernel extensions and shows its one alert. You click it away.",
 					do: (*simmac.Mac).Attempt, expect: []approval.EventName{approval.WindowOpened}},
-				{minute: 4, says: "You have lunch.",
+				{minute: 4, says: "You have lunch, and miss the reminders. The one at 5 minutes left is a dialog.",
 					expect: []approval.EventName{approval.WindowReminder, approval.WindowClosed}},
 				{minute: 36, says: "You open Parallels again. macOS brings the button back, and says nothing.",
 					do: (*simmac.Mac).Attempt, expect: []approval.EventName{approval.WindowReopened}},
-				{minute: 38, says: "You click Allow.",
+				{minute: 37, says: "You click the icon of kextwatch, and the first entry of its menu.", click: notify.OpenSettings},
+				{minute: 42, says: "You click Allow.",
 					do: (*simmac.Mac).Allow, expect: []approval.EventName{approval.ApprovedEvent}},
-				{minute: 39, says: "Parallels loads its kernel extensions.",
+				{minute: 43, says: "Parallels loads its kernel extensions.",
 					do: (*simmac.Mac).Load, expect: []approval.EventName{approval.KextsLoaded}},
-				{minute: 40},
+				{minute: 44},
 			},
 		},
 		"restart": {
-			title: "From macOS 11 on, an approved kernel extension is loaded at the next start.",
+			title: "Intel: from macOS 11, an approved kernel extension is loaded at the next start.",
 			macOS: "12.7.6", parallels: "18.3.4",
+			begins: "You have Parallels Desktop 18.3.4 and macOS 12.7.6.",
 			steps: []step{
-				{minute: 0, says: "You have Parallels Desktop 18.3.4 and macOS 12.7.6."},
 				{minute: 1, says: "macOS is updated to 13.7.2, and the Mac restarts.",
 					do:       func(m *simmac.Mac, now time.Time) error { return m.UpdateMacOS("13.7.2", now) },
 					restarts: true, expect: []approval.EventName{approval.MacOSUpdated}},
@@ -73,36 +76,42 @@ var stories = sync.OnceValue(func() map[string]Story {
 			},
 		},
 		"macfuse": {
-			title: "On a Mac with Apple silicon in Full Security, macFUSE needs a change in macOS Recovery.",
-			macOS: "26.2", arch: probe.AppleSilicon,
+			title: "Apple silicon: in Full Security, macFUSE needs a change in macOS Recovery.",
+			macOS: "15.2", parallels: "26.4.1", arch: probe.AppleSilicon,
 			prepare: func(m *simmac.Mac, now time.Time) error {
 				return errors.Join(m.AddKext(simmac.MacFUSE()), m.SetBootPolicy(simmac.BootFull, now))
 			},
+			begins: "You have macOS 15.2, Parallels Desktop 26.4.1 and macFUSE on a Mac with Apple silicon. Its startup security is Full Security.",
 			steps: []step{
-				{minute: 0, says: "You have macOS 26.2 and macFUSE 5.1.3 on a Mac with Apple silicon. Its startup security is Full Security."},
-				{minute: 1, says: "You mount a volume. macOS blocks the kernel extension, and shows no Allow button.",
+				{minute: 1, says: "macOS is updated to 26.2, and the Mac restarts.",
+					do:       func(m *simmac.Mac, now time.Time) error { return m.UpdateMacOS("26.2", now) },
+					restarts: true, expect: []approval.EventName{approval.MacOSUpdated}},
+				{minute: 2, says: "Nothing is to be done yet, so there is no notification. On Apple silicon, Parallels needs no kernel extension."},
+				{minute: 3, says: "You mount a volume with macFUSE. macOS blocks the kernel extension, and shows no Allow button.",
 					do: mount, expect: []approval.EventName{approval.NeedsRecoveryEvent}},
-				{minute: 4, says: "You shut down the Mac, choose Reduced Security in macOS Recovery, and start it again.",
+				{minute: 4, says: "You click the icon of kextwatch, and the first entry of its menu.", click: notify.ShowGuide},
+				{minute: 9, says: "You shut down the Mac, choose Reduced Security in macOS Recovery, and start it again.",
 					do:       func(m *simmac.Mac, now time.Time) error { return m.SetBootPolicy(simmac.BootReducedUsers, now) },
 					restarts: true},
-				{minute: 8, says: "You mount the volume again. Now macOS shows the Allow button.",
+				{minute: 13, says: "You mount the volume again. Now macOS shows the Allow button.",
 					do: mount, expect: []approval.EventName{approval.WindowOpened}},
-				{minute: 10, says: "You click Allow.",
+				{minute: 14, says: "You click the icon, and the first entry of its menu.", click: notify.OpenSettings},
+				{minute: 19, says: "You click Allow.",
 					do:     func(m *simmac.Mac, now time.Time) error { return m.AllowKext(simmac.MacFUSE().ID, now) },
 					expect: []approval.EventName{approval.RestartNeeded}},
-				{minute: 11, says: "You restart the Mac. Your volume is mounted, and macOS loads the kernel extension.",
+				{minute: 20, says: "You restart the Mac. Your volume is mounted, and macOS loads the kernel extension.",
 					do: (*simmac.Mac).Restart, restarts: true, expect: []approval.EventName{approval.KextsLoaded}},
-				{minute: 12},
+				{minute: 21},
 			},
 		},
 		"not-loaded": {
-			title: "Approved and restarted, but macOS still does not load the kernel extensions.",
+			title: "Intel: approved and restarted, but macOS still does not load the kernel extensions.",
 			macOS: "12.7.6", parallels: "18.3.4",
+			prepare: func(m *simmac.Mac, _ time.Time) error {
+				return m.AddVM(simmac.VM{Name: windows, Hypervisor: probe.ParallelsHypervisor})
+			},
+			begins: "You have Parallels Desktop 18.3.4, macOS 12.7.6 and a virtual machine that uses the Parallels hypervisor.",
 			steps: []step{
-				{minute: 0, says: "You have Parallels Desktop 18.3.4, macOS 12.7.6 and a virtual machine that uses the Parallels hypervisor.",
-					do: func(m *simmac.Mac, _ time.Time) error {
-						return m.AddVM(simmac.VM{Name: windows, Hypervisor: probe.ParallelsHypervisor})
-					}},
 				{minute: 1, says: "macOS is updated to 13.7.2, and the Mac restarts.",
 					do:       func(m *simmac.Mac, now time.Time) error { return m.UpdateMacOS("13.7.2", now) },
 					restarts: true, expect: []approval.EventName{approval.MacOSUpdated}},
@@ -146,11 +155,16 @@ func Find(name string) (Story, bool) {
 	return s, ok
 }
 
-// Help returns a line for each story.
-func Help() string {
-	var b strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(stories())) {
-		fmt.Fprintf(&b, "  %-10s %s\n", name, stories()[name].title)
+// DefaultStory is the name of the story that is played if none is named.
+const DefaultStory = "update"
+
+// Each returns the names of the stories, in order, and what they are about.
+func Each() iter.Seq2[string, string] {
+	return func(yield func(name, title string) bool) {
+		for _, name := range slices.Sorted(maps.Keys(stories())) {
+			if !yield(name, stories()[name].title) {
+				return
+			}
+		}
 	}
-	return b.String()
 }

@@ -56,6 +56,13 @@ func (m *Mac) RunProgram(program string, now time.Time) error {
 	return m.writeLines(programsFile, append(running, fmt.Sprintf("%d %d %s", uid, now.Unix(), program)))
 }
 
+// AddKextwatch puts a program in the place of kextwatch, for its LaunchAgent, and returns
+// its path on this Mac. The program does nothing.
+func (m *Mac) AddKextwatch() (string, error) {
+	const name = "/Applications/Kextwatch.app/Contents/MacOS/kextwatch"
+	return name, m.write(name, []byte("#!/bin/sh\n"), 0o755)
+}
+
 // QuitProgram ends the program with this path. It ends programs that RunProgram
 // started and programs that every Mac runs.
 func (m *Mac) QuitProgram(program string) error {

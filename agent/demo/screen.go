@@ -12,8 +12,9 @@ import (
 	"kextwatch/probe"
 )
 
-// tones has the emphasis of what a speaker says. An alert is what the user of the Mac sees.
-var tones = map[string]view.Tone{"story": view.Headline, "alert": view.Careful, "dialog": view.Careful, "demo": view.Soft}
+// tones has the emphasis of what a speaker says. The user of the Mac sees alerts and
+// dialogs. They have no color, because yellow is hard to read on a white terminal.
+var tones = map[string]view.Tone{"alert": view.Headline, "dialog": view.Headline, "demo": view.Soft}
 
 // screen shows the demo: a line for each event and, on a terminal, a bar
 // below them while an approval window is open.

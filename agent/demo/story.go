@@ -60,19 +60,20 @@ var stories = sync.OnceValue(func() map[string]Story {
 		},
 		"restart": {
 			title: "Intel: from macOS 11, an approved kernel extension is loaded at the next start.",
-			macOS: "12.7.6", parallels: "18.3.4",
-			begins: "You have Parallels Desktop 18.3.4 and macOS 12.7.6.",
+			macOS: "12.7.6", parallels: "18.3.4", prepare: addWindows,
+			begins: "You have Parallels Desktop 18.3.4, macOS 12.7.6 and a virtual machine that uses the Parallels hypervisor.",
 			steps: []step{
 				{minute: 1, says: "macOS is updated to 13.7.2, and the Mac restarts.",
 					do:       func(m *simmac.Mac, now time.Time) error { return m.UpdateMacOS("13.7.2", now) },
 					restarts: true, expect: []approval.EventName{approval.MacOSUpdated}},
-				{minute: 5, says: "You start a virtual machine that uses the Parallels hypervisor. macOS blocks its kernel extensions.",
-					do: (*simmac.Mac).Attempt, expect: []approval.EventName{approval.WindowOpened}},
-				{minute: 7, says: "You click Allow.",
+				{minute: 5, says: "You start the virtual machine. macOS blocks the kernel extensions.",
+					do: startWindows, expect: []approval.EventName{approval.WindowOpened}},
+				{minute: 6, says: "You click the icon of kextwatch, and the first entry of its menu.", click: notify.OpenSettings},
+				{minute: 11, says: "You click Allow.",
 					do: (*simmac.Mac).Allow, expect: []approval.EventName{approval.RestartNeeded}},
-				{minute: 8, says: "You restart the Mac.",
+				{minute: 12, says: "You restart the Mac.",
 					do: (*simmac.Mac).Restart, restarts: true, expect: []approval.EventName{approval.KextsLoaded}},
-				{minute: 9},
+				{minute: 13},
 			},
 		},
 		"macfuse": {
@@ -106,10 +107,7 @@ var stories = sync.OnceValue(func() map[string]Story {
 		},
 		"not-loaded": {
 			title: "Intel: approved and restarted, but macOS still does not load the kernel extensions.",
-			macOS: "12.7.6", parallels: "18.3.4",
-			prepare: func(m *simmac.Mac, _ time.Time) error {
-				return m.AddVM(simmac.VM{Name: windows, Hypervisor: probe.ParallelsHypervisor})
-			},
+			macOS: "12.7.6", parallels: "18.3.4", prepare: addWindows,
 			begins: "You have Parallels Desktop 18.3.4, macOS 12.7.6 and a virtual machine that uses the Parallels hypervisor.",
 			steps: []step{
 				{minute: 1, says: "macOS is updated to 13.7.2, and the Mac restarts.",
@@ -136,6 +134,10 @@ var stories = sync.OnceValue(func() map[string]Story {
 const windows = "Windows 11"
 
 func mount(m *simmac.Mac, now time.Time) error { return m.AttemptKext(simmac.MacFUSE().ID, now) }
+
+func addWindows(m *simmac.Mac, _ time.Time) error {
+	return m.AddVM(simmac.VM{Name: windows, Hypervisor: probe.ParallelsHypervisor})
+}
 
 func startWindows(m *simmac.Mac, now time.Time) error { return m.StartVM(windows, now) }
 

@@ -71,6 +71,24 @@ func TestAlertsWithoutADesktop(t *testing.T) {
 	}
 }
 
+// slowDesktop needs longer for a notification than the story.
+type slowDesktop struct{ noDesktop }
+
+func (slowDesktop) Post(ctx context.Context, _ notify.Alert) error { return ctx.Err() }
+
+// An alert is shown even if the Mac of the story restarts while it is posted.
+func TestAlertBeforeARestart(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out bytes.Buffer
+	now := time.Now()
+	s := newScreen(&out, probe.Clock{Now: func() time.Time { return now }}, now)
+	p := poster{s, slowDesktop{}, new(sync.Once)}
+	if err := p.Post(ctx, notify.Alert{Title: "Title"}); err != nil || strings.Contains(out.String(), "No notification service") {
+		t.Errorf("%v, wrote\n%s", err, &out)
+	}
+}
+
 // deskTray is the icon on the desktop of a user.
 type deskTray struct {
 	notify.Tray

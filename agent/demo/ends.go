@@ -35,7 +35,10 @@ type poster struct {
 	alone   *sync.Once
 }
 
+// Post posts the alert even if the Mac restarts meanwhile: on a slow machine the story is
+// faster than the notification.
 func (p *poster) Post(ctx context.Context, alert notify.Alert) error {
+	ctx = context.WithoutCancel(ctx)
 	p.screen.say("alert", alert.Title+" — "+strings.ReplaceAll(alert.Body, "\n", " "))
 	if err := p.desktop.Post(ctx, alert); err != nil {
 		p.alone.Do(func() { p.screen.say("demo", "No notification service here: alerts are shown in this terminal alone.") })

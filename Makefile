@@ -63,8 +63,8 @@ MISSING      = $(if $(MACOS),,$(strip $(if $(CGO),,gcc) $(if $(TRAY_LIB),,libaya
 DESKTOP_TAGS = $(if $(MACOS)$(MISSING),$(TAGS),tray desktop formats)
 OTHER_TAGS   = pictures browser machorun compare mutations
 
-# The pictures also need a real panel.
-PICTURES_MISSING = $(strip $(MISSING) $(if $(shell command -v xfce4-panel 2>/dev/null),,xfce4-panel))
+# The pictures also need a real panel and a real terminal.
+PICTURES_MISSING = $(strip $(MISSING) $(foreach tool,xfce4-panel xterm,$(if $(shell command -v $(tool) 2>/dev/null),,$(tool))))
 README_PICTURES  = blocked-open-light blocked-open-dark restart-pending-light unknown-dark
 
 # The test of the report needs a browser, and axe-core for accessibility.
@@ -85,7 +85,7 @@ NOT_UNDER_MACHORUN = TestArrows TestGo.*
 empty =
 space = $(empty) $(empty)
 
-.PHONY: help demo test build check lint race darwin machorun under-machorun manual app dist reproducible deps compare hanging bench fuzz mutations clean icons pictures browser
+.PHONY: help demo test build check lint race darwin machorun under-machorun manual app dist reproducible deps compare hanging bench fuzz mutations clean icons pictures movie browser
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -140,6 +140,12 @@ pictures: ## build/pictures: what a user sees at each verdict; DOCS=docs/picture
 			$(GO) test -count 1 -tags 'tray desktop pictures' -run 'Picture' ./agent; \
 	fi
 	$(if $(DOCS),mkdir -p '$(DOCS)' && cp $(README_PICTURES:%=build/pictures/%.png) '$(DOCS)')
+
+movie: ## build/movie: the moving pictures of the README; DOCS=docs/pictures copies them
+	@[ -z '$(PICTURES_MISSING)' ] || { echo 'missing: $(PICTURES_MISSING). On Debian, make deps installs them.'; exit 1; }
+	mkdir -p build/movie
+	$(AS_BUILT) KEXTWATCH_MOVIE='$(CURDIR)/build/movie' $(GO) test -count 1 -tags 'tray desktop pictures' -run TestMovieOfPictures ./agent
+	$(if $(DOCS),mkdir -p '$(DOCS)' && cp build/movie/*.gif '$(DOCS)')
 
 browser: ## test the report and the guide in Chromium: axe-core, hostile names; pictures in build/pictures
 	@if [ -n '$(BROWSER_MISSING)' ]; then \
@@ -258,7 +264,7 @@ deps: ## install what make check needs, on Debian and similar systems
 	$(SUDO) apt-get update
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
 		ca-certificates git gcc libc6-dev make pkg-config libayatana-appindicator3-dev xvfb dbus dunst nodejs \
-		python3 icnsutils mandoc xfce4-panel fonts-dejavu-core chromium \
+		python3 icnsutils mandoc xfce4-panel xterm zenity fonts-dejavu-core chromium \
 		$(if $(shell command -v npm 2>/dev/null),,npm)
 
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)

@@ -17,6 +17,7 @@ package desk
 import (
 	"bufio"
 	"fmt"
+	"image"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -72,7 +73,13 @@ func startBus(t testing.TB, element string) string {
 // DISPLAY.
 func StartDisplay(t testing.TB) string {
 	t.Helper()
-	return ":" + start(t, "Xvfb", "-displayfd", "3", "-screen", "0", "640x600x24", "-nolisten", "tcp", "-noreset")
+	return startDisplay(t, image.Pt(640, 600))
+}
+
+func startDisplay(t testing.TB, size image.Point) string {
+	t.Helper()
+	screen := fmt.Sprintf("%dx%dx24", size.X, size.Y)
+	return ":" + start(t, "Xvfb", "-displayfd", "3", "-screen", "0", screen, "-nolisten", "tcp", "-noreset")
 }
 
 // start runs a program until the test ends and returns the line that it

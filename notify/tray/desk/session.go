@@ -4,6 +4,7 @@ package desk
 
 import (
 	"fmt"
+	"image"
 	"image/color"
 	"os"
 	"os/exec"
@@ -89,6 +90,17 @@ frame_color = "#cc4444"
 // notifications.
 func StartSession(t testing.TB, dark bool) *Session {
 	t.Helper()
+	return startSession(t, dark, StartDisplay(t))
+}
+
+// StartLargeSession is StartSession with a screen of that size.
+func StartLargeSession(t testing.TB, dark bool, size image.Point) *Session {
+	t.Helper()
+	return startSession(t, dark, startDisplay(t, size))
+}
+
+func startSession(t testing.TB, dark bool, display string) *Session {
+	t.Helper()
 	home := t.TempDir()
 	background, foreground, wall := "#f6f6f6", "#202020", color.RGBA{0x9a, 0xa8, 0xb8, 255}
 	if dark {
@@ -107,7 +119,7 @@ func StartSession(t testing.TB, dark bool) *Session {
 			t.Fatal(err)
 		}
 	}
-	display, bus := StartDisplay(t), startBus(t, settingsService(t, home))
+	bus := startBus(t, settingsService(t, home))
 	s := &Session{Screen: openScreen(t, display)}
 	s.Screen.paint(t, wall)
 	s.env = []string{
@@ -122,8 +134,8 @@ func StartSession(t testing.TB, dark bool) *Session {
 	}
 	t.Cleanup(func() { conn.Close() })
 	s.conn = conn
-	s.launch(t, "xfce4-panel", "--disable-wm-check")
-	s.launch(t, "dunst", "-conf", dunst)
+	s.Launch(t, "xfce4-panel", "--disable-wm-check")
+	s.Launch(t, "dunst", "-conf", dunst)
 	for _, name := range []string{watcherName, notificationsName} {
 		s.wait(t, name+" is on the bus", func() bool {
 			var owned bool
@@ -159,8 +171,8 @@ func settingsService(t testing.TB, home string) string {
 // Env returns the environment of a program in this session.
 func (s *Session) Env() []string { return s.env }
 
-// launch runs a program until the test ends.
-func (s *Session) launch(t testing.TB, name string, args ...string) {
+// Launch runs a program until the test ends.
+func (s *Session) Launch(t testing.TB, name string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Env = s.env

@@ -16,12 +16,21 @@ import (
 	"testing"
 )
 
-// Files, headings, commands and make targets that the documents name exist.
+// Files, pictures, headings, commands and make targets that the documents and the issue
+// forms name exist.
 func TestDocumentsNameWhatThereIs(t *testing.T) {
 	makefile := fileText(t, "../Makefile")
 	program := (&invocation{}).commands()
 	for _, path := range documents(t) {
 		text := fileText(t, path)
+		if filepath.Ext(path) == ".yml" {
+			text = indent.ReplaceAllString(text, "") // there it does not mean code
+		}
+		for _, picture := range pictureForm.FindAllStringSubmatch(text, -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), picture[1])); err != nil {
+				t.Errorf("%s shows %s: %v", path, picture[1], err)
+			}
+		}
 		for _, link := range linkForm.FindAllStringSubmatch(text, -1) {
 			if strings.Contains(link[1], ":") { // not a file
 				continue
@@ -53,6 +62,8 @@ func TestDocumentsNameWhatThereIs(t *testing.T) {
 
 var (
 	linkForm    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	pictureForm = regexp.MustCompile(` (?:src|srcset)="([^"]+)"`)
+	indent      = regexp.MustCompile(`(?m)^ +`)
 	codeForm    = regexp.MustCompile("`[^`\n]+`|(?m:^    .+$)")
 	commandForm = regexp.MustCompile(`(?:^\x60?| |/)kextwatch ([a-z][a-z-]*)`)
 	makeForm    = regexp.MustCompile(`(?:^[\x60 ]*)make ([a-z]+)`)
@@ -182,7 +193,7 @@ func documents(t *testing.T) []string {
 		if entry.IsDir() && slices.Contains([]string{".git", "bin", "build", "testdata"}, entry.Name()) {
 			return filepath.SkipDir
 		}
-		if filepath.Ext(path) == ".md" {
+		if filepath.Ext(path) == ".md" || filepath.Base(filepath.Dir(path)) == "ISSUE_TEMPLATE" {
 			paths = append(paths, path)
 		}
 		return nil

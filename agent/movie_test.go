@@ -98,10 +98,7 @@ func filmDemo(t *testing.T, dark bool, speed string) []frame {
 	for _, n := range s.TakeShown(t) {
 		titles = append(titles, n.Title)
 	}
-	// On a busy machine the agent does not know in time that a virtual machine needs the
-	// extensions. Then it only records the update.
-	titles = slices.DeleteFunc(titles, func(title string) bool { return strings.HasPrefix(title, "macOS was updated") })
-	want := []string{"Parallels Desktop needs your approval", "Parallels Desktop: restart your Mac", "Parallels Desktop is ready"}
+	want := []string{"macOS was updated from 12.7.6 to 13.7.2", "Parallels Desktop needs your approval", "Parallels Desktop: restart your Mac", "Parallels Desktop is ready"}
 	if !slices.Equal(titles, want) {
 		t.Errorf("notifications %q, want %q", titles, want)
 	}

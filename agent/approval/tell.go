@@ -1,6 +1,7 @@
 package approval
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -88,18 +89,16 @@ func (m Memory) Posted() Memory {
 // shown. At most one notice about a product is an alert. The others are only
 // recorded.
 func (s Settings) Tell(mem Memory, status Status) ([]Notice, Memory) {
+	before := mem
 	mem = mem.clone()
 	updates, known := mem.updates(status)
-	notices := mem.source(status)
-	notices = append(notices, mem.disagreement(status)...)
-	for _, u := range updates {
-		notices = append(notices, Notice{Event: u.Event, From: u.From, To: u.To, Product: known[u.Product]})
-	}
+	updated := updateNotices(updates, known)
 	if !s.AfterUpdates {
 		updates = nil
 	}
 	snooze := mem.snoozeFor(status)
 	alerted := false
+	var about []Notice
 	for _, p := range status.Products {
 		announced, news := mem.Announced[p.ID].tellProduct(p, status.Facts.Pending, s.Reminders, snooze(p))
 		for i := range news {
@@ -108,13 +107,26 @@ func (s Settings) Tell(mem Memory, status Status) ([]Notice, Memory) {
 			}
 		}
 		mem.Announced[p.ID] = announced
-		notices = append(notices, news...)
+		about = append(about, news...)
 	}
-	if len(updates) > 0 && !alerted {
-		showUpdate(notices, updates, status)
+	switch {
+	case len(updates) == 0 || alerted:
+	case status.Facts.Pending: // what it means can depend on the tools
+		mem.OS, mem.Versions, updated = before.OS, maps.Clone(before.Versions), nil
+	default:
+		showUpdate(updated, updates, status)
 	}
-	notices = append(notices, s.offers(&mem, status)...)
+	notices := slices.Concat(mem.source(status), mem.disagreement(status), updated, about, s.offers(&mem, status))
 	return notices, mem
+}
+
+// updateNotices records the updates. products has those that they name.
+func updateNotices(updates []Update, products map[string]Product) []Notice {
+	var notices []Notice
+	for _, u := range updates {
+		notices = append(notices, Notice{Event: u.Event, From: u.From, To: u.To, Product: products[u.Product]})
+	}
+	return notices
 }
 
 // disagreement records once how two policy sources differ.

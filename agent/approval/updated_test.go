@@ -60,3 +60,42 @@ func TestUpdateWithoutProducts(t *testing.T) {
 	s.snap.Mac.OS = probe.OSVersion{Version: "13.7.2", Build: "22H313"}
 	s.look(at(2), NotInstalled, "macos-updated")
 }
+
+// What an update means can depend on tools, which are slow after an update of macOS. It is
+// told when they have answered, also by an agent that starts again before that. An alert
+// that does not wait for tools has the update in it.
+func TestUpdateWaitsForSlowTools(t *testing.T) {
+	updated := func(t *testing.T) *macStory {
+		s := newStory(t, "11.7.10")
+		s.install("17.1.7", "51588")
+		s.look(at(1), NotAsked)
+		s.snap.Mac.OS = probe.OSVersion{Version: "12.7.6", Build: "21H1320"}
+		s.restart(at(60), "SESSION-2")
+		s.snap.Pending = true
+		s.look(at(61), NotAsked)
+		return s
+	}
+	answer := func(s *macStory) {
+		s.snap.Pending = false
+		s.vms(vm("Windows 11", probe.ParallelsHypervisor))
+	}
+	t.Run("told", func(t *testing.T) {
+		s := updated(t)
+		answer(s)
+		s.look(at(62), NotAsked, "macos-updated!")
+		s.look(at(63), NotAsked)
+	})
+	t.Run("the agent starts again", func(t *testing.T) {
+		s := updated(t)
+		s.agentRestarts()
+		answer(s)
+		s.look(at(62), NotAsked, "macos-updated!")
+	})
+	t.Run("a window opens", func(t *testing.T) {
+		s := updated(t)
+		s.attempt(at(65), allKexts...)
+		s.look(at(66), BlockedOpen, "macos-updated", "window-opened!")
+		answer(s)
+		s.look(at(67), BlockedOpen)
+	})
+}

@@ -97,7 +97,7 @@ func (l *Loop) newPosting(n approval.Notice) posting {
 // memory has the version of macOS, and was saved. before is the version that it had.
 func (l *Loop) introduceIcon(ctx context.Context, before probe.OSVersion) {
 	saved := len(l.store.Gaps()) == 0
-	if l.edges.Tray == nil || !saved || view.IconMayBeHidden(before) || !view.IconMayBeHidden(l.status.Mac.OS) {
+	if l.edges.Tray == nil || !saved || view.IconMayBeHidden(before) || !view.IconMayBeHidden(l.mem.OS) {
 		return
 	}
 	l.alerts.queue = append(l.alerts.queue, posting{alert: view.IconIntroduction(l.status.Mac)})

@@ -132,7 +132,13 @@ race: ## all tests with the race detector, a real tray, and other programs' read
 		[ '$(CI)' != true ]; }
 	$(GO) test -count 1 -race $(NOT_RACED:%=-gcflags='%/...=-race=false') -parallel $(AT_ONCE) -tags '$(DESKTOP_TAGS)' $(PACKAGES)
 
-pictures: ## build/pictures: what a user sees at each verdict; DOCS=docs/pictures copies some
+# A page with all pictures that were drawn.
+INDEX = @cd build/pictures 2>/dev/null && { \
+	echo '<!doctype html><meta charset="utf-8"><title>kextwatch: pictures</title><style>body{font:16px sans-serif;background:\#888}figure{display:inline-block;vertical-align:top}img{max-width:45vw}</style>'; \
+	for picture in *.png; do echo "<figure><figcaption>$${picture%.png}</figcaption><a href=\"$$picture\"><img src=\"$$picture\" alt=\"$${picture%.png}\"></a></figure>"; done; \
+	} >index.html || true
+
+pictures: ## build/pictures, with index.html: what a user sees at each verdict; DOCS=docs/pictures copies some
 	@if [ -n '$(PICTURES_MISSING)' ]; then \
 		echo 'skipped: the pictures. Missing: $(PICTURES_MISSING). On Debian, make deps installs them.'; \
 		[ '$(CI)' != true ]; \
@@ -141,6 +147,7 @@ pictures: ## build/pictures: what a user sees at each verdict; DOCS=docs/picture
 			$(GO) test -count 1 -tags 'tray desktop pictures' -run 'Picture' $(if $(MOVIE_MISSING),-skip TestMovie) ./agent || exit 1; \
 		[ -z '$(MOVIE_MISSING)' ] || { echo 'skipped: the moving picture. Missing: $(MOVIE_MISSING). On Debian, make deps installs it.'; [ '$(CI)' != true ]; }; \
 	fi
+	$(INDEX)
 	$(if $(DOCS),mkdir -p '$(DOCS)' && cp $(README_PICTURES:%=build/pictures/%.png) '$(DOCS)')
 
 movie: ## build/movie: the moving pictures of the README; DOCS=docs/pictures copies them
@@ -158,6 +165,7 @@ browser: ## test the report and the guide in Chromium: axe-core, hostile names; 
 		$(AS_BUILT) KEXTWATCH_AXE='$(CURDIR)/$(AXE_DIR)/node_modules/axe-core/axe.min.js' KEXTWATCH_PICTURES='$(CURDIR)/build/pictures' \
 			$(GO) test -count 1 -tags browser -run 'InABrowser|TestHostileReport' ./agent; \
 	fi
+	$(INDEX)
 	$(if $(DOCS),mkdir -p '$(DOCS)' && cp build/pictures/report.png '$(DOCS)')
 
 $(AXE_DIR):

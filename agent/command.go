@@ -80,7 +80,7 @@ It opens the pane and says what to do next.`,
 	flags := root.PersistentFlags()
 	flags.StringVar(&in.root, "root", "/", "a simulated Mac: `DIR` is its /; all files and tools are below it")
 	flags.StringVar(&in.volume, "volume", "", "another Mac's disk at `DIR`: read files only, execute nothing")
-	flags.StringVar(&in.homeFlag, "home", "", "the user's home folder (default $HOME, or the only home below --root)")
+	flags.StringVar(&in.homeFlag, "home", "", "the user's home folder `DIR` (default $HOME, or the only home below --root)")
 	flags.StringVar(&in.nowFlag, "now", "", "use this `TIME` (RFC 3339) as the current time: status, explain, doctor, sim")
 	flags.BoolVar(&in.speaker.json, "json", false, "one JSON document on standard output")
 	flags.StringVar(&in.logLevel, "log-level", "info", "`LEVEL` of the log: error, warn, info, debug; with this flag, run also logs to standard error")

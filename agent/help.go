@@ -6,6 +6,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"kextwatch/agent/terminal"
+	"kextwatch/agent/view"
 )
 
 // The groups of commands in the help, in this order.
@@ -79,6 +82,15 @@ func (in *invocation) addHelp(root *cobra.Command) {
 			fmt.Fprintf(cmd.OutOrStderr(), "\nExit status:\n  %s\n", strings.ReplaceAll(exitText(cmd.Name()), "\n", "\n  "))
 		}
 		return err
+	})
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		out := cmd.OutOrStdout()
+		var text strings.Builder
+		cmd.SetOut(&text)
+		help(cmd, args)
+		cmd.SetOut(out)
+		terminal.Write(out, view.Untoned(text.String()))
 	})
 }
 

@@ -117,7 +117,7 @@ func TestAnswersInATerminal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			all := inTerminal(t, c.env, "status", "--root", root).wait("Policy read from the database")
-			if colored := strings.Contains(all, terminal.BoldYellow+"Parallels Desktop"); colored != c.colored || sequence.MatchString(all) != c.colored {
+			if colored := strings.Contains(all, terminal.BoldMagenta+"Parallels Desktop"); colored != c.colored || sequence.MatchString(all) != c.colored {
 				t.Errorf("colored %t, want %t: %q", colored, c.colored, all)
 			}
 			for line := range strings.Lines(sequence.ReplaceAllString(all, "")) {

@@ -200,7 +200,7 @@ func TestWatchHasColorsInATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	term := inTerminal(t, []string{"NO_COLOR="}, "watch", "--root", root)
-	if shown := term.wait("q  quit"); !strings.Contains(shown, terminal.BoldYellow+"Parallels Desktop 16.5.1") {
+	if shown := term.wait("q  quit"); !strings.Contains(shown, terminal.BoldMagenta+"Parallels Desktop 16.5.1") {
 		t.Errorf("showed %q, want the headline in color", shown)
 	}
 }

@@ -18,7 +18,7 @@ const (
 	EraseRest   = "\x1b[J"
 	Plain       = "\x1b[0m"
 	Bold        = "\x1b[1m"
-	BoldYellow  = "\x1b[1;33m"
+	BoldMagenta = "\x1b[1;35m" // unlike yellow, it can be read on white
 	BoldGreen   = "\x1b[1;32m"
 	BoldRed     = "\x1b[1;31m"
 	Faint       = "\x1b[2m"

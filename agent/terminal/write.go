@@ -15,7 +15,7 @@ const (
 )
 
 // tones are the control sequences of view.Tone.
-var tones = [...]string{view.Headline: Bold, view.Good: BoldGreen, view.Careful: BoldYellow, view.Bad: BoldRed, view.Soft: Faint}
+var tones = [...]string{view.Headline: Bold, view.Good: BoldGreen, view.Careful: BoldMagenta, view.Bad: BoldRed, view.Soft: Faint}
 
 // Write writes a text in the form for out.
 func Write(out io.Writer, text view.Lines) error {

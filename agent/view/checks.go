@@ -161,16 +161,16 @@ func CheckText(checks []Check, all bool) Lines {
 		if c.Level == Ok && !all {
 			continue
 		}
-		l.add(levels[rank(c.Level)].tone, "%-8s %-20s %s", mark(c.Level), c.ID, c.Summary)
+		l.add(levels[rank(c.Level)].tone, "%-9s  %s: %s", mark(c.Level), c.ID, c.Summary)
 		if c.Detail != "" {
-			l.add(NoTone, "%-29s %s", "", c.Detail)
+			l.add(NoTone, "%-9s  %s", "", c.Detail)
 		}
 		switch same := advised[c.Next]; {
 		case c.Next == "":
 		case same != "":
-			l.add(NoTone, "%-29s Next: as for %s", "", same)
+			l.add(NoTone, "%-9s  Next: as for %s", "", same)
 		default:
-			l.add(NoTone, "%-29s Next: %s", "", c.Next)
+			l.add(NoTone, "%-9s  Next: %s", "", c.Next)
 			advised[c.Next] = c.ID
 		}
 	}

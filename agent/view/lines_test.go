@@ -67,20 +67,20 @@ func TestOrderOfChecks(t *testing.T) {
 	got := CheckText([]Check{
 		{"a", Ok, "fine", "", ""}, {"b", Unsure, "who knows", "", "Ask."}, {"c", Warn, "careful", "", "Restart."}, {"d", Fail, "broken", "why", "Restart."}, {"e", Ok, "fine, too", "", ""},
 	}, false).String()
-	const want = `X FAIL   d                    broken
-                              why
-                              Next: Restart.
-! warn   c                    careful
-                              Next: as for d
-? unknown b                    who knows
-                              Next: Ask.
+	const want = `X FAIL     d: broken
+           why
+           Next: Restart.
+! warn     c: careful
+           Next: as for d
+? unknown  b: who knows
+           Next: Ask.
 
 1 failed, 1 warning, 1 unknown; 2 checks passed (--all shows them)
 `
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	if got := CheckText([]Check{{"a", Ok, "fine", "", ""}}, true).String(); got != "ok       a                    fine\n\n1 check passed\n" {
+	if got := CheckText([]Check{{"a", Ok, "fine", "", ""}}, true).String(); got != "ok         a: fine\n\n1 check passed\n" {
 		t.Errorf("all is well: %q", got)
 	}
 }

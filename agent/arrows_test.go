@@ -99,6 +99,7 @@ var arrows = []struct{ importer, imported, because string }{
 	{"probe/policy", "probe", "reads the rows of the policy"},
 	{"probe/policy", "probe/root", "reads and writes files of the Mac"},
 	{"probe/policy", "howett.net/plist", "what the root reader publishes is a property list"},
+	{"probe/policy", "modernc.org/libc", "SQLite's file system in memory"},
 	{"probe/policy", "modernc.org/sqlite", "the policy database"},
 	{"probe/framework", "probe", "reads the rows of the policy"},
 	{"probe/framework", "probe/root", "stamps the files that show a change"},

@@ -22,10 +22,10 @@ func BenchmarkWindow(b *testing.B) {
 			file := mactest.AddFile(b, m.Root, probe.KextPolicy, "")
 			mactest.FillDatabase(b, file, mactest.ApplePolicy("WAL", mactest.BlockedRows(n)...)...)
 			now := time.Date(2026, 5, 6, 12, 0, 0, 0, time.UTC)
-			s, temp := approval.DefaultSettings(), b.TempDir()
+			s := approval.DefaultSettings()
 			s.Vendors.All = true
 			poll := func(mem approval.Memory) ([]approval.Notice, approval.Memory) {
-				rows, source := policy.ReadDatabase(b.Context(), m, temp, now)
+				rows, source := policy.ReadDatabase(b.Context(), m, now)
 				if source.State != probe.OK {
 					b.Fatalf("%+v", source)
 				}

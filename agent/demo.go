@@ -143,7 +143,7 @@ func (in *invocation) demoEdges(ctx context.Context, m root.FS, clock probe.Cloc
 	own.newPoster = func(string) (notify.Poster, error) { return in.newPoster("/") } // on this desktop
 	p := store.PlacesIn(m.Home)
 	st, _ := store.Open(p, clock.Now())
-	return own.edges(ctx, st, mac.NewProber(own.mac, p.State)), st
+	return own.edges(ctx, st, mac.NewProber(own.mac)), st
 }
 
 // demoInstall installs the LaunchAgent on the Mac of a demo.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -36,12 +35,7 @@ func (in *invocation) factCommand() factCommand { return factCommand{in.target()
 // leaves out the names that docs/on-a-mac.md lists. If a question has no answer,
 // the sheet says so, and the next question follows.
 func (f factCommand) sheet(ctx context.Context) (string, error) {
-	temp, err := privateFolder()
-	if err != nil {
-		return "", unavailable(err, "set TMPDIR to a folder you may write to")
-	}
-	defer os.RemoveAll(temp)
-	redactor, err := f.redactor(ctx, private{temp, "temporary folder"})
+	redactor, err := f.redactor(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -53,7 +47,7 @@ func (f factCommand) sheet(ctx context.Context) (string, error) {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Facts from a Mac\n\nBy kextwatch %s, as %s. Please read it before you paste it.\n", version, asker)
-	for _, q := range survey.Questions(f.mac, temp) {
+	for _, q := range survey.Questions(f.mac) {
 		start := time.Now()
 		lines := f.ask(all, q.Text, q.Ask)
 		if err := ctx.Err(); err != nil {

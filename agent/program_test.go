@@ -81,8 +81,8 @@ type running struct {
 	stderr bytes.Buffer
 }
 
-// run starts the agent without an icon and waits for its first snapshot.
-func (p program) run(tb testing.TB, root string) *running {
+// start starts the agent without an icon.
+func (p program) start(tb testing.TB, root string) *running {
 	tb.Helper()
 	r := &running{cmd: p.command(tb, "run", "--root", root, "--headless", "--events", "-"), events: make(chan store.Event, 1024)}
 	r.cmd.Stderr = &r.stderr
@@ -99,6 +99,13 @@ func (p program) run(tb testing.TB, root string) *running {
 	})
 	go r.read(out)
 	r.want(tb, approval.AgentStarted)
+	return r
+}
+
+// run starts the agent without an icon and waits for its first snapshot.
+func (p program) run(tb testing.TB, root string) *running {
+	tb.Helper()
+	r := p.start(tb, root)
 	status := filepath.Join(root, "Users", "me", "Library", "Application Support", probe.AgentLabel, "memory.plist")
 	mactest.Eventually(tb, "the agent has looked", func() bool {
 		m, err := store.ReadMemory(status)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"time"
 
@@ -78,12 +77,7 @@ type retryCommand struct {
 }
 
 func (r retryCommand) run(ctx context.Context) (exit int, err error) {
-	temp, err := privateFolder()
-	if err != nil {
-		return 0, unavailable(err, "set TMPDIR to a folder you may write to")
-	}
-	defer os.RemoveAll(temp)
-	prober := mac.NewProber(r.options.Mac, temp)
+	prober := mac.NewProber(r.options.Mac)
 	defer prober.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -60,7 +60,7 @@ func TestRetryCommandStartsAVirtualMachine(t *testing.T) {
 		Mac: root.FS{Root: dir, UID: 501}, Clock: probe.Clock{Now: time.Now, After: time.After}, Timeout: time.Minute,
 		Rules: settings.Default().Approval(),
 	}}
-	prober := mac.NewProber(r.options.Mac, t.TempDir())
+	prober := mac.NewProber(r.options.Mac)
 	snap := prober.Snapshot(t.Context(), time.Now(), mac.Options{Fresh: true})
 	snap.Machines = probe.Machines{Known: true, List: []probe.VM{hostileVM}}
 	exit, err := r.from(t.Context(), prober, snap)

@@ -129,12 +129,9 @@ func (in *invocation) attend(ctx context.Context, headless bool, home string, p 
 	for _, w := range warnings {
 		in.warn("", "%s", w)
 	}
-	temp, done := copiesIn(p)
-	defer done()
-
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	edges := in.edges(ctx, st, mac.NewProber(in.mac, temp))
+	edges := in.edges(ctx, st, mac.NewProber(in.mac))
 	edges.Events = listener
 	if path, err := executable(); err == nil {
 		edges.Binary = loop.NewBinary(path)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
 	"sync"
 	"time"
 
@@ -109,17 +108,11 @@ func (in *invocation) examineTarget(ctx context.Context, t target, limit time.Du
 }
 
 // examine takes one snapshot and assesses it. Tools that have not answered after
-// limit are missing facts. examine writes nothing but a private copy of the policy,
-// which it removes.
+// limit are missing facts. examine writes nothing.
 func (t target) examine(ctx context.Context, limit time.Duration) (approval.Status, error) {
-	temp, err := privateFolder()
-	if err != nil {
-		return approval.Status{}, unavailable(err, "set TMPDIR to a folder you may write to")
-	}
-	defer os.RemoveAll(temp)
 	now, rules := t.clock.Now(), t.rules()
 	rules.Once = true
-	snap := mac.NewProber(t.mac, temp).Snapshot(ctx, now, mac.Options{Fresh: true, Limit: limit})
+	snap := mac.NewProber(t.mac).Snapshot(ctx, now, mac.Options{Fresh: true, Limit: limit})
 	if err := ctx.Err(); err != nil {
 		return approval.Status{}, unavailable(err, "")
 	}

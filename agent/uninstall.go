@@ -52,13 +52,6 @@ func (in *invocation) uninstall(ctx context.Context, what remains, dryRun bool) 
 		})
 	}
 	plan.Steps = slices.Insert(plan.Steps, 1, noAgentRuns(p, &runs))
-	if in.mac.Root == "/" { // the temporary folder is not part of a simulated Mac
-		for _, dir := range strayFolders(os.TempDir()) {
-			plan.Steps = append(plan.Steps, launchd.NewStep("remove the folder "+dir, false, func(context.Context) (string, error) {
-				return "", os.RemoveAll(dir)
-			}))
-		}
-	}
 	err = in.carryOut(ctx, plan, dryRun)
 	in.nameJobOfAll()
 	in.nameRootsPart()

@@ -49,11 +49,6 @@ func (w watchCommand) run(ctx context.Context) error {
 	if w.mac.NoTools {
 		return usage("use kextwatch status --volume", "another Mac's disk does not change by itself")
 	}
-	temp, err := privateFolder()
-	if err != nil {
-		return unavailable(err, "set TMPDIR to a folder you may write to")
-	}
-	defer os.RemoveAll(temp)
 	resized := make(chan os.Signal, 1)
 	signal.Notify(resized, syscall.SIGWINCH)
 	defer signal.Stop(resized)
@@ -62,7 +57,7 @@ func (w watchCommand) run(ctx context.Context) error {
 	defer end()
 	f := &loop.Follower{
 		Clock:    w.clock,
-		Prober:   mac.NewProber(w.mac, temp),
+		Prober:   mac.NewProber(w.mac),
 		Watcher:  w.watch(ctx, w.mac),
 		Settings: w.rules(),
 		Memory:   mem,

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
 	"runtime/debug"
 
 	"kextwatch/agent/loop"
@@ -12,7 +11,6 @@ import (
 	"kextwatch/notify/desktop"
 	"kextwatch/probe/kextlog"
 	"kextwatch/probe/mac"
-	"kextwatch/probe/policy"
 )
 
 // edges connects the loop of the agent to this host. The caller adds the tray, the
@@ -51,23 +49,6 @@ func (in *invocation) watchedFiles() []string {
 		}
 	}
 	return paths
-}
-
-// copiesIn returns the folder for private copies of the policy database: the
-// agent's own folder, or a temporary one if that cannot be written. done removes
-// the temporary one.
-func copiesIn(p store.Places) (temp string, done func()) {
-	policy.SweepCopies(p.State)
-	if probe, err := os.CreateTemp(p.State, "writable"); err == nil {
-		probe.Close()
-		os.Remove(probe.Name())
-		return p.State, func() {}
-	}
-	temp, err := privateFolder()
-	if err != nil {
-		return "", func() {}
-	}
-	return temp, func() { os.RemoveAll(temp) }
 }
 
 // noPoster returns an error for each alert, because this program was not found.

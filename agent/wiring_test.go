@@ -19,7 +19,7 @@ func TestEdgesAreComplete(t *testing.T) {
 	in := &invocation{host: newHost(), log: slog.New(slog.DiscardHandler)}
 	in.mac, in.homeFlag = m, home
 	st, _ := store.Open(store.PlacesIn(home), time.Now())
-	edges := in.edges(t.Context(), st, mac.NewProber(m, t.TempDir()))
+	edges := in.edges(t.Context(), st, mac.NewProber(m))
 	mayBeNil := map[string]bool{"Tray": true, "View": true, "Events": true, "Binary": true}
 	value := reflect.ValueOf(edges)
 	for i := range value.NumField() {

@@ -48,7 +48,7 @@ func TestLoopAnnouncesDespiteABlockedPath(t *testing.T) {
 			<-wait
 		}
 	}}}
-	prober := mac.NewProber(m, t.TempDir())
+	prober := mac.NewProber(m)
 	d := newBubble()
 	st, warnings := store.Open(store.PlacesIn(home), time.Now())
 	if len(warnings) > 0 {

@@ -55,7 +55,7 @@ func newStory(t *testing.T, prlctl string) story {
 // options are those of the command: it takes snapshots and asks nothing.
 func (s story) options(timeout time.Duration, change func(*probe.Snapshot)) Options {
 	s.t.Helper()
-	prober := mac.NewProber(s.mac, s.t.TempDir())
+	prober := mac.NewProber(s.mac)
 	snap := prober.Snapshot(s.t.Context(), time.Now(), mac.Options{Fresh: true})
 	snap.Machines = probe.Machines{Known: true, From: "prlctl", List: []probe.VM{stoppedVM("Windows 11", uuidA)}}
 	if change != nil {

@@ -142,7 +142,7 @@ func TestParallelsAnywhere(t *testing.T) {
 			if c.set != nil {
 				c.set(t, m)
 			}
-			p := NewProber(m, "")
+			p := NewProber(m)
 			if c.running != "" {
 				p.situation.programs.value.list = []process{{path: c.running}}
 			}
@@ -180,7 +180,7 @@ func TestParallelsStaysKnown(t *testing.T) {
 	for _, place := range []string{"/opt/PD.app", closedApp} {
 		m := anywhere(t)
 		addParallels(t, m, place, "17")
-		p := NewProber(m, "")
+		p := NewProber(m)
 		find := func() string {
 			s := newShot(t.Context(), time.Now(), Options{}, &p.queries)
 			p.readApps(s)

@@ -249,7 +249,7 @@ func TestBootOfAnUnknownProcessor(t *testing.T) {
 	mactest.AddTool(t, unknown.m.Root, probe.SysctlTool, `exit 1`)
 	disk := newBootStory(t, "14.0", "1")
 	disk.m.NoTools = true
-	disk.prober = NewProber(disk.m, t.TempDir())
+	disk.prober = NewProber(disk.m)
 	for name, s := range map[string]*snapshotStory{"no sysctl": unknown, "a disk": disk} {
 		if snap, queried := s.snapshot(true); snap.Boot != (probe.Boot{}) || missesBoot(snap) || !probe.HasGap(snap.Gaps, probe.FactProcessor) || strings.Contains(queried, "diskutil") {
 			t.Errorf("%s: queried %q, %+v, gaps %+v", name, queried, snap.Boot, snap.Gaps)

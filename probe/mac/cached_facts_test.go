@@ -34,7 +34,7 @@ func newNeedStory(t *testing.T) *needStory {
 		Apps:   []probe.App{*parallelsVersion("18.1.1")},
 		Policy: &probe.Policy{},
 	}
-	return &needStory{t, m, NewProber(m, t.TempDir()), snap}
+	return &needStory{t, m, NewProber(m), snap}
 }
 
 // queried returns the tools that were run since its last call.
@@ -234,7 +234,7 @@ func BenchmarkUnchanged(b *testing.B) {
 		mactest.AddFile(b, m.Root, "/Users/me/Parallels/"+strings.Repeat("x", i+1)+".pvm/config.pvs", config(vmID, "x", "1"))
 	}
 	mactest.AddTool(b, m.Root, probe.PrlctlTool, "echo '[]'")
-	p := NewProber(m, b.TempDir())
+	p := NewProber(m)
 	snap := probe.Snapshot{Mac: probe.Mac{OS: bigSur, Arch: probe.Intel, BootSession: testSession}, Apps: []probe.App{*parallelsVersion("18.1.1")}}
 	for b.Loop() {
 		snap := p.whole(b.Context(), time.Now(), Options{}, snap, func(s *shot) {

@@ -33,7 +33,7 @@ var ReadMachines = readMachines
 
 // readMachines reads the virtual machines of a Mac.
 func readMachines(ctx context.Context, m root.FS, app *probe.App, os probe.OSVersion) (probe.Machines, []probe.Gap) {
-	p, snap := NewProber(m, ""), probe.Snapshot{Mac: probe.Mac{OS: os}}
+	p, snap := NewProber(m), probe.Snapshot{Mac: probe.Mac{OS: os}}
 	if app != nil {
 		snap.Apps = []probe.App{*app}
 	}
@@ -45,21 +45,21 @@ func readMachines(ctx context.Context, m root.FS, app *probe.App, os probe.OSVer
 // ReadEnforcement reads the enforcement of a Mac with Parallels and without a
 // policy.
 func ReadEnforcement(ctx context.Context, m root.FS, os probe.OSVersion) (probe.Enforcement, []probe.Gap) {
-	p := NewProber(m, "")
+	p := NewProber(m)
 	snap := p.whole(ctx, time.Now(), Options{}, probe.Snapshot{Mac: probe.Mac{OS: os}, Apps: []probe.App{{}}}, p.readEnforcement)
 	return snap.Enforcement, snap.Gaps
 }
 
 // readSituation reads the situation of a Mac.
 func readSituation(t testing.TB, m root.FS, os probe.OSVersion) (probe.Situation, []probe.Gap) {
-	p := NewProber(m, "")
+	p := NewProber(m)
 	snap := p.whole(t.Context(), time.Now(), Options{Fresh: true}, probe.Snapshot{Mac: probe.Mac{OS: os}}, p.readSituation)
 	return snap.Situation, snap.Gaps
 }
 
 // readProfile reads the profile of a Mac: from the file, or from the tool.
 func readProfile(ctx context.Context, m root.FS, os probe.OSVersion) (probe.KextProfile, []probe.Gap) {
-	p := NewProber(m, "")
+	p := NewProber(m)
 	snap := p.whole(ctx, time.Now(), Options{}, probe.Snapshot{}, func(s *shot) { p.readProfile(s, "", os) })
 	return snap.Enforcement.Profile, snap.Gaps
 }

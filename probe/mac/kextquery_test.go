@@ -30,7 +30,7 @@ func newSearchStory(t *testing.T, dir string) *searchStory {
 			<-s.answer
 		}
 	}}}
-	s.prober = NewProber(s.m, "")
+	s.prober = NewProber(s.m)
 	addKext(t, s.m, "/Library/Extensions/a.kext", "com.example.a", "1")
 	return s
 }
@@ -156,7 +156,7 @@ func TestSearchDelaysNothing(t *testing.T) {
 
 		// At the end, a search that waits for a file is left behind.
 		time.Sleep(time.Hour)
-		s.prober = NewProber(root.FS{Root: dir, Files: &root.Files{Before: s.m.Files.Before}}, "")
+		s.prober = NewProber(root.FS{Root: dir, Files: &root.Files{Before: s.m.Files.Before}})
 		s.take(ctx, Options{})
 		cancel()
 		start := time.Now()

@@ -31,7 +31,7 @@ import (
 func (p *Prober) readPolicy(ctx context.Context, s *shot) {
 	f := &p.framework
 	f.Stat(p.mac, cmp.Or(p.app, probe.ParallelsApp))
-	best, database := policy.ReadDatabase(ctx, p.mac, p.temp, s.now)
+	best, database := policy.ReadDatabase(ctx, p.mac, s.now)
 	published, reader := p.readPublished(s)
 	sources := []probe.Source{database, reader}
 	busy := database.State == probe.Busy

@@ -60,7 +60,7 @@ func TestFrameworkBesideBetterSource(t *testing.T) {
 		t.Errorf("%+v", snap.Sources)
 	}
 	s.m.NoTools = true
-	s.prober = NewProber(s.m, t.TempDir())
+	s.prober = NewProber(s.m)
 	if snap = a.want("files only", 0, true, 0); snap.Policy != nil || len(snap.Sources) != 2 {
 		t.Errorf("%+v", snap.Sources)
 	}

@@ -176,7 +176,7 @@ func TestReaderAfterWakeWhereStatIsRefused(t *testing.T) {
 	s.woke(s.now.Add(8 * time.Hour))
 	s.from(probe.Reader, "just woken", 8*time.Hour+time.Second, 0)
 	s.wantIn("until it must have run", 10*time.Minute-time.Second+5*time.Microsecond+probe.CommitDelay, true)
-	s.prober = NewProber(s.m, t.TempDir())
+	s.prober = NewProber(s.m)
 	s.from(probe.Framework, "somebody who did not see it run", time.Second, 1)
 	snap := s.want("the same", time.Second, false, 0)
 	if r := snap.Sources[1]; r.State != probe.Failed || !strings.Contains(r.Reason, "before the Mac started or woke") || !strings.HasPrefix(r.Next, "wait five minutes") {

@@ -26,7 +26,6 @@ import (
 // Wait.
 type Prober struct {
 	mac     root.FS
-	temp    string
 	queries queries
 	again   time.Time // when to query a tool that hung once more; zero: no tool has to be
 
@@ -60,10 +59,9 @@ type Prober struct {
 	compare     bool // a fresh snapshot was requested, and the framework not queried for it
 }
 
-// NewProber returns a Prober for m. temp is a private folder for copies of the
-// policy database.
-func NewProber(m root.FS, temp string) *Prober {
-	p := &Prober{mac: m, temp: temp, queries: queries{answers: make(chan struct{}, 1)}}
+// NewProber returns a Prober for m.
+func NewProber(m root.FS) *Prober {
+	p := &Prober{mac: m, queries: queries{answers: make(chan struct{}, 1)}}
 	p.bootPolicy.inBoot, p.bootDisk.inBoot = true, true
 	p.sip.inBoot, p.consent.inBoot, p.collection.inBoot = true, true, true
 	return p

@@ -56,7 +56,7 @@ func newSnapshotStory(t *testing.T, version, arm64 string) *snapshotStory {
 	}
 	mactest.AddFile(t, m.Root, probe.KextPolicy, "")
 	mactest.FillDatabase(t, filepath.Join(m.Root, probe.KextPolicy), mactest.ApplePolicy("WAL")...)
-	return &snapshotStory{t: t, m: m, prober: NewProber(m, t.TempDir())}
+	return &snapshotStory{t: t, m: m, prober: NewProber(m)}
 }
 
 func (s *snapshotStory) sql(statements ...string) {
@@ -270,7 +270,7 @@ func TestSnapshotCachesGaps(t *testing.T) {
 func TestSnapshotWithoutTools(t *testing.T) {
 	s := newSnapshotStory(t, "14.0", "1")
 	s.m.NoTools = true
-	s.prober = NewProber(s.m, t.TempDir())
+	s.prober = NewProber(s.m)
 	snap := s.wantQueried("first snapshot", false, "")
 	wantGaps(t, snap.Gaps, "processor, boot time, boot session, loaded kernel extensions, "+enforcementGaps)
 	if snap.Mac.OS.Version != "14.0" || len(snap.Apps) != 1 || len(snap.Kexts) != 1 || snap.Policy == nil {
@@ -297,7 +297,7 @@ func TestCanceledSnapshotIsNotCached(t *testing.T) {
 func TestSnapshotsShareNoMemory(t *testing.T) {
 	s := newSnapshotStory(t, "14.0", "")
 	s.m.NoTools = true
-	s.prober = NewProber(s.m, t.TempDir())
+	s.prober = NewProber(s.m)
 	first, _ := s.snapshot(false)
 	for i := range first.Gaps {
 		first.Gaps[i] = probe.Gap{}
@@ -322,7 +322,7 @@ func benchmarkSnapshot(b *testing.B, others int) {
 	mactest.AddFile(b, m.Root, probe.KextPolicy, "")
 	mactest.FillDatabase(b, filepath.Join(m.Root, probe.KextPolicy), mactest.ApplePolicy("WAL", mactest.BlockedRow, insertRecord)...)
 	m.NoTools = true
-	p := NewProber(m, b.TempDir())
+	p := NewProber(m)
 	p.Snapshot(b.Context(), snapshotAt, Options{})
 	for b.Loop() {
 		if snap := p.Snapshot(b.Context(), snapshotAt, Options{}); snap.Policy == nil {

@@ -111,7 +111,7 @@ func (m simulated) answer() string {
 }
 
 func (m simulated) snapshot(ctx context.Context) probe.Snapshot {
-	return mac.NewProber(root.FS{Root: m.dir}, m.t.TempDir()).Snapshot(ctx, simulatedAt.Add(time.Hour), mac.Options{Fresh: true})
+	return mac.NewProber(root.FS{Root: m.dir}).Snapshot(ctx, simulatedAt.Add(time.Hour), mac.Options{Fresh: true})
 }
 
 // rows returns the facts that every source has: blocked and allowed kexts.

@@ -285,7 +285,7 @@ func TestUpdatesWithOneDamagedFile(t *testing.T) {
 func TestUpdatesReadOnlyAfterChange(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	mactest.AddFile(t, m.Root, probe.InstallHistory, historyHead+sequoia+historyTail)
-	prober := NewProber(m, t.TempDir())
+	prober := NewProber(m)
 	look := func(fresh bool) int {
 		snap := prober.whole(t.Context(), updatesAt, Options{Fresh: fresh}, probe.Snapshot{}, prober.readUpdates)
 		wantGaps(t, snap.Gaps, "")

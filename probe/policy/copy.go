@@ -22,9 +22,6 @@ const (
 	copyPause  = 3 * time.Millisecond // between two tries
 	copyPeriod = time.Second          // no new try after this time
 
-	copyFolder = "kextwatch-policy-*"
-	copyLife   = time.Minute // much longer than one read may take
-
 	// headerSize is the number of bytes at the start of each file that are
 	// compared. They contain the whole header of a database (100 bytes), of a
 	// WAL (32) and of a journal (28).
@@ -43,55 +40,46 @@ type originalError struct{ error }
 
 func (e originalError) Unwrap() error { return e.error }
 
-// SweepCopies removes the copies of the policy that a killed process left in the
-// folder temp (empty: the temporary folder of the system). A copy younger than a
-// minute may be in use and stays.
-func SweepCopies(temp string) {
-	if temp == "" {
-		temp = os.TempDir()
-	}
-	root.SweepFolders(temp, copyFolder, copyLife)
-}
+// databaseCopy is the content of probe.KextPolicyFiles at one moment; nil: there was
+// no such file.
+type databaseCopy [len(probe.KextPolicyFiles)][]byte
 
-// copyDatabase copies probe.KextPolicyFiles into dir and returns the path of the
-// copied database. It neither locks nor writes Apple's files. A copy is valid
-// only if every file, present or missing, was the same before the first and
-// after the last byte was copied: any other copy can show wrong rows without an
-// error.
+// copyDatabase reads probe.KextPolicyFiles into memory. It neither locks nor writes
+// Apple's files. A copy is valid only if every file, present or missing, was the same
+// before the first and after the last byte was read: any other copy can show wrong
+// rows without an error.
 //
-// It copies the database first. What a checkpoint moves into the database
-// meanwhile is still in the -wal, and the -journal undoes what a transaction
-// writes into it.
-func copyDatabase(ctx context.Context, m root.FS, dir string) (string, error) {
+// It reads the database first. What a checkpoint moves into the database meanwhile is
+// still in the -wal, and the -journal undoes what a transaction writes into it.
+func copyDatabase(ctx context.Context, m root.FS) (databaseCopy, error) {
 	from, err := m.Resolve(probe.KextPolicy)
 	if err != nil {
-		return "", originalError{err}
+		return databaseCopy{}, originalError{err}
 	}
-	to := filepath.Join(dir, filepath.Base(probe.KextPolicy))
 	start := time.Now()
 	for range copyTries {
-		err = tryCopy(ctx, m, from, to)
+		c, err := tryCopy(ctx, m, from)
 		if err == nil {
-			return to, refuseSuperJournal(to + "-journal")
+			return c, c.refuseSuperJournal()
 		}
 		if !errors.Is(err, errChanged) {
-			return "", err
+			return databaseCopy{}, err
 		}
 		if time.Since(start) > copyPeriod {
 			break
 		}
 		select {
 		case <-ctx.Done():
-			return "", ctx.Err()
+			return databaseCopy{}, ctx.Err()
 		case <-time.After(copyPause):
 		}
 	}
-	return "", errNeverQuiet
+	return databaseCopy{}, errNeverQuiet
 }
 
-// tryCopy copies the files once. It returns errChanged if they changed meanwhile.
-func tryCopy(ctx context.Context, m root.FS, from, to string) error {
-	var files [len(probe.KextPolicyFiles)]original
+// tryCopy reads the files once. It returns errChanged if they changed meanwhile.
+func tryCopy(ctx context.Context, m root.FS, from string) (c databaseCopy, err error) {
+	var files [len(c)]original
 	defer func() {
 		for _, f := range files {
 			f.close()
@@ -101,30 +89,30 @@ func tryCopy(ctx context.Context, m root.FS, from, to string) error {
 		ending := policyEnding(i)
 		path, err := beside(m, from, ending)
 		if err != nil {
-			return originalError{err}
+			return c, originalError{err}
 		}
 		files[i], err = openOriginal(path)
 		if ending != "" && errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return originalError{err}
+			return c, originalError{err}
 		}
 	}
 	for i, f := range files {
 		if err := ctx.Err(); err != nil {
-			return err
+			return c, err
 		}
-		if err := f.copyTo(to + policyEnding(i)); err != nil {
-			return err
+		if c[i], err = f.read(); err != nil {
+			return c, err
 		}
 	}
 	for _, f := range files {
 		if !f.unchanged() {
-			return errChanged
+			return c, errChanged
 		}
 	}
-	return nil
+	return c, nil
 }
 
 // policyEnding returns what SQLite appends to the path of the database: "",
@@ -177,28 +165,19 @@ func (o original) readHeader() ([]byte, error) {
 	return io.ReadAll(io.NewSectionReader(o.file, 0, headerSize))
 }
 
-// copyTo copies as many bytes as the file had when it was opened, so a file that
-// keeps growing does no harm. If there is no file, it removes the copy of an
-// earlier try.
-func (o original) copyTo(path string) error {
+// read returns as many bytes as the file had when it was opened, so a file that
+// keeps growing does no harm. It returns nil if there is no file.
+func (o original) read() ([]byte, error) {
 	if o.file == nil {
-		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
+		return nil, nil
 	}
-	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
+	data := make([]byte, o.info.Size())
+	if _, err := o.file.ReadAt(data, 0); err == io.EOF {
+		return nil, errChanged
+	} else if err != nil {
+		return nil, originalError{err}
 	}
-	_, err = io.CopyN(out, o.file, o.info.Size())
-	if closeErr := out.Close(); err == nil {
-		err = closeErr
-	}
-	if err == io.EOF {
-		return errChanged
-	}
-	return err
+	return data, nil
 }
 
 // unchanged reports whether path still leads to the same file, with the same
@@ -227,27 +206,13 @@ func (o original) close() {
 // 3 of SQLite's file format).
 const journalMagic = "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
 
-// refuseSuperJournal refuses a journal that names a super-journal. SQLite would
-// open that file, on this machine and not beneath Root, to decide which rows are
-// valid, and might delete it.
-func refuseSuperJournal(path string) error {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	end := make([]byte, len(journalMagic))
-	if _, err := f.Seek(-int64(len(end)), io.SeekEnd); err != nil {
-		return nil // shorter than the magic
-	}
-	if _, err := io.ReadFull(f, end); err != nil {
-		return err
-	}
-	if string(end) == journalMagic {
-		return errSuperJournal
+// refuseSuperJournal refuses a journal that names a super-journal. Only that file
+// decides which rows are valid, and it is not part of the copy.
+func (c databaseCopy) refuseSuperJournal() error {
+	for _, data := range c[1:] {
+		if bytes.HasSuffix(data, []byte(journalMagic)) {
+			return errSuperJournal
+		}
 	}
 	return nil
 }

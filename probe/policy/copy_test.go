@@ -157,18 +157,17 @@ func TestLinksResolveBeneathRoot(t *testing.T) {
 func TestBusyDatabase(t *testing.T) {
 	m, file := newPolicy(t, mactest.AppleSchema...)
 	rest := mactest.NeverRests(t, file)
-	temp := t.TempDir()
 	// On a loaded machine the writer itself may have to wait, and a read succeeds.
-	policy, source := ReadDatabase(t.Context(), m, temp, time.Now())
+	policy, source := ReadDatabase(t.Context(), m, time.Now())
 	for try := 1; try < 10 && source.State == probe.OK; try++ {
-		policy, source = ReadDatabase(t.Context(), m, temp, time.Now())
+		policy, source = ReadDatabase(t.Context(), m, time.Now())
 	}
 	rest()
 	if source.State != probe.Busy {
 		t.Errorf("got %+v", source)
 	}
 	wantConsistent(t, policy, source)
-	wantEmptyFolder(t, temp)
+	wantNoCopy(t)
 	wantBundles(t, m)
 }
 
@@ -192,11 +191,10 @@ func TestNoTornCopy(t *testing.T) {
 func readBesideChurn(t *testing.T, journal string, pause, limit time.Duration, enough int) int {
 	m, file := newPolicy(t, mactest.ApplePolicy(journal, paddedRows(100))...)
 	startDatabaseChild(t, fmt.Sprintf("churn %v %s", pause, file)).line()
-	temp := t.TempDir()
 	seen := map[int64]bool{}
 	accepted, busy := 0, 0
 	for start := time.Now(); time.Since(start) < limit && len(seen) < enough; {
-		policy, source := ReadDatabase(t.Context(), m, temp, time.Now())
+		policy, source := ReadDatabase(t.Context(), m, time.Now())
 		if source.State == probe.Busy {
 			busy++
 			continue
@@ -268,31 +266,4 @@ func TestUnchanged(t *testing.T) {
 			t.Error("a new file was missed")
 		}
 	})
-}
-
-func TestSweepCopies(t *testing.T) {
-	temp := t.TempDir()
-	old := time.Now().Add(-2 * copyLife)
-	for _, name := range []string{"kextwatch-policy-old", "kextwatch-policy-young", "other-old"} {
-		dir := filepath.Join(temp, name)
-		mactest.NoError(t, os.Mkdir(dir, 0o700))
-		mactest.NoError(t, os.WriteFile(filepath.Join(dir, "KextPolicy"), nil, 0o600))
-		if strings.HasSuffix(name, "old") {
-			mactest.NoError(t, os.Chtimes(dir, old, old))
-		}
-	}
-	file := filepath.Join(temp, "kextwatch-policy-file")
-	mactest.NoError(t, os.WriteFile(file, nil, 0o600))
-	mactest.NoError(t, os.Chtimes(file, old, old))
-	SweepCopies(temp)
-	SweepCopies(filepath.Join(temp, "none")) // not an error
-	var left []string
-	entries, err := os.ReadDir(temp)
-	mactest.NoError(t, err)
-	for _, e := range entries {
-		left = append(left, e.Name())
-	}
-	if got := strings.Join(left, " "); got != "kextwatch-policy-file kextwatch-policy-young other-old" {
-		t.Errorf("left: %s", got)
-	}
 }

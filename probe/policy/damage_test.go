@@ -100,7 +100,7 @@ func TestDamageIsNotReadAsRows(t *testing.T) {
 				mactest.NoError(t, os.WriteFile(file+ending, data, 0o600))
 			}
 			mactest.NoError(t, os.WriteFile(file, database, 0o600))
-			return ReadDatabase(t.Context(), m, t.TempDir(), publishedAt)
+			return ReadDatabase(t.Context(), m, publishedAt)
 		}
 		want, source := read(files[""])
 		if want == nil || len(want.Rows) != 19 || len(want.History) != 1 {
@@ -162,7 +162,7 @@ func damageable(t *testing.T, journal string) (files map[string][]byte) {
 // the damage.
 func TestTwoTablesSwapped(t *testing.T) {
 	m, file := newPolicy(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow, historyRow, `INSERT INTO settings VALUES ('a', 'b')`)...)
-	want, _ := ReadDatabase(t.Context(), m, t.TempDir(), publishedAt)
+	want, _ := ReadDatabase(t.Context(), m, publishedAt)
 	whole, err := os.ReadFile(file)
 	mactest.NoError(t, err)
 	last := len(whole)/pagesOf(whole, 0).size + 1
@@ -172,7 +172,7 @@ func TestTwoTablesSwapped(t *testing.T) {
 			copy(p.page(a), pagesOf(whole, 0).page(b))
 			copy(p.page(b), pagesOf(whole, 0).page(a))
 			mactest.NoError(t, os.WriteFile(file, p.data, 0o600))
-			got, source := ReadDatabase(t.Context(), m, t.TempDir(), publishedAt)
+			got, source := ReadDatabase(t.Context(), m, publishedAt)
 			if source.State != probe.Damaged && !reflect.DeepEqual(got, want) {
 				t.Errorf("pages %d and %d: %+v, %+v", a, b, source, got)
 			}
@@ -188,10 +188,10 @@ func TestIndexesOfOtherTablesSwapped(t *testing.T) {
 		`CREATE TABLE o (a TEXT PRIMARY KEY)`, `INSERT INTO o VALUES ('o')`, `CREATE TABLE p (a TEXT PRIMARY KEY)`, `INSERT INTO p VALUES ('p')`,
 		`PRAGMA writable_schema = ON`,
 		`UPDATE sqlite_master SET rootpage = (SELECT sum(rootpage) FROM sqlite_master WHERE name IN `+indexes+`) - rootpage WHERE name IN `+indexes)...)
-	if found, source := Inspect(t.Context(), m, t.TempDir(), []string{`PRAGMA integrity_check(1)`}); source.State != probe.OK || found.Results[0].Rows[0] == sound {
+	if found, source := Inspect(t.Context(), m, []string{`PRAGMA integrity_check(1)`}); source.State != probe.OK || found.Results[0].Rows[0] == sound {
 		t.Fatalf("SQLite finds no damage: %+v", found)
 	}
-	policy, source := ReadDatabase(t.Context(), m, t.TempDir(), publishedAt)
+	policy, source := ReadDatabase(t.Context(), m, publishedAt)
 	if source.State != probe.OK || len(policy.Rows) != 1 {
 		t.Errorf("%+v", source)
 	}
@@ -231,7 +231,7 @@ func TestUnusualDatabasesAreSound(t *testing.T) {
 			statements := append([]string{`PRAGMA page_size = 4096`}, statements...)
 			m, file := newPolicy(t, append(statements, `PRAGMA journal_mode = `+journal)...)
 			mactest.FillDatabase(t, file, mactest.BlockedRow, `DELETE FROM kext_policy`, paddedRows(20), `DELETE FROM kext_policy WHERE bundle_id LIKE '%5'`, mactest.BlockedRow)
-			policy, source := ReadDatabase(t.Context(), m, t.TempDir(), publishedAt)
+			policy, source := ReadDatabase(t.Context(), m, publishedAt)
 			if source.State != probe.OK || len(policy.Rows) < 11 {
 				t.Errorf("%s, %s: %+v", name, journal, source)
 			}
@@ -246,7 +246,7 @@ func TestAnIndexOfApplesOnATableThatIsRead(t *testing.T) {
 		m, file := newPolicy(t, append(slices.Clone(mactest.AppleSchema), `CREATE INDEX i ON kext_policy (lower(developer_name) COLLATE NOCASE)`)...)
 		mactest.FillDatabase(t, file, mactest.BlockedRow, `PRAGMA writable_schema = ON`,
 			`UPDATE sqlite_master SET sql = replace(sql, '`+from+`', '`+to+`') WHERE name = 'i'`)
-		policy, source := ReadDatabase(t.Context(), m, t.TempDir(), publishedAt)
+		policy, source := ReadDatabase(t.Context(), m, publishedAt)
 		if source.State != probe.OK || len(policy.Rows) != 1 {
 			t.Errorf("%s: %+v", to, source)
 		}
@@ -272,7 +272,7 @@ func TestAnEndlessDatabaseIsNotChecked(t *testing.T) {
 	for ending, data := range files {
 		mactest.NoError(t, os.WriteFile(file+ending, data, 0o600))
 	}
-	_, source := ReadDatabase(t.Context(), m, t.TempDir(), publishedAt)
+	_, source := ReadDatabase(t.Context(), m, publishedAt)
 	if source.State != probe.Damaged || !strings.Contains(source.Reason, "claims to have 17592185978880 bytes") {
 		t.Errorf("source %+v, want damaged, with the size that it claims", source)
 	}
@@ -293,15 +293,14 @@ func walChecksum(sum uint64, data []byte) uint64 {
 func TestTheCheckEndsInTime(t *testing.T) {
 	m, _ := newPolicy(t, append(mactest.AppleSchema, `CREATE TABLE large AS
 		WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 300000) SELECT n, 'one value and some more' t FROM i`)...)
-	dir := t.TempDir()
-	file, err := copyDatabase(t.Context(), m, dir)
+	copied, err := copyDatabase(t.Context(), m)
 	mactest.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Millisecond)
 	defer cancel()
-	if policy, err := readRows(ctx, file); policy != nil || err == nil {
+	if policy, err := readRows(ctx, copied); policy != nil || err == nil {
 		t.Errorf("%+v, %v", policy, err)
 	}
-	if _, err := readRows(t.Context(), file); err != nil {
+	if _, err := readRows(t.Context(), copied); err != nil {
 		t.Error(err)
 	}
 }

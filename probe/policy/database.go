@@ -15,7 +15,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"syscall"
 	"time"
 
@@ -33,12 +32,11 @@ var databaseLimit = 5 * time.Second
 const freeSpace = "free some space on the disk"
 
 // ReadDatabase reads Apple's policy database. syspolicyd may write to it at any
-// moment and must not be disturbed. So ReadDatabase copies it into a private
-// folder in temp (empty: the temporary folder of the system), and opens only the
-// copy. now becomes ReadAt. The policy is nil unless the state of the source is
-// probe.OK.
-func ReadDatabase(ctx context.Context, m root.FS, temp string, now time.Time) (*probe.Policy, probe.Source) {
-	policy, err := readCopied(ctx, m, temp)
+// moment and must not be disturbed. So ReadDatabase copies it into memory, and opens
+// only the copy. now becomes ReadAt. The policy is nil unless the state of the source
+// is probe.OK.
+func ReadDatabase(ctx context.Context, m root.FS, now time.Time) (*probe.Policy, probe.Source) {
+	policy, err := readCopied(ctx, m)
 	if err != nil {
 		return nil, databaseProblem(err)
 	}
@@ -47,9 +45,9 @@ func ReadDatabase(ctx context.Context, m root.FS, temp string, now time.Time) (*
 	return policy, probe.Source{Name: probe.Database, State: probe.OK}
 }
 
-func readCopied(ctx context.Context, m root.FS, temp string) (policy *probe.Policy, err error) {
-	err = withCopy(ctx, m, temp, func(ctx context.Context, file string) error {
-		policy, err = readRows(ctx, file)
+func readCopied(ctx context.Context, m root.FS) (policy *probe.Policy, err error) {
+	err = withCopy(ctx, m, func(ctx context.Context, c databaseCopy) error {
+		policy, err = readRows(ctx, c)
 		return err
 	})
 	if err != nil {
@@ -58,22 +56,16 @@ func readCopied(ctx context.Context, m root.FS, temp string) (policy *probe.Poli
 	return policy, nil
 }
 
-// withCopy copies the database into a private folder in temp, calls read with
-// the path of the copy, and removes the copy. Both together may take
+// withCopy copies the database and calls read with the copy. Both together may take
 // databaseLimit.
-func withCopy(ctx context.Context, m root.FS, temp string, read func(ctx context.Context, file string) error) error {
+func withCopy(ctx context.Context, m root.FS, read func(ctx context.Context, c databaseCopy) error) error {
 	ctx, cancel := context.WithTimeout(ctx, databaseLimit)
 	defer cancel()
-	dir, err := os.MkdirTemp(temp, copyFolder) // mode 0700
+	c, err := copyDatabase(ctx, m)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	file, err := copyDatabase(ctx, m, dir)
-	if err != nil {
-		return err
-	}
-	if err = read(ctx, file); err != nil && ctx.Err() != nil {
+	if err = read(ctx, c); err != nil && ctx.Err() != nil {
 		return ctx.Err() // SQLite says "interrupted"
 	}
 	return err
@@ -98,8 +90,6 @@ func explainDatabase(err error) (state probe.SourceState, reason, next string) {
 			"run `sudo kextwatch status` in a terminal that has Full Disk Access (System Settings; System Preferences up to macOS 12)"
 	case onOriginal && errors.Is(err, fs.ErrPermission):
 		return probe.Denied, "can be read only by root", "run `sudo kextwatch status`"
-	case !onOriginal && DiskFull(err):
-		return probe.Failed, "could not be copied, because the disk is full: " + err.Error(), freeSpace
 	case errors.Is(err, errNeverQuiet):
 		return probe.Busy, err.Error(), "try again in a moment"
 	case sqliteCode(err) == sqlite3.SQLITE_CORRUPT, errors.Is(err, errStructure):

@@ -108,7 +108,7 @@ func nobodyChild(dir string) error {
 	if err := becomeNobody(); err != nil {
 		return err
 	}
-	_, source := ReadDatabase(context.Background(), root.FS{Root: dir}, "", time.Now())
+	_, source := ReadDatabase(context.Background(), root.FS{Root: dir}, time.Now())
 	return json.NewEncoder(os.Stdout).Encode(source)
 }
 

@@ -47,16 +47,15 @@ func paddedRows(n int) string {
 }
 
 // readPolicyOf reads the policy. It checks that every read leaves Apple's folder
-// unchanged, and leaves nothing in the temporary folder.
+// unchanged, and keeps no copy.
 func readPolicyOf(t *testing.T, m root.FS) (*probe.Policy, probe.Source) {
 	t.Helper()
-	temp := t.TempDir()
 	before := folderStamps(t, m)
-	policy, source := ReadDatabase(t.Context(), m, temp, time.Now())
+	policy, source := ReadDatabase(t.Context(), m, time.Now())
 	if after := folderStamps(t, m); after != before {
 		t.Errorf("reading changed Apple's folder\nbefore:\n%s\nafter:\n%s", before, after)
 	}
-	wantEmptyFolder(t, temp)
+	wantNoCopy(t)
 	wantConsistent(t, policy, source)
 	return policy, source
 }
@@ -90,14 +89,13 @@ func folderStamps(t *testing.T, m root.FS) string {
 	return all.String()
 }
 
-func wantEmptyFolder(t testing.TB, dir string) {
+// wantNoCopy checks that a read forgets its copy and closes its files.
+func wantNoCopy(t testing.TB) {
 	t.Helper()
-	left, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(left) > 0 {
-		t.Errorf("left in the temporary folder: %v", left)
+	memory.Lock()
+	defer memory.Unlock()
+	if len(memory.named)+len(memory.open) > 0 {
+		t.Errorf("left in memory: %v, open: %v", memory.named, memory.open)
 	}
 }
 
@@ -236,8 +234,6 @@ func TestExplainDatabase(t *testing.T) {
 		{"privacy protection", onFile(syscall.EPERM), probe.Denied, "Full Disk Access"},
 		{"absent", onFile(syscall.ENOENT), probe.Absent, "macOS 10.13"},
 		{"disk broken", onFile(syscall.EIO), probe.Failed, "report this message"},
-		{"temporary folder closed", &fs.PathError{Op: "mkdir", Path: "/tmp", Err: syscall.EACCES}, probe.Failed, "report this message"},
-		{"temporary folder absent", &fs.PathError{Op: "mkdir", Path: "/tmp", Err: syscall.ENOENT}, probe.Failed, "report this message"},
 		{"cancelled", context.Canceled, probe.Failed, "report this message"},
 	}
 	for _, tt := range tests {
@@ -267,30 +263,56 @@ func TestDatabaseEndsWithItsContext(t *testing.T) {
 		ctx   context.Context
 		state probe.SourceState
 	}{{cancelled, probe.Failed}, {late, probe.Timeout}} {
-		temp := t.TempDir()
-		policy, source := ReadDatabase(tt.ctx, m, temp, time.Now())
+		policy, source := ReadDatabase(tt.ctx, m, time.Now())
 		if source.State != tt.state {
 			t.Errorf("got %+v, want %s", source, tt.state)
 		}
 		wantConsistent(t, policy, source)
-		wantEmptyFolder(t, temp)
+		wantNoCopy(t)
 	}
 }
 
-func TestDatabaseWithoutTemporaryFolder(t *testing.T) {
-	m, _ := newPolicy(t, mactest.AppleSchema...)
-	if _, source := ReadDatabase(t.Context(), m, filepath.Join(t.TempDir(), "none"), time.Now()); source.State != probe.Failed {
-		t.Errorf("got %+v", source)
+// The read needs no disk: a journal is rolled back and a -wal is applied in memory.
+func TestDatabaseOnAFullDisk(t *testing.T) {
+	for _, journal := range []string{"WAL", "DELETE"} {
+		m, file := newPolicy(t, mactest.ApplePolicy(journal, paddedRows(100))...)
+		writer := startDatabaseChild(t, "shell "+file)
+		writer.sql("PRAGMA cache_size = 30", "BEGIN", "UPDATE kext_policy SET flags = 1")
+		t.Setenv("TMPDIR", "/nowhere")
+		mactest.OnFullDisk(t, 0, func() error {
+			policy, source := ReadDatabase(t.Context(), m, time.Now())
+			if source.State != probe.OK || len(policy.Rows) != 100 || policy.Rows[99].Flags != 0 {
+				t.Errorf("%s: %+v", journal, source)
+			}
+			return nil
+		})
+		t.Setenv("TMPDIR", "")
 	}
-	if _, source := ReadDatabase(t.Context(), m, "", time.Now()); source.State != probe.OK {
-		t.Errorf("the system's temporary folder: got %+v", source)
+}
+
+// A journal can claim that the database had any size. SQLite must not use so much
+// memory.
+func TestAnEndlessJournal(t *testing.T) {
+	m, file := newPolicy(t, mactest.ApplePolicy("DELETE", paddedRows(100))...)
+	writer := startDatabaseChild(t, "shell "+file)
+	writer.sql("PRAGMA cache_size = 30", "BEGIN", "UPDATE kext_policy SET flags = 1")
+	writer.kill()
+	journal, err := os.OpenFile(file+"-journal", os.O_WRONLY, 0)
+	mactest.NoError(t, err)
+	defer journal.Close()
+	const pages = 16 // where the header has the number of pages before the transaction
+	_, err = journal.WriteAt([]byte{0x7f, 0xff, 0xff, 0xff}, pages)
+	mactest.NoError(t, err)
+	_, source := readPolicyOf(t, m)
+	if source.State != probe.Damaged {
+		t.Errorf("got %+v, want damaged", source)
 	}
 }
 
 func TestDatabaseReadAt(t *testing.T) {
 	m, _ := newPolicy(t, mactest.AppleSchema...)
 	now := time.Date(2026, 5, 6, 7, 50, 0, 0, time.FixedZone("", 2*3600))
-	policy, source := ReadDatabase(t.Context(), m, t.TempDir(), now)
+	policy, source := ReadDatabase(t.Context(), m, now)
 	if source.State != probe.OK || !policy.ReadAt.Equal(now) || policy.ReadAt.Location() != time.UTC {
 		t.Errorf("got %+v, %+v", policy, source)
 	}
@@ -316,7 +338,6 @@ func FuzzReadDatabase(f *testing.F) {
 	f.Add([]byte(nil), wal, []byte(nil))
 
 	m, file := emptyMac(f)
-	temp := f.TempDir()
 	f.Fuzz(func(t *testing.T, database, wal, journal []byte) {
 		mactest.NoError(t, os.WriteFile(file, database, 0o600))
 		for ending, data := range map[string][]byte{"-wal": wal, "-journal": journal} {
@@ -326,9 +347,9 @@ func FuzzReadDatabase(f *testing.F) {
 				mactest.NoError(t, os.RemoveAll(file+ending))
 			}
 		}
-		policy, source := ReadDatabase(t.Context(), m, temp, time.Now())
+		policy, source := ReadDatabase(t.Context(), m, time.Now())
 		wantConsistent(t, policy, source)
-		wantEmptyFolder(t, temp)
+		wantNoCopy(t)
 		if policy == nil {
 			return
 		}

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"context"
-	"os"
 
 	"kextwatch/probe"
 	"kextwatch/probe/root"
@@ -22,19 +21,16 @@ type Result struct {
 }
 
 // Inspect runs queries with one text column each on a verified copy of Apple's
-// policy database. It copies the database like ReadDatabase, into temp. It does
-// not check the structure or the schema, so it can describe a database that
+// policy database. It copies the database like ReadDatabase. It does not check the structure or the schema, so it can describe a database that
 // ReadDatabase refuses. The inspection is valid only if the state of the source
 // is probe.OK: then the copy was made.
-func Inspect(ctx context.Context, m root.FS, temp string, queries []string) (Inspection, probe.Source) {
+func Inspect(ctx context.Context, m root.FS, queries []string) (Inspection, probe.Source) {
 	var in Inspection
 	copied := false
-	err := withCopy(ctx, m, temp, func(ctx context.Context, file string) error {
+	err := withCopy(ctx, m, func(ctx context.Context, c databaseCopy) error {
 		copied = true
-		if in.Header, in.Err = readHeader(file); in.Err != nil {
-			return nil
-		}
-		in.Err = inCopy(file, func(c *connection) error {
+		in.Header = c[0][:min(headerSize, len(c[0]))]
+		in.Err = inCopy(c, func(c *connection) error {
 			for _, query := range queries {
 				rows, err := selectAll(ctx, c, query, values.first)
 				in.Results = append(in.Results, Result{rows, err})
@@ -47,15 +43,4 @@ func Inspect(ctx context.Context, m root.FS, temp string, queries []string) (Ins
 		return Inspection{}, databaseProblem(err)
 	}
 	return in, probe.Source{Name: probe.Database, State: probe.OK}
-}
-
-// readHeader reads the header of a copy. It is called before SQLite opens the
-// copy, which can change the header.
-func readHeader(file string) ([]byte, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return original{file: f}.readHeader()
 }

@@ -13,9 +13,9 @@ import (
 	"kextwatch/probe/root"
 )
 
-// copyName matches the folder of a copy of the database. Its name differs each
-// time, so a reason that contains it would make every failure a new one.
-var copyName = probe.Form{Expr: `kextwatch-policy-[0-9]+`}
+// temporaryLife is much longer than writing a file takes. An older temporary file is
+// that of a killed process.
+const temporaryLife = time.Minute
 
 // Published is the result of Publish.
 type Published struct {
@@ -59,9 +59,8 @@ func publishTo(ctx context.Context, m root.FS, file string, now time.Time) (Publ
 	if err == nil && whole && last.stillHolds(id) {
 		return Published{Source: probe.Source{Name: probe.Database, State: probe.OK}}, nil
 	}
-	SweepCopies(filepath.Dir(file))
-	root.SweepTemporary(file, copyLife)
-	data, source := readToPublish(ctx, m, filepath.Dir(file), id, now)
+	root.SweepTemporary(file, temporaryLife)
+	data, source := readToPublish(ctx, m, id, now)
 	if err := ctx.Err(); err != nil {
 		return Published{}, err
 	}
@@ -82,12 +81,10 @@ func publishTo(ctx context.Context, m root.FS, file string, now time.Time) (Publ
 
 // readToPublish reads the database, whose identity before was id, and returns
 // the content of the file to publish. The content is valid only if the state of
-// the source is probe.OK. The copy is made in folder, the folder of the file:
-// it was checked that no other user can change this folder, unlike TMPDIR.
-func readToPublish(ctx context.Context, m root.FS, folder string, id databaseIdentity, now time.Time) ([]byte, probe.Source) {
-	policy, source := ReadDatabase(ctx, m, folder, now)
+// the source is probe.OK.
+func readToPublish(ctx context.Context, m root.FS, id databaseIdentity, now time.Time) ([]byte, probe.Source) {
+	policy, source := ReadDatabase(ctx, m, now)
 	if policy == nil {
-		source.Reason = copyName.ReplaceAllString(source.Reason, "kextwatch-policy")
 		source.Next = readerNext(source)
 		return nil, source
 	}
@@ -137,9 +134,6 @@ func openFolder(folder string) error {
 // readerNext says what to do about a failed read of the reader. The reader is
 // root, so only the privacy protection of macOS can deny it a file.
 func readerNext(source probe.Source) string {
-	if source.Next == freeSpace {
-		return freeSpace // waiting does not help
-	}
 	switch source.State {
 	case probe.Denied:
 		return "give " + probe.ReaderProgram + " Full Disk Access (System Settings > Privacy & Security; Security & Privacy up to macOS 12)"

@@ -90,12 +90,11 @@ func TestOnlyTheOwnerPublishes(t *testing.T) {
 	}
 }
 
-// If the disk has space for the copy of the database but not for the new file,
-// the old file stays. These names need twice the space in a property list.
+// If the disk has no space for the new file, the old file stays.
 func TestAFullDiskLeavesTheOldFile(t *testing.T) {
 	wide := `WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 50)
 		INSERT INTO kext_policy SELECT 'T', 'com.example.kext' || n, 1, 'é' || substr(hex(randomblob(2000)), 1, 4000), 0 FROM i`
-	for name, limit := range map[string]int64{"space for the copy": 320 << 10, "no space": 64, "no space for the run": 8} {
+	for name, limit := range map[string]int64{"space for a part": 100 << 10, "no space": 64, "no space for the run": 8} {
 		t.Run(name, func(t *testing.T) {
 			m, file := newPublishing(t, mactest.ApplePolicy("DELETE")...)
 			publish(t, m)
@@ -110,9 +109,6 @@ func TestAFullDiskLeavesTheOldFile(t *testing.T) {
 				t.Errorf("the file changed: %v", err)
 			}
 			wantNothingLeft(t, m)
-			if limit > 64 && !strings.Contains(line, ".policy.plist") {
-				t.Errorf("there was no space for the copy: %s", line)
-			}
 			policy, source := readPublished(m, time.Now())
 			if policy != nil || source.State != probe.Failed || !strings.Contains(source.Reason, "the disk is full") || source.Next != "free some space on the disk" {
 				t.Errorf("the agent gets %+v", source)
@@ -139,20 +135,16 @@ func TestAFullDiskBeforeTheFirstRows(t *testing.T) {
 	}
 }
 
-// If the disk has space for the reason but not for a copy of the database, the
-// reader publishes the reason, and only once.
-func TestAFullDiskIsPublishedAsAFailure(t *testing.T) {
+// The rows are published if only they have space: the copy of the database needs none.
+func TestADiskWithSpaceForTheRows(t *testing.T) {
 	m, file := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 	publish(t, m)
-	mactest.FillDatabase(t, file, paddedRows(100))
-	for _, want := range []string{"true ", "false "} {
-		line := startDatabaseChild(t, fmt.Sprintf("full %d %s", 16<<10, m.Root)).line()
-		if !strings.HasPrefix(line, want) || !strings.Contains(line, "file too large <nil>") {
-			t.Errorf("%s, want %s", line, want)
-		}
-		if policy, source := readPublished(m, time.Now()); policy != nil || !strings.Contains(source.Reason, "the disk is full") || source.Next != freeSpace {
-			t.Errorf("the agent gets %+v", source)
-		}
+	mactest.FillDatabase(t, file, `INSERT INTO settings VALUES ('large', zeroblob(999999))`, paddedRows(10))
+	if line := startDatabaseChild(t, fmt.Sprintf("full %d %s", 64<<10, m.Root)).line(); !strings.HasPrefix(line, "true  <nil>") {
+		t.Error(line)
+	}
+	if policy, source := readPublished(m, time.Now()); policy == nil || len(policy.Rows) != 11 {
+		t.Errorf("the agent gets %+v", source)
 	}
 }
 
@@ -171,10 +163,9 @@ func TestAKilledWriterLeavesACompleteFile(t *testing.T) {
 		}
 	}
 	mactest.NoError(t, os.WriteFile(filepath.Join(folder, ".policy.plist.123"), nil, 0o600))
-	mactest.NoError(t, os.Mkdir(filepath.Join(folder, "kextwatch-policy-123"), 0o700))
 	names, err := os.ReadDir(folder)
 	mactest.NoError(t, err)
-	old := time.Now().Add(-2 * copyLife)
+	old := time.Now().Add(-2 * temporaryLife)
 	for _, e := range names {
 		mactest.NoError(t, os.Chtimes(filepath.Join(folder, e.Name()), old, old))
 	}

@@ -52,7 +52,6 @@ func publishNow(t testing.TB, m root.FS) {
 func TestPublishesAllRows(t *testing.T) {
 	for _, journal := range journalModes {
 		t.Run(journal, func(t *testing.T) {
-			temp := t.TempDir()
 			m, _ := newPublishing(t, mactest.ApplePolicy(journal, mactest.BlockedRow, historyRow,
 				`INSERT INTO kext_policy VALUES (NULL, 'com.example.odd', 1, 'tab`+"\t"+`, bell`+"\a"+` and 日本', -1)`,
 				`INSERT INTO kext_policy_mdm VALUES ('4C6364ACXT', '', 1, 'A-UUID')`,
@@ -61,7 +60,7 @@ func TestPublishesAllRows(t *testing.T) {
 			if got := publish(t, m); !got.Written || got.Source.State != probe.OK {
 				t.Errorf("got %+v, want rows that were written from a good database", got)
 			}
-			want, _ := ReadDatabase(t.Context(), m, temp, publishedAt)
+			want, _ := ReadDatabase(t.Context(), m, publishedAt)
 			want.Source = probe.Reader
 			got, source := readPublished(m, publishedAt)
 			if source != (probe.Source{Name: probe.Reader, State: probe.OK}) || !reflect.DeepEqual(got, want) {

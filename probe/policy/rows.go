@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,9 +31,9 @@ var (
 	errStructure     = errors.New("its structure is invalid")
 )
 
-// readRows reads the copy of a policy database at path.
-func readRows(ctx context.Context, path string) (policy *probe.Policy, err error) {
-	err = inCopy(path, func(c *connection) error {
+// readRows reads the copy of a policy database.
+func readRows(ctx context.Context, c databaseCopy) (policy *probe.Policy, err error) {
+	err = inCopy(c, func(c *connection) error {
 		policy, err = readPolicy(ctx, c)
 		return err
 	})
@@ -53,21 +52,22 @@ type connection struct {
 //   - A CHECK constraint concerns only values, and may use functions that only Apple's
 //     SQLite has.
 //   - Nobody else knows the copy, so one lock holds until it is closed. SQLite then
-//     needs no file for the index of a -wal.
-//   - The copy is removed after the read, so it need not reach the disk.
-const settings = "_pragma=trusted_schema(OFF)&_pragma=ignore_check_constraints(ON)&_pragma=locking_mode(EXCLUSIVE)&_pragma=synchronous(OFF)"
+//     needs no shared memory for the index of a -wal.
+const settings = "_pragma=trusted_schema(OFF)&_pragma=ignore_check_constraints(ON)&_pragma=locking_mode(EXCLUSIVE)"
 
-// inCopy opens the copy of a policy database at path for writing: only then does
-// SQLite apply a -wal and roll back a -journal.
-func inCopy(path string, read func(c *connection) error) error {
-	info, err := os.Stat(path)
+// inCopy opens the copy of a policy database for writing: only then does SQLite apply
+// a -wal and roll back a -journal.
+func inCopy(copied databaseCopy, read func(c *connection) error) error {
+	if len(copied[0]) == 0 {
+		return errEmptyFile
+	}
+	vfs, err := memoryVFS()
 	if err != nil {
 		return err
 	}
-	if info.Size() == 0 {
-		return errEmptyFile
-	}
-	uri := url.URL{Scheme: "file", Path: path, RawQuery: settings}
+	path, remove := copied.place()
+	defer remove()
+	uri := url.URL{Scheme: "file", Path: path, RawQuery: "vfs=" + vfs + "&" + settings}
 	conn, err := new(sqlite.Driver).Open(uri.String())
 	if err != nil {
 		return err

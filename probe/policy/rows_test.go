@@ -3,7 +3,6 @@ package policy
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -23,7 +22,7 @@ func TestReadsEveryColumn(t *testing.T) {
 		`INSERT INTO kext_load_history_v3 VALUES ('/Library/Extensions/prl.kext', '4C6364ACXT', 'com.parallels.kext.vnic', 'BOOT',
 			'2026-05-06 05:53:43', '2026-07-01 20:26:56', 272, 'ac012a93')`)...)
 	now := time.Date(2026, 7, 1, 21, 0, 0, 0, time.UTC)
-	got, source := ReadDatabase(t.Context(), m, t.TempDir(), now)
+	got, source := ReadDatabase(t.Context(), m, now)
 	if source.State != probe.OK {
 		t.Fatalf("source %+v, want ok", source)
 	}
@@ -221,11 +220,12 @@ func TestHistoryErrOfAnEarlierReader(t *testing.T) {
 }
 
 func TestReadRowsEndsWithItsContext(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "KextPolicy")
-	mactest.FillDatabase(t, file, mactest.AppleSchema...)
+	m, _ := newPolicy(t, mactest.AppleSchema...)
+	copied, err := copyDatabase(t.Context(), m)
+	mactest.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := readRows(ctx, file); !errors.Is(err, context.Canceled) {
+	if _, err := readRows(ctx, copied); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

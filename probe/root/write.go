@@ -32,24 +32,17 @@ func WriteFile(path string, data []byte, mode fs.FileMode) error {
 }
 
 // SweepTemporary removes the temporary files that killed calls of WriteFile for
-// path left behind more than age ago. A younger one may be in use.
+// path left behind more than age ago. A younger one may be in use. It ignores errors: the
+// next call tries again.
 func SweepTemporary(path string, age time.Duration) {
-	sweep(filepath.Dir(path), "."+filepath.Base(path)+"*", false, age)
-}
-
-// SweepFolders removes the folders in parent whose names match a pattern of
-// filepath.Match and that were modified more than age ago. It ignores errors:
-// the next call tries again.
-func SweepFolders(parent, pattern string, age time.Duration) { sweep(parent, pattern, true, age) }
-
-func sweep(parent, pattern string, folders bool, age time.Duration) {
+	parent := filepath.Dir(path)
 	entries, _ := os.ReadDir(parent)
 	for _, e := range entries {
-		if match, _ := filepath.Match(pattern, e.Name()); !match || e.IsDir() != folders {
+		if match, _ := filepath.Match("."+filepath.Base(path)+"*", e.Name()); !match || e.IsDir() {
 			continue
 		}
 		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > age {
-			os.RemoveAll(filepath.Join(parent, e.Name()))
+			os.Remove(filepath.Join(parent, e.Name()))
 		}
 	}
 }

@@ -74,19 +74,16 @@ func TestSweep(t *testing.T) {
 			os.Chtimes(path, old, old)
 		}
 	}
-	for _, name := range []string{".a.plist-folder", "copy-1", "copy-2"} {
+	for _, name := range []string{".a.plist-folder"} {
 		path := filepath.Join(folder, name)
 		if err := os.Mkdir(path, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if name != "copy-2" {
-			os.Chtimes(path, old, old)
-		}
+		os.Chtimes(path, old, old)
 	}
 	SweepTemporary(filepath.Join(folder, "a.plist"), time.Minute)
-	SweepFolders(folder, "copy-*", time.Minute)
-	SweepFolders(filepath.Join(folder, "missing"), "copy-*", time.Minute)
-	wantNames(t, folder, ".a.plist-folder", ".a.plist-new", ".b.plist1", "a.plist", "copy-2")
+	SweepTemporary(filepath.Join(folder, "missing", "a.plist"), time.Minute)
+	wantNames(t, folder, ".a.plist-folder", ".a.plist-new", ".b.plist1", "a.plist")
 }
 
 func wantNames(t *testing.T, folder string, want ...string) {

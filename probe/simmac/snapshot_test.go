@@ -21,7 +21,7 @@ func (s sim) snapshot() probe.Snapshot {
 // snapshotWith is snapshot with so many missing facts.
 func (s sim) snapshotWith(gaps int) probe.Snapshot {
 	s.t.Helper()
-	snap := mac.NewProber(root.FS{Root: s.dir}, s.t.TempDir()).Snapshot(s.t.Context(), minutes(30), mac.Options{Fresh: true})
+	snap := mac.NewProber(root.FS{Root: s.dir}).Snapshot(s.t.Context(), minutes(30), mac.Options{Fresh: true})
 	if len(snap.Gaps) != gaps || snap.Policy == nil {
 		s.t.Fatalf("policy %v, sources %+v, gaps %+v", snap.Policy, snap.Sources, snap.Gaps)
 	}

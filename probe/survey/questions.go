@@ -46,16 +46,15 @@ func (q Question) Ask(ctx context.Context) []string {
 	return q.ask(ctx)
 }
 
-// Questions returns all questions about m. temp is a private folder for a copy of
-// the policy database.
-func Questions(m root.FS, temp string) []Question {
+// Questions returns all questions about m.
+func Questions(m root.FS) []Question {
 	on := func(ask func(context.Context, root.FS) []string) func(context.Context) []string {
 		return func(ctx context.Context) []string { return ask(ctx, m) }
 	}
 	return []Question{
 		{"Which Mac is this?", on(whichMac)},
 		{"Who may list and stat the policy's folder, and what are its modes and flags?", on(policyFolder)},
-		{"Which form does the policy database have?", func(ctx context.Context) []string { return databaseForm(ctx, m, temp) }},
+		{"Which form does the policy database have?", func(ctx context.Context) []string { return databaseForm(ctx, m) }},
 		{"What does System Information list as disabled software?", on(disabledSoftware)},
 		{"Which styles does the log tool know, and may this user follow the log?", on(logAccess)},
 		{"Which mode has the database of system extensions, and what frames their list?", on(systemExtensionFiles)},

@@ -51,7 +51,7 @@ var databaseQueries = []databaseQuery{
 }
 
 // databaseForm describes a copy of the policy database.
-func databaseForm(ctx context.Context, m root.FS, temp string) []string {
+func databaseForm(ctx context.Context, m root.FS) []string {
 	queries := databaseQueries
 	if session, err := mac.ReadBootSession(ctx, m); err == nil { // a valid UUID
 		queries = append(slices.Clone(queries), databaseQuery{"kext_load_history_v3, boot_uuid is that of this boot",
@@ -61,7 +61,7 @@ func databaseForm(ctx context.Context, m root.FS, temp string) []string {
 	for _, q := range queries {
 		limited = append(limited, "WITH a(answer) AS ("+q.query+") SELECT ifnull(substr(answer, 1, 2000), 'NULL') FROM a LIMIT 40")
 	}
-	found, source := policy.Inspect(ctx, m, temp, limited)
+	found, source := policy.Inspect(ctx, m, limited)
 	if source.State != probe.OK {
 		return []string{source.Reason, "run it with sudo for an answer"}
 	}

@@ -159,7 +159,7 @@ func TestFrameworkQuestion(t *testing.T) {
 	if got := frameworkAnswers(nil, probe.Source{State: probe.Denied, Reason: "may not"}); fmt.Sprint(got) != "[state: denied may not]" {
 		t.Errorf("got %q, want the state and the reason", got)
 	}
-	questions := Questions((root.FS{Root: mactest.Root(t)}), "")
+	questions := Questions((root.FS{Root: mactest.Root(t)}))
 	if got := questions[len(questions)-1].Ask(t.Context()); len(got) != 2 || got[0] != "state: absent" {
 		t.Errorf("without osascript: %q", got)
 	}
@@ -168,7 +168,7 @@ func TestFrameworkQuestion(t *testing.T) {
 func TestQuestionsAfterContextEnded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, q := range Questions((root.FS{Root: mactest.Root(t)}), "") {
+	for _, q := range Questions((root.FS{Root: mactest.Root(t)})) {
 		if got := q.Ask(ctx); len(got) != 1 || got[0] != "not asked: context canceled" {
 			t.Errorf("%s: %q", q.Text, got)
 		}

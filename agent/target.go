@@ -55,20 +55,24 @@ func (t target) rules() approval.Settings {
 }
 
 // memory returns the memory of the running agent: every answer includes the windows
-// that the agent saw. An unreadable memory is a missing fact.
+// that the agent saw. A memory that cannot be read or saved is a missing fact.
 func (t target) memory() (approval.Memory, []probe.Gap) {
 	if t.noHome != nil {
 		return approval.Memory{}, nil
 	}
 	p := store.PlacesIn(t.mac.Home)
+	var gaps []probe.Gap
+	if err := store.CannotWrite(p); err != nil && !t.mac.NoTools { // nothing is saved on another Mac's disk
+		gaps = append(gaps, store.WriteGap(p, err))
+	}
 	m, err := store.ReadMemory(p.Memory)
 	if err != nil {
-		return approval.Memory{}, []probe.Gap{store.MemoryGap(p, err)}
+		return approval.Memory{}, append(gaps, store.MemoryGap(p, err))
 	}
 	if m.Memory.LastRead.At.After(t.clock.Now()) {
-		return approval.Memory{}, nil // the memory may hold events after --now
+		return approval.Memory{}, gaps // the memory may hold events after --now
 	}
-	return m.Memory, nil
+	return m.Memory, gaps
 }
 
 // events returns the history of the agent since a time.

@@ -20,11 +20,11 @@ import (
 type Store struct {
 	Places  Places
 	Journal Journal
-	Memory  MemoryFile // as it is on the disk
-	Pending []Event    // not yet in the history
-	written bool       // the history has lines that may not be on the disk yet; the memory still has them
-	broken  string     // which file cannot be written, and why; empty: all can
-	unread  error      // why the memory on the disk could not be read; it is not overwritten
+	Memory  MemoryFile        // as it is on the disk
+	Pending []Event           // not yet in the history
+	written bool              // the history has lines that may not be on the disk yet; the memory still has them
+	broken  map[string]string // why a file cannot be written, by its path
+	unread  error             // why the memory on the disk could not be read; it is not overwritten
 }
 
 // ErrReported is an error that was returned before, and did not change since.
@@ -32,7 +32,7 @@ var ErrReported = errors.New("already reported")
 
 // Open reads the files of an earlier agent. warnings are for the user.
 func Open(p Places, now time.Time) (s *Store, warnings []string) {
-	s = &Store{Places: p, Journal: p.Journal()}
+	s = &Store{Places: p, Journal: p.Journal(), broken: map[string]string{}}
 	if err := os.MkdirAll(p.State, 0o700); err != nil {
 		warnings = append(warnings, err.Error())
 	}
@@ -109,14 +109,17 @@ func (s *Store) Save(mem approval.Memory) (wrote bool, err error) {
 		s.written = false
 	}
 	m := MemoryFile{Schema: schemaOf(migrations), Memory: mem, Pending: lines}
-	if err := SaveMemory(s.Places.Memory, m); err != nil {
-		return false, s.trouble(err)
+	err = os.MkdirAll(s.Places.State, 0o700) // it may have been impossible before
+	if err == nil {
+		err = SaveMemory(s.Places.Memory, m)
+	}
+	if err = s.trouble(s.Places.Memory, err); err != nil {
+		return false, err
 	}
 	s.Memory = m
 	if unsynced != nil {
-		return true, s.trouble(unsynced)
+		return true, s.trouble(s.Places.History, unsynced)
 	}
-	s.broken = ""
 	return true, nil
 }
 
@@ -138,25 +141,28 @@ func (s *Store) Record() ([]string, error) {
 	if err := s.Journal.Append(lines); err != nil {
 		const most = 200
 		s.Pending = s.Pending[max(0, len(s.Pending)-most):]
-		return fresh, s.trouble(err)
+		return fresh, s.trouble(s.Places.History, err)
 	}
-	s.Pending, s.broken, s.written = nil, "", true
-	return fresh, nil
+	s.Pending, s.written = nil, true
+	return fresh, s.trouble(s.Places.History, nil)
 }
 
 // Publish writes the status for other programs to read.
 func (s *Store) Publish(st approval.Status) error {
-	if err := savePlist(s.Places.Status, view.NewDocument(st)); err != nil {
-		return s.trouble(err)
-	}
-	return nil
+	return s.trouble(s.Places.Status, savePlist(s.Places.Status, view.NewDocument(st)))
 }
 
-func (s *Store) trouble(err error) error {
-	if s.broken == err.Error() {
+// trouble notes the outcome of writing a file. It returns ErrReported for the error of
+// the last time.
+func (s *Store) trouble(file string, err error) error {
+	if err == nil {
+		delete(s.broken, file)
+		return nil
+	}
+	if s.broken[file] == err.Error() {
 		return ErrReported
 	}
-	s.broken = err.Error()
+	s.broken[file] = err.Error()
 	return err
 }
 
@@ -166,13 +172,21 @@ func (s *Store) Gaps() []probe.Gap {
 	if s.unread != nil {
 		gaps = append(gaps, MemoryGap(s.Places, s.unread))
 	}
-	if s.broken != "" {
-		gaps = append(gaps, probe.Gap{
-			Source: probe.FactOwnFiles, Err: s.broken,
-			Next: "make room on the disk and let your user write to " + s.Places.State,
-		})
+	for _, file := range []string{s.Places.Memory, s.Places.History, s.Places.Status} {
+		if why := s.broken[file]; why != "" {
+			return append(gaps, WriteGap(s.Places, errors.New(why)))
+		}
 	}
 	return gaps
+}
+
+// WriteGap reports that the agent's files cannot be written.
+func WriteGap(p Places, err error) probe.Gap {
+	return probe.Gap{
+		Source: probe.FactOwnFiles,
+		Err:    "kextwatch cannot save its state and forgets it after a restart: " + view.Clean(err.Error()),
+		Next:   "make room on the disk and let your user write to " + p.State,
+	}
 }
 
 // MemoryGap reports a memory that cannot be read. The agent reads it again at

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -82,5 +83,84 @@ func TestDamage(t *testing.T) {
 		if root.Damaged(err) {
 			t.Errorf("%v counts as damage", err)
 		}
+	}
+}
+
+// A full disk is one missing fact with one reason, and each file is reported once. The
+// missing fact goes when every file can be written again.
+func TestFullDiskIsReportedOnce(t *testing.T) {
+	p := PlacesIn(t.TempDir())
+	st, _ := Open(p, time.Now())
+	mem := fullMemory()
+	save := func() (fresh []error) {
+		mem.Seq++
+		st.Pending = append(st.Pending, Event{Schema: 1, Seq: mem.Seq, Event: approval.WindowOpened})
+		_, saved := st.Save(mem)
+		_, recorded := st.Record()
+		for _, err := range []error{saved, recorded, st.Publish(approval.Status{})} {
+			if err != nil && !errors.Is(err, ErrReported) {
+				fresh = append(fresh, err)
+			}
+		}
+		return fresh
+	}
+	mactest.OnFullDisk(t, 0, func() error {
+		if fresh := save(); len(fresh) != 3 {
+			t.Errorf("first %q, want an error for each file", fresh)
+		}
+		gaps := st.Gaps()
+		if len(gaps) != 1 || !strings.Contains(gaps[0].Err, "memory.plist") || !strings.Contains(gaps[0].Err, "forgets") {
+			t.Errorf("gaps %+v", gaps)
+		}
+		if fresh := save(); len(fresh) > 0 || !reflect.DeepEqual(st.Gaps(), gaps) {
+			t.Errorf("then %q, gaps %+v", fresh, st.Gaps())
+		}
+		return nil
+	})
+	if fresh := save(); len(fresh) > 0 || len(st.Gaps()) > 0 {
+		t.Errorf("with space again: %q, gaps %+v", fresh, st.Gaps())
+	}
+	if events, err := st.Journal.Read(time.Time{}); err != nil || len(events) != 3 {
+		t.Errorf("history %+v, %v; want three events", events, err)
+	}
+}
+
+// A history that cannot be written is reported once, although the memory can be.
+func TestHistoryThatCannotBeWritten(t *testing.T) {
+	p := PlacesIn(t.TempDir())
+	mactest.NoError(t, os.MkdirAll(p.History, 0o700))
+	st, _ := Open(p, time.Now())
+	mem := fullMemory()
+	for i, want := range []bool{true, false} {
+		mem.Seq++
+		st.Pending = []Event{{Schema: 1, Seq: mem.Seq, Event: approval.WindowOpened}}
+		if wrote, err := st.Save(mem); !wrote || err != nil {
+			t.Errorf("%d: wrote %v, %v", i, wrote, err)
+		}
+		if _, err := st.Record(); err == nil || errors.Is(err, ErrReported) == want || len(st.Gaps()) != 1 {
+			t.Errorf("%d: %v, gaps %+v", i, err, st.Gaps())
+		}
+	}
+}
+
+// The folder of the agent's files is made as soon as that is possible.
+func TestStateFolderIsMadeLater(t *testing.T) {
+	home := t.TempDir()
+	p := PlacesIn(home)
+	library := filepath.Join(home, "Library")
+	mactest.WriteFile(t, library, "")
+	st, warnings := Open(p, time.Now())
+	if len(warnings) == 0 {
+		t.Error("no warning")
+	}
+	if wrote, err := st.Save(fullMemory()); wrote || err == nil {
+		t.Errorf("wrote %v, %v", wrote, err)
+	}
+	mactest.NoError(t, os.Remove(library))
+	if wrote, err := st.Save(fullMemory()); !wrote || err != nil {
+		t.Errorf("wrote %v, %v", wrote, err)
+	}
+	if info, err := os.Stat(p.State); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the folder: %v, %v", info, err)
 	}
 }

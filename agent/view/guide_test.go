@@ -305,6 +305,21 @@ func TestMenuLeadsToTheGuide(t *testing.T) {
 	}
 }
 
+// The menu says that the agent forgets everything after a restart.
+func TestMenuSaysThatNothingIsSaved(t *testing.T) {
+	const line = "kextwatch cannot save: make room on the disk"
+	for _, v := range approval.Verdicts {
+		st := fuseWith(v)
+		if slices.Contains(Menu(st, around).Details, line) {
+			t.Errorf("%s: the files can be written", v)
+		}
+		st.Gaps = append(st.Gaps, probe.Gap{Source: probe.FactOwnFiles, Err: "no space left on device"})
+		if m := Menu(st, around); !slices.Contains(m.Details, line) {
+			t.Errorf("%s: details %q", v, m.Details)
+		}
+	}
+}
+
 // The guide that status names is the one that `kextwatch guide` shows.
 func TestStatusLeadsToTheGuide(t *testing.T) {
 	st := fuseWith(approval.BlockedUnknown)

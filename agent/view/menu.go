@@ -290,6 +290,9 @@ func nextLines(p approval.Product, st approval.Status) []string {
 func details(p approval.Product, st approval.Status) []string {
 	var lines []string
 	add := func(line string) { lines = append(lines, line) }
+	if probe.HasGap(st.Gaps, probe.FactOwnFiles) {
+		add("kextwatch cannot save: make room on the disk")
+	}
 	if p.Verdict.Blocked() && p.Verdict != approval.NeedsRecovery {
 		for _, item := range p.Items {
 			for _, k := range item.Kexts {

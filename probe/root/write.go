@@ -1,6 +1,7 @@
 package root
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,18 +18,30 @@ import (
 // The content is first written and synced to a temporary file in the same
 // folder, never in TMPDIR. So the folder decides who can interfere: check it
 // with FS.Guarded if the file must be trusted. After an error the old file is
-// unchanged, and the temporary file is removed. A process that is killed leaves
+// unchanged, and the temporary file is removed. The error names path, so the same
+// problem has the same text the next time. A process that is killed leaves
 // it behind: SweepTemporary removes it.
 func WriteFile(path string, data []byte, mode fs.FileMode) error {
 	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(mode))
 	if err != nil {
-		return err
+		return writing(path, err)
 	}
 	defer f.Cleanup()
 	if _, err := f.Write(data); err != nil {
-		return err
+		return writing(path, err)
 	}
-	return f.CloseAtomicallyReplace()
+	return writing(path, f.CloseAtomicallyReplace())
+}
+
+// writing replaces the name of the temporary file in an error.
+func writing(path string, err error) error {
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		return &fs.PathError{Op: failed.Op, Path: path, Err: failed.Err}
+	}
+	if failed, ok := errors.AsType[*os.LinkError](err); ok {
+		return &fs.PathError{Op: failed.Op, Path: path, Err: failed.Err}
+	}
+	return err
 }
 
 // SweepTemporary removes the temporary files that killed calls of WriteFile for

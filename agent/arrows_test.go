@@ -134,6 +134,7 @@ var arrows = []struct{ importer, imported, because string }{
 
 	{"notify/desktop", "notify", "posts its alerts"},
 	{"notify/desktop", "probe", "cleans the texts it shows"},
+	{"notify/desktop", "probe/root", "looks its tools up beneath the Mac's root"},
 	{"notify/desktop", "probe/tool", "runs the child that posts, and osascript"},
 	{"notify/desktop", "github.com/gen2brain/beeep", "knows every desktop's notifications"},
 	{"notify/desktop", "github.com/godbus/dbus/v5", "connects to D-Bus before the alert comes; not on a Mac"},

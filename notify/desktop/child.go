@@ -4,20 +4,34 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"kextwatch/probe/root"
 	"kextwatch/probe/tool"
 )
 
-// searchPath returns the PATH of a child: the system's folders beneath root. So the
-// child runs no program from a folder that the user can write to.
-func searchPath(root string) (string, error) {
-	if !filepath.IsAbs(root) || strings.ContainsRune(root, filepath.ListSeparator) {
-		return "", fmt.Errorf("invalid root folder %q for tools: use an absolute path without a colon", root)
+// searched are the tools that beeep looks up in PATH.
+var searched = []string{"terminal-notifier", "osascript", "notify-send", "kdialog"}
+
+// searchPath returns the PATH of a child: the system's folders beneath the Mac's root.
+// So the child runs no program from a folder that the user can write to. The kernel
+// follows a link without regard to the root, so a folder in which one of these tools
+// is a link is left out.
+func searchPath(m root.FS) (string, error) {
+	if !filepath.IsAbs(m.Root) || strings.ContainsRune(m.Root, filepath.ListSeparator) {
+		return "", fmt.Errorf("invalid root folder %q for tools: use an absolute path without a colon", m.Root)
 	}
 	var dirs []string
 	for _, dir := range []string{"/usr/bin", "/bin", "/usr/sbin", "/sbin"} {
-		dirs = append(dirs, filepath.Join(root, dir))
+		path, err := m.Resolve(dir)
+		leads := func(tool string) bool {
+			found, err := m.Resolve(filepath.Join(dir, tool))
+			return err != nil || found != filepath.Join(path, tool)
+		}
+		if err == nil && !strings.ContainsRune(path, filepath.ListSeparator) && !slices.ContainsFunc(searched, leads) {
+			dirs = append(dirs, path)
+		}
 	}
 	return strings.Join(dirs, string(filepath.ListSeparator)), nil
 }

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"kextwatch/notify"
+	"kextwatch/probe/root"
 	"kextwatch/probe/tool"
 )
 
@@ -66,7 +66,12 @@ func (d Dialogs) Ask(ctx context.Context, dialog notify.Dialog) (notify.Answer, 
 }
 
 func (d Dialogs) ask(ctx context.Context, dialog notify.Dialog) (notify.Answer, error) {
-	path, err := searchPath(d.Root)
+	m := root.FS{Root: d.Root}
+	path, err := searchPath(m)
+	if err != nil {
+		return "", err
+	}
+	osascript, err := m.Resolve("/usr/bin/osascript")
 	if err != nil {
 		return "", err
 	}
@@ -75,7 +80,7 @@ func (d Dialogs) ask(ctx context.Context, dialog notify.Dialog) (notify.Answer, 
 		return "", err
 	}
 	out, err := tool.Runner{Root: d.Root, UID: d.UID}.Run(ctx, tool.Spec{
-		Path: filepath.Join(d.Root, "/usr/bin/osascript"), Args: args, Env: environment(path, os.LookupEnv), Limit: askLimit,
+		Path: osascript, Args: args, Env: environment(path, os.LookupEnv), Limit: askLimit,
 	})
 	switch {
 	case err == nil:

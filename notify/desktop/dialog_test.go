@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"kextwatch/notify"
+	"kextwatch/probe/mactest"
 	"kextwatch/probe/simmac"
 )
 
@@ -135,6 +136,20 @@ func TestNoDialog(t *testing.T) {
 	}
 	if _, err := (Dialogs{Root: "relative"}).Ask(ctx, question()); err == nil {
 		t.Error("a relative root was taken")
+	}
+}
+
+// A link in a simulated Mac resolves beneath its root.
+func TestDialogFollowsNoLinkOutOfRoot(t *testing.T) {
+	outside, root := t.TempDir(), t.TempDir()
+	tool := script(t, filepath.Join(outside, "osascript"), `echo >"$dir/ran"`)
+	mactest.NoError(t, os.MkdirAll(filepath.Join(root, "usr/bin"), 0o755))
+	mactest.NoError(t, os.Symlink(tool, filepath.Join(root, "usr/bin/osascript")))
+	if _, err := (Dialogs{Root: root}).Ask(ctx, question()); !errors.Is(err, ErrNoDialog) {
+		t.Errorf("%v, want ErrNoDialog", err)
+	}
+	if _, err := os.Stat(filepath.Join(outside, "ran")); err == nil {
+		t.Error("a tool of this machine was run")
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"kextwatch/notify"
+	"kextwatch/probe/root"
 	"kextwatch/probe/tool"
 )
 
@@ -109,7 +110,7 @@ func (p *Poster) post(ctx context.Context, alert notify.Alert) error {
 
 // start starts a child that waits for its alert.
 func (p *Poster) start(ctx context.Context, urgent bool) (*child, error) {
-	path, err := searchPath(p.root)
+	path, err := searchPath(root.FS{Root: p.root})
 	if err != nil {
 		return nil, err
 	}

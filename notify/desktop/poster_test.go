@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"kextwatch/notify"
+	"kextwatch/probe/mactest"
 )
 
 var ctx = context.Background()
@@ -199,6 +200,37 @@ func TestPostRunsToolBeneathRoot(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(os.Getenv("PATH"), "ran")); err == nil {
 		t.Error("terminal-notifier from the user's PATH was run")
+	}
+}
+
+// A link in a simulated Mac resolves beneath its root. No link to a tool, to its folder
+// or to a folder above leads to a tool of this machine.
+func TestPostFollowsNoLinkOutOfRoot(t *testing.T) {
+	noBus(t)
+	self, err := os.Executable()
+	mactest.NoError(t, err)
+	for _, link := range []string{desktopTool(), filepath.Dir(desktopTool()), "usr"} {
+		outside, root := t.TempDir(), t.TempDir()
+		tool := script(t, filepath.Join(outside, desktopTool()), `echo >"$dir/ran"`)
+		mactest.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, link)), 0o755))
+		mactest.NoError(t, os.Symlink(filepath.Join(outside, link), filepath.Join(root, link)))
+		if err := NewPoster(self, root).Post(ctx, notify.Alert{Title: "t"}); err == nil {
+			t.Errorf("%s: posted", link)
+		}
+		if _, err := os.Stat(filepath.Join(filepath.Dir(tool), "ran")); err == nil {
+			t.Errorf("%s: a tool of this machine was run", link)
+		}
+	}
+	// The folder is a link to one beneath root, as /bin is on some systems.
+	root := t.TempDir()
+	tool := script(t, filepath.Join(root, "real", filepath.Base(desktopTool())), `echo >"$dir/ran"`)
+	mactest.NoError(t, os.Mkdir(filepath.Join(root, "usr"), 0o755))
+	mactest.NoError(t, os.Symlink("/real", filepath.Join(root, "usr/bin")))
+	if err := NewPoster(self, root).Post(ctx, notify.Alert{Title: "t"}); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(filepath.Dir(tool), "ran")); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -4,9 +4,11 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 	"unicode"
@@ -108,6 +110,29 @@ echo $! >>"$out"`)
 	mactest.Eventually(t, "it has started something", func() bool { return strings.HasSuffix(h.output(), "\n") })
 	mactest.WantGone(t, strings.TrimSpace(h.output()))
 	mactest.Eventually(t, "the log says so", func() bool { return strings.Contains(h.log.String(), "left a process running") })
+}
+
+// A process in a session of its own is out of reach. It survives, and does not delay
+// the next event, although it keeps the standard error open.
+func TestHookThatLeavesItsGroup(t *testing.T) {
+	setsid, err := exec.LookPath("setsid")
+	if err != nil {
+		t.Skip("needs setsid:", err)
+	}
+	h := newHooked(t)
+	name := h.script(`read -r event
+[ "$event" = leave ] || { echo next >>"$out"; exit; }
+exec '` + setsid + `' sh -c 'echo $$ >>"'"$out"'"; exec sleep 1000' &
+until [ -s "$out" ]; do :; done`)
+	h.start()
+	h.hook.offer(name, "leave")
+	h.hook.offer(name, "next")
+	mactest.Eventually(t, "the next one has run", func() bool { return strings.HasSuffix(h.output(), "next\n") })
+	pid, err := strconv.Atoi(strings.Fields(h.output())[0])
+	mactest.NoError(t, err)
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Errorf("it did not survive: %v", err)
+	}
 }
 
 func TestHookThatFails(t *testing.T) {

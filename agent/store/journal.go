@@ -40,11 +40,11 @@ func (j Journal) Sync() error {
 }
 
 // Read returns the events at or after since, oldest first. It skips lines that
-// are not events.
+// are not events, and the beginning of a file that is too large.
 func (j Journal) Read(since time.Time) ([]Event, error) {
 	var events []Event
 	for i := historyFiles - 1; i >= 0; i-- {
-		data, err := root.ReadFile(j.files().File(i), 2*historySize)
+		data, err := root.ReadEnd(j.files().File(i), 2*historySize)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

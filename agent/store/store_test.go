@@ -222,6 +222,29 @@ func TestPipeInPlaceOfAFile(t *testing.T) {
 	}
 }
 
+// Of a history that grew past its limit, the newest part is read, and the numbers
+// continue.
+func TestHistoryThatGrewTooLarge(t *testing.T) {
+	p := PlacesIn(t.TempDir())
+	var all strings.Builder
+	last := int64(0)
+	for all.Len() < 3*historySize {
+		last++
+		all.WriteString(Event{Schema: 1, Seq: last, Event: approval.AgentStarted, Text: strings.Repeat("x", 500)}.Line() + "\n")
+	}
+	mactest.WriteFile(t, p.History, all.String())
+	events, err := p.Journal().Read(time.Time{})
+	if err != nil || len(events) < 1000 || events[len(events)-1].Seq != last {
+		t.Fatalf("%d events, %v; want the newest", len(events), err)
+	}
+	if first := events[0].Seq; first != last-int64(len(events))+1 || first == 1 {
+		t.Errorf("%d events from number %d to %d", len(events), first, last)
+	}
+	if st, _ := Open(p, time.Now()); st.Memory.Memory.Seq != last {
+		t.Errorf("the next event gets a number after %d, want after %d", st.Memory.Memory.Seq, last)
+	}
+}
+
 // When the disk fills up in the middle of a line, the history keeps no part of
 // the lines, so that no event appears twice.
 func TestHistoryOnAFullDisk(t *testing.T) {

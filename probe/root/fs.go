@@ -13,6 +13,7 @@
 package root
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -73,6 +74,31 @@ func ReadRegular(path string, limit int64) ([]byte, error) {
 	}
 	defer f.Close()
 	return readOpened(f, limit)
+}
+
+// ReadEnd returns the lines at the end of a regular file of this machine, at most limit
+// bytes. Otherwise it is ReadFile.
+func ReadEnd(path string, limit int64) ([]byte, error) {
+	return InTime(path, func() ([]byte, error) {
+		f, err := OpenRegular(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		start, err := f.Seek(0, io.SeekEnd)
+		if err != nil {
+			return nil, err
+		}
+		start = max(0, start-limit)
+		data, err := io.ReadAll(io.NewSectionReader(f, start, limit))
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", path, err)
+		}
+		if start > 0 { // in a line
+			_, data, _ = bytes.Cut(data, []byte("\n"))
+		}
+		return data, nil
+	})
 }
 
 func readOpened(f *os.File, limit int64) ([]byte, error) {

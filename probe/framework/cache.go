@@ -30,6 +30,11 @@ const (
 	// SlowestBusy is the longest interval between two queries while files
 	// keep changing.
 	SlowestBusy = time.Minute
+
+	// The same holds for attempts that are reported again and again, such as by a
+	// program that tries five times a second. After freeQueries of them the interval is
+	// one second, and after freeReports it doubles.
+	freeReports = 8
 )
 
 // Cache keeps the last answer of the framework while it cannot have changed, and
@@ -43,6 +48,7 @@ type Cache struct {
 	idle    bool        // see Idle
 	running bool        // a query has begun and not ended
 	invalid bool        // Invalidate was called since the last query began
+	report  bool        // Report was called since the last query began
 	hadRows bool        // some source returned rows of the policy
 	current policyStamp // at the last Stat
 
@@ -53,6 +59,7 @@ type Cache struct {
 	source  probe.Source
 	failed  int // queries in a row without an answer
 	same    int // queries in a row for changed files that brought the same answer
+	reports int // queries in a row for reports that brought the same answer
 }
 
 // Need sets whether no better source answers. If stat is refused, an answer from
@@ -83,6 +90,10 @@ func (c *Cache) NoteRows() { c.hadRows = true }
 
 // Invalidate says that the answer may have changed although no file shows it.
 func (c *Cache) Invalidate() { c.invalid = true }
+
+// Report says that a load attempt was reported, which may change the answer although no
+// file shows it.
+func (c *Cache) Report() { c.report = true }
 
 // LastQuery returns the time of the last query; zero: there was none.
 func (c Cache) LastQuery() time.Time { return c.queried }
@@ -118,25 +129,34 @@ func (c Cache) Due(now time.Time, fresh bool) bool {
 // false if no query is needed until something changes.
 func (c Cache) pause(fresh bool) (time.Duration, bool) {
 	invalid := fresh || c.invalid
-	changed := c.current != c.stamp || !c.quiet
+	changed := c.changed()
 	switch {
-	case c.failed > 0 && (invalid || changed):
+	case c.failed > 0 && (invalid || c.report || changed):
 		return tool.Pause(1), true // after an Invalidate or a changed file
 	case c.failed > 0:
 		return tool.Pause(c.failed), !c.idle || c.failed <= idleFailures
-	case invalid:
+	case invalid, c.report && c.reports < freeQueries:
 		return 0, true
 	case c.current == c.stamp && changed && c.same < freeQueries:
 		return probe.CommitDelay, true // only a commit may have been missed
 	case changed && c.same < freeQueries:
 		return 0, true
 	case changed:
-		return min(time.Second<<min(c.same-freeQueries, 10), SlowestBusy), true
+		return doubled(c.same - freeQueries), true
+	case c.report:
+		return doubled(max(0, c.reports-freeReports)), true
 	case !c.current.known:
 		return blindInterval, !c.idle
 	}
 	return 0, false
 }
+
+// changed reports whether a file changed since the last query, or so shortly before it
+// that the answer may miss the change.
+func (c Cache) changed() bool { return c.current != c.stamp || !c.quiet }
+
+// doubled is the interval after so many queries that were not free.
+func doubled(times int) time.Duration { return min(time.Second<<min(times, 10), SlowestBusy) }
 
 // age returns the time since the last query. It uses the wall clock, because the
 // monotonic clock stands still while a Mac sleeps. If the wall clock was set
@@ -154,14 +174,16 @@ type Query struct {
 	began     time.Time
 	stamp     policyStamp
 	quiet     bool // no file had changed just before it
-	requested bool // not because of a changed file
+	requested bool // whatever was reported or changed
+	reported  bool // a load attempt was reported
+	changed   bool // a file changed
 	compared  bool // a better source answered
 }
 
 // Begin notes that a query begins.
 func (c *Cache) Begin(now time.Time, fresh bool) Query {
-	q := Query{began: now, stamp: c.current, quiet: c.current.quiet(time.Now()), requested: fresh || c.invalid || c.age(now) >= calmAfter, compared: !c.needed}
-	c.running, c.invalid = true, false
+	q := Query{began: now, stamp: c.current, quiet: c.current.quiet(time.Now()), requested: fresh || c.invalid || c.age(now) >= calmAfter, reported: c.report, changed: c.changed(), compared: !c.needed}
+	c.running, c.invalid, c.report = true, false, false
 	return q
 }
 
@@ -192,9 +214,10 @@ func (c *Cache) End(q Query, a Answer) {
 		a.policy, a.source = nil, frameworkProblem(errNoRows)
 	}
 	if q.requested || !sameAnswer(c.policy, a.policy) {
-		c.same = 0
+		c.same, c.reports = 0, 0
 	} else {
-		c.same++
+		c.same += count(q.changed)
+		c.reports += count(q.reported)
 	}
 	switch failed := a.source.State == probe.Timeout || a.source.State == probe.Failed; {
 	case failed && q.compared: // while it is not needed, its failures need no pause
@@ -230,6 +253,13 @@ func (c Cache) Comparable(m root.FS, better *probe.Policy) *probe.Policy {
 		return nil
 	}
 	return c.policy
+}
+
+func count(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 func sameAnswer(a, b *probe.Policy) bool {

@@ -96,7 +96,7 @@ func TestFrameworkQueriedOnlyAfterPossibleChange(t *testing.T) {
 	s.wantIn("nothing", 0, false)
 	s.want("somebody asks", time.Second, true, 1)
 	s.want("nothing", time.Second, false, 0)
-	s.prober.framework.Invalidate()
+	s.prober.framework.Report()
 	s.want("a line of the log", time.Second, false, 1)
 	s.want("nothing", time.Second, false, 0)
 	for _, name := range []string{probe.KextPolicy, parallelsInfo} {
@@ -124,11 +124,54 @@ func TestFrameworkQueriedAtOnceAfterManyRequests(t *testing.T) {
 	s.move(probe.KextPolicy)
 	s.want("a file moved", time.Second, false, 1)
 	for range 6 {
-		s.prober.framework.Invalidate()
+		s.prober.framework.Report()
 		s.want("a line of the log", time.Second, false, 1)
 	}
 	s.move(probe.KextPolicy)
 	s.want("a file moved", time.Second, false, 1)
+}
+
+// Something logs five refusals a second. The first one is queried for at once, and each
+// answer that differs ends the pauses. The rest cannot start a tool for each line.
+func TestFrameworkInAStormOfRefusals(t *testing.T) {
+	s := newQueryStory(t)
+	s.want("the first snapshot", 0, false, 1)
+	storm := func(seconds int, moves bool) (queries int) {
+		for range 5 * seconds {
+			if moves { // macOS notes each attempt in its database
+				s.move(probe.KextPolicy)
+			}
+			s.now = s.now.Add(200 * time.Millisecond)
+			before := s.prober.framework.LastQuery()
+			s.prober.Snapshot(t.Context(), s.now, Options{Requery: true})
+			if s.prober.framework.LastQuery() != before {
+				queries++
+			}
+		}
+		return queries
+	}
+	s.now = s.now.Add(time.Minute)
+	s.prober.framework.Report()
+	s.want("the first line", 0, false, 1)
+	if n := storm(20, false); n < 5 || n > 12 {
+		t.Errorf("in 20 s: queried %d times", n)
+	}
+	if n := storm(120, false); n > 5 {
+		t.Errorf("in the next two minutes: queried %d times", n)
+	}
+	if _, planned := s.prober.NextQuery(s.now); !planned {
+		t.Error("the last line is forgotten")
+	}
+	s.answers(mactest.FrameworkAnswer("["+fmt.Sprintf(mactest.ParallelsItem, true)+"]", "[]"))
+	s.want("the next query is due", 2*time.Minute, false, 1)
+	s.prober.framework.Report()
+	s.want("a line after another answer", 200*time.Millisecond, false, 1)
+	s.prober.framework.Report()
+	s.want("a line after a calm time", 10*time.Minute, false, 1)
+	if n := storm(140, true); n < 5 || n > 15 {
+		t.Errorf("while the database changes: queried %d times", n)
+	}
+	s.want("somebody asks", 200*time.Millisecond, true, 1)
 }
 
 func TestCanceledFrameworkQueryIsNotCached(t *testing.T) {

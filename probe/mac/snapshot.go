@@ -97,7 +97,7 @@ func (p *Prober) take(ctx, tools context.Context, now time.Time, how Options) pr
 	p.readMac(s)
 	p.readBoot(s)
 	if how.Requery {
-		p.framework.Invalidate()
+		p.framework.Report()
 	}
 	p.readPolicy(ctx, s)
 	p.readApps(s)

@@ -20,7 +20,6 @@ import (
 const (
 	readerName    = "kextwatch-reader"
 	readerPackage = "kextwatch/agent/reader"
-	programLimit  = 64 << 20 // bytes; a build for two processors has about 15 MB
 )
 
 // installReader installs the LaunchDaemon that reads the policy as root. It changes
@@ -85,6 +84,7 @@ func (in *invocation) readerPlace(command, program string, dryRun bool) (place l
 		},
 		Program: filepath.Join(in.mac.Root, probe.ReaderProgram),
 		Guarded: func(path string) error { return guarded(in.mac, path) },
+		Ours:    isReader,
 	}, nil
 }
 
@@ -171,19 +171,24 @@ func readerBeside(self string, trust root.Trust) (launchd.Program, error) {
 	return launchd.Program{}, unavailable(fmt.Errorf("%s is missing in the folder of %s", readerName, self), buildHint)
 }
 
+// isReader reports whether a file is kextwatch-reader. The build information in it
+// identifies it without executing it.
+func isReader(content []byte) bool {
+	info, err := buildinfo.Read(bytes.NewReader(content))
+	return err == nil && info.Main.Path == "kextwatch" && info.Path == readerPackage
+}
+
 // readReader reads a program that must be kextwatch-reader, because root must not
-// run a larger program. The build information in the file identifies it without
-// executing it. hint is the next step if another user could have replaced it.
+// run a larger program. hint is the next step if another user could have replaced it.
 func readReader(path string, trust root.Trust, hint string) (launchd.Program, error) {
-	content, owner, err := trust.ReadFile(path, programLimit)
+	content, owner, err := trust.ReadFile(path, launchd.ProgramLimit)
 	if untrusted, ok := errors.AsType[*root.Untrusted](err); ok {
 		return launchd.Program{}, unavailable(fmt.Errorf("root must not run %s: %s", path, untrusted.What), hint)
 	}
 	if err != nil {
 		return launchd.Program{}, unavailable(err, buildHint)
 	}
-	info, err := buildinfo.Read(bytes.NewReader(content))
-	if err != nil || info.Main.Path != "kextwatch" || info.Path != readerPackage {
+	if !isReader(content) {
 		return launchd.Program{}, unavailable(fmt.Errorf("%s is not %s, the only program that root can run here", path, readerName), buildHint)
 	}
 	whose := "root"

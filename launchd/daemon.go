@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
 )
 
 const programPerm fs.FileMode = 0o755
@@ -58,7 +59,14 @@ type DaemonPlace struct {
 	// Guarded returns an error if a user besides root could change the file at
 	// a path of this machine or make the path lead elsewhere.
 	Guarded func(path string) error
+
+	// Ours reports whether the content of a file is some version of the program.
+	Ours func(content []byte) bool
 }
+
+// ProgramLimit is larger than every version of the program, in bytes. A build for two
+// processors has about 15 MB.
+const ProgramLimit = 64 << 20
 
 // Program is the file that the program of a LaunchDaemon is copied from.
 type Program struct {
@@ -83,7 +91,7 @@ func (p DaemonPlace) Install(ctx context.Context, job Job, program Program) (Pla
 	if err != nil {
 		return Plan{}, err
 	}
-	copied, err := copyProgram(program, p.Program)
+	copied, err := p.copyProgram(program)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -106,7 +114,7 @@ func (p DaemonPlace) Uninstall(ctx context.Context, label, folder string) Plan {
 	return Plan{keepGoing: true, Steps: []Step{
 		p.planUnload(ctx, label),
 		p.guard(removeInstalled(p.Plist, label), p.Plist),
-		p.guard(removeProgram(p.Program), p.Program),
+		p.guard(p.removeProgram(), p.Program),
 		p.guard(removeFolder(folder, probe.AgentLabel), folder),
 	}}
 }
@@ -120,45 +128,55 @@ func (p DaemonPlace) guard(step Step, path string) Step {
 	return step
 }
 
-// copyProgram returns the step that makes path a copy of program.
-func copyProgram(program Program, path string) (Step, error) {
-	step := Step{Does: "copy the program to " + path + " from " + program.From, do: func(context.Context) (string, error) {
-		return "", writeFile(path, program.Content, programPerm)
+// copyProgram returns the step that copies the program.
+func (p DaemonPlace) copyProgram(program Program) (Step, error) {
+	step := Step{Does: "copy the program to " + p.Program + " from " + program.From, do: func(context.Context) (string, error) {
+		return "", writeFile(p.Program, program.Content, programPerm)
 	}}
-	info, err := os.Lstat(path)
+	old, perm, err := p.readProgram()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return step, nil
 	case err != nil:
-		return Step{}, err
-	case !info.Mode().IsRegular():
-		return Step{}, fmt.Errorf("%s is not a file: move it away and try again", path)
-	case info.Mode().Perm() != programPerm || info.Size() != int64(len(program.Content)):
-		return step, nil
+		return Step{}, fmt.Errorf("%w: move it away and try again", err)
 	}
-	old, err := os.ReadFile(path)
-	if err != nil {
-		return Step{}, err
-	}
-	step.Already = bytes.Equal(old, program.Content)
+	step.Already = perm == programPerm && bytes.Equal(old, program.Content)
 	return step, nil
 }
 
 // removeProgram returns the step that removes the copy of the program.
-func removeProgram(path string) Step {
-	step := Step{Does: "remove " + path, do: func(context.Context) (string, error) {
-		return "", os.Remove(path)
+func (p DaemonPlace) removeProgram() Step {
+	step := Step{Does: "remove " + p.Program, do: func(context.Context) (string, error) {
+		return "", os.Remove(p.Program)
 	}}
-	info, err := os.Lstat(path)
+	_, _, err := p.readProgram()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		step.Already = true
 	case err != nil:
-		step.Err = err
-	case !info.Mode().IsRegular():
-		step.Err = fmt.Errorf("%s is not a file, so kextwatch did not put it there", path)
+		step.Err = fmt.Errorf("%w, so it stays: look into it, and remove it yourself", err)
 	}
 	return step
+}
+
+// readProgram returns the installed copy of the program. The error is fs.ErrNotExist
+// if it is missing, and a *foreign for what kextwatch did not put there.
+func (p DaemonPlace) readProgram() (content []byte, perm fs.FileMode, err error) {
+	info, err := os.Lstat(p.Program)
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case !info.Mode().IsRegular():
+		return nil, 0, &foreign{p.Program, "not a file", false}
+	}
+	content, err = root.ReadRegular(p.Program, ProgramLimit)
+	switch {
+	case errors.Is(err, root.ErrTooLarge), err == nil && !p.Ours(content):
+		return nil, 0, &foreign{p.Program, "another program", false}
+	case err != nil:
+		return nil, 0, err
+	}
+	return content, info.Mode().Perm(), nil
 }
 
 // runOnce starts the job and waits until it has ended.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"testing/synctest"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 func TestReaderPropertyList(t *testing.T) {
@@ -49,6 +51,7 @@ func newDaemonMac(t *testing.T) *daemonMac {
 			Launchctl: Launchctl{Runner: m.mac.place.Launchctl.Runner, Tool: filepath.Join(m.tools, "launchctl"), System: true},
 		},
 		Program: filepath.Join(m.home, probe.ReaderProgram),
+		Ours:    func(program []byte) bool { return strings.HasSuffix(string(program), "program") },
 		Guarded: func(path string) error {
 			if path == m.refuse {
 				return errUnguarded
@@ -202,6 +205,10 @@ func TestInstallReaderErrorsChangeNothing(t *testing.T) {
 		"somebody may change the program":       {func(m *daemonMac) { m.refuse = m.place.Program }, errUnguarded.Error()},
 		"somebody may change the property list": {func(m *daemonMac) { m.refuse = m.place.Plist }, errUnguarded.Error()},
 		"the program is a folder":               {func(m *daemonMac) { os.MkdirAll(m.place.Program, 0o755) }, "not a file"},
+		"the program is a socket":               {func(m *daemonMac) { m.socket(m.place.Program) }, "not a file"},
+		"the program is another":                {func(m *daemonMac) { m.write(m.place.Program, "#!/bin/sh\n", 0o755) }, "io.kextwatch.reader is not ours"},
+		"the program is empty":                  {func(m *daemonMac) { m.write(m.place.Program, "", 0o755) }, "io.kextwatch.reader is not ours"},
+		"the property list is a socket":         {func(m *daemonMac) { m.socket(m.place.Plist) }, "is not ours: it is not a file: move it away"},
 		"the tools' folder is a file":           {func(m *daemonMac) { m.write(filepath.Dir(m.place.Program), "", 0o644) }, "not a folder"},
 		"others may write to LaunchDaemons": {func(m *daemonMac) {
 			os.MkdirAll(filepath.Dir(m.place.Plist), 0o755)
@@ -224,6 +231,18 @@ func TestInstallReaderErrorsChangeNothing(t *testing.T) {
 	}
 }
 
+// socket puts a socket in place of a file.
+func (m *daemonMac) socket(path string) {
+	m.t.Helper()
+	m.t.Chdir(m.t.TempDir()) // the path of a socket must be short
+	l, err := net.Listen("unix", "s")
+	mactest.NoError(m.t, err)
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	mactest.NoError(m.t, l.Close())
+	mactest.NoError(m.t, os.MkdirAll(filepath.Dir(path), 0o755))
+	mactest.NoError(m.t, os.Rename("s", path))
+}
+
 func TestUninstallReader(t *testing.T) {
 	const removed = `end io.kextwatch.reader and unload it from system: done
 remove ~/Library/LaunchDaemons/io.kextwatch.reader.plist: done
@@ -238,6 +257,7 @@ remove the folder ~/Library/Application Support/io.kextwatch.agent: done
 		"the program is somebody's own": {func(m *daemonMac) { m.refuse = m.place.Program }, []string{"done", "done", "FAILED", "done"}},
 		"a link leads elsewhere":        {func(m *daemonMac) { m.refuse = m.published() }, []string{"done", "done", "done", "FAILED"}},
 		"another's property list":       {func(m *daemonMac) { m.write(m.place.Plist, "#!/bin/sh\n", 0o644) }, []string{"done", "FAILED", "done", "done"}},
+		"another program":               {func(m *daemonMac) { m.write(m.place.Program, "#!/bin/sh\n", 0o755) }, []string{"done", "done", "FAILED", "done"}},
 		"a folder for a program": {func(m *daemonMac) {
 			os.Remove(m.place.Program)
 			os.Mkdir(m.place.Program, 0o755)

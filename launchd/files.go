@@ -92,6 +92,9 @@ func readInstalled(path, label string) (installed, error) {
 	if errors.Is(err, syscall.ELOOP) {
 		return installed{}, &foreign{path, "a symbolic link", true}
 	}
+	if errors.Is(err, syscall.ENXIO) || errors.Is(err, syscall.EOPNOTSUPP) { // Linux and macOS on a socket
+		return installed{}, &foreign{path, "not a file", false}
+	}
 	if err != nil {
 		return installed{}, err
 	}

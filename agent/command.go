@@ -41,6 +41,9 @@ func run(ctx context.Context, args []string, h host) int {
 			// an error of cobra, before any command ran
 			err = usage("kextwatch --help lists the commands and flags", "%w", err)
 		}
+		if ctx.Err() != nil {
+			err = interrupted
+		}
 		return in.fail(err)
 	}
 	return in.exit

@@ -53,7 +53,7 @@ func exitOf(command string) string {
 	return ""
 }
 
-const exitOthers = "64 wrong usage, 69 a tool, a permission or a source is missing, 70 a defect"
+const exitOthers = "64 wrong usage, 69 a tool, a permission or a source is missing, 70 a defect,\n130 interrupted"
 
 // exitText returns the exit statuses of a command for its help.
 func exitText(command string) string {

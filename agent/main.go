@@ -30,6 +30,7 @@
 //	69  a tool, a permission or a source is missing
 //	70  a defect of kextwatch
 //	75  run: launchd has to start the new version of the program
+//	130 interrupted by Ctrl-C or a signal; run, watch, demo and logs -f end with 0
 package main
 
 import (

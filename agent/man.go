@@ -78,7 +78,7 @@ func exitStatuses(root *cobra.Command) string {
 			fmt.Fprintf(&b, "%s: %s.\n\n", cmd.Name(), strings.ReplaceAll(words, "\n", " "))
 		}
 	}
-	return b.String() + "Every command: " + exitOthers + ". Otherwise it exits with 0."
+	return b.String() + "Every command: " + strings.ReplaceAll(exitOthers, "\n", " ") + ". Otherwise it exits with 0."
 }
 
 // width is the width of a terminal with 80 columns, without the margin.

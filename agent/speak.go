@@ -18,6 +18,8 @@ const (
 	exitUnavailable = 69
 	exitDefect      = 70
 	exitRestart     = 75 // run only: launchd has to start the new program
+
+	exitInterrupted = 130 // as a shell reports a program that Ctrl-C ended
 )
 
 // failure is an error with a hint and an exit code.
@@ -42,6 +44,10 @@ func usage(hint, format string, args ...any) error {
 func unavailable(err error, hint string) error {
 	return &failure{exitUnavailable, err, hint}
 }
+
+// interrupted is the error for a command that Ctrl-C or a signal ended before it had
+// its answer.
+var interrupted = &failure{exitInterrupted, errors.New("interrupted"), ""}
 
 // speaker writes to the user.
 type speaker struct {
@@ -73,6 +79,8 @@ func codeWord(exit int) string {
 		return "usage"
 	case exitUnavailable:
 		return "unavailable"
+	case exitInterrupted:
+		return "interrupted"
 	}
 	return "defect"
 }

@@ -1,0 +1,74 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"kextwatch/probe/mactest"
+)
+
+// Ctrl-C ends a command that waits for a tool with the shell's exit status for it, and
+// not with that of a missing tool. watch and run end in this way normally.
+func TestInterruptedCommands(t *testing.T) {
+	root, sim := simulated(t, "10.15.7")
+	mactest.NoError(t, sim.BreakTool("sysctl", "hang"))
+	for _, c := range []struct {
+		args string
+		exit int
+	}{
+		{"status", exitInterrupted}, {"status --json", exitInterrupted}, {"doctor", exitInterrupted}, {"doctor --facts", exitInterrupted},
+		{"report", exitInterrupted}, {"guide", exitInterrupted}, {"upgrade-check", exitInterrupted}, {"watch", 0}, {"run --headless", 0},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			cmd := thisProgram(t).command(t, append(strings.Fields(c.args), "--root", root)...)
+			var out, stderr bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &out, &stderr
+			mactest.NoError(t, cmd.Start())
+			defer cmd.Process.Kill()
+			time.Sleep(700 * time.Millisecond) // it waits for sysctl, for five seconds or longer
+			mactest.NoError(t, cmd.Process.Signal(os.Interrupt))
+			cmd.Wait()
+			if code := cmd.ProcessState.ExitCode(); code != c.exit {
+				t.Errorf("exit %d, want %d; %s", code, c.exit, &stderr)
+			}
+			if c.exit == 0 {
+				return
+			}
+			if strings.HasSuffix(c.args, "--json") {
+				var doc struct{ Error struct{ Code string } }
+				if err := json.Unmarshal(out.Bytes(), &doc); err != nil || doc.Error.Code != "interrupted" {
+					t.Errorf("%v, %s", err, &out)
+				}
+			} else if lines := strings.Split(strings.TrimSpace(stderr.String()), "\n"); lines[len(lines)-1] != "kextwatch: error: interrupted" {
+				t.Errorf("%q, want that it was interrupted, and no advice", lines)
+			}
+		})
+	}
+}
+
+// The same at the question of retry, and while it waits for the button.
+func TestInterruptedRetry(t *testing.T) {
+	for name, answer := range map[string]string{"at the question": "", "while it waits": "y\n"} {
+		t.Run(name, func(t *testing.T) {
+			root, _ := simulated(t, "10.15.7")
+			term := programNamed(t, "kextwatch-as-user").inTerminal(t, nil, "retry", "--root", root)
+			term.wait("Continue? [y/N]")
+			if answer != "" {
+				term.keys.WriteString(answer)
+				term.wait("Waiting for the Allow button")
+			}
+			term.keys.WriteString("\x03")
+			term.wait("kextwatch: error: interrupted")
+			if exit, ok := term.ends().(*exec.ExitError); !ok || exit.ExitCode() != exitInterrupted {
+				t.Errorf("%v, want exit %d", exit, exitInterrupted)
+			}
+		})
+	}
+}

@@ -2,8 +2,10 @@ package probe
 
 import (
 	"fmt"
+	"hash/fnv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Limits of the policy that is read, for every source.
@@ -47,6 +49,36 @@ func IsTeamID(text string) bool {
 // 255 printable bytes without a slash. Such text is shown, and never passed to a program.
 func IsKextID(text string) bool {
 	return len(text) >= 1 && len(text) <= 255 && OneLine(text) == text && text != TooLong && !strings.Contains(text, "/")
+}
+
+// KextID returns the bundle identifier of a kext in a form for which IsKextID is true.
+// Characters that cannot be shown are escaped by their number, and a long identifier is
+// cut and gets a checksum: a kext that macOS blocks must be visible, whatever its name.
+// Two identifiers never become one. An empty text and TooLong stay as they are.
+func KextID(text string) string {
+	if text == "" || text == TooLong || IsKextID(text) && !strings.Contains(text, `\`) {
+		return text
+	}
+	var b strings.Builder
+	for at, r := range text {
+		edge := at == 0 || at == len(text)-1
+		switch {
+		case r == '\\':
+			b.WriteString(`\\`)
+		case !unicode.IsPrint(r), r == '/', r == ' ' && edge:
+			fmt.Fprintf(&b, `\{%x}`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	const most = 230 // bytes, and the checksum
+	id := b.String()
+	if len(id) > most {
+		sum := fnv.New64a()
+		sum.Write([]byte(text))
+		id = fmt.Sprintf("%s…%016x", strings.ToValidUTF8(id[:most], ""), sum.Sum64())
+	}
+	return id
 }
 
 // ClockJump is the difference between the wall clock and the monotonic clock

@@ -27,6 +27,40 @@ func TestIsTeamID(t *testing.T) {
 	}
 }
 
+// An ID that cannot be shown is escaped: what macOS blocks must be visible, and two IDs
+// stay two.
+func TestKextID(t *testing.T) {
+	long := strings.Repeat("é", 200)
+	for text, want := range map[string]string{
+		"com.parallels.kext.hypervisor": "com.parallels.kext.hypervisor", "com.Logitech.Control Center.HID Driver": "com.Logitech.Control Center.HID Driver",
+		"": "", TooLong: TooLong,
+		"a\x1b[31mb": `a\{1b}[31mb`, "a\n": `a\{a}`, " a ": `\{20}a\{20}`, "a/b": `a\{2f}b`, "a\u202eb": `a\{202e}b`, "a\u00a0b": `a\{a0}b`,
+		`a\{1b}b`: `a\\{1b}b`, "a\xffb": "a\uFFFDb", "\x00": `\{0}`,
+	} {
+		if got := KextID(text); got != want || text != "" && text != TooLong && !IsKextID(got) {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+	if a, b := KextID(long+"a"), KextID(long+"b"); !IsKextID(a) || !IsKextID(b) || a == b || !strings.HasPrefix(a, "ééé") {
+		t.Errorf("%q and %q, want two short IDs", a, b)
+	}
+}
+
+func FuzzKextID(f *testing.F) {
+	f.Add("a\n", `a\{a}`)
+	f.Add(" a", "a ")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		a, b = strings.ToValidUTF8(a, ""), strings.ToValidUTF8(b, "")
+		x, y := KextID(a), KextID(b)
+		if (x == y) != (a == b) {
+			t.Errorf("%q and %q become %q and %q", a, b, x, y)
+		}
+		if a != "" && a != TooLong && !IsKextID(x) {
+			t.Errorf("%q becomes %q", a, x)
+		}
+	})
+}
+
 func TestIsKextID(t *testing.T) {
 	for text, want := range map[string]bool{
 		"com.parallels.kext.hypervisor": true, "com.Logitech.Control Center.HID Driver": true, "com.ä.b": true, "com.a<b": true, strings.Repeat("a", 255): true,

@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"kextwatch/agent/approval"
@@ -98,8 +99,9 @@ func stranger(p approval.Product) string {
 	if len(kexts) == 0 {
 		return ""
 	}
-	what := Clean(kexts[0].BundleID)
-	if at := kexts[0].Path; at != "" {
+	one := kexts[max(0, slices.IndexFunc(kexts, func(k approval.Kext) bool { return k.Blocked }))]
+	what := Clean(one.BundleID)
+	if at := one.Path; at != "" {
 		what += " in " + Clean(at)
 	}
 	return fmt.Sprintf("kextwatch does not know it (%s). If you do not know it either, leave it", what)

@@ -33,6 +33,7 @@ func (p *Prober) readPolicy(ctx context.Context, s *shot) {
 	f.Stat(p.mac, cmp.Or(p.app, probe.ParallelsApp))
 	best, database := policy.ReadDatabase(ctx, p.mac, s.now)
 	published, reader := p.readPublished(s)
+	best, published = withKextIDs(best), withKextIDs(published)
 	sources := []probe.Source{database, reader}
 	busy := database.State == probe.Busy
 	p.reader.InUse = best == nil && !busy && published != nil
@@ -60,6 +61,7 @@ func (p *Prober) readPolicy(ctx context.Context, s *shot) {
 		s.snap.Pending = true
 	}
 	answer, source := f.Answer()
+	answer = withKextIDs(answer)
 	switch {
 	case needed:
 		if source.Name == "" {
@@ -70,7 +72,7 @@ func (p *Prober) readPolicy(ctx context.Context, s *shot) {
 		if source.Name != "" {
 			sources = append(sources, source)
 		}
-		s.snap.Disagree = disagree(best, f.Comparable(p.mac, best))
+		s.snap.Disagree = disagree(best, withKextIDs(f.Comparable(p.mac, best)))
 	}
 	if best != nil {
 		// macOS runs nothing from a Trash or a backup: such a time is no load attempt.
@@ -80,6 +82,25 @@ func (p *Prober) readPolicy(ctx context.Context, s *shot) {
 	if best != nil && best.HistoryErr != "" {
 		s.missing(historyGap(best.HistoryErr, s.snap.Mac.Offline))
 	}
+}
+
+// withKextIDs returns the policy with bundle IDs that can be shown. It does not change p.
+func withKextIDs(p *probe.Policy) *probe.Policy {
+	if p == nil {
+		return nil
+	}
+	named := *p
+	named.Rows, named.MDM, named.History = slices.Clone(p.Rows), slices.Clone(p.MDM), slices.Clone(p.History)
+	for i := range named.Rows {
+		named.Rows[i].BundleID = probe.KextID(named.Rows[i].BundleID)
+	}
+	for i := range named.MDM {
+		named.MDM[i].BundleID = probe.KextID(named.MDM[i].BundleID)
+	}
+	for i := range named.History {
+		named.History[i].BundleID = probe.KextID(named.History[i].BundleID)
+	}
+	return &named
 }
 
 // mayDiffer reports whether a policy has anything that two sources may tell differently.

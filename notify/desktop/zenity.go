@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"kextwatch/notify"
+	"kextwatch/probe/root"
 	"kextwatch/probe/tool"
 )
 
@@ -47,7 +48,7 @@ func (z Zenity) Ask(ctx context.Context, dialog notify.Dialog) (notify.Answer, e
 	if err != nil {
 		return "", fmt.Errorf("showing a dialog: %w", err)
 	}
-	path, err := searchPath(z.Root)
+	path, err := searchPath(root.FS{Root: z.Root, UID: z.UID})
 	if err != nil {
 		return "", err
 	}

@@ -53,7 +53,7 @@ func TestLanguage(t *testing.T) {
 			}
 		}
 	}
-	if got := NewProber(root.FS{Root: t.TempDir(), NoTools: true}, "").readLanguage(); got != "" {
+	if got := NewProber(root.FS{Root: t.TempDir(), NoTools: true}).readLanguage(); got != "" {
 		t.Errorf("%q without a home", got)
 	}
 }

@@ -26,7 +26,6 @@ var arrows = []struct{ importer, imported, because string }{
 	{"agent", "agent/store", "package main wires everything"},
 	{"agent", "agent/terminal", "package main wires everything"},
 	{"agent", "agent/view", "package main wires everything"},
-	{"agent", "assets", "package main wires everything"},
 	{"agent", "launchd", "package main wires everything"},
 	{"agent", "notify", "package main wires everything"},
 	{"agent", "notify/desktop", "package main wires everything"},

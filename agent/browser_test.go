@@ -332,7 +332,7 @@ func TestHostileReportRunsNothing(t *testing.T) {
 		{At: moment.Add(-2 * time.Hour), Event: approval.ApprovedEvent, Text: bad},
 	}
 	page := view.Report{
-		Made: moment, Version: bad, Headline: bad, Why: bad, Next: bad,
+		Head:     view.Head{Made: moment, Version: bad, Title: bad, Why: bad, Next: []string{bad}, About: bad},
 		Products: []view.ReportProduct{{Title: bad, State: bad, Kexts: []view.Fact{{Name: bad, Value: bad}}}},
 		Facts:    []view.Fact{{Name: bad, Value: bad}}, Gaps: []view.Missing{{Name: bad, Why: bad, Next: bad}},
 		Timeline: view.NewTimeline(happened, moment), History: happened,

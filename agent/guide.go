@@ -10,7 +10,7 @@ import (
 	"kextwatch/agent/approval"
 	"kextwatch/agent/terminal"
 	"kextwatch/agent/view"
-	"kextwatch/assets"
+	"kextwatch/notify/tray"
 )
 
 // guideColumns is the width of the guide as a text: that of a message or a sheet of paper.
@@ -90,6 +90,6 @@ func inBrackets(team string) string {
 }
 
 func guidePage(g view.Guide) []byte {
-	g.Version, g.Icon = version, assets.App
+	g.Version, g.Icon = version, tray.Badge(g.Shape)
 	return g.HTML()
 }

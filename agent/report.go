@@ -14,8 +14,8 @@ import (
 
 	"kextwatch/agent/approval"
 	"kextwatch/agent/view"
-	"kextwatch/assets"
 	"kextwatch/notify"
+	"kextwatch/notify/tray"
 	"kextwatch/probe/mac"
 )
 
@@ -99,9 +99,11 @@ func (r reporter) page(ctx context.Context, st approval.Status, full bool) ([]by
 		}
 		redact = withoutNames.redact
 	}
-	report := view.NewReport(st, view.Checks(st, r.own(r.newTray)), r.happenings(st), version, redact)
-	report.Redacted = !full
-	report.Icon = assets.App
+	report := view.NewReport(st, view.ChecksOnPage(st, r.own(r.newTray)), r.happenings(st), version, redact)
+	report.Head.Icon = tray.Badge(report.Head.Shape)
+	if !full {
+		report.Head.About = "Names of people, computers and virtual machines are left out"
+	}
 	return report.HTML(), nil
 }
 

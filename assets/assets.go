@@ -46,8 +46,3 @@ var (
 	//go:embed unsure-badge.png
 	UnsureBadge []byte
 )
-
-// App is the picture of kextwatch, 128 × 128 pixels.
-//
-//go:embed app.png
-var App []byte

@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"os"
 	"testing"
 )
 
@@ -34,8 +35,12 @@ func TestSizes(t *testing.T) {
 			}
 		}
 	}
-	if got := decode(t, App).Bounds(); got != image.Rect(0, 0, 128, 128) {
-		t.Errorf("App is %v, want 128 × 128", got)
+	app, err := os.ReadFile("app.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := decode(t, app).Bounds(); got != image.Rect(0, 0, 128, 128) {
+		t.Errorf("app.png is %v, want 128 × 128", got)
 	}
 }
 

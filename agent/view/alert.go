@@ -120,7 +120,7 @@ func click(n approval.Notice, st approval.Status, tray bool) string {
 	}
 	p := n.Product
 	p.Window = n.Window
-	until := closing(p, st)
+	until := closing(p, st, clock)
 	switch long := fmt.Sprintf("Until %s: open %s, then %s.", until, pane.Path, button); {
 	case tray:
 		return fmt.Sprintf("Until %s: click the kextwatch icon, Open %s, then %s.", until, pane.Name, button)

@@ -75,8 +75,16 @@ func checks() []check {
 }
 
 // Checks returns the lines of doctor.
-func Checks(st approval.Status, own Own) []Check {
+func Checks(st approval.Status, own Own) []Check { return newChecking(st, own).all() }
+
+// ChecksOnPage returns the same for a page, which is read later.
+func ChecksOnPage(st approval.Status, own Own) []Check {
 	c := newChecking(st, own)
+	c.page = true
+	return c.all()
+}
+
+func (c checking) all() []Check {
 	var all []Check
 	for _, row := range checks() {
 		check := row.run(c)
@@ -111,6 +119,7 @@ func (row check) run(c checking) Check {
 type checking struct {
 	st        approval.Status
 	own       Own
+	page      bool             // the words are for a page
 	worst     approval.Product // the product with the worst verdict
 	parallels approval.Product // Parallels Desktop, even if it is not watched
 }
@@ -124,6 +133,31 @@ func newChecking(st approval.Status, own Own) checking {
 		c.parallels.App = &st.Facts.Apps[i]
 	}
 	return c
+}
+
+// stateOf names a product and its state.
+func (c checking) stateOf(p approval.Product) string {
+	if c.page {
+		return fmt.Sprintf("%s: %s", p.Name, stateOnPage(p, c.st))
+	}
+	return fmt.Sprintf("%s: %s", p.Name, State(p))
+}
+
+// why is Why with the times for a screen or a page.
+func (c checking) why(p approval.Product) string { return why(p, c.st, c.times()) }
+
+func (c checking) mac() string {
+	if c.page {
+		return macLine(c.st.Mac, stamp)
+	}
+	return macLine(c.st.Mac, minute)
+}
+
+func (c checking) times() times {
+	if c.page {
+		return dated
+	}
+	return clock
 }
 
 // reason returns a reason if it holds for any product that is not only listed.

@@ -119,10 +119,10 @@ func waitingExtension(c checking) (Check, bool) {
 
 func macOSVersion(c checking) Check {
 	if !c.st.Mac.OS.AtLeast(12, 0) {
-		return warn(macLine(c.st.Mac), "kextwatch is built for this macOS, but was not tested on it.",
+		return warn(c.mac(), "kextwatch is built for this macOS, but was not tested on it.",
 			"Send the output of kextwatch doctor --facts to the project.")
 	}
-	return ok(macLine(c.st.Mac))
+	return ok(c.mac())
 }
 
 // offerNeedsSomething warns about an offered macOS after which a product needs something.

@@ -31,11 +31,11 @@ func othersWait(c checking) (Check, bool) {
 	switch {
 	case len(waiting) == 1:
 		p := waiting[0]
-		return fail(fmt.Sprintf("%s: %s", p.Name, State(p)), Why(p, c.st), Next(p, c.st)), true
+		return fail(c.stateOf(p), c.why(p), Next(p, c.st)), true
 	case len(waiting) > 1:
 		var states, next []string
 		for _, p := range waiting {
-			states = append(states, fmt.Sprintf("%s: %s", p.Name, State(p)))
+			states = append(states, c.stateOf(p))
 			next = append(next, fmt.Sprintf("%s: %s", p.Name, Next(p, c.st)))
 		}
 		return fail(fmt.Sprintf("These need you: %s", list(names)), strings.Join(states, "; "), strings.Join(next, " ")), true
@@ -50,7 +50,7 @@ func noneOfOthersWaits(c checking) Check {
 	check := ok("No kernel extension of another developer that is watched needs you now")
 	var states []string
 	for _, p := range c.others() {
-		states = append(states, fmt.Sprintf("%s: %s", p.Name, State(p)))
+		states = append(states, c.stateOf(p))
 	}
 	check.Detail = strings.Join(states, "; ")
 	return check

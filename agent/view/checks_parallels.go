@@ -85,7 +85,7 @@ func (c checking) settled(p approval.Product) bool {
 func restartMayHelp(c checking) Check {
 	switch p := c.worst; {
 	case p.Verdict == approval.LoadFailing, p.Verdict == approval.CannotLoad, p.Verdict == approval.UpgradePending:
-		return warn("A restart alone may not be enough", sentence(fmt.Sprintf("%s: %s", p.Name, State(p))), Next(p, c.st))
+		return warn("A restart alone may not be enough", sentence(c.stateOf(p)), Next(p, c.st))
 	case p.Uncertain:
 		check := ok("No restart is known to be needed")
 		check.Next = Next(p, c.st)
@@ -114,7 +114,7 @@ func kextsNeeded(c checking) Check {
 	p := c.parallels
 	switch {
 	case p.Need.Answer == probe.No && p.Window.Open():
-		return warn(fmt.Sprintf("macOS refused a kernel extension at %s, although none should be needed", clock(p.Window.OpenedAt)),
+		return warn(fmt.Sprintf("macOS refused a kernel extension at %s, although none should be needed", c.times()(p.Window.OpenedAt)),
 			sentences(noneNeeded(p), ruleWords[approval.RuleAttempted]), Next(p, c.st))
 	case p.Need.Answer == probe.No:
 		return Check{Level: Ok, Summary: "No kernel extension is needed", Detail: noneNeeded(p)}
@@ -128,7 +128,7 @@ func waitsForNothing(c checking) Check {
 	if c.parallels.Verdict == "" {
 		return ok("Parallels Desktop is not watched")
 	}
-	return ok(sentence(fmt.Sprintf("%s: %s", c.parallels.Name, State(c.parallels))))
+	return ok(sentence(c.stateOf(c.parallels)))
 }
 
 func blockedOrUpdated(c checking) (Check, bool) {
@@ -137,12 +137,12 @@ func blockedOrUpdated(c checking) (Check, bool) {
 		return waitsForNothing(c), true
 	}
 	if p.Verdict == approval.Unknown && c.st.Source != "" { // the policy is known, and leaves it open
-		return unsure("kextwatch cannot tell whether an approval waits", Why(p, c.st), Next(p, c.st)), true
+		return unsure("kextwatch cannot tell whether an approval waits", c.why(p), Next(p, c.st)), true
 	}
 	if !p.Verdict.Blocked() && p.Verdict != approval.UpgradePending {
 		return Check{}, false
 	}
-	return fail(fmt.Sprintf("%s: %s", p.Name, State(p)), Why(p, c.st), Next(p, c.st)), true
+	return fail(c.stateOf(p), c.why(p), Next(p, c.st)), true
 }
 
 func loadFailing(c checking) (Check, bool) {
@@ -158,7 +158,7 @@ func loadFailing(c checking) (Check, bool) {
 	default:
 		return Check{}, false
 	}
-	return fail(summary, Why(c.parallels, c.st), Next(c.parallels, c.st)), true
+	return fail(summary, c.why(c.parallels), Next(c.parallels, c.st)), true
 }
 
 func loaded(c checking) Check {
@@ -196,7 +196,11 @@ const noButtonKnown = "kextwatch cannot tell whether the {Allow} button is there
 
 func buttonThere(c checking) (Check, bool) {
 	if p := c.firstClosing(); p != nil {
-		return fail(OnScreen(c.st.Mac, "The {Allow} button is there until about %s (%s left)", clock(p.Window.ClosesAt), minutes(p.Window.MinutesLeft())), besideButton(*p, c.st), sentences(clickThere(*p, c.st), pressTab)), true
+		until := OnScreen(c.st.Mac, "The {Allow} button is there until about %s", c.times()(p.Window.ClosesAt))
+		if !c.page {
+			until += fmt.Sprintf(" (%s left)", minutes(p.Window.MinutesLeft()))
+		}
+		return fail(until, besideButton(*p, c.st), sentences(clickThere(*p, c.st), pressTab)), true
 	}
 	var unknown *approval.Product
 	for i, p := range c.st.Products {

@@ -2,6 +2,7 @@ package view
 
 import (
 	"slices"
+	"strings"
 
 	"kextwatch/agent/approval"
 	"kextwatch/probe"
@@ -223,6 +224,17 @@ func openNames(p approval.Product, st approval.Status) string {
 		}
 	}
 	return list(names)
+}
+
+// openNamesOnMac is openNames for every product that is not only listed.
+func openNamesOnMac(st approval.Status) string {
+	var names []string
+	for _, p := range st.Products {
+		if !p.Listed {
+			names = append(names, openNames(p, st))
+		}
+	}
+	return strings.Join(present(names...), ", ")
 }
 
 // Certain reports whether the verdict is known to be true. It is not if kextwatch

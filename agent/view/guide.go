@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/notify"
 	"kextwatch/probe"
 )
 
@@ -24,11 +25,12 @@ type Guide struct {
 	Without string           `json:"without,omitempty"` // the way without a kernel extension
 	Page    string           `json:"page,omitempty"`    // of the vendor
 
-	WithoutFirst bool      `json:"-"` // Without is better than the steps
-	Mac          string    `json:"-"`
-	Made         time.Time `json:"-"`
-	Version      string    `json:"-"` // of kextwatch
-	Icon         []byte    `json:"-"` // a PNG; nil: none
+	WithoutFirst bool        `json:"-"` // Without is better than the steps
+	Mac          string      `json:"-"`
+	Made         time.Time   `json:"-"`
+	Version      string      `json:"-"` // of kextwatch
+	Shape        notify.Icon `json:"-"`
+	Icon         []byte      `json:"-"` // see Head
 }
 
 // GuideStep is one step. Its number stays the same while the user follows the guide.
@@ -80,11 +82,11 @@ func GuideTo(st approval.Status) Guide {
 	if p, found := GuideProduct(st); found {
 		return NewGuide(p, st)
 	}
-	g := Guide{Schema: 1, Verdict: st.Verdict, Title: "No kernel extension waits", Notes: []string{"Nothing to do."}, Steps: []GuideStep{}, Mac: macLine(st.Mac), Made: st.At}
-	if !Certain(st) {
-		g.Title, g.Notes = "kextwatch cannot tell which kernel extensions wait", []string{unknownNext(st)}
+	title, next := noneWaits(st)
+	return Guide{
+		Schema: 1, Verdict: st.Verdict, Title: title, Notes: orNone([]string{next}), Steps: []GuideStep{},
+		Mac: macLine(st.Mac, stamp), Made: st.At, Shape: shapeOnPage(st, nil),
 	}
-	return g
 }
 
 // hasSteps reports whether the guide for GuideProduct has steps.
@@ -93,15 +95,22 @@ func hasSteps(st approval.Status) bool {
 	return found && len(guideSteps(p, st)) > 0
 }
 
+// only returns the status of a Mac with this product alone.
+func only(p approval.Product, st approval.Status) approval.Status {
+	p.Listed = false
+	st.Verdict, st.Products = p.Verdict, []approval.Product{p}
+	return st
+}
+
 // NewGuide returns the guide for a product.
 func NewGuide(p approval.Product, st approval.Status) Guide {
 	g := Guide{
 		Schema: 1, Product: p.Name, TeamID: p.TeamID, Verdict: p.Verdict,
-		Title: fmt.Sprintf("%s: %s", title(p), State(p)), Why: Why(p, st), Steps: guideSteps(p, st),
-		Mac: macLine(st.Mac), Made: st.At,
+		Title: fmt.Sprintf("%s: %s", title(p), stateOnPage(p, st)), Why: whyOnPage(p, st), Steps: guideSteps(p, st),
+		Mac: macLine(st.Mac, stamp), Made: st.At, Shape: shapeOnPage(only(p, st), nil),
 	}
 	if len(g.Steps) == 0 {
-		g.Notes = []string{headNext(p, st)}
+		g.Notes = orNone([]string{Next(p, st), leftToDo(p, st)})
 		return g
 	}
 	g.Notes = guideNotes(p, st, g.Steps)

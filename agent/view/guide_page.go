@@ -96,28 +96,15 @@ func (g Guide) HTML() []byte {
 	page := maybe(`<p class="soft">More from the developer: %v</p>
 `, g.Page)
 	return htmlPage("kextwatch: "+g.Title, reportStyle+guideStyle, fill(`%v
-%v%v%v%v%v`, g.header(), first, g.list(), last, page, maybe(`<section>
+%v%v%v%v%v`, g.head().html(), first, g.list(), last, page, maybe(`<section>
 <h2>The message</h2>
 <pre>%v</pre>
 </section>
 `, g.Message)))
 }
 
-func (g Guide) header() markup {
-	class := markup("")
-	if g.Verdict.NeedsAction() {
-		class = ` class="urgent"`
-	}
-	return fill(`<header%v>
-%v
-<h1>%v</h1>
-%v
-%v<p class="soft">kextwatch %v · %v · %v</p>
-</header>
-`, class, picture(g.Icon), g.Title, maybe("<p>%v</p>", g.Why), each(g.Notes, func(note string) markup {
-		return fill(`<p class="next">%v</p>
-`, note)
-	}), g.Version, minute(g.Made), g.Mac)
+func (g Guide) head() Head {
+	return Head{Shape: g.Shape, Icon: g.Icon, Title: g.Title, Why: g.Why, Next: g.Notes, Made: g.Made, Version: g.Version, About: g.Mac}
 }
 
 func (g Guide) list() markup {

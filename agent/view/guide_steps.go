@@ -139,7 +139,7 @@ func allowStep(p approval.Product, st approval.Status, at stage, policy StepStat
 	step := GuideStep{Do: sentence(click)}
 	switch {
 	case p.Window.Open():
-		step.Do = fmt.Sprintf("Until %s: %s.", closing(p, st), click)
+		step.Do = fmt.Sprintf("Until %s: %s.", closing(p, st, dated), click)
 	case at < allowing:
 		step.Do = fmt.Sprintf("Within %s, %s.", windowLength(os), click)
 	}

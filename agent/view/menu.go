@@ -23,11 +23,11 @@ type Around struct {
 
 // Menu returns everything behind the icon in the menu bar.
 func Menu(st approval.Status, around Around) notify.Menu {
-	m := notify.Menu{Icon: Icon(st), State: "kextwatch is checking…"}
+	m := notify.Menu{Icon: shapeOf(st), State: "kextwatch is checking…"}
 	worst, found := st.Leading()
 	if !found {
 		if st.Verdict != "" {
-			m.State = "No kernel extension waits"
+			m.State, _ = noneWaits(st)
 		}
 		m.Tooltip = m.State
 		m.Primary = primary(approval.Product{}, st)
@@ -44,23 +44,6 @@ func Menu(st approval.Status, around Around) notify.Menu {
 	m.Details = details(worst, st)
 	m.Items = items(worst, m.Primary, st, around)
 	return m
-}
-
-// Icon returns the shape that shows the state.
-func Icon(st approval.Status) notify.Icon {
-	row := verdictWords[st.Verdict]
-	worst, found := st.Leading()
-	switch {
-	case row.icon == notify.IconWell && !Certain(st):
-		return notify.IconUnsure
-	case !found:
-		return row.icon
-	case worst.Verdict == approval.Unknown && worst.Window.Open(): // no source answers, but there is a button
-		return notify.IconWaiting
-	case row.icon == notify.IconWaiting && !row.pane(worst): // the approval is gone, and nothing was blocked yet
-		return notify.IconBlocked
-	}
-	return row.icon
 }
 
 // primary returns the entry that helps most now: what to do about the leading product. If

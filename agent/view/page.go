@@ -2,8 +2,6 @@ package view
 
 import (
 	_ "embed" // the style
-	"encoding/base64"
-	"time"
 )
 
 //go:embed report.css
@@ -32,7 +30,7 @@ func htmlPage(title string, style, body markup) []byte {
 
 // HTML returns the page as one file; see htmlPage.
 func (r Report) HTML() []byte {
-	return htmlPage("kextwatch report: "+r.Headline, reportStyle, fill(`%v
+	return htmlPage("kextwatch report: "+r.Head.Title, reportStyle, fill(`%v
 %v
 %v
 <section>
@@ -50,38 +48,9 @@ func (r Report) HTML() []byte {
 <h2>History</h2>
 %v
 </section>
-`, r.header(), r.Timeline.html(), each(r.Products, ReportProduct.html),
+`, r.Head.html(), r.Timeline.html(), each(r.Products, ReportProduct.html),
 		table(r.Checks, Check.html, "Result", "Check", "Finding and next step"),
 		table(r.Facts, Fact.html, "Fact", "Value"), r.unknown(), r.history()))
-}
-
-func (r Report) header() markup {
-	var class, redacted markup
-	switch {
-	case r.Urgent:
-		class = ` class="urgent"`
-	case !r.Certain:
-		class = ` class="unsure"`
-	}
-	if r.Redacted {
-		redacted = " · names of people, computers and virtual machines are left out"
-	}
-	return fill(`<header%v>
-%v
-<h1>%v</h1>
-%v
-%v
-<p class="soft">kextwatch %v · %v%v</p>
-</header>
-`, class, picture(r.Icon), r.Headline, maybe("<p>%v</p>", r.Why), maybe(`<p class="next">%v</p>`, r.Next), r.Version, minute(r.Made), redacted)
-}
-
-// picture draws an icon, a PNG, or nothing.
-func picture(icon []byte) markup {
-	if len(icon) == 0 {
-		return ""
-	}
-	return fill(`<img src="data:image/png;base64,%v" alt="">`, base64.StdEncoding.EncodeToString(icon))
 }
 
 func (t Timeline) html() markup {
@@ -166,7 +135,7 @@ func (r Report) history() markup {
 
 func (h Happening) html() markup {
 	return fill(`<tr><th scope="row" class="when">%v</th><td>%v</td></tr>
-`, minute(h.At), h.Text)
+`, stamp(h.At), h.Text)
 }
 
 // table draws a table with these heads.
@@ -186,5 +155,3 @@ func row(name, value markup) markup {
 
 // next draws the next step in a cell.
 func next(step string) markup { return maybe(`<br><span class="next">%v</span>`, step) }
-
-func minute(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }

@@ -3,22 +3,13 @@ package view
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"kextwatch/agent/approval"
 )
 
 // Report holds the content of the report: one page for a person or a help desk.
 type Report struct {
-	Made     time.Time
-	Version  string // of kextwatch
-	Redacted bool
-	Icon     []byte // a PNG; nil: none
-	Headline string
-	Why      string
-	Next     string
-	Urgent   bool
-	Certain  bool // all facts that the headline depends on are known
+	Head     Head
 	Products []ReportProduct
 	Checks   []Check
 	Facts    []Fact
@@ -44,16 +35,13 @@ type Fact struct{ Name, Value string }
 // NewReport builds a report. It applies redact to every text that was read from
 // this Mac.
 func NewReport(st approval.Status, checks []Check, history []Happening, version string, redact func(string) string) Report {
-	r := Report{Made: st.At, Version: version, Headline: "No product is watched", Certain: Certain(st)}
+	r := Report{Head: reportHead(st, checks, redact)}
+	r.Head.Version = version
 	for i := range history {
 		history[i].Text = redact(Clean(history[i].Text))
 	}
 	r.History, r.Timeline = history, NewTimeline(history, st.At)
 	for _, p := range st.Products {
-		if p.Verdict == st.Verdict && r.Next == "" && r.Why == "" {
-			r.Headline = redact(title(p) + ": " + State(p))
-			r.Why, r.Next, r.Urgent = redact(Why(p, st)), redact(headNext(p, st)), p.Verdict.NeedsAction()
-		}
 		r.Products = append(r.Products, reportProduct(p, st, redact))
 	}
 	for _, c := range checks {
@@ -67,18 +55,32 @@ func NewReport(st approval.Status, checks []Check, history []Happening, version 
 	return r
 }
 
-// headNext is the next step in the head of the report. A product that was made for an
-// older macOS may work now, and still needs an update.
-func headNext(p approval.Product, st approval.Status) string {
-	next := Next(p, st)
-	if next == "" || openNames(p, st) != "" {
-		next = sentences(next, madeForOlder(p, st))
+// reportHead says what the whole Mac needs.
+func reportHead(st approval.Status, checks []Check, redact func(string) string) Head {
+	h := Head{Shape: shapeOnPage(st, checks), Made: st.At}
+	leading, found := st.Leading()
+	next := []string{}
+	if found {
+		h.Title, h.Why = fmt.Sprintf("%s: %s", title(leading), stateOnPage(leading, st)), whyOnPage(leading, st)
+		next = append(next, Next(leading, st))
+	} else {
+		var waits string
+		h.Title, waits = noneWaits(st)
+		next = append(next, waits)
 	}
-	return orNothing(next, "Nothing to do.")
+	next = append(next, leftOnMac(st, checks)...)
+	if names := openNamesOnMac(st); names != "" && found && openNames(leading, st) == "" {
+		next = append(next, cannotTell(names))
+	}
+	h.Title, h.Why = redact(h.Title), redact(h.Why)
+	for _, text := range orNone(next) {
+		h.Next = append(h.Next, redact(text))
+	}
+	return h
 }
 
 func reportProduct(p approval.Product, st approval.Status, redact func(string) string) ReportProduct {
-	out := ReportProduct{Title: redact(title(p)), State: redact(State(p))}
+	out := ReportProduct{Title: redact(title(p)), State: redact(stateOnPage(p, st))}
 	for _, reason := range Reasons(p, st) {
 		reason.Text, reason.Next = redact(reason.Text), redact(reason.Next)
 		out.Reasons = append(out.Reasons, reason)
@@ -92,7 +94,7 @@ func reportProduct(p approval.Product, st approval.Status, redact func(string) s
 }
 
 func facts(st approval.Status, redact func(string) string) []Fact {
-	all := []Fact{{"Mac", macLine(st.Mac)}}
+	all := []Fact{{"Mac", macLine(st.Mac, stamp)}}
 	add := func(name, value string) {
 		if value != "" {
 			all = append(all, Fact{name, redact(Clean(value))})

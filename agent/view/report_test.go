@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/notify"
 	"kextwatch/probe"
 )
 
@@ -30,7 +31,7 @@ func TestReport(t *testing.T) {
 	st.Gaps = []probe.Gap{{Source: probe.FactBackup, Err: "not permitted", Next: "Allow Full Disk Access."}}
 	page := NewReport(st, Checks(st, Own{}), sampleHistory(st.At), "1.0", plain).HTML()
 	for _, want := range []string{
-		"Parallels Desktop 16.5.1 (49187): waiting for your approval, 25 minutes left", `class="next">Open System Preferences`,
+		"Parallels Desktop 16.5.1 (49187): waiting for your approval until 06:15, 6 May, UTC", "Made on 6 May 2026 at 05:50 UTC", `class="next">Open System Preferences`,
 		`aria-label="Timeline of 3 days: 5 events.`, "parallels.asked", "com.parallels.kext.hypervisor", "not permitted", "was tried again",
 	} {
 		if !strings.Contains(string(page), want) {
@@ -49,13 +50,13 @@ func TestReport(t *testing.T) {
 func TestReportHeadSaysMadeForOlder(t *testing.T) {
 	for _, v := range []approval.Verdict{approval.Approved, approval.NotNeeded} {
 		st := statusWith(v, "12.7.6")
-		if r := NewReport(st, nil, nil, "1.0", plain); r.Next != "Nothing to do." {
-			t.Errorf("%s: next step %q, want none", v, r.Next)
+		if r := NewReport(st, nil, nil, "1.0", plain); len(r.Head.Next) != 1 || r.Head.Next[0] != "Nothing to do." || r.Head.Shape != notify.IconWell {
+			t.Errorf("%s: next step %q, shape %d, want none, and well", v, r.Head.Next, r.Head.Shape)
 		}
 		st.Products[0].Made = &approval.Row{Major: 16, MaxMacOS: "11"}
 		r := NewReport(st, nil, nil, "1.0", plain)
-		if !strings.Contains(r.Next, "made for macOS up to 11. Update Parallels Desktop") {
-			t.Errorf("%s: next step %q, want the update", v, r.Next)
+		if next := strings.Join(r.Head.Next, " "); !strings.Contains(next, "made for macOS up to 11. Update Parallels Desktop") || r.Head.Shape == notify.IconWell {
+			t.Errorf("%s: next step %q, shape %d, want the update", v, next, r.Head.Shape)
 		}
 	}
 }

@@ -32,7 +32,7 @@ func Text(st approval.Status) Lines {
 			}
 		}
 	}
-	l.add(NoTone, "%s", macLine(st.Mac))
+	l.add(NoTone, "%s", macLine(st.Mac, minute))
 	for _, s := range st.Sources {
 		switch {
 		case s.Name == st.Source:
@@ -93,11 +93,12 @@ func title(p approval.Product) string {
 	return fmt.Sprintf("%s %s (%s)", p.Name, Clean(p.App.Version), Clean(p.App.Build))
 }
 
-func macLine(mac probe.Mac) string {
+// macLine returns macName and when the Mac started.
+func macLine(mac probe.Mac, at times) string {
 	if mac.BootedAt.IsZero() {
 		return macName(mac)
 	}
-	return fmt.Sprintf("%s, started %s", macName(mac), minute(mac.BootedAt))
+	return fmt.Sprintf("%s, started %s", macName(mac), at(mac.BootedAt))
 }
 
 // macName returns the version of macOS and the processor.

@@ -203,7 +203,7 @@ func cannotRunNext(u approval.Upgrade) string {
 // UpgradeText returns the output of `kextwatch upgrade-check`.
 func UpgradeText(st approval.Status, u approval.Upgrade) Lines {
 	var l Lines
-	l.add(Headline, "macOS %s, for this Mac: %s", u.To.Version, macLine(probe.Mac{OS: st.Mac.OS, Arch: st.Mac.Arch}))
+	l.add(Headline, "macOS %s, for this Mac: %s", u.To.Version, macName(st.Mac))
 	l.blank()
 	if u.CannotRun {
 		l.add(NoTone, "%s", cannotRun(u))

@@ -12,11 +12,12 @@ import (
 
 // verdictText holds the words and the icon of a verdict. Without next there is
 // nothing to do. Without headline, alerts show the state. Without short, alerts
-// show next.
+// show next. Only State and window name times.
 type verdictText struct {
 	icon     notify.Icon
 	state    func(p approval.Product) string                     // in a few words
 	why      func(p approval.Product, st approval.Status) string // the facts behind the verdict
+	window   windowText                                          // the last sentence of why; nil: none
 	next     func(p approval.Product, st approval.Status) string // what the user can do now
 	headline func(p approval.Product) string                     // the title of an alert; macOS shows about 50 characters
 	short    func(p approval.Product, st approval.Status) string // one way only, for an alert; macOS shows a few lines
@@ -70,12 +71,11 @@ var verdictWords = map[approval.Verdict]verdictText{
 		steps:    helping,
 	},
 	approval.BlockedOpen: {
-		icon: notify.IconWaiting,
-		state: func(p approval.Product) string {
-			return fmt.Sprintf("waiting for your approval, %s left", minutes(p.Window.MinutesLeft()))
-		},
-		why: func(p approval.Product, st approval.Status) string {
-			return sentences(refused(p), OnScreen(st.Mac, "the {Allow} button is there until %s", closing(p, st)))
+		icon:  notify.IconWaiting,
+		state: as("waiting for your approval"),
+		why:   func(p approval.Product, _ approval.Status) string { return refused(p) },
+		window: func(p approval.Product, st approval.Status, at times) string {
+			return OnScreen(st.Mac, "the {Allow} button is there until %s", closing(p, st, at))
 		},
 		next: func(p approval.Product, st approval.Status) string {
 			return sentences(stranger(p), clickThere(p, st), pressTab, noButtonYet(p, st), withoutKexts(p, st.Mac))
@@ -114,8 +114,9 @@ var verdictWords = map[approval.Verdict]verdictText{
 		primary: &retryFirst,
 		icon:    notify.IconBlocked,
 		state:   as("blocked, and the time to approve it is over"),
-		why: func(p approval.Product, st approval.Status) string {
-			return sentences(refused(p), OnScreen(st.Mac, "the {Allow} button was there until %s", closing(p, st)))
+		why:     func(p approval.Product, _ approval.Status) string { return refused(p) },
+		window: func(p approval.Product, st approval.Status, at times) string {
+			return OnScreen(st.Mac, "the {Allow} button was there until %s", closing(p, st, at))
 		},
 		next: func(p approval.Product, st approval.Status) string {
 			return sentences(stranger(p), bringBack(p, st.Mac.OS), "then "+clickThere(p, st), withoutKexts(p, st.Mac))
@@ -182,10 +183,11 @@ var verdictWords = map[approval.Verdict]verdictText{
 			case st.Source != "" && hasKext(p, isRecorded):
 				return fmt.Sprintf("The kernel extensions of %s were loaded before, or tried, but macOS lists no decision about them.", p.Name)
 			case st.Source != "" && p.TeamID == probe.ParallelsTeamID && p.App == nil && approval.AppUnknown(st.Facts):
-				return sentences(fmt.Sprintf("kextwatch cannot tell whether %s is installed", p.Name), lastWindow(p, st))
+				return fmt.Sprintf("kextwatch cannot tell whether %s is installed.", p.Name)
 			}
-			return sentences("kextwatch cannot read which kernel extensions are allowed", lastWindow(p, st))
+			return "kextwatch cannot read which kernel extensions are allowed."
 		},
+		window: lastWindow,
 		next: func(p approval.Product, st approval.Status) string {
 			if st.Source != "" && hasKext(p, func(k approval.Kext) bool { return k.Lost || k.Recorded }) {
 				return sentences(firstTry(p, st.Mac.OS))
@@ -224,12 +226,12 @@ var verdictWords = map[approval.Verdict]verdictText{
 		},
 		why: func(p approval.Product, _ approval.Status) string { return approvedBecause(p) },
 		next: func(p approval.Product, st approval.Status) string {
-			switch older, _ := olderLoaded(p); {
+			switch older := olderStays(p, st); {
 			case p.Uncertain && otherVendor(p):
 				return fmt.Sprintf("If %s does not work, restart the Mac.", p.Name)
 			case p.Uncertain:
 				return "If a virtual machine does not start, restart the Mac."
-			case older != "" && !st.Mac.OS.AtLeast(11, 0):
+			case older != "":
 				return fmt.Sprintf("Version %s is still loaded. Quit %s. If that does not help, restart the Mac.", older, p.Name)
 			case p.Loaded || st.Mac.OS.AtLeast(11, 0) || otherVendor(p):
 				return ""
@@ -267,11 +269,23 @@ func because(text string) func(approval.Product, approval.Status) string {
 func anyway(approval.Product) bool      { return true }
 func whileOpen(p approval.Product) bool { return p.Window.Open() }
 
-// State returns the state of a product in a few words.
-func State(p approval.Product) string { return verdictWords[p.Verdict].state(p) }
+// windowText is a sentence about the times of an approval window. It may be empty.
+type windowText func(p approval.Product, st approval.Status, at times) string
+
+// State returns the state of a product in a few words, with the minutes left. It is true
+// for a minute: see stateOnPage.
+func State(p approval.Product) string {
+	state := verdictWords[p.Verdict].state(p)
+	if p.Verdict == approval.BlockedOpen {
+		state += fmt.Sprintf(", %s left", minutes(p.Window.MinutesLeft()))
+	}
+	return state
+}
 
 // Why returns the facts behind the verdict.
-func Why(p approval.Product, st approval.Status) string {
+func Why(p approval.Product, st approval.Status) string { return why(p, st, clock) }
+
+func why(p approval.Product, st approval.Status, at times) string {
 	if openNames(p, st) != "" {
 		switch p.Verdict {
 		case approval.NotAsked:
@@ -280,21 +294,24 @@ func Why(p approval.Product, st approval.Status) string {
 			return fmt.Sprintf("kextwatch did not find %s.", p.Name)
 		}
 	}
-	if why := verdictWords[p.Verdict].why; why != nil {
-		return why(p, st)
+	words := verdictWords[p.Verdict]
+	switch {
+	case words.why == nil:
+		return ""
+	case words.window == nil:
+		return words.why(p, st)
 	}
-	return ""
+	return sentences(words.why(p, st), words.window(p, st, at))
 }
 
 // Next returns what the user can do now. It is empty if there is nothing to do, and
 // says so if kextwatch cannot tell.
 func Next(p approval.Product, st approval.Status) string {
 	if names := openNames(p, st); names != "" {
-		cannotTell := fmt.Sprintf("kextwatch cannot tell whether there is something to do. Not known: %s", names)
 		if p.Uncertain {
-			return sentences(cannotTell, verdictWords[p.Verdict].next(p, st))
+			return sentences(cannotTell(names), verdictWords[p.Verdict].next(p, st))
 		}
-		return sentence(cannotTell)
+		return cannotTell(names)
 	}
 	if next := verdictWords[p.Verdict].next; next != nil {
 		return next(p, st)
@@ -326,18 +343,18 @@ func noneNeeded(p approval.Product) string {
 
 // closing is the time at which macOS removes the Allow button. From macOS 11 it is
 // an estimate: Apple has not confirmed the 30 minutes there.
-func closing(p approval.Product, st approval.Status) string {
+func closing(p approval.Product, st approval.Status, at times) string {
 	if st.Mac.OS.AtLeast(11, 0) {
-		return fmt.Sprintf("about %s", clock(p.Window.ClosesAt))
+		return fmt.Sprintf("about %s", at(p.Window.ClosesAt))
 	}
-	return clock(p.Window.ClosesAt)
+	return at(p.Window.ClosesAt)
 }
 
-func lastWindow(p approval.Product, st approval.Status) string {
+func lastWindow(p approval.Product, st approval.Status, at times) string {
 	if !p.Window.Open() {
 		return ""
 	}
-	return OnScreen(st.Mac, "macOS refused a load at %s, so the {Allow} button should stay until %s", clock(p.Window.OpenedAt), clock(p.Window.ClosesAt))
+	return OnScreen(st.Mac, "macOS refused a load at %s, so the {Allow} button should stay until %s", at(p.Window.OpenedAt), at(p.Window.ClosesAt))
 }
 
 func approvedBecause(p approval.Product) string {

@@ -16,7 +16,6 @@ package view
 import (
 	"fmt"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -34,9 +33,6 @@ func Clean(s string) string {
 	}
 	return s
 }
-
-// clock returns the local time of day, as "15:04".
-func clock(t time.Time) string { return t.Local().Format("15:04") }
 
 func minutes(n int) string { return count(n, "1 minute", "%d minutes") }
 

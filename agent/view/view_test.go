@@ -74,13 +74,13 @@ var iconNames = map[notify.Icon]string{
 func TestClockMeansButton(t *testing.T) {
 	for _, v := range approval.Verdicts {
 		st := statusWith(v, "12.7.6")
-		if icon := Icon(st); (icon == notify.IconWaiting) != (PaneHelps(st) && v.NeedsAction()) {
+		if icon := shapeOf(st); (icon == notify.IconWaiting) != (PaneHelps(st) && v.NeedsAction()) {
 			t.Errorf("%s: icon %s, the pane helps: %t", v, iconNames[icon], PaneHelps(st))
 		}
 		for i := range st.Products[0].Items[0].Kexts {
 			st.Products[0].Items[0].Kexts[i].Lost = v.Blocked()
 		}
-		if icon := Icon(st); v == approval.BlockedUnknown && icon != notify.IconBlocked {
+		if icon := shapeOf(st); v == approval.BlockedUnknown && icon != notify.IconBlocked {
 			t.Errorf("the approval is gone: icon %s", iconNames[icon])
 		}
 	}

@@ -58,7 +58,7 @@ func (v Live) Screen(columns, rows int) []Line {
 		s.labelled("Next", Clean(g.Next))
 	}
 	s.apart()
-	s.text(NoTone, fmt.Sprintf("kextwatch, %s", macLine(st.Mac)))
+	s.text(NoTone, fmt.Sprintf("kextwatch, %s", macLine(st.Mac, minute)))
 	end := []Line{{}}
 	for _, l := range wrap(v.Said, s.columns) {
 		end = append(end, Line{Text: l})

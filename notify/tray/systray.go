@@ -9,7 +9,6 @@ import (
 
 	"github.com/getlantern/systray"
 
-	"kextwatch/assets"
 	"kextwatch/notify"
 )
 
@@ -42,21 +41,9 @@ func (t realTray) Run(ready func()) {
 // menuBar implements bar with systray.
 type menuBar struct{ tray realTray }
 
-// icons has a template image for macOS and a badge for Linux.
-var icons = map[notify.Icon]struct{ template, badge []byte }{
-	notify.IconUnsure:  {assets.Unsure, assets.UnsureBadge},
-	notify.IconWell:    {assets.Well, assets.WellBadge},
-	notify.IconWaiting: {assets.Waiting, assets.WaitingBadge},
-	notify.IconBlocked: {assets.Blocked, assets.BlockedBadge},
-	notify.IconTodo:    {assets.Todo, assets.TodoBadge},
-}
-
 func (menuBar) SetIcon(icon notify.Icon) {
-	pictures, ok := icons[icon]
-	if !ok {
-		pictures = icons[notify.IconUnsure]
-	}
-	systray.SetTemplateIcon(pictures.template, pictures.badge)
+	p := picturesOf(icon)
+	systray.SetTemplateIcon(p.template, p.badge)
 }
 
 func (menuBar) SetTitle(title string)     { setTitle(title) }

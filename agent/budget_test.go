@@ -39,9 +39,10 @@ var sizes = []struct {
 	// report, and answers that fit the terminal. And 50 KB for Apple's labels in eleven
 	// languages, with their sources, and for the texts that quote them. And 50 KB for the
 	// demo: the installation, the dialog on the desktop, the click on the icon, and what to
-	// try next.
-	{"with the tray", "agent", "tray", []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=1"}, 13_600_000},
-	{"without the tray", "agent", "", []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0"}, 13_450_000},
+	// try next. And 50 KB for pages that are read later: times that stay true, when
+	// something was blocked, words instead of IDs.
+	{"with the tray", "agent", "tray", []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=1"}, 13_650_000},
+	{"without the tray", "agent", "", []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0"}, 13_500_000},
 	{"for a Mac", "agent", "", []string{"GOOS=darwin", "GOARCH=arm64", "CGO_ENABLED=0"}, 12_150_000},
 	{"the reader", "agent/reader", "", []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0"}, 7_550_000},
 	{"the reader for a Mac", "agent/reader", "", []string{"GOOS=darwin", "GOARCH=arm64", "CGO_ENABLED=0"}, 7_250_000},

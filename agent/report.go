@@ -122,12 +122,12 @@ func (r reporter) happenings(st approval.Status) []view.Happening {
 			all, boots = append(all, view.MacStarted(boots[0].At)), boots[1:]
 		}
 	}
-	for _, e := range events {
-		if e.Event == approval.VerdictChanged && len(events) > 1 {
-			continue // another event reports the same
+	for i, e := range events {
+		if told(e, events[max(0, i-batch):min(len(events), i+batch)]) {
+			continue
 		}
 		bootsUntil(e.At)
-		h := view.Happening{At: e.At, Event: e.Event, Text: e.Text}
+		h := view.Happening{At: e.At, Event: e.Event, Text: e.Text, Product: e.Product, TeamID: e.TeamID, Verdict: e.Verdict}
 		if e.OpenedAt != nil && e.ClosesAt != nil {
 			h.OpenedAt, h.ClosesAt = *e.OpenedAt, *e.ClosesAt
 		}

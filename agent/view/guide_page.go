@@ -9,19 +9,20 @@ import (
 //go:embed guide.css
 var guideStyle markup
 
-// stepMark shows the state of a step: in a text, in the page as a box and as a word.
-type stepMark struct{ text, box, word string }
+// stepMark shows the state of a step: in a text, and as a word in the page, where
+// guide.css draws a box before it.
+type stepMark struct{ text, word string }
 
 func (s StepState) mark() stepMark {
 	switch s {
 	case StepDone:
-		return stepMark{"[x]", "☑", "Done"}
+		return stepMark{"[x]", "Done"}
 	case StepNow:
-		return stepMark{"[>]", "☐", "Now"}
+		return stepMark{"[>]", "Now"}
 	case StepIfNeeded:
-		return stepMark{"[?]", "☐", "If needed"}
+		return stepMark{"[?]", "If needed"}
 	}
-	return stepMark{"[ ]", "☐", "Later"}
+	return stepMark{"[ ]", "Later"}
 }
 
 // Text returns the guide for a terminal.
@@ -120,10 +121,9 @@ func (g Guide) list() markup {
 }
 
 func (s GuideStep) html() markup {
-	mark := s.State.mark()
 	return fill(`<li class="%v"><p class="do">%v</p>
-%v%v<p class="mark"><span aria-hidden="true">%v</span> %v</p></li>
+%v%v<p class="mark">%v</p></li>
 `, string(s.State), s.Do, maybe(`<p>%v</p>
 `, s.See), maybe(`<p class="soft">%v</p>
-`, s.Help), mark.box, mark.word)
+`, s.Help), s.State.mark().word)
 }

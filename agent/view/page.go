@@ -2,6 +2,7 @@ package view
 
 import (
 	_ "embed" // the style
+	"fmt"
 )
 
 //go:embed report.css
@@ -53,38 +54,49 @@ func (r Report) HTML() []byte {
 		table(r.Facts, Fact.html, "Fact", "Value"), r.unknown(), r.history()))
 }
 
+// html draws all text outside of the SVG pictures, where its contrast can be measured.
 func (t Timeline) html() markup {
+	names := each(t.Lanes, func(l Lane) markup { return fill("<div>%v</div>", l.Name) })
 	days := each(t.Days, func(d Day) markup {
-		return fill(`<line class="day" x1="%v" x2="%[1]v" y1="22" y2="%v"/><text x="%[1]v" y="16" text-anchor="middle">%[3]v</text>
-`, d.X, t.Height, d.Name)
-	})
-	lanes := each(t.Lanes, func(l Lane) markup {
-		return fill(`<text class="name" x="10" y="%v" dy="4">%v</text><line class="lane" x1="110" x2="%v" y1="%[1]v" y2="%[1]v"/>
-%[4]v%[5]v`, l.Y, l.Name, t.Width,
-			each(l.Bars, func(b Span) markup { return b.html(l.Y) }), each(l.Marks, func(m Mark) markup { return m.html(l.Y) }))
+		return fill(`<div class="day" style="left: %v"><span>%v</span></div>
+`, share(d.X), d.Name)
 	})
 	return fill(`<section>
 <h2>The last days</h2>
-<div class="picture" role="region" tabindex="0" aria-label="The last days"><svg viewBox="0 0 %v %v" role="img" aria-label="%v">
-%v<line class="now" x1="%v" x2="%[5]v" y1="22" y2="%[2]v"/>
-%[6]v</svg></div>
+<div class="picture" role="img" aria-label="%v"><div class="names">%v</div><div class="chart">
+%v<div class="now"><span>now</span></div>
+%v</div></div>
 </section>
-`, t.Width, t.Height, t.Label, days, t.Now, lanes)
+`, t.Label, names, days, each(t.Lanes, Lane.html))
 }
 
-func (b Span) html(y int) markup {
-	return fill(`<rect class="bar" x="%v" y="%v" width="%v" height="14" rx="3" transform="translate(0 -7)"><title>%v</title></rect>
-`, b.X, y, b.Width, b.Tip)
+// share writes thousandths of a width.
+func share(thousandths int) string {
+	return fmt.Sprintf("%d.%d%%", thousandths/10, thousandths%10)
 }
 
-func (m Mark) html(y int) markup {
-	radius, count := 5, markup("")
-	if m.Count > 1 {
-		radius = 8
-		count = fill(`<text class="count" x="%v" y="%v" dy="3.5" text-anchor="middle">%v</text>`, m.X, y, m.Count)
+func (l Lane) html() markup {
+	return fill(`<div class="lane">%v<svg width="100%%" height="18"><line class="lane" x1="0" x2="100%%" y1="9" y2="9"/>
+%v%v</svg></div>
+`, each(l.Marks, Mark.count), each(l.Bars, Span.html), each(l.Marks, Mark.html))
+}
+
+func (b Span) html() markup {
+	return fill(`<rect class="bar" x="%v" y="3" width="%v" height="12"><title>%v</title></rect>
+`, share(b.X), share(b.Width), b.Tip)
+}
+
+func (m Mark) html() markup {
+	return fill(`<circle class="mark" cx="%v" cy="9" r="4.5"><title>%v</title></circle>
+`, share(m.X), m.Tip)
+}
+
+// count is the number of moments above a mark.
+func (m Mark) count() markup {
+	if m.Count < 2 {
+		return ""
 	}
-	return fill(`<g><title>%v</title><circle class="mark" cx="%v" cy="%v" r="%v"/>%v</g>
-`, m.Tip, m.X, y, radius, count)
+	return fill(`<span style="left: %v">%v×</span>`, share(m.X), m.Count)
 }
 
 func (p ReportProduct) html() markup {

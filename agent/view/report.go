@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"kextwatch/agent/approval"
@@ -37,10 +38,11 @@ type Fact struct{ Name, Value string }
 func NewReport(st approval.Status, checks []Check, history []Happening, version string, redact func(string) string) Report {
 	r := Report{Head: reportHead(st, checks, redact)}
 	r.Head.Version = version
-	for i := range history {
-		history[i].Text = redact(Clean(history[i].Text))
+	events := slices.Concat(history, statesNow(st))
+	for i, e := range events {
+		events[i].Text, events[i].Product = redact(Clean(e.Text)), redact(Clean(e.Product))
 	}
-	r.History, r.Timeline = history, NewTimeline(history, st.At)
+	r.History, r.Timeline = events[:len(history)], NewTimeline(events, st.At)
 	for _, p := range st.Products {
 		r.Products = append(r.Products, reportProduct(p, st, redact))
 	}

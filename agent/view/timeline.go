@@ -9,14 +9,23 @@ import (
 	"kextwatch/agent/approval"
 )
 
-// Happening is one event of the history in the report.
+// Happening is one event of the history in the report. One without an event is the state
+// of a product at that moment.
 type Happening struct {
 	At       time.Time
 	Event    approval.EventName
 	Text     string
-	OpenedAt time.Time // of its approval window; zero: it has none
+	Product  string // the name of the product that it is about; empty: none
+	TeamID   string
+	Verdict  approval.Verdict // of the product, from then on
+	OpenedAt time.Time        // of its approval window; zero: it has none
 	ClosesAt time.Time
 }
+
+// about identifies the product.
+func (h Happening) about() string { return h.TeamID + " " + h.Product }
+
+func (h Happening) tip() string { return stamp(h.At) + " " + Clean(h.Text) }
 
 // macStarted is the event of MacStarted. No agent records it.
 const macStarted approval.EventName = "mac-started"
@@ -26,20 +35,31 @@ func MacStarted(at time.Time) Happening {
 	return Happening{At: at, Event: macStarted, Text: "The Mac started."}
 }
 
+// statesNow returns the present state of each product.
+func statesNow(st approval.Status) []Happening {
+	var all []Happening
+	for _, p := range st.Products {
+		h := Happening{At: st.At, Product: p.Name, TeamID: p.TeamID, Verdict: p.Verdict, Text: fmt.Sprintf("%s: %s", p.Name, stateOnPage(p, st))}
+		if p.Window.Open() {
+			h.OpenedAt, h.ClosesAt = p.Window.OpenedAt, p.Window.ClosesAt
+		}
+		all = append(all, h)
+	}
+	return all
+}
+
 // Timeline is a picture of the last days. Time runs from left to right, and each
-// kind of event has a lane. All lengths are in units of the SVG picture.
+// kind of event has a lane. Every X and Width is in thousandths of the width of the
+// picture, so that it fits on a telephone and on paper.
 type Timeline struct {
-	Label         string // for screen readers
-	Width, Height int
-	Lanes         []Lane
-	Days          []Day
-	Now           int
+	Label string // for screen readers
+	Lanes []Lane
+	Days  []Day
 }
 
 // Lane is one horizontal line of a timeline.
 type Lane struct {
 	Name  string
-	Y     int
 	Marks []Mark
 	Bars  []Span
 }
@@ -63,24 +83,24 @@ type Day struct {
 	Name string
 }
 
-// lanes has one row for each lane, from top to bottom.
-var lanes = []struct {
-	name   func() string
+// lanes has one row for each lane, from top to bottom: with marks for events, or with
+// bars for what lasts.
+var lanes = [...]struct {
+	name   string
 	events []approval.EventName
+	bars   func(events []Happening, now time.Time) []stretch
 }{
-	{func() string { return "Updates" }, []approval.EventName{approval.MacOSUpdated, approval.ParallelsUpdated, approval.ParallelsInstalled, approval.ParallelsRemoved}},
-	{func() string { return "Blocked" }, []approval.EventName{approval.BlockedNoWindow, approval.ManagedEvent, approval.UpgradeEvent, approval.LoadFailingEvent}},
-	{func() string { return "Allow button" }, []approval.EventName{approval.WindowOpened, approval.WindowReopened}},
-	{func() string { return "Approved" }, []approval.EventName{approval.ApprovedEvent, approval.RestartNeeded, approval.KextsLoaded}},
-	{func() string { return "Restarts" }, []approval.EventName{macStarted}},
+	{name: "Updates", events: []approval.EventName{approval.MacOSUpdated, approval.ParallelsUpdated, approval.ParallelsInstalled, approval.ParallelsRemoved}},
+	{name: "Blocked", bars: blockedStretches},
+	{name: "Allow button", bars: buttonStretches},
+	{name: "Approved", events: []approval.EventName{approval.ApprovedEvent, approval.RestartNeeded, approval.KextsLoaded}},
+	{name: "Restarts", events: []approval.EventName{macStarted}},
 }
 
 const (
-	timelineWidth = 720
-	laneLeft      = 110 // space for the names
-	laneHeight    = 34
-	laneTop       = 30 // space for the days
-	markWidth     = 17 // of a mark that contains a number
+	timelineWidth = 1000 // thousandths
+	markWidth     = 28   // thousandths: marks that are closer become one with a number
+	mostDays      = 5    // with a name: more would overlap on a telephone
 	longest       = 14 * 24 * time.Hour
 	shortest      = 24 * time.Hour
 )
@@ -95,22 +115,25 @@ func NewTimeline(events []Happening, now time.Time) Timeline {
 		}
 	}
 	from := now.Add(-length - length/50)
-	t := Timeline{Width: timelineWidth, Height: laneTop + laneHeight*len(lanes) + 10, Now: at(now, from, now)}
-	shown := 0
-	for i, lane := range lanes {
-		l := Lane{Name: lane.name(), Y: laneTop + laneHeight*i + laneHeight/2}
+	t, shown := Timeline{}, 0
+	for _, lane := range lanes {
+		l := Lane{Name: lane.name}
 		for _, e := range events {
 			if !slices.Contains(lane.events, e.Event) || e.At.Before(from) || e.At.After(now) {
 				continue
 			}
 			shown++
-			tip := e.At.Local().Format("2006-01-02 15:04") + " " + Clean(e.Text)
-			if e.OpenedAt.IsZero() || !e.ClosesAt.After(e.OpenedAt) {
-				l.mark(at(e.At, from, now), tip)
-				continue
+			l.mark(at(e.At, from, now), e.tip())
+		}
+		if lane.bars != nil {
+			for _, s := range lane.bars(events, now) {
+				if s.to.Before(from) || s.from.After(now) {
+					continue
+				}
+				shown++
+				x := at(s.from, from, now)
+				l.Bars = append(l.Bars, Span{x, at(s.to, from, now) - x, s.tip})
 			}
-			x := at(e.OpenedAt, from, now)
-			l.Bars = append(l.Bars, Span{x, max(4, at(e.ClosesAt, from, now)-x), tip})
 		}
 		t.Lanes = append(t.Lanes, l)
 	}
@@ -133,22 +156,19 @@ func (l *Lane) mark(x int, tip string) {
 // at returns the X of a moment. A moment outside of the picture is at its edge.
 func at(moment, from, to time.Time) int {
 	part := float64(moment.Sub(from)) / float64(to.Sub(from))
-	return laneLeft + int(min(max(part, 0), 1)*(timelineWidth-laneLeft-10))
+	return int(min(max(part, 0), 1) * timelineWidth)
 }
 
-// days returns the midnights, or every third one if there are more than eight.
+// days returns the midnights, or only some of them if there are many.
 func days(from, to time.Time) []Day {
 	y, m, d := from.Local().Date()
-	every := 1
-	if to.Sub(from) > 8*24*time.Hour {
-		every = 3
-	}
+	every := 1 + int(to.Sub(from)/(24*time.Hour))/mostDays
 	var all []Day
 	for i := 1; ; i += every {
 		midnight := time.Date(y, m, d+i, 0, 0, 0, 0, time.Local)
 		if midnight.After(to) {
 			return all
 		}
-		all = append(all, Day{at(midnight, from, to), midnight.Format("Jan 2")})
+		all = append(all, Day{at(midnight, from, to), midnight.Format("2 Jan")})
 	}
 }

@@ -1,5 +1,5 @@
 // Runs in a copy of the report, after axe-core, and leaves what it found where
-// a test can read it.
+// a test can read it: in the page that frames the copy.
 axe.run(document, {resultTypes: ["violations", "incomplete"]}).then((result) => {
   const found = {
     Dark: matchMedia("(prefers-color-scheme: dark)").matches,
@@ -9,10 +9,10 @@ axe.run(document, {resultTypes: ["violations", "incomplete"]}).then((result) => 
     Violations: result.violations.map((v) => ({
       ID: v.id, Help: v.help, Nodes: v.nodes.slice(0, 5).map((n) => ({HTML: n.html, FailureSummary: n.failureSummary})),
     })),
-    Incomplete: result.incomplete.map((i) => i.id),
+    Undecided: result.incomplete.flatMap((i) => i.nodes.map((n) => `${i.id}: ${n.html}: ${n.any.map((a) => a.message)}`)),
   };
   const place = document.createElement("pre");
   place.id = "examined";
   place.textContent = JSON.stringify(found);
-  document.body.append(place);
+  top.document.body.append(place);
 });

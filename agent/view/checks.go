@@ -188,7 +188,7 @@ func unsure(summary, detail, next string) Check { return Check{"", Unsure, summa
 func CheckText(checks []Check, all bool) Lines {
 	var l Lines
 	advised := map[string]string{} // the check that has a next step
-	shown := slices.SortedStableFunc(slices.Values(checks), func(a, b Check) int { return rank(a.Level) - rank(b.Level) })
+	shown := worstFirst(checks)
 	counts := map[Level]int{}
 	for _, c := range shown {
 		counts[c.Level]++
@@ -220,6 +220,11 @@ func CheckText(checks []Check, all bool) Lines {
 	}
 	l.add(NoTone, "%s", summary)
 	return l
+}
+
+// worstFirst sorts checks: what is not ok comes first.
+func worstFirst(checks []Check) []Check {
+	return slices.SortedStableFunc(slices.Values(checks), func(a, b Check) int { return rank(a.Level) - rank(b.Level) })
 }
 
 // levels are the levels in the order of the output, with their tones.

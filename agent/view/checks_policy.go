@@ -22,10 +22,10 @@ func policySource(c checking) Check {
 	var others []string
 	for _, s := range c.st.Sources {
 		if s.Name != c.st.Source && s.State != probe.OK {
-			others = append(others, fmt.Sprintf("%s: %s", s.Name, Clean(s.Reason)))
+			others = append(others, fmt.Sprintf("not from the %s: %s", s.Name, Clean(s.Reason)))
 		}
 	}
-	check.Detail = strings.Join(others, "; ")
+	check.Detail = sentence(strings.Join(others, "; "))
 	return check
 }
 
@@ -43,10 +43,10 @@ func noPolicy(c checking) (Check, bool) {
 	var why []string
 	for _, s := range c.st.Sources {
 		if s.Reason != "" {
-			why = append(why, fmt.Sprintf("%s: %s", s.Name, Clean(s.Reason)))
+			why = append(why, fmt.Sprintf("not from the %s: %s", s.Name, Clean(s.Reason)))
 		}
 	}
-	return fail("kextwatch cannot read the kernel extension policy", strings.Join(why, "; "), unknownNext(c.st)), true
+	return fail("kextwatch cannot read the kernel extension policy", sentence(strings.Join(why, "; ")), unknownNext(c.st)), true
 }
 
 // policyReader is ok only where the reader publishes now and launchd can start

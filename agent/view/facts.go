@@ -93,7 +93,7 @@ var factWords = map[probe.Fact]factText{
 	probe.FactOwnMemory:  {name: "memory of kextwatch"},
 	probe.FactOwnProgram: {name: "program of kextwatch"},
 
-	factPolicy: {name: "kernel extension policy", next: "Fix \"policy.source\" first.", why: "kextwatch cannot read which kernel extensions are allowed. See policy.source.",
+	factPolicy: {name: "kernel extension policy", next: "Fix \"policy.source\" first.", why: "kextwatch cannot read which kernel extensions are allowed.",
 		known: checking.policyKnown},
 	factMadeFor: {name: "macOS that Parallels Desktop was made for", next: "Look up on the pages of Parallels which macOS this version supports.", why: "kextwatch does not know which macOS this version of Parallels Desktop was made for.",
 		known: func(c checking) bool {

@@ -83,6 +83,42 @@ func TestEveryShapeHasWords(t *testing.T) {
 	}
 }
 
+// A person reads words. The ID of a check is only in a title.
+func TestReportHasNoIDs(t *testing.T) {
+	ids := regexp.MustCompile(`\b(` + func() string {
+		var all []string
+		for _, c := range checks() {
+			if strings.ContainsAny(c.id, ".-") {
+				all = append(all, regexp.QuoteMeta(c.id))
+			}
+		}
+		for _, v := range approval.Verdicts {
+			if strings.Contains(string(v), "-") {
+				all = append(all, string(v))
+			}
+		}
+		for _, e := range approval.Events {
+			if strings.Contains(string(e), "-") {
+				all = append(all, string(e))
+			}
+		}
+		for _, s := range []probe.SourceState{probe.NotADatabase, probe.UnknownSchema} {
+			all = append(all, string(s))
+		}
+		return strings.Join(all, "|")
+	}() + `)\b`)
+	titles := regexp.MustCompile(` title="[^"]*"`)
+	for _, v := range approval.Verdicts {
+		st := statusWith(v, "12.7.6")
+		st.Sources = append(st.Sources, probe.Source{Name: probe.Reader, State: probe.UnknownSchema})
+		st.Facts.Machines.List = []probe.VM{{Name: "Windows", Hypervisor: probe.ParallelsHypervisor, State: probe.VMRunning}}
+		page := titles.ReplaceAllString(string(NewReport(st, ChecksOnPage(st, Own{}), sampleHistory(st.At), "1.0", plain).HTML()), "")
+		if id := ids.FindString(page[strings.Index(page, "</style>"):]); id != "" {
+			t.Errorf("%s: the report shows %q", v, id)
+		}
+	}
+}
+
 // relative matches times that are true only while the page is made.
 var relative = regexp.MustCompile(`minutes? left|min left|\buntil (about )?\d\d:\d\d[^,]`)
 

@@ -50,7 +50,7 @@ func (r Report) HTML() []byte {
 %v
 </section>
 `, r.Head.html(), r.Timeline.html(), each(r.Products, ReportProduct.html),
-		table(r.Checks, Check.html, "Result", "Check", "Finding and next step"),
+		table(r.Checks, Check.html, "Result", "Finding", "Details and next step"),
 		table(r.Facts, Fact.html, "Fact", "Value"), r.unknown(), r.history()))
 }
 
@@ -118,9 +118,10 @@ func (r Reason) html() markup {
 `, r.Title, r.Text, maybe(`<p class="next">%v</p>`, r.Next))
 }
 
+// html has the ID of the check, for a help desk, only while the pointer is over the row.
 func (c Check) html() markup {
-	return fill(`<tr><td class="level %v">%v</td><th scope="row"><code>%v</code></th><td>%v%v%v</td></tr>
-`, c.Level, mark(c.Level), c.ID, c.Summary, maybe(`<br><span class="soft">%v</span>`, c.Detail), next(c.Next))
+	return fill(`<tr title="%v"><td class="level %v">%v</td><th scope="row">%v</th><td>%v%v</td></tr>
+`, c.ID, c.Level, mark(c.Level), c.Summary, maybe(`<p class="soft">%v</p>`, c.Detail), next(c.Next))
 }
 
 func (f Fact) html() markup { return row(escaped(f.Name), escaped(f.Value)) }
@@ -166,4 +167,4 @@ func row(name, value markup) markup {
 }
 
 // next draws the next step in a cell.
-func next(step string) markup { return maybe(`<br><span class="next">%v</span>`, step) }
+func next(step string) markup { return maybe(`<p class="next">%v</p>`, step) }

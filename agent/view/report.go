@@ -3,9 +3,11 @@ package view
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"kextwatch/agent/approval"
+	"kextwatch/probe"
 )
 
 // Report holds the content of the report: one page for a person or a help desk.
@@ -46,12 +48,13 @@ func NewReport(st approval.Status, checks []Check, history []Happening, version 
 	for _, p := range st.Products {
 		r.Products = append(r.Products, reportProduct(p, st, redact))
 	}
-	for _, c := range checks {
-		c.Summary, c.Detail, c.Next = redact(c.Summary), redact(c.Detail), redact(c.Next)
+	inWords := findings(checks)
+	for _, c := range worstFirst(checks) {
+		c.Summary, c.Detail, c.Next = redact(c.Summary), redact(c.Detail), redact(inWords(c.Next))
 		r.Checks = append(r.Checks, c)
 	}
 	for _, g := range missingFacts(st) {
-		r.Gaps = append(r.Gaps, Missing{redact(factName(g.Source)), redact(Clean(g.Err)), redact(Clean(g.Next))})
+		r.Gaps = append(r.Gaps, Missing{redact(factName(g.Source)), redact(Clean(g.Err)), redact(inWords(Clean(g.Next)))})
 	}
 	r.Facts = facts(st, redact)
 	return r
@@ -81,6 +84,16 @@ func reportHead(st approval.Status, checks []Check, redact func(string) string) 
 	return h
 }
 
+// findings returns a function that replaces the quoted ID of a check by its finding: the
+// page shows no IDs.
+func findings(checks []Check) func(string) string {
+	var pairs []string
+	for _, c := range checks {
+		pairs = append(pairs, strconv.Quote(c.ID), "“"+strings.TrimSuffix(c.Summary, ".")+"”")
+	}
+	return strings.NewReplacer(pairs...).Replace
+}
+
 func reportProduct(p approval.Product, st approval.Status, redact func(string) string) ReportProduct {
 	out := ReportProduct{Title: redact(title(p)), State: redact(stateOnPage(p, st))}
 	for _, reason := range Reasons(p, st) {
@@ -96,6 +109,12 @@ func reportProduct(p approval.Product, st approval.Status, redact func(string) s
 }
 
 func facts(st approval.Status, redact func(string) string) []Fact {
+	// What is not known has no words here: it is one of the missing facts.
+	hypervisors := map[probe.Hypervisor]string{
+		probe.ParallelsHypervisor: "on the Parallels hypervisor", probe.AppleHypervisor: "on Apple's hypervisor",
+	}
+	protection := map[probe.SIPState]string{probe.SIPEnabled: "On.", probe.SIPDisabled: "Off.", probe.SIPCustom: "Partly on."}
+	consent := map[probe.Answer]string{probe.Yes: "Required.", probe.No: "Not required."}
 	all := []Fact{{"Mac", macLine(st.Mac, stamp)}}
 	add := func(name, value string) {
 		if value != "" {
@@ -103,13 +122,17 @@ func facts(st approval.Status, redact func(string) string) []Fact {
 		}
 	}
 	for _, s := range st.Sources {
-		add(fmt.Sprintf("Policy from the %s", s.Name), strings.TrimSpace(string(s.State)+" "+s.Reason))
+		answer := sentence(s.Reason)
+		if s.State == probe.OK {
+			answer = "Read."
+		}
+		add(fmt.Sprintf("Policy from the %s", s.Name), orNothing(answer, "Not read."))
 	}
 	for _, vm := range st.Facts.Machines.List {
-		add(fmt.Sprintf("Virtual machine %s", Clean(vm.Name)), strings.TrimSpace(string(vm.Hypervisor)+" "+string(vm.State)))
+		add(fmt.Sprintf("Virtual machine %s", Clean(vm.Name)), sentence(strings.Join(present(hypervisors[vm.Hypervisor], string(vm.State)), ", ")))
 	}
-	add("System Integrity Protection", string(st.Facts.Enforcement.SIP.State))
-	add("Consent for kernel extensions", string(st.Facts.Enforcement.Consent.Enabled))
+	add("System Integrity Protection", protection[st.Facts.Enforcement.SIP.State])
+	add("Approval of kernel extensions by a user", consent[st.Facts.Enforcement.Consent.Enabled])
 	for _, i := range st.Facts.Updates.Installed {
 		add(fmt.Sprintf("Installed on %s", i.At.Local().Format("2006-01-02")), i.Name)
 	}

@@ -13,8 +13,9 @@ type stretch struct {
 	from, to time.Time
 	tip      string
 	product  string // see Happening.about
-	last     time.Time
-	resumed  bool // it began before the agent started
+	resumed  bool   // it began before kextwatch started
+	open     bool   // to is the last time at which it was seen
+	paused   bool   // kextwatch stopped during it
 }
 
 // settling is how long a new agent needs for its first snapshot, with a large margin. An
@@ -32,63 +33,64 @@ func keepsOut(v approval.Verdict) bool {
 
 // blockedStretches returns when products were blocked, as far as kextwatch ran and could
 // tell. events are in order of time and end with the present state of the products.
-func blockedStretches(events []Happening, now time.Time) []stretch {
-	var all, open, paused []stretch
-	end := func(s stretch, at time.Time) {
-		if s.to = at; !s.resumed || at.Sub(s.from) > settling {
+func blockedStretches(events []Happening, _ time.Time) []*stretch {
+	var all []*stretch
+	for _, e := range events {
+		switch e.Event {
+		case approval.AgentStopped:
+			for _, s := range all {
+				if s.open {
+					s.to, s.open, s.paused = e.At, false, true
+				}
+			}
+		case approval.AgentStarted:
+			for _, s := range all {
+				if s.paused {
+					s.paused = false
+					all = append(all, &stretch{from: e.At, to: e.At, tip: s.tip, product: s.product, resumed: true, open: true})
+				}
+			}
+		}
+		if e.Verdict == "" {
+			continue
+		}
+		known := false
+		for _, s := range all {
+			if s.product != e.about() {
+				continue
+			}
+			s.paused = false
+			if s.open {
+				known, s.to, s.open = true, e.At, keepsOut(e.Verdict)
+			}
+		}
+		if !known && keepsOut(e.Verdict) {
+			s := &stretch{from: e.At, to: e.At, tip: e.Product, product: e.about(), open: true}
+			if !e.OpenedAt.IsZero() && e.OpenedAt.Before(e.At) {
+				s.from = e.OpenedAt
+			}
 			all = append(all, s)
 		}
 	}
-	for _, e := range events {
-		i := slices.IndexFunc(open, func(s stretch) bool { return s.product == e.about() })
-		switch {
-		case e.Event == approval.AgentStopped:
-			for _, s := range open {
-				end(s, e.At)
-			}
-			paused, open = append(paused, open...), nil
-		case e.Event == approval.AgentStarted:
-			for _, s := range paused {
-				s.from, s.last, s.resumed = e.At, e.At, true
-				open = append(open, s)
-			}
-			paused = nil
-		case e.Verdict == "":
-		case keepsOut(e.Verdict) && i >= 0:
-			open[i].last = e.At
-		case keepsOut(e.Verdict):
-			from := e.At
-			if !e.OpenedAt.IsZero() && e.OpenedAt.Before(from) {
-				from = e.OpenedAt
-			}
-			paused = slices.DeleteFunc(paused, func(s stretch) bool { return s.product == e.about() })
-			open = append(open, stretch{from: from, last: e.At, product: e.about(), tip: e.Product})
-		default:
-			paused = slices.DeleteFunc(paused, func(s stretch) bool { return s.product == e.about() })
-			if i >= 0 {
-				end(open[i], e.At)
-				open = slices.Delete(open, i, i+1)
-			}
+	var seen []*stretch
+	for _, s := range all {
+		if s.resumed && !s.open && s.to.Sub(s.from) <= settling {
+			continue
 		}
+		s.tip = fmt.Sprintf("%s: seen blocked from %s to %s", s.tip, stamp(s.from), stamp(s.to))
+		seen = append(seen, s)
 	}
-	for _, s := range open {
-		s.resumed = s.resumed && !s.last.Equal(now)
-		end(s, s.last) // now, unless the product is not watched any more
-	}
-	for i, s := range all {
-		all[i].tip = fmt.Sprintf("%s: seen blocked from %s to %s", s.tip, stamp(s.from), stamp(s.to))
-	}
-	return all
+	return seen
 }
 
 // buttonStretches returns when an Allow button was there.
-func buttonStretches(events []Happening, now time.Time) []stretch {
-	var all []stretch
+func buttonStretches(events []Happening, now time.Time) []*stretch {
+	var all []*stretch
 	for i, e := range events {
 		if e.OpenedAt.IsZero() || !e.ClosesAt.After(e.OpenedAt) || e.Event != "" && !slices.Contains(windowEvents, e.Event) {
 			continue
 		}
-		s := stretch{from: e.OpenedAt, to: e.ClosesAt, product: e.about(), tip: e.tip()}
+		s := &stretch{from: e.OpenedAt, to: e.ClosesAt, product: e.about(), tip: e.tip()}
 		for _, later := range events[i+1:] {
 			if later.about() == e.about() && later.Verdict != "" && later.Verdict != approval.BlockedOpen && later.Verdict != approval.Unknown && later.At.Before(s.to) {
 				s.to = later.At // allowed, for example
@@ -98,14 +100,22 @@ func buttonStretches(events []Happening, now time.Time) []stretch {
 		if s.to.After(now) {
 			s.to = now
 		}
-		known := slices.IndexFunc(all, func(k stretch) bool { return k.product == s.product && !s.from.After(k.to) })
-		if known >= 0 { // another attempt while the button was there
-			all[known].to = s.to
+		if last := lastOf(all, s.product); last != nil && !s.from.After(last.to) {
+			last.to = s.to // another attempt while the button was there
 			continue
 		}
 		all = append(all, s)
 	}
 	return all
+}
+
+func lastOf(all []*stretch, product string) *stretch {
+	for _, s := range slices.Backward(all) {
+		if s.product == product {
+			return s
+		}
+	}
+	return nil
 }
 
 var windowEvents = []approval.EventName{approval.WindowOpened, approval.WindowReopened}

@@ -88,7 +88,7 @@ type Day struct {
 var lanes = [...]struct {
 	name   string
 	events []approval.EventName
-	bars   func(events []Happening, now time.Time) []stretch
+	bars   func(events []Happening, now time.Time) []*stretch
 }{
 	{name: "Updates", events: []approval.EventName{approval.MacOSUpdated, approval.ParallelsUpdated, approval.ParallelsInstalled, approval.ParallelsRemoved}},
 	{name: "Blocked", bars: blockedStretches},
@@ -132,7 +132,7 @@ func NewTimeline(events []Happening, now time.Time) Timeline {
 				}
 				shown++
 				x := at(s.from, from, now)
-				l.Bars = append(l.Bars, Span{x, at(s.to, from, now) - x, s.tip})
+				l.Bars = append(l.Bars, Span{x, max(1, at(s.to, from, now)-x), s.tip})
 			}
 		}
 		t.Lanes = append(t.Lanes, l)

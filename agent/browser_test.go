@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -23,6 +24,7 @@ import (
 	"kextwatch/agent/store"
 	"kextwatch/agent/view"
 	"kextwatch/probe"
+	"kextwatch/probe/simmac"
 )
 
 // looks are the two color schemes of a page, with the flags for Chromium.
@@ -117,24 +119,25 @@ func withoutPolicy(t *testing.T, page []byte) string {
 
 // The report is accessible in light and dark, on a phone and on paper, and it requests
 // nothing over the network.
-func TestReportInABrowser(t *testing.T) { inABrowser(t, "report", eventfulReport(t)) }
+func TestReportInABrowser(t *testing.T) {
+	pages := reports(t)
+	inABrowser(t, "report", pages["report"], 360, 500, 860)
+	inABrowser(t, "report-well", pages["report-well"], 500)
+	inABrowser(t, "report-unknown", pages["report-unknown"], 500)
+}
 
 // The same holds for the guide, which fits on one page of paper.
 func TestGuideInABrowser(t *testing.T) {
+	dir := pictures(t)
 	for name, file := range guides(t) {
-		dir := inABrowser(t, name, file)
+		inABrowser(t, name, file, 360, 860)
 		page, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, size := range []string{"Letter", "A4"} {
-			sized := bytes.Replace(page, []byte("</style>"), []byte("@page { size: "+size+"; }</style>"), 1)
-			copied := filepath.Join(t.TempDir(), "sized.html")
-			if err := os.WriteFile(copied, sized, 0o600); err != nil {
-				t.Fatal(err)
-			}
 			paper := filepath.Join(dir, name+"-"+size+".pdf")
-			chromium(t, copied, "--no-pdf-header-footer", "--print-to-pdf="+paper)
+			printOn(t, string(page), size, paper)
 			data, err := os.ReadFile(paper)
 			if err != nil {
 				t.Fatal(err)
@@ -178,23 +181,30 @@ func guides(t *testing.T) map[string]string {
 	return files
 }
 
-// inABrowser examines a page. It keeps the pictures in the folder that KEXTWATCH_PICTURES
-// names, and returns the folder.
-func inABrowser(t *testing.T, kind, file string) (dir string) {
+// pictures is the folder that KEXTWATCH_PICTURES names, or a temporary one.
+func pictures(t *testing.T) string {
 	t.Helper()
-	dir = os.Getenv("KEXTWATCH_PICTURES")
+	dir := os.Getenv("KEXTWATCH_PICTURES")
 	if dir == "" {
 		dir = t.TempDir()
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	return dir
+}
+
+// inABrowser examines a page at these widths. It keeps the pictures in the folder that
+// pictures returns.
+func inABrowser(t *testing.T, kind, file string, widths ...int) {
+	t.Helper()
+	dir := pictures(t)
 	page, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, flag := range looks {
-		for _, width := range []int{360, 500, 860} {
+		for _, width := range widths {
 			look := fmt.Sprintf("%s-%d-%s", kind, width, name)
 			shot := filepath.Join(dir, look+".png")
 			shown, size := framed(t, string(page), width)
@@ -225,12 +235,6 @@ func inABrowser(t *testing.T, kind, file string) (dir string) {
 			t.Logf("%s: axe-core: %d rules passed, %d violated, %d not decided", look, e.Passes, len(e.Violations), len(e.Undecided))
 		}
 	}
-	paper := filepath.Join(dir, kind+".pdf")
-	chromium(t, file, "--no-pdf-header-footer", "--print-to-pdf="+paper)
-	if data, err := os.ReadFile(paper); err != nil || !bytes.HasPrefix(data, []byte("%PDF")) {
-		t.Errorf("printing: %v", err)
-	}
-	return dir
 }
 
 // smaller cuts a picture to the width of the page. The documents show the top of a report.
@@ -252,32 +256,54 @@ func smaller(t *testing.T, shot string, width int) {
 	}
 }
 
-// eventfulReport is the report of a Mac with many events, most of them at the same
-// time, as after an update.
-func eventfulReport(t *testing.T) string {
+// reports are pages about simulated Macs: blocked, with many events at the same time, as
+// after an update; with nothing to do; of which kextwatch cannot tell; and with a long
+// history.
+func reports(t *testing.T) map[string]string {
+	t.Helper()
+	now := time.Now()
+	blocked := func(_ string, sim *simmac.Mac) error { return sim.Attempt(now.Add(-4 * time.Minute)) }
+	loaded := func(_ string, sim *simmac.Mac) error {
+		return cmp.Or(sim.Attempt(now.Add(-50*time.Minute)), sim.Allow(now.Add(-45*time.Minute)), sim.Restart(now.Add(-40*time.Minute)), sim.Load(now.Add(-30*time.Minute)))
+	}
+	unread := func(root string, sim *simmac.Mac) error {
+		return cmp.Or(sim.RemoveFramework(), os.WriteFile(policyFile(root), []byte("rubbish"), 0o600))
+	}
+	var long []view.Happening
+	for i := range 300 {
+		text := fmt.Sprintf("%d times, macOS blocked a kernel extension. ", i)
+		long = append(long, view.Happening{At: now.Add(time.Duration(i-300) * time.Hour), Event: approval.BlockedNoWindow, Text: strings.Repeat(text, 1+i%4)})
+	}
+	return map[string]string{
+		"report":         reportOf(t, blocked, eventful(now)),
+		"report-well":    reportOf(t, loaded, nil),
+		"report-unknown": reportOf(t, unread, nil),
+		"report-long":    reportOf(t, blocked, long),
+	}
+}
+
+func reportOf(t *testing.T, happens func(root string, sim *simmac.Mac) error, history []view.Happening) (file string) {
 	t.Helper()
 	root, sim := simulated(t, "13.7.2")
-	now := time.Now()
-	if err := sim.Attempt(now.Add(-4 * time.Minute)); err != nil {
+	if err := happens(root, sim); err != nil {
 		t.Fatal(err)
 	}
-	home := filepath.Join(root, "Users", "me")
-	history := store.PlacesIn(home).History
-	if err := os.MkdirAll(filepath.Dir(history), 0o700); err != nil {
+	journal := store.PlacesIn(filepath.Join(root, "Users", "me")).History
+	if err := os.MkdirAll(filepath.Dir(journal), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	var lines []string
-	for _, h := range eventful(now) {
+	for _, h := range history {
 		e := store.Event{Schema: 1, Seq: int64(len(lines) + 1), At: h.At.UTC(), Event: h.Event, Text: h.Text, Product: h.Product, TeamID: h.TeamID, Verdict: h.Verdict}
 		if !h.OpenedAt.IsZero() {
 			e.OpenedAt, e.ClosesAt = &h.OpenedAt, &h.ClosesAt
 		}
 		lines = append(lines, e.Line())
 	}
-	if err := (store.Places{History: history}).Journal().Append(lines); err != nil {
+	if err := (store.Places{History: journal}).Journal().Append(lines); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "report.html")
+	file = filepath.Join(t.TempDir(), "report.html")
 	if out, err := thisProgram(t).command(t, "report", "--root", root, "-o", file).CombinedOutput(); err != nil {
 		t.Fatalf("report: %v; %s", err, out)
 	}

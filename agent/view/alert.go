@@ -84,7 +84,7 @@ func EventText(n approval.Notice, mac probe.Mac) string {
 	if history := eventWords[n.Event].history; history != nil {
 		return sentence(history(n, mac))
 	}
-	return sentence(fmt.Sprintf("%s: %s", n.Product.Name, State(n.Product)))
+	return sentence(fmt.Sprintf("%s: %s", n.Product.Name, verdictWords[n.Product.Verdict].state(n.Product)))
 }
 
 // alertWords returns the title and the text of a notification.

@@ -42,7 +42,7 @@ func run(ctx context.Context, args []string, h host) int {
 			err = usage("kextwatch --help lists the commands and flags", "%w", err)
 		}
 		if ctx.Err() != nil {
-			err = interrupted
+			err = interrupted()
 		}
 		return in.fail(err)
 	}

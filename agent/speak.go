@@ -45,9 +45,9 @@ func unavailable(err error, hint string) error {
 	return &failure{exitUnavailable, err, hint}
 }
 
-// interrupted is the error for a command that Ctrl-C or a signal ended before it had
+// interrupted returns the error for a command that Ctrl-C or a signal ended before it had
 // its answer.
-var interrupted = &failure{exitInterrupted, errors.New("interrupted"), ""}
+func interrupted() error { return &failure{exitInterrupted, errors.New("interrupted"), ""} }
 
 // speaker writes to the user.
 type speaker struct {

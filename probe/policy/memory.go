@@ -25,12 +25,12 @@ const memoryLimit = len(databaseCopy{}) * copyLimit
 type memoryFile struct{ data []byte }
 
 // memory holds the files by name, and those that are open by the address of their
-// sqlite3_file. A temporary file has no name.
-var memory = struct {
+// sqlite3_file. A temporary file has no name. memoryVFS makes the maps.
+var memory struct {
 	sync.Mutex
 	named map[string]*memoryFile
 	open  map[uintptr]*memoryFile
-}{named: map[string]*memoryFile{}, open: map[uintptr]*memoryFile{}}
+}
 
 var copies atomic.Int64 // numbers the copies, so that each has a name of its own
 
@@ -60,6 +60,7 @@ func (c databaseCopy) place() (path string, remove func()) {
 // numbers and the rest are those of SQLite's default.
 var memoryVFS = sync.OnceValues(func() (string, error) {
 	const name = "memory"
+	memory.named, memory.open = map[string]*memoryFile{}, map[uintptr]*memoryFile{}
 	tls := libc.NewTLS()
 	defer tls.Close()
 	ownName, err := libc.CString(name)

@@ -37,7 +37,7 @@ func TestLanguage(t *testing.T) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		p := NewProber(root.FS{Root: t.TempDir(), Home: home, NoTools: true}, "")
+		p := NewProber(root.FS{Root: t.TempDir(), Home: home, NoTools: true})
 		if got := p.readLanguage(); got != "" {
 			t.Errorf("%s: %q before there is a file", tt.name, got)
 		}
@@ -65,7 +65,7 @@ func TestLanguageChanges(t *testing.T) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	p := NewProber(root.FS{Root: t.TempDir(), Home: home, NoTools: true}, "")
+	p := NewProber(root.FS{Root: t.TempDir(), Home: home, NoTools: true})
 	for _, want := range []string{"fr-CA", "pt-BR-extra"} {
 		content := `<?xml version="1.0"?><plist version="1.0"><dict><key>AppleLanguages</key><array><string>` + want + `</string></array></dict></plist>`
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {

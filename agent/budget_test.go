@@ -40,10 +40,11 @@ var sizes = []struct {
 	// languages, with their sources, and for the texts that quote them. And 50 KB for the
 	// demo: the installation, the dialog on the desktop, the click on the icon, and what to
 	// try next. And 50 KB for pages that are read later: times that stay true, when
-	// something was blocked, words instead of IDs.
-	{"with the tray", "agent", "tray", []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=1"}, 13_650_000},
-	{"without the tray", "agent", "", []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0"}, 13_500_000},
-	{"for a Mac", "agent", "", []string{"GOOS=darwin", "GOARCH=arm64", "CGO_ENABLED=0"}, 12_150_000},
+	// something was blocked, words instead of IDs. And 50 KB for the keys of watch, for a
+	// copy of the database in memory, and for saying what cannot be saved.
+	{"with the tray", "agent", "tray", []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=1"}, 13_700_000},
+	{"without the tray", "agent", "", []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0"}, 13_550_000},
+	{"for a Mac", "agent", "", []string{"GOOS=darwin", "GOARCH=arm64", "CGO_ENABLED=0"}, 12_200_000},
 	{"the reader", "agent/reader", "", []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0"}, 7_550_000},
 	{"the reader for a Mac", "agent/reader", "", []string{"GOOS=darwin", "GOARCH=arm64", "CGO_ENABLED=0"}, 7_250_000},
 }
@@ -139,7 +140,8 @@ func TestGoBudgetOfModules(t *testing.T) {
 }
 
 // What the program does before main: it starts once for each alert. The budgets are
-// of our packages and of all packages.
+// of our packages and of all packages. Ten allocations are for the dialogs of the demo and
+// the errors of what is interrupted.
 func TestGoBudgetOfStart(t *testing.T) {
 	cmd := exec.Command(build(t, "agent", "", "CGO_ENABLED=0"), "version")
 	cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1")
@@ -162,8 +164,8 @@ func TestGoBudgetOfStart(t *testing.T) {
 		}
 	}
 	t.Logf("ours %+v, all %+v", ours, all)
-	if ours.bytes == 0 || ours.bytes > 32_000 || ours.allocs > 180 {
-		t.Errorf("our packages allocate %d bytes in %d objects, at most 32000 in 180: make it when it is first used (probe.Form, sync.OnceValue)", ours.bytes, ours.allocs)
+	if ours.bytes == 0 || ours.bytes > 32_000 || ours.allocs > 190 {
+		t.Errorf("our packages allocate %d bytes in %d objects, at most 32000 in 190: make it when it is first used (probe.Form, sync.OnceValue)", ours.bytes, ours.allocs)
 	}
 	if all.bytes > 150_000 || all.allocs > 800 {
 		t.Errorf("all packages allocate %d bytes in %d objects, at most 150000 in 800", all.bytes, all.allocs)

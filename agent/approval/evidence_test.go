@@ -123,6 +123,21 @@ func TestStoryTriedBeforeTheLogin(t *testing.T) {
 	s.look(at(43), BlockedOpen, "window-reopened!")
 }
 
+// A login ends what is known about a window that was announced, so the next one is news.
+func TestStoryTriedBeforeAndAfterTheLogin(t *testing.T) {
+	s := newStory(t, "10.15.7")
+	s.look(at(1), NotAsked)
+	s.attempt(at(10), hypervisor)
+	s.look(at(10), BlockedOpen, "window-opened!")
+	s.snap.Situation = probe.Situation{Asked: true, LoginAt: at(12)}
+	s.agentRestarts()
+	s.look(at(13), BlockedUnknown, "blocked!")
+	s.attempt(at(14), hypervisor)
+	s.look(at(14), BlockedOpen, "window-reopened!")
+	s.attempt(at(14).Add(5*time.Second), vnic)
+	s.look(at(14).Add(5*time.Second), BlockedOpen)
+}
+
 // From macOS 11, macOS blocks an update of an approved extension again. No row
 // shows that.
 func TestStoryUpgradePending(t *testing.T) {

@@ -18,7 +18,8 @@ func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 	id := key(w.teamID, at)
 	a.overrule(facts)
 	memory := a.itemMemory(w, id, facts)
-	over := memory.Window.known() && memory.Window.Left == 0
+	// The window is over, or since the login nobody knows how long it lasts.
+	over := memory.Window.known() && (memory.Window.Left == 0 || memory.beforeLogin(a.snap.Situation.LoginAt, a.now))
 	memory.Window = memory.Window.advance(a.now)
 	memory = a.addAttempts(memory, over, facts)
 	hidden := memory.beforeLogin(a.snap.Situation.LoginAt, a.now)

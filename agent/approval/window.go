@@ -52,8 +52,8 @@ func (w Window) advance(now time.Time) Window {
 
 // attempt adds a load attempt to an item whose window was advanced to now. It
 // opens a window, prolongs the window that was open at that time, or reopens a
-// closed one. over reports that the previous snapshot found the window closed, so the
-// user may know that.
+// closed one. over reports that the previous snapshot found the window closed or, after a
+// login, unknown, so the user may know that.
 func (m ItemMemory) attempt(a Attempt, over bool, now time.Time) ItemMemory {
 	opened := a.At
 	if opened.After(now) {

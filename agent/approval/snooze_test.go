@@ -94,3 +94,15 @@ func TestNothingToSnooze(t *testing.T) {
 	s.attempt(at(2), allKexts...)
 	s.look(at(2), BlockedOpen, "window-opened!")
 }
+
+// The reminder at the end of a snooze stands for one that would follow within a minute.
+func TestNoSecondReminderWithinAMinute(t *testing.T) {
+	s := newStory(t, "10.15.7")
+	s.look(at(1), NotAsked)
+	s.attempt(at(2), allKexts...)
+	s.look(at(2), BlockedOpen, "window-opened!")
+	s.snooze(16.5)
+	s.look(at(16.5), BlockedOpen, "window-reminder 16!")
+	s.look(at(17), BlockedOpen)
+	s.look(at(27), BlockedOpen, "window-reminder 5!")
+}

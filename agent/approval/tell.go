@@ -406,7 +406,7 @@ func (t Announced) tellWindow(p Product, pending bool, reminders []int, snooze s
 		}
 	case t.Due || stage > 0 && (t.Reminded == 0 || stage < t.Reminded):
 		note(WindowReminder, Urgent).Minutes = w.MinutesLeft()
-		t.Reminded, t.Due, t.Posting = stage, false, true
+		t.Reminded, t.Due, t.Posting = stageAt(w.Left-reminderRest, reminders), false, true
 		t.Early, t.Obstacles = false, nil // the reminder names the obstacle
 	case t.Early && !pending:
 		if slices.ContainsFunc(p.obstacles(), func(c ReasonCode) bool { return !slices.Contains(t.Obstacles, c) }) {
@@ -428,6 +428,10 @@ func (p Product) obstacles() []ReasonCode {
 	}
 	return codes
 }
+
+// reminderRest is how long after a reminder no other one follows. It is a moment shorter
+// than the time between two reminders that the settings can have.
+const reminderRest = time.Minute - time.Second
 
 // stageAt returns the latest reminder, in minutes left, that is due when this much
 // time is left. 0 means that none is due.

@@ -431,3 +431,23 @@ func TestTheProofIsTheFactThatShowsIt(t *testing.T) {
 		}
 	}
 }
+
+// While the framework is queried again, its old answer is not a read of this moment, even if
+// the clock was set back. Otherwise a row that is new in the next answer looks like a load
+// attempt, and the time left grows.
+func TestStoryTheClockIsSetBackWhileTheFrameworkIsQueried(t *testing.T) {
+	s := newStory(t, "12.7.6")
+	s.snap.Policy = &probe.Policy{Source: probe.Framework, ReadAt: at(61)}
+	s.look(at(61), NotAsked)
+	s.policy().Stale = true
+	s.report(probe.FromLog, probe.Refused, at(62), hypervisor)
+	s.look(at(62), Unknown, "window-opened!")
+	s.look(at(67), Unknown)
+	s.minutesLeft(25)
+	s.look(at(47), Unknown) // twenty minutes back
+	s.minutesLeft(25)
+	s.snap.Policy = &probe.Policy{Source: probe.Framework, ReadAt: at(48)}
+	s.refuse(hypervisor)
+	s.look(at(48), BlockedOpen)
+	s.minutesLeft(24)
+}

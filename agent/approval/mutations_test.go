@@ -115,7 +115,7 @@ func testWith(dir string, m mutant) (out string, ok bool) {
 		}
 		args = append(args, "-overlay", overlay)
 	}
-	for _, size := range [][]string{{"-walks=40", "-every=61", "-skip=Many|EveryWindow"}, {"-walks=400", "-every=7", "-skip=LinearTime"}} {
+	for _, size := range [][]string{{"-walks=40", "-every=61", "-depth=2", "-skip=Many|EveryWindow"}, {"-walks=400", "-every=7", "-depth=2", "-skip=LinearTime"}} {
 		text, err := exec.Command("go", slices.Concat(args, []string{"."}, size)...).CombinedOutput()
 		if err != nil {
 			return string(text), false

@@ -85,6 +85,12 @@ func recordRun(m root.FS, now time.Time, outcome runOutcome) error {
 
 // writeRun overwrites the file at p, or creates it.
 func writeRun(p string, now time.Time, outcome runOutcome) error {
+	// A user to whom the folder once belonged may have given another file this name, too.
+	if info, err := os.Lstat(p); err == nil && info.Mode().IsRegular() && info.Sys().(*syscall.Stat_t).Nlink > 1 {
+		if err := os.Remove(p); err != nil {
+			return err
+		}
+	}
 	f, err := os.OpenFile(p, os.O_WRONLY|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, publishedPerm)
 	if err != nil {
 		return err

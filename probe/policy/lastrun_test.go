@@ -62,3 +62,25 @@ func TestANewOutcomeIsSeenOnThePublishedFile(t *testing.T) {
 		}
 	}
 }
+
+// Root overwrites the record in place. A second name of the file, which a user could give
+// it while the folder was the user's, must not make root overwrite another file.
+func TestLastRunIsNoSecondName(t *testing.T) {
+	m, _ := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
+	record := filepath.Join(m.Root, probe.ReaderLastRun)
+	victim := mactest.AddFile(t, m.Root, "/etc/sudoers", "root ALL = (ALL) ALL\n")
+	mactest.NoError(t, os.Chmod(victim, 0o440))
+	mactest.NoError(t, os.MkdirAll(filepath.Dir(record), 0o755))
+	mactest.NoError(t, os.Link(victim, record))
+	for range 2 {
+		Publish(t.Context(), m, publishedAt)
+		info, err := os.Stat(victim)
+		mactest.NoError(t, err)
+		if got := mactest.Content(victim); got != "root ALL = (ALL) ALL\n" || info.Mode().Perm() != 0o440 {
+			t.Fatalf("root changed the other file: %q, %v", got, info.Mode())
+		}
+	}
+	if _, err := ReadLastRun(m); err != nil {
+		t.Errorf("the run was not recorded: %v", err)
+	}
+}

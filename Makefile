@@ -302,12 +302,16 @@ build/benchstat-$(BENCHSTAT):
 	GOBIN='$(CURDIR)/build' $(GO) install golang.org/x/perf/cmd/benchstat@$(BENCHSTAT)
 	mv build/benchstat $@
 
-fuzz: ## run every fuzz target for ten seconds
-	@set -e; for dir in $$($(GO) list ./...); do \
-		for target in $$($(GO) test -list '^Fuzz' $$dir | grep '^Fuzz'); do \
-			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime 10s $$dir; \
+fuzz: ## run every fuzz target for FUZZTIME, one after the other; make test runs their seeds
+	@failed=; for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
+		for target in $$(grep -oh --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' $$dir/*_test.go | cut -c 6-); do \
+			echo "== $$target in $$dir"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$dir || failed="$$failed $$target"; \
 		done; \
-	done
+	done; \
+	[ -z "$$failed" ] || { echo "failed:$$failed. Each input is in testdata/fuzz of its package; keep it as a test"; exit 1; }
+
+FUZZTIME ?= 10s
 
 mutations: ## take out each row and case of the rules in turn: a test must fail; MUTANT='^need' chooses, all take half an hour
 	$(GO) test -tags mutations -run TestMutations -count=1 -timeout 0 -v ./agent/approval

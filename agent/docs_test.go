@@ -156,7 +156,7 @@ func programFolders(t *testing.T) []string {
 		if err != nil || !entry.IsDir() {
 			return err
 		}
-		if slices.Contains([]string{".git", ".github", "bin", "build", "docs", "testdata", "assets", "simmac", "mactest", "tooltest", "settingstest", "desk"}, entry.Name()) {
+		if slices.Contains([]string{".git", ".github", "bin", "build", "docs", "testdata", "assets", "simmac", "mactest", "hostile", "tooltest", "settingstest", "desk"}, entry.Name()) {
 			return filepath.SkipDir
 		}
 		if len(goFiles(t, path)) > 0 {

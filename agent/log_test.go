@@ -18,6 +18,7 @@ import (
 
 	"kextwatch/agent/approval"
 	"kextwatch/agent/store"
+	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
 )
 
@@ -293,12 +294,12 @@ func FuzzLogLine(f *testing.F) {
 	f.Add(`{"msg":"` + "\u009b\x7f\xff" + `"}`)
 	f.Add("\x1b]0;evil\x07")
 	f.Add(`level=INFO a="`)
-	f.Fuzz(func(t *testing.T, line string) {
+	hostile.Fuzz(f, func(t *testing.T, line string) {
 		text, object := textLine(line), jsonLine(line)
 		if strings.ContainsFunc(text+object, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			t.Errorf("unprintable characters in %q, %q", text, object)
 		}
-		if err := json.Unmarshal([]byte(object), new(map[string]any)); err != nil {
+		if err := json.Unmarshal([]byte(object), new(map[string]json.RawMessage)); err != nil {
 			t.Errorf("%q: %v", object, err)
 		}
 	})

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"kextwatch/probe/hostile"
 )
 
 func TestParseState(t *testing.T) {
@@ -54,7 +56,7 @@ func TestParseState(t *testing.T) {
 func FuzzParseState(f *testing.F) {
 	f.Add("gui/501/x = {\n\tstate = running\n\tpid = 812\n\tlast exit code = 0\n}\n")
 	f.Add("x = {\n\ty = {\n\t\tstate = active\n\t}\n}\n}\n{\n")
-	f.Fuzz(func(t *testing.T, output string) {
+	hostile.Fuzz(f, func(t *testing.T, output string) {
 		s := parseState(output)
 		if s.PID < 0 {
 			t.Errorf("pid %d", s.PID)
@@ -91,7 +93,7 @@ func FuzzJudge(f *testing.F) {
 	f.Add(0, "Load failed: 999999999999: \x1b[2J")
 	f.Add(113, "Could not find service")
 	f.Add(112, "Bad request.\nCould not find domain for user gui: 501")
-	f.Fuzz(func(t *testing.T, status int, output string) {
+	hostile.Fuzz(f, func(t *testing.T, status int, output string) {
 		err := judge("gui/501/io.kextwatch.agent", status, output)
 		if status != 0 && err == nil {
 			t.Errorf("exit status %d is no error", status)
@@ -108,7 +110,7 @@ func FuzzJobOf(f *testing.F) {
 	f.Add([]byte("<?xml version=\"1.0\"?><plist><dict><key>Label</key><integer>5</integer></dict></plist>"))
 	f.Add([]byte("<?xml" + strings.Repeat("<array>", 5000)))
 	f.Add([]byte("bplist00"))
-	f.Fuzz(func(t *testing.T, data []byte) {
+	hostile.Fuzz(f, func(t *testing.T, data []byte) {
 		if job, err := jobOf(data); err != nil && (job.Label != "" || job.ProgramArguments != nil) {
 			t.Errorf("job %+v and error %v", job, err)
 		}

@@ -8,10 +8,14 @@ import (
 // PrintableLimit is the number of characters of a foreign text that are shown.
 const PrintableLimit = 300
 
+// searchedText is how many bytes of a foreign text are searched for characters to show. A
+// tool can print megabytes.
+const searchedText = 16 << 10
+
 // Printable returns one short line of a text that is not ours, such as the
 // output of a tool or a name in a file: OneLine, cut to PrintableLimit.
 func Printable(text string) string {
-	text = OneLine(text)
+	text = OneLine(Head(text))
 	kept := 0
 	for at := range text {
 		if kept == PrintableLimit {
@@ -21,6 +25,9 @@ func Printable(text string) string {
 	}
 	return text
 }
+
+// Head returns the beginning of a text that is not ours, of which only a line is shown.
+func Head(text string) string { return text[:min(len(text), searchedText)] }
 
 // OneLine returns a text that is not ours as one line of printable characters in
 // valid UTF-8. White space becomes spaces. Control characters and characters that

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 )
 
 func TestBuiltInTable(t *testing.T) {
@@ -127,7 +128,7 @@ func TestParseTableIsStrict(t *testing.T) {
 func FuzzParseTable(f *testing.F) {
 	f.Add([]byte(oneRow))
 	f.Add(compat)
-	f.Fuzz(func(t *testing.T, data []byte) {
+	hostile.Fuzz(f, func(t *testing.T, data []byte) {
 		table, err := ParseTable(data)
 		if (err == nil) != (len(table.Rows) > 0) {
 			t.Fatalf("%d rows, %v", len(table.Rows), err)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 )
 
 const (
@@ -408,7 +409,7 @@ func FuzzParseMacOS(f *testing.F) {
 	for _, text := range []string{"27", "10.15.7", "26.3.1.1", "\x1b[31m", "99999999999999999999", "२७"} {
 		f.Add(text)
 	}
-	f.Fuzz(func(t *testing.T, text string) {
+	hostile.Fuzz(f, func(t *testing.T, text string) {
 		os, ok := ParseMacOS(text)
 		if ok && (os.Major() < 10 || len(text) > 11 || Older(os, os)) {
 			t.Errorf("%q is %+v", text, os)

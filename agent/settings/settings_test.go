@@ -15,6 +15,7 @@ import (
 
 	"kextwatch/agent/settings/settingstest"
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 )
@@ -380,7 +381,7 @@ func FuzzSettings(f *testing.F) {
 			f.Add(data)
 		}
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
+	hostile.Fuzz(f, func(t *testing.T, data []byte) {
 		values := map[string]any{}
 		if root.DecodePlist(data, &values) != nil {
 			return

@@ -25,7 +25,7 @@ import (
 // Clean turns foreign text into one printable line of at most about 200 bytes.
 func Clean(s string) string {
 	const longest = 200
-	s = strings.Join(strings.Fields(probe.OneLine(s)), " ")
+	s = strings.Join(strings.Fields(probe.OneLine(probe.Head(s))), " ")
 	for at := range s {
 		if at >= longest {
 			return strings.TrimSpace(s[:at]) + "…"

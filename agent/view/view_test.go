@@ -14,6 +14,7 @@ import (
 	"kextwatch/agent/approval"
 	"kextwatch/notify"
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output")
@@ -394,7 +395,7 @@ func TestBar(t *testing.T) {
 func FuzzClean(f *testing.F) {
 	f.Add("Parallels International GmbH")
 	f.Add("\x1b[0m\u202e\xff")
-	f.Fuzz(func(t *testing.T, s string) {
+	hostile.Fuzz(f, func(t *testing.T, s string) {
 		got := Clean(s)
 		if !utf8.ValidString(got) || strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) || len(got) > 210 {
 			t.Errorf("Clean(%q) = %q", s, got)

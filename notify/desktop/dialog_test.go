@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"kextwatch/notify"
+	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/simmac"
 )
@@ -196,7 +197,7 @@ func FuzzDialog(f *testing.F) {
 	f.Add("5 minutes left", "Click Allow.", "Later", "button returned:Later, gave up:false\n")
 	f.Add("\" & x", "\u202e\x00", "gave up:true", "button returned:, gave up:true")
 	f.Add("", "", "a, gave up:false", "button returned:a, gave up:false, gave up:false")
-	f.Fuzz(func(t *testing.T, title, text, button, printed string) {
+	hostile.Fuzz(f, func(t *testing.T, title, text, button, printed string) {
 		q := notify.Dialog{Title: title, Text: text, Buttons: []string{button, "OK"}}
 		args, labels, err := arguments(q)
 		if err != nil {

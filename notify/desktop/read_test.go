@@ -7,6 +7,7 @@ import (
 	"testing/iotest"
 
 	"kextwatch/notify"
+	"kextwatch/probe/hostile"
 )
 
 func TestReadAlert(t *testing.T) {
@@ -47,7 +48,7 @@ func TestReadAlertRefuses(t *testing.T) {
 func FuzzReadAlert(f *testing.F) {
 	f.Add("title\nbody", true)
 	f.Add("\n", false)
-	f.Fuzz(func(t *testing.T, in string, urgent bool) {
+	hostile.Fuzz(f, func(t *testing.T, in string, urgent bool) {
 		alert, err := ReadAlert(strings.NewReader(in), urgent)
 		if err != nil {
 			return

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 	"kextwatch/probe/tool/tooltest"
@@ -169,7 +170,7 @@ func FuzzDecodeFramework(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	f.Fuzz(func(t *testing.T, out []byte) {
+	hostile.Fuzz(f, func(t *testing.T, out []byte) {
 		rows, err := decodeFramework(out)
 		if err != nil {
 			if rows != nil {

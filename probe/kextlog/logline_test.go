@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 )
 
 const (
@@ -278,7 +279,7 @@ func FuzzParseLogLine(f *testing.F) {
 			f.Add([]byte(logged(process, kextSubsystem, message)))
 		}
 	}
-	f.Fuzz(func(t *testing.T, line []byte) {
+	hostile.Fuzz(f, func(t *testing.T, line []byte) {
 		found := parseLogLine(line)
 		if len(found) > namedLimit {
 			t.Errorf("%d attempts", len(found))

@@ -12,6 +12,7 @@ import (
 	"howett.net/plist"
 
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/tool/tooltest"
 )
@@ -121,7 +122,7 @@ func FuzzParseBootPolicy(f *testing.F) {
 	} {
 		f.Add([]byte(out))
 	}
-	f.Fuzz(func(t *testing.T, out []byte) {
+	hostile.Fuzz(f, func(t *testing.T, out []byte) {
 		got, err := parseBootPolicy(out)
 		complete := got.Security != "" && got.UserKexts != "" && got.MDMKexts != ""
 		if complete != (err == nil) || got.External != "" || got.Virtual != "" {
@@ -181,7 +182,7 @@ func FuzzParseBootDisk(f *testing.F) {
 	f.Add([]byte(diskAnswer("<true/>")))
 	f.Add([]byte(diskAnswer("<integer>1</integer>")))
 	f.Add([]byte("bplist00\xd1\x01\x02XInternal\x09\x08\x0b\x14\x00\x00\x00\x00\x00\x00\x01\x01\x00\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x15"))
-	f.Fuzz(func(t *testing.T, out []byte) {
+	hostile.Fuzz(f, func(t *testing.T, out []byte) {
 		if got, err := parseBootDisk(out); (got == "") != (err != nil) {
 			t.Errorf("%q, %v", got, err)
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/tool"
 )
@@ -55,7 +56,7 @@ func TestParseCollection(t *testing.T) {
 func FuzzParseCollection(f *testing.F) {
 	f.Add([]byte(tableHead + tableRows))
 	f.Add([]byte("- - - - - a.b (1)\n"))
-	f.Fuzz(func(t *testing.T, out []byte) {
+	hostile.Fuzz(f, func(t *testing.T, out []byte) {
 		got, err := parseCollection(out)
 		if got.Known != (len(got.Kexts) > 0) || err != nil && got.Known || len(got.Kexts) > loadedLimit {
 			t.Fatalf("%d kexts, known %v, %v", len(got.Kexts), got.Known, err)

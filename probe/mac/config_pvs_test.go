@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 )
@@ -158,7 +159,7 @@ func TestParseConfig(t *testing.T) {
 func FuzzParseConfig(f *testing.F) {
 	f.Add([]byte(config("{"+vmID+"}", "x", "0")))
 	f.Add([]byte(config(vmID, "&#x202e;", "1")))
-	f.Fuzz(func(t *testing.T, data []byte) {
+	hostile.Fuzz(f, func(t *testing.T, data []byte) {
 		if vm, err := parseConfig(data); err == nil {
 			wantSane(t, vm)
 		} else if vm != (probe.VM{}) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 	"kextwatch/probe/tool/tooltest"
@@ -118,7 +119,7 @@ func FuzzParseConsent(f *testing.F) {
 	f.Add([]byte(consentHead + "ENABLED\n"))
 	f.Add([]byte(teamsHead + "4C6364ACXT\n"))
 	f.Add([]byte(noTeamsReply))
-	f.Fuzz(func(t *testing.T, out []byte) {
+	hostile.Fuzz(f, func(t *testing.T, out []byte) {
 		if got, err := parseConsent(out); (err == nil) != (got == probe.Yes || got == probe.No) {
 			t.Errorf("%q, %v", got, err)
 		}

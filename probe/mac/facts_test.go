@@ -11,6 +11,7 @@ import (
 	"howett.net/plist"
 
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 	"kextwatch/probe/tool"
@@ -243,7 +244,7 @@ func TestParseBootTime(t *testing.T) {
 func FuzzParseBootTime(f *testing.F) {
 	f.Add("{ sec = 1782938539, usec = 240908 } Wed Jul  1 23:42:19 2026")
 	f.Add("{ sec = 9999999999, usec = 999999 }")
-	f.Fuzz(func(t *testing.T, answer string) {
+	hostile.Fuzz(f, func(t *testing.T, answer string) {
 		got, err := parseBootTime(answer)
 		if (err == nil) == got.IsZero() || err == nil && (got.Year() < 1970 || got.Year() > 2287) {
 			t.Errorf("%q: %v, %v", answer, got, err)

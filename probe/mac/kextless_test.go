@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 )
@@ -61,7 +62,7 @@ func TestKextlessGap(t *testing.T) {
 func FuzzParseKextless(f *testing.F) {
 	f.Add([]byte("<ParallelsNetworkConfig><UseKextless>-1</UseKextless></ParallelsNetworkConfig>"))
 	f.Add([]byte("<a><UseKextless>0</UseKextless></a>"))
-	f.Fuzz(func(t *testing.T, data []byte) {
+	hostile.Fuzz(f, func(t *testing.T, data []byte) {
 		got, err := parseKextless(data)
 		if (err == nil) != (got == probe.Yes || got == probe.No) {
 			t.Errorf("%q, %v", got, err)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 )
@@ -179,7 +180,7 @@ func TestWhatWasLoadedIsQueriedAgainAfterAnAttempt(t *testing.T) {
 func FuzzParseLoaded(f *testing.F) {
 	f.Add([]byte(tableHead + tableRows))
 	f.Add([]byte("Executing: /usr/bin/kmutil showloaded\n"))
-	f.Fuzz(func(t *testing.T, out []byte) {
+	hostile.Fuzz(f, func(t *testing.T, out []byte) {
 		got, err := parseLoaded(out)
 		if (err == nil) != got.Known || got.Known != (len(got.Kexts) > 0) || len(got.Kexts) > loadedLimit {
 			t.Fatalf("%+v, %v", got, err)

@@ -93,11 +93,16 @@ type kernelValues struct {
 // readKernel queries values of the kernel with one call.
 func readKernel(ctx context.Context, m root.FS, names ...string) kernelValues {
 	out, err := tool.Query(ctx, m, probe.SysctlTool, names...)
-	values := kernelValues{map[string]string{}, err}
+	return kernelValues{parseKernel(out, names), err}
+}
+
+// parseKernel reads the lines "name: value" of these names.
+func parseKernel(out []byte, names []string) map[string]string {
+	values := map[string]string{}
 	for line := range strings.Lines(string(out)) {
 		name, value, ok := strings.Cut(line, ":")
 		if ok && slices.Contains(names, name) {
-			values.byName[name] = strings.TrimSpace(value)
+			values[name] = strings.TrimSpace(value)
 		}
 	}
 	return values

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 	"kextwatch/probe/simmac"
@@ -207,7 +208,7 @@ func FuzzParseCode(f *testing.F) {
 	for _, file := range seeds {
 		f.Add(file)
 	}
-	f.Fuzz(func(t *testing.T, file []byte) {
+	hostile.Fuzz(f, func(t *testing.T, file []byte) {
 		r := &countingReader{ReaderAt: bytes.NewReader(file)}
 		c, err := parseCode(r, int64(len(file)))
 		switch {

@@ -41,11 +41,17 @@ func ReadNames(ctx context.Context, m root.FS) Names {
 		}
 	}
 	if out, err := tool.Query(ctx, m, probe.IoregTool, "-rd1", "-c", "IOPlatformExpertDevice"); err == nil {
-		for _, found := range serialForm.FindAllStringSubmatch(string(out), 8) {
-			n.Serials = append(n.Serials, found[1])
-		}
+		n.Serials = parseSerials(out)
 	}
 	return n
+}
+
+func parseSerials(out []byte) []string {
+	var serials []string
+	for _, found := range serialForm.FindAllStringSubmatch(string(out), 8) {
+		serials = append(serials, found[1])
+	}
+	return serials
 }
 
 // oneLine returns a tool's output if it is one line, and nothing otherwise.

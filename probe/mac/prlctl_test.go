@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 )
@@ -90,7 +91,7 @@ func FuzzParsePrlctl(f *testing.F) {
 	f.Add([]byte(`[{"ID": "{` + vmID + `}", "Name": "x", "State": "running", "Home": "/a/b", "Optimization": {"Hypervisor type": "apple", "Nested virtualization": "off"}}]`))
 	f.Add([]byte(`[{"ID": "` + vmID + `", "Hardware": {"Optimization": {"Hypervisor type": "parallels"}}}]`))
 	f.Add([]byte("[]"))
-	f.Fuzz(func(t *testing.T, out []byte) {
+	hostile.Fuzz(f, func(t *testing.T, out []byte) {
 		list, err := parsePrlctl(out)
 		if err != nil && list != nil || len(list) > machineLimit {
 			t.Fatalf("%+v, %v", list, err)

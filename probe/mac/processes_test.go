@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 )
 
 const psRows = `    0 26-03:23:02 /sbin/launchd
@@ -56,7 +57,7 @@ func TestParseProcesses(t *testing.T) {
 func FuzzParseProcesses(f *testing.F) {
 	f.Add([]byte(psRows))
 	f.Add([]byte("ps: Operation not permitted\n"))
-	f.Fuzz(func(t *testing.T, out []byte) {
+	hostile.Fuzz(f, func(t *testing.T, out []byte) {
 		all, err := parseProcesses(out)
 		if (err == nil) != (len(all) > 0) || len(all) > processLimit {
 			t.Fatalf("%d processes, %v", len(all), err)

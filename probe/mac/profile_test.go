@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 	"kextwatch/probe/tool/tooltest"
@@ -217,7 +218,7 @@ func FuzzParseProfiles(f *testing.F) {
 	f.Add(profilesText(allKeys))
 	f.Add(profilesText(tidy(allKeys)))
 	f.Add(noProfiles)
-	f.Fuzz(func(t *testing.T, out string) {
+	hostile.Fuzz(f, func(t *testing.T, out string) {
 		policy, _, err := parseProfiles(out)
 		if err != nil && policy != nil {
 			t.Fatalf("%+v, %v", policy, err)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 	"kextwatch/probe/tool"
@@ -158,7 +159,7 @@ func TestOpenParallelsAtAnotherPlace(t *testing.T) {
 func FuzzParseStartAnswer(f *testing.F) {
 	f.Add([]byte(vmNotAllowed))
 	f.Add([]byte(vmNoService))
-	f.Fuzz(func(t *testing.T, out []byte) {
+	hostile.Fuzz(f, func(t *testing.T, out []byte) {
 		outcome, help := parseStartAnswer(out, errors.New("exit status 1"))
 		if help != "" && outcome != probe.Refused || help != probe.Printable(help) || outcome == probe.Permitted {
 			t.Errorf("%q, %q", outcome, help)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 	"kextwatch/probe/tool/tooltest"
@@ -149,7 +150,7 @@ func TestSIP(t *testing.T) {
 func FuzzParseSIP(f *testing.F) {
 	f.Add([]byte(sipHead + "enabled.\n"))
 	f.Add([]byte(customSIP("unknown", "disabled")))
-	f.Fuzz(func(t *testing.T, out []byte) {
+	hostile.Fuzz(f, func(t *testing.T, out []byte) {
 		got, err := parseSIP(out)
 		if (err == nil) != (got.State != "") || got.KextApproval == probe.No {
 			t.Errorf("%+v, %v", got, err)
@@ -162,7 +163,7 @@ func FuzzParseSIP(f *testing.F) {
 
 func FuzzParseKextApproval(f *testing.F) {
 	f.Add([]byte("csr-active-config\tw%02%00%00\n"))
-	f.Fuzz(func(t *testing.T, out []byte) {
+	hostile.Fuzz(f, func(t *testing.T, out []byte) {
 		got, err := parseKextApproval(out)
 		if (err == nil) != (got == probe.Yes || got == probe.No) {
 			t.Errorf("%q, %v", got, err)

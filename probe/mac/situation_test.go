@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 	"kextwatch/probe/tool"
@@ -54,7 +55,7 @@ func TestParseNetstat(t *testing.T) {
 func FuzzParseNetstat(f *testing.F) {
 	f.Add([]byte(netstatHead + vncRow + listenRow))
 	f.Add([]byte("netstat: illegal option"))
-	f.Fuzz(func(t *testing.T, out []byte) {
+	hostile.Fuzz(f, func(t *testing.T, out []byte) {
 		if shared, err := parseNetstat(out); shared && (err != nil || !strings.Contains(string(out), ".5900")) {
 			t.Errorf("%v, %v", shared, err)
 		}
@@ -138,7 +139,7 @@ func TestParseLocked(t *testing.T) {
 
 func FuzzParseLocked(f *testing.F) {
 	f.Add([]byte(ioregOf("<key>IOConsoleUsers</key><array>" + session(501, "<true/>") + "</array>")))
-	f.Fuzz(func(t *testing.T, out []byte) {
+	hostile.Fuzz(f, func(t *testing.T, out []byte) {
 		if got, err := parseLocked(out, 501); err != nil && got != "" {
 			t.Errorf("%q, %v", got, err)
 		}

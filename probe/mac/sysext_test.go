@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 )
@@ -72,7 +73,7 @@ func TestParseExtensions(t *testing.T) {
 func FuzzParseExtensions(f *testing.F) {
 	f.Add([]byte(extensionList))
 	f.Add([]byte("0 extension(s)\n"))
-	f.Fuzz(func(t *testing.T, out []byte) {
+	hostile.Fuzz(f, func(t *testing.T, out []byte) {
 		got, err := parseExtensions(out)
 		if len(got) > extensionLimit {
 			t.Fatalf("%d extensions, %v", len(got), err)

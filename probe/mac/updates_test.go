@@ -14,6 +14,7 @@ import (
 	"howett.net/plist"
 
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 )
@@ -323,7 +324,7 @@ func FuzzUpdates(f *testing.F) {
 		}
 	}
 	m := root.FS{Root: mactest.Root(f)}
-	f.Fuzz(func(t *testing.T, data []byte) {
+	hostile.FuzzReaders(f, len(updateFiles), func(t *testing.T, data []byte) {
 		for _, name := range updateFiles {
 			mactest.AddFile(t, m.Root, name, string(data))
 		}

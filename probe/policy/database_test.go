@@ -17,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 )
@@ -338,7 +339,7 @@ func FuzzReadDatabase(f *testing.F) {
 	f.Add([]byte(nil), wal, []byte(nil))
 
 	m, file := emptyMac(f)
-	f.Fuzz(func(t *testing.T, database, wal, journal []byte) {
+	hostile.FuzzReaders(f, 2, func(t *testing.T, database, wal, journal []byte) {
 		mactest.NoError(t, os.WriteFile(file, database, 0o600))
 		for ending, data := range map[string][]byte{"-wal": wal, "-journal": journal} {
 			if len(data) > 0 {
@@ -349,6 +350,7 @@ func FuzzReadDatabase(f *testing.F) {
 		}
 		policy, source := ReadDatabase(t.Context(), m, time.Now())
 		wantConsistent(t, policy, source)
+		Inspect(t.Context(), m, []string{`SELECT name FROM sqlite_schema`})
 		wantNoCopy(t)
 		if policy == nil {
 			return

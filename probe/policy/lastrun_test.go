@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 )
@@ -83,4 +84,20 @@ func TestLastRunIsNoSecondName(t *testing.T) {
 	if _, err := ReadLastRun(m); err != nil {
 		t.Errorf("the run was not recorded: %v", err)
 	}
+}
+
+func FuzzReadLastRun(f *testing.F) {
+	for _, outcome := range []runOutcome{runPublished, runDiskFull, runFailed} {
+		f.Add([]byte(outcome + "      \n"))
+	}
+	m, _ := newPublishing(f)
+	hostile.Fuzz(f, func(t *testing.T, data []byte) {
+		mactest.AddFile(t, m.Root, probe.ReaderLastRun, string(data))
+		run, err := ReadLastRun(m)
+		switch run.outcome {
+		case runPublished, runDiskFull, runFailed:
+		default:
+			t.Errorf("outcome %q, %v", run.outcome, err)
+		}
+	})
 }

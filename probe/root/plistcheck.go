@@ -14,6 +14,10 @@ var (
 	errBounds  = errors.New("a value reaches beyond the end of the file")
 )
 
+// dictNodes is what a <dict> counts in addition to its content. The decoder allocates 2 KB
+// for each, also for an empty one.
+const dictNodes = 7
+
 // checkXML accepts well-formed XML with a <plist> element within the limits.
 // The scanner refuses entities that a list declares.
 func checkXML(data []byte, most PlistCost) error {
@@ -33,6 +37,9 @@ func checkXML(data []byte, most PlistCost) error {
 				return errors.New("does not begin with <plist>")
 			}
 			nodes++
+			if token.Name.Local == "dict" {
+				nodes += dictNodes
+			}
 			depth++
 		case xml.EndElement:
 			depth--

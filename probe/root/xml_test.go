@@ -3,7 +3,10 @@ package root
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
+
+	"kextwatch/probe/hostile"
 )
 
 func TestWalkXML(t *testing.T) {
@@ -25,4 +28,21 @@ func TestWalkXML(t *testing.T) {
 	if err := WalkXML([]byte(document), func(_, _ string) error { return enough }); err != enough {
 		t.Errorf("%v", err)
 	}
+}
+
+func FuzzWalkXML(f *testing.F) {
+	f.Add([]byte("<a><b>x</b><c><![CDATA[y]]></c></a>"))
+	hostile.Fuzz(f, func(t *testing.T, data []byte) {
+		elements := 0
+		err := WalkXML(data, func(path, text string) error {
+			elements++
+			if depth := strings.Count(path, "/") + 1; depth > PlistDepth || len(text) > len(data) {
+				t.Errorf("an element of depth %d with %d bytes", depth, len(text))
+			}
+			return nil
+		})
+		if elements > PlistNodes || err == nil && elements == 0 {
+			t.Errorf("%d elements, %v", elements, err)
+		}
+	})
 }

@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 	"kextwatch/probe/mac"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
@@ -78,7 +79,7 @@ func TestAnswered(t *testing.T) {
 
 func FuzzAnswered(f *testing.F) {
 	f.Add([]byte("a\n\tb\x1b[31m\n"))
-	f.Fuzz(func(t *testing.T, out []byte) {
+	hostile.Fuzz(f, func(t *testing.T, out []byte) {
 		for _, line := range answered("tool", out, nil, everyLine) {
 			if strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) || len(line) > 4*probe.PrintableLimit+40 {
 				t.Errorf("line %q, want a short line of printable characters", line)
@@ -91,7 +92,7 @@ func FuzzAnswered(f *testing.F) {
 func FuzzHypervisorWords(f *testing.F) {
 	f.Add([]byte(`[{"Name":"x","Optimization":{"Hypervisor type":"apple"}}]`))
 	f.Add([]byte(`{"hypervisor TYPE":["apple",1,null,{"Hypervisor type":"a\nb"}]}`))
-	f.Fuzz(func(t *testing.T, out []byte) {
+	hostile.Fuzz(f, func(t *testing.T, out []byte) {
 		for _, line := range countedWords(out) {
 			word, _, _ := strings.Cut(line, `": `)
 			word = strings.TrimPrefix(word, `"`)
@@ -248,7 +249,7 @@ esac`)
 func FuzzWithoutKext(f *testing.F) {
 	f.Add("  151    0 0x0 0x27000 ", "com.example.secret", " (1.0) <7>")
 	f.Add("not loaded: ", "a.b", "\n(")
-	f.Fuzz(func(t *testing.T, before, kext, after string) {
+	hostile.Fuzz(f, func(t *testing.T, before, kext, after string) {
 		if !probe.IsBundleID(kext) || len(kext) < 4 || strings.Contains(before+after, kext) || strings.HasPrefix(before, "Index ") || strings.HasPrefix(strings.TrimLeft(before, " "), "$ ") {
 			t.Skip()
 		}

@@ -10,7 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf16"
+
+	"kextwatch/probe"
 )
 
 // The log has one JSON object per line, as slog writes it. Other lines come
@@ -37,7 +38,7 @@ func jsonLine(line string) string {
 		lines.SetEscapeHTML(false)
 		_ = lines.Encode(map[string]string{slog.MessageKey: printableLine(line)}) // strings can always be encoded
 	}
-	return escapeUnprintable(strings.TrimSuffix(object.String(), "\n"))
+	return probe.EscapeJSON(strings.TrimSuffix(object.String(), "\n"))
 }
 
 // parseRecord returns false for a line that slog's JSON handler did not write.
@@ -87,21 +88,4 @@ func printableLine(line string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(line, "\uFFFD"))
-}
-
-// escapeUnprintable writes compact JSON so that it cannot control a terminal.
-// Its values stay the same. JSON itself escapes only the control characters
-// below U+0020.
-func escapeUnprintable(object string) string {
-	var safe strings.Builder
-	for _, r := range strings.ToValidUTF8(object, "\uFFFD") {
-		if unicode.IsPrint(r) {
-			safe.WriteRune(r)
-			continue
-		}
-		for _, unit := range utf16.AppendRune(nil, r) {
-			fmt.Fprintf(&safe, `\u%04x`, unit)
-		}
-	}
-	return safe.String()
 }

@@ -10,6 +10,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
+
+	"kextwatch/probe"
 )
 
 // Exit codes, after sysexits.h.
@@ -68,7 +71,7 @@ func (s speaker) fail(err error) int {
 		}})
 		return f.exit
 	}
-	fmt.Fprintf(s.err, "kextwatch: error: %s\n", err)
+	s.tell("error: %s", err)
 	s.hint(f.hint)
 	return f.exit
 }
@@ -87,7 +90,7 @@ func codeWord(exit int) string {
 
 func (s speaker) warn(hint, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	fmt.Fprintf(s.err, "kextwatch: warning: %s\n", text)
+	s.tell("warning: %s", text)
 	s.hint(hint)
 	if s.note != nil {
 		s.note(text)
@@ -96,13 +99,23 @@ func (s speaker) warn(hint, format string, args ...any) {
 
 // progress reports an operation that takes a while.
 func (s speaker) progress(format string, args ...any) {
-	fmt.Fprintf(s.err, "kextwatch: %s\n", fmt.Sprintf(format, args...))
+	s.tell(format, args...)
 }
 
 func (s speaker) hint(hint string) {
 	if hint != "" {
-		fmt.Fprintf(s.err, "kextwatch: hint: %s\n", hint)
+		s.tell("hint: %s", hint)
 	}
+}
+
+// tell writes to standard error, without what could control a terminal: an error names
+// files, and anybody can name a file.
+func (s speaker) tell(format string, args ...any) {
+	lines := strings.Split(fmt.Sprintf(format, args...), "\n")
+	for i, line := range lines {
+		lines[i] = printableLine(line)
+	}
+	fmt.Fprintf(s.err, "kextwatch: %s\n", strings.Join(lines, "\n"))
 }
 
 // say writes a line of the answer; document writes a whole answer as JSON.
@@ -111,9 +124,11 @@ func (s speaker) say(format string, args ...any) {
 }
 
 func (s speaker) document(doc any) {
-	enc := json.NewEncoder(s.out)
+	var text strings.Builder
+	enc := json.NewEncoder(&text)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	// Our own documents are plain data. Encoding them cannot fail.
 	_ = enc.Encode(doc)
+	_, _ = io.WriteString(s.out, probe.EscapeJSON(text.String()))
 }

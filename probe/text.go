@@ -1,8 +1,10 @@
 package probe
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 )
 
 // PrintableLimit is the number of characters of a foreign text that are shown.
@@ -42,4 +44,21 @@ func OneLine(text string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(text, "")))
+}
+
+// EscapeJSON writes JSON so that it cannot control a terminal or change the direction of
+// text. Its values stay the same. JSON itself escapes only the control characters below
+// U+0020.
+func EscapeJSON(text string) string {
+	var safe strings.Builder
+	for _, r := range strings.ToValidUTF8(text, "\uFFFD") {
+		if r == '\n' || unicode.IsPrint(r) {
+			safe.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			fmt.Fprintf(&safe, `\u%04x`, unit)
+		}
+	}
+	return safe.String()
 }

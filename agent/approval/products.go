@@ -119,10 +119,10 @@ func teamName(teamID string) string {
 	if known := knownKext(teamID, ""); known != nil {
 		return known.Product
 	}
-	return "Team " + teamID
+	return "Team " + shortName(teamID)
 }
 
-// shortName cleans the name of a developer, which is foreign text.
+// shortName cleans a name for people, such as that of a developer, which is foreign text.
 func shortName(developer string) string {
 	const longest = 60 // characters
 	name := []rune(probe.OneLine(developer))
@@ -147,7 +147,7 @@ func uniqueNames(all []watched) []watched {
 	}
 	for i, w := range all {
 		if teams[w.name] > 1 && !w.parallels() && w.name != teamName(w.teamID) {
-			all[i].name += " (" + cmp.Or(w.teamID, w.bundleID) + ")"
+			all[i].name += " (" + shortName(cmp.Or(w.teamID, w.bundleID)) + ")"
 		}
 	}
 	return all

@@ -69,13 +69,14 @@ func bundleIDs(p approval.Product) []string {
 	return all
 }
 
-// Line returns the event as one line of JSON, without the newline.
+// Line returns the event as one line of JSON that cannot control a terminal, without the
+// newline.
 func (e Event) Line() string {
 	data, err := json.Marshal(e)
 	if err != nil {
 		panic(err) // plain data of our own: it can always be encoded
 	}
-	return string(data)
+	return probe.EscapeJSON(string(data))
 }
 
 // ParseEvent reads a line of the history. It returns false for a line that is not

@@ -137,7 +137,7 @@ func NewDocument(st approval.Status) Document {
 
 func newProductDoc(p approval.Product, st approval.Status) productDoc {
 	doc := productDoc{
-		Name: p.Name, TeamID: p.TeamID, Developer: Clean(p.Developer), Verdict: p.Verdict, Listed: p.Listed, Ignored: p.Ignored,
+		Name: p.Name, TeamID: Clean(p.TeamID), Developer: Clean(p.Developer), Verdict: p.Verdict, Listed: p.Listed, Ignored: p.Ignored,
 		Why: Why(p, st), Next: Next(p, st), Window: NewWindowDoc(p.Window),
 		Reasons: Reasons(p, st), Needed: p.Need.Answer, Machines: machineDocs(p, st), Items: []itemDoc{},
 	}

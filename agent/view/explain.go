@@ -16,7 +16,7 @@ func Explain(st approval.Status, all bool) Lines {
 	for _, p := range st.Products {
 		for _, item := range p.Items {
 			l.blank()
-			l.add(Headline, "%s, one entry in the pane: %s", item.Name, orNothing(string(item.Verdict), "not relevant"))
+			l.add(Headline, "%s, one entry in the pane: %s", Clean(item.Name), orNothing(string(item.Verdict), "not relevant"))
 			for _, a := range item.Attempts {
 				l.add(NoTone, "  attempt %s UTC  %s (%s)", a.At.Format("2006-01-02 15:04:05"), Clean(a.BundleID), basis(a.Evidence))
 			}

@@ -105,7 +105,7 @@ func only(p approval.Product, st approval.Status) approval.Status {
 // NewGuide returns the guide for a product.
 func NewGuide(p approval.Product, st approval.Status) Guide {
 	g := Guide{
-		Schema: 1, Product: p.Name, TeamID: p.TeamID, Verdict: p.Verdict,
+		Schema: 1, Product: p.Name, TeamID: Clean(p.TeamID), Verdict: p.Verdict,
 		Title: fmt.Sprintf("%s: %s", title(p), stateOnPage(p, st)), Why: whyOnPage(p, st), Steps: guideSteps(p, st),
 		Mac: macLine(st.Mac, stamp), Made: st.At, Shape: shapeOnPage(only(p, st), nil),
 	}
@@ -205,7 +205,7 @@ func toAdministrator(p approval.Product, st approval.Status) string {
 	lines := []string{
 		fmt.Sprintf("Please allow the kernel extensions of %s on my Mac with a configuration profile (com.apple.syspolicy.kernel-extension-policy).", p.Name),
 		"",
-		fmt.Sprintf("Team ID, for AllowedTeamIdentifiers: %s", p.TeamID),
+		fmt.Sprintf("Team ID, for AllowedTeamIdentifiers: %s", Clean(p.TeamID)),
 		fmt.Sprintf("Or bundle IDs, for AllowedKernelExtensions: %s", strings.Join(ids, ", ")),
 		fmt.Sprintf("Mac: %s", macName(st.Mac)),
 	}

@@ -102,12 +102,12 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 		}
 		return reasonText{"Your organization decides",
 			sentences(fmt.Sprintf("%s forbids users to allow kernel extensions", profile)),
-			fmt.Sprintf("Ask your administrator to allow team %s.", c.p.TeamID)}
+			fmt.Sprintf("Ask your administrator to allow team %s.", Clean(c.p.TeamID))}
 	},
 	approval.ReasonBootManaged: func(c reasonCase) reasonText {
 		return reasonText{"Your organization decides",
 			"The startup security of this Mac lets a device management service approve kernel extensions, and no user.",
-			fmt.Sprintf("Ask your administrator to allow team %s.", c.p.TeamID)}
+			fmt.Sprintf("Ask your administrator to allow team %s.", Clean(c.p.TeamID))}
 	},
 	approval.ReasonNeedsRecovery: func(c reasonCase) reasonText {
 		return reasonText{"The startup security does not allow it",

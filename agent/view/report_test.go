@@ -3,6 +3,8 @@ package view
 import (
 	"encoding/xml"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"kextwatch/agent/approval"
 	"kextwatch/notify"
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 )
 
 func plain(s string) string { return s }
@@ -66,8 +69,9 @@ func TestReportOfHostileNames(t *testing.T) {
 	before := elements(t, hostileReport(t, "Somebody"))
 	for _, name := range hostileNames {
 		page := hostileReport(t, name)
-		if after := elements(t, page); after != before {
-			t.Errorf("%.30q: the page has %d elements, want %d", name, after, before)
+		// A name without a printable character is left out, with its elements.
+		if after := elements(t, page); after > before {
+			t.Errorf("%.30q: the page has %d elements, want at most %d", name, after, before)
 		}
 		for _, r := range "\x00\x1b\u202e" {
 			if strings.ContainsRune(page, r) {
@@ -77,10 +81,7 @@ func TestReportOfHostileNames(t *testing.T) {
 	}
 }
 
-var hostileNames = []string{
-	`</style><script>alert(1)</script>`, `" onload="alert(1)`, `<img src=x onerror=alert(1)>`, "{{.}}", "\u202egnp\x00\x1b[31m", `javascript:alert(1)`,
-	`" & do shell script "touch /tmp/x`, "`$(touch /tmp/x)`", strings.Repeat("x", 10_000),
-}
+var hostileNames = slices.Sorted(maps.Values(hostile.Texts()))
 
 func hostileReport(t *testing.T, name string) string {
 	t.Helper()

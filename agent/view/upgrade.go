@@ -122,7 +122,7 @@ func onNewer(st approval.Status, f approval.Finding) probe.Mac {
 // allowThere says how the other extension is allowed on the newer macOS.
 func allowThere(f approval.Finding, st approval.Status) string {
 	if st.Facts.Enforcement.Profile.ForbidsUsers() {
-		return fmt.Sprintf("ask your administrator to allow %s (team %s)", kextNames(f), f.Product.TeamID)
+		return fmt.Sprintf("ask your administrator to allow %s (team %s)", kextNames(f), Clean(f.Product.TeamID))
 	}
 	allow := OnScreen(st.Mac, "%s, then open %s, click {Allow} and restart the Mac", TryAgain(f.Product, f.To), PaneFor(onNewer(st, f)).Path)
 	if f.To.Version != st.Mac.OS.Version {
@@ -322,7 +322,7 @@ func NewUpgradeDocument(st approval.Status, u approval.Upgrade) UpgradeDocument 
 	}
 	for _, f := range u.Findings {
 		product := upgradeProduct{
-			Name: f.Product.Name, TeamID: f.Product.TeamID, Result: f.Result, Rule: f.Rule, Already: f.Already, BundleIDs: []string{},
+			Name: f.Product.Name, TeamID: Clean(f.Product.TeamID), Result: f.Result, Rule: f.Rule, Already: f.Already, BundleIDs: []string{},
 			MadeFor: f.Limit, Why: findingWhy(f), Next: findingNext(f, st), Confidence: f.Confidence, Source: Clean(f.Source),
 		}
 		if f.Product.App != nil {

@@ -40,7 +40,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			return sentences(refused(p), "a configuration profile does not let users approve it")
 		},
 		next: func(p approval.Product, _ approval.Status) string {
-			return fmt.Sprintf("Ask your administrator to allow the kernel extensions of %s (team %s)%s.", p.Name, p.TeamID, payload(p))
+			return fmt.Sprintf("Ask your administrator to allow the kernel extensions of %s (team %s)%s.", p.Name, Clean(p.TeamID), payload(p))
 		},
 		headline: func(p approval.Product) string { return fmt.Sprintf("%s: your organization decides", p.Name) },
 		steps:    askAdministrator,

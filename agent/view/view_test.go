@@ -320,9 +320,7 @@ func TestNextNamesDetailsForSeveralDevelopers(t *testing.T) {
 // Text from a database or a property list may be hostile. It must not reach the
 // terminal or the menu without cleaning.
 func TestHostileNames(t *testing.T) {
-	for _, name := range []string{
-		"\x1b[31mred\x07\x00", "line\nbreak\r\ttab", "\u202egnp.exe", "zero\u200bwidth\ufeff", strings.Repeat("x", 10_000), "\xff\xfe", "`$(touch /tmp/x)`\"';--",
-	} {
+	for _, name := range hostileNames {
 		st := statusWith(approval.BlockedOpen, "10.15.7")
 		p := &st.Products[0]
 		p.Developer, p.App.Version, p.App.Build = name, name, name

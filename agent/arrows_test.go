@@ -129,6 +129,7 @@ var arrows = []struct{ importer, imported, because string }{
 	{"probe/mactest", "probe", "names the paths"},
 	{"probe/mactest", "howett.net/plist", "writes what the root reader publishes"},
 	{"probe/mactest", "modernc.org/sqlite", "writes the policy databases of tests"},
+	{"probe/mactest/soak/report", "probe/mactest/soak", "prints its rows"},
 	{"probe/tool/tooltest", "probe/tool", "shortens its limit in tests"},
 
 	{"notify/desktop", "notify", "posts its alerts"},

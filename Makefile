@@ -61,7 +61,7 @@ SIGN    = codesign --force --sign '$(SIGN_AS)' $(if $(filter -,$(SIGN_AS)),--tim
 MISSING      = $(if $(MACOS),,$(strip $(if $(CGO),,gcc) $(if $(TRAY_LIB),,libayatana-appindicator3-dev) \
 	$(foreach tool,Xvfb dbus-daemon dunst node python3 icns2png mandoc,$(if $(shell command -v $(tool) 2>/dev/null),,$(tool)))))
 DESKTOP_TAGS = $(if $(MACOS)$(MISSING),$(TAGS),tray desktop formats)
-OTHER_TAGS   = pictures browser machorun compare mutations
+OTHER_TAGS   = pictures browser machorun compare mutations soak
 
 # The pictures also need a real panel and a real terminal.
 PICTURES_MISSING = $(strip $(MISSING) $(foreach tool,xfce4-panel xterm,$(if $(shell command -v $(tool) 2>/dev/null),,$(tool))))
@@ -79,6 +79,11 @@ COMPARE         = cd agent && KEXTWATCH_PROGRAM='$(CURDIR)/build/kextwatch-here'
 ROUNDS         ?= 30
 HOW            ?= hang
 
+# The tests under faults. They count windows, alerts and events.
+SOAK_PACKAGES = ./agent ./agent/loop ./probe/watch
+SOAK          = $(AS_BUILT) KEXTWATCH_SOAK_SEED='$(SEED)' $(GO) test -count 1 -v -timeout 0 -p 3 -tags soak -run '^TestSoak' $(SOAK_PACKAGES)
+MINUTES      ?= 60
+
 # The tests that cannot run under machorun. They run go list or go build, which
 # have no module cache as an ordinary user.
 NOT_UNDER_MACHORUN = TestArrows TestGo.*
@@ -86,7 +91,7 @@ NOT_UNDER_MACHORUN = TestArrows TestGo.*
 empty =
 space = $(empty) $(empty)
 
-.PHONY: help demo test build check lint race darwin machorun under-machorun manual app dist reproducible deps compare hanging bench fuzz mutations clean icons pictures movie browser
+.PHONY: help demo test build check lint race darwin machorun under-machorun manual app dist reproducible deps compare hanging bench fuzz mutations clean icons pictures movie browser soak faults
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -108,7 +113,7 @@ build: ## bin/kextwatch, with the tray if its library is installed, and bin/kext
 	@echo "bin/kextwatch is built $(if $(TRAY),with the tray,without the tray; make deps installs what the tray needs)"
 
 # RACED=1: the tests have run with the race detector already.
-check: lint $(if $(RACED),,race) pictures browser darwin machorun reproducible ## all checks of CI; race includes every test of make test
+check: lint $(if $(RACED),,race) faults pictures browser darwin machorun reproducible ## all checks of CI; race includes every test of make test
 
 lint: build/staticcheck-$(STATICCHECK) ## gofmt, go mod tidy, vet and staticcheck for every platform
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted"; exit 1; }
@@ -287,6 +292,14 @@ hanging: build/compare.test ## how long a user waits if a tool of the Mac hangs;
 build/compare.test: build/kextwatch-here
 	@[ -z '$(COMPARE_MISSING)' ] || { echo 'missing: $(COMPARE_MISSING). On Debian, install dbus inotify-tools sqlite3 libnotify-bin.'; exit 1; }
 	$(GO) test -c -tags 'desktop compare' -o $@ ./agent
+
+soak: ## try the program under thousands of faults, let it run for MINUTES=60, and write docs/reliability.md; SEED=1 repeats a run
+	@mkdir -p build && rm -f build/soak.jsonl
+	KEXTWATCH_SOAK='$(CURDIR)/build/soak.jsonl' KEXTWATCH_SOAK_MINUTES=$(MINUTES) $(SOAK)
+	$(GO) run ./probe/mactest/soak/report build/soak.jsonl '$(VERSION)' >build/reliability.md && mv build/reliability.md docs/reliability.md
+
+faults: ## the short form of make soak, in a minute
+	$(SOAK)
 
 # Six runs: with fewer, benchstat cannot tell a change from noise. go test runs
 # benchmarks of several packages one after the other.

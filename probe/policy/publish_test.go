@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -384,4 +385,30 @@ func treeStamps(t *testing.T, m root.FS) string {
 		return nil
 	}))
 	return all.String()
+}
+
+// Every user reads what is published. So a new key must be justified in the threat model.
+func TestPublishedKeysAreInTheThreatModel(t *testing.T) {
+	document, err := os.ReadFile("../../docs/threat-model.md")
+	mactest.NoError(t, err)
+	_, listed, _ := strings.Cut(string(document), "## What the root reader publishes")
+	listed, _, _ = strings.Cut(listed, "## ")
+	published := map[string]bool{}
+	for _, part := range []reflect.Type{
+		reflect.TypeFor[publication](), reflect.TypeFor[publishedRow](), reflect.TypeFor[publishedMDM](), reflect.TypeFor[publishedHistory](), reflect.TypeFor[publishedFailure](),
+	} {
+		for i := range part.NumField() {
+			key, _, _ := strings.Cut(part.Field(i).Tag.Get("plist"), ",")
+			if published[key] = true; key == "" || !strings.Contains(listed, "`"+key+"`") {
+				t.Errorf("docs/threat-model.md does not list the key %q of %s", key, part.Name())
+			}
+		}
+	}
+	for line := range strings.Lines(listed) {
+		for _, key := range regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(line, -1) {
+			if strings.HasPrefix(line, "- ") && !published[key[1]] {
+				t.Errorf("docs/threat-model.md lists the key %q, which is not published", key[1])
+			}
+		}
+	}
 }

@@ -88,16 +88,16 @@ func (w *walker) happens(s step) {
 		w.posted[i].old = true
 	}
 	w.posted = slices.DeleteFunc(w.posted, func(p posted) bool {
-		return !slices.Contains(neutral, s.what) && (!slices.Contains(ofTeam, s.what) || p.team == walkTeams[s.team].id)
+		return !slices.Contains(neutral, s.what) && (!slices.Contains(ofTeam, s.what) || p.team == walkTeams[s.team].id || p.team == "")
 	})
 }
 
 // opens is an attempt that macOS refused. A window that the agent still shows is not new
-// to anybody.
+// to anybody. After the clock was set back, an attempt looks older than the approval.
 func (w *walker) opens(i int) {
 	t := &w.teams[i]
 	if !t.window.open {
-		t.window, t.slip, t.due = window{open: true}, 0, w.known[i] == 0
+		t.window, t.slip, t.due = window{open: true}, 0, w.known[i] == 0 && !(t.gone && w.offset < 0)
 	}
 	t.window.ends = w.real + approval.WindowLength
 	t.latest = t.window.ends
@@ -202,7 +202,7 @@ func (w *walker) checkTimeLeft(when string, status approval.Status) {
 		switch {
 		case left < 0 || left > approval.WindowLength:
 			w.fail("the time left is impossible", "%s: %s has %v left", when, walkTeams[i].id, left)
-		case left > 0 && left > most+slack:
+		case left > 0 && left > most+slack && !(t.lost && w.offset < 0): // without a monotonic clock, the last read may look recent
 			kind := "the time left grows without an attempt"
 			if most == 0 {
 				kind = "a window without an attempt"
@@ -253,8 +253,8 @@ func (w *walker) checkBlocked(when string, i int, snap probe.Snapshot) {
 	}
 }
 
-// An update of macOS is told once if something is to be done after it, as soon as the
-// tools have answered.
+// An update of macOS is told once if something is to be done after it, or if the next start
+// of a virtual machine will be interrupted, as soon as the tools have answered.
 func (w *walker) checkUpdate(when string, snap probe.Snapshot, notices []approval.Notice) {
 	u := &w.update
 	if u.to == "" {
@@ -272,7 +272,8 @@ func (w *walker) checkUpdate(when string, snap probe.Snapshot, notices []approva
 		return
 	}
 	u.judged = true
-	if u.told == 0 && w.status.Verdict.NeedsAction() {
+	interrupts := w.status.Verdict == approval.NotAsked && slices.ContainsFunc(snap.Machines.List, func(vm probe.VM) bool { return vm.Hypervisor == probe.ParallelsHypervisor })
+	if u.told == 0 && (w.status.Verdict.NeedsAction() || interrupts) {
 		w.fail("an update is not told", "%s: macOS %s, and the verdict is %s", when, u.to, w.status.Verdict)
 	}
 }

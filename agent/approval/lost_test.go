@@ -2,6 +2,7 @@ package approval
 
 import (
 	"testing"
+	"time"
 
 	"kextwatch/probe"
 )
@@ -145,4 +146,28 @@ func TestALostApprovalIsNotReady(t *testing.T) {
 	s.snap.Loaded.Kexts = nil
 	s.attempt(at(33), allKexts...)
 	s.look(at(33), BlockedOpen, "window-opened!")
+}
+
+// An approval is withdrawn while the extension is loaded, which is unloaded later. Its last
+// attempt loaded it, so that no window opens.
+func TestStoryWithdrawnWhileLoaded(t *testing.T) {
+	s := newStory(t, "10.15.7")
+	s.look(at(1), NotAsked)
+	s.attempt(at(2), allKexts...)
+	s.look(at(2), BlockedOpen, "window-opened!")
+	s.allow()
+	s.look(at(3), Approved, "approved!")
+	s.attempt(at(4), allKexts...)
+	s.load("16.5.1 49187")
+	s.look(at(4).Add(time.Second), Approved, "kexts-loaded!")
+	p := s.policy()
+	for i := range p.Rows {
+		p.Rows[i].Allowed = false
+	}
+	s.look(at(5), Approved)
+	s.look(at(5.5), BlockedUnknown, "blocked", "approval-lost!")
+	s.snap.Loaded = probe.Loaded{Known: true}
+	s.look(at(6), BlockedUnknown)
+	s.attempt(at(7), allKexts...)
+	s.look(at(7), BlockedOpen, "window-opened!")
 }

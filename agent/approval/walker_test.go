@@ -305,7 +305,7 @@ func (w *walker) restart() {
 
 func (w *walker) attempt(i int) {
 	t := &w.teams[i]
-	t.seen, t.told, t.lost = w.now(), false, false
+	t.seen, t.told, t.lost = w.now(), false, !w.answers && w.offset < 0
 	if !t.blocked() {
 		w.log(i, probe.Permitted)
 		return

@@ -25,6 +25,14 @@ macOS 10.15.7, source framework, log true, all vendors false, two teams of one n
   +2s the clock is set back
   +2s the tools answer
 `},
+	{"an attempt that loaded an extension opens no window when that is unloaded", `
+macOS 10.15.7, source database, log false, all vendors false, two teams of one name false
+  +2s 4C6364ACXT attempts to load
+  +2s 4C6364ACXT is allowed
+  +2s 4C6364ACXT is loaded
+  +2s 4C6364ACXT is no longer allowed
+  +2s 4C6364ACXT is unloaded
+`},
 }
 
 func TestStoriesOfWalks(t *testing.T) {

@@ -272,7 +272,10 @@ func (w *walker) checkUpdate(when string, snap probe.Snapshot, notices []approva
 		return
 	}
 	u.judged = true
-	interrupts := w.status.Verdict == approval.NotAsked && slices.ContainsFunc(snap.Machines.List, func(vm probe.VM) bool { return vm.Hypervisor == probe.ParallelsHypervisor })
+	notAsked := slices.ContainsFunc(w.status.Products, func(p approval.Product) bool {
+		return p.TeamID == probe.ParallelsTeamID && p.Verdict == approval.NotAsked
+	})
+	interrupts := notAsked && slices.ContainsFunc(snap.Machines.List, func(vm probe.VM) bool { return vm.Hypervisor == probe.ParallelsHypervisor })
 	if u.told == 0 && (w.status.Verdict.NeedsAction() || interrupts) {
 		w.fail("an update is not told", "%s: macOS %s, and the verdict is %s", when, u.to, w.status.Verdict)
 	}

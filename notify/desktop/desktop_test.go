@@ -5,6 +5,8 @@ import (
 	"os"
 	"slices"
 	"testing"
+
+	"kextwatch/probe/mactest"
 )
 
 // The test binary is also the child: it acts as "kextwatch post".
@@ -12,7 +14,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "post" {
 		os.Exit(post())
 	}
-	os.Exit(m.Run())
+	os.Exit(mactest.Leaks{M: m}.Run())
 }
 
 func post() int {

@@ -297,6 +297,7 @@ func (w *walker) checkAlerts(when string, still bool, notices []approval.Notice)
 		window := n.Event == approval.WindowOpened || n.Event == approval.WindowReopened || n.Event == approval.WindowClosed
 		for _, was := range before {
 			switch {
+			case team == "": // each time is another one
 			case was.alert == is.alert && !(n.Event == approval.WindowReminder && w.teams[teamIndex(is.team)].again):
 				w.fail("an alert is repeated", "%s: %s", when, is.alert)
 			case was.team == is.team && !was.old && w.real-was.at < time.Minute && !window:

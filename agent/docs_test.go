@@ -215,3 +215,20 @@ func fileText(t *testing.T, path string) string {
 	}
 	return string(data)
 }
+
+// A tag of another repository can be moved to other code, a commit cannot. The version
+// stands beside it for people.
+func TestActionsArePinned(t *testing.T) {
+	files, err := filepath.Glob("../.github/workflows/*.yml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("workflows: %q, %v", files, err)
+	}
+	pinned := regexp.MustCompile(`uses: [a-z-]+/[a-z-]+@[0-9a-f]{40} # v[0-9.]+$`)
+	for _, file := range files {
+		for line := range strings.Lines(fileText(t, file)) {
+			if strings.Contains(line, "uses:") && !pinned.MatchString(strings.TrimSpace(line)) {
+				t.Errorf("%s: not pinned by commit, with its version: %s", file, line)
+			}
+		}
+	}
+}

@@ -342,8 +342,8 @@ func (a *assessment) forget(facts []*kextFacts) {
 }
 
 // rememberRead remembers the policy for the comparison with the next one. Without a
-// policy, or with an old answer, the last one stays. Rows that are not watched are included: they are not
-// new when the user begins to watch them.
+// policy, or with an old answer, the last one stays. Rows that are not watched are
+// included: they are not new when the user begins to watch them.
 func (a *assessment) rememberRead(facts []*kextFacts) {
 	if a.snap.Policy == nil || a.snap.Policy.Stale && a.snap.Policy.Source == a.before.LastRead.Source {
 		return // the rows of the last read

@@ -53,8 +53,7 @@ func (a *assessment) evidence(f *kextFacts) (proved, dismissed []Attempt) {
 	}
 	was, known := a.before.Kexts[f.id]
 	if f.overruled && !known && a.now.Sub(lastSeen) > WindowLength || // it may have been loaded then
-		!was.LoadedAt.Before(attempt.At) || // it loaded the extension
-		was.Allowed && was.By != NotEnforced && a.sawBefore(f, lastSeen) { // it was allowed then
+		a.sawBefore(f, lastSeen) && (was.Allowed && was.By != NotEnforced || !was.LoadedAt.Before(attempt.At)) { // it was allowed then, or loaded
 		return proved, []Attempt{attempt}
 	}
 	a.fire(RuleLoadHistory, f.bundleID)

@@ -9,6 +9,10 @@ MACHORUN_SRC ?= ../shared/machorun
 # in Go's words, which it makes ten times slower to compile and to run.
 NOT_RACED = modernc.org/sqlite modernc.org/libc
 
+# By default, each program waits a second at its end for more reports. The scripts start
+# a program a thousand times.
+RACE_OPTIONS = atexit_sleep_ms=20
+
 # The module that replaces systray's logger.
 PACKAGES  = ./... github.com/getlantern/golog
 # The tests mostly wait, so more of them run at once than there are processors:
@@ -135,7 +139,7 @@ race: ## all tests with the race detector, a real tray, and other programs' read
 	@[ -z '$(MISSING)' ] || { \
 		echo 'skipped: the tests of the real tray, notifications, the framework script and formats. Missing: $(MISSING). On Debian, make deps installs them.'; \
 		[ '$(CI)' != true ]; }
-	$(GO) test -count 1 -race $(NOT_RACED:%=-gcflags='%/...=-race=false') -parallel $(AT_ONCE) -tags '$(DESKTOP_TAGS)' $(PACKAGES)
+	GORACE='$(RACE_OPTIONS)' $(GO) test -count 1 -timeout 20m -race $(NOT_RACED:%=-gcflags='%/...=-race=false') -parallel $(AT_ONCE) -tags '$(DESKTOP_TAGS)' $(PACKAGES)
 
 # A page with all pictures that were drawn.
 INDEX = @cd build/pictures 2>/dev/null && { \

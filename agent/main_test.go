@@ -89,7 +89,8 @@ func runScripts(t *testing.T, dir string) {
 			for _, name := range []string{"DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS"} {
 				env.Setenv(name, "")
 			}
-			for _, name := range []string{"MACHORUN", "MACHORUN_HIDE"} { // set where a darwin program is run elsewhere
+			// The options of the race detector; and where a darwin program is run elsewhere.
+			for _, name := range []string{"GORACE", "MACHORUN", "MACHORUN_HIDE"} {
 				if value, ok := os.LookupEnv(name); ok {
 					env.Setenv(name, value)
 				}

@@ -14,7 +14,7 @@ import (
 // make the agent slow or to fill the memory of the Mac.
 const (
 	mostTime  = 100 * time.Millisecond * slowdown // of a processor
-	mostBytes = 32 << 20                          // allocated, including what the collector frees again
+	mostBytes = 32 << 20 * slowdown               // allocated, including what the collector frees again
 )
 
 // attempts is how often an input is tried before its cost is an error. Another process,

@@ -2,5 +2,6 @@
 
 package hostile
 
-// slowdown is what the race detector costs.
+// slowdown is what the race detector costs, in time and, because it makes more copies, in
+// memory.
 const slowdown = 20

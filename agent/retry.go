@@ -50,9 +50,7 @@ macOS load the blocked kernel extensions itself.`,
 			case in.mac.NoTools:
 				return usage("leave --volume out to try on this Mac", "retry cannot run on another Mac's disk")
 			}
-			t := in.target()
-			o.Mac, o.Clock, o.Rules = t.mac, t.clock, t.rules()
-			o.Memory, _ = t.memory() // status reports the error
+			in.target().forRetry(&o)
 			if !yes {
 				o.User = retryQuestions{in.keyboard(), mac.ReadScreen(in.mac)}
 			}
@@ -66,6 +64,12 @@ macOS load the blocked kernel extensions itself.`,
 	cmd.Flags().StringVar(&o.VM, "vm", "", "start this virtual machine: `NAME|UUID`")
 	cmd.Flags().DurationVar(&o.Timeout, "timeout", retryPatience, "how long to wait for the button: `DUR`")
 	return cmd
+}
+
+// forRetry fills in what a retry needs to know of the Mac and its user.
+func (t target) forRetry(o *retry.Options) {
+	o.Mac, o.Clock, o.Rules = t.mac, t.clock, t.rules()
+	o.Memory, _ = t.memory() // status reports the error
 }
 
 // retryCommand runs a retry in a terminal and reports the result.

@@ -73,8 +73,8 @@ func (k keysOfWatch) retry(ctx context.Context) {
 		return
 	}
 	w := k.command
-	o := retry.Options{Mac: w.mac, Clock: w.clock, Rules: w.rules(), Timeout: retryPatience, User: retryQuestions{w.keyboard, k.screen.st.Mac}}
-	o.Memory, _ = w.memory()
+	o := retry.Options{Timeout: retryPatience, User: retryQuestions{w.keyboard, k.screen.st.Mac}}
+	w.forRetry(&o)
 	if _, err := (retryCommand{speaker: w.speaker, options: o}).run(ctx); err != nil {
 		w.speaker.fail(err)
 	}

@@ -95,19 +95,8 @@ func (d Dialogs) ask(ctx context.Context, dialog notify.Dialog) (notify.Answer, 
 
 // arguments returns the arguments of osascript and the labels as they are shown.
 func arguments(dialog notify.Dialog) (args, labels []string, err error) {
-	n := len(dialog.Buttons)
-	if n < 1 || n > 3 {
-		return nil, nil, fmt.Errorf("a dialog must have one to three buttons, not %d", n)
-	}
-	if dialog.Default < 0 || dialog.Default >= n || dialog.Cancel < 0 || dialog.Cancel >= n {
-		return nil, nil, fmt.Errorf("default button %d or cancel button %d is out of range: the dialog has %d buttons", dialog.Default, dialog.Cancel, n)
-	}
-	for _, b := range dialog.Buttons {
-		label := oneLine(b, maxButton)
-		if label == "" || slices.Contains(labels, label) {
-			return nil, nil, fmt.Errorf("the label of button %q is empty or used twice", b)
-		}
-		labels = append(labels, label)
+	if labels, err = labelsOf(dialog); err != nil {
+		return nil, nil, err
 	}
 	args = []string{
 		"-e", dialogScript,
@@ -115,6 +104,25 @@ func arguments(dialog notify.Dialog) (args, labels []string, err error) {
 		oneLine(dialog.Title, maxTitle), cut(lines(dialog.Text), maxBody),
 	}
 	return append(args, labels...), labels, nil
+}
+
+// labelsOf returns the labels as they are shown. They all differ.
+func labelsOf(dialog notify.Dialog) (labels []string, err error) {
+	n := len(dialog.Buttons)
+	if n < 1 || n > 3 {
+		return nil, fmt.Errorf("a dialog must have one to three buttons, not %d", n)
+	}
+	if dialog.Default < 0 || dialog.Default >= n || dialog.Cancel < 0 || dialog.Cancel >= n {
+		return nil, fmt.Errorf("default button %d or cancel button %d is out of range: the dialog has %d buttons", dialog.Default, dialog.Cancel, n)
+	}
+	for _, b := range dialog.Buttons {
+		label := oneLine(b, maxButton)
+		if label == "" || slices.Contains(labels, label) {
+			return nil, fmt.Errorf("the label of button %q is empty or used twice", b)
+		}
+		labels = append(labels, label)
+	}
+	return labels, nil
 }
 
 // answered finds the button in osascript's output, which has the form "button

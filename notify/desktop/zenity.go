@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,7 +45,7 @@ const (
 // Ask shows the dialog and waits up to 5 minutes for the answer. Closing the window counts
 // as the cancel button. The error is ErrNoZenity if zenity is missing.
 func (z Zenity) Ask(ctx context.Context, dialog notify.Dialog) (notify.Answer, error) {
-	_, labels, err := arguments(dialog)
+	labels, err := labelsOf(dialog)
 	if err != nil {
 		return "", fmt.Errorf("showing a dialog: %w", err)
 	}
@@ -79,13 +80,11 @@ func (z Zenity) Ask(ctx context.Context, dialog notify.Dialog) (notify.Answer, e
 		return "", nil
 	case failed && exit.Code == zenityOtherButton:
 		pressed := strings.TrimSuffix(string(out.Stdout), "\n")
-		for i, label := range labels {
-			if label == pressed {
-				return notify.Answer(dialog.Buttons[i]), nil
-			}
-		}
 		if pressed == "" {
 			return notify.Answer(dialog.Buttons[dialog.Cancel]), nil
+		}
+		if i := slices.Index(labels, pressed); i >= 0 {
+			return notify.Answer(dialog.Buttons[i]), nil
 		}
 	}
 	return "", fmt.Errorf("showing a dialog: %w", withMessage(err))

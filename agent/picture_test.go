@@ -8,8 +8,8 @@ import (
 	"image/draw"
 	"image/png"
 
-	"kextwatch/assets"
 	"kextwatch/notify"
+	"kextwatch/notify/tray"
 )
 
 // showsIcon reports whether the panel shows that icon and not another one.
@@ -17,13 +17,9 @@ func showsIcon(shot, panel *image.RGBA, place image.Rectangle, want notify.Icon)
 	if place.Dx() < 16 || place.Dy() < 16 {
 		return false
 	}
-	badges := map[notify.Icon][]byte{
-		notify.IconWell: assets.WellBadge, notify.IconWaiting: assets.WaitingBadge, notify.IconBlocked: assets.BlockedBadge,
-		notify.IconTodo: assets.TodoBadge, notify.IconUnsure: assets.UnsureBadge,
-	}
 	differences := map[notify.Icon]int{}
-	for icon, data := range badges {
-		badge, err := png.Decode(bytes.NewReader(data))
+	for _, icon := range []notify.Icon{notify.IconUnsure, notify.IconWell, notify.IconWaiting, notify.IconBlocked, notify.IconTodo} {
+		badge, err := png.Decode(bytes.NewReader(tray.Badge(icon)))
 		if err != nil {
 			panic(err)
 		}

@@ -117,7 +117,7 @@ echo $! >>"$out"`)
 func TestHookThatLeavesItsGroup(t *testing.T) {
 	setsid, err := exec.LookPath("setsid")
 	if err != nil {
-		t.Skip("needs setsid:", err)
+		mactest.Missing(t, "setsid")
 	}
 	h := newHooked(t)
 	name := h.script(`read -r event

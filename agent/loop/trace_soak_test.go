@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"unsafe"
+
+	"kextwatch/probe/mactest"
 )
 
 // fileCall is a system call that changes a file or a folder.
@@ -90,7 +92,7 @@ func (tr *tracer) run(t *testing.T, cmd *exec.Cmd) syscall.WaitStatus {
 	defer runtime.UnlockOSThread()
 	status, err := tr.trace(cmd)
 	if errors.Is(err, syscall.EPERM) {
-		t.Skip("this system does not allow ptrace(2)")
+		mactest.Missing(t, "permission for ptrace(2)")
 	}
 	if err != nil {
 		t.Fatalf("tracing: %v", err)

@@ -12,7 +12,7 @@ import (
 // icon is the icon of the simulated Mac. The icon on the desktop, if there is one, shows
 // the same menu, and its clicks count as well.
 type icon struct {
-	desktop notify.Tray // nil: there is none
+	desktop notify.Tray // nil: there is no desktop
 	clicked chan notify.Action
 	changed chan struct{} // the menu may be another one
 

@@ -225,8 +225,8 @@ func newLifetime(t *testing.T, tr trial) *lifetime {
 	return l
 }
 
-// memoryDisk is a folder whose disk is memory; empty if there is none. Only the calls count
-// here, not the time that a disk needs to sync.
+// memoryDisk is a folder whose disk is memory. It is empty on a system without such a
+// folder. Only the calls count here, not the time that a disk needs to sync.
 func memoryDisk() string {
 	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
 		return "/dev/shm"

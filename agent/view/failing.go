@@ -173,7 +173,7 @@ func olderLoaded(p approval.Product) (loaded, installed string) {
 }
 
 // olderStays returns the version of an approved product that stays loaded until the user
-// quits the product. It is empty if there is none.
+// quits the product. It is empty if no older version is loaded.
 func olderStays(p approval.Product, st approval.Status) string {
 	if older, _ := olderLoaded(p); p.Verdict == approval.Approved && !p.Uncertain && !st.Mac.OS.AtLeast(11, 0) {
 		return older

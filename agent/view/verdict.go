@@ -260,7 +260,7 @@ func as(state string) func(approval.Product) string {
 	return func(approval.Product) string { return state }
 }
 
-// because returns a sentence that is the same for every product and Mac, but for labels.
+// because returns a sentence that is the same for every product. Only its labels depend on the Mac.
 func because(text string) func(approval.Product, approval.Status) string {
 	return func(_ approval.Product, st approval.Status) string { return OnScreen(st.Mac, text) }
 }

@@ -21,9 +21,10 @@ type Result struct {
 }
 
 // Inspect runs queries with one text column each on a verified copy of Apple's
-// policy database. It copies the database like ReadDatabase. It does not check the structure or the schema, so it can describe a database that
-// ReadDatabase refuses. The inspection is valid only if the state of the source
-// is probe.OK: then the copy was made.
+// policy database. It copies the database like ReadDatabase. It does not check the
+// structure or the schema, so it can describe a database that ReadDatabase refuses.
+// The inspection is valid only if the state of the source is probe.OK: then the copy
+// was made.
 func Inspect(ctx context.Context, m root.FS, queries []string) (Inspection, probe.Source) {
 	var in Inspection
 	copied := false

@@ -35,7 +35,6 @@ type PolicyRow struct {
 	BundleID  string
 	Allowed   bool
 	Developer string
-	Flags     int64 // undocumented; shown, never used
 
 	// Only the framework reports these.
 	App            string // name of the application
@@ -48,23 +47,19 @@ type PolicyRow struct {
 // MDMRow is a row of kext_policy_mdm: what a configuration profile allows. An
 // empty BundleID means every kernel extension of the team.
 type MDMRow struct {
-	TeamID      string
-	BundleID    string
-	Allowed     bool
-	PayloadUUID string
+	TeamID   string
+	BundleID string
+	Allowed  bool
 }
 
 // LoadRecord is a row of kext_load_history_v3. A record alone proves neither
 // a block nor an approval: macOS also keeps records of its own extensions.
 type LoadRecord struct {
-	Path      string
-	TeamID    string
-	BundleID  string
-	CreatedAt time.Time
-	LastSeen  time.Time // the last load attempt; from macOS 11 also the last boot
-	CDHash    string    // code directory hash; empty if the column is missing
-	BootUUID  string    // undocumented; shown, never used
-	Flags     int64     // undocumented; shown, never used
+	Path     string
+	TeamID   string
+	BundleID string
+	LastSeen time.Time // the last load attempt; from macOS 11 also the last boot
+	CDHash   string    // code directory hash; empty if the column is missing
 }
 
 // SourceName is the name of a policy source.

@@ -51,7 +51,7 @@ func newOrdinaryMac(t *testing.T, macOS, parallels string, arch probe.Arch, sour
 	m.allow()
 	p := m.policy()
 	p.Rows = append(p.Rows, probe.PolicyRow{TeamID: filesystemTeam, BundleID: filesystemKext, Developer: "Example", Allowed: true})
-	p.History = append(p.History, probe.LoadRecord{Path: "/Library/Extensions/fs.kext", TeamID: filesystemTeam, BundleID: filesystemKext, CreatedAt: at(-9000), LastSeen: at(-3000)})
+	p.History = append(p.History, probe.LoadRecord{Path: "/Library/Extensions/fs.kext", TeamID: filesystemTeam, BundleID: filesystemKext, LastSeen: at(-3000)})
 	m.other()
 	m.look(0)
 	return m
@@ -208,7 +208,7 @@ func (m *ordinaryMac) profile(allows bool) {
 	if allows {
 		m.snap.Enforcement.Profile = probe.KextProfile{Present: probe.Yes, Name: "Extensions", Teams: []string{probe.ParallelsTeamID}, UserOverrides: probe.Yes}
 		if p.Source.TellsTimes() {
-			p.MDM = []probe.MDMRow{{TeamID: probe.ParallelsTeamID, Allowed: true, PayloadUUID: "P"}}
+			p.MDM = []probe.MDMRow{{TeamID: probe.ParallelsTeamID, Allowed: true}}
 		}
 	}
 }
@@ -315,7 +315,7 @@ var ordinaryDays = []struct {
 		p := m.policy()
 		p.Rows = append(p.Rows, probe.PolicyRow{TeamID: "GONE", BundleID: "com.gone.kext", Developer: "Gone"},
 			probe.PolicyRow{TeamID: probe.ParallelsTeamID, BundleID: "com.parallels.kext.old", Developer: "Parallels International GmbH"})
-		p.History = append(p.History, probe.LoadRecord{Path: "/Library/Extensions/gone.kext", TeamID: "GONE", BundleID: "com.gone.kext", CreatedAt: at(-90000), LastSeen: at(-80000)})
+		p.History = append(p.History, probe.LoadRecord{Path: "/Library/Extensions/gone.kext", TeamID: "GONE", BundleID: "com.gone.kext", LastSeen: at(-80000)})
 		m.passes(2 * time.Hour)
 		m.restarts()
 		m.passes(2 * time.Hour)
@@ -323,7 +323,7 @@ var ordinaryDays = []struct {
 	{"an old Parallels in the Trash", func(m *ordinaryMac) {
 		p := m.policy()
 		p.Rows = append(p.Rows, probe.PolicyRow{TeamID: probe.ParallelsTeamID, BundleID: "com.parallels.kext.old", Developer: "Parallels International GmbH"})
-		p.History = append(p.History, probe.LoadRecord{Path: "/Users/anna/.Trash/Parallels Desktop.app/Contents/Library/Extensions/10.6/old.kext", TeamID: probe.ParallelsTeamID, BundleID: "com.parallels.kext.old", CreatedAt: at(-90000), LastSeen: at(-80000)})
+		p.History = append(p.History, probe.LoadRecord{Path: "/Users/anna/.Trash/Parallels Desktop.app/Contents/Library/Extensions/10.6/old.kext", TeamID: probe.ParallelsTeamID, BundleID: "com.parallels.kext.old", LastSeen: at(-80000)})
 		m.passes(2 * time.Hour)
 	}},
 	{"Parallels is removed", func(m *ordinaryMac) {

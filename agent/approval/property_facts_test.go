@@ -254,7 +254,7 @@ func history(c *combination, seen time.Time) (records []probe.LoadRecord) {
 		return nil
 	}
 	for _, id := range propertyKexts {
-		records = append(records, probe.LoadRecord{Path: kextPath(id), TeamID: probe.ParallelsTeamID, BundleID: id, CreatedAt: boot.AddDate(0, -1, 0), LastSeen: seen})
+		records = append(records, probe.LoadRecord{Path: kextPath(id), TeamID: probe.ParallelsTeamID, BundleID: id, LastSeen: seen})
 	}
 	return records
 }
@@ -365,7 +365,7 @@ func (c combination) addPolicy(s *probe.Snapshot, at time.Time) {
 	}
 	for _, id := range propertyKexts {
 		if c.row == rowMDM || c.row == rowOnlyMDM {
-			policy.MDM = append(policy.MDM, probe.MDMRow{TeamID: probe.ParallelsTeamID, BundleID: id, Allowed: true, PayloadUUID: "P"})
+			policy.MDM = append(policy.MDM, probe.MDMRow{TeamID: probe.ParallelsTeamID, BundleID: id, Allowed: true})
 		}
 		if c.row == rowNone || c.row == rowOnlyMDM {
 			continue

@@ -104,7 +104,7 @@ func (s *macStory) attempt(when time.Time, ids ...string) {
 		p.History = slices.DeleteFunc(p.History, func(r probe.LoadRecord) bool { return r.BundleID == id })
 		p.History = append(p.History, probe.LoadRecord{
 			Path: "/Library/StagedExtensions" + app + "/Contents/Library/Extensions/10.9/" + id + ".kext", TeamID: probe.ParallelsTeamID, BundleID: id,
-			CreatedAt: when, LastSeen: when,
+			LastSeen: when,
 		})
 	}
 }

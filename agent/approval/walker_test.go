@@ -458,10 +458,10 @@ func (w *walker) snapshot() probe.Snapshot {
 				s.Loaded.Kexts = append(s.Loaded.Kexts, probe.LoadedKext{BundleID: id, Version: "1"})
 			}
 			if t.mdm {
-				policy.MDM = append(policy.MDM, probe.MDMRow{TeamID: team.id, BundleID: id, Allowed: true, PayloadUUID: "P"})
+				policy.MDM = append(policy.MDM, probe.MDMRow{TeamID: team.id, BundleID: id, Allowed: true})
 			}
 			if !t.seen.IsZero() && w.source.TellsTimes() {
-				policy.History = append(policy.History, probe.LoadRecord{Path: path, TeamID: team.id, BundleID: id, CreatedAt: walkStart, LastSeen: t.seen})
+				policy.History = append(policy.History, probe.LoadRecord{Path: path, TeamID: team.id, BundleID: id, LastSeen: t.seen})
 			}
 		}
 	}

@@ -31,7 +31,7 @@ func knownMac(macOS, parallels string) probe.Snapshot {
 		path := parallelsApp + "/Contents/Library/Extensions/10.9/" + id + ".kext"
 		snap.Kexts = append(snap.Kexts, probe.Kext{BundleID: id, TeamID: probe.ParallelsTeamID, Path: path, Version: parallels + " 1"})
 		snap.Policy.Rows = append(snap.Policy.Rows, probe.PolicyRow{TeamID: probe.ParallelsTeamID, BundleID: id, Allowed: true, Developer: "Parallels International GmbH"})
-		snap.Policy.History = append(snap.Policy.History, probe.LoadRecord{Path: path, TeamID: probe.ParallelsTeamID, BundleID: id, CreatedAt: at.Add(-48 * time.Hour), LastSeen: at.Add(-9 * time.Hour)})
+		snap.Policy.History = append(snap.Policy.History, probe.LoadRecord{Path: path, TeamID: probe.ParallelsTeamID, BundleID: id, LastSeen: at.Add(-9 * time.Hour)})
 	}
 	return snap
 }

@@ -99,8 +99,8 @@ func TestSnapshot(t *testing.T) {
 	want := probe.Snapshot{
 		Policy: &probe.Policy{
 			Source: probe.Database, ReadAt: snapshotAt,
-			Rows:    []probe.PolicyRow{{TeamID: "4C6364ACXT", BundleID: hypervisorID, Developer: "Parallels International GmbH", Flags: 4}},
-			History: []probe.LoadRecord{{Path: hypervisorPath, TeamID: "4C6364ACXT", BundleID: hypervisorID, CreatedAt: seen, LastSeen: seen}},
+			Rows:    []probe.PolicyRow{{TeamID: "4C6364ACXT", BundleID: hypervisorID, Developer: "Parallels International GmbH"}},
+			History: []probe.LoadRecord{{Path: hypervisorPath, TeamID: "4C6364ACXT", BundleID: hypervisorID, LastSeen: seen}},
 		},
 		Sources: []probe.Source{{Name: probe.Database, State: probe.OK}, reader},
 		Mac: probe.Mac{

@@ -45,7 +45,7 @@ func PublishRow(t testing.TB, root string, at time.Time, teamID, bundleID string
 	}
 	data, err := plist.Marshal(map[string]any{
 		"format": 1, "database": identity, "read_at": at,
-		"kext_policy": []map[string]any{{"team_id": teamID, "bundle_id": bundleID, "allowed": allowed, "developer_name": "", "flags": 0}},
+		"kext_policy": []map[string]any{{"team_id": teamID, "bundle_id": bundleID, "allowed": allowed, "developer_name": ""}},
 	}, plist.BinaryFormat)
 	NoError(t, err)
 	AddFile(t, root, probe.PublishedPolicy, string(data))

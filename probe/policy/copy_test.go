@@ -76,7 +76,7 @@ func TestOnlyCommittedRowsCount(t *testing.T) {
 				committed, err := os.ReadFile(file)
 				mactest.NoError(t, err)
 				writer := startDatabaseChild(t, "shell "+file)
-				writer.sql("PRAGMA cache_size = 30", "BEGIN", "UPDATE kext_policy SET flags = 1")
+				writer.sql("PRAGMA cache_size = 30", "BEGIN", setNumber("1"))
 				if end == "killed" {
 					writer.kill()
 				}
@@ -90,7 +90,7 @@ func TestOnlyCommittedRowsCount(t *testing.T) {
 					t.Fatalf("got %+v with %+v", policy, source)
 				}
 				for _, r := range policy.Rows {
-					if r.Flags != 0 {
+					if numberOf(t, r) != 0 {
 						t.Fatalf("an uncommitted row: %+v", r)
 					}
 				}
@@ -104,7 +104,7 @@ func TestRefusesAJournalOfSeveralDatabases(t *testing.T) {
 	m, file := newPolicy(t, mactest.ApplePolicy("DELETE", paddedRows(100))...)
 	writer := startDatabaseChild(t, "shell "+file)
 	other := filepath.Join(t.TempDir(), "other")
-	writer.sql("ATTACH '"+other+"' AS other", "CREATE TABLE other.x (y)", "PRAGMA cache_size = 30", "BEGIN", "UPDATE kext_policy SET flags = 1")
+	writer.sql("ATTACH '"+other+"' AS other", "CREATE TABLE other.x (y)", "PRAGMA cache_size = 30", "BEGIN", setNumber("1"))
 	writer.kill()
 	journal, err := os.ReadFile(file + "-journal")
 	mactest.NoError(t, err)
@@ -204,12 +204,12 @@ func readBesideChurn(t *testing.T, journal string, pause, limit time.Duration, e
 		}
 		var sum int64
 		for _, r := range policy.Rows {
-			sum += r.Flags
+			sum += numberOf(t, r)
 		}
 		if sum != 0 {
 			t.Fatalf("torn: the sum is %d", sum)
 		}
-		seen[policy.Rows[0].Flags] = true
+		seen[numberOf(t, policy.Rows[0])] = true
 		accepted++
 	}
 	t.Logf("%d busy, %d accepted, %d states", busy, accepted, len(seen))

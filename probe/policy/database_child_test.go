@@ -68,7 +68,7 @@ func shellChild(file string) error {
 }
 
 // churnChild changes every row of kext_policy in one transaction after
-// another, so that each committed state has the same sum of flags: 0. It says
+// another, so that each committed state has the same sum of numbers: 0. It says
 // when the first one is committed.
 func churnChild(arg string) error {
 	pause, file, _ := strings.Cut(arg, " ")
@@ -83,7 +83,7 @@ func churnChild(arg string) error {
 	db.SetMaxOpenConns(1)
 	parent := os.Getppid()
 	for first := true; os.Getppid() == parent; first = false {
-		if _, err := db.Exec(`UPDATE kext_policy SET flags = flags + CASE rowid % 2 WHEN 1 THEN 1 ELSE -1 END`); err != nil {
+		if _, err := db.Exec(setNumber(`CAST(developer_name AS INTEGER) + CASE rowid % 2 WHEN 1 THEN 1 ELSE -1 END`)); err != nil {
 			return err
 		}
 		if first {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -41,10 +42,24 @@ func emptyMac(t testing.TB) (m root.FS, file string) {
 	return m, file
 }
 
-// paddedRows makes n rows, so that they fill many pages; their flags are 0.
+// paddedRows makes n rows with a long developer name, so that they fill many pages. The
+// name begins with the number 0 (numberOf).
 func paddedRows(n int) string {
 	return fmt.Sprintf(`WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < %d)
-		INSERT INTO kext_policy SELECT 'TEAM', 'com.example.kext' || n, 1, hex(randomblob(1000)), 0 FROM i`, n)
+		INSERT INTO kext_policy SELECT 'TEAM', 'com.example.kext' || n, 1, '0 ' || hex(randomblob(1000)), 0 FROM i`, n)
+}
+
+// setNumber changes the number of each row of paddedRows to the value of an expression.
+func setNumber(expression string) string {
+	return `UPDATE kext_policy SET developer_name = (` + expression + `) || substr(developer_name, instr(developer_name, ' '))`
+}
+
+func numberOf(t *testing.T, r probe.PolicyRow) int64 {
+	t.Helper()
+	number, _, _ := strings.Cut(r.Developer, " ")
+	n, err := strconv.ParseInt(number, 10, 64)
+	mactest.NoError(t, err)
+	return n
 }
 
 // readPolicyOf reads the policy. It checks that every read leaves Apple's folder
@@ -278,11 +293,11 @@ func TestDatabaseOnAFullDisk(t *testing.T) {
 	for _, journal := range []string{"WAL", "DELETE"} {
 		m, file := newPolicy(t, mactest.ApplePolicy(journal, paddedRows(100))...)
 		writer := startDatabaseChild(t, "shell "+file)
-		writer.sql("PRAGMA cache_size = 30", "BEGIN", "UPDATE kext_policy SET flags = 1")
+		writer.sql("PRAGMA cache_size = 30", "BEGIN", setNumber("1"))
 		t.Setenv("TMPDIR", "/nowhere")
 		mactest.OnFullDisk(t, 0, func() error {
 			policy, source := ReadDatabase(t.Context(), m, time.Now())
-			if source.State != probe.OK || len(policy.Rows) != 100 || policy.Rows[99].Flags != 0 {
+			if source.State != probe.OK || len(policy.Rows) != 100 || numberOf(t, policy.Rows[99]) != 0 {
 				t.Errorf("%s: %+v", journal, source)
 			}
 			return nil
@@ -296,7 +311,7 @@ func TestDatabaseOnAFullDisk(t *testing.T) {
 func TestAnEndlessJournal(t *testing.T) {
 	m, file := newPolicy(t, mactest.ApplePolicy("DELETE", paddedRows(100))...)
 	writer := startDatabaseChild(t, "shell "+file)
-	writer.sql("PRAGMA cache_size = 30", "BEGIN", "UPDATE kext_policy SET flags = 1")
+	writer.sql("PRAGMA cache_size = 30", "BEGIN", setNumber("1"))
 	writer.kill()
 	journal, err := os.OpenFile(file+"-journal", os.O_WRONLY, 0)
 	mactest.NoError(t, err)

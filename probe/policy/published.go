@@ -52,25 +52,20 @@ type publishedRow struct {
 	BundleID  string `plist:"bundle_id"`
 	Allowed   bool   `plist:"allowed"`
 	Developer string `plist:"developer_name"`
-	Flags     int64  `plist:"flags"`
 }
 
 type publishedMDM struct {
-	TeamID      string `plist:"team_id"`
-	BundleID    string `plist:"bundle_id"`
-	Allowed     bool   `plist:"allowed"`
-	PayloadUUID string `plist:"payload_uuid"`
+	TeamID   string `plist:"team_id"`
+	BundleID string `plist:"bundle_id"`
+	Allowed  bool   `plist:"allowed"`
 }
 
 type publishedHistory struct {
-	Path      string     `plist:"path"`
-	TeamID    string     `plist:"team_id"`
-	BundleID  string     `plist:"bundle_id"`
-	CreatedAt *time.Time `plist:"created_at,omitempty"`
-	LastSeen  *time.Time `plist:"last_seen,omitempty"`
-	CDHash    string     `plist:"cdhash"`
-	BootUUID  string     `plist:"boot_uuid"`
-	Flags     int64      `plist:"flags"`
+	Path     string     `plist:"path"`
+	TeamID   string     `plist:"team_id"`
+	BundleID string     `plist:"bundle_id"`
+	LastSeen *time.Time `plist:"last_seen,omitempty"`
+	CDHash   string     `plist:"cdhash"`
 }
 
 // publishedFailure says why a read after ReadAt failed, and since when reads
@@ -98,15 +93,13 @@ func newPublication(id databaseIdentity, policy probe.Policy) publication {
 	readAt := policy.ReadAt.Truncate(time.Second)
 	p := publication{Format: publishedFormat, Database: id, ReadAt: &readAt, HistoryErr: policy.HistoryErr}
 	for _, r := range policy.Rows {
-		p.Rows = append(p.Rows, publishedRow{r.TeamID, r.BundleID, r.Allowed, r.Developer, r.Flags})
+		p.Rows = append(p.Rows, publishedRow{r.TeamID, r.BundleID, r.Allowed, r.Developer})
 	}
 	for _, r := range policy.MDM {
-		p.MDM = append(p.MDM, publishedMDM{r.TeamID, r.BundleID, r.Allowed, r.PayloadUUID})
+		p.MDM = append(p.MDM, publishedMDM{r.TeamID, r.BundleID, r.Allowed})
 	}
 	for _, r := range policy.History {
-		p.History = append(p.History, publishedHistory{
-			publicPath(r.Path), r.TeamID, r.BundleID, dateOf(r.CreatedAt), dateOf(r.LastSeen), r.CDHash, r.BootUUID, r.Flags,
-		})
+		p.History = append(p.History, publishedHistory{publicPath(r.Path), r.TeamID, r.BundleID, dateOf(r.LastSeen), r.CDHash})
 	}
 	return p
 }
@@ -167,19 +160,16 @@ func (p publication) policy(readAt time.Time) *probe.Policy {
 	policy := &probe.Policy{Source: probe.Reader, ReadAt: readAt, HistoryErr: probe.Printable(p.HistoryErr)}
 	for _, r := range p.Rows {
 		policy.Rows = append(policy.Rows, probe.PolicyRow{
-			TeamID: probe.Cap(r.TeamID), BundleID: probe.Cap(r.BundleID), Allowed: r.Allowed, Developer: probe.Cap(r.Developer), Flags: r.Flags,
+			TeamID: probe.Cap(r.TeamID), BundleID: probe.Cap(r.BundleID), Allowed: r.Allowed, Developer: probe.Cap(r.Developer),
 		})
 	}
 	for _, r := range p.MDM {
-		policy.MDM = append(policy.MDM, probe.MDMRow{
-			TeamID: probe.Cap(r.TeamID), BundleID: probe.Cap(r.BundleID), Allowed: r.Allowed, PayloadUUID: probe.Cap(r.PayloadUUID),
-		})
+		policy.MDM = append(policy.MDM, probe.MDMRow{TeamID: probe.Cap(r.TeamID), BundleID: probe.Cap(r.BundleID), Allowed: r.Allowed})
 	}
 	for _, r := range p.History {
 		policy.History = append(policy.History, probe.LoadRecord{
 			Path: probe.Cap(r.Path), TeamID: probe.Cap(r.TeamID), BundleID: probe.Cap(r.BundleID),
-			CreatedAt: timeOf(r.CreatedAt), LastSeen: timeOf(r.LastSeen),
-			CDHash: probe.Cap(r.CDHash), BootUUID: probe.Cap(r.BootUUID), Flags: r.Flags,
+			LastSeen: timeOf(r.LastSeen), CDHash: probe.Cap(r.CDHash),
 		})
 	}
 	if policy.HistoryErr == "" {

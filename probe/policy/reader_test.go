@@ -369,19 +369,19 @@ func TestPublishedTextsAndTimesAreLimited(t *testing.T) {
 	putPublication(t, m, publication{
 		Format: publishedFormat, ReadAt: &at,
 		Rows: []publishedRow{{TeamID: long, BundleID: "b", Developer: long[1:]}},
-		MDM:  []publishedMDM{{PayloadUUID: long}},
+		MDM:  []publishedMDM{{BundleID: long}},
 		History: []publishedHistory{
-			{Path: long, CreatedAt: &never, LastSeen: &late}, {BundleID: "b", LastSeen: &at}, {},
+			{Path: long, LastSeen: &late}, {BundleID: "b", LastSeen: &at}, {LastSeen: &never},
 		},
 	})
 	policy, source := readPublished(m, at)
 	if source.State != probe.OK {
 		t.Fatalf("%+v", source)
 	}
-	if r := policy.Rows[0]; r.TeamID != probe.TooLong || r.Developer != long[1:] || policy.MDM[0].PayloadUUID != probe.TooLong || policy.History[0].Path != probe.TooLong {
+	if r := policy.Rows[0]; r.TeamID != probe.TooLong || r.Developer != long[1:] || policy.MDM[0].BundleID != probe.TooLong || policy.History[0].Path != probe.TooLong {
 		t.Error("texts without limit")
 	}
-	if h := policy.History; !h[0].CreatedAt.IsZero() || !h[0].LastSeen.IsZero() || h[1].LastSeen != at || !h[2].LastSeen.IsZero() {
+	if h := policy.History; !h[0].LastSeen.IsZero() || h[1].LastSeen != at || !h[2].LastSeen.IsZero() {
 		t.Errorf("%+v", h)
 	}
 }

@@ -191,9 +191,9 @@ func readPolicyRows(ctx context.Context, c *connection) ([]probe.PolicyRow, erro
 		return nil, err
 	}
 	return selectAll(ctx, c,
-		t.query(t.text("team_id"), t.text("bundle_id"), t.yes("allowed"), t.text("developer_name"), t.integer("flags")),
+		t.query(t.text("team_id"), t.text("bundle_id"), t.yes("allowed"), t.text("developer_name")),
 		func(v values) probe.PolicyRow {
-			return probe.PolicyRow{TeamID: v.text(0), BundleID: v.text(1), Allowed: v.yes(2), Developer: v.text(3), Flags: v.integer(4)}
+			return probe.PolicyRow{TeamID: v.text(0), BundleID: v.text(1), Allowed: v.yes(2), Developer: v.text(3)}
 		})
 }
 
@@ -203,9 +203,9 @@ func readMDMRows(ctx context.Context, c *connection) ([]probe.MDMRow, error) {
 		return nil, err
 	}
 	return selectAll(ctx, c,
-		t.query(t.text("team_id"), t.text("bundle_id"), t.yes("allowed"), t.text("payload_uuid")),
+		t.query(t.text("team_id"), t.text("bundle_id"), t.yes("allowed")),
 		func(v values) probe.MDMRow {
-			return probe.MDMRow{TeamID: v.text(0), BundleID: v.text(1), Allowed: v.yes(2), PayloadUUID: v.text(3)}
+			return probe.MDMRow{TeamID: v.text(0), BundleID: v.text(1), Allowed: v.yes(2)}
 		})
 }
 
@@ -226,11 +226,9 @@ func readHistory(ctx context.Context, c *connection, table string) (records []pr
 		}
 	}
 	records, err = selectAll(ctx, c,
-		t.query(t.text("path"), t.text("team_id"), t.text("bundle_id"), t.text("created_at"), t.text("last_seen"),
-			t.text("cdhash"), t.text("boot_uuid"), t.integer("flags")),
+		t.query(t.text("path"), t.text("team_id"), t.text("bundle_id"), t.text("last_seen"), t.text("cdhash")),
 		func(v values) probe.LoadRecord {
-			return probe.LoadRecord{Path: v.text(0), TeamID: v.text(1), BundleID: v.text(2), CreatedAt: v.time(3), LastSeen: v.time(4),
-				CDHash: v.text(5), BootUUID: v.text(6), Flags: v.integer(7)}
+			return probe.LoadRecord{Path: v.text(0), TeamID: v.text(1), BundleID: v.text(2), LastSeen: v.time(3), CDHash: v.text(4)}
 		})
 	if !slices.Contains(t.columns, "last_seen") {
 		return records, t.lacks("last_seen"), err

@@ -29,13 +29,12 @@ func TestReadsEveryColumn(t *testing.T) {
 	want := &probe.Policy{
 		Source: probe.Database,
 		ReadAt: now,
-		Rows:   []probe.PolicyRow{{TeamID: "4C6364ACXT", BundleID: "com.parallels.kext.vnic", Allowed: true, Developer: "Parallels International GmbH", Flags: 5}},
-		MDM:    []probe.MDMRow{{TeamID: "4C6364ACXT", Allowed: true, PayloadUUID: "A-UUID"}},
+		Rows:   []probe.PolicyRow{{TeamID: "4C6364ACXT", BundleID: "com.parallels.kext.vnic", Allowed: true, Developer: "Parallels International GmbH"}},
+		MDM:    []probe.MDMRow{{TeamID: "4C6364ACXT", Allowed: true}},
 		History: []probe.LoadRecord{{
-			Path: "/Library/Extensions/prl.kext", TeamID: "4C6364ACXT", BundleID: "com.parallels.kext.vnic", BootUUID: "BOOT",
-			CreatedAt: time.Date(2026, 5, 6, 5, 53, 43, 0, time.UTC),
-			LastSeen:  time.Date(2026, 7, 1, 20, 26, 56, 0, time.UTC),
-			Flags:     272, CDHash: "ac012a93",
+			Path: "/Library/Extensions/prl.kext", TeamID: "4C6364ACXT", BundleID: "com.parallels.kext.vnic",
+			LastSeen: time.Date(2026, 7, 1, 20, 26, 56, 0, time.UTC),
+			CDHash:   "ac012a93",
 		}},
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -48,20 +47,19 @@ func TestPolicyRows(t *testing.T) {
 		name, values string
 		want         probe.PolicyRow
 	}{
-		{"allowed", `'T', 'b', 1, 'D', 1`, probe.PolicyRow{TeamID: "T", BundleID: "b", Allowed: true, Developer: "D", Flags: 1}},
-		{"not allowed", `'T', 'b', 0, 'D', 1`, probe.PolicyRow{TeamID: "T", BundleID: "b", Developer: "D", Flags: 1}},
-		{"team NULL", `NULL, 'b', 1, 'D', 1`, probe.PolicyRow{BundleID: "b", Allowed: true, Developer: "D", Flags: 1}},
-		{"team empty", `'', 'b', 1, 'D', 1`, probe.PolicyRow{BundleID: "b", Allowed: true, Developer: "D", Flags: 1}},
+		{"allowed", `'T', 'b', 1, 'D', 1`, probe.PolicyRow{TeamID: "T", BundleID: "b", Allowed: true, Developer: "D"}},
+		{"not allowed", `'T', 'b', 0, 'D', 1`, probe.PolicyRow{TeamID: "T", BundleID: "b", Developer: "D"}},
+		{"team NULL", `NULL, 'b', 1, 'D', 1`, probe.PolicyRow{BundleID: "b", Allowed: true, Developer: "D"}},
+		{"team empty", `'', 'b', 1, 'D', 1`, probe.PolicyRow{BundleID: "b", Allowed: true, Developer: "D"}},
 		{"all NULL", `NULL, NULL, NULL, NULL, NULL`, probe.PolicyRow{}},
-		{"allowed is text", `'T', 'b', 'yes', 'D', 1`, probe.PolicyRow{TeamID: "T", BundleID: "b", Developer: "D", Flags: 1}},
-		{"allowed is 2", `'T', 'b', 2, 'D', 1`, probe.PolicyRow{TeamID: "T", BundleID: "b", Developer: "D", Flags: 1}},
-		{"allowed is a blob", `'T', 'b', x'31', 'D', 1`, probe.PolicyRow{TeamID: "T", BundleID: "b", Developer: "D", Flags: 1}},
-		{"flags are text", `'T', 'b', 1, 'D', 'many'`, probe.PolicyRow{TeamID: "T", BundleID: "b", Allowed: true, Developer: "D"}},
-		{"bundle is a number", `'T', 17, 1, 'D', 1`, probe.PolicyRow{TeamID: "T", BundleID: "17", Allowed: true, Developer: "D", Flags: 1}},
-		{"invalid UTF-8", `'T', 'b', 1, CAST(x'41ff42' AS TEXT), 1`, probe.PolicyRow{TeamID: "T", BundleID: "b", Allowed: true, Developer: "A\uFFFDB", Flags: 1}},
-		{"blob as text", `'T', x'62ff', 1, 'D', 1`, probe.PolicyRow{TeamID: "T", BundleID: "b\uFFFD", Allowed: true, Developer: "D", Flags: 1}},
-		{"long", `'T', 'b', 1, hex(zeroblob(2048)), 1`, probe.PolicyRow{TeamID: "T", BundleID: "b", Allowed: true, Developer: strings.Repeat("0", 4096), Flags: 1}},
-		{"too long", `hex(zeroblob(2049)), zeroblob(20000000), 1, 'D', 1`, probe.PolicyRow{TeamID: "(too long)", BundleID: "(too long)", Allowed: true, Developer: "D", Flags: 1}},
+		{"allowed is text", `'T', 'b', 'yes', 'D', 1`, probe.PolicyRow{TeamID: "T", BundleID: "b", Developer: "D"}},
+		{"allowed is 2", `'T', 'b', 2, 'D', 1`, probe.PolicyRow{TeamID: "T", BundleID: "b", Developer: "D"}},
+		{"allowed is a blob", `'T', 'b', x'31', 'D', 1`, probe.PolicyRow{TeamID: "T", BundleID: "b", Developer: "D"}},
+		{"bundle is a number", `'T', 17, 1, 'D', 1`, probe.PolicyRow{TeamID: "T", BundleID: "17", Allowed: true, Developer: "D"}},
+		{"invalid UTF-8", `'T', 'b', 1, CAST(x'41ff42' AS TEXT), 1`, probe.PolicyRow{TeamID: "T", BundleID: "b", Allowed: true, Developer: "A\uFFFDB"}},
+		{"blob as text", `'T', x'62ff', 1, 'D', 1`, probe.PolicyRow{TeamID: "T", BundleID: "b\uFFFD", Allowed: true, Developer: "D"}},
+		{"long", `'T', 'b', 1, hex(zeroblob(2048)), 1`, probe.PolicyRow{TeamID: "T", BundleID: "b", Allowed: true, Developer: strings.Repeat("0", 4096)}},
+		{"too long", `hex(zeroblob(2049)), zeroblob(20000000), 1, 'D', 1`, probe.PolicyRow{TeamID: "(too long)", BundleID: "(too long)", Allowed: true, Developer: "D"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -50,8 +50,8 @@ func init() {
 }
 
 // writer commits like syspolicyd, but thousands of times. In the commit with number n,
-// the flags of the rows of TEAM are n and -n, on several pages. So a mix of two states
-// has a row with another number.
+// the developer name of each row of TEAM begins with n, on several pages. So a mix of
+// two states has a row with another number.
 type writer struct {
 	journal, file string
 	rng           *rand.Rand
@@ -83,7 +83,7 @@ func (w *writer) write(n, last int64) error {
 				break
 			}
 			n++
-			statements := []string{fmt.Sprintf(`UPDATE kext_policy SET flags = CASE rowid %% 2 WHEN 0 THEN %d ELSE -%[1]d END WHERE team_id = 'TEAM'`, n)}
+			statements := []string{fmt.Sprintf(`UPDATE kext_policy SET developer_name = %d || substr(developer_name, instr(developer_name, ' ')) WHERE team_id = 'TEAM'`, n)}
 			if n%newWindow == 0 {
 				statements = append(statements, fmt.Sprintf(`INSERT OR REPLACE INTO kext_policy VALUES ('WINDOW', '%d', 0, '', 0)`, n),
 					fmt.Sprintf(`DELETE FROM kext_policy WHERE team_id = 'WINDOW' AND CAST(bundle_id AS INTEGER) < %d`, n-windowLife))
@@ -194,7 +194,7 @@ func readBeside(t *testing.T, journal string, seed uint64, commits int64) {
 	file := filepath.Join(m.Root, probe.KextPolicy)
 	mactest.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
 	mactest.FillDatabase(t, file, mactest.ApplePolicy(journal, fmt.Sprintf(`WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < %d)
-		INSERT INTO kext_policy SELECT 'TEAM', 'com.example.kext' || n, 1, hex(randomblob(500)), 0 FROM i`, steadyRows))...)
+		INSERT INTO kext_policy SELECT 'TEAM', 'com.example.kext' || n, 1, '0 ' || hex(randomblob(500)), 0 FROM i`, steadyRows))...)
 	ctx, cancel := context.WithCancel(t.Context())
 	watcher := New(ctx, m)
 	var l live
@@ -226,7 +226,10 @@ func readBeside(t *testing.T, journal string, seed uint64, commits int64) {
 				seen[r.BundleID] = seen[r.BundleID] || hinted
 				continue
 			}
-			if n := max(r.Flags, -r.Flags); steady == 0 {
+			number, _, _ := strings.Cut(r.Developer, " ")
+			n, err := strconv.ParseInt(number, 10, 64)
+			mactest.NoError(t, err)
+			if steady == 0 {
 				state = n
 			} else if n != state {
 				t.Fatalf("torn: a row of commit %d beside one of %d", n, state)

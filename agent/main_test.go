@@ -18,6 +18,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	_ "modernc.org/sqlite" // the database driver
+
+	"kextwatch/probe/mactest"
 )
 
 // programs maps the name of this test binary to the program that it acts as.
@@ -31,7 +33,7 @@ var programs = map[string]func(){
 }
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, programs)
+	testscript.Main(mactest.Leaks{M: m}, programs)
 }
 
 // mainAs is main for a given user.

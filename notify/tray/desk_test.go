@@ -17,6 +17,7 @@ import (
 	"kextwatch/assets"
 	"kextwatch/notify"
 	"kextwatch/notify/tray/desk"
+	"kextwatch/probe/mactest"
 )
 
 // A process can have one tray, on its main thread. So the test binary is also the
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 		showTray()
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(mactest.Leaks{M: m}.Run())
 }
 
 func showTray() {

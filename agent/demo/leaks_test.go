@@ -1,0 +1,10 @@
+package demo
+
+import (
+	"os"
+	"testing"
+
+	"kextwatch/probe/mactest"
+)
+
+func TestMain(m *testing.M) { os.Exit(mactest.Leaks{M: m}.Run()) }

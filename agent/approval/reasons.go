@@ -48,6 +48,11 @@ const (
 	ReasonExcluded          = ReasonCode(probe.Excluded)
 	ReasonMissingDependency = ReasonCode(probe.MissingDependency)
 	ReasonWrongArch         = ReasonCode(probe.WrongArch)
+
+	// Only retry reports these: they are about what it tried, not about a snapshot.
+	ReasonNotTried  ReasonCode = "not-tried"
+	ReasonStarted   ReasonCode = "started"
+	ReasonLoadEnded ReasonCode = "load-ended"
 )
 
 // Reason is a reason that holds on this Mac.

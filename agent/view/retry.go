@@ -17,7 +17,7 @@ func NotTried(vm bool) Reason {
 		next = "Start the virtual machine in Parallels Desktop and read its message. Installing Parallels Desktop again also works."
 	}
 	return Reason{
-		approval.Reason{Code: "not-tried", Severity: approval.Obstacle, Check: "parallels.asked"},
+		approval.Reason{Code: approval.ReasonNotTried, Severity: approval.Obstacle, Check: "parallels.asked"},
 		"Parallels did not try to load, or macOS has not reported it yet",
 		"kextwatch saw no attempt of Parallels Desktop to load its kernel extensions.",
 		next,
@@ -36,7 +36,7 @@ func OtherWay(n approval.Need) string {
 // Started is the reason if the virtual machine started and needs no approval.
 func Started() Reason {
 	return Reason{
-		approval.Reason{Code: "started", Severity: approval.Note, Check: "parallels.loaded"},
+		approval.Reason{Code: approval.ReasonStarted, Severity: approval.Note, Check: "parallels.loaded"},
 		"The virtual machine runs", "macOS did not block it. Nothing is left to do.", "",
 	}
 }
@@ -44,7 +44,7 @@ func Started() Reason {
 // AfterLoad is the reason why no button came after macOS was made to load the kernel
 // extensions of another vendor. attempt is what macOS answered; nil: it did not.
 func AfterLoad(p approval.Product, st approval.Status, attempt *probe.Attempt) Reason {
-	code := approval.Reason{Code: "load-ended", Severity: approval.Note, Check: "kexts.others"}
+	code := approval.Reason{Code: approval.ReasonLoadEnded, Severity: approval.Note, Check: "kexts.others"}
 	again := sentence(TryAgain(p, st.Mac.OS))
 	switch {
 	case attempt == nil:

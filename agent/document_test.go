@@ -87,7 +87,7 @@ func TestDocuments(t *testing.T) {
 	}
 	golden(t, "status.plist", asPlist)
 	golden(t, "status.json", asJSON(view.NewDocument(st)))
-	golden(t, "status_empty.json", asJSON(view.NewDocument(approval.Status{})))
+	golden(t, "status_empty.json", asJSON(view.NewDocument(approval.Status{At: st.At, Verdict: approval.Unknown})))
 	golden(t, "doctor.json", asJSON(doctorDocument(view.Checks(st, view.Own{Reader: probe.ReaderInstallation{State: probe.ReaderAbsent}}))))
 	golden(t, "upgrade.json", asJSON(view.NewUpgradeDocument(st, documentedUpgrade(st))))
 	golden(t, "upgrade_none.json", asJSON(view.NewNoUpgradeDocument(st)))

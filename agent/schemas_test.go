@@ -1,0 +1,288 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// schemaFolder has one schema for each document that the program prints, and those parts
+// that several documents share. docs/interface.md says which command prints which.
+const schemaFolder = "../docs/schemas"
+
+const schemaEnding = ".schema.json"
+
+// sharedParts is the file of the parts. It describes no document.
+const sharedParts = "common"
+
+// A schema allows more properties than it names, so that a later version can add one. The
+// tests allow none: otherwise nobody notices a property that no schema describes.
+var schemas = sync.OnceValues(func() (map[string]*jsonschema.Schema, error) { return compileSchemas(closed) })
+
+// compileSchemas returns the schemas of all documents by name, after change.
+func compileSchemas(change func(schema any)) (map[string]*jsonschema.Schema, error) {
+	files, err := schemaFiles()
+	if err != nil {
+		return nil, err
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	for name, schema := range files {
+		change(schema)
+		if err := c.AddResource(schemaURL(name), schema); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	compiled := map[string]*jsonschema.Schema{}
+	for name := range files {
+		if compiled[name], err = c.Compile(schemaURL(name)); err != nil {
+			return nil, err
+		}
+	}
+	delete(compiled, sharedParts)
+	return compiled, nil
+}
+
+// schemaURL is where a schema is while it is compiled: beside the others, so that a
+// relative reference finds them.
+func schemaURL(name string) string { return "file:///" + name + schemaEnding }
+
+// schemaFiles returns the content of each file, by its name without the ending.
+func schemaFiles() (map[string]any, error) {
+	paths, err := filepath.Glob(filepath.Join(schemaFolder, "*"+schemaEnding))
+	if err != nil {
+		return nil, err
+	}
+	if len(paths) == 0 {
+		return nil, errors.New("no schema in " + schemaFolder)
+	}
+	files := map[string]any{}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		doc, err := decodeJSON(string(text))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		files[strings.TrimSuffix(filepath.Base(path), schemaEnding)] = doc
+	}
+	return files, nil
+}
+
+// closed forbids, in every object of a schema, the properties that it does not name. An
+// object that says itself whether it has others keeps its answer.
+func closed(schema any) {
+	eachObject(schema, func(object map[string]any) {
+		if _, open := object["additionalProperties"]; !open {
+			object["additionalProperties"] = false
+		}
+	})
+}
+
+// eachObject calls do for every part of a schema that describes an object.
+func eachObject(schema any, do func(object map[string]any)) {
+	switch part := schema.(type) {
+	case []any:
+		for _, element := range part {
+			eachObject(element, do)
+		}
+	case map[string]any:
+		for _, element := range part {
+			eachObject(element, do)
+		}
+		if _, ok := part["properties"].(map[string]any); ok && part["type"] == "object" {
+			do(part)
+		}
+	}
+}
+
+// schemaFaults returns what a schema forbids in a document: for each fault the JSON
+// pointer, the reason, and the rule of the schema.
+func schemaFaults(s *jsonschema.Schema, doc any) []string {
+	err := s.Validate(doc)
+	if err == nil {
+		return nil
+	}
+	invalid, ok := errors.AsType[*jsonschema.ValidationError](err)
+	if !ok {
+		return []string{err.Error()}
+	}
+	return leafFaults(invalid)
+}
+
+// leafFaults returns the innermost faults: the outer ones only say that there are some.
+func leafFaults(invalid *jsonschema.ValidationError) []string {
+	if len(invalid.Causes) == 0 {
+		rule := strings.Join(append([]string{strings.TrimPrefix(invalid.SchemaURL, "file:///")}, invalid.ErrorKind.KeywordPath()...), "/")
+		return []string{fmt.Sprintf("%v (rule %s)", invalid, rule)}
+	}
+	var faults []string
+	for _, cause := range invalid.Causes {
+		faults = append(faults, leafFaults(cause)...)
+	}
+	return faults
+}
+
+// documentFaults returns the faults of a document that one of the schemas must describe;
+// none may have a fault in one of them. With several, those of each are named.
+func documentFaults(doc any, names ...string) []string {
+	compiled, err := schemas()
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var all []string
+	for _, name := range names {
+		s, ok := compiled[name]
+		if !ok {
+			all = append(all, fmt.Sprintf("no schema %s in %s", name, schemaFolder))
+			continue
+		}
+		faults := schemaFaults(s, doc)
+		if len(faults) == 0 {
+			met.count(name)
+			return nil
+		}
+		all = append(all, faults...)
+	}
+	return all
+}
+
+// met counts the valid documents of each schema.
+var met counter
+
+type counter struct {
+	sync.Mutex
+	of map[string]int
+}
+
+func (c *counter) count(name string) {
+	c.Lock()
+	defer c.Unlock()
+	if c.of == nil {
+		c.of = map[string]int{}
+	}
+	c.of[name]++
+}
+
+// checkDocument fails the test for each fault of a document.
+func checkDocument(t *testing.T, where, text string, names ...string) {
+	t.Helper()
+	doc, err := decodeJSON(text)
+	if err != nil {
+		t.Errorf("%s: %v", where, err)
+		return
+	}
+	for _, fault := range documentFaults(doc, names...) {
+		t.Errorf("%s: %s", where, fault)
+	}
+}
+
+// A schema is itself valid, names its draft, and describes every property that it
+// requires.
+func TestSchemasAreValid(t *testing.T) {
+	files, err := schemaFiles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, schema := range files {
+		part, _ := schema.(map[string]any)
+		if part["$schema"] != "https://json-schema.org/draft/2020-12/schema" {
+			t.Errorf("%s: $schema is %v", name, part["$schema"])
+		}
+		for _, key := range []string{"title", "description"} {
+			if text, _ := part[key].(string); text == "" {
+				t.Errorf("%s has no %s", name, key)
+			}
+		}
+		eachObject(schema, func(object map[string]any) {
+			properties := object["properties"].(map[string]any)
+			required, _ := object["required"].([]any)
+			for _, key := range required {
+				if _, described := properties[key.(string)]; !described {
+					t.Errorf("%s requires %v, which it does not describe", name, key)
+				}
+			}
+		})
+	}
+	// As they are published, they allow what a later version adds.
+	open, err := compileSchemas(func(any) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	later, err := decodeJSON(`{"schema": 1, "version": "2", "go": "go1.30", "os": "darwin", "arch": "arm64", "later": true}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if faults := schemaFaults(open["version"], later); len(faults) > 0 {
+		t.Errorf("an addition is refused: %s", faults)
+	}
+	if faults := documentFaults(later, "version"); len(faults) != 1 || !strings.Contains(faults[0], "'later' not allowed") {
+		t.Errorf("a property that no schema describes gives %q", faults)
+	}
+}
+
+// A fault names the place in the document and the rule.
+func TestFaultsNamePlaceAndRule(t *testing.T) {
+	text := fileText(t, "testdata/documents/status.json")
+	for name, c := range map[string]struct{ old, now, fault string }{
+		"another value":    {`"basis": "load-history",`, `"basis": "guess",`, `at '/products/0/window/basis': value must be one of`},
+		"another type":     {`"minutes_left": 25,`, `"minutes_left": "25",`, `at '/products/0/window/minutes_left': got string, want integer (rule common.schema.json#/$defs/window/properties/minutes_left/type)`},
+		"a local time":     {`"checked_at": "2026-05-06T05:50:00Z"`, `"checked_at": "2026-05-06T07:50:00+02:00"`, `at '/checked_at': '2026-05-06T07:50:00+02:00' does not match pattern`},
+		"no time":          {`"checked_at": "2026-05-06T05:50:00Z"`, `"checked_at": "yesterday Z"`, `at '/checked_at': 'yesterday Z' is not valid date-time`},
+		"without it":       {`"gaps"`, `"missing"`, `at '': missing property 'gaps' (rule status.schema.json#/required)`},
+		"not described":    {`"team_id": "4C6364ACXT",`, `"team_id": "4C6364ACXT", "color": 1,`, `at '/products/0': additional properties 'color' not allowed (rule status.schema.json#/$defs/product/additionalProperties)`},
+		"another schema":   {`"schema": 1`, `"schema": 2`, `at '/schema': value must be 1`},
+		"a shared part":    {`"code": "not-admin"`, `"code": "nobody"`, `at '/products/0/reasons/0/code': value must be one of`},
+		"null for unknown": {`"reopened": 0`, `"reopened": null`, `at '/products/0/window/reopened': got null, want integer`},
+	} {
+		if !strings.Contains(text, c.old) {
+			t.Fatalf("%s: no %s in the document", name, c.old)
+		}
+		doc, err := decodeJSON(strings.ReplaceAll(text, c.old, c.now))
+		if err != nil {
+			t.Fatal(err)
+		}
+		faults := documentFaults(doc, "status")
+		if !slices.ContainsFunc(faults, func(f string) bool { return strings.HasPrefix(f, c.fault) }) {
+			t.Errorf("%s: the faults are\n%s\nwant %s", name, strings.Join(faults, "\n"), c.fault)
+		}
+	}
+}
+
+// Every golden document is described. A new file needs a row.
+func TestGoldenDocumentsAreDescribed(t *testing.T) {
+	of := map[string]string{
+		"doctor.json": "doctor", "settings.json": "settings", "status.json": "status", "status_empty.json": "status",
+		"upgrade.json": "upgrade-check", "upgrade_none.json": "upgrade-check",
+	}
+	paths, err := filepath.Glob("testdata/documents/*.json")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("documents: %q, %v", paths, err)
+	}
+	for _, path := range paths {
+		checkDocument(t, path, fileText(t, path), of[filepath.Base(path)])
+		delete(of, filepath.Base(path))
+	}
+	if len(of) > 0 {
+		t.Errorf("these documents are missing: %q", slices.Sorted(maps.Keys(of)))
+	}
+	saved, err := filepath.Glob("loop/testdata/saved/*/history.jsonl")
+	if err != nil || len(saved) == 0 {
+		t.Fatalf("saved histories: %q, %v", saved, err)
+	}
+	for _, path := range saved {
+		for line := range strings.Lines(fileText(t, path)) {
+			checkDocument(t, path, line, "event")
+		}
+	}
+}

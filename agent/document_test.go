@@ -98,6 +98,28 @@ func TestDocuments(t *testing.T) {
 	})))
 }
 
+// The JSON of a Mac in another time zone has times in UTC.
+func TestTimesAreInUTC(t *testing.T) {
+	st := documented()
+	zone := time.FixedZone("", 2*60*60)
+	st.At, st.ReadAt, st.Mac.BootedAt = st.At.In(zone), st.ReadAt.In(zone), st.Mac.BootedAt.In(zone)
+	for _, p := range st.Products {
+		if p.Window != nil {
+			p.Window.OpenedAt, p.Window.ClosesAt = p.Window.OpenedAt.In(zone), p.Window.ClosesAt.In(zone)
+		}
+		for _, item := range p.Items {
+			for i := range item.Attempts {
+				item.Attempts[i].At = item.Attempts[i].At.In(zone)
+			}
+			for i := range item.Kexts {
+				item.Kexts[i].LastSeen = item.Kexts[i].LastSeen.In(zone)
+			}
+		}
+	}
+	checkDocument(t, "status", string(asJSON(view.NewDocument(st))), "status")
+	checkDocument(t, "upgrade-check", string(asJSON(view.NewUpgradeDocument(st, documentedUpgrade(st)))), "upgrade-check")
+}
+
 func asJSON(doc any) []byte {
 	var out bytes.Buffer
 	speaker{out: &out}.document(doc)

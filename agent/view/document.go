@@ -111,7 +111,7 @@ type kextDoc struct {
 
 func NewDocument(st approval.Status) Document {
 	doc := Document{
-		Schema: 1, CheckedAt: st.At.Truncate(time.Second), Verdict: st.Verdict,
+		Schema: 1, CheckedAt: st.At.UTC().Truncate(time.Second), Verdict: st.Verdict,
 		Mac: macDoc{
 			MacOS: st.Mac.OS.Version, Build: st.Mac.OS.Build, Extra: ifKnown(st.Mac.OS.Extra, st.Mac.OS.Known()),
 			Arch: st.Mac.Arch, BootedAt: known(st.Mac.BootedAt), BootSession: st.Mac.BootSession,
@@ -150,7 +150,7 @@ func newProductDoc(p approval.Product, st approval.Status) productDoc {
 	for _, item := range p.Items {
 		i := itemDoc{Name: Clean(item.Name), Verdict: item.Verdict, Window: NewWindowDoc(item.Window), Attempts: []attemptDoc{}, Kexts: []kextDoc{}}
 		for _, a := range item.Attempts {
-			i.Attempts = append(i.Attempts, attemptDoc{a.At, a.Evidence, Clean(a.BundleID)})
+			i.Attempts = append(i.Attempts, attemptDoc{a.At.UTC(), a.Evidence, Clean(a.BundleID)})
 		}
 		for _, k := range item.Kexts {
 			is := newKnowledge(k, st)

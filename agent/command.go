@@ -75,6 +75,9 @@ It opens the pane and says what to do next.`,
 				in.writeVersion()
 				return nil
 			}
+			if in.speaker.json {
+				return refuseJSON(cmd)
+			}
 			return cmd.Help()
 		},
 	}
@@ -108,6 +111,9 @@ func (in *invocation) prepare(cmd *cobra.Command) error {
 	in.logShown = cmd.Flags().Changed("log-level")
 	in.log = slog.New(in.handler(in.stderr))
 	command := cmd.Name()
+	if in.speaker.json && cmd.HasParent() && textOnly(command) {
+		return refuseJSON(cmd)
+	}
 	if in.nowFlag != "" && !slices.Contains([]string{"status", "explain", "doctor", "sim"}, command) {
 		return usage("use --now with status, explain, doctor or sim", "%s does not accept --now", command)
 	}
@@ -142,6 +148,12 @@ func (in *invocation) prepare(cmd *cobra.Command) error {
 		in.mac.Home = home
 	}
 	return nil
+}
+
+// refuseJSON returns the error for --json at a command whose answer is text: a script
+// must not have to read it.
+func refuseJSON(cmd *cobra.Command) error {
+	return usage("leave out --json", "%s has no JSON form", cmd.Name())
 }
 
 // home returns the home folder of the user, as a path of this machine.

@@ -53,6 +53,16 @@ func exitOf(command string) string {
 	return ""
 }
 
+// textOnly reports whether the answer of a command has no JSON form: a script for a shell,
+// a page or a show for people.
+func textOnly(command string) bool {
+	switch command {
+	case "completion", "demo", "help", "man":
+		return true
+	}
+	return false
+}
+
 const exitOthers = "64 wrong usage, 69 a tool, a permission or a source is missing, 70 a defect,\n130 interrupted"
 
 // exitText returns the exit statuses of a command for its help.

@@ -57,6 +57,9 @@ left out, unless --full is given. Nothing is sent anywhere.`,
 // with --json; writePage adds the file.
 func (s speaker) writePage(what, file string, page []byte, document map[string]any) error {
 	if file == "-" {
+		if s.json {
+			return usage("name a file", "the page and the JSON document cannot both be written to standard output")
+		}
 		_, err := s.out.Write(page)
 		return err
 	}

@@ -193,9 +193,6 @@ type vmDoc struct {
 func (r retryCommand) report(res retry.Result) {
 	w := view.NewWindowDoc(res.Window)
 	switch {
-	case res.Declined:
-		r.say("Nothing was tried.")
-		return
 	case r.json:
 		doc := retryDoc{
 			Schema: 1, Tried: res.How, Verdict: res.Product.Verdict, Window: w, Outcome: res.Outcome(), Help: res.Help,
@@ -205,6 +202,9 @@ func (r retryCommand) report(res retry.Result) {
 			doc.VM = &vmDoc{res.VM.UUID, view.Clean(res.VM.Name)}
 		}
 		r.document(doc)
+		return
+	case res.Declined:
+		r.say("Nothing was tried.")
 		return
 	case w != nil:
 		r.say("%s", view.OnScreen(res.Status.Mac, "The {Allow} button is there until %s, for %d minutes. `kextwatch open` opens the pane.", w.ClosesAt.Local().Format("15:04"), w.MinutesLeft))

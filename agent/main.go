@@ -43,9 +43,12 @@ import (
 // version is set by the linker.
 var version = "dev"
 
-func main() {
+func main() { os.Exit(start(newHost())) }
+
+// start runs the program on a host and returns its exit status. An interrupt ends it.
+func start(h host) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	program, _ := executable() // an unknown path counts as outside an app
-	os.Exit(run(ctx, arguments(os.Args[1:], program, os.Stdin), newHost()))
+	return run(ctx, arguments(os.Args[1:], program, h.stdin), h)
 }

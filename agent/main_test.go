@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -24,7 +23,7 @@ import (
 
 // programs maps the name of this test binary to the program that it acts as.
 var programs = map[string]func(){
-	"kextwatch":            main,
+	"kextwatch":            func() { mainAs(os.Geteuid()) },
 	"kextwatch-as-user":    func() { mainAs(501) },
 	"kextwatch-as-root":    func() { mainAs(0) },
 	"kextwatch-as-another": func() { mainAs(os.Geteuid() + 1) },
@@ -36,16 +35,15 @@ func TestMain(m *testing.M) {
 	testscript.Main(mactest.Leaks{M: m}, programs)
 }
 
-// mainAs is main for a given user.
+// mainAs is main for a given user, with a record of the documents that it prints.
 func mainAs(uid int) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	h := newHost()
+	h := recorded(newHost())
 	h.uid = uid
-	os.Exit(run(ctx, os.Args[1:], h))
+	os.Exit(start(h))
 }
 
-// mainOnFullDisk is main for a program that cannot write a single byte to a file.
+// mainOnFullDisk is main for a program that cannot write a single byte to a file: not
+// even a record.
 func mainOnFullDisk() {
 	signal.Ignore(syscall.SIGXFSZ)
 	var limit syscall.Rlimit
@@ -68,13 +66,14 @@ func mainToFile() {
 	}
 	os.Stdout = out
 	os.Args = append(os.Args[:1], os.Args[2:]...)
-	main()
+	mainAs(os.Geteuid())
 }
 
 // Each script tests one behavior that a user can see. CONTRIBUTING.md describes the
 // language.
 func TestScript(t *testing.T) {
 	t.Parallel()
+	t.Cleanup(func() { everySchemaMet(t) })
 	runScripts(t, "testdata/script")
 }
 
@@ -102,7 +101,7 @@ func runScripts(t *testing.T, dir string) {
 					return err
 				}
 			}
-			return nil
+			return checkWhatIsPrinted(env)
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond != "root" { // a second user can be played

@@ -20,7 +20,7 @@ func TestScriptOrdinaryUser(t *testing.T) {
 
 // asOrdinaryUser reports whether the test runs as an ordinary user. Root can read
 // every file, so for root the test runs again as another user, in that user's folder
-// with a copy of testdata.
+// with a copy of testdata and of the documents.
 func asOrdinaryUser(t *testing.T) bool {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -36,13 +36,19 @@ func asOrdinaryUser(t *testing.T) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program := filepath.Join(dir, filepath.Base(self))
+	here := filepath.Join(dir, "agent")
+	program := filepath.Join(here, filepath.Base(self))
 	data, err := os.ReadFile(self)
+	if err == nil {
+		err = os.Mkdir(here, 0o755)
+	}
 	if err == nil {
 		err = os.WriteFile(program, data, 0o755)
 	}
-	if err == nil {
-		err = os.CopyFS(filepath.Join(dir, "testdata"), os.DirFS("testdata"))
+	for _, folder := range []string{"testdata", "../docs"} {
+		if err == nil {
+			err = os.CopyFS(filepath.Join(here, folder), os.DirFS(folder))
+		}
 	}
 	if err == nil {
 		err = os.Chmod(dir, 0o755)
@@ -58,7 +64,7 @@ func asOrdinaryUser(t *testing.T) bool {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), program, "-test.run=^"+t.Name()+"$", "-test.v", "-test.parallel="+flag.Lookup("test.parallel").Value.String())
-	cmd.Dir = dir
+	cmd.Dir = here
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: somebody, Gid: somebody}}
 	out, err := cmd.CombinedOutput()

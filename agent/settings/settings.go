@@ -184,12 +184,16 @@ const unknownKey = "this version of kextwatch does not know the key"
 // itself, such as PayloadUUID.
 var foreignKeys = []string{"NS", "Apple", "com.apple.", "Payload", "_manualProfile"}
 
+func isForeign(name string) bool {
+	return slices.ContainsFunc(foreignKeys, func(start string) bool { return strings.HasPrefix(name, start) })
+}
+
 // unknownKeys returns the keys that belong neither to kextwatch nor to macOS, in order.
 func unknownKeys(values map[string]any) []string {
 	var unknown []string
 	for name := range values {
 		known := slices.ContainsFunc(Keys, func(k Key) bool { return k.Name == name })
-		if !known && !slices.ContainsFunc(foreignKeys, func(start string) bool { return strings.HasPrefix(name, start) }) {
+		if !known && !isForeign(name) {
 			unknown = append(unknown, name)
 		}
 	}

@@ -47,6 +47,7 @@ var simVerbs = []simVerb{
 	{"sip", "enabled|disabled|custom|no-approval", "System Integrity Protection is changed in Recovery", func(m *simmac.Mac, value string, now time.Time) error { return m.SetSIP(simmac.SIP(value), now) }},
 	{"consent", "on|off|TEAM", "consent to kernel extensions is changed in Recovery", (*simmac.Mac).SetConsent},
 	{"profile", "forbid|allow-users|allow-team|none", "a configuration profile for kernel extensions is installed", func(m *simmac.Mac, value string, _ time.Time) error { return m.SetProfile(simmac.Profile(value)) }},
+	{"install-profile", "FILE", "an MDM installs this configuration profile, for kernel extensions or settings", installProfile},
 	{"boot-policy", "POLICY", "the boot policy of Apple silicon is changed in Recovery; POLICY: " + simmac.BootPolicies, func(m *simmac.Mac, value string, now time.Time) error {
 		return m.SetBootPolicy(simmac.BootPolicy(value), now)
 	}},

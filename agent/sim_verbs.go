@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -82,4 +83,12 @@ func setCollection(m *simmac.Mac, value string, _ time.Time) error {
 		return fmt.Errorf("%q is neither in nor out", where)
 	}
 	return m.SetCollection(id, where == "in")
+}
+
+func installProfile(m *simmac.Mac, file string, _ time.Time) error {
+	profile, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	return m.InstallProfile(profile)
 }

@@ -1,0 +1,5 @@
+package fleet
+
+import "flag"
+
+var update = flag.Bool("update", false, "rewrite the expected files")

@@ -20,6 +20,7 @@ import (
 var arrows = []struct{ importer, imported, because string }{
 	{"agent", "agent/approval", "package main wires everything"},
 	{"agent", "agent/demo", "package main wires everything"},
+	{"agent", "agent/fleet", "package main wires everything"},
 	{"agent", "agent/loop", "package main wires everything"},
 	{"agent", "agent/retry", "package main wires everything"},
 	{"agent", "agent/settings", "package main wires everything"},
@@ -41,6 +42,7 @@ var arrows = []struct{ importer, imported, because string }{
 	{"agent", "probe/tool", "runs the user's program for each event"},
 	{"agent", "github.com/google/renameio/v2", "writes files atomically"},
 	{"agent", "github.com/spf13/cobra", "the commands"},
+	{"agent", "github.com/spf13/pflag", "the flags of cobra's commands"},
 
 	{"agent/reader", "probe", "tells the time and cleans texts"},
 	{"agent/reader", "probe/policy", "publishes the policy"},

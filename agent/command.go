@@ -98,6 +98,7 @@ It opens the pane and says what to do next.`,
 		in.completionCommand(), in.manCommand(),
 		in.settingsCommand(), in.logsCommand(),
 		in.notifyTestCommand(), in.watchCommand(), in.reportCommand(), in.guideCommand(),
+		in.profileCommand(),
 	)
 	in.addHelp(root)
 	return root

@@ -16,6 +16,7 @@ var groups = [...]struct{ id, title string }{
 	{"daily", "Every day:"},
 	{"trouble", "When something does not work:"},
 	{"setup", "Set up:"},
+	{"fleet", "For many Macs:"},
 	{"scripts", "For scripts and developers:"},
 }
 
@@ -29,6 +30,8 @@ func groupOf(command string) string {
 		return "trouble"
 	case "install", "uninstall", "settings":
 		return "setup"
+	case "profile":
+		return "fleet"
 	case "run", "demo", "sim", "completion", "version", "help":
 		return "scripts"
 	}
@@ -89,7 +92,7 @@ func (in *invocation) addHelp(root *cobra.Command) {
 	root.SetUsageFunc(func(cmd *cobra.Command) error {
 		err := usage(cmd)
 		if cmd.HasParent() {
-			fmt.Fprintf(cmd.OutOrStderr(), "\nExit status:\n  %s\n", strings.ReplaceAll(exitText(cmd.Name()), "\n", "\n  "))
+			fmt.Fprintf(cmd.OutOrStderr(), "\nExit status:\n  %s\n", strings.ReplaceAll(exitText(strings.TrimPrefix(cmd.CommandPath(), "kextwatch ")), "\n", "\n  "))
 		}
 		return err
 	})
@@ -107,17 +110,19 @@ func (in *invocation) addHelp(root *cobra.Command) {
 // helpCommand replaces cobra's own command, which exits with 0 for an unknown command.
 func (in *invocation) helpCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "help [COMMAND]",
+		Use:   "help [COMMAND...]",
 		Short: "Show the help of a command",
-		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			root := cmd.Root()
 			if len(args) == 0 {
 				return root.Help()
 			}
-			found, _, err := root.Find(args)
-			if err != nil || found == root {
+			found, rest, err := root.Find(args)
+			switch {
+			case err != nil || found == root:
 				return unknownCommand(root, args[0])
+			case len(rest) > 0:
+				return usage(found.CommandPath()+" --help shows its arguments", "%s has no command %q", found.CommandPath(), rest[0])
 			}
 			return found.Help()
 		},

@@ -94,6 +94,11 @@ func (m *page) command(cmd *cobra.Command) {
 	m.text(cmp.Or(cmd.Long, cmd.Short+"."))
 	m.text(cmd.LocalNonPersistentFlags().FlagUsagesWrapped(width))
 	m.text(cmd.Example)
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			m.command(sub)
+		}
+	}
 }
 
 // text writes paragraphs. Indented lines keep their line breaks.

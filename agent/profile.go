@@ -1,0 +1,154 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"kextwatch/agent/fleet"
+	"kextwatch/probe/root"
+)
+
+func (in *invocation) profileCommand() *cobra.Command {
+	var kinds []string
+	for _, kind := range fleet.ProfileKinds {
+		kinds = append(kinds, kind.Name)
+	}
+	hint := "name one of " + strings.Join(kinds, ", ")
+	cmd := &cobra.Command{
+		Use:   "profile KIND",
+		Short: "Make a configuration profile for a device management service",
+		Long: `profile prints a configuration profile (.mobileconfig), or writes it to a file. It
+changes nothing on this Mac. What an administrator has to know about the profile
+is on standard error.
+
+The same command makes the same file. Another content has another PayloadUUID and the
+same PayloadIdentifier, so that a new version of a profile replaces the old one.`,
+		Example: `  kextwatch profile kext-approval -o kexts.mobileconfig
+  kextwatch profile settings --set WatchVendors=all
+  kextwatch profile settings --help`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage(hint, "profile takes one argument, the kind of the profile")
+			}
+			near := cmd.SuggestionsFor(args[0])
+			if len(near) > 0 {
+				return usage("did you mean kextwatch profile "+strings.Join(near, ", or kextwatch profile ")+"?", "unknown kind of profile %q", args[0])
+			}
+			return usage(hint, "unknown kind of profile %q", args[0])
+		},
+		RunE:                       func(*cobra.Command, []string) error { return nil }, // Args refuses every call
+		SuggestionsMinimumDistance: 2,
+	}
+	for i, kind := range fleet.ProfileKinds {
+		cmd.AddCommand(in.profileKindCommand(kind, profileForms[i]))
+	}
+	return cmd
+}
+
+func (in *invocation) profileKindCommand(kind fleet.ProfileKind, form profileForm) *cobra.Command {
+	var o profileOptions
+	first := kind.Meaning[:1]
+	cmd := &cobra.Command{
+		Use:     kind.Name,
+		Short:   strings.ToUpper(first) + kind.Meaning[1:],
+		Long:    strings.ToUpper(first) + kind.Meaning[1:] + ".\n\n" + form.long + "\n\n" + profileNeeds(kind),
+		Example: form.example,
+		Args:    noArgs(""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := refuseEmpty(cmd); err != nil {
+				return err
+			}
+			p, err := o.profile(kind)
+			if err != nil {
+				return err
+			}
+			return in.writeProfile(p, o.output)
+		},
+	}
+	form.flags(cmd, &o)
+	flags := cmd.Flags()
+	flags.StringVar(&o.Organization, "organization", "", "the `NAME` of your organization, which macOS shows with the profile")
+	flags.StringVar(&o.Identifier, "identifier", fleet.DefaultIdentifier, "begin the identifiers with `PREFIX`")
+	flags.StringVarP(&o.output, "output", "o", "-", "write the profile to `FILE`, or - for standard output")
+	return cmd
+}
+
+// refuseEmpty refuses a flag without a value. An unset variable of a script must not make a
+// profile that allows more, or sets less.
+func refuseEmpty(cmd *cobra.Command) (err error) {
+	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+		if f.Changed && f.Value.String() == "" && err == nil {
+			err = usage("give it a value, or leave it out", "--%s is empty", f.Name)
+		}
+	})
+	return err
+}
+
+// profileNeeds says what a kind of profile needs, and where it can be installed.
+func profileNeeds(kind fleet.ProfileKind) string {
+	text := "Payload: " + kind.PayloadType
+	if kind.Since != "" {
+		text += ", for macOS " + kind.Since + " and later"
+	}
+	text += ".\n"
+	if kind.Needs != "" {
+		text += "Needed: " + kind.Needs + ".\n"
+	}
+	if kind.MDMOnly {
+		return text + "Only a device management service (MDM) that was approved on the Mac can install it."
+	}
+	return text + "A device management service (MDM) or a person can install it."
+}
+
+// profileDoc is the answer with --json.
+type profileDoc struct {
+	Schema      int      `json:"schema"`
+	Kind        string   `json:"kind"`
+	PayloadType string   `json:"payload_type"`
+	Identifier  string   `json:"identifier"`
+	UUID        string   `json:"uuid"`
+	Hints       []string `json:"hints"`
+	File        string   `json:"file,omitempty"`
+	Profile     string   `json:"profile,omitempty"` // the content, if it is not in a file
+}
+
+// writeProfile writes a profile to a file, or to standard output for "-". The hints are
+// never in the profile.
+func (in *invocation) writeProfile(p fleet.Profile, file string) error {
+	doc := profileDoc{Schema: 1, Kind: p.Kind.Name, PayloadType: p.Kind.PayloadType, Identifier: p.Identifier, UUID: p.UUID, Hints: p.Hints}
+	if file == "-" {
+		doc.Profile = string(p.Data)
+	} else {
+		path, err := filepath.Abs(cmp.Or(file, "."))
+		if err != nil {
+			return err
+		}
+		// A name that is not a file, such as /dev/null, must not be replaced by one.
+		if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+			return usage("use -o with the name of a file", "%s exists and is not a file", path)
+		}
+		if err := root.WriteFile(path, p.Data, 0o644); err != nil {
+			return unavailable(fmt.Errorf("writing the profile: %w", err), "use -o with a file you can write to")
+		}
+		doc.File = path
+	}
+	if in.speaker.json {
+		in.document(doc)
+		return nil
+	}
+	for _, hint := range p.Hints {
+		in.hint(hint)
+	}
+	if file == "-" {
+		_, err := in.out.Write(p.Data)
+		return err
+	}
+	in.say("The profile is in %s", doc.File)
+	return nil
+}

@@ -151,6 +151,9 @@ func (r record) row() interfaceRow {
 	if err != nil {
 		return interfaceRow{}
 	}
+	for cmd.HasParent() && cmd.Parent().HasParent() { // profile has commands of its own
+		cmd = cmd.Parent()
+	}
 	name := cmd.Name()
 	if !cmd.HasParent() {
 		name = "version" // of kextwatch --version

@@ -26,6 +26,7 @@ func TestSchemasHaveTheFieldsOfTheTypes(t *testing.T) {
 	f.compare("event", f.part("event.schema.json", ""), reflect.TypeFor[store.Event]())
 	f.compare("settings", f.part("settings.schema.json", ""), reflect.TypeFor[settingsDoc]())
 	f.compare("retry", f.part("retry.schema.json", ""), reflect.TypeFor[retryDoc]())
+	f.compare("profile", f.part("profile.schema.json", ""), reflect.TypeFor[profileDoc]())
 	doctor := f.part("doctor.schema.json", "")
 	f.compare("doctor.checks", doctor.follow("properties", "checks", "items"), reflect.TypeFor[view.Check]())
 }

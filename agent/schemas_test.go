@@ -195,6 +195,9 @@ func TestSchemasAreValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, schema := range files {
+		if name != sharedParts && strings.Contains(fileText(t, filepath.Join(schemaFolder, name+schemaEnding)), `"enum"`) {
+			t.Errorf("%s has a list of values: put it into %s, where it is compared with the program", name, sharedParts)
+		}
 		part, _ := schema.(map[string]any)
 		if part["$schema"] != "https://json-schema.org/draft/2020-12/schema" {
 			t.Errorf("%s: $schema is %v", name, part["$schema"])

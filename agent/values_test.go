@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/fleet"
 	"kextwatch/agent/settings"
 	"kextwatch/agent/view"
 )
@@ -59,7 +60,7 @@ func TestSchemasListEveryValue(t *testing.T) {
 		sameValues(t, list.values, shared[list.values], append(constants, list.extra...))
 		delete(shared, list.values)
 	}
-	var checks, keys, origins, words []string
+	var checks, keys, origins, words, kinds []string
 	for _, check := range view.Checks(approval.Status{}, view.Own{}) {
 		checks = append(checks, check.ID)
 	}
@@ -72,7 +73,10 @@ func TestSchemasListEveryValue(t *testing.T) {
 	for _, exit := range errorExits {
 		words = append(words, codeWord(exit))
 	}
-	for name, values := range map[string][]string{"check_id": checks, "setting": keys, "origin": origins, "error_code": words} {
+	for _, kind := range fleet.ProfileKinds {
+		kinds = append(kinds, kind.Name)
+	}
+	for name, values := range map[string][]string{"check_id": checks, "setting": keys, "origin": origins, "error_code": words, "profile_kind": kinds} {
 		sameValues(t, name, shared[name], values)
 		delete(shared, name)
 	}

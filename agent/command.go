@@ -22,6 +22,7 @@ type invocation struct {
 	root, volume, homeFlag, nowFlag, logLevel string
 	exit                                      int
 	mac                                       root.FS
+	chosen                                    *chosen // nil: not chosen yet
 	level                                     slog.Level
 	logShown                                  bool // --log-level was given: also log to standard error
 	log                                       *slog.Logger
@@ -86,7 +87,7 @@ It opens the pane and says what to do next.`,
 	flags := root.PersistentFlags()
 	flags.StringVar(&in.root, "root", "/", "a simulated Mac: `DIR` is its /; all files and tools are below it")
 	flags.StringVar(&in.volume, "volume", "", "another Mac's disk at `DIR`: read files only, execute nothing")
-	flags.StringVar(&in.homeFlag, "home", "", "the user's home folder `DIR` (default $HOME, or the only home below --root)")
+	flags.StringVar(&in.homeFlag, "home", "", "the user's home folder `DIR` (default $HOME, or the only home below --root; as root: the user at the screen, or the last one there)")
 	flags.StringVar(&in.nowFlag, "now", "", "use this `TIME` (RFC 3339) as the current time: status, explain, doctor, sim")
 	flags.BoolVar(&in.speaker.json, "json", false, "one JSON document on standard output")
 	flags.StringVar(&in.logLevel, "log-level", "info", "`LEVEL` of the log: error, warn, info, debug; with this flag, run also logs to standard error")
@@ -161,6 +162,13 @@ func refuseJSON(cmd *cobra.Command) error {
 func (in *invocation) home() (string, error) {
 	if in.homeFlag != "" {
 		return filepath.Abs(in.homeFlag)
+	}
+	if in.uid == 0 {
+		c := in.person()
+		if c.err != nil {
+			return "", unavailable(c.err, "name the home with --home DIR")
+		}
+		return c.home, nil
 	}
 	if in.mac.Root == "/" {
 		if home := in.env("HOME"); filepath.IsAbs(home) {

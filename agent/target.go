@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ const (
 type target struct {
 	mac    root.FS // Home is empty if the user's home is unknown
 	noHome error   // why the home is unknown
+	person probe.Person
 	clock  probe.Clock
 	env    func(string) string
 
@@ -35,6 +37,9 @@ type target struct {
 func (in *invocation) target() target {
 	t := target{mac: in.mac, clock: in.clock, env: in.env}
 	t.mac.Home, t.noHome = in.home()
+	if in.uid == 0 && in.homeFlag == "" {
+		t.person = in.person().person
+	}
 	return t
 }
 
@@ -58,7 +63,7 @@ func (t target) rules() approval.Settings {
 // that the agent saw. A memory that cannot be read or saved is a missing fact.
 func (t target) memory() (approval.Memory, []probe.Gap) {
 	if t.noHome != nil {
-		return approval.Memory{}, nil
+		return approval.Memory{}, t.personGaps()
 	}
 	p := store.PlacesIn(t.mac.Home)
 	var gaps []probe.Gap
@@ -73,6 +78,15 @@ func (t target) memory() (approval.Memory, []probe.Gap) {
 		return approval.Memory{}, gaps // the memory may hold events after --now
 	}
 	return m.Memory, gaps
+}
+
+// personGaps reports that root knows no user. The memory of an agent may then hold what
+// no other source tells.
+func (t target) personGaps() []probe.Gap {
+	if t.mac.UID != 0 || errors.Is(t.noHome, errNobody) {
+		return nil
+	}
+	return []probe.Gap{probe.NewGap(probe.FactPerson, t.noHome, "Name the home folder of the user with --home.")}
 }
 
 // events returns the history of the agent since a time.
@@ -121,6 +135,7 @@ func (t target) examine(ctx context.Context, limit time.Duration) (approval.Stat
 		return approval.Status{}, unavailable(err, "")
 	}
 	mem, gaps := t.memory()
+	snap.Person = t.person
 	snap.Gaps = append(snap.Gaps, gaps...)
 	st, _ := rules.Assess(mem, snap, now)
 	return st, nil

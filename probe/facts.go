@@ -36,6 +36,7 @@ const (
 	FactPrograms         Fact = "running programs"
 	FactNetwork          Fact = "network connections"
 	FactConsoleUser      Fact = "console user"
+	FactPerson           Fact = "user" // whose settings and memory root reads
 	FactScreenLock       Fact = "screen lock"
 	FactAdmin            Fact = "administrator"
 	FactSystemExtensions Fact = "system extensions"
@@ -57,7 +58,7 @@ var Facts = []Fact{
 	FactParallels, FactKextsOnDisk, FactOtherKexts, FactLoadedKexts, FactCollection, FactLoadAttempts, FactLoadHistory,
 	FactVMs, FactVMFiles, FactVMNetworking,
 	FactSIP, FactKextApproval, FactConsent, FactRecoveryTeams, FactKextProfile, FactProfiles,
-	FactPrograms, FactNetwork, FactConsoleUser, FactScreenLock, FactAdmin, FactSystemExtensions,
+	FactPrograms, FactNetwork, FactConsoleUser, FactPerson, FactScreenLock, FactAdmin, FactSystemExtensions,
 	FactUpdateHistory, FactOfferedUpdates, FactUpdateSettings, FactBackup,
 	FactFileEvents, FactOwnFiles, FactOwnMemory, FactOwnProgram,
 }

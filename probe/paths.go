@@ -58,7 +58,8 @@ const (
 	// GlobalPreferences is in a home folder. It has the languages that the user prefers.
 	GlobalPreferences = "Library/Preferences/.GlobalPreferences.plist"
 
-	ConsoleDevice = "/dev/console" // its owner is the user at the screen
+	ConsoleDevice       = "/dev/console" // its owner is the user at the screen
+	LoginWindowSettings = "/Library/Preferences/com.apple.loginwindow.plist"
 )
 
 // KextPolicyJournal is the rollback journal. SQLite creates it at the start of a

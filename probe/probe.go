@@ -37,6 +37,7 @@ type Snapshot struct {
 	Enforcement Enforcement
 	Situation   Situation
 	Updates     Updates
+	Person      Person // of root only
 	Gaps        []Gap
 	Pending     bool // tools still answer: until then, their last answers are used, or the facts are missing
 }

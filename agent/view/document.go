@@ -16,6 +16,7 @@ type Document struct {
 	Verdict   approval.Verdict `json:"verdict" plist:"verdict"`
 	Mac       macDoc           `json:"mac" plist:"mac"`
 	Policy    policyDoc        `json:"policy" plist:"policy"`
+	User      *personDoc       `json:"user,omitempty" plist:"user,omitempty"` // for root: whose settings and memory were read
 	Products  []productDoc     `json:"products" plist:"products"`
 	Gaps      []probe.Gap      `json:"gaps" plist:"gaps"`
 }
@@ -118,6 +119,7 @@ func NewDocument(st approval.Status) Document {
 			Boot: ifKnown(bootDoc(st.Facts.Boot), st.Facts.Boot != probe.Boot{}),
 		},
 		Policy:   policyDoc{Source: st.Source, ReadAt: known(st.ReadAt), Sources: []probe.Source{}},
+		User:     ifKnown(personDoc{Clean(st.Facts.Person.Name), st.Facts.Person.By}, st.Facts.Person.By != ""),
 		Products: []productDoc{},
 		Gaps:     []probe.Gap{},
 	}

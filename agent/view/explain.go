@@ -36,6 +36,10 @@ func Explain(st approval.Status, all bool) Lines {
 		l.blank()
 		l.add(Headline, "Developers waiting in the pane: %s", list(names))
 	}
+	if line := personLine(st.Facts.Person); line != "" {
+		l.blank()
+		l.add(Headline, "%s", line)
+	}
 	if tag := st.Mac.Language; tag != "" {
 		l.blank()
 		l.add(Headline, "Apple's labels are quoted in %s, by the user's language %s", orNothing(languageOf(tag), "English"), tag)

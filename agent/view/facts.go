@@ -71,6 +71,7 @@ var factWords = map[probe.Fact]factText{
 	}},
 	probe.FactNetwork:     {name: "network connections", why: notQueried, known: func(c checking) bool { return c.asked(probe.FactNetwork) }},
 	probe.FactConsoleUser: {name: "console user", why: notQueried, known: func(c checking) bool { return c.asked(probe.FactConsoleUser) && c.st.Facts.Situation.ConsoleUID >= 0 }},
+	probe.FactPerson:      {name: "user of this Mac"},
 	probe.FactScreenLock: {name: "screen lock", next: "Log in at the Mac's screen and check again.", why: "You have no session with a desktop, or kextwatch did not check.",
 		known: func(c checking) bool { return c.st.Facts.Situation.Locked != "" }},
 	probe.FactAdmin: {name: "administrator", why: notQueried, known: func(c checking) bool { return c.st.Facts.Situation.Admin != "" }},
@@ -192,7 +193,10 @@ func (c checking) verdictFacts(p approval.Product) []probe.Fact {
 
 // openFacts returns the missing facts that the verdict of a product depends on.
 func (c checking) openFacts(p approval.Product) []probe.Fact {
-	return slices.DeleteFunc(c.verdictFacts(p), c.known)
+	if p.Verdict.NeedsAction() {
+		return nil
+	}
+	return append(c.openFactsOfPerson(), slices.DeleteFunc(c.verdictFacts(p), c.known)...)
 }
 
 // allOpenFacts returns the missing facts that the verdict of the Mac depends on.
@@ -201,8 +205,11 @@ func (c checking) allOpenFacts() []probe.Fact {
 	if c.st.Verdict == "" { // before the first snapshot
 		return nil
 	}
-	if len(c.st.Products) == 0 && !c.known(factPolicy) {
-		open = append(open, factPolicy)
+	if len(c.st.Products) == 0 {
+		open = c.openFactsOfPerson()
+		if !c.known(factPolicy) {
+			open = append(open, factPolicy)
+		}
 	}
 	for _, p := range c.st.Products {
 		if !p.Listed {
@@ -211,6 +218,18 @@ func (c checking) allOpenFacts() []probe.Fact {
 	}
 	slices.Sort(open)
 	return slices.Compact(open)
+}
+
+// openFactsOfPerson returns what root does not know about the user whose agent watches
+// the Mac: an agent may remember what no file shows.
+func (c checking) openFactsOfPerson() []probe.Fact {
+	switch {
+	case c.hasGap(probe.FactPerson):
+		return []probe.Fact{probe.FactPerson}
+	case c.st.Facts.Person.By != "" && c.hasGap(probe.FactOwnMemory):
+		return []probe.Fact{probe.FactOwnMemory}
+	}
+	return nil
 }
 
 // openNames names the missing facts that the verdict of a product depends on, without

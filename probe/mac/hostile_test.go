@@ -1,6 +1,7 @@
 package mac
 
 import (
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -26,7 +27,7 @@ func FuzzPlistFiles(f *testing.F) {
 	m := root.FS{Root: mactest.Root(f), Home: f.TempDir(), NoTools: true}
 	const kext = "/Library/Extensions/x.kext"
 	files := []string{
-		probe.SystemVersion, probe.CryptexSystemVersion, probe.ManagedKextPolicy, probe.SystemExtensionsList,
+		probe.SystemVersion, probe.CryptexSystemVersion, probe.ManagedKextPolicy, probe.SystemExtensionsList, probe.LoginWindowSettings,
 		"/Applications/Parallels Desktop.app/Contents/Info.plist", kext + "/Contents/Info.plist",
 	}
 	preferences := filepath.Join(m.Home, probe.GlobalPreferences)
@@ -42,6 +43,9 @@ func FuzzPlistFiles(f *testing.F) {
 			t.Errorf("neither a version nor an error: %+v", os)
 		}
 		wantLine(t, languageIn(m, preferences))
+		if name, err := readLastUser(m); err != nil && name != "" && !errors.Is(err, root.ErrOtherType) {
+			t.Errorf("the user %q together with %v", name, err)
+		}
 		profile, _, _ := readManagedFile(m, os)
 		wantLine(t, profile.Name)
 		extensions, _ := readSystemExtensions(t.Context(), m, os)

@@ -52,7 +52,15 @@ func (m *Mac) writeSystem(st *state, user string, now time.Time) error {
 	if err := m.writePlist(probe.InstallHistory, history, plist.XMLFormat); err != nil {
 		return err
 	}
+	if err := m.SetLastUser(user); err != nil {
+		return err
+	}
 	return m.writeOffers(st.version(), nil, now)
+}
+
+// SetLastUser saves who logged in at the screen last, as the login window does.
+func (m *Mac) SetLastUser(name string) error {
+	return m.writePlist(probe.LoginWindowSettings, map[string]any{"lastUser": "loggedIn", "lastUserName": name}, plist.BinaryFormat)
 }
 
 // writeLanguage writes the languages that the user prefers, as the settings of macOS do:

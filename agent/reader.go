@@ -37,6 +37,7 @@ func (in *invocation) installReader(ctx context.Context, program string, dryRun 
 	if err != nil {
 		return unavailable(err, "nothing was changed; correct this and run it again")
 	}
+	plan.Steps = append(plan.Steps, in.fleetSteps()...)
 	if err := in.carryOut(ctx, plan, dryRun); err != nil || dryRun || in.speaker.json {
 		return err
 	}

@@ -129,6 +129,7 @@ func (in *invocation) attend(ctx context.Context, headless bool, home string, p 
 	for _, w := range warnings {
 		in.warn("", "%s", w)
 	}
+	st.Fleet = store.FleetFile{Mac: in.mac, Version: version}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	edges := in.edges(ctx, st, mac.NewProber(in.mac))

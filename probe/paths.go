@@ -26,6 +26,11 @@ const (
 	// ReaderLastRun records the last run of the root reader: its modification
 	// time is the time of the run, its content is the outcome.
 	ReaderLastRun = SupportFolder + "/reader/last-run"
+	// FleetStates holds a folder for each user, named after the uid, in which that user's
+	// agent writes FleetState for fleet tools.
+	FleetStates = SupportFolder + "/users"
+	// FleetState is the name of the file.
+	FleetState = "status.plist"
 	// ReaderProgram is the program of the root reader.
 	ReaderProgram = "/Library/PrivilegedHelperTools/" + ReaderLabel
 	// ReaderJob is the property list of the LaunchDaemon that starts it.

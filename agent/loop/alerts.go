@@ -56,6 +56,7 @@ func (l *Loop) announce(ctx context.Context, notices []approval.Notice) {
 	if l.published.publish(news, l.status) {
 		l.logStoreError(l.store.Publish(l.status))
 	}
+	l.logStoreError(l.store.PublishForFleets(l.status, now))
 }
 
 // publication is what this agent has written to status.plist.

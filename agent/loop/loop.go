@@ -172,6 +172,7 @@ func (l *Loop) next(notices []approval.Notice, busy bool, now time.Time) time.Du
 	if query, wanted := l.edges.Prober.NextQuery(now); wanted {
 		next = earlier(next, query)
 	}
+	next = earlier(next, l.store.Fleet.Due(now))
 	switch {
 	case l.policy.loading(notices, now) || l.status.Loading:
 		return earlier(next, loadingEvery)

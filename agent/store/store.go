@@ -24,6 +24,7 @@ type Store struct {
 	Pending []Event           // not yet in the history
 	written bool              // the history has lines that may not be on the disk yet; the memory still has them
 	broken  map[string]string // why a file cannot be written, by its path
+	Fleet   FleetFile         // the state for fleet tools
 	unread  error             // why the memory on the disk could not be read; it is not overwritten
 }
 

@@ -269,6 +269,22 @@ func Certain(st approval.Status) bool {
 	return len(newChecking(st, Own{}).allOpenFacts()) == 0
 }
 
+// OpenFacts returns the missing facts because of which the verdict is not known to be
+// true. It is empty if no fact explains it.
+func OpenFacts(st approval.Status) []probe.Fact {
+	c := newChecking(st, Own{})
+	open := c.allOpenFacts()
+	if len(open) == 0 && !c.policyKnown() {
+		open = append(open, factPolicy)
+	}
+	if len(open) == 0 {
+		for _, g := range st.Gaps {
+			open = append(open, g.Source)
+		}
+	}
+	return open
+}
+
 // missingFacts returns every missing fact: the gaps of the status, and the facts that
 // the verdict depends on and that no gap names.
 func missingFacts(st approval.Status) []probe.Gap {

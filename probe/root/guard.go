@@ -43,6 +43,29 @@ func (m FS) Guarded(name string) error {
 	return nil
 }
 
+// OwnFolder returns the path on this machine of a folder of the Mac that belongs to a
+// user, while the folders above it belong to the owner of Root. Then only these two can
+// decide what is written there. The error is fs.ErrNotExist if there is no such folder,
+// and an *Untrusted if another user could change the folder or lead its path elsewhere.
+func (m FS) OwnFolder(name string, uid int) (string, error) {
+	owner, err := m.Owner()
+	if err != nil {
+		return "", err
+	}
+	if _, err := (Trust{Owners: []int{owner}}).Walk(m.Root, path.Dir(path.Clean("/"+name))); err != nil {
+		return "", err
+	}
+	p := filepath.Join(m.Root, name)
+	info, err := os.Lstat(p)
+	if err != nil {
+		return "", err
+	}
+	if !info.IsDir() && info.Mode()&fs.ModeSymlink == 0 {
+		return "", &Untrusted{p + " is not a folder", "move it away"}
+	}
+	return p, Trust{Owners: []int{uid}}.entry(p, info, true)
+}
+
 // Trust is a rule about who may change a file. It refuses a symbolic link, a
 // file or folder of a user who is not among Owners, and one to which its group
 // or others may write. It does not check access control lists: stat does not

@@ -1,0 +1,76 @@
+package fleet
+
+import (
+	"time"
+
+	"howett.net/plist"
+
+	"kextwatch/agent/approval"
+	"kextwatch/probe"
+)
+
+// Heartbeat is how old the file of a running agent gets, if nothing changes. StaleAfter
+// is when a reader may say that no agent reports: a Mac that slept needs a moment.
+const (
+	Heartbeat  = 6 * time.Hour
+	StaleAfter = 24 * time.Hour
+)
+
+// file is status.plist for fleet tools. It is flat, and the products are a dictionary: the
+// table plist of osquery gives the elements of a list no number. A key whose value is not
+// known is missing.
+type file struct {
+	Schema    int              `plist:"schema"`
+	Agent     string           `plist:"agent_version"`
+	WrittenAt time.Time        `plist:"written_at"` // of this file
+	CheckedAt time.Time        `plist:"checked_at"` // of the facts: when the content changed last, or at the heartbeat
+	Answer    Answer           `plist:"answer"`
+	Verdict   approval.Verdict `plist:"verdict"`
+	Summary   string           `plist:"summary"` // State.Line
+	MacOS     string           `plist:"macos,omitempty"`
+	Build     string           `plist:"build,omitempty"`
+	Arch      probe.Arch       `plist:"arch,omitempty"`
+	Source    probe.SourceName `plist:"policy_source,omitempty"`
+	Offered   string           `plist:"offered_macos,omitempty"`
+
+	Products map[string]productOfFile `plist:"products"` // by ID
+}
+
+// productOfFile is a product in the file. The yes or no answers are missing while the
+// answer of the Mac is "unknown" and the verdict asks nothing of the user.
+type productOfFile struct {
+	Name          string                 `plist:"name"`
+	TeamID        string                 `plist:"team_id,omitempty"`
+	Version       string                 `plist:"version,omitempty"`
+	Verdict       approval.Verdict       `plist:"verdict"`
+	Blocked       *bool                  `plist:"blocked,omitempty"`
+	NeedsRestart  *bool                  `plist:"needs_restart,omitempty"`
+	NeedsRecovery *bool                  `plist:"needs_recovery,omitempty"`
+	ClosesAt      *time.Time             `plist:"window_closes_at,omitempty"`
+	With          approval.UpgradeResult `plist:"with_offered_macos,omitempty"`
+}
+
+// File returns the content of status.plist for fleet tools.
+func (s State) File(version string, written time.Time) ([]byte, error) {
+	f := file{
+		Schema: Schema, Agent: version, WrittenAt: written.UTC().Truncate(time.Second), CheckedAt: s.Checked,
+		Answer: s.Answer, Verdict: s.Verdict, Summary: s.Line(), MacOS: s.MacOS.Version, Build: s.MacOS.Build,
+		Arch: s.Arch, Source: s.Source, Offered: s.Offered, Products: map[string]productOfFile{},
+	}
+	for _, p := range s.Products {
+		of := productOfFile{Name: p.Name, TeamID: p.TeamID, Version: p.Version, Verdict: p.Verdict, With: p.With}
+		if s.Answer != Unknown || p.Verdict.NeedsAction() {
+			blocked, restart, recovery := p.Verdict.Blocked(), p.restart(), p.recovery()
+			of.Blocked, of.NeedsRestart, of.NeedsRecovery = &blocked, &restart, &recovery
+		}
+		if !p.ClosesAt.IsZero() {
+			of.ClosesAt = &p.ClosesAt
+		}
+		f.Products[p.ID] = of
+	}
+	data, err := plist.MarshalIndent(f, plist.XMLFormat, "\t")
+	if err != nil {
+		return nil, err
+	}
+	return append(data, '\n'), nil
+}

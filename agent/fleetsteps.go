@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+
+	"kextwatch/launchd"
+	"kextwatch/probe"
+	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
+)
+
+// fleetFolderPerm: every program may read what an agent writes for fleet tools.
+const fleetFolderPerm fs.FileMode = 0o755
+
+// fleetSteps returns the steps that prepare, for each user with a home in /Users, the
+// folder in which the user's agent writes its state for fleet tools. They come after the
+// steps of the reader, which works without them. Repeat them for a user who comes later.
+func (in *invocation) fleetSteps() []launchd.Step {
+	owner, err := in.mac.Owner()
+	people := mac.ReadPeople(in.mac)
+	if err == nil {
+		err = people.HomesErr
+	}
+	if err != nil {
+		return []launchd.Step{{Does: "find the users of this Mac", Err: err}}
+	}
+	steps := []launchd.Step{in.fleetFolder(probe.SupportFolder, owner), in.fleetFolder(probe.FleetStates, owner)}
+	var uids []int
+	for _, h := range people.Homes {
+		if h.Ordinary {
+			uids = append(uids, h.UID)
+		}
+	}
+	slices.Sort(uids)
+	for _, uid := range slices.Compact(uids) {
+		steps = append(steps, in.fleetFolder(fmt.Sprintf("%s/%d", probe.FleetStates, uid), uid))
+	}
+	return steps
+}
+
+// fleetFolder returns the step that creates a folder for a user. The folder above it must
+// belong to the owner of the Mac by then, so nobody else can put anything in its place.
+func (in *invocation) fleetFolder(name string, uid int) launchd.Step {
+	m := in.mac
+	_, err := m.OwnFolder(name, uid)
+	step := launchd.NewStep("create the folder "+filepath.Join(m.Root, name), err == nil, func(context.Context) (string, error) {
+		if _, err := m.OwnFolder(name, uid); err == nil { // the reader, which has just run, creates one
+			return "already so", nil
+		}
+		return "", makeFolderFor(m, name, uid)
+	})
+	if err != nil && !root.NotExist(err) {
+		step.Err = err
+	}
+	return step
+}
+
+func makeFolderFor(m root.FS, name string, uid int) error {
+	if err := m.Guarded(path.Dir(name)); err != nil {
+		return err
+	}
+	folder := filepath.Join(m.Root, name)
+	if err := os.Mkdir(folder, fleetFolderPerm); err != nil {
+		return err
+	}
+	if err := os.Chmod(folder, fleetFolderPerm); err != nil { // the umask may be strict
+		return err
+	}
+	if uid == os.Geteuid() {
+		return nil
+	}
+	return os.Lchown(folder, uid, -1)
+}

@@ -99,6 +99,7 @@ It opens the pane and says what to do next.`,
 		in.completionCommand(), in.manCommand(),
 		in.settingsCommand(), in.logsCommand(),
 		in.notifyTestCommand(), in.watchCommand(), in.reportCommand(), in.guideCommand(),
+		in.fleetCommand(),
 		in.profileCommand(),
 	)
 	in.addHelp(root)

@@ -28,7 +28,7 @@ func groupOf(command string) string {
 		return "daily"
 	case "doctor", "explain", "history", "report", "logs", "notify-test":
 		return "trouble"
-	case "install", "uninstall", "settings":
+	case "install", "uninstall", "settings", "fleet":
 		return "setup"
 	case "profile":
 		return "fleet"

@@ -118,6 +118,8 @@ func runScripts(t *testing.T, dir string) {
 			"ago":      agoCommand,
 			"ordinary": ordinaryCommand,
 			"reader":   readerCommand,
+			"munki":    munkiCommand,
+			"osquery":  osqueryCommand,
 		},
 	})
 }

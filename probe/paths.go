@@ -47,6 +47,16 @@ const (
 	SystemExtensions     = "/Library/SystemExtensions"
 	SystemExtensionsList = SystemExtensions + "/db.plist"
 
+	// AppProgram is the program in the app of kextwatch, where a fleet installs it.
+	AppProgram = "/Applications/Kextwatch.app/Contents/MacOS/kextwatch"
+
+	// Munki's settings, a managed copy of them first, and the folder that it uses if they
+	// name none.
+	MunkiManagedSettings = ManagedSettings + "/ManagedInstalls.plist"
+	MunkiSettings        = "/Library/Preferences/ManagedInstalls.plist"
+	MunkiFolder          = "/Library/Managed Installs"
+	MunkiConditions      = "ConditionalItems.plist" // in that folder
+
 	ParallelsApp             = "/Applications/Parallels Desktop.app"
 	ParallelsNetworkSettings = "/Library/Preferences/Parallels/network.desktop.xml"
 

@@ -1,6 +1,6 @@
-// Package fleet makes what the tools of an administrator of many Macs take: the state of a
-// Mac in their forms, and the scripts and queries that read it. It is plain: it returns
-// text and values, and touches no machine.
+// Package fleet makes what the tools of an administrator of many Macs take: configuration
+// profiles, the state of a Mac in the forms of these tools, and the scripts and queries
+// that read it. It is plain: it returns text and values, and touches no machine.
 //
 // The forms are those of the tools themselves. Jamf Pro stores the text between <result> and
 // </result> of a script (its documentation of extension attributes). Munki deletes

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"kextwatch/agent/approval"
+	"kextwatch/agent/fleet"
+)
+
+// How long a fleet tool waits for the state of the Mac. A tool of macOS that has not
+// answered at fleetTools is a missing fact, and at fleetLimit there is no state.
+const (
+	fleetTools = 4 * time.Second
+	fleetLimit = 5 * time.Second
+)
+
+// fleetKind is one tool of an administrator of many Macs.
+type fleetKind struct {
+	name, short, long, example string
+
+	// script returns the script that starts kextwatch; nil: the kind has none.
+	script func(fleet.Call) string
+	// run does what the script wants, with the state or why there is none.
+	run func(in *invocation, state fleet.State, err error) error
+}
+
+var fleetKinds = []fleetKind{
+	{
+		name: "jamf-ea", short: "Print the script of an extension attribute for Jamf Pro",
+		long: `jamf-ea prints a script. Paste it into an extension attribute of Jamf Pro with the
+data type String and the input type Script. For each inventory it reports one line:
+"ok: approved", "blocked-open: Parallels Desktop" or "unknown: policy".
+
+It works with and without a running agent. It takes at most five seconds, and its exit
+status is always 0: a state that is not known is a result, too.`,
+		example: `  kextwatch fleet jamf-ea
+  sudo kextwatch fleet jamf-ea --run     the result for this Mac`,
+		script: fleet.JamfScript, run: (*invocation).runJamf,
+	},
+	{
+		name: "munki-condition", short: "Print a condition script for Munki",
+		long: `munki-condition prints a script. Install it in /usr/local/munki/conditions, owned by
+root with the group wheel and the mode 755. At each run of Munki it adds keys to
+ConditionalItems.plist and keeps those of other scripts. The script lists the keys.`,
+		example: `  kextwatch fleet munki-condition >kextwatch
+  sudo kextwatch fleet munki-condition --run     write the keys for this Mac`,
+		script: fleet.MunkiScript, run: (*invocation).runMunki,
+	},
+	{
+		name: "osquery", short: "Print queries for osquery and Fleet",
+		long: `osquery prints a pack of queries over osquery's table plist. They read the state that
+each user's agent writes after sudo kextwatch install --reader. A Mac without a row is
+well. --format selects the form:
+
+` + packFormats(),
+		example: `  kextwatch fleet osquery >kextwatch.yml && fleetctl apply -f kextwatch.yml
+  kextwatch fleet osquery --format osquery >kextwatch.conf`,
+	},
+}
+
+func packFormats() string {
+	var b strings.Builder
+	for _, f := range fleet.PackFormats {
+		fmt.Fprintf(&b, "  %-10s %s\n", f.Name, f.Meaning)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func (in *invocation) fleetCommand() *cobra.Command {
+	var names []string
+	for _, kind := range fleetKinds {
+		names = append(names, kind.name)
+	}
+	hint := "name one of " + strings.Join(names, ", ")
+	cmd := &cobra.Command{
+		Use:   "fleet KIND",
+		Short: "Print what Jamf, Munki, osquery and Fleet take to show the state of Macs",
+		Long: `fleet prints the script or the queries that a tool of an administrator of many Macs
+takes. It changes nothing on this Mac.`,
+		Example: `  kextwatch fleet jamf-ea
+  kextwatch fleet munki-condition
+  kextwatch fleet osquery --help`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage(hint, "fleet takes one argument, the kind of the tool")
+			}
+			return usage(hint, "unknown kind of tool %q", args[0])
+		},
+		RunE: func(*cobra.Command, []string) error { return nil }, // Args refuses every call
+	}
+	for _, kind := range fleetKinds {
+		if kind.script == nil {
+			cmd.AddCommand(in.osqueryCommand(kind))
+		} else {
+			cmd.AddCommand(in.fleetScriptCommand(kind))
+		}
+	}
+	return cmd
+}
+
+func (in *invocation) fleetScriptCommand(kind fleetKind) *cobra.Command {
+	var run bool
+	var program string
+	cmd := &cobra.Command{
+		Use: kind.name, Short: kind.short, Long: kind.long, Example: kind.example,
+		Args: noArgs(""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if run && cmd.Flags().Changed("program") {
+				return usage("leave one of them out", "--run runs this program, and --program names the one in the script")
+			}
+			if run {
+				state, err := within(cmd.Context(), fleetLimit, func(ctx context.Context) (approval.Status, error) { return in.examine(ctx, fleetTools) })
+				return kind.run(in, state, err)
+			}
+			if !filepath.IsAbs(program) {
+				return usage("give the absolute path", "--program %q is not an absolute path", program)
+			}
+			call := fleet.Call{Program: filepath.Clean(program)}
+			if resolved, err := filepath.EvalSymlinks(program); err == nil { // a script refuses links
+				call.Program = resolved
+			}
+			if in.mac.Root != "/" {
+				call.Root = in.mac.Root
+			}
+			return in.writeFleet(kind.name, kind.script(call))
+		},
+	}
+	cmd.Flags().BoolVar(&run, "run", false, "do now what the script does")
+	cmd.Flags().StringVar(&program, "program", fleet.Program, "absolute `PATH` of kextwatch on the Macs")
+	return cmd
+}
+
+func (in *invocation) osqueryCommand(kind fleetKind) *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use: kind.name, Short: kind.short, Long: kind.long, Example: kind.example,
+		Args: noArgs(""),
+		RunE: func(*cobra.Command, []string) error {
+			f, ok := fleet.PackNamed(format)
+			if !ok {
+				return usage("kextwatch fleet osquery --help lists the formats", "unknown format %q", format)
+			}
+			return in.writeFleet(kind.name, f.Pack())
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", fleet.PackFormats[0].Name, "the `FORM` of the queries")
+	_ = cmd.RegisterFlagCompletionFunc("format", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		var names []string
+		for _, f := range fleet.PackFormats {
+			names = append(names, f.Name)
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	})
+	return cmd
+}
+
+// writeFleet writes what a tool takes.
+func (s speaker) writeFleet(kind, content string) error {
+	if s.json {
+		s.document(map[string]any{"schema": 1, "kind": kind, "content": content})
+		return nil
+	}
+	_, err := io.WriteString(s.out, content)
+	return err
+}
+
+// errNoAnswer means that the Mac was not examined in time: a file does not answer.
+var errNoAnswer = fmt.Errorf("no answer within %d seconds", int(fleetLimit.Seconds()))
+
+// within returns the state of the Mac, or errNoAnswer after a time. examine may then go on
+// until the end of the process.
+func within(ctx context.Context, limit time.Duration, examine func(context.Context) (approval.Status, error)) (fleet.State, error) {
+	type answer struct {
+		st  approval.Status
+		err error
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answers := make(chan answer, 1)
+	go func() {
+		st, err := examine(ctx)
+		answers <- answer{st, err}
+	}()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case a := <-answers:
+		if a.err != nil {
+			return fleet.State{}, a.err
+		}
+		return fleet.New(a.st), nil
+	case <-timer.C:
+		return fleet.State{}, errNoAnswer
+	case <-ctx.Done():
+		return fleet.State{}, ctx.Err()
+	}
+}
+
+// runJamf prints the result of the extension attribute. Jamf Pro gets a result in every
+// case, so there is no error.
+func (in *invocation) runJamf(state fleet.State, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	line := state.Line()
+	if err != nil {
+		line = fleet.UnknownLine(err.Error())
+	}
+	if in.json {
+		in.document(map[string]any{"schema": 1, "kind": "jamf-ea", "result": line})
+		return nil
+	}
+	in.say("%s", fleet.JamfResult(line))
+	return nil
+}

@@ -1,0 +1,46 @@
+package fleet
+
+import (
+	"path"
+	"strings"
+
+	"kextwatch/probe"
+)
+
+// Call is how a script of a fleet tool starts kextwatch.
+type Call struct {
+	Program string // its absolute path, without links
+	Root    string // the flag --root, for a simulated Mac; empty: this Mac
+}
+
+// Program is where the installer package and the app put kextwatch.
+const Program = probe.AppProgram
+
+// script fills the placeholders of a script: PROGRAM, PLACES (the program and every folder
+// above it) and KEXTWATCH (the command without its arguments).
+func (c Call) script(text string) string {
+	command := `"$program"`
+	if c.Root != "" {
+		command += " --root " + quoted(c.Root)
+	}
+	var places []string
+	for at := c.Program; ; at = path.Dir(at) {
+		places = append(places, quoted(at))
+		if at == path.Dir(at) {
+			break
+		}
+	}
+	return strings.NewReplacer("PROGRAM", quoted(c.Program), "PLACES", strings.Join(places, " "), "KEXTWATCH", command).Replace(text)
+}
+
+// quoted quotes a text for a shell.
+func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// guard is the part of each script that refuses a program that somebody else than root,
+// or than the user who runs the script, could have replaced. Members of the group of a
+// folder may write to it: on a Mac administrators may write to /Applications.
+const guard = `program=PROGRAM
+[ -x "$program" ] || missing
+others=$(/usr/bin/find PLACES -prune \( ! -user 0 ! -user "$(/usr/bin/id -u)" -o -type l -o -perm -002 ! -perm -1000 \) 2>&1)
+[ -z "$others" ] || unsafe
+`

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"howett.net/plist"
+
+	"kextwatch/agent/fleet"
+	"kextwatch/probe"
+	"kextwatch/probe/root"
+)
+
+// munkiLimit is the largest ConditionalItems.plist, in bytes, that is read. A larger one
+// stays as it is.
+const munkiLimit = 4 << 20
+
+// runMunki adds the keys to ConditionalItems.plist. Munki waits for the script, and no two
+// scripts run at the same time, so nobody else writes the file meanwhile.
+func (in *invocation) runMunki(state fleet.State, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	keys := state.MunkiKeys()
+	if err != nil {
+		keys = fleet.MunkiUnknown(err.Error())
+	}
+	folder, err := in.munkiFolder()
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(in.mac.Root, folder, probe.MunkiConditions)
+	perm := fs.FileMode(0o644)
+	old, info, err := in.mac.ReadGuarded(path.Join(folder, probe.MunkiConditions), munkiLimit+1)
+	switch {
+	case root.NotExist(err): // Munki deletes it before it runs the scripts
+	case err != nil:
+		return unavailable(err, "correct this; Munki's other conditions are in the same file")
+	case len(old) > munkiLimit:
+		return unavailable(fmt.Errorf("%s is larger than %d bytes", file, munkiLimit), "look which condition script writes so much; the file was not changed")
+	}
+	if info != nil {
+		perm = info.Mode().Perm() // other scripts may keep their keys private
+	}
+	data, err := withMunkiKeys(old, keys)
+	if err != nil {
+		return unavailable(fmt.Errorf("%s %w", file, err), "look which condition script writes it; the file was not changed")
+	}
+	root.SweepTemporary(file, time.Minute)
+	if err := root.WriteFile(file, data, perm); err != nil {
+		return unavailable(err, "")
+	}
+	if in.json {
+		in.document(map[string]any{"schema": 1, "kind": "munki-condition", "file": file, "keys": keys})
+		return nil
+	}
+	in.say("%s: %s", file, keys["kextwatch_summary"])
+	return nil
+}
+
+// munkiFolder returns Munki's folder as a path of the Mac. It must be there, belong to
+// root with every folder above it, and be in no home.
+func (in *invocation) munkiFolder() (string, error) {
+	owner, err := in.mac.Owner()
+	switch {
+	case in.mac.NoTools:
+		return "", usage("leave --volume out", "nothing is written on another Mac's disk")
+	case err != nil:
+		return "", unavailable(err, "")
+	case in.uid != owner:
+		return "", unavailable(fmt.Errorf("only uid %d, as which Munki runs, writes its conditions", owner), "run it with sudo")
+	}
+	folder, err := in.munkiSetting()
+	if err != nil {
+		return "", err
+	}
+	const correct = "correct ManagedInstallDir in Munki's settings"
+	switch {
+	case !path.IsAbs(folder) || probe.Printable(folder) != folder:
+		return "", unavailable(fmt.Errorf("ManagedInstallDir %q is not the absolute path of a folder", probe.Printable(folder)), correct)
+	case inHomes(folder):
+		return "", unavailable(fmt.Errorf("ManagedInstallDir %s is in a home folder", folder), correct)
+	}
+	folder = path.Clean(folder)
+	if _, err := in.mac.OwnFolder(folder, owner); err != nil {
+		if root.NotExist(err) {
+			return "", unavailable(fmt.Errorf("the folder of Munki is missing: %s", folder), "Munki creates it at its first run")
+		}
+		return "", unavailable(err, "")
+	}
+	return folder, nil
+}
+
+// munkiSetting returns ManagedInstallDir. A managed value has precedence, as for Munki.
+func (in *invocation) munkiSetting() (string, error) {
+	for _, name := range []string{probe.MunkiManagedSettings, probe.MunkiSettings} {
+		var saved struct {
+			Folder string `plist:"ManagedInstallDir"`
+		}
+		if err := in.mac.ReadPlist(name, &saved); err != nil && !root.NotExist(err) {
+			return "", unavailable(fmt.Errorf("cannot read the settings of Munki: %w", err), "correct "+name)
+		}
+		if saved.Folder != "" {
+			return saved.Folder, nil
+		}
+	}
+	return probe.MunkiFolder, nil
+}
+
+// inHomes reports whether a path is where homes are. The file system ignores case.
+func inHomes(name string) bool {
+	name = strings.ToLower(root.OnBootVolume(name)) + "/"
+	for _, homes := range []string{"/users/", "/home/", "/var/root/", "/private/var/root/"} {
+		if strings.HasPrefix(name, homes) {
+			return true
+		}
+	}
+	return false
+}
+
+// errMunkiFile means that ConditionalItems.plist cannot be read. Munki may be able to read
+// it, so it must stay as it is: it has the keys of other scripts.
+var errMunkiFile = errors.New("has no dictionary that kextwatch can read")
+
+// withMunkiKeys returns a ConditionalItems.plist with our keys and, unchanged, those of
+// other scripts. An empty file counts as missing. Our keys of an earlier run are removed.
+func withMunkiKeys(old []byte, keys map[string]any) ([]byte, error) {
+	all, format := map[string]any{}, plist.XMLFormat
+	if len(bytes.TrimSpace(old)) > 0 {
+		if err := root.DecodePlist(old, &all); err != nil {
+			return nil, fmt.Errorf("%w: %w", errMunkiFile, err)
+		}
+		if bytes.HasPrefix(old, []byte("bplist")) {
+			format = plist.BinaryFormat
+		}
+	}
+	for key := range all {
+		if strings.HasPrefix(key, fleet.MunkiPrefix) {
+			delete(all, key)
+		}
+	}
+	maps.Copy(all, keys)
+	return plist.MarshalIndent(all, format, "\t")
+}

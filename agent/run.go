@@ -81,12 +81,15 @@ func (in *invocation) runAgent(ctx context.Context, headless bool, events *loop.
 		return usage("use kextwatch status --volume", "another Mac's disk does not change by itself")
 	}
 	home, err := in.home()
-	if err != nil {
+	if err != nil && in.uid != 0 {
 		return err
+	}
+	if err == nil {
+		err = in.mayWriteTo(home)
 	}
 	// If the agent must not or need not run, it warns and exits with 0. Otherwise
 	// launchd would start it again and again.
-	if err := in.mayWriteTo(home); err != nil {
+	if err != nil {
 		in.warn("start it as the user who sees the menu bar: kextwatch install", "not started: %v", err)
 		return nil
 	}

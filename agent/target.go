@@ -83,7 +83,7 @@ func (t target) memory() (approval.Memory, []probe.Gap) {
 // personGaps reports that root knows no user. The memory of an agent may then hold what
 // no other source tells.
 func (t target) personGaps() []probe.Gap {
-	if t.mac.UID != 0 || errors.Is(t.noHome, errNobody) {
+	if t.mac.UID != 0 || t.noHome == nil || errors.Is(t.noHome, errNobody) {
 		return nil
 	}
 	return []probe.Gap{probe.NewGap(probe.FactPerson, t.noHome, "Name the home folder of the user with --home.")}

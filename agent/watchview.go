@@ -61,6 +61,7 @@ func (w watchCommand) run(ctx context.Context) error {
 		Watcher:  w.watch(ctx, w.mac),
 		Settings: w.rules(),
 		Memory:   mem,
+		Missing:  w.personGaps(),
 		Screen:   w.screen(),
 		Resized:  resized,
 	}

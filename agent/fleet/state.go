@@ -132,7 +132,7 @@ func (s State) Line() string {
 	case Action:
 		var all []string
 		for _, p := range s.Actions() {
-			all = append(all, string(p.Verdict)+": "+p.Name)
+			all = append(all, string(p.Verdict)+": "+inLine(p.Name))
 		}
 		return cmp.Or(strings.Join(all, "; "), string(s.Verdict))
 	}
@@ -144,4 +144,10 @@ func (s State) Line() string {
 }
 
 // UnknownLine is the line of a state that is not known.
-func UnknownLine(why string) string { return string(Unknown) + ": " + view.Clean(why) }
+func UnknownLine(why string) string { return string(Unknown) + ": " + inLine(view.Clean(why)) }
+
+// inLine removes the signs that separate the parts of a line from a foreign text: a product
+// named "x; ok: approved" must not look well.
+func inLine(text string) string {
+	return strings.Join(strings.Fields(strings.NewReplacer(":", "", ";", "").Replace(text)), " ")
+}

@@ -80,11 +80,11 @@ func TestProductsOfAState(t *testing.T) {
 	st := judged(approval.BlockedOpen)
 	st.Products[0].Window = &approval.Window{ClosesAt: at.Add(25*time.Minute + time.Millisecond), Left: 25 * time.Minute}
 	st.Products = append(st.Products,
-		approval.Product{ID: "T a/b", Name: "mac\x1b[2JFUSE\n", TeamID: "T", Verdict: approval.NeedsRecovery},
+		approval.Product{ID: "T a/b", Name: "mac\x1b[2JFUSE\n; ok: approved", TeamID: "T", Verdict: approval.NeedsRecovery},
 		approval.Product{ID: "L", Name: "Listed", Verdict: approval.BlockedClosed, Listed: true},
 		approval.Product{ID: "I", Name: "Ignored", Verdict: approval.BlockedClosed, Ignored: true})
 	s := New(st)
-	if want := "blocked-open: Parallels Desktop; needs-recovery: mac[2JFUSE"; s.Line() != want {
+	if want := "blocked-open: Parallels Desktop; needs-recovery: mac[2JFUSE ok approved"; s.Line() != want {
 		t.Errorf("%q, want %q", s.Line(), want)
 	}
 	text := content(t, s)

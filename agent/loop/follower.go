@@ -3,6 +3,7 @@ package loop
 import (
 	"context"
 	"os"
+	"slices"
 	"time"
 
 	"kextwatch/agent/approval"
@@ -27,6 +28,7 @@ type Follower struct {
 	Watcher  Watcher
 	Settings approval.Settings
 	Memory   approval.Memory
+	Missing  []probe.Gap // facts that stay missing
 	Screen   Screen
 	Resized  <-chan os.Signal // the terminal has another size
 	Between  <-chan func()    // each is called between two snapshots
@@ -65,7 +67,7 @@ func (f *Follower) poll(ctx context.Context, how mac.Options) time.Duration {
 	if f.shown && isBusy(snap) {
 		return busyAgain
 	}
-	snap.Gaps = append(snap.Gaps, f.Watcher.Gaps()...)
+	snap.Gaps = slices.Concat(snap.Gaps, f.Watcher.Gaps(), f.Missing)
 	st, mem := f.Settings.Assess(f.Memory, snap, now)
 	news, mem := f.Settings.Tell(mem, st)
 	if !f.shown {

@@ -43,6 +43,7 @@ var arrows = []struct{ importer, imported, because string }{
 	{"agent", "github.com/google/renameio/v2", "writes files atomically"},
 	{"agent", "github.com/spf13/cobra", "the commands"},
 	{"agent", "github.com/spf13/pflag", "the flags of cobra's commands"},
+	{"agent", "howett.net/plist", "keeps the format of Munki's file"},
 
 	{"agent/reader", "probe", "tells the time and cleans texts"},
 	{"agent/reader", "probe/policy", "publishes the policy"},

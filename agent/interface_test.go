@@ -15,6 +15,7 @@ import (
 	"howett.net/plist"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/fleet"
 	"kextwatch/probe"
 	"kextwatch/probe/policy"
 	"kextwatch/probe/root"
@@ -290,6 +291,20 @@ func TestPropertyListsAreDescribed(t *testing.T) {
 
 	dir := t.TempDir()
 	now := time.Date(2026, 5, 6, 5, 50, 0, 0, time.UTC)
+	for _, state := range []fleet.State{
+		{Answer: fleet.Unknown, Verdict: approval.Unknown, Products: []fleet.Product{{ID: "x", Name: "X", Verdict: approval.Approved}}},
+		{
+			Answer: fleet.Action, Verdict: approval.BlockedOpen, Checked: now, MacOS: probe.OSVersion{Version: "12.7.6", Build: "21H1320"},
+			Arch: probe.Intel, Source: probe.Reader, Offered: "13.7",
+			Products: []fleet.Product{{ID: "parallels", Name: "Parallels Desktop", TeamID: probe.ParallelsTeamID, Version: "17.1.7", Verdict: approval.BlockedOpen, ClosesAt: now, With: approval.NeedsNewer}},
+		},
+	} {
+		data, err := state.File("1.2", now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		described("the state for fleet tools", data, "fleet-state")
+	}
 	m, err := simmac.New(dir, simmac.Options{MacOS: "12.7.6", Parallels: "17.1.7", Arch: probe.Intel, Edition: probe.Standard, User: "me", Now: now.Add(-time.Hour)})
 	if err != nil {
 		t.Fatal(err)

@@ -46,6 +46,8 @@ func TestSchemasListEveryValue(t *testing.T) {
 		{"upgrade_result", "agent/approval", "UpgradeResult", nil, ""},
 		{"upgrade_rule", "agent/approval", "UpgradeRule", nil, ""},
 		{"confidence", "agent/approval", "Confidence", nil, ""},
+		{"chosen_by", "probe", "ChosenBy", nil, ""},
+		{"fleet_answer", "agent/fleet", "Answer", nil, ""},
 		{"step_state", "agent/view", "StepState", nil, "missing"},
 		{"retry_method", "agent/retry", "How", nil, ""},
 		{"outcome", "probe", "Outcome", nil, ""},
@@ -60,7 +62,7 @@ func TestSchemasListEveryValue(t *testing.T) {
 		sameValues(t, list.values, shared[list.values], append(constants, list.extra...))
 		delete(shared, list.values)
 	}
-	var checks, keys, origins, words, kinds []string
+	var checks, keys, origins, words, kinds, tools []string
 	for _, check := range view.Checks(approval.Status{}, view.Own{}) {
 		checks = append(checks, check.ID)
 	}
@@ -76,7 +78,10 @@ func TestSchemasListEveryValue(t *testing.T) {
 	for _, kind := range fleet.ProfileKinds {
 		kinds = append(kinds, kind.Name)
 	}
-	for name, values := range map[string][]string{"check_id": checks, "setting": keys, "origin": origins, "error_code": words, "profile_kind": kinds} {
+	for _, kind := range fleetKinds {
+		tools = append(tools, kind.name)
+	}
+	for name, values := range map[string][]string{"check_id": checks, "setting": keys, "origin": origins, "error_code": words, "profile_kind": kinds, "fleet_kind": tools} {
 		sameValues(t, name, shared[name], values)
 		delete(shared, name)
 	}

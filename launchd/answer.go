@@ -107,6 +107,7 @@ type State struct {
 	Name     string // "running", "waiting", "not running", "spawn scheduled"; empty: unknown
 	PID      int    // 0: not running
 	LastExit string // "0", "1: …", "(never exited)"; empty: unknown
+	Path     string // of the property list that was loaded; empty: unknown
 }
 
 // Running reports whether the job's program is running.
@@ -117,7 +118,7 @@ func (s State) Running() bool { return s.Name == "running" }
 func (s State) ended() bool { return s.LastExit != "" && s.LastExit[0] >= '0' && s.LastExit[0] <= '9' }
 
 // parseState reads the output of launchctl print. The man page says that the
-// format is not an API, but these three keys are the same from macOS 10.14 to
+// format is not an API, but these four keys are the same from macOS 10.14 to
 // 26. Nested blocks (sockets, endpoints) have their own state and are ignored.
 func parseState(output string) State {
 	var s State
@@ -139,6 +140,8 @@ func parseState(output string) State {
 			}
 		case key == "last exit code":
 			s.LastExit = showable(value)
+		case key == "path":
+			s.Path = showable(value)
 		}
 	}
 	return s

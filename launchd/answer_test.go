@@ -39,11 +39,11 @@ func TestParseState(t *testing.T) {
 		}
 	}
 }
-`, State{"running", 812, "(never exited)"}},
-		"as macOS 10.14 heads it": {"io.kextwatch.agent = {\n\tstate = waiting\n\tlast exit code = 0\n}\n", State{"waiting", 0, "0"}},
-		"after a crash":           {"x = {\n\tstate = spawn scheduled\n\tlast exit code = 78: EX_CONFIG\n}\n", State{"spawn scheduled", 0, "78: EX_CONFIG"}},
-		"a strange pid":           {"x = {\n\tstate = running\n\tpid = -5\n}\n", State{"running", 0, ""}},
-		"control characters":      {"x = {\n\tstate = run\x1bning\n}\n", State{"running", 0, ""}},
+`, State{"running", 812, "(never exited)", "/Users/ada/Library/LaunchAgents/io.kextwatch.agent.plist"}},
+		"as macOS 10.14 heads it": {"io.kextwatch.agent = {\n\tstate = waiting\n\tlast exit code = 0\n}\n", State{"waiting", 0, "0", ""}},
+		"after a crash":           {"x = {\n\tstate = spawn scheduled\n\tlast exit code = 78: EX_CONFIG\n}\n", State{"spawn scheduled", 0, "78: EX_CONFIG", ""}},
+		"a strange pid":           {"x = {\n\tstate = running\n\tpid = -5\n}\n", State{"running", 0, "", ""}},
+		"control characters":      {"x = {\n\tstate = run\x1bning\n}\n", State{"running", 0, "", ""}},
 		"something else":          {"state = running\npid = 5\n", State{}},
 		"nothing":                 {"", State{}},
 	} {

@@ -113,19 +113,10 @@ func (p DaemonPlace) Install(ctx context.Context, job Job, program Program) (Pla
 func (p DaemonPlace) Uninstall(ctx context.Context, label, folder string) Plan {
 	return Plan{keepGoing: true, Steps: []Step{
 		p.planUnload(ctx, label),
-		p.guard(removeInstalled(p.Plist, label), p.Plist),
-		p.guard(p.removeProgram(), p.Program),
-		p.guard(removeFolder(folder, probe.AgentLabel), folder),
+		removeInstalled(p.Plist, label).guarded(p.Guarded(p.Plist)),
+		p.removeProgram().guarded(p.Guarded(p.Program)),
+		removeFolder(folder, probe.AgentLabel).guarded(p.Guarded(folder)),
 	}}
-}
-
-// guard gives the step an error if another user controls the path, so that the
-// step is not run.
-func (p DaemonPlace) guard(step Step, path string) Step {
-	if err := p.Guarded(path); err != nil && step.Err == nil {
-		step.Already, step.Err = false, err
-	}
-	return step
 }
 
 // copyProgram returns the step that copies the program.

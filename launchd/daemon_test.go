@@ -172,6 +172,20 @@ func TestInstallReaderAfterChange(t *testing.T) {
 	}
 }
 
+// A package replaces the files before it calls install. Then nothing on the disk shows
+// that launchd still has the job of an earlier version.
+func TestInstallReaderAfterAPackage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newDaemonMac(t)
+		m.mustInstall()
+		m.place.Reload = true
+		said, err := m.install()
+		if calls := m.calls(); err != nil || calls != "print bootout print bootstrap kickstart print" {
+			t.Errorf("%v; launchctl was called with %s\n%s", err, calls, said)
+		}
+	})
+}
+
 func TestReaderRunResult(t *testing.T) {
 	for name, tc := range map[string]struct {
 		spoil func(m *daemonMac)

@@ -1,6 +1,7 @@
 // Package launchd installs two jobs. The LaunchAgent is a property list in
-// ~/Library/LaunchAgents that launchd reads at every login. The LaunchDaemon is
-// a property list in /Library that root installs; its program runs as root.
+// ~/Library/LaunchAgents, or for all users in /Library/LaunchAgents, that launchd
+// reads at every login. The LaunchDaemon is a property list in /Library that root
+// installs; its program runs as root.
 //
 // A Job is a property list as a value. Place.Install and Place.Uninstall read
 // the state of the Mac and return a Plan. A Plan is a list of steps that can be
@@ -17,6 +18,7 @@ package launchd
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"unicode"
@@ -64,6 +66,23 @@ func Agent(program, home string) Job {
 		StandardOutPath:             log,
 		StandardErrorPath:           log,
 	}
+}
+
+// AgentOfAll returns the job that runs program, an absolute path, in the graphical
+// login session of every user. It is Agent without the file for the output: a
+// property list cannot name the home of the user who logs in.
+func AgentOfAll(program string) Job {
+	job := Agent(program, "/")
+	job.StandardOutPath, job.StandardErrorPath = os.DevNull, os.DevNull
+	return job
+}
+
+// logs names the folder where a person finds what the job's program reports.
+func (j Job) logs() string {
+	if j.StandardErrorPath == os.DevNull {
+		return "~/Library/Logs/" + probe.AgentLabel
+	}
+	return filepath.Dir(j.StandardErrorPath)
 }
 
 // AgentPlist returns the path of the LaunchAgent's property list in a home.

@@ -73,3 +73,22 @@ func TestInvalidJobs(t *testing.T) {
 		}
 	}
 }
+
+// A property list for all users cannot name a home, so it names no file in one. In
+// everything else it is that of one user.
+func TestAgentOfAll(t *testing.T) {
+	of, all := Agent("/Applications/Kextwatch.app/Contents/MacOS/kextwatch", "/Users/ada"), AgentOfAll("/Applications/Kextwatch.app/Contents/MacOS/kextwatch")
+	if all.StandardOutPath != "/dev/null" || all.StandardErrorPath != "/dev/null" {
+		t.Errorf("the output goes to %s and %s", all.StandardOutPath, all.StandardErrorPath)
+	}
+	of.StandardOutPath, of.StandardErrorPath = all.StandardOutPath, all.StandardErrorPath
+	if !reflect.DeepEqual(all, of) {
+		t.Errorf("%+v, want %+v", all, of)
+	}
+	if _, err := all.Plist(); err != nil {
+		t.Error(err)
+	}
+	if got := all.logs(); got != "~/Library/Logs/io.kextwatch.agent" {
+		t.Errorf("the logs are in %s", got)
+	}
+}

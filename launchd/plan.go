@@ -16,6 +16,11 @@ type Place struct {
 	Plist     string // named after the job's label
 	UID       int    // user of the login session
 	Launchctl Launchctl
+
+	// Reload ends a loaded job and loads it again, even if the property list is
+	// already the wanted one: a package replaces the files before it calls
+	// install, and launchd still has the old job.
+	Reload bool
 }
 
 // domain returns launchd's name for the session: "gui/501" or "system".
@@ -51,6 +56,15 @@ func (s Step) Unless(stays func() (outcome string)) Step {
 			return outcome, nil
 		}
 		return do(ctx)
+	}
+	return s
+}
+
+// guarded gives the step an error if another user controls its path, so that the
+// step is not run. err is what Guarded returned for the path.
+func (s Step) guarded(err error) Step {
+	if err != nil && s.Err == nil {
+		s.Already, s.Err = false, err
 	}
 	return s
 }
@@ -108,11 +122,7 @@ func (p Place) Install(ctx context.Context, job Job) (Plan, error) {
 		return Plan{}, err
 	}
 	steps := append([]Step{logs, agents}, load.steps...)
-	steps = append(steps,
-		Step{Does: "see that " + job.Label + " runs", Already: load.current && load.state.Running(),
-			do: func(ctx context.Context) (string, error) { return p.start(ctx, job) }},
-	)
-	return Plan{Steps: steps}, nil
+	return Plan{Steps: append(steps, p.runsStep(job, load.current && load.state.Running()))}, nil
 }
 
 // loading is how to load a job, and its present state.
@@ -123,43 +133,57 @@ type loading struct {
 }
 
 func (p Place) planLoad(ctx context.Context, job Job) (loading, error) {
-	content, err := job.Plist()
+	write, err := planWrite(p.Plist, job)
 	if err != nil {
 		return loading{}, err
-	}
-	var inTheWay *foreign
-	old, err := readInstalled(p.Plist, job.Label)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.As(err, &inTheWay) {
-		return loading{}, err
-	}
-	write := "write " + p.Plist
-	if inTheWay != nil {
-		if !inTheWay.useless {
-			return loading{}, fmt.Errorf("%w: move it away and try again", inTheWay)
-		}
-		write = fmt.Sprintf("replace %s, which is %s", p.Plist, inTheWay.what)
 	}
 	state, err := p.Launchctl.Print(ctx, p.UID, job.Label)
 	if err != nil && !absent(err) {
 		return loading{}, err
 	}
-	written := bytes.Equal(old.content, content) && old.sound()
 	loaded := err == nil
+	current := loaded && write.Already && !p.Reload
 	var steps []Step
-	if loaded && !written {
+	if loaded && !current {
 		// Unload before the file is written. Otherwise an interrupted install
 		// leaves the old job loaded beside the new file, and the next install
 		// takes the job for current.
 		steps = append(steps, p.unloadStep(job.Label))
 	}
-	steps = append(steps,
-		Step{Does: write, Already: written, do: func(context.Context) (string, error) {
-			return "", writeFile(p.Plist, content, plistPerm)
-		}},
-		Step{Does: fmt.Sprintf("load %s into %s", job.Label, p.domain()), Already: loaded && written,
-			do: func(ctx context.Context) (string, error) { return "", p.load(ctx, job.Label) }},
-	)
-	return loading{steps, loaded && written, state}, nil
+	return loading{append(steps, write, p.loadStep(job.Label, current)), current, state}, nil
+}
+
+func (p Place) loadStep(label string, already bool) Step {
+	return Step{Does: fmt.Sprintf("load %s into %s", label, p.domain()), Already: already,
+		do: func(ctx context.Context) (string, error) { return "", p.load(ctx, label) }}
+}
+
+func (p Place) runsStep(job Job, already bool) Step {
+	return Step{Does: "see that " + job.Label + " runs", Already: already,
+		do: func(ctx context.Context) (string, error) { return p.start(ctx, job) }}
+}
+
+// planWrite returns the step that writes the job's property list at path. It returns
+// an error if something is in the way that launchd may use.
+func planWrite(path string, job Job) (Step, error) {
+	content, err := job.Plist()
+	if err != nil {
+		return Step{}, err
+	}
+	var inTheWay *foreign
+	old, err := readInstalled(path, job.Label)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.As(err, &inTheWay) {
+		return Step{}, err
+	}
+	write := "write " + path
+	if inTheWay != nil {
+		if !inTheWay.useless {
+			return Step{}, fmt.Errorf("%w: move it away and try again", inTheWay)
+		}
+		write = fmt.Sprintf("replace %s, which is %s", path, inTheWay.what)
+	}
+	return Step{Does: write, Already: bytes.Equal(old.content, content) && old.sound(),
+		do: func(context.Context) (string, error) { return "", writeFile(path, content, plistPerm) }}, nil
 }
 
 // Uninstall returns the plan that unloads the job and removes its property list

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 )
 
@@ -67,17 +66,16 @@ func (p Place) start(ctx context.Context, job Job) (string, error) {
 		state, err = p.Launchctl.Print(ctx, p.UID, job.Label)
 		return err == nil && !state.Running(), err
 	})
-	logs := filepath.Dir(job.StandardErrorPath)
 	switch {
 	case err != nil:
 		return "", err
 	case state.Running():
 		return fmt.Sprintf("running as process %d", state.PID), nil
 	case state.LastExit == "0":
-		return "it ended by itself, without an error: see the logs in " + logs, nil
+		return "it ended by itself, without an error: see the logs in " + job.logs(), nil
 	default:
 		return "", fmt.Errorf("%s is loaded but does not run (state %q, last exit code %q): see the logs in %s",
-			job.Label, state.Name, state.LastExit, logs)
+			job.Label, state.Name, state.LastExit, job.logs())
 	}
 }
 

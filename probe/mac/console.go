@@ -40,6 +40,7 @@ type consoleUser struct {
 	UID       any `plist:"kCGSSessionUserIDKey"`
 	Locked    any `plist:"CGSSessionScreenIsLocked"`
 	OnConsole any `plist:"kCGSSessionOnConsoleKey"`
+	LoggedIn  any `plist:"kCGSessionLoginDoneKey"`
 }
 
 // locked reports whether the session is locked. IOConsoleLocked is about the session

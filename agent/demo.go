@@ -151,7 +151,7 @@ func (in *invocation) demoInstall(ctx context.Context, m root.FS, program string
 	own := in.onDemoMac(m)
 	own.speaker = speaker{out: out, err: in.stderr}
 	own.env = func(string) string { return filepath.Dir(program) } // PATH: the command is there
-	return own.install(ctx, program, false)
+	return own.install(ctx, program, false, false)
 }
 
 // onDemoMac returns an invocation for the Mac of a demo.

@@ -2,7 +2,10 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"time"
 
@@ -124,12 +127,11 @@ func (t target) own(newTray func() (notify.Tray, error)) view.Own {
 // loginJob returns what launchd does for kextwatch at the next login. The job of an
 // administrator counts if the user has none.
 func loginJob(home string, m root.FS) probe.LoginJob {
-	job := launchd.ReadLoginJob(launchd.AgentPlist(home), wantedJob(home), locator(m))
-	if job.State == probe.LoginAbsent {
-		if all := jobOfAll(m); all.State != probe.LoginAbsent {
-			return all
-		}
+	job, all := launchd.ReadLoginJob(launchd.AgentPlist(home), wantedJob(home), locator(m)), jobOfAll(m)
+	if job.State == probe.LoginAbsent && all.State != probe.LoginAbsent {
+		return all
 	}
+	job.Twice = job.State == probe.LoginReady && all.State == probe.LoginReady
 	return job
 }
 
@@ -156,12 +158,21 @@ func wantedJob(home string) launchd.Job {
 }
 
 // locator turns a program's path in a property list into one of this machine. A
-// simulated Mac starts programs of this machine.
+// simulated Mac also starts programs of this machine.
 func locator(m root.FS) func(path string) (string, error) {
 	if m.NoTools {
 		return m.Resolve
 	}
-	return func(path string) (string, error) { return path, nil }
+	return func(path string) (string, error) {
+		inside, err := m.Resolve(path)
+		if err != nil {
+			return "", err
+		}
+		if _, err := os.Lstat(inside); errors.Is(err, fs.ErrNotExist) {
+			return path, nil
+		}
+		return inside, nil
+	}
 }
 
 // lastPosting returns the error of the last alert if it failed. known is false if

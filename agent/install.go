@@ -20,7 +20,7 @@ import (
 )
 
 func (in *invocation) installCommand() *cobra.Command {
-	var dryRun, reader bool
+	var dryRun, reader, allUsers, reload bool
 	var program string
 	cmd := &cobra.Command{
 		Use:   "install",
@@ -32,26 +32,39 @@ refuses a program that could not start at the next login.
 With --reader it installs, as root, a LaunchDaemon that reads the policy for every
 user. It copies kextwatch-reader from the folder of this program or from the app.
 Only root, the owner of this program and administrators may have write access
-to it. make build also builds kextwatch-reader; --program names another copy.`,
+to it. make build also builds kextwatch-reader; --program names another copy.
+
+With --all-users it installs, as root, the LaunchAgent of every user and a link in
+/usr/local/bin. It starts the agent for those who are logged in. It writes nothing
+in a home folder.`,
 		Example: `  kextwatch install --dry-run
   kextwatch install
-  sudo kextwatch install --reader`,
+  sudo kextwatch install --reader
+  sudo kextwatch install --all-users`,
 		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if reader {
-				return in.installReader(cmd.Context(), program, dryRun)
+			switch {
+			case reader && allUsers:
+				return usage("run it once with each of them", "--reader and --all-users cannot be used together")
+			case reader:
+				return in.installReader(cmd.Context(), program, dryRun, reload)
+			case allUsers:
+				return in.installAllUsers(cmd.Context(), program, dryRun, reload)
 			}
-			return in.install(cmd.Context(), program, dryRun)
+			return in.install(cmd.Context(), program, dryRun, reload)
 		},
 	}
 	cmd.Flags().BoolVar(&reader, "reader", false, "install only the LaunchDaemon that reads the policy as root")
+	cmd.Flags().BoolVar(&allUsers, "all-users", false, "install the LaunchAgent of every user")
+	cmd.Flags().BoolVar(&reload, "reload", false, "also start again what runs already, because its files were replaced")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the steps without doing them")
 	cmd.Flags().StringVar(&program, "program", "", "absolute `PATH` of the program to start (default: this program; with --reader: kextwatch-reader in the same folder or in the app)")
 	return cmd
 }
 
 func (in *invocation) uninstallCommand() *cobra.Command {
-	var dryRun, reader bool
+	var dryRun bool
+	var parts sharedParts
 	var what remains
 	cmd := &cobra.Command{
 		Use:   "uninstall",
@@ -64,31 +77,31 @@ continues with the next one. You can repeat it.`,
   sudo kextwatch uninstall`,
 		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if reader || in.uid == 0 && in.mac.Root == "/" {
-				return in.uninstallReader(cmd.Context(), dryRun)
+			if parts == (sharedParts{}) && in.uid == 0 && in.mac.Root == "/" {
+				parts = sharedParts{reader: true, allUsers: true}
+			}
+			if parts != (sharedParts{}) {
+				return in.uninstallShared(cmd.Context(), parts, dryRun)
 			}
 			return in.uninstall(cmd.Context(), what, dryRun)
 		},
 	}
-	cmd.Flags().BoolVar(&reader, "reader", false, "remove only what install --reader installed")
+	cmd.Flags().BoolVar(&parts.reader, "reader", false, "remove only what install --reader installed")
+	cmd.Flags().BoolVar(&parts.allUsers, "all-users", false, "remove only what install --all-users installed")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the steps without doing them")
 	cmd.Flags().BoolVar(&what.keepData, "keep-data", false, "keep the history, the memory and the log")
 	cmd.Flags().BoolVar(&what.dropSettings, "settings", false, "also remove your settings")
 	return cmd
 }
 
-func (in *invocation) install(ctx context.Context, program string, dryRun bool) error {
+func (in *invocation) install(ctx context.Context, program string, dryRun, reload bool) error {
 	home, place, err := in.launchPlace()
 	if err != nil {
 		return err
 	}
-	if program == "" {
-		if program, err = executable(); err != nil {
-			return err
-		}
-	}
-	if !filepath.IsAbs(program) {
-		return usage("give the absolute path", "--program %q is not an absolute path", program)
+	place.Reload = reload
+	if program, err = programOrSelf(program); err != nil {
+		return err
 	}
 	if done, err := in.installedForAll(home, dryRun); done || err != nil {
 		return err
@@ -115,10 +128,22 @@ func (in *invocation) install(ctx context.Context, program string, dryRun bool) 
 	return nil
 }
 
+// programOrSelf returns the program of the flag --program, or else this one.
+func programOrSelf(named string) (string, error) {
+	if named == "" {
+		return executable()
+	}
+	if !filepath.IsAbs(named) {
+		return "", usage("give the absolute path", "--program %q is not an absolute path", named)
+	}
+	return named, nil
+}
+
 // linkCommand returns the command that makes kextwatch available on the PATH. It is
 // empty if there is a kextwatch.
 func (in *invocation) linkCommand(program string) string {
-	const name, folder = "kextwatch", "/usr/local/bin"
+	folder, name := filepath.Split(probe.ProgramLink)
+	folder = filepath.Clean(folder)
 	for _, dir := range filepath.SplitList(in.env("PATH")) {
 		if launchd.Executable(filepath.Join(dir, name)) == nil {
 			return ""

@@ -24,11 +24,12 @@ const (
 
 // installReader installs the LaunchDaemon that reads the policy as root. It changes
 // no home folder: each user installs the agent.
-func (in *invocation) installReader(ctx context.Context, program string, dryRun bool) error {
+func (in *invocation) installReader(ctx context.Context, program string, dryRun, reload bool) error {
 	place, err := in.readerPlace("install", program, dryRun)
 	if err != nil {
 		return err
 	}
+	place.Reload = reload
 	source, err := in.readerProgram(program)
 	if err != nil {
 		return err
@@ -45,43 +46,28 @@ func (in *invocation) installReader(ctx context.Context, program string, dryRun 
 	return nil
 }
 
-// uninstallReader removes the LaunchDaemon, its program and what it published.
-func (in *invocation) uninstallReader(ctx context.Context, dryRun bool) error {
+// readerRemoval returns the plan that removes the LaunchDaemon, its program and what it
+// published.
+func (in *invocation) readerRemoval(ctx context.Context, dryRun bool) (launchd.Plan, error) {
 	place, err := in.readerPlace("uninstall", "", dryRun)
 	if err != nil {
-		return err
+		return launchd.Plan{}, err
 	}
-	published := filepath.Join(in.mac.Root, probe.SupportFolder)
-	err = in.carryOut(ctx, place.Uninstall(ctx, probe.ReaderLabel, published), dryRun)
-	in.nameJobOfAll()
-	if err != nil || dryRun || in.speaker.json {
-		return err
-	}
-	in.say("To remove the icon in the menu bar, each user runs, without sudo: kextwatch uninstall")
-	return nil
+	return place.Uninstall(ctx, probe.ReaderLabel, filepath.Join(in.mac.Root, probe.SupportFolder)), nil
 }
 
 // readerPlace returns the place of the LaunchDaemon. Only the owner of the Mac may
 // change it. Every user may print the plan.
 func (in *invocation) readerPlace(command, program string, dryRun bool) (place launchd.DaemonPlace, err error) {
-	if in.mac.NoTools {
-		return place, usage("leave --volume out", "nothing is installed on another Mac's disk")
-	}
-	owner, err := in.mac.Owner()
+	launchctl, err := in.systemLaunchctl(in.sudo(command+" --reader", program), dryRun)
 	if err != nil {
-		return place, unavailable(err, "")
+		return place, err
 	}
-	if in.uid != owner && !dryRun {
-		return place, unavailable(fmt.Errorf("only uid %d, the owner of %s, can install and remove the reader", owner, in.mac.Root), "run "+in.sudo(command, program))
-	}
-	tool, err := in.mac.Resolve(probe.LaunchctlTool)
-	if err != nil {
-		return place, unavailable(err, "")
-	}
+	launchctl.System = true
 	return launchd.DaemonPlace{
 		Place: launchd.Place{
 			Plist:     filepath.Join(in.mac.Root, probe.ReaderJob),
-			Launchctl: launchd.Launchctl{Runner: in.runner(), Tool: tool, System: true},
+			Launchctl: launchctl,
 		},
 		Program: filepath.Join(in.mac.Root, probe.ReaderProgram),
 		Guarded: func(path string) error { return guarded(in.mac, path) },
@@ -105,7 +91,7 @@ func (in *invocation) sudo(command, program string) string {
 	if err != nil {
 		self = "kextwatch"
 	}
-	words := "sudo " + shellWord(self) + " " + command + " --reader"
+	words := "sudo " + shellWord(self) + " " + command
 	if program != "" {
 		words += " --program " + shellWord(program)
 	}
@@ -136,21 +122,9 @@ const (
 // one that was built with this program. Only root and the owner of this program,
 // which already runs as root, may have written it.
 func (in *invocation) readerProgram(named string) (launchd.Program, error) {
-	self, err := executable()
+	self, trust, err := in.ownTrust()
 	if err != nil {
 		return launchd.Program{}, err
-	}
-	if self, err = filepath.EvalSymlinks(self); err != nil {
-		return launchd.Program{}, err
-	}
-	info, err := os.Stat(self)
-	if err != nil {
-		return launchd.Program{}, err
-	}
-	trust := root.Trust{
-		Owners: []int{0, int(info.Sys().(*syscall.Stat_t).Uid)},
-		Admins: true,               // they can write to /Applications, and so can replace this program
-		Sticky: in.mac.Root != "/", // a simulated Mac is usually in such a folder
 	}
 	switch {
 	case named == "":
@@ -159,6 +133,26 @@ func (in *invocation) readerProgram(named string) (launchd.Program, error) {
 		return launchd.Program{}, usage("give the absolute path", "--program %q is not an absolute path", named)
 	}
 	return readReader(filepath.Clean(named), trust, namedHint)
+}
+
+// ownTrust returns the path of this program and the rule for a program beside it. Its
+// owner is trusted: root runs this program already.
+func (in *invocation) ownTrust() (self string, trust root.Trust, err error) {
+	if self, err = executable(); err != nil {
+		return "", trust, err
+	}
+	if self, err = filepath.EvalSymlinks(self); err != nil {
+		return "", trust, err
+	}
+	info, err := os.Stat(self)
+	if err != nil {
+		return "", trust, err
+	}
+	return self, root.Trust{
+		Owners: []int{0, int(info.Sys().(*syscall.Stat_t).Uid)},
+		Admins: true,               // they can write to /Applications, and so can replace this program
+		Sticky: in.mac.Root != "/", // a simulated Mac is usually in such a folder
+	}, nil
 }
 
 // readerBeside returns the kextwatch-reader in the folder of a program or in its app.

@@ -58,6 +58,37 @@ func (in *invocation) uninstall(ctx context.Context, what remains, dryRun bool) 
 	return err
 }
 
+// sharedParts selects what uninstall removes of what is installed for every user.
+type sharedParts struct{ reader, allUsers bool }
+
+// uninstallShared removes what was installed for every user. Users' files stay.
+func (in *invocation) uninstallShared(ctx context.Context, parts sharedParts, dryRun bool) error {
+	var plan launchd.Plan
+	if parts.allUsers {
+		var err error
+		if plan, err = in.allUsersRemoval(ctx, dryRun); err != nil {
+			return err
+		}
+	}
+	if parts.reader {
+		reader, err := in.readerRemoval(ctx, dryRun)
+		if err != nil {
+			return err
+		}
+		reader.Steps = append(plan.Steps, reader.Steps...)
+		plan = reader
+	}
+	err := in.carryOut(ctx, plan, dryRun)
+	if !parts.allUsers {
+		in.nameJobOfAll()
+	}
+	if err != nil || dryRun || in.speaker.json {
+		return err
+	}
+	in.say("What users have of their own stays: a LaunchAgent, the history, settings. Each user removes it, without sudo: kextwatch uninstall --settings")
+	return nil
+}
+
 // noAgentRuns is the step that checks for an agent that launchd did not start, and
 // sets runs if there is one. Such an agent uses its files, so they stay.
 func noAgentRuns(p store.Places, runs *bool) launchd.Step {
@@ -89,7 +120,7 @@ func (in *invocation) nameJobOfAll() {
 		return
 	}
 	path := filepath.Join(in.mac.Root, probe.JobOfAll)
-	in.warn("an administrator removes it with sudo rm "+shellWord(path), "an administrator installed kextwatch for every user, so it starts again at the next login: %s", path)
+	in.warn("an administrator removes it with "+in.sudo("uninstall --all-users", ""), "an administrator installed kextwatch for every user, so it starts again at the next login: %s", path)
 }
 
 // nameRootsPart reports the files that only root can remove.
@@ -100,7 +131,7 @@ func (in *invocation) nameRootsPart() {
 			continue
 		}
 		if _, err := os.Lstat(path); err == nil {
-			in.warn("an administrator removes it with "+in.sudo("uninstall", ""), "the reader is installed for every user and stays: %s", path)
+			in.warn("an administrator removes it with "+in.sudo("uninstall --reader", ""), "the reader is installed for every user and stays: %s", path)
 			return
 		}
 	}

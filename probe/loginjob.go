@@ -6,6 +6,7 @@ type LoginJob struct {
 	Program string // path of the program that it starts; empty: not known
 	Why     string // the reason for State; empty if State explains itself
 	OfAll   bool   // an administrator installed it for every user
+	Twice   bool   // it is the user's own, and an administrator installed it, too
 }
 
 // LoginState says whether launchd can start a LoginJob at the next login, and

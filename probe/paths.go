@@ -40,6 +40,9 @@ const (
 	// for every user.
 	JobOfAll = "/Library/LaunchAgents/" + AgentLabel + ".plist"
 
+	// ProgramLink is the link that puts kextwatch on the PATH of every user.
+	ProgramLink = "/usr/local/bin/kextwatch"
+
 	Extensions           = "/Library/Extensions"
 	Filesystems          = "/Library/Filesystems" // file systems of other vendors, some with kexts
 	ApplicationSupport   = "/Library/Application Support"

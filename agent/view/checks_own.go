@@ -61,6 +61,13 @@ func agentInstalled(c checking) Check {
 	case "":
 		return unsure("kextwatch cannot tell whether it starts at login", Clean(job.Why), "Run kextwatch install. It reports what is in the way.")
 	case probe.LoginReady:
+		if job.Twice {
+			next := "Run kextwatch uninstall --keep-data, then log out and in again."
+			if c.own.Running == probe.Yes {
+				next = "Choose Open at Login in the kextwatch menu: this removes your own."
+			}
+			return warn("kextwatch is installed twice to start at login", "An administrator installed it for every user, and you for yourself. macOS starts only one of them.", next)
+		}
 		check := ok("kextwatch starts at login")
 		if job.OfAll {
 			check = ok("kextwatch starts at login: an administrator installed it for every user")

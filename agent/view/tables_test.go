@@ -3,6 +3,7 @@ package view
 import (
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"kextwatch/agent/approval"
@@ -75,6 +76,16 @@ func TestRowsOfChecks(t *testing.T) {
 	for _, r := range approval.Catalogue {
 		if !ids[r.Check] {
 			t.Errorf("reason %s names the check %q, which does not exist", r.Code, r.Check)
+		}
+	}
+}
+
+// Two jobs start kextwatch at login. The check names the one that the user can remove.
+func TestInstalledTwice(t *testing.T) {
+	for running, want := range map[probe.Answer]string{probe.Yes: "Choose Open at Login in the kextwatch menu", probe.No: "Run kextwatch uninstall --keep-data"} {
+		got := agentInstalled(checking{own: Own{Running: running, AtLogin: probe.LoginJob{State: probe.LoginReady, Twice: true}}})
+		if got.Level != Warn || !strings.HasPrefix(got.Next, want) {
+			t.Errorf("running %q: %+v, want a warning and %q", running, got, want)
 		}
 	}
 }

@@ -61,9 +61,10 @@ SIGN    = codesign --force --sign '$(SIGN_AS)' $(if $(filter -,$(SIGN_AS)),--tim
 
 # The tests of the real tray and notifications need X, D-Bus and a notification
 # daemon. The test of the script that queries macOS's framework needs node. The
-# tests of the formats need other programs' readers. These tests run on Linux only.
+# tests of the formats need other programs' readers, shellcheck for the scripts of the
+# package among them. These tests run on Linux only.
 MISSING      = $(if $(MACOS),,$(strip $(if $(CGO),,gcc) $(if $(TRAY_LIB),,libayatana-appindicator3-dev) \
-	$(foreach tool,Xvfb dbus-daemon dunst node python3 icns2png mandoc,$(if $(shell command -v $(tool) 2>/dev/null),,$(tool)))))
+	$(foreach tool,Xvfb dbus-daemon dunst node python3 icns2png mandoc shellcheck,$(if $(shell command -v $(tool) 2>/dev/null),,$(tool)))))
 DESKTOP_TAGS = $(if $(MACOS)$(MISSING),$(TAGS),tray desktop formats)
 OTHER_TAGS   = pictures browser machorun compare mutations soak
 
@@ -89,13 +90,14 @@ SOAK          = $(AS_BUILT) KEXTWATCH_SOAK_SEED='$(SEED)' $(GO) test -count 1 -v
 MINUTES      ?= 60
 
 # The tests that cannot run under machorun. They run go list or go build, which
-# have no module cache as an ordinary user.
-NOT_UNDER_MACHORUN = TestArrows TestGo.*
+# have no module cache as an ordinary user. The scripts of the package are run by
+# the shell of Linux, which cannot start a program for macOS.
+NOT_UNDER_MACHORUN = TestArrows TestGo.* TestPackage
 
 empty =
 space = $(empty) $(empty)
 
-.PHONY: help demo test build check lint race darwin machorun under-machorun manual app dist reproducible deps compare hanging bench fuzz mutations clean icons pictures movie browser soak faults
+.PHONY: help demo test build check lint race darwin machorun under-machorun manual app dist pkg reproducible deps compare hanging bench fuzz mutations clean icons pictures movie browser soak faults
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -262,18 +264,32 @@ dist: app ## build/dist: the app as a zip, the list of its modules, checksums
 	rm -rf build/dist
 	$(BUNDLE) dist -app build/Kextwatch.app -o build/dist -time $(SOURCE_DATE_EPOCH) $(if $(filter 1,$(LAYOUT_ONLY)),-layout-only)
 
+# The signing identity for the package, a "Developer ID Installer". Without one,
+# the package is not signed.
+SIGN_PKG_AS =
+
+pkg: app ## build/kextwatch.pkg, which installs the app for every user of a Mac; on Linux only its layout, build/pkg
+	$(BUNDLE) pkg -app build/Kextwatch.app -o build/pkg
+ifneq ($(MACOS),)
+	pkgbuild --root build/pkg/root --component-plist build/pkg/component.plist --scripts build/pkg/scripts \
+		--identifier io.kextwatch.pkg --version "$$(cat build/pkg/version)" --install-location / --ownership recommended \
+		build/pkg/kextwatch.pkg
+	productbuild --distribution build/pkg/distribution.xml --package-path build/pkg \
+		$(if $(SIGN_PKG_AS),--sign '$(SIGN_PKG_AS)' --timestamp) build/kextwatch.pkg
+endif
+
 # Folder, time zone, language and umask must not change the bytes.
-reproducible: ## run make dist in two folders and compare the bytes
+reproducible: ## run make dist pkg in two folders and compare the bytes
 	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
 	for copy in a another/and/longer; do \
 		mkdir -p "$$dir/$$copy"; \
 		tar -c --exclude ./.git --exclude ./bin --exclude ./build . | tar -x -C "$$dir/$$copy"; \
 	done; \
-	pack() { $(MAKE) --no-print-directory -C "$$dir/$$1" dist LAYOUT_ONLY=1 VERSION='$(VERSION)' \
+	pack() { $(MAKE) --no-print-directory -C "$$dir/$$1" dist pkg LAYOUT_ONLY=1 VERSION='$(VERSION)' \
 		BUILD_NUMBER=$(BUILD_NUMBER) SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) >"$$dir/log" 2>&1 || { cat "$$dir/log"; exit 1; }; }; \
 	pack a; \
 	(umask 077; export TZ=Asia/Tokyo LC_ALL=C; pack another/and/longer); \
-	diff -r "$$dir/a/build/dist" "$$dir/another/and/longer/build/dist"; \
+	for made in dist pkg; do diff -r "$$dir/a/build/$$made" "$$dir/another/and/longer/build/$$made"; done; \
 	cat "$$dir/a/build/dist/SHA256SUMS"
 
 deps: ## install what make check needs, on Debian and similar systems
@@ -282,7 +298,7 @@ deps: ## install what make check needs, on Debian and similar systems
 	$(SUDO) apt-get update
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
 		ca-certificates git gcc libc6-dev make pkg-config libayatana-appindicator3-dev xvfb dbus dunst nodejs \
-		python3 icnsutils mandoc xfce4-panel xterm fonts-dejavu-core chromium poppler-utils \
+		python3 icnsutils mandoc shellcheck xfce4-panel xterm fonts-dejavu-core chromium poppler-utils \
 		$(if $(shell command -v npm 2>/dev/null),,npm)
 
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)

@@ -161,8 +161,12 @@ var arrows = []struct{ importer, imported, because string }{
 	{"launchd", "probe/root", "replaces a file in one step"},
 	{"launchd", "howett.net/plist", "a job is a property list"},
 
+	{"assets/bundle", "assets/pkg", "checks the app before the package is laid out"},
 	{"assets/bundle", "probe", "names the agent that the app belongs to"},
 	{"assets/bundle", "howett.net/plist", "writes the app's Info.plist"},
+	{"assets/pkg", "launchd", "packs the property lists that install would write"},
+	{"assets/pkg", "probe", "names the places of the package's files"},
+	{"assets/pkg", "howett.net/plist", "writes pkgbuild's list"},
 }
 
 // plain packages depend, directly and indirectly, only on the standard library and on

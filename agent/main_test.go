@@ -120,6 +120,9 @@ func runScripts(t *testing.T, dir string) {
 			"reader":   readerCommand,
 			"munki":    munkiCommand,
 			"osquery":  osqueryCommand,
+
+			"package":   packageCommand,
+			"installer": installerCommand,
 		},
 	})
 }

@@ -42,7 +42,9 @@ func (in *invocation) installReader(ctx context.Context, program string, dryRun,
 	if err := in.carryOut(ctx, plan, dryRun); err != nil || dryRun || in.speaker.json {
 		return err
 	}
-	in.say("For the icon in the menu bar, each user runs, without sudo: kextwatch install")
+	if jobOfAll(in.mac).State != probe.LoginReady {
+		in.say("For the icon in the menu bar, each user runs, without sudo: kextwatch install")
+	}
 	return nil
 }
 

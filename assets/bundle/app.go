@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+
+	"kextwatch/assets/pkg"
 )
 
 // app has the parts of Kextwatch.app.
@@ -18,6 +20,8 @@ const (
 	programPath  = "Contents/MacOS/kextwatch"
 	readerPath   = "Contents/Helpers/kextwatch-reader"
 	licensesPath = "Contents/Resources/Licenses.txt"
+	// uninstallPath is the script that removes what the installer package installed.
+	uninstallPath = "Contents/Resources/uninstall"
 )
 
 // manuals has the files that make manual writes. The app contains them, so that a
@@ -86,7 +90,7 @@ func (a app) write(path string) error {
 	if err := files.write(path, 0o644); err != nil {
 		return err
 	}
-	return tree{programPath: program, readerPath: reader}.write(path, 0o755)
+	return tree{programPath: program, readerPath: reader, uninstallPath: pkg.Uninstall}.write(path, 0o755)
 }
 
 // tree maps paths to the contents of files.

@@ -57,7 +57,7 @@ func TestGoAppWithoutTrayIsNotReleased(t *testing.T) {
 		!strings.HasPrefix(info.NSHumanReadableCopyright, "Copyright © 20") {
 		t.Errorf("%+v", info)
 	}
-	for name, mode := range map[string]os.FileMode{programPath: 0o755, readerPath: 0o755, "Contents/PkgInfo": 0o644} {
+	for name, mode := range map[string]os.FileMode{programPath: 0o755, readerPath: 0o755, uninstallPath: 0o755, "Contents/PkgInfo": 0o644} {
 		if stat, err := os.Stat(filepath.Join(path, name)); err != nil || stat.Mode()&0o111 != mode&0o111 {
 			t.Errorf("%s: %v, %v", name, stat, err)
 		}
@@ -115,7 +115,7 @@ func TestGoAppWithTrayIsReleased(t *testing.T) {
 			t.Errorf("%s is of %s", f.Name, f.Modified)
 		}
 	}
-	if len(modes) != 10 || modes["Kextwatch.app/"+programPath] != 0o755 || modes["Kextwatch.app/Contents/Info.plist"] != 0o644 {
+	if len(modes) != 11 || modes["Kextwatch.app/"+programPath] != 0o755 || modes["Kextwatch.app/Contents/Info.plist"] != 0o644 {
 		t.Errorf("the zip has %v", modes)
 	}
 	var bom struct {

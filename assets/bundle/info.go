@@ -92,6 +92,25 @@ func threeNumbers(version string) string {
 	return "0.0.0"
 }
 
+var since = regexp.MustCompile(`-([0-9]+)-g[0-9a-f]+(?:-dirty)?$`)
+
+// installerVersion returns a version of git describe as numbers that Installer compares:
+// the release and the commits since then. Before the first release it is 0.0.0 and
+// the build, which grows with every commit, too.
+func installerVersion(version, build string) (string, error) {
+	if !digits.MatchString(build) {
+		return "", fmt.Errorf("the build %q is not a number", build)
+	}
+	numbers, commits := threeNumbers(version), "0"
+	if m := since.FindStringSubmatch(version); m != nil {
+		commits = m[1]
+	}
+	if !release3.MatchString(version) {
+		commits = build
+	}
+	return numbers + "." + commits, nil
+}
+
 // copyright returns the copyright line of the license.
 func copyright(path string) (string, error) {
 	data, err := os.ReadFile(path)

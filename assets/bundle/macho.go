@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"debug/buildinfo"
 	"debug/macho"
+	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
@@ -49,11 +50,45 @@ const (
 	readerPackage = "kextwatch/agent/reader"
 )
 
+// readSlices returns every slice of a program for one or more processors.
+func readSlices(path string) ([]slice, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	fat, err := macho.NewFatFile(bytes.NewReader(data))
+	if errors.Is(err, macho.ErrNotFat) {
+		s, err := parseSlice(path, data)
+		return []slice{s}, err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s is not a macOS program: %w", path, err)
+	}
+	defer fat.Close()
+	var all []slice
+	for _, arch := range fat.Arches {
+		if end := uint64(arch.Offset) + uint64(arch.Size); end > uint64(len(data)) {
+			return nil, fmt.Errorf("%s is cut: a slice ends at byte %d of %d", path, end, len(data))
+		}
+		s, err := parseSlice(path, data[arch.Offset:arch.Offset+arch.Size])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// readSlice returns the program for one processor at path.
 func readSlice(path string) (slice, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return slice{}, err
 	}
+	return parseSlice(path, data)
+}
+
+func parseSlice(path string, data []byte) (slice, error) {
 	f, err := macho.NewFile(bytes.NewReader(data))
 	if err != nil {
 		return slice{}, fmt.Errorf("%s is not a macOS program for one processor: %w", path, err)

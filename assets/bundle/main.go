@@ -4,6 +4,7 @@
 //	bundle check FILE…   checks whether programs for macOS can be released
 //	bundle app FLAGS     writes Kextwatch.app from the programs
 //	bundle dist FLAGS    writes the app as a zip, checksums and a bill of materials
+//	bundle pkg FLAGS     checks the app and lays out the installer package
 //
 // It works the same on Linux and on a Mac, so that tests can check a release. Only a
 // Mac can link the icon in the menu bar. The Info.plist of an app without the icon
@@ -18,7 +19,9 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -31,33 +34,39 @@ func main() {
 	}
 }
 
+// commands maps the name of a command to what it does.
+var commands = map[string]func(args []string, out io.Writer) error{
+	"check": check,
+	"app":   runApp,
+	"dist":  runDist,
+	"pkg":   runPkg,
+}
+
 func run(args []string, out io.Writer) error {
+	names := strings.Join(slices.Sorted(maps.Keys(commands)), ", ")
 	if len(args) == 0 {
-		return fmt.Errorf("missing command: use check, app or dist")
+		return fmt.Errorf("missing command: use one of %s", names)
 	}
-	switch name, args := args[0], args[1:]; name {
-	case "check":
-		return check(args, out)
-	case "app":
-		return runApp(args)
-	case "dist":
-		return runDist(args, out)
-	default:
-		return fmt.Errorf("unknown command %q: use check, app or dist", name)
+	command := commands[args[0]]
+	if command == nil {
+		return fmt.Errorf("unknown command %q: use one of %s", args[0], names)
 	}
+	return command(args[1:], out)
 }
 
 // check reads programs and returns all their faults as an error.
 func check(paths []string, out io.Writer) error {
 	var faults []string
 	for _, path := range paths {
-		s, err := readSlice(path)
+		all, err := readSlices(path)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "%s: %s\n", path, s)
-		for _, fault := range s.faults() {
-			faults = append(faults, path+": "+fault)
+		for _, s := range all {
+			fmt.Fprintf(out, "%s: %s\n", path, s)
+			for _, fault := range s.faults() {
+				faults = append(faults, path+": "+s.arch()+": "+fault)
+			}
 		}
 	}
 	if len(faults) > 0 {
@@ -66,7 +75,7 @@ func check(paths []string, out io.Writer) error {
 	return nil
 }
 
-func runApp(args []string) error {
+func runApp(args []string, _ io.Writer) error {
 	var a app
 	flags := flag.NewFlagSet("bundle app", flag.ContinueOnError)
 	flags.StringVar(&a.version, "version", "", "as git describe says it")

@@ -64,7 +64,7 @@ SIGN    = codesign --force --sign '$(SIGN_AS)' $(if $(filter -,$(SIGN_AS)),--tim
 # tests of the formats need other programs' readers, shellcheck for the scripts of the
 # package among them. These tests run on Linux only.
 MISSING      = $(if $(MACOS),,$(strip $(if $(CGO),,gcc) $(if $(TRAY_LIB),,libayatana-appindicator3-dev) \
-	$(foreach tool,Xvfb dbus-daemon dunst node python3 icns2png mandoc shellcheck,$(if $(shell command -v $(tool) 2>/dev/null),,$(tool)))))
+	$(foreach tool,Xvfb dbus-daemon dunst node python3 icns2png mandoc shellcheck ruby,$(if $(shell command -v $(tool) 2>/dev/null),,$(tool)))))
 DESKTOP_TAGS = $(if $(MACOS)$(MISSING),$(TAGS),tray desktop formats)
 OTHER_TAGS   = pictures browser machorun compare mutations soak
 
@@ -97,7 +97,7 @@ NOT_UNDER_MACHORUN = TestArrows TestGo.* TestPackage
 empty =
 space = $(empty) $(empty)
 
-.PHONY: help demo test build check lint race darwin machorun under-machorun manual app dist pkg reproducible deps compare hanging bench fuzz mutations clean icons pictures movie browser soak faults
+.PHONY: help demo test build check lint race darwin machorun under-machorun manual app dist pkg formula reproducible deps compare hanging bench fuzz mutations clean icons pictures movie browser soak faults
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -278,6 +278,15 @@ ifneq ($(MACOS),)
 		$(if $(SIGN_PKG_AS),--sign '$(SIGN_PKG_AS)' --timestamp) build/kextwatch.pkg
 endif
 
+# The archive is that of the tag, not of the files here.
+formula: ## build/homebrew: the source of the release VERSION=v1.2.3, and a formula for it; URL= of that archive, HOMEPAGE=
+	@mkdir -p build/homebrew
+	git archive --format=tar.gz --prefix='kextwatch-$(VERSION)/' -o build/homebrew/source.part '$(VERSION)'
+	mv build/homebrew/source.part 'build/homebrew/kextwatch-$(VERSION).tar.gz'
+	$(BUNDLE) formula -url '$(URL)' -homepage '$(HOMEPAGE)' -version '$(VERSION)' \
+		-archive 'build/homebrew/kextwatch-$(VERSION).tar.gz' >build/homebrew/kextwatch.rb.part
+	mv build/homebrew/kextwatch.rb.part build/homebrew/kextwatch.rb
+
 # Folder, time zone, language and umask must not change the bytes.
 reproducible: ## run make dist pkg in two folders and compare the bytes
 	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
@@ -298,7 +307,7 @@ deps: ## install what make check needs, on Debian and similar systems
 	$(SUDO) apt-get update
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
 		ca-certificates git gcc libc6-dev make pkg-config libayatana-appindicator3-dev xvfb dbus dunst nodejs \
-		python3 icnsutils mandoc shellcheck xfce4-panel xterm fonts-dejavu-core chromium poppler-utils \
+		python3 icnsutils mandoc shellcheck ruby xfce4-panel xterm fonts-dejavu-core chromium poppler-utils \
 		$(if $(shell command -v npm 2>/dev/null),,npm)
 
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)

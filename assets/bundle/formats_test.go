@@ -72,6 +72,20 @@ func TestGoOtherToolsReadTheApp(t *testing.T) {
 	})
 }
 
+func TestRubyReadsTheFormula(t *testing.T) {
+	text, err := formula{URL: "https://example.org/a.tar.gz", Homepage: "https://example.org", SHA256: strings.Repeat("0", 64), Tag: "v1.2.3"}.write()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "kextwatch.rb"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := string(tool(t, dir, "ruby", "-wc", "kextwatch.rb")); out != "Syntax OK\n" {
+		t.Errorf("ruby says\n%s", out)
+	}
+}
+
 func tool(t *testing.T, dir, name string, args ...string) []byte {
 	t.Helper()
 	cmd := exec.Command(name, args...)

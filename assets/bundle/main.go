@@ -6,6 +6,7 @@
 //	bundle dist FLAGS    writes the app as a zip, checksums and a bill of materials
 //	bundle pkg FLAGS     checks the app and lays out the installer package
 //	bundle notary FILE   reports whether Apple has notarized what notarytool sent
+//	bundle formula FLAGS writes the formula for Homebrew
 //
 // It works the same on Linux and on a Mac, so that tests can check a release. Only a
 // Mac can link the icon in the menu bar. The Info.plist of an app without the icon
@@ -37,11 +38,12 @@ func main() {
 
 // commands maps the name of a command to what it does.
 var commands = map[string]func(args []string, out io.Writer) error{
-	"check":  check,
-	"app":    runApp,
-	"dist":   runDist,
-	"pkg":    runPkg,
-	"notary": runNotary,
+	"check":   check,
+	"app":     runApp,
+	"dist":    runDist,
+	"pkg":     runPkg,
+	"notary":  runNotary,
+	"formula": runFormula,
 }
 
 func run(args []string, out io.Writer) error {

@@ -20,8 +20,8 @@ const schemaFolder = "../docs/schemas"
 
 const schemaEnding = ".schema.json"
 
-// sharedParts is the file of the parts. It describes no document.
-const sharedParts = "common"
+// commonSchema is the file of the parts. It describes no document.
+const commonSchema = "common"
 
 // A schema allows more properties than it names, so that a later version can add one. The
 // tests allow none: otherwise nobody notices a property that no schema describes.
@@ -47,7 +47,7 @@ func compileSchemas(change func(schema any)) (map[string]*jsonschema.Schema, err
 			return nil, err
 		}
 	}
-	delete(compiled, sharedParts)
+	delete(compiled, commonSchema)
 	return compiled, nil
 }
 
@@ -195,8 +195,8 @@ func TestSchemasAreValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, schema := range files {
-		if name != sharedParts && strings.Contains(fileText(t, filepath.Join(schemaFolder, name+schemaEnding)), `"enum"`) {
-			t.Errorf("%s has a list of values: put it into %s, where it is compared with the program", name, sharedParts)
+		if name != commonSchema && strings.Contains(fileText(t, filepath.Join(schemaFolder, name+schemaEnding)), `"enum"`) {
+			t.Errorf("%s has a list of values: put it into %s, where it is compared with the program", name, commonSchema)
 		}
 		part, _ := schema.(map[string]any)
 		if part["$schema"] != "https://json-schema.org/draft/2020-12/schema" {

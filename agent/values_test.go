@@ -101,7 +101,7 @@ func sharedValues(t *testing.T) map[string][]string {
 		t.Fatal(err)
 	}
 	all := map[string][]string{}
-	parts, _ := files[sharedParts].(map[string]any)
+	parts, _ := files[commonSchema].(map[string]any)
 	defs, _ := parts["$defs"].(map[string]any)
 	for name, part := range defs {
 		values, ok := part.(map[string]any)["enum"].([]any)

@@ -1,165 +1,154 @@
 package settings
 
 import (
-	"errors"
-	"fmt"
-	"path/filepath"
 	"slices"
-	"strings"
-	"unicode"
 
 	"kextwatch/probe"
 )
 
-// Key is one key of the settings. docs/settings.md describes the same keys.
+// Key is one key of the settings. docs/settings.md describes the same keys, by a test.
 type Key struct {
-	Name, Meaning string
-	set           func(s *Settings, value any) error // value comes from a property list; the error says what it must be
-	Get           func(s Settings) any               // the value as the property list has it
+	Name    string
+	Title   string // in a form of a device management service
+	Meaning string // sentences
+	Form    Form
+
+	field func(s *Settings) any // a pointer to the field: see take
 }
 
 // Keys are all keys, in the order in which they are shown.
 var Keys = []Key{
-	{"Reminders", "minutes left at which you are reminded",
-		func(s *Settings, v any) error { return setReminders(&s.Reminders, v) },
-		func(s Settings) any { return s.Reminders }},
-	{"AlertStyle", "auto: notifications, and a dialog at a reminder with 2 to 5 minutes left; notification; dialog",
-		func(s *Settings, v any) error {
-			style, ok := v.(string)
-			if a := alertStyle(style); ok && (a == AlertAuto || a == alertNotification || a == AlertDialog) {
-				s.AlertStyle = a
-				return nil
-			}
-			return errors.New("it must be the text auto, notification or dialog")
-		},
-		func(s Settings) any { return string(s.AlertStyle) }},
-	{"ShowTimeInMenuBar", "show the minutes left beside the icon",
-		func(s *Settings, v any) error { return setBool(&s.ShowTimeInMenuBar, v) },
-		func(s Settings) any { return s.ShowTimeInMenuBar }},
-	{"WatchVendors", "whose kernel extensions are watched: auto: Parallels, and others once for each load attempt; parallels; all; or a list of team ids",
-		func(s *Settings, v any) error { return setVendors(&s.WatchVendors, v) },
-		func(s Settings) any { return s.WatchVendors.value() }},
-	{"IgnoreVendors", "the team ids of the developers that are never announced",
-		func(s *Settings, v any) error {
-			teams, ok := teamIDs(v, 0)
-			if !ok {
-				return fmt.Errorf("it must be a list of at most %d team ids such as %s", mostTeams, probe.ParallelsTeamID)
-			}
-			s.IgnoreVendors = teams
-			return nil
-		},
-		func(s Settings) any { return s.IgnoreVendors }},
-	{"NotifyAfterUpdates", "after an update of macOS or Parallels Desktop, say what is to be done or known",
-		func(s *Settings, v any) error { return setBool(&s.NotifyAfterUpdates, v) },
-		func(s Settings) any { return s.NotifyAfterUpdates }},
-	{"WarnBeforeUpdates", "warn before an update of macOS after which Parallels Desktop or a kernel extension needs something",
-		func(s *Settings, v any) error { return setBool(&s.WarnBeforeUpdates, v) },
-		func(s Settings) any { return s.WarnBeforeUpdates }},
-	{"SnoozeMinutes", "how long Snooze keeps kextwatch quiet, in minutes",
-		func(s *Settings, v any) error {
-			minutes, err := wholeMinutes(v)
-			if err == nil {
-				s.SnoozeMinutes = minutes
-			}
-			return err
-		},
-		func(s Settings) any { return s.SnoozeMinutes }},
-	{"RunOnChange", "the absolute path of a program that is run for each event",
-		func(s *Settings, v any) error { return setPath(&s.RunOnChange, v) },
-		func(s Settings) any { return s.RunOnChange }},
-	{"CompatibilityFile", "the absolute path of your own table of which Parallels Desktop works with which macOS",
-		func(s *Settings, v any) error { return setPath(&s.CompatibilityFile, v) },
-		func(s Settings) any { return s.CompatibilityFile }},
+	{
+		"Reminders", "Reminders (minutes left)", "Minutes left at which you are reminded.",
+		Form{Type: List, Items: &windowMinutes, Fewest: 1, Most: 10, Different: true},
+		func(s *Settings) any { return &s.Reminders },
+	},
+	{
+		"AlertStyle", "Style of alerts",
+		"auto: notifications, and a dialog at a reminder with 2 to 5 minutes left. notification: never a dialog. dialog: a dialog when a window opens and at each reminder.",
+		Form{Type: String, Choices: []string{string(AlertAuto), string(alertNotification), string(AlertDialog)}},
+		func(s *Settings) any { return &s.AlertStyle },
+	},
+	{
+		"ShowTimeInMenuBar", "Time in the menu bar", "Show the minutes left beside the icon.",
+		Form{Type: Bool}, func(s *Settings) any { return &s.ShowTimeInMenuBar },
+	},
+	{
+		"WatchVendors", "Watched developers",
+		"Whose kernel extensions are watched. auto: Parallels, and others once for each load attempt. parallels: only Parallels. all: everyone. Or a list of team IDs.",
+		Form{Type: String, Choices: []string{"auto", "parallels", "all"}, Or: &Form{Type: List, Items: &team, Fewest: 1, Most: mostTeams}},
+		func(s *Settings) any { return &s.WatchVendors },
+	},
+	{
+		"IgnoreVendors", "Ignored developers", "Developers whose kernel extensions are never announced, by team ID. kextwatch still lists them.",
+		Form{Type: List, Items: &team, Most: mostTeams}, func(s *Settings) any { return &s.IgnoreVendors },
+	},
+	{
+		"NotifyAfterUpdates", "Notice after an update", "Send a notice after an update of macOS or Parallels Desktop, if something is to be done or known.",
+		Form{Type: Bool}, func(s *Settings) any { return &s.NotifyAfterUpdates },
+	},
+	{
+		"WarnBeforeUpdates", "Warning before an update",
+		"Warn before an update of macOS after which Parallels Desktop or a kernel extension needs something.",
+		Form{Type: Bool}, func(s *Settings) any { return &s.WarnBeforeUpdates },
+	},
+	{
+		"SnoozeMinutes", "Minutes of Snooze", "How many minutes Snooze keeps kextwatch quiet.",
+		windowMinutes, func(s *Settings) any { return &s.SnoozeMinutes },
+	},
+	{
+		"RunOnChange", "Program for each event", "Your own program, which runs for each event.",
+		Form{Type: String, What: "an absolute path", Longest: longestPath, Pattern: pathPattern, Example: "/Library/Scripts/kextwatch.sh", fits: isPath},
+		func(s *Settings) any { return &s.RunOnChange },
+	},
+	{
+		"CompatibilityFile", "Compatibility table", "Your own table of which Parallels Desktop supports which macOS. It replaces the built-in table.",
+		Form{Type: String, What: "an absolute path", Longest: longestPath, Pattern: pathPattern, Example: "/Library/Application Support/kextwatch/compat.json", fits: isPath},
+		func(s *Settings) any { return &s.CompatibilityFile },
+	},
 }
 
-func setBool(into *bool, value any) error {
-	b, ok := value.(bool)
-	if !ok {
-		return errors.New("it must be true or false (defaults write … -bool)")
+// Get returns the value as a property list has it.
+func (k Key) Get(s Settings) any {
+	switch field := k.field(&s).(type) {
+	case *bool:
+		return *field
+	case *int:
+		return *field
+	case *[]int:
+		return *field
+	case *string:
+		return *field
+	case *[]string:
+		return *field
+	case *alertStyle:
+		return string(*field)
+	case *vendors:
+		return field.value()
 	}
-	*into = b
 	return nil
 }
 
-const longestMinutes = 29 // the window has 30 minutes
+// Default returns the default as a property list would have it.
+func (k Key) Default() any { return k.Get(Default()) }
 
-// wholeMinutes returns an integer of a property list as minutes.
-func wholeMinutes(value any) (int, error) {
-	n := int64(0)
-	switch v := value.(type) {
-	case uint64:
-		n = int64(min(v, longestMinutes+1))
-	case int64:
-		n = v
+// set takes a value of a property list. The error says what the value must be.
+func (k Key) set(s *Settings, value any) error {
+	if err := k.Form.check(value); err != nil {
+		return err
 	}
-	if n < 1 || n > longestMinutes {
-		return 0, fmt.Errorf("it must be a whole number from 1 to %d (defaults write … -int)", longestMinutes)
+	switch field := k.field(s).(type) {
+	case *bool:
+		*field = value.(bool)
+	case *int:
+		*field = number(value)
+	case *[]int:
+		*field = descending(value.([]any))
+	case *string:
+		*field = value.(string)
+	case *[]string:
+		*field = teamIDs(value.([]any))
+	case *alertStyle:
+		*field = alertStyle(value.(string))
+	case *vendors:
+		*field = vendorsOf(value)
 	}
-	return int(n), nil
+	return nil
 }
 
-func setReminders(into *[]int, value any) error {
-	const most = 10
-	list, ok := value.([]any)
-	if !ok || len(list) < 1 || len(list) > most {
-		return fmt.Errorf("it must be a list of 1 to %d whole numbers (defaults write … -array '<integer>15</integer>' …)", most)
-	}
+// descending returns reminders in the order in which they come.
+func descending(list []any) []int {
 	var all []int
 	for _, v := range list {
-		minutes, err := wholeMinutes(v)
-		switch {
-		case err != nil:
-			return fmt.Errorf("each reminder must be a whole number from 1 to %d", longestMinutes)
-		case slices.Contains(all, minutes):
-			return fmt.Errorf("%d appears twice", minutes)
-		}
-		all = append(all, minutes)
+		all = append(all, number(v))
 	}
 	slices.Sort(all)
 	slices.Reverse(all)
-	*into = all
-	return nil
+	return all
 }
 
-const mostTeams = 50
-
-func setVendors(into *vendors, value any) error {
-	parallels := []string{probe.ParallelsTeamID}
-	switch value {
-	case "auto":
-		*into = vendors{Auto: true, Teams: parallels}
-	case "parallels":
-		*into = vendors{Teams: parallels}
-	case "all":
-		*into = vendors{All: true}
-	default:
-		teams, ok := teamIDs(value, 1)
-		if !ok {
-			return fmt.Errorf("it must be the text auto, parallels or all, or a list of 1 to %d team ids such as %s", mostTeams, probe.ParallelsTeamID)
-		}
-		*into = vendors{Teams: teams}
-	}
-	return nil
-}
-
-// teamIDs returns a list of a property list as team IDs, each of them once. It must have
-// at least that many.
-func teamIDs(value any, fewest int) ([]string, bool) {
-	list, ok := value.([]any)
-	if !ok || len(list) < fewest || len(list) > mostTeams {
-		return nil, false
-	}
+// teamIDs returns each team ID of a list once.
+func teamIDs(list []any) []string {
 	teams := []string{}
-	for _, t := range list {
-		team, ok := t.(string)
-		if !ok || !probe.IsTeamID(team) {
-			return nil, false
-		}
-		if !slices.Contains(teams, team) {
+	for _, v := range list {
+		if team := v.(string); !slices.Contains(teams, team) {
 			teams = append(teams, team)
 		}
 	}
-	return teams, true
+	return teams
+}
+
+func vendorsOf(value any) vendors {
+	parallels := []string{probe.ParallelsTeamID}
+	switch value {
+	case "auto":
+		return vendors{Auto: true, Teams: parallels}
+	case "parallels":
+		return vendors{Teams: parallels}
+	case "all":
+		return vendors{All: true}
+	}
+	return vendors{Teams: teamIDs(value.([]any))}
 }
 
 // value returns the setting as a value of a property list.
@@ -174,15 +163,3 @@ func (v vendors) value() any {
 	}
 	return v.Teams
 }
-
-// setPath sets an absolute path. An empty one turns the setting off.
-func setPath(into *string, value any) error {
-	path, ok := value.(string)
-	if !ok || path != "" && (!filepath.IsAbs(path) || len(path) > 1000 || strings.ContainsFunc(path, unprintable)) {
-		return errors.New("it must be an absolute path, such as /Library/Scripts/kextwatch.sh")
-	}
-	*into = path
-	return nil
-}
-
-func unprintable(r rune) bool { return r == unicode.ReplacementChar || !unicode.IsPrint(r) }

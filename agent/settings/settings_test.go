@@ -107,6 +107,30 @@ func TestSettingsValues(t *testing.T) {
 	}
 }
 
+// A message names the values that a key takes, with the type for defaults write.
+func TestWhatAValueMustBe(t *testing.T) {
+	for _, tt := range []struct {
+		key   string
+		value any
+		want  string
+	}{
+		{"ShowTimeInMenuBar", "NO", "it must be true or false (defaults write … -bool)"},
+		{"SnoozeMinutes", "10", "it must be a whole number from 1 to 29 (defaults write … -int)"},
+		{"Reminders", 5, "it must be a list of 1 to 10 different whole numbers from 1 to 29 (defaults write … -array)"},
+		{"Reminders", []any{5, 30}, "each entry must be a whole number from 1 to 29"},
+		{"Reminders", []any{5, 5}, "5 appears twice"},
+		{"IgnoreVendors", []any{"macFUSE"}, "each entry must be a team ID, such as 4C6364ACXT"},
+		{"WatchVendors", []any{}, "it must be the text auto, parallels or all, or a list of 1 to 50 team IDs, such as 4C6364ACXT"},
+		{"RunOnChange", "x.sh", "it must be an absolute path of at most 1000 characters, such as /Library/Scripts/kextwatch.sh"},
+	} {
+		p := settingstest.New(t)
+		p.Set(settingstest.OfTheUser, map[string]any{tt.key: tt.value})
+		if _, problems := Read(p.Mac, p.Home); len(problems) != 1 || problems[0].Why != tt.want {
+			t.Errorf("%s %v: %+v, want %s", tt.key, tt.value, problems, tt.want)
+		}
+	}
+}
+
 func valueOf(s Settings, name string) any {
 	for _, key := range Keys {
 		if key.Name == name {
@@ -255,21 +279,26 @@ func TestReaderReadsChangedFiles(t *testing.T) {
 	}
 }
 
-// docs/settings.md and the program have the same keys, and its sample is valid.
+// docs/settings.md has the keys of the program with their values, defaults and meanings. A
+// meaning may be followed by a link. The sample is valid.
 func TestSettingsPage(t *testing.T) {
 	page, err := os.ReadFile("../../docs/settings.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var inPage, inCode []string
-	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Za-z]+)` \\|").FindAllStringSubmatch(string(page), -1) {
-		inPage = append(inPage, row[1])
+	link := regexp.MustCompile(`\[([^]]*)\]\([^)]*\)`)
+	rows := regexp.MustCompile("(?m)^\\| `([A-Za-z]+)` \\| (.*) \\| (.*) \\| (.*) \\|$").FindAllStringSubmatch(string(page), -1)
+	if len(rows) != len(Keys) {
+		t.Fatalf("the page has %d keys, the program %d", len(rows), len(Keys))
 	}
-	for _, key := range Keys {
-		inCode = append(inCode, key.Name)
-	}
-	if !reflect.DeepEqual(inPage, inCode) {
-		t.Errorf("the page has %q, the program %q", inPage, inCode)
+	for i, key := range Keys {
+		row := rows[i][1:]
+		for j := range row {
+			row[j] = link.ReplaceAllString(strings.ReplaceAll(row[j], "`", ""), "$1")
+		}
+		if row[0] != key.Name || row[1] != key.Form.Words() || row[2] != strings.Trim(plainValue(key.Default()), "()") || !strings.HasPrefix(row[3], key.Meaning) {
+			t.Errorf("row %d is %q, want %s, %s, %v and %s", i+1, row, key.Name, key.Form.Words(), key.Default(), key.Meaning)
+		}
 	}
 	_, sample, _ := strings.Cut(string(page), "```xml\n")
 	sample, _, _ = strings.Cut(sample, "```")
@@ -388,7 +417,7 @@ func FuzzSettings(f *testing.F) {
 		}
 		s := Default()
 		problems := s.take(values, File{Path: "/x.plist"}, map[string]bool{})
-		if len(s.Reminders) == 0 || s.SnoozeMinutes < 1 || s.SnoozeMinutes > longestMinutes || !s.WatchVendors.All && len(s.WatchVendors.Teams) == 0 {
+		if len(s.Reminders) == 0 || s.SnoozeMinutes < 1 || s.SnoozeMinutes > windowMinutes.Max || !s.WatchVendors.All && len(s.WatchVendors.Teams) == 0 {
 			t.Errorf("invalid settings: %+v", s)
 		}
 		text := Text(s, problems)

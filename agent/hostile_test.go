@@ -531,6 +531,12 @@ func TestHostileSettings(t *testing.T) {
 		}
 		wantLines(t, settings.Text(s, problems))
 		wantJSON(t, string(asJSON(newSettingsDoc(s, problems))))
+		for _, text := range []string{s.OrganizationName, s.ContactText} {
+			wantOneLine(t, text)
+		}
+		if s.ContactURL != "" { // it is opened
+			t.Errorf("%s: the address %q", name, s.ContactURL)
+		}
 		if t.Failed() {
 			t.Fatal(name)
 		}

@@ -55,6 +55,8 @@ func (m menuActions) Do(ctx context.Context, action notify.Action, status approv
 			return err
 		}
 		return m.showPage(ctx, filepath.Join(state, "report.html"), page)
+	case notify.Contact:
+		return mac.OpenContact(ctx, m.mac, status.Contact.URL)
 	case notify.OpenAtLogin:
 		return toggleAtLogin(m.mac.Home, m.mac)
 	case notify.ShowAbout:

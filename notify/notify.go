@@ -107,7 +107,8 @@ const (
 	Snooze       Action = "snooze"
 	SnoozeWindow Action = "snooze-window" // until the window closes
 	EndSnooze    Action = "end-snooze"
-	Ignore       Action = "ignore" // the developer of the leading product, or not any more
+	Ignore       Action = "ignore"  // the developer of the leading product, or not any more
+	Contact      Action = "contact" // opens the address of the organization
 	OpenAtLogin  Action = "open-at-login"
 	ShowAbout    Action = "show-about"
 	Quit         Action = "quit"
@@ -116,7 +117,7 @@ const (
 // Sections has the entries below the details, in the order of the menu.
 var Sections = [][]Action{
 	{OpenSettings, Retry, ShowGuide, CopyGuide, ShowHistory, ShowDoctor, ShowReport, CheckNow, SnoozeMenu, Ignore},
-	{OpenAtLogin, ShowAbout},
+	{Contact, OpenAtLogin, ShowAbout},
 	{Quit},
 }
 

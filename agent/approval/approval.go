@@ -128,6 +128,7 @@ type Status struct {
 	Loading  bool      // an attempt to load an allowed extension was just made: what is loaded may change without an event
 	Facts    probe.Snapshot
 	Compat   Table // which version of Parallels was made for which macOS
+	Contact  Contact
 }
 
 // Leading returns the product that the icon, the title and the first lines are about. It

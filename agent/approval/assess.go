@@ -21,6 +21,7 @@ func (s Settings) Assess(mem Memory, snap probe.Snapshot, now time.Time) (Status
 		Gaps:    slices.Clone(snap.Gaps),
 		Facts:   snap,
 		Compat:  s.Compat,
+		Contact: s.Contact,
 	}
 	if snap.Policy != nil {
 		a.status.Source, a.status.ReadAt = snap.Policy.Source, snap.Policy.ReadAt

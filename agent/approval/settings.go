@@ -14,9 +14,18 @@ type Settings struct {
 	AfterUpdates  bool  // send one notice after an update of macOS or Parallels
 	BeforeUpdates bool  // warn once about an offered macOS after which a product needs something
 	Compat        Table // which macOS each Parallels was made for
+	Contact       Contact
 
 	// No later snapshot follows, so what is not certain yet counts as unknown.
 	Once bool
+}
+
+// Contact is whom a user of a managed Mac can ask. The rules do not use it: it comes with a
+// status for the texts. Each field may be empty.
+type Contact struct {
+	Organization string
+	URL          string // probe.IsContactURL
+	Text         string // how to reach somebody, in words
 }
 
 // DefaultSettings returns the defaults.

@@ -14,6 +14,7 @@ func (s Settings) Approval() approval.Settings {
 		AfterUpdates:  s.NotifyAfterUpdates,
 		BeforeUpdates: s.WarnBeforeUpdates,
 		Compat:        approval.Compat(),
+		Contact:       approval.Contact{Organization: s.OrganizationName, URL: s.ContactURL, Text: s.ContactText},
 	}
 	if s.compat != nil {
 		rules.Compat = *s.compat

@@ -62,6 +62,12 @@ const (
 
 func isPath(text string) bool { return text == "" || filepath.IsAbs(text) }
 
+// linePattern has no control characters. The program also refuses invisible characters and
+// those that change the direction of text: the forms have no common way to write them.
+const linePattern = `^[^\x00-\x1f\x7f]*$`
+
+func isContactURL(text string) bool { return text == "" || probe.IsContactURL(text) }
+
 // Words says what a value must be, such as "a whole number from 1 to 29".
 func (f Form) Words() string {
 	words := ""

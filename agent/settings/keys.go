@@ -66,6 +66,21 @@ var Keys = []Key{
 		Form{Type: String, What: "an absolute path", Longest: longestPath, Pattern: pathPattern, Example: "/Library/Application Support/kextwatch/compat.json", fits: isPath},
 		func(s *Settings) any { return &s.CompatibilityFile },
 	},
+	{
+		"OrganizationName", "Organization", "The name of your organization, for advice to ask an administrator.",
+		Form{Type: String, What: "a line", Longest: 60, Pattern: linePattern, Example: "ACME"},
+		func(s *Settings) any { return &s.OrganizationName },
+	},
+	{
+		"ContactURL", "Address for help", "Where users reach your organization. An entry of the menu opens it.",
+		Form{Type: String, What: "a URL with https, http, mailto or tel", Longest: probe.MaxContactURL, Pattern: "^$|" + probe.ContactURLForm, Example: "https://help.example.com", fits: isContactURL},
+		func(s *Settings) any { return &s.ContactURL },
+	},
+	{
+		"ContactText", "How to get help", "How users reach your organization, in words.",
+		Form{Type: String, What: "a line", Longest: 200, Pattern: linePattern, Example: "IT Support, extension 4321"},
+		func(s *Settings) any { return &s.ContactText },
+	},
 }
 
 // Get returns the value as a property list has it.

@@ -26,6 +26,9 @@ type Settings struct {
 	SnoozeMinutes      int
 	RunOnChange        string // a path of the Mac; empty: no program is run
 	CompatibilityFile  string // a path of the Mac; empty: the built-in table
+	OrganizationName   string
+	ContactURL         string // probe.IsContactURL, or empty
+	ContactText        string
 
 	Origins map[string]Origin // of the values that are not defaults, by key
 	compat  *approval.Table   // the content of CompatibilityFile; nil: use the built-in table

@@ -46,13 +46,15 @@ func Alert(n approval.Notice, st approval.Status, tray bool) notify.Alert {
 			body = sentences(body, sinceUpdate(u))
 		}
 	}
-	a.Body = fitted(body)
+	a.Body = contactInAlert(fitted(body), n.Product, st)
 	return a
 }
 
 // alertLength is the largest number of characters in the text of an alert. macOS shows two
 // or three lines of it.
 const alertLength = 120
+
+func fits(text string) bool { return utf8.RuneCountInString(text) <= alertLength }
 
 // addressForm matches an address in parentheses. Nobody can click it in an alert.
 var addressForm = probe.Form{Expr: ` \([^()]*https://[^()]*\)`}
@@ -64,12 +66,12 @@ var endForm = probe.Form{Expr: `[.!?] (?:\p{Lu}|macOS|kextwatch|“)`}
 // addresses. A longer first sentence is cut after a word.
 func fitted(text string) string {
 	text = addressForm.ReplaceAllString(text, "")
-	if utf8.RuneCountInString(text) <= alertLength {
+	if fits(text) {
 		return text
 	}
 	end := 0
 	for _, at := range endForm.FindAllStringIndex(text, -1) {
-		if utf8.RuneCountInString(text[:at[0]+1]) <= alertLength {
+		if fits(text[:at[0]+1]) {
 			end = at[0] + 1
 		}
 	}
@@ -124,7 +126,7 @@ func click(n approval.Notice, st approval.Status, tray bool) string {
 	switch long := fmt.Sprintf("Until %s: open %s, then %s.", until, pane.Path, button); {
 	case tray:
 		return fmt.Sprintf("Until %s: click the kextwatch icon, Open %s, then %s.", until, pane.Name, button)
-	case utf8.RuneCountInString(long) > alertLength: // labels can be longer than in English
+	case !fits(long): // labels can be longer than in English
 		return fmt.Sprintf("Until %s: open %s, then %s.", until, pane.short, button)
 	default:
 		return long

@@ -90,7 +90,7 @@ func (c checking) all() []Check {
 		check := row.run(c)
 		check.ID = row.id
 		if check.Level != Ok {
-			check.Next = orNothing(check.Next, "Check again in a moment.")
+			check.Next = withContact(orNothing(check.Next, "Check again in a moment."), c.st)
 		}
 		all = append(all, check)
 	}

@@ -31,8 +31,9 @@ func Dialog(n approval.Notice, st approval.Status) Question {
 	if o := obstacle(n.Product, st); o != nil {
 		text = sentences(text, o.Title, o.Next)
 	}
+	text = title + "\n\n" + sentences(text, besideButton(n.Product, st)) + named("\n\n%s", contactLine(st))
 	q := Question{
-		Dialog: notify.Dialog{Title: "kextwatch", Text: title + "\n\n" + sentences(text, besideButton(n.Product, st)), Buttons: []string{"Later"}},
+		Dialog: notify.Dialog{Title: "kextwatch", Text: text, Buttons: []string{"Later"}},
 		Open:   notify.Answer(fmt.Sprintf("Open %s", PaneFor(st.Mac).Name)),
 	}
 	if after := remindAfter(n.Window.MinutesLeft()); after > 0 {

@@ -113,7 +113,7 @@ func NewGuide(p approval.Product, st approval.Status) Guide {
 		g.Notes = orNone([]string{Next(p, st), leftToDo(p, st)})
 		return g
 	}
-	g.Notes = guideNotes(p, st, g.Steps)
+	g.Notes = append(guideNotes(p, st, g.Steps), present(contactLine(st))...)
 	if otherVendor(p) { // that of Parallels is in the notes
 		g.Page = pageOf(p)
 	}

@@ -194,7 +194,7 @@ func TestWordsWithLabels(t *testing.T) {
 
 // The menu fits in every language: no text is missing or too long.
 func TestMenuFits(t *testing.T) {
-	fits := func(where, what, text string, most int) {
+	inside := func(where, what, text string, most int) {
 		if n := utf8.RuneCountInString(text); n == 0 || n > most || strings.ContainsAny(text, "{}") {
 			t.Errorf("%s: %s has %d characters: %q", where, what, n, text)
 		}
@@ -203,22 +203,23 @@ func TestMenuFits(t *testing.T) {
 		for _, macOS := range []string{"10.15.7", "12.7.6", "26.2"} {
 			for _, v := range approval.Verdicts {
 				st := inLanguage(statusWith(v, macOS), tag)
+				st.Contact = approval.Contact{Organization: strings.Repeat("Acme ", 12), URL: "tel:4321"}
 				where := fmt.Sprintf("%q, macOS %s, %s", tag, macOS, v)
-				fits(where, "the state", State(st.Products[0]), 48)
+				inside(where, "the state", State(st.Products[0]), 48)
 				menu := Menu(st, around)
 				if menu.Primary.Label != "" {
-					fits(where, "the first entry", menu.Primary.Label, lineLength)
+					inside(where, "the first entry", menu.Primary.Label, lineLength)
 				}
 				for action, item := range menu.Items {
 					if item.Label != "" || action != notify.Ignore {
-						fits(where, string(action), item.Label, lineLength)
+						inside(where, string(action), item.Label, lineLength)
 					}
 				}
 				for _, line := range slices.Concat(menu.Next, menu.Details) {
-					fits(where, "a line", line, lineLength)
+					inside(where, "a line", line, lineLength)
 				}
 				for _, button := range Dialog(approval.Notice{Event: approval.WindowReminder, Product: st.Products[0], Window: &approval.Window{}}, st).Buttons {
-					fits(where, "a button", button, 40)
+					inside(where, "a button", button, 40)
 				}
 			}
 		}

@@ -114,6 +114,7 @@ type menuCase struct {
 	ignore  string // the label of notify.Ignore; empty: no entry
 	snoozed bool
 	steps   bool // the guide has steps
+	contact approval.Contact
 }
 
 func (c menuCase) always() bool     { return true }
@@ -154,6 +155,7 @@ var menuItems = map[notify.Action]menuItem{
 	notify.SnoozeWindow: {label: called("Until This Window Closes"), enabled: menuCase.windowOpen},
 	notify.EndSnooze:    {label: called("End Snooze"), enabled: menuCase.isSnoozed},
 	notify.Ignore:       {label: func(c menuCase) string { return c.ignore }, enabled: menuCase.always},
+	notify.Contact:      {label: contactLabel, enabled: menuCase.opensContact},
 	notify.OpenAtLogin: {
 		label:   called("Open at Login"),
 		enabled: func(c menuCase) bool { return c.around.AtLogin.Starts() != "" && !c.around.AtLogin.OfAll },
@@ -174,7 +176,7 @@ func called(label string) func(menuCase) string { return func(menuCase) string {
 func items(worst approval.Product, primary notify.Primary, st approval.Status, around Around) map[notify.Action]notify.Item {
 	c := menuCase{
 		worst: worst, os: st.Mac.OS, around: around, open: worst.Window.Open(), snoozed: !around.SnoozedUntil.IsZero(),
-		ignore: ignoreLabel(st, around.Ignored), steps: hasSteps(st),
+		ignore: ignoreLabel(st, around.Ignored), steps: hasSteps(st), contact: st.Contact,
 		pane: openPane(st), helps: PaneHelps(st),
 	}
 	items := map[notify.Action]notify.Item{}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"kextwatch/agent/approval"
+	"kextwatch/notify"
 	"kextwatch/probe"
 )
 
@@ -78,7 +79,11 @@ func reportHead(st approval.Status, checks []Check, redact func(string) string) 
 		next = append(next, cannotTell(names))
 	}
 	h.Title, h.Why = redact(h.Title), redact(h.Why)
-	for _, text := range orNone(next) {
+	next = orNone(next)
+	if h.Shape != notify.IconWell {
+		next = append(next, present(contactLine(st))...)
+	}
+	for _, text := range next {
 		h.Next = append(h.Next, redact(text))
 	}
 	return h

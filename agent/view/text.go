@@ -21,6 +21,7 @@ func Text(st approval.Status) Lines {
 		}
 		l.labelled("Why", Why(p, st))
 		l.next(Next(p, st))
+		l.labelled("Contact", contactAbout(p, st))
 		l.labelled("Guide", whichStep(p, st))
 		if p.Window.Open() {
 			l.labelled("Window", fmt.Sprintf("%s  %s – %s (%s)", Bar(p.Window.Left, approval.WindowLength, 30), clock(p.Window.OpenedAt), clock(p.Window.ClosesAt), basis(p.Window.Basis)))

@@ -211,7 +211,7 @@ func UpgradeText(st approval.Status, u approval.Upgrade) Lines {
 	}
 	for _, f := range u.Findings {
 		l.add(findingTone(f), "%s: %s. %s", title(f.Product), findingState(f), findingWhy(f))
-		l.labelled("Next", findingNext(f, st))
+		l.labelled("Next", withContact(findingNext(f, st), st))
 		l.labelled("Source", findingSource(f))
 	}
 	if len(u.Findings) == 0 {

@@ -48,6 +48,7 @@ func (v Live) Screen(columns, rows int) []Line {
 			s.bar(*p.Window)
 		}
 		s.labelled("Next", Next(p, st))
+		s.labelled("", sentence(named("Contact %s", contactAbout(p, st))))
 		s.labelled("Why", Why(p, st))
 	}
 	for i, g := range shownFacts(st.Gaps, st) {

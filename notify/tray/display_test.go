@@ -126,7 +126,7 @@ func TestSkeleton(t *testing.T) {
 	}
 	want := []notify.Action{
 		notify.OpenSettings, notify.Retry, notify.ShowGuide, notify.CopyMessage, notify.OpenSettings, notify.Retry, notify.ShowGuide, notify.CopyGuide, notify.ShowHistory, notify.ShowDoctor, notify.ShowReport, notify.CheckNow, notify.Ignore,
-		notify.OpenAtLogin, notify.ShowAbout, notify.Quit, notify.Snooze, notify.SnoozeWindow, notify.EndSnooze,
+		notify.Contact, notify.OpenAtLogin, notify.ShowAbout, notify.Quit, notify.Snooze, notify.SnoozeWindow, notify.EndSnooze,
 	}
 	if !slices.Equal(actions, want) {
 		t.Errorf("actions %q, want %q", actions, want)
@@ -187,7 +187,7 @@ func TestOnlyChangesAreWritten(t *testing.T) {
 		{"mark gone", func(m *notify.Menu) {
 			m.Items = maps.Clone(m.Items)
 			m.Items[notify.OpenAtLogin] = notify.Item{Label: "Open at Login", Enabled: true}
-		}, []string{"26 uncheck"}},
+		}, []string{"27 uncheck"}},
 		{"one detail less", func(m *notify.Menu) { m.Details = []string{"only"} }, []string{`8 "only"`, "9 hide"}},
 		{"invisible is empty", func(m *notify.Menu) { m.Details = []string{"\u200b \x00"} }, []string{"8 hide", "7 hide"}},
 		{"too many", func(m *notify.Menu) { m.Details = strings.Split("abcdefgh", "") },

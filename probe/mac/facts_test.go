@@ -319,7 +319,15 @@ func TestOpen(t *testing.T) {
 	if err := OpenText(t.Context(), m, "/Users/me/a file.txt"); err != nil {
 		t.Error(err)
 	}
-	for _, url := range []string{"", "-a Calculator", "file:///etc/passwd", "/System/Applications/Calculator.app"} {
+	if err := OpenContact(t.Context(), m, "mailto:it@acme.example?subject=kextwatch"); err != nil {
+		t.Error(err)
+	}
+	for _, url := range []string{"", "-a Calculator", "file:///etc/passwd", "/System/Applications/Calculator.app", "javascript:x", "x-apple.systempreferences:x", "https://acme.example@evil.example"} {
+		if err := OpenContact(t.Context(), m, url); err == nil {
+			t.Errorf("%q was opened", url)
+		}
+	}
+	for _, url := range []string{"", "-a Calculator", "file:///etc/passwd", "/System/Applications/Calculator.app", "https://acme.example"} {
 		if err := OpenURL(t.Context(), m, url); err == nil {
 			t.Errorf("%q was opened", url)
 		}
@@ -330,7 +338,7 @@ func TestOpen(t *testing.T) {
 		}
 	}
 	data, err := os.ReadFile(opened)
-	if want := "x-apple.systempreferences:com.apple.preference.security?General|-t|/Users/me/a file.txt|"; err != nil || string(data) != want {
+	if want := "x-apple.systempreferences:com.apple.preference.security?General|-t|/Users/me/a file.txt|mailto:it@acme.example?subject=kextwatch|"; err != nil || string(data) != want {
 		t.Errorf("opened %q, %v", data, err)
 	}
 }

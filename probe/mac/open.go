@@ -25,6 +25,19 @@ func OpenURL(ctx context.Context, m root.FS, url string) error {
 	return nil
 }
 
+// OpenContact opens an address for help, in the user's program for web pages, mails or calls.
+// The address comes from a profile or from the user's settings, so every address that is not
+// for that is refused: see probe.IsContactURL.
+func OpenContact(ctx context.Context, m root.FS, url string) error {
+	if !probe.IsContactURL(url) {
+		return fmt.Errorf("%q is not an address for help", probe.Printable(url))
+	}
+	if _, err := tool.Query(ctx, m, probe.OpenTool, url); err != nil {
+		return fmt.Errorf("opening %s: %w; open it by hand instead", url, err)
+	}
+	return nil
+}
+
 // OpenSettings opens System Settings (System Preferences up to macOS 12). Both have
 // the same bundle ID.
 func OpenSettings(ctx context.Context, m root.FS) error {

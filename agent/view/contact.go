@@ -74,17 +74,23 @@ func withContact(advice string, st approval.Status) string {
 }
 
 // contactInAlert adds the contact to the text of an alert about a product, if all of it
-// fits. A web address is left out: nobody can click it there, and the menu has it.
+// fits. If it fits only without the facts after the next step, it replaces them. A web
+// address is left out: nobody can click it there, and the menu has it.
 func contactInAlert(body string, p approval.Product, st approval.Status) string {
 	address := shownAddress(st.Contact.URL)
 	if strings.Contains(address, "://") {
 		address = ""
 	}
 	line := sentence(named("Contact %s", contactBy(st.Contact, address)))
-	if line == "" || contactAbout(p, st) == "" && !namesAdministrator(body) || !fits(body+" "+line) {
+	if line == "" || contactAbout(p, st) == "" && !namesAdministrator(body) {
 		return body
 	}
-	return strings.TrimSpace(body + " " + line)
+	for _, kept := range []string{body, sentence(nextInShort(p, st))} {
+		if strings.HasPrefix(body, kept) && fits(kept+" "+line) {
+			return strings.TrimSpace(kept + " " + line)
+		}
+	}
+	return body
 }
 
 // contactLabel returns the label of notify.Contact: of an entry that opens the address, or of

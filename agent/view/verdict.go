@@ -42,6 +42,9 @@ var verdictWords = map[approval.Verdict]verdictText{
 		next: func(p approval.Product, _ approval.Status) string {
 			return fmt.Sprintf("Ask your administrator to allow the kernel extensions of %s (team %s)%s.", p.Name, Clean(p.TeamID), payload(p))
 		},
+		short: func(p approval.Product, _ approval.Status) string {
+			return fmt.Sprintf("Ask your administrator to allow %s (team %s).", p.Name, Clean(p.TeamID))
+		},
 		headline: func(p approval.Product) string { return fmt.Sprintf("%s: your organization decides", p.Name) },
 		steps:    askAdministrator,
 	},

@@ -129,6 +129,7 @@ type Status struct {
 	Facts    probe.Snapshot
 	Compat   Table // which version of Parallels was made for which macOS
 	Contact  Contact
+	NoRetry  bool // Settings.NoRetry
 }
 
 // Leading returns the product that the icon, the title and the first lines are about. It

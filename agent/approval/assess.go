@@ -22,6 +22,7 @@ func (s Settings) Assess(mem Memory, snap probe.Snapshot, now time.Time) (Status
 		Facts:   snap,
 		Compat:  s.Compat,
 		Contact: s.Contact,
+		NoRetry: s.NoRetry,
 	}
 	if snap.Policy != nil {
 		a.status.Source, a.status.ReadAt = snap.Policy.Source, snap.Policy.ReadAt

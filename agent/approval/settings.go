@@ -15,6 +15,7 @@ type Settings struct {
 	BeforeUpdates bool  // warn once about an offered macOS after which a product needs something
 	Compat        Table // which macOS each Parallels was made for
 	Contact       Contact
+	NoRetry       bool // the menu has no entry to try again, and no text advises it
 
 	// No later snapshot follows, so what is not certain yet counts as unknown.
 	Once bool

@@ -72,7 +72,7 @@ func (l *Loop) showMenu() {
 	}
 	s := l.settings.Current()
 	l.edges.Tray.Show(view.Menu(l.status, view.Around{
-		Version: l.edges.Version, HideTime: !s.ShowTimeInMenuBar, SnoozeMinutes: s.SnoozeMinutes, SnoozedUntil: l.mem.Snoozed,
+		Version: l.edges.Version, HideTime: !s.ShowTimeInMenuBar, HideQuit: !s.ShowQuit, SnoozeMinutes: s.SnoozeMinutes, SnoozedUntil: l.mem.Snoozed,
 		AtLogin: l.edges.Actions.OpensAtLogin(), Ignored: l.mem.Ignored,
 	}))
 }

@@ -15,6 +15,7 @@ func (s Settings) Approval() approval.Settings {
 		BeforeUpdates: s.WarnBeforeUpdates,
 		Compat:        approval.Compat(),
 		Contact:       approval.Contact{Organization: s.OrganizationName, URL: s.ContactURL, Text: s.ContactText},
+		NoRetry:       !s.ShowRetry,
 	}
 	if s.compat != nil {
 		rules.Compat = *s.compat

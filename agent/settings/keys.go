@@ -81,6 +81,14 @@ var Keys = []Key{
 		Form{Type: String, What: "a line", Longest: 200, Pattern: linePattern, Example: "IT Support, extension 4321"},
 		func(s *Settings) any { return &s.ContactText },
 	},
+	{
+		"ShowQuit", "Quit in the menu", "Show Quit in the menu.",
+		Form{Type: Bool}, func(s *Settings) any { return &s.ShowQuit },
+	},
+	{
+		"ShowRetry", "Try Again in the menu", "Show Try Again in the menu, and advise it.",
+		Form{Type: Bool}, func(s *Settings) any { return &s.ShowRetry },
+	},
 }
 
 // Get returns the value as a property list has it.

@@ -29,6 +29,8 @@ type Settings struct {
 	OrganizationName   string
 	ContactURL         string // probe.IsContactURL, or empty
 	ContactText        string
+	ShowQuit           bool
+	ShowRetry          bool
 
 	Origins map[string]Origin // of the values that are not defaults, by key
 	compat  *approval.Table   // the content of CompatibilityFile; nil: use the built-in table
@@ -93,6 +95,7 @@ func Default() Settings {
 		Reminders: []int{15, 5, 1}, AlertStyle: AlertAuto, ShowTimeInMenuBar: true,
 		WatchVendors: vendors{Auto: true, Teams: []string{probe.ParallelsTeamID}}, IgnoreVendors: []string{},
 		NotifyAfterUpdates: true, WarnBeforeUpdates: true, SnoozeMinutes: 10,
+		ShowQuit: true, ShowRetry: true,
 		Origins: map[string]Origin{},
 	}
 }

@@ -110,6 +110,10 @@ func TestSettingsValues(t *testing.T) {
 		{"ContactText", "IT Support, extension 4321 ☎", "IT Support, extension 4321 ☎"},
 		{"ContactText", strings.Repeat("x", 201), nil},
 		{"ContactText", "4321\r\n", nil},
+		{"ShowQuit", false, false},
+		{"ShowQuit", "false", nil},
+		{"ShowRetry", false, false},
+		{"ShowRetry", 0, nil},
 		{"CompatibilityFile", "/Users/Shared/compat.json", "/Users/Shared/compat.json"},
 		{"CompatibilityFile", "compat.json", nil},
 	} {

@@ -96,7 +96,7 @@ func contactInAlert(body string, p approval.Product, st approval.Status) string 
 // contactLabel returns the label of notify.Contact: of an entry that opens the address, or of
 // a line with the text alone. It is empty if there is neither.
 func contactLabel(c menuCase) string {
-	who, text := Clean(c.contact.Organization), contactText(c.contact)
+	who, text := Clean(c.st.Contact.Organization), contactText(c.st.Contact)
 	if who == "" {
 		who = "Your Administrator"
 	}
@@ -109,4 +109,4 @@ func contactLabel(c menuCase) string {
 	return short(fmt.Sprintf("Contact %s: %s", who, text))
 }
 
-func (c menuCase) opensContact() bool { return probe.IsContactURL(c.contact.URL) }
+func (c menuCase) opensContact() bool { return probe.IsContactURL(c.st.Contact.URL) }

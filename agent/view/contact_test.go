@@ -36,7 +36,7 @@ func TestContactWords(t *testing.T) {
 		if got := contact(tt.c); got != tt.words {
 			t.Errorf("%+v: %q, want %q", tt.c, got, tt.words)
 		}
-		if got := contactLabel(menuCase{contact: tt.c}); got != tt.label {
+		if got := contactLabel(menuCase{st: approval.Status{Contact: tt.c}}); got != tt.label {
 			t.Errorf("%+v: label %q, want %q", tt.c, got, tt.label)
 		}
 		if tt.say == "" {
@@ -184,6 +184,47 @@ func TestContactInMenu(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%+v: %+v, want %+v", c, got, want)
+		}
+	}
+}
+
+// Without Try Again, the first entry of the menu leads to the steps, and no text names an
+// entry that is not there.
+func TestMenuWithoutTryAgain(t *testing.T) {
+	tried := 0
+	for _, macOS := range []string{"10.15.7", "12.7.6", "26.2"} {
+		for _, v := range approval.Verdicts {
+			for _, no := range []bool{false, true} {
+				st := statusWith(v, macOS)
+				st.Products[0].Need = approval.Need{VMs: []probe.VM{{Name: "Windows", UUID: "x", State: probe.VMStopped, Hypervisor: probe.ParallelsHypervisor}}}
+				st.NoRetry = no
+				m := Menu(st, around)
+				all := append([]string{Text(st).String(), NewGuide(st.Products[0], st).Text(80), m.Items[notify.Retry].Label}, append(m.Next, m.Details...)...)
+				for _, event := range approval.Events {
+					all = append(all, Alert(approval.Notice{Event: event, Product: st.Products[0], Window: &approval.Window{ClosesAt: opened}}, st, true).Body)
+				}
+				named := strings.Contains(strings.Join(all, "\n"), "Try Again…")
+				if m.Primary.Action == notify.Retry {
+					tried++
+				}
+				if no && (named || m.Primary.Action == notify.Retry) || !no && !named && m.Primary.Action != notify.Retry {
+					t.Errorf("macOS %s, %s, without: %t, first %+v\n%s", macOS, v, no, m.Primary, strings.Join(all, "\n"))
+				}
+			}
+		}
+	}
+	if tried == 0 {
+		t.Error("no menu begins with Try Again")
+	}
+}
+
+func TestMenuWithoutQuit(t *testing.T) {
+	hidden := around
+	hidden.HideQuit = true
+	for _, v := range approval.Verdicts {
+		st := statusWith(v, "12.7.6")
+		if with, without := Menu(st, around).Items[notify.Quit], Menu(st, hidden).Items[notify.Quit]; with.Label != "Quit kextwatch" || without.Label != "" {
+			t.Errorf("%s: %+v and %+v", v, with, without)
 		}
 	}
 }

@@ -64,7 +64,7 @@ var eventWords = map[approval.EventName]struct {
 			switch {
 			case p.Verdict == approval.Unknown:
 				return title, sentences(OnScreen(st.Mac, "if you did not click {Allow}, %s, then click it", TryAgain(p, st.Mac.OS)), "kextwatch cannot see whether you did")
-			case tray && canRetry(p, st.Mac.OS):
+			case tray && canRetry(p, st):
 				return title, sentences(tryAgainEntry, fmt.Sprintf("then open %s and %s", PaneFor(st.Mac).Name, clickAllow(p, st)))
 			}
 			return title, nextInShort(p, st)

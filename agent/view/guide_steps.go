@@ -106,7 +106,7 @@ func startRecovery(state StepState, st approval.Status) GuideStep {
 func tryStep(p approval.Product, st approval.Status, at stage) GuideStep {
 	way := TryAgain(p, st.Mac.OS)
 	if at <= trying {
-		way = bringBack(p, st.Mac.OS)
+		way = bringBack(p, st)
 	}
 	if way == doAgain {
 		way = fmt.Sprintf("do again what needs the kernel extension of %s", p.Name)

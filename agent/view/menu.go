@@ -15,6 +15,7 @@ import (
 type Around struct {
 	Version       string // of kextwatch
 	HideTime      bool   // show no minutes beside the icon
+	HideQuit      bool
 	SnoozeMinutes int
 	SnoozedUntil  time.Time      // zero: alerts are not snoozed
 	AtLogin       probe.LoginJob // how kextwatch starts at login
@@ -56,7 +57,7 @@ func primary(worst approval.Product, st approval.Status) notify.Primary {
 	switch {
 	case do == nil:
 		return notify.Primary{}
-	case do.action == notify.Retry && !canRetry(worst, st.Mac.OS):
+	case do.action == notify.Retry && !canRetry(worst, st):
 		return notify.Primary{Action: notify.ShowGuide, Label: showSteps}
 	}
 	return notify.Primary{Action: do.action, Label: strings.ReplaceAll(do.label, "PRODUCT", worst.Name)}
@@ -106,7 +107,7 @@ func ignoreLabel(st approval.Status, ignored []string) string {
 // menuCase holds what the label and the state of an entry depend on.
 type menuCase struct {
 	worst   approval.Product
-	os      probe.OSVersion
+	st      approval.Status
 	around  Around
 	pane    string // the label of notify.OpenSettings
 	helps   bool   // something may wait in the pane
@@ -114,7 +115,6 @@ type menuCase struct {
 	ignore  string // the label of notify.Ignore; empty: no entry
 	snoozed bool
 	steps   bool // the guide has steps
-	contact approval.Contact
 }
 
 func (c menuCase) always() bool     { return true }
@@ -132,7 +132,7 @@ type menuItem struct {
 // menuItems has one row for each action below the details.
 var menuItems = map[notify.Action]menuItem{
 	notify.OpenSettings: {label: func(c menuCase) string { return c.pane }, enabled: func(c menuCase) bool { return c.helps }},
-	notify.Retry:        {label: called(tryAgain), enabled: func(c menuCase) bool { return canRetry(c.worst, c.os) }},
+	notify.Retry:        {label: shownIf(tryAgain, func(c menuCase) bool { return !c.st.NoRetry }), enabled: func(c menuCase) bool { return canRetry(c.worst, c.st) }},
 	notify.ShowGuide:    {label: called(showSteps), enabled: menuCase.hasSteps},
 	notify.CopyGuide:    {label: called("Copy the Steps"), enabled: menuCase.hasSteps},
 	notify.ShowHistory:  {label: called("History…"), enabled: menuCase.always},
@@ -165,18 +165,23 @@ var menuItems = map[notify.Action]menuItem{
 		label:   func(c menuCase) string { return fmt.Sprintf("About kextwatch %s", c.around.Version) },
 		enabled: menuCase.always,
 	},
-	notify.Quit: {label: called("Quit kextwatch"), enabled: menuCase.always},
+	notify.Quit: {label: shownIf("Quit kextwatch", func(c menuCase) bool { return !c.around.HideQuit }), enabled: menuCase.always},
 }
 
 // called returns a label that never changes.
 func called(label string) func(menuCase) string { return func(menuCase) string { return label } }
 
+// shownIf returns a label that never changes, or no entry.
+func shownIf(label string, shown func(menuCase) bool) func(menuCase) string {
+	return func(c menuCase) string { return when(shown(c), label) }
+}
+
 // items returns the entries below the details. One that is the first entry already is not
 // repeated.
 func items(worst approval.Product, primary notify.Primary, st approval.Status, around Around) map[notify.Action]notify.Item {
 	c := menuCase{
-		worst: worst, os: st.Mac.OS, around: around, open: worst.Window.Open(), snoozed: !around.SnoozedUntil.IsZero(),
-		ignore: ignoreLabel(st, around.Ignored), steps: hasSteps(st), contact: st.Contact,
+		worst: worst, st: st, around: around, open: worst.Window.Open(), snoozed: !around.SnoozedUntil.IsZero(),
+		ignore: ignoreLabel(st, around.Ignored), steps: hasSteps(st),
 		pane: openPane(st), helps: PaneHelps(st),
 	}
 	items := map[notify.Action]notify.Item{}
@@ -251,7 +256,7 @@ func nextLines(p approval.Product, st approval.Status) []string {
 	noButton := p.Verdict == approval.BlockedClosed || p.Verdict == approval.BlockedUnknown && lost
 	var lines []string
 	switch {
-	case noButton && canRetry(p, st.Mac.OS):
+	case noButton && canRetry(p, st):
 		lines = []string{OnScreen(st.Mac, "To get the {Allow} button back, choose Try Again…")}
 	case noButton:
 		lines = []string{OnScreen(st.Mac, "This brings the {Allow} button back:"), short(TryAgain(p, st.Mac.OS))}

@@ -86,17 +86,18 @@ func vmNames(vms []probe.VM) string {
 
 // canRetry reports whether Try Again… of the menu can make Parallels load its
 // extensions again.
-func canRetry(p approval.Product, os probe.OSVersion) bool {
-	return p.Verdict.Blocked() && p.Verdict != approval.Managed && p.App != nil && !p.Window.Open() &&
+func canRetry(p approval.Product, st approval.Status) bool {
+	os := st.Mac.OS
+	return !st.NoRetry && p.Verdict.Blocked() && p.Verdict != approval.Managed && p.App != nil && !p.Window.Open() &&
 		os.Known() && (!os.AtLeast(11, 0) || p.Need.ByOpening() || len(p.Need.Startable()) > 0)
 }
 
 const tryAgainEntry = "choose Try Again… in the kextwatch menu"
 
 // bringBack says what brings the Allow button back.
-func bringBack(p approval.Product, os probe.OSVersion) string {
-	switch way := TryAgain(p, os); {
-	case canRetry(p, os):
+func bringBack(p approval.Product, st approval.Status) string {
+	switch way := TryAgain(p, st.Mac.OS); {
+	case canRetry(p, st):
 		return fmt.Sprintf("%s, or %s", tryAgainEntry, way)
 	case p.App != nil && len(p.Need.VMs) == 0:
 		return fmt.Sprintf("%s, or install %s again", way, p.Name)

@@ -167,7 +167,7 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 	approval.ReasonWindowOver: func(c reasonCase) reasonText {
 		return reasonText{"The time is over",
 			c.text("macOS removes the {Allow} button about 30 minutes after a load attempt. The next attempt brings it back, without an alert."),
-			sentence(bringBack(c.p, c.os))}
+			sentence(bringBack(c.p, c.st))}
 	},
 	approval.ReasonUpdateAgain: func(c reasonCase) reasonText {
 		return reasonText{"The update needs a new approval",

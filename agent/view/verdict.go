@@ -102,7 +102,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 				return tryThenAllow(p, st)
 			}
 			return sentences(stranger(p), clickThere(p, st), pressTab, noButtonYet(p, st),
-				fmt.Sprintf("if there is no button, %s, then check again", bringBack(p, st.Mac.OS)), withoutKexts(p, st.Mac))
+				fmt.Sprintf("if there is no button, %s, then check again", bringBack(p, st)), withoutKexts(p, st.Mac))
 		},
 		short: func(p approval.Product, st approval.Status) string {
 			if hasKext(p, isLost) {
@@ -122,7 +122,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			return OnScreen(st.Mac, "the {Allow} button was there until %s", closing(p, st, at))
 		},
 		next: func(p approval.Product, st approval.Status) string {
-			return sentences(stranger(p), bringBack(p, st.Mac.OS), "then "+clickThere(p, st), withoutKexts(p, st.Mac))
+			return sentences(stranger(p), bringBack(p, st), "then "+clickThere(p, st), withoutKexts(p, st.Mac))
 		},
 		short: tryThenAllow,
 		at:    trying,

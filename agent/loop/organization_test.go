@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"kextwatch/agent/settings"
 	"kextwatch/agent/settings/settingstest"
@@ -32,7 +31,9 @@ func TestLoopTakesUpTheSettingsOfAnOrganization(t *testing.T) {
 		want("no profile", "", "Try Again…", "Quit kextwatch")
 		p.Set(settingstest.ManagedForAll, map[string]any{"OrganizationName": "ACME", "ContactURL": "https://help.acme.example", "ContactText": "extension 4321", "ShowQuit": false, "ShowRetry": false})
 		want("a profile", "Contact ACME…", "", "")
-		d.change(func(s *probe.Snapshot) { s.Enforcement.Profile = probe.KextProfile{Present: probe.Yes, UserOverrides: probe.No} })
+		d.change(func(s *probe.Snapshot) {
+			s.Enforcement.Profile = probe.KextProfile{Present: probe.Yes, UserOverrides: probe.No}
+		})
 		d.attempt()
 		d.hint(settled)
 		alerts := d.now().alerts
@@ -41,6 +42,5 @@ func TestLoopTakesUpTheSettingsOfAnOrganization(t *testing.T) {
 		}
 		p.Set(settingstest.ManagedForAll, map[string]any{"ContactText": "extension 4321"})
 		want("another profile", "Contact Your Administrator: extension 4321", "Try Again…", "Quit kextwatch")
-		time.Sleep(time.Second)
 	})
 }

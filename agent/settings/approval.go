@@ -11,8 +11,8 @@ func (s Settings) Approval() approval.Settings {
 	rules := approval.Settings{
 		Reminders:     s.Reminders,
 		Vendors:       approval.Vendors{All: s.WatchVendors.All, Auto: s.WatchVendors.Auto, Teams: s.WatchVendors.Teams, Ignore: s.IgnoreVendors},
-		AfterUpdates:  s.NotifyAfterUpdates,
-		BeforeUpdates: s.WarnBeforeUpdates,
+		AfterUpdates:  s.NotifyAfterUpdates && !s.QuietUpdates,
+		BeforeUpdates: s.WarnBeforeUpdates && !s.QuietUpdates,
 		Compat:        approval.Compat(),
 		Contact:       approval.Contact{Organization: s.OrganizationName, URL: s.ContactURL, Text: s.ContactText},
 		NoRetry:       !s.ShowRetry,

@@ -89,6 +89,11 @@ var Keys = []Key{
 		"ShowRetry", "Try Again in the menu", "Show Try Again in the menu, and advise it.",
 		Form{Type: Bool}, func(s *Settings) any { return &s.ShowRetry },
 	},
+	{
+		"QuietUpdates", "No notices about updates",
+		"Send no notice before or after an update, whatever NotifyAfterUpdates and WarnBeforeUpdates say. What must be done now is still announced.",
+		Form{Type: Bool}, func(s *Settings) any { return &s.QuietUpdates },
+	},
 }
 
 // Get returns the value as a property list has it.

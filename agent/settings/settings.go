@@ -31,6 +31,7 @@ type Settings struct {
 	ContactText        string
 	ShowQuit           bool
 	ShowRetry          bool
+	QuietUpdates       bool // NotifyAfterUpdates and WarnBeforeUpdates do not count
 
 	Origins map[string]Origin // of the values that are not defaults, by key
 	compat  *approval.Table   // the content of CompatibilityFile; nil: use the built-in table

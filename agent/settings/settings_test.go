@@ -114,6 +114,8 @@ func TestSettingsValues(t *testing.T) {
 		{"ShowQuit", "false", nil},
 		{"ShowRetry", false, false},
 		{"ShowRetry", 0, nil},
+		{"QuietUpdates", true, true},
+		{"QuietUpdates", 1, nil},
 		{"CompatibilityFile", "/Users/Shared/compat.json", "/Users/Shared/compat.json"},
 		{"CompatibilityFile", "compat.json", nil},
 	} {

@@ -84,6 +84,7 @@ var arrows = []struct{ importer, imported, because string }{
 	{"agent/store", "probe/root", "reads the files it saved"},
 	{"agent/store", "howett.net/plist", "memory and status are property lists"},
 	{"agent/settings", "agent/approval", "sets what the rules take into account"},
+	{"agent/settings", "agent/settings/values", "says which values each key takes"},
 	{"agent/settings", "agent/view", "cleans texts of settings"},
 	{"agent/settings", "probe", "names the settings domain"},
 	{"agent/settings", "probe/root", "reads the files of the settings"},
@@ -171,7 +172,7 @@ var arrows = []struct{ importer, imported, because string }{
 
 // plain packages depend, directly and indirectly, only on the standard library and on
 // other plain packages. So every rule can be tested without a Mac.
-var plain = []string{"agent/approval", "agent/fleet", "agent/view", "notify", "probe"}
+var plain = []string{"agent/approval", "agent/fleet", "agent/settings/values", "agent/view", "notify", "probe"}
 
 // plainModules are the foreign modules that a plain package may depend on. What it uses of
 // them only computes: uuid makes name-based UUIDs, plist encodes.

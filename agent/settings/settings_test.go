@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unicode"
 
 	"howett.net/plist"
 
@@ -453,7 +454,7 @@ func FuzzSettings(f *testing.F) {
 			t.Errorf("invalid settings: %+v", s)
 		}
 		text := Text(s, problems)
-		if strings.ContainsFunc(strings.ReplaceAll(text, "\n", ""), unprintable) {
+		if strings.ContainsFunc(strings.ReplaceAll(text, "\n", ""), func(r rune) bool { return !unicode.IsPrint(r) }) {
 			t.Errorf("the text is not printable: %q", text)
 		}
 	})

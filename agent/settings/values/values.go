@@ -1,15 +1,14 @@
-package settings
+// Package values says which values a setting takes. It is plain: the program, the manual and
+// the forms of device management services read the same data.
+package values
 
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"kextwatch/probe"
 )
 
 // Type is the type of a value in the property list.
@@ -23,20 +22,19 @@ const (
 	List    Type = "array"
 )
 
-// Form says which values a key takes. The program checks values with it. docs/settings.md and
-// the forms of device management services have the same limits, by a test.
+// Form says which values a setting takes.
 type Form struct {
 	Type Type
 
 	Min, Max int // of an Integer
 
 	// These are for a String.
-	What    string   // what it is, in the plural if there are several: see Words
+	What    string   // such as "a team ID"
 	Choices []string // the only values; nil: any that fit
 	Longest int      // characters; 0: What is short
-	Pattern string   // a regular expression for forms, which match what fits; empty: any text
+	Pattern string   // a regular expression for forms that matches at least what fits
 	Example string
-	fits    func(text string) bool // nil: any printable line
+	Fits    func(text string) bool // nil: any printable line
 
 	// These are for a List.
 	Items        *Form
@@ -45,28 +43,6 @@ type Form struct {
 
 	Or *Form // the value may also have this form; nil: no other
 }
-
-// windowMinutes are minutes of an approval window, which has 30: a reminder and a snooze end
-// before it does.
-var windowMinutes = Form{Type: Integer, Min: 1, Max: 29}
-
-var team = Form{Type: String, What: "a team ID", Pattern: `^[0-9A-Z]{10}$`, Example: probe.ParallelsTeamID, fits: probe.IsTeamID}
-
-const mostTeams = 50
-
-// An empty path turns a setting off.
-const (
-	longestPath = 1000
-	pathPattern = `^(/.*)?$`
-)
-
-func isPath(text string) bool { return text == "" || filepath.IsAbs(text) }
-
-// linePattern has no control characters. The program also refuses invisible characters and
-// those that change the direction of text: the forms have no common way to write them.
-const linePattern = `^[^\x00-\x1f\x7f]*$`
-
-func isContactURL(text string) bool { return text == "" || probe.IsContactURL(text) }
 
 // Words says what a value must be, such as "a whole number from 1 to 29".
 func (f Form) Words() string {
@@ -126,10 +102,10 @@ func (t Type) hint() string {
 	return ""
 }
 
-// check returns what a value of a property list must be; nil: it fits.
-func (f Form) check(value any) error {
+// Check returns what a value of a property list must be; nil: it fits.
+func (f Form) Check(value any) error {
 	err := f.checkOne(value)
-	if err == nil || f.Or != nil && f.Or.check(value) == nil {
+	if err == nil || f.Or != nil && f.Or.Check(value) == nil {
 		return nil
 	}
 	if f.Or != nil {
@@ -145,7 +121,7 @@ func (f Form) checkOne(value any) error {
 			return nil
 		}
 	case int64, uint64:
-		if n := number(v); f.Type == Integer && n >= f.Min && n <= f.Max {
+		if n := Number(v); f.Type == Integer && n >= f.Min && n <= f.Max {
 			return nil
 		}
 	case string:
@@ -170,7 +146,7 @@ func (f Form) fit(text string) bool {
 	case f.Longest > 0 && utf8.RuneCountInString(text) > f.Longest, strings.ContainsFunc(text, unprintable):
 		return false
 	}
-	return f.fits == nil || f.fits(text)
+	return f.Fits == nil || f.Fits(text)
 }
 
 func (f Form) checkEntries(list []any) error {
@@ -185,8 +161,8 @@ func (f Form) checkEntries(list []any) error {
 	return nil
 }
 
-// number returns an integer of a property list, or one that is too large for any key.
-func number(value any) int {
+// Number returns an integer of a property list, or one that fits no setting.
+func Number(value any) int {
 	const tooLarge = 1 << 30
 	switch v := value.(type) {
 	case uint64:

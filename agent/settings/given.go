@@ -1,12 +1,15 @@
 package settings
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+
+	"kextwatch/agent/settings/values"
 )
 
 // Parse returns a text, such as that of a command line, as the value that the key has in a
@@ -22,6 +25,9 @@ func (k Key) Parse(text string) (any, error) {
 		s := Default()
 		if err := k.set(&s, value); err != nil {
 			refused = err
+			if misfit, ok := errors.AsType[*values.Misfit](err); ok {
+				refused = errors.New(misfit.Must) // the hint is about property lists
+			}
 			continue
 		}
 		return k.Get(s), nil
@@ -33,13 +39,13 @@ func (k Key) Parse(text string) (any, error) {
 // decides. A text that can be a single value comes before a list, because a text may
 // have commas.
 func readings(text string) []any {
-	var values []any
+	var all []any
 	switch text {
 	case "true", "false":
-		values = append(values, text == "true")
+		all = append(all, text == "true")
 	}
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-		values = append(values, n)
+		all = append(all, n)
 	}
 	texts, numbers := []any{}, []any{}
 	for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
@@ -50,7 +56,7 @@ func readings(text string) []any {
 			numbers = append(numbers, part)
 		}
 	}
-	return append(values, text, texts, numbers)
+	return append(all, text, texts, numbers)
 }
 
 // KeyNamed returns the key with this name. If there is none, nearest is the key that a
@@ -69,21 +75,21 @@ func KeyNamed(name string) (key Key, nearest string, ok bool) {
 // form of a property list. foreign are the keys that macOS put there. The error is that of
 // reading the file.
 func ReadGiven(path string) (given map[string]any, foreign []string, problems []Problem, err error) {
-	values, err := readSettingsFile(path)
-	if err == nil && values == nil {
+	content, err := readSettingsFile(path)
+	if err == nil && content == nil {
 		err = &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 	}
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	s := Default()
-	problems = s.take(values, File{Path: path}, map[string]bool{})
+	problems = s.take(content, File{Path: path}, map[string]bool{})
 	given = map[string]any{}
 	for _, key := range Keys {
 		if _, valid := s.Origins[key.Name]; valid {
 			given[key.Name] = key.Get(s)
 		}
 	}
-	foreign = slices.DeleteFunc(slices.Sorted(maps.Keys(values)), func(name string) bool { return !isForeign(name) })
+	foreign = slices.DeleteFunc(slices.Sorted(maps.Keys(content)), func(name string) bool { return !isForeign(name) })
 	return given, foreign, problems, nil
 }

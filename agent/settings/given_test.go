@@ -26,9 +26,9 @@ func TestParse(t *testing.T) {
 		{"Reminders", "20,10,2", []int{20, 10, 2}, ""},
 		{"Reminders", "5 15, 1", []int{15, 5, 1}, ""},
 		{"Reminders", "15", []int{15}, ""},
-		{"Reminders", "", nil, "it must be a list of 1 to 10 whole numbers"},
-		{"Reminders", "15,soon", nil, "each reminder must be a whole number"},
-		{"Reminders", "30", nil, "each reminder must be a whole number from 1 to 29"},
+		{"Reminders", "", nil, "it must be a list of 1 to 10 different whole numbers from 1 to 29"},
+		{"Reminders", "15,soon", nil, "each entry must be a whole number"},
+		{"Reminders", "30", nil, "each entry must be a whole number from 1 to 29"},
 		{"AlertStyle", "dialog", "dialog", ""},
 		{"AlertStyle", "loud", nil, "it must be the text auto, notification or dialog"},
 		{"AlertStyle", "auto,dialog", nil, "it must be the text"},
@@ -57,7 +57,7 @@ func TestParse(t *testing.T) {
 		}
 		got, err := key.Parse(tt.text)
 		if tt.err != "" {
-			if err == nil || !strings.Contains(err.Error(), tt.err) {
+			if err == nil || !strings.Contains(err.Error(), tt.err) || strings.Contains(err.Error(), "defaults write") {
 				t.Errorf("%s=%s: %v, %v; want the error %q", tt.key, tt.text, got, err, tt.err)
 			}
 			continue

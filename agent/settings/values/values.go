@@ -3,7 +3,6 @@
 package values
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -102,7 +101,8 @@ func (t Type) hint() string {
 	return ""
 }
 
-// Check returns what a value of a property list must be; nil: it fits.
+// Check returns what a value of a property list must be; nil: it fits. An error about the
+// whole value is a *Misfit.
 func (f Form) Check(value any) error {
 	err := f.checkOne(value)
 	if err == nil || f.Or != nil && f.Or.Check(value) == nil {
@@ -136,7 +136,15 @@ func (f Form) checkOne(value any) error {
 	return f.mustBe(f.Type.hint())
 }
 
-func (f Form) mustBe(hint string) error { return errors.New("it must be " + f.Words() + hint) }
+// Misfit says what a value must be.
+type Misfit struct {
+	Must string
+	Hint string // how `defaults write` writes such a value, in parentheses; may be empty
+}
+
+func (m *Misfit) Error() string { return m.Must + m.Hint }
+
+func (f Form) mustBe(hint string) error { return &Misfit{"it must be " + f.Words(), hint} }
 
 // fit reports whether a text fits. One that fits is a single printable line.
 func (f Form) fit(text string) bool {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kextwatch/agent/fleet"
 	"kextwatch/agent/settings"
 	"kextwatch/agent/terminal"
 	"kextwatch/agent/view"
@@ -12,17 +13,32 @@ import (
 )
 
 func (in *invocation) settingsCommand() *cobra.Command {
-	return &cobra.Command{
+	var manifest, jamf bool
+	cmd := &cobra.Command{
 		Use:   "settings",
 		Short: "Show every setting with its value, its origin and its meaning",
 		Long: `settings lists every setting. The agent notices changes by itself. A value from a
-configuration profile is managed and takes precedence.`,
+configuration profile is managed and takes precedence.
+
+With --manifest or --jamf-schema, settings prints a form of every setting instead,
+for a tool that makes configuration profiles. It reads nothing on this Mac then.`,
 		Example: `  defaults write ` + probe.AgentLabel + ` SnoozeMinutes -int 5
   defaults write ` + probe.AgentLabel + ` WatchVendors all
   defaults delete ` + probe.AgentLabel + ` SnoozeMinutes
-  kextwatch settings        (after a moment: macOS writes the file with a delay)`,
+  kextwatch settings        (after a moment: macOS writes the file with a delay)
+  kextwatch settings --jamf-schema | pbcopy     for a custom schema in Jamf Pro`,
 		Args: noArgs(""),
 		RunE: func(*cobra.Command, []string) error {
+			switch {
+			case manifest && jamf:
+				return usage("print one form at a time", "--manifest and --jamf-schema cannot be used together")
+			case manifest && in.speaker.json:
+				return usage("the manifest is a property list: leave out --json", "--manifest and --json cannot be used together")
+			case manifest:
+				return in.writeForm(fleet.Manifest)
+			case jamf:
+				return in.writeForm(fleet.JamfSchema)
+			}
 			home, err := in.home()
 			if err != nil {
 				return err
@@ -36,6 +52,9 @@ configuration profile is managed and takes precedence.`,
 			return terminal.Write(in.out, view.Untoned(settings.Text(s, problems)))
 		},
 	}
+	cmd.Flags().BoolVar(&manifest, "manifest", false, "print a preference manifest (ProfileManifests), for editors of profiles")
+	cmd.Flags().BoolVar(&jamf, "jamf-schema", false, "print a JSON Schema for Application & Custom Settings in Jamf Pro")
+	return cmd
 }
 
 // settingsCode returns the exit status. An unknown key is only a warning, as in doctor.

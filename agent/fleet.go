@@ -32,38 +32,41 @@ type fleetKind struct {
 	run func(in *invocation, state fleet.State, err error) error
 }
 
-var fleetKinds = []fleetKind{
-	{
-		name: "jamf-ea", short: "Print the script of an extension attribute for Jamf Pro",
-		long: `jamf-ea prints a script. Paste it into an extension attribute of Jamf Pro with the
+// fleetKinds has one row for each kind.
+func fleetKinds() []fleetKind {
+	return []fleetKind{
+		{
+			name: "jamf-ea", short: "Print the script of an extension attribute for Jamf Pro",
+			long: `jamf-ea prints a script. Paste it into an extension attribute of Jamf Pro with the
 data type String and the input type Script. For each inventory it reports one line:
 "ok: approved", "blocked-open: Parallels Desktop" or "unknown: policy".
 
 It works with and without a running agent. It takes at most five seconds, and its exit
 status is always 0: a state that is not known is a result, too.`,
-		example: `  kextwatch fleet jamf-ea
+			example: `  kextwatch fleet jamf-ea
   sudo kextwatch fleet jamf-ea --run     the result for this Mac`,
-		script: fleet.JamfScript, run: (*invocation).runJamf,
-	},
-	{
-		name: "munki-condition", short: "Print a condition script for Munki",
-		long: `munki-condition prints a script. Install it in /usr/local/munki/conditions, owned by
+			script: fleet.JamfScript, run: (*invocation).runJamf,
+		},
+		{
+			name: "munki-condition", short: "Print a condition script for Munki",
+			long: `munki-condition prints a script. Install it in /usr/local/munki/conditions, owned by
 root with the group wheel and the mode 755. At each run of Munki it adds keys to
 ConditionalItems.plist and keeps those of other scripts. The script lists the keys.`,
-		example: `  kextwatch fleet munki-condition >kextwatch
+			example: `  kextwatch fleet munki-condition >kextwatch
   sudo kextwatch fleet munki-condition --run     write the keys for this Mac`,
-		script: fleet.MunkiScript, run: (*invocation).runMunki,
-	},
-	{
-		name: "osquery", short: "Print queries for osquery and Fleet",
-		long: `osquery prints a pack of queries over osquery's table plist. They read the state that
+			script: fleet.MunkiScript, run: (*invocation).runMunki,
+		},
+		{
+			name: "osquery", short: "Print queries for osquery and Fleet",
+			long: `osquery prints a pack of queries over osquery's table plist. They read the state that
 each user's agent writes after sudo kextwatch install --reader. A Mac without a row is
 well. --format selects the form:
 
 ` + packFormats(),
-		example: `  kextwatch fleet osquery >kextwatch.yml && fleetctl apply -f kextwatch.yml
+			example: `  kextwatch fleet osquery >kextwatch.yml && fleetctl apply -f kextwatch.yml
   kextwatch fleet osquery --format osquery >kextwatch.conf`,
-	},
+		},
+	}
 }
 
 func packFormats() string {
@@ -76,7 +79,7 @@ func packFormats() string {
 
 func (in *invocation) fleetCommand() *cobra.Command {
 	var names []string
-	for _, kind := range fleetKinds {
+	for _, kind := range fleetKinds() {
 		names = append(names, kind.name)
 	}
 	hint := "name one of " + strings.Join(names, ", ")
@@ -96,7 +99,7 @@ takes. It changes nothing on this Mac.`,
 		},
 		RunE: func(*cobra.Command, []string) error { return nil }, // Args refuses every call
 	}
-	for _, kind := range fleetKinds {
+	for _, kind := range fleetKinds() {
 		if kind.script == nil {
 			cmd.AddCommand(in.osqueryCommand(kind))
 		} else {

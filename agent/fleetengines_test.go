@@ -259,7 +259,7 @@ func TestQueriesRunOnAnEmptyTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	for _, q := range fleet.Queries {
+	for _, q := range fleet.Queries() {
 		rows, err := queryRows(db, q.SQL)
 		want := 0
 		if q.Name == "kextwatch_not_reporting" {
@@ -270,7 +270,7 @@ func TestQueriesRunOnAnEmptyTable(t *testing.T) {
 		}
 	}
 	for _, f := range fleet.PackFormats {
-		for _, q := range fleet.Queries {
+		for _, q := range fleet.Queries() {
 			if !strings.Contains(f.Pack(), cmp.Or(q.Name, "?")) {
 				t.Errorf("%s is not in the form %s", q.Name, f.Name)
 			}

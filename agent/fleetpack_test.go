@@ -52,11 +52,11 @@ func TestFleetReadsThePack(t *testing.T) {
 		t.Fatal(err)
 	}
 	for form, got := range map[string][]fleetQuery{"fleet": applied, "gitops": listed} {
-		if len(got) != len(fleet.Queries) {
-			t.Errorf("%s has %d queries, want %d", form, len(got), len(fleet.Queries))
+		if len(got) != len(fleet.Queries()) {
+			t.Errorf("%s has %d queries, want %d", form, len(got), len(fleet.Queries()))
 			continue
 		}
-		for i, q := range fleet.Queries {
+		for i, q := range fleet.Queries() {
 			want := fleetQuery{q.Name, q.Meaning, q.SQL + "\n", "darwin", got[i].Interval, true, true, "snapshot", false}
 			if got[i] != want || want.Interval <= 0 {
 				t.Errorf("%s: got  %+v\nwant %+v", form, got[i], want)
@@ -75,10 +75,10 @@ func TestOsqueryReadsThePack(t *testing.T) {
 			Snapshot           bool
 		}
 	}
-	if err := json.Unmarshal([]byte(packIn(t, "osquery")), &pack); err != nil || pack.Platform != "darwin" || len(pack.Queries) != len(fleet.Queries) {
+	if err := json.Unmarshal([]byte(packIn(t, "osquery")), &pack); err != nil || pack.Platform != "darwin" || len(pack.Queries) != len(fleet.Queries()) {
 		t.Fatalf("%+v, %v", pack, err)
 	}
-	for _, q := range fleet.Queries {
+	for _, q := range fleet.Queries() {
 		got := pack.Queries[q.Name]
 		if got.Query != strings.Join(strings.Fields(q.SQL), " ") || got.Description != q.Meaning || got.Interval <= 0 || !got.Snapshot {
 			t.Errorf("%s: %+v", q.Name, got)

@@ -50,7 +50,7 @@ func rowsOf(t *testing.T, mac string) []string {
 	mactest.NoError(t, err)
 	defer db.Close()
 	var all []string
-	for _, q := range fleet.Queries {
+	for _, q := range fleet.Queries() {
 		rows, err := queryRows(db, q.SQL)
 		mactest.NoError(t, err)
 		for _, row := range rows {

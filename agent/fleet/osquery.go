@@ -19,22 +19,24 @@ type Query struct {
 // statePaths matches the file of each user. In osquery, % stands for one name.
 const statePaths = probe.FleetStates + "/%/" + probe.FleetState
 
-// Queries are the queries of the pack. A row is something that somebody has to look at,
-// so a Mac without a row in any of them is well.
-var Queries = []Query{
-	{"kextwatch_blocked", "macOS blocks a kernel extension until somebody approves it",
-		productsWith("verdict", verdictsThat(approval.Verdict.Blocked)...)},
-	{"kextwatch_needs_restart", "A kernel extension is approved, and macOS loads it only after a restart",
-		productsWith("verdict", string(approval.RestartPending), string(approval.UpgradePending))},
-	{"kextwatch_needs_recovery", "A kernel extension can be allowed only after a change in macOS Recovery or by an MDM",
-		productsWith("verdict", string(approval.NeedsRecovery))},
-	{"kextwatch_does_not_load", "A kernel extension does not load, and an approval or a restart alone does not help",
-		productsWith("verdict", verdictsThat(neitherApprovalNorRestart)...)},
-	{"kextwatch_too_old_for_offered_macos", "A product is too old for the macOS that Software Update offers",
-		productsWith("with_offered_macos", string(approval.NeedsNewer))},
-	{"kextwatch_unknown", "kextwatch cannot tell how the Mac is; the summary names what is missing", unknownQuery},
-	{"kextwatch_not_reporting", "No agent has reported for a day, or none is installed", notReportingQuery},
-	{"kextwatch_reader_failing", "The reader, which runs as root, cannot read the policy", readerQuery},
+// Queries returns the queries of the pack. A row is something that somebody has to look
+// at, so a Mac without a row in any of them is well.
+func Queries() []Query {
+	return []Query{
+		{"kextwatch_blocked", "macOS blocks a kernel extension until somebody approves it",
+			productsWith("verdict", verdictsThat(approval.Verdict.Blocked)...)},
+		{"kextwatch_needs_restart", "A kernel extension is approved, and macOS loads it only after a restart",
+			productsWith("verdict", string(approval.RestartPending), string(approval.UpgradePending))},
+		{"kextwatch_needs_recovery", "A kernel extension can be allowed only after a change in macOS Recovery or by an MDM",
+			productsWith("verdict", string(approval.NeedsRecovery))},
+		{"kextwatch_does_not_load", "A kernel extension does not load, and an approval or a restart alone does not help",
+			productsWith("verdict", verdictsThat(neitherApprovalNorRestart)...)},
+		{"kextwatch_too_old_for_offered_macos", "A product is too old for the macOS that Software Update offers",
+			productsWith("with_offered_macos", string(approval.NeedsNewer))},
+		{"kextwatch_unknown", "kextwatch cannot tell how the Mac is; the summary names what is missing", unknownQuery()},
+		{"kextwatch_not_reporting", "No agent has reported for a day, or none is installed", notReportingQuery()},
+		{"kextwatch_reader_failing", "The reader, which runs as root, cannot read the policy", readerQuery()},
+	}
 }
 
 func verdictsThat(are func(approval.Verdict) bool) []string {
@@ -52,11 +54,13 @@ func neitherApprovalNorRestart(v approval.Verdict) bool {
 	return v.NeedsAction() && !v.Blocked() && !slices.Contains(restarts, v)
 }
 
-// freshPaths are the files of agents that have reported within StaleAfter. The file of a
+// freshPaths selects the files of agents that have reported within StaleAfter. The file of a
 // user who never comes back must not count forever. osquery gives a date as seconds.
-var freshPaths = fmt.Sprintf(`SELECT path FROM plist
+func freshPaths() string {
+	return fmt.Sprintf(`SELECT path FROM plist
   WHERE path LIKE '%s' AND key = 'written_at'
     AND CAST(value AS INTEGER) > CAST(strftime('%%s', 'now') AS INTEGER) - %d`, statePaths, int(StaleAfter.Seconds()))
+}
 
 // productsWith returns the query for products of which a column has one of these values.
 // The subkey of a product's value is "ID/key", and an ID has no slash.
@@ -76,23 +80,29 @@ FROM (
   WHERE path LIKE '%s' AND key = 'products'
   GROUP BY path, substr(subkey, 1, instr(subkey, '/') - 1)
 )
-WHERE %s IN ('%s') AND path IN (%s);`, columns.String(), statePaths, column, strings.Join(values, "', '"), freshPaths)
+WHERE %s IN ('%s') AND path IN (%s);`, columns.String(), statePaths, column, strings.Join(values, "', '"), freshPaths())
 }
 
-var unknownQuery = fmt.Sprintf(`SELECT value AS summary, path
+func unknownQuery() string {
+	return fmt.Sprintf(`SELECT value AS summary, path
 FROM plist
 WHERE path LIKE '%s' AND key = 'summary' AND value LIKE '%s:%%'
-  AND path IN (%s);`, statePaths, Unknown, freshPaths)
+  AND path IN (%s);`, statePaths, Unknown, freshPaths())
+}
 
-var notReportingQuery = fmt.Sprintf(`SELECT datetime((
+func notReportingQuery() string {
+	return fmt.Sprintf(`SELECT datetime((
   SELECT MAX(CAST(value AS INTEGER)) FROM plist WHERE path LIKE '%s' AND key = 'written_at'
 ), 'unixepoch') AS last_report
-WHERE NOT EXISTS (%s);`, statePaths, freshPaths)
+WHERE NOT EXISTS (%s);`, statePaths, freshPaths())
+}
 
-var readerQuery = fmt.Sprintf(`SELECT
+func readerQuery() string {
+	return fmt.Sprintf(`SELECT
   MAX(CASE WHEN subkey = 'state' THEN value END) AS state,
   MAX(CASE WHEN subkey = 'reason' THEN value END) AS reason,
   datetime(CAST(MAX(CASE WHEN subkey = 'at' THEN value END) AS INTEGER), 'unixepoch') AS since
 FROM plist
 WHERE path = '%s' AND key = 'failure'
 HAVING COUNT(*) > 0;`, probe.PublishedPolicy)
+}

@@ -38,7 +38,7 @@ func PackNamed(name string) (PackFormat, bool) {
 // fleetctl apply.
 func fleetPack() string {
 	var b strings.Builder
-	for _, q := range Queries {
+	for _, q := range Queries() {
 		b.WriteString("---\napiVersion: v1\nkind: query\nspec:\n")
 		b.WriteString(indented("  ", q.yaml()))
 	}
@@ -48,7 +48,7 @@ func fleetPack() string {
 // gitopsPack has a list of queries, in the form of Fleet's documentation of YAML files.
 func gitopsPack() string {
 	var b strings.Builder
-	for _, q := range Queries {
+	for _, q := range Queries() {
 		b.WriteString("- " + strings.TrimPrefix(indented("  ", q.yaml()), "  "))
 	}
 	return b.String()
@@ -89,7 +89,7 @@ func osqueryPack() string {
 		Platform string           `json:"platform"`
 		Queries  map[string]query `json:"queries"`
 	}{"darwin", map[string]query{}}
-	for _, q := range Queries {
+	for _, q := range Queries() {
 		pack.Queries[q.Name] = query{strings.Join(strings.Fields(q.SQL), " "), q.Meaning, packInterval, true}
 	}
 	var b strings.Builder

@@ -7,19 +7,24 @@ import (
 )
 
 // chosenWords has one row for each probe.ChosenBy.
-var chosenWords = map[probe.ChosenBy]string{
-	probe.AtScreen: "who is at the screen",
-	probe.LastUser: "who was at the screen last",
-	probe.OnlyUser: "the only user of this Mac",
+var chosenWords = [...]struct {
+	by    probe.ChosenBy
+	words string
+}{
+	{probe.AtScreen, "who is at the screen"},
+	{probe.LastUser, "who was at the screen last"},
+	{probe.OnlyUser, "the only user of this Mac"},
 }
 
 // personLine says whose settings and memory were read. It is empty for the user of this
 // process.
 func personLine(p probe.Person) string {
-	if p.By == "" {
-		return ""
+	for _, row := range chosenWords {
+		if row.by == p.By {
+			return fmt.Sprintf("As root, kextwatch uses the settings and the memory of %s, %s", Clean(p.Name), row.words)
+		}
 	}
-	return fmt.Sprintf("As root, kextwatch uses the settings and the memory of %s, %s", Clean(p.Name), chosenWords[p.By])
+	return ""
 }
 
 // personDoc is a probe.Person.

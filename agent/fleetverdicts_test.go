@@ -80,7 +80,7 @@ func TestFleetValuesOfEachVerdict(t *testing.T) {
 		approval.LoadFailing:    {"load-failing: " + p, nil, []string{"does_not_load"}},
 		approval.RestartPending: {"restart-pending: " + p, []string{"needs_restart"}, []string{"needs_restart"}},
 		approval.Incompatible:   {"incompatible: " + p, nil, []string{"does_not_load"}},
-		approval.Unknown:        {"unknown: policy", nil, []string{"unknown"}},
+		approval.Unknown:        {"unknown: policy", []string{"unknown"}, []string{"unknown"}},
 		approval.NotAsked:       {"ok: not-asked", nil, nil},
 		approval.Approved:       {"ok: approved", nil, nil},
 		approval.NotNeeded:      {"ok: not-needed", nil, nil},
@@ -103,7 +103,7 @@ func TestFleetValuesOfEachVerdict(t *testing.T) {
 		if keys["kextwatch_answer"] != answer || keys["kextwatch_verdict"] != string(v) || keys["kextwatch_summary"] != want.jamf {
 			t.Errorf("%s: Munki gets %v, want the answer %s", v, keys, answer)
 		}
-		for _, list := range []string{"blocked", "needs_restart", "needs_recovery"} {
+		for _, list := range []string{"blocked", "needs_restart", "needs_recovery", "unknown"} {
 			has := fmt.Sprint(keys["kextwatch_"+list]) == "["+p+"]"
 			if has != slices.Contains(want.munki, list) {
 				t.Errorf("%s: Munki's %s is %v", v, list, keys["kextwatch_"+list])

@@ -30,7 +30,8 @@ it. It prints each step. You can repeat it: it skips steps that are done. It
 refuses a program that could not start at the next login.
 
 With --reader it installs, as root, a LaunchDaemon that reads the policy for every
-user. It copies kextwatch-reader from the folder of this program or from the app.
+user, and prepares a folder for each user in which the user's agent writes its state
+for fleet tools. Repeat it after a user was added. It copies kextwatch-reader from the folder of this program or from the app.
 Only root, the owner of this program and administrators may have write access
 to it. make build also builds kextwatch-reader; --program names another copy.
 

@@ -37,7 +37,7 @@ type file struct {
 }
 
 // productOfFile is a product in the file. The yes or no answers are missing while the
-// answer of the Mac is "unknown" and the verdict asks nothing of the user.
+// verdict is "unknown".
 type productOfFile struct {
 	Name          string                 `plist:"name"`
 	TeamID        string                 `plist:"team_id,omitempty"`
@@ -59,7 +59,7 @@ func (s State) File(version string, written time.Time) ([]byte, error) {
 	}
 	for _, p := range s.Products {
 		of := productOfFile{Name: p.Name, TeamID: p.TeamID, Version: p.Version, Verdict: p.Verdict, With: p.With}
-		if s.Answer != Unknown || p.Verdict.NeedsAction() {
+		if p.Verdict != approval.Unknown {
 			blocked, restart, recovery := p.Verdict.Blocked(), p.restart(), p.recovery()
 			of.Blocked, of.NeedsRestart, of.NeedsRecovery = &blocked, &restart, &recovery
 		}

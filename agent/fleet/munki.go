@@ -1,5 +1,7 @@
 package fleet
 
+import "kextwatch/agent/approval"
+
 // MunkiScript returns a condition script for Munki.
 func MunkiScript(c Call) string { return c.script(munkiScript) }
 
@@ -14,6 +16,7 @@ const munkiScript = `#!/bin/sh
 #   kextwatch_blocked            product names that wait for an approval
 #   kextwatch_needs_restart      product names that wait for a restart
 #   kextwatch_needs_recovery     product names that need macOS Recovery
+#   kextwatch_unknown            product names of which the verdict is not known
 #   kextwatch_offered_macos      the newest macOS that Software Update offers, if it is newer
 #   kextwatch_too_old            product names that are too old for it
 #   kextwatch_schema             1
@@ -42,6 +45,7 @@ func (s State) MunkiKeys() map[string]any {
 	}
 	for key, has := range map[string]func(Product) bool{
 		"blocked": func(p Product) bool { return p.Verdict.Blocked() }, "needs_restart": Product.restart, "needs_recovery": Product.recovery,
+		"unknown": func(p Product) bool { return p.Verdict == approval.Unknown },
 	} {
 		names := []string{}
 		for _, p := range s.Products {

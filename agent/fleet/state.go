@@ -24,7 +24,8 @@ const (
 	Unknown Answer = "unknown" // a fact is missing that the verdict depends on
 )
 
-// State is what a fleet tool is told about one Mac. It names no person and no path.
+// State is what a fleet tool is told about one Mac. It names no person and no path. A
+// verdict that is not certain is approval.Unknown.
 type State struct {
 	Answer   Answer
 	Verdict  approval.Verdict
@@ -54,11 +55,11 @@ type Product struct {
 // New returns what a fleet tool is told about a status.
 func New(st approval.Status) State {
 	s := State{
-		Answer: answerOf(st), Verdict: cmp.Or(st.Verdict, approval.Unknown), Checked: st.At.UTC().Truncate(time.Second),
+		Answer: answerOf(st), Verdict: st.Verdict, Checked: st.At.UTC().Truncate(time.Second),
 		MacOS: st.Mac.OS, Arch: st.Mac.Arch, Source: st.Source,
 	}
 	if s.Answer == Unknown {
-		s.Missing = view.OpenFacts(st)
+		s.Verdict, s.Missing = approval.Unknown, view.OpenFacts(st)
 	}
 	with := map[string]approval.UpgradeResult{}
 	if offer, offered := st.NewestOffer(); offered && st.Mac.OS.Known() {
@@ -72,6 +73,9 @@ func New(st approval.Status) State {
 			continue
 		}
 		product := Product{ID: idOf(p), Name: view.Clean(p.Name), TeamID: view.Clean(p.TeamID), Verdict: p.Verdict, With: with[p.ID]}
+		if !view.CertainOf(p, st) {
+			product.Verdict = approval.Unknown
+		}
 		if p.App != nil {
 			product.Version = view.Clean(p.App.Version)
 		}

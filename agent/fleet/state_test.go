@@ -60,8 +60,15 @@ func TestMissingFactIsUnknown(t *testing.T) {
 		t.Errorf("%q", line)
 	}
 	text := content(t, s)
-	if strings.Contains(text, "needs_restart") || strings.Contains(text, ">ok") {
+	if strings.Contains(text, "needs_restart") || strings.Contains(text, "ok<") || strings.Contains(text, "approved") {
 		t.Errorf("an answer that is not known is in\n%s", text)
+	}
+	// Another product needs something: the answer is certain, and this product's is not.
+	st.Verdict = approval.BlockedClosed
+	st.Products = append(st.Products, approval.Product{ID: "T", Name: "macFUSE", Verdict: approval.BlockedClosed})
+	s = New(st)
+	if s.Line() != "blocked-closed: macFUSE" || s.Products[0].Verdict != approval.Unknown || strings.Contains(content(t, s), "approved") {
+		t.Errorf("%+v", s)
 	}
 }
 

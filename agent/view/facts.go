@@ -269,6 +269,11 @@ func Certain(st approval.Status) bool {
 	return len(newChecking(st, Own{}).allOpenFacts()) == 0
 }
 
+// CertainOf is Certain for one product.
+func CertainOf(p approval.Product, st approval.Status) bool {
+	return p.Verdict != "" && p.Verdict != approval.Unknown && len(newChecking(st, Own{}).openFacts(p)) == 0
+}
+
 // OpenFacts returns the missing facts because of which the verdict is not known to be
 // true. It is empty if no fact explains it.
 func OpenFacts(st approval.Status) []probe.Fact {

@@ -9,6 +9,7 @@
 #   kextwatch_blocked            product names that wait for an approval
 #   kextwatch_needs_restart      product names that wait for a restart
 #   kextwatch_needs_recovery     product names that need macOS Recovery
+#   kextwatch_unknown            product names of which the verdict is not known
 #   kextwatch_offered_macos      the newest macOS that Software Update offers, if it is newer
 #   kextwatch_too_old            product names that are too old for it
 #   kextwatch_schema             1

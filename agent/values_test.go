@@ -78,7 +78,7 @@ func TestSchemasListEveryValue(t *testing.T) {
 	for _, kind := range fleet.ProfileKinds {
 		kinds = append(kinds, kind.Name)
 	}
-	for _, kind := range fleetKinds {
+	for _, kind := range fleetKinds() {
 		tools = append(tools, kind.name)
 	}
 	for name, values := range map[string][]string{"check_id": checks, "setting": keys, "origin": origins, "error_code": words, "profile_kind": kinds, "fleet_kind": tools} {

@@ -57,9 +57,9 @@ var commonKeys = []key{
 	text("PayloadDisplayName", false),
 }
 
-// payloadKeys has the keys of each payload beside the common ones. Where one is required here
+// applePayloadKeys has the keys of each payload beside the common ones. Where one is required here
 // and optional in Apple's table, kextwatch always writes it.
-var payloadKeys = map[string][]key{
+var applePayloadKeys = map[string][]key{
 	"com.apple.syspolicy.kernel-extension-policy": {
 		boolean("AllowUserOverrides", true), // the default would forbid everything else
 		boolean("AllowNonAdminUserApprovals", true),
@@ -165,7 +165,7 @@ func TestProfileKeys(t *testing.T) {
 			t.Errorf("%s has %d payloads, want one", name, len(payloads))
 		}
 		for _, payload := range payloads {
-			keys, ok := payloadKeys[p.Kind.PayloadType]
+			keys, ok := applePayloadKeys[p.Kind.PayloadType]
 			if got := payload.(map[string]any)["PayloadType"]; !ok || got != p.Kind.PayloadType {
 				t.Errorf("%s: the payload %v, want %s, in the table: %v", name, got, p.Kind.PayloadType, ok)
 			}

@@ -13,6 +13,7 @@ import (
 	"kextwatch/agent/approval"
 	"kextwatch/agent/fleet"
 	"kextwatch/probe"
+	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 )
@@ -99,4 +100,26 @@ func TestMunkiFolder(t *testing.T) {
 	if _, err := in.munkiFolder(); err == nil || !strings.Contains(err.Error(), "only uid") {
 		t.Errorf("another user: %v", err)
 	}
+}
+
+// Whatever Munki's settings name, root writes only into a folder that is there, belongs to
+// root and is in no home.
+func FuzzMunkiSetting(f *testing.F) {
+	f.Add([]byte("<plist><dict><key>ManagedInstallDir</key><string>/Library/Managed Installs</string></dict></plist>"))
+	f.Add([]byte("<plist><dict><key>ManagedInstallDir</key><string>/Users/../Users/me</string></dict></plist>"))
+	in, _ := asking("", os.Geteuid(), nil)
+	in.mac = root.FS{Root: mactest.Root(f)}
+	for _, folder := range []string{probe.MunkiFolder, "/Users/me"} {
+		mactest.NoError(f, os.MkdirAll(filepath.Join(in.mac.Root, folder), 0o755))
+	}
+	hostile.Fuzz(f, func(t *testing.T, data []byte) {
+		mactest.AddFile(t, in.mac.Root, probe.MunkiSettings, string(data))
+		folder, err := in.munkiFolder()
+		if err != nil {
+			return
+		}
+		if _, err := in.mac.OwnFolder(folder, os.Geteuid()); err != nil || inHomes(folder) || probe.Printable(folder) != folder {
+			t.Errorf("%q, %v", folder, err)
+		}
+	})
 }

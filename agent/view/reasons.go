@@ -40,19 +40,19 @@ func obstacle(p approval.Product, st approval.Status) *Reason {
 // verdict already states.
 func obstacles(p approval.Product, st approval.Status) []Reason {
 	return slices.DeleteFunc(Reasons(p, st), func(r Reason) bool {
-		stated := statedByVerdict[r.Code] && (r.Code != approval.ReasonTooOld || p.Verdict == approval.Incompatible)
+		stated := slices.Contains(statedByVerdict, r.Code) && (r.Code != approval.ReasonTooOld || p.Verdict == approval.Incompatible)
 		return r.Severity != approval.Obstacle || stated
 	})
 }
 
 // maySpoilButton holds the notes about this Mac that are said beside an Allow button.
-var maySpoilButton = map[approval.ReasonCode]bool{approval.ReasonSIP: true, approval.ReasonConsentOff: true}
+var maySpoilButton = []approval.ReasonCode{approval.ReasonSIP, approval.ReasonConsentOff}
 
 // besideButton returns what is said beside an Allow button, without the obstacles.
 func besideButton(p approval.Product, st approval.Status) string {
 	var parts []string
 	for _, r := range Reasons(p, st) {
-		if maySpoilButton[r.Code] {
+		if slices.Contains(maySpoilButton, r.Code) {
 			parts = append(parts, r.Title, r.Text, r.Next)
 		}
 	}
@@ -61,10 +61,10 @@ func besideButton(p approval.Product, st approval.Status) string {
 
 // statedByVerdict holds the reasons that the sentences of a verdict already
 // state.
-var statedByVerdict = map[approval.ReasonCode]bool{
-	approval.ReasonManaged: true, approval.ReasonWindowOver: true, approval.ReasonUpdateAgain: true,
-	approval.ReasonRestart: true, approval.ReasonTooOld: true,
-	approval.ReasonBootManaged: true, approval.ReasonNeedsRecovery: true,
+var statedByVerdict = []approval.ReasonCode{
+	approval.ReasonManaged, approval.ReasonWindowOver, approval.ReasonUpdateAgain,
+	approval.ReasonRestart, approval.ReasonTooOld,
+	approval.ReasonBootManaged, approval.ReasonNeedsRecovery,
 }
 
 // reasonCase holds what the sentences about a reason depend on.

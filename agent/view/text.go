@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,8 +28,8 @@ func Text(st approval.Status) Lines {
 			l.labelled("Window", fmt.Sprintf("%s  %s – %s (%s)", Bar(p.Window.Left, approval.WindowLength, 30), clock(p.Window.OpenedAt), clock(p.Window.ClosesAt), basis(p.Window.Basis)))
 		}
 		for _, r := range Reasons(p, st) {
-			beside := maySpoilButton[r.Code] && (p.Verdict.Blocked() || p.Window.Open())
-			if beside || r.Severity != approval.Note && !statedByVerdict[r.Code] {
+			beside := slices.Contains(maySpoilButton, r.Code) && (p.Verdict.Blocked() || p.Window.Open())
+			if beside || r.Severity != approval.Note && !slices.Contains(statedByVerdict, r.Code) {
 				l.labelled("Note", fmt.Sprintf("%s: %s", r.Title, strings.TrimSpace(r.Text+" "+r.Next)))
 			}
 		}

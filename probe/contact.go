@@ -3,12 +3,13 @@ package probe
 // MaxContactURL is the largest number of characters of an address that IsContactURL accepts.
 const MaxContactURL = 300
 
-// ContactURLForm matches the addresses that users may open to reach their organization: a web
-// page, a mail with a subject and a text, or a telephone number. A web address has a host of
-// plain letters and no user name, so that it shows where it leads. A mail has no other
-// fields: some programs attach a file that an address names. Other schemes can run something.
+// ContactURLForm matches the addresses that users may open to reach their organization, and
+// an empty text: a web page, a mail with a subject and a text, or a telephone number. A web
+// address has a host of plain letters and no user name, so that it shows where it leads. A
+// mail has no other fields: some programs attach a file that an address names. Other schemes
+// can run something.
 var ContactURLForm = Form{Expr: `^(` +
-	`https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?([/?#][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*)?` +
+	`|https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?([/?#][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*)?` +
 	`|mailto:[A-Za-z0-9._+-]+@[A-Za-z0-9._-]+(\?(subject|body)=[A-Za-z0-9._~+%-]*(&(subject|body)=[A-Za-z0-9._~+%-]*)?)?` +
 	`|tel:\+?[0-9().-]{2,30}` +
 	`)$`}
@@ -16,5 +17,5 @@ var ContactURLForm = Form{Expr: `^(` +
 // IsContactURL reports whether users may open an address to reach their organization. It has
 // only printable characters of ASCII without spaces.
 func IsContactURL(text string) bool {
-	return len(text) <= MaxContactURL && ContactURLForm.MatchString(text)
+	return text != "" && len(text) <= MaxContactURL && ContactURLForm.MatchString(text)
 }

@@ -98,7 +98,7 @@ var Keys = []Key{
 	},
 	{
 		"ContactURL", "Address for help", "Where users reach your organization. An entry of the menu opens it.",
-		values.Form{Type: values.String, What: "a URL with https, http, mailto or tel", Longest: probe.MaxContactURL, Pattern: "^$|" + probe.ContactURLForm.Expr, Example: "https://help.example.com", Fits: isContactURL},
+		values.Form{Type: values.String, What: "a URL with https, http, mailto or tel", Longest: probe.MaxContactURL, Pattern: probe.ContactURLForm.Expr, Example: "https://help.example.com", Fits: isContactURL},
 		func(s *Settings) any { return &s.ContactURL },
 	},
 	{

@@ -57,7 +57,7 @@ func TestFleetReadsThePack(t *testing.T) {
 			continue
 		}
 		for i, q := range fleet.Queries() {
-			want := fleetQuery{q.Name, q.Meaning, q.SQL + "\n", "darwin", got[i].Interval, true, true, "snapshot", false}
+			want := fleetQuery{q.Name, q.Meaning, q.SQL + "\n", "darwin", got[i].Interval, true, false, "snapshot", false}
 			if got[i] != want || want.Interval <= 0 {
 				t.Errorf("%s: got  %+v\nwant %+v", form, got[i], want)
 			}
@@ -80,7 +80,7 @@ func TestOsqueryReadsThePack(t *testing.T) {
 	}
 	for _, q := range fleet.Queries() {
 		got := pack.Queries[q.Name]
-		if got.Query != strings.Join(strings.Fields(q.SQL), " ") || got.Description != q.Meaning || got.Interval <= 0 || !got.Snapshot {
+		if got.Query != strings.Join(strings.Fields(q.SQL), " ") || got.Description != q.Meaning || got.Interval <= 0 || got.Snapshot {
 			t.Errorf("%s: %+v", q.Name, got)
 		}
 	}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"slices"
-
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/fleet"
@@ -88,7 +86,7 @@ type settingsDoc struct {
 }
 
 func newSettingsDoc(s settings.Settings, problems []settings.Problem) settingsDoc {
-	doc := settingsDoc{Schema: 1, Problems: slices.Concat([]settings.Problem{}, problems)}
+	doc := settingsDoc{Schema: 1, Problems: append([]settings.Problem{}, problems...)}
 	for _, key := range settings.Keys {
 		from := s.Origins[key.Name]
 		doc.Settings = append(doc.Settings, settingDoc{

@@ -1,6 +1,3 @@
-// Package fleet makes the files that the tools of an administrator of many Macs take, such
-// as configuration profiles. It is plain: it returns bytes and values, and touches no
-// machine.
 package fleet
 
 import "kextwatch/agent/settings/values"

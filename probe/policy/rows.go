@@ -300,14 +300,6 @@ func (t sqlTable) text(column string) string {
 // yes returns the SQL for a column that is true only if it is exactly 1.
 func (t sqlTable) yes(column string) string { return column + " IS 1" }
 
-// integer returns the SQL for a column as an integer. Any other value becomes 0.
-func (t sqlTable) integer(column string) string {
-	if !slices.Contains(t.columns, column) {
-		return "0"
-	}
-	return fmt.Sprintf("CASE typeof(%[1]s) WHEN 'integer' THEN %[1]s ELSE 0 END", column)
-}
-
 // selectAll runs a query and makes a T of each row. It returns
 // probe.ErrTooManyRows, and ends with ctx.
 func selectAll[T any](ctx context.Context, c *connection, query string, row func(values) T) ([]T, error) {

@@ -32,7 +32,11 @@ func (k keysOfWatch) read(ctx context.Context) {
 		case key == view.KeyOpen:
 			k.open(ctx)
 		case key == view.KeyRetry:
-			k.onLoop(ctx, func() { k.retry(ctx) })
+			k.onLoop(ctx, func() {
+				if !k.screen.st.NoRetry {
+					k.retry(ctx)
+				}
+			})
 		}
 	}
 }

@@ -204,6 +204,9 @@ func TestMenuWithoutTryAgain(t *testing.T) {
 					all = append(all, Alert(approval.Notice{Event: event, Product: st.Products[0], Window: &approval.Window{ClosesAt: opened}}, st, true).Body)
 				}
 				named := strings.Contains(strings.Join(all, "\n"), "Try Again…")
+				if keys := (Live{Status: st, Keys: true}).keys(80); no && strings.Contains(keys, "try again") || m.Primary.Action == notify.Retry && !strings.Contains(keys, "try again") {
+					t.Errorf("macOS %s, %s, without: %t, the keys of watch are %q", macOS, v, no, keys)
+				}
 				if m.Primary.Action == notify.Retry {
 					tried++
 				}

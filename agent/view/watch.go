@@ -82,7 +82,7 @@ func (v Live) keys(columns int) string {
 	if PaneHelps(v.Status) {
 		help = append(help, fmt.Sprintf("%c  open the pane", KeyOpen))
 	}
-	if worst, found := v.Status.Leading(); found && verdictWords[worst.Verdict].primary == &retryFirst {
+	if worst, found := v.Status.Leading(); found && !v.Status.NoRetry && verdictWords[worst.Verdict].primary == &retryFirst {
 		help = append(help, fmt.Sprintf("%c  try again", KeyRetry))
 	}
 	quit := fmt.Sprintf("%c  quit", KeyQuit)

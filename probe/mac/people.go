@@ -15,7 +15,8 @@ import (
 const (
 	homesLimit = 4096 // entries of /Users
 
-	// firstPerson is the lowest uid that macOS gives to an account for a person. Guest
+	// firstPerson is the lowest uid that macOS gives to an account for a person. The setup
+	// assistant runs in a session of an account of macOS with a lower one. Guest
 	// has 201, and accounts below 500 are hidden in the login window.
 	firstPerson = 501
 )

@@ -11,10 +11,6 @@ import (
 	"kextwatch/probe/tool"
 )
 
-// firstUser is the lowest uid of people's accounts. Accounts of macOS itself have lower
-// ones: the setup assistant runs in a session of such an account.
-const firstUser = 501
-
 // LoggedIn returns the uids of the users who have a graphical login session, also
 // behind another user's, in order. Nobody may be logged in. An error means that it is
 // not known who is.
@@ -45,7 +41,7 @@ func parseLoggedIn(out []byte) ([]int, error) {
 		switch {
 		case !ok || uid > 1<<31:
 			return nil, fmt.Errorf("%s lists a login session without a user", probe.IoregTool)
-		case uid >= firstUser, uid == 0: // root can log in, too
+		case uid >= firstPerson, uid == 0: // root can log in, too
 			users = append(users, int(uid))
 		}
 	}

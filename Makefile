@@ -90,9 +90,9 @@ SOAK          = $(AS_BUILT) KEXTWATCH_SOAK_SEED='$(SEED)' $(GO) test -count 1 -v
 MINUTES      ?= 60
 
 # The tests that cannot run under machorun. They run go list or go build, which
-# have no module cache as an ordinary user. The scripts of the package are run by
-# the shell of Linux, which cannot start a program for macOS.
-NOT_UNDER_MACHORUN = TestArrows TestGo.* TestPackage
+# have no module cache as an ordinary user. The scripts of the package, of Jamf and of
+# Munki are run by the shell of Linux, which cannot start a program for macOS.
+NOT_UNDER_MACHORUN = TestArrows$$ TestGo TestPackage$$ TestScript$$/^fleet_engines$$
 
 empty =
 space = $(empty) $(empty)
@@ -209,7 +209,8 @@ machorun: ## run the macOS program and its tests on Linux with machorun
 	fi
 
 # An ordinary user runs everything from its own folder, because root ignores
-# permissions.
+# permissions. The tests of agent take as long as all others, and both mostly wait, so
+# they run side by side.
 under-machorun: build/kextwatch-darwin-amd64
 	$(MAKE) -C '$(MACHORUN_SRC)' OUT='$(CURDIR)/build/machorun'
 	@set -e; \
@@ -231,14 +232,20 @@ under-machorun: build/kextwatch-darwin-amd64
 		$$nobody env -i PATH="$$PATH" HOME="$$stage/home" TMPDIR="$$stage/tmp" \
 			KEXTWATCH_DARWIN="$$stage/machorun $$stage/kextwatch-darwin-amd64" "$$@"; \
 	}; \
-	failed=; \
-	for dir in $$dirs; do \
-		echo "under machorun: the tests of $${dir#$(CURDIR)/}"; \
-		(cd "$$dir" && run "$$stage/machorun" "$$stage/tests/$${dir##*/}.test" \
-			-test.timeout 5m -test.skip '^($(subst $(space),|,$(strip $(NOT_UNDER_MACHORUN))))$$') \
-			|| failed="$$failed $${dir#$(CURDIR)/}"; \
-	done; \
-	[ -z "$$failed" ] || { echo "failed under machorun:$$failed"; exit 1; }; \
+	tests() { \
+		for dir; do \
+			echo "under machorun: the tests of $${dir#$(CURDIR)/}"; \
+			(cd "$$dir" && run "$$stage/machorun" "$$stage/tests/$${dir##*/}.test" \
+				-test.timeout 10m -test.skip '^$(subst $(space),|^,$(strip $(NOT_UNDER_MACHORUN)))') \
+				|| echo "$${dir#$(CURDIR)/}" >>"$$stage/failed"; \
+		done; \
+	}; \
+	: >"$$stage/failed"; \
+	tests '$(CURDIR)/agent' >"$$stage/agent.log" 2>&1 & agent=$$!; \
+	tests $$(printf '%s\n' $$dirs | grep -vx '$(CURDIR)/agent'); \
+	wait $$agent; \
+	cat "$$stage/agent.log"; \
+	[ ! -s "$$stage/failed" ] || { echo "failed under machorun: $$(tr '\n' ' ' <"$$stage/failed")"; exit 1; }; \
 	echo 'under machorun: the program, from end to end'; \
 	cd agent; \
 	[ -n "$$(run "$$stage/end-to-end" -test.list Darwin)" ] || { echo 'no end-to-end test for macOS found'; exit 1; }; \

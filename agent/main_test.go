@@ -28,7 +28,8 @@ var programs = map[string]func(){
 	"kextwatch-as-root":    func() { mainAs(0) },
 	"kextwatch-as-another": func() { mainAs(os.Geteuid() + 1) },
 	"kextwatch-full-disk":  mainOnFullDisk,
-	"kextwatch-to-file":    mainToFile,
+	"kextwatch-to-file":    func() { mainToFile(os.Geteuid()) },
+	"kextwatch-root-file":  func() { mainToFile(0) },
 }
 
 func TestMain(m *testing.M) {
@@ -57,16 +58,16 @@ func mainOnFullDisk() {
 	main()
 }
 
-// mainToFile is main with its standard output in the file that the first argument
+// mainToFile is mainAs with its standard output in the file that the first argument
 // names, where waitfor can read it while the program still runs.
-func mainToFile() {
+func mainToFile(uid int) {
 	out, err := os.Create(os.Args[1])
 	if err != nil {
 		panic(err)
 	}
 	os.Stdout = out
 	os.Args = append(os.Args[:1], os.Args[2:]...)
-	mainAs(os.Geteuid())
+	mainAs(uid)
 }
 
 // Each script tests one behavior that a user can see. CONTRIBUTING.md describes the

@@ -52,6 +52,7 @@ var scenes = []scene{
 	{approval.BlockedClosed, "", catalina, wasBlockedLongAgo, nil, "Parallels Desktop: blocked, and the time to approve it is over", notify.IconBlocked, []string{"Parallels Desktop is blocked"}},
 	{approval.RestartPending, "", ventura, wasBlocked, isAllowed, "Parallels Desktop: approved; restart the Mac", notify.IconTodo, []string{"Parallels Desktop needs your approval", "Parallels Desktop: restart your Mac"}},
 	{approval.Managed, "", catalina, wasForbidden, nil, "Parallels Desktop: blocked by your organization", notify.IconTodo, []string{"Parallels Desktop: your organization decides"}},
+	{approval.Managed, "organization", catalina, wasForbiddenByACME, nil, "Parallels Desktop: blocked by your organization", notify.IconTodo, []string{"Parallels Desktop: your organization decides"}},
 	{approval.UpgradePending, "", ventura, wasReplaced, nil, "Parallels Desktop: updated, and waiting for another approval", notify.IconWaiting, []string{"Parallels Desktop: the update needs your approval"}},
 	{approval.Incompatible, "", simmac.Options{MacOS: "13.7.2", Parallels: "16.5.1"}, nil, nil, "Parallels Desktop: made for an older macOS", notify.IconTodo, []string{"Parallels Desktop: made for an older macOS"}},
 	{approval.Unknown, "", catalina, isDamaged, nil, "Parallels Desktop: cannot tell", notify.IconUnsure, []string{"kextwatch cannot see what macOS blocks"}},
@@ -112,6 +113,20 @@ func wasForbidden(m *simmac.Mac, _ string, now time.Time) error {
 		return err
 	}
 	return m.Attempt(now.Add(-2 * time.Minute))
+}
+
+// wasForbiddenByACME is wasForbidden by an organization that says how to reach it.
+func wasForbiddenByACME(m *simmac.Mac, root string, now time.Time) error {
+	folder := filepath.Join(root, probe.ManagedSettings)
+	return errors.Join(
+		wasForbidden(m, root, now),
+		os.MkdirAll(folder, 0o755),
+		os.WriteFile(filepath.Join(folder, probe.AgentLabel+".plist"), []byte(`<plist version="1.0"><dict>
+			<key>OrganizationName</key><string>ACME</string>
+			<key>ContactURL</key><string>https://help.acme.example/mac</string>
+			<key>ContactText</key><string>IT Support, extension 4321</string>
+		</dict></plist>`), 0o644),
+	)
 }
 
 // wasReplaced is an update of Parallels after its extensions were loaded.

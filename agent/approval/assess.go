@@ -24,6 +24,7 @@ func (s Settings) Assess(mem Memory, snap probe.Snapshot, now time.Time) (Status
 		Contact: s.Contact,
 		NoRetry: s.NoRetry,
 	}
+	a.snap.Situation.LoginAt = a.mem.loginAt(snap, now)
 	if snap.Policy != nil {
 		a.status.Source, a.status.ReadAt = snap.Policy.Source, snap.Policy.ReadAt
 	}

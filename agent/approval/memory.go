@@ -35,6 +35,10 @@ type Memory struct {
 
 	Boots []Boot `plist:"Boots,omitempty"` // starts of the Mac in the last two weeks, oldest first
 
+	// The last known login, and its boot session: a tool tells it, and may be slow.
+	LoginAt time.Time `plist:"LoginAt,omitempty"`
+	LoginIn string    `plist:"LoginIn,omitempty"`
+
 	Seq int64 `plist:"Seq"` // number of the last event
 }
 
@@ -120,6 +124,23 @@ type KextMemory struct {
 	WithoutSince time.Time `plist:"WithoutSince,omitempty"`
 
 	DiskVersion string `plist:"DiskVersion,omitempty"` // the version that was last seen on the disk
+}
+
+// loginAt returns the start of the user's login session, and remembers it. Until the tool
+// answers, the last known login of this boot counts: otherwise an agent that starts again
+// could take an attempt before the login for one after it. A login in the future is
+// forgotten: the clock was set back. The zero time means not known.
+func (m *Memory) loginAt(snap probe.Snapshot, now time.Time) time.Time {
+	session := snap.Mac.BootSession
+	switch {
+	case !snap.Situation.LoginAt.IsZero():
+		m.LoginAt, m.LoginIn = snap.Situation.LoginAt, session
+	case session == "": // not known yet
+		return time.Time{}
+	case session != m.LoginIn || m.LoginAt.After(now):
+		m.LoginAt, m.LoginIn = time.Time{}, ""
+	}
+	return m.LoginAt
 }
 
 // clone returns a copy, so that Assess and Tell do not change the caller's maps.

@@ -346,9 +346,6 @@ func (w *walker) scan() {
 
 // again restarts the agent with a memory from a property list.
 func (w *walker) again(saved approval.Memory) {
-	if w.slow && !w.loginAt.IsZero() { // until the tools answer, it cannot know of the login
-		w.posted = nil
-	}
 	defer func() {
 		w.memory = w.memory.Resume()
 		w.answered, w.held, w.pollAt = probe.Snapshot{}, 0, 0

@@ -25,6 +25,25 @@ macOS 10.15.7, source framework, log true, all vendors false, two teams of one n
   +2s the clock is set back
   +2s the tools answer
 `},
+	{"an agent that starts again while tools are slow remembers the login", `
+macOS 10.15.7, source database, log false, all vendors true, two teams of one name false
+  +2s asleep AAAAAAAAAA attempts to load
+  +2s the user logs in
+  +2s the agent is killed while it posts
+  +2s the tools are slow
+  +2s 4C6364ACXT attempts to load
+  +2s time passes
+  +2s the tools answer
+`},
+	{"a remembered login of a wrong clock hides no window", `
+macOS 10.15.7, source database, log false, all vendors false, two teams of one name false
+  +2s the user logs in
+  +1m0s asleep the tools are slow
+  +2s the clock is set back
+  +4m0s the user logs in
+  +4m0s 4C6364ACXT attempts to load
+  +11m0s AAAAAAAAAA attempts to load
+`},
 	{"an attempt that loaded an extension opens no window when that is unloaded", `
 macOS 10.15.7, source database, log false, all vendors false, two teams of one name false
   +2s 4C6364ACXT attempts to load

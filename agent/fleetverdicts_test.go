@@ -170,6 +170,16 @@ func TestStaleFleetFiles(t *testing.T) {
 	if got := rowsOf(t, mac); !slices.Equal(got, []string{"not_reporting"}) {
 		t.Errorf("a damaged file: %q", got)
 	}
+	// The clock was a year ahead when an agent wrote, and no agent has run since.
+	mac = mactest.Root(t)
+	addState(t, mac, 501, well, time.Now().AddDate(1, 0, 0))
+	if got := rowsOf(t, mac); !slices.Equal(got, []string{"not_reporting"}) {
+		t.Errorf("a file from the future: %q", got)
+	}
+	addState(t, mac, 501, well, time.Now().Add(time.Hour))
+	if got := rowsOf(t, mac); got != nil {
+		t.Errorf("the clock was set back an hour: %q", got)
+	}
 }
 
 // Several users and products have a row each.

@@ -55,11 +55,14 @@ func neitherApprovalNorRestart(v approval.Verdict) bool {
 }
 
 // freshPaths selects the files of agents that have reported within StaleAfter. The file of a
-// user who never comes back must not count forever. osquery gives a date as seconds.
+// user who never comes back must not count forever, nor one from the future: the clock was
+// wrong when it was written, and an agent that runs has replaced it since. osquery gives a
+// date as seconds.
 func freshPaths() string {
+	stale := int(StaleAfter.Seconds())
 	return fmt.Sprintf(`SELECT path FROM plist
   WHERE path LIKE '%s' AND key = 'written_at'
-    AND CAST(value AS INTEGER) > CAST(strftime('%%s', 'now') AS INTEGER) - %d`, statePaths, int(StaleAfter.Seconds()))
+    AND CAST(value AS INTEGER) - CAST(strftime('%%s', 'now') AS INTEGER) BETWEEN -%d AND %d`, statePaths, stale, stale)
 }
 
 // productsWith returns the query for products of which a column has one of these values.

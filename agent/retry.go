@@ -68,8 +68,9 @@ macOS load the blocked kernel extensions itself.`,
 
 // forRetry fills in what a retry needs to know of the Mac and its user.
 func (t target) forRetry(o *retry.Options) {
-	o.Mac, o.Clock, o.Rules = t.mac, t.clock, t.rules()
-	o.Memory, _ = t.memory() // status reports the error
+	o.Mac, o.Clock = t.mac, t.clock
+	o.Rules, _ = t.rules() // status reports what cannot be read
+	o.Memory, _ = t.memory()
 }
 
 // retryCommand runs a retry in a terminal and reports the result.

@@ -46,17 +46,17 @@ func (in *invocation) target() target {
 // home returns the home folder of the user, as a path of this machine.
 func (t target) home() (string, error) { return t.mac.Home, t.noHome }
 
-// rules returns the options of the rules from the user's settings.
-func (t target) rules() approval.Settings {
-	rules := settings.Default().Approval()
-	if t.noHome == nil {
-		s, _ := settings.Read(t.mac, t.mac.Home) // doctor reports the problems
-		rules = s.Approval()
-	}
+// rules returns the options of the rules from the settings: without a home, from those
+// of the organization for all users. A file that cannot be read is a missing fact, and
+// doctor reports the other problems.
+func (t target) rules() (approval.Settings, []probe.Gap) {
+	s, problems := settings.Read(t.mac, t.mac.Home)
+	rules := s.Approval()
 	if t.everyone {
 		rules.Vendors = approval.DefaultSettings().Vendors
+		return rules, nil
 	}
-	return rules
+	return rules, settings.Gaps(problems)
 }
 
 // memory returns the memory of the running agent: every answer includes the windows
@@ -128,7 +128,8 @@ func (in *invocation) examineTarget(ctx context.Context, t target, limit time.Du
 // examine takes one snapshot and assesses it. Tools that have not answered after
 // limit are missing facts. examine writes nothing.
 func (t target) examine(ctx context.Context, limit time.Duration) (approval.Status, error) {
-	now, rules := t.clock.Now(), t.rules()
+	now := t.clock.Now()
+	rules, unread := t.rules()
 	rules.Once = true
 	snap := mac.NewProber(t.mac).Snapshot(ctx, now, mac.Options{Fresh: true, Limit: limit})
 	if err := ctx.Err(); err != nil {
@@ -136,7 +137,7 @@ func (t target) examine(ctx context.Context, limit time.Duration) (approval.Stat
 	}
 	mem, gaps := t.memory()
 	snap.Person = t.person
-	snap.Gaps = append(snap.Gaps, gaps...)
+	snap.Gaps = append(append(snap.Gaps, gaps...), unread...)
 	st, _ := rules.Assess(mem, snap, now)
 	return st, nil
 }

@@ -53,15 +53,16 @@ func (w watchCommand) run(ctx context.Context) error {
 	signal.Notify(resized, syscall.SIGWINCH)
 	defer signal.Stop(resized)
 	mem, _ := w.memory() // status reports the error
+	rules, unread := w.rules()
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	f := &loop.Follower{
 		Clock:    w.clock,
 		Prober:   mac.NewProber(w.mac),
 		Watcher:  w.watch(ctx, w.mac),
-		Settings: w.rules(),
+		Settings: rules,
 		Memory:   mem,
-		Missing:  w.personGaps(),
+		Missing:  append(w.personGaps(), unread...),
 		Screen:   w.screen(),
 		Resized:  resized,
 	}

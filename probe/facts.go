@@ -50,6 +50,8 @@ const (
 	FactOwnFiles   Fact = "agent's files"    // the files that the agent writes
 	FactOwnMemory  Fact = "agent's memory"   // the state that an earlier agent saved
 	FactOwnProgram Fact = "kextwatch itself" // the program that launchd starts at the next login
+
+	FactOwnSettings Fact = "settings" // they decide which developers are watched
 )
 
 // Facts lists every Fact.
@@ -60,5 +62,5 @@ var Facts = []Fact{
 	FactSIP, FactKextApproval, FactConsent, FactRecoveryTeams, FactKextProfile, FactProfiles,
 	FactPrograms, FactNetwork, FactConsoleUser, FactPerson, FactScreenLock, FactAdmin, FactSystemExtensions,
 	FactUpdateHistory, FactOfferedUpdates, FactUpdateSettings, FactBackup,
-	FactFileEvents, FactOwnFiles, FactOwnMemory, FactOwnProgram,
+	FactFileEvents, FactOwnFiles, FactOwnMemory, FactOwnProgram, FactOwnSettings,
 }

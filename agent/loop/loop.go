@@ -156,7 +156,7 @@ func watchApps(w Watcher, snap probe.Snapshot) {
 
 // gaps are the missing facts that the snapshot does not report.
 func (l *Loop) gaps() []probe.Gap {
-	gaps := slices.Concat(l.edges.Watcher.Gaps(), l.store.Gaps(), l.edges.Binary.gaps())
+	gaps := slices.Concat(l.edges.Watcher.Gaps(), l.store.Gaps(), l.settings.Gaps(), l.edges.Binary.gaps())
 	if gap, missing := l.edges.Log.Gap(); missing {
 		gaps = append(gaps, gap)
 	}

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"slices"
 
+	"kextwatch/probe"
 	"kextwatch/probe/root"
 )
 
@@ -37,6 +38,14 @@ func (s *Reader) Current() Settings {
 		}
 	}
 	return s.settings
+}
+
+// Gaps reports the files that could not be read by the last call of Current.
+func (s *Reader) Gaps() []probe.Gap {
+	if s == nil {
+		return nil
+	}
+	return Gaps(s.problems)
 }
 
 // read reads the files and reports whether all of them could be read. Otherwise the

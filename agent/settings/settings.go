@@ -90,6 +90,17 @@ func readingProblem(key, file string, err error) Problem {
 	return Problem{Key: key, File: file, Why: view.Clean(err.Error()), Unread: temporary}
 }
 
+// Gaps reports the files that could not be read. What they say about the watched
+// developers is not known, so no verdict is certain.
+func Gaps(problems []Problem) []probe.Gap {
+	for _, p := range problems {
+		if p.Key == "" {
+			return []probe.Gap{{Source: probe.FactOwnSettings, Err: p.File + ": " + p.Why, Next: "Correct " + p.File + ", or remove it."}}
+		}
+	}
+	return nil
+}
+
 // Default returns the default settings.
 func Default() Settings {
 	return Settings{
@@ -110,14 +121,22 @@ type File struct {
 // Files returns the files that may have settings. The first file that has a key
 // decides its value. macOS writes the values of a profile into a file for the user,
 // in a folder named like the home folder, or into a file for all users.
+// Without a home, only the file for all users remains.
 func Files(m root.FS, home string) []File {
+	names := []string{probe.AgentLabel}
+	if home != "" {
+		names = []string{filepath.Base(home) + "/" + probe.AgentLabel, probe.AgentLabel}
+	}
 	files := []File{}
-	for _, name := range []string{filepath.Base(home) + "/" + probe.AgentLabel, probe.AgentLabel} {
+	for _, name := range names {
 		if path, err := m.Resolve(probe.ManagedSettings + "/" + name + ".plist"); err == nil {
 			files = append(files, File{path, true})
 		}
 	}
-	return append(files, File{UserSettings(home), false})
+	if home != "" {
+		files = append(files, File{UserSettings(home), false})
+	}
+	return files
 }
 
 // UserSettings returns the path of the user's own settings.

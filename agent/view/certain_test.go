@@ -56,7 +56,7 @@ func TestMissingFactNeverLooksWell(t *testing.T) {
 			if fact != "" {
 				lose(&st, fact)
 			}
-			want := !slices.Contains(tt.needs, fact) && fact != probe.FactPerson // the memory of an unknown agent matters always
+			want := !slices.Contains(tt.needs, fact) && fact != probe.FactPerson && fact != probe.FactOwnSettings // the memory of an unknown agent, and who is watched, matter always
 			if Certain(st) != want {
 				t.Errorf("%s without %q: certain is %t, want %t", tt.name, fact, !want, want)
 			}

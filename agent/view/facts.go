@@ -94,6 +94,8 @@ var factWords = map[probe.Fact]factText{
 	probe.FactOwnMemory:  {name: "memory of kextwatch"},
 	probe.FactOwnProgram: {name: "program of kextwatch"},
 
+	probe.FactOwnSettings: {name: "settings of kextwatch"},
+
 	factPolicy: {name: "kernel extension policy", next: "Fix \"policy.source\" first.", why: "kextwatch cannot read which kernel extensions are allowed.",
 		known: checking.policyKnown},
 	factMadeFor: {name: "macOS that Parallels Desktop was made for", next: "Look up on the pages of Parallels which macOS this version supports.", why: "kextwatch does not know which macOS this version of Parallels Desktop was made for.",
@@ -196,7 +198,7 @@ func (c checking) openFacts(p approval.Product) []probe.Fact {
 	if p.Verdict.NeedsAction() {
 		return nil
 	}
-	return append(c.openFactsOfPerson(), slices.DeleteFunc(c.verdictFacts(p), c.known)...)
+	return append(c.openOwnFacts(), slices.DeleteFunc(c.verdictFacts(p), c.known)...)
 }
 
 // allOpenFacts returns the missing facts that the verdict of the Mac depends on.
@@ -206,7 +208,7 @@ func (c checking) allOpenFacts() []probe.Fact {
 		return nil
 	}
 	if len(c.st.Products) == 0 {
-		open = c.openFactsOfPerson()
+		open = c.openOwnFacts()
 		if !c.known(factPolicy) {
 			open = append(open, factPolicy)
 		}
@@ -220,10 +222,13 @@ func (c checking) allOpenFacts() []probe.Fact {
 	return slices.Compact(open)
 }
 
-// openFactsOfPerson returns what root does not know about the user whose agent watches
-// the Mac: an agent may remember what no file shows.
-func (c checking) openFactsOfPerson() []probe.Fact {
+// openOwnFacts returns what every verdict depends on. Settings that could not be read
+// may watch another developer. Root may not know the user whose agent watches the Mac,
+// and an agent may remember what no file shows.
+func (c checking) openOwnFacts() []probe.Fact {
 	switch {
+	case c.hasGap(probe.FactOwnSettings):
+		return []probe.Fact{probe.FactOwnSettings}
 	case c.hasGap(probe.FactPerson):
 		return []probe.Fact{probe.FactPerson}
 	case c.st.Facts.Person.By != "" && c.hasGap(probe.FactOwnMemory):

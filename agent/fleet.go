@@ -120,7 +120,9 @@ func (in *invocation) fleetScriptCommand(kind fleetKind) *cobra.Command {
 				return usage("leave one of them out", "--run runs this program, and --program names the one in the script")
 			}
 			if run {
-				state, err := within(cmd.Context(), fleetLimit, func(ctx context.Context) (approval.Status, error) { return in.examine(ctx, fleetTools) })
+				t := in.target()
+				t.organization = true
+				state, err := within(cmd.Context(), fleetLimit, func(ctx context.Context) (approval.Status, error) { return in.examineTarget(ctx, t, fleetTools) })
 				return kind.run(in, state, err)
 			}
 			if !filepath.IsAbs(program) {

@@ -32,6 +32,10 @@ type target struct {
 	env    func(string) string
 
 	everyone bool // the rules are about every developer, whomever the user watches
+
+	// Only an organization decides who is watched and ignored: a user must not hide the
+	// state of a Mac from its administrators.
+	organization bool
 }
 
 func (in *invocation) target() target {
@@ -50,7 +54,11 @@ func (t target) home() (string, error) { return t.mac.Home, t.noHome }
 // of the organization for all users. A file that cannot be read is a missing fact, and
 // doctor reports the other problems.
 func (t target) rules() (approval.Settings, []probe.Gap) {
-	s, problems := settings.Read(t.mac, t.mac.Home)
+	read := settings.Read
+	if t.organization {
+		read = settings.ReadManaged
+	}
+	s, problems := read(t.mac, t.mac.Home)
 	rules := s.Approval()
 	if t.everyone {
 		rules.Vendors = approval.DefaultSettings().Vendors
@@ -76,6 +84,9 @@ func (t target) memory() (approval.Memory, []probe.Gap) {
 	}
 	if m.Memory.LastRead.At.After(t.clock.Now()) {
 		return approval.Memory{}, gaps // the memory may hold events after --now
+	}
+	if t.organization {
+		m.Memory.Ignored = nil
 	}
 	return m.Memory, gaps
 }

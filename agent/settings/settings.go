@@ -150,11 +150,18 @@ func UserSettings(home string) string {
 //
 // A service of macOS writes preferences, so a file has a value of `defaults write`
 // only after a moment.
-func Read(m root.FS, home string) (Settings, []Problem) {
+func Read(m root.FS, home string) (Settings, []Problem) { return read(m, Files(m, home)) }
+
+// ReadManaged is Read without the user's own settings.
+func ReadManaged(m root.FS, home string) (Settings, []Problem) {
+	return read(m, slices.DeleteFunc(Files(m, home), func(f File) bool { return !f.managed }))
+}
+
+func read(m root.FS, files []File) (Settings, []Problem) {
 	s := Default()
 	var problems []Problem
 	decided := map[string]bool{}
-	for _, file := range Files(m, home) {
+	for _, file := range files {
 		values, err := readSettingsFile(file.Path)
 		if err != nil {
 			problems = append(problems, readingProblem("", file.Path, err))

@@ -21,8 +21,14 @@ type watched struct {
 }
 
 // id identifies the product in the memory. A name does not: developers choose theirs,
-// and two teams can have the same one.
-func (w watched) id() string { return strings.TrimSpace(key(w.teamID, w.prefix+w.bundleID)) }
+// and two teams can have the same one. The bundle ID of an unsigned extension can look
+// like any of these IDs.
+func (w watched) id() string {
+	if w.teamID == "" {
+		return key("unsigned", w.bundleID)
+	}
+	return strings.TrimSpace(key(w.teamID, w.prefix+w.bundleID))
+}
 
 var parallelsProducts = []watched{
 	{name: "Parallels Desktop", teamID: probe.ParallelsTeamID, prefix: probe.ParallelsKextPrefix, app: true, always: true},

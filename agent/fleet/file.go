@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"fmt"
 	"time"
 
 	"howett.net/plist"
@@ -50,6 +51,18 @@ type productOfFile struct {
 	With          approval.UpgradeResult `plist:"with_offered_macos,omitempty"`
 }
 
+// free returns a key for a product that no more urgent one has: a developer can choose a
+// bundle ID that reads like the ID of another product.
+func (f file) free(id string) string {
+	key := id
+	for n := 2; ; n++ {
+		if _, taken := f.Products[key]; !taken {
+			return key
+		}
+		key = fmt.Sprintf("%s (%d)", id, n)
+	}
+}
+
 // File returns the content of status.plist for fleet tools.
 func (s State) File(version string, written time.Time) ([]byte, error) {
 	f := file{
@@ -66,7 +79,7 @@ func (s State) File(version string, written time.Time) ([]byte, error) {
 		if !p.ClosesAt.IsZero() {
 			of.ClosesAt = &p.ClosesAt
 		}
-		f.Products[p.ID] = of
+		f.Products[f.free(p.ID)] = of
 	}
 	data, err := plist.MarshalIndent(f, plist.XMLFormat, "\t")
 	if err != nil {

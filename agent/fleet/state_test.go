@@ -108,6 +108,27 @@ func TestProductsOfAState(t *testing.T) {
 	}
 }
 
+// The ID of an unsigned extension is its bundle ID, which its developer chose: long, or like
+// the ID of another product. It must not take that product's place in the file.
+func TestNoProductHidesAnother(t *testing.T) {
+	long := strings.Repeat("x", 250)
+	for _, ids := range [][2]string{
+		{"3T5GSNBU6W", "3T5GSNBU6W"}, {"T a/b", "T a_b"}, {"T a b", "T a  b"}, {long + "1", long + "2"},
+	} {
+		st := judged(approval.BlockedClosed)
+		st.Products = []approval.Product{
+			{ID: ids[0], Name: "Blocked", Verdict: approval.BlockedClosed}, {ID: ids[1], Name: "Loaded", Verdict: approval.Approved},
+			{ID: ids[0], Name: "Third", Verdict: approval.NotAsked},
+		}
+		text := content(t, New(st))
+		for _, name := range []string{"Blocked", "Loaded", "Third"} {
+			if strings.Count(text, "<string>"+name+"</string>") != 1 {
+				t.Errorf("%.20q and %.20q: %s is not once in\n%s", ids[0], ids[1], name, text)
+			}
+		}
+	}
+}
+
 // What an offered macOS means is part of the state. Without an offer it is missing.
 func TestOfferedMacOS(t *testing.T) {
 	st := judged(approval.Approved)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 
@@ -19,14 +20,22 @@ type programLink struct {
 	path  string // on this machine
 	leads string // a path of the Mac; empty: it is not a link
 	err   error  // fs.ErrNotExist if nothing is there
+
+	// unsafe is why root must not touch it: a user decides in which folder it is. Homebrew
+	// gives folders in /usr/local to a user, and that is safe for the last one only.
+	unsafe error
 }
 
 func (in *invocation) programLink() programLink {
-	folder, err := in.mac.Resolve(filepath.Dir(probe.ProgramLink))
-	if err != nil {
-		return programLink{path: probe.ProgramLink, err: err}
+	link := programLink{path: filepath.Join(in.mac.Root, probe.ProgramLink)}
+	folder := filepath.Dir(link.path)
+	if link.unsafe = in.mac.Guarded(path.Dir(path.Dir(probe.ProgramLink))); link.unsafe != nil {
+		return link
 	}
-	link := programLink{path: filepath.Join(folder, filepath.Base(probe.ProgramLink))}
+	if info, err := os.Lstat(folder); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		link.unsafe = fmt.Errorf("%s is a symbolic link", folder)
+		return link
+	}
 	if link.leads, link.err = os.Readlink(link.path); link.err != nil {
 		if _, err := os.Lstat(link.path); err == nil { // a file
 			link.err = nil
@@ -37,7 +46,7 @@ func (in *invocation) programLink() programLink {
 
 // create returns the step that makes the link lead to program, a path of the Mac.
 func (l programLink) create(program string) launchd.Step {
-	step := launchd.NewStep("link "+l.path+" to "+program, l.err == nil && l.leads == program, func(context.Context) (string, error) {
+	step := launchd.NewStep("link "+l.path+" to "+program, l.unsafe == nil && l.err == nil && l.leads == program, func(context.Context) (string, error) {
 		if l.err == nil {
 			return "not done: " + l.other(), nil
 		}
@@ -49,12 +58,12 @@ func (l programLink) create(program string) launchd.Step {
 	if l.err != nil && !errors.Is(l.err, fs.ErrNotExist) {
 		step.Err = l.err
 	}
-	return step
+	return step.Unless(l.stays)
 }
 
 // remove returns the step that removes the link if it leads to one of these programs.
 func (l programLink) remove(programs ...string) launchd.Step {
-	step := launchd.NewStep("remove the link "+l.path, errors.Is(l.err, fs.ErrNotExist), func(context.Context) (string, error) {
+	step := launchd.NewStep("remove the link "+l.path, l.unsafe == nil && errors.Is(l.err, fs.ErrNotExist), func(context.Context) (string, error) {
 		if l.leads == "" || !slices.Contains(programs, l.leads) {
 			return "not done: " + l.other(), nil
 		}
@@ -63,7 +72,15 @@ func (l programLink) remove(programs ...string) launchd.Step {
 	if l.err != nil && !step.Already {
 		step.Err = l.err
 	}
-	return step
+	return step.Unless(l.stays)
+}
+
+// stays is the outcome of a step that root must not do.
+func (l programLink) stays() string {
+	if l.unsafe == nil {
+		return ""
+	}
+	return "not done: " + l.unsafe.Error()
 }
 
 func (l programLink) other() string {

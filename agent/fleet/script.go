@@ -37,10 +37,12 @@ func (c Call) script(text string) string {
 func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // guard is the part of each script that refuses a program that somebody else than root,
-// or than the user who runs the script, could have replaced. Members of the group of a
-// folder may write to it: on a Mac administrators may write to /Applications.
+// or than the user who runs the script, could have replaced. Only the groups admin (80)
+// and that of the script may write: on a Mac administrators may write to /Applications, root
+// has the group wheel, and every user is in the group staff. A file in a folder such as /tmp, which is sticky, is its owner's.
 const guard = `program=PROGRAM
 [ -x "$program" ] || missing
-others=$(/usr/bin/find PLACES -prune \( ! -user 0 ! -user "$(/usr/bin/id -u)" -o -type l -o -perm -002 ! -perm -1000 \) 2>&1)
+others=$(/usr/bin/find PLACES -prune \( ! -user 0 ! -user "$(/usr/bin/id -u)" -o -type l \
+	-o -perm -020 ! -group 80 ! -group "$(/usr/bin/id -g)" ! \( -type d -perm -1000 \) -o -perm -002 ! \( -type d -perm -1000 \) \) 2>&1)
 [ -z "$others" ] || unsafe
 `

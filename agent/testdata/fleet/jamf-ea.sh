@@ -19,7 +19,8 @@ unsafe() { result 'unknown: others than root can replace kextwatch'; }
 
 program='/Applications/Kextwatch.app/Contents/MacOS/kextwatch'
 [ -x "$program" ] || missing
-others=$(/usr/bin/find '/Applications/Kextwatch.app/Contents/MacOS/kextwatch' '/Applications/Kextwatch.app/Contents/MacOS' '/Applications/Kextwatch.app/Contents' '/Applications/Kextwatch.app' '/Applications' '/' -prune \( ! -user 0 ! -user "$(/usr/bin/id -u)" -o -type l -o -perm -002 ! -perm -1000 \) 2>&1)
+others=$(/usr/bin/find '/Applications/Kextwatch.app/Contents/MacOS/kextwatch' '/Applications/Kextwatch.app/Contents/MacOS' '/Applications/Kextwatch.app/Contents' '/Applications/Kextwatch.app' '/Applications' '/' -prune \( ! -user 0 ! -user "$(/usr/bin/id -u)" -o -type l \
+	-o -perm -020 ! -group 80 ! -group "$(/usr/bin/id -g)" ! \( -type d -perm -1000 \) -o -perm -002 ! \( -type d -perm -1000 \) \) 2>&1)
 [ -z "$others" ] || unsafe
 
 answer=$("$program" fleet jamf-ea --run 2>/dev/null </dev/null)

@@ -29,6 +29,7 @@ type target struct {
 	noHome error   // why the home is unknown
 	person probe.Person
 	clock  probe.Clock
+	whatIf bool // the time is that of --now. Otherwise the clock may have been set back
 	env    func(string) string
 
 	everyone bool // the rules are about every developer, whomever the user watches
@@ -39,7 +40,7 @@ type target struct {
 }
 
 func (in *invocation) target() target {
-	t := target{mac: in.mac, clock: in.clock, env: in.env}
+	t := target{mac: in.mac, clock: in.clock, whatIf: in.nowFlag != "", env: in.env}
 	t.mac.Home, t.noHome = in.home()
 	if in.uid == 0 && in.homeFlag == "" {
 		t.person = in.person().person
@@ -82,7 +83,7 @@ func (t target) memory() (approval.Memory, []probe.Gap) {
 	if err != nil {
 		return approval.Memory{}, append(gaps, store.MemoryGap(p, err))
 	}
-	if m.Memory.LastRead.At.After(t.clock.Now()) {
+	if t.whatIf && m.Memory.LastRead.At.After(t.clock.Now()) {
 		return approval.Memory{}, gaps // the memory may hold events after --now
 	}
 	if t.organization {

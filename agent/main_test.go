@@ -148,21 +148,21 @@ func sqliteCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// waitfor FILE REGEXP waits until a line of the file matches.
+// waitfor FILE REGEXP waits until a line of the file matches, or with "!" until none does.
 func waitforCommand(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: waitfor FILE REGEXP")
+	if len(args) != 2 {
+		ts.Fatalf("usage: [!] waitfor FILE REGEXP")
 	}
 	want, err := regexp.Compile("(?m)" + args[1])
 	ts.Check(err)
 	file := ts.MkAbs(args[0])
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if data, err := os.ReadFile(file); err == nil && want.Match(data) {
+		if data, err := os.ReadFile(file); (err == nil && want.Match(data)) != neg {
 			return
 		}
 	}
 	data, _ := os.ReadFile(file)
-	ts.Fatalf("%s: no line matches %s in\n%s", args[0], args[1], data)
+	ts.Fatalf("%s: a line matches %s: %t in\n%s", args[0], args[1], neg, data)
 }
 
 // exits CODE COMMAND… runs a command that has to end with this exit code.

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -66,6 +67,10 @@ func (f *FleetFile) write(path string, state fleet.State, now time.Time) error {
 	}
 	root.SweepTemporary(path, time.Minute)
 	if err := root.WriteFile(path, data, fleetFilePerm); err != nil {
+		if !bytes.Equal(content, f.content) { // a missing file is better than an old one that says that all is well
+			f.content = nil
+			os.Remove(path)
+		}
 		return err
 	}
 	f.content, f.written = content, now

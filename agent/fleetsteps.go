@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -55,10 +56,21 @@ func (in *invocation) fleetFolder(name string, uid int) launchd.Step {
 		}
 		return "", makeFolderFor(m, name, uid)
 	})
-	if err != nil && !root.NotExist(err) {
+	if err != nil && !root.NotExist(err) && !unfinished(m, name) {
 		step.Err = err
 	}
 	return step
+}
+
+// unfinished reports whether a folder still belongs to the owner of the Mac: an earlier
+// install was stopped before it gave the folder away.
+func unfinished(m root.FS, name string) bool {
+	owner, err := m.Owner()
+	if err != nil {
+		return false
+	}
+	_, err = m.OwnFolder(name, owner)
+	return err == nil
 }
 
 func makeFolderFor(m root.FS, name string, uid int) error {
@@ -66,7 +78,7 @@ func makeFolderFor(m root.FS, name string, uid int) error {
 		return err
 	}
 	folder := filepath.Join(m.Root, name)
-	if err := os.Mkdir(folder, fleetFolderPerm); err != nil {
+	if err := os.Mkdir(folder, fleetFolderPerm); err != nil && !(errors.Is(err, fs.ErrExist) && unfinished(m, name)) {
 		return err
 	}
 	if err := os.Chmod(folder, fleetFolderPerm); err != nil { // the umask may be strict

@@ -17,6 +17,7 @@ type Reader struct {
 	stamps   []root.Stamp
 	settings Settings
 	problems []Problem
+	gaps     []probe.Gap
 }
 
 // NewReader reads the settings of the user with this home on m.
@@ -40,12 +41,12 @@ func (s *Reader) Current() Settings {
 	return s.settings
 }
 
-// Gaps reports the files that could not be read by the last call of Current.
+// Gaps is Gaps of the files that the current settings are from. A nil Reader has none.
 func (s *Reader) Gaps() []probe.Gap {
 	if s == nil {
 		return nil
 	}
-	return Gaps(s.problems)
+	return s.gaps
 }
 
 // read reads the files and reports whether all of them could be read. Otherwise the
@@ -62,12 +63,12 @@ func (s *Reader) read(stamps []root.Stamp) bool {
 	s.problems = problems
 	if slices.ContainsFunc(problems, func(p Problem) bool { return p.Unread }) {
 		if s.stamps == nil {
-			s.settings = read
+			s.settings, s.gaps = read, Gaps(problems)
 		}
 		s.stamps = []root.Stamp{}
 		return false
 	}
-	s.settings, s.stamps = read, stamps
+	s.settings, s.stamps, s.gaps = read, stamps, Gaps(problems)
 	return true
 }
 

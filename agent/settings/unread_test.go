@@ -20,8 +20,8 @@ func TestSettingsThatCannotBeReadNow(t *testing.T) {
 	restore := mactest.NoDescriptors(t)
 	kept := s.Current()
 	restore()
-	if kept.SnoozeMinutes != 20 {
-		t.Errorf("%d minutes while the file cannot be read, want 20", kept.SnoozeMinutes)
+	if kept.SnoozeMinutes != 20 || len(s.Gaps()) > 0 {
+		t.Errorf("%d minutes while the file cannot be read, want 20; missing %+v, want nothing", kept.SnoozeMinutes, s.Gaps())
 	}
 	if !slices.ContainsFunc(s.problems, func(p Problem) bool { return strings.Contains(p.Why, "too many open files") }) {
 		t.Errorf("problems %+v, want one about the descriptors", s.problems)
@@ -33,7 +33,10 @@ func TestSettingsThatCannotBeReadNow(t *testing.T) {
 	restore = mactest.NoDescriptors(t)
 	first := NewReader(p.Mac, p.Home, slog.New(slog.DiscardHandler))
 	restore()
-	if now := first.Current(); now.SnoozeMinutes != 25 {
-		t.Errorf("%d minutes after a start without descriptors, want 25", now.SnoozeMinutes)
+	if len(first.Gaps()) != 1 {
+		t.Errorf("after a start without descriptors %+v is missing, want the settings", first.Gaps())
+	}
+	if now := first.Current(); now.SnoozeMinutes != 25 || len(first.Gaps()) > 0 {
+		t.Errorf("%d minutes after a start without descriptors, want 25; missing %+v", now.SnoozeMinutes, first.Gaps())
 	}
 }

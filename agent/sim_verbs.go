@@ -40,8 +40,11 @@ func addKext(m *simmac.Mac, value string, _ time.Time) error {
 	if !ok {
 		return fmt.Errorf("%q is not the path of a kernel extension and a bundle ID", value)
 	}
-	words := strings.Fields(rest)
-	words = append(words, []string{"", "-", "1.0", "both"}[len(words):]...)
+	words, defaults := strings.Fields(rest), []string{"", "-", "1.0", "both"}
+	if len(words) > len(defaults) {
+		return fmt.Errorf("too many words after %q: bundle ID, team, version and code are all", path+".kext")
+	}
+	words = append(words, defaults[len(words):]...)
 	k := simmac.Kext{Path: path + ".kext", ID: words[0], Team: words[1], Version: words[2]}
 	if k.Team == "-" {
 		k.Team = ""

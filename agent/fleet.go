@@ -120,9 +120,11 @@ func (in *invocation) fleetScriptCommand(kind fleetKind) *cobra.Command {
 				return usage("leave one of them out", "--run runs this program, and --program names the one in the script")
 			}
 			if run {
-				t := in.target()
-				t.organization = true
-				state, err := within(cmd.Context(), fleetLimit, func(ctx context.Context) (approval.Status, error) { return in.examineTarget(ctx, t, fleetTools) })
+				state, err := within(cmd.Context(), fleetLimit, func(ctx context.Context) (approval.Status, error) {
+					t := in.target()
+					t.organization = true
+					return in.examineTarget(ctx, t, fleetTools)
+				})
 				return kind.run(in, state, err)
 			}
 			if !filepath.IsAbs(program) {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -40,7 +39,7 @@ func (in *invocation) fleetSteps() []launchd.Step {
 	}
 	slices.Sort(uids)
 	for _, uid := range slices.Compact(uids) {
-		steps = append(steps, in.fleetFolder(fmt.Sprintf("%s/%d", probe.FleetStates, uid), uid))
+		steps = append(steps, in.fleetFolder(probe.FleetStateFolder(uid), uid))
 	}
 	return steps
 }

@@ -34,6 +34,9 @@ func (in *invocation) uninstall(ctx context.Context, what remains, dryRun bool) 
 	} else {
 		folders = []string{p.Log, p.State}
 	}
+	if state := in.fleetState(); state != "" {
+		files = append(files, state)
+	}
 	if what.dropSettings {
 		files = append(files, settings.UserSettings(home))
 	}
@@ -56,6 +59,20 @@ func (in *invocation) uninstall(ctx context.Context, what remains, dryRun bool) 
 	in.nameJobOfAll()
 	in.nameRootsPart()
 	return err
+}
+
+// fleetState returns the path of this user's state for fleet tools, or "" if there is none
+// in a folder of this user. Nothing would update it.
+func (in *invocation) fleetState() string {
+	folder, err := in.mac.OwnFolder(probe.FleetStateFolder(in.uid), in.uid)
+	if err != nil {
+		return ""
+	}
+	path := filepath.Join(folder, probe.FleetState)
+	if _, err := os.Lstat(path); err != nil {
+		return ""
+	}
+	return path
 }
 
 // sharedParts selects what uninstall removes of what is installed for every user.

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"path"
+	"strconv"
 	"strings"
 )
 
@@ -115,6 +116,9 @@ const (
 	SysctlTool           = "/usr/sbin/sysctl"
 	SystemExtensionsTool = "/usr/bin/systemextensionsctl"
 )
+
+// FleetStateFolder is the folder in FleetStates for a user.
+func FleetStateFolder(uid int) string { return FleetStates + "/" + strconv.Itoa(uid) }
 
 // InParallels reports whether a path can only be one of Parallels Desktop: it is in its
 // usual place, or it is a kext in an app and has the name of one of Parallels.

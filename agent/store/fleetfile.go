@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -35,7 +34,7 @@ func (s *Store) PublishForFleets(st approval.Status, now time.Time) error {
 	if f.Mac.Root == "" || st.Facts.Pending || st.Verdict == "" {
 		return nil
 	}
-	name := fmt.Sprintf("%s/%d", probe.FleetStates, f.Mac.UID)
+	name := probe.FleetStateFolder(f.Mac.UID)
 	folder, err := f.Mac.OwnFolder(name, f.Mac.UID)
 	if root.NotExist(err) {
 		*f = FleetFile{Mac: f.Mac, Version: f.Version}

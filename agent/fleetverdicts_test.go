@@ -235,3 +235,29 @@ func TestFleetDocuments(t *testing.T) {
 		}
 	}
 }
+
+// A user can write anything into the own file. It does not hide the row of another user, and
+// does not make a query fail, which would hide all of them.
+func TestNoUserHidesAnother(t *testing.T) {
+	now := "<date>" + time.Now().UTC().Format(time.RFC3339) + "</date>"
+	fresh := "<key>written_at</key>" + now
+	blocked := "<dict><key>verdict</key><string>blocked-open</string></dict>"
+	for name, content := range map[string]string{
+		"well":                    fresh + "<key>answer</key><string>ok</string><key>summary</key><string>ok: approved</string><key>products</key><dict/>",
+		"the time is a list":      "<key>written_at</key><array>" + now + now + "</array>",
+		"the smallest number":     "<key>written_at</key><string>-9223372036854775808</string>",
+		"the largest number":      "<key>written_at</key><string>9223372036854775807</string>",
+		"SQL":                     "<key>written_at</key><string>' OR 1=1; --</string><key>summary</key><string>unknown: '); DROP TABLE plist; --</string>",
+		"products are a text":     fresh + "<key>products</key><string>x</string>",
+		"products are a list":     fresh + "<key>products</key><array>" + blocked + "</array>",
+		"products without a name": fresh + "<key>products</key><dict><key></key>" + blocked + "<key>a/b</key>" + blocked + "<key>verdict</key><string>blocked-open</string></dict>",
+		"nothing":                 "",
+	} {
+		mac := mactest.Root(t)
+		addState(t, mac, 501, fleet.New(whole(approval.BlockedOpen)), time.Now())
+		mactest.AddFile(t, mac, probe.FleetStateFolder(502)+"/"+probe.FleetState, "<plist><dict>"+content+"</dict></plist>")
+		if got := rowsOf(t, mac); !slices.Contains(got, "blocked Parallels Desktop") || slices.Contains(got, "not_reporting") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}

@@ -214,10 +214,14 @@ func UpgradeText(st approval.Status, u approval.Upgrade) Lines {
 		l.labelled("Next", withContact(findingNext(f, st), st))
 		l.labelled("Source", findingSource(f))
 	}
-	if len(u.Findings) == 0 {
+	gaps := UpgradeGaps(st)
+	switch {
+	case len(u.Findings) == 0 && len(gaps) > 0:
+		l.add(NoTone, "kextwatch found no kernel extension of another developer where it could look.")
+	case len(u.Findings) == 0:
 		l.add(NoTone, "kextwatch found no kernel extension of another developer on this Mac.")
 	}
-	for _, g := range UpgradeGaps(st) {
+	for _, g := range gaps {
 		l.add(NoTone, "Not known: %s: %s", factName(g.Source), Clean(g.Err))
 		l.labelled("Next", Clean(g.Next))
 	}
@@ -263,6 +267,9 @@ func UpgradeGaps(st approval.Status) []probe.Gap {
 		if check, missing := c.missing("", []probe.Fact{fact}); missing {
 			gaps = append(gaps, probe.Gap{Source: fact, Err: check.Detail, Next: check.Next})
 		}
+	}
+	if st.Source == "" { // only the policy names the extensions in apps
+		gaps = append(gaps, probe.Gap{Source: factPolicy, Err: factWords[factPolicy].why, Next: unknownNext(st)})
 	}
 	return gaps
 }

@@ -203,13 +203,13 @@ func failedBy(outcome probe.Outcome) func(c *reasonCase) ([]string, bool) {
 
 // waits reports whether there is, or may be, an Allow button to click.
 func (c *reasonCase) waits() bool {
-	return c.Verdict.Blocked() && c.Verdict != NeedsRecovery || c.Verdict == UpgradePending
+	return c.Verdict.Blocked() && c.Verdict != NeedsRecovery && c.Verdict != Managed || c.Verdict == UpgradePending
 }
 
 // unsupported reports whether macOS on an external disk, or in a virtual machine, may be
 // why an extension does not load. That is known of Apple silicon only.
 func (c *reasonCase) unsupported() bool {
-	return c.Mac.Arch == probe.AppleSilicon && (c.waits() || c.Verdict == LoadFailing || c.Verdict == CannotLoad)
+	return c.Mac.Arch == probe.AppleSilicon && (c.waits() || c.Verdict == Managed || c.Verdict == LoadFailing || c.Verdict == CannotLoad)
 }
 
 // reasons returns the reasons that hold for a product. A reason about Parallels

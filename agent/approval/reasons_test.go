@@ -117,6 +117,23 @@ func TestReasons(t *testing.T) {
 			s.report(probe.FromLog, outcome, at(-41), hypervisor) // before this boot
 		}})
 	}
+	// Nothing keeps a click from working where there is no button to click.
+	forbidden := func(s *macStory) {
+		blocked(s)
+		s.snap.Enforcement.Profile = probe.KextProfile{Present: probe.Yes, UserOverrides: probe.No}
+	}
+	for code, situation := range map[ReasonCode]func(*probe.Situation){
+		ReasonNotAdmin:  func(s *probe.Situation) { s.Admin = probe.No },
+		ReasonOtherUser: func(s *probe.Situation) { s.ConsoleUID = 502 },
+		ReasonLocked:    func(s *probe.Situation) { s.Locked = probe.Yes },
+		ReasonRemote:    func(s *probe.Situation) { s.Remote = []string{"TeamViewer"} },
+		ReasonInputTool: func(s *probe.Situation) { s.InputTools = []string{"TeamViewer"} },
+		ReasonPaneOpen:  func(s *probe.Situation) { s.PaneOpen = probe.Yes },
+	} {
+		about := map[ReasonCode][]string{ReasonRemote: {"TeamViewer"}, ReasonInputTool: {"TeamViewer"}}[code]
+		tests = append(tests, row{code, "12.7.6", func(s *macStory) { blocked(s); situation(&s.snap.Situation) }, about,
+			func(s *macStory) { forbidden(s); situation(&s.snap.Situation) }})
+	}
 	covered := map[ReasonCode]bool{}
 	for _, tt := range tests {
 		t.Run(string(tt.code), func(t *testing.T) {

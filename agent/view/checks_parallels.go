@@ -72,7 +72,9 @@ func notInstalled(c checking) (Check, bool) {
 
 // restartCannotHelp reports that all kernel extensions are loaded or none is needed.
 func restartCannotHelp(c checking) (Check, bool) {
-	return ok("No restart is needed"), !slices.ContainsFunc(c.st.Products, func(p approval.Product) bool { return !p.Listed && !c.settled(p) })
+	return ok("No restart is needed"), !slices.ContainsFunc(c.st.Products, func(p approval.Product) bool {
+		return mayNeedRestart(p) || !p.Listed && !c.settled(p)
+	})
 }
 
 // settled reports whether the product needs nothing more: it is loaded, not needed or
@@ -86,12 +88,14 @@ func restartMayHelp(c checking) Check {
 	switch p := c.worst; {
 	case p.Verdict == approval.LoadFailing, p.Verdict == approval.CannotLoad, p.Verdict == approval.UpgradePending:
 		return warn("A restart alone may not be enough", sentence(c.stateOf(p)), Next(p, c.st))
-	case p.Uncertain:
-		check := ok("No restart is known to be needed")
-		check.Next = Next(p, c.st)
-		return check
 	}
-	return ok("No restart is needed")
+	i := slices.IndexFunc(c.st.Products, mayNeedRestart)
+	if i < 0 {
+		return ok("No restart is needed")
+	}
+	check := ok("No restart is known to be needed")
+	check.Next = Next(c.st.Products[i], c.st)
+	return check
 }
 
 func madeForThisMacOS(c checking) Check {
@@ -168,6 +172,11 @@ func loaded(c checking) Check {
 		return ok("All kernel extensions are loaded in the installed version")
 	case p.Verdict == approval.NotNeeded, p.Verdict == approval.NotInstalled:
 		return ok("No kernel extension has to be loaded")
+	case p.Uncertain:
+		r := withWords(approval.Reason{Code: approval.ReasonNotSeenLoaded}, p, c.st)
+		check := ok(r.Title)
+		check.Detail, check.Next = r.Text, r.Next
+		return check
 	case p.Verdict == approval.Approved:
 		return ok(fmt.Sprintf("Not loaded now. macOS loads them when %s needs them.", p.Name))
 	case p.Verdict == approval.NotAsked:

@@ -150,6 +150,15 @@ func TestChecks(t *testing.T) {
 		{"another product is only listed", func(st *approval.Status, own *Own) {
 			st.Products = append(st.Products, approval.Product{ID: "VB5E2TV963", Name: "VirtualBox", TeamID: "VB5E2TV963", Verdict: approval.BlockedUnknown, Listed: true})
 		}, nil},
+		{"another product is allowed, and was not seen loaded", func(st *approval.Status, own *Own) {
+			*st, *own = silicon()
+			st.Products = append(st.Products, approval.Product{ID: "3T5GSNBU6W", Name: "macFUSE", TeamID: "3T5GSNBU6W", Verdict: approval.Approved, Uncertain: true, Listed: true})
+		}, nil},
+		{"Parallels is allowed, and was not seen loaded", func(st *approval.Status, own *Own) {
+			p := &st.Products[0]
+			p.Verdict, p.Loaded, p.Uncertain = approval.Approved, false, true
+			p.Reasons = []approval.Reason{{Code: approval.ReasonNotSeenLoaded, Severity: approval.Note, Check: "parallels.loaded"}}
+		}, nil},
 		{"Full Security, and nothing waits", func(st *approval.Status, own *Own) {
 			*st, *own = silicon()
 			st.Facts.Boot.Security = probe.FullSecurity

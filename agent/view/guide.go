@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,7 +61,8 @@ type stepsOf func(p approval.Product, st approval.Status) []GuideStep
 
 // GuideProduct returns the product that the guide is about unless the user names one: the
 // leading one, or the first that needs something. One that is only listed can need the
-// next step, too: nothing tries to load it while the Mac is in macOS Recovery.
+// next step, too: nothing tries to load it while the Mac is in macOS Recovery, and it may
+// need a restart after the approval.
 func GuideProduct(st approval.Status) (p approval.Product, found bool) {
 	leading, leads := st.Leading()
 	if leads && (leading.Verdict.NeedsAction() || leading.Window.Open()) {
@@ -74,8 +76,17 @@ func GuideProduct(st approval.Status) (p approval.Product, found bool) {
 	if !leads && len(st.Products) > 0 {
 		return st.Products[0], true
 	}
+	if leading.Verdict == approval.NotInstalled || leading.Verdict == approval.NotNeeded {
+		if i := slices.IndexFunc(st.Products, mayNeedRestart); i >= 0 {
+			return st.Products[i], true
+		}
+	}
 	return leading, leads
 }
+
+// mayNeedRestart reports whether a product is approved and nothing shows that macOS would
+// load it.
+func mayNeedRestart(p approval.Product) bool { return p.Uncertain && !p.Ignored }
 
 // GuideTo returns the guide for GuideProduct.
 func GuideTo(st approval.Status) Guide {

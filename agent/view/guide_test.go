@@ -196,6 +196,7 @@ func TestGuideProduct(t *testing.T) {
 	listed := func(p approval.Product) approval.Product { p.Listed = true; return p }
 	open := func(p approval.Product) approval.Product { p.Window = &approval.Window{Left: time.Minute}; return p }
 	ignored := func(p approval.Product) approval.Product { p.Listed, p.Ignored = true, true; return p }
+	uncertain := func(p approval.Product) approval.Product { p.Uncertain = true; return p }
 	for _, tt := range []struct {
 		name string
 		st   approval.Status
@@ -208,6 +209,11 @@ func TestGuideProduct(t *testing.T) {
 		{"unknown, and one that needs something", with(product("a", approval.Unknown), listed(product("b", approval.NeedsRecovery))), "b"},
 		{"unknown with an open window", with(open(product("a", approval.Unknown)), listed(product("b", approval.NeedsRecovery))), "a"},
 		{"ignored", with(product("a", approval.Approved), ignored(product("b", approval.BlockedUnknown))), "a"},
+		{"not installed, and one that may need a restart", with(product("a", approval.NotInstalled), listed(uncertain(product("b", approval.Approved)))), "b"},
+		{"not needed, and one that may need a restart", with(product("a", approval.NotNeeded), listed(uncertain(product("b", approval.Approved)))), "b"},
+		{"approved, and one that may need a restart", with(product("a", approval.Approved), listed(uncertain(product("b", approval.Approved)))), "a"},
+		{"unknown, and one that may need a restart", with(product("a", approval.Unknown), listed(uncertain(product("b", approval.Approved)))), "a"},
+		{"one that may need a restart is ignored", with(product("a", approval.NotInstalled), ignored(uncertain(product("b", approval.Approved)))), "a"},
 		{"all listed", with(listed(product("a", approval.NotAsked)), listed(product("b", approval.BlockedUnknown))), "b"},
 		{"all ignored", with(ignored(product("a", approval.BlockedOpen))), "a"},
 	} {

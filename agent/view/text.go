@@ -78,6 +78,8 @@ func whichStep(p approval.Product, st approval.Status) string {
 // empty if there is nothing to do about it.
 func listedBecause(p approval.Product, st approval.Status) string {
 	switch {
+	case mayNeedRestart(p):
+		return verdictWords[p.Verdict].next(p, st)
 	case p.Repeated && !p.Ignored && p.Window.Open():
 		return sentences("a program tries to load it after each start of the Mac, and nobody allowed it", "to use it, "+clickThere(p, st))
 	case !p.Verdict.NeedsAction() && p.Verdict != approval.Unknown:

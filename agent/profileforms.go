@@ -28,8 +28,8 @@ type profileForm struct {
 // profileForms has a row for each row of fleet.ProfileKinds.
 var profileForms = []profileForm{
 	{"kext-approval", `The profile allows every kernel extension of a developer, or with --per-bundle only
-those that kextwatch knows. Without --vendor it is for Parallels Desktop. Give all
-developers in one profile: repeat --vendor.
+those that kextwatch knows. Without --vendor it is for Parallels Desktop. With --vendor
+it is only for those that you name. Give all developers in one profile: repeat --vendor.
 
 Users can still approve other kernel extensions, because the profile says so
 (AllowUserOverrides). From macOS 11, only administrators can
@@ -53,7 +53,7 @@ notifications, and for the app of kextwatch.`,
 	{"background-items", `The profile names the jobs io.kextwatch.agent and io.kextwatch.reader. With --team-id,
 their programs must also be signed by your team.`,
 		`  kextwatch profile background-items -o background.mobileconfig
-  kextwatch profile background-items --team-id 4C6364ACXT`,
+  kextwatch profile background-items --team-id TEAMID     if you signed kextwatch`,
 		func(cmd *cobra.Command, o *profileOptions) {
 			cmd.Flags().StringVar(&o.TeamID, "team-id", "", "the items must be signed by this team (`TEAMID`)")
 		}},

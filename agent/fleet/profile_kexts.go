@@ -68,13 +68,18 @@ func (in ProfileInput) kextApproval() (payload, error) {
 	return payload{in.kextAbout(), keys, in.kextHints()}, nil
 }
 
-// kextAbout names the developers, each once.
+// kextAbout names the developers.
 func (in ProfileInput) kextAbout() string {
+	return "Allow the kernel extensions of " + in.vendorNames() + "."
+}
+
+// vendorNames names the developers, each once.
+func (in ProfileInput) vendorNames() string {
 	var names []string
 	for _, v := range in.Vendors {
 		names = append(names, v.String())
 	}
-	return "Allow the kernel extensions of " + strings.Join(sorted(names), ", ") + "."
+	return strings.Join(sorted(names), ", ")
 }
 
 func sorted(texts []string) []string {
@@ -110,6 +115,7 @@ func (in ProfileInput) kextHints() []string {
 		path = probe.ParallelsApp + "/Contents/Library/Extensions/10.9/prl_hypervisor.kext"
 	}
 	hints := []string{
+		"it allows the kernel extensions of " + in.vendorNames() + ", and of no other developer",
 		"from macOS 11, an allowed extension is loaded only after a restart: send the MDM command RestartDevice with RebuildKernelCache true, and in KextPaths the extensions that macOS has not seen yet, such as " + path,
 	}
 	silicon := "on Apple silicon, the Mac must also have Reduced Security with “Allow remote management of kernel extensions and automatic software updates”: an MDM can set it after Automated Device Enrollment, with a bootstrap token; otherwise a person sets it in Recovery"

@@ -28,9 +28,9 @@ func groupOf(command string) string {
 		return "daily"
 	case "doctor", "explain", "history", "report", "logs", "notify-test":
 		return "trouble"
-	case "install", "uninstall", "settings", "fleet":
+	case "install", "uninstall", "settings":
 		return "setup"
-	case "profile":
+	case "profile", "fleet":
 		return "fleet"
 	case "run", "demo", "sim", "completion", "version", "help":
 		return "scripts"

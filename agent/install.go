@@ -31,9 +31,10 @@ refuses a program that could not start at the next login.
 
 With --reader it installs, as root, a LaunchDaemon that reads the policy for every
 user, and prepares a folder for each user in which the user's agent writes its state
-for fleet tools. Repeat it after a user was added. It copies kextwatch-reader from the folder of this program or from the app.
-Only root, the owner of this program and administrators may have write access
-to it. make build also builds kextwatch-reader; --program names another copy.
+for fleet tools. Repeat it after a user was added. It copies kextwatch-reader from
+the folder of this program or from the app. Only root, the owner of this program and
+administrators may have write access to it. make build also builds kextwatch-reader;
+--program names another copy.
 
 With --all-users it installs, as root, the LaunchAgent of every user and a link in
 /usr/local/bin. It starts the agent for those who are logged in. It writes nothing

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -221,10 +222,15 @@ func (r retryCommand) report(res retry.Result) {
 	default:
 		r.say("%s", view.OnScreen(res.Status.Mac, "No {Allow} button came."))
 	}
+	named := false
 	for _, reason := range res.Reasons {
 		r.say("- %s. %s\n  %s", reason.Title, reason.Text, reason.Next)
+		named = named || strings.Contains(reason.Next, res.Help)
 	}
-	if res.Help != "" {
+	if whom := view.WhomToAsk(res.Product, res.Status); whom != "" {
+		r.say("%s", whom)
+	}
+	if res.Help != "" && !named {
 		r.say("Parallels says more at %s", res.Help)
 	}
 }

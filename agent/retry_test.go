@@ -87,17 +87,21 @@ func TestRetryReport(t *testing.T) {
 		result retry.Result
 		want   []string
 	}{
-		"the button":    {retry.Result{How: retry.StartVM, Window: &approval.Window{Left: 30 * time.Minute}}, []string{"The Allow button is there until", "for 30 minutes"}},
-		"it started":    {retry.Result{How: retry.StartVM, Reasons: []view.Reason{view.Started()}}, []string{"No Allow button came.", "macOS did not block it"}},
-		"no attempt":    {retry.Result{How: retry.StartVM, Reasons: []view.Reason{view.NotTried(true)}}, []string{"Parallels did not try", "Start the virtual machine in Parallels Desktop"}},
-		"a page":        {retry.Result{How: retry.StartVM, Help: vmHelp}, []string{"No Allow button came.", "Parallels says more at " + vmHelp}},
-		"nothing to do": {retry.Result{How: retry.Nothing}, []string{"There is nothing to try."}},
-		"declined":      {retry.Result{How: retry.Nothing, Declined: true}, []string{"Nothing was tried."}},
+		"the button":           {retry.Result{How: retry.StartVM, Window: &approval.Window{Left: 30 * time.Minute}}, []string{"The Allow button is there until", "for 30 minutes"}},
+		"it started":           {retry.Result{How: retry.StartVM, Reasons: []view.Reason{view.Started()}}, []string{"No Allow button came.", "macOS did not block it"}},
+		"no attempt":           {retry.Result{How: retry.StartVM, Reasons: []view.Reason{view.NotTried(true)}}, []string{"Parallels did not try", "Start the virtual machine in Parallels Desktop"}},
+		"a page":               {retry.Result{How: retry.StartVM, Help: vmHelp}, []string{"No Allow button came.", "Parallels says more at " + vmHelp}},
+		"a page in the advice": {retry.Result{How: retry.StartVM, Help: vmHelp, Reasons: []view.Reason{{Next: "Parallels has a page about it (" + vmHelp + ")."}}}, []string{"Parallels has a page about it"}},
+		"nothing to do":        {retry.Result{How: retry.Nothing}, []string{"There is nothing to try."}},
+		"declined":             {retry.Result{How: retry.Nothing, Declined: true}, []string{"Nothing was tried."}},
 	} {
 		var out bytes.Buffer
 		retryCommand{speaker: speaker{out: &out, err: io.Discard}}.report(c.result)
 		t.Log(name)
 		wantParts(t, out.String(), c.want...)
+		if n := strings.Count(out.String(), vmHelp); n > 1 {
+			t.Errorf("the page is named %d times, want once:\n%s", n, &out)
+		}
 	}
 }
 

@@ -62,6 +62,11 @@ func contactAbout(p approval.Product, st approval.Status) string {
 	return contact(st.Contact)
 }
 
+// WhomToAsk is contactAbout as a sentence.
+func WhomToAsk(p approval.Product, st approval.Status) string {
+	return sentence(named("Contact %s", contactAbout(p, st)))
+}
+
 // namesAdministrator reports whether advice of ours is to ask an administrator.
 func namesAdministrator(advice string) bool { return strings.Contains(advice, "dministrator") }
 

@@ -70,7 +70,7 @@ func PaneIsEmpty(st approval.Status) (why, next string) {
 	if !found || !p.Verdict.NeedsAction() {
 		return "No kernel extension waits there for your approval.", ""
 	}
-	return OnScreen(st.Mac, "There is no {Allow} button there now. %s: %s.", p.Name, State(p)), nextInShort(p, st)
+	return OnScreen(st.Mac, "There is no {Allow} button there now. %s: %s.", p.Name, State(p)), withContact(nextInShort(p, st), st)
 }
 
 // SystemExtensionPane returns the pane in which system extensions wait for

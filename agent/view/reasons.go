@@ -274,7 +274,7 @@ func list(names []string) string {
 // afterError56521 says what helps after the error, if the next step does not say it.
 func afterError56521(p approval.Product) string {
 	switch p.Verdict {
-	case approval.BlockedClosed:
+	case approval.BlockedClosed, approval.Managed:
 		return ""
 	case approval.Approved, approval.RestartPending, approval.LoadFailing:
 		return "it is allowed: restart the Mac"

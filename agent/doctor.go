@@ -30,7 +30,10 @@ func (in *invocation) doctorCommand() *cobra.Command {
 		Short: "Run every check and name the next step for each problem",
 		Long: `doctor takes one snapshot and runs every check: the policy, Parallels, macOS,
 the user session, kextwatch itself. What is not ok comes first, with the next
-step.`,
+step.
+
+The exit status is that of kextwatch status, or 1 if a check failed. A warning does
+not change it.`,
 		Example: `  kextwatch doctor
   kextwatch doctor --all       also the checks that passed
   kextwatch doctor --json

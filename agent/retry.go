@@ -209,7 +209,7 @@ func (r retryCommand) report(res retry.Result) {
 		r.say("Nothing was tried.")
 		return
 	case w != nil:
-		r.say("%s", view.OnScreen(res.Status.Mac, "The {Allow} button is there until %s, for %d minutes. `kextwatch open` opens the pane.", w.ClosesAt.Local().Format("15:04"), w.MinutesLeft))
+		r.say("%s", view.OnScreen(res.Status.Mac, "The {Allow} button is there until %s, for %d minutes. `kextwatch open` opens the pane.", view.Closing(res.Status.Mac, *res.Window), w.MinutesLeft))
 		if more := view.BesideButton(res.Product, res.Status); more != "" {
 			r.say("%s", more)
 		}

@@ -87,7 +87,7 @@ var stories = sync.OnceValue(func() map[string]Story {
 				{minute: 1, says: "macOS is updated to 26.2, and the Mac restarts.",
 					do:       func(m *simmac.Mac, now time.Time) error { return m.UpdateMacOS("26.2", now) },
 					restarts: true, expect: []approval.EventName{approval.MacOSUpdated}},
-				{minute: 2, says: "Nothing is to be done yet, so there is no notification. On Apple silicon, Parallels needs no kernel extension."},
+				{minute: 2, says: "There is nothing to do yet, so there is no notification. On Apple silicon, Parallels needs no kernel extension."},
 				{minute: 3, says: "You mount a volume with macFUSE. macOS blocks the kernel extension, and shows no Allow button.",
 					do: mount, expect: []approval.EventName{approval.NeedsRecoveryEvent}},
 				{minute: 4, says: "You click the icon of kextwatch, and the first entry of its menu.", click: notify.ShowGuide},

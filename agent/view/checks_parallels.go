@@ -205,7 +205,7 @@ const noButtonKnown = "kextwatch cannot tell whether the {Allow} button is there
 
 func buttonThere(c checking) (Check, bool) {
 	if p := c.firstClosing(); p != nil {
-		until := OnScreen(c.st.Mac, "The {Allow} button is there until about %s", c.times()(p.Window.ClosesAt))
+		until := OnScreen(c.st.Mac, "The {Allow} button is there until %s", closing(*p, c.st, c.times()))
 		if !c.page {
 			until += fmt.Sprintf(" (%s left)", minutes(p.Window.MinutesLeft()))
 		}

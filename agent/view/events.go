@@ -20,7 +20,7 @@ var eventWords = map[approval.EventName]struct {
 	approval.AgentStopped: {history: always("kextwatch stopped")},
 	approval.WindowOpened: {
 		func(n approval.Notice, mac probe.Mac) string {
-			return OnScreen(mac, "macOS blocked %s; the {Allow} button is there until %s", n.Product.Name, clock(n.Window.ClosesAt))
+			return OnScreen(mac, "macOS blocked %s; the {Allow} button is there until %s", n.Product.Name, Closing(mac, *n.Window))
 		},
 		func(n approval.Notice, st approval.Status, tray bool) (title, body string) {
 			return fmt.Sprintf("%s needs your approval", n.Product.Name), click(n, st, tray)
@@ -28,7 +28,7 @@ var eventWords = map[approval.EventName]struct {
 	},
 	approval.WindowReopened: {
 		func(n approval.Notice, mac probe.Mac) string {
-			return OnScreen(mac, "%s tried again; the {Allow} button is back until %s", n.Product.Name, clock(n.Window.ClosesAt))
+			return OnScreen(mac, "%s tried again; the {Allow} button is back until %s", n.Product.Name, Closing(mac, *n.Window))
 		},
 		func(n approval.Notice, st approval.Status, tray bool) (title, body string) {
 			return OnScreen(st.Mac, "%s: the {Allow} button is back", n.Product.Name), sentences(click(n, st, tray), "macOS shows no alert for it")

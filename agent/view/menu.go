@@ -294,7 +294,7 @@ func details(p approval.Product, st approval.Status) []string {
 		}
 	}
 	if p.Window.Open() {
-		add(OnScreen(st.Mac, "{Allow} button until %s", clock(p.Window.ClosesAt)))
+		add(OnScreen(st.Mac, "{Allow} button until %s", closing(p, st, clock)))
 	}
 	if others := othersThan(p, st); len(others) > 0 && p.Verdict.Blocked() {
 		add(short("Also waiting there: " + list(others)))

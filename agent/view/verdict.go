@@ -344,14 +344,22 @@ func noneNeeded(p approval.Product) string {
 	return "Every virtual machine uses Apple's hypervisor, which needs no kernel extension."
 }
 
-// closing is the time at which macOS removes the Allow button. From macOS 11 it is
-// an estimate: Apple has not confirmed the 30 minutes there.
+// closing is the time at which macOS removes the Allow button of a product.
 func closing(p approval.Product, st approval.Status, at times) string {
-	if st.Mac.OS.AtLeast(11, 0) {
-		return fmt.Sprintf("about %s", at(p.Window.ClosesAt))
-	}
-	return at(p.Window.ClosesAt)
+	return closingOn(st.Mac, *p.Window, at)
 }
+
+// closingOn is the time at which macOS removes the Allow button. From macOS 11 it is
+// an estimate: Apple has not confirmed the 30 minutes there.
+func closingOn(mac probe.Mac, w approval.Window, at times) string {
+	if mac.OS.AtLeast(11, 0) {
+		return fmt.Sprintf("about %s", at(w.ClosesAt))
+	}
+	return at(w.ClosesAt)
+}
+
+// Closing is the local time of day at which macOS removes the Allow button.
+func Closing(mac probe.Mac, w approval.Window) string { return closingOn(mac, w, clock) }
 
 func lastWindow(p approval.Product, st approval.Status, at times) string {
 	if !p.Window.Open() {

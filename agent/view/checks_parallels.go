@@ -33,7 +33,7 @@ var parallelsChecks = []check{
 	},
 	{
 		id: "parallels.needed", unknown: "kextwatch cannot tell whether a virtual machine needs kernel extensions",
-		needs: parallelsAlone, early: notInstalled,
+		needs: parallelsAlone, early: nothingNeeds,
 		facts: []probe.Fact{probe.FactVMs}, judge: kextsNeeded,
 	},
 	{
@@ -68,6 +68,16 @@ var parallelsChecks = []check{
 
 func notInstalled(c checking) (Check, bool) {
 	return ok("Parallels Desktop is not installed"), c.parallels.App == nil
+}
+
+// nothingNeeds reports that nothing on this Mac can need a kernel extension yet.
+func nothingNeeds(c checking) (Check, bool) {
+	if check, none := notInstalled(c); none {
+		return check, true
+	}
+	p, machines := c.parallels, c.st.Facts.Machines
+	return ok("There is no virtual machine that needs kernel extensions"),
+		p.Need.Answer == "" && machines.Known && len(machines.List) == 0 && !p.Verdict.NeedsAction()
 }
 
 // restartCannotHelp reports that all kernel extensions are loaded or none is needed.

@@ -159,6 +159,18 @@ func TestChecks(t *testing.T) {
 			p.Verdict, p.Loaded, p.Uncertain = approval.Approved, false, true
 			p.Reasons = []approval.Reason{{Code: approval.ReasonNotSeenLoaded, Severity: approval.Note, Check: "parallels.loaded"}}
 		}, nil},
+		{"there is no virtual machine", func(st *approval.Status, own *Own) {
+			st.Verdict, st.Products[0].Verdict, st.Products[0].Loaded = approval.NotAsked, approval.NotAsked, false
+			st.Products[0].Need, st.Facts.Machines = approval.Need{}, probe.Machines{Known: true}
+		}, nil},
+		{"the virtual machines are not known", func(st *approval.Status, own *Own) {
+			st.Verdict, st.Products[0].Verdict, st.Products[0].Loaded = approval.NotAsked, approval.NotAsked, false
+			st.Products[0].Need, st.Facts.Machines = approval.Need{}, probe.Machines{}
+		}, map[string]Level{"parallels.needed": Unsure}},
+		{"there is no virtual machine, and macOS blocked an extension", func(st *approval.Status, own *Own) {
+			st.Verdict, st.Products[0].Verdict, st.Products[0].Loaded = approval.BlockedUnknown, approval.BlockedUnknown, false
+			st.Products[0].Need, st.Facts.Machines = approval.Need{}, probe.Machines{Known: true}
+		}, map[string]Level{"parallels.needed": Unsure, "parallels.asked": Fail, "parallels.loaded": Warn, "window": Unsure}},
 		{"Full Security, and nothing waits", func(st *approval.Status, own *Own) {
 			*st, *own = silicon()
 			st.Facts.Boot.Security = probe.FullSecurity

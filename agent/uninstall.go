@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"kextwatch/agent/settings"
 	"kextwatch/agent/store"
@@ -102,8 +103,17 @@ func (in *invocation) uninstallShared(ctx context.Context, parts sharedParts, dr
 	if err != nil || dryRun || in.speaker.json {
 		return err
 	}
-	in.say("What users have of their own stays: a LaunchAgent, the history, settings. Each user removes it, without sudo: kextwatch uninstall --settings")
+	in.nameUsersFiles()
 	return nil
+}
+
+// nameUsersFiles names what stays in the homes. It names the files themselves, because the
+// app may be removed next.
+func (in *invocation) nameUsersFiles() {
+	const home = "~"
+	p := store.PlacesIn(home)
+	in.say("What users have of their own stays: %s.", strings.Join([]string{launchd.AgentPlist(home), p.State, p.Log, settings.UserSettings(home)}, ", "))
+	in.say("Each user can delete them, or run this without sudo while kextwatch is there: kextwatch uninstall --settings")
 }
 
 // noAgentRuns is the step that checks for an agent that launchd did not start, and

@@ -59,8 +59,9 @@ ConditionalItems.plist and keeps those of other scripts. The script lists the ke
 		{
 			name: "osquery", short: "Print queries for osquery and Fleet",
 			long: `osquery prints a pack of queries over osquery's table plist. They read the state that
-each user's agent writes after sudo kextwatch install --reader. A Mac without a row is
-well. --format selects the form:
+each user's agent writes after sudo kextwatch install --reader. A Mac without a row has
+nothing to do, or does not run the queries: count the Macs that answered. --format
+selects the form:
 
 ` + packFormats(),
 			example: `  kextwatch fleet osquery >kextwatch.yml && fleetctl apply -f kextwatch.yml
@@ -85,9 +86,9 @@ func (in *invocation) fleetCommand() *cobra.Command {
 	hint := "name one of " + strings.Join(names, ", ")
 	cmd := &cobra.Command{
 		Use:   "fleet KIND",
-		Short: "Print what Jamf, Munki, osquery and Fleet take to show the state of Macs",
-		Long: `fleet prints the script or the queries that a tool of an administrator of many Macs
-takes. It changes nothing on this Mac.`,
+		Short: "Print a script or queries that show the state of Macs in Jamf, Munki, osquery and Fleet",
+		Long: `fleet prints a script or queries for a tool that manages many Macs. The tool then
+shows the state of each Mac. Without --run, it changes nothing on this Mac.`,
 		Example: `  kextwatch fleet jamf-ea
   kextwatch fleet munki-condition
   kextwatch fleet osquery --help`,

@@ -75,6 +75,12 @@ const (
 // TellsTimes reports whether the source knows the times of load attempts.
 func (n SourceName) TellsTimes() bool { return n == Database || n == Reader }
 
+// SameRows reports whether two sources have the same rows: the reader publishes those of
+// the database. The framework may know more or less.
+func (n SourceName) SameRows(other SourceName) bool {
+	return n == other || n.TellsTimes() && other.TellsTimes()
+}
+
 // Source is the result of querying one policy source.
 type Source struct {
 	Name   SourceName  `json:"name" plist:"name"`

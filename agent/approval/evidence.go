@@ -149,5 +149,5 @@ func (a *assessment) sawBefore(f *kextFacts, lastSeen time.Time) bool {
 // and the Mac was restarted between the two.
 func (a *assessment) newRow(f *kextFacts) bool {
 	last := a.before.LastRead
-	return f.refused() && a.restarted() && last.Source == a.snap.Policy.Source && !a.index.blocked[f.id] && !a.before.Kexts[f.id].Allowed
+	return f.refused() && a.restarted() && last.Source.SameRows(a.snap.Policy.Source) && !a.index.blocked[f.id] && !a.before.Kexts[f.id].Allowed
 }

@@ -74,7 +74,7 @@ func (a *assessment) rememberApproval(f *kextFacts, is KextMemory) KextMemory {
 		is.AllowedAt, is.RefusedIn, is.RestartIn = second(a.now), "", "" // what came before is answered
 		switch read := a.before.LastRead; {
 		case read.Session != a.session():
-		case known && is.By != NotEnforced && read.Source == a.snap.Policy.Source:
+		case known && is.By != NotEnforced && read.Source.SameRows(a.snap.Policy.Source):
 			is.AllowedIn = a.session() // a switch approves nothing, and another source may only know more
 		case !known && is.By != ByUser:
 			is.AllowedAt = second(read.At) // an attempt made it known, and nobody had to allow it

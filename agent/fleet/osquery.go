@@ -107,5 +107,5 @@ func readerQuery() string {
   datetime(CAST(MAX(CASE WHEN subkey = 'at' THEN value END) AS INTEGER), 'unixepoch') AS since
 FROM plist
 WHERE path = '%s' AND key = 'failure'
-HAVING COUNT(*) > 0;`, probe.PublishedPolicy)
+GROUP BY path;`, probe.PublishedPolicy)
 }

@@ -43,13 +43,20 @@ func checkIdentifier(prefix string) error {
 	return nil
 }
 
+// isPlaceholder reports whether a text is only in the place of a value: that of a template,
+// the name of no organization, or the team ID of no developer.
+func isPlaceholder(text string) bool {
+	return placeholderForm.MatchString(text) || slices.Contains(placeholderTeams, text) ||
+		slices.Contains(placeholderNames, strings.ToLower(strings.Trim(text, " .")))
+}
+
 func checkOrganization(name string) error {
 	switch {
 	case name == "":
 		return nil
 	case utf8.RuneCountInString(name) > longestOrganization || probe.OneLine(name) != name:
 		return refuse(fmt.Sprintf("use one line of at most %d characters", longestOrganization), "invalid name of an organization %q", probe.Printable(name))
-	case placeholderForm.MatchString(name), slices.Contains(placeholderNames, strings.ToLower(strings.Trim(name, " ."))):
+	case isPlaceholder(name):
 		return refuse("use the name that users know, or leave it out", "the organization %q is a placeholder", name)
 	}
 	return nil
@@ -101,7 +108,7 @@ func checkTexts(value any) error {
 		switch {
 		case len(v) > longestText || probe.OneLine(v) != v:
 			return refuse("use one line of printable text", "a profile cannot have the text %q", probe.Printable(v))
-		case placeholderForm.MatchString(v):
+		case isPlaceholder(v):
 			return refuse("replace it by its value", "%q is a placeholder", v)
 		}
 	case bool, int, []int:

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"slices"
 	"strings"
 
 	"kextwatch/probe"
@@ -113,8 +114,9 @@ func (in ProfileInput) fullDiskAccess() (payload, error) {
 const requirementHint = "on a Mac with the reader, run: codesign -d -r - " + probe.ReaderProgram + ", and give what follows designated =>"
 
 // signerForm matches the parts of a requirement that name who signed the program. Without
-// one, every program with the right name would meet the requirement.
-var signerForm = probe.Form{Expr: `\b(?:anchor|certificate)\b`}
+// one, every program with the right name would meet the requirement: "anchor apple generic"
+// is true for the programs of every developer.
+var signerForm = probe.Form{Expr: `\bcertificate\s+(?:leaf|root|-?[0-9]+)\s*(?:\[subject\.|=)`}
 
 var quotedForm = probe.Form{Expr: `"[^"]*"`}
 
@@ -130,7 +132,7 @@ func (in ProfileInput) requirement() (string, error) {
 		return "", refuse(requirementHint, "the code requirement is empty")
 	case len(text) > longestText:
 		return "", refuse(requirementHint, "the code requirement is longer than %d bytes", longestText)
-	case placeholderForm.MatchString(text):
+	case placeholderForm.MatchString(text), slices.ContainsFunc(placeholderTeams, func(team string) bool { return strings.Contains(text, team) }):
 		return "", refuse(requirementHint, "the code requirement %q is a placeholder", probe.Printable(text))
 	case isCDHash(text) && !in.AllowCDHash:
 		return "", refuse("sign kextwatch with a Developer ID, or use --allow-cdhash and make the profile again after each update",

@@ -223,7 +223,11 @@ func TestRefusedProfiles(t *testing.T) {
 		{"full-disk-access", code(`# designated => cdhash H"4b9b51a4d2bd7e6ac8b2b8e19e0a0ddd9b3a8c3e"`), "names one build (cdhash)"},
 		{"full-disk-access", code(`identifier "io.kextwatch.reader"`), "does not say who signed the reader"},
 		{"full-disk-access", code(`identifier "io.anchor certificate.reader"`), "does not say who signed the reader"},
-		{"full-disk-access", code("anchor apple\n\"generic\""), "cannot have the text"},
+		{"full-disk-access", code("certificate leaf[subject.OU] =\nX"), "cannot have the text"},
+		{"full-disk-access", code("anchor apple generic"), "does not say who signed the reader"}, // true for every developer
+		{"full-disk-access", code(`identifier "r" and certificate leaf[subject.OU] = "ABCDE12345"`), "placeholder"},
+		{"settings", ProfileInput{Settings: map[string]any{"WatchVendors": []string{"ABCDE12345"}}}, "placeholder"},
+		{"settings", ProfileInput{Settings: map[string]any{"OrganizationName": "Your Company"}}, "placeholder"},
 	} {
 		_, err := kindNamed(t, tt.kind).Profile(tt.in)
 		refused, is := errors.AsType[*InputError](err)

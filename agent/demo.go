@@ -83,7 +83,7 @@ func demoNext(program, story, keep string) view.Lines {
 	if !strings.ContainsRune(program, filepath.Separator) {
 		program = "kextwatch"
 	}
-	program = shellWord(program)
+	program = probe.ShellWord(program)
 	other := "macfuse"
 	if story == other {
 		other = demo.DefaultStory
@@ -95,7 +95,7 @@ func demoNext(program, story, keep string) view.Lines {
 	}
 	return view.Untoned("Try next: another story, and what kextwatch says about a simulated Mac.\n" +
 		fmt.Sprintf("  %s demo --story %s\n", program, other) + again +
-		fmt.Sprintf("  %s status --root %s\n", program, shellWord(filepath.Join(mac, "mac"))))
+		fmt.Sprintf("  %s status --root %s\n", program, probe.ShellWord(filepath.Join(mac, "mac"))))
 }
 
 // playDemo plays the demo, with the icon if this host can show one.

@@ -151,7 +151,7 @@ func (in *invocation) linkCommand(program string) string {
 			return ""
 		}
 	}
-	return fmt.Sprintf("sudo mkdir -p %s && sudo ln -s %s %s/%s", folder, shellWord(program), folder, name)
+	return fmt.Sprintf("sudo mkdir -p %s && sudo ln -s %s %s/%s", folder, probe.ShellWord(program), folder, name)
 }
 
 // installedForAll reports whether an administrator installed kextwatch for every user.

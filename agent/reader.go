@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"kextwatch/launchd"
@@ -93,25 +92,14 @@ func (in *invocation) sudo(command, program string) string {
 	if err != nil {
 		self = "kextwatch"
 	}
-	words := "sudo " + shellWord(self) + " " + command
+	words := "sudo " + probe.ShellWord(self) + " " + command
 	if program != "" {
-		words += " --program " + shellWord(program)
+		words += " --program " + probe.ShellWord(program)
 	}
 	if in.mac.Root != "/" {
-		words += " --root " + shellWord(in.mac.Root)
+		words += " --root " + probe.ShellWord(in.mac.Root)
 	}
 	return words
-}
-
-// shellWord quotes a text for a shell if necessary.
-func shellWord(text string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+", r)
-	}
-	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) {
-		return text
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 const (

@@ -168,17 +168,3 @@ func TestNoReaderComesFromBelowAStickyFolder(t *testing.T) {
 		t.Errorf("a Mac in use: %v", err)
 	}
 }
-
-func TestShellWord(t *testing.T) {
-	for text, want := range map[string]string{
-		"/usr/local/bin/kextwatch":               "/usr/local/bin/kextwatch",
-		"/Applications/Kext Watch.app/kextwatch": "'/Applications/Kext Watch.app/kextwatch'",
-		"/tmp/it's":                              `'/tmp/it'\''s'`,
-		"$(reboot)":                              "'$(reboot)'",
-		"":                                       "''",
-	} {
-		if got := shellWord(text); got != want {
-			t.Errorf("%q: %s, want %s", text, got, want)
-		}
-	}
-}

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"kextwatch/probe"
 )
 
 // Owner returns the owner of Root: root on a Mac, the user who created it for a
@@ -177,7 +179,7 @@ const (
 // advice is never to give it to root: root would then trust what another user
 // wrote.
 func (t Trust) entry(p string, info fs.FileInfo, last bool) error {
-	remove := fmt.Sprintf("move it away, or run sudo rm %q", p)
+	remove := "move it away, or run sudo rm " + probe.ShellWord(p)
 	switch {
 	case info.Mode()&fs.ModeSymlink != 0:
 		return &Untrusted{p + " is a symbolic link", remove}
@@ -186,11 +188,11 @@ func (t Trust) entry(p string, info fs.FileInfo, last bool) error {
 	case !slices.Contains(t.Owners, ownerOf(info)):
 		what := fmt.Sprintf("%s belongs to uid %d instead of %s", p, ownerOf(info), t.owners())
 		if info.IsDir() {
-			return &Untrusted{what, fmt.Sprintf("run sudo chown %d %q", t.Owners[0], p)}
+			return &Untrusted{what, fmt.Sprintf("run sudo chown %d %s", t.Owners[0], probe.ShellWord(p))}
 		}
 		return &Untrusted{what, remove}
 	case t.othersMayWrite(info) && info.IsDir():
-		return &Untrusted{"others than its owner may write to " + p, fmt.Sprintf("run sudo chmod go-w %q", p)}
+		return &Untrusted{"others than its owner may write to " + p, "run sudo chmod go-w " + probe.ShellWord(p)}
 	case t.othersMayWrite(info):
 		return &Untrusted{"others than its owner may write to " + p, remove}
 	}

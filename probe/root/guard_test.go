@@ -54,6 +54,21 @@ func TestGuardedEntry(t *testing.T) {
 	}
 }
 
+// The advice is for a shell. A name in the path must not run anything there.
+func TestAdviceQuotesThePath(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "$(touch x)`y`")
+	mactest.NoError(t, os.Mkdir(folder, 0o755))
+	mactest.NoError(t, os.Chmod(folder, 0o777))
+	info, err := os.Lstat(folder)
+	mactest.NoError(t, err)
+	for _, owner := range []int{os.Geteuid(), os.Geteuid() + 1} {
+		err := Trust{Owners: []int{owner}}.entry(folder, info, true)
+		if err == nil || !strings.Contains(err.Error(), " '"+folder+"'") {
+			t.Errorf("%v, want the path in single quotes", err)
+		}
+	}
+}
+
 func TestPrefixes(t *testing.T) {
 	for name, want := range map[string]string{"/": "/", "/a": "/ /a", "/a/b c/d": "/ /a /a/b c /a/b c/d"} {
 		var got []string

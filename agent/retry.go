@@ -224,7 +224,13 @@ func (r retryCommand) report(res retry.Result) {
 	}
 	named := false
 	for _, reason := range res.Reasons {
-		r.say("- %s. %s\n  %s", reason.Title, reason.Text, reason.Next)
+		if res.How == retry.Nothing && strings.Contains(view.Why(res.Product, res.Status), reason.Text) {
+			continue // said above
+		}
+		r.say("- %s. %s", reason.Title, reason.Text)
+		if reason.Next != "" {
+			r.say("  %s", reason.Next)
+		}
 		named = named || strings.Contains(reason.Next, res.Help)
 	}
 	if whom := view.WhomToAsk(res.Product, res.Status); whom != "" {

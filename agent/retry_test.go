@@ -92,6 +92,7 @@ func TestRetryReport(t *testing.T) {
 		"no attempt":           {retry.Result{How: retry.StartVM, Reasons: []view.Reason{view.NotTried(true)}}, []string{"Parallels did not try", "Start the virtual machine in Parallels Desktop"}},
 		"a page":               {retry.Result{How: retry.StartVM, Help: vmHelp}, []string{"No Allow button came.", "Parallels says more at " + vmHelp}},
 		"a page in the advice": {retry.Result{How: retry.StartVM, Help: vmHelp, Reasons: []view.Reason{{Next: "Parallels has a page about it (" + vmHelp + ")."}}}, []string{"Parallels has a page about it"}},
+		"no next step":         {retry.Result{How: retry.StartVM, Reasons: []view.Reason{{Title: "A note", Text: "It is so."}}}, []string{"- A note. It is so."}},
 		"nothing to do":        {retry.Result{How: retry.Nothing}, []string{"There is nothing to try."}},
 		"declined":             {retry.Result{How: retry.Nothing, Declined: true}, []string{"Nothing was tried."}},
 	} {
@@ -99,6 +100,11 @@ func TestRetryReport(t *testing.T) {
 		retryCommand{speaker: speaker{out: &out, err: io.Discard}}.report(c.result)
 		t.Log(name)
 		wantParts(t, out.String(), c.want...)
+		for line := range strings.Lines(out.String()) {
+			if strings.TrimSpace(line) == "" {
+				t.Errorf("%s: an empty line in\n%s", name, &out)
+			}
+		}
 		if n := strings.Count(out.String(), vmHelp); n > 1 {
 			t.Errorf("the page is named %d times, want once:\n%s", n, &out)
 		}

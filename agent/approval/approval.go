@@ -130,6 +130,10 @@ type Status struct {
 	Compat   Table // which version of Parallels was made for which macOS
 	Contact  Contact
 	NoRetry  bool // Settings.NoRetry
+
+	// OthersInFull: a developer other than Parallels is watched in full. Only the policy
+	// names all extensions of others.
+	OthersInFull bool
 }
 
 // Leading returns the product that the icon, the title and the first lines are about. It

@@ -23,6 +23,8 @@ func (s Settings) Assess(mem Memory, snap probe.Snapshot, now time.Time) (Status
 		Compat:  s.Compat,
 		Contact: s.Contact,
 		NoRetry: s.NoRetry,
+
+		OthersInFull: s.Vendors.othersInFull(),
 	}
 	a.snap.Situation.LoginAt = a.mem.loginAt(snap, now)
 	if snap.Policy != nil {

@@ -55,4 +55,9 @@ func (v Vendors) has(teamID string) bool { return v.Auto || v.full(teamID) }
 // left to do.
 func (v Vendors) full(teamID string) bool { return v.All || slices.Contains(v.Teams, teamID) }
 
+// othersInFull reports whether a developer other than Parallels is watched in full.
+func (v Vendors) othersInFull() bool {
+	return v.All || slices.ContainsFunc(v.Teams, func(team string) bool { return team != probe.ParallelsTeamID })
+}
+
 func (v Vendors) ignores(teamID string) bool { return slices.Contains(v.Ignore, teamID) }

@@ -37,7 +37,7 @@ func noPolicy(c checking) (Check, bool) {
 			"Restart the Mac. If they still differ, send the output of kextwatch doctor --facts to the project."), true
 	case c.st.Source != "":
 		return Check{}, false
-	case c.nothingToLoad():
+	case c.nothingToLoad() && !c.st.OthersInFull:
 		return unsure("kextwatch cannot read the kernel extension policy, and does not need it here", "", "No action is needed."), true
 	}
 	var why []string

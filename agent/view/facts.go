@@ -2,7 +2,6 @@ package view
 
 import (
 	"slices"
-	"strings"
 
 	"kextwatch/agent/approval"
 	"kextwatch/probe"
@@ -107,16 +106,21 @@ var factWords = map[probe.Fact]factText{
 }
 
 // policyKnown reports whether the policy was read or no verdict depends on it.
-// Without products, it decides whether there are any.
+// Without products, it decides whether there are any, and so it does if other developers
+// are watched in full.
 func (c checking) policyKnown() bool {
 	read := c.st.Source != ""
-	if len(c.st.Products) == 0 {
-		return read
+	if c.policyFindsProducts() && !read {
+		return false
 	}
 	return !slices.ContainsFunc(c.st.Products, func(p approval.Product) bool {
 		return (!read || p.Verdict == approval.Unknown) && !p.Loaded && p.Verdict != approval.NotNeeded && p.Verdict != approval.NotInstalled
 	})
 }
+
+// policyFindsProducts reports whether products can be missing in the status because the
+// policy was not read.
+func (c checking) policyFindsProducts() bool { return len(c.st.Products) == 0 || c.st.OthersInFull }
 
 // nothingToLoad reports whether no kernel extension has to be loaded.
 func (c checking) nothingToLoad() bool {
@@ -209,9 +213,9 @@ func (c checking) allOpenFacts() []probe.Fact {
 	}
 	if len(c.st.Products) == 0 {
 		open = c.openOwnFacts()
-		if !c.known(factPolicy) {
-			open = append(open, factPolicy)
-		}
+	}
+	if c.policyFindsProducts() && !c.known(factPolicy) {
+		open = append(open, factPolicy)
 	}
 	for _, p := range c.st.Products {
 		if !p.Listed {
@@ -240,25 +244,25 @@ func (c checking) openOwnFacts() []probe.Fact {
 // openNames names the missing facts that the verdict of a product depends on, without
 // those that a tool is about to report.
 func openNames(p approval.Product, st approval.Status) string {
-	var names []string
 	c := newChecking(st, Own{})
-	for _, fact := range c.openFacts(p) {
-		if !st.Facts.Pending || c.hasGap(fact) {
+	return c.names(c.openFacts(p))
+}
+
+// openNamesOnMac is openNames for every product that is not only listed, and for those
+// that only the policy can find.
+func openNamesOnMac(st approval.Status) string {
+	c := newChecking(st, Own{})
+	return c.names(c.allOpenFacts())
+}
+
+func (c checking) names(facts []probe.Fact) string {
+	var names []string
+	for _, fact := range facts {
+		if !c.st.Facts.Pending || c.hasGap(fact) {
 			names = append(names, factName(fact))
 		}
 	}
 	return list(names)
-}
-
-// openNamesOnMac is openNames for every product that is not only listed.
-func openNamesOnMac(st approval.Status) string {
-	var names []string
-	for _, p := range st.Products {
-		if !p.Listed {
-			names = append(names, openNames(p, st))
-		}
-	}
-	return strings.Join(present(names...), ", ")
 }
 
 // Certain reports whether the verdict is known to be true. It is not if kextwatch

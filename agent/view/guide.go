@@ -121,7 +121,11 @@ func NewGuide(p approval.Product, st approval.Status) Guide {
 		Mac: macLine(st.Mac, stamp), Made: st.At, Shape: shapeOnPage(only(p, st), nil),
 	}
 	if len(g.Steps) == 0 {
-		g.Notes = orNone([]string{Next(p, st), leftToDo(p, st)})
+		notes := []string{Next(p, st), leftToDo(p, st)}
+		if names := openNamesOnMac(st); names != "" && openNames(p, st) == "" {
+			notes = append(notes, cannotTell(names))
+		}
+		g.Notes = orNone(notes)
 		return g
 	}
 	g.Notes = append(guideNotes(p, st, g.Steps), present(contactLine(st))...)

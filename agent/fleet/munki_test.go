@@ -26,7 +26,7 @@ func TestScriptsQuoteTheirProgram(t *testing.T) {
 	for name, script := range map[string]string{"Jamf": JamfScript(c), "Munki": MunkiScript(c)} {
 		for _, want := range []string{
 			`program='/Apps/Kext'\''s Watch/kextwatch'` + "\n",
-			`find '/Apps/Kext'\''s Watch/kextwatch' '/Apps/Kext'\''s Watch' '/Apps' '/' -prune`,
+			`find '/Apps/Kext'\''s Watch/kextwatch' '/Apps/Kext'\''s Watch' /Apps / -prune`,
 			`"$program" --root '/tmp/a mac' fleet `,
 		} {
 			if !strings.Contains(script, want) {

@@ -21,25 +21,23 @@ const Program = probe.AppProgram
 func (c Call) script(text string) string {
 	command := `"$program"`
 	if c.Root != "" {
-		command += " --root " + quoted(c.Root)
+		command += " --root " + probe.ShellWord(c.Root)
 	}
 	var places []string
 	for at := c.Program; ; at = path.Dir(at) {
-		places = append(places, quoted(at))
+		places = append(places, probe.ShellWord(at))
 		if at == path.Dir(at) {
 			break
 		}
 	}
-	return strings.NewReplacer("PROGRAM", quoted(c.Program), "PLACES", strings.Join(places, " "), "KEXTWATCH", command).Replace(text)
+	return strings.NewReplacer("PROGRAM", probe.ShellWord(c.Program), "PLACES", strings.Join(places, " "), "KEXTWATCH", command).Replace(text)
 }
-
-// quoted quotes a text for a shell.
-func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // guard is the part of each script that refuses a program that somebody else than root,
 // or than the user who runs the script, could have replaced. Only the groups admin (80)
 // and that of the script may write: on a Mac administrators may write to /Applications, root
-// has the group wheel, and every user is in the group staff. A file in a folder such as /tmp, which is sticky, is its owner's.
+// has the group wheel, and every user is in the group staff. A file in a folder such as
+// /tmp, which is sticky, is its owner's.
 const guard = `program=PROGRAM
 [ -x "$program" ] || missing
 others=$(/usr/bin/find PLACES -prune \( ! -user 0 ! -user "$(/usr/bin/id -u)" -o -type l \

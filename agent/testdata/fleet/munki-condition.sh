@@ -23,9 +23,9 @@ unsafe() {
 	exit 1
 }
 
-program='/Applications/Kextwatch.app/Contents/MacOS/kextwatch'
+program=/Applications/Kextwatch.app/Contents/MacOS/kextwatch
 [ -x "$program" ] || missing
-others=$(/usr/bin/find '/Applications/Kextwatch.app/Contents/MacOS/kextwatch' '/Applications/Kextwatch.app/Contents/MacOS' '/Applications/Kextwatch.app/Contents' '/Applications/Kextwatch.app' '/Applications' '/' -prune \( ! -user 0 ! -user "$(/usr/bin/id -u)" -o -type l \
+others=$(/usr/bin/find /Applications/Kextwatch.app/Contents/MacOS/kextwatch /Applications/Kextwatch.app/Contents/MacOS /Applications/Kextwatch.app/Contents /Applications/Kextwatch.app /Applications / -prune \( ! -user 0 ! -user "$(/usr/bin/id -u)" -o -type l \
 	-o -perm -020 ! -group 80 ! -group "$(/usr/bin/id -g)" ! \( -type d -perm -1000 \) -o -perm -002 ! \( -type d -perm -1000 \) \) 2>&1)
 [ -z "$others" ] || unsafe
 

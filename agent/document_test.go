@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"flag"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -17,6 +16,8 @@ import (
 )
 
 var update = flag.Bool("update", false, "rewrite the expected documents")
+
+const goldenDocuments = "testdata/documents/"
 
 // documented is a status that fills every part of a document.
 func documented() approval.Status {
@@ -85,15 +86,15 @@ func TestDocuments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "status.plist", asPlist)
-	golden(t, "status.json", asJSON(view.NewDocument(st)))
-	golden(t, "status_empty.json", asJSON(view.NewDocument(approval.Status{At: st.At, Verdict: approval.Unknown})))
-	golden(t, "doctor.json", asJSON(doctorDocument(view.Checks(st, view.Own{Reader: probe.ReaderInstallation{State: probe.ReaderAbsent}}))))
-	golden(t, "upgrade.json", asJSON(view.NewUpgradeDocument(st, documentedUpgrade(st))))
-	golden(t, "upgrade_none.json", asJSON(view.NewNoUpgradeDocument(st)))
+	golden(t, goldenDocuments+"status.plist", asPlist)
+	golden(t, goldenDocuments+"status.json", asJSON(view.NewDocument(st)))
+	golden(t, goldenDocuments+"status_empty.json", asJSON(view.NewDocument(approval.Status{At: st.At, Verdict: approval.Unknown})))
+	golden(t, goldenDocuments+"doctor.json", asJSON(doctorDocument(view.Checks(st, view.Own{Reader: probe.ReaderInstallation{State: probe.ReaderAbsent}}))))
+	golden(t, goldenDocuments+"upgrade.json", asJSON(view.NewUpgradeDocument(st, documentedUpgrade(st))))
+	golden(t, goldenDocuments+"upgrade_none.json", asJSON(view.NewNoUpgradeDocument(st)))
 	s := settings.Default()
 	s.Origins["Reminders"] = settings.Origin{Managed: true, File: "/Library/Managed Preferences/io.kextwatch.agent.plist"}
-	golden(t, "settings.json", asJSON(newSettingsDoc(s, []settings.Problem{
+	golden(t, goldenDocuments+"settings.json", asJSON(newSettingsDoc(s, []settings.Problem{
 		{Key: "Snooze", File: "/Users/me/settings.plist", Unknown: true}, {File: "/Users/me/settings.plist", Why: "it is damaged"},
 	})))
 }
@@ -126,9 +127,9 @@ func asJSON(doc any) []byte {
 	return out.Bytes()
 }
 
-func golden(t *testing.T, name string, got []byte) {
+// golden compares with a file that the repository keeps.
+func golden(t *testing.T, file string, got []byte) {
 	t.Helper()
-	file := filepath.Join("testdata", "documents", name)
 	if *update {
 		if err := os.WriteFile(file, got, 0o644); err != nil {
 			t.Fatal(err)
@@ -139,6 +140,6 @@ func golden(t *testing.T, name string, got []byte) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Errorf("%s changed; it is now\n%s", name, got)
+		t.Errorf("%s changed; go test ./agent -run %s -update rewrites it, then read the difference; it is now\n%s", file, t.Name(), got)
 	}
 }

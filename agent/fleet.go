@@ -28,7 +28,7 @@ type fleetKind struct {
 
 	// script returns the script that starts kextwatch; nil: the kind has none.
 	script func(fleet.Call) string
-	// run does what the script wants, with the state or why there is none.
+	// run does what the script wants, with the state or why it is missing.
 	run func(in *invocation, state fleet.State, err error) error
 }
 

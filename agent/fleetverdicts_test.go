@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -225,14 +224,7 @@ func TestFleetDocuments(t *testing.T) {
 	} {
 		out, err := thisProgram(t).command(t, args...).Output()
 		mactest.NoError(t, err)
-		file := filepath.Join("testdata", "fleet", name)
-		if *update {
-			mactest.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
-			mactest.NoError(t, os.WriteFile(file, out, 0o644))
-		}
-		if want, err := os.ReadFile(file); err != nil || string(out) != string(want) {
-			t.Errorf("%s is not what kextwatch %s prints (%v): go test ./agent -run %s -update, and read the difference", file, strings.Join(args, " "), err, t.Name())
-		}
+		golden(t, filepath.Join("testdata", "fleet", name), out)
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -30,15 +29,7 @@ func TestFormsOfSettings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		file := filepath.Join("../docs/mdm", name)
-		if *update {
-			if err := os.WriteFile(file, got, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if fileText(t, file) != string(got) {
-			t.Errorf("%s is not that of the settings; run go test ./agent -run FormsOfSettings -update", file)
-		}
+		golden(t, filepath.Join("../docs/mdm", name), got)
 	}
 }
 
@@ -164,7 +155,7 @@ func validates(t *testing.T, schema *jsonschema.Schema, settings any) bool {
 	return schema.Validate(doc) == nil
 }
 
-// The schema accepts what the agent accepts, and nothing else but for texts with characters
+// The schema accepts what the agent accepts. The only exception is texts with characters
 // that its patterns cannot name. So a form in Jamf Pro makes no profile that the agent
 // refuses.
 func TestJamfSchemaAcceptsWhatTheAgentAccepts(t *testing.T) {

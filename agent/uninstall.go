@@ -62,8 +62,8 @@ func (in *invocation) uninstall(ctx context.Context, what remains, dryRun bool) 
 	return err
 }
 
-// fleetState returns the path of this user's state for fleet tools, or "" if there is none
-// in a folder of this user. Nothing would update it.
+// fleetState returns the path of this user's state for fleet tools, or "" if it does
+// not exist in a folder of this user. Nothing would update it.
 func (in *invocation) fleetState() string {
 	folder, err := in.mac.OwnFolder(probe.FleetStateFolder(in.uid), in.uid)
 	if err != nil {

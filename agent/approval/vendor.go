@@ -19,16 +19,18 @@ var parallelsKexts = []KnownKexts{
 	{"Parallels Access", probe.ParallelsTeamID, []string{"com.parallels.virtualhid", "com.parallels.virtualsound"}, probe.Intel, "", "", Sure, parallelsGuide},
 }
 
+func vendorTable() []KnownKexts {
+	return append(parallelsKexts[:len(parallelsKexts):len(parallelsKexts)], knownKexts...)
+}
+
 // VendorKexts returns what is known about the extensions of a product, or of all products
 // of a team. vendor is the name of the product in any letter case, or the team ID. It
 // returns nil for a vendor that the table does not have.
 func VendorKexts(vendor string) []KnownKexts {
 	var found []KnownKexts
-	for _, table := range [][]KnownKexts{parallelsKexts, knownKexts} {
-		for _, k := range table {
-			if strings.EqualFold(k.Product, vendor) || k.TeamID != "" && k.TeamID == vendor {
-				found = append(found, k)
-			}
+	for _, k := range vendorTable() {
+		if strings.EqualFold(k.Product, vendor) || k.TeamID != "" && k.TeamID == vendor {
+			found = append(found, k)
 		}
 	}
 	return found
@@ -37,11 +39,9 @@ func VendorKexts(vendor string) []KnownKexts {
 // VendorNames returns the names of the products for which VendorKexts knows a team.
 func VendorNames() []string {
 	var names []string
-	for _, table := range [][]KnownKexts{parallelsKexts, knownKexts} {
-		for _, k := range table {
-			if k.TeamID != "" && (len(names) == 0 || names[len(names)-1] != k.Product) {
-				names = append(names, k.Product)
-			}
+	for _, k := range vendorTable() {
+		if k.TeamID != "" && (len(names) == 0 || names[len(names)-1] != k.Product) {
+			names = append(names, k.Product)
 		}
 	}
 	return names

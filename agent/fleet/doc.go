@@ -3,7 +3,7 @@
 // that read it. It is plain: it returns text and values, and touches no machine.
 //
 // The forms are those of the tools themselves. Jamf Pro stores the text between <result> and
-// </result> of a script, and a blank value if there is none (its documentation of extension
+// </result> of a script, and a blank value if it prints no result (its documentation of extension
 // attributes). Munki deletes ConditionalItems.plist, runs its condition scripts, and adds the
 // keys of that file to what its conditions compare (facts.swift of munki/munki). osquery
 // gives each value of a property list a row with path, key and subkey (preferences.cpp and

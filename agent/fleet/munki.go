@@ -47,31 +47,30 @@ func (s State) MunkiKeys() map[string]any {
 		"blocked": func(p Product) bool { return p.Verdict.Blocked() }, "needs_restart": Product.restart, "needs_recovery": Product.recovery,
 		"unknown": func(p Product) bool { return p.Verdict == approval.Unknown },
 	} {
-		names := []string{}
-		for _, p := range s.Products {
-			if has(p) {
-				names = append(names, p.Name)
-			}
-		}
-		if s.Answer != Unknown || len(names) > 0 {
+		if names := s.names(has); s.Answer != Unknown || len(names) > 0 {
 			keys[key] = names
 		}
 	}
 	if s.Offered != "" {
-		keys["offered_macos"] = s.Offered
-		old := []string{}
-		for _, p := range s.Products {
-			if p.tooOld() {
-				old = append(old, p.Name)
-			}
-		}
-		keys["too_old"] = old
+		keys["offered_macos"], keys["too_old"] = s.Offered, s.names(Product.tooOld)
 	}
 	prefixed := map[string]any{}
 	for key, value := range keys {
 		prefixed[MunkiPrefix+key] = value
 	}
 	return prefixed
+}
+
+// names returns the names of the products that are so. It is never nil: a list without an
+// entry is an answer.
+func (s State) names(are func(Product) bool) []string {
+	names := []string{}
+	for _, p := range s.Products {
+		if are(p) {
+			names = append(names, p.Name)
+		}
+	}
+	return names
 }
 
 // MunkiUnknown returns the keys if there is no state.

@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"kextwatch/agent/approval"
@@ -20,7 +19,7 @@ type Query struct {
 const statePaths = probe.FleetStates + "/%/" + probe.FleetState
 
 // Queries returns the queries of the pack. A row is something that somebody has to look
-// at, so a Mac without a row in any of them is well.
+// at: a Mac that runs all of them and has no row has nothing to do.
 func Queries() []Query {
 	return []Query{
 		{"kextwatch_blocked", "macOS blocks a kernel extension until somebody approves it",
@@ -50,8 +49,7 @@ func verdictsThat(are func(approval.Verdict) bool) []string {
 }
 
 func neitherApprovalNorRestart(v approval.Verdict) bool {
-	restarts := []approval.Verdict{approval.RestartPending, approval.UpgradePending}
-	return v.NeedsAction() && !v.Blocked() && !slices.Contains(restarts, v)
+	return v.NeedsAction() && !v.Blocked() && !waitsForRestart(v)
 }
 
 // freshPaths selects the files of agents that have reported within StaleAfter. The file of a

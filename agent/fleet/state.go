@@ -113,10 +113,12 @@ func (s State) Actions() []Product {
 	return all
 }
 
-// restart reports whether the product waits for a restart of the Mac.
-func (p Product) restart() bool {
-	return p.Verdict == approval.RestartPending || p.Verdict == approval.UpgradePending
+// waitsForRestart reports whether a verdict says that the Mac has to be restarted.
+func waitsForRestart(v approval.Verdict) bool {
+	return v == approval.RestartPending || v == approval.UpgradePending
 }
+
+func (p Product) restart() bool { return waitsForRestart(p.Verdict) }
 
 // recovery reports whether only macOS Recovery or an MDM can help.
 func (p Product) recovery() bool { return p.Verdict == approval.NeedsRecovery }

@@ -59,7 +59,7 @@ func readings(text string) []any {
 	return append(all, text, texts, numbers)
 }
 
-// KeyNamed returns the key with this name. If there is none, nearest is the key that a
+// KeyNamed returns the key with this name. If it does not exist, nearest is the key that a
 // mistyped name probably means, or "".
 func KeyNamed(name string) (key Key, nearest string, ok bool) {
 	for _, key := range Keys {

@@ -76,7 +76,7 @@ func (f *FleetFile) write(path string, state fleet.State, now time.Time) error {
 	return nil
 }
 
-// Due returns how long after now the heartbeat is due; 0 means that there is none. It is
+// Due returns how long after now the heartbeat is due; 0 means that no heartbeat is due. It is
 // at least a minute: a poll that waits for a tool writes nothing.
 func (f FleetFile) Due(now time.Time) time.Duration {
 	if f.due.IsZero() {

@@ -167,7 +167,7 @@ func TestContactInAlertReplacesNothing(t *testing.T) {
 }
 
 // The entry of the menu opens the address. Without an address it is a dimmed line with the
-// text, and without both there is none.
+// text, and without both it is missing.
 func TestContactInMenu(t *testing.T) {
 	st := statusWith(approval.Approved, "26.2")
 	for c, want := range map[approval.Contact]notify.Item{

@@ -48,8 +48,9 @@ func gather(snap probe.Snapshot) []*kextFacts {
 		}
 		return byKey[k]
 	}
+	unsigned := unsignedIn(snap.Policy)
 	for _, k := range snap.Kexts {
-		f := get(diskTeam(snap, k), k.BundleID)
+		f := get(diskTeam(k, unsigned), k.BundleID)
 		f.disk = append(f.disk, k)
 	}
 	if p := snap.Policy; p != nil {
@@ -87,13 +88,23 @@ func gather(snap probe.Snapshot) []*kextFacts {
 	return all
 }
 
-// diskTeam returns the team of an extension on the disk. If it was not read, and no row
-// says that the extension is unsigned, it may be known by the bundle ID.
-func diskTeam(snap probe.Snapshot, k probe.Kext) string {
-	unsigned := snap.Policy != nil && slices.ContainsFunc(snap.Policy.Rows, func(row probe.PolicyRow) bool {
-		return row.TeamID == "" && row.BundleID == k.BundleID
-	})
-	if k.TeamID == "" && !unsigned {
+// unsignedIn returns the bundle IDs of the extensions that macOS found unsigned.
+func unsignedIn(policy *probe.Policy) map[string]bool {
+	unsigned := map[string]bool{}
+	if policy != nil {
+		for _, row := range policy.Rows {
+			if row.TeamID == "" {
+				unsigned[row.BundleID] = true
+			}
+		}
+	}
+	return unsigned
+}
+
+// diskTeam returns the team of an extension on the disk. If it was not read, and the
+// policy does not say that the extension is unsigned, it may be known by the bundle ID.
+func diskTeam(k probe.Kext, unsigned map[string]bool) string {
+	if k.TeamID == "" && !unsigned[k.BundleID] {
 		return teamOf(k.BundleID)
 	}
 	return k.TeamID

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"kextwatch/agent/approval"
@@ -56,29 +57,47 @@ const alertLength = 120
 
 func fits(text string) bool { return utf8.RuneCountInString(text) <= alertLength }
 
-// addressForm matches an address in parentheses. Nobody can click it in an alert.
+// addressForm matches an address in parentheses.
 var addressForm = probe.Form{Expr: ` \([^()]*https://[^()]*\)`}
 
-// endForm matches the end of a sentence.
-var endForm = probe.Form{Expr: `[.!?] (?:\p{Lu}|macOS|kextwatch|“)`}
+// withoutAddresses removes the addresses in parentheses: nobody can click them in an
+// alert or in the menu.
+func withoutAddresses(text string) string {
+	if !strings.Contains(text, "https://") { // most texts: a search with addressForm is slow
+		return text
+	}
+	return addressForm.ReplaceAllString(text, "")
+}
 
 // fitted returns the first sentences of a text, as many as fit into an alert, without
 // addresses. A longer first sentence is cut after a word.
 func fitted(text string) string {
-	text = addressForm.ReplaceAllString(text, "")
+	text = withoutAddresses(text)
 	if fits(text) {
 		return text
 	}
 	end := 0
-	for _, at := range endForm.FindAllStringIndex(text, -1) {
-		if fits(text[:at[0]+1]) {
-			end = at[0] + 1
+	for i := range text {
+		sentence, spaced := strings.CutSuffix(text[:i], " ")
+		if spaced && endsSentence(sentence) && beginsSentence(text[i:]) && fits(sentence) {
+			end = i - 1
 		}
 	}
 	if end > 0 {
 		return text[:end]
 	}
 	return cutAfterWord(text, alertLength)
+}
+
+func endsSentence(text string) bool {
+	return strings.HasSuffix(text, ".") || strings.HasSuffix(text, "!") || strings.HasSuffix(text, "?")
+}
+
+// beginsSentence reports whether a text begins with a capital letter, or as a sentence
+// does that begins with a name or a quotation.
+func beginsSentence(text string) bool {
+	first, _ := utf8.DecodeRuneInString(text)
+	return unicode.IsUpper(first) || first == '“' || strings.HasPrefix(text, "macOS") || strings.HasPrefix(text, "kextwatch")
 }
 
 // EventText returns a notice as one sentence, for the history.

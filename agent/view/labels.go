@@ -8,14 +8,21 @@ import (
 	"kextwatch/probe"
 )
 
-// placeForm matches a place for one of Apple's labels in a text: "{Allow}".
-var placeForm = probe.Form{Expr: `\{[^{}]+\}`}
-
 // OnScreen formats a text. In format, {Allow} stands for Apple's label Allow as the
 // screen of the Mac shows it. Args may contain braces.
 func OnScreen(mac probe.Mac, format string, args ...any) string {
-	format = placeForm.ReplaceAllStringFunc(format, func(place string) string { return label(mac, strings.Trim(place, "{}")) })
-	return fmt.Sprintf(format, args...)
+	var labeled strings.Builder
+	for {
+		text, rest, found := strings.Cut(format, "{")
+		labeled.WriteString(text)
+		if !found {
+			break
+		}
+		var english string
+		english, format, _ = strings.Cut(rest, "}")
+		labeled.WriteString(label(mac, english))
+	}
+	return fmt.Sprintf(labeled.String(), args...)
 }
 
 // label returns one of Apple's labels in the language of the Mac, followed by the English

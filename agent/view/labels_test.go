@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,6 +76,9 @@ func TestOnScreen(t *testing.T) {
 // notFound are labels of which no source shows a translation.
 var notFound = []string{"Details…", "Enable system extensions…", "File System Extensions", "Menu Bar", "Notifications"}
 
+// placeForm matches a place for one of Apple's labels in a text: "{Allow}".
+var placeForm = regexp.MustCompile(`\{[^{}]+\}`)
+
 // Each label in a text is in the table, and each label in the table is in a text. So is
 // each language: a place with a spelling mistake would be shown in English.
 func TestLabelsOfTheTexts(t *testing.T) {
@@ -101,8 +105,8 @@ func TestLabelsOfTheTexts(t *testing.T) {
 				if err != nil || strings.HasPrefix(literal.Value, "`") { // an expression or a template
 					return true
 				}
-				for _, at := range placeForm.FindAllStringIndex(text, -1) {
-					used[strings.Trim(text[at[0]:at[1]], "{}")] = true
+				for _, place := range placeForm.FindAllString(text, -1) {
+					used[strings.Trim(place, "{}")] = true
 				}
 				return true
 			})

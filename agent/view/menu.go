@@ -268,7 +268,7 @@ func nextLines(p approval.Product, st approval.Status) []string {
 	case p.Verdict == approval.RestartPending:
 		lines = []string{OnScreen(st.Mac, "Choose {Restart…} in the {Apple menu}.")}
 	case p.Verdict.NeedsAction() || p.Verdict == approval.Unknown:
-		lines = wrapped(sentence(addressForm.ReplaceAllString(nextInShort(p, st), "")))
+		lines = wrapped(sentence(withoutAddresses(nextInShort(p, st))))
 	}
 	if len(lines) > notify.MaxNext {
 		lines = append(lines[:notify.MaxNext-1], short(strings.Join(lines[notify.MaxNext-1:], " ")))

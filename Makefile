@@ -68,8 +68,8 @@ MISSING      = $(if $(MACOS),,$(strip $(if $(CGO),,gcc) $(if $(TRAY_LIB),,libaya
 DESKTOP_TAGS = $(if $(MACOS)$(MISSING),$(TAGS),tray desktop formats)
 OTHER_TAGS   = pictures browser machorun compare mutations soak
 
-# The pictures also need a real panel and a real terminal.
-PICTURES_MISSING = $(strip $(MISSING) $(foreach tool,xfce4-panel xterm,$(if $(shell command -v $(tool) 2>/dev/null),,$(tool))))
+# The pictures also need a real panel, a real terminal and real dialogs.
+PICTURES_MISSING = $(strip $(MISSING) $(foreach tool,xfce4-panel xterm zenity,$(if $(shell command -v $(tool) 2>/dev/null),,$(tool))))
 README_PICTURES  = blocked-open-light blocked-open-dark restart-pending-light unknown-dark
 
 # The test of the report needs a browser, axe-core for accessibility, and the text of
@@ -314,7 +314,7 @@ deps: ## install what make check needs, on Debian and similar systems
 	$(SUDO) apt-get update
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
 		ca-certificates git gcc libc6-dev make pkg-config libayatana-appindicator3-dev xvfb dbus dunst nodejs \
-		python3 icnsutils mandoc shellcheck ruby xfce4-panel xterm fonts-dejavu-core chromium poppler-utils \
+		python3 icnsutils mandoc shellcheck ruby xfce4-panel xterm zenity fonts-dejavu-core chromium poppler-utils \
 		$(if $(shell command -v npm 2>/dev/null),,npm)
 
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)

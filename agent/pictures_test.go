@@ -117,9 +117,13 @@ func wasForbidden(m *simmac.Mac, _ string, now time.Time) error {
 
 // wasForbiddenByACME is wasForbidden by an organization that says how to reach it.
 func wasForbiddenByACME(m *simmac.Mac, root string, now time.Time) error {
+	return errors.Join(wasForbidden(m, root, now), isManagedByACME(root))
+}
+
+// isManagedByACME adds the settings of an organization that says how to reach it.
+func isManagedByACME(root string) error {
 	folder := filepath.Join(root, probe.ManagedSettings)
 	return errors.Join(
-		wasForbidden(m, root, now),
 		os.MkdirAll(folder, 0o755),
 		os.WriteFile(filepath.Join(folder, probe.AgentLabel+".plist"), []byte(`<plist version="1.0"><dict>
 			<key>OrganizationName</key><string>ACME</string>

@@ -14,8 +14,8 @@ import (
 func stuck(n approval.Need) string {
 	start, resume := cannotStart(n)
 	return sentences(
-		named("until you allow it, these virtual machines cannot start: %s", start),
-		named("until you allow it, these suspended virtual machines cannot resume: %s", resume),
+		named("without approval, these virtual machines cannot start: %s", start),
+		named("without approval, these suspended virtual machines cannot resume: %s", resume),
 		when(n.Networking, "the networking of Parallels is set to use kernel extensions"),
 		named("only the user whose folder they are in can start these: %s", vmNames(n.OfOthers())))
 }
@@ -23,7 +23,7 @@ func stuck(n approval.Need) string {
 // stuckInShort is stuck for an alert.
 func stuckInShort(n approval.Need) string {
 	start, resume := cannotStart(n)
-	return sentences(named("until you allow it, %s cannot start", start), named("until you allow it, %s cannot resume", resume))
+	return sentences(named("without approval, %s cannot start", start), named("without approval, %s cannot resume", resume))
 }
 
 // neededBy is stuck for a line of the menu.

@@ -16,7 +16,7 @@ RACE_OPTIONS = atexit_sleep_ms=20
 # The module that replaces systray's logger.
 PACKAGES  = ./... github.com/getlantern/golog
 # The tests mostly wait, so more of them run at once than there are processors:
-# so many of a package, and in make test so many packages.
+# so many of a package, and so many packages.
 AT_ONCE          = 6
 PACKAGES_AT_ONCE = 4
 PLATFORMS = linux/amd64 darwin/amd64 darwin/arm64
@@ -121,16 +121,18 @@ build: ## bin/kextwatch, with the tray if its library is installed, and bin/kext
 # RACED=1: the tests have run with the race detector already.
 check: lint $(if $(RACED),,race) faults pictures browser darwin machorun reproducible ## all checks of CI; race includes every test of make test
 
-lint: build/staticcheck-$(STATICCHECK) ## gofmt, go mod tidy, vet and staticcheck for every platform
+# staticcheck runs for one processor: no file depends on it, and on a new machine
+# staticcheck spends a minute on the libraries for each platform.
+lint: build/staticcheck-$(STATICCHECK) ## gofmt, go mod tidy, vet for every platform, staticcheck for Linux and macOS
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) mod tidy -diff
 	$(AS_BUILT) $(GO) vet -tags '$(DESKTOP_TAGS) $(OTHER_TAGS)' $(PACKAGES)
 	$(AS_BUILT) $< -tags '$(DESKTOP_TAGS) $(OTHER_TAGS)' $(PACKAGES)
 	@set -e; for platform in $(PLATFORMS); do \
-		echo "vet and staticcheck for $$platform"; \
+		echo "vet for $$platform"; \
 		export GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0 $(AS_BUILT); \
 		$(GO) vet $(PACKAGES); \
-		$< $(PACKAGES); \
+		if [ $$GOARCH = amd64 ]; then echo "staticcheck for $$GOOS"; $< $(PACKAGES); fi; \
 	done
 
 build/staticcheck-$(STATICCHECK):
@@ -141,13 +143,13 @@ race: ## all tests with the race detector, a real tray, and other programs' read
 	@[ -z '$(MISSING)' ] || { \
 		echo 'skipped: the tests of the real tray, notifications, the framework script and formats. Missing: $(MISSING). On Debian, make deps installs them.'; \
 		[ '$(CI)' != true ]; }
-	GORACE='$(RACE_OPTIONS)' $(GO) test -count 1 -timeout 20m -race $(NOT_RACED:%=-gcflags='%/...=-race=false') -parallel $(AT_ONCE) -tags '$(DESKTOP_TAGS)' $(PACKAGES)
+	GORACE='$(RACE_OPTIONS)' $(GO) test -count 1 -timeout 20m -race -p $(PACKAGES_AT_ONCE) $(NOT_RACED:%=-gcflags='%/...=-race=false') -parallel $(AT_ONCE) -tags '$(DESKTOP_TAGS)' $(PACKAGES)
 
 # A page with all pictures that were drawn.
 INDEX = @cd build/pictures 2>/dev/null && { \
 	echo '<!doctype html><meta charset="utf-8"><title>kextwatch: pictures</title><style>body{font:16px sans-serif;background:\#888}figure{display:inline-block;vertical-align:top}img{max-width:45vw}</style>'; \
 	for picture in *.png; do echo "<figure><figcaption>$${picture%.png}</figcaption><a href=\"$$picture\"><img src=\"$$picture\" alt=\"$${picture%.png}\"></a></figure>"; done; \
-	} >index.html || true
+	} >index.html.$@ && mv index.html.$@ index.html || true
 
 pictures: ## build/pictures, with index.html: what a user sees at each verdict; DOCS=docs/pictures copies some
 	@if [ -n '$(PICTURES_MISSING)' ]; then \
@@ -211,15 +213,16 @@ machorun: ## run the macOS program and its tests on Linux with machorun
 # An ordinary user runs everything from its own folder, because root ignores
 # permissions. The tests of agent take as long as all others, and both mostly wait, so
 # they run side by side.
-under-machorun: build/kextwatch-darwin-amd64
+under-machorun:
 	$(MAKE) -C '$(MACHORUN_SRC)' OUT='$(CURDIR)/build/machorun'
 	@set -e; \
 	stage=$$(mktemp -d); trap 'rm -rf "$$stage"' EXIT; \
 	mkdir "$$stage/tests" "$$stage/home" "$$stage/tmp"; \
-	cp build/machorun build/kextwatch-darwin-amd64 "$$stage"; \
+	cp build/machorun "$$stage"; \
 	export $(AS_BUILT); \
 	$(GO) test -c -tags machorun -o "$$stage/end-to-end" ./agent; \
 	export GOOS=darwin GOARCH=amd64 CGO_ENABLED=0; \
+	$(BUILD) -o "$$stage/kextwatch-darwin-amd64" ./agent; \
 	$(GO) test -c -o "$$stage/tests/" ./...; \
 	dirs=$$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.Dir}}{{end}}' ./...); \
 	nobody=; \

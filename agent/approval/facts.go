@@ -79,13 +79,35 @@ func gather(snap probe.Snapshot) []*kextFacts {
 		}
 	}
 	for _, f := range all {
-		f.by = allowedBy(snap.Enforcement, mdm, f.teamID, f.bundleID)
-		f.payload = f.by == ByMDM && !mdm.allow(f.teamID, f.bundleID)
-		f.loaded = f.loadedVersion(loaded[f.bundleID])
 		f.reported = attemptsOf(snap.Attempts, f.teamID, f.bundleID)
+		rules := mdm
+		if f.outdated(snap.Policy) {
+			rules = mdmRows{}
+			f.block()
+		}
+		f.by = allowedBy(snap.Enforcement, rules, f.teamID, f.bundleID)
+		f.payload = f.by == ByMDM && !rules.allow(f.teamID, f.bundleID)
+		f.loaded = f.loadedVersion(loaded[f.bundleID])
 	}
 	sortFacts(all)
 	return all
+}
+
+// outdated reports whether macOS refused the extension after the policy was read, which is
+// being read again. Whatever allowed it then does not allow it now.
+func (f *kextFacts) outdated(policy *probe.Policy) bool {
+	return policy != nil && policy.Stale && slices.ContainsFunc(f.reported, func(t probe.Attempt) bool {
+		return t.Outcome == probe.Refused && t.At.After(policy.ReadAt)
+	})
+}
+
+// block corrects a row that says that the user allows the extension.
+func (f *kextFacts) block() {
+	if f.row != nil {
+		row := *f.row
+		row.Allowed = false
+		f.row = &row
+	}
 }
 
 // unsignedIn returns the bundle IDs of the extensions that macOS found unsigned.

@@ -44,6 +44,21 @@ macOS 10.15.7, source database, log false, all vendors false, two teams of one n
   +4m0s 4C6364ACXT attempts to load
   +11m0s AAAAAAAAAA attempts to load
 `},
+	{"a refusal is newer than a profile in an old answer of the framework", `
+macOS 10.15.7, source framework, log true, all vendors false, two teams of one name false
+  +2s 4C6364ACXT is allowed by a profile
+  +2s the tools are slow
+  +2s 4C6364ACXT loses the profile
+  +2s 4C6364ACXT attempts to load
+`},
+	{"a refusal is newer than a row in an old answer of the framework", `
+macOS 10.15.7, source framework, log true, all vendors false, two teams of one name false
+  +2s 4C6364ACXT attempts to load
+  +2s 4C6364ACXT is allowed
+  +31m0s the tools are slow
+  +2s 4C6364ACXT is no longer allowed
+  +2s 4C6364ACXT attempts to load
+`},
 	{"an attempt that loaded an extension opens no window when that is unloaded", `
 macOS 10.15.7, source database, log false, all vendors false, two teams of one name false
   +2s 4C6364ACXT attempts to load

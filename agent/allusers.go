@@ -14,102 +14,98 @@ import (
 )
 
 // installAllUsers installs the LaunchAgent of every user. It changes no home folder.
-func (in *invocation) installAllUsers(ctx context.Context, program string, dryRun, reload bool) error {
-	place, sessions, err := in.allUsersPlace(ctx, in.sudo("install --all-users", program), dryRun)
+func (s *setup) installAllUsers(ctx context.Context, program string, reload bool) (exit int, err error) {
+	place, sessions, err := s.allUsersPlace(ctx, sudo(s.mac, "install --all-users", program))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if program, err = programOrSelf(program); err != nil {
-		return err
+		return 0, err
 	}
-	if err := in.startsForAll(program); err != nil {
-		return err
+	if err := startsForAll(s.mac, program); err != nil {
+		return 0, err
 	}
 	place.Reload = reload
-	name := onMac(in.mac, program)
+	name := onMac(s.mac, program)
 	job := launchd.AgentOfAll(name)
 	if _, err := job.Plist(); err != nil {
-		return unavailable(err, "move kextwatch to a folder with another name")
+		return 0, unavailable(err, "move kextwatch to a folder with another name")
 	}
 	plan, err := place.Install(ctx, job)
 	if err != nil {
-		return unavailable(err, "nothing was changed; correct this and run it again")
+		return 0, unavailable(err, "nothing was changed; correct this and run it again")
 	}
-	plan.Steps = append(append(plan.Steps, sessions...), in.programLink().create(name))
-	if err := in.carryOut(ctx, plan, dryRun); err != nil || dryRun || in.speaker.json {
-		return err
+	plan.Steps = append(append(plan.Steps, sessions...), readProgramLink(s.mac).create(name))
+	if exit, err := s.carryOut(ctx, plan); err != nil || s.dryRun || s.json {
+		return exit, err
 	}
-	in.say("The agent starts when a user logs in. Users who are logged in have it now, unless a step above says otherwise.")
-	return nil
+	s.say("The agent starts when a user logs in. Users who are logged in have it now, unless a step above says otherwise.")
+	return 0, nil
 }
 
 // allUsersRemoval returns the plan that removes the LaunchAgent of every user. Users'
 // files stay.
-func (in *invocation) allUsersRemoval(ctx context.Context, dryRun bool) (launchd.Plan, error) {
-	place, sessions, err := in.allUsersPlace(ctx, in.sudo("uninstall --all-users", ""), dryRun)
+func (s *setup) allUsersRemoval(ctx context.Context) (launchd.Plan, error) {
+	place, sessions, err := s.allUsersPlace(ctx, sudo(s.mac, "uninstall --all-users", ""))
 	if err != nil {
 		return launchd.Plan{}, err
 	}
-	ours := []string{jobOfAll(in.mac).Program}
+	ours := []string{jobOfAll(s.mac).Program}
 	if self, err := executable(); err == nil {
-		ours = append(ours, onMac(in.mac, self))
+		ours = append(ours, onMac(s.mac, self))
 	}
 	plan := place.Uninstall(ctx, probe.AgentLabel)
-	plan.Steps = append(append(plan.Steps, sessions...), in.programLink().remove(ours...))
+	plan.Steps = append(append(plan.Steps, sessions...), readProgramLink(s.mac).remove(ours...))
 	return plan, nil
 }
 
 // allUsersPlace returns the place of the LaunchAgent of every user. If it is not known
 // who is logged in, sessions has a step that says so.
-func (in *invocation) allUsersPlace(ctx context.Context, sudo string, dryRun bool) (place launchd.AllUsers, sessions []launchd.Step, err error) {
-	launchctl, err := in.systemLaunchctl(sudo, dryRun)
+func (s *setup) allUsersPlace(ctx context.Context, sudo string) (place launchd.AllUsers, sessions []launchd.Step, err error) {
+	launchctl, err := s.systemLaunchctl(sudo)
 	if err != nil {
 		return place, nil, err
 	}
-	users, err := mac.LoggedIn(ctx, in.mac)
+	users, err := mac.LoggedIn(ctx, s.mac)
 	if err != nil {
 		sessions = []launchd.Step{{Does: "find out who is logged in now", Err: fmt.Errorf("%w. The change takes effect when they log in again", err)}}
 	}
 	return launchd.AllUsers{
-		Plist:     filepath.Join(in.mac.Root, probe.JobOfAll),
+		Plist:     filepath.Join(s.mac.Root, probe.JobOfAll),
 		Users:     users,
 		Launchctl: launchctl,
-		Guarded:   func(path string) error { return guarded(in.mac, path) },
+		Guarded:   func(path string) error { return guarded(s.mac, path) },
 	}, sessions, nil
 }
 
 // systemLaunchctl returns launchctl for a command that changes what is installed for
 // every user. Only the owner of the Mac may do this: sudo is the command for others.
 // Every user may print the plan.
-func (in *invocation) systemLaunchctl(sudo string, dryRun bool) (launchd.Launchctl, error) {
+func (s *setup) systemLaunchctl(sudo string) (launchd.Launchctl, error) {
 	none := launchd.Launchctl{}
-	if in.mac.NoTools {
+	if s.mac.NoTools {
 		return none, usage("leave --volume out", "nothing is installed on another Mac's disk")
 	}
-	owner, err := in.mac.Owner()
+	owner, err := s.mac.Owner()
 	if err != nil {
 		return none, unavailable(err, "")
 	}
-	if in.uid != owner && !dryRun {
-		return none, unavailable(fmt.Errorf("only uid %d, the owner of %s, can change what is installed for every user", owner, in.mac.Root), "run "+sudo)
+	if s.mac.UID != owner && !s.dryRun {
+		return none, unavailable(fmt.Errorf("only uid %d, the owner of %s, can change what is installed for every user", owner, s.mac.Root), "run "+sudo)
 	}
-	tool, err := in.mac.Resolve(probe.LaunchctlTool)
-	if err != nil {
-		return none, unavailable(err, "")
-	}
-	return launchd.Launchctl{Runner: in.runner(), Tool: tool}, nil
+	return launchctlOf(s.mac)
 }
 
 // startsForAll returns an error if launchd could not start the program for every user,
 // or if a user could replace it: then that user would decide what others run.
-func (in *invocation) startsForAll(program string) error {
-	if err := startsAtLogin(in.mac, program, filepath.Join(in.mac.Root, probe.JobOfAll)); err != nil {
+func startsForAll(m root.FS, program string) error {
+	if err := startsAtLogin(m, program, filepath.Join(m.Root, probe.JobOfAll)); err != nil {
 		return err
 	}
-	if strings.HasPrefix(onMac(in.mac, program), "/Users/") {
+	if strings.HasPrefix(onMac(m, program), "/Users/") {
 		return unavailable(fmt.Errorf("other users cannot open a program in a home folder: %s", program), movedHint)
 	}
-	_, trust, err := in.ownTrust()
+	_, trust, err := ownTrust(m)
 	if err != nil {
 		return err
 	}

@@ -17,8 +17,6 @@ type keyboard struct {
 	out io.Writer
 }
 
-func (in *invocation) keyboard() keyboard { return keyboard{in.stdin, in.stderr} }
-
 // interactive reports whether the input is a terminal, so that a question can be
 // answered.
 func (k keyboard) interactive() bool { return terminal.Is(k.in) }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,17 +14,16 @@ import (
 	"kextwatch/probe/root"
 )
 
-// invocation is one call of the program: its host, and the global flags.
+// invocation is one call of the program: its host, its global flags, and what they choose.
+// Each command takes from it the values that it needs.
 type invocation struct {
 	host
 	speaker
 	root, volume, homeFlag, nowFlag, logLevel string
-	exit                                      int
-	mac                                       root.FS
-	chosen                                    *chosen // nil: not chosen yet
-	level                                     slog.Level
-	logShown                                  bool // --log-level was given: also log to standard error
-	log                                       *slog.Logger
+
+	target  target
+	logging logging
+	exit    int
 }
 
 // run is the whole program. main only chooses the streams and passes the exit code on.
@@ -38,7 +36,7 @@ func run(ctx context.Context, args []string, h host) int {
 	root.SetOut(h.stdout)
 	root.SetErr(h.stderr)
 	if err := root.ExecuteContext(ctx); err != nil {
-		if f := (*failure)(nil); !errors.As(err, &f) && in.mac.Root == "" {
+		if f := (*failure)(nil); !errors.As(err, &f) && in.target.mac.Root == "" {
 			// an error of cobra, before any command ran
 			err = usage("kextwatch --help lists the commands and flags", "%w", err)
 		}
@@ -50,6 +48,8 @@ func run(ctx context.Context, args []string, h host) int {
 	return in.exit
 }
 
+// commands returns all commands. The global flags are known when a command runs, so the
+// constructors of those that depend on them are methods.
 func (in *invocation) commands() *cobra.Command {
 	showVersion := false
 	root := &cobra.Command{
@@ -73,7 +73,7 @@ It opens the pane and says what to do next.`,
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if showVersion {
-				in.writeVersion()
+				writeVersion(in.speaker)
 				return nil
 			}
 			if in.speaker.json {
@@ -93,26 +93,25 @@ It opens the pane and says what to do next.`,
 	flags.StringVar(&in.logLevel, "log-level", "info", "`LEVEL` of the log: error, warn, info, debug; with this flag, run also logs to standard error")
 	root.AddCommand(
 		in.runCommand(), in.statusCommand(), in.explainCommand(), in.doctorCommand(), in.historyCommand(), in.openCommand(),
-		in.installCommand(), in.uninstallCommand(), in.demoCommand(), in.simCommand(), in.postCommand(), in.versionCommand(),
+		in.installCommand(), in.uninstallCommand(), demoCommand(in.host, &in.speaker), in.simCommand(), postCommand(in.stdin), versionCommand(&in.speaker),
 		in.retryCommand(), in.upgradeCheckCommand(),
 		in.readPolicyCommand(),
-		in.completionCommand(), in.manCommand(),
+		completionCommand(in.stdout), manCommand(in.stdout, in.env, in.clock),
 		in.settingsCommand(), in.logsCommand(),
 		in.notifyTestCommand(), in.watchCommand(), in.reportCommand(), in.guideCommand(),
 		in.fleetCommand(),
-		in.profileCommand(),
+		profileCommand(&in.speaker),
 	)
-	in.addHelp(root)
+	addHelp(root)
 	return root
 }
 
 // prepare selects the Mac to examine from the global flags.
 func (in *invocation) prepare(cmd *cobra.Command) error {
-	if err := in.level.UnmarshalText([]byte(in.logLevel)); err != nil {
+	if err := in.logging.level.UnmarshalText([]byte(in.logLevel)); err != nil {
 		return usage("use error, warn, info or debug", "unknown log level %q", in.logLevel)
 	}
-	in.logShown = cmd.Flags().Changed("log-level")
-	in.log = slog.New(in.handler(in.stderr))
+	in.logging.shown = cmd.Flags().Changed("log-level")
 	command := cmd.Name()
 	if in.speaker.json && cmd.HasParent() && textOnly(command) {
 		return refuseJSON(cmd)
@@ -146,10 +145,11 @@ func (in *invocation) prepare(cmd *cobra.Command) error {
 	if slash, err := os.Stat("/"); err == nil && os.SameFile(info, slash) {
 		abs = "/"
 	}
-	in.mac = root.FS{Root: abs, NoTools: in.volume != "", UID: in.uid}
-	if home, err := in.home(); err == nil {
-		in.mac.Home = home
+	in.target = target{
+		mac:   root.FS{Root: abs, NoTools: in.volume != "", UID: in.uid},
+		clock: in.clock, whatIf: in.nowFlag != "", env: in.env,
 	}
+	in.chooseHome()
 	return nil
 }
 
@@ -159,28 +159,29 @@ func refuseJSON(cmd *cobra.Command) error {
 	return usage("leave out --json", "%s has no JSON form", cmd.Name())
 }
 
-// home returns the home folder of the user, as a path of this machine.
-func (in *invocation) home() (string, error) {
-	if in.homeFlag != "" {
-		return filepath.Abs(in.homeFlag)
-	}
-	if in.uid == 0 {
-		c := in.person()
-		if c.err != nil {
-			return "", unavailable(c.err, "name the home with --home DIR")
+// chooseHome chooses the user, and the user's home folder as a path of this machine.
+func (in *invocation) chooseHome() {
+	t := &in.target
+	switch {
+	case in.homeFlag != "":
+		t.mac.Home, t.noHome = filepath.Abs(in.homeFlag)
+	case in.uid == 0:
+		t.person, t.mac.Home, t.noHome = personOn(t.mac)
+	case t.mac.Root == "/":
+		if t.mac.Home = in.env("HOME"); !filepath.IsAbs(t.mac.Home) {
+			t.mac.Home, t.noHome = "", usage("name it with --home DIR", "HOME is not the absolute path of a home folder")
 		}
-		return c.home, nil
+	default:
+		t.mac.Home, t.noHome = onlyHome(t.mac)
 	}
-	if in.mac.Root == "/" {
-		if home := in.env("HOME"); filepath.IsAbs(home) {
-			return home, nil
-		}
-		return "", usage("name it with --home DIR", "HOME is not the absolute path of a home folder")
-	}
-	users := filepath.Join(in.mac.Root, "Users")
+}
+
+// onlyHome returns the only home folder of a simulated Mac or of another Mac's disk.
+func onlyHome(m root.FS) (string, error) {
+	users := filepath.Join(m.Root, "Users")
 	entries, err := os.ReadDir(users)
 	if err != nil {
-		return "", usage("name the home with --home DIR", "cannot read the folder Users in %s", in.mac.Root)
+		return "", usage("name the home with --home DIR", "cannot read the folder Users in %s", m.Root)
 	}
 	var homes []string
 	for _, e := range entries {

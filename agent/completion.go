@@ -1,10 +1,14 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+)
 
 // completionCommand replaces cobra's own command, which prints its help and exits
 // with 0 for an unknown shell. A package would install that help as a completion.
-func (in *invocation) completionCommand() *cobra.Command {
+func completionCommand(out io.Writer) *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion SHELL",
 		Short: "Print a completion script for a shell",
@@ -28,11 +32,11 @@ kextwatch's commands and flags.`,
 			root := cmd.Root()
 			switch args[0] {
 			case "zsh":
-				return root.GenZshCompletion(in.stdout)
+				return root.GenZshCompletion(out)
 			case "fish":
-				return root.GenFishCompletion(in.stdout, true)
+				return root.GenFishCompletion(out, true)
 			default:
-				return root.GenBashCompletionV2(in.stdout, true)
+				return root.GenBashCompletionV2(out, true)
 			}
 		},
 	}

@@ -18,11 +18,10 @@ import (
 	"kextwatch/notify"
 	"kextwatch/notify/desktop"
 	"kextwatch/probe"
-	"kextwatch/probe/mac"
 	"kextwatch/probe/root"
 )
 
-func (in *invocation) demoCommand() *cobra.Command {
+func demoCommand(h host, s *speaker) *cobra.Command {
 	var o demo.Options
 	var keep, name string
 	cmd := &cobra.Command{
@@ -50,10 +49,11 @@ Stories:
 			if o.Story, ok = demo.Find(name); !ok {
 				return usage("kextwatch demo --help lists the stories", "unknown story %q", name)
 			}
-			o.Start, o.Out, o.Edges, o.Install = in.clock.Now(), in.out, in.demoEdges, in.demoInstall
-			o.Asker = desktop.HostDialogs(in.uid)
+			agent := &demoAgent{*s, h.env, h.uid, h.newTray, h.newPoster, h.watch}
+			o.Start, o.Out, o.Edges, o.Install = h.clock.Now(), h.stdout, agent.edges, agent.install
+			o.Asker = desktop.HostDialogs(h.uid)
 			o.Next = demoNext(os.Args[0], name, keep)
-			return playDemo(cmd.Context(), o, in.newTray, keep)
+			return playDemo(cmd.Context(), o, h.newTray, keep)
 		},
 	}
 	cmd.Flags().Float64Var(&o.Speed, "speed", 60, "how many times faster than real time: `N`")
@@ -135,29 +135,41 @@ func demoDir(keep string) (dir string, done func(), err error) {
 	return dir, func() { os.RemoveAll(dir) }, err
 }
 
-// demoEdges connects an agent to the Mac and the clock of a demo.
-func (in *invocation) demoEdges(ctx context.Context, m root.FS, clock probe.Clock) (loop.Edges, *store.Store) {
-	own := in.onDemoMac(m)
-	own.clock = clock
-	own.log = slog.New(slog.DiscardHandler)                                          // the demo shows the events
-	own.newPoster = func(string) (notify.Poster, error) { return in.newPoster("/") } // on this desktop
-	p := store.PlacesIn(m.Home)
-	st, _ := store.Open(p, clock.Now())
-	return own.edges(ctx, st, mac.NewProber(own.mac)), st
+// demoAgent is the agent of a demo: on a simulated Mac, with the icon and the notifications
+// of this machine.
+type demoAgent struct {
+	speaker   speaker
+	env       func(string) string
+	uid       int
+	newTray   func() (notify.Tray, error)
+	newPoster func(toolsRoot string) (notify.Poster, error)
+	watch     func(ctx context.Context, m root.FS, also ...string) loop.Watcher
 }
 
-// demoInstall installs the LaunchAgent on the Mac of a demo.
-func (in *invocation) demoInstall(ctx context.Context, m root.FS, program string, out io.Writer) error {
-	own := in.onDemoMac(m)
-	own.speaker = speaker{out: out, err: in.stderr}
-	own.env = func(string) string { return filepath.Dir(program) } // PATH: the command is there
-	return own.install(ctx, program, false, false)
+// edges connects an agent to the Mac and the clock of a demo.
+func (d *demoAgent) edges(ctx context.Context, m root.FS, clock probe.Clock) (loop.Edges, *store.Store) {
+	m.UID = d.uid
+	w := &wiring{
+		target:    &target{mac: m, clock: clock, env: d.env},
+		speaker:   d.speaker,
+		log:       slog.New(slog.DiscardHandler), // the demo shows the events
+		newTray:   d.newTray,
+		newPoster: func(string) (notify.Poster, error) { return d.newPoster("/") }, // on this desktop
+		watch:     d.watch,
+	}
+	st, _ := store.Open(store.PlacesIn(m.Home), clock.Now())
+	return w.edges(ctx, st), st
 }
 
-// onDemoMac returns an invocation for the Mac of a demo.
-func (in *invocation) onDemoMac(m root.FS) invocation {
-	own := *in
-	own.mac, own.root, own.homeFlag = m, m.Root, ""
-	own.mac.UID = in.uid
-	return own
+// install installs the LaunchAgent on the Mac of a demo.
+func (d *demoAgent) install(ctx context.Context, m root.FS, program string, out io.Writer) error {
+	m.UID = d.uid
+	s := &setup{
+		speaker: speaker{out: out, err: d.speaker.err},
+		mac:     m,
+		env:     func(string) string { return filepath.Dir(program) }, // PATH: the command is there
+		newTray: d.newTray,
+	}
+	_, err := s.install(ctx, program, false) // without --json the exit status is that of the error
+	return err
 }

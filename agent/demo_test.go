@@ -19,8 +19,8 @@ func TestDemoPostsOnThisDesktop(t *testing.T) {
 		roots = append(roots, tools)
 		return nil, errors.New("not in this test")
 	}
-	in := &invocation{host: h, speaker: speaker{err: t.Output()}}
-	in.demoEdges(t.Context(), root.FS{Root: t.TempDir(), Home: t.TempDir()}, probe.Clock{Now: h.clock.Now, After: h.clock.After})
+	agent := &demoAgent{speaker{err: t.Output()}, h.env, h.uid, h.newTray, h.newPoster, h.watch}
+	agent.edges(t.Context(), root.FS{Root: t.TempDir(), Home: t.TempDir()}, probe.Clock{Now: h.clock.Now, After: h.clock.After})
 	if !slices.Equal(roots, []string{"/"}) {
 		t.Errorf("posters below %q, want the tools of this machine", roots)
 	}

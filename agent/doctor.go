@@ -41,19 +41,19 @@ not change it.`,
 		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if facts {
-				sheet, err := in.factCommand().sheet(cmd.Context())
+				sheet, err := factCommand{&in.target, in.speaker}.sheet(cmd.Context())
 				if err == nil {
-					in.writeFacts(sheet)
+					writeFacts(in.speaker, sheet)
 				}
 				return err
 			}
-			st, err := in.examine(cmd.Context(), doctorLimit)
+			st, err := in.target.examineWith(cmd.Context(), doctorLimit, in.err)
 			if err != nil {
 				return err
 			}
-			checks := view.Checks(st, in.target().own(in.newTray))
+			checks := view.Checks(st, in.target.own(in.newTray))
 			in.exit = doctorCode(st, checks)
-			return in.writeChecks(checks, all)
+			return writeChecks(in.speaker, checks, all)
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "also show the checks that passed")
@@ -62,7 +62,7 @@ not change it.`,
 }
 
 // writeFacts writes the answers to the open questions.
-func (s speaker) writeFacts(sheet string) {
+func writeFacts(s speaker, sheet string) {
 	if s.json {
 		s.document(map[string]any{"schema": 1, "facts": sheet})
 		return
@@ -70,7 +70,7 @@ func (s speaker) writeFacts(sheet string) {
 	fmt.Fprint(s.out, sheet)
 }
 
-func (s speaker) writeChecks(checks []view.Check, all bool) error {
+func writeChecks(s speaker, checks []view.Check, all bool) error {
 	if s.json {
 		s.document(doctorDocument(checks))
 		return nil
@@ -94,7 +94,7 @@ func doctorCode(st approval.Status, checks []view.Check) int {
 }
 
 // own returns the facts about kextwatch itself.
-func (t target) own(newTray func() (notify.Tray, error)) view.Own {
+func (t *target) own(newTray func() (notify.Tray, error)) view.Own {
 	own := view.Own{Reader: policy.ReadInstallation(t.mac)}
 	if _, err := newTray(); err != nil {
 		own.Tray = err.Error()

@@ -24,11 +24,9 @@ const (
 
 // factCommand asks one Mac the open questions about macOS.
 type factCommand struct {
-	target
+	*target
 	speaker
 }
-
-func (in *invocation) factCommand() factCommand { return factCommand{in.target(), in.speaker} }
 
 // sheet asks this Mac the open questions about macOS and Parallels, and
 // returns the answers as Markdown, to be pasted into a report. It reads only. It
@@ -49,7 +47,7 @@ func (f factCommand) sheet(ctx context.Context) (string, error) {
 	fmt.Fprintf(&b, "# Facts from a Mac\n\nBy kextwatch %s, as %s. Please read it before you paste it.\n", version, asker)
 	for _, q := range survey.Questions(f.mac) {
 		start := time.Now()
-		lines := f.ask(all, q.Text, q.Ask)
+		lines := askSlowly(all, f.speaker, q.Text, q.Ask)
 		if err := ctx.Err(); err != nil {
 			return "", unavailable(err, "")
 		}
@@ -62,8 +60,8 @@ func (f factCommand) sheet(ctx context.Context) (string, error) {
 	return redactor.redact(b.String()), nil
 }
 
-// ask reports a question that takes a while.
-func (s speaker) ask(ctx context.Context, question string, ask func(context.Context) []string) []string {
+// askSlowly reports a question that takes a while.
+func askSlowly(ctx context.Context, s speaker, question string, ask func(context.Context) []string) []string {
 	answer := make(chan []string, 1)
 	go func() { answer <- ask(ctx) }()
 	for slow := time.After(slowQuestion); ; {
@@ -78,7 +76,7 @@ func (s speaker) ask(ctx context.Context, question string, ask func(context.Cont
 
 // redactor returns a redactor of the names of this Mac, of its users, and of the
 // given texts. It shortens the paths of a simulated Mac by the Mac's directory.
-func (t target) redactor(ctx context.Context, more ...private) (redactor, error) {
+func (t *target) redactor(ctx context.Context, more ...private) (redactor, error) {
 	ctx, cancel := context.WithTimeout(ctx, namesLimit)
 	defer cancel()
 	privates := append(namesOf(mac.ReadNames(ctx, t.mac)), more...)

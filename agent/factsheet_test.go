@@ -14,15 +14,11 @@ import (
 	"kextwatch/probe/root"
 )
 
-// asking is an invocation on a simulated Mac.
-func asking(dir string, uid int, env map[string]string) (*invocation, *bytes.Buffer) {
+// asking asks a simulated Mac.
+func asking(dir string, uid int, env map[string]string) (*factCommand, *bytes.Buffer) {
 	var stderr bytes.Buffer
-	in := &invocation{
-		host: host{uid: uid, env: func(name string) string { return env[name] }},
-		mac:  root.FS{Root: dir, UID: uid},
-	}
-	in.speaker.err = &stderr
-	return in, &stderr
+	t := &target{mac: root.FS{Root: dir, UID: uid}, env: func(name string) string { return env[name] }}
+	return &factCommand{t, speaker{err: &stderr}}, &stderr
 }
 
 func addTool(t *testing.T, root, name, script string) {
@@ -69,8 +65,8 @@ printf '{\n  "SPDisabledSoftwareDataType" : [\n    { "_name" : "Ada Lovelace QX7
  {"Name": "y", "Optimization": {"Hypervisor type": "apple"}}, {"Optimization": {"Hypervisor type": "secret /Users/x"}}, {"Hypervisor type": 1}]
 END`)
 	t.Setenv("TMPDIR", t.TempDir())
-	in, stderr := asking(root, 501, map[string]string{"USER": "lovelace", "SUDO_USER": "babbage"})
-	sheet, err := in.factCommand().sheet(t.Context())
+	facts, stderr := asking(root, 501, map[string]string{"USER": "lovelace", "SUDO_USER": "babbage"})
+	sheet, err := facts.sheet(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,8 +106,8 @@ END`)
 
 // On an empty disk every question has a reason instead of an answer.
 func TestFactSheetOfNothing(t *testing.T) {
-	in, _ := asking(t.TempDir(), 0, nil)
-	sheet, err := in.factCommand().sheet(t.Context())
+	facts, _ := asking(t.TempDir(), 0, nil)
+	sheet, err := facts.sheet(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,23 +122,23 @@ func TestFactSheetOfNothing(t *testing.T) {
 }
 
 func TestFactSheetIsCutShort(t *testing.T) {
-	in, _ := asking(t.TempDir(), 501, nil)
+	facts, _ := asking(t.TempDir(), 501, nil)
 	ctx, cancel := context.WithCancel(t.Context())
-	in.host.env = func(string) string { // the last that is asked before the questions
+	facts.env = func(string) string { // the last that is asked before the questions
 		cancel()
 		return ""
 	}
-	if sheet, err := in.factCommand().sheet(ctx); sheet != "" || !errors.Is(err, context.Canceled) {
+	if sheet, err := facts.sheet(ctx); sheet != "" || !errors.Is(err, context.Canceled) {
 		t.Errorf("%q, %v", sheet, err)
 	}
 }
 
 func TestSlowQuestionIsNamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in, stderr := asking("/", 501, nil)
+		facts, stderr := asking("/", 501, nil)
 		for took, want := range map[time.Duration]string{time.Millisecond: "", time.Minute: "kextwatch: Why?\n"} {
 			stderr.Reset()
-			got := in.speaker.ask(t.Context(), "Why?", func(context.Context) []string {
+			got := askSlowly(t.Context(), facts.speaker, "Why?", func(context.Context) []string {
 				time.Sleep(took)
 				return []string{"because"}
 			})

@@ -13,6 +13,7 @@ import (
 
 	"kextwatch/agent/approval"
 	"kextwatch/agent/fleet"
+	"kextwatch/probe/root"
 )
 
 // How long a fleet tool waits for the state of the Mac. A tool of macOS that has not
@@ -28,8 +29,8 @@ type fleetKind struct {
 
 	// script returns the script that starts kextwatch; nil: the kind has none.
 	script func(fleet.Call) string
-	// run does what the script wants, with the state or why it is missing.
-	run func(in *invocation, state fleet.State, err error) error
+	// run does what the script wants.
+	run func(*fleetAnswer) error
 }
 
 // fleetKinds has one row for each kind.
@@ -45,7 +46,7 @@ It works with and without a running agent. It takes at most five seconds, and it
 status is always 0: a state that is not known is a result, too.`,
 			example: `  kextwatch fleet jamf-ea
   sudo kextwatch fleet jamf-ea --run     the result for this Mac`,
-			script: fleet.JamfScript, run: (*invocation).runJamf,
+			script: fleet.JamfScript, run: (*fleetAnswer).jamf,
 		},
 		{
 			name: "munki-condition", short: "Print a condition script for Munki",
@@ -54,7 +55,7 @@ root with the group wheel and the mode 755. At each run of Munki it adds keys to
 ConditionalItems.plist and keeps those of other scripts. The script lists the keys.`,
 			example: `  kextwatch fleet munki-condition >kextwatch
   sudo kextwatch fleet munki-condition --run     write the keys for this Mac`,
-			script: fleet.MunkiScript, run: (*invocation).runMunki,
+			script: fleet.MunkiScript, run: (*fleetAnswer).munki,
 		},
 		{
 			name: "osquery", short: "Print queries for osquery and Fleet",
@@ -102,7 +103,7 @@ shows the state of each Mac. Without --run, it changes nothing on this Mac.`,
 	}
 	for _, kind := range fleetKinds() {
 		if kind.script == nil {
-			cmd.AddCommand(in.osqueryCommand(kind))
+			cmd.AddCommand(fleetPackCommand(kind, &in.speaker))
 		} else {
 			cmd.AddCommand(in.fleetScriptCommand(kind))
 		}
@@ -121,12 +122,11 @@ func (in *invocation) fleetScriptCommand(kind fleetKind) *cobra.Command {
 				return usage("leave one of them out", "--run runs this program, and --program names the one in the script")
 			}
 			if run {
+				in.target.organization = true
 				state, err := within(cmd.Context(), fleetLimit, func(ctx context.Context) (approval.Status, error) {
-					t := in.target()
-					t.organization = true
-					return in.examineTarget(ctx, t, fleetTools)
+					return in.target.examineWith(ctx, fleetTools, in.err)
 				})
-				return kind.run(in, state, err)
+				return kind.run(&fleetAnswer{in.speaker, in.target.mac, state, err})
 			}
 			if !filepath.IsAbs(program) {
 				return usage("give the absolute path", "--program %q is not an absolute path", program)
@@ -135,10 +135,10 @@ func (in *invocation) fleetScriptCommand(kind fleetKind) *cobra.Command {
 			if resolved, err := filepath.EvalSymlinks(program); err == nil { // a script refuses links
 				call.Program = resolved
 			}
-			if in.mac.Root != "/" {
-				call.Root = in.mac.Root
+			if in.target.mac.Root != "/" {
+				call.Root = in.target.mac.Root
 			}
-			return in.writeFleet(kind.name, kind.script(call))
+			return writeFleet(in.speaker, kind.name, kind.script(call))
 		},
 	}
 	cmd.Flags().BoolVar(&run, "run", false, "do now what the script does")
@@ -146,7 +146,7 @@ func (in *invocation) fleetScriptCommand(kind fleetKind) *cobra.Command {
 	return cmd
 }
 
-func (in *invocation) osqueryCommand(kind fleetKind) *cobra.Command {
+func fleetPackCommand(kind fleetKind, s *speaker) *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
 		Use: kind.name, Short: kind.short, Long: kind.long, Example: kind.example,
@@ -156,7 +156,7 @@ func (in *invocation) osqueryCommand(kind fleetKind) *cobra.Command {
 			if !ok {
 				return usage("kextwatch fleet osquery --help lists the formats", "unknown format %q", format)
 			}
-			return in.writeFleet(kind.name, f.Pack())
+			return writeFleet(*s, kind.name, f.Pack())
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", fleet.PackFormats[0].Name, "the `FORM` of the queries")
@@ -171,7 +171,7 @@ func (in *invocation) osqueryCommand(kind fleetKind) *cobra.Command {
 }
 
 // writeFleet writes what a tool takes.
-func (s speaker) writeFleet(kind, content string) error {
+func writeFleet(s speaker, kind, content string) error {
 	if s.json {
 		s.document(map[string]any{"schema": 1, "kind": kind, "content": content})
 		return nil
@@ -212,20 +212,28 @@ func within(ctx context.Context, limit time.Duration, examine func(context.Conte
 	}
 }
 
-// runJamf prints the result of the extension attribute. Jamf Pro gets a result in every
+// fleetAnswer answers the script of a fleet tool.
+type fleetAnswer struct {
+	speaker
+	mac   root.FS
+	state fleet.State
+	none  error // why there is no state
+}
+
+// jamf prints the result of the extension attribute. Jamf Pro gets a result in every
 // case, so there is no error.
-func (in *invocation) runJamf(state fleet.State, err error) error {
-	if errors.Is(err, context.Canceled) {
-		return err
+func (a *fleetAnswer) jamf() error {
+	if errors.Is(a.none, context.Canceled) {
+		return a.none
 	}
-	line := state.Line()
-	if err != nil {
-		line = fleet.UnknownLine(err.Error())
+	line := a.state.Line()
+	if a.none != nil {
+		line = fleet.UnknownLine(a.none.Error())
 	}
-	if in.json {
-		in.document(map[string]any{"schema": 1, "kind": "jamf-ea", "result": line})
+	if a.json {
+		a.document(map[string]any{"schema": 1, "kind": "jamf-ea", "result": line})
 		return nil
 	}
-	in.say("%s", fleet.JamfResult(line))
+	a.say("%s", fleet.JamfResult(line))
 	return nil
 }

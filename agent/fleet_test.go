@@ -32,8 +32,7 @@ func TestFleetToolsWaitFiveSeconds(t *testing.T) {
 			t.Errorf("%v after %v", err, took)
 		}
 		var out strings.Builder
-		in := &invocation{speaker: speaker{out: &out}}
-		if err := in.runJamf(fleet.State{}, errNoAnswer); err != nil || out.String() != "<result>unknown: no answer within 5 seconds</result>\n" {
+		if err := (&fleetAnswer{speaker: speaker{out: &out}, none: errNoAnswer}).jamf(); err != nil || out.String() != "<result>unknown: no answer within 5 seconds</result>\n" {
 			t.Errorf("Jamf gets %q, %v", out.String(), err)
 		}
 	})
@@ -83,21 +82,17 @@ func TestMunkiFolder(t *testing.T) {
 		}, "", "is a symbolic link"},
 		{"others may write to it", func(m root.FS) { mactest.NoError(t, os.Chmod(filepath.Join(m.Root, probe.MunkiFolder), 0o777)) }, "", "others than its owner may write to"},
 	} {
-		m := root.FS{Root: mactest.Root(t)}
+		m := root.FS{Root: mactest.Root(t), UID: os.Geteuid()}
 		for _, folder := range []string{probe.MunkiFolder, "/Library/Munki", "/Users/me/Munki"} {
 			mactest.NoError(t, os.MkdirAll(filepath.Join(m.Root, folder), 0o755))
 		}
 		tt.mac(m)
-		in, _ := asking("", os.Geteuid(), nil)
-		in.mac = m
-		got, err := in.munkiFolder()
+		got, err := munkiFolder(m)
 		if got != tt.want || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 			t.Errorf("%s: %q, %v; want %q, %q", tt.name, got, err, tt.want, tt.err)
 		}
 	}
-	in, _ := asking("", os.Geteuid()+1, nil)
-	in.mac = root.FS{Root: mactest.Root(t)}
-	if _, err := in.munkiFolder(); err == nil || !strings.Contains(err.Error(), "only uid") {
+	if _, err := munkiFolder(root.FS{Root: mactest.Root(t), UID: os.Geteuid() + 1}); err == nil || !strings.Contains(err.Error(), "only uid") {
 		t.Errorf("another user: %v", err)
 	}
 }
@@ -107,18 +102,17 @@ func TestMunkiFolder(t *testing.T) {
 func FuzzMunkiSetting(f *testing.F) {
 	f.Add([]byte("<plist><dict><key>ManagedInstallDir</key><string>/Library/Managed Installs</string></dict></plist>"))
 	f.Add([]byte("<plist><dict><key>ManagedInstallDir</key><string>/Users/../Users/me</string></dict></plist>"))
-	in, _ := asking("", os.Geteuid(), nil)
-	in.mac = root.FS{Root: mactest.Root(f)}
+	m := root.FS{Root: mactest.Root(f), UID: os.Geteuid()}
 	for _, folder := range []string{probe.MunkiFolder, "/Users/me"} {
-		mactest.NoError(f, os.MkdirAll(filepath.Join(in.mac.Root, folder), 0o755))
+		mactest.NoError(f, os.MkdirAll(filepath.Join(m.Root, folder), 0o755))
 	}
 	hostile.Fuzz(f, func(t *testing.T, data []byte) {
-		mactest.AddFile(t, in.mac.Root, probe.MunkiSettings, string(data))
-		folder, err := in.munkiFolder()
+		mactest.AddFile(t, m.Root, probe.MunkiSettings, string(data))
+		folder, err := munkiFolder(m)
 		if err != nil {
 			return
 		}
-		if _, err := in.mac.OwnFolder(folder, os.Geteuid()); err != nil || inHomes(folder) || probe.Printable(folder) != folder {
+		if _, err := m.OwnFolder(folder, os.Geteuid()); err != nil || inHomes(folder) || probe.Printable(folder) != folder {
 			t.Errorf("%q, %v", folder, err)
 		}
 	})

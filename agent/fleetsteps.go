@@ -21,16 +21,16 @@ const fleetFolderPerm fs.FileMode = 0o755
 // fleetSteps returns the steps that prepare, for each user with a home in /Users, the
 // folder in which the user's agent writes its state for fleet tools. They come after the
 // steps of the reader, which works without them. Repeat them for a user who comes later.
-func (in *invocation) fleetSteps() []launchd.Step {
-	owner, err := in.mac.Owner()
-	people := mac.ReadPeople(in.mac)
+func fleetSteps(m root.FS) []launchd.Step {
+	owner, err := m.Owner()
+	people := mac.ReadPeople(m)
 	if err == nil {
 		err = people.HomesErr
 	}
 	if err != nil {
 		return []launchd.Step{{Does: "find the users of this Mac", Err: err}}
 	}
-	steps := []launchd.Step{in.fleetFolder(probe.SupportFolder, owner), in.fleetFolder(probe.FleetStates, owner)}
+	steps := []launchd.Step{fleetFolder(m, probe.SupportFolder, owner), fleetFolder(m, probe.FleetStates, owner)}
 	var uids []int
 	for _, h := range people.Homes {
 		if h.Ordinary {
@@ -39,15 +39,14 @@ func (in *invocation) fleetSteps() []launchd.Step {
 	}
 	slices.Sort(uids)
 	for _, uid := range slices.Compact(uids) {
-		steps = append(steps, in.fleetFolder(probe.FleetStateFolder(uid), uid))
+		steps = append(steps, fleetFolder(m, probe.FleetStateFolder(uid), uid))
 	}
 	return steps
 }
 
 // fleetFolder returns the step that creates a folder for a user. The folder above it must
 // belong to the owner of the Mac by then, so nobody else can put anything in its place.
-func (in *invocation) fleetFolder(name string, uid int) launchd.Step {
-	m := in.mac
+func fleetFolder(m root.FS, name string, uid int) launchd.Step {
 	_, err := m.OwnFolder(name, uid)
 	step := launchd.NewStep("create the folder "+filepath.Join(m.Root, name), err == nil, func(context.Context) (string, error) {
 		if _, err := m.OwnFolder(name, uid); err == nil { // the reader, which has just run, creates one

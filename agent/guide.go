@@ -38,7 +38,7 @@ guide exits with 0 whether there are steps or not: use status in scripts.`,
   kextwatch guide | pbcopy        copies the steps`,
 		Args: noArgs("name the product with --product"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			st, err := in.examine(cmd.Context(), doctorLimit)
+			st, err := in.target.examineWith(cmd.Context(), doctorLimit, in.err)
 			if err != nil {
 				return err
 			}
@@ -52,7 +52,7 @@ guide exits with 0 whether there are steps or not: use status in scripts.`,
 			}
 			switch {
 			case cmd.Flags().Changed("output"):
-				return in.writePage("guide", file, guidePage(guide), map[string]any{"schema": 1})
+				return writePage(in.speaker, "guide", file, guidePage(guide), map[string]any{"schema": 1})
 			case in.speaker.json:
 				in.document(guide)
 			default:

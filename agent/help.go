@@ -78,11 +78,11 @@ func exitText(command string) string {
 }
 
 // addHelp groups the commands, and adds the exit statuses to the help of each.
-func (in *invocation) addHelp(root *cobra.Command) {
+func addHelp(root *cobra.Command) {
 	for _, g := range groups {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 	}
-	root.SetHelpCommand(in.helpCommand())
+	root.SetHelpCommand(helpCommand())
 	root.SetHelpCommandGroupID(groupOf("help"))
 	for _, cmd := range root.Commands() {
 		cmd.GroupID = groupOf(cmd.Name())
@@ -108,7 +108,7 @@ func (in *invocation) addHelp(root *cobra.Command) {
 }
 
 // helpCommand replaces cobra's own command, which exits with 0 for an unknown command.
-func (in *invocation) helpCommand() *cobra.Command {
+func helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND...]",
 		Short: "Show the help of a command",

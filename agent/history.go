@@ -27,7 +27,7 @@ func (in *invocation) historyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			home, err := in.home()
+			home, err := in.target.home()
 			if err != nil {
 				return err
 			}
@@ -35,7 +35,7 @@ func (in *invocation) historyCommand() *cobra.Command {
 			if err != nil {
 				return unavailable(fmt.Errorf("reading the history: %w", err), "run this as the user whose agent it is")
 			}
-			return in.writeHistory(events)
+			return writeHistory(in.speaker, events)
 		},
 	}
 	cmd.Flags().StringVar(&since, "since", "", "show only events since `WHEN`: 48h, 2026-05-01 or 2026-05-01T12:00:00Z")
@@ -58,7 +58,7 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 	return time.Time{}, usage("write it like 48h, 2026-05-01 or 2026-05-01T12:00:00Z", "invalid time for --since: %q", s)
 }
 
-func (s speaker) writeHistory(events []store.Event) error {
+func writeHistory(s speaker, events []store.Event) error {
 	if s.json {
 		if events == nil {
 			events = []store.Event{}

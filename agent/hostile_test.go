@@ -347,7 +347,7 @@ func jsonDocuments(t *testing.T, s Shown) []string {
 		}
 	}
 	var history, failed bytes.Buffer
-	if err := (speaker{out: &history, json: true}).writeHistory([]store.Event{s.Event}); err != nil {
+	if err := writeHistory(speaker{out: &history, json: true}, []store.Event{s.Event}); err != nil {
 		t.Error(err)
 	}
 	(speaker{out: &failed, json: true}).fail(unavailable(errors.New(s.Failure.Reason), s.Failure.Next))

@@ -9,15 +9,15 @@ import (
 // install names the command that puts kextwatch on the PATH, unless it is there.
 func TestLinkCommand(t *testing.T) {
 	dir := t.TempDir()
-	in := &invocation{host: host{env: func(string) string { return "/usr/bin:/bin:" + dir }}}
+	path := "/usr/bin:/bin:" + dir
 	const want = `sudo mkdir -p /usr/local/bin && sudo ln -s '/Applications/My Tools/kextwatch' /usr/local/bin/kextwatch`
-	if got := in.linkCommand("/Applications/My Tools/kextwatch"); got != want {
+	if got := linkCommand("/Applications/My Tools/kextwatch", path); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "kextwatch"), []byte("#!/bin/sh\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if got := in.linkCommand("/Applications/kextwatch"); got != "" {
+	if got := linkCommand("/Applications/kextwatch", path); got != "" {
 		t.Errorf("kextwatch is on the PATH: %q", got)
 	}
 }

@@ -9,34 +9,39 @@ import (
 	"kextwatch/agent/store"
 )
 
-// handler writes text for a person to read.
-func (in *invocation) handler(to io.Writer) slog.Handler {
-	return slog.NewTextHandler(to, in.logOptions())
+// logging is what the flag --log-level says.
+type logging struct {
+	level slog.Level
+	shown bool // the flag was given: also log to standard error
 }
 
-func (in *invocation) logOptions() *slog.HandlerOptions {
-	return &slog.HandlerOptions{Level: in.level}
+// text returns a log for a person to read.
+func (l logging) text(to io.Writer) *slog.Logger { return slog.New(l.textHandler(to)) }
+
+func (l logging) textHandler(to io.Writer) slog.Handler {
+	return slog.NewTextHandler(to, &slog.HandlerOptions{Level: l.level})
 }
 
-// openLog writes the agent's log to its file as JSON lines. With --log-level it
+// open returns the agent's log, which writes JSON lines to its file. With --log-level it
 // also writes text to standard error. This is off by default because the standard
 // error of a LaunchAgent is a file that launchd never rotates. Warnings always go to
 // both.
-func (in *invocation) openLog(p store.Places) {
+func (l logging) open(p store.Places, s *speaker) *slog.Logger {
 	if err := os.MkdirAll(p.Log, 0o700); err != nil {
-		in.warn("let your user write to "+p.Log, "cannot write a log: %v", err)
-		return
+		s.warn("let your user write to "+p.Log, "cannot write a log: %v", err)
+		return l.text(s.err)
 	}
 	crashes := p.Crashed()
 	if err := crashes.Rotate(); err != nil {
-		in.warn("", "%v", err)
+		s.warn("", "%v", err)
 	}
+	stderr := s.err
 	file := slog.NewJSONHandler(&store.LogWriter{Rotation: p.Logged(), Failed: func(err error) {
-		fmt.Fprintf(in.stderr, "kextwatch: warning: cannot write the log: %v\n", err)
-	}}, in.logOptions())
-	in.speaker.note = func(warning string) { slog.New(file).Warn(warning) }
-	in.log = slog.New(file)
-	if in.logShown {
-		in.log = slog.New(slog.NewMultiHandler(file, in.handler(in.stderr)))
+		fmt.Fprintf(stderr, "kextwatch: warning: cannot write the log: %v\n", err)
+	}}, &slog.HandlerOptions{Level: l.level})
+	s.note = func(warning string) { slog.New(file).Warn(warning) }
+	if l.shown {
+		return slog.New(slog.NewMultiHandler(file, l.textHandler(stderr)))
 	}
+	return slog.New(file)
 }

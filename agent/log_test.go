@@ -22,20 +22,19 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// newLogged returns an invocation with its own home folder for its log.
-func newLogged(t *testing.T) (*invocation, store.Places, *bytes.Buffer) {
+// logIn opens a log in a folder of its own, with a speaker that also writes to it.
+func logIn(t *testing.T, l logging) (*slog.Logger, *speaker, store.Places, *bytes.Buffer) {
 	t.Helper()
-	stderr := &bytes.Buffer{}
-	in := &invocation{host: host{stderr: stderr}, speaker: speaker{out: &bytes.Buffer{}, err: stderr}}
-	return in, store.PlacesIn(t.TempDir()), stderr
+	stderr, p := &bytes.Buffer{}, store.PlacesIn(t.TempDir())
+	s := &speaker{out: &bytes.Buffer{}, err: stderr}
+	return l.open(p, s), s, p, stderr
 }
 
 func TestLogGoesToItsFile(t *testing.T) {
-	in, p, stderr := newLogged(t)
-	in.openLog(p)
-	in.log.Info("kextwatch started", "version", "1.2\n3")
-	in.log.Debug("below the level")
-	in.warn("do this", "the disk is %s", "full")
+	log, s, p, stderr := logIn(t, logging{})
+	log.Info("kextwatch started", "version", "1.2\n3")
+	log.Debug("below the level")
+	s.warn("do this", "the disk is %s", "full")
 	data, err := os.ReadFile(p.LogFile)
 	if err != nil {
 		t.Fatal(err)
@@ -54,10 +53,8 @@ func TestLogGoesToItsFile(t *testing.T) {
 }
 
 func TestLogLevelShowsTheLogOnStandardError(t *testing.T) {
-	in, p, stderr := newLogged(t)
-	in.logShown, in.level = true, slog.LevelDebug
-	in.openLog(p)
-	in.log.Debug("asked for")
+	log, _, p, stderr := logIn(t, logging{level: slog.LevelDebug, shown: true})
+	log.Debug("asked for")
 	if data, _ := os.ReadFile(p.LogFile); !strings.Contains(stderr.String(), `level=DEBUG msg="asked for"`) || !strings.Contains(string(data), `"level":"DEBUG","msg":"asked for"`) {
 		t.Errorf("standard error %q, file %q", stderr, data)
 	}
@@ -66,8 +63,7 @@ func TestLogLevelShowsTheLogOnStandardError(t *testing.T) {
 // A log that cannot be written is reported once. It is written again as soon
 // as that is possible.
 func TestLogThatCannotBeWritten(t *testing.T) {
-	in, p, stderr := newLogged(t)
-	in.openLog(p)
+	log, _, p, stderr := logIn(t, logging{})
 	for _, spoil := range []func() error{
 		func() error { return os.Mkdir(p.LogFile, 0o700) },
 		func() error { return syscall.Mkfifo(p.LogFile, 0o600) },
@@ -77,15 +73,15 @@ func TestLogThatCannotBeWritten(t *testing.T) {
 		if err := spoil(); err != nil {
 			t.Fatal(err)
 		}
-		in.log.Info("one")
-		in.log.Info("two")
+		log.Info("one")
+		log.Info("two")
 		if n := strings.Count(stderr.String(), "cannot write the log"); n != 1 {
 			t.Errorf("reported %d times: %s", n, stderr)
 		}
 		if err := os.Remove(p.LogFile); err != nil {
 			t.Fatal(err)
 		}
-		in.log.Info("three")
+		log.Info("three")
 		if data, err := os.ReadFile(p.LogFile); err != nil || !strings.Contains(string(data), "three") {
 			t.Errorf("%v: %q", err, data)
 		}
@@ -95,9 +91,9 @@ func TestLogThatCannotBeWritten(t *testing.T) {
 
 // The agent rotates launchd.log at each start, because launchd never does.
 func TestCrashesAreRotated(t *testing.T) {
-	in, p, _ := newLogged(t)
+	p := store.PlacesIn(t.TempDir())
 	mactest.WriteFile(t, p.Crashes, strings.Repeat("panic\n", int(p.Logged().Size/6)+1))
-	in.openLog(p)
+	logging{}.open(p, &speaker{err: t.Output()})
 	if _, err := os.Stat(p.Crashes); err == nil {
 		t.Error("launchd.log was not renamed")
 	}

@@ -34,7 +34,7 @@ until you press Ctrl-C. With --json each line is a JSON object.`,
   kextwatch logs -f`,
 		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			home, err := in.home()
+			home, err := in.target.home()
 			if err != nil {
 				return err
 			}
@@ -42,14 +42,14 @@ until you press Ctrl-C. With --json each line is a JSON object.`,
 			if info, err := os.Stat(p.Crashes); err == nil && info.Size() > 0 {
 				defer in.hint("crashes and other output of the agent are in " + p.Crashes)
 			}
-			return in.speaker.logs(cmd.Context(), p, follow)
+			return writeLogs(cmd.Context(), in.speaker, p, follow)
 		},
 	}
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "print new lines as they come")
 	return cmd
 }
 
-func (s speaker) logs(ctx context.Context, p store.Places, follow bool) error {
+func writeLogs(ctx context.Context, s speaker, p store.Places, follow bool) error {
 	out := bufio.NewWriter(s.out)
 	format := textLine
 	if s.json {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/store"
+	"kextwatch/probe"
 )
 
 // manCommand prints the manual page, which is made from the command
@@ -18,19 +19,19 @@ import (
 // long descriptions, the value names and the defaults of flags, and breaks
 // lines into paragraphs; cobra/doc writes one page per command, and links a
 // Markdown parser that adds 580 KiB to the program.
-func (in *invocation) manCommand() *cobra.Command {
+func manCommand(out io.Writer, env func(string) string, clock probe.Clock) *cobra.Command {
 	return &cobra.Command{
 		Use:     "man",
 		Short:   "Print the manual page",
 		Example: "  kextwatch man >kextwatch.1 && man ./kextwatch.1",
 		Args:    noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			date := in.clock.Now()
+			date := clock.Now()
 			// A rebuilt package must be identical: reproducible-builds.org.
-			if seconds, err := strconv.ParseInt(in.env("SOURCE_DATE_EPOCH"), 10, 64); err == nil {
+			if seconds, err := strconv.ParseInt(env("SOURCE_DATE_EPOCH"), 10, 64); err == nil {
 				date = time.Unix(seconds, 0)
 			}
-			_, err := io.WriteString(in.stdout, manual(cmd.Root(), date.UTC()))
+			_, err := io.WriteString(out, manual(cmd.Root(), date.UTC()))
 			return err
 		},
 	}

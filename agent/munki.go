@@ -23,23 +23,23 @@ import (
 // stays as it is.
 const munkiLimit = 4 << 20
 
-// runMunki adds the keys to ConditionalItems.plist. Munki waits for the script, and no two
+// munki adds the keys to ConditionalItems.plist. Munki waits for the script, and no two
 // scripts run at the same time, so nobody else writes the file meanwhile.
-func (in *invocation) runMunki(state fleet.State, err error) error {
-	if errors.Is(err, context.Canceled) {
+func (a *fleetAnswer) munki() error {
+	if errors.Is(a.none, context.Canceled) {
+		return a.none
+	}
+	keys := a.state.MunkiKeys()
+	if a.none != nil {
+		keys = fleet.MunkiUnknown(a.none.Error())
+	}
+	folder, err := munkiFolder(a.mac)
+	if err != nil {
 		return err
 	}
-	keys := state.MunkiKeys()
-	if err != nil {
-		keys = fleet.MunkiUnknown(err.Error())
-	}
-	folder, err := in.munkiFolder()
-	if err != nil {
-		return err
-	}
-	file := filepath.Join(in.mac.Root, folder, probe.MunkiConditions)
+	file := filepath.Join(a.mac.Root, folder, probe.MunkiConditions)
 	perm := fs.FileMode(0o644)
-	old, info, err := in.mac.ReadGuarded(path.Join(folder, probe.MunkiConditions), munkiLimit+1)
+	old, info, err := a.mac.ReadGuarded(path.Join(folder, probe.MunkiConditions), munkiLimit+1)
 	switch {
 	case root.NotExist(err): // Munki deletes it before it runs the scripts
 	case err != nil:
@@ -58,27 +58,27 @@ func (in *invocation) runMunki(state fleet.State, err error) error {
 	if err := root.WriteFile(file, data, perm); err != nil {
 		return unavailable(err, "")
 	}
-	if in.json {
-		in.document(map[string]any{"schema": 1, "kind": "munki-condition", "file": file, "keys": keys})
+	if a.json {
+		a.document(map[string]any{"schema": 1, "kind": "munki-condition", "file": file, "keys": keys})
 		return nil
 	}
-	in.say("%s: %s", file, keys["kextwatch_summary"])
+	a.say("%s: %s", file, keys["kextwatch_summary"])
 	return nil
 }
 
 // munkiFolder returns Munki's folder as a path of the Mac. It must be there, belong to
 // root with every folder above it, and be in no home.
-func (in *invocation) munkiFolder() (string, error) {
-	owner, err := in.mac.Owner()
+func munkiFolder(m root.FS) (string, error) {
+	owner, err := m.Owner()
 	switch {
-	case in.mac.NoTools:
+	case m.NoTools:
 		return "", usage("leave --volume out", "nothing is written on another Mac's disk")
 	case err != nil:
 		return "", unavailable(err, "")
-	case in.uid != owner:
+	case m.UID != owner:
 		return "", unavailable(fmt.Errorf("only uid %d, as which Munki runs, writes its conditions", owner), "run it with sudo")
 	}
-	folder, err := in.munkiSetting()
+	folder, err := munkiSetting(m)
 	if err != nil {
 		return "", err
 	}
@@ -90,7 +90,7 @@ func (in *invocation) munkiFolder() (string, error) {
 		return "", unavailable(fmt.Errorf("ManagedInstallDir %s is in a home folder", folder), correct)
 	}
 	folder = path.Clean(folder)
-	if _, err := in.mac.OwnFolder(folder, owner); err != nil {
+	if _, err := m.OwnFolder(folder, owner); err != nil {
 		if root.NotExist(err) {
 			return "", unavailable(fmt.Errorf("the folder of Munki is missing: %s", folder), "Munki creates it at its first run")
 		}
@@ -100,12 +100,12 @@ func (in *invocation) munkiFolder() (string, error) {
 }
 
 // munkiSetting returns ManagedInstallDir. A managed value has precedence, as for Munki.
-func (in *invocation) munkiSetting() (string, error) {
+func munkiSetting(m root.FS) (string, error) {
 	for _, name := range []string{probe.MunkiManagedSettings, probe.MunkiSettings} {
 		var saved struct {
 			Folder string `plist:"ManagedInstallDir"`
 		}
-		if err := in.mac.ReadPlist(name, &saved); err != nil && !root.NotExist(err) {
+		if err := m.ReadPlist(name, &saved); err != nil && !root.NotExist(err) {
 			return "", unavailable(fmt.Errorf("cannot read the settings of Munki: %w", err), "correct "+name)
 		}
 		if saved.Folder != "" {

@@ -21,7 +21,7 @@ what to check if it does not appear. The system does not report whether anyone
 saw it.`,
 		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return notifyTest(cmd.Context(), in.mac, in.newPoster, in.speaker)
+			return notifyTest(cmd.Context(), in.target.mac, in.newPoster, in.speaker)
 		},
 	}
 }

@@ -19,14 +19,14 @@ func (in *invocation) openCommand() *cobra.Command {
 there, it says so and names what helps instead.`,
 		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			pane, err := openPane(cmd.Context(), in.mac)
+			pane, err := openPane(cmd.Context(), in.target.mac)
 			if err != nil {
 				return unavailable(err, "open it yourself: "+pane.Path)
 			}
 			if !in.speaker.json {
 				in.say("Opened %s.", pane.Path) // before slow tools are queried
 			}
-			st, err := in.examine(cmd.Context(), statusLimit)
+			st, err := in.target.examineWith(cmd.Context(), statusLimit, in.err)
 			empty := err == nil && !view.PaneHelps(st)
 			why, next := "", ""
 			if empty {

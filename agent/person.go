@@ -11,25 +11,15 @@ import (
 	"kextwatch/probe/root"
 )
 
-// chosen is the user whose home root reads.
-type chosen struct {
-	root   string // of the Mac
-	person probe.Person
-	home   string // a path of this machine
-	err    error  // why no user was chosen
-}
-
-// person returns the user whose home root reads without --home. Root's own home is
-// nobody's, and macOS's sudo keeps the HOME of the user who called it.
-func (in *invocation) person() chosen {
-	if in.chosen == nil || in.chosen.root != in.mac.Root { // the demo goes on to another Mac
-		in.chosen = &chosen{root: in.mac.Root}
-		in.chosen.person, in.chosen.err = choosePerson(mac.ReadPeople(in.mac))
-		if in.chosen.err == nil {
-			in.chosen.home = filepath.Join(in.mac.Root, "Users", in.chosen.person.Name)
-		}
+// personOn returns the user whose home root reads without --home, and the home as a path
+// of this machine. Root's own home is nobody's, and macOS's sudo keeps the HOME of the user
+// who called it.
+func personOn(m root.FS) (person probe.Person, home string, err error) {
+	person, err = choosePerson(mac.ReadPeople(m))
+	if err != nil {
+		return person, "", unavailable(err, "name the home with --home DIR")
 	}
-	return *in.chosen
+	return person, filepath.Join(m.Root, "Users", person.Name), nil
 }
 
 // errNobody means that the Mac has no user, so no agent can remember anything.

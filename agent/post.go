@@ -1,12 +1,14 @@
 package main
 
 import (
+	"io"
+
 	"github.com/spf13/cobra"
 
 	"kextwatch/notify/desktop"
 )
 
-func (in *invocation) postCommand() *cobra.Command {
+func postCommand(in io.Reader) *cobra.Command {
 	var urgent bool
 	cmd := &cobra.Command{
 		Use:   "post",
@@ -18,7 +20,7 @@ notification service that never answers cannot block the agent.`,
 		Args:    noArgs(""),
 		RunE: func(*cobra.Command, []string) error {
 			desktop.Connect()
-			alert, err := desktop.ReadAlert(in.stdin, urgent)
+			alert, err := desktop.ReadAlert(in, urgent)
 			if err != nil {
 				return usage("write a title, a line break and the text to standard input", "%w", err)
 			}

@@ -14,7 +14,7 @@ import (
 	"kextwatch/probe/root"
 )
 
-func (in *invocation) profileCommand() *cobra.Command {
+func profileCommand(s *speaker) *cobra.Command {
 	var kinds []string
 	for _, kind := range fleet.ProfileKinds {
 		kinds = append(kinds, kind.Name)
@@ -46,12 +46,12 @@ same PayloadIdentifier, so that a new version of a profile replaces the old one.
 		SuggestionsMinimumDistance: 2,
 	}
 	for i, kind := range fleet.ProfileKinds {
-		cmd.AddCommand(in.profileKindCommand(kind, profileForms[i]))
+		cmd.AddCommand(profileKindCommand(kind, profileForms[i], s))
 	}
 	return cmd
 }
 
-func (in *invocation) profileKindCommand(kind fleet.ProfileKind, form profileForm) *cobra.Command {
+func profileKindCommand(kind fleet.ProfileKind, form profileForm, s *speaker) *cobra.Command {
 	var o profileOptions
 	first := kind.Meaning[:1]
 	cmd := &cobra.Command{
@@ -68,7 +68,7 @@ func (in *invocation) profileKindCommand(kind fleet.ProfileKind, form profileFor
 			if err != nil {
 				return err
 			}
-			return in.writeProfile(p, o.output)
+			return writeProfile(*s, p, o.output)
 		},
 	}
 	form.flags(cmd, &o)
@@ -120,7 +120,7 @@ type profileDoc struct {
 
 // writeProfile writes a profile to a file, or to standard output for "-". The hints are
 // never in the profile.
-func (in *invocation) writeProfile(p fleet.Profile, file string) error {
+func writeProfile(s speaker, p fleet.Profile, file string) error {
 	doc := profileDoc{Schema: 1, Kind: p.Kind.Name, PayloadType: p.Kind.PayloadType, Identifier: p.Identifier, UUID: p.UUID, Hints: p.Hints}
 	if file == "-" {
 		doc.Profile = string(p.Data)
@@ -138,17 +138,17 @@ func (in *invocation) writeProfile(p fleet.Profile, file string) error {
 		}
 		doc.File = path
 	}
-	if in.speaker.json {
-		in.document(doc)
+	if s.json {
+		s.document(doc)
 		return nil
 	}
 	for _, hint := range p.Hints {
-		in.hint(hint)
+		s.hint(hint)
 	}
 	if file == "-" {
-		_, err := in.out.Write(p.Data)
+		_, err := s.out.Write(p.Data)
 		return err
 	}
-	in.say("The profile is in %s", doc.File)
+	s.say("The profile is in %s", doc.File)
 	return nil
 }

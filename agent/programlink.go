@@ -12,6 +12,7 @@ import (
 
 	"kextwatch/launchd"
 	"kextwatch/probe"
+	"kextwatch/probe/root"
 )
 
 // programLink is the link that puts kextwatch on the PATH of every user. Anything else
@@ -26,10 +27,10 @@ type programLink struct {
 	unsafe error
 }
 
-func (in *invocation) programLink() programLink {
-	link := programLink{path: filepath.Join(in.mac.Root, probe.ProgramLink)}
+func readProgramLink(m root.FS) programLink {
+	link := programLink{path: filepath.Join(m.Root, probe.ProgramLink)}
 	folder := filepath.Dir(link.path)
-	if link.unsafe = in.mac.Guarded(path.Dir(path.Dir(probe.ProgramLink))); link.unsafe != nil {
+	if link.unsafe = m.Guarded(path.Dir(path.Dir(probe.ProgramLink))); link.unsafe != nil {
 		return link
 	}
 	if info, err := os.Lstat(folder); err == nil && info.Mode()&fs.ModeSymlink != 0 {

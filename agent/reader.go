@@ -23,55 +23,55 @@ const (
 
 // installReader installs the LaunchDaemon that reads the policy as root. It changes
 // no home folder: each user installs the agent.
-func (in *invocation) installReader(ctx context.Context, program string, dryRun, reload bool) error {
-	place, err := in.readerPlace("install", program, dryRun)
+func (s *setup) installReader(ctx context.Context, program string, reload bool) (exit int, err error) {
+	place, err := s.readerPlace("install", program)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	place.Reload = reload
-	source, err := in.readerProgram(program)
+	source, err := readerProgram(s.mac, program)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	plan, err := place.Install(ctx, launchd.Daemon(probe.ReaderProgram), source)
 	if err != nil {
-		return unavailable(err, "nothing was changed; correct this and run it again")
+		return 0, unavailable(err, "nothing was changed; correct this and run it again")
 	}
-	plan.Steps = append(plan.Steps, in.fleetSteps()...)
-	if err := in.carryOut(ctx, plan, dryRun); err != nil || dryRun || in.speaker.json {
-		return err
+	plan.Steps = append(plan.Steps, fleetSteps(s.mac)...)
+	if exit, err := s.carryOut(ctx, plan); err != nil || s.dryRun || s.json {
+		return exit, err
 	}
-	if jobOfAll(in.mac).State != probe.LoginReady {
-		in.say("For the icon in the menu bar, each user runs, without sudo: kextwatch install")
+	if jobOfAll(s.mac).State != probe.LoginReady {
+		s.say("For the icon in the menu bar, each user runs, without sudo: kextwatch install")
 	}
-	return nil
+	return 0, nil
 }
 
 // readerRemoval returns the plan that removes the LaunchDaemon, its program and what it
 // published.
-func (in *invocation) readerRemoval(ctx context.Context, dryRun bool) (launchd.Plan, error) {
-	place, err := in.readerPlace("uninstall", "", dryRun)
+func (s *setup) readerRemoval(ctx context.Context) (launchd.Plan, error) {
+	place, err := s.readerPlace("uninstall", "")
 	if err != nil {
 		return launchd.Plan{}, err
 	}
-	return place.Uninstall(ctx, probe.ReaderLabel, filepath.Join(in.mac.Root, probe.SupportFolder)), nil
+	return place.Uninstall(ctx, probe.ReaderLabel, filepath.Join(s.mac.Root, probe.SupportFolder)), nil
 }
 
 // readerPlace returns the place of the LaunchDaemon. Only the owner of the Mac may
 // change it. Every user may print the plan.
-func (in *invocation) readerPlace(command, program string, dryRun bool) (place launchd.DaemonPlace, err error) {
-	launchctl, err := in.systemLaunchctl(in.sudo(command+" --reader", program), dryRun)
+func (s *setup) readerPlace(command, program string) (place launchd.DaemonPlace, err error) {
+	launchctl, err := s.systemLaunchctl(sudo(s.mac, command+" --reader", program))
 	if err != nil {
 		return place, err
 	}
 	launchctl.System = true
 	return launchd.DaemonPlace{
 		Place: launchd.Place{
-			Plist:     filepath.Join(in.mac.Root, probe.ReaderJob),
+			Plist:     filepath.Join(s.mac.Root, probe.ReaderJob),
 			Launchctl: launchctl,
 		},
-		Program: filepath.Join(in.mac.Root, probe.ReaderProgram),
-		Guarded: func(path string) error { return guarded(in.mac, path) },
+		Program: filepath.Join(s.mac.Root, probe.ReaderProgram),
+		Guarded: func(path string) error { return guarded(s.mac, path) },
 		Ours:    isReader,
 	}, nil
 }
@@ -87,7 +87,7 @@ func guarded(m root.FS, path string) error {
 
 // sudo returns the command that does it as root. It contains the full path of this
 // program, because sudo has its own search path.
-func (in *invocation) sudo(command, program string) string {
+func sudo(m root.FS, command, program string) string {
 	self, err := executable()
 	if err != nil {
 		self = "kextwatch"
@@ -96,8 +96,8 @@ func (in *invocation) sudo(command, program string) string {
 	if program != "" {
 		words += " --program " + probe.ShellWord(program)
 	}
-	if in.mac.Root != "/" {
-		words += " --root " + probe.ShellWord(in.mac.Root)
+	if m.Root != "/" {
+		words += " --root " + probe.ShellWord(m.Root)
 	}
 	return words
 }
@@ -111,8 +111,8 @@ const (
 // readerProgram returns the program that is to run as root: the named one, or the
 // one that was built with this program. Only root and the owner of this program,
 // which already runs as root, may have written it.
-func (in *invocation) readerProgram(named string) (launchd.Program, error) {
-	self, trust, err := in.ownTrust()
+func readerProgram(m root.FS, named string) (launchd.Program, error) {
+	self, trust, err := ownTrust(m)
 	if err != nil {
 		return launchd.Program{}, err
 	}
@@ -127,7 +127,7 @@ func (in *invocation) readerProgram(named string) (launchd.Program, error) {
 
 // ownTrust returns the path of this program and the rule for a program beside it. Its
 // owner is trusted: root runs this program already.
-func (in *invocation) ownTrust() (self string, trust root.Trust, err error) {
+func ownTrust(m root.FS) (self string, trust root.Trust, err error) {
 	if self, err = executable(); err != nil {
 		return "", trust, err
 	}
@@ -140,8 +140,8 @@ func (in *invocation) ownTrust() (self string, trust root.Trust, err error) {
 	}
 	return self, root.Trust{
 		Owners: []int{0, int(info.Sys().(*syscall.Stat_t).Uid)},
-		Admins: true,               // they can write to /Applications, and so can replace this program
-		Sticky: in.mac.Root != "/", // a simulated Mac is usually in such a folder
+		Admins: true,          // they can write to /Applications, and so can replace this program
+		Sticky: m.Root != "/", // a simulated Mac is usually in such a folder
 	}, nil
 }
 

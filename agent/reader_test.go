@@ -14,8 +14,7 @@ import (
 )
 
 func TestReaderProgramIsRefused(t *testing.T) {
-	in, _ := asking(t.TempDir(), 0, nil)
-	dir := t.TempDir()
+	m, dir := root.FS{Root: t.TempDir()}, t.TempDir()
 	script := filepath.Join(dir, "kextwatch-reader")
 	if err := os.WriteFile(script, []byte("#!/bin/sh\n"), 0o755); err != nil {
 		t.Fatal(err)
@@ -31,7 +30,7 @@ func TestReaderProgramIsRefused(t *testing.T) {
 		filepath.Join(dir, "none"): "no such file",
 		"kextwatch-reader":         "not an absolute path",
 	} {
-		if program, err := in.readerProgram(path); program.Content != nil || err == nil || !strings.Contains(err.Error(), says) {
+		if program, err := readerProgram(m, path); program.Content != nil || err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, want %q", path, err, says)
 		}
 	}
@@ -163,8 +162,7 @@ func TestNoReaderComesFromBelowAStickyFolder(t *testing.T) {
 	if _, err := readReader(reader, trust, namedHint); err != nil {
 		t.Errorf("a simulated Mac: %v", err)
 	}
-	in, _ := asking("/", 0, nil)
-	if _, err := in.readerProgram(reader); err == nil || !strings.Contains(err.Error(), "root must not run") || !strings.Contains(err.Error(), "may write to") {
+	if _, err := readerProgram(root.FS{Root: "/"}, reader); err == nil || !strings.Contains(err.Error(), "root must not run") || !strings.Contains(err.Error(), "may write to") {
 		t.Errorf("a Mac in use: %v", err)
 	}
 }

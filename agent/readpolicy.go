@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/probe/policy"
+	"kextwatch/probe/root"
 )
 
 func (in *invocation) readPolicyCommand() *cobra.Command {
@@ -17,35 +18,37 @@ every user, if it changed. After sudo kextwatch install --reader, launchd
 runs a small program that does the same whenever the policy changes. This
 command does it by hand. It takes no flags on a Mac.`,
 		Args: noArgs(""),
-		RunE: func(cmd *cobra.Command, _ []string) error { return in.readPolicy(cmd) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := refuseReaderFlags(cmd, in.target.mac); err != nil {
+				return err
+			}
+			written, err := policy.RunReader(cmd.Context(), in.target.mac, in.clock)
+			return writePublished(in.speaker, written, err)
+		},
 	}
 }
 
-func (in *invocation) readPolicy(cmd *cobra.Command) error {
-	if err := in.refuseReaderFlags(cmd); err != nil {
-		return err
-	}
-	written, err := policy.RunReader(cmd.Context(), in.mac, in.clock)
+func writePublished(s speaker, written bool, err error) error {
 	if failed, ok := errors.AsType[*policy.NotPublished](err); ok {
 		return unavailable(failed.Err, failed.Next)
 	}
-	if in.speaker.json {
-		in.document(map[string]any{"schema": 1, "published": written})
+	if s.json {
+		s.document(map[string]any{"schema": 1, "published": written})
 		return nil
 	}
 	if written {
-		in.say("the policy is published")
+		s.say("the policy is published")
 	} else {
-		in.say("nothing has changed")
+		s.say("nothing has changed")
 	}
 	return nil
 }
 
 // refuseReaderFlags refuses flags that could direct root to another Mac or another
 // time. --root is allowed for the owner of a simulated Mac.
-func (in *invocation) refuseReaderFlags(cmd *cobra.Command) error {
+func refuseReaderFlags(cmd *cobra.Command, m root.FS) error {
 	given := cmd.Flags().NFlag()
-	if in.mac.Root == "/" {
+	if m.Root == "/" {
 		if given > 0 {
 			return usage("remove the flags", "read-policy takes no flags")
 		}

@@ -36,8 +36,8 @@ left out, unless --full is given. Nothing is sent anywhere.`,
   kextwatch report -o /tmp/kextwatch.html --full`,
 		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r := in.reporter()
-			st, err := in.examine(cmd.Context(), doctorLimit)
+			r := reporter{&in.target, in.newTray, in.logging.text(in.err)}
+			st, err := r.examineWith(cmd.Context(), doctorLimit, in.err)
 			if err != nil {
 				return err
 			}
@@ -45,7 +45,7 @@ left out, unless --full is given. Nothing is sent anywhere.`,
 			if err != nil {
 				return err
 			}
-			return in.writePage("report", file, page, map[string]any{"schema": 1, "redacted": !full})
+			return writePage(in.speaker, "report", file, page, map[string]any{"schema": 1, "redacted": !full})
 		},
 	}
 	cmd.Flags().StringVarP(&file, "output", "o", "kextwatch-report.html", "write it to `FILE`, or - for standard output")
@@ -55,7 +55,7 @@ left out, unless --full is given. Nothing is sent anywhere.`,
 
 // writePage writes a page to a file, or to standard output for "-". document is the answer
 // with --json; writePage adds the file.
-func (s speaker) writePage(what, file string, page []byte, document map[string]any) error {
+func writePage(s speaker, what, file string, page []byte, document map[string]any) error {
 	if file == "-" {
 		if s.json {
 			return usage("name a file", "the page and the JSON document cannot both be written to standard output")
@@ -81,12 +81,10 @@ func (s speaker) writePage(what, file string, page []byte, document map[string]a
 
 // reporter makes reports about one Mac.
 type reporter struct {
-	target
+	*target
 	newTray func() (notify.Tray, error)
 	log     *slog.Logger
 }
-
-func (in *invocation) reporter() reporter { return reporter{in.target(), in.newTray, in.log} }
 
 // page returns the report about a status.
 func (r reporter) page(ctx context.Context, st approval.Status, full bool) ([]byte, error) {

@@ -48,12 +48,12 @@ macOS load the blocked kernel extensions itself.`,
 			switch {
 			case o.Timeout < time.Second || o.Timeout > 10*time.Minute:
 				return usage("use for example 60s", "--timeout %v is not between 1s and 10m", o.Timeout)
-			case in.mac.NoTools:
+			case in.target.mac.NoTools:
 				return usage("leave --volume out to try on this Mac", "retry cannot run on another Mac's disk")
 			}
-			in.target().forRetry(&o)
+			in.target.forRetry(&o)
 			if !yes {
-				o.User = retryQuestions{in.keyboard(), mac.ReadScreen(in.mac)}
+				o.User = retryQuestions{keyboard{in.stdin, in.stderr}, mac.ReadScreen(in.target.mac)}
 			}
 			r := retryCommand{speaker: in.speaker, options: o, named: cmd.Flags().Changed("product"), product: product}
 			in.exit, err = r.run(cmd.Context())
@@ -68,7 +68,7 @@ macOS load the blocked kernel extensions itself.`,
 }
 
 // forRetry fills in what a retry needs to know of the Mac and its user.
-func (t target) forRetry(o *retry.Options) {
+func (t *target) forRetry(o *retry.Options) {
 	o.Mac, o.Clock = t.mac, t.clock
 	o.Rules, _ = t.rules() // status reports what cannot be read
 	o.Memory, _ = t.memory()

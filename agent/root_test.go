@@ -16,11 +16,9 @@ func TestALinkToTheRootIsNoSimulatedMac(t *testing.T) {
 		t.Fatal(err)
 	}
 	for root, want := range map[string]string{link: "/", link + "/.": "/", "//": "/", filepath.Dir(link): filepath.Dir(link)} {
-		in, _ := asking("", 0, nil)
-		in.root, in.logLevel = root, "info"
-		in.host.stderr = in.speaker.err
-		if err := in.prepare(&cobra.Command{Use: "status"}); err != nil || in.mac.Root != want {
-			t.Errorf("%s: %q, %v, want %q", root, in.mac.Root, err, want)
+		in := &invocation{root: root, logLevel: "info"}
+		if err := in.prepare(&cobra.Command{Use: "status"}); err != nil || in.target.mac.Root != want {
+			t.Errorf("%s: %q, %v, want %q", root, in.target.mac.Root, err, want)
 		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"kextwatch/agent/store"
 	"kextwatch/agent/terminal"
 	"kextwatch/notify"
-	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
 )
 
 func (in *invocation) runCommand() *cobra.Command {
@@ -42,11 +42,17 @@ lines come, the oldest are dropped, and the log says how many.`,
 			// The tools that it starts do not inherit a handler, but would inherit
 			// signal.Ignore.
 			signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-			events, err := in.openEvents(eventsTo)
+			events, err := openEvents(eventsTo, in.out)
 			if err != nil {
 				return err
 			}
-			return in.runAgent(cmd.Context(), headless, events)
+			r := &runCommand{
+				target: &in.target, speaker: in.speaker, logging: in.logging,
+				newTray: in.newTray, newPoster: in.newPoster, watch: in.watch, end: in.end,
+				headless: headless, events: events,
+			}
+			in.exit, err = r.run(cmd.Context())
+			return err
 		},
 	}
 	cmd.Flags().BoolVar(&headless, "headless", false, "no icon in the menu bar")
@@ -55,13 +61,13 @@ lines come, the oldest are dropped, and the log says how many.`,
 }
 
 // openEvents opens the file of --events. Without the flag it returns nil.
-func (in *invocation) openEvents(to string) (*loop.Outlet, error) {
+func openEvents(to string, stdout io.Writer) (*loop.Outlet, error) {
 	const mayWrite, hint = 2, "name a file you can write to" // W_OK of access(2)
 	switch to {
 	case "":
 		return nil, nil
 	case "-":
-		return loop.NewOutlet("standard output", in.out), nil
+		return loop.NewOutlet("standard output", stdout), nil
 	}
 	if info, err := os.Stat(to); err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
 		if err := syscall.Access(to, mayWrite); err != nil {
@@ -76,101 +82,112 @@ func (in *invocation) openEvents(to string) (*loop.Outlet, error) {
 	return loop.NewOutlet(to, f), nil
 }
 
-func (in *invocation) runAgent(ctx context.Context, headless bool, events *loop.Outlet) error {
-	if in.mac.NoTools {
-		return usage("use kextwatch status --volume", "another Mac's disk does not change by itself")
+// runCommand runs the agent of one user.
+type runCommand struct {
+	*target
+	speaker
+	logging   logging
+	newTray   func() (notify.Tray, error)
+	newPoster func(toolsRoot string) (notify.Poster, error)
+	watch     func(ctx context.Context, m root.FS, also ...string) loop.Watcher
+	end       func(code int) // ends the process at once
+	headless  bool
+	events    *loop.Outlet // nil: no --events
+}
+
+func (r *runCommand) run(ctx context.Context) (exit int, err error) {
+	if r.mac.NoTools {
+		return 0, usage("use kextwatch status --volume", "another Mac's disk does not change by itself")
 	}
-	home, err := in.home()
-	if err != nil && in.uid != 0 {
-		return err
+	home, err := r.home()
+	if err != nil && r.mac.UID != 0 {
+		return 0, err
 	}
 	if err == nil {
-		err = in.mayWriteTo(home)
+		err = mayWriteTo(r.mac, home)
 	}
 	// If the agent must not or need not run, it warns and exits with 0. Otherwise
 	// launchd would start it again and again.
 	if err != nil {
-		in.warn("start it as the user who sees the menu bar: kextwatch install", "not started: %v", err)
-		return nil
+		r.warn("start it as the user who sees the menu bar: kextwatch install", "not started: %v", err)
+		return 0, nil
 	}
 	p := store.PlacesIn(home)
 	lock, err := store.Lock(p)
 	switch {
 	case errors.Is(err, store.ErrRunning):
-		in.warn("kextwatch status shows the current status", "not started: %v", err)
-		return nil
+		r.warn("kextwatch status shows the current status", "not started: %v", err)
+		return 0, nil
 	case err != nil:
-		in.warn("let your user write to "+p.State, "approval windows will be forgotten after a restart: %v", err)
+		r.warn("let your user write to "+p.State, "approval windows will be forgotten after a restart: %v", err)
 	default:
 		defer lock.Close()
 	}
 	// Go keeps memory for each processor, and the agent never has work for more: with
 	// ten, it used 3 MB more than with two.
 	runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), 2))
-	own := *in // with an outlet as its standard error
-	own.attend(ctx, headless, home, p, events)
-	in.exit = own.exit
-	return nil
+	return r.attend(ctx, p), nil
 }
 
-// attend runs the agent until ctx ends or the user quits.
-func (in *invocation) attend(ctx context.Context, headless bool, home string, p store.Places, events *loop.Outlet) {
-	if terminal.Is(in.stderr) {
-		in.logShown = true // a person reads the terminal
+// attend runs the agent until ctx ends or the user quits, and returns the exit status.
+func (r *runCommand) attend(ctx context.Context, p store.Places) (exit int) {
+	if terminal.Is(r.err) {
+		r.logging.shown = true // a person reads the terminal
 	}
-	stderr := loop.NewOutlet("standard error", in.stderr)
-	in.stderr, in.speaker.err = stderr, stderr
-	in.log = slog.New(in.handler(in.stderr))
-	in.openLog(p)
+	stderr := loop.NewOutlet("standard error", r.err)
+	r.err = stderr
+	log := r.logging.open(p, &r.speaker)
 	outlets, listener := []*loop.Outlet{stderr}, io.Writer(nil)
-	if events != nil {
-		outlets, listener = append(outlets, events), events
+	if r.events != nil {
+		outlets, listener = append(outlets, r.events), r.events
 	}
-	endOutlets := loop.StartOutlets(in.log, outlets...)
-	slog.SetDefault(in.log) // for the tray library
-	st, warnings := store.Open(p, in.clock.Now())
+	endOutlets := loop.StartOutlets(log, outlets...)
+	slog.SetDefault(log) // for the tray library
+	st, warnings := store.Open(p, r.clock.Now())
 	for _, w := range warnings {
-		in.warn("", "%s", w)
+		r.warn("", "%s", w)
 	}
-	st.Fleet = store.FleetFile{Mac: in.mac, Version: version}
+	st.Fleet = store.FleetFile{Mac: r.mac, Version: version}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	edges := in.edges(ctx, st, mac.NewProber(in.mac))
+	w := wiring{r.target, r.speaker, log, r.newTray, r.newPoster, r.watch}
+	edges := w.edges(ctx, st)
 	edges.Events = listener
 	if path, err := executable(); err == nil {
 		edges.Binary = loop.NewBinary(path)
 	}
-	in.log.Info("kextwatch started", "version", version, "pid", os.Getpid(), "root", in.mac.Root)
+	log.Info("kextwatch started", "version", version, "pid", os.Getpid(), "root", r.mac.Root)
 	var tray notify.Tray
 	var err error
-	if !headless {
-		if tray, err = in.newTray(); err != nil {
-			in.warn("use --headless if you do not want an icon", "no icon in the menu bar: %v", err)
+	if !r.headless {
+		if tray, err = r.newTray(); err != nil {
+			r.warn("use --headless if you do not want an icon", "no icon in the menu bar: %v", err)
 			tray = nil
 		}
 	}
 	run := func(ctx context.Context) {
-		l := loop.New(edges, st, settings.NewReader(in.mac, home, in.log))
+		l := loop.New(edges, st, settings.NewReader(r.mac, r.mac.Home, log))
 		replaced := l.Run(ctx)
 		stop()
 		l.Wait()
 		if replaced {
-			in.warn("launchd starts it; if you started it by hand, start it again",
+			r.warn("launchd starts it; if you started it by hand, start it again",
 				"the program was replaced: ending with %d, so that the new one is started", exitRestart)
-			in.exit = exitRestart
+			exit = exitRestart
 		}
 		endOutlets()
 	}
 	if tray == nil {
 		run(ctx)
-		return
+		return exit
 	}
 	edges.Tray = tray
 	withTray(ctx, stop, tray, func(ctx context.Context) {
-		if run(ctx); in.exit != 0 {
-			in.host.end(in.exit) // on macOS the tray library ends the process with 0
+		if run(ctx); exit != 0 {
+			r.end(exit) // on macOS the tray library ends the process with 0
 		}
 	})
+	return exit
 }
 
 // withTray runs the loop beside the icon, which needs the main goroutine. On macOS
@@ -191,15 +208,15 @@ func withTray(ctx context.Context, stop func(), tray notify.Tray, loop func(cont
 // mayWriteTo refuses to write to a home as root: sudo on macOS keeps HOME, and
 // files of root in it would lock its owner out. It allows a simulated Mac whose user
 // is root.
-func (in *invocation) mayWriteTo(home string) error {
-	if in.uid != 0 {
+func mayWriteTo(m root.FS, home string) error {
+	if m.UID != 0 {
 		return nil
 	}
 	info, err := os.Stat(home)
 	if err != nil {
 		return err
 	}
-	if owner, ok := info.Sys().(*syscall.Stat_t); ok && owner.Uid == 0 && in.mac.Root != "/" {
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok && owner.Uid == 0 && m.Root != "/" {
 		return nil
 	}
 	return errors.New("root must not write to a user's home folder")

@@ -33,15 +33,15 @@ for a tool that makes configuration profiles. It reads nothing on this Mac then.
 			case manifest && in.speaker.json:
 				return usage("the manifest is a property list: leave out --json", "--manifest and --json cannot be used together")
 			case manifest:
-				return in.writeForm(fleet.Manifest)
+				return writeForm(in.out, fleet.Manifest)
 			case jamf:
-				return in.writeForm(fleet.JamfSchema)
+				return writeForm(in.out, fleet.JamfSchema)
 			}
-			home, err := in.home()
+			home, err := in.target.home()
 			if err != nil {
 				return err
 			}
-			s, problems := settings.Read(in.mac, home)
+			s, problems := settings.Read(in.target.mac, home)
 			in.exit = settingsCode(problems)
 			if in.speaker.json {
 				in.document(newSettingsDoc(s, problems))

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"io"
+
 	"kextwatch/agent/fleet"
 	"kextwatch/agent/settings"
 	"kextwatch/probe"
@@ -17,11 +19,11 @@ func (form formOfSettings) make() ([]byte, error) {
 	return form(probe.AgentLabel, all)
 }
 
-func (in *invocation) writeForm(form formOfSettings) error {
+func writeForm(out io.Writer, form formOfSettings) error {
 	data, err := form.make()
 	if err != nil {
 		return err
 	}
-	_, err = in.out.Write(data)
+	_, err = out.Write(data)
 	return err
 }

@@ -19,12 +19,12 @@ func (in *invocation) statusCommand() *cobra.Command {
   kextwatch status --volume "/Volumes/Old Mac"   another Mac's disk`,
 		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			st, err := in.examine(cmd.Context(), statusLimit)
+			st, err := in.target.examineWith(cmd.Context(), statusLimit, in.err)
 			if err != nil {
 				return err
 			}
 			in.exit = statusCode(st)
-			return in.answer(st, view.Text(st))
+			return writeStatus(in.speaker, st, view.Text(st))
 		},
 	}
 }
@@ -38,19 +38,19 @@ func (in *invocation) explainCommand() *cobra.Command {
   kextwatch explain --all`,
 		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			st, err := in.examine(cmd.Context(), statusLimit)
+			st, err := in.target.examineWith(cmd.Context(), statusLimit, in.err)
 			if err != nil {
 				return err
 			}
-			return in.answer(st, view.Explain(st, all))
+			return writeStatus(in.speaker, st, view.Explain(st, all))
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "also show the rules that did not apply")
 	return cmd
 }
 
-// answer writes a status as JSON, or its text.
-func (s speaker) answer(st approval.Status, text view.Lines) error {
+// writeStatus writes a status as JSON, or its text.
+func writeStatus(s speaker, st approval.Status, text view.Lines) error {
 	if s.json {
 		s.document(view.NewDocument(st))
 		return nil

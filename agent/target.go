@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"sync"
 	"time"
 
@@ -39,22 +40,13 @@ type target struct {
 	organization bool
 }
 
-func (in *invocation) target() target {
-	t := target{mac: in.mac, clock: in.clock, whatIf: in.nowFlag != "", env: in.env}
-	t.mac.Home, t.noHome = in.home()
-	if in.uid == 0 && in.homeFlag == "" {
-		t.person = in.person().person
-	}
-	return t
-}
-
 // home returns the home folder of the user, as a path of this machine.
-func (t target) home() (string, error) { return t.mac.Home, t.noHome }
+func (t *target) home() (string, error) { return t.mac.Home, t.noHome }
 
 // rules returns the options of the rules from the settings: without a home, from those
 // of the organization for all users. A file that cannot be read is a missing fact, and
 // doctor reports the other problems.
-func (t target) rules() (approval.Settings, []probe.Gap) {
+func (t *target) rules() (approval.Settings, []probe.Gap) {
 	read := settings.Read
 	if t.organization {
 		read = settings.ReadManaged
@@ -70,7 +62,7 @@ func (t target) rules() (approval.Settings, []probe.Gap) {
 
 // memory returns the memory of the running agent: every answer includes the windows
 // that the agent saw. A memory that cannot be read or saved is a missing fact.
-func (t target) memory() (approval.Memory, []probe.Gap) {
+func (t *target) memory() (approval.Memory, []probe.Gap) {
 	if t.noHome != nil {
 		return approval.Memory{}, t.personGaps()
 	}
@@ -94,7 +86,7 @@ func (t target) memory() (approval.Memory, []probe.Gap) {
 
 // personGaps reports that root knows no user. The memory of an agent may then hold what
 // no other source tells.
-func (t target) personGaps() []probe.Gap {
+func (t *target) personGaps() []probe.Gap {
 	if t.mac.UID != 0 || t.noHome == nil || errors.Is(t.noHome, errNobody) {
 		return nil
 	}
@@ -102,21 +94,17 @@ func (t target) personGaps() []probe.Gap {
 }
 
 // events returns the history of the agent since a time.
-func (t target) events(since time.Time) ([]store.Event, error) {
+func (t *target) events(since time.Time) ([]store.Event, error) {
 	if t.noHome != nil {
 		return nil, nil
 	}
 	return store.PlacesIn(t.mac.Home).Journal().Read(since)
 }
 
-// examine is examine of the target. After a second it shows that tools have not
+// examineWith is examine. After a second it shows on a terminal that tools have not
 // answered yet.
-func (in *invocation) examine(ctx context.Context, limit time.Duration) (approval.Status, error) {
-	return in.examineTarget(ctx, in.target(), limit)
-}
-
-func (in *invocation) examineTarget(ctx context.Context, t target, limit time.Duration) (approval.Status, error) {
-	bar := terminal.NewProgress(in.err, "Waiting for tools of macOS", limit)
+func (t *target) examineWith(ctx context.Context, limit time.Duration, progress io.Writer) (approval.Status, error) {
+	bar := terminal.NewProgress(progress, "Waiting for tools of macOS", limit)
 	defer bar.Close()
 	var drawing sync.WaitGroup
 	defer drawing.Wait()
@@ -139,7 +127,7 @@ func (in *invocation) examineTarget(ctx context.Context, t target, limit time.Du
 
 // examine takes one snapshot and assesses it. Tools that have not answered after
 // limit are missing facts. examine writes nothing.
-func (t target) examine(ctx context.Context, limit time.Duration) (approval.Status, error) {
+func (t *target) examine(ctx context.Context, limit time.Duration) (approval.Status, error) {
 	now := t.clock.Now()
 	rules, unread := t.rules()
 	rules.Once = true

@@ -159,12 +159,12 @@ func tools(t *testing.T) []string {
 func TestRootRunsNoToolOfAUser(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	root := tool.Runner{Root: "/"}
+	asRoot := tool.Runner{Root: "/"}
 
 	all := tools(t)
 	var refused []string
 	for _, path := range all {
-		if _, err := root.Run(ctx, tool.Spec{Path: path}); errors.Is(err, tool.ErrAsRoot) {
+		if _, err := asRoot.Run(ctx, tool.Spec{Path: path}); errors.Is(err, tool.ErrAsRoot) {
 			refused = append(refused, path)
 		}
 	}
@@ -175,20 +175,19 @@ func TestRootRunsNoToolOfAUser(t *testing.T) {
 		t.Errorf("the tools are %q", all)
 	}
 
-	in, _ := asking("/", 0, nil)
-	in.mac.UID = 0
-	_, elsewhere := launchd.Launchctl{Runner: in.runner(), Tool: "/usr/local/bin/launchctl"}.Print(ctx, 0, probe.AgentLabel)
-	_, _, start := mac.StartVM(ctx, in.mac, "b0f4b3a0-0000-4000-8000-000000000000")
-	refusals := map[string]error{"another launchctl": elsewhere, "prlctl start": start, "open -b": mac.OpenParallels(ctx, in.mac, nil)}
+	m := root.FS{Root: "/"}
+	_, elsewhere := launchd.Launchctl{Runner: asRoot, Tool: "/usr/local/bin/launchctl"}.Print(ctx, 0, probe.AgentLabel)
+	_, _, start := mac.StartVM(ctx, m, "b0f4b3a0-0000-4000-8000-000000000000")
+	refusals := map[string]error{"another launchctl": elsewhere, "prlctl start": start, "open -b": mac.OpenParallels(ctx, m, nil)}
 	if program := trustedElsewhere(t); program != "" {
-		refusals["RunOnChange"] = loop.NewHook(in.mac, slog.New(slog.DiscardHandler)).Call(ctx, loop.HookCall{Program: program, Line: "{}"})
+		refusals["RunOnChange"] = loop.NewHook(m, slog.New(slog.DiscardHandler)).Call(ctx, loop.HookCall{Program: program, Line: "{}"})
 	}
 	for name, err := range refusals {
 		if err == nil || !strings.Contains(err.Error(), "as root") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	_, launchctl := launchd.Launchctl{Runner: in.runner(), Tool: "/bin/launchctl"}.Print(ctx, 0, probe.AgentLabel)
+	_, launchctl := launchd.Launchctl{Runner: asRoot, Tool: "/bin/launchctl"}.Print(ctx, 0, probe.AgentLabel)
 	_, dialog := desktop.Dialogs{Root: "/"}.Ask(ctx, notify.Dialog{Buttons: []string{"OK"}})
 	own := desktop.NewPoster("/Applications/kextwatch.app/Contents/MacOS/kextwatch", "/").Post(ctx, notify.Alert{Title: "t"})
 	for name, err := range map[string]error{"launchctl": launchctl, "osascript": dialog, "kextwatch post": own} {

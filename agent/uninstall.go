@@ -14,6 +14,7 @@ import (
 	"kextwatch/agent/store"
 	"kextwatch/launchd"
 	"kextwatch/probe"
+	"kextwatch/probe/root"
 )
 
 // remains selects what uninstall keeps or additionally removes.
@@ -23,10 +24,10 @@ type remains struct {
 }
 
 // uninstall removes everything kextwatch wrote for the user.
-func (in *invocation) uninstall(ctx context.Context, what remains, dryRun bool) error {
-	home, place, err := in.launchPlace()
+func (s *setup) uninstall(ctx context.Context, what remains) (exit int, err error) {
+	home, place, err := s.launchPlace()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	p := store.PlacesIn(home)
 	var folders, files []string
@@ -35,7 +36,7 @@ func (in *invocation) uninstall(ctx context.Context, what remains, dryRun bool) 
 	} else {
 		folders = []string{p.Log, p.State}
 	}
-	if state := in.fleetState(); state != "" {
+	if state := fleetState(s.mac); state != "" {
 		files = append(files, state)
 	}
 	if what.dropSettings {
@@ -56,16 +57,16 @@ func (in *invocation) uninstall(ctx context.Context, what remains, dryRun bool) 
 		})
 	}
 	plan.Steps = slices.Insert(plan.Steps, 1, noAgentRuns(p, &runs))
-	err = in.carryOut(ctx, plan, dryRun)
-	in.nameJobOfAll()
-	in.nameRootsPart()
-	return err
+	exit, err = s.carryOut(ctx, plan)
+	s.nameJobOfAll()
+	s.nameRootsPart()
+	return exit, err
 }
 
 // fleetState returns the path of this user's state for fleet tools, or "" if it does
 // not exist in a folder of this user. Nothing would update it.
-func (in *invocation) fleetState() string {
-	folder, err := in.mac.OwnFolder(probe.FleetStateFolder(in.uid), in.uid)
+func fleetState(m root.FS) string {
+	folder, err := m.OwnFolder(probe.FleetStateFolder(m.UID), m.UID)
 	if err != nil {
 		return ""
 	}
@@ -80,40 +81,39 @@ func (in *invocation) fleetState() string {
 type sharedParts struct{ reader, allUsers bool }
 
 // uninstallShared removes what was installed for every user. Users' files stay.
-func (in *invocation) uninstallShared(ctx context.Context, parts sharedParts, dryRun bool) error {
+func (s *setup) uninstallShared(ctx context.Context, parts sharedParts) (exit int, err error) {
 	var plan launchd.Plan
 	if parts.allUsers {
-		var err error
-		if plan, err = in.allUsersRemoval(ctx, dryRun); err != nil {
-			return err
+		if plan, err = s.allUsersRemoval(ctx); err != nil {
+			return 0, err
 		}
 	}
 	if parts.reader {
-		reader, err := in.readerRemoval(ctx, dryRun)
+		reader, err := s.readerRemoval(ctx)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		reader.Steps = append(plan.Steps, reader.Steps...)
 		plan = reader
 	}
-	err := in.carryOut(ctx, plan, dryRun)
+	exit, err = s.carryOut(ctx, plan)
 	if !parts.allUsers {
-		in.nameJobOfAll()
+		s.nameJobOfAll()
 	}
-	if err != nil || dryRun || in.speaker.json {
-		return err
+	if err != nil || s.dryRun || s.json {
+		return exit, err
 	}
-	in.nameUsersFiles()
-	return nil
+	s.nameUsersFiles()
+	return 0, nil
 }
 
 // nameUsersFiles names what stays in the homes. It names the files themselves, because the
 // app may be removed next.
-func (in *invocation) nameUsersFiles() {
+func (s *setup) nameUsersFiles() {
 	const home = "~"
 	p := store.PlacesIn(home)
-	in.say("What users have of their own stays: %s.", strings.Join([]string{launchd.AgentPlist(home), p.State, p.Log, settings.UserSettings(home)}, ", "))
-	in.say("Each user can delete them, or run this without sudo while kextwatch is there: kextwatch uninstall --settings")
+	s.say("What users have of their own stays: %s.", strings.Join([]string{launchd.AgentPlist(home), p.State, p.Log, settings.UserSettings(home)}, ", "))
+	s.say("Each user can delete them, or run this without sudo while kextwatch is there: kextwatch uninstall --settings")
 }
 
 // noAgentRuns is the step that checks for an agent that launchd did not start, and
@@ -141,24 +141,24 @@ func removeFile(path string) launchd.Step {
 }
 
 // nameJobOfAll reports the job that an administrator installed for every user.
-func (in *invocation) nameJobOfAll() {
-	job := jobOfAll(in.mac)
+func (s *setup) nameJobOfAll() {
+	job := jobOfAll(s.mac)
 	if job.State == probe.LoginAbsent || job.State == probe.LoginDamaged {
 		return
 	}
-	path := filepath.Join(in.mac.Root, probe.JobOfAll)
-	in.warn("an administrator removes it with "+in.sudo("uninstall --all-users", ""), "an administrator installed kextwatch for every user, so it starts again at the next login: %s", path)
+	path := filepath.Join(s.mac.Root, probe.JobOfAll)
+	s.warn("an administrator removes it with "+sudo(s.mac, "uninstall --all-users", ""), "an administrator installed kextwatch for every user, so it starts again at the next login: %s", path)
 }
 
 // nameRootsPart reports the files that only root can remove.
-func (in *invocation) nameRootsPart() {
+func (s *setup) nameRootsPart() {
 	for _, name := range []string{probe.ReaderJob, probe.ReaderProgram, probe.SupportFolder} {
-		path, err := in.mac.Resolve(name)
+		path, err := s.mac.Resolve(name)
 		if err != nil {
 			continue
 		}
 		if _, err := os.Lstat(path); err == nil {
-			in.warn("an administrator removes it with "+in.sudo("uninstall --reader", ""), "the reader is installed for every user and stays: %s", path)
+			s.warn("an administrator removes it with "+sudo(s.mac, "uninstall --reader", ""), "the reader is installed for every user and stays: %s", path)
 			return
 		}
 	}

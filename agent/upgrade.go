@@ -44,9 +44,8 @@ kextwatch. Each names its source and how sure it is.`,
 					return usage(upgradeVersions, "unknown version of macOS %q", args[0])
 				}
 			}
-			t := in.target()
-			t.everyone = true
-			st, err := in.examineTarget(cmd.Context(), t, statusLimit)
+			in.target.everyone = true
+			st, err := in.target.examineWith(cmd.Context(), statusLimit, in.err)
 			if err != nil {
 				return err
 			}
@@ -56,29 +55,29 @@ kextwatch. Each names its source and how sure it is.`,
 			if offer, offered := st.NewestOffer(); !to.Known() && offered {
 				to = offer
 			}
-			return in.writeUpgrade(st, to)
+			in.exit, err = writeUpgrade(in.speaker, st, to)
+			return err
 		},
 	}
 }
 
-// writeUpgrade writes what a macOS means for this Mac, and sets the exit status. Without a
-// version nothing is checked.
-func (in *invocation) writeUpgrade(st approval.Status, to probe.OSVersion) error {
+// writeUpgrade writes what a macOS means for this Mac, and returns the exit status. Without
+// a version nothing is checked.
+func writeUpgrade(s speaker, st approval.Status, to probe.OSVersion) (exit int, err error) {
 	if !to.Known() {
-		in.exit = 2
-		if in.json {
-			in.document(view.NewNoUpgradeDocument(st))
-			return nil
+		if s.json {
+			s.document(view.NewNoUpgradeDocument(st))
+			return 2, nil
 		}
-		return terminal.Write(in.out, view.NoUpgradeText(st))
+		return 2, terminal.Write(s.out, view.NoUpgradeText(st))
 	}
 	u := st.Upgrade(to)
-	in.exit = upgradeCode(st, u)
-	if in.json {
-		in.document(view.NewUpgradeDocument(st, u))
-		return nil
+	exit = upgradeCode(st, u)
+	if s.json {
+		s.document(view.NewUpgradeDocument(st, u))
+		return exit, nil
 	}
-	return terminal.Write(in.out, view.UpgradeText(st, u))
+	return exit, terminal.Write(s.out, view.UpgradeText(st, u))
 }
 
 // upgradeCode returns 0 if everything works, 1 if something needs action, 2 if something

@@ -6,19 +6,19 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func (in *invocation) versionCommand() *cobra.Command {
+func versionCommand(s *speaker) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of kextwatch",
 		Args:  noArgs(""),
 		RunE: func(*cobra.Command, []string) error {
-			in.writeVersion()
+			writeVersion(*s)
 			return nil
 		},
 	}
 }
 
-func (s speaker) writeVersion() {
+func writeVersion(s speaker) {
 	if s.json {
 		s.document(map[string]any{
 			"schema": 1, "version": version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH,

@@ -31,14 +31,14 @@ It reads the facts itself and writes no file. It works with and without the agen
   kextwatch watch --root /tmp/mac     a simulated Mac`,
 		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return watchCommand{in.target(), in.speaker, in.keyboard(), in.watch}.run(cmd.Context())
+			return watchCommand{&in.target, in.speaker, keyboard{in.stdin, in.stderr}, in.watch}.run(cmd.Context())
 		},
 	}
 }
 
 // watchCommand follows the state of one Mac.
 type watchCommand struct {
-	target
+	*target
 	speaker
 	keyboard keyboard
 	watch    func(ctx context.Context, m root.FS, also ...string) loop.Watcher
@@ -91,7 +91,7 @@ func (w watchCommand) screen() loop.Screen {
 
 // recent returns the events of the last 24 hours. It is empty if the history cannot
 // be read.
-func (t target) recent() []view.Past {
+func (t *target) recent() []view.Past {
 	events, _ := t.events(t.clock.Now().Add(-24 * time.Hour))
 	var past []view.Past
 	for _, e := range events {

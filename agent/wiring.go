@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"runtime/debug"
 
 	"kextwatch/agent/loop"
@@ -11,40 +12,52 @@ import (
 	"kextwatch/notify/desktop"
 	"kextwatch/probe/kextlog"
 	"kextwatch/probe/mac"
+	"kextwatch/probe/root"
 )
 
-// edges connects the loop of the agent to this host. The caller adds the tray, the
-// view, the events and the check of the program.
-func (in *invocation) edges(ctx context.Context, st *store.Store, p *mac.Prober) loop.Edges {
-	poster, err := in.newPoster(in.mac.Root)
+// wiring is what the loop of an agent needs of this machine and of the Mac it watches.
+type wiring struct {
+	target    *target
+	speaker   speaker
+	log       *slog.Logger
+	newTray   func() (notify.Tray, error)
+	newPoster func(toolsRoot string) (notify.Poster, error)
+	watch     func(ctx context.Context, m root.FS, also ...string) loop.Watcher
+}
+
+// edges connects the loop. The caller adds the tray, the view, the events and the check of
+// the program.
+func (w *wiring) edges(ctx context.Context, st *store.Store) loop.Edges {
+	m := w.target.mac
+	poster, err := w.newPoster(m.Root)
 	if err != nil {
-		in.warn("", "cannot show notifications: %v", err)
+		w.speaker.warn("", "cannot show notifications: %v", err)
 		poster = noPoster{err}
 	}
 	return loop.Edges{
 		Version: version,
-		Clock:   in.clock,
-		Logger:  in.log,
-		Prober:  p,
-		Watcher: in.watch(ctx, in.mac, in.watchedFiles()...),
-		Log:     kextlog.New(in.mac),
+		Clock:   w.target.clock,
+		Logger:  w.log,
+		Prober:  mac.NewProber(m),
+		Watcher: w.watch(ctx, m, watchedFiles(m)...),
+		Log:     kextlog.New(m),
 		Poster:  poster,
-		Asker:   desktop.Dialogs{Root: in.mac.Root, UID: in.uid},
-		Actions: menuActions{in.reporter(), st},
-		Hook:    loop.NewHook(in.mac, in.log),
+		Asker:   desktop.Dialogs{Root: m.Root, UID: m.UID},
+		Actions: menuActions{reporter{w.target, w.newTray, w.log}, st},
+		Hook:    loop.NewHook(m, w.log),
 		Rest:    debug.FreeOSMemory,
 	}
 }
 
 // watchedFiles are files whose changes need no haste: the program and the
 // settings.
-func (in *invocation) watchedFiles() []string {
+func watchedFiles(m root.FS) []string {
 	var paths []string
 	if path, err := executable(); err == nil {
 		paths = append(paths, path)
 	}
-	if home, err := in.home(); err == nil {
-		for _, file := range settings.Files(in.mac, home) {
+	if m.Home != "" {
+		for _, file := range settings.Files(m, m.Home) {
 			paths = append(paths, file.Path)
 		}
 	}

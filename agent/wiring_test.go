@@ -8,18 +8,22 @@ import (
 
 	"kextwatch/agent/loop"
 	"kextwatch/agent/store"
-	"kextwatch/probe/mac"
 	"kextwatch/probe/root"
 )
 
 // The loop gets every edge that it needs, and the version for its menu.
 func TestEdgesAreComplete(t *testing.T) {
 	home := t.TempDir()
-	m := root.FS{Root: t.TempDir()}
-	in := &invocation{host: newHost(), log: slog.New(slog.DiscardHandler)}
-	in.mac, in.homeFlag = m, home
+	h := newHost()
+	w := wiring{
+		target:    &target{mac: root.FS{Root: t.TempDir(), Home: home}, clock: h.clock},
+		log:       slog.New(slog.DiscardHandler),
+		newTray:   h.newTray,
+		newPoster: h.newPoster,
+		watch:     h.watch,
+	}
 	st, _ := store.Open(store.PlacesIn(home), time.Now())
-	edges := in.edges(t.Context(), st, mac.NewProber(m))
+	edges := w.edges(t.Context(), st)
 	mayBeNil := map[string]bool{"Tray": true, "View": true, "Events": true, "Binary": true}
 	value := reflect.ValueOf(edges)
 	for i := range value.NumField() {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"kextwatch/agent/cli"
 	"kextwatch/launchd"
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
@@ -29,17 +30,17 @@ func (s *setup) installAllUsers(ctx context.Context, program string, reload bool
 	name := onMac(s.mac, program)
 	job := launchd.AgentOfAll(name)
 	if _, err := job.Plist(); err != nil {
-		return 0, unavailable(err, "move kextwatch to a folder with another name")
+		return 0, cli.Unavailable(err, "move kextwatch to a folder with another name")
 	}
 	plan, err := place.Install(ctx, job)
 	if err != nil {
-		return 0, unavailable(err, "nothing was changed; correct this and run it again")
+		return 0, cli.Unavailable(err, "nothing was changed; correct this and run it again")
 	}
 	plan.Steps = append(append(plan.Steps, sessions...), readProgramLink(s.mac).create(name))
-	if exit, err := s.carryOut(ctx, plan); err != nil || s.dryRun || s.json {
+	if exit, err := s.carryOut(ctx, plan); err != nil || s.dryRun || s.JSON {
 		return exit, err
 	}
-	s.say("The agent starts when a user logs in. Users who are logged in have it now, unless a step above says otherwise.")
+	s.Say("The agent starts when a user logs in. Users who are logged in have it now, unless a step above says otherwise.")
 	return 0, nil
 }
 
@@ -84,14 +85,14 @@ func (s *setup) allUsersPlace(ctx context.Context, sudo string) (place launchd.A
 func (s *setup) systemLaunchctl(sudo string) (launchd.Launchctl, error) {
 	none := launchd.Launchctl{}
 	if s.mac.NoTools {
-		return none, usage("leave --volume out", "nothing is installed on another Mac's disk")
+		return none, cli.Usage("leave --volume out", "nothing is installed on another Mac's disk")
 	}
 	owner, err := s.mac.Owner()
 	if err != nil {
-		return none, unavailable(err, "")
+		return none, cli.Unavailable(err, "")
 	}
 	if s.mac.UID != owner && !s.dryRun {
-		return none, unavailable(fmt.Errorf("only uid %d, the owner of %s, can change what is installed for every user", owner, s.mac.Root), "run "+sudo)
+		return none, cli.Unavailable(fmt.Errorf("only uid %d, the owner of %s, can change what is installed for every user", owner, s.mac.Root), "run "+sudo)
 	}
 	return launchctlOf(s.mac)
 }
@@ -103,7 +104,7 @@ func startsForAll(m root.FS, program string) error {
 		return err
 	}
 	if strings.HasPrefix(onMac(m, program), "/Users/") {
-		return unavailable(fmt.Errorf("other users cannot open a program in a home folder: %s", program), movedHint)
+		return cli.Unavailable(fmt.Errorf("other users cannot open a program in a home folder: %s", program), movedHint)
 	}
 	_, trust, err := ownTrust(m)
 	if err != nil {
@@ -117,11 +118,11 @@ func startsForAll(m root.FS, program string) error {
 func closedToUsers(program string, trust root.Trust) error {
 	real, err := filepath.EvalSymlinks(program)
 	if err != nil {
-		return unavailable(err, movedHint)
+		return cli.Unavailable(err, movedHint)
 	}
 	_, err = trust.Walk("/", real)
 	if untrusted, ok := errors.AsType[*root.Untrusted](err); ok {
-		return unavailable(fmt.Errorf("every user would run %s: %s", program, untrusted.What), movedHint)
+		return cli.Unavailable(fmt.Errorf("every user would run %s: %s", program, untrusted.What), movedHint)
 	}
 	return err
 }

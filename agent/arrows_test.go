@@ -19,6 +19,7 @@ import (
 // package main imports both.
 var arrows = []struct{ importer, imported, because string }{
 	{"agent", "agent/approval", "package main wires everything"},
+	{"agent", "agent/cli", "package main wires everything"},
 	{"agent", "agent/demo", "package main wires everything"},
 	{"agent", "agent/fleet", "package main wires everything"},
 	{"agent", "agent/loop", "package main wires everything"},
@@ -49,6 +50,7 @@ var arrows = []struct{ importer, imported, because string }{
 	{"agent/reader", "probe/policy", "publishes the policy"},
 	{"agent/reader", "probe/root", "names the Mac"},
 
+	{"agent/cli", "probe", "escapes what could control a terminal in a document"},
 	{"agent/demo", "agent/approval", "names the events that a story expects"},
 	{"agent/demo", "agent/loop", "runs the agent, and replaces its poster and menu"},
 	{"agent/demo", "agent/store", "reads the events of the agent"},

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"kextwatch/agent/cli"
 	"kextwatch/agent/terminal"
 )
 
@@ -24,7 +25,7 @@ func (k keyboard) interactive() bool { return terminal.Is(k.in) }
 // ask asks a question and returns the answer. It returns when ctx ends, even while
 // it waits for the user.
 func (k keyboard) ask(ctx context.Context, question string) (string, error) {
-	nobody := usage("use --yes to continue without a question", "cannot ask for confirmation: standard input is not a terminal")
+	nobody := cli.Usage("use --yes to continue without a question", "cannot ask for confirmation: standard input is not a terminal")
 	if !k.interactive() {
 		return "", nobody
 	}
@@ -40,7 +41,7 @@ func (k keyboard) ask(ctx context.Context, question string) (string, error) {
 	}()
 	select {
 	case <-ctx.Done():
-		return "", unavailable(ctx.Err(), "")
+		return "", cli.Unavailable(ctx.Err(), "")
 	case l := <-read:
 		if errors.Is(l.err, io.EOF) && l.text == "" {
 			return "", nobody

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kextwatch/agent/cli"
 	"kextwatch/probe/root"
 )
 
@@ -18,7 +19,8 @@ import (
 // Each command takes from it the values that it needs.
 type invocation struct {
 	host
-	speaker
+	out cli.Output
+
 	root, volume, homeFlag, nowFlag, logLevel string
 
 	target  target
@@ -28,22 +30,22 @@ type invocation struct {
 
 // run is the whole program. main only chooses the streams and passes the exit code on.
 func run(ctx context.Context, args []string, h host) int {
-	in := &invocation{host: h, speaker: speaker{out: h.stdout, err: h.stderr}}
+	in := &invocation{host: h, out: cli.Output{Stdout: h.stdout, Stderr: h.stderr}}
 	root := in.commands()
 	root.SetArgs(args)
-	in.speaker.json = slices.Contains(args, "--json") // applies to errors in earlier arguments as well
+	in.out.JSON = slices.Contains(args, "--json") // applies to errors in earlier arguments as well
 	root.SetIn(h.stdin)
 	root.SetOut(h.stdout)
 	root.SetErr(h.stderr)
 	if err := root.ExecuteContext(ctx); err != nil {
-		if f := (*failure)(nil); !errors.As(err, &f) && in.target.mac.Root == "" {
+		if f := (*cli.Failure)(nil); !errors.As(err, &f) && in.target.mac.Root == "" {
 			// an error of cobra, before any command ran
-			err = usage("kextwatch --help lists the commands and flags", "%w", err)
+			err = cli.Usage("kextwatch --help lists the commands and flags", "%w", err)
 		}
 		if ctx.Err() != nil {
-			err = interrupted()
+			err = cli.Interrupted()
 		}
-		return in.fail(err)
+		return in.out.Fail(err)
 	}
 	return in.exit
 }
@@ -73,10 +75,10 @@ It opens the pane and says what to do next.`,
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if showVersion {
-				writeVersion(in.speaker)
+				writeVersion(in.out)
 				return nil
 			}
-			if in.speaker.json {
+			if in.out.JSON {
 				return refuseJSON(cmd)
 			}
 			return cmd.Help()
@@ -89,18 +91,18 @@ It opens the pane and says what to do next.`,
 	flags.StringVar(&in.volume, "volume", "", "another Mac's disk at `DIR`: read files only, execute nothing")
 	flags.StringVar(&in.homeFlag, "home", "", "the user's home folder `DIR` (default $HOME, or the only home below --root; as root: the user at the screen, or the last one there)")
 	flags.StringVar(&in.nowFlag, "now", "", "use this `TIME` (RFC 3339) as the current time: status, explain, doctor, sim")
-	flags.BoolVar(&in.speaker.json, "json", false, "one JSON document on standard output")
+	flags.BoolVar(&in.out.JSON, "json", false, "one JSON document on standard output")
 	flags.StringVar(&in.logLevel, "log-level", "info", "`LEVEL` of the log: error, warn, info, debug; with this flag, run also logs to standard error")
 	root.AddCommand(
 		in.runCommand(), in.statusCommand(), in.explainCommand(), in.doctorCommand(), in.historyCommand(), in.openCommand(),
-		in.installCommand(), in.uninstallCommand(), demoCommand(in.host, &in.speaker), in.simCommand(), postCommand(in.stdin), versionCommand(&in.speaker),
+		in.installCommand(), in.uninstallCommand(), demoCommand(in.host, &in.out), in.simCommand(), postCommand(in.stdin), versionCommand(&in.out),
 		in.retryCommand(), in.upgradeCheckCommand(),
 		in.readPolicyCommand(),
 		completionCommand(in.stdout), manCommand(in.stdout, in.env, in.clock),
 		in.settingsCommand(), in.logsCommand(),
 		in.notifyTestCommand(), in.watchCommand(), in.reportCommand(), in.guideCommand(),
 		in.fleetCommand(),
-		profileCommand(&in.speaker),
+		profileCommand(&in.out),
 	)
 	addHelp(root)
 	return root
@@ -109,27 +111,27 @@ It opens the pane and says what to do next.`,
 // prepare selects the Mac to examine from the global flags.
 func (in *invocation) prepare(cmd *cobra.Command) error {
 	if err := in.logging.level.UnmarshalText([]byte(in.logLevel)); err != nil {
-		return usage("use error, warn, info or debug", "unknown log level %q", in.logLevel)
+		return cli.Usage("use error, warn, info or debug", "unknown log level %q", in.logLevel)
 	}
 	in.logging.shown = cmd.Flags().Changed("log-level")
 	command := cmd.Name()
-	if in.speaker.json && cmd.HasParent() && textOnly(command) {
+	if in.out.JSON && cmd.HasParent() && textOnly(command) {
 		return refuseJSON(cmd)
 	}
 	if in.nowFlag != "" && !slices.Contains([]string{"status", "explain", "doctor", "sim"}, command) {
-		return usage("use --now with status, explain, doctor or sim", "%s does not accept --now", command)
+		return cli.Usage("use --now with status, explain, doctor or sim", "%s does not accept --now", command)
 	}
 	if in.nowFlag != "" {
 		now, err := time.Parse(time.RFC3339, in.nowFlag)
 		if err != nil {
-			return usage("write it like 2026-05-06T05:50:00Z", "invalid time for --now: %q", in.nowFlag)
+			return cli.Usage("write it like 2026-05-06T05:50:00Z", "invalid time for --now: %q", in.nowFlag)
 		}
 		in.clock.Now = func() time.Time { return now }
 	}
 	dir, flag := in.root, "--root"
 	if in.volume != "" {
 		if in.root != "/" {
-			return usage("--root runs the tools below it, --volume runs nothing: choose one", "--root and --volume cannot be used together")
+			return cli.Usage("--root runs the tools below it, --volume runs nothing: choose one", "--root and --volume cannot be used together")
 		}
 		dir, flag = in.volume, "--volume"
 	}
@@ -139,7 +141,7 @@ func (in *invocation) prepare(cmd *cobra.Command) error {
 	}
 	info, err := os.Stat(abs)
 	if err != nil || !info.IsDir() {
-		return usage("name a directory that is laid out as a Mac's /", "%s %s is not a directory", flag, dir)
+		return cli.Usage("name a directory that is laid out as a Mac's /", "%s %s is not a directory", flag, dir)
 	}
 	// "/Volumes/Macintosh HD" is a link to "/". It must not be treated as a simulated Mac.
 	if slash, err := os.Stat("/"); err == nil && os.SameFile(info, slash) {
@@ -156,7 +158,7 @@ func (in *invocation) prepare(cmd *cobra.Command) error {
 // refuseJSON returns the error for --json at a command whose answer is text: a script
 // must not have to read it.
 func refuseJSON(cmd *cobra.Command) error {
-	return usage("leave out --json", "%s has no JSON form", cmd.Name())
+	return cli.Usage("leave out --json", "%s has no JSON form", cmd.Name())
 }
 
 // chooseHome chooses the user, and the user's home folder as a path of this machine.
@@ -169,7 +171,7 @@ func (in *invocation) chooseHome() {
 		t.person, t.mac.Home, t.noHome = personOn(t.mac)
 	case t.mac.Root == "/":
 		if t.mac.Home = in.env("HOME"); !filepath.IsAbs(t.mac.Home) {
-			t.mac.Home, t.noHome = "", usage("name it with --home DIR", "HOME is not the absolute path of a home folder")
+			t.mac.Home, t.noHome = "", cli.Usage("name it with --home DIR", "HOME is not the absolute path of a home folder")
 		}
 	default:
 		t.mac.Home, t.noHome = onlyHome(t.mac)
@@ -181,7 +183,7 @@ func onlyHome(m root.FS) (string, error) {
 	users := filepath.Join(m.Root, "Users")
 	entries, err := os.ReadDir(users)
 	if err != nil {
-		return "", usage("name the home with --home DIR", "cannot read the folder Users in %s", m.Root)
+		return "", cli.Usage("name the home with --home DIR", "cannot read the folder Users in %s", m.Root)
 	}
 	var homes []string
 	for _, e := range entries {
@@ -190,7 +192,7 @@ func onlyHome(m root.FS) (string, error) {
 		}
 	}
 	if len(homes) != 1 {
-		return "", usage("name the home with --home DIR", "%s has %d home folders, want one", users, len(homes))
+		return "", cli.Usage("name the home with --home DIR", "%s has %d home folders, want one", users, len(homes))
 	}
 	return homes[0], nil
 }

@@ -4,6 +4,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"kextwatch/agent/cli"
 )
 
 // completionCommand replaces cobra's own command, which prints its help and exits
@@ -21,10 +23,10 @@ kextwatch's commands and flags.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			const hint = "name one of bash, zsh and fish"
 			if len(args) != 1 {
-				return usage(hint, "completion takes one argument, the name of a shell")
+				return cli.Usage(hint, "completion takes one argument, the name of a shell")
 			}
 			if cobra.OnlyValidArgs(cmd, args) != nil {
-				return usage(hint, "unknown shell %q", args[0])
+				return cli.Usage(hint, "unknown shell %q", args[0])
 			}
 			return nil
 		},

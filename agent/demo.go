@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kextwatch/agent/cli"
 	"kextwatch/agent/demo"
 	"kextwatch/agent/loop"
 	"kextwatch/agent/store"
@@ -21,7 +22,7 @@ import (
 	"kextwatch/probe/root"
 )
 
-func demoCommand(h host, s *speaker) *cobra.Command {
+func demoCommand(h host, out *cli.Output) *cobra.Command {
 	var o demo.Options
 	var keep, name string
 	cmd := &cobra.Command{
@@ -43,13 +44,13 @@ Stories:
 		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Speed < 1 || o.Speed > 240 {
-				return usage("use for example 60, which plays a minute in a second", "--speed %g is not between 1 and 240", o.Speed)
+				return cli.Usage("use for example 60, which plays a minute in a second", "--speed %g is not between 1 and 240", o.Speed)
 			}
 			var ok bool
 			if o.Story, ok = demo.Find(name); !ok {
-				return usage("kextwatch demo --help lists the stories", "unknown story %q", name)
+				return cli.Usage("kextwatch demo --help lists the stories", "unknown story %q", name)
 			}
-			agent := &demoAgent{*s, h.env, h.uid, h.newTray, h.newPoster, h.watch}
+			agent := &demoAgent{*out, h.env, h.uid, h.newTray, h.newPoster, h.watch}
 			o.Start, o.Out, o.Edges, o.Install = h.clock.Now(), h.stdout, agent.edges, agent.install
 			o.Asker = desktop.HostDialogs(h.uid)
 			o.Next = demoNext(os.Args[0], name, keep)
@@ -102,7 +103,7 @@ func demoNext(program, story, keep string) view.Lines {
 func playDemo(ctx context.Context, o demo.Options, newTray func() (notify.Tray, error), keep string) error {
 	dir, clean, err := demoDir(keep)
 	if err != nil {
-		return unavailable(err, "--keep names a new directory")
+		return cli.Unavailable(err, "--keep names a new directory")
 	}
 	o.Root = filepath.Join(dir, "mac")
 	tray, err := newTray()
@@ -138,7 +139,7 @@ func demoDir(keep string) (dir string, done func(), err error) {
 // demoAgent is the agent of a demo: on a simulated Mac, with the icon and the notifications
 // of this machine.
 type demoAgent struct {
-	speaker   speaker
+	output    cli.Output
 	env       func(string) string
 	uid       int
 	newTray   func() (notify.Tray, error)
@@ -151,7 +152,7 @@ func (d *demoAgent) edges(ctx context.Context, m root.FS, clock probe.Clock) (lo
 	m.UID = d.uid
 	w := &wiring{
 		target:    &target{mac: m, clock: clock, env: d.env},
-		speaker:   d.speaker,
+		output:    d.output,
 		log:       slog.New(slog.DiscardHandler), // the demo shows the events
 		newTray:   d.newTray,
 		newPoster: func(string) (notify.Poster, error) { return d.newPoster("/") }, // on this desktop
@@ -165,7 +166,7 @@ func (d *demoAgent) edges(ctx context.Context, m root.FS, clock probe.Clock) (lo
 func (d *demoAgent) install(ctx context.Context, m root.FS, program string, out io.Writer) error {
 	m.UID = d.uid
 	s := &setup{
-		speaker: speaker{out: out, err: d.speaker.err},
+		Output:  cli.Output{Stdout: out, Stderr: d.output.Stderr},
 		mac:     m,
 		env:     func(string) string { return filepath.Dir(program) }, // PATH: the command is there
 		newTray: d.newTray,

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"kextwatch/agent/cli"
 	"kextwatch/notify"
 	"kextwatch/probe"
 	"kextwatch/probe/root"
@@ -19,7 +20,7 @@ func TestDemoPostsOnThisDesktop(t *testing.T) {
 		roots = append(roots, tools)
 		return nil, errors.New("not in this test")
 	}
-	agent := &demoAgent{speaker{err: t.Output()}, h.env, h.uid, h.newTray, h.newPoster, h.watch}
+	agent := &demoAgent{cli.Output{Stderr: t.Output()}, h.env, h.uid, h.newTray, h.newPoster, h.watch}
 	agent.edges(t.Context(), root.FS{Root: t.TempDir(), Home: t.TempDir()}, probe.Clock{Now: h.clock.Now, After: h.clock.After})
 	if !slices.Equal(roots, []string{"/"}) {
 		t.Errorf("posters below %q, want the tools of this machine", roots)

@@ -7,6 +7,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"kextwatch/agent/cli"
 )
 
 // A replaced program with an icon also exits with 75. On macOS the icon would end the
@@ -24,7 +26,7 @@ func TestDesktopReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	notifications.Next(t)
-	if err := agent.Wait(); agent.ProcessState.ExitCode() != exitRestart {
+	if err := agent.Wait(); agent.ProcessState.ExitCode() != cli.ExitRestart {
 		t.Errorf("ended with %v, want exit status 75", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/agent/settings"
 	"kextwatch/agent/store"
 	"kextwatch/agent/terminal"
@@ -41,19 +42,19 @@ not change it.`,
 		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if facts {
-				sheet, err := factCommand{&in.target, in.speaker}.sheet(cmd.Context())
+				sheet, err := factCommand{&in.target, in.out}.sheet(cmd.Context())
 				if err == nil {
-					writeFacts(in.speaker, sheet)
+					writeFacts(in.out, sheet)
 				}
 				return err
 			}
-			st, err := in.target.examineWith(cmd.Context(), doctorLimit, in.err)
+			st, err := in.target.examineWith(cmd.Context(), doctorLimit, in.out.Stderr)
 			if err != nil {
 				return err
 			}
 			checks := view.Checks(st, in.target.own(in.newTray))
 			in.exit = doctorCode(st, checks)
-			return writeChecks(in.speaker, checks, all)
+			return writeChecks(in.out, checks, all)
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "also show the checks that passed")
@@ -62,20 +63,20 @@ not change it.`,
 }
 
 // writeFacts writes the answers to the open questions.
-func writeFacts(s speaker, sheet string) {
-	if s.json {
-		s.document(map[string]any{"schema": 1, "facts": sheet})
+func writeFacts(out cli.Output, sheet string) {
+	if out.JSON {
+		out.Document(map[string]any{"schema": 1, "facts": sheet})
 		return
 	}
-	fmt.Fprint(s.out, sheet)
+	fmt.Fprint(out.Stdout, sheet)
 }
 
-func writeChecks(s speaker, checks []view.Check, all bool) error {
-	if s.json {
-		s.document(doctorDocument(checks))
+func writeChecks(out cli.Output, checks []view.Check, all bool) error {
+	if out.JSON {
+		out.Document(doctorDocument(checks))
 		return nil
 	}
-	return terminal.Write(s.out, view.CheckText(checks, all))
+	return terminal.Write(out.Stdout, view.CheckText(checks, all))
 }
 
 func doctorDocument(checks []view.Check) any {

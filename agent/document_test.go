@@ -10,6 +10,7 @@ import (
 	"howett.net/plist"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/agent/settings"
 	"kextwatch/agent/view"
 	"kextwatch/probe"
@@ -123,7 +124,7 @@ func TestTimesAreInUTC(t *testing.T) {
 
 func asJSON(doc any) []byte {
 	var out bytes.Buffer
-	speaker{out: &out}.document(doc)
+	cli.Output{Stdout: &out}.Document(doc)
 	return out.Bytes()
 }
 

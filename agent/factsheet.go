@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"kextwatch/agent/cli"
 	"kextwatch/probe/mac"
 	"kextwatch/probe/survey"
 )
@@ -25,7 +26,7 @@ const (
 // factCommand asks one Mac the open questions about macOS.
 type factCommand struct {
 	*target
-	speaker
+	cli.Output
 }
 
 // sheet asks this Mac the open questions about macOS and Parallels, and
@@ -47,9 +48,9 @@ func (f factCommand) sheet(ctx context.Context) (string, error) {
 	fmt.Fprintf(&b, "# Facts from a Mac\n\nBy kextwatch %s, as %s. Please read it before you paste it.\n", version, asker)
 	for _, q := range survey.Questions(f.mac) {
 		start := time.Now()
-		lines := askSlowly(all, f.speaker, q.Text, q.Ask)
+		lines := askSlowly(all, f.Output, q.Text, q.Ask)
 		if err := ctx.Err(); err != nil {
-			return "", unavailable(err, "")
+			return "", cli.Unavailable(err, "")
 		}
 		fmt.Fprintf(&b, "\n## %s\n\n", q.Text)
 		for _, line := range lines {
@@ -61,7 +62,7 @@ func (f factCommand) sheet(ctx context.Context) (string, error) {
 }
 
 // askSlowly reports a question that takes a while.
-func askSlowly(ctx context.Context, s speaker, question string, ask func(context.Context) []string) []string {
+func askSlowly(ctx context.Context, out cli.Output, question string, ask func(context.Context) []string) []string {
 	answer := make(chan []string, 1)
 	go func() { answer <- ask(ctx) }()
 	for slow := time.After(slowQuestion); ; {
@@ -69,7 +70,7 @@ func askSlowly(ctx context.Context, s speaker, question string, ask func(context
 		case lines := <-answer:
 			return lines
 		case <-slow:
-			s.progress("%s", question)
+			out.Progress("%s", question)
 		}
 	}
 }
@@ -81,7 +82,7 @@ func (t *target) redactor(ctx context.Context, more ...private) (redactor, error
 	defer cancel()
 	privates := append(namesOf(mac.ReadNames(ctx, t.mac)), more...)
 	if err := ctx.Err(); err != nil {
-		return redactor{}, unavailable(fmt.Errorf("finding the names to leave out: %w", err), "try again when the Mac is less busy")
+		return redactor{}, cli.Unavailable(fmt.Errorf("finding the names to leave out: %w", err), "try again when the Mac is less busy")
 	}
 	for _, name := range []string{"USER", "LOGNAME", "SUDO_USER"} {
 		privates = append(privates, private{t.env(name), "user"})

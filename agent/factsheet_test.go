@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"kextwatch/agent/cli"
 	"kextwatch/probe/root"
 )
 
@@ -18,7 +19,7 @@ import (
 func asking(dir string, uid int, env map[string]string) (*factCommand, *bytes.Buffer) {
 	var stderr bytes.Buffer
 	t := &target{mac: root.FS{Root: dir, UID: uid}, env: func(name string) string { return env[name] }}
-	return &factCommand{t, speaker{err: &stderr}}, &stderr
+	return &factCommand{t, cli.Output{Stderr: &stderr}}, &stderr
 }
 
 func addTool(t *testing.T, root, name, script string) {
@@ -138,7 +139,7 @@ func TestSlowQuestionIsNamed(t *testing.T) {
 		facts, stderr := asking("/", 501, nil)
 		for took, want := range map[time.Duration]string{time.Millisecond: "", time.Minute: "kextwatch: Why?\n"} {
 			stderr.Reset()
-			got := askSlowly(t.Context(), facts.speaker, "Why?", func(context.Context) []string {
+			got := askSlowly(t.Context(), facts.Output, "Why?", func(context.Context) []string {
 				time.Sleep(took)
 				return []string{"because"}
 			})

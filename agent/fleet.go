@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/agent/fleet"
 	"kextwatch/probe/root"
 )
@@ -95,15 +96,15 @@ shows the state of each Mac. Without --run, it changes nothing on this Mac.`,
   kextwatch fleet osquery --help`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage(hint, "fleet takes one argument, the kind of the tool")
+				return cli.Usage(hint, "fleet takes one argument, the kind of the tool")
 			}
-			return usage(hint, "unknown kind of tool %q", args[0])
+			return cli.Usage(hint, "unknown kind of tool %q", args[0])
 		},
 		RunE: func(*cobra.Command, []string) error { return nil }, // Args refuses every call
 	}
 	for _, kind := range fleetKinds() {
 		if kind.script == nil {
-			cmd.AddCommand(fleetPackCommand(kind, &in.speaker))
+			cmd.AddCommand(fleetPackCommand(kind, &in.out))
 		} else {
 			cmd.AddCommand(in.fleetScriptCommand(kind))
 		}
@@ -119,17 +120,17 @@ func (in *invocation) fleetScriptCommand(kind fleetKind) *cobra.Command {
 		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if run && cmd.Flags().Changed("program") {
-				return usage("leave one of them out", "--run runs this program, and --program names the one in the script")
+				return cli.Usage("leave one of them out", "--run runs this program, and --program names the one in the script")
 			}
 			if run {
 				in.target.organization = true
 				state, err := within(cmd.Context(), fleetLimit, func(ctx context.Context) (approval.Status, error) {
-					return in.target.examineWith(ctx, fleetTools, in.err)
+					return in.target.examineWith(ctx, fleetTools, in.out.Stderr)
 				})
-				return kind.run(&fleetAnswer{in.speaker, in.target.mac, state, err})
+				return kind.run(&fleetAnswer{in.out, in.target.mac, state, err})
 			}
 			if !filepath.IsAbs(program) {
-				return usage("give the absolute path", "--program %q is not an absolute path", program)
+				return cli.Usage("give the absolute path", "--program %q is not an absolute path", program)
 			}
 			call := fleet.Call{Program: filepath.Clean(program)}
 			if resolved, err := filepath.EvalSymlinks(program); err == nil { // a script refuses links
@@ -138,7 +139,7 @@ func (in *invocation) fleetScriptCommand(kind fleetKind) *cobra.Command {
 			if in.target.mac.Root != "/" {
 				call.Root = in.target.mac.Root
 			}
-			return writeFleet(in.speaker, kind.name, kind.script(call))
+			return writeFleet(in.out, kind.name, kind.script(call))
 		},
 	}
 	cmd.Flags().BoolVar(&run, "run", false, "do now what the script does")
@@ -146,7 +147,7 @@ func (in *invocation) fleetScriptCommand(kind fleetKind) *cobra.Command {
 	return cmd
 }
 
-func fleetPackCommand(kind fleetKind, s *speaker) *cobra.Command {
+func fleetPackCommand(kind fleetKind, out *cli.Output) *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
 		Use: kind.name, Short: kind.short, Long: kind.long, Example: kind.example,
@@ -154,9 +155,9 @@ func fleetPackCommand(kind fleetKind, s *speaker) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			f, ok := fleet.PackNamed(format)
 			if !ok {
-				return usage("kextwatch fleet osquery --help lists the formats", "unknown format %q", format)
+				return cli.Usage("kextwatch fleet osquery --help lists the formats", "unknown format %q", format)
 			}
-			return writeFleet(*s, kind.name, f.Pack())
+			return writeFleet(*out, kind.name, f.Pack())
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", fleet.PackFormats[0].Name, "the `FORM` of the queries")
@@ -171,12 +172,12 @@ func fleetPackCommand(kind fleetKind, s *speaker) *cobra.Command {
 }
 
 // writeFleet writes what a tool takes.
-func writeFleet(s speaker, kind, content string) error {
-	if s.json {
-		s.document(map[string]any{"schema": 1, "kind": kind, "content": content})
+func writeFleet(out cli.Output, kind, content string) error {
+	if out.JSON {
+		out.Document(map[string]any{"schema": 1, "kind": kind, "content": content})
 		return nil
 	}
-	_, err := io.WriteString(s.out, content)
+	_, err := io.WriteString(out.Stdout, content)
 	return err
 }
 
@@ -214,7 +215,7 @@ func within(ctx context.Context, limit time.Duration, examine func(context.Conte
 
 // fleetAnswer answers the script of a fleet tool.
 type fleetAnswer struct {
-	speaker
+	out   cli.Output
 	mac   root.FS
 	state fleet.State
 	none  error // why there is no state
@@ -230,10 +231,10 @@ func (a *fleetAnswer) jamf() error {
 	if a.none != nil {
 		line = fleet.UnknownLine(a.none.Error())
 	}
-	if a.json {
-		a.document(map[string]any{"schema": 1, "kind": "jamf-ea", "result": line})
+	if a.out.JSON {
+		a.out.Document(map[string]any{"schema": 1, "kind": "jamf-ea", "result": line})
 		return nil
 	}
-	a.say("%s", fleet.JamfResult(line))
+	a.out.Say("%s", fleet.JamfResult(line))
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/agent/fleet"
 	"kextwatch/probe"
 	"kextwatch/probe/hostile"
@@ -32,7 +33,7 @@ func TestFleetToolsWaitFiveSeconds(t *testing.T) {
 			t.Errorf("%v after %v", err, took)
 		}
 		var out strings.Builder
-		if err := (&fleetAnswer{speaker: speaker{out: &out}, none: errNoAnswer}).jamf(); err != nil || out.String() != "<result>unknown: no answer within 5 seconds</result>\n" {
+		if err := (&fleetAnswer{out: cli.Output{Stdout: &out}, none: errNoAnswer}).jamf(); err != nil || out.String() != "<result>unknown: no answer within 5 seconds</result>\n" {
 			t.Errorf("Jamf gets %q, %v", out.String(), err)
 		}
 	})

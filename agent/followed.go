@@ -7,19 +7,20 @@ import (
 	"strings"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/agent/terminal"
 	"kextwatch/agent/view"
 )
 
 // jsonFollowed writes one document for each change.
 type jsonFollowed struct {
-	speaker speaker
-	begun   bool // the first document is written
+	output cli.Output
+	begun  bool // the first document is written
 }
 
 func (j *jsonFollowed) Show(st approval.Status, news []approval.Notice) {
 	if !j.begun || len(news) > 0 {
-		j.speaker.document(view.NewDocument(st))
+		j.output.Document(view.NewDocument(st))
 	}
 	j.begun = true
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/agent/terminal"
 	"kextwatch/agent/view"
 	"kextwatch/notify/tray"
@@ -38,7 +39,7 @@ guide exits with 0 whether there are steps or not: use status in scripts.`,
   kextwatch guide | pbcopy        copies the steps`,
 		Args: noArgs("name the product with --product"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			st, err := in.target.examineWith(cmd.Context(), doctorLimit, in.err)
+			st, err := in.target.examineWith(cmd.Context(), doctorLimit, in.out.Stderr)
 			if err != nil {
 				return err
 			}
@@ -52,11 +53,11 @@ guide exits with 0 whether there are steps or not: use status in scripts.`,
 			}
 			switch {
 			case cmd.Flags().Changed("output"):
-				return writePage(in.speaker, "guide", file, guidePage(guide), map[string]any{"schema": 1})
-			case in.speaker.json:
-				in.document(guide)
+				return writePage(in.out, "guide", file, guidePage(guide), map[string]any{"schema": 1})
+			case in.out.JSON:
+				in.out.Document(guide)
 			default:
-				_, err = io.WriteString(in.out, guide.Text(terminal.Columns(in.out, guideColumns)))
+				_, err = io.WriteString(in.out.Stdout, guide.Text(terminal.Columns(in.out.Stdout, guideColumns)))
 			}
 			return err
 		},
@@ -77,9 +78,9 @@ func productNamed(name string, st approval.Status) (approval.Product, error) {
 		names = append(names, strings.TrimSpace(fmt.Sprintf("%s %s", view.Clean(p.Name), inBrackets(p.TeamID))))
 	}
 	if len(names) == 0 {
-		return approval.Product{}, usage("kextwatch settings shows which developers are watched", "no product %q: kextwatch found none", name)
+		return approval.Product{}, cli.Usage("kextwatch settings shows which developers are watched", "no product %q: kextwatch found none", name)
 	}
-	return approval.Product{}, usage("use one of: "+strings.Join(names, ", "), "unknown product %q", name)
+	return approval.Product{}, cli.Usage("use one of: "+strings.Join(names, ", "), "unknown product %q", name)
 }
 
 func inBrackets(team string) string {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kextwatch/agent/cli"
 	"kextwatch/agent/terminal"
 	"kextwatch/agent/view"
 )
@@ -122,7 +123,7 @@ func helpCommand() *cobra.Command {
 			case err != nil || found == root:
 				return unknownCommand(root, args[0])
 			case len(rest) > 0:
-				return usage(found.CommandPath()+" --help shows its arguments", "%s has no command %q", found.CommandPath(), rest[0])
+				return cli.Usage(found.CommandPath()+" --help shows its arguments", "%s has no command %q", found.CommandPath(), rest[0])
 			}
 			return found.Help()
 		},
@@ -136,7 +137,7 @@ func unknownCommand(root *cobra.Command, name string) error {
 	if near := root.SuggestionsFor(name); len(near) > 0 {
 		hint = fmt.Sprintf("did you mean kextwatch %s?", strings.Join(near, ", or kextwatch "))
 	}
-	return usage(hint, "unknown command %q", name)
+	return cli.Usage(hint, "unknown command %q", name)
 }
 
 // noArgs refuses arguments. hint is the way out; empty: the help of the command.
@@ -145,6 +146,6 @@ func noArgs(hint string) cobra.PositionalArgs {
 		if len(args) == 0 {
 			return nil
 		}
-		return usage(cmp.Or(hint, cmd.CommandPath()+" --help shows its flags"), "%s takes no argument: %q", cmd.CommandPath(), args[0])
+		return cli.Usage(cmp.Or(hint, cmd.CommandPath()+" --help shows its flags"), "%s takes no argument: %q", cmd.CommandPath(), args[0])
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/agent/store"
 	"kextwatch/agent/terminal"
 	"kextwatch/agent/view"
@@ -33,9 +34,9 @@ func (in *invocation) historyCommand() *cobra.Command {
 			}
 			events, err := store.PlacesIn(home).Journal().Read(from)
 			if err != nil {
-				return unavailable(fmt.Errorf("reading the history: %w", err), "run this as the user whose agent it is")
+				return cli.Unavailable(fmt.Errorf("reading the history: %w", err), "run this as the user whose agent it is")
 			}
-			return writeHistory(in.speaker, events)
+			return writeHistory(in.out, events)
 		},
 	}
 	cmd.Flags().StringVar(&since, "since", "", "show only events since `WHEN`: 48h, 2026-05-01 or 2026-05-01T12:00:00Z")
@@ -55,18 +56,18 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 	if t, err := time.ParseInLocation(time.DateOnly, s, time.Local); err == nil {
 		return t, nil
 	}
-	return time.Time{}, usage("write it like 48h, 2026-05-01 or 2026-05-01T12:00:00Z", "invalid time for --since: %q", s)
+	return time.Time{}, cli.Usage("write it like 48h, 2026-05-01 or 2026-05-01T12:00:00Z", "invalid time for --since: %q", s)
 }
 
-func writeHistory(s speaker, events []store.Event) error {
-	if s.json {
+func writeHistory(out cli.Output, events []store.Event) error {
+	if out.JSON {
 		if events == nil {
 			events = []store.Event{}
 		}
-		s.document(map[string]any{"schema": 1, "events": events})
+		out.Document(map[string]any{"schema": 1, "events": events})
 		return nil
 	}
-	return terminal.Write(s.out, historyText(events))
+	return terminal.Write(out.Stdout, historyText(events))
 }
 
 // historyText returns the events for people, one a line, oldest first.

@@ -21,6 +21,7 @@ import (
 	"howett.net/plist"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/agent/settings"
 	"kextwatch/agent/store"
 	"kextwatch/agent/view"
@@ -319,11 +320,11 @@ func terminalTexts(t *testing.T, s Shown) []string {
 // have several lines, so it makes each name in it one line.
 func logTexts(t *testing.T, s Shown) []string {
 	var errs bytes.Buffer
-	told := speaker{err: &errs}
+	told := cli.Output{Stderr: &errs}
 	why := strings.ReplaceAll(s.Failure.Reason, "\n", " ")
-	told.fail(unavailable(errors.New(why), s.Failure.Next))
-	told.warn(s.Failure.Next, "%s", why)
-	told.progress("%s", why)
+	told.Fail(cli.Unavailable(errors.New(why), s.Failure.Next))
+	told.Warn(s.Failure.Next, "%s", why)
+	told.Progress("%s", why)
 	return append(strings.Split(errs.String(), "\n"), textLine(s.Event.Text), textLine(s.Event.Line()))
 }
 
@@ -347,10 +348,10 @@ func jsonDocuments(t *testing.T, s Shown) []string {
 		}
 	}
 	var history, failed bytes.Buffer
-	if err := writeHistory(speaker{out: &history, json: true}, []store.Event{s.Event}); err != nil {
+	if err := writeHistory(cli.Output{Stdout: &history, JSON: true}, []store.Event{s.Event}); err != nil {
 		t.Error(err)
 	}
-	(speaker{out: &failed, json: true}).fail(unavailable(errors.New(s.Failure.Reason), s.Failure.Next))
+	(cli.Output{Stdout: &failed, JSON: true}).Fail(cli.Unavailable(errors.New(s.Failure.Reason), s.Failure.Next))
 	return append(all, history.String(), failed.String())
 }
 

@@ -1,6 +1,10 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"kextwatch/agent/cli"
+)
 
 func (in *invocation) installCommand() *cobra.Command {
 	var dryRun, reader, allUsers, reload bool
@@ -31,7 +35,7 @@ in a home folder.`,
 			s := in.setup(dryRun)
 			switch {
 			case reader && allUsers:
-				return usage("run it once with each of them", "--reader and --all-users cannot be used together")
+				return cli.Usage("run it once with each of them", "--reader and --all-users cannot be used together")
 			case reader:
 				in.exit, err = s.installReader(cmd.Context(), program, reload)
 			case allUsers:
@@ -87,5 +91,5 @@ continues with the next one. You can repeat it.`,
 
 // setup returns what installs on this Mac and removes.
 func (in *invocation) setup(dryRun bool) *setup {
-	return &setup{in.speaker, in.target.mac, in.target.noHome, in.env, in.newTray, dryRun}
+	return &setup{in.out, in.target.mac, in.target.noHome, in.env, in.newTray, dryRun}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"kextwatch/agent/cli"
 	"kextwatch/agent/store"
 	"kextwatch/probe"
 )
@@ -61,7 +62,7 @@ func TestRootInstallsNothingInAHome(t *testing.T) {
 	home := t.TempDir()
 	h := host{stdin: strings.NewReader(""), stdout: &stderr, stderr: &stderr, env: os.Getenv, uid: 0}
 	code := run(t.Context(), []string{"install", "--home", home}, h)
-	if code != exitUnavailable || !strings.Contains(stderr.String(), "hint: run it without sudo, as the user who sees the menu bar") {
+	if code != cli.ExitUnavailable || !strings.Contains(stderr.String(), "hint: run it without sudo, as the user who sees the menu bar") {
 		t.Errorf("exit %d, said\n%s", code, &stderr)
 	}
 	if left, _ := os.ReadDir(home); len(left) > 0 {

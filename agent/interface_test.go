@@ -15,6 +15,7 @@ import (
 	"howett.net/plist"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/agent/fleet"
 	"kextwatch/probe"
 	"kextwatch/probe/policy"
@@ -163,7 +164,7 @@ func TestInterfaceHasEveryCommand(t *testing.T) {
 
 func exitOfError(word string) string {
 	for _, exit := range errorExits {
-		if codeWord(exit) == word {
+		if cli.CodeWord(exit) == word {
 			return fmt.Sprint(exit)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"kextwatch/agent/cli"
 	"kextwatch/probe/mactest"
 )
 
@@ -23,8 +24,8 @@ func TestInterruptedCommands(t *testing.T) {
 		args string
 		exit int
 	}{
-		{"status", exitInterrupted}, {"status --json", exitInterrupted}, {"doctor", exitInterrupted}, {"doctor --facts", exitInterrupted},
-		{"report", exitInterrupted}, {"guide", exitInterrupted}, {"upgrade-check", exitInterrupted}, {"watch", 0}, {"run --headless", 0},
+		{"status", cli.ExitInterrupted}, {"status --json", cli.ExitInterrupted}, {"doctor", cli.ExitInterrupted}, {"doctor --facts", cli.ExitInterrupted},
+		{"report", cli.ExitInterrupted}, {"guide", cli.ExitInterrupted}, {"upgrade-check", cli.ExitInterrupted}, {"watch", 0}, {"run --headless", 0},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			cmd := thisProgram(t).command(t, append(strings.Fields(c.args), "--root", root)...)
@@ -66,8 +67,8 @@ func TestInterruptedRetry(t *testing.T) {
 			}
 			term.keys.WriteString("\x03")
 			term.wait("kextwatch: error: interrupted")
-			if exit, ok := term.ends().(*exec.ExitError); !ok || exit.ExitCode() != exitInterrupted {
-				t.Errorf("%v, want exit %d", exit, exitInterrupted)
+			if exit, ok := term.ends().(*exec.ExitError); !ok || exit.ExitCode() != cli.ExitInterrupted {
+				t.Errorf("%v, want exit %d", exit, cli.ExitInterrupted)
 			}
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 
+	"kextwatch/agent/cli"
 	"kextwatch/agent/store"
 )
 
@@ -26,20 +27,20 @@ func (l logging) textHandler(to io.Writer) slog.Handler {
 // also writes text to standard error. This is off by default because the standard
 // error of a LaunchAgent is a file that launchd never rotates. Warnings always go to
 // both.
-func (l logging) open(p store.Places, s *speaker) *slog.Logger {
+func (l logging) open(p store.Places, out *cli.Output) *slog.Logger {
 	if err := os.MkdirAll(p.Log, 0o700); err != nil {
-		s.warn("let your user write to "+p.Log, "cannot write a log: %v", err)
-		return l.text(s.err)
+		out.Warn("let your user write to "+p.Log, "cannot write a log: %v", err)
+		return l.text(out.Stderr)
 	}
 	crashes := p.Crashed()
 	if err := crashes.Rotate(); err != nil {
-		s.warn("", "%v", err)
+		out.Warn("", "%v", err)
 	}
-	stderr := s.err
+	stderr := out.Stderr
 	file := slog.NewJSONHandler(&store.LogWriter{Rotation: p.Logged(), Failed: func(err error) {
 		fmt.Fprintf(stderr, "kextwatch: warning: cannot write the log: %v\n", err)
 	}}, &slog.HandlerOptions{Level: l.level})
-	s.note = func(warning string) { slog.New(file).Warn(warning) }
+	out.Note = func(warning string) { slog.New(file).Warn(warning) }
 	if l.shown {
 		return slog.New(slog.NewMultiHandler(file, l.textHandler(stderr)))
 	}

@@ -17,16 +17,17 @@ import (
 	"unicode"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/agent/store"
 	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
 )
 
-// logIn opens a log in a folder of its own, with a speaker that also writes to it.
-func logIn(t *testing.T, l logging) (*slog.Logger, *speaker, store.Places, *bytes.Buffer) {
+// logIn opens a log in a folder of its own, with an output whose warnings are also in it.
+func logIn(t *testing.T, l logging) (*slog.Logger, *cli.Output, store.Places, *bytes.Buffer) {
 	t.Helper()
 	stderr, p := &bytes.Buffer{}, store.PlacesIn(t.TempDir())
-	s := &speaker{out: &bytes.Buffer{}, err: stderr}
+	s := &cli.Output{Stdout: &bytes.Buffer{}, Stderr: stderr}
 	return l.open(p, s), s, p, stderr
 }
 
@@ -34,7 +35,7 @@ func TestLogGoesToItsFile(t *testing.T) {
 	log, s, p, stderr := logIn(t, logging{})
 	log.Info("kextwatch started", "version", "1.2\n3")
 	log.Debug("below the level")
-	s.warn("do this", "the disk is %s", "full")
+	s.Warn("do this", "the disk is %s", "full")
 	data, err := os.ReadFile(p.LogFile)
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +94,7 @@ func TestLogThatCannotBeWritten(t *testing.T) {
 func TestCrashesAreRotated(t *testing.T) {
 	p := store.PlacesIn(t.TempDir())
 	mactest.WriteFile(t, p.Crashes, strings.Repeat("panic\n", int(p.Logged().Size/6)+1))
-	logging{}.open(p, &speaker{err: t.Output()})
+	logging{}.open(p, &cli.Output{Stderr: t.Output()})
 	if _, err := os.Stat(p.Crashes); err == nil {
 		t.Error("launchd.log was not renamed")
 	}

@@ -9,8 +9,8 @@ import (
 	"log/slog"
 	"strings"
 	"time"
-	"unicode"
 
+	"kextwatch/agent/cli"
 	"kextwatch/probe"
 )
 
@@ -22,11 +22,11 @@ import (
 func textLine(line string) string {
 	record, ok := parseRecord(line)
 	if !ok {
-		return printableLine(line)
+		return cli.PrintableLine(line)
 	}
 	var text strings.Builder
 	_ = slog.NewTextHandler(&text, nil).Handle(context.Background(), record) // a Builder never fails
-	return printableLine(strings.TrimSuffix(text.String(), "\n"))
+	return cli.PrintableLine(strings.TrimSuffix(text.String(), "\n"))
 }
 
 // jsonLine is a line of the log as one JSON object on one line.
@@ -36,7 +36,7 @@ func jsonLine(line string) string {
 		object.Reset()
 		lines := json.NewEncoder(&object)
 		lines.SetEscapeHTML(false)
-		_ = lines.Encode(map[string]string{slog.MessageKey: printableLine(line)}) // strings can always be encoded
+		_ = lines.Encode(map[string]string{slog.MessageKey: cli.PrintableLine(line)}) // strings can always be encoded
 	}
 	return probe.EscapeJSON(strings.TrimSuffix(object.String(), "\n"))
 }
@@ -75,17 +75,4 @@ func parseRecord(line string) (r slog.Record, ok bool) {
 	_, end := dec.Token()
 	_, after := dec.Token()
 	return r, ok && end == nil && after == io.EOF
-}
-
-// printableLine removes what could control a terminal.
-func printableLine(line string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\t' {
-			return ' '
-		}
-		if !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(line, "\uFFFD"))
 }

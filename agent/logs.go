@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kextwatch/agent/cli"
 	"kextwatch/agent/store"
 )
 
@@ -40,41 +41,41 @@ until you press Ctrl-C. With --json each line is a JSON object.`,
 			}
 			p := store.PlacesIn(home)
 			if info, err := os.Stat(p.Crashes); err == nil && info.Size() > 0 {
-				defer in.hint("crashes and other output of the agent are in " + p.Crashes)
+				defer in.out.Hint("crashes and other output of the agent are in " + p.Crashes)
 			}
-			return writeLogs(cmd.Context(), in.speaker, p, follow)
+			return writeLogs(cmd.Context(), in.out, p, follow)
 		},
 	}
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "print new lines as they come")
 	return cmd
 }
 
-func writeLogs(ctx context.Context, s speaker, p store.Places, follow bool) error {
-	out := bufio.NewWriter(s.out)
+func writeLogs(ctx context.Context, out cli.Output, p store.Places, follow bool) error {
+	lines := bufio.NewWriter(out.Stdout)
 	format := textLine
-	if s.json {
+	if out.JSON {
 		format = jsonLine
 	}
-	show := func(line string) { fmt.Fprintln(out, format(line)) } // Flush reports a failure
+	show := func(line string) { fmt.Fprintln(lines, format(line)) } // Flush reports a failure
 	r := logReader{files: p.Logged(), show: show}
 	defer r.close()
 	err := r.more()
 	switch {
 	case err != nil:
-		return unavailable(fmt.Errorf("reading the log: %w", err), "run this as the user who runs the agent")
-	case !r.shown && !follow && !s.json:
-		fmt.Fprintln(out, "The log is empty. The agent writes it: kextwatch install starts the agent.")
+		return cli.Unavailable(fmt.Errorf("reading the log: %w", err), "run this as the user who runs the agent")
+	case !r.shown && !follow && !out.JSON:
+		fmt.Fprintln(lines, "The log is empty. The agent writes it: kextwatch install starts the agent.")
 	}
-	for follow && ctx.Err() == nil && out.Flush() == nil {
+	for follow && ctx.Err() == nil && lines.Flush() == nil {
 		select {
 		case <-ctx.Done():
 		case <-time.After(logFollow):
 			if err := r.more(); err != nil {
-				return unavailable(fmt.Errorf("reading the log: %w", err), "")
+				return cli.Unavailable(fmt.Errorf("reading the log: %w", err), "")
 			}
 		}
 	}
-	return out.Flush()
+	return lines.Flush()
 }
 
 // logReader shows the lines of a log while it is written and rotated. It is our

@@ -21,26 +21,28 @@ import (
 
 // menuActions are the entries of the menu that the loop leaves to this package.
 type menuActions struct {
-	reporter
-	store *store.Store
+	reports reporter
+	store   *store.Store
 }
 
 // OpensAtLogin reports how launchd starts kextwatch at the next login.
-func (m menuActions) OpensAtLogin() probe.LoginJob { return loginJob(m.mac.Home, m.mac) }
+func (m menuActions) OpensAtLogin() probe.LoginJob {
+	return loginJob(m.reports.mac.Home, m.reports.mac)
+}
 
 // Do performs a menu entry.
 func (m menuActions) Do(ctx context.Context, action notify.Action, status approval.Status) error {
-	state := m.store.Places.State
+	state, here := m.store.Places.State, m.reports.mac
 	switch action {
 	case notify.OpenSettings:
-		_, err := openPane(ctx, m.mac)
+		_, err := openPane(ctx, here)
 		return err
 	case notify.ShowGuide:
-		return m.showPage(ctx, filepath.Join(state, "guide.html"), guidePage(view.GuideTo(status)))
+		return m.reports.showPage(ctx, filepath.Join(state, "guide.html"), guidePage(view.GuideTo(status)))
 	case notify.CopyGuide:
-		return mac.CopyText(ctx, m.mac, view.GuideTo(status).Text(guideColumns))
+		return mac.CopyText(ctx, here, view.GuideTo(status).Text(guideColumns))
 	case notify.CopyMessage:
-		return mac.CopyText(ctx, m.mac, view.GuideTo(status).Message)
+		return mac.CopyText(ctx, here, view.GuideTo(status).Message)
 	case notify.ShowHistory:
 		events, err := m.store.Journal.Read(time.Time{})
 		if err != nil {
@@ -48,17 +50,17 @@ func (m menuActions) Do(ctx context.Context, action notify.Action, status approv
 		}
 		return m.showText(ctx, filepath.Join(state, "history.txt"), historyText(events).String())
 	case notify.ShowDoctor:
-		return m.showText(ctx, filepath.Join(state, "doctor.txt"), view.CheckText(view.Checks(status, m.own(m.newTray)), true).String())
+		return m.showText(ctx, filepath.Join(state, "doctor.txt"), view.CheckText(view.Checks(status, m.reports.own(m.reports.newTray)), true).String())
 	case notify.ShowReport:
-		page, err := m.page(ctx, status, false)
+		page, err := m.reports.page(ctx, status, false)
 		if err != nil {
 			return err
 		}
-		return m.showPage(ctx, filepath.Join(state, "report.html"), page)
+		return m.reports.showPage(ctx, filepath.Join(state, "report.html"), page)
 	case notify.Contact:
-		return mac.OpenContact(ctx, m.mac, status.Contact.URL)
+		return mac.OpenContact(ctx, here, status.Contact.URL)
 	case notify.OpenAtLogin:
-		return toggleAtLogin(m.mac.Home, m.mac)
+		return toggleAtLogin(here.Home, here)
 	case notify.ShowAbout:
 		about := "kextwatch " + version + "\n\n" + view.Explain(status, false).String()
 		return m.showText(ctx, filepath.Join(state, "about.txt"), about)
@@ -69,7 +71,7 @@ func (m menuActions) Do(ctx context.Context, action notify.Action, status approv
 // Retry does not ask for confirmation, because the user chose the menu entry. The
 // loop takes the snapshots, so Retry returns when Parallels has answered.
 func (m menuActions) Retry(ctx context.Context, st approval.Status) (*probe.Attempt, error) {
-	res, err := retry.Run(ctx, retry.Options{Mac: m.mac, Clock: m.clock, Status: st})
+	res, err := retry.Run(ctx, retry.Options{Mac: m.reports.mac, Clock: m.reports.clock, Status: st})
 	return res.Attempt, err
 }
 
@@ -78,7 +80,7 @@ func (m menuActions) showText(ctx context.Context, file, text string) error {
 	if err := renameio.WriteFile(file, []byte(text), 0o600); err != nil {
 		return err
 	}
-	return mac.OpenText(ctx, m.mac, file)
+	return mac.OpenText(ctx, m.reports.mac, file)
 }
 
 // toggleAtLogin installs or removes the LaunchAgent. The agent that runs now

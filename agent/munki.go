@@ -14,6 +14,7 @@ import (
 
 	"howett.net/plist"
 
+	"kextwatch/agent/cli"
 	"kextwatch/agent/fleet"
 	"kextwatch/probe"
 	"kextwatch/probe/root"
@@ -43,26 +44,26 @@ func (a *fleetAnswer) munki() error {
 	switch {
 	case root.NotExist(err): // Munki deletes it before it runs the scripts
 	case err != nil:
-		return unavailable(err, "correct this; Munki's other conditions are in the same file")
+		return cli.Unavailable(err, "correct this; Munki's other conditions are in the same file")
 	case len(old) > munkiLimit:
-		return unavailable(fmt.Errorf("%s is larger than %d bytes", file, munkiLimit), "look which condition script writes so much; the file was not changed")
+		return cli.Unavailable(fmt.Errorf("%s is larger than %d bytes", file, munkiLimit), "look which condition script writes so much; the file was not changed")
 	}
 	if info != nil {
 		perm = info.Mode().Perm() // other scripts may keep their keys private
 	}
 	data, err := withMunkiKeys(old, keys)
 	if err != nil {
-		return unavailable(fmt.Errorf("%s %w", file, err), "look which condition script writes it; the file was not changed")
+		return cli.Unavailable(fmt.Errorf("%s %w", file, err), "look which condition script writes it; the file was not changed")
 	}
 	root.SweepTemporary(file, time.Minute)
 	if err := root.WriteFile(file, data, perm); err != nil {
-		return unavailable(err, "")
+		return cli.Unavailable(err, "")
 	}
-	if a.json {
-		a.document(map[string]any{"schema": 1, "kind": "munki-condition", "file": file, "keys": keys})
+	if a.out.JSON {
+		a.out.Document(map[string]any{"schema": 1, "kind": "munki-condition", "file": file, "keys": keys})
 		return nil
 	}
-	a.say("%s: %s", file, keys["kextwatch_summary"])
+	a.out.Say("%s: %s", file, keys["kextwatch_summary"])
 	return nil
 }
 
@@ -72,11 +73,11 @@ func munkiFolder(m root.FS) (string, error) {
 	owner, err := m.Owner()
 	switch {
 	case m.NoTools:
-		return "", usage("leave --volume out", "nothing is written on another Mac's disk")
+		return "", cli.Usage("leave --volume out", "nothing is written on another Mac's disk")
 	case err != nil:
-		return "", unavailable(err, "")
+		return "", cli.Unavailable(err, "")
 	case m.UID != owner:
-		return "", unavailable(fmt.Errorf("only uid %d, as which Munki runs, writes its conditions", owner), "run it with sudo")
+		return "", cli.Unavailable(fmt.Errorf("only uid %d, as which Munki runs, writes its conditions", owner), "run it with sudo")
 	}
 	folder, err := munkiSetting(m)
 	if err != nil {
@@ -85,16 +86,16 @@ func munkiFolder(m root.FS) (string, error) {
 	const correct = "correct ManagedInstallDir in Munki's settings"
 	switch {
 	case !path.IsAbs(folder) || probe.Printable(folder) != folder:
-		return "", unavailable(fmt.Errorf("ManagedInstallDir %q is not the absolute path of a folder", probe.Printable(folder)), correct)
+		return "", cli.Unavailable(fmt.Errorf("ManagedInstallDir %q is not the absolute path of a folder", probe.Printable(folder)), correct)
 	case inHomes(folder):
-		return "", unavailable(fmt.Errorf("ManagedInstallDir %s is in a home folder", folder), correct)
+		return "", cli.Unavailable(fmt.Errorf("ManagedInstallDir %s is in a home folder", folder), correct)
 	}
 	folder = path.Clean(folder)
 	if _, err := m.OwnFolder(folder, owner); err != nil {
 		if root.NotExist(err) {
-			return "", unavailable(fmt.Errorf("the folder of Munki is missing: %s", folder), "Munki creates it at its first run")
+			return "", cli.Unavailable(fmt.Errorf("the folder of Munki is missing: %s", folder), "Munki creates it at its first run")
 		}
-		return "", unavailable(err, "")
+		return "", cli.Unavailable(err, "")
 	}
 	return folder, nil
 }
@@ -106,7 +107,7 @@ func munkiSetting(m root.FS) (string, error) {
 			Folder string `plist:"ManagedInstallDir"`
 		}
 		if err := m.ReadPlist(name, &saved); err != nil && !root.NotExist(err) {
-			return "", unavailable(fmt.Errorf("cannot read the settings of Munki: %w", err), "correct "+name)
+			return "", cli.Unavailable(fmt.Errorf("cannot read the settings of Munki: %w", err), "correct "+name)
 		}
 		if saved.Folder != "" {
 			return saved.Folder, nil

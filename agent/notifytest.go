@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kextwatch/agent/cli"
 	"kextwatch/agent/view"
 	"kextwatch/notify"
 	"kextwatch/probe/mac"
@@ -21,28 +22,28 @@ what to check if it does not appear. The system does not report whether anyone
 saw it.`,
 		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return notifyTest(cmd.Context(), in.target.mac, in.newPoster, in.speaker)
+			return notifyTest(cmd.Context(), in.target.mac, in.newPoster, in.out)
 		},
 	}
 }
 
 // notifyTest posts one notification in the way the agent does.
-func notifyTest(ctx context.Context, m root.FS, newPoster func(toolsRoot string) (notify.Poster, error), s speaker) error {
+func notifyTest(ctx context.Context, m root.FS, newPoster func(toolsRoot string) (notify.Poster, error), out cli.Output) error {
 	if m.NoTools {
-		return usage("leave --volume out to try the desktop of this machine", "another Mac's disk shows no notifications")
+		return cli.Usage("leave --volume out to try the desktop of this machine", "another Mac's disk shows no notifications")
 	}
 	poster, err := newPoster(m.Root)
 	if err != nil {
 		return err
 	}
 	if err := poster.Post(ctx, view.TestAlert()); err != nil {
-		return unavailable(err, "the icon in the menu bar and kextwatch status report the same as the notifications")
+		return cli.Unavailable(err, "the icon in the menu bar and kextwatch status report the same as the notifications")
 	}
 	done, next := view.TestPosted(mac.ReadScreen(m), runtime.GOOS == "darwin")
-	if s.json {
-		s.document(map[string]any{"schema": 1, "posted": true, "text": done, "next": next})
+	if out.JSON {
+		out.Document(map[string]any{"schema": 1, "posted": true, "text": done, "next": next})
 		return nil
 	}
-	s.say("%s\n%s", done, next)
+	out.Say("%s\n%s", done, next)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kextwatch/agent/cli"
 	"kextwatch/agent/view"
 	"kextwatch/probe/mac"
 	"kextwatch/probe/root"
@@ -21,26 +22,26 @@ there, it says so and names what helps instead.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			pane, err := openPane(cmd.Context(), in.target.mac)
 			if err != nil {
-				return unavailable(err, "open it yourself: "+pane.Path)
+				return cli.Unavailable(err, "open it yourself: "+pane.Path)
 			}
-			if !in.speaker.json {
-				in.say("Opened %s.", pane.Path) // before slow tools are queried
+			if !in.out.JSON {
+				in.out.Say("Opened %s.", pane.Path) // before slow tools are queried
 			}
-			st, err := in.target.examineWith(cmd.Context(), statusLimit, in.err)
+			st, err := in.target.examineWith(cmd.Context(), statusLimit, in.out.Stderr)
 			empty := err == nil && !view.PaneHelps(st)
 			why, next := "", ""
 			if empty {
 				why, next = view.PaneIsEmpty(st)
 			}
-			if in.speaker.json {
-				in.document(map[string]any{"schema": 1, "opened": pane.URL, "pane": pane.Path, "empty": empty, "why": why, "next": next})
+			if in.out.JSON {
+				in.out.Document(map[string]any{"schema": 1, "opened": pane.URL, "pane": pane.Path, "empty": empty, "why": why, "next": next})
 				return nil
 			}
 			if empty {
-				in.say("%s", why)
+				in.out.Say("%s", why)
 			}
 			if next != "" {
-				in.say("Next: %s", next)
+				in.out.Say("Next: %s", next)
 			}
 			return nil
 		},

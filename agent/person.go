@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"kextwatch/agent/cli"
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
 	"kextwatch/probe/root"
@@ -17,7 +18,7 @@ import (
 func personOn(m root.FS) (person probe.Person, home string, err error) {
 	person, err = choosePerson(mac.ReadPeople(m))
 	if err != nil {
-		return person, "", unavailable(err, "name the home with --home DIR")
+		return person, "", cli.Unavailable(err, "name the home with --home DIR")
 	}
 	return person, filepath.Join(m.Root, "Users", person.Name), nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kextwatch/agent/cli"
 	"kextwatch/notify/desktop"
 )
 
@@ -22,10 +23,10 @@ notification service that never answers cannot block the agent.`,
 			desktop.Connect()
 			alert, err := desktop.ReadAlert(in, urgent)
 			if err != nil {
-				return usage("write a title, a line break and the text to standard input", "%w", err)
+				return cli.Usage("write a title, a line break and the text to standard input", "%w", err)
 			}
 			if err := desktop.Send(alert); err != nil {
-				return unavailable(err, "check that notifications are allowed and not silenced")
+				return cli.Unavailable(err, "check that notifications are allowed and not silenced")
 			}
 			return nil
 		},

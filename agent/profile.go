@@ -10,11 +10,12 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"kextwatch/agent/cli"
 	"kextwatch/agent/fleet"
 	"kextwatch/probe/root"
 )
 
-func profileCommand(s *speaker) *cobra.Command {
+func profileCommand(out *cli.Output) *cobra.Command {
 	var kinds []string
 	for _, kind := range fleet.ProfileKinds {
 		kinds = append(kinds, kind.Name)
@@ -34,24 +35,24 @@ same PayloadIdentifier, so that a new version of a profile replaces the old one.
   kextwatch profile settings --help`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage(hint, "profile takes one argument, the kind of the profile")
+				return cli.Usage(hint, "profile takes one argument, the kind of the profile")
 			}
 			near := cmd.SuggestionsFor(args[0])
 			if len(near) > 0 {
-				return usage("did you mean kextwatch profile "+strings.Join(near, ", or kextwatch profile ")+"?", "unknown kind of profile %q", args[0])
+				return cli.Usage("did you mean kextwatch profile "+strings.Join(near, ", or kextwatch profile ")+"?", "unknown kind of profile %q", args[0])
 			}
-			return usage(hint, "unknown kind of profile %q", args[0])
+			return cli.Usage(hint, "unknown kind of profile %q", args[0])
 		},
 		RunE:                       func(*cobra.Command, []string) error { return nil }, // Args refuses every call
 		SuggestionsMinimumDistance: 2,
 	}
 	for i, kind := range fleet.ProfileKinds {
-		cmd.AddCommand(profileKindCommand(kind, profileForms[i], s))
+		cmd.AddCommand(profileKindCommand(kind, profileForms[i], out))
 	}
 	return cmd
 }
 
-func profileKindCommand(kind fleet.ProfileKind, form profileForm, s *speaker) *cobra.Command {
+func profileKindCommand(kind fleet.ProfileKind, form profileForm, out *cli.Output) *cobra.Command {
 	var o profileOptions
 	first := kind.Meaning[:1]
 	cmd := &cobra.Command{
@@ -68,7 +69,7 @@ func profileKindCommand(kind fleet.ProfileKind, form profileForm, s *speaker) *c
 			if err != nil {
 				return err
 			}
-			return writeProfile(*s, p, o.output)
+			return writeProfile(*out, p, o.output)
 		},
 	}
 	form.flags(cmd, &o)
@@ -84,7 +85,7 @@ func profileKindCommand(kind fleet.ProfileKind, form profileForm, s *speaker) *c
 func refuseEmpty(cmd *cobra.Command) (err error) {
 	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
 		if f.Changed && f.Value.String() == "" && err == nil {
-			err = usage("give it a value, or leave it out", "--%s is empty", f.Name)
+			err = cli.Usage("give it a value, or leave it out", "--%s is empty", f.Name)
 		}
 	})
 	return err
@@ -120,7 +121,7 @@ type profileDoc struct {
 
 // writeProfile writes a profile to a file, or to standard output for "-". The hints are
 // never in the profile.
-func writeProfile(s speaker, p fleet.Profile, file string) error {
+func writeProfile(out cli.Output, p fleet.Profile, file string) error {
 	doc := profileDoc{Schema: 1, Kind: p.Kind.Name, PayloadType: p.Kind.PayloadType, Identifier: p.Identifier, UUID: p.UUID, Hints: p.Hints}
 	if file == "-" {
 		doc.Profile = string(p.Data)
@@ -131,24 +132,24 @@ func writeProfile(s speaker, p fleet.Profile, file string) error {
 		}
 		// A name that is not a file, such as /dev/null, must not be replaced by one.
 		if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
-			return usage("use -o with the name of a file", "%s exists and is not a file", path)
+			return cli.Usage("use -o with the name of a file", "%s exists and is not a file", path)
 		}
 		if err := root.WriteFile(path, p.Data, 0o644); err != nil {
-			return unavailable(fmt.Errorf("writing the profile: %w", err), "use -o with a file you can write to")
+			return cli.Unavailable(fmt.Errorf("writing the profile: %w", err), "use -o with a file you can write to")
 		}
 		doc.File = path
 	}
-	if s.json {
-		s.document(doc)
+	if out.JSON {
+		out.Document(doc)
 		return nil
 	}
 	for _, hint := range p.Hints {
-		s.hint(hint)
+		out.Hint(hint)
 	}
 	if file == "-" {
-		_, err := s.out.Write(p.Data)
+		_, err := out.Stdout.Write(p.Data)
 		return err
 	}
-	s.say("The profile is in %s", doc.File)
+	out.Say("The profile is in %s", doc.File)
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/agent/fleet"
 	"kextwatch/agent/settings"
 	"kextwatch/agent/view"
@@ -34,7 +35,7 @@ func (o profileOptions) profile(kind fleet.ProfileKind) (fleet.Profile, error) {
 	}
 	p, err := kind.Profile(input)
 	if refused, ok := errors.AsType[*fleet.InputError](err); ok {
-		return p, usage(refused.Hint(), "%w", err)
+		return p, cli.Usage(refused.Hint(), "%w", err)
 	}
 	p.Hints = append(p.Hints, hints...)
 	return p, err
@@ -52,9 +53,9 @@ func vendorNamed(name string) (fleet.Vendor, error) {
 			return name == "" || !strings.Contains(strings.ToLower(product), strings.ToLower(name))
 		})
 		if len(near) > 0 {
-			return fleet.Vendor{}, usage("did you mean "+strings.Join(near, ", or ")+"? Otherwise "+codesign, "unknown developer %q", name)
+			return fleet.Vendor{}, cli.Usage("did you mean "+strings.Join(near, ", or ")+"? Otherwise "+codesign, "unknown developer %q", name)
 		}
-		return fleet.Vendor{}, usage(codesign, "unknown developer %q", name)
+		return fleet.Vendor{}, cli.Usage(codesign, "unknown developer %q", name)
 	}
 	vendor := fleet.Vendor{Name: rows[0].Product, TeamID: rows[0].TeamID}
 	for _, row := range rows {
@@ -67,7 +68,7 @@ func vendorNamed(name string) (fleet.Vendor, error) {
 		}
 	}
 	if vendor.TeamID == "" {
-		return fleet.Vendor{}, usage("read it with codesign -dv PATH.kext in the line TeamIdentifier, and use it with --vendor", "the team ID of %s is not known", vendor.Name)
+		return fleet.Vendor{}, cli.Usage("read it with codesign -dv PATH.kext in the line TeamIdentifier, and use it with --vendor", "the team ID of %s is not known", vendor.Name)
 	}
 	return vendor, nil
 }
@@ -84,14 +85,14 @@ func (o profileOptions) settings() (values map[string]any, left []string, err er
 	if o.from != "" {
 		given, foreign, problems, err := settings.ReadGiven(o.from)
 		if err != nil {
-			return nil, nil, unavailable(fmt.Errorf("reading the settings: %w", err), "name a property list with --from")
+			return nil, nil, cli.Unavailable(fmt.Errorf("reading the settings: %w", err), "name a property list with --from")
 		}
 		if len(problems) > 0 {
 			p := problems[0]
 			if p.Unknown {
 				return nil, nil, unknownSetting(p.Key, p.Suggestion)
 			}
-			return nil, nil, usage("correct it in "+o.from, "invalid value of %s: %s", p.Key, p.Why)
+			return nil, nil, cli.Usage("correct it in "+o.from, "invalid value of %s: %s", p.Key, p.Why)
 		}
 		for name, value := range given {
 			values[name] = value
@@ -102,18 +103,18 @@ func (o profileOptions) settings() (values map[string]any, left []string, err er
 	for _, text := range o.set {
 		name, value, ok := strings.Cut(text, "=")
 		if !ok {
-			return nil, nil, usage("write it as KEY=VALUE, such as SnoozeMinutes=5", "--set %q has no value", text)
+			return nil, nil, cli.Usage("write it as KEY=VALUE, such as SnoozeMinutes=5", "--set %q has no value", text)
 		}
 		key, nearest, known := settings.KeyNamed(name)
 		switch {
 		case !known:
 			return nil, nil, unknownSetting(name, nearest)
 		case given[name]:
-			return nil, nil, usage("write the values of a list with commas: --set "+name+"=A,B", "--set has %s more than once", name)
+			return nil, nil, cli.Usage("write the values of a list with commas: --set "+name+"=A,B", "--set has %s more than once", name)
 		}
 		given[name] = true
 		if values[name], err = key.Parse(value); err != nil {
-			return nil, nil, usage("kextwatch settings lists the keys; a list has commas", "invalid value %q of %s: %w", value, name, err)
+			return nil, nil, cli.Usage("kextwatch settings lists the keys; a list has commas", "invalid value %q of %s: %w", value, name, err)
 		}
 	}
 	return values, left, nil
@@ -121,7 +122,7 @@ func (o profileOptions) settings() (values map[string]any, left []string, err er
 
 func unknownSetting(name, nearest string) error {
 	if nearest != "" {
-		return usage("did you mean "+nearest+"?", "unknown setting %q", name)
+		return cli.Usage("did you mean "+nearest+"?", "unknown setting %q", name)
 	}
-	return usage("kextwatch settings lists the keys", "unknown setting %q", name)
+	return cli.Usage("kextwatch settings lists the keys", "unknown setting %q", name)
 }

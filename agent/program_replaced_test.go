@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/agent/store"
 	"kextwatch/probe/mactest"
 )
@@ -42,7 +43,7 @@ func TestProgramReplaced(t *testing.T) {
 			agent.want(t, approval.WindowOpened)
 			agent.want(t, approval.AgentStopped)
 			agent.cmd.Wait()
-			if code := agent.cmd.ProcessState.ExitCode(); code != exitRestart {
+			if code := agent.cmd.ProcessState.ExitCode(); code != cli.ExitRestart {
 				t.Errorf("exit %d, want 75; %s", code, &agent.stderr)
 			}
 			if !strings.Contains(agent.stderr.String(), "the program was replaced") {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"kextwatch/agent/cli"
 	"kextwatch/launchd"
 	"kextwatch/probe"
 	"kextwatch/probe/root"
@@ -35,14 +36,14 @@ func (s *setup) installReader(ctx context.Context, program string, reload bool) 
 	}
 	plan, err := place.Install(ctx, launchd.Daemon(probe.ReaderProgram), source)
 	if err != nil {
-		return 0, unavailable(err, "nothing was changed; correct this and run it again")
+		return 0, cli.Unavailable(err, "nothing was changed; correct this and run it again")
 	}
 	plan.Steps = append(plan.Steps, fleetSteps(s.mac)...)
-	if exit, err := s.carryOut(ctx, plan); err != nil || s.dryRun || s.json {
+	if exit, err := s.carryOut(ctx, plan); err != nil || s.dryRun || s.JSON {
 		return exit, err
 	}
 	if jobOfAll(s.mac).State != probe.LoginReady {
-		s.say("For the icon in the menu bar, each user runs, without sudo: kextwatch install")
+		s.Say("For the icon in the menu bar, each user runs, without sudo: kextwatch install")
 	}
 	return 0, nil
 }
@@ -120,7 +121,7 @@ func readerProgram(m root.FS, named string) (launchd.Program, error) {
 	case named == "":
 		return readerBeside(self, trust)
 	case !filepath.IsAbs(named):
-		return launchd.Program{}, usage("give the absolute path", "--program %q is not an absolute path", named)
+		return launchd.Program{}, cli.Usage("give the absolute path", "--program %q is not an absolute path", named)
 	}
 	return readReader(filepath.Clean(named), trust, namedHint)
 }
@@ -153,7 +154,7 @@ func readerBeside(self string, trust root.Trust) (launchd.Program, error) {
 			return readReader(path, trust, movedHint)
 		}
 	}
-	return launchd.Program{}, unavailable(fmt.Errorf("%s is missing in the folder of %s", readerName, self), buildHint)
+	return launchd.Program{}, cli.Unavailable(fmt.Errorf("%s is missing in the folder of %s", readerName, self), buildHint)
 }
 
 // isReader reports whether a file is kextwatch-reader. The build information in it
@@ -168,13 +169,13 @@ func isReader(content []byte) bool {
 func readReader(path string, trust root.Trust, hint string) (launchd.Program, error) {
 	content, owner, err := trust.ReadFile(path, launchd.ProgramLimit)
 	if untrusted, ok := errors.AsType[*root.Untrusted](err); ok {
-		return launchd.Program{}, unavailable(fmt.Errorf("root must not run %s: %s", path, untrusted.What), hint)
+		return launchd.Program{}, cli.Unavailable(fmt.Errorf("root must not run %s: %s", path, untrusted.What), hint)
 	}
 	if err != nil {
-		return launchd.Program{}, unavailable(err, buildHint)
+		return launchd.Program{}, cli.Unavailable(err, buildHint)
 	}
 	if !isReader(content) {
-		return launchd.Program{}, unavailable(fmt.Errorf("%s is not %s, the only program that root can run here", path, readerName), buildHint)
+		return launchd.Program{}, cli.Unavailable(fmt.Errorf("%s is not %s, the only program that root can run here", path, readerName), buildHint)
 	}
 	whose := "root"
 	if owner != 0 {

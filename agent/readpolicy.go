@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kextwatch/agent/cli"
 	"kextwatch/probe/policy"
 	"kextwatch/probe/root"
 )
@@ -23,23 +24,23 @@ command does it by hand. It takes no flags on a Mac.`,
 				return err
 			}
 			written, err := policy.RunReader(cmd.Context(), in.target.mac, in.clock)
-			return writePublished(in.speaker, written, err)
+			return writePublished(in.out, written, err)
 		},
 	}
 }
 
-func writePublished(s speaker, written bool, err error) error {
+func writePublished(out cli.Output, written bool, err error) error {
 	if failed, ok := errors.AsType[*policy.NotPublished](err); ok {
-		return unavailable(failed.Err, failed.Next)
+		return cli.Unavailable(failed.Err, failed.Next)
 	}
-	if s.json {
-		s.document(map[string]any{"schema": 1, "published": written})
+	if out.JSON {
+		out.Document(map[string]any{"schema": 1, "published": written})
 		return nil
 	}
 	if written {
-		s.say("the policy is published")
+		out.Say("the policy is published")
 	} else {
-		s.say("nothing has changed")
+		out.Say("nothing has changed")
 	}
 	return nil
 }
@@ -50,7 +51,7 @@ func refuseReaderFlags(cmd *cobra.Command, m root.FS) error {
 	given := cmd.Flags().NFlag()
 	if m.Root == "/" {
 		if given > 0 {
-			return usage("remove the flags", "read-policy takes no flags")
+			return cli.Usage("remove the flags", "read-policy takes no flags")
 		}
 		return nil
 	}
@@ -60,7 +61,7 @@ func refuseReaderFlags(cmd *cobra.Command, m root.FS) error {
 		}
 	}
 	if given > 0 {
-		return usage("remove the other flags", "for a simulated Mac read-policy takes only --root and --json")
+		return cli.Usage("remove the other flags", "for a simulated Mac read-policy takes only --root and --json")
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/agent/view"
 	"kextwatch/notify"
 	"kextwatch/notify/tray"
@@ -36,8 +37,8 @@ left out, unless --full is given. Nothing is sent anywhere.`,
   kextwatch report -o /tmp/kextwatch.html --full`,
 		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r := reporter{&in.target, in.newTray, in.logging.text(in.err)}
-			st, err := r.examineWith(cmd.Context(), doctorLimit, in.err)
+			r := reporter{&in.target, in.newTray, in.logging.text(in.out.Stderr)}
+			st, err := r.examineWith(cmd.Context(), doctorLimit, in.out.Stderr)
 			if err != nil {
 				return err
 			}
@@ -45,7 +46,7 @@ left out, unless --full is given. Nothing is sent anywhere.`,
 			if err != nil {
 				return err
 			}
-			return writePage(in.speaker, "report", file, page, map[string]any{"schema": 1, "redacted": !full})
+			return writePage(in.out, "report", file, page, map[string]any{"schema": 1, "redacted": !full})
 		},
 	}
 	cmd.Flags().StringVarP(&file, "output", "o", "kextwatch-report.html", "write it to `FILE`, or - for standard output")
@@ -55,12 +56,12 @@ left out, unless --full is given. Nothing is sent anywhere.`,
 
 // writePage writes a page to a file, or to standard output for "-". document is the answer
 // with --json; writePage adds the file.
-func writePage(s speaker, what, file string, page []byte, document map[string]any) error {
+func writePage(out cli.Output, what, file string, page []byte, document map[string]any) error {
 	if file == "-" {
-		if s.json {
-			return usage("name a file", "the page and the JSON document cannot both be written to standard output")
+		if out.JSON {
+			return cli.Usage("name a file", "the page and the JSON document cannot both be written to standard output")
 		}
-		_, err := s.out.Write(page)
+		_, err := out.Stdout.Write(page)
 		return err
 	}
 	path, err := filepath.Abs(file)
@@ -68,14 +69,14 @@ func writePage(s speaker, what, file string, page []byte, document map[string]an
 		return err
 	}
 	if err := renameio.WriteFile(path, page, 0o600); err != nil {
-		return unavailable(fmt.Errorf("writing the %s: %w", what, err), "use -o with a file you can write to")
+		return cli.Unavailable(fmt.Errorf("writing the %s: %w", what, err), "use -o with a file you can write to")
 	}
-	if s.json {
+	if out.JSON {
 		document["file"] = path
-		s.document(document)
+		out.Document(document)
 		return nil
 	}
-	s.say("The %s is in %s", what, path)
+	out.Say("The %s is in %s", what, path)
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/agent/retry"
 	"kextwatch/agent/terminal"
 	"kextwatch/agent/view"
@@ -47,15 +48,15 @@ macOS load the blocked kernel extensions itself.`,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			switch {
 			case o.Timeout < time.Second || o.Timeout > 10*time.Minute:
-				return usage("use for example 60s", "--timeout %v is not between 1s and 10m", o.Timeout)
+				return cli.Usage("use for example 60s", "--timeout %v is not between 1s and 10m", o.Timeout)
 			case in.target.mac.NoTools:
-				return usage("leave --volume out to try on this Mac", "retry cannot run on another Mac's disk")
+				return cli.Usage("leave --volume out to try on this Mac", "retry cannot run on another Mac's disk")
 			}
 			in.target.forRetry(&o)
 			if !yes {
 				o.User = retryQuestions{keyboard{in.stdin, in.stderr}, mac.ReadScreen(in.target.mac)}
 			}
-			r := retryCommand{speaker: in.speaker, options: o, named: cmd.Flags().Changed("product"), product: product}
+			r := retryCommand{Output: in.out, options: o, named: cmd.Flags().Changed("product"), product: product}
 			in.exit, err = r.run(cmd.Context())
 			return err
 		},
@@ -76,7 +77,7 @@ func (t *target) forRetry(o *retry.Options) {
 
 // retryCommand runs a retry in a terminal and reports the result.
 type retryCommand struct {
-	speaker
+	cli.Output
 	options retry.Options
 	product string // its name or team ID
 	named   bool   // the user named the product
@@ -93,7 +94,7 @@ func (r retryCommand) run(ctx context.Context) (exit int, err error) {
 // from continues from the first snapshot.
 func (r retryCommand) from(ctx context.Context, prober *mac.Prober, snap probe.Snapshot) (exit int, err error) {
 	if err := ctx.Err(); err != nil {
-		return 0, unavailable(err, "")
+		return 0, cli.Unavailable(err, "")
 	}
 	o := r.options
 	o.Status, o.Memory = o.Rules.Assess(o.Memory, snap, o.Clock.Now())
@@ -105,9 +106,9 @@ func (r retryCommand) from(ctx context.Context, prober *mac.Prober, snap probe.S
 		o.Product = &p
 	}
 	if p := o.Target(); o.Mac.UID == 0 && p.TeamID == probe.ParallelsTeamID && p.Verdict != approval.NotInstalled {
-		return 0, unavailable(errors.New("kextwatch does not run Parallels Desktop as root"), "run it as the user who works with Parallels Desktop, without sudo")
+		return 0, cli.Unavailable(errors.New("kextwatch does not run Parallels Desktop as root"), "run it as the user who works with Parallels Desktop, without sudo")
 	}
-	bar := terminal.NewProgress(r.err, view.OnScreen(o.Status.Mac, "Waiting for the {Allow} button"), o.Timeout)
+	bar := terminal.NewProgress(r.Stderr, view.OnScreen(o.Status.Mac, "Waiting for the {Allow} button"), o.Timeout)
 	o.Snapshot, o.Waited = prober.SnapshotNow, bar.Set
 	res, err := retry.Run(ctx, o)
 	bar.Close()
@@ -129,11 +130,11 @@ func retryFailure(err error) error {
 	}
 	switch e.Kind {
 	case retry.Usage:
-		return &failure{exitUsage, e, e.Hint()}
+		return cli.Usage(e.Hint(), "%w", e)
 	case retry.NotOpened:
-		return unavailable(e, e.Hint()+", then run kextwatch status")
+		return cli.Unavailable(e, e.Hint()+", then run kextwatch status")
 	}
-	return unavailable(e, e.Hint())
+	return cli.Unavailable(e, e.Hint())
 }
 
 // retryQuestions asks the user in the terminal.
@@ -145,7 +146,7 @@ type retryQuestions struct {
 func (q retryQuestions) Choose(ctx context.Context, machines []probe.VM) (probe.VM, error) {
 	list := view.MachineList(machines)
 	if !q.interactive() {
-		return probe.VM{}, usage("name one with --vm NAME or UUID", "several virtual machines can be started:%s", list)
+		return probe.VM{}, cli.Usage("name one with --vm NAME or UUID", "several virtual machines can be started:%s", list)
 	}
 	answer, err := q.ask(ctx, fmt.Sprintf("Which virtual machine should kextwatch start?%s\nNumber: ", list))
 	if err != nil {
@@ -153,7 +154,7 @@ func (q retryQuestions) Choose(ctx context.Context, machines []probe.VM) (probe.
 	}
 	n, err := strconv.Atoi(answer)
 	if err != nil || n < 1 || n > len(machines) {
-		return probe.VM{}, unavailable(errors.New("nothing was tried"), "enter a number from the list, or use --vm NAME or UUID")
+		return probe.VM{}, cli.Unavailable(errors.New("nothing was tried"), "enter a number from the list, or use --vm NAME or UUID")
 	}
 	return machines[n-1], nil
 }
@@ -195,7 +196,7 @@ type vmDoc struct {
 func (r retryCommand) report(res retry.Result) {
 	w := view.NewWindowDoc(res.Window)
 	switch {
-	case r.json:
+	case r.JSON:
 		doc := retryDoc{
 			Schema: 1, Tried: res.How, Verdict: res.Product.Verdict, Window: w, Outcome: res.Outcome(), Help: res.Help,
 			Reasons: append([]view.Reason{}, res.Reasons...), // a list, not null
@@ -203,40 +204,40 @@ func (r retryCommand) report(res retry.Result) {
 		if res.VM != nil {
 			doc.VM = &vmDoc{res.VM.UUID, view.Clean(res.VM.Name)}
 		}
-		r.document(doc)
+		r.Document(doc)
 		return
 	case res.Declined:
-		r.say("Nothing was tried.")
+		r.Say("Nothing was tried.")
 		return
 	case w != nil:
-		r.say("%s", view.OnScreen(res.Status.Mac, "The {Allow} button is there until %s, for %d minutes. `kextwatch open` opens the pane.", view.Closing(res.Status.Mac, *res.Window), w.MinutesLeft))
+		r.Say("%s", view.OnScreen(res.Status.Mac, "The {Allow} button is there until %s, for %d minutes. `kextwatch open` opens the pane.", view.Closing(res.Status.Mac, *res.Window), w.MinutesLeft))
 		if more := view.BesideButton(res.Product, res.Status); more != "" {
-			r.say("%s", more)
+			r.Say("%s", more)
 		}
 		return
 	case res.How == retry.Nothing:
-		r.say("There is nothing to try. %s", view.Why(res.Product, res.Status))
+		r.Say("There is nothing to try. %s", view.Why(res.Product, res.Status))
 		if next := view.Next(res.Product, res.Status); next != "" && res.Product.Verdict.NeedsAction() {
-			r.say("Next: %s", next)
+			r.Say("Next: %s", next)
 		}
 	default:
-		r.say("%s", view.OnScreen(res.Status.Mac, "No {Allow} button came."))
+		r.Say("%s", view.OnScreen(res.Status.Mac, "No {Allow} button came."))
 	}
 	named := false
 	for _, reason := range res.Reasons {
 		if res.How == retry.Nothing && strings.Contains(view.Why(res.Product, res.Status), reason.Text) {
 			continue // said above
 		}
-		r.say("- %s. %s", reason.Title, reason.Text)
+		r.Say("- %s. %s", reason.Title, reason.Text)
 		if reason.Next != "" {
-			r.say("  %s", reason.Next)
+			r.Say("  %s", reason.Next)
 		}
 		named = named || strings.Contains(reason.Next, res.Help)
 	}
 	if whom := view.WhomToAsk(res.Product, res.Status); whom != "" {
-		r.say("%s", whom)
+		r.Say("%s", whom)
 	}
 	if res.Help != "" && !named {
-		r.say("Parallels says more at %s", res.Help)
+		r.Say("Parallels says more at %s", res.Help)
 	}
 }

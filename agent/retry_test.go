@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/agent/retry"
 	"kextwatch/agent/settings"
 	"kextwatch/agent/view"
@@ -56,7 +57,7 @@ func TestRetryCommandStartsAVirtualMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, errs bytes.Buffer
-	r := retryCommand{speaker: speaker{out: &out, err: &errs, json: true}, options: retry.Options{
+	r := retryCommand{Output: cli.Output{Stdout: &out, Stderr: &errs, JSON: true}, options: retry.Options{
 		Mac: root.FS{Root: dir, UID: 501}, Clock: probe.Clock{Now: time.Now, After: time.After}, Timeout: time.Minute,
 		Rules: settings.Default().Approval(),
 	}}
@@ -97,7 +98,7 @@ func TestRetryReport(t *testing.T) {
 		"declined":             {retry.Result{How: retry.Nothing, Declined: true}, []string{"Nothing was tried."}},
 	} {
 		var out bytes.Buffer
-		retryCommand{speaker: speaker{out: &out, err: io.Discard}}.report(c.result)
+		retryCommand{Output: cli.Output{Stdout: &out, Stderr: io.Discard}}.report(c.result)
 		t.Log(name)
 		wantParts(t, out.String(), c.want...)
 		for line := range strings.Lines(out.String()) {
@@ -118,8 +119,8 @@ func TestRetryQuestionsWithoutATerminal(t *testing.T) {
 	_, chosen := q.Choose(t.Context(), []probe.VM{debian, hostileVM})
 	_, confirmed := q.Confirm(t.Context(), retry.Plan{})
 	for err, want := range map[error]string{chosen: "1  “Debian”  " + uuidB, confirmed: "cannot ask for confirmation"} {
-		if f := (*failure)(nil); !errors.As(err, &f) || f.exit != exitUsage || f.hint == "" || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v, want exit %d and %q", err, exitUsage, want)
+		if f := (*cli.Failure)(nil); !errors.As(err, &f) || f.Exit != cli.ExitUsage || f.Hint() == "" || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want exit %d and %q", err, cli.ExitUsage, want)
 		}
 		noHostileText(t, err.Error())
 	}

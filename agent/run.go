@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kextwatch/agent/cli"
 	"kextwatch/agent/loop"
 	"kextwatch/agent/settings"
 	"kextwatch/agent/store"
@@ -42,12 +43,12 @@ lines come, the oldest are dropped, and the log says how many.`,
 			// The tools that it starts do not inherit a handler, but would inherit
 			// signal.Ignore.
 			signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-			events, err := openEvents(eventsTo, in.out)
+			events, err := openEvents(eventsTo, in.out.Stdout)
 			if err != nil {
 				return err
 			}
 			r := &runCommand{
-				target: &in.target, speaker: in.speaker, logging: in.logging,
+				target: &in.target, output: in.out, logging: in.logging,
 				newTray: in.newTray, newPoster: in.newPoster, watch: in.watch, end: in.end,
 				headless: headless, events: events,
 			}
@@ -71,21 +72,21 @@ func openEvents(to string, stdout io.Writer) (*loop.Outlet, error) {
 	}
 	if info, err := os.Stat(to); err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
 		if err := syscall.Access(to, mayWrite); err != nil {
-			return nil, unavailable(&fs.PathError{Op: "open", Path: to, Err: err}, hint)
+			return nil, cli.Unavailable(&fs.PathError{Op: "open", Path: to, Err: err}, hint)
 		}
 		return loop.NewOutlet(to, &loop.NamedPipe{Path: to}), nil // opening it waits for a reader
 	}
 	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
-		return nil, unavailable(err, hint)
+		return nil, cli.Unavailable(err, hint)
 	}
 	return loop.NewOutlet(to, f), nil
 }
 
 // runCommand runs the agent of one user.
 type runCommand struct {
-	*target
-	speaker
+	target    *target
+	output    cli.Output
 	logging   logging
 	newTray   func() (notify.Tray, error)
 	newPoster func(toolsRoot string) (notify.Poster, error)
@@ -96,30 +97,30 @@ type runCommand struct {
 }
 
 func (r *runCommand) run(ctx context.Context) (exit int, err error) {
-	if r.mac.NoTools {
-		return 0, usage("use kextwatch status --volume", "another Mac's disk does not change by itself")
+	if r.target.mac.NoTools {
+		return 0, cli.Usage("use kextwatch status --volume", "another Mac's disk does not change by itself")
 	}
-	home, err := r.home()
-	if err != nil && r.mac.UID != 0 {
+	home, err := r.target.home()
+	if err != nil && r.target.mac.UID != 0 {
 		return 0, err
 	}
 	if err == nil {
-		err = mayWriteTo(r.mac, home)
+		err = mayWriteTo(r.target.mac, home)
 	}
 	// If the agent must not or need not run, it warns and exits with 0. Otherwise
 	// launchd would start it again and again.
 	if err != nil {
-		r.warn("start it as the user who sees the menu bar: kextwatch install", "not started: %v", err)
+		r.output.Warn("start it as the user who sees the menu bar: kextwatch install", "not started: %v", err)
 		return 0, nil
 	}
 	p := store.PlacesIn(home)
 	lock, err := store.Lock(p)
 	switch {
 	case errors.Is(err, store.ErrRunning):
-		r.warn("kextwatch status shows the current status", "not started: %v", err)
+		r.output.Warn("kextwatch status shows the current status", "not started: %v", err)
 		return 0, nil
 	case err != nil:
-		r.warn("let your user write to "+p.State, "approval windows will be forgotten after a restart: %v", err)
+		r.output.Warn("let your user write to "+p.State, "approval windows will be forgotten after a restart: %v", err)
 	default:
 		defer lock.Close()
 	}
@@ -131,49 +132,49 @@ func (r *runCommand) run(ctx context.Context) (exit int, err error) {
 
 // attend runs the agent until ctx ends or the user quits, and returns the exit status.
 func (r *runCommand) attend(ctx context.Context, p store.Places) (exit int) {
-	if terminal.Is(r.err) {
+	if terminal.Is(r.output.Stderr) {
 		r.logging.shown = true // a person reads the terminal
 	}
-	stderr := loop.NewOutlet("standard error", r.err)
-	r.err = stderr
-	log := r.logging.open(p, &r.speaker)
+	stderr := loop.NewOutlet("standard error", r.output.Stderr)
+	r.output.Stderr = stderr
+	log := r.logging.open(p, &r.output)
 	outlets, listener := []*loop.Outlet{stderr}, io.Writer(nil)
 	if r.events != nil {
 		outlets, listener = append(outlets, r.events), r.events
 	}
 	endOutlets := loop.StartOutlets(log, outlets...)
 	slog.SetDefault(log) // for the tray library
-	st, warnings := store.Open(p, r.clock.Now())
+	st, warnings := store.Open(p, r.target.clock.Now())
 	for _, w := range warnings {
-		r.warn("", "%s", w)
+		r.output.Warn("", "%s", w)
 	}
-	st.Fleet = store.FleetFile{Mac: r.mac, Version: version}
+	st.Fleet = store.FleetFile{Mac: r.target.mac, Version: version}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	w := wiring{r.target, r.speaker, log, r.newTray, r.newPoster, r.watch}
+	w := wiring{r.target, r.output, log, r.newTray, r.newPoster, r.watch}
 	edges := w.edges(ctx, st)
 	edges.Events = listener
 	if path, err := executable(); err == nil {
 		edges.Binary = loop.NewBinary(path)
 	}
-	log.Info("kextwatch started", "version", version, "pid", os.Getpid(), "root", r.mac.Root)
+	log.Info("kextwatch started", "version", version, "pid", os.Getpid(), "root", r.target.mac.Root)
 	var tray notify.Tray
 	var err error
 	if !r.headless {
 		if tray, err = r.newTray(); err != nil {
-			r.warn("use --headless if you do not want an icon", "no icon in the menu bar: %v", err)
+			r.output.Warn("use --headless if you do not want an icon", "no icon in the menu bar: %v", err)
 			tray = nil
 		}
 	}
 	run := func(ctx context.Context) {
-		l := loop.New(edges, st, settings.NewReader(r.mac, r.mac.Home, log))
+		l := loop.New(edges, st, settings.NewReader(r.target.mac, r.target.mac.Home, log))
 		replaced := l.Run(ctx)
 		stop()
 		l.Wait()
 		if replaced {
-			r.warn("launchd starts it; if you started it by hand, start it again",
-				"the program was replaced: ending with %d, so that the new one is started", exitRestart)
-			exit = exitRestart
+			r.output.Warn("launchd starts it; if you started it by hand, start it again",
+				"the program was replaced: ending with %d, so that the new one is started", cli.ExitRestart)
+			exit = cli.ExitRestart
 		}
 		endOutlets()
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"kextwatch/agent/cli"
 	"kextwatch/agent/fleet"
 	"kextwatch/agent/settings"
 	"kextwatch/agent/terminal"
@@ -29,13 +30,13 @@ for a tool that makes configuration profiles. It reads nothing on this Mac then.
 		RunE: func(*cobra.Command, []string) error {
 			switch {
 			case manifest && jamf:
-				return usage("print one form at a time", "--manifest and --jamf-schema cannot be used together")
-			case manifest && in.speaker.json:
-				return usage("the manifest is a property list: leave out --json", "--manifest and --json cannot be used together")
+				return cli.Usage("print one form at a time", "--manifest and --jamf-schema cannot be used together")
+			case manifest && in.out.JSON:
+				return cli.Usage("the manifest is a property list: leave out --json", "--manifest and --json cannot be used together")
 			case manifest:
-				return writeForm(in.out, fleet.Manifest)
+				return writeForm(in.out.Stdout, fleet.Manifest)
 			case jamf:
-				return writeForm(in.out, fleet.JamfSchema)
+				return writeForm(in.out.Stdout, fleet.JamfSchema)
 			}
 			home, err := in.target.home()
 			if err != nil {
@@ -43,11 +44,11 @@ for a tool that makes configuration profiles. It reads nothing on this Mac then.
 			}
 			s, problems := settings.Read(in.target.mac, home)
 			in.exit = settingsCode(problems)
-			if in.speaker.json {
-				in.document(newSettingsDoc(s, problems))
+			if in.out.JSON {
+				in.out.Document(newSettingsDoc(s, problems))
 				return nil
 			}
-			return terminal.Write(in.out, view.Untoned(settings.Text(s, problems)))
+			return terminal.Write(in.out.Stdout, view.Untoned(settings.Text(s, problems)))
 		},
 	}
 	cmd.Flags().BoolVar(&manifest, "manifest", false, "print a preference manifest (ProfileManifests), for editors of profiles")

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"kextwatch/agent/cli"
 	"kextwatch/agent/store"
 	"kextwatch/agent/view"
 	"kextwatch/launchd"
@@ -21,7 +22,7 @@ import (
 // setup installs kextwatch on one Mac and removes it. Its methods return the exit status:
 // with --json, a step that failed is not an error but a part of the answer.
 type setup struct {
-	speaker
+	cli.Output
 	mac     root.FS // Home is empty if the user's home is unknown
 	noHome  error   // why the home is unknown
 	env     func(string) string
@@ -44,22 +45,22 @@ func (s *setup) install(ctx context.Context, program string, reload bool) (exit 
 	}
 	job := launchd.Agent(program, home)
 	if _, err := job.Plist(); err != nil {
-		return 0, unavailable(err, "move kextwatch to a folder with another name")
+		return 0, cli.Unavailable(err, "move kextwatch to a folder with another name")
 	}
 	if err := startsAtLogin(s.mac, program, home); err != nil {
 		return 0, err
 	}
 	plan, err := place.Install(ctx, job)
 	if err != nil {
-		return 0, unavailable(err, s.launchHint(err))
+		return 0, cli.Unavailable(err, s.launchHint(err))
 	}
-	if exit, err := s.carryOut(ctx, plan); err != nil || s.dryRun || s.json {
+	if exit, err := s.carryOut(ctx, plan); err != nil || s.dryRun || s.JSON {
 		return exit, err
 	}
 	_, noTray := s.newTray()
 	self, _ := executable()
 	for _, line := range view.Installed(mac.ReadScreen(s.mac), noTray == nil || program != self, linkCommand(program, s.env("PATH"))) {
-		s.say("%s", line)
+		s.Say("%s", line)
 	}
 	return 0, nil
 }
@@ -70,7 +71,7 @@ func programOrSelf(named string) (string, error) {
 		return executable()
 	}
 	if !filepath.IsAbs(named) {
-		return "", usage("give the absolute path", "--program %q is not an absolute path", named)
+		return "", cli.Usage("give the absolute path", "--program %q is not an absolute path", named)
 	}
 	return named, nil
 }
@@ -96,22 +97,22 @@ func (s *setup) installedForAll(home string) (done bool, err error) {
 		return false, nil
 	case probe.LoginReady:
 	case probe.LoginOtherProgram, probe.LoginProgramMissing:
-		return false, unavailable(fmt.Errorf("an administrator installed kextwatch for every user, and it cannot start: %s", job.Why),
+		return false, cli.Unavailable(fmt.Errorf("an administrator installed kextwatch for every user, and it cannot start: %s", job.Why),
 			"ask an administrator to install it again or to remove "+probe.JobOfAll)
 	default: // launchd does not use the list
-		s.warn("ask an administrator to remove it", "kextwatch ignores %s: %s", probe.JobOfAll, job.Why)
+		s.Warn("ask an administrator to remove it", "kextwatch ignores %s: %s", probe.JobOfAll, job.Why)
 		return false, nil
 	}
-	if s.json {
-		s.document(map[string]any{"schema": 1, "dry_run": s.dryRun, "steps": []any{}, "for_all": probe.JobOfAll})
+	if s.JSON {
+		s.Document(map[string]any{"schema": 1, "dry_run": s.dryRun, "steps": []any{}, "for_all": probe.JobOfAll})
 		return true, nil
 	}
-	s.say("An administrator installed kextwatch for every user, so nothing is to be done: %s", probe.JobOfAll)
+	s.Say("An administrator installed kextwatch for every user, so nothing is to be done: %s", probe.JobOfAll)
 	if _, err := os.Lstat(launchd.AgentPlist(home)); err == nil {
-		s.say("Your own LaunchAgent is not needed: kextwatch uninstall removes it.")
+		s.Say("Your own LaunchAgent is not needed: kextwatch uninstall removes it.")
 	}
 	if store.AgentRuns(store.PlacesIn(home)) == probe.No {
-		s.say("It does not run now. Log out and in again to start it.")
+		s.Say("It does not run now. Log out and in again to start it.")
 	}
 	return true, nil
 }
@@ -120,16 +121,16 @@ func (s *setup) installedForAll(home string) (done bool, err error) {
 func startsAtLogin(m root.FS, program, home string) error {
 	const move = "move kextwatch to Applications, start it from there and install it again"
 	if err := launchd.Executable(program); err != nil {
-		return unavailable(err, "name a copy of kextwatch that you can run with --program, or leave --program out")
+		return cli.Unavailable(err, "name a copy of kextwatch that you can run with --program, or leave --program out")
 	}
 	name, volume := onMac(m, program), root.VolumeOf(onMac(m, home))
 	switch {
 	case root.Translocated(name):
-		return unavailable(fmt.Errorf("macOS runs this kextwatch from a temporary folder: %s", name), move)
+		return cli.Unavailable(fmt.Errorf("macOS runs this kextwatch from a temporary folder: %s", name), move)
 	case root.Discarded(name):
-		return unavailable(fmt.Errorf("this kextwatch is in a Trash or a backup: %s", name), move)
+		return cli.Unavailable(fmt.Errorf("this kextwatch is in a Trash or a backup: %s", name), move)
 	case root.Elsewhere(name) && root.VolumeOf(name) != volume:
-		return unavailable(fmt.Errorf("this kextwatch is on a disk image or another disk, which may be missing at the next login: %s", name), move)
+		return cli.Unavailable(fmt.Errorf("this kextwatch is on a disk image or another disk, which may be missing at the next login: %s", name), move)
 	}
 	return nil
 }
@@ -154,7 +155,7 @@ func onMac(m root.FS, path string) string {
 func launchctlOf(m root.FS) (launchd.Launchctl, error) {
 	path, err := m.Resolve(probe.LaunchctlTool)
 	if err != nil {
-		return launchd.Launchctl{}, unavailable(err, "")
+		return launchd.Launchctl{}, cli.Unavailable(err, "")
 	}
 	return launchd.Launchctl{Runner: tool.Runner{Root: m.Root, UID: m.UID}, Tool: path}, nil
 }
@@ -162,14 +163,14 @@ func launchctlOf(m root.FS) (launchd.Launchctl, error) {
 // launchPlace returns the place of this user's LaunchAgent.
 func (s *setup) launchPlace() (home string, place launchd.Place, err error) {
 	if s.mac.NoTools {
-		return "", place, usage("leave --volume out", "nothing is installed on another Mac's disk")
+		return "", place, cli.Usage("leave --volume out", "nothing is installed on another Mac's disk")
 	}
 	if s.noHome != nil {
 		return "", place, s.noHome
 	}
 	home = s.mac.Home
 	if err := mayWriteTo(s.mac, home); err != nil {
-		return "", place, unavailable(err, "run it without sudo, as the user who sees the menu bar")
+		return "", place, cli.Unavailable(err, "run it without sudo, as the user who sees the menu bar")
 	}
 	launchctl, err := launchctlOf(s.mac)
 	if err != nil {
@@ -192,14 +193,14 @@ func (s *setup) carryOut(ctx context.Context, plan launchd.Plan) (exit int, err 
 			doc.Outcome, doc.Error = "failed", err.Error()
 		}
 		steps = append(steps, doc)
-		if s.json {
+		if s.JSON {
 			return
 		}
 		if err != nil {
-			s.say("%s: failed: %v", step.Does, err)
+			s.Say("%s: failed: %v", step.Does, err)
 			return
 		}
-		s.say("%s: %s", step.Does, outcome)
+		s.Say("%s: %s", step.Does, outcome)
 	}
 	if s.dryRun {
 		for _, step := range plan.Steps {
@@ -209,14 +210,14 @@ func (s *setup) carryOut(ctx context.Context, plan launchd.Plan) (exit int, err 
 			}
 			report(step, outcome, step.Err)
 		}
-	} else if err = plan.Run(ctx, report); err != nil && !s.json {
+	} else if err = plan.Run(ctx, report); err != nil && !s.JSON {
 		failed := errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
-		return 0, unavailable(failed, s.launchHint(err))
+		return 0, cli.Unavailable(failed, s.launchHint(err))
 	}
-	if s.json {
-		s.document(map[string]any{"schema": 1, "dry_run": s.dryRun, "steps": steps})
+	if s.JSON {
+		s.Document(map[string]any{"schema": 1, "dry_run": s.dryRun, "steps": steps})
 		if err != nil {
-			return exitUnavailable, nil
+			return cli.ExitUnavailable, nil
 		}
 	}
 	return 0, nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kextwatch/agent/cli"
 	"kextwatch/probe"
 	"kextwatch/probe/simmac"
 )
@@ -90,14 +91,14 @@ Verbs:
   kextwatch status --root /tmp/mac`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 2 {
-				return usage("kextwatch sim --help lists the verbs", "sim takes a directory, a verb and the values of the verb")
+				return cli.Usage("kextwatch sim --help lists the verbs", "sim takes a directory, a verb and the values of the verb")
 			}
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			o.Arch, o.Edition = probe.Arch(arch), probe.Edition(edition)
 			o.Now = in.clock.Now()
-			return simCommand{in.speaker, o}.run(args[0], args[1], args[2:])
+			return simCommand{in.out, o}.run(args[0], args[1], args[2:])
 		},
 	}
 	flags := cmd.Flags()
@@ -134,7 +135,7 @@ func simHelp() string {
 
 // simCommand makes or changes a simulated Mac at the time of its options.
 type simCommand struct {
-	speaker
+	cli.Output
 	options simmac.Options
 }
 
@@ -146,15 +147,15 @@ func (s simCommand) run(dir, name string, values []string) error {
 	value := strings.Join(values, " ")
 	if name == "new" {
 		if value != "" {
-			return usage("kextwatch sim --help lists its flags", "new takes no value")
+			return cli.Usage("kextwatch sim --help lists its flags", "new takes no value")
 		}
 		o := s.options
 		o.Now = o.Now.Add(-time.Hour) // started an hour ago, so that the next events do not look like part of the start
 		if _, err := simmac.New(dir, o); err != nil {
 			if errors.Is(err, fs.ErrExist) {
-				return unavailable(err, "name another directory")
+				return cli.Unavailable(err, "name another directory")
 			}
-			return unavailable(err, "kextwatch sim --help lists the flags of new and their values")
+			return cli.Unavailable(err, "kextwatch sim --help lists the flags of new and their values")
 		}
 		return s.done(dir, name, value)
 	}
@@ -163,18 +164,18 @@ func (s simCommand) run(dir, name string, values []string) error {
 			continue
 		}
 		if !verb.takes(values) {
-			return usage("kextwatch sim --help lists the verbs", "wrong values; use: sim DIR %s %s", name, verb.value)
+			return cli.Usage("kextwatch sim --help lists the verbs", "wrong values; use: sim DIR %s %s", name, verb.value)
 		}
 		m, err := simmac.Open(dir)
 		if err != nil {
-			return unavailable(err, "kextwatch sim DIR new makes a simulated Mac")
+			return cli.Unavailable(err, "kextwatch sim DIR new makes a simulated Mac")
 		}
 		if err := verb.do(m, value, s.options.Now); err != nil {
-			return unavailable(err, "")
+			return cli.Unavailable(err, "")
 		}
 		return s.done(dir, name, value)
 	}
-	return usage("kextwatch sim --help lists the verbs", "unknown verb %q", name)
+	return cli.Usage("kextwatch sim --help lists the verbs", "unknown verb %q", name)
 }
 
 // simVM splits a value into a name and an optional hypervisor.
@@ -194,10 +195,10 @@ func setVMState(m *simmac.Mac, value string, _ time.Time) error {
 }
 
 func (s simCommand) done(dir, name, value string) error {
-	if s.json {
-		s.document(map[string]any{"schema": 1, "dir": dir, "verb": name, "value": value})
+	if s.JSON {
+		s.Document(map[string]any{"schema": 1, "dir": dir, "verb": name, "value": value})
 		return nil
 	}
-	s.say("%s: %s", dir, strings.TrimSpace(name+" "+value))
+	s.Say("%s: %s", dir, strings.TrimSpace(name+" "+value))
 	return nil
 }

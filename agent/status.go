@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/agent/terminal"
 	"kextwatch/agent/view"
 )
@@ -19,12 +20,12 @@ func (in *invocation) statusCommand() *cobra.Command {
   kextwatch status --volume "/Volumes/Old Mac"   another Mac's disk`,
 		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			st, err := in.target.examineWith(cmd.Context(), statusLimit, in.err)
+			st, err := in.target.examineWith(cmd.Context(), statusLimit, in.out.Stderr)
 			if err != nil {
 				return err
 			}
 			in.exit = statusCode(st)
-			return writeStatus(in.speaker, st, view.Text(st))
+			return writeStatus(in.out, st, view.Text(st))
 		},
 	}
 }
@@ -38,11 +39,11 @@ func (in *invocation) explainCommand() *cobra.Command {
   kextwatch explain --all`,
 		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			st, err := in.target.examineWith(cmd.Context(), statusLimit, in.err)
+			st, err := in.target.examineWith(cmd.Context(), statusLimit, in.out.Stderr)
 			if err != nil {
 				return err
 			}
-			return writeStatus(in.speaker, st, view.Explain(st, all))
+			return writeStatus(in.out, st, view.Explain(st, all))
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "also show the rules that did not apply")
@@ -50,12 +51,12 @@ func (in *invocation) explainCommand() *cobra.Command {
 }
 
 // writeStatus writes a status as JSON, or its text.
-func writeStatus(s speaker, st approval.Status, text view.Lines) error {
-	if s.json {
-		s.document(view.NewDocument(st))
+func writeStatus(out cli.Output, st approval.Status, text view.Lines) error {
+	if out.JSON {
+		out.Document(view.NewDocument(st))
 		return nil
 	}
-	return terminal.Write(s.out, text)
+	return terminal.Write(out.Stdout, text)
 }
 
 // statusCode returns 0 for nothing to do, 1 for something to do, 2 for unknown.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/agent/settings"
 	"kextwatch/agent/store"
 	"kextwatch/agent/terminal"
@@ -133,7 +134,7 @@ func (t *target) examine(ctx context.Context, limit time.Duration) (approval.Sta
 	rules.Once = true
 	snap := mac.NewProber(t.mac).Snapshot(ctx, now, mac.Options{Fresh: true, Limit: limit})
 	if err := ctx.Err(); err != nil {
-		return approval.Status{}, unavailable(err, "")
+		return approval.Status{}, cli.Unavailable(err, "")
 	}
 	mem, gaps := t.memory()
 	snap.Person = t.person

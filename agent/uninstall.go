@@ -100,7 +100,7 @@ func (s *setup) uninstallShared(ctx context.Context, parts sharedParts) (exit in
 	if !parts.allUsers {
 		s.nameJobOfAll()
 	}
-	if err != nil || s.dryRun || s.json {
+	if err != nil || s.dryRun || s.JSON {
 		return exit, err
 	}
 	s.nameUsersFiles()
@@ -112,8 +112,8 @@ func (s *setup) uninstallShared(ctx context.Context, parts sharedParts) (exit in
 func (s *setup) nameUsersFiles() {
 	const home = "~"
 	p := store.PlacesIn(home)
-	s.say("What users have of their own stays: %s.", strings.Join([]string{launchd.AgentPlist(home), p.State, p.Log, settings.UserSettings(home)}, ", "))
-	s.say("Each user can delete them, or run this without sudo while kextwatch is there: kextwatch uninstall --settings")
+	s.Say("What users have of their own stays: %s.", strings.Join([]string{launchd.AgentPlist(home), p.State, p.Log, settings.UserSettings(home)}, ", "))
+	s.Say("Each user can delete them, or run this without sudo while kextwatch is there: kextwatch uninstall --settings")
 }
 
 // noAgentRuns is the step that checks for an agent that launchd did not start, and
@@ -147,7 +147,7 @@ func (s *setup) nameJobOfAll() {
 		return
 	}
 	path := filepath.Join(s.mac.Root, probe.JobOfAll)
-	s.warn("an administrator removes it with "+sudo(s.mac, "uninstall --all-users", ""), "an administrator installed kextwatch for every user, so it starts again at the next login: %s", path)
+	s.Warn("an administrator removes it with "+sudo(s.mac, "uninstall --all-users", ""), "an administrator installed kextwatch for every user, so it starts again at the next login: %s", path)
 }
 
 // nameRootsPart reports the files that only root can remove.
@@ -158,7 +158,7 @@ func (s *setup) nameRootsPart() {
 			continue
 		}
 		if _, err := os.Lstat(path); err == nil {
-			s.warn("an administrator removes it with "+sudo(s.mac, "uninstall --reader", ""), "the reader is installed for every user and stays: %s", path)
+			s.Warn("an administrator removes it with "+sudo(s.mac, "uninstall --reader", ""), "the reader is installed for every user and stays: %s", path)
 			return
 		}
 	}

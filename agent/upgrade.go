@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/agent/terminal"
 	"kextwatch/agent/view"
 	"kextwatch/probe"
@@ -31,7 +32,7 @@ kextwatch. Each names its source and how sure it is.`,
   kextwatch upgrade-check 27 --volume "/Volumes/Old Mac"`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usage(upgradeVersions, "upgrade-check takes one version of macOS, not %d", len(args))
+				return cli.Usage(upgradeVersions, "upgrade-check takes one version of macOS, not %d", len(args))
 			}
 			return nil
 		},
@@ -41,21 +42,21 @@ kextwatch. Each names its source and how sure it is.`,
 			if len(args) > 0 {
 				var ok bool
 				if to, ok = approval.ParseMacOS(args[0]); !ok {
-					return usage(upgradeVersions, "unknown version of macOS %q", args[0])
+					return cli.Usage(upgradeVersions, "unknown version of macOS %q", args[0])
 				}
 			}
 			in.target.everyone = true
-			st, err := in.target.examineWith(cmd.Context(), statusLimit, in.err)
+			st, err := in.target.examineWith(cmd.Context(), statusLimit, in.out.Stderr)
 			if err != nil {
 				return err
 			}
 			if approval.Older(to, st.Mac.OS) && to.Known() {
-				return usage("name a newer version", "macOS %s is older than the macOS of this Mac, %s", to.Version, st.Mac.OS)
+				return cli.Usage("name a newer version", "macOS %s is older than the macOS of this Mac, %s", to.Version, st.Mac.OS)
 			}
 			if offer, offered := st.NewestOffer(); !to.Known() && offered {
 				to = offer
 			}
-			in.exit, err = writeUpgrade(in.speaker, st, to)
+			in.exit, err = writeUpgrade(in.out, st, to)
 			return err
 		},
 	}
@@ -63,21 +64,21 @@ kextwatch. Each names its source and how sure it is.`,
 
 // writeUpgrade writes what a macOS means for this Mac, and returns the exit status. Without
 // a version nothing is checked.
-func writeUpgrade(s speaker, st approval.Status, to probe.OSVersion) (exit int, err error) {
+func writeUpgrade(out cli.Output, st approval.Status, to probe.OSVersion) (exit int, err error) {
 	if !to.Known() {
-		if s.json {
-			s.document(view.NewNoUpgradeDocument(st))
+		if out.JSON {
+			out.Document(view.NewNoUpgradeDocument(st))
 			return 2, nil
 		}
-		return 2, terminal.Write(s.out, view.NoUpgradeText(st))
+		return 2, terminal.Write(out.Stdout, view.NoUpgradeText(st))
 	}
 	u := st.Upgrade(to)
 	exit = upgradeCode(st, u)
-	if s.json {
-		s.document(view.NewUpgradeDocument(st, u))
+	if out.JSON {
+		out.Document(view.NewUpgradeDocument(st, u))
 		return exit, nil
 	}
-	return exit, terminal.Write(s.out, view.UpgradeText(st, u))
+	return exit, terminal.Write(out.Stdout, view.UpgradeText(st, u))
 }
 
 // upgradeCode returns 0 if everything works, 1 if something needs action, 2 if something

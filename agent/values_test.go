@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/agent/fleet"
 	"kextwatch/agent/settings"
 	"kextwatch/agent/view"
@@ -73,7 +74,7 @@ func TestSchemasListEveryValue(t *testing.T) {
 		origins = append(origins, origin.String())
 	}
 	for _, exit := range errorExits {
-		words = append(words, codeWord(exit))
+		words = append(words, cli.CodeWord(exit))
 	}
 	for _, kind := range fleet.ProfileKinds {
 		kinds = append(kinds, kind.Name)
@@ -91,7 +92,7 @@ func TestSchemasListEveryValue(t *testing.T) {
 }
 
 // errorExits are the exit statuses that an error can have.
-var errorExits = []int{exitUsage, exitUnavailable, exitDefect, exitInterrupted}
+var errorExits = []int{cli.ExitUsage, cli.ExitUnavailable, cli.ExitDefect, cli.ExitInterrupted}
 
 // sharedValues returns each list of values in the shared parts of the schemas.
 func sharedValues(t *testing.T) map[string][]string {

@@ -4,26 +4,28 @@ import (
 	"runtime"
 
 	"github.com/spf13/cobra"
+
+	"kextwatch/agent/cli"
 )
 
-func versionCommand(s *speaker) *cobra.Command {
+func versionCommand(out *cli.Output) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of kextwatch",
 		Args:  noArgs(""),
 		RunE: func(*cobra.Command, []string) error {
-			writeVersion(*s)
+			writeVersion(*out)
 			return nil
 		},
 	}
 }
 
-func writeVersion(s speaker) {
-	if s.json {
-		s.document(map[string]any{
+func writeVersion(out cli.Output) {
+	if out.JSON {
+		out.Document(map[string]any{
 			"schema": 1, "version": version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH,
 		})
 		return
 	}
-	s.say("kextwatch %s (%s, %s/%s)", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	out.Say("kextwatch %s (%s, %s/%s)", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

@@ -79,12 +79,12 @@ func (k keysOfWatch) retry(ctx context.Context) {
 	w := k.command
 	o := retry.Options{Timeout: retryPatience, User: retryQuestions{w.keyboard, k.screen.st.Mac}}
 	w.forRetry(&o)
-	if _, err := (retryCommand{speaker: w.speaker, options: o}).run(ctx); err != nil {
-		w.speaker.fail(err)
+	if _, err := (retryCommand{Output: w.Output, options: o}).run(ctx); err != nil {
+		w.Output.Fail(err)
 	}
 	w.keyboard.ask(ctx, "Press Return to go back. ")
 	if err := k.keys.Resume(); err != nil {
 		k.screen.keys = false
 	}
-	fmt.Fprintln(w.out)
+	fmt.Fprintln(w.Stdout)
 }

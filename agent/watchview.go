@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/agent/loop"
 	"kextwatch/agent/terminal"
 	"kextwatch/agent/view"
@@ -31,7 +32,7 @@ It reads the facts itself and writes no file. It works with and without the agen
   kextwatch watch --root /tmp/mac     a simulated Mac`,
 		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return watchCommand{&in.target, in.speaker, keyboard{in.stdin, in.stderr}, in.watch}.run(cmd.Context())
+			return watchCommand{&in.target, in.out, keyboard{in.stdin, in.stderr}, in.watch}.run(cmd.Context())
 		},
 	}
 }
@@ -39,7 +40,7 @@ It reads the facts itself and writes no file. It works with and without the agen
 // watchCommand follows the state of one Mac.
 type watchCommand struct {
 	*target
-	speaker
+	cli.Output
 	keyboard keyboard
 	watch    func(ctx context.Context, m root.FS, also ...string) loop.Watcher
 }
@@ -47,7 +48,7 @@ type watchCommand struct {
 // run shows the status until ctx ends, which is the normal end.
 func (w watchCommand) run(ctx context.Context) error {
 	if w.mac.NoTools {
-		return usage("use kextwatch status --volume", "another Mac's disk does not change by itself")
+		return cli.Usage("use kextwatch status --volume", "another Mac's disk does not change by itself")
 	}
 	resized := make(chan os.Signal, 1)
 	signal.Notify(resized, syscall.SIGWINCH)
@@ -80,13 +81,13 @@ func (w watchCommand) run(ctx context.Context) error {
 
 // screen returns what shows the status on this output.
 func (w watchCommand) screen() loop.Screen {
-	if w.json {
-		return &jsonFollowed{speaker: w.speaker}
+	if w.JSON {
+		return &jsonFollowed{output: w.Output}
 	}
-	if f, ok := terminal.CanDraw(w.out); ok {
+	if f, ok := terminal.CanDraw(w.Stdout); ok {
 		return &terminalFollowed{out: f, colors: terminal.Colors(), past: w.recent()}
 	}
-	return &plainFollowed{out: w.out}
+	return &plainFollowed{out: w.Stdout}
 }
 
 // recent returns the events of the last 24 hours. It is empty if the history cannot

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 
+	"kextwatch/agent/cli"
 	"kextwatch/agent/loop"
 	"kextwatch/agent/settings"
 	"kextwatch/agent/store"
@@ -18,7 +19,7 @@ import (
 // wiring is what the loop of an agent needs of this machine and of the Mac it watches.
 type wiring struct {
 	target    *target
-	speaker   speaker
+	output    cli.Output
 	log       *slog.Logger
 	newTray   func() (notify.Tray, error)
 	newPoster func(toolsRoot string) (notify.Poster, error)
@@ -31,7 +32,7 @@ func (w *wiring) edges(ctx context.Context, st *store.Store) loop.Edges {
 	m := w.target.mac
 	poster, err := w.newPoster(m.Root)
 	if err != nil {
-		w.speaker.warn("", "cannot show notifications: %v", err)
+		w.output.Warn("", "cannot show notifications: %v", err)
 		poster = noPoster{err}
 	}
 	return loop.Edges{

@@ -76,6 +76,7 @@ var arrows = []struct{ importer, imported, because string }{
 	{"agent/loop", "probe/root", "checks who owns the program of RunOnChange"},
 	{"agent/loop", "probe/tool", "runs the user's program for each event"},
 	{"agent/retry", "agent/approval", "asks the rules after each snapshot"},
+	{"agent/retry", "agent/cli", "adds hints to errors"},
 	{"agent/retry", "agent/view", "finds the words for the reasons"},
 	{"agent/retry", "probe", "chooses the virtual machine to start"},
 	{"agent/retry", "probe/mac", "opens Parallels Desktop and starts a virtual machine"},

@@ -113,28 +113,16 @@ func (r retryCommand) from(ctx context.Context, prober *mac.Prober, snap probe.S
 	res, err := retry.Run(ctx, o)
 	bar.Close()
 	if err != nil {
-		return 0, retryFailure(err)
+		if notOpened, ok := errors.AsType[*retry.NotOpened](err); ok {
+			err = cli.Unavailable(notOpened, notOpened.Hint()+", then run kextwatch status")
+		}
+		return 0, err
 	}
 	r.report(res)
 	if res.Window == nil {
 		return exitNothingCame, nil
 	}
 	return 0, nil
-}
-
-// retryFailure adds the exit code to an error of a retry.
-func retryFailure(err error) error {
-	var e *retry.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	switch e.Kind {
-	case retry.Usage:
-		return cli.Usage(e.Hint(), "%w", e)
-	case retry.NotOpened:
-		return cli.Unavailable(e, e.Hint()+", then run kextwatch status")
-	}
-	return cli.Unavailable(e, e.Hint())
 }
 
 // retryQuestions asks the user in the terminal.

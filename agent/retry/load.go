@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/agent/view"
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
@@ -27,11 +28,11 @@ func (o Options) blockedKexts(p approval.Product) ([]approval.Kext, error) {
 	again := view.TryAgain(p, o.Status.Mac.OS)
 	switch {
 	case o.VM != "":
-		return nil, usage("remove --vm", "%s has no virtual machines that kextwatch knows", p.Name)
+		return nil, cli.Usage("remove --vm", "%s has no virtual machines that kextwatch knows", p.Name)
 	case !o.Status.Facts.Mac.OS.Known():
-		return nil, unavailable(errors.New("unknown version of macOS: the safe method depends on it"), again)
+		return nil, cli.Unavailable(errors.New("unknown version of macOS: the safe method depends on it"), again)
 	case p.Verdict == approval.Unknown:
-		return nil, unavailable(fmt.Errorf("kextwatch cannot tell whether %s is blocked", p.Name), view.Next(p, o.Status))
+		return nil, cli.Unavailable(fmt.Errorf("kextwatch cannot tell whether %s is blocked", p.Name), view.Next(p, o.Status))
 	}
 	kexts := slices.DeleteFunc(p.Kexts(), func(k approval.Kext) bool { return !k.Blocked || k.Path == "" })
 	if p.Known == nil && o.Product == nil {
@@ -39,17 +40,17 @@ func (o Options) blockedKexts(p approval.Product) ([]approval.Kext, error) {
 		if probe.IsTeamID(p.TeamID) {
 			name = "kextwatch retry --product " + p.TeamID
 		}
-		return nil, usage(fmt.Sprintf("if you know it, name it: %s; if you do not, leave it", name), "kextwatch does not know %s", view.Clean(p.Name))
+		return nil, cli.Usage(fmt.Sprintf("if you know it, name it: %s; if you do not, leave it", name), "kextwatch does not know %s", view.Clean(p.Name))
 	}
 	if o.Mac.UID != 0 {
 		byRoot := slices.ContainsFunc(kexts, func(k approval.Kext) bool { return mac.Loadable(o.Mac, k.Path) == nil })
 		if byRoot && probe.IsTeamID(p.TeamID) {
 			again += "; an administrator can also run sudo kextwatch retry --product " + p.TeamID
 		}
-		return nil, unavailable(fmt.Errorf("kextwatch cannot make %s try again as an ordinary user", p.Name), again)
+		return nil, cli.Unavailable(fmt.Errorf("kextwatch cannot make %s try again as an ordinary user", p.Name), again)
 	}
 	if len(kexts) == 0 {
-		return nil, unavailable(fmt.Errorf("the kernel extensions of %s were not found", p.Name), again)
+		return nil, cli.Unavailable(fmt.Errorf("the kernel extensions of %s were not found", p.Name), again)
 	}
 	return kexts[:min(len(kexts), mostKexts)], nil
 }

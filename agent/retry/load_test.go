@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/probe"
 	"kextwatch/probe/root"
 	"kextwatch/probe/simmac"
@@ -123,7 +124,7 @@ func TestRetryOfAKextThatEndsOtherwise(t *testing.T) {
 			}
 			res, err := Run(t.Context(), o)
 			if err != nil {
-				if e := (*Error)(nil); !errors.As(err, &e) || c.hint == "" || !strings.Contains(err.Error(), c.says) || e.Hint() != c.hint {
+				if e := (*cli.Failure)(nil); !errors.As(err, &e) || c.hint == "" || !strings.Contains(err.Error(), c.says) || e.Hint() != c.hint {
 					t.Errorf("error %v, hint %q; want %q, %q", err, e.Hint(), c.says, c.hint)
 				}
 				return
@@ -242,7 +243,7 @@ func TestRetryOfAnUnknownDeveloper(t *testing.T) {
 	}
 	o.Status.Products = slices.DeleteFunc(o.Status.Products, func(p approval.Product) bool { return p.Name == "macFUSE" })
 	_, err := Run(t.Context(), o)
-	if e := (*Error)(nil); !errors.As(err, &e) || e.Kind != Usage || !strings.Contains(e.Hint(), "retry --product AAAAAAAAAA; if you do not, leave it") {
+	if e := (*cli.Failure)(nil); !errors.As(err, &e) || e.Exit != cli.ExitUsage || !strings.Contains(e.Hint(), "retry --product AAAAAAAAAA; if you do not, leave it") {
 		t.Errorf("not named: error %v", err)
 	}
 	p := o.Target()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/agent/view"
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
@@ -103,7 +104,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		}
 		t.kexts, err = o.blockedKexts(p)
 	case p.Verdict == approval.NotInstalled:
-		return nothing, unavailable(errors.New("no Parallels Desktop on this Mac"), "install it first")
+		return nothing, cli.Unavailable(errors.New("no Parallels Desktop on this Mac"), "install it first")
 	case p.Verdict == approval.NotNeeded, p.Verdict == approval.Approved && p.Loaded:
 		nothing.Reasons = reasons(nothing)
 		return nothing, nil
@@ -141,7 +142,7 @@ func (o Options) way(ctx context.Context) (*probe.VM, error) {
 	macOS := o.Status.Facts.Mac.OS
 	switch {
 	case !macOS.Known():
-		return nil, unavailable(errors.New("unknown version of macOS: the safe method depends on it"), "open Parallels Desktop and start a virtual machine yourself")
+		return nil, cli.Unavailable(errors.New("unknown version of macOS: the safe method depends on it"), "open Parallels Desktop and start a virtual machine yourself")
 	case o.VM == "" && parallels(o.Status).Need.ByOpening():
 		return nil, nil // opens nothing that the user works in
 	case macOS.AtLeast(11, 0):
@@ -151,7 +152,7 @@ func (o Options) way(ctx context.Context) (*probe.VM, error) {
 		}
 		return &vm, nil
 	}
-	return nil, usage("remove --vm", "macOS %s does not need --vm: opening Parallels Desktop is enough", macOS)
+	return nil, cli.Usage("remove --vm", "macOS %s does not need --vm: opening Parallels Desktop is enough", macOS)
 }
 
 // parallels returns Parallels Desktop from the products.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/agent/settings"
 	"kextwatch/agent/view"
 	"kextwatch/probe"
@@ -152,7 +153,7 @@ func TestRetryThatEndsOtherwise(t *testing.T) {
 				}
 				return
 			}
-			if e := (*Error)(nil); !errors.As(err, &e) || e.Kind != Unavailable || e.Hint() == "" || !strings.Contains(err.Error(), c.err) {
+			if e := (*cli.Failure)(nil); !errors.As(err, &e) || e.Exit != cli.ExitUnavailable || e.Hint() == "" || !strings.Contains(err.Error(), c.err) {
 				t.Errorf("error %v, want %q and a hint", err, c.err)
 			}
 		})
@@ -302,7 +303,7 @@ func TestRetryOpensTheApplication(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Run(t.Context(), o)
-	if e := (*Error)(nil); !errors.As(err, &e) || e.Kind != NotOpened || e.Hint() == "" {
+	if _, ok := errors.AsType[*NotOpened](err); !ok {
 		t.Errorf("without the tool open: %v", err)
 	}
 }

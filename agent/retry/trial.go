@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/agent/view"
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
@@ -64,7 +65,7 @@ func (t *trial) begin(ctx context.Context) (<-chan answer, error) {
 	}
 	if t.vm == nil {
 		if err := mac.OpenParallels(ctx, t.Mac, parallels(t.Status).App); err != nil {
-			return nil, &Error{NotOpened, err, "open it yourself"}
+			return nil, &NotOpened{err}
 		}
 		return nil, nil
 	}
@@ -86,7 +87,7 @@ func (t *trial) wait(ctx context.Context, answers <-chan answer) (Result, error)
 	for end := start.Add(t.Timeout); ; {
 		select {
 		case <-ctx.Done():
-			return Result{}, unavailable(errors.New("interrupted"), "")
+			return Result{}, cli.Unavailable(errors.New("interrupted"), "")
 		case a := <-answers:
 			if err := t.hear(a); err != nil {
 				return Result{}, err
@@ -113,11 +114,11 @@ func (t *trial) report(waited time.Duration) {
 func (t *trial) hear(a answer) error {
 	switch {
 	case errors.Is(a.err, mac.ErrServiceDown):
-		return unavailable(a.err, "open Parallels Desktop once, or restart the Mac; this is not about an approval")
+		return cli.Unavailable(a.err, "open Parallels Desktop once, or restart the Mac; this is not about an approval")
 	case a.err != nil && t.kexts != nil:
-		return unavailable(a.err, view.TryAgain(t.before, t.Status.Mac.OS))
+		return cli.Unavailable(a.err, view.TryAgain(t.before, t.Status.Mac.OS))
 	case a.err != nil:
-		return unavailable(a.err, "start the virtual machine in Parallels Desktop and read its message")
+		return cli.Unavailable(a.err, "start the virtual machine in Parallels Desktop and read its message")
 	}
 	t.help = a.help
 	t.attempt = &probe.Attempt{

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"kextwatch/agent/cli"
 	"kextwatch/agent/view"
 	"kextwatch/probe"
 )
@@ -18,9 +19,9 @@ func (o Options) chooseVM(ctx context.Context) (probe.VM, error) {
 	case o.VM != "":
 		return namedVM(fit, machines.List, o.VM)
 	case len(fit) == 0 && !machines.Known:
-		return probe.VM{}, unavailable(errors.New("the list of virtual machines is unknown"), "start one that uses Parallels' hypervisor in Parallels Desktop yourself")
+		return probe.VM{}, cli.Unavailable(errors.New("the list of virtual machines is unknown"), "start one that uses Parallels' hypervisor in Parallels Desktop yourself")
 	case len(fit) == 0:
-		return probe.VM{}, unavailable(errors.New("kextwatch can start no virtual machine that uses Parallels' hypervisor"), view.OtherWay(need))
+		return probe.VM{}, cli.Unavailable(errors.New("kextwatch can start no virtual machine that uses Parallels' hypervisor"), view.OtherWay(need))
 	case len(fit) == 1 || o.User == nil:
 		return fit[0], nil
 	}
@@ -37,26 +38,26 @@ func namedVM(fit, all []probe.VM, name string) (probe.VM, error) {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return probe.VM{}, usage("name one by its UUID", "several virtual machines have this name:%s", view.MachineList(found))
+		return probe.VM{}, cli.Usage("name one by its UUID", "several virtual machines have this name:%s", view.MachineList(found))
 	}
 	if i := slices.IndexFunc(all, is); i >= 0 {
 		return probe.VM{}, unfit(all[i])
 	}
 	if len(fit) == 0 {
-		return probe.VM{}, usage("leave --vm out", "unknown virtual machine %q, and no other can be started", name)
+		return probe.VM{}, cli.Usage("leave --vm out", "unknown virtual machine %q, and no other can be started", name)
 	}
-	return probe.VM{}, usage("name one of them", "unknown virtual machine %q; these can be started:%s", name, view.MachineList(fit))
+	return probe.VM{}, cli.Usage("name one of them", "unknown virtual machine %q; these can be started:%s", name, view.MachineList(fit))
 }
 
 // unfit says why the start of a virtual machine is no load attempt of this user.
 func unfit(vm probe.VM) error {
 	switch {
 	case vm.Hypervisor != probe.ParallelsHypervisor:
-		return unavailable(errors.New("this virtual machine does not use Parallels' hypervisor: starting it loads nothing"), "name another one with --vm")
+		return cli.Unavailable(errors.New("this virtual machine does not use Parallels' hypervisor: starting it loads nothing"), "name another one with --vm")
 	case vm.OtherUsers:
-		return unavailable(errors.New("this virtual machine is in the folder of another user"), "let that user start it")
+		return cli.Unavailable(errors.New("this virtual machine is in the folder of another user"), "let that user start it")
 	case vm.State == probe.VMRunning:
-		return unavailable(errors.New("this virtual machine already runs"), "shut it down first, or name another one with --vm")
+		return cli.Unavailable(errors.New("this virtual machine already runs"), "shut it down first, or name another one with --vm")
 	}
-	return unavailable(errors.New("it is unknown whether this virtual machine can be started"), "start it in Parallels Desktop, or name another one with --vm")
+	return cli.Unavailable(errors.New("it is unknown whether this virtual machine can be started"), "start it in Parallels Desktop, or name another one with --vm")
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/cli"
 	"kextwatch/probe"
 )
 
@@ -53,7 +54,7 @@ func TestChooseVM(t *testing.T) {
 		vm   string
 		user User
 		want string // UUID
-		kind Kind
+		exit int
 		err  string
 	}{
 		"the only one":          {[]probe.VM{running, a, apple, unknown, nameless}, "", lastVM{}, uuidA, 0, ""},
@@ -61,20 +62,20 @@ func TestChooseVM(t *testing.T) {
 		"the user chooses":      {[]probe.VM{a, b}, "", lastVM{}, uuidA, 0, ""},
 		"by name":               {[]probe.VM{a, b}, "Windows 11", lastVM{}, uuidA, 0, ""},
 		"by UUID":               {[]probe.VM{a, twin}, "{" + strings.ToUpper(uuidC) + "}", lastVM{}, uuidC, 0, ""},
-		"by a name two have":    {[]probe.VM{a, twin}, "Windows 11", nil, "", Usage, "several virtual machines have this name"},
-		"by part of a name":     {[]probe.VM{a, b}, "Windows", nil, "", Usage, "unknown virtual machine \"Windows\"; these can be started:\n  1  “Debian”"},
-		"no name fits":          {[]probe.VM{apple}, "Windows", nil, "", Usage, "no other can be started"},
-		"one that runs":         {[]probe.VM{running, a}, "Running", nil, "", Unavailable, "already runs"},
-		"one on Apple's":        {[]probe.VM{apple}, "Apple's", nil, "", Unavailable, "does not use Parallels' hypervisor"},
-		"another user's":        {[]probe.VM{sues}, "Sue's", nil, "", Unavailable, "another user"},
-		"one that is paused":    {[]probe.VM{paused}, "Paused", nil, "", Unavailable, "unknown whether"},
+		"by a name two have":    {[]probe.VM{a, twin}, "Windows 11", nil, "", cli.ExitUsage, "several virtual machines have this name"},
+		"by part of a name":     {[]probe.VM{a, b}, "Windows", nil, "", cli.ExitUsage, "unknown virtual machine \"Windows\"; these can be started:\n  1  “Debian”"},
+		"no name fits":          {[]probe.VM{apple}, "Windows", nil, "", cli.ExitUsage, "no other can be started"},
+		"one that runs":         {[]probe.VM{running, a}, "Running", nil, "", cli.ExitUnavailable, "already runs"},
+		"one on Apple's":        {[]probe.VM{apple}, "Apple's", nil, "", cli.ExitUnavailable, "does not use Parallels' hypervisor"},
+		"another user's":        {[]probe.VM{sues}, "Sue's", nil, "", cli.ExitUnavailable, "another user"},
+		"one that is paused":    {[]probe.VM{paused}, "Paused", nil, "", cli.ExitUnavailable, "unknown whether"},
 		"a suspended one":       {[]probe.VM{suspended, running}, "", nil, uuidB, 0, ""},
 		"suspended, by name":    {[]probe.VM{suspended, a}, "Suspended", nil, uuidB, 0, ""},
 		"stopped before that":   {[]probe.VM{suspended, a}, "", nil, uuidA, 0, ""},
-		"none that would help":  {[]probe.VM{running, apple, unknown, nameless, sues}, "", nil, "", Unavailable, "can start no virtual machine"},
-		"none at all":           {nil, "", nil, "", Unavailable, "can start no virtual machine"},
+		"none that would help":  {[]probe.VM{running, apple, unknown, nameless, sues}, "", nil, "", cli.ExitUnavailable, "can start no virtual machine"},
+		"none at all":           {nil, "", nil, "", cli.ExitUnavailable, "can start no virtual machine"},
 		"a hostile name":        {[]probe.VM{hostile}, "", nil, uuidC, 0, ""},
-		"a hostile name, twice": {[]probe.VM{hostile, sameHostile}, hostile.Name, nil, "", Usage, "“x[31m --help”  " + uuidC},
+		"a hostile name, twice": {[]probe.VM{hostile, sameHostile}, hostile.Name, nil, "", cli.ExitUsage, "“x[31m --help”  " + uuidC},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := withMachines(probe.Machines{Known: true, List: c.list})
@@ -89,8 +90,8 @@ func TestChooseVM(t *testing.T) {
 				}
 				return
 			}
-			if e := (*Error)(nil); !errors.As(err, &e) || e.Kind != c.kind || e.Hint() == "" || !strings.Contains(err.Error(), c.err) {
-				t.Errorf("%v, want kind %d and %q", err, c.kind, c.err)
+			if e := (*cli.Failure)(nil); !errors.As(err, &e) || e.Exit != c.exit || e.Hint() == "" || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%v, want exit %d and %q", err, c.exit, c.err)
 			}
 			if strings.ContainsAny(err.Error(), "\x1b\u202e") {
 				t.Errorf("%q is shown as it is", err)

@@ -25,10 +25,10 @@ var arrows = []struct{ importer, imported, because string }{
 	{"agent", "agent/loop", "package main wires everything"},
 	{"agent", "agent/retry", "package main wires everything"},
 	{"agent", "agent/settings", "package main wires everything"},
+	{"agent", "agent/setup", "package main wires everything"},
 	{"agent", "agent/store", "package main wires everything"},
 	{"agent", "agent/terminal", "package main wires everything"},
 	{"agent", "agent/view", "package main wires everything"},
-	{"agent", "launchd", "package main wires everything"},
 	{"agent", "notify", "package main wires everything"},
 	{"agent", "notify/desktop", "package main wires everything"},
 	{"agent", "notify/tray", "package main wires everything"},
@@ -40,7 +40,6 @@ var arrows = []struct{ importer, imported, because string }{
 	{"agent", "probe/simmac", "package main wires everything"},
 	{"agent", "probe/survey", "package main wires everything"},
 	{"agent", "probe/watch", "package main wires everything"},
-	{"agent", "probe/tool", "runs the user's program for each event"},
 	{"agent", "github.com/google/renameio/v2", "writes files atomically"},
 	{"agent", "github.com/spf13/cobra", "the commands"},
 	{"agent", "github.com/spf13/pflag", "the flags of cobra's commands"},
@@ -96,6 +95,15 @@ var arrows = []struct{ importer, imported, because string }{
 	{"agent/settings/settingstest", "probe/mactest", "writes files of a Mac"},
 	{"agent/settings/settingstest", "probe/root", "names the Mac"},
 	{"agent/settings/settingstest", "howett.net/plist", "writes property lists"},
+	{"agent/setup", "agent/cli", "reports each step, and adds hints to errors"},
+	{"agent/setup", "agent/settings", "names the file of the user's settings"},
+	{"agent/setup", "agent/store", "names what the agent wrote, and asks whether one runs"},
+	{"agent/setup", "agent/view", "says what comes next, with Apple's labels"},
+	{"agent/setup", "launchd", "plans and carries out the steps"},
+	{"agent/setup", "probe", "names the jobs and their paths"},
+	{"agent/setup", "probe/mac", "reads who is logged in, the homes and the screen"},
+	{"agent/setup", "probe/root", "checks who can replace a program"},
+	{"agent/setup", "probe/tool", "runs launchctl"},
 	{"agent/terminal", "agent/view", "draws its bar"},
 	{"agent/terminal", "golang.org/x/term", "reports whether a stream is a terminal, and its size"},
 	{"agent/view", "agent/approval", "finds the words for what approval decided"},
@@ -242,7 +250,7 @@ func TestArrows(t *testing.T) {
 					}
 				}
 			}
-			for _, path := range append(packages[readerPackage].Deps, readerPackage) {
+			for _, path := range append(packages[module+"agent/reader"].Deps, module+"agent/reader") {
 				if name, ours := strings.CutPrefix(path, module); ours && !slices.Contains(readerParts, name) {
 					t.Errorf("%s is a dependency of the program that runs as root", path)
 				}

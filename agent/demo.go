@@ -14,6 +14,7 @@ import (
 	"kextwatch/agent/cli"
 	"kextwatch/agent/demo"
 	"kextwatch/agent/loop"
+	"kextwatch/agent/setup"
 	"kextwatch/agent/store"
 	"kextwatch/agent/view"
 	"kextwatch/notify"
@@ -165,12 +166,12 @@ func (d *demoAgent) edges(ctx context.Context, m root.FS, clock probe.Clock) (lo
 // install installs the LaunchAgent on the Mac of a demo.
 func (d *demoAgent) install(ctx context.Context, m root.FS, program string, out io.Writer) error {
 	m.UID = d.uid
-	s := &setup{
-		Output:  cli.Output{Stdout: out, Stderr: d.output.Stderr},
-		mac:     m,
-		env:     func(string) string { return filepath.Dir(program) }, // PATH: the command is there
-		newTray: d.newTray,
+	s := &setup.Setup{
+		Out:     cli.Output{Stdout: out, Stderr: d.output.Stderr},
+		Mac:     m,
+		Env:     func(string) string { return filepath.Dir(program) }, // PATH: the command is there
+		HasIcon: hasIcon(d.newTray),
 	}
-	_, err := s.install(ctx, program, false) // without --json the exit status is that of the error
+	_, err := s.Install(ctx, program, false) // without --json the exit status is that of the error
 	return err
 }

@@ -2,10 +2,7 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 	"time"
 
@@ -14,14 +11,12 @@ import (
 	"kextwatch/agent/approval"
 	"kextwatch/agent/cli"
 	"kextwatch/agent/settings"
+	"kextwatch/agent/setup"
 	"kextwatch/agent/store"
 	"kextwatch/agent/terminal"
 	"kextwatch/agent/view"
-	"kextwatch/launchd"
 	"kextwatch/notify"
-	"kextwatch/probe"
 	"kextwatch/probe/policy"
-	"kextwatch/probe/root"
 )
 
 func (in *invocation) doctorCommand() *cobra.Command {
@@ -106,7 +101,7 @@ func (t *target) own(newTray func() (notify.Tray, error)) view.Own {
 	}
 	p := store.PlacesIn(home)
 	own.Running = store.AgentRuns(p)
-	own.AtLogin = loginJob(home, t.mac)
+	own.AtLogin = setup.LoginJob(home, t.mac)
 	s, problems := settings.Read(t.mac, home)
 	own.SettingsRead = true
 	for _, p := range problems {
@@ -126,57 +121,6 @@ func (t *target) own(newTray func() (notify.Tray, error)) view.Own {
 		own.Notifications, own.NotifyKnown = lastPosting(events)
 	}
 	return own
-}
-
-// loginJob returns what launchd does for kextwatch at the next login. The job of an
-// administrator counts if the user has none.
-func loginJob(home string, m root.FS) probe.LoginJob {
-	job, all := launchd.ReadLoginJob(launchd.AgentPlist(home), wantedJob(home), locator(m)), jobOfAll(m)
-	if job.State == probe.LoginAbsent && all.State != probe.LoginAbsent {
-		return all
-	}
-	job.Twice = job.State == probe.LoginReady && all.State == probe.LoginReady
-	return job
-}
-
-// jobOfAll returns the job that an administrator installed for every user.
-func jobOfAll(m root.FS) probe.LoginJob {
-	owner, err := m.Owner()
-	if err != nil {
-		return probe.LoginJob{Why: err.Error(), OfAll: true}
-	}
-	path, err := m.Resolve(probe.JobOfAll)
-	if err != nil {
-		return probe.LoginJob{Why: err.Error(), OfAll: true}
-	}
-	return launchd.ReadJobOfAll(path, wantedJob("/"), locator(m), owner)
-}
-
-// wantedJob returns the job that install would write.
-func wantedJob(home string) launchd.Job {
-	program, err := executable()
-	if err != nil {
-		program = "kextwatch" // only its name is compared
-	}
-	return launchd.Agent(program, home)
-}
-
-// locator turns a program's path in a property list into one of this machine. A
-// simulated Mac also starts programs of this machine.
-func locator(m root.FS) func(path string) (string, error) {
-	if m.NoTools {
-		return m.Resolve
-	}
-	return func(path string) (string, error) {
-		inside, err := m.Resolve(path)
-		if err != nil {
-			return "", err
-		}
-		if _, err := os.Lstat(inside); errors.Is(err, fs.ErrNotExist) {
-			return path, nil
-		}
-		return inside, nil
-	}
 }
 
 // lastPosting returns the error of the last alert if it failed. known is false if

@@ -4,10 +4,10 @@ import (
 	"context"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"kextwatch/agent/loop"
+	"kextwatch/agent/setup"
 	"kextwatch/notify"
 	"kextwatch/notify/desktop"
 	"kextwatch/notify/tray"
@@ -50,18 +50,9 @@ func newHost() host {
 // newPoster posts through a short-lived child, so that a notification server
 // that never answers cannot hold up the agent.
 func newPoster(root string) (notify.Poster, error) {
-	program, err := executable()
+	program, err := setup.ThisProgram()
 	if err != nil {
 		return nil, err
 	}
 	return desktop.NewPoster(program, root), nil
-}
-
-// executable returns the path from which this program can be started again.
-func executable() (string, error) {
-	program, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	return filepath.Clean(program), nil
 }

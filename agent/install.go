@@ -4,6 +4,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/cli"
+	"kextwatch/agent/setup"
+	"kextwatch/notify"
 )
 
 func (in *invocation) installCommand() *cobra.Command {
@@ -37,11 +39,11 @@ in a home folder.`,
 			case reader && allUsers:
 				return cli.Usage("run it once with each of them", "--reader and --all-users cannot be used together")
 			case reader:
-				in.exit, err = s.installReader(cmd.Context(), program, reload)
+				in.exit, err = s.InstallReader(cmd.Context(), program, reload)
 			case allUsers:
-				in.exit, err = s.installAllUsers(cmd.Context(), program, reload)
+				in.exit, err = s.InstallAllUsers(cmd.Context(), program, reload)
 			default:
-				in.exit, err = s.install(cmd.Context(), program, reload)
+				in.exit, err = s.Install(cmd.Context(), program, reload)
 			}
 			return err
 		},
@@ -56,8 +58,8 @@ in a home folder.`,
 
 func (in *invocation) uninstallCommand() *cobra.Command {
 	var dryRun bool
-	var parts sharedParts
-	var what remains
+	var parts setup.SharedParts
+	var what setup.Remains
 	cmd := &cobra.Command{
 		Use:   "uninstall",
 		Short: "Stop kextwatch and remove what it wrote",
@@ -70,26 +72,37 @@ continues with the next one. You can repeat it.`,
 		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			s := in.setup(dryRun)
-			if parts == (sharedParts{}) && in.uid == 0 && in.target.mac.Root == "/" {
-				parts = sharedParts{reader: true, allUsers: true}
+			if parts == (setup.SharedParts{}) && in.uid == 0 && in.target.mac.Root == "/" {
+				parts = setup.SharedParts{Reader: true, AllUsers: true}
 			}
-			if parts != (sharedParts{}) {
-				in.exit, err = s.uninstallShared(cmd.Context(), parts)
+			if parts != (setup.SharedParts{}) {
+				in.exit, err = s.UninstallShared(cmd.Context(), parts)
 			} else {
-				in.exit, err = s.uninstall(cmd.Context(), what)
+				in.exit, err = s.Uninstall(cmd.Context(), what)
 			}
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&parts.reader, "reader", false, "remove only what install --reader installed")
-	cmd.Flags().BoolVar(&parts.allUsers, "all-users", false, "remove only what install --all-users installed")
+	cmd.Flags().BoolVar(&parts.Reader, "reader", false, "remove only what install --reader installed")
+	cmd.Flags().BoolVar(&parts.AllUsers, "all-users", false, "remove only what install --all-users installed")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the steps without doing them")
-	cmd.Flags().BoolVar(&what.keepData, "keep-data", false, "keep the history, the memory and the log")
-	cmd.Flags().BoolVar(&what.dropSettings, "settings", false, "also remove your settings")
+	cmd.Flags().BoolVar(&what.KeepData, "keep-data", false, "keep the history, the memory and the log")
+	cmd.Flags().BoolVar(&what.DropSettings, "settings", false, "also remove your settings")
 	return cmd
 }
 
-// setup returns what installs on this Mac and removes.
-func (in *invocation) setup(dryRun bool) *setup {
-	return &setup{in.out, in.target.mac, in.target.noHome, in.env, in.newTray, dryRun}
+// setup returns what installs and removes kextwatch on the chosen Mac.
+func (in *invocation) setup(dryRun bool) *setup.Setup {
+	return &setup.Setup{
+		Out: in.out, Mac: in.target.mac, NoHome: in.target.noHome,
+		Env: in.env, HasIcon: hasIcon(in.newTray), DryRun: dryRun,
+	}
+}
+
+// hasIcon returns a function that reports whether this program can show an icon here.
+func hasIcon(newTray func() (notify.Tray, error)) func() bool {
+	return func() bool {
+		_, err := newTray()
+		return err == nil
+	}
 }

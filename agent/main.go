@@ -38,6 +38,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"kextwatch/agent/setup"
 )
 
 // version is set by the linker.
@@ -49,6 +51,6 @@ func main() { os.Exit(start(newHost())) }
 func start(h host) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	program, _ := executable() // an unknown path counts as outside an app
+	program, _ := setup.ThisProgram() // an unknown path counts as outside an app
 	return run(ctx, arguments(os.Args[1:], program, h.stdin), h)
 }

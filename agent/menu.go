@@ -10,13 +10,12 @@ import (
 
 	"kextwatch/agent/approval"
 	"kextwatch/agent/retry"
+	"kextwatch/agent/setup"
 	"kextwatch/agent/store"
 	"kextwatch/agent/view"
-	"kextwatch/launchd"
 	"kextwatch/notify"
 	"kextwatch/probe"
 	"kextwatch/probe/mac"
-	"kextwatch/probe/root"
 )
 
 // menuActions are the entries of the menu that the loop leaves to this package.
@@ -27,7 +26,7 @@ type menuActions struct {
 
 // OpensAtLogin reports how launchd starts kextwatch at the next login.
 func (m menuActions) OpensAtLogin() probe.LoginJob {
-	return loginJob(m.reports.mac.Home, m.reports.mac)
+	return setup.LoginJob(m.reports.mac.Home, m.reports.mac)
 }
 
 // Do performs a menu entry.
@@ -60,7 +59,7 @@ func (m menuActions) Do(ctx context.Context, action notify.Action, status approv
 	case notify.Contact:
 		return mac.OpenContact(ctx, here, status.Contact.URL)
 	case notify.OpenAtLogin:
-		return toggleAtLogin(here.Home, here)
+		return setup.ToggleAtLogin(here.Home, here)
 	case notify.ShowAbout:
 		about := "kextwatch " + version + "\n\n" + view.Explain(status, false).String()
 		return m.showText(ctx, filepath.Join(state, "about.txt"), about)
@@ -81,20 +80,4 @@ func (m menuActions) showText(ctx context.Context, file, text string) error {
 		return err
 	}
 	return mac.OpenText(ctx, m.reports.mac, file)
-}
-
-// toggleAtLogin installs or removes the LaunchAgent. The agent that runs now
-// keeps running, even if launchd started it.
-func toggleAtLogin(home string, m root.FS) error {
-	program, err := executable()
-	if err != nil {
-		return err
-	}
-	on := loginJob(home, m).Starts() != probe.Yes
-	if on {
-		if err := startsAtLogin(m, program, home); err != nil {
-			return err
-		}
-	}
-	return launchd.SetAtLogin(launchd.Agent(program, home), launchd.AgentPlist(home), on)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"kextwatch/assets/pkg"
+	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 )
 
@@ -46,7 +47,7 @@ func packageCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, file.content, file.mode)))
 	}
 	ts.Check(os.Mkdir(filepath.Join(app, "Contents/Helpers"), 0o755))
-	ts.Check(makeProgram(filepath.Join(app, "Contents/Helpers/kextwatch-reader"), readerPackage))
+	ts.Check(mactest.WriteProgram(filepath.Join(app, "Contents/Helpers/kextwatch-reader"), module+"agent/reader"))
 	ts.Check(pkg.Layout{App: app, Version: "1.2.3.0", Oldest: "10.13"}.Write(dir))
 }
 

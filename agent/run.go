@@ -16,6 +16,7 @@ import (
 	"kextwatch/agent/cli"
 	"kextwatch/agent/loop"
 	"kextwatch/agent/settings"
+	"kextwatch/agent/setup"
 	"kextwatch/agent/store"
 	"kextwatch/agent/terminal"
 	"kextwatch/notify"
@@ -105,7 +106,7 @@ func (r *runCommand) run(ctx context.Context) (exit int, err error) {
 		return 0, err
 	}
 	if err == nil {
-		err = mayWriteTo(r.target.mac, home)
+		err = setup.MayWriteTo(r.target.mac, home)
 	}
 	// If the agent must not or need not run, it warns and exits with 0. Otherwise
 	// launchd would start it again and again.
@@ -154,7 +155,7 @@ func (r *runCommand) attend(ctx context.Context, p store.Places) (exit int) {
 	w := wiring{r.target, r.output, log, r.newTray, r.newPoster, r.watch}
 	edges := w.edges(ctx, st)
 	edges.Events = listener
-	if path, err := executable(); err == nil {
+	if path, err := setup.ThisProgram(); err == nil {
 		edges.Binary = loop.NewBinary(path)
 	}
 	log.Info("kextwatch started", "version", version, "pid", os.Getpid(), "root", r.target.mac.Root)
@@ -204,21 +205,4 @@ func withTray(ctx context.Context, stop func(), tray notify.Tray, loop func(cont
 	})
 	stop()
 	<-over
-}
-
-// mayWriteTo refuses to write to a home as root: sudo on macOS keeps HOME, and
-// files of root in it would lock its owner out. It allows a simulated Mac whose user
-// is root.
-func mayWriteTo(m root.FS, home string) error {
-	if m.UID != 0 {
-		return nil
-	}
-	info, err := os.Stat(home)
-	if err != nil {
-		return err
-	}
-	if owner, ok := info.Sys().(*syscall.Stat_t); ok && owner.Uid == 0 && m.Root != "/" {
-		return nil
-	}
-	return errors.New("root must not write to a user's home folder")
 }

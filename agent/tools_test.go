@@ -32,6 +32,7 @@ var mayStartPrograms = []struct{ folder, because string }{
 	{"probe/tool", "does it for the whole program"},
 	{"assets/bundle", "packs the app, on a developer's machine: it asks the go command for the licenses"},
 	{"notify/tray/desk", "plays a desktop for the tests"},
+	{"probe/mactest", "runs a test again as an ordinary user"},
 }
 
 // starters are the functions of the standard library, and of its extension,

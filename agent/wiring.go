@@ -8,6 +8,7 @@ import (
 	"kextwatch/agent/cli"
 	"kextwatch/agent/loop"
 	"kextwatch/agent/settings"
+	"kextwatch/agent/setup"
 	"kextwatch/agent/store"
 	"kextwatch/notify"
 	"kextwatch/notify/desktop"
@@ -54,7 +55,7 @@ func (w *wiring) edges(ctx context.Context, st *store.Store) loop.Edges {
 // settings.
 func watchedFiles(m root.FS) []string {
 	var paths []string
-	if path, err := executable(); err == nil {
+	if path, err := setup.ThisProgram(); err == nil {
 		paths = append(paths, path)
 	}
 	if m.Home != "" {

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -567,7 +566,7 @@ func TestWatchLostSilently(t *testing.T) {
 }
 
 func TestUnreadableIsAGap(t *testing.T) {
-	if !asOrdinaryUser(t) {
+	if !mactest.AsOrdinaryUser(t) {
 		return
 	}
 	root := t.TempDir()
@@ -593,28 +592,6 @@ func TestUnreadableIsAGap(t *testing.T) {
 	s.calm()
 	s.put(db)
 	s.settled()
-}
-
-// asOrdinaryUser reports whether the test runs as an ordinary user. Root can read
-// every file, so as root it runs the test again as another user.
-func asOrdinaryUser(t *testing.T) bool {
-	if os.Geteuid() != 0 {
-		return true
-	}
-	program, err := os.ReadFile(os.Args[0])
-	mactest.NoError(t, err)
-	dir := t.TempDir()
-	mactest.NoError(t, os.Chmod(filepath.Dir(dir), 0o755))
-	copied := filepath.Join(dir, "test")
-	mactest.NoError(t, os.WriteFile(copied, program, 0o755))
-	cmd := exec.CommandContext(t.Context(), copied, "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
-		t.Errorf("as an ordinary user: %v\n%s", err, out)
-	}
-	return false
 }
 
 // A commit in WAL mode may be visible only after its last event.

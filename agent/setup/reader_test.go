@@ -1,4 +1,4 @@
-package main
+package setup
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 )
 
@@ -20,7 +21,7 @@ func TestReaderProgramIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole := filepath.Join(dir, "kextwatch")
-	if err := makeProgram(whole, "kextwatch/agent"); err != nil {
+	if err := mactest.WriteProgram(whole, "kextwatch/agent"); err != nil {
 		t.Fatal(err)
 	}
 	for path, says := range map[string]string{
@@ -66,7 +67,7 @@ func TestTheReaderIsFoundBesideTheProgram(t *testing.T) {
 			t.Errorf("without a reader: %v", err)
 		}
 		file := filepath.Join(dir, place)
-		if err := makeProgram(file, readerPackage); err != nil {
+		if err := mactest.WriteProgram(file, readerPackage); err != nil {
 			t.Fatal(err)
 		}
 		want, err := os.ReadFile(file)
@@ -86,7 +87,7 @@ func TestAPlantedReaderIsRefused(t *testing.T) { plantedReader(t) }
 
 // The same for an ordinary user, who sees the plan with --dry-run.
 func TestAPlantedReaderIsRefusedAsAnOrdinaryUser(t *testing.T) {
-	if asOrdinaryUser(t) {
+	if mactest.AsOrdinaryUser(t) {
 		plantedReader(t)
 	}
 }
@@ -125,7 +126,7 @@ func plantedReader(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir, self, trust := contents(t)
 			reader := filepath.Join(dir, tc.place, readerName)
-			if err := makeProgram(reader, readerPackage); err != nil {
+			if err := mactest.WriteProgram(reader, readerPackage); err != nil {
 				t.Fatal(err)
 			}
 			if err := tc.plant(dir, reader); errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
@@ -156,7 +157,7 @@ func linked(_, path string) error {
 func TestNoReaderComesFromBelowAStickyFolder(t *testing.T) {
 	dir, _, trust := contents(t)
 	reader := filepath.Join(dir, "Helpers", readerName)
-	if err := errors.Join(makeProgram(reader, readerPackage), os.Chmod(filepath.Dir(dir), 0o777|fs.ModeSticky)); err != nil {
+	if err := errors.Join(mactest.WriteProgram(reader, readerPackage), os.Chmod(filepath.Dir(dir), 0o777|fs.ModeSticky)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := readReader(reader, trust, namedHint); err != nil {

@@ -1,4 +1,4 @@
-package main
+package setup
 
 import (
 	"bytes"
@@ -22,15 +22,15 @@ const (
 	readerPackage = "kextwatch/agent/reader"
 )
 
-// installReader installs the LaunchDaemon that reads the policy as root. It changes
+// InstallReader installs the LaunchDaemon that reads the policy as root. It changes
 // no home folder: each user installs the agent.
-func (s *setup) installReader(ctx context.Context, program string, reload bool) (exit int, err error) {
+func (s *Setup) InstallReader(ctx context.Context, program string, reload bool) (exit int, err error) {
 	place, err := s.readerPlace("install", program)
 	if err != nil {
 		return 0, err
 	}
 	place.Reload = reload
-	source, err := readerProgram(s.mac, program)
+	source, err := readerProgram(s.Mac, program)
 	if err != nil {
 		return 0, err
 	}
@@ -38,41 +38,41 @@ func (s *setup) installReader(ctx context.Context, program string, reload bool) 
 	if err != nil {
 		return 0, cli.Unavailable(err, "nothing was changed; correct this and run it again")
 	}
-	plan.Steps = append(plan.Steps, fleetSteps(s.mac)...)
-	if exit, err := s.carryOut(ctx, plan); err != nil || s.dryRun || s.JSON {
+	plan.Steps = append(plan.Steps, fleetSteps(s.Mac)...)
+	if exit, err := s.carryOut(ctx, plan); err != nil || s.DryRun || s.Out.JSON {
 		return exit, err
 	}
-	if jobOfAll(s.mac).State != probe.LoginReady {
-		s.Say("For the icon in the menu bar, each user runs, without sudo: kextwatch install")
+	if jobOfAll(s.Mac).State != probe.LoginReady {
+		s.Out.Say("For the icon in the menu bar, each user runs, without sudo: kextwatch install")
 	}
 	return 0, nil
 }
 
 // readerRemoval returns the plan that removes the LaunchDaemon, its program and what it
 // published.
-func (s *setup) readerRemoval(ctx context.Context) (launchd.Plan, error) {
+func (s *Setup) readerRemoval(ctx context.Context) (launchd.Plan, error) {
 	place, err := s.readerPlace("uninstall", "")
 	if err != nil {
 		return launchd.Plan{}, err
 	}
-	return place.Uninstall(ctx, probe.ReaderLabel, filepath.Join(s.mac.Root, probe.SupportFolder)), nil
+	return place.Uninstall(ctx, probe.ReaderLabel, filepath.Join(s.Mac.Root, probe.SupportFolder)), nil
 }
 
 // readerPlace returns the place of the LaunchDaemon. Only the owner of the Mac may
 // change it. Every user may print the plan.
-func (s *setup) readerPlace(command, program string) (place launchd.DaemonPlace, err error) {
-	launchctl, err := s.systemLaunchctl(sudo(s.mac, command+" --reader", program))
+func (s *Setup) readerPlace(command, program string) (place launchd.DaemonPlace, err error) {
+	launchctl, err := s.systemLaunchctl(s.sudo(command+" --reader", program))
 	if err != nil {
 		return place, err
 	}
 	launchctl.System = true
 	return launchd.DaemonPlace{
 		Place: launchd.Place{
-			Plist:     filepath.Join(s.mac.Root, probe.ReaderJob),
+			Plist:     filepath.Join(s.Mac.Root, probe.ReaderJob),
 			Launchctl: launchctl,
 		},
-		Program: filepath.Join(s.mac.Root, probe.ReaderProgram),
-		Guarded: func(path string) error { return guarded(s.mac, path) },
+		Program: filepath.Join(s.Mac.Root, probe.ReaderProgram),
+		Guarded: func(path string) error { return guarded(s.Mac, path) },
 		Ours:    isReader,
 	}, nil
 }
@@ -88,8 +88,8 @@ func guarded(m root.FS, path string) error {
 
 // sudo returns the command that does it as root. It contains the full path of this
 // program, because sudo has its own search path.
-func sudo(m root.FS, command, program string) string {
-	self, err := executable()
+func (s *Setup) sudo(command, program string) string {
+	self, err := ThisProgram()
 	if err != nil {
 		self = "kextwatch"
 	}
@@ -97,8 +97,8 @@ func sudo(m root.FS, command, program string) string {
 	if program != "" {
 		words += " --program " + probe.ShellWord(program)
 	}
-	if m.Root != "/" {
-		words += " --root " + probe.ShellWord(m.Root)
+	if s.Mac.Root != "/" {
+		words += " --root " + probe.ShellWord(s.Mac.Root)
 	}
 	return words
 }
@@ -129,7 +129,7 @@ func readerProgram(m root.FS, named string) (launchd.Program, error) {
 // ownTrust returns the path of this program and the rule for a program beside it. Its
 // owner is trusted: root runs this program already.
 func ownTrust(m root.FS) (self string, trust root.Trust, err error) {
-	if self, err = executable(); err != nil {
+	if self, err = ThisProgram(); err != nil {
 		return "", trust, err
 	}
 	if self, err = filepath.EvalSymlinks(self); err != nil {

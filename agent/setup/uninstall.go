@@ -1,4 +1,4 @@
-package main
+package setup
 
 import (
 	"context"
@@ -17,29 +17,29 @@ import (
 	"kextwatch/probe/root"
 )
 
-// remains selects what uninstall keeps or additionally removes.
-type remains struct {
-	keepData     bool // history, memory and log stay
-	dropSettings bool
+// Remains selects what uninstall keeps or additionally removes.
+type Remains struct {
+	KeepData     bool // history, memory and log stay
+	DropSettings bool
 }
 
-// uninstall removes everything kextwatch wrote for the user.
-func (s *setup) uninstall(ctx context.Context, what remains) (exit int, err error) {
+// Uninstall removes everything kextwatch wrote for the user.
+func (s *Setup) Uninstall(ctx context.Context, what Remains) (exit int, err error) {
 	home, place, err := s.launchPlace()
 	if err != nil {
 		return 0, err
 	}
 	p := store.PlacesIn(home)
 	var folders, files []string
-	if what.keepData {
+	if what.KeepData {
 		files = append(files, p.Status) // other programs read it, and nothing would update it
 	} else {
 		folders = []string{p.Log, p.State}
 	}
-	if state := fleetState(s.mac); state != "" {
+	if state := fleetState(s.Mac); state != "" {
 		files = append(files, state)
 	}
-	if what.dropSettings {
+	if what.DropSettings {
 		files = append(files, settings.UserSettings(home))
 	}
 	plan := place.Uninstall(ctx, probe.AgentLabel, folders...)
@@ -77,18 +77,18 @@ func fleetState(m root.FS) string {
 	return path
 }
 
-// sharedParts selects what uninstall removes of what is installed for every user.
-type sharedParts struct{ reader, allUsers bool }
+// SharedParts selects what uninstall removes of what is installed for every user.
+type SharedParts struct{ Reader, AllUsers bool }
 
-// uninstallShared removes what was installed for every user. Users' files stay.
-func (s *setup) uninstallShared(ctx context.Context, parts sharedParts) (exit int, err error) {
+// UninstallShared removes what was installed for every user. Users' files stay.
+func (s *Setup) UninstallShared(ctx context.Context, parts SharedParts) (exit int, err error) {
 	var plan launchd.Plan
-	if parts.allUsers {
+	if parts.AllUsers {
 		if plan, err = s.allUsersRemoval(ctx); err != nil {
 			return 0, err
 		}
 	}
-	if parts.reader {
+	if parts.Reader {
 		reader, err := s.readerRemoval(ctx)
 		if err != nil {
 			return 0, err
@@ -97,10 +97,10 @@ func (s *setup) uninstallShared(ctx context.Context, parts sharedParts) (exit in
 		plan = reader
 	}
 	exit, err = s.carryOut(ctx, plan)
-	if !parts.allUsers {
+	if !parts.AllUsers {
 		s.nameJobOfAll()
 	}
-	if err != nil || s.dryRun || s.JSON {
+	if err != nil || s.DryRun || s.Out.JSON {
 		return exit, err
 	}
 	s.nameUsersFiles()
@@ -109,11 +109,11 @@ func (s *setup) uninstallShared(ctx context.Context, parts sharedParts) (exit in
 
 // nameUsersFiles names what stays in the homes. It names the files themselves, because the
 // app may be removed next.
-func (s *setup) nameUsersFiles() {
+func (s *Setup) nameUsersFiles() {
 	const home = "~"
 	p := store.PlacesIn(home)
-	s.Say("What users have of their own stays: %s.", strings.Join([]string{launchd.AgentPlist(home), p.State, p.Log, settings.UserSettings(home)}, ", "))
-	s.Say("Each user can delete them, or run this without sudo while kextwatch is there: kextwatch uninstall --settings")
+	s.Out.Say("What users have of their own stays: %s.", strings.Join([]string{launchd.AgentPlist(home), p.State, p.Log, settings.UserSettings(home)}, ", "))
+	s.Out.Say("Each user can delete them, or run this without sudo while kextwatch is there: kextwatch uninstall --settings")
 }
 
 // noAgentRuns is the step that checks for an agent that launchd did not start, and
@@ -141,24 +141,24 @@ func removeFile(path string) launchd.Step {
 }
 
 // nameJobOfAll reports the job that an administrator installed for every user.
-func (s *setup) nameJobOfAll() {
-	job := jobOfAll(s.mac)
+func (s *Setup) nameJobOfAll() {
+	job := jobOfAll(s.Mac)
 	if job.State == probe.LoginAbsent || job.State == probe.LoginDamaged {
 		return
 	}
-	path := filepath.Join(s.mac.Root, probe.JobOfAll)
-	s.Warn("an administrator removes it with "+sudo(s.mac, "uninstall --all-users", ""), "an administrator installed kextwatch for every user, so it starts again at the next login: %s", path)
+	path := filepath.Join(s.Mac.Root, probe.JobOfAll)
+	s.Out.Warn("an administrator removes it with "+s.sudo("uninstall --all-users", ""), "an administrator installed kextwatch for every user, so it starts again at the next login: %s", path)
 }
 
 // nameRootsPart reports the files that only root can remove.
-func (s *setup) nameRootsPart() {
+func (s *Setup) nameRootsPart() {
 	for _, name := range []string{probe.ReaderJob, probe.ReaderProgram, probe.SupportFolder} {
-		path, err := s.mac.Resolve(name)
+		path, err := s.Mac.Resolve(name)
 		if err != nil {
 			continue
 		}
 		if _, err := os.Lstat(path); err == nil {
-			s.Warn("an administrator removes it with "+sudo(s.mac, "uninstall --reader", ""), "the reader is installed for every user and stays: %s", path)
+			s.Out.Warn("an administrator removes it with "+s.sudo("uninstall --reader", ""), "the reader is installed for every user and stays: %s", path)
 			return
 		}
 	}

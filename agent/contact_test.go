@@ -19,7 +19,7 @@ func TestContactOpensTheAddress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	actions := menuActions{reporter{target: &target{mac: root.FS{Root: dir}}}, &store.Store{}}
+	actions := menuActions{target: &target{mac: root.FS{Root: dir}}, store: &store.Store{}}
 	click := func(url string) error {
 		return actions.Do(t.Context(), notify.Contact, approval.Status{Contact: approval.Contact{URL: url}})
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"time"
 
@@ -20,24 +21,26 @@ import (
 
 // menuActions are the entries of the menu that the loop leaves to this package.
 type menuActions struct {
-	reports reporter
+	target  *target
+	newTray func() (notify.Tray, error)
+	log     *slog.Logger
 	store   *store.Store
 }
 
 // OpensAtLogin reports how launchd starts kextwatch at the next login.
 func (m menuActions) OpensAtLogin() probe.LoginJob {
-	return setup.LoginJob(m.reports.mac.Home, m.reports.mac)
+	return setup.LoginJob(m.target.mac.Home, m.target.mac)
 }
 
 // Do performs a menu entry.
 func (m menuActions) Do(ctx context.Context, action notify.Action, status approval.Status) error {
-	state, here := m.store.Places.State, m.reports.mac
+	state, here := m.store.Places.State, m.target.mac
 	switch action {
 	case notify.OpenSettings:
 		_, err := openPane(ctx, here)
 		return err
 	case notify.ShowGuide:
-		return m.reports.showPage(ctx, filepath.Join(state, "guide.html"), guidePage(view.GuideTo(status)))
+		return m.showPage(ctx, filepath.Join(state, "guide.html"), guidePage(view.GuideTo(status)))
 	case notify.CopyGuide:
 		return mac.CopyText(ctx, here, view.GuideTo(status).Text(guideColumns))
 	case notify.CopyMessage:
@@ -49,13 +52,13 @@ func (m menuActions) Do(ctx context.Context, action notify.Action, status approv
 		}
 		return m.showText(ctx, filepath.Join(state, "history.txt"), historyText(events).String())
 	case notify.ShowDoctor:
-		return m.showText(ctx, filepath.Join(state, "doctor.txt"), view.CheckText(view.Checks(status, m.reports.own(m.reports.newTray)), true).String())
+		return m.showText(ctx, filepath.Join(state, "doctor.txt"), view.CheckText(view.Checks(status, m.target.own(m.newTray)), true).String())
 	case notify.ShowReport:
-		page, err := m.reports.page(ctx, status, false)
+		page, err := reporter{m.target, m.newTray, m.log}.page(ctx, status, false)
 		if err != nil {
 			return err
 		}
-		return m.reports.showPage(ctx, filepath.Join(state, "report.html"), page)
+		return m.showPage(ctx, filepath.Join(state, "report.html"), page)
 	case notify.Contact:
 		return mac.OpenContact(ctx, here, status.Contact.URL)
 	case notify.OpenAtLogin:
@@ -70,7 +73,7 @@ func (m menuActions) Do(ctx context.Context, action notify.Action, status approv
 // Retry does not ask for confirmation, because the user chose the menu entry. The
 // loop takes the snapshots, so Retry returns when Parallels has answered.
 func (m menuActions) Retry(ctx context.Context, st approval.Status) (*probe.Attempt, error) {
-	res, err := retry.Run(ctx, retry.Options{Mac: m.reports.mac, Clock: m.reports.clock, Status: st})
+	res, err := retry.Run(ctx, retry.Options{Mac: m.target.mac, Clock: m.target.clock, Status: st})
 	return res.Attempt, err
 }
 
@@ -79,5 +82,13 @@ func (m menuActions) showText(ctx context.Context, file, text string) error {
 	if err := renameio.WriteFile(file, []byte(text), 0o600); err != nil {
 		return err
 	}
-	return mac.OpenText(ctx, m.reports.mac, file)
+	return mac.OpenText(ctx, m.target.mac, file)
+}
+
+// showPage writes a page beside the agent's files and opens it.
+func (m menuActions) showPage(ctx context.Context, file string, page []byte) error {
+	if err := renameio.WriteFile(file, page, 0o600); err != nil {
+		return err
+	}
+	return mac.OpenFile(ctx, m.target.mac, file)
 }

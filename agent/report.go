@@ -17,7 +17,6 @@ import (
 	"kextwatch/agent/view"
 	"kextwatch/notify"
 	"kextwatch/notify/tray"
-	"kextwatch/probe/mac"
 )
 
 // reportDays is how far back the history of a report goes.
@@ -38,7 +37,7 @@ left out, unless --full is given. Nothing is sent anywhere.`,
 		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r := reporter{&in.target, in.newTray, in.logging.text(in.out.Stderr)}
-			st, err := r.examineWith(cmd.Context(), doctorLimit, in.out.Stderr)
+			st, err := r.target.examineWith(cmd.Context(), doctorLimit, in.out.Stderr)
 			if err != nil {
 				return err
 			}
@@ -82,7 +81,7 @@ func writePage(out cli.Output, what, file string, page []byte, document map[stri
 
 // reporter makes reports about one Mac.
 type reporter struct {
-	*target
+	target  *target
 	newTray func() (notify.Tray, error)
 	log     *slog.Logger
 }
@@ -95,13 +94,13 @@ func (r reporter) page(ctx context.Context, st approval.Status, full bool) ([]by
 		for _, vm := range st.Facts.Machines.List {
 			names = append(names, private{view.Clean(vm.Name), "virtual machine"})
 		}
-		withoutNames, err := r.redactor(ctx, names...)
+		withoutNames, err := r.target.redactor(ctx, names...)
 		if err != nil {
 			return nil, err
 		}
 		redact = withoutNames.redact
 	}
-	report := view.NewReport(st, view.ChecksOnPage(st, r.own(r.newTray)), r.happenings(st), version, redact)
+	report := view.NewReport(st, view.ChecksOnPage(st, r.target.own(r.newTray)), r.happenings(st), version, redact)
 	report.Head.Icon = tray.Badge(report.Head.Shape)
 	if !full {
 		report.Head.About = "Names of people, computers and virtual machines are left out"
@@ -112,11 +111,11 @@ func (r reporter) page(ctx context.Context, st approval.Status, full bool) ([]by
 // happenings returns the events of the last days and the starts of the Mac, in
 // order of time. A history or memory that cannot be read has none.
 func (r reporter) happenings(st approval.Status) []view.Happening {
-	events, err := r.events(st.At.Add(-reportDays * 24 * time.Hour))
+	events, err := r.target.events(st.At.Add(-reportDays * 24 * time.Hour))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		r.log.Warn("cannot read the history", "error", err)
 	}
-	mem, _ := r.memory() // the status already reports a memory that cannot be read
+	mem, _ := r.target.memory() // the status already reports a memory that cannot be read
 	boots := mem.BootsUntil(st)
 	var all []view.Happening
 	bootsUntil := func(at time.Time) {
@@ -137,12 +136,4 @@ func (r reporter) happenings(st approval.Status) []view.Happening {
 	}
 	bootsUntil(st.At)
 	return all
-}
-
-// showPage writes a page beside the agent's files and opens it.
-func (r reporter) showPage(ctx context.Context, file string, page []byte) error {
-	if err := renameio.WriteFile(file, page, 0o600); err != nil {
-		return err
-	}
-	return mac.OpenFile(ctx, r.mac, file)
 }

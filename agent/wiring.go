@@ -45,7 +45,7 @@ func (w *wiring) edges(ctx context.Context, st *store.Store) loop.Edges {
 		Log:     kextlog.New(m),
 		Poster:  poster,
 		Asker:   desktop.Dialogs{Root: m.Root, UID: m.UID},
-		Actions: menuActions{reporter{w.target, w.newTray, w.log}, st},
+		Actions: menuActions{w.target, w.newTray, w.log, st},
 		Hook:    loop.NewHook(m, w.log),
 		Rest:    debug.FreeOSMemory,
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -165,5 +166,35 @@ func TestNoReaderComesFromBelowAStickyFolder(t *testing.T) {
 	}
 	if _, err := readerProgram(root.FS{Root: "/"}, reader); err == nil || !strings.Contains(err.Error(), "root must not run") || !strings.Contains(err.Error(), "may write to") {
 		t.Errorf("a Mac in use: %v", err)
+	}
+}
+
+// The programs that the go command builds for a Mac and for this machine, stripped as in a
+// release, are told apart.
+func TestGoReaderIsKnown(t *testing.T) {
+	for _, program := range []struct {
+		pkg, system, processor string
+		reader                 bool
+	}{
+		{readerPackage, "darwin", "arm64", true},
+		{readerPackage, "darwin", "amd64", true},
+		{readerPackage, "linux", "amd64", true},
+		{"kextwatch/agent", "linux", "amd64", false},
+	} {
+		t.Run(program.pkg+" for "+program.system+"/"+program.processor, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "program")
+			cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", file, program.pkg)
+			cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+program.system, "GOARCH="+program.processor)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if is := isReader(content); is != program.reader {
+				t.Errorf("it counts as the reader: %v", is)
+			}
+		})
 	}
 }

@@ -106,7 +106,7 @@ func TestInterfaceHasEveryCommand(t *testing.T) {
 	program := (&invocation{}).commands()
 	program.InitDefaultHelpCmd()
 	manual := manual(program, time.Unix(0, 0).UTC())
-	compiled, err := schemas()
+	resolved, err := schemas()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestInterfaceHasEveryCommand(t *testing.T) {
 	for _, row := range interfaceRows() {
 		rows[row.command] = row
 		for _, name := range row.schemas {
-			if compiled[name] == nil {
+			if resolved[name] == nil {
 				t.Errorf("%s: no schema %s", row.command, name)
 			}
 		}
@@ -245,15 +245,15 @@ func TestFirstPromiseHolds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	compiled, err := compileSchemas(func(schema any) {
+	resolved, err := resolveSchemas(func(schema any) {
 		closed(schema)
 		eachObject(schema, func(object map[string]any) { delete(object, "required") })
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, fault := range schemaFaults(compiled["status"], withoutGaps(doc)) {
-		t.Error(fault)
+	if err := validate(resolved["status"], withoutGaps(doc)); err != nil {
+		t.Error(err)
 	}
 }
 

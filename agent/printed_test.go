@@ -263,18 +263,18 @@ func TestPrintedDocumentsAreChecked(t *testing.T) {
 		"nothing":              {"version --json", "", "kextwatch version --json: no document"},
 		"an empty log":         {"logs --json", "", ""},
 		"a background agent":   {"run --headless --json", "", ""},
-		"not described":        {"version --json", strings.Replace(described, "}", `, "color": 1}`, 1), "kextwatch version --json: at '': additional properties 'color' not allowed (rule version.schema.json#/additionalProperties)"},
-		"of another command":   {"open --json", described, "kextwatch open --json: at '': missing properties 'opened', 'pane', 'empty', 'why', 'next' (rule open.schema.json#/required)"},
+		"not described":        {"version --json", strings.Replace(described, "}", `, "color": 1}`, 1), `kextwatch version --json: schema version: validating root: unexpected additional properties ["color"]`},
+		"of another command":   {"open --json", described, "kextwatch open --json: schema open: validating root: unexpected additional properties ["},
 		"text":                 {"version --json", "kextwatch 1.2", "kextwatch version --json: not JSON"},
 		"text after it":        {"version --json", described + "\nmore", "kextwatch version --json: not JSON"},
 		"two":                  {"version --json", described + described, "kextwatch version --json: more than one document"},
 		"no schema":            {"man --json", described, "kextwatch man --json: docs/interface.md names no schema for it"},
 		"events":               {"run --events -", event + event, ""},
 		"an event cut short":   {"run --events -", event + event[:20], ""},
-		"an unknown event":     {"run --events -", event + strings.Replace(event, "agent-started", "agent-begun", 1), "kextwatch run --events -: line 2: at '/event': value must be one of"},
+		"an unknown event":     {"run --events -", event + strings.Replace(event, "agent-started", "agent-begun", 1), "kextwatch run --events -: line 2: schema event: validating root: validating /properties/event: validating /$defs/event: enum: agent-begun does not equal any of"},
 		"a damaged event":      {"run --events -", event[:20] + "\n" + event, "kextwatch run --events -: line 1: not JSON"},
 		"lines of the log":     {"logs --json", `{"msg":"a","any":1}` + "\n" + `{"level":"INFO","msg":"b"}` + "\n", ""},
-		"a line without a msg": {"logs --json", `{"level":"INFO"}` + "\n", "kextwatch logs --json: line 1: at '': missing property 'msg'"},
+		"a line without a msg": {"logs --json", `{"level":"INFO"}` + "\n", `kextwatch logs --json: line 1: schema log-line: validating root: required: missing properties: ["msg"]`},
 	} {
 		faults := record{strings.Fields(c.args), t.TempDir()}.faults(c.printed)
 		switch {
@@ -292,10 +292,10 @@ func TestPrintedDocumentsAreChecked(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if faults := historyFaults(folder); len(faults) != 1 || !strings.Contains(faults[0], "history.jsonl.1: line 2: at '': missing properties") {
+	if faults := historyFaults(folder); len(faults) != 1 || !strings.Contains(faults[0], "history.jsonl.1: line 2: schema event: validating root: required: missing properties") {
 		t.Errorf("the faults of the histories are %q", faults)
 	}
-	if faults := (record{[]string{"run", "--events", "events"}, folder}).faults(""); len(faults) != 1 || !strings.Contains(faults[0], "events: line 1: at '/seq': got string, want integer") {
+	if faults := (record{[]string{"run", "--events", "events"}, folder}).faults(""); len(faults) != 1 || !strings.Contains(faults[0], `events: line 1: schema event: validating root: validating /properties/seq: type: 1 has type "string", want "integer"`) {
 		t.Errorf("the faults of the events are %q", faults)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/google/jsonschema-go/jsonschema"
 	"howett.net/plist"
 
 	"kextwatch/agent/fleet"
@@ -122,37 +122,37 @@ func sameForm(t *testing.T, name string, k subkey, f values.Form) {
 	}
 }
 
-// jamfSchema returns the schema, as a validator of draft 4 reads it: the one of the library
-// that Jamf Pro shows the form with.
-func jamfSchema(t *testing.T) *jsonschema.Schema {
+// jamfSchema returns the schema. Jamf Pro reads it with a library for draft 4. Its keywords
+// that limit a value mean the same in draft 4 and in later ones; a new one needs a row here.
+func jamfSchema(t *testing.T) *jsonschema.Resolved {
 	t.Helper()
 	data, err := formOfSettings(fleet.JamfSchema).make()
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(string(data)))
+	for _, keyword := range []string{"$ref", "$schema", "additionalProperties", "allOf", "const", "contains", "dependencies", "exclusiveMaximum", "exclusiveMinimum", "format", "id", "if", "multipleOf", "not", "oneOf", "patternProperties", "required"} {
+		if strings.Contains(string(data), `"`+keyword+`":`) {
+			t.Errorf("the schema has the keyword %s", keyword)
+		}
+	}
+	var schema jsonschema.Schema
+	if err := json.Unmarshal(data, &schema); err != nil {
+		t.Fatal(err)
+	}
+	resolved, err := schema.Resolve(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := jsonschema.NewCompiler()
-	c.DefaultDraft(jsonschema.Draft4)
-	if err := c.AddResource("schema.json", doc); err != nil {
-		t.Fatal(err)
-	}
-	schema, err := c.Compile("schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return schema
+	return resolved
 }
 
-func validates(t *testing.T, schema *jsonschema.Schema, settings any) bool {
+func validates(t *testing.T, schema *jsonschema.Resolved, settings any) bool {
 	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(asText(settings)))
+	doc, err := decodeJSON(asText(settings))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return schema.Validate(doc) == nil
+	return validate(schema, doc) == nil
 }
 
 // The schema accepts what the agent accepts. The only exception is texts with characters

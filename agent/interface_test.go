@@ -211,7 +211,7 @@ func TestInterfaceListsEveryValue(t *testing.T) {
 			severity[code] = codes(row["severity"])[0]
 		}
 	}
-	for _, reason := range approval.Catalogue {
+	for _, reason := range approval.Catalog {
 		if got := severity[string(reason.Code)]; got != string(reason.Severity) {
 			t.Errorf("%s: the severity is %s, docs/interface.md says %q", reason.Code, reason.Severity, got)
 		}

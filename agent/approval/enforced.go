@@ -7,10 +7,9 @@ import (
 	"kextwatch/probe"
 )
 
-// overrule ignores a switch that is said to turn the approval off, if macOS nevertheless
-// refused an extension of the item in this boot, or if an attempt in this boot was not
-// followed by a load. A Mac with macOS 12.6.7 and csr-active-config 0x203 was seen to
-// refuse.
+// overrule ignores a switch that should turn the approval off, if macOS refused an
+// extension of the item in this boot, or if no load followed an attempt in this boot. A
+// Mac with macOS 12.6.7 and csr-active-config 0x203 was seen to refuse.
 func (a *assessment) overrule(facts []*kextFacts) {
 	for _, f := range facts {
 		if f.by != NotEnforced || f.row == nil || f.row.Allowed {

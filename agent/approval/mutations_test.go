@@ -22,7 +22,7 @@ import (
 
 // The tables and the functions whose rows, cases and conditions are taken out.
 var (
-	mutatedTables = []string{"verdicts", "Catalogue", "verdictChanges", "windowEnd", "lostTimes", "allowedRule", "parallelsProducts", "Proofs", "contradictions", "bars", "briefEvents", "kextUpgrades", "parallelsUpgrades"}
+	mutatedTables = []string{"verdicts", "Catalog", "verdictChanges", "windowEnd", "lostTimes", "allowedRule", "parallelsProducts", "Proofs", "contradictions", "bars", "briefEvents", "kextUpgrades", "parallelsUpgrades"}
 	mutatedFuncs  = []string{
 		"failure", "kextVerdict", "blockedVerdict", "itemVerdict", "productVerdict", "need", "replaced", "scan", "newSince", "evidence",
 		"noteLost", "blockedSinceLastRead", "overrule", "attemptFailed", "runsWithout", "runningWithoutSince", "confirmed", "uncertain", "collected", "compareCollected", "reported", "reportedBefore",

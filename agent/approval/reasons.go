@@ -73,8 +73,8 @@ const (
 	Note     Severity = "note"     // information only
 )
 
-// Catalogue has one row for each reason, the most important first.
-var Catalogue = []struct {
+// Catalog has one row for each reason, the most important first.
+var Catalog = []struct {
 	Code     ReasonCode
 	Severity Severity
 	Check    string
@@ -220,7 +220,7 @@ func (a *assessment) reasons(w watched, p Product) []Reason {
 	}
 	c := &reasonCase{p, a.snap}
 	var all []Reason
-	for _, r := range Catalogue {
+	for _, r := range Catalog {
 		if strings.HasPrefix(r.Check, "parallels.") && !w.parallels() {
 			continue
 		}

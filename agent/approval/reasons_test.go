@@ -159,7 +159,7 @@ func TestReasons(t *testing.T) {
 			}
 		})
 	}
-	for _, r := range Catalogue {
+	for _, r := range Catalog {
 		if !covered[r.Code] {
 			t.Errorf("this test has no Mac for the reason %s", r.Code)
 		}

@@ -42,14 +42,14 @@ const (
 	RuleNeedUnknown         Rule = "need-unknown"
 	RuleMadeForOlder        Rule = "made-for-older"
 
-	RuleOverruled     Rule = "switch-overruled"  // it is said to turn the approval off, and macOS refused
+	RuleOverruled     Rule = "switch-overruled"  // it should turn the approval off, but macOS refused
 	RuleFailure       Rule = "refused-otherwise" // refused for a reason that no approval changes
 	RuleNotCollected  Rule = "not-in-collection" // allowed, and not in the auxiliary kernel collection
 	RuleAttemptFailed Rule = "attempt-failed"    // allowed, tried, and not loaded since
 	RuleRunsWithout   Rule = "runs-without"      // what needs it runs, and it is not loaded
 	RuleUncertain     Rule = "not-seen-loaded"   // allowed, and nothing shows that it would be loaded
 	RuleLost          Rule = "approval-lost"     // it was allowed, and macOS does not list that any more
-	RuleRecorded      Rule = "no-decision"       // it was loaded or tried, and macOS has no row for it
+	RuleRecorded      Rule = "no-decision"       // it was loaded, or something tried to, and macOS has no row for it
 
 	RuleUnsigned     Rule = "unsigned"      // it has no team, so macOS shows no Allow button for it
 	RuleBootPolicy   Rule = "boot-policy"   // the boot policy of Apple silicon lets no user approve

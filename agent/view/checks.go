@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -90,7 +91,7 @@ func (c checking) all() []Check {
 		check := row.run(c)
 		check.ID = row.id
 		if check.Level != Ok {
-			check.Next = withContact(orNothing(check.Next, "Check again in a moment."), c.st)
+			check.Next = withContact(cmp.Or(check.Next, "Check again in a moment."), c.st)
 		}
 		all = append(all, check)
 	}

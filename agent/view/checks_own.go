@@ -51,8 +51,8 @@ var loginWords = map[probe.LoginState]string{
 	probe.LoginAbsent:         "kextwatch does not start at login",
 	probe.LoginDamaged:        "The file that starts kextwatch at login is damaged",
 	probe.LoginRefused:        "macOS refuses the file that starts kextwatch at login",
-	probe.LoginProgramMissing: "At login macOS looks for a program that is not there",
-	probe.LoginOtherProgram:   "At login macOS starts another program instead of kextwatch",
+	probe.LoginProgramMissing: "The program that macOS starts at login is missing",
+	probe.LoginOtherProgram:   "macOS starts another program at login instead of kextwatch",
 }
 
 func agentInstalled(c checking) Check {
@@ -64,9 +64,9 @@ func agentInstalled(c checking) Check {
 		if job.Twice {
 			next := "Run kextwatch uninstall --keep-data, then log out and in again."
 			if c.own.Running == probe.Yes {
-				next = "Choose Open at Login in the kextwatch menu: this removes your own."
+				next = "Choose Open at Login in the kextwatch menu. This removes the one that you installed."
 			}
-			return warn("kextwatch is installed twice to start at login", "An administrator installed it for every user, and you for yourself. macOS starts only one of them.", next)
+			return warn("kextwatch is set to start at login twice", "An administrator installed it for every user, and you for yourself. macOS starts only one of them.", next)
 		}
 		check := ok("kextwatch starts at login")
 		if job.OfAll {

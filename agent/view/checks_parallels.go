@@ -83,13 +83,13 @@ func nothingNeeds(c checking) (Check, bool) {
 // restartCannotHelp reports that all kernel extensions are loaded or none is needed.
 func restartCannotHelp(c checking) (Check, bool) {
 	return ok("No restart is needed"), !slices.ContainsFunc(c.st.Products, func(p approval.Product) bool {
-		return mayNeedRestart(p) || !p.Listed && !c.settled(p)
+		return mayNeedRestart(p) || !p.Listed && !c.needsNothing(p)
 	})
 }
 
-// settled reports whether the product needs nothing more: it is loaded, not needed or
+// needsNothing reports whether nothing is left to do for the product: it is loaded, not needed or
 // not installed, and no fact is missing for that.
-func (c checking) settled(p approval.Product) bool {
+func (c checking) needsNothing(p approval.Product) bool {
 	done := p.Loaded && p.Verdict == approval.Approved || p.Verdict == approval.NotNeeded || p.Verdict == approval.NotInstalled
 	return done && len(c.openFacts(p)) == 0
 }
@@ -118,7 +118,7 @@ func madeForThisMacOS(c checking) Check {
 	case older:
 		return warn(fmt.Sprintf("%s was made for macOS up to %s", title(p), p.Made.MaxMacOS),
 			fmt.Sprintf("The confidence of this entry is “%s”.", p.Made.Confidence), sentence(updateFor(p, c.st, c.st.Mac.OS)))
-	case confidence == approval.Unsure: // a guess decides nothing
+	case confidence == approval.Unsure:
 		return unsure("kextwatch does not know which macOS this version was made for", "", factWords[factMadeFor].next)
 	}
 	return ok(fmt.Sprintf("%s was made for this macOS", title(p)))
@@ -147,7 +147,7 @@ func waitsForNothing(c checking) Check {
 
 func blockedOrUpdated(c checking) (Check, bool) {
 	p := c.parallels
-	if p.Verdict == "" && c.st.Verdict != "" || c.settled(p) {
+	if p.Verdict == "" && c.st.Verdict != "" || c.needsNothing(p) {
 		return waitsForNothing(c), true
 	}
 	if p.Verdict == approval.Unknown && c.st.Source != "" { // the policy is known, and leaves it open
@@ -168,7 +168,7 @@ func loadFailing(c checking) (Check, bool) {
 	case approval.CannotLoad:
 		summary = "macOS cannot load a kernel extension on this Mac"
 	case approval.Approved:
-		return loaded(c), c.settled(p)
+		return loaded(c), c.needsNothing(p)
 	default:
 		return Check{}, false
 	}
@@ -179,7 +179,7 @@ func loaded(c checking) Check {
 	p := c.parallels
 	switch {
 	case p.Loaded:
-		return ok("All kernel extensions are loaded in the installed version")
+		return ok("All kernel extensions of the installed version are loaded")
 	case p.Verdict == approval.NotNeeded, p.Verdict == approval.NotInstalled:
 		return ok("No kernel extension has to be loaded")
 	case p.Uncertain:

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -59,7 +60,7 @@ func policyReader(c checking) Check {
 	check := installedReader(c.own.Reader)
 	if s := c.st.Sources[i]; s.State != probe.OK {
 		if check.Level != Fail {
-			check = fail("The root reader does not work", "", sentence(orNothing(Clean(s.Next), "install it again with sudo kextwatch install --reader")))
+			check = fail("The root reader does not work", "", sentence(cmp.Or(Clean(s.Next), "install it again with sudo kextwatch install --reader")))
 		}
 		check.Detail = Clean(s.Reason)
 	}
@@ -82,7 +83,7 @@ func installedReader(r probe.ReaderInstallation) Check {
 	case probe.ReaderNoPlist:
 		return fail("The property list of the root reader is missing", Clean(r.Path), letInstall)
 	case probe.ReaderUnguarded:
-		return fail("Other users than root can change the root reader", Clean(r.Reason), sentence(Clean(r.Next)))
+		return fail("Users other than root can change the root reader", Clean(r.Reason), sentence(Clean(r.Next)))
 	}
 	return unsure("kextwatch cannot tell whether the root reader is installed", Clean(r.Reason), sentence(Clean(r.Next)))
 }

@@ -17,7 +17,7 @@ var families = []string{"10.13.6", "10.15.7", "12.7.6", "14.7.2", "26.2"}
 // testdata/reasons.txt shows the words of every reason on five versions of macOS.
 func TestReasonWords(t *testing.T) {
 	var out strings.Builder
-	for _, entry := range approval.Catalogue {
+	for _, entry := range approval.Catalog {
 		before := ""
 		for _, macOS := range families {
 			st := statusWith(approval.BlockedOpen, macOS)

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,7 +17,7 @@ func Explain(st approval.Status, all bool) Lines {
 	for _, p := range st.Products {
 		for _, item := range p.Items {
 			l.blank()
-			l.add(Headline, "%s, one entry in the pane: %s", Clean(item.Name), orNothing(string(item.Verdict), "not relevant"))
+			l.add(Headline, "%s, one entry in the pane: %s", Clean(item.Name), cmp.Or(string(item.Verdict), "not relevant"))
 			for _, a := range item.Attempts {
 				l.add(NoTone, "  attempt %s UTC  %s (%s)", a.At.Format("2006-01-02 15:04:05"), Clean(a.BundleID), basis(a.Evidence))
 			}
@@ -42,7 +43,7 @@ func Explain(st approval.Status, all bool) Lines {
 	}
 	if tag := st.Mac.Language; tag != "" {
 		l.blank()
-		l.add(Headline, "Apple's labels are quoted in %s, by the user's language %s", orNothing(languageOf(tag), "English"), tag)
+		l.add(Headline, "Apple's labels are quoted in %s, by the user's language %s", cmp.Or(languageOf(tag), "English"), tag)
 	}
 	l.reasons(st)
 	l.machines(st)
@@ -55,8 +56,8 @@ func (l *Lines) reasons(st approval.Status) {
 		for _, r := range Reasons(p, st) {
 			l.blank()
 			l.add(Headline, "%s (%s)", r.Title, r.Code)
-			l.labelled("Why", r.Text)
-			l.labelled("Next", r.Next)
+			l.labeled("Why", r.Text)
+			l.labeled("Next", r.Next)
 		}
 	}
 }
@@ -82,7 +83,7 @@ func (l *Lines) machines(st approval.Status) {
 	l.blank()
 	l.add(Headline, "Virtual machines, by %s", machines.From)
 	for _, vm := range machines.List {
-		words := []string{orNothing(string(vm.Hypervisor), "unknown") + " hypervisor"}
+		words := []string{cmp.Or(string(vm.Hypervisor), "unknown") + " hypervisor"}
 		if vm.State != "" {
 			words = append(words, string(vm.State))
 		}
@@ -174,13 +175,6 @@ func newKnowledge(k approval.Kext, st approval.Status) knowledge {
 	}
 }
 
-func orNothing(s, nothing string) string {
-	if s == "" {
-		return nothing
-	}
-	return s
-}
-
 // ruleWords has one row for each of approval.Rules.
 var ruleWords = map[approval.Rule]string{
 	approval.RuleLeftover:            "macOS has an entry for it, but it is not on this Mac and nothing tried to load it in the last 30 minutes: it is left over",
@@ -215,9 +209,9 @@ var ruleWords = map[approval.Rule]string{
 	approval.RuleKextNetworking:      "the networking of Parallels is set to use kernel extensions",
 	approval.RuleAppleHypervisor:     "every virtual machine uses Apple's hypervisor: no kernel extension is needed",
 	approval.RuleNeedUnknown:         "it is unknown whether a virtual machine needs the kernel extensions: kextwatch assumes that one does",
-	approval.RuleOverruled:           "a switch is said to turn approval off, but macOS refused the extension in this boot, or did not load it after an attempt: the switch does not count",
+	approval.RuleOverruled:           "a setting should turn approval off, but macOS refused the extension in this boot, or did not load it after an attempt: kextwatch ignores the setting",
 	approval.RuleLost:                "it was allowed, and macOS does not list that any more",
-	approval.RuleRecorded:            "it was loaded or tried, but macOS has no row for it: whether it is allowed is unknown",
+	approval.RuleRecorded:            "macOS loaded it before, or tried to, but does not list it: kextwatch cannot tell whether it is allowed",
 	approval.RuleUnsigned:            "it is not signed by a developer that Apple knows, so macOS shows no {Allow} button for it",
 	approval.RuleOtherMacOS:          "it is for another macOS, and the one for this macOS is on this Mac: it is left over",
 	approval.RuleOldBlock:            "nothing tried to load it since the last update of macOS and for 90 days, and another one of its developer is allowed: it is left over",

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"slices"
 
 	"kextwatch/agent/approval"
@@ -69,7 +70,7 @@ var factWords = map[probe.Fact]factText{
 		return c.asked(probe.FactPrograms) && c.st.Facts.Situation.Service != ""
 	}},
 	probe.FactNetwork:     {name: "network connections", why: notQueried, known: func(c checking) bool { return c.asked(probe.FactNetwork) }},
-	probe.FactConsoleUser: {name: "console user", why: notQueried, known: func(c checking) bool { return c.asked(probe.FactConsoleUser) && c.st.Facts.Situation.ConsoleUID >= 0 }},
+	probe.FactConsoleUser: {name: "user at the screen", why: notQueried, known: func(c checking) bool { return c.asked(probe.FactConsoleUser) && c.st.Facts.Situation.ConsoleUID >= 0 }},
 	probe.FactPerson:      {name: "user of this Mac"},
 	probe.FactScreenLock: {name: "screen lock", next: "Log in at the Mac's screen and check again.", why: "You have no session with a desktop, or kextwatch did not check.",
 		known: func(c checking) bool { return c.st.Facts.Situation.Locked != "" }},
@@ -84,11 +85,11 @@ var factWords = map[probe.Fact]factText{
 	}},
 	probe.FactUpdateSettings: {name: "automatic updates", next: "Look at the automatic updates in the settings of Software Update.", why: "macOS has not saved this setting, and its default differs between versions of macOS.",
 		known: func(c checking) bool { return c.st.Facts.Updates.Install != "" }},
-	probe.FactBackup: {name: "Time Machine", next: "Look at the Time Machine settings. Make a backup before you update macOS or Parallels.", why: "Time Machine names no backup.", known: func(c checking) bool {
+	probe.FactBackup: {name: "Time Machine", next: "Look at the Time Machine settings. Make a backup before you update macOS or Parallels.", why: "Time Machine lists no backup.", known: func(c checking) bool {
 		return !c.st.Facts.Updates.Backup.Last.IsZero() || c.st.Facts.Updates.Backup.On == probe.No
 	}},
 
-	probe.FactFileEvents: {name: "changes of files"},
+	probe.FactFileEvents: {name: "file changes"},
 	probe.FactOwnFiles:   {name: "files of kextwatch"},
 	probe.FactOwnMemory:  {name: "memory of kextwatch"},
 	probe.FactOwnProgram: {name: "program of kextwatch"},
@@ -158,7 +159,7 @@ func (c checking) missing(summary string, facts []probe.Fact) (check Check, miss
 		}
 		for _, g := range c.st.Gaps {
 			if g.Source == fact {
-				check.Detail, check.Next = Clean(g.Err), orNothing(Clean(g.Next), check.Next)
+				check.Detail, check.Next = Clean(g.Err), cmp.Or(Clean(g.Next), check.Next)
 			}
 		}
 		return check, true
@@ -325,4 +326,4 @@ func shownFacts(gaps []probe.Gap, st approval.Status) []probe.Gap {
 }
 
 // factName returns the name of a fact for texts.
-func factName(fact probe.Fact) string { return orNothing(factWords[fact].name, Clean(string(fact))) }
+func factName(fact probe.Fact) string { return cmp.Or(factWords[fact].name, Clean(string(fact))) }

@@ -41,7 +41,7 @@ var failureWords = map[probe.Outcome]failureText{
 		"Install a newer version of %s.",
 	},
 	probe.MissingDependency: {
-		"Something they need is missing",
+		"A kernel extension that they need is missing",
 		"The kernel extensions of %s need another one that this macOS does not have.",
 		"Install a version of %s that was made for this macOS.",
 	},
@@ -71,21 +71,21 @@ func failureOf(p approval.Product) (failureText, bool) {
 	return failureText{}, false
 }
 
-// proofWords says by which fact it is known that an approved extension does not load. It
-// has one row for each of approval.Proofs, except RuleFailure.
+// proofWords names the fact that proves that an approved extension does not load. It has
+// one row for each of approval.Proofs, except RuleFailure.
 var proofWords = map[approval.Rule]func(p approval.Product, st approval.Status) string{
 	approval.RuleUnsigned:      because("The kernel extension is not signed by a developer that Apple knows, so macOS shows no {Allow} button for it."),
 	approval.RuleNoCode:        because("The kernel extensions have no code for the processor of this Mac."),
 	approval.RuleNoFireWire:    because("The kernel extensions need FireWire, which macOS 26 and later do not have."),
-	approval.RuleExternalDisk:  because("macOS runs from an external disk. On Apple silicon it then loads no kernel extensions of other developers, and refused these."),
-	approval.RuleVirtualMac:    because("macOS runs in a virtual machine. On Apple silicon it then loads no kernel extensions of other developers, and refused these."),
+	approval.RuleExternalDisk:  because("macOS runs from an external disk, where it does not load kernel extensions of other developers on Apple silicon. It refused these."),
+	approval.RuleVirtualMac:    because("macOS runs in a virtual machine, where it does not load kernel extensions of other developers on Apple silicon. It refused these."),
 	approval.RuleLoadFailing:   because("The kernel extensions are approved, but macOS refused to load them after that."),
-	approval.RuleNotCollected:  because("The kernel extensions are approved, but after a restart macOS still does not have them among those that it can load."),
+	approval.RuleNotCollected:  because("The kernel extensions are approved, but a restart did not add them to those that macOS can load."),
 	approval.RuleNeedsRestart:  because("The kernel extensions are approved, but after a restart macOS still asks for a restart."),
-	approval.RuleAttemptFailed: because("The kernel extensions are approved, but after an attempt to load them they are not loaded."),
+	approval.RuleAttemptFailed: because("The kernel extensions are approved, but the last attempt did not load them."),
 	approval.RuleRunsWithout: func(p approval.Product, st approval.Status) string {
 		if st.Mac.OS.AtLeast(11, 0) {
-			return fmt.Sprintf("A virtual machine on the Parallels hypervisor is reported running, but no kernel extension of %s is loaded.", p.Name)
+			return fmt.Sprintf("Parallels reports a running virtual machine on its own hypervisor, but no kernel extension of %s is loaded.", p.Name)
 		}
 		return fmt.Sprintf("%s and its service have been running for five minutes, but none of its kernel extensions is loaded.", p.Name)
 	},
@@ -122,15 +122,15 @@ func failingInShort(p approval.Product, st approval.Status) string {
 	return sentences(sentences(ways...), when(!reasonKnown && otherVendor(p), withoutKexts(p, st.Mac)))
 }
 
-// failingWays returns what helps a product that does not load: each if the one before did
-// not help.
+// failingWays returns what helps a product that does not load. The user tries them in this
+// order.
 func failingWays(p approval.Product) (ways []string, reasonKnown bool) {
 	if failure, ok := failureOf(p); ok && p.Proof != approval.RuleNoFireWire {
 		return []string{failure.next(p)}, true
 	}
 	switch p.Proof {
 	case approval.RuleUnsigned:
-		return []string{"Ask its developer for a signed version. If you do not know it, leave it."}, true
+		return []string{"If you need it, ask its developer for a signed version."}, true
 	case approval.RuleNoCode:
 		return []string{failureWords[probe.WrongArch].next(p)}, true
 	case approval.RuleNoFireWire:

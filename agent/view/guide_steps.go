@@ -170,8 +170,8 @@ func restartStep(p approval.Product, st approval.Status) GuideStep {
 	return GuideStep{Do: sentences(fmt.Sprintf("if %s does not work yet, %s", p.Name, TryAgain(p, st.Mac.OS)), "if that does not help, restart the Mac")}
 }
 
-// helping returns the steps for what does not load although it is approved, or whatever is
-// approved.
+// helping returns the steps for extensions that do not load: approval is given, or would
+// not help.
 func helping(p approval.Product, _ approval.Status) []GuideStep {
 	var steps []GuideStep
 	ways, _ := failingWays(p)

@@ -65,8 +65,8 @@ func (l *Lines) add(tone Tone, format string, args ...any) {
 
 func (l *Lines) blank() { *l = append(*l, Line{}) }
 
-// labelled adds a text with its label. It adds nothing for an empty text.
-func (l *Lines) labelled(label, text string) {
+// labeled adds a text with its label. It adds nothing for an empty text.
+func (l *Lines) labeled(label, text string) {
 	if text != "" {
 		l.add(NoTone, "  %-7s %s", label, text)
 	}
@@ -76,12 +76,12 @@ func (l *Lines) labelled(label, text string) {
 func (l *Lines) next(step string) {
 	ways := alternatives(step)
 	if len(ways) < 2 {
-		l.labelled("Next", step)
+		l.labeled("Next", step)
 		return
 	}
 	label := "Next"
 	for i, way := range ways {
-		l.labelled(label, fmt.Sprintf("%d  %s", i+1, way))
+		l.labeled(label, fmt.Sprintf("%d  %s", i+1, way))
 		label = ""
 	}
 }

@@ -80,7 +80,7 @@ func TestTheTimeIsOver(t *testing.T) {
 			st := statusWith(approval.BlockedClosed, n.macOS)
 			p := &st.Products[0]
 			p.Need = n.need
-			for _, c := range approval.Catalogue {
+			for _, c := range approval.Catalog {
 				if c.Severity == approval.Obstacle || c.Code == approval.ReasonError56521 {
 					p.Reasons = append(p.Reasons, approval.Reason{Code: c.Code, Severity: c.Severity, Check: c.Check})
 				}

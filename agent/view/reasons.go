@@ -93,7 +93,7 @@ func withWords(r approval.Reason, p approval.Product, st approval.Status) Reason
 	return Reason{r, words.title, words.text, words.next}
 }
 
-// reasonWords has one row for each row of approval.Catalogue.
+// reasonWords has one row for each row of approval.Catalog.
 var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 	approval.ReasonManaged: func(c reasonCase) reasonText {
 		profile := "a configuration profile of your organization"
@@ -106,7 +106,7 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 	},
 	approval.ReasonBootManaged: func(c reasonCase) reasonText {
 		return reasonText{"Your organization decides",
-			"The startup security of this Mac lets a device management service approve kernel extensions, and no user.",
+			"The startup security of this Mac lets only a device management service approve kernel extensions, not users.",
 			fmt.Sprintf("Ask your administrator to allow team %s.", Clean(c.p.TeamID))}
 	},
 	approval.ReasonNeedsRecovery: func(c reasonCase) reasonText {

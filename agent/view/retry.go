@@ -48,17 +48,17 @@ func AfterLoad(p approval.Product, st approval.Status, attempt *probe.Attempt) R
 	again := sentence(TryAgain(p, st.Mac.OS))
 	switch {
 	case attempt == nil:
-		return Reason{code, "macOS did not answer", fmt.Sprintf("The load of the kernel extensions of %s has not ended.", p.Name), again}
+		return Reason{code, "macOS did not answer", fmt.Sprintf("macOS has not finished loading the kernel extensions of %s.", p.Name), again}
 	case attempt.Outcome == probe.NeedsRestart:
-		return Reason{code, "macOS needs a restart", fmt.Sprintf("It has the approval of %s, and loads its kernel extensions at the next start.", p.Name), "Restart the Mac."}
+		return Reason{code, "macOS needs a restart", fmt.Sprintf("The kernel extensions of %s are approved. macOS loads them at the next start.", p.Name), "Restart the Mac."}
 	case attempt.Outcome == probe.Permitted:
 		return Reason{code, "macOS did not refuse it", fmt.Sprintf("It allows the kernel extensions of %s.", p.Name), fmt.Sprintf("If %s does not work yet, %s.", p.Name, TryAgain(p, st.Mac.OS))}
 	}
 	return Reason{code, OnScreen(st.Mac, "macOS refused it, and kextwatch cannot see the {Allow} button"), Why(p, st), sentences(fmt.Sprintf("open %s", PaneFor(st.Mac).Path), "if there is no button, "+TryAgain(p, st.Mac.OS))}
 }
 
-// BesideButton says what may be different at the Allow button: other developers wait there,
-// or it may not be there. It is empty if nothing is.
+// BesideButton says what may surprise the user at the Allow button: other developers wait
+// there, too, or the button may be missing. It is empty if neither is the case.
 func BesideButton(p approval.Product, st approval.Status) string {
 	return sentences(when(len(othersThan(p, st)) > 0, clickThere(p, st)), noButtonYet(p, st))
 }

@@ -18,9 +18,9 @@ type stretch struct {
 	paused   bool   // kextwatch stopped during it
 }
 
-// settling is how long a new agent needs for its first snapshot, with a large margin. An
+// firstSnapshotMargin is more than a new agent needs for its first snapshot. An
 // earlier state that ends within it was over before.
-const settling = time.Minute
+const firstSnapshotMargin = time.Minute
 
 // keepsOut reports whether macOS does not load a kernel extension at this verdict.
 func keepsOut(v approval.Verdict) bool {
@@ -74,7 +74,7 @@ func blockedStretches(events []Happening, _ time.Time) []*stretch {
 	}
 	var seen []*stretch
 	for _, s := range all {
-		if s.resumed && !s.open && s.to.Sub(s.from) <= settling {
+		if s.resumed && !s.open && s.to.Sub(s.from) <= firstSnapshotMargin {
 			continue
 		}
 		s.tip = fmt.Sprintf("%s: seen blocked from %s to %s", s.tip, stamp(s.from), stamp(s.to))

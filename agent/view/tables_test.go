@@ -14,7 +14,7 @@ import (
 // Each row of a table in approval, probe and notify has exactly one row of words.
 func TestEachRowHasWords(t *testing.T) {
 	var codes []approval.ReasonCode
-	for _, r := range approval.Catalogue {
+	for _, r := range approval.Catalog {
 		codes = append(codes, r.Code)
 	}
 	sameKeys(t, "reason", codes, reasonWords)
@@ -73,7 +73,7 @@ func TestRowsOfChecks(t *testing.T) {
 			t.Errorf("check %s: its row is incomplete", row.id)
 		}
 	}
-	for _, r := range approval.Catalogue {
+	for _, r := range approval.Catalog {
 		if !ids[r.Check] {
 			t.Errorf("reason %s names the check %q, which does not exist", r.Code, r.Check)
 		}

@@ -16,21 +16,21 @@ func Text(st approval.Status) Lines {
 	for _, p := range st.Products {
 		l.add(shownTone(p), "%s: %s", title(p), State(p))
 		if p.Listed { // nothing to do now
-			l.labelled("Note", listedBecause(p, st))
-			l.labelled("Guide", whichStep(p, st))
+			l.labeled("Note", listedBecause(p, st))
+			l.labeled("Guide", whichStep(p, st))
 			continue
 		}
-		l.labelled("Why", Why(p, st))
+		l.labeled("Why", Why(p, st))
 		l.next(Next(p, st))
-		l.labelled("Contact", contactAbout(p, st))
-		l.labelled("Guide", whichStep(p, st))
+		l.labeled("Contact", contactAbout(p, st))
+		l.labeled("Guide", whichStep(p, st))
 		if p.Window.Open() {
-			l.labelled("Window", fmt.Sprintf("%s  %s – %s (%s)", Bar(p.Window.Left, approval.WindowLength, 30), clock(p.Window.OpenedAt), clock(p.Window.ClosesAt), basis(p.Window.Basis)))
+			l.labeled("Window", fmt.Sprintf("%s  %s – %s (%s)", Bar(p.Window.Left, approval.WindowLength, 30), clock(p.Window.OpenedAt), clock(p.Window.ClosesAt), basis(p.Window.Basis)))
 		}
 		for _, r := range Reasons(p, st) {
 			beside := slices.Contains(maySpoilButton, r.Code) && (p.Verdict.Blocked() || p.Window.Open())
 			if beside || r.Severity != approval.Note && !slices.Contains(statedByVerdict, r.Code) {
-				l.labelled("Note", fmt.Sprintf("%s: %s", r.Title, strings.TrimSpace(r.Text+" "+r.Next)))
+				l.labeled("Note", fmt.Sprintf("%s: %s", r.Title, strings.TrimSpace(r.Text+" "+r.Next)))
 			}
 		}
 	}
@@ -47,12 +47,12 @@ func Text(st approval.Status) Lines {
 		}
 		l.add(NoTone, "Policy from the %s: %s: %s", s.Name, s.State, Clean(s.Reason))
 		if st.Source == "" {
-			l.labelled("Next", Clean(s.Next))
+			l.labeled("Next", Clean(s.Next))
 		}
 	}
 	for _, g := range shownFacts(missingFacts(st), st) {
 		l.add(NoTone, "Not known: %s: %s", factName(g.Source), Clean(g.Err))
-		l.labelled("Next", Clean(g.Next))
+		l.labeled("Next", Clean(g.Next))
 	}
 	return l
 }

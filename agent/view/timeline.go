@@ -138,7 +138,7 @@ func NewTimeline(events []Happening, now time.Time) Timeline {
 		t.Lanes = append(t.Lanes, l)
 	}
 	t.Days = days(from, now)
-	t.Label = fmt.Sprintf("Timeline of %s days: %s events. History has the same as text.", strconv.Itoa(int(length.Hours()/24+0.5)), strconv.Itoa(shown))
+	t.Label = fmt.Sprintf("Timeline of %s days: %s events. History lists the same events as text.", strconv.Itoa(int(length.Hours()/24+0.5)), strconv.Itoa(shown))
 	return t
 }
 

@@ -40,7 +40,7 @@ var upgradeWords = []upgradeText{
 	{approval.UpgradeNoCode, "its kernel extension has no code for %s", lackedProcessor, otherBuild},
 	{approval.UpgradeOtherProcessor, "its kernel extension was not made for %s", lackedProcessor, otherBuild},
 	{approval.UpgradeNoFireWire, "its kernel extension needs FireWire, which macOS 26 and later do not have", nil, withoutFireWire},
-	{approval.UpgradeUnsureEntry, "kextwatch has only an unsure entry about it", nil, askDeveloper},
+	{approval.UpgradeUnsureEntry, "kextwatch has only an unconfirmed report about it", nil, askDeveloper},
 	{approval.UpgradeContradicted, "kextwatch knows its kernel extension only up to macOS %s, but it is loaded on a newer one", limit, askDeveloper},
 	{approval.UpgradeOtherKext, "it has another kernel extension for that macOS (%s), which is not allowed yet", kextNames, allowThere},
 	{approval.UpgradePolicyUnread, "it has another kernel extension for that macOS (%s), and kextwatch cannot read whether that is allowed", kextNames, readPolicy},
@@ -207,12 +207,12 @@ func UpgradeText(st approval.Status, u approval.Upgrade) Lines {
 	l.blank()
 	if u.CannotRun {
 		l.add(NoTone, "%s", cannotRun(u))
-		l.labelled("Next", cannotRunNext(u))
+		l.labeled("Next", cannotRunNext(u))
 	}
 	for _, f := range u.Findings {
 		l.add(findingTone(f), "%s: %s. %s", title(f.Product), findingState(f), findingWhy(f))
-		l.labelled("Next", withContact(findingNext(f, st), st))
-		l.labelled("Source", findingSource(f))
+		l.labeled("Next", withContact(findingNext(f, st), st))
+		l.labeled("Source", findingSource(f))
 	}
 	gaps := UpgradeGaps(st)
 	switch {
@@ -223,7 +223,7 @@ func UpgradeText(st approval.Status, u approval.Upgrade) Lines {
 	}
 	for _, g := range gaps {
 		l.add(NoTone, "Not known: %s: %s", factName(g.Source), Clean(g.Err))
-		l.labelled("Next", Clean(g.Next))
+		l.labeled("Next", Clean(g.Next))
 	}
 	l.blank()
 	l.add(NoTone, "%s", upgradeCounts(u))
@@ -279,7 +279,7 @@ func NoUpgradeText(st approval.Status) Lines {
 	var l Lines
 	why, next := noUpgrade(st)
 	l.add(NoTone, "%s", why)
-	l.labelled("Next", next)
+	l.labeled("Next", next)
 	return l
 }
 

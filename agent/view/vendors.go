@@ -89,7 +89,7 @@ func instead(p approval.Product, mac probe.Mac) string {
 	return OnScreen(mac, words.without)
 }
 
-// stranger says what an extension is that no row of the table has. It is empty for known
+// stranger names an extension that no row of the table has. It is empty for known
 // products.
 func stranger(p approval.Product) string {
 	if !otherVendor(p) || p.Known != nil {
@@ -104,12 +104,20 @@ func stranger(p approval.Product) string {
 	if at := one.Path; at != "" {
 		what += " in " + Clean(at)
 	}
-	return fmt.Sprintf("kextwatch does not know it (%s). If you do not know it either, leave it", what)
+	return fmt.Sprintf("kextwatch does not know it (%s)", what)
 }
 
-// strangerInShort is the advice of stranger for an alert, whose title has the name.
+// strangerWarning is stranger with advice, for an extension that waits for approval.
+func strangerWarning(p approval.Product) string {
+	if what := stranger(p); what != "" {
+		return what + ". Allow it only if you know it"
+	}
+	return ""
+}
+
+// strangerInShort is the advice of strangerWarning, for an alert whose title has the name.
 func strangerInShort(p approval.Product) string {
-	return when(stranger(p) != "", "if you do not know it, leave it")
+	return when(stranger(p) != "", "allow it only if you know it")
 }
 
 // beside returns some steps with the way without an extension: before them if it is the

@@ -56,7 +56,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			return sentences(refused(p), "the startup security of this Mac does not let users approve kernel extensions", OnScreen(st.Mac, "the pane shows “{Enable system extensions…}” instead of {Allow}"))
 		},
 		next: func(p approval.Product, st approval.Status) string {
-			steps := sentences(stranger(p), recoverySteps(st), "back in macOS, "+TryAgain(p, st.Mac.OS),
+			steps := sentences(strangerWarning(p), recoverySteps(st), "back in macOS, "+TryAgain(p, st.Mac.OS),
 				OnScreen(st.Mac, "then open %s, click {Allow} and restart the Mac", PaneFor(st.Mac).Path))
 			return beside(steps, p, st.Mac)
 		},
@@ -81,7 +81,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			return OnScreen(st.Mac, "the {Allow} button is there until %s", closing(p, st, at))
 		},
 		next: func(p approval.Product, st approval.Status) string {
-			return sentences(stranger(p), clickThere(p, st), pressTab, noButtonYet(p, st), withoutKexts(p, st.Mac))
+			return sentences(strangerWarning(p), clickThere(p, st), pressTab, noButtonYet(p, st), withoutKexts(p, st.Mac))
 		},
 		short: clickThere,
 		pane:  anyway,
@@ -101,7 +101,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			if hasKext(p, isLost) {
 				return tryThenAllow(p, st)
 			}
-			return sentences(stranger(p), clickThere(p, st), pressTab, noButtonYet(p, st),
+			return sentences(strangerWarning(p), clickThere(p, st), pressTab, noButtonYet(p, st),
 				fmt.Sprintf("if there is no button, %s, then check again", bringBack(p, st)), withoutKexts(p, st.Mac))
 		},
 		short: func(p approval.Product, st approval.Status) string {
@@ -122,7 +122,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			return OnScreen(st.Mac, "the {Allow} button was there until %s", closing(p, st, at))
 		},
 		next: func(p approval.Product, st approval.Status) string {
-			return sentences(stranger(p), bringBack(p, st), "then "+clickThere(p, st), withoutKexts(p, st.Mac))
+			return sentences(strangerWarning(p), bringBack(p, st), "then "+clickThere(p, st), withoutKexts(p, st.Mac))
 		},
 		short: tryThenAllow,
 		at:    trying,
@@ -184,7 +184,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			case st.Source != "" && hasKext(p, isLost):
 				return fmt.Sprintf("macOS does not list the approval of the kernel extensions of %s any more.", p.Name)
 			case st.Source != "" && hasKext(p, isRecorded):
-				return fmt.Sprintf("The kernel extensions of %s were loaded before, or tried, but macOS lists no decision about them.", p.Name)
+				return fmt.Sprintf("macOS loaded the kernel extensions of %s before, or tried to, but lists no decision about them.", p.Name)
 			case st.Source != "" && p.TeamID == probe.ParallelsTeamID && p.App == nil && approval.AppUnknown(st.Facts):
 				return fmt.Sprintf("kextwatch cannot tell whether %s is installed.", p.Name)
 			}
@@ -370,7 +370,7 @@ func lastWindow(p approval.Product, st approval.Status, at times) string {
 
 func approvedBecause(p approval.Product) string {
 	if p.Loaded {
-		return "All kernel extensions are loaded in the installed version."
+		return "All kernel extensions of the installed version are loaded."
 	}
 	for _, item := range p.Items {
 		for _, k := range item.Kexts {

@@ -47,16 +47,16 @@ func (v Live) Screen(columns, rows int) []Line {
 		if p.Window.Open() {
 			s.bar(*p.Window)
 		}
-		s.labelled("Next", Next(p, st))
-		s.labelled("", sentence(named("Contact %s", contactAbout(p, st))))
-		s.labelled("Why", Why(p, st))
+		s.labeled("Next", Next(p, st))
+		s.labeled("", sentence(named("Contact %s", contactAbout(p, st))))
+		s.labeled("Why", Why(p, st))
 	}
 	for i, g := range shownFacts(st.Gaps, st) {
 		if i == 0 {
 			s.apart()
 		}
 		s.text(NoTone, fmt.Sprintf("Not known: %s: %s", factName(g.Source), Clean(g.Err)))
-		s.labelled("Next", Clean(g.Next))
+		s.labeled("Next", Clean(g.Next))
 	}
 	s.apart()
 	s.text(NoTone, fmt.Sprintf("kextwatch, %s", macLine(st.Mac, minute)))
@@ -173,7 +173,7 @@ func (s *screen) text(tone Tone, text string) {
 	s.add(lines...)
 }
 
-func (s *screen) labelled(label, text string) {
+func (s *screen) labeled(label, text string) {
 	const indent = 6
 	if text == "" {
 		return

@@ -77,7 +77,7 @@ func historyText(events []store.Event) view.Lines {
 	}
 	var b strings.Builder
 	for i, e := range events {
-		if told(e, events[max(0, i-batch):min(len(events), i+batch)]) {
+		if redundant(e, events[max(0, i-batch):min(len(events), i+batch)]) {
 			continue
 		}
 		text := view.Clean(e.Text)
@@ -92,9 +92,9 @@ func historyText(events []store.Event) view.Lines {
 // batch is how many events around one can be of the same moment.
 const batch = 8
 
-// told reports whether an event only says that the verdict of a product changed, and one
-// of the others says at the same moment how.
-func told(e store.Event, others []store.Event) bool {
+// redundant reports whether an event only says that the verdict of a product changed, and
+// another event of the same moment says more.
+func redundant(e store.Event, others []store.Event) bool {
 	return e.Event == approval.VerdictChanged && slices.ContainsFunc(others, func(o store.Event) bool {
 		return o.Event != approval.VerdictChanged && o.TeamID == e.TeamID && o.Product == e.Product && o.At.Sub(e.At).Abs() < time.Second
 	})

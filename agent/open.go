@@ -51,7 +51,7 @@ there, it says so and names what helps instead.`,
 // openPane opens the pane of this macOS by its URL, then by the older URL. The
 // fallback is the application that contains the pane.
 func openPane(ctx context.Context, m root.FS) (view.Pane, error) {
-	pane := view.PaneFor(mac.ReadScreen(m)) // of an unknown macOS: that of the older one, which newer versions also open
+	pane := view.PaneFor(mac.ReadScreen(m)) // if macOS is unknown, the older pane: newer versions open it, too
 	var err error
 	for _, url := range pane.URLs {
 		if err = mac.OpenURL(ctx, m, url); err == nil {

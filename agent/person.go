@@ -13,7 +13,7 @@ import (
 )
 
 // personOn returns the user whose home root reads without --home, and the home as a path
-// of this machine. Root's own home is nobody's, and macOS's sudo keeps the HOME of the user
+// of this machine. Root's own home belongs to no user, and macOS's sudo keeps the HOME of the user
 // who called it.
 func personOn(m root.FS) (person probe.Person, home string, err error) {
 	person, err = choosePerson(mac.ReadPeople(m))
@@ -56,7 +56,7 @@ func choosePerson(p probe.People) (probe.Person, error) {
 	return probe.Person{}, cmp.Or(p.HomesErr, fmt.Errorf("no home folder in /Users belongs to the user at the screen, uid %d", p.ConsoleUID))
 }
 
-// choosePast chooses a user of a Mac at whose screen nobody is.
+// choosePast chooses a user if nobody is at the screen of the Mac.
 func choosePast(p probe.People) (probe.Person, error) {
 	var all []probe.Home
 	for _, h := range p.Homes {
@@ -74,7 +74,7 @@ func choosePast(p probe.People) (probe.Person, error) {
 		return probe.Person{Name: all[0].Name, By: probe.OnlyUser}, nil
 	}
 	if err := cmp.Or(p.LastErr, p.HomesErr); err != nil {
-		return probe.Person{}, fmt.Errorf("nobody is at the screen, and cannot tell who was there last: %w", err)
+		return probe.Person{}, fmt.Errorf("nobody is at the screen, and kextwatch cannot tell who was there last: %w", err)
 	}
 	if len(p.Homes) == 0 && p.LastName == "" {
 		return probe.Person{}, errNobody

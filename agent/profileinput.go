@@ -114,7 +114,7 @@ func (o profileOptions) settings() (values map[string]any, left []string, err er
 		}
 		given[name] = true
 		if values[name], err = key.Parse(value); err != nil {
-			return nil, nil, cli.Usage("kextwatch settings lists the keys; a list has commas", "invalid value %q of %s: %w", value, name, err)
+			return nil, nil, cli.Usage("kextwatch settings lists the keys; separate the values of a list with commas", "invalid value %q of %s: %w", value, name, err)
 		}
 	}
 	return values, left, nil

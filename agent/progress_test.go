@@ -80,8 +80,8 @@ func TestRetryInATerminal(t *testing.T) {
 	term := programNamed(t, "kextwatch-as-user").inTerminal(t, nil, "retry", "--root", root, "--timeout", "3s")
 	term.wait("Parallels Desktop")
 	term.keys.WriteString("y\n")
-	all := term.wait("Waiting for the Allow button ░░░", "0:00 of 0:03", "███", "0:01 of 0:03", "No Allow button came")
-	if lines := drawn(all); !slices.Contains(lines, "No Allow button came.") {
+	all := term.wait("Waiting for the Allow button ░░░", "0:00 of 0:03", "███", "0:01 of 0:03", "The Allow button did not appear")
+	if lines := drawn(all); !slices.Contains(lines, "The Allow button did not appear.") {
 		t.Errorf("the terminal shows %q, want the answer on a line of its own", lines)
 	}
 }
@@ -92,7 +92,7 @@ func TestRetryInADumbTerminal(t *testing.T) {
 	term := programNamed(t, "kextwatch-as-user").inTerminal(t, []string{"TERM=dumb"}, "retry", "--root", root, "--timeout", "1s")
 	term.wait("Parallels Desktop")
 	term.keys.WriteString("y\n")
-	if all := term.wait("Waiting for the Allow button, up to 1s.", "No Allow button came"); sequence.MatchString(all) {
+	if all := term.wait("Waiting for the Allow button, up to 1s.", "The Allow button did not appear"); sequence.MatchString(all) {
 		t.Errorf("wrote %q, want plain lines", all)
 	}
 }

@@ -24,14 +24,14 @@ type redactor struct {
 	kinds map[string]string // of the given texts in lower case
 }
 
-// everybodys are common names that identify nobody.
-var everybodys = []string{"root", "wheel", "staff", "admin", "daemon", "nobody", "shared", "guest", "user", "localhost", "local"}
+// commonNames are names of many Macs that identify nobody.
+var commonNames = []string{"root", "wheel", "staff", "admin", "daemon", "nobody", "shared", "guest", "user", "localhost", "local"}
 
 // newRedactor returns a redactor of these texts. It ignores texts of one character
 // and names that every Mac has.
 func newRedactor(privates ...private) redactor {
 	privates = slices.DeleteFunc(slices.Clone(privates), func(p private) bool {
-		return utf8.RuneCountInString(p.text) < 2 || slices.Contains(everybodys, strings.ToLower(p.text))
+		return utf8.RuneCountInString(p.text) < 2 || slices.Contains(commonNames, strings.ToLower(p.text))
 	})
 	if len(privates) == 0 {
 		return redactor{}
@@ -63,7 +63,7 @@ func namesOf(n mac.Names) []private {
 
 func (r redactor) redact(text string) string {
 	text = r.redactGiven(text)
-	for _, t := range telltales {
+	for _, t := range identifyingForms {
 		text = t.form.ReplaceAllString(text, t.instead)
 	}
 	return longSerial.ReplaceAllStringFunc(text, func(word string) string {
@@ -102,8 +102,8 @@ func inWord(r rune) bool { return r != utf8.RuneError && (unicode.IsLetter(r) ||
 // label says that they are serial numbers.
 var longSerial = probe.Form{Expr: `\b[0-9A-Z]{11,12}\b`}
 
-// telltales are the forms of texts that identify somebody.
-var telltales = []struct {
+// identifyingForms are the forms of texts that identify somebody.
+var identifyingForms = []struct {
 	form    *probe.Form
 	instead string
 }{

@@ -124,7 +124,7 @@ func (r reporter) happenings(st approval.Status) []view.Happening {
 		}
 	}
 	for i, e := range events {
-		if told(e, events[max(0, i-batch):min(len(events), i+batch)]) {
+		if redundant(e, events[max(0, i-batch):min(len(events), i+batch)]) {
 			continue
 		}
 		bootsUntil(e.At)

@@ -19,11 +19,11 @@ import (
 	"kextwatch/probe/mac"
 )
 
-// retryPatience is how long retry waits for the button, if the user does not say.
-const retryPatience = time.Minute
+// retryTimeout is how long retry waits for the button without --timeout.
+const retryTimeout = time.Minute
 
-// exitNothingCame means that macOS shows no Allow button, or nothing was tried.
-const exitNothingCame = 3
+// exitNoButton means that macOS shows no Allow button, or nothing was tried.
+const exitNoButton = 3
 
 func (in *invocation) retryCommand() *cobra.Command {
 	var o retry.Options
@@ -64,7 +64,7 @@ macOS load the blocked kernel extensions itself.`,
 	cmd.Flags().BoolVar(&yes, "yes", false, "continue without a question")
 	cmd.Flags().StringVar(&product, "product", "", "try again for the product with this `NAME` or team ID")
 	cmd.Flags().StringVar(&o.VM, "vm", "", "start this virtual machine: `NAME|UUID`")
-	cmd.Flags().DurationVar(&o.Timeout, "timeout", retryPatience, "how long to wait for the button: `DUR`")
+	cmd.Flags().DurationVar(&o.Timeout, "timeout", retryTimeout, "how long to wait for the button: `DUR`")
 	return cmd
 }
 
@@ -120,7 +120,7 @@ func (r retryCommand) from(ctx context.Context, prober *mac.Prober, snap probe.S
 	}
 	r.report(res)
 	if res.Window == nil {
-		return exitNothingCame, nil
+		return exitNoButton, nil
 	}
 	return 0, nil
 }
@@ -209,7 +209,7 @@ func (r retryCommand) report(res retry.Result) {
 			r.Say("Next: %s", next)
 		}
 	default:
-		r.Say("%s", view.OnScreen(res.Status.Mac, "No {Allow} button came."))
+		r.Say("%s", view.OnScreen(res.Status.Mac, "The {Allow} button did not appear."))
 	}
 	named := false
 	for _, reason := range res.Reasons {
@@ -226,6 +226,6 @@ func (r retryCommand) report(res retry.Result) {
 		r.Say("%s", whom)
 	}
 	if res.Help != "" && !named {
-		r.Say("Parallels says more at %s", res.Help)
+		r.Say("More from Parallels: %s", res.Help)
 	}
 }

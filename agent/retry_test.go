@@ -89,9 +89,9 @@ func TestRetryReport(t *testing.T) {
 		want   []string
 	}{
 		"the button":           {retry.Result{How: retry.StartVM, Window: &approval.Window{Left: 30 * time.Minute}}, []string{"The Allow button is there until", "for 30 minutes"}},
-		"it started":           {retry.Result{How: retry.StartVM, Reasons: []view.Reason{view.Started()}}, []string{"No Allow button came.", "macOS did not block it"}},
+		"it started":           {retry.Result{How: retry.StartVM, Reasons: []view.Reason{view.Started()}}, []string{"The Allow button did not appear.", "macOS did not block it"}},
 		"no attempt":           {retry.Result{How: retry.StartVM, Reasons: []view.Reason{view.NotTried(true)}}, []string{"Parallels did not try", "Start the virtual machine in Parallels Desktop"}},
-		"a page":               {retry.Result{How: retry.StartVM, Help: vmHelp}, []string{"No Allow button came.", "Parallels says more at " + vmHelp}},
+		"a page":               {retry.Result{How: retry.StartVM, Help: vmHelp}, []string{"The Allow button did not appear.", "More from Parallels: " + vmHelp}},
 		"a page in the advice": {retry.Result{How: retry.StartVM, Help: vmHelp, Reasons: []view.Reason{{Next: "Parallels has a page about it (" + vmHelp + ")."}}}, []string{"Parallels has a page about it"}},
 		"no next step":         {retry.Result{How: retry.StartVM, Reasons: []view.Reason{{Title: "A note", Text: "It is so."}}}, []string{"- A note. It is so."}},
 		"nothing to do":        {retry.Result{How: retry.Nothing}, []string{"There is nothing to try."}},

@@ -31,7 +31,7 @@ type target struct {
 	noHome error   // why the home is unknown
 	person probe.Person
 	clock  probe.Clock
-	whatIf bool // the time is that of --now. Otherwise the clock may have been set back
+	whatIf bool // --now gives the time, so events of the memory can be later than it
 	env    func(string) string
 
 	everyone bool // the rules are about every developer, whomever the user watches
@@ -69,7 +69,7 @@ func (t *target) memory() (approval.Memory, []probe.Gap) {
 	}
 	p := store.PlacesIn(t.mac.Home)
 	var gaps []probe.Gap
-	if err := store.CannotWrite(p); err != nil && !t.mac.NoTools { // nothing is saved on another Mac's disk
+	if err := store.CannotWrite(p); err != nil && !t.mac.NoTools { // on the disk of another Mac, kextwatch saves nothing
 		gaps = append(gaps, store.WriteGap(p, err))
 	}
 	m, err := store.ReadMemory(p.Memory)
@@ -85,8 +85,8 @@ func (t *target) memory() (approval.Memory, []probe.Gap) {
 	return m.Memory, gaps
 }
 
-// personGaps reports that root knows no user. The memory of an agent may then hold what
-// no other source tells.
+// personGaps reports that root does not know whose memory to read. The memory of an
+// agent can hold facts that nothing else has.
 func (t *target) personGaps() []probe.Gap {
 	if t.mac.UID != 0 || t.noHome == nil || errors.Is(t.noHome, errNobody) {
 		return nil

@@ -77,7 +77,7 @@ func (k keysOfWatch) retry(ctx context.Context) {
 		return
 	}
 	w := k.command
-	o := retry.Options{Timeout: retryPatience, User: retryQuestions{w.keyboard, k.screen.st.Mac}}
+	o := retry.Options{Timeout: retryTimeout, User: retryQuestions{w.keyboard, k.screen.st.Mac}}
 	w.forRetry(&o)
 	if _, err := (retryCommand{Output: w.Output, options: o}).run(ctx); err != nil {
 		w.Output.Fail(err)

@@ -51,8 +51,7 @@ func (w *wiring) edges(ctx context.Context, st *store.Store) loop.Edges {
 	}
 }
 
-// watchedFiles are files whose changes need no haste: the program and the
-// settings.
+// watchedFiles are files whose changes are not urgent: the program and the settings.
 func watchedFiles(m root.FS) []string {
 	var paths []string
 	if path, err := setup.ThisProgram(); err == nil {

@@ -16,14 +16,14 @@ import (
 )
 
 // programLink is the link that puts kextwatch on the PATH of every user. Anything else
-// in its place is somebody else's and stays.
+// in its place belongs to another program and stays.
 type programLink struct {
 	path  string // on this machine
 	leads string // a path of the Mac; empty: it is not a link
 	err   error  // fs.ErrNotExist if nothing is there
 
 	// unsafe is why root must not touch it: a user decides in which folder it is. Homebrew
-	// gives folders in /usr/local to a user, and that is safe for the last one only.
+	// gives folders in /usr/local to a user. That is safe only for the folder of the link.
 	unsafe error
 }
 
@@ -86,7 +86,7 @@ func (l programLink) stays() string {
 
 func (l programLink) other() string {
 	if l.leads == "" {
-		return "it is not a link, and not ours"
+		return "it is not a link, and kextwatch did not create it"
 	}
-	return fmt.Sprintf("it is not ours and leads to %s", probe.Printable(l.leads))
+	return fmt.Sprintf("kextwatch did not create it, and it leads to %s", probe.Printable(l.leads))
 }

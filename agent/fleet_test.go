@@ -81,7 +81,7 @@ func TestMunkiFolder(t *testing.T) {
 			mactest.Remove(t, m.Root, probe.MunkiFolder)
 			mactest.AddLink(t, m.Root, probe.MunkiFolder, "/Library/Munki")
 		}, "", "is a symbolic link"},
-		{"others may write to it", func(m root.FS) { mactest.NoError(t, os.Chmod(filepath.Join(m.Root, probe.MunkiFolder), 0o777)) }, "", "others than its owner may write to"},
+		{"others may write to it", func(m root.FS) { mactest.NoError(t, os.Chmod(filepath.Join(m.Root, probe.MunkiFolder), 0o777)) }, "", "users other than its owner can write to"},
 	} {
 		m := root.FS{Root: mactest.Root(t), UID: os.Geteuid()}
 		for _, folder := range []string{probe.MunkiFolder, "/Library/Munki", "/Users/me/Munki"} {

@@ -46,7 +46,7 @@ func createFolder(path string, perm fs.FileMode) (Step, error) {
 	case !trusted(ownerOf(info)):
 		return Step{}, fmt.Errorf("%s belongs to another user: make it your own with sudo chown and try again", path)
 	case info.Mode()&othersWrite != 0:
-		return Step{}, fmt.Errorf("other users may write to %s: run chmod go-w on it and try again", path)
+		return Step{}, fmt.Errorf("users other than its owner can write to %s: run chmod go-w on it and try again", path)
 	}
 	if err := syscall.Access(path, accessWrite); err != nil {
 		return Step{}, fmt.Errorf("%s cannot be written to: %w: make it your own with sudo chown and try again", path, err)

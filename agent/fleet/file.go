@@ -10,8 +10,9 @@ import (
 	"kextwatch/probe"
 )
 
-// Heartbeat is how old the file of a running agent gets, if nothing changes. StaleAfter
-// is when a reader may say that no agent reports: a Mac that slept needs a moment.
+// A running agent writes its file again after Heartbeat, even if nothing changed. After
+// StaleAfter, a reader may say that no agent reports. It is longer, because a Mac that
+// slept needs a moment.
 const (
 	Heartbeat  = 6 * time.Hour
 	StaleAfter = 24 * time.Hour
@@ -51,8 +52,8 @@ type productOfFile struct {
 	With          approval.UpgradeResult `plist:"with_offered_macos,omitempty"`
 }
 
-// free returns a key for a product that no more urgent one has: a developer can choose a
-// bundle ID that reads like the ID of another product.
+// free returns a key that no more urgent product has. Two products can ask for one key: a
+// developer can choose a bundle ID that equals the ID of another product.
 func (f file) free(id string) string {
 	key := id
 	for n := 2; ; n++ {

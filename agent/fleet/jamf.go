@@ -16,7 +16,7 @@ const jamfScript = `#!/bin/sh
 #                                more products follow after "; "
 #   unknown: REASON              not known
 #
-# Smart groups: "like ok:" is well, "like blocked-" waits for Allow, "like restart-pending:"
+# Smart groups: "like ok:" has nothing to do, "like blocked-" waits for Allow, "like restart-pending:"
 # waits for a restart, "like needs-recovery:" needs macOS Recovery, "like unknown:" is unknown.
 
 result() {
@@ -24,7 +24,7 @@ result() {
 	exit 0
 }
 missing() { result 'unknown: kextwatch is not installed'; }
-unsafe() { result 'unknown: others than root can replace kextwatch'; }
+unsafe() { result 'unknown: users other than root can replace kextwatch'; }
 
 ` + guard + `
 answer=$(KEXTWATCH fleet jamf-ea --run 2>/dev/null </dev/null)

@@ -44,11 +44,11 @@ func JamfSchema(domain string, settings []Setting) ([]byte, error) {
 			p = schema{AnyOf: []schema{titled(p, s.Form), titled(schemaOf(*s.Form.Or), *s.Form.Or)}}
 		}
 		const step = 5 // a later version can put a property between two
-		p.Title, p.Description, p.Default, p.Order = s.Title, s.Meaning, s.set(), (i+1)*step
+		p.Title, p.Description, p.Default, p.Order = s.Title, s.Meaning, s.formDefault(), (i+1)*step
 		properties[s.Name] = p
 	}
 	top := schema{
-		Title: fmt.Sprintf("kextwatch (%s)", domain), Description: "Settings of kextwatch. A setting that is not in the profile is the user's.",
+		Title: fmt.Sprintf("kextwatch (%s)", domain), Description: "Settings of kextwatch. Users decide about settings that are not in the profile.",
 		Type: "object", Properties: properties,
 	}
 	var b bytes.Buffer

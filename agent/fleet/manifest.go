@@ -53,7 +53,7 @@ func Manifest(domain string, settings []Setting) ([]byte, error) {
 	}
 	for _, s := range settings {
 		k := subkeyOf(s.Form)
-		k.Name, k.Title, k.Default = s.Name, s.Title, s.set()
+		k.Name, k.Title, k.Default = s.Name, s.Title, s.formDefault()
 		k.Description = fmt.Sprintf("%s Value: %s.", s.Meaning, s.Form.Words())
 		m.Subkeys = append(m.Subkeys, k)
 	}

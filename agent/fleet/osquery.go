@@ -32,7 +32,7 @@ func Queries() []Query {
 			productsWith("verdict", verdictsThat(neitherApprovalNorRestart)...)},
 		{"kextwatch_too_old_for_offered_macos", "A product is too old for the macOS that Software Update offers",
 			productsWith("with_offered_macos", string(approval.NeedsNewer))},
-		{"kextwatch_unknown", "kextwatch cannot tell how the Mac is; the summary names what is missing", unknownQuery()},
+		{"kextwatch_unknown", "kextwatch cannot tell the state of the Mac; the summary names what is missing", unknownQuery()},
 		{"kextwatch_not_reporting", "No agent has reported for a day, or none is installed", notReportingQuery()},
 		{"kextwatch_reader_failing", "The reader, which runs as root, cannot read the policy", readerQuery()},
 	}

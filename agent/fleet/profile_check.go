@@ -109,7 +109,7 @@ func checkTexts(value any) error {
 		case len(v) > longestText || probe.OneLine(v) != v:
 			return refuse("use one line of printable text", "a profile cannot have the text %q", probe.Printable(v))
 		case isPlaceholder(v):
-			return refuse("replace it by its value", "%q is a placeholder", v)
+			return refuse("replace it with a real value", "%q is a placeholder", v)
 		}
 	case bool, int, []int:
 	default:

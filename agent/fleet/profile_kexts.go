@@ -96,7 +96,7 @@ func (v Vendor) checkBundles() error {
 	}
 	for _, id := range v.BundleIDs {
 		if strings.Contains(id, "*") {
-			return refuse(next, "of %s, kextwatch knows only the pattern %s, and macOS needs whole bundle IDs", v, id)
+			return refuse(next, "kextwatch knows the bundle IDs of %s only as the pattern %s, and a profile needs whole bundle IDs", v, id)
 		}
 		if !probe.IsBundleID(id) {
 			return refuse(next, "invalid bundle ID %q of %s", id, v)

@@ -192,7 +192,7 @@ func TestRefusedProfiles(t *testing.T) {
 		{"kext-approval", vendors(probe.ParallelsTeamID, ""), "invalid team ID"},
 		{"kext-approval", perBundle(Vendor{Name: "Box", TeamID: "M683GB7CPW"}), "kextwatch knows no bundle ID of Box"},
 		{"kext-approval", perBundle(Vendor{TeamID: "M683GB7CPW"}), "kextwatch knows no bundle ID of team M683GB7CPW"},
-		{"kext-approval", perBundle(Vendor{Name: "Focusrite", TeamID: "7VYBQV3T2Q", BundleIDs: []string{"com.focusrite.driver.*"}}), "only the pattern com.focusrite.driver.*"},
+		{"kext-approval", perBundle(Vendor{Name: "Focusrite", TeamID: "7VYBQV3T2Q", BundleIDs: []string{"com.focusrite.driver.*"}}), "only as the pattern com.focusrite.driver.*"},
 		{"kext-approval", perBundle(Vendor{Name: "Spaces", TeamID: "7VYBQV3T2Q", BundleIDs: []string{"a b"}}), "invalid bundle ID"},
 		{"kext-approval", ProfileInput{Vendors: []Vendor{parallels}, NoUserOverrides: true, NonAdminApprovals: true}, "lets nobody approve"},
 		{"settings", ProfileInput{}, "no setting is named"},

@@ -11,9 +11,9 @@ type Setting struct {
 	Default any // as a property list has it
 }
 
-// set returns the default for a form, or nil if a form had better leave the setting out: an
-// empty text or list sets nothing.
-func (s Setting) set() any {
+// formDefault returns the default for a form. It is nil for an empty text or list, which
+// sets nothing: the form leaves the setting out.
+func (s Setting) formDefault() any {
 	switch v := s.Default.(type) {
 	case string:
 		if v == "" {

@@ -17,14 +17,14 @@ const Schema = 1
 // Answer says in one word how a Mac is.
 type Answer string
 
-// The answers. A fleet tool compares with OK: an answer that is missing never looks well.
+// The answers. A fleet tool compares with OK: a missing answer never counts as ok.
 const (
 	OK      Answer = "ok"      // nothing has to be done
 	Action  Answer = "action"  // somebody has to do something
 	Unknown Answer = "unknown" // a fact is missing that the verdict depends on
 )
 
-// State is what a fleet tool is told about one Mac. It names no person and no path. A
+// State is what fleet tools get about one Mac. It names no person and no path. A
 // verdict that is not certain is approval.Unknown.
 type State struct {
 	Answer   Answer
@@ -52,7 +52,7 @@ type Product struct {
 	With approval.UpgradeResult
 }
 
-// New returns what a fleet tool is told about a status.
+// New returns the state for fleet tools.
 func New(st approval.Status) State {
 	s := State{
 		Answer: answerOf(st), Verdict: st.Verdict, Checked: st.At.UTC().Truncate(time.Second),
@@ -152,8 +152,8 @@ func (s State) Line() string {
 // UnknownLine is the line of a state that is not known.
 func UnknownLine(why string) string { return string(Unknown) + ": " + inLine(view.Clean(why)) }
 
-// inLine removes the signs that separate the parts of a line from a foreign text: a product
-// named "x; ok: approved" must not look well.
+// inLine removes the characters that separate the parts of a line from a foreign text: a
+// product named "x; ok: approved" must not count as ok.
 func inLine(text string) string {
 	return strings.Join(strings.Fields(strings.NewReplacer(":", "", ";", "").Replace(text)), " ")
 }

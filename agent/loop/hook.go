@@ -94,7 +94,7 @@ func TrustedProgram(m root.FS, name string) (string, error) {
 	}
 	info, err := root.Trust{Owners: []int{owner, os.Geteuid()}}.Walk(m.Root, name)
 	if untrusted, ok := errors.AsType[*root.Untrusted](err); ok {
-		return "", fmt.Errorf("%s: name the program itself, in a folder that only you and root may write to", untrusted.What)
+		return "", fmt.Errorf("%s: name the program itself, in a folder that only you and root can write to", untrusted.What)
 	}
 	if err != nil {
 		return "", err

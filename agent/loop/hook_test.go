@@ -167,9 +167,9 @@ func TestHookThatIsTooSlow(t *testing.T) {
 // A program that others than the user and root could replace is not run.
 func TestHookThatOthersCouldReplace(t *testing.T) {
 	for says, spoil := range map[string]func(h *hooked) error{
-		"others than its owner may write to ROOT/Library/Scripts: ":       func(h *hooked) error { return os.Chmod(h.root+"/Library/Scripts", 0o777) },
-		"others than its owner may write to ROOT/Library: ":               func(h *hooked) error { return os.Chmod(h.root+"/Library", 0o1777) },
-		"others than its owner may write to ROOT/Library/Scripts/hook.sh": func(h *hooked) error { return os.Chmod(h.root+"/Library/Scripts/hook.sh", 0o775) },
+		"users other than its owner can write to ROOT/Library/Scripts: ":       func(h *hooked) error { return os.Chmod(h.root+"/Library/Scripts", 0o777) },
+		"users other than its owner can write to ROOT/Library: ":               func(h *hooked) error { return os.Chmod(h.root+"/Library", 0o1777) },
+		"users other than its owner can write to ROOT/Library/Scripts/hook.sh": func(h *hooked) error { return os.Chmod(h.root+"/Library/Scripts/hook.sh", 0o775) },
 		"hook.sh is not a program":                                        func(h *hooked) error { return os.Chmod(h.root+"/Library/Scripts/hook.sh", 0o644) },
 		"hook.sh: no such file":                                           func(h *hooked) error { return os.Remove(h.root + "/Library/Scripts/hook.sh") },
 		"ROOT/Library/Scripts is a symbolic link": func(h *hooked) error {

@@ -69,7 +69,7 @@ var Keys = []Key{
 		values.Form{Type: values.List, Items: &team, Most: mostTeams}, func(s *Settings) any { return &s.IgnoreVendors },
 	},
 	{
-		"NotifyAfterUpdates", "Notice after an update", "Send a notice after an update of macOS or Parallels Desktop, if something is to be done or known.",
+		"NotifyAfterUpdates", "Notice after an update", "Send a notice after an update of macOS or Parallels Desktop, if there is something to do or to know.",
 		values.Form{Type: values.Bool}, func(s *Settings) any { return &s.NotifyAfterUpdates },
 	},
 	{
@@ -92,7 +92,7 @@ var Keys = []Key{
 		func(s *Settings) any { return &s.CompatibilityFile },
 	},
 	{
-		"OrganizationName", "Organization", "The name of your organization, for advice to ask an administrator.",
+		"OrganizationName", "Organization", "The name of your organization, for texts that ask users to contact an administrator.",
 		values.Form{Type: values.String, What: "a line", Longest: 60, Pattern: linePattern, Example: "ACME"},
 		func(s *Settings) any { return &s.OrganizationName },
 	},
@@ -111,7 +111,7 @@ var Keys = []Key{
 		values.Form{Type: values.Bool}, func(s *Settings) any { return &s.ShowQuit },
 	},
 	{
-		"ShowRetry", "Try Again in the menu", "Show Try Again in the menu, and advise it.",
+		"ShowRetry", "Try Again in the menu", "Show Try Again in the menu, and suggest it in texts.",
 		values.Form{Type: values.Bool}, func(s *Settings) any { return &s.ShowRetry },
 	},
 	{

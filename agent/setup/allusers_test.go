@@ -21,9 +21,9 @@ func TestNoUserReplacesTheProgramOfAll(t *testing.T) {
 		"like /Applications": {func(dir, _ string) error {
 			return errors.Join(os.Chown(filepath.Dir(dir), -1, 80), os.Chmod(filepath.Dir(dir), 0o775))
 		}, ""},
-		"others may write":       {func(_, program string) error { return os.Chmod(program, 0o757) }, "others than its owner may write to PROGRAM"},
-		"a shared folder":        {func(dir, _ string) error { return os.Chmod(dir, 0o777) }, "others than its owner may write to DIR"},
-		"a group's folder above": {func(dir, _ string) error { return os.Chmod(filepath.Dir(dir), 0o775) }, "others than its owner may write to"},
+		"others may write":       {func(_, program string) error { return os.Chmod(program, 0o757) }, "users other than its owner can write to PROGRAM"},
+		"a shared folder":        {func(dir, _ string) error { return os.Chmod(dir, 0o777) }, "users other than its owner can write to DIR"},
+		"a group's folder above": {func(dir, _ string) error { return os.Chmod(filepath.Dir(dir), 0o775) }, "users other than its owner can write to"},
 		"somebody's":             {func(_, program string) error { return os.Chown(program, somebody, -1) }, "belongs to uid 4711"},
 		"somebody's folder":      {func(dir, _ string) error { return os.Chown(dir, somebody, -1) }, "belongs to uid 4711"},
 		"a link to somebody's": {func(_, program string) error {

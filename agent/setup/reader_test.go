@@ -110,13 +110,13 @@ func plantedReader(t *testing.T) {
 		"a pipe": {"Helpers", func(_, reader string) error {
 			return errors.Join(os.Remove(reader), syscall.Mkfifo(reader, 0o755))
 		}, "is not a regular file"},
-		"others may write":           {"Helpers", func(_, reader string) error { return os.Chmod(reader, 0o757) }, "others than its owner may write to"},
-		"the group may write":        {"Helpers", func(_, reader string) error { return os.Chmod(reader, 0o775) }, "others than its owner may write to"},
-		"a shared folder":            {"Helpers", func(dir, _ string) error { return os.Chmod(dir+"/Helpers", 0o777) }, "may write to DIR/Helpers"},
-		"a sticky folder":            {"Helpers", func(dir, _ string) error { return os.Chmod(dir+"/Helpers", 0o777|fs.ModeSticky) }, "may write to DIR/Helpers"},
-		"a sticky folder, beside":    {"MacOS", func(dir, _ string) error { return os.Chmod(dir+"/MacOS", 0o777|fs.ModeSticky) }, "may write to DIR/MacOS"},
-		"a shared folder far above":  {"Helpers", func(dir, _ string) error { return os.Chmod(filepath.Dir(dir), 0o777) }, "others than its owner may write to"},
-		"a group's folder far above": {"Helpers", func(dir, _ string) error { return os.Chmod(filepath.Dir(dir), 0o775) }, "others than its owner may write to"},
+		"others may write":           {"Helpers", func(_, reader string) error { return os.Chmod(reader, 0o757) }, "users other than its owner can write to"},
+		"the group may write":        {"Helpers", func(_, reader string) error { return os.Chmod(reader, 0o775) }, "users other than its owner can write to"},
+		"a shared folder":            {"Helpers", func(dir, _ string) error { return os.Chmod(dir+"/Helpers", 0o777) }, "can write to DIR/Helpers"},
+		"a sticky folder":            {"Helpers", func(dir, _ string) error { return os.Chmod(dir+"/Helpers", 0o777|fs.ModeSticky) }, "can write to DIR/Helpers"},
+		"a sticky folder, beside":    {"MacOS", func(dir, _ string) error { return os.Chmod(dir+"/MacOS", 0o777|fs.ModeSticky) }, "can write to DIR/MacOS"},
+		"a shared folder far above":  {"Helpers", func(dir, _ string) error { return os.Chmod(filepath.Dir(dir), 0o777) }, "users other than its owner can write to"},
+		"a group's folder far above": {"Helpers", func(dir, _ string) error { return os.Chmod(filepath.Dir(dir), 0o775) }, "users other than its owner can write to"},
 		"somebody's":                 {"Helpers", func(_, reader string) error { return os.Chown(reader, somebody, -1) }, "belongs to uid 4711 instead of 0"},
 		"somebody's folder":          {"Helpers", func(dir, _ string) error { return os.Chown(dir+"/Helpers", somebody, -1) }, "belongs to uid 4711 instead of 0"},
 		"somebody's, far above":      {"Helpers", func(dir, _ string) error { return os.Chown(filepath.Dir(dir), somebody, -1) }, "belongs to uid 4711 instead of 0"},
@@ -164,7 +164,7 @@ func TestNoReaderComesFromBelowAStickyFolder(t *testing.T) {
 	if _, err := readReader(reader, trust, namedHint); err != nil {
 		t.Errorf("a simulated Mac: %v", err)
 	}
-	if _, err := readerProgram(root.FS{Root: "/"}, reader); err == nil || !strings.Contains(err.Error(), "root must not run") || !strings.Contains(err.Error(), "may write to") {
+	if _, err := readerProgram(root.FS{Root: "/"}, reader); err == nil || !strings.Contains(err.Error(), "root must not run") || !strings.Contains(err.Error(), "can write to") {
 		t.Errorf("a Mac in use: %v", err)
 	}
 }

@@ -82,7 +82,7 @@ func TestFleetFileInTheWrongHands(t *testing.T) {
 	s := &Store{broken: map[string]string{}, Fleet: FleetFile{Mac: m}}
 	now := time.Now()
 	st := approval.Status{At: now, Verdict: approval.Approved}
-	if err := s.PublishForFleets(st, now); err == nil || !strings.Contains(err.Error(), "others than its owner") {
+	if err := s.PublishForFleets(st, now); err == nil || !strings.Contains(err.Error(), "users other than its owner") {
 		t.Errorf("%v", err)
 	}
 	if err := s.PublishForFleets(st, now); !errors.Is(err, ErrReported) {

@@ -19,7 +19,7 @@ func TestReaderCheck(t *testing.T) {
 	state := func(s probe.ReaderState) probe.ReaderInstallation {
 		return probe.ReaderInstallation{State: s, Path: "/Library/x", Next: "run `x`"}
 	}
-	open := probe.ReaderInstallation{State: probe.ReaderUnguarded, Path: "/x", Reason: "others than its owner may write to /x", Next: "move it away, then run `x`"}
+	open := probe.ReaderInstallation{State: probe.ReaderUnguarded, Path: "/x", Reason: "users other than its owner can write to /x", Next: "move it away, then run `x`"}
 	var out strings.Builder
 	for _, tc := range []struct {
 		name      string

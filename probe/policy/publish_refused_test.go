@@ -38,13 +38,13 @@ func TestRefusesToPublish(t *testing.T) {
 		"the file is a pipe": {inPlaceOf(probe.PublishedPolicy, func(t testing.TB, m root.FS, name string) {
 			mactest.NoError(t, syscall.Mkfifo(filepath.Join(m.Root, name), 0o600))
 		}), "not a file"},
-		"others may write to the file":   {chmod(probe.PublishedPolicy, 0o646), "may write"},
+		"others may write to the file":   {chmod(probe.PublishedPolicy, 0o646), "can write"},
 		"the folder is a link":           {inPlaceOf(folder, link("../Extensions")), "symbolic link"},
 		"the folder is a file":           {inPlaceOf(folder, func(t testing.TB, m root.FS, name string) { mactest.AddFile(t, m.Root, name, "") }), "not a folder"},
-		"others may write to the folder": {chmod(folder, 0o757), "may write"},
+		"others may write to the folder": {chmod(folder, 0o757), "can write"},
 		"a group may write above it":     {chmod(filepath.Dir(folder), 0o775), "sudo chmod go-w"},
 		"a link above it":                {inPlaceOf("/Library", link("elsewhere")), "symbolic link"},
-		"others may write to the root":   {chmod("/", 0o777), "may write"},
+		"others may write to the root":   {chmod("/", 0o777), "can write"},
 		"Root is not a Mac":              {func(t *testing.T, m root.FS) { mactest.Remove(t, m.Root, "/Library") }, "no such file"},
 	}
 	if os.Geteuid() == 0 {

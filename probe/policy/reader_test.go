@@ -157,8 +157,8 @@ func TestWhyTheReaderDoesNotRun(t *testing.T) {
 			mactest.Remove(t, m.Root, probe.ReaderProgram)
 			mactest.Remove(t, m.Root, probe.ReaderJob)
 		}, "no longer installed", installReader, probe.ReaderAbsent},
-		"open to others": {chmodFile(probe.ReaderProgram, 0o777), "may write to", "sudo rm", probe.ReaderUnguarded},
-		"open folder":    {chmodFile(filepath.Dir(probe.ReaderJob), 0o777), "may write to", "sudo chmod go-w", probe.ReaderUnguarded},
+		"open to others": {chmodFile(probe.ReaderProgram, 0o777), "can write to", "sudo rm", probe.ReaderUnguarded},
+		"open folder":    {chmodFile(filepath.Dir(probe.ReaderJob), 0o777), "can write to", "sudo chmod go-w", probe.ReaderUnguarded},
 		"a folder": {func(t *testing.T, m root.FS) {
 			mactest.Remove(t, m.Root, probe.ReaderJob)
 			mactest.NoError(t, os.Mkdir(filepath.Join(m.Root, probe.ReaderJob), 0o755))
@@ -250,8 +250,8 @@ func TestOddLastRuns(t *testing.T) {
 			mactest.Remove(t, m.Root, probe.ReaderLastRun)
 			mactest.NoError(t, syscall.Mkfifo(file(m), 0o600))
 		}, probe.Failed, "is not a file"},
-		"others may write":               {chmodFile(probe.ReaderLastRun, 0o666), probe.Failed, "may write"},
-		"others may write to the folder": {chmodFile(filepath.Dir(probe.ReaderLastRun), 0o777), probe.Failed, "may write"},
+		"others may write":               {chmodFile(probe.ReaderLastRun, 0o666), probe.Failed, "can write"},
+		"others may write to the folder": {chmodFile(filepath.Dir(probe.ReaderLastRun), 0o777), probe.Failed, "can write"},
 		"the folder is a file": {func(t *testing.T, m root.FS) {
 			mactest.NoError(t, os.RemoveAll(filepath.Dir(file(m))))
 			mactest.AddFile(t, m.Root, filepath.Dir(probe.ReaderLastRun), "")

@@ -192,9 +192,9 @@ func (t Trust) entry(p string, info fs.FileInfo, last bool) error {
 		}
 		return &Untrusted{what, remove}
 	case t.othersMayWrite(info) && info.IsDir():
-		return &Untrusted{"others than its owner may write to " + p, "run sudo chmod go-w " + probe.ShellWord(p)}
+		return &Untrusted{"users other than its owner can write to " + p, "run sudo chmod go-w " + probe.ShellWord(p)}
 	case t.othersMayWrite(info):
-		return &Untrusted{"others than its owner may write to " + p, remove}
+		return &Untrusted{"users other than its owner can write to " + p, remove}
 	}
 	return nil
 }

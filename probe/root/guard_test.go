@@ -31,7 +31,7 @@ func TestGuardedEntry(t *testing.T) {
 		{folder, 0o700, us, true, ""},
 		{folder, 0o755 | fs.ModeSticky, us, false, ""},
 		{file, 0o644, us, false, "is not a folder"},
-		{file, 0o664, us, true, "may write"},
+		{file, 0o664, us, true, "can write"},
 		{file, 0o646, us, true, "sudo rm"},
 		{folder, 0o775, us, false, "sudo chmod go-w"},
 		{folder, 0o757, us, false, "sudo chmod go-w"},

@@ -22,8 +22,8 @@ func TestOwnFolder(t *testing.T) {
 	}{
 		{"the user's own", func(string) {}, own, ""},
 		{"another user's", func(string) {}, own + 1, "belongs to uid"},
-		{"others may write to it", func(folder string) { mactest.NoError(t, os.Chmod(folder, 0o777)) }, own, "others than its owner may write to"},
-		{"others may write to the folder above", func(folder string) { mactest.NoError(t, os.Chmod(filepath.Dir(folder), 0o777)) }, own, "others than its owner may write to"},
+		{"others may write to it", func(folder string) { mactest.NoError(t, os.Chmod(folder, 0o777)) }, own, "users other than its owner can write to"},
+		{"others may write to the folder above", func(folder string) { mactest.NoError(t, os.Chmod(filepath.Dir(folder), 0o777)) }, own, "users other than its owner can write to"},
 		{"a link", func(folder string) {
 			mactest.NoError(t, os.Rename(folder, folder+"-moved"))
 			mactest.NoError(t, os.Symlink(folder+"-moved", folder))

@@ -15,11 +15,11 @@
 #   kextwatch_schema             1
 #
 # If kextwatch is not installed, there is no key. Compare for equality, so that a missing
-# key never looks well: kextwatch_answer == "ok", ANY kextwatch_blocked == "Parallels Desktop".
+# key never counts as ok: kextwatch_answer == "ok", ANY kextwatch_blocked == "Parallels Desktop".
 
 missing() { exit 0; }
 unsafe() {
-	echo "kextwatch: others than root can replace $program, so it was not run" >&2
+	echo "kextwatch: users other than root can replace $program, so it was not run" >&2
 	exit 1
 }
 

@@ -78,8 +78,8 @@ func Play(ctx context.Context, o Options) error {
 	defer d.stop()
 	d.icon = newIcon(ctx, o.Tray)
 	if o.Tray == nil {
-		why, _, _ := strings.Cut(o.NoTray.Error(), "; ") // then it has advice for kextwatch run
-		d.screen.say("demo", fmt.Sprintf("No icon in a menu bar here: %s. The story is told in words.", why))
+		why, _, _ := strings.Cut(o.NoTray.Error(), "; ") // what follows is advice for kextwatch run
+		d.screen.say("demo", fmt.Sprintf("There is no menu bar icon here: %s. The demo prints text instead.", why))
 	}
 	err := d.play(ctx)
 	if errors.Is(err, context.Canceled) {
@@ -120,7 +120,7 @@ func (d *demo) play(ctx context.Context) error {
 	d.screen.say("demo", fmt.Sprintf("%s %g times faster than real time. This Mac is a directory: %s.", d.Story.title, d.Speed, d.Root))
 	d.screen.say("story", d.Story.begins+" You install kextwatch as a LaunchAgent: macOS starts it now and at each login.")
 	if err := d.install(ctx); err != nil {
-		return fmt.Errorf("the story went wrong: %w", err)
+		return fmt.Errorf("the demo failed: %w", err)
 	}
 	end := d.login(ctx)
 	defer func() { end() }()
@@ -137,7 +137,7 @@ func (d *demo) play(ctx context.Context) error {
 		}
 		if s.do != nil {
 			if err := s.do(d.sim, d.clock.Now()); err != nil {
-				return fmt.Errorf("the story went wrong: %w", err)
+				return fmt.Errorf("the demo failed: %w", err)
 			}
 		}
 		if s.restarts {
@@ -150,7 +150,7 @@ func (d *demo) play(ctx context.Context) error {
 		}
 		if s.click != "" {
 			if err := d.click(ctx, s.click); err != nil {
-				return fmt.Errorf("the story went wrong: %w", err)
+				return fmt.Errorf("the demo failed: %w", err)
 			}
 		}
 	}
@@ -244,7 +244,7 @@ func (d *demo) expect(ctx context.Context, want approval.EventName) error {
 				return nil
 			}
 		case <-late:
-			return fmt.Errorf("the story went wrong: %s did not happen", want)
+			return fmt.Errorf("the demo failed: the event %s did not come", want)
 		case <-ctx.Done():
 			return ctx.Err()
 		}

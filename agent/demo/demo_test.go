@@ -65,7 +65,7 @@ func TestAlertsWithoutADesktop(t *testing.T) {
 		}
 	}
 	want := "  3 min  alert      Title — one two\n"
-	notice := "  3 min  demo       No notification service here: alerts are shown in this terminal alone.\n"
+	notice := "  3 min  demo       There is no notification service here. Alerts appear only in this terminal.\n"
 	if got := out.String(); got != want+notice+want {
 		t.Errorf("wrote\n%s", got)
 	}
@@ -84,7 +84,7 @@ func TestAlertBeforeARestart(t *testing.T) {
 	now := time.Now()
 	s := newScreen(&out, probe.Clock{Now: func() time.Time { return now }}, now)
 	p := poster{s, slowDesktop{}, new(sync.Once)}
-	if err := p.Post(ctx, notify.Alert{Title: "Title"}); err != nil || strings.Contains(out.String(), "No notification service") {
+	if err := p.Post(ctx, notify.Alert{Title: "Title"}); err != nil || strings.Contains(out.String(), "no notification service") {
 		t.Errorf("%v, wrote\n%s", err, &out)
 	}
 }

@@ -41,7 +41,7 @@ func (p *poster) Post(ctx context.Context, alert notify.Alert) error {
 	ctx = context.WithoutCancel(ctx)
 	p.screen.say("alert", alert.Title+" — "+strings.ReplaceAll(alert.Body, "\n", " "))
 	if err := p.desktop.Post(ctx, alert); err != nil {
-		p.alone.Do(func() { p.screen.say("demo", "No notification service here: alerts are shown in this terminal alone.") })
+		p.alone.Do(func() { p.screen.say("demo", "There is no notification service here. Alerts appear only in this terminal.") })
 	}
 	return nil
 }
@@ -65,7 +65,7 @@ func (a asker) Ask(ctx context.Context, dialog notify.Dialog) (notify.Answer, er
 			return answer, err
 		}
 		a.alone.Do(func() {
-			a.screen.say("demo", "No dialogs here ("+err.Error()+"): they are shown in this terminal alone.")
+			a.screen.say("demo", "Dialogs do not work here ("+err.Error()+"). They appear only in this terminal.")
 		})
 	}
 	return a.simulated.Ask(ctx, dialog)

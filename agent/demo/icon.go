@@ -73,7 +73,8 @@ func (i *icon) current() notify.Menu {
 	return i.menu
 }
 
-// invitation is how long the user can click before the demo does, in the time of the story.
+// invitation is how long the demo waits for a click of the user before it clicks itself, in
+// the time of the story.
 const invitation = 4 * time.Minute
 
 // click clicks the icon and the first entry of its menu, and waits until the Mac has opened
@@ -96,7 +97,7 @@ func (d *demo) click(ctx context.Context, entry notify.Action) error {
 	d.screen.say("menu", "> "+menu.Primary.Label)
 	wait := time.Duration(0)
 	if d.Tray != nil {
-		d.screen.say("demo", "Click the icon and this entry. If you do not, the demo does.")
+		d.screen.say("demo", "Click the icon and this entry, or wait: the demo does it for you.")
 		wait = invitation
 	}
 	late := d.clock.After(wait)

@@ -17,7 +17,7 @@ import (
 // mostKexts is how many kexts one retry loads. One developer has one row in the pane.
 const mostKexts = 8
 
-// noAttemptHelps reports whether macOS shows no Allow button whatever is tried.
+// noAttemptHelps reports whether macOS shows no Allow button after any attempt.
 func noAttemptHelps(p approval.Product) bool {
 	return slices.Contains([]approval.Verdict{approval.Managed, approval.NeedsRecovery, approval.CannotLoad}, p.Verdict)
 }
@@ -36,9 +36,9 @@ func (o Options) blockedKexts(p approval.Product) ([]approval.Kext, error) {
 	}
 	kexts := slices.DeleteFunc(p.Kexts(), func(k approval.Kext) bool { return !k.Blocked || k.Path == "" })
 	if p.Known == nil && o.Product == nil {
-		name := "with --product"
+		with := "repeat this with --product"
 		if probe.IsTeamID(p.TeamID) {
-			name = "kextwatch retry --product " + p.TeamID
+			with = "run kextwatch retry --product " + p.TeamID
 		}
 		return nil, cli.Usage(fmt.Sprintf("if you know it, name it: %s; if you do not, leave it", name), "kextwatch does not know %s", view.Clean(p.Name))
 	}
@@ -63,9 +63,9 @@ func paths(kexts []approval.Kext) []string {
 	return all
 }
 
-// load makes macOS load the kexts, one after the other. If it refuses one, the Allow button
-// is there for all of this developer, so the others are not tried. A failure counts more
-// than a kext that needs a restart, and that more than one that is allowed.
+// load makes macOS load the kexts, one after the other. It stops at the first refusal: the
+// Allow button is then there for all kexts of this developer. Otherwise it returns the most
+// serious outcome: an error, then a needed restart, then permitted.
 func (t *trial) load(ctx context.Context) answer {
 	a := answer{asked: t.Clock.Now()}
 	var failures []string

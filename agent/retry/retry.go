@@ -29,14 +29,14 @@ type Options struct {
 	Memory approval.Memory
 	Rules  approval.Settings
 
-	// Snapshot is called every second, until the Allow button is there or the
+	// Run calls Snapshot every second, until the Allow button is there or the
 	// Timeout is over. If it is nil, Run returns when Parallels has answered.
 	Snapshot func(ctx context.Context, now time.Time, how mac.Options) probe.Snapshot
 	Timeout  time.Duration
 	Waited   func(time.Duration) // receives the progress of the wait; may be nil
 
-	// Product is the product to try again. If it is nil, Run takes Parallels Desktop, or
-	// the first one of another vendor that is blocked if nothing of Parallels waits.
+	// Product is the product to try again. If it is nil, Run takes Parallels Desktop. If
+	// Parallels needs nothing, it takes the first blocked product of another vendor.
 	Product *approval.Product
 
 	VM   string // the name or UUID of the virtual machine to start; empty: Run chooses the way
@@ -76,10 +76,10 @@ type Result struct {
 	Declined bool             // the user answered no
 	VM       *probe.VM        // the virtual machine that was started
 	Attempt  *probe.Attempt   // what Parallels or macOS answered; nil: no answer
-	Window   *approval.Window // nil: no button came
+	Window   *approval.Window // nil: the button did not appear
 	Status   approval.Status  // the newest
 	Product  approval.Product // the product in Status
-	Reasons  []view.Reason    // why no button came, the likeliest first
+	Reasons  []view.Reason    // why the button did not appear, the likeliest first
 	Help     string           // the address of Parallels' page about it
 }
 
@@ -144,7 +144,7 @@ func (o Options) way(ctx context.Context) (*probe.VM, error) {
 	case !macOS.Known():
 		return nil, cli.Unavailable(errors.New("unknown version of macOS: the safe method depends on it"), "open Parallels Desktop and start a virtual machine yourself")
 	case o.VM == "" && parallels(o.Status).Need.ByOpening():
-		return nil, nil // opens nothing that the user works in
+		return nil, nil // this opens no virtual machine of the user
 	case macOS.AtLeast(11, 0):
 		vm, err := o.chooseVM(ctx)
 		if err != nil {
@@ -184,8 +184,8 @@ func other(st approval.Status) *approval.Product {
 	return nil
 }
 
-// reasons returns why no button came, as far as that is known. That the time is over
-// explains nothing here, and its next step is what was just done.
+// reasons returns why the button did not appear, as far as that is known. It leaves out
+// ReasonWindowOver: its next step is a retry, which was just done.
 func reasons(r Result) []view.Reason {
 	if r.Product.TeamID != probe.ParallelsTeamID {
 		return []view.Reason{view.AfterLoad(r.Product, r.Status, r.Attempt)}

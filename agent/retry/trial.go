@@ -14,7 +14,7 @@ import (
 
 const (
 	interval    = time.Second
-	settleDelay = 5 * time.Second // macOS may record an attempt after Parallels has answered
+	recordDelay = 5 * time.Second // macOS may record an attempt after Parallels has answered
 )
 
 // trial is one attempt, and the snapshots that follow it.
@@ -92,7 +92,7 @@ func (t *trial) wait(ctx context.Context, answers <-chan answer) (Result, error)
 			if err := t.hear(a); err != nil {
 				return Result{}, err
 			}
-			end = probe.Earlier(end, t.Clock.Now().Add(settleDelay))
+			end = probe.Earlier(end, t.Clock.Now().Add(recordDelay))
 		case <-t.Clock.After(interval):
 		}
 		now := t.Clock.Now()

@@ -19,9 +19,9 @@ func (o Options) chooseVM(ctx context.Context) (probe.VM, error) {
 	case o.VM != "":
 		return namedVM(fit, machines.List, o.VM)
 	case len(fit) == 0 && !machines.Known:
-		return probe.VM{}, cli.Unavailable(errors.New("the list of virtual machines is unknown"), "start one that uses Parallels' hypervisor in Parallels Desktop yourself")
+		return probe.VM{}, cli.Unavailable(errors.New("the list of virtual machines is unknown"), "open Parallels Desktop and start one that uses Parallels' hypervisor")
 	case len(fit) == 0:
-		return probe.VM{}, cli.Unavailable(errors.New("kextwatch can start no virtual machine that uses Parallels' hypervisor"), view.OtherWay(need))
+		return probe.VM{}, cli.Unavailable(errors.New("kextwatch found no virtual machine on Parallels' hypervisor that it can start"), view.OtherWay(need))
 	case len(fit) == 1 || o.User == nil:
 		return fit[0], nil
 	}
@@ -44,12 +44,12 @@ func namedVM(fit, all []probe.VM, name string) (probe.VM, error) {
 		return probe.VM{}, unfit(all[i])
 	}
 	if len(fit) == 0 {
-		return probe.VM{}, cli.Usage("leave --vm out", "unknown virtual machine %q, and no other can be started", name)
+		return probe.VM{}, cli.Usage("leave --vm out", "unknown virtual machine %q, and kextwatch can start no other", name)
 	}
-	return probe.VM{}, cli.Usage("name one of them", "unknown virtual machine %q; these can be started:%s", name, view.MachineList(fit))
+	return probe.VM{}, cli.Usage("name one of them", "unknown virtual machine %q; kextwatch can start these:%s", name, view.MachineList(fit))
 }
 
-// unfit says why the start of a virtual machine is no load attempt of this user.
+// unfit says why this user cannot cause a load attempt with a virtual machine.
 func unfit(vm probe.VM) error {
 	switch {
 	case vm.Hypervisor != probe.ParallelsHypervisor:
@@ -59,5 +59,5 @@ func unfit(vm probe.VM) error {
 	case vm.State == probe.VMRunning:
 		return cli.Unavailable(errors.New("this virtual machine already runs"), "shut it down first, or name another one with --vm")
 	}
-	return cli.Unavailable(errors.New("it is unknown whether this virtual machine can be started"), "start it in Parallels Desktop, or name another one with --vm")
+	return cli.Unavailable(errors.New("kextwatch cannot tell whether this virtual machine can be started"), "start it in Parallels Desktop, or name another one with --vm")
 }

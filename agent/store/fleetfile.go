@@ -27,8 +27,8 @@ type FleetFile struct {
 const fleetFilePerm = 0o644 // every program may read it
 
 // PublishForFleets writes the state for fleet tools if it changed, and at the heartbeat.
-// It waits for tools that still answer: a fleet needs no half-known state. It returns
-// ErrReported for the error of the last time.
+// It waits while tools still have to answer, because a fleet tool must not get a state that
+// is only partly known. If the error is the same as the last time, it is ErrReported.
 func (s *Store) PublishForFleets(st approval.Status, now time.Time) error {
 	f := &s.Fleet
 	if f.Mac.Root == "" || st.Facts.Pending || st.Verdict == "" {

@@ -40,5 +40,5 @@ func (p Places) Journal() Journal { return Journal{p.History} }
 // Logged returns the agent's log.
 func (p Places) Logged() Rotation { return Rotation{p.LogFile, logSize, logFiles} }
 
-// Crashed returns what launchd wrote down of the agent, such as a crash.
+// Crashed returns the output of the agent that launchd saved, such as a crash.
 func (p Places) Crashed() Rotation { return Rotation{p.Crashes, logSize, logFiles} }

@@ -18,7 +18,7 @@ type migration func(values map[string]any) error
 var migrations = []migration{productIDs}
 
 // productIDs replaces the names of products in a memory of schema 1 with their IDs.
-// Two developers can have the same name, and each was told the other's news.
+// Two developers can have the same name, and their notices were mixed up.
 func productIDs(values map[string]any) error {
 	memory, _ := values["Memory"].(map[string]any)
 	told, _ := memory["Told"].(map[string]any)

@@ -41,8 +41,8 @@ func Started() Reason {
 	}
 }
 
-// AfterLoad is the reason why no button came after macOS was made to load the kernel
-// extensions of another vendor. attempt is what macOS answered; nil: it did not.
+// AfterLoad is the reason why the button did not appear after a load of the kernel
+// extensions of another vendor. attempt is the answer of macOS; nil: none.
 func AfterLoad(p approval.Product, st approval.Status, attempt *probe.Attempt) Reason {
 	code := approval.Reason{Code: approval.ReasonLoadEnded, Severity: approval.Note, Check: "kexts.others"}
 	again := sentence(TryAgain(p, st.Mac.OS))

@@ -99,9 +99,9 @@ func (m *sharedMac) own() string {
 const installedForAll = `create the folder /Library/LaunchAgents: already so
 write /Library/LaunchAgents/io.kextwatch.agent.plist: done
 load io.kextwatch.agent into gui/501: done
-see that io.kextwatch.agent runs: running as process 4242
+check that io.kextwatch.agent runs: running as process 4242
 load io.kextwatch.agent into gui/502: done
-see that io.kextwatch.agent runs: running as process 4242
+check that io.kextwatch.agent runs: running as process 4242
 `
 
 func TestInstallForAllUsers(t *testing.T) {

@@ -19,8 +19,8 @@ var (
 	// ErrNoSession means that the user has no graphical login session, so no
 	// agent can run. A login with ssh has no such session.
 	ErrNoSession = errors.New("nobody is logged in at the Mac's screen as this user: log in there, then run this again")
-	// ErrDisabled means that the user or launchctl disable switched the job off.
-	ErrDisabled = errors.New("this job is switched off")
+	// ErrDisabled means that the user or launchctl disable turned the job off.
+	ErrDisabled = errors.New("this job is turned off")
 
 	errBusy = errors.New("launchd is still working on this job")
 	// errRefused is launchd's answer for a job that is loaded already, for one
@@ -70,7 +70,7 @@ func judge(service string, status int, output string) error {
 	case nil:
 		return fmt.Errorf("exit status %d: %s", status, text)
 	case ErrDisabled:
-		return fmt.Errorf("%w: switch it on in System Settings > General > Login Items & Extensions (macOS 13 and later), "+
+		return fmt.Errorf("%w: turn it on in System Settings > General > Login Items & Extensions (macOS 13 and later), "+
 			"or with launchctl enable %s (%s)", meaning, service, text)
 	default:
 		return fmt.Errorf("%w (%s)", meaning, text)

@@ -101,7 +101,7 @@ func (p DaemonPlace) Install(ctx context.Context, job Job, program Program) (Pla
 	}
 	steps := append([]Step{tools, daemons, copied}, load.steps...)
 	steps = append(steps,
-		Step{Does: "see that " + job.Label + " does its work", Already: copied.Already && load.current && load.state.LastExit == "0",
+		Step{Does: "check that " + job.Label + " works", Already: copied.Already && load.current && load.state.LastExit == "0",
 			do: func(ctx context.Context) (string, error) { return p.runOnce(ctx, job.Label) }},
 	)
 	return Plan{Steps: steps}, nil
@@ -151,7 +151,7 @@ func (p DaemonPlace) removeProgram() Step {
 }
 
 // readProgram returns the installed copy of the program. The error is fs.ErrNotExist
-// if it is missing, and a *foreign for what kextwatch did not put there.
+// if it is missing, and a *foreign if kextwatch did not write it.
 func (p DaemonPlace) readProgram() (content []byte, perm fs.FileMode, err error) {
 	info, err := os.Lstat(p.Program)
 	switch {

@@ -88,7 +88,7 @@ create the folder ~/Library/LaunchDaemons: done
 copy the program to ~/Library/PrivilegedHelperTools/io.kextwatch.reader from /Apps/kextwatch-reader, which belongs to root: done
 write ~/Library/LaunchDaemons/io.kextwatch.reader.plist: done
 load io.kextwatch.reader into system: done
-see that io.kextwatch.reader does its work: done
+check that io.kextwatch.reader works: done
 `
 
 func TestInstallReader(t *testing.T) {
@@ -203,7 +203,7 @@ func TestReaderRunResult(t *testing.T) {
 				m := newDaemonMac(t)
 				tc.spoil(m)
 				said, err := m.install()
-				if !strings.HasSuffix(said, "does its work: "+tc.last+"\n") || (err != nil) != (tc.says != "") || err != nil && !strings.Contains(err.Error(), tc.says) {
+				if !strings.HasSuffix(said, "works: "+tc.last+"\n") || (err != nil) != (tc.says != "") || err != nil && !strings.Contains(err.Error(), tc.says) {
 					t.Errorf("%v\n%s", err, said)
 				}
 			})
@@ -220,9 +220,9 @@ func TestInstallReaderErrorsChangeNothing(t *testing.T) {
 		"somebody may change the property list": {func(m *daemonMac) { m.refuse = m.place.Plist }, errUnguarded.Error()},
 		"the program is a folder":               {func(m *daemonMac) { os.MkdirAll(m.place.Program, 0o755) }, "not a file"},
 		"the program is a socket":               {func(m *daemonMac) { m.socket(m.place.Program) }, "not a file"},
-		"the program is another":                {func(m *daemonMac) { m.write(m.place.Program, "#!/bin/sh\n", 0o755) }, "io.kextwatch.reader is not ours"},
-		"the program is empty":                  {func(m *daemonMac) { m.write(m.place.Program, "", 0o755) }, "io.kextwatch.reader is not ours"},
-		"the property list is a socket":         {func(m *daemonMac) { m.socket(m.place.Plist) }, "is not ours: it is not a file: move it away"},
+		"the program is another":                {func(m *daemonMac) { m.write(m.place.Program, "#!/bin/sh\n", 0o755) }, "io.kextwatch.reader does not belong to kextwatch"},
+		"the program is empty":                  {func(m *daemonMac) { m.write(m.place.Program, "", 0o755) }, "io.kextwatch.reader does not belong to kextwatch"},
+		"the property list is a socket":         {func(m *daemonMac) { m.socket(m.place.Plist) }, "does not belong to kextwatch: it is not a file: move it away"},
 		"the tools' folder is a file":           {func(m *daemonMac) { m.write(filepath.Dir(m.place.Program), "", 0o644) }, "not a folder"},
 		"others may write to LaunchDaemons": {func(m *daemonMac) {
 			os.MkdirAll(filepath.Dir(m.place.Plist), 0o755)

@@ -62,14 +62,16 @@ func trusted(owner int) bool { return owner == 0 || owner == os.Geteuid() }
 
 func ownerOf(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }
 
-// foreign is the error for what is in the place of the property list and was not
-// written by kextwatch.
+// foreign is the error for a file that kextwatch did not write, in the place of its
+// property list or program.
 type foreign struct {
 	path, what string
 	useless    bool // launchd starts nothing with it, so install may replace it
 }
 
-func (f *foreign) Error() string { return fmt.Sprintf("%s is not ours: it is %s", f.path, f.what) }
+func (f *foreign) Error() string {
+	return fmt.Sprintf("%s does not belong to kextwatch: it is %s", f.path, f.what)
+}
 
 // installed is an installed property list of kextwatch.
 type installed struct {
@@ -203,7 +205,7 @@ func removeFolder(path, label string) Step {
 	_, err := os.Lstat(path)
 	switch {
 	case filepath.Base(path) != label || !filepath.IsAbs(path):
-		step.Err = fmt.Errorf("it is not ours: its name is not %s", label)
+		step.Err = fmt.Errorf("it is not a folder of kextwatch: its name is not %s", label)
 	case errors.Is(err, fs.ErrNotExist):
 		step.Already = true
 	}

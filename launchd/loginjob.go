@@ -24,7 +24,7 @@ func ReadLoginJob(path string, want Job, locate func(string) (string, error)) pr
 }
 
 // ReadJobOfAll is ReadLoginJob for a property list that an administrator installed
-// for every user. He may have added flags. owner is the user who owns the Mac's files.
+// for every user. The administrator may have added flags. owner is the user who owns the Mac's files.
 func ReadJobOfAll(path string, want Job, locate func(string) (string, error), owner int) probe.LoginJob {
 	job := loginJob(path, want, locate, func(found installed) (ours, sound bool) {
 		name := filepath.Base(found.program)

@@ -104,10 +104,10 @@ func (s Step) run(ctx context.Context) (string, error) {
 }
 
 // Install returns the plan that writes the job's property list and makes launchd
-// run the job. The plan ends at the first failed step. It replaces a file in the
-// place of the property list with which launchd could start nothing. Install
-// returns an error, and no plan, if anything else is in the way, or if launchctl
-// does not answer.
+// run the job. The plan ends at the first failed step. If the file in the place
+// of the property list is useless to launchd, the plan replaces it. Install returns
+// an error, and no plan, if anything else is in the way, or if launchctl does not
+// answer.
 func (p Place) Install(ctx context.Context, job Job) (Plan, error) {
 	logs, err := createFolder(filepath.Dir(job.StandardErrorPath), 0o700)
 	if err != nil {
@@ -159,7 +159,7 @@ func (p Place) loadStep(label string, already bool) Step {
 }
 
 func (p Place) runsStep(job Job, already bool) Step {
-	return Step{Does: "see that " + job.Label + " runs", Already: already,
+	return Step{Does: "check that " + job.Label + " runs", Already: already,
 		do: func(ctx context.Context) (string, error) { return p.start(ctx, job) }}
 }
 

@@ -28,7 +28,7 @@ func TestInstallOnNewMac(t *testing.T) {
 create the folder ~/Library/LaunchAgents: done
 write ~/Library/LaunchAgents/io.kextwatch.agent.plist: done
 load io.kextwatch.agent into gui/501: done
-see that io.kextwatch.agent runs: running as process 812
+check that io.kextwatch.agent runs: running as process 812
 `
 		if said != want {
 			t.Errorf("said\n%s\nwant\n%s", said, want)
@@ -283,7 +283,7 @@ func TestStart(t *testing.T) {
 					m.write(filepath.Join(m.tools, "exit"), tc.lastExit, 0o644)
 				}
 				said, err := m.install()
-				if !strings.HasSuffix(said, "see that io.kextwatch.agent runs: "+tc.outcome+"\n") {
+				if !strings.HasSuffix(said, "check that io.kextwatch.agent runs: "+tc.outcome+"\n") {
 					t.Errorf("said\n%s", said)
 				}
 				if (err != nil) != (tc.outcome == "FAILED") || err != nil && !strings.Contains(err.Error(), tc.says) {
@@ -395,7 +395,7 @@ func TestUninstallContinuesAfterFailure(t *testing.T) {
 			m.answer("print", "0 x = {", "0 x = {", "113 Could not find service")
 		}, "done done done done", nil},
 		"somebody else's property list": {func(m *mac) { m.write(m.place.Plist, "#!/bin/sh\n", 0o644) },
-			"done FAILED done done", []string{"not ours"}},
+			"done FAILED done done", []string{"not belong to kextwatch"}},
 		"a job that unloaded itself meanwhile": {func(m *mac) {
 			m.answer("bootout", "3 Boot-out failed: 3: No such process")
 			m.answer("print", "0 x = {", "113 Could not find service")

@@ -48,7 +48,7 @@ func (p Place) load(ctx context.Context, label string) error {
 		return true, refusal
 	})
 	if again {
-		return fmt.Errorf("%w: look whether it is switched off in System Settings > General > Login Items & Extensions "+
+		return fmt.Errorf("%w: check whether it is turned off in System Settings > General > Login Items & Extensions "+
 			"(macOS 13 and later), and who owns %s", err, p.Plist)
 	}
 	return err

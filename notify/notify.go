@@ -107,7 +107,7 @@ const (
 	Snooze       Action = "snooze"
 	SnoozeWindow Action = "snooze-window" // until the window closes
 	EndSnooze    Action = "end-snooze"
-	Ignore       Action = "ignore"  // the developer of the leading product, or not any more
+	Ignore       Action = "ignore"  // starts or stops ignoring the developer of the leading product
 	Contact      Action = "contact" // opens the address of the organization
 	OpenAtLogin  Action = "open-at-login"
 	ShowAbout    Action = "show-about"

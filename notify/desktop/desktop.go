@@ -23,7 +23,7 @@ import (
 	"kextwatch/notify"
 )
 
-// icon is a name of the freedesktop icon naming specification. An own picture would
+// icon is a name of the freedesktop icon naming specification. A picture of our own would
 // be sent as single bytes, which takes a server longer than all the rest. A Mac
 // shows the icon of Script Editor in any case.
 const icon = "dialog-warning"

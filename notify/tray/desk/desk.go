@@ -121,7 +121,7 @@ func connect(t testing.TB, address, name string) *dbus.Conn {
 	t.Cleanup(func() { conn.Close() })
 	reply, err := conn.RequestName(name, dbus.NameFlagDoNotQueue)
 	if err != nil || reply != dbus.RequestNameReplyPrimaryOwner {
-		t.Fatalf("%s cannot be had on the bus: %v %v", name, reply, err)
+		t.Fatalf("cannot get %s on the bus: %v %v", name, reply, err)
 	}
 	return conn
 }

@@ -262,7 +262,7 @@ func (s *Session) wait(t testing.TB, what string, happened func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(Patience); !happened(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain until %s", what)
+			t.Fatalf("time is over, waiting until %s", what)
 		}
 	}
 }

@@ -231,7 +231,7 @@ func (c *Cache) End(q Query, a Answer) {
 }
 
 // NotYet is the source before the first answer.
-var NotYet = probe.Source{Name: probe.Framework, State: probe.Busy, Reason: "it has not answered yet", Next: "you need not do anything: kextwatch waits for it"}
+var NotYet = probe.Source{Name: probe.Framework, State: probe.Busy, Reason: "it has not answered yet", Next: "no action is needed: kextwatch waits for it"}
 
 // Answer returns the cached answer. The caller may change the rows. Before the
 // first answer, the source has no name.

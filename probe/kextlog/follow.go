@@ -295,8 +295,8 @@ func (f *Follower) note(gap *probe.Gap) {
 // restart would only repeat the error.
 func logGap(err error) (g probe.Gap, hopeless bool) {
 	const source = probe.FactLoadAttempts
-	const reader = "No action is needed if you can log in as an administrator. Otherwise ask an administrator to run " +
-		"`sudo kextwatch install --reader`. Then the log is not needed."
+	const reader = "Log in as an administrator, or ask one to run `sudo kextwatch install --reader`. " +
+		"With the reader, kextwatch does not need the log."
 	message := strings.ToLower(err.Error())
 	switch {
 	case errors.Is(err, tool.ErrNoTools):
@@ -306,7 +306,7 @@ func logGap(err error) (g probe.Gap, hopeless bool) {
 	case strings.Contains(message, "must be admin"):
 		return probe.NewGap(source, err, reader), true
 	case strings.Contains(message, "style"): // macOS 10.13 may not know ndjson
-		return probe.NewGap(source, err, "Ask an administrator to run `sudo kextwatch install --reader`. Then the log is not needed."), true
+		return probe.NewGap(source, err, "Ask an administrator to run `sudo kextwatch install --reader`. With the reader, kextwatch does not need the log."), true
 	}
 	return probe.NewGap(source, err, "No action is needed: kextwatch starts the log tool again within five minutes."), false
 }

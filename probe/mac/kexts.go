@@ -14,17 +14,17 @@ import (
 )
 
 const (
-	outsideNext = "You need not do anything. macOS would ask you for permission if kextwatch read there."
-	lateNext    = "You need not do anything: kextwatch tries again. If the problem remains, check the disk or the share."
-	deniedNext  = "You need not do anything. Only an administrator can read it."
+	outsideNext = "No action is needed. kextwatch does not read there, because macOS would ask you for permission."
+	lateNext    = "No action is needed: kextwatch tries again. If the problem remains, check the disk or the share."
+	deniedNext  = "No action is needed. Only an administrator can read it."
 	brokenNext  = "Install the program that contains it again."
-	folderNext  = "Open the folder in Finder and look what does not belong there."
+	folderNext  = "Open the folder in Finder and remove what does not belong there."
 	tooManyNext = "Remove the programs whose kernel extensions you do not need."
 )
 
 const (
 	kextLimit = 256 // paths of the first two kinds that are read; Parallels has at most five kexts
-	gapLimit  = 16  // reasons that are told one by one
+	gapLimit  = 16  // reasons that are listed one by one
 )
 
 // gatherKexts returns the kexts on the disk: those in Parallels Desktop, those in the
@@ -89,14 +89,14 @@ func newestFirst(history []probe.LoadRecord) []probe.LoadRecord {
 // the number of those over a limit.
 func (s *KextSearch) addGaps(left int) {
 	if s.outside > 0 {
-		s.gap(fmt.Errorf("%d kexts are known by their paths only: the first, %s, %w", s.outside, s.firstOutside, root.ErrOutside), outsideNext)
+		s.gap(fmt.Errorf("kextwatch knows only the paths of %d kernel extensions: the first, %s, %w", s.outside, s.firstOutside, root.ErrOutside), outsideNext)
 	}
 	switch len(s.denied) {
 	case 0:
 	case 1:
-		s.gap(fmt.Errorf("%s is a kernel extension whose content may not be read", s.denied[0]), deniedNext)
+		s.gap(fmt.Errorf("kextwatch has no permission to read the kernel extension %s", s.denied[0]), deniedNext)
 	default:
-		s.gap(fmt.Errorf("%d kernel extensions may not be read: the first is %s", len(s.denied), s.denied[0]), deniedNext)
+		s.gap(fmt.Errorf("kextwatch has no permission to read %d kernel extensions: the first is %s", len(s.denied), s.denied[0]), deniedNext)
 	}
 	if s.more > 0 {
 		s.Gaps = append(s.Gaps, probe.NewGap(s.gapFact(), fmt.Errorf("%d more kernel extensions or folders could not be read", s.more), brokenNext))

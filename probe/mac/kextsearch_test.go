@@ -187,11 +187,11 @@ func TestKextsThatMayNotBeRead(t *testing.T) {
 	}{
 		"nothing names it": {
 			found: foundKexts{kexts: []foundKext{{path: motu, err: denied}}},
-			err:   motu + " is a kernel extension whose content may not be read",
+			err:   "kextwatch has no permission to read the kernel extension " + motu,
 		},
 		"several": {
 			found: foundKexts{kexts: []foundKext{{path: motu, err: denied}, {path: "/Library/Extensions/x.kext", err: denied}}},
-			err:   "2 kernel extensions may not be read: the first is " + motu,
+			err:   "kextwatch has no permission to read 2 kernel extensions: the first is " + motu,
 		},
 		"a row fits its name": {
 			found:  foundKexts{kexts: []foundKext{{path: motu, err: denied}}},
@@ -293,7 +293,7 @@ func TestHostilePlaces(t *testing.T) {
 		}
 	}
 	all := strings.Join(reasons, "\n")
-	for _, part := range []string{"3 kexts are known by their paths only", "invalid name", "loop.kext", "loop.fs", "list.kext", "pipes.kext"} {
+	for _, part := range []string{"only the paths of 3 kernel extensions", "invalid name", "loop.kext", "loop.fs", "list.kext", "pipes.kext"} {
 		if !strings.Contains(all, part) {
 			t.Errorf("no gap with %q in\n%s", part, all)
 		}

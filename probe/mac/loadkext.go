@@ -13,7 +13,7 @@ import (
 )
 
 // loadLimit is the time that one load may take. From macOS 11 the kernel collection may
-// have to be built. It is shorter than a retry waits, so that the user is told.
+// have to be built. It is shorter than the wait of a retry, so that the user sees the error.
 const loadLimit = 45 * time.Second
 
 // ErrNotRoot is the error of LoadKext for an ordinary user.

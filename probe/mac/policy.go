@@ -103,21 +103,21 @@ func withKextIDs(p *probe.Policy) *probe.Policy {
 	return &named
 }
 
-// mayDiffer reports whether a policy has anything that two sources may tell differently.
+// mayDiffer reports whether a policy has anything in which two sources can differ.
 // On Apple silicon it may have nothing, because Parallels uses no kexts there.
 func mayDiffer(m probe.Mac, policy *probe.Policy) bool {
 	snap := probe.Snapshot{Mac: m, Policy: policy}
 	return m.Arch != probe.AppleSilicon || snap.AnyMatters()
 }
 
-// historyGap is the missing fact when the load history does not tell all times.
+// historyGap is the missing fact if the load history does not have all times.
 func historyGap(reason string, offline bool) probe.Gap {
 	next := "Look for a newer kextwatch that supports this macOS."
 	if !offline {
 		next += " Until then `kextwatch run` follows the macOS log, which only an administrator may read."
 	}
 	return probe.NewGap(probe.FactLoadHistory,
-		errors.New("the load history of macOS has another form ("+reason+"), so an Allow button may be there although kextwatch knows no time"), next)
+		errors.New("the load history of macOS has another form ("+reason+"), so an Allow button may be there that kextwatch cannot see"), next)
 }
 
 // queryFramework starts a query of the framework.

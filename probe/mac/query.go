@@ -131,7 +131,7 @@ func answer[K comparable, T any](s *shot, q *query[K, T], key K, facts []probe.F
 func missingFacts(facts []probe.Fact, reason error) []probe.Gap {
 	var gaps []probe.Gap
 	for _, fact := range facts {
-		gaps = append(gaps, probe.NewGap(fact, reason, "You need not do anything: kextwatch tries again."))
+		gaps = append(gaps, probe.NewGap(fact, reason, "No action is needed: kextwatch tries again."))
 	}
 	return gaps
 }

@@ -104,8 +104,8 @@ func (f *pathSearch) bundle(a probe.Attempt) string {
 		err = errors.New("it has no valid bundle identifier")
 	}
 	if f.s.now.Sub(a.At) <= refusedFor {
-		f.s.missing(probe.NewGap(probe.FactOtherKexts, fmt.Errorf("macOS did not load %s, and which kernel extension that is cannot be read: %w", a.Path, err),
-			"See in its folder to which program it belongs, and look for an Allow button in the settings."))
+		f.s.missing(probe.NewGap(probe.FactOtherKexts, fmt.Errorf("macOS did not load %s, and kextwatch cannot tell which kernel extension that is: %w", a.Path, err),
+			"Look for an Allow button in the settings. The folder of the extension shows which program it belongs to."))
 	}
 	return ""
 }

@@ -21,7 +21,7 @@ const (
 	allowUnapprovedKexts = 0x200
 )
 
-// The forms of `csrutil status`. With a part of SIP switched off, macOS 11 and
+// The forms of `csrutil status`. With a part of SIP turned off, macOS 11 and
 // later print "unknown (Custom Configuration)", and earlier versions print
 // "enabled (Custom Configuration)". A Mac with the flag for Apple's own staff prints
 // "disabled (Apple Internal)".
@@ -31,7 +31,7 @@ var (
 )
 
 // readSIP queries the state of System Integrity Protection. csrutil does not print
-// whether kexts need an approval. If a part is switched off, readSIP also queries
+// whether kexts need an approval. If a part is turned off, readSIP also queries
 // the variable in which csrutil stores its settings.
 func readSIP(ctx context.Context, m root.FS) (probe.SIP, []probe.Gap) {
 	out, err := tool.Query(ctx, m, probe.CsrutilTool, "status")

@@ -10,7 +10,7 @@ import (
 )
 
 // ReadInstallation checks the files that launchd needs to run the root reader.
-// It cannot see whether the reader is switched off in launchd.
+// It cannot see whether the reader is turned off in launchd.
 func ReadInstallation(m root.FS) probe.ReaderInstallation {
 	program, plist := installedFile(m, probe.ReaderProgram), installedFile(m, probe.ReaderJob)
 	switch {

@@ -64,7 +64,7 @@ func recordRun(m root.FS, now time.Time, outcome runOutcome) error {
 		return err
 	}
 	last, err := ReadLastRun(m)
-	told := err == nil && last.outcome == outcome
+	known := err == nil && last.outcome == outcome
 	p := filepath.Join(m.Root, probe.ReaderLastRun)
 	if err := openFolder(filepath.Dir(p)); err != nil {
 		return err
@@ -72,9 +72,9 @@ func recordRun(m root.FS, now time.Time, outcome runOutcome) error {
 	failed := writeRun(p, now, outcome)
 	if failed != nil {
 		os.Remove(p) // no sign of life is better than an old one
-		told = root.NotExist(err)
+		known = root.NotExist(err)
 	}
-	if !told {
+	if !known {
 		err = os.Chtimes(filepath.Join(m.Root, probe.PublishedPolicy), now, now)
 		if failed == nil && !root.NotExist(err) {
 			failed = err

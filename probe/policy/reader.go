@@ -210,7 +210,7 @@ func (s ReaderSnapshot) notRun(now time.Time, r ReaderMemory) probe.Source {
 	case !s.recorded && s.idKnown:
 		return readerFailed("the root reader has published nothing since "+formatted(s.run.At)+", and left no record of its runs: it is an earlier version, or the disk was full", s.again())
 	case !s.recorded:
-		return readerFailed("nothing shows whether the rows of "+formatted(s.run.At)+" are current: the root reader left no record of its runs. It is an earlier version, or the disk was full", s.again())
+		return readerFailed("kextwatch cannot tell whether the policy that was published at "+formatted(s.run.At)+" is current: the root reader left no record of its runs. It is an earlier version, or the disk was full", s.again())
 	case s.run.At.After(now):
 		return readerFailed("the last run of the root reader is dated "+formatted(s.run.At)+", in the future: the clock was changed", wait)
 	case cause != "":
@@ -247,12 +247,12 @@ func (s ReaderSnapshot) cause() string {
 	return ""
 }
 
-// again says what to do so that the reader runs again.
+// again says how to make the reader run again.
 func (s ReaderSnapshot) again() string {
 	if i := ReadInstallation(s.mac); i.State != probe.ReaderSound {
 		return i.Next
 	}
-	return installReader + " again; from macOS 13 on, it must not be switched off in System Settings > General > Login Items & Extensions"
+	return installReader + " again, and check that it is turned on in System Settings > General > Login Items & Extensions (macOS 13 and later)"
 }
 
 // notWritten returns the source of a reader that runs but could not publish.

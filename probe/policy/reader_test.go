@@ -119,7 +119,7 @@ func TestHowOldPublishedRowsAre(t *testing.T) {
 		"an earlier reader, changed 31 s ago":    {earlier(touch("", later(minute))), later(91 * time.Second), time.Time{}, "has not read it since 2026-05-06T05:50:00Z"},
 		"an earlier reader, stat is refused":     {earlier(closePolicy), later(5 * minute), time.Time{}, "left no record of its runs"},
 		"an earlier reader, refused for an hour": {earlier(closePolicy), later(60 * minute), time.Time{}, "earlier version"},
-		"no record, stat is refused, a failure":  {earlier(closePolicy), later(time.Second), time.Time{}, "nothing shows whether"},
+		"no record, stat is refused, a failure":  {earlier(closePolicy), later(time.Second), time.Time{}, "cannot tell whether"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, file := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)

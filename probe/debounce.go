@@ -140,8 +140,8 @@ func (b *Debounce) schedule() {
 }
 
 // OfferHint puts h into a channel with one slot. It replaces a hint that was
-// not received yet, and keeps what that one said about sleep and quiet. Only
-// one goroutine may offer hints.
+// not received yet, and keeps its facts about sleep and quiet. Only one
+// goroutine may offer hints.
 func OfferHint(slot chan Hint, h Hint) {
 	select {
 	case pending := <-slot:

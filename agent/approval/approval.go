@@ -2,8 +2,8 @@
 //
 // Settings.Assess turns a snapshot and the memory of earlier ones into a Status:
 // for each watched product a verdict, its kernel extensions, and the approval
-// window if one is known. Settings.Tell compares the status with what the user
-// was told and returns the notices that are due.
+// window if one is known. Settings.Tell compares the status with what was
+// announced before and returns the notices that are due.
 //
 // The package is pure. The time is an argument, and it reads and writes nothing.
 // Package agent/view has the texts.
@@ -124,7 +124,7 @@ type Status struct {
 	Gaps     []probe.Gap
 	Fired    []Fired   // the rules that decided, in order
 	DueAt    time.Time // when the status can change without an event; zero: it cannot
-	Asking   bool      // an attempt of the last 30 minutes is not answered: the log may tell how it ended
+	Asking   bool      // an attempt of the last 30 minutes is not answered: the log may show how it ended
 	Loading  bool      // an attempt to load an allowed extension was just made: what is loaded may change without an event
 	Facts    probe.Snapshot
 	Compat   Table // which version of Parallels was made for which macOS

@@ -86,8 +86,8 @@ func (a *assessment) loadedListSince(over time.Time) bool {
 	return false
 }
 
-// watchLoad lets what is loaded be read again for a minute after an attempt to load an
-// allowed extension: no event tells that it was loaded.
+// watchLoad requests the list of loaded extensions again, for a minute after an attempt to
+// load an allowed extension: no event reports the load.
 func (a *assessment) watchLoad(f *kextFacts) {
 	if last := a.lastAttempt(f); !last.IsZero() && f.allowed() && !f.loadedFromDisk() && a.now.Before(last.Add(loadTime)) {
 		a.due(last.Add(loadTime))

@@ -49,8 +49,8 @@ func (a *assessment) brief(w watched, p *Product, facts []*kextFacts) {
 }
 
 // undated reports whether an extension on the disk was first read as blocked within the
-// length of a window, and the policy source does not tell when something tried to load it:
-// there may be a button now.
+// length of a window, and the policy source has no time of an attempt: there may be a
+// button now.
 func (a *assessment) undated(facts []*kextFacts) bool {
 	found := false
 	for _, f := range facts {
@@ -65,8 +65,8 @@ func (a *assessment) undated(facts []*kextFacts) bool {
 	return found
 }
 
-// unchanged reports whether an attempt is for what was announced last: no extension of the
-// product was updated since, nor macOS, and the boot policy was not changed. A policy that
+// unchanged reports whether nothing changed since the last announcement: no extension of
+// the product and no macOS was updated, and the boot policy is the same. A policy that
 // a tool has not reported yet counts as unchanged.
 func (t Announced) unchanged(p Product) bool {
 	return t.Release == p.release && (p.policy == "" || t.BootPolicy == "" || t.BootPolicy == p.policy)
@@ -167,7 +167,7 @@ func (t Announced) tellBriefly(p Product, pending bool, snooze snoozeState) (Ann
 		attempt, follows := isBrief(n.Event)
 		if !(announced && attempt || p.follows && follows && !p.Ignored || changed && attempt) {
 			if attempt && len(fresh) == 0 || follows {
-				continue // what nobody was told about is no news
+				continue // the attempt was not announced, so its end is not
 			}
 			n.Urgency = Silent
 		}
@@ -198,7 +198,7 @@ func (t Announced) tellBriefly(p Product, pending bool, snooze snoozeState) (Ann
 }
 
 // ToIgnore returns the product whose developer the menu offers to ignore: the leading one,
-// if it is not of Parallels and something is to be done about it. Otherwise it returns
+// if it is not of Parallels and needs an action. Otherwise it returns
 // one that ignored lists, whose developer the menu offers to stop ignoring.
 func (s Status) ToIgnore(ignored []string) (p Product, stop, found bool) {
 	lead, ok := s.Leading()

@@ -115,7 +115,7 @@ var (
 )
 
 // ParseTable parses a table with the format of compat.json. It rejects unknown
-// keys and invalid values, because the table decides what users are told.
+// keys and invalid values, because advice for users depends on the table.
 func ParseTable(data []byte) (Table, error) {
 	const largest, most = 256 << 10, 200 // bytes, rows
 	if len(data) > largest {

@@ -310,7 +310,7 @@ func lately(at, now time.Time) bool {
 	return now.Sub(at) <= WindowLength && at.Sub(now) <= futureTolerance
 }
 
-// reportedLately reports whether the log or our own retry told of an attempt within the
+// reportedLately reports whether the log or our own retry reported an attempt within the
 // length of a window.
 func (f *kextFacts) reportedLately(now time.Time) bool {
 	return slices.ContainsFunc(f.reported, func(t probe.Attempt) bool { return lately(t.At, now) })

@@ -85,10 +85,10 @@ func itemName(w watched, at string, facts []*kextFacts) string {
 	return w.name
 }
 
-// unanswered reports whether no policy source tells about extensions of one item.
-// That includes an answer that does not have an extension although macOS has refused it:
-// since a source was queried that is being queried again, or in the last half hour if the
-// source is the framework, which may list it late.
+// unanswered reports whether no policy source has an answer about extensions of one item.
+// An answer counts as missing if it lacks an extension that macOS has refused: after the
+// query of a source that is being queried again, or in the last half hour if the source is
+// the framework, which may list it late.
 func (a *assessment) unanswered(facts ...*kextFacts) bool {
 	policy := a.snap.Policy
 	if policy == nil {
@@ -190,7 +190,7 @@ func (a *assessment) kext(w watched, f *kextFacts) Kext {
 	return k
 }
 
-// reportedBefore reports whether the log or our own retry told of an attempt that is old
+// reportedBefore reports whether the log or our own retry reported an attempt that is old
 // enough: a policy source that is read right after the attempt may not have its row yet.
 func (a *assessment) reportedBefore(f *kextFacts) bool {
 	for _, t := range f.reported {

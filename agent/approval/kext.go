@@ -85,8 +85,8 @@ func (a *assessment) rememberApproval(f *kextFacts, is KextMemory) KextMemory {
 	return is
 }
 
-// rememberOutcomes notes what macOS said about attempts in this boot, and whether the
-// agent saw the last of them happen.
+// rememberOutcomes saves how attempts in this boot ended, and whether the agent saw the
+// last of them happen.
 func (a *assessment) rememberOutcomes(f *kextFacts, is KextMemory) KextMemory {
 	booted, session := a.snap.Mac.BootedAt, a.session()
 	since := booted
@@ -96,7 +96,7 @@ func (a *assessment) rememberOutcomes(f *kextFacts, is KextMemory) KextMemory {
 	if f.reportedSince(since, probe.Refused) {
 		is.RefusedIn = session
 	}
-	if f.reportedSince(booted, probe.NeedsRestart) { // macOS says it of an allowed one
+	if f.reportedSince(booted, probe.NeedsRestart) { // macOS reports this only for an allowed one
 		is.RestartIn = session
 	}
 	if f.reportedSince(booted, probe.Upgrade) {
@@ -145,8 +145,8 @@ func (a *assessment) rememberCollection(f *kextFacts, is KextMemory) KextMemory 
 	return is
 }
 
-// rememberLoad notes that the version on disk is loaded, which answers what macOS said
-// about earlier attempts.
+// rememberLoad saves that the version on disk is loaded, and forgets how earlier attempts
+// ended.
 func (a *assessment) rememberLoad(f *kextFacts, is KextMemory) KextMemory {
 	if !f.loadedFromDisk() {
 		return is

@@ -15,7 +15,7 @@ const lostAfter = 3 * time.Second
 // noteLost finds out whether macOS does not list the approval of an extension any more.
 // Until that is certain, the extension still counts as allowed. It is no loss if the
 // extension was removed, if another source answers, or if a load attempt shows that
-// macOS blocks the extension now: that is told as a window.
+// macOS blocks the extension now: a window reports that.
 func (a *assessment) noteLost(f *kextFacts) {
 	was, known := a.before.Kexts[f.id]
 	policy := a.snap.Policy

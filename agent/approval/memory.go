@@ -20,13 +20,13 @@ type Memory struct {
 	Items    map[string]ItemMemory `plist:"Items"`
 	Kexts    map[string]KextMemory `plist:"Kexts"`
 
-	// What the user has been told, by Product.ID, and the versions at that time.
+	// What was announced to the user, by Product.ID, and the versions at that time.
 	Announced map[string]Announced `plist:"Told"`
 	OS        probe.OSVersion      `plist:"OS"`
 	Versions  map[string]string    `plist:"Versions"` // Product.ID → "16.5.1-49187"; empty: not installed
 	Source    probe.SourceName     `plist:"Source"`
 	Disagree  string               `plist:"Disagree"` // how two sources differed when that was last recorded
-	Offered   []string             `plist:"Offered"`  // the macOS versions of which the user was warned
+	Offered   []string             `plist:"Offered"`  // the macOS versions about which the user was warned
 	Snoozed   time.Time            `plist:"Snoozed"`
 
 	SnoozedWindow string `plist:"SnoozedWindow,omitempty"` // the windowID of the window that is snoozed
@@ -35,7 +35,7 @@ type Memory struct {
 
 	Boots []Boot `plist:"Boots,omitempty"` // starts of the Mac in the last two weeks, oldest first
 
-	// The last known login, and its boot session: a tool tells it, and may be slow.
+	// The last known login, and its boot session. It comes from a tool, which may be slow.
 	LoginAt time.Time `plist:"LoginAt,omitempty"`
 	LoginIn string    `plist:"LoginIn,omitempty"`
 
@@ -155,7 +155,7 @@ func (m Memory) clone() Memory {
 	return m
 }
 
-// Ignore begins to ignore a developer, or ends that.
+// Ignore starts to ignore a developer, or stops if it is ignored.
 func (m Memory) Ignore(teamID string) Memory {
 	m = m.clone()
 	if i := slices.Index(m.Ignored, teamID); i >= 0 {

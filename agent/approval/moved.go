@@ -48,7 +48,7 @@ func (m ItemMemory) join(id string, other ItemMemory, otherID string, announced 
 }
 
 // recall adds the extensions of open windows while no policy source answers: their
-// windows stay, even if nothing else tells about them any more.
+// windows stay, even if no other fact shows them any more.
 func (a *assessment) recall(facts []*kextFacts) []*kextFacts {
 	if a.snap.Policy != nil {
 		return facts

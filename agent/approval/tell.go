@@ -10,7 +10,7 @@ import (
 	"kextwatch/probe"
 )
 
-// Announced is what the user has been told about one product.
+// Announced is what was announced to the user about one product.
 type Announced struct {
 	Verdict       Verdict  `plist:"Verdict"`  // the last one
 	Before        Verdict  `plist:"Before"`   // the last one that was not Unknown; BlockedOpen if a window opened while it was Unknown
@@ -18,7 +18,7 @@ type Announced struct {
 	Lead          string   `plist:"Lead"`     // the windowID of the window the reminders are about
 	Reminded      int      `plist:"Reminded"` // the minutes left of the last reminder; 0: none yet
 	BeforeUnknown Verdict  `plist:"Dark"`     // Before at the last alert about Unknown
-	Awaiting      bool     `plist:"Awaiting"` // the user had something to do: tell them when all is loaded
+	Awaiting      bool     `plist:"Awaiting"` // the user had something to do: announce when all is loaded
 	Posting       bool     `plist:"Posting"`  // an alert about the window is being posted
 	Due           bool     `plist:"Due"`      // the agent was killed while posting: the next reminder is due at once
 
@@ -84,10 +84,9 @@ func (m Memory) Posted() Memory {
 	return m
 }
 
-// Tell compares a status with what the user has been told. It returns the new
-// notices, in the order of the events, and the memory in which they count as
-// shown. At most one notice about a product is an alert. The others are only
-// recorded.
+// Tell compares a status with what was announced before. It returns the new notices, in
+// the order of the events, and the memory in which they count as shown. At most one notice
+// about a product is an alert. The others are only recorded.
 func (s Settings) Tell(mem Memory, status Status) ([]Notice, Memory) {
 	before := mem
 	mem = mem.clone()

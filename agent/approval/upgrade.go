@@ -44,7 +44,7 @@ type Finding struct {
 	Kexts      []string    // the bundle IDs of the extensions that it is about
 	Limit      string      // the newest macOS that they, or this Parallels, were made for; empty: not known
 	Confidence Confidence  // Unsure if the result is NotKnown
-	Source     string      // where that comes from; empty: no source tells
+	Source     string      // where that comes from; empty: not known
 
 	InUse   bool // an extension of it is allowed or loaded now, or it is Parallels Desktop
 	Already bool // its extensions cannot be loaded on the earlier macOS either
@@ -199,8 +199,8 @@ func (s Status) Warnings(to probe.OSVersion) []Finding {
 	return slices.DeleteFunc(s.Foreseen(to), func(f Finding) bool { return !f.news() })
 }
 
-// news reports whether a finding is worth an alert: something is to be done that was not
-// before. Another approval needs an earlier one.
+// news reports whether a finding is worth an alert: the upgrade adds something to do. A
+// product needs another approval only if it has one now.
 func (f Finding) news() bool {
 	return f.Result.NeedsAction() && !f.Already && !f.Product.Ignored && f.Product.TeamID != "" && (f.InUse || f.Result != NeedsApproval)
 }

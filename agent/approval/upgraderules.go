@@ -24,7 +24,7 @@ const (
 	UpgradeNewerRelease   UpgradeRule = "newer-release"      // a newer release has an extension for that macOS
 	UpgradeAfterTable     UpgradeRule = "after-table"        // that macOS is newer than all that the table knows of the product
 	UpgradeMadeForOlder   UpgradeRule = "made-for-older"     // it was made for an older macOS
-	UpgradeNoEntry        UpgradeRule = "no-entry"           // the table does not tell
+	UpgradeNoEntry        UpgradeRule = "no-entry"           // the table has no answer
 )
 
 // The rules for Parallels Desktop, beside UpgradeUnsureEntry and UpgradeNoEntry.

@@ -41,7 +41,9 @@ func (p *poster) Post(ctx context.Context, alert notify.Alert) error {
 	ctx = context.WithoutCancel(ctx)
 	p.screen.say("alert", alert.Title+" — "+strings.ReplaceAll(alert.Body, "\n", " "))
 	if err := p.desktop.Post(ctx, alert); err != nil {
-		p.alone.Do(func() { p.screen.say("demo", "There is no notification service here. Alerts appear only in this terminal.") })
+		p.alone.Do(func() {
+			p.screen.say("demo", "There is no notification service here. Alerts appear only in this terminal.")
+		})
 	}
 	return nil
 }

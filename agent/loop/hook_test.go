@@ -170,8 +170,8 @@ func TestHookThatOthersCouldReplace(t *testing.T) {
 		"users other than its owner can write to ROOT/Library/Scripts: ":       func(h *hooked) error { return os.Chmod(h.root+"/Library/Scripts", 0o777) },
 		"users other than its owner can write to ROOT/Library: ":               func(h *hooked) error { return os.Chmod(h.root+"/Library", 0o1777) },
 		"users other than its owner can write to ROOT/Library/Scripts/hook.sh": func(h *hooked) error { return os.Chmod(h.root+"/Library/Scripts/hook.sh", 0o775) },
-		"hook.sh is not a program":                                        func(h *hooked) error { return os.Chmod(h.root+"/Library/Scripts/hook.sh", 0o644) },
-		"hook.sh: no such file":                                           func(h *hooked) error { return os.Remove(h.root + "/Library/Scripts/hook.sh") },
+		"hook.sh is not a program":                                             func(h *hooked) error { return os.Chmod(h.root+"/Library/Scripts/hook.sh", 0o644) },
+		"hook.sh: no such file":                                                func(h *hooked) error { return os.Remove(h.root + "/Library/Scripts/hook.sh") },
 		"ROOT/Library/Scripts is a symbolic link": func(h *hooked) error {
 			if err := os.Rename(h.root+"/Library/Scripts", h.root+"/Scripts"); err != nil {
 				return err

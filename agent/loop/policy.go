@@ -21,8 +21,8 @@ const (
 	loadingEvery = 5 * time.Second
 	loadingFor   = time.Minute
 
-	// A database that is being written is read again this often. After busyFor the
-	// user is told, and it is read less often.
+	// A database that is being written is read again this often. After busyFor
+	// kextwatch reports it, and reads it less often.
 	busyAgain = 500 * time.Millisecond
 	busyFor   = 10 * time.Second
 	busyLater = 15 * time.Second

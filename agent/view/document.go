@@ -169,7 +169,7 @@ func newProductDoc(p approval.Product, st approval.Status) productDoc {
 }
 
 // machineDocs are the virtual machines, of Parallels Desktop alone. It returns nil if
-// no source told which there are.
+// no source lists them.
 func machineDocs(p approval.Product, st approval.Status) *[]machineDoc {
 	docs := []machineDoc{}
 	if p.App == nil || p.App.TeamID != probe.ParallelsTeamID {

@@ -45,7 +45,7 @@ type GuideStep struct {
 	recovery bool // it changes the boot policy: the Mac is off, or in macOS Recovery
 }
 
-// StepState is the state of a step, as far as the state of the Mac tells it.
+// StepState is the state of a step, as far as the facts about the Mac show it.
 type StepState string
 
 // The states of a step.

@@ -5,8 +5,8 @@ import (
 	"kextwatch/probe"
 )
 
-// IconMayBeHidden reports whether this macOS can hide the icon of a program without
-// telling the program.
+// IconMayBeHidden reports whether this macOS can hide the icon of a program, which
+// does not notice that.
 func IconMayBeHidden(os probe.OSVersion) bool { return os.AtLeast(26, 0) }
 
 // iconMissing is what to do if macOS hides the icon. The pane came with macOS 26.

@@ -45,10 +45,11 @@ func obstacles(p approval.Product, st approval.Status) []Reason {
 	})
 }
 
-// maySpoilButton holds the notes about this Mac that are said beside an Allow button.
+// maySpoilButton holds the notes about this Mac that the text about an Allow button
+// contains.
 var maySpoilButton = []approval.ReasonCode{approval.ReasonSIP, approval.ReasonConsentOff}
 
-// besideButton returns what is said beside an Allow button, without the obstacles.
+// besideButton returns the notes for a text about an Allow button, without the obstacles.
 func besideButton(p approval.Product, st approval.Status) string {
 	var parts []string
 	for _, r := range Reasons(p, st) {

@@ -183,7 +183,7 @@ func findingNext(f approval.Finding, st approval.Status) string {
 	return ""
 }
 
-// findingSource returns where a finding comes from. It is empty if no source tells.
+// findingSource returns where a finding comes from. It is empty if that is not known.
 func findingSource(f approval.Finding) string {
 	if f.Source == "" {
 		return ""

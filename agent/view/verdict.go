@@ -398,7 +398,7 @@ func payload(p approval.Product) string {
 	return ""
 }
 
-// pressTab is said wherever an open window is described: macOS may ignore a click.
+// pressTab is part of every text about an open window: macOS may ignore a click.
 const pressTab = "if the button does nothing, press Tab until it is selected, then press Space"
 
 // recoverySteps changes the boot policy of Apple silicon. The labels are those of Apple's

@@ -27,7 +27,7 @@
 //	2   status, doctor and upgrade-check: unknown; settings: a file cannot be read
 //	3   retry: the Allow button is not there
 //	64  wrong usage
-//	69  a tool, a permission or a source is missing
+//	69  something is missing, such as a tool or a permission
 //	70  a defect of kextwatch
 //	75  run: launchd has to start the new version of the program
 //	130 interrupted by Ctrl-C or a signal; run, watch, demo and logs -f end with 0

@@ -42,7 +42,7 @@ var simVerbs = []simVerb{
 	{"remove-parallels", "", "Parallels Desktop is moved to the Trash", func(m *simmac.Mac, _ string, _ time.Time) error { return m.RemoveParallels() }},
 	{"add-vm", "NAME [parallels|apple]", "a virtual machine for this hypervisor is created", func(m *simmac.Mac, value string, _ time.Time) error { return m.AddVM(simVM(value)) }},
 	{"set-vm", "NAME parallels|apple", "a stopped virtual machine gets this hypervisor", func(m *simmac.Mac, value string, _ time.Time) error { return m.SetVM(simVM(value)) }},
-	{"vm-state", "NAME running|stopped", "a virtual machine runs, or does not", setVMState},
+	{"vm-state", "NAME running|stopped|suspended", "a virtual machine is in this state", setVMState},
 	{"start-vm", "NAME", "the user starts a virtual machine, and Parallels tries to load what it needs", (*simmac.Mac).StartVM},
 	{"kextless", "on|off", "Parallels' networking works without kernel extensions, or not", func(m *simmac.Mac, value string, _ time.Time) error { return m.SetKextless(value) }},
 	{"sip", "enabled|disabled|custom|no-approval", "System Integrity Protection is changed in Recovery", func(m *simmac.Mac, value string, now time.Time) error { return m.SetSIP(simmac.SIP(value), now) }},

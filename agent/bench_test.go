@@ -13,7 +13,7 @@ import (
 )
 
 // BenchmarkWindow measures what happens between a commit and a notice, without the
-// queries of tools: the policy is read, assessed and compared with what was told. Of n
+// queries of tools: the policy is read, assessed and compared with what was announced. Of n
 // developers, one has a new attempt.
 func BenchmarkWindow(b *testing.B) {
 	for _, n := range []int{10, 1_000, 10_000} {

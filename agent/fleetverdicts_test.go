@@ -148,7 +148,7 @@ func TestTooOldForTheOfferedMacOS(t *testing.T) {
 }
 
 // The file of a user who never comes back says nothing after a day. If no other user's
-// agent reports, that is told, and a clock that was wrong does not hide it.
+// agent reports, that is reported, and a clock that was wrong does not hide it.
 func TestStaleFleetFiles(t *testing.T) {
 	mac := mactest.Root(t)
 	blocked, well := fleet.New(whole(approval.BlockedOpen)), fleet.New(whole(approval.Approved))

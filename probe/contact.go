@@ -6,8 +6,9 @@ const MaxContactURL = 300
 // ContactURLForm matches the addresses that users may open to reach their organization, and
 // an empty text: a web page, a mail with a subject and a text, or a telephone number. A web
 // address has a host of plain letters and no user name, so that it shows where it leads. A
-// mail has no other fields, and no line break that could begin one, but in its text: some
-// programs attach a file that an address names. Other schemes can run something.
+// mail has no other fields, because some programs attach a file that a field names. Only
+// its text may have line breaks: elsewhere, one could begin a field. Other schemes can run
+// a program.
 var ContactURLForm = Form{Expr: `^(` +
 	`|https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?([/?#][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*)?` +
 	`|mailto:[A-Za-z0-9._+-]+@[A-Za-z0-9._-]+` +

@@ -77,8 +77,8 @@ func (b *Debounce) Committed() {
 	}
 }
 
-// VisibleAt returns when the changes that the firing that is due now is for became
-// visible: see Hint.
+// VisibleAt is for the reaction that is due now. It returns when the changes that caused
+// it became visible: see Hint.
 func (b *Debounce) VisibleAt() time.Time {
 	switch b.phase {
 	case quiet:
@@ -89,9 +89,9 @@ func (b *Debounce) VisibleAt() time.Time {
 	return b.last
 }
 
-// Postpone may be called instead of Fired while the change is not visible yet. It does so
-// only for the firing of the first event: the next one comes journalDelay after the last
-// event. It reports whether it did.
+// Postpone may be called instead of Fired while the change is not visible yet. It postpones
+// only the reaction to the first event, until journalDelay after the last event. It reports
+// whether it did.
 func (b *Debounce) Postpone() bool {
 	if b.phase != starting {
 		return false

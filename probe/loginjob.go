@@ -1,6 +1,6 @@
 package probe
 
-// LoginJob is the property list by which launchd starts kextwatch at login.
+// LoginJob is the property list with which launchd starts kextwatch at login.
 type LoginJob struct {
 	State   LoginState
 	Program string // path of the program that it starts; empty: not known

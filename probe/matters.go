@@ -18,7 +18,8 @@ var shippedWithMacOS = []struct{ teamID, bundleID, name string }{
 
 // ShippedWithMacOS reports whether a kext of another vendor at this path comes with macOS.
 // The team is empty if it is not known. Vendors install newer ones under the same bundle
-// ID: macOS asks nobody about its own, so a row that blocks a kext shows that it is not.
+// ID. macOS needs no approval for its own, so a row that blocks a kext shows that it is
+// the vendor's.
 func ShippedWithMacOS(teamID, bundleID, at string) bool {
 	for _, s := range shippedWithMacOS {
 		if s.bundleID == bundleID && at == Extensions+"/"+s.name+".kext" && (s.teamID == "" || teamID == "" || s.teamID == teamID) {

@@ -36,7 +36,7 @@ func TestWhatMatters(t *testing.T) {
 		"pending, of Parallels":      {policy(row(probe.PolicyRow{BundleID: parallels, Pending: probe.Yes})), all, none},
 		"pending, of Apple":          {policy(row(probe.PolicyRow{BundleID: apple, Pending: probe.Yes})), none, none},
 		"a pending upgrade":          {policy(row(probe.PolicyRow{BundleID: other, Allowed: true, Pending: probe.No, PendingUpgrade: probe.Yes})), all, all},
-		"blocked, pending not told":  {policy(row(probe.PolicyRow{BundleID: other})), all, all},
+		"blocked, pending not read":  {policy(row(probe.PolicyRow{BundleID: other})), all, all},
 		"blocked, not pending":       {policy(row(probe.PolicyRow{BundleID: other, Pending: probe.No})), decided, decided},
 		"allowed":                    {policy(row(probe.PolicyRow{BundleID: other, Allowed: true})), decided, decided},
 		"allowed, unsigned":          {policy(row(probe.PolicyRow{BundleID: "com.applesomething", Allowed: true})), decided, decided},

@@ -3,7 +3,7 @@ package approval
 import "testing"
 
 // An agent that could not read the memory of an earlier one tells what is open
-// once. When the memory can be read, nothing is told again, the next window
+// once. When the memory can be read, nothing is announced again, the next window
 // is, and an update in between is.
 func TestMemoryAfterAnEarlierOne(t *testing.T) {
 	earlier := newStory(t, "10.15.7")

@@ -75,7 +75,7 @@ func TestEachOfManyWindowsIsAnnouncedOnce(t *testing.T) {
 	}
 }
 
-// What an item was told about is kept as long as the item's memory, and no
+// What was announced about an item is kept as long as the item's memory, and no
 // longer: its windows are then numbered from 1 again.
 func TestToldWindowsFollowTheMemoryOfTheirItems(t *testing.T) {
 	s := newStory(t, "10.15.7")

@@ -135,7 +135,7 @@ func TestAButtonAfterAChangeInRecovery(t *testing.T) {
 	}
 }
 
-// What goes wrong after an approval is told, too.
+// What goes wrong after an approval is announced, too.
 func TestOthersAreToldWhatFollows(t *testing.T) {
 	allowed := func(t *testing.T) *macStory {
 		s := boxStory(t, "12.7.6")

@@ -6,8 +6,8 @@ import (
 	"kextwatch/probe"
 )
 
-// A switch is said to turn the approval off. macOS was seen to refuse nevertheless, so a
-// refusal, or an attempt that was not followed by a load, outranks it.
+// A switch should turn the approval off. macOS was seen to refuse anyway, so a refusal, or
+// an attempt that no load followed, outranks it.
 func TestASwitchThatTurnsTheApprovalOff(t *testing.T) {
 	switches := map[string]func(e *probe.Enforcement){
 		"consent": func(e *probe.Enforcement) { e.Consent.Enabled = probe.No },

@@ -172,7 +172,7 @@ func TestStoryUpgradePending(t *testing.T) {
 			}
 			notices, mem := standard.Tell(mem, status)
 			if last := notices[len(notices)-1]; last.Event != UpgradeEvent || last.Urgency != Urgent {
-				t.Errorf("told %+v, want an urgent alert", notices)
+				t.Errorf("notices %+v, want an urgent alert", notices)
 			}
 			s.mem = mem
 			for i := range s.policy().Rows {

@@ -253,8 +253,8 @@ func (w *walker) checkBlocked(when string, i int, snap probe.Snapshot) {
 	}
 }
 
-// An update of macOS is told once if something is to be done after it, or if the next start
-// of a virtual machine will be interrupted, as soon as the tools have answered.
+// An update of macOS is announced once, as soon as the tools have answered, if there is
+// something to do after it, or if the next start of a virtual machine will be interrupted.
 func (w *walker) checkUpdate(when string, snap probe.Snapshot, notices []approval.Notice) {
 	u := &w.update
 	if u.to == "" {
@@ -277,7 +277,7 @@ func (w *walker) checkUpdate(when string, snap probe.Snapshot, notices []approva
 	})
 	interrupts := notAsked && slices.ContainsFunc(snap.Machines.List, func(vm probe.VM) bool { return vm.Hypervisor == probe.ParallelsHypervisor })
 	if u.told == 0 && (w.status.Verdict.NeedsAction() || interrupts) {
-		w.fail("an update is not told", "%s: macOS %s, and the verdict is %s", when, u.to, w.status.Verdict)
+		w.fail("an update is not announced", "%s: macOS %s, and the verdict is %s", when, u.to, w.status.Verdict)
 	}
 }
 

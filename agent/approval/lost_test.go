@@ -7,7 +7,7 @@ import (
 	"kextwatch/probe"
 )
 
-// An approval that macOS does not list any more is told once, after two reads, and
+// An approval that macOS does not list any more is announced once, after two reads, and
 // opens no window. What macOS does with a later attempt is a window.
 func TestAnApprovalIsLost(t *testing.T) {
 	withdraw := func(s *macStory) {

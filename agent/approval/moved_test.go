@@ -8,7 +8,7 @@ import (
 )
 
 // While a window is open, what is known about the place of the extensions changes. The
-// window stays, its time left too, and nobody is told again.
+// window stays, its time left too, and nothing is announced again.
 func TestAnOpenWindowStaysWhenThePlaceChanges(t *testing.T) {
 	moved := func(s *macStory, to string) {
 		if len(s.snap.Apps) > 0 {

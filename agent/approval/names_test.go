@@ -6,7 +6,7 @@ import (
 	"kextwatch/probe"
 )
 
-// Two developers have one name. Each has its own story, and none is told again
+// Two developers have one name. Each has its own story, and nothing is announced again
 // because of the other.
 func TestTwoTeamsOfOneName(t *testing.T) {
 	s := newStory(t, "10.15.7")
@@ -28,7 +28,7 @@ func TestTwoTeamsOfOneName(t *testing.T) {
 }
 
 // A second developer of the same name comes and goes. The name that is shown changes,
-// and nobody is told again what is known.
+// and nothing known is announced again.
 func TestASecondTeamOfTheSameName(t *testing.T) {
 	s := newStory(t, "10.15.7")
 	s.uninstall()

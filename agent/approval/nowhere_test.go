@@ -93,7 +93,7 @@ func TestAProfileAllowsWhatIsFirstSeenWithItsAttempt(t *testing.T) {
 	}
 }
 
-// An older version in the kernel is told unless macOS is known to ask for a restart.
+// An older version in the kernel is reported unless macOS is known to ask for a restart.
 func TestOlderVersionLoadedOnAnUnknownMacOS(t *testing.T) {
 	for macOS, want := range map[string]bool{"10.15.7": true, "": true, "12.7.6": false} {
 		s := newStory(t, macOS)

@@ -39,7 +39,7 @@ func TestStoryOneWarningForAllProducts(t *testing.T) {
 	s.last, s.mem = s.settings.Assess(s.mem, s.snap, at(2))
 	notices, mem := s.settings.Tell(s.mem, s.last)
 	if len(notices) != 1 || notices[0].Event != MacOSOffered || notices[0].Urgency != Plain || len(notices[0].Findings) != 2 || notices[0].Product.Name != "Parallels Desktop" {
-		t.Fatalf("told %+v, want one offer with two products", notices)
+		t.Fatalf("notices %+v, want one offer with two products", notices)
 	}
 	s.mem = mem
 	s.agentRestarts()

@@ -213,7 +213,7 @@ func (m *ordinaryMac) profile(allows bool) {
 	}
 }
 
-// fails makes the tools fail: what they told is missing.
+// fails makes the tools fail: their facts are missing.
 func (m *ordinaryMac) fails() (again func()) {
 	was := m.snap
 	gap := func(f probe.Fact) probe.Gap { return probe.NewGap(f, errors.New("it did not answer"), "") }

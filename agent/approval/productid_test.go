@@ -7,7 +7,7 @@ import (
 )
 
 // The developer of an unsigned extension chooses its bundle ID. It must not be the ID of
-// another product: what the user was told about Parallels would be forgotten, or change.
+// another product: what was announced about Parallels would be forgotten, or change.
 func TestAnUnsignedExtensionHasItsOwnID(t *testing.T) {
 	for _, other := range append([]watched{{teamID: "3T5GSNBU6W"}}, parallelsProducts...) {
 		if evil := (watched{bundleID: other.id()}); !probe.IsKextID(evil.bundleID) || evil.id() == other.id() {

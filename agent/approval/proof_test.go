@@ -27,7 +27,7 @@ func (s *macStory) collect(version string, ids ...string) {
 	}
 }
 
-// What proves that macOS does not load an approved extension is told once in a boot.
+// What proves that macOS does not load an approved extension is announced once in a boot.
 func TestProofsAreToldOnce(t *testing.T) {
 	attempted := func(s *macStory) {
 		s.attempt(at(10), allKexts...)

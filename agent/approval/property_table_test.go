@@ -200,7 +200,7 @@ var table = []tableRow{
 	},
 	{
 		name:    "a refusal outranks a switch",
-		because: "a refusal in this boot (log, our own retry) outranks a switch that is said to turn approval off (5, Blocked)",
+		because: "a refusal in this boot (log, our own retry) outranks a switch that should turn approval off (5, Blocked)",
 		holds: func(c combination) bool {
 			return c.switchedOff() && c.refused() && c.applies() && c.notLoaded()
 		},
@@ -337,7 +337,7 @@ var table = []tableRow{
 	},
 	{
 		name:    "an older version in the kernel",
-		because: "up to 10.15 an older version in the kernel is told (5): as a reason, because it works until the next start; from 11 a changed version needs a restart (facts: parallels 0.8)",
+		because: "up to 10.15 an older version in the kernel is reported (5): as a reason, because it works until the next start; from 11 a changed version needs a restart (facts: parallels 0.8)",
 		holds: func(c combination) bool {
 			return c.loaded == loadedOlder && c.isAllowed() && c.disk == diskYes && !c.needless()
 		},

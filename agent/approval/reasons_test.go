@@ -225,7 +225,7 @@ func TestStoryAMacOSIsOffered(t *testing.T) {
 	s.last, s.mem = quiet.Assess(s.mem, s.snap, at(6))
 	notices, _ := quiet.Tell(s.mem, s.last)
 	if len(notices) != 1 || notices[0].Event != MacOSOffered || notices[0].Urgency != Silent {
-		t.Errorf("told %+v, want the offer recorded and no alert", notices)
+		t.Errorf("notices %+v, want the offer recorded and no alert", notices)
 	}
 }
 
@@ -237,7 +237,7 @@ func TestUpdatesSayWhenTheyWereInstalled(t *testing.T) {
 	s.last, s.mem = standard.Assess(s.mem, s.snap, at(40))
 	notices, _ := standard.Tell(s.mem, s.last)
 	if len(notices) == 0 || len(notices[0].Updates) != 1 || !notices[0].Updates[0].At.Equal(at(30)) {
-		t.Errorf("told %+v, want the time of the update", notices)
+		t.Errorf("notices %+v, want the time of the update", notices)
 	}
 	silent := standard
 	silent.AfterUpdates = false

@@ -27,8 +27,8 @@ func TestStorySnooze(t *testing.T) {
 
 func (s *macStory) snooze(until float64) { s.mem = s.mem.Snooze(at(until), s.last) }
 
-// A snooze belongs to the window that was open. It ends with it, and what is news is
-// told.
+// A snooze belongs to the window that was open. It ends with that window, and
+// everything else is announced.
 func TestASnoozeBelongsToItsWindow(t *testing.T) {
 	snoozed := func(t *testing.T, macOS string) *macStory {
 		s := newStory(t, macOS)

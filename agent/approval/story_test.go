@@ -253,7 +253,7 @@ func TestStorySleepThroughReminders(t *testing.T) {
 	s := newStory(t, "10.15.7")
 	s.attempt(at(2), hypervisor)
 	s.look(at(2), BlockedOpen, "window-opened!")
-	s.look(at(29), BlockedOpen, "window-reminder 3!") // slept through 15; of 5 the minutes are told as they are
+	s.look(at(29), BlockedOpen, "window-reminder 3!") // slept through 15; the reminder of 5 shows the minutes that are left
 }
 
 func TestStorySleepThroughTheEnd(t *testing.T) {
@@ -488,7 +488,7 @@ func TestStoryAScanIsNotForgotten(t *testing.T) {
 }
 
 // A removed profile uncovers an old refusal. That is not an attempt. A profile that is
-// replaced is away for a moment only, so the loss is told later.
+// replaced is away for a moment only, so the loss is announced later.
 func TestStoryAProfileIsRemoved(t *testing.T) {
 	s := newStory(t, "10.15.7")
 	s.refuse(allKexts...)
@@ -540,7 +540,7 @@ func TestStoryTwoItems(t *testing.T) {
 	s.look(at(55), BlockedOpen, "window-reopened!")
 	s.look(at(65), BlockedOpen, "window-reminder 15!")
 	s.look(at(75), BlockedOpen, "window-reminder 5!")
-	s.look(at(80), BlockedOpen) // the other one has 5 minutes: told as it took the lead
+	s.look(at(80), BlockedOpen) // the other one has 5 minutes: announced as it took the lead
 	s.look(at(84), BlockedOpen, "window-reminder 1!")
 	s.look(at(85), BlockedClosed, "window-closed!")
 }

@@ -6,7 +6,7 @@ import (
 	"kextwatch/probe"
 )
 
-// An update is shown if something is to be done or to be known after it. It is
+// An update is shown if there is something to do or to know after it. It is
 // recorded in every case. The expected answers follow "After an update" of the
 // design.
 func TestUpdateIsShownIfThereIsNews(t *testing.T) {
@@ -62,7 +62,7 @@ func TestUpdateWithoutProducts(t *testing.T) {
 }
 
 // What an update means can depend on tools, which are slow after an update of macOS. It is
-// told when they have answered, also by an agent that starts again before that. An alert
+// announced when they have answered, also by an agent that starts again before that. An alert
 // that does not wait for tools has the update in it.
 func TestUpdateWaitsForSlowTools(t *testing.T) {
 	updated := func(t *testing.T) *macStory {

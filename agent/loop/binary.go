@@ -79,6 +79,6 @@ func (b *Binary) gaps() []probe.Gap {
 	return []probe.Gap{{
 		Source: probe.FactOwnProgram,
 		Err:    "the program is no longer at " + b.path + ": it will not start at the next login",
-		Next:   "If you moved it, run kextwatch install from its new place. If you no longer want it, any copy of it removes the rest: kextwatch uninstall.",
+		Next:   "If you moved it, run kextwatch install from its new place. To remove the rest of it, run kextwatch uninstall with any copy.",
 	}}
 }

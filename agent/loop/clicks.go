@@ -52,7 +52,7 @@ func (l *Loop) snooze(ctx context.Context, length time.Duration) {
 	l.showMenu()
 }
 
-// ignore begins or ends to ignore the developer that the menu names.
+// ignore starts or stops ignoring the developer that the menu names.
 func (l *Loop) ignore(ctx context.Context) {
 	p, stop, found := l.status.ToIgnore(l.mem.Ignored)
 	if !found {

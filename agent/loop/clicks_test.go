@@ -107,7 +107,7 @@ func TestLateReminderIsADialog(t *testing.T) {
 }
 
 // "Remind Me" at five minutes reminds while there is still time to click, in a dialog
-// again, and the last minute is told.
+// again, and the last minute is announced.
 func TestRemindMeEndsBeforeTheWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, asker := newBubble(), &dialogs{answer: "Remind Me in 2 Minutes"}

@@ -47,7 +47,7 @@ func TestWhenTheLogIsFollowed(t *testing.T) {
 		"only Apple's":                {disk("", "com.apple.nke.rvi"), never},
 		"a folder cannot be read":     {func(s *probe.Snapshot) { s.Gaps = []probe.Gap{{Source: probe.FactKextsOnDisk}} }, anywhere},
 		"pending":                     {row(false, probe.Yes), rowsNeeded},
-		"not told what is pending":    {row(false, ""), rowsNeeded},
+		"pending is unknown":          {row(false, ""), rowsNeeded},
 		"blocked, not pending":        {row(false, probe.No), never},
 		"allowed, nothing on disk":    {row(true, probe.No), never},
 	} {

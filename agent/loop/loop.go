@@ -47,8 +47,8 @@ func New(edges Edges, st *store.Store, settings *settings.Reader) *Loop {
 	}
 }
 
-// Run runs until ctx ends, the user quits, or the program was replaced. Only in
-// the last case it returns true: the new program is to be started.
+// Run runs until ctx ends, the user quits, or the program was replaced. It returns true
+// only if the program was replaced: the caller must then start the new one.
 func (l *Loop) Run(ctx context.Context) (replaced bool) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends the helpers, and a snapshot that is being taken

@@ -56,7 +56,7 @@ func TestLoopHandlesClicksDuringABlockedSnapshot(t *testing.T) {
 			t.Errorf("events %+v, want agent-stopped", d.lines)
 		}
 		if d.broken != 1 {
-			t.Errorf("%d snapshots were cancelled, want the blocked one", d.broken)
+			t.Errorf("%d snapshots were canceled, want the blocked one", d.broken)
 		}
 	})
 }
@@ -71,7 +71,7 @@ func TestLoopEndsDuringABlockedSnapshot(t *testing.T) {
 		stop()
 		synctest.Wait()
 		if d.broken != 1 || time.Since(began) > 0 {
-			t.Errorf("%d snapshots were cancelled, after %v", d.broken, time.Since(began))
+			t.Errorf("%d snapshots were canceled, after %v", d.broken, time.Since(began))
 		}
 	})
 }

@@ -79,7 +79,7 @@ func TestRefusalOfALoadIsAnAttempt(t *testing.T) {
 	}
 	for _, r := range res.Product.Reasons {
 		if r.Code == approval.ReasonError56521 {
-			t.Error("a refusal of another vendor is told as an error of Parallels")
+			t.Error("a refusal of another vendor is reported as an error of Parallels")
 		}
 	}
 }
@@ -197,7 +197,7 @@ func TestOnlyARefusalBringsTheButton(t *testing.T) {
 	}
 }
 
-// Of several kexts, a failure is told, and a restart counts more than what is allowed.
+// Of several kexts, a failure is reported, and a restart counts more than what is allowed.
 func TestRetryOfSeveralKexts(t *testing.T) {
 	for name, c := range map[string]struct{ script, says, err string }{
 		"one needs a restart": {"case $3 in *2.kext) exit 28 ;; esac", "macOS needs a restart", ""},

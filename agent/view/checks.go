@@ -1,7 +1,6 @@
 package view
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -91,7 +90,7 @@ func (c checking) all() []Check {
 		check := row.run(c)
 		check.ID = row.id
 		if check.Level != Ok {
-			check.Next = withContact(cmp.Or(check.Next, "Check again in a moment."), c.st)
+			check.Next = withContact(orElse(check.Next, "Check again in a moment."), c.st)
 		}
 		all = append(all, check)
 	}

@@ -1,7 +1,6 @@
 package view
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -60,7 +59,7 @@ func policyReader(c checking) Check {
 	check := installedReader(c.own.Reader)
 	if s := c.st.Sources[i]; s.State != probe.OK {
 		if check.Level != Fail {
-			check = fail("The root reader does not work", "", sentence(cmp.Or(Clean(s.Next), "install it again with sudo kextwatch install --reader")))
+			check = fail("The root reader does not work", "", sentence(orElse(Clean(s.Next), "install it again with sudo kextwatch install --reader")))
 		}
 		check.Detail = Clean(s.Reason)
 	}

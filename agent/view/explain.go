@@ -1,7 +1,6 @@
 package view
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,7 +16,7 @@ func Explain(st approval.Status, all bool) Lines {
 	for _, p := range st.Products {
 		for _, item := range p.Items {
 			l.blank()
-			l.add(Headline, "%s, one entry in the pane: %s", Clean(item.Name), cmp.Or(string(item.Verdict), "not relevant"))
+			l.add(Headline, "%s, one entry in the pane: %s", Clean(item.Name), orElse(string(item.Verdict), "not relevant"))
 			for _, a := range item.Attempts {
 				l.add(NoTone, "  attempt %s UTC  %s (%s)", a.At.Format("2006-01-02 15:04:05"), Clean(a.BundleID), basis(a.Evidence))
 			}
@@ -43,7 +42,7 @@ func Explain(st approval.Status, all bool) Lines {
 	}
 	if tag := st.Mac.Language; tag != "" {
 		l.blank()
-		l.add(Headline, "Apple's labels are quoted in %s, by the user's language %s", cmp.Or(languageOf(tag), "English"), tag)
+		l.add(Headline, "Apple's labels are quoted in %s, by the user's language %s", orElse(languageOf(tag), "English"), tag)
 	}
 	l.reasons(st)
 	l.machines(st)
@@ -83,7 +82,7 @@ func (l *Lines) machines(st approval.Status) {
 	l.blank()
 	l.add(Headline, "Virtual machines, by %s", machines.From)
 	for _, vm := range machines.List {
-		words := []string{cmp.Or(string(vm.Hypervisor), "unknown") + " hypervisor"}
+		words := []string{orElse(string(vm.Hypervisor), "unknown") + " hypervisor"}
 		if vm.State != "" {
 			words = append(words, string(vm.State))
 		}

@@ -1,7 +1,6 @@
 package view
 
 import (
-	"cmp"
 	"slices"
 
 	"kextwatch/agent/approval"
@@ -159,7 +158,7 @@ func (c checking) missing(summary string, facts []probe.Fact) (check Check, miss
 		}
 		for _, g := range c.st.Gaps {
 			if g.Source == fact {
-				check.Detail, check.Next = Clean(g.Err), cmp.Or(Clean(g.Next), check.Next)
+				check.Detail, check.Next = Clean(g.Err), orElse(Clean(g.Next), check.Next)
 			}
 		}
 		return check, true
@@ -326,4 +325,4 @@ func shownFacts(gaps []probe.Gap, st approval.Status) []probe.Gap {
 }
 
 // factName returns the name of a fact for texts.
-func factName(fact probe.Fact) string { return cmp.Or(factWords[fact].name, Clean(string(fact))) }
+func factName(fact probe.Fact) string { return orElse(factWords[fact].name, Clean(string(fact))) }

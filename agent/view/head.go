@@ -86,7 +86,7 @@ func shapeOnPage(st approval.Status, checks []Check) notify.Icon {
 	return shape
 }
 
-// leftToDo returns what is to be done about a product although its verdict asks for
+// leftToDo returns what the user must do about a product although its verdict asks for
 // nothing. It is empty if there is nothing.
 func leftToDo(p approval.Product, st approval.Status) string {
 	if p.Verdict.NeedsAction() {
@@ -95,8 +95,8 @@ func leftToDo(p approval.Product, st approval.Status) string {
 	return madeForOlder(p, st)
 }
 
-// leftOnMac returns what is to be done although no verdict asks for it: for a product, and
-// because of a failed check, as for the exit status of doctor.
+// leftOnMac returns what the user must do although no verdict asks for it: about products,
+// and because of failed checks, which doctor counts for its exit status.
 func leftOnMac(st approval.Status, checks []Check) []string {
 	if st.Verdict.NeedsAction() || st.Verdict == approval.Unknown {
 		return nil

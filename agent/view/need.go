@@ -76,6 +76,14 @@ func when(condition bool, text string) string {
 	return ""
 }
 
+// orElse returns the fallback for an empty text.
+func orElse(text, fallback string) string {
+	if text == "" {
+		return fallback
+	}
+	return text
+}
+
 func vmNames(vms []probe.VM) string {
 	var names []string
 	for _, vm := range vms {

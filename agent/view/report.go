@@ -1,7 +1,6 @@
 package view
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -132,7 +131,7 @@ func facts(st approval.Status, redact func(string) string) []Fact {
 		if s.State == probe.OK {
 			answer = "Read."
 		}
-		add(fmt.Sprintf("Policy from the %s", s.Name), cmp.Or(answer, "Not read."))
+		add(fmt.Sprintf("Policy from the %s", s.Name), orElse(answer, "Not read."))
 	}
 	for _, vm := range st.Facts.Machines.List {
 		add(fmt.Sprintf("Virtual machine %s", Clean(vm.Name)), sentence(strings.Join(present(hypervisors[vm.Hypervisor], string(vm.State)), ", ")))

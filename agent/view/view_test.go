@@ -171,7 +171,7 @@ func TestAlerts(t *testing.T) {
 	golden(t, "testdata/alerts.txt", out.String())
 }
 
-// Only what has to be done or known after an update is told, and never that there is
+// After an update, only what the user must do or know is announced, never that there is
 // nothing to do.
 func TestUpdateOfOneProductSaysNothingOfTheOthers(t *testing.T) {
 	st := statusWith(approval.BlockedClosed, "10.15.7")

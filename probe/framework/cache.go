@@ -174,7 +174,7 @@ type Query struct {
 	began     time.Time
 	stamp     policyStamp
 	quiet     bool // no file had changed just before it
-	requested bool // whatever was reported or changed
+	requested bool // it runs even if nothing was reported or changed
 	reported  bool // a load attempt was reported
 	changed   bool // a file changed
 	compared  bool // a better source answered

@@ -132,7 +132,7 @@ func TestReadFrameworkFails(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if policy, source := Read(ctx, m, queriedAt); policy != nil || source.State != probe.Failed {
-		t.Errorf("cancelled: %+v, %+v", policy, source)
+		t.Errorf("canceled: %+v, %+v", policy, source)
 	}
 }
 

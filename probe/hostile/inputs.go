@@ -1,6 +1,5 @@
-// Package hostile holds what somebody who wants to harm a user could write into a file, a
-// name or the output of a tool, and the limits that every reader keeps. Only tests may
-// import it.
+// Package hostile holds inputs that an attacker could write into a file, a name or the
+// output of a tool, and the limits that every reader must keep. Only tests may import it.
 package hostile
 
 import (

@@ -22,7 +22,7 @@ func TestKextless(t *testing.T) {
 		"auto":           {settings("<UseKextless>-1</UseKextless>"), probe.Yes, ""},
 		"on":             {settings("<UseKextless> 1 </UseKextless>"), probe.Yes, ""},
 		"off":            {settings("<UseKextless>0</UseKextless>"), probe.No, ""},
-		"not told":       {settings("<Other>0</Other>"), probe.Yes, ""},
+		"not set":        {settings("<Other>0</Other>"), probe.Yes, ""},
 		"only a comment": {settings("<!-- <UseKextless>0</UseKextless> -->"), probe.Yes, ""},
 		"within another": {settings("<A><UseKextless>0</UseKextless></A>"), probe.No, ""},
 		"unknown":        {settings("<UseKextless>2</UseKextless>"), "", `unknown value "2"`},

@@ -31,7 +31,7 @@ type kextQuery struct {
 	ctx     context.Context
 	answers chan searchAnswer
 	awaited bool        // a snapshot is pending until it ends
-	signal  atomic.Bool // no snapshot waits for its end: the next one has to be asked for
+	signal  atomic.Bool // no snapshot waits for its end, so the end must request the next one
 	again   atomic.Bool // something may have changed since it began
 }
 

@@ -194,7 +194,7 @@ func TestProfileFromTool(t *testing.T) {
 		"fails":            {prints(noProfiles) + "exit 1", 0, probe.KextProfile{}, "configuration profiles"},
 		"hangs":            {"sleep 60", 0, probe.KextProfile{}, "configuration profiles"},
 		"missing":          {"", 0, probe.KextProfile{}, "configuration profiles"},
-		"cannot be told":   {prints(profilesText("")), 0, probe.KextProfile{}, "configuration profiles"},
+		"is unknown":       {prints(profilesText("")), 0, probe.KextProfile{}, "configuration profiles"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if strings.HasSuffix(name, "hangs") {

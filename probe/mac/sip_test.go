@@ -48,7 +48,7 @@ func TestParseSIP(t *testing.T) {
 		"on, Apple Internal":   {sipHead + "enabled (Apple Internal).", probe.SIP{State: probe.SIPEnabled, KextSigning: probe.Yes, KextApproval: probe.Yes}},
 		"off, another word":    {sipHead + "disabled (Custom Configuration).", probe.SIP{State: probe.SIPDisabled, KextSigning: probe.No}}, // invented
 		"on, another word":     {sipHead + "enabled (Some Configuration).", probe.SIP{State: probe.SIPCustom}},                             // invented
-		"signing told twice":   {customSIP("unknown", "enabled\n\tKext Signing: disabled"), probe.SIP{State: probe.SIPCustom}},
+		"signing seen twice":   {customSIP("unknown", "enabled\n\tKext Signing: disabled"), probe.SIP{State: probe.SIPCustom}},
 		"signing unknown":      {customSIP("unknown", "perhaps"), probe.SIP{State: probe.SIPCustom}},
 		"CRLF":                 {strings.ReplaceAll(customSIP("unknown", "enabled"), "\n", "\r\n"), probe.SIP{State: probe.SIPCustom, KextSigning: probe.Yes}},
 	} {

@@ -14,7 +14,7 @@ func needsLoaded(snap probe.Snapshot) bool {
 	return len(snap.Apps) > 0 && snap.Mac.Arch != probe.AppleSilicon || snap.AnyMatters()
 }
 
-// permitted are the kexts that macOS may load, as far as the policy tells.
+// permitted are the kexts that macOS may load according to the policy.
 type permitted struct {
 	all     bool // without a policy every kext may be
 	bundles map[string]bool

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Patience is for a slow machine. What works comes in milliseconds.
+// Patience is how long a test waits on a slow machine. Usually it needs milliseconds.
 const Patience = 20 * time.Second
 
 // Eventually waits until something is so.

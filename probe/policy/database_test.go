@@ -250,7 +250,7 @@ func TestExplainDatabase(t *testing.T) {
 		{"privacy protection", onFile(syscall.EPERM), probe.Denied, "Full Disk Access"},
 		{"absent", onFile(syscall.ENOENT), probe.Absent, "macOS 10.13"},
 		{"disk broken", onFile(syscall.EIO), probe.Failed, "report this message"},
-		{"cancelled", context.Canceled, probe.Failed, "report this message"},
+		{"canceled", context.Canceled, probe.Failed, "report this message"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -271,14 +271,14 @@ func TestDatabaseReasonIsClean(t *testing.T) {
 
 func TestDatabaseEndsWithItsContext(t *testing.T) {
 	m, _ := newPolicy(t, mactest.AppleSchema...)
-	cancelled, cancel := context.WithCancel(t.Context())
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
 	defer cancel()
 	for _, tt := range []struct {
 		ctx   context.Context
 		state probe.SourceState
-	}{{cancelled, probe.Failed}, {late, probe.Timeout}} {
+	}{{canceled, probe.Failed}, {late, probe.Timeout}} {
 		policy, source := ReadDatabase(tt.ctx, m, time.Now())
 		if source.State != tt.state {
 			t.Errorf("got %+v, want %s", source, tt.state)

@@ -50,7 +50,7 @@ func TestARealFullDisk(t *testing.T) {
 		t.Errorf("last run %+v, %v", run, err)
 	}
 	if stampOf(t, m) == before {
-		t.Error("the agents are not told")
+		t.Error("the agents do not notice it")
 	}
 	closePolicy(t, m)
 	if policy, source := readAsUser(t, m, start.Add(time.Second)); policy != nil || source.State != probe.Failed ||

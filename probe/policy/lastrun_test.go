@@ -30,7 +30,7 @@ func TestARunThatCannotBeRecorded(t *testing.T) {
 		t.Errorf("it is still there: %v", err)
 	}
 	if stampOf(t, m) == before {
-		t.Error("the agents are not told")
+		t.Error("the agents do not notice it")
 	}
 	publish(t, m)
 	if run, err := ReadLastRun(m); err != nil || run.outcome != runPublished {

@@ -186,7 +186,7 @@ func memorySize(_ *libc.TLS, file, size uintptr) int32 {
 	return sqlite3.SQLITE_OK
 }
 
-// Nothing is to be synced, and only one connection knows a copy.
+// There is nothing to sync or lock: only one connection has a copy.
 
 func memorySync(*libc.TLS, uintptr, int32) int32 { return sqlite3.SQLITE_OK }
 func memoryLock(*libc.TLS, uintptr, int32) int32 { return sqlite3.SQLITE_OK }

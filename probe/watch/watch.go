@@ -24,19 +24,17 @@ import (
 // Watcher sends a hint when the policy database, the published policy, Parallels
 // Desktop or the extension folders may have changed.
 //
-// It watches these paths, and Parallels Desktop at the place that WatchApp names. It
-// watches the nearest existing folder above a missing
-// path, and follows paths that are removed, replaced or created again. It also
-// compares their stamps every 10 minutes, or every minute while events are
-// missing: this is the backstop.
+// It watches these paths, and Parallels Desktop at the place that WatchApp names. Above
+// a missing path, it watches the nearest folder that exists. It follows paths that are
+// removed, replaced or created again. It also compares their stamps every 10 minutes,
+// or every minute while events are missing: this is the backstop.
 //
 // On macOS, a folder with more than 64 entries is not watched, only the files
 // that matter in it. If it is one of these paths, events are missing, and Gaps
-// says so. If it is only above a missing path, none are: the backstop, and each
-// hint, look for the path. So with 300 apps, Parallels Desktop is noticed up to
-// 10 minutes after its installation, but at once when it first loads its
-// extensions, because that changes the policy database. The usual user does not
-// pay for the rare installation with a check every minute.
+// says so. If it is only above a missing path, no event is missing: the backstop,
+// and each hint, look for the path. So with 300 apps, Parallels Desktop is noticed
+// up to 10 minutes after its installation, but at once when it first loads its
+// extensions, because that changes the policy database.
 type Watcher struct {
 	mac   root.FS
 	also  []string

@@ -250,7 +250,7 @@ func TestWatchIgnores(t *testing.T) {
 			s.remove(db + "-shm")
 		}},
 		{"another app", []string{"/Applications/Safari.app/x"}, func(s *story) { s.put("/Applications/Chess.app/x") }},
-		{"a neighbour of a missing folder", []string{"/var/log/x"}, func(s *story) { s.put("/var/run/y") }},
+		{"a neighbor of a missing folder", []string{"/var/log/x"}, func(s *story) { s.put("/var/run/y") }},
 		{"inside the app", []string{info, app + "/Contents/MacOS/prl"}, func(s *story) {
 			s.put(app + "/Contents/MacOS/prl")
 			s.put(app + "/Contents/CodeResources")
@@ -261,7 +261,7 @@ func TestWatchIgnores(t *testing.T) {
 			t.Parallel()
 			root := t.TempDir()
 			for _, path := range append(tt.before, db, info) {
-				if tt.name == "another app" && path == info || tt.name == "a neighbour of a missing folder" && path == db {
+				if tt.name == "another app" && path == info || tt.name == "a neighbor of a missing folder" && path == db {
 					continue
 				}
 				put(t, root+path, "before")
@@ -325,7 +325,7 @@ func TestCounts(t *testing.T) {
 	}
 }
 
-// The end of a transaction is told apart, because its rows are visible then.
+// The end of a transaction is recognized, because its rows are visible then.
 func TestCommitted(t *testing.T) {
 	watcher := &fsnotify.Watcher{Events: make(chan fsnotify.Event), Errors: make(chan error)}
 	e := &fileEvents{

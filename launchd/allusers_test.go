@@ -96,7 +96,7 @@ func (m *sharedMac) own() string {
 	return strings.TrimPrefix(path, m.root)
 }
 
-const installedForAll = `create the folder /Library/LaunchAgents: already so
+const installedForAll = `create the folder /Library/LaunchAgents: already done
 write /Library/LaunchAgents/io.kextwatch.agent.plist: done
 load io.kextwatch.agent into gui/501: done
 check that io.kextwatch.agent runs: running as process 4242
@@ -116,13 +116,13 @@ func TestInstallForAllUsers(t *testing.T) {
 	if info, err := os.Stat(m.place.Plist); err != nil || info.Mode() != 0o644 {
 		t.Errorf("%v, %v, want 0644", info, err)
 	}
-	if said, err := m.install(); err != nil || strings.Count(said, ": already so\n") != 6 {
+	if said, err := m.install(); err != nil || strings.Count(said, ": already done\n") != 6 {
 		t.Errorf("the second time: %v\n%s", err, said)
 	}
 	if said, err := m.uninstall(); err != nil || strings.Count(said, ": done\n") != 3 || exists(m.place.Plist) || m.loaded(501)+m.loaded(502) != "" {
 		t.Errorf("uninstall: %v\n%s", err, said)
 	}
-	if said, err := m.uninstall(); err != nil || strings.Count(said, ": already so\n") != 3 {
+	if said, err := m.uninstall(); err != nil || strings.Count(said, ": already done\n") != 3 {
 		t.Errorf("the second uninstall: %v\n%s", err, said)
 	}
 }
@@ -145,7 +145,7 @@ func TestInstallForAllUsersAfterAPackage(t *testing.T) {
 	said, err := m.install()
 	for _, want := range []string{
 		"end io.kextwatch.agent and unload it from gui/501: done", "end io.kextwatch.agent and unload it from gui/502: done",
-		"io.kextwatch.agent.plist: already so", "load io.kextwatch.agent into gui/501: done", "load io.kextwatch.agent into gui/502: done",
+		"io.kextwatch.agent.plist: already done", "load io.kextwatch.agent into gui/501: done", "load io.kextwatch.agent into gui/502: done",
 	} {
 		if !strings.Contains(said, want) {
 			t.Errorf("%v: no %q in\n%s", err, want, said)

@@ -123,7 +123,7 @@ func TestInstallReader(t *testing.T) {
 
 		m.calls()
 		again, err := m.install()
-		if err != nil || again != strings.ReplaceAll(daemonInstalled, ": done", ": already so") || m.calls() != "print" {
+		if err != nil || again != strings.ReplaceAll(daemonInstalled, ": done", ": already done") || m.calls() != "print" {
 			t.Errorf("the second time: %v\n%s", err, again)
 		}
 	})
@@ -299,7 +299,7 @@ remove the folder ~/Library/Application Support/io.kextwatch.agent: done
 				if err != nil {
 					return
 				}
-				if again, err := uninstall(); err != nil || again != strings.ReplaceAll(removed, ": done", ": already so") {
+				if again, err := uninstall(); err != nil || again != strings.ReplaceAll(removed, ": done", ": already done") {
 					t.Errorf("the second time: %v\n%s", err, again)
 				}
 				if m.loaded() || exists(m.place.Plist) || exists(m.place.Program) || exists(m.published()) {

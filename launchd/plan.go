@@ -70,7 +70,7 @@ func (s Step) guarded(err error) Step {
 }
 
 // Run runs the steps. It calls report after every step, with the outcome in a few
-// words ("done", "already so") or the error. It returns the joined errors of all
+// words ("done", "already done") or the error. It returns the joined errors of all
 // failed steps.
 func (p Plan) Run(ctx context.Context, report func(step Step, outcome string, err error)) error {
 	var failed []error
@@ -92,7 +92,7 @@ func (s Step) run(ctx context.Context) (string, error) {
 	case s.Err != nil:
 		return "", s.Err
 	case s.Already:
-		return "already so", nil
+		return "already done", nil
 	case ctx.Err() != nil:
 		return "", ctx.Err()
 	}

@@ -89,8 +89,8 @@ func TestSecondInstallChangesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := strings.Count(said, ": already so\n"); n != 5 || strings.Count(said, "\n") != n {
-			t.Errorf("want five steps that are already so:\n%s", said)
+		if n := strings.Count(said, ": already done\n"); n != 5 || strings.Count(said, "\n") != n {
+			t.Errorf("want five steps that are already done:\n%s", said)
 		}
 		if calls := m.calls(); calls != "print" {
 			t.Errorf("launchctl was called with %s", calls)
@@ -137,7 +137,7 @@ func TestInstallAfterChange(t *testing.T) {
 				if info, _ := os.Stat(m.place.Plist); string(got) != string(want) || info.Mode() != 0o644 || !exists(m.logs()) {
 					t.Errorf("not put right: %v\n%s", info.Mode(), got)
 				}
-				if said, err := m.install(); err != nil || strings.Count(said, ": already so\n") != 5 {
+				if said, err := m.install(); err != nil || strings.Count(said, ": already done\n") != 5 {
 					t.Errorf("a second install has steps to run: %v\n%s", err, said)
 				}
 			})
@@ -358,7 +358,7 @@ remove the folder ~/Library/Application Support/io.kextwatch.agent: done
 		}
 		m.calls()
 		again, err := uninstall()
-		if err != nil || again != strings.ReplaceAll(want, ": done", ": already so") {
+		if err != nil || again != strings.ReplaceAll(want, ": done", ": already done") {
 			t.Errorf("the second time: %v\n%s", err, again)
 		}
 		if calls := m.calls(); calls != "print" {

@@ -50,7 +50,7 @@ func fleetFolder(m root.FS, name string, uid int) launchd.Step {
 	_, err := m.OwnFolder(name, uid)
 	step := launchd.NewStep("create the folder "+filepath.Join(m.Root, name), err == nil, func(context.Context) (string, error) {
 		if _, err := m.OwnFolder(name, uid); err == nil { // the reader, which has just run, creates one
-			return "already so", nil
+			return "already done", nil
 		}
 		return "", makeFolderFor(m, name, uid)
 	})

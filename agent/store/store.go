@@ -186,7 +186,7 @@ func WriteGap(p Places, err error) probe.Gap {
 	return probe.Gap{
 		Source: probe.FactOwnFiles,
 		Err:    "kextwatch cannot save its state and forgets it after a restart: " + view.Clean(err.Error()),
-		Next:   "make room on the disk and let your user write to " + p.State,
+		Next:   "make room on the disk and give your user write access to " + p.State,
 	}
 }
 

@@ -47,7 +47,7 @@ func othersWait(c checking) (Check, bool) {
 
 // noneOfOthersWaits lists the other developers.
 func noneOfOthersWaits(c checking) Check {
-	check := ok("No kernel extension of another developer that is watched needs you now")
+	check := ok("No watched kernel extension of another developer needs you now")
 	var states []string
 	for _, p := range c.others() {
 		states = append(states, c.stateOf(p))

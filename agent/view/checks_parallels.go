@@ -103,7 +103,7 @@ func restartMayHelp(c checking) Check {
 	if i < 0 {
 		return ok("No restart is needed")
 	}
-	check := ok("No restart is known to be needed")
+	check := ok("kextwatch knows of no reason for a restart")
 	check.Next = Next(c.st.Products[i], c.st)
 	return check
 }

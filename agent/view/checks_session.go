@@ -46,7 +46,7 @@ var sessionChecks = []check{
 		id: "session.input-tools", reason: approval.ReasonInputTool, level: Warn, unknown: "kextwatch cannot tell whether a running program can create clicks",
 		needs: []probe.Fact{probe.FactPrograms},
 		early: func(c checking) (Check, bool) {
-			return ok("No program that can create clicks is known to run"), len(c.st.Facts.Situation.InputTools) == 0
+			return ok("kextwatch found no running program that can create clicks"), len(c.st.Facts.Situation.InputTools) == 0
 		},
 		facts: onlyPolicy,
 		judge: func(c checking) Check {

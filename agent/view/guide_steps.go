@@ -109,7 +109,7 @@ func tryStep(p approval.Product, st approval.Status, at stage) GuideStep {
 		way = bringBack(p, st)
 	}
 	if way == doAgain {
-		way = fmt.Sprintf("do again what needs the kernel extension of %s", p.Name)
+		way = fmt.Sprintf("repeat what needs the kernel extension of %s", p.Name)
 	}
 	switch lost := hasKext(p, isLost); {
 	case p.Verdict == approval.BlockedUnknown && !lost:

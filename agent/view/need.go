@@ -128,7 +128,7 @@ func TryAgain(p approval.Product, os probe.OSVersion) string {
 	case n.ByOpening() || !os.AtLeast(11, 0):
 		return fmt.Sprintf("quit %s and open it again", p.Name)
 	case n.Answer == probe.No:
-		return "do again what needed the kernel extension"
+		return "repeat what needed the kernel extension"
 	case len(n.VMs) == 0:
 		return "start a virtual machine that uses the Parallels hypervisor"
 	}
@@ -208,7 +208,7 @@ func withoutKexts(p approval.Product, mac probe.Mac) string {
 	}
 	return sentences(
 		named("or switch %s to Apple's hypervisor, which needs no approval and no restart", vmNames(n.CanMove())),
-		named("%s cannot switch to Apple's hypervisor before being shut down", vmNames(n.CanMoveLater())),
+		named("%s can switch to Apple's hypervisor after a shutdown", vmNames(n.CanMoveLater())),
 		named("%s cannot use Apple's hypervisor, because of nested virtualization", vmNames(n.Nested())),
 		withoutKextNetworking(n))
 }

@@ -97,7 +97,7 @@ func TestTheTimeIsOver(t *testing.T) {
 				if i := strings.Index(text, tryAgainEntry[1:]); i >= 0 && (way < 0 || i < way) {
 					way = i
 				}
-				for _, verb := range []string{"tart ", "esume the", "et its owner"} {
+				for _, verb := range []string{"tart ", "esume the", "et its owner", "epeat what"} {
 					if i := strings.Index(text, verb); i >= 0 && (way < 0 || i < way) {
 						way = i
 					}

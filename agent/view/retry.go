@@ -28,7 +28,7 @@ func NotTried(vm bool) Reason {
 // machine for it.
 func OtherWay(n approval.Need) string {
 	if len(n.VMs) == 0 {
-		return "do again what needed the kernel extension; a virtual machine on Apple's hypervisor needs no approval"
+		return "repeat what needed the kernel extension; a virtual machine on Apple's hypervisor needs no approval"
 	}
 	return byMachine(n)
 }

@@ -19,7 +19,7 @@ type upgradeState struct {
 // upgradeStates has one row for each of approval.UpgradeResults. These tables are not maps,
 // which would be made at each start.
 var upgradeStates = []upgradeState{
-	{approval.NotLoadable, "cannot be loaded on macOS %s", "cannot be loaded any more"},
+	{approval.NotLoadable, "cannot be loaded on macOS %s", "will no longer load"},
 	{approval.NeedsNewer, "needs a newer version for macOS %s", "needs a newer version"},
 	{approval.NeedsApproval, "needs another approval on macOS %s", "needs another approval"},
 	{approval.NotKnown, "not known for macOS %s", "is not known"},

@@ -24,7 +24,7 @@ const (
 	connectDisk  = "connect the disk again"
 	connectVPN   = "connect the VPN again"
 	systemExtVPN = "or install a newer version, which has a system extension instead"
-	doAgain      = "do again what needs it" // for other products
+	doAgain      = "repeat what needs it" // for other products
 	appleSerial  = "or remove the driver: macOS has one of its own"
 )
 
@@ -35,7 +35,7 @@ func vendorWords(product string) vendorText {
 	case "macFUSE":
 		return vendorText{
 			again: "mount the volume again", since: "15.4",
-			without: "or let your program use macFUSE's FSKit backend, if it can: switch on macFUSE in {System Settings} > {General} > {Login Items & Extensions} > {File System Extensions}",
+			without: "or let your program use macFUSE's FSKit backend, if it can: turn on macFUSE in {System Settings} > {General} > {Login Items & Extensions} > {File System Extensions}",
 			page:    "https://github.com/macfuse/macfuse/wiki/Getting-Started",
 		}
 	case "VirtualBox":

@@ -117,7 +117,7 @@ func (l *Loop) poll(ctx context.Context, how poll) (again time.Duration, more bo
 	}
 	watchApps(l.edges.Watcher, snap)
 	// A click may have changed the settings and the memory meanwhile.
-	settings := l.settings.Current().Approval()
+	rules := l.settings.Current().Approval()
 	if wait := l.policy.starting(snap, now); wait > 0 {
 		return wait, true
 	}
@@ -128,8 +128,8 @@ func (l *Loop) poll(ctx context.Context, how poll) (again time.Duration, more bo
 	l.followLog(snap, l.status.Asking)
 	snap.Gaps = append(snap.Gaps, l.gaps()...)
 	snap.QuietUntil = l.policy.quietUntil
-	status, mem := settings.Assess(l.mem, snap, now)
-	notices, mem := settings.Tell(mem, status)
+	status, mem := rules.Assess(l.mem, snap, now)
+	notices, mem := rules.Tell(mem, status)
 	if wait := l.policy.holdBack(snap, notices, now); wait > 0 {
 		return wait, true
 	}

@@ -29,36 +29,36 @@ func (m *Mac) entry(name string) (string, error) {
 }
 
 func (m *Mac) stat(name string) (fs.FileInfo, error) {
-	path, err := m.resolve(name)
+	file, err := m.resolve(name)
 	if err != nil {
 		return nil, err
 	}
-	return os.Stat(path)
+	return os.Stat(file)
 }
 
 func (m *Mac) readFile(name string) ([]byte, error) {
-	path, err := m.resolve(name)
+	file, err := m.resolve(name)
 	if err != nil {
 		return nil, err
 	}
-	return os.ReadFile(path)
+	return os.ReadFile(file)
 }
 
 func (m *Mac) mkdirAll(name string) error {
-	path, err := m.resolve(name)
+	file, err := m.resolve(name)
 	if err != nil {
 		return err
 	}
-	return os.MkdirAll(path, 0o755)
+	return os.MkdirAll(file, 0o755)
 }
 
 // symlink makes name a link to target, which is kept as it is written.
 func (m *Mac) symlink(target, name string) error {
-	path, err := m.entry(name)
+	file, err := m.entry(name)
 	if err != nil {
 		return err
 	}
-	return os.Symlink(target, path)
+	return os.Symlink(target, file)
 }
 
 func (m *Mac) rename(from, to string) error {
@@ -75,44 +75,44 @@ func (m *Mac) rename(from, to string) error {
 
 // remove removes a file. A missing file is no error.
 func (m *Mac) remove(name string) error {
-	path, err := m.entry(name)
+	file, err := m.entry(name)
 	if err != nil {
 		return err
 	}
-	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(file); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
 }
 
 func (m *Mac) removeAll(name string) error {
-	path, err := m.entry(name)
+	file, err := m.entry(name)
 	if err != nil {
 		return err
 	}
-	return os.RemoveAll(path)
+	return os.RemoveAll(file)
 }
 
 // write replaces a file of the Mac in one step, so that a reader never sees a
 // half-written file. It creates missing parent directories.
 func (m *Mac) write(name string, data []byte, perm fs.FileMode) error {
-	path, err := m.entry(name)
+	file, err := m.entry(name)
 	if err != nil {
 		return err
 	}
-	return replaceFile(path, data, perm)
+	return replaceFile(file, data, perm)
 }
 
 // replaceFile is write for a path of this machine.
-func replaceFile(path string, data []byte, perm fs.FileMode) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+func replaceFile(file string, data []byte, perm fs.FileMode) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
-	temp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".new")
+	temp := filepath.Join(filepath.Dir(file), "."+filepath.Base(file)+".new")
 	if err := os.WriteFile(temp, data, perm); err != nil {
 		return err
 	}
-	return os.Rename(temp, path)
+	return os.Rename(temp, file)
 }
 
 // writePlist writes a property list. format is plist.XMLFormat or

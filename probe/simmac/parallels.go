@@ -44,8 +44,8 @@ func (m *Mac) kexts() ([]kext, error) {
 }
 
 // parallelsKext returns a kext of Parallels, which has code for Intel only.
-func parallelsKext(id, path, version string) kext {
-	return kext{id: id, team: probe.ParallelsTeamID, path: path, version: version, archs: []probe.Arch{probe.Intel}}
+func parallelsKext(id, name, version string) kext {
+	return kext{id: id, team: probe.ParallelsTeamID, path: name, version: version, archs: []probe.Arch{probe.Intel}}
 }
 
 // someKexts is kexts, but an error if the list is empty.

@@ -98,11 +98,11 @@ func (m *Mac) SeatAtConsole(who string) error {
 	if !ok {
 		return fmt.Errorf("unknown user %q of the console: use me, other or nobody", who)
 	}
-	path, err := m.resolve(probe.ConsoleDevice)
+	device, err := m.resolve(probe.ConsoleDevice)
 	if err != nil {
 		return err
 	}
-	return os.Chown(path, uid, -1)
+	return os.Chown(device, uid, -1)
 }
 
 // mark creates or removes an empty file.

@@ -167,8 +167,8 @@ func systemExtensionFiles(ctx context.Context, m root.FS) []string {
 }
 
 func loadedList(ctx context.Context, m root.FS) []string {
-	os, _ := mac.ReadOS(m) // an unknown version changes only which tool runs first
-	loaded, err := mac.ReadLoaded(ctx, m, os)
+	version, _ := mac.ReadOS(m) // an unknown version changes only which tool runs first
+	loaded, err := mac.ReadLoaded(ctx, m, version)
 	if err != nil {
 		return []string{probe.Printable(err.Error())}
 	}

@@ -70,7 +70,7 @@ func judge(service string, status int, output string) error {
 	case nil:
 		return fmt.Errorf("exit status %d: %s", status, text)
 	case ErrDisabled:
-		return fmt.Errorf("%w: turn it on in System Settings > General > Login Items & Extensions (macOS 13 and later), "+
+		return fmt.Errorf("%w: turn it on in System Settings > General > Login Items & Extensions (macOS 13 and 14: Login Items), "+
 			"or with launchctl enable %s (%s)", meaning, service, text)
 	default:
 		return fmt.Errorf("%w (%s)", meaning, text)

@@ -49,7 +49,7 @@ func (p Place) load(ctx context.Context, label string) error {
 	})
 	if again {
 		return fmt.Errorf("%w: check whether it is turned off in System Settings > General > Login Items & Extensions "+
-			"(macOS 13 and later), and who owns %s", err, p.Plist)
+			"(macOS 13 and 14: Login Items), and who owns %s", err, p.Plist)
 	}
 	return err
 }

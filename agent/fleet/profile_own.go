@@ -60,7 +60,7 @@ func (in ProfileInput) notifications() (payload, error) {
 // (TeamIdentifier in com.apple.servicemanagement.yaml). A rule for the whole team would allow
 // everything else that the team signs.
 func (in ProfileInput) backgroundItems() (payload, error) {
-	hints := []string{"macOS allows these items without asking, and users can probably not switch them off in Login Items"}
+	hints := []string{"macOS allows these items without asking, and users can probably not turn them off in Login Items"}
 	if in.TeamID == "" {
 		hints = append(hints, "any job with these labels is allowed: --team-id allows only those that your team signed")
 	} else if err := checkTeamID("--team-id", in.TeamID); err != nil {

@@ -252,7 +252,7 @@ func (s ReaderSnapshot) again() string {
 	if i := ReadInstallation(s.mac); i.State != probe.ReaderSound {
 		return i.Next
 	}
-	return installReader + " again, and check that it is turned on in System Settings > General > Login Items & Extensions (macOS 13 and later)"
+	return installReader + " again, and check that it is turned on in System Settings > General > Login Items & Extensions (macOS 13 and 14: Login Items)"
 }
 
 // notWritten returns the source of a reader that runs but could not publish.

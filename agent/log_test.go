@@ -122,7 +122,7 @@ func TestRotation(t *testing.T) {
 		t.Errorf("kept\n%s", all)
 	}
 	if _, err := os.Stat(r.File(3)); err == nil {
-		t.Error("there is a fourth file")
+		t.Error("the log has a fourth file, want at most three")
 	}
 }
 

@@ -303,7 +303,7 @@ remove the folder ~/Library/Application Support/io.kextwatch.agent: done
 					t.Errorf("the second time: %v\n%s", err, again)
 				}
 				if m.loaded() || exists(m.place.Plist) || exists(m.place.Program) || exists(m.published()) {
-					t.Error("something is left")
+					t.Error("the job, its program or its files are left after uninstall")
 				}
 			})
 		})

@@ -351,7 +351,7 @@ remove the folder ~/Library/Application Support/io.kextwatch.agent: done
 			t.Errorf("%v\n%s\nwant\n%s", err, said, want)
 		}
 		if m.loaded() || exists(m.place.Plist) || exists(m.logs()) || exists(m.state()) {
-			t.Error("something is left")
+			t.Error("the job or its files are left after uninstall")
 		}
 		if !exists(other) {
 			t.Error("removed somebody else's property list")

@@ -52,10 +52,10 @@ func neitherApprovalNorRestart(v approval.Verdict) bool {
 	return v.NeedsAction() && !v.Blocked() && !waitsForRestart(v)
 }
 
-// freshPaths selects the files of agents that have reported within StaleAfter. The file of a
-// user who never comes back must not count forever, nor one from the future: the clock was
-// wrong when it was written, and an agent that runs has replaced it since. osquery gives a
-// date as seconds.
+// freshPaths selects the files of agents that have reported within StaleAfter. An older
+// file does not count: its user may never come back. A file from the future does not count
+// either: the clock was wrong, and an agent that runs has replaced it since. osquery gives
+// a date as seconds.
 func freshPaths() string {
 	stale := int(StaleAfter.Seconds())
 	return fmt.Sprintf(`SELECT path FROM plist

@@ -161,7 +161,7 @@ func TestLoopSnoozesDuringABlockedSnapshot(t *testing.T) {
 		release()
 		synctest.Wait()
 		if !d.now().menu.Items[notify.EndSnooze].Enabled {
-			t.Error("the snooze is over")
+			t.Error("the snooze ended too early")
 		}
 		time.Sleep(28 * time.Minute) // the last reminder, a minute later, comes in any case
 		if n := d.alertCount(); n != 1 {

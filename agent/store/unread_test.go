@@ -67,7 +67,7 @@ func TestDamagedMemoryThatCannotBeRenamed(t *testing.T) {
 	mactest.WriteFile(t, filepath.Join(renamed, "occupied"), "")
 	st, _ := Open(p, now)
 	if wrote, _ := st.Save(fullMemory()); wrote {
-		t.Error("it was overwritten")
+		t.Error("the unreadable memory was overwritten")
 	}
 	_, warnings := st.CatchUp(approval.Memory{}, now.Add(time.Second))
 	if len(warnings) != 1 || !strings.Contains(warnings[0], "keeps the file as") {
@@ -151,7 +151,7 @@ func TestStateFolderIsMadeLater(t *testing.T) {
 	mactest.WriteFile(t, library, "")
 	st, warnings := Open(p, time.Now())
 	if len(warnings) == 0 {
-		t.Error("no warning")
+		t.Error("no warning about a state folder that cannot be used")
 	}
 	if wrote, err := st.Save(fullMemory()); wrote || err == nil {
 		t.Errorf("wrote %v, %v", wrote, err)

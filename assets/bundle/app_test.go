@@ -67,7 +67,7 @@ func TestGoAppWithoutTrayIsNotReleased(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	if _, err := os.Stat(folder); err == nil {
-		t.Error("something was written")
+		t.Error("an app was written")
 	}
 	d.layoutOnly = true
 	if err := d.write(&bytes.Buffer{}); err != nil {

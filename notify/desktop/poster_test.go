@@ -139,7 +139,7 @@ func waitReleased(t *testing.T, pipe io.Reader) {
 			t.Error(err)
 		}
 	case <-time.After(time.Minute):
-		t.Error("a process is left")
+		t.Error("a process still has the pipe open after a minute")
 	}
 }
 

@@ -494,7 +494,7 @@ func TestPastAndStreamAreOneList(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 		if len(f.Hints()) == 0 {
-			t.Error("no hint")
+			t.Error("no hint after the attempt")
 		}
 	})
 }

@@ -129,7 +129,7 @@ func FuzzParseBootPolicy(f *testing.F) {
 			t.Errorf("%+v, %v", got, err)
 		}
 		if got.Security == probe.FullSecurity && !strings.Contains(string(out), "Security") && !strings.Contains(string(out), `\`) {
-			t.Error("full security out of nothing")
+			t.Error("Full Security, although the output does not name it")
 		}
 	})
 }

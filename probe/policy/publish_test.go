@@ -107,11 +107,11 @@ func TestAChangeWithinTheSameSecond(t *testing.T) {
 		return got.Written
 	}
 	if !at(0) {
-		t.Error("not published")
+		t.Error("the first run did not publish the policy")
 	}
 	mactest.FillDatabase(t, file, `UPDATE kext_policy SET allowed = 1`)
 	if !at(500*time.Millisecond) || !at(2*time.Second) {
-		t.Error("not read again")
+		t.Error("the changed policy was not published")
 	}
 	if policy, _ := readPublished(m, publishedAt); policy == nil || !policy.Rows[0].Allowed {
 		t.Errorf("published %+v, want the row that is now allowed", policy)
@@ -198,7 +198,7 @@ func TestPublishesAgain(t *testing.T) {
 				t.Errorf("source %+v, want one with rows", source)
 			}
 			if got := publish(t, m); got.Written {
-				t.Error("once more")
+				t.Error("published again, although nothing changed")
 			}
 		})
 	}

@@ -379,7 +379,7 @@ func TestPublishedTextsAndTimesAreLimited(t *testing.T) {
 		t.Fatalf("%+v", source)
 	}
 	if r := policy.Rows[0]; r.TeamID != probe.TooLong || r.Developer != long[1:] || policy.MDM[0].BundleID != probe.TooLong || policy.History[0].Path != probe.TooLong {
-		t.Error("texts without limit")
+		t.Error("texts are longer than the limit")
 	}
 	if h := policy.History; !h[0].LastSeen.IsZero() || h[1].LastSeen != at || !h[2].LastSeen.IsZero() {
 		t.Errorf("%+v", h)
@@ -416,11 +416,11 @@ func FuzzDecodePublication(f *testing.F) {
 		}
 		policy := pub.policy(timeOf(pub.ReadAt))
 		if len(policy.Rows) > probe.MaxRows || len(policy.MDM) > probe.MaxRows || len(policy.History) > probe.MaxRows {
-			t.Error("rows without limit")
+			t.Error("more rows than the limit")
 		}
 		for _, r := range policy.Rows {
 			if len(r.TeamID) > probe.MaxText || len(r.BundleID) > probe.MaxText || len(r.Developer) > probe.MaxText {
-				t.Error("a text without limit")
+				t.Error("a text is longer than the limit")
 			}
 		}
 		for _, h := range policy.History {

@@ -157,6 +157,6 @@ func TestVolumeOf(t *testing.T) {
 		}
 	}
 	if !Translocated("/private/var/folders/x/T/AppTranslocation/1-2/d/Kextwatch.app/Contents/MacOS/kextwatch") || Translocated("/Applications/Kextwatch.app") {
-		t.Error("Translocated does not tell a translocated app")
+		t.Error("Translocated does not recognize a translocated app, or takes another one for it")
 	}
 }

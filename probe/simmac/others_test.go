@@ -132,7 +132,7 @@ func TestKextForAnotherProcessor(t *testing.T) {
 	s.must(s.Restart(minutes(3)))
 	s.expectVersions("restarted")
 	if err := s.LoadKext(macfuse, minutes(4)); err == nil {
-		t.Error("loaded")
+		t.Error("LoadKext succeeded, want an error")
 	}
 	s.must(s.LogRefusal(probe.WrongArch, macfuse, minutes(5)))
 }

@@ -108,7 +108,7 @@ func TestConsole(t *testing.T) {
 	}
 	s.must(s.SeatAtConsole("me"))
 	if s.SeatAtConsole("somebody") == nil {
-		t.Error("who is somebody?")
+		t.Error("SeatAtConsole accepted an unknown user")
 	}
 	err := s.SeatAtConsole("other")
 	if os.Geteuid() != 0 {
@@ -181,7 +181,7 @@ func TestBackupAndSwitches(t *testing.T) {
 		return settings.AutomaticallyInstallMacOSUpdates, len(settings.RecommendedUpdates)
 	}
 	if installs, _ := settings(); installs != nil {
-		t.Error("nobody has switched anything yet")
+		t.Error("a new Mac has a setting for automatic updates")
 	}
 	s.must(s.SetAutoUpdate(true))
 	s.must(s.OfferMacOS("15.2", minutes(2)))

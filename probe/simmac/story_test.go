@@ -96,7 +96,7 @@ func TestCatalina(t *testing.T) {
 	s := newSim(t, simmac.Options{MacOS: "10.15.7", Parallels: "16.5.1-49187"})
 	s.expectLoaded("")
 	if err := s.Allow(minutes(1)); err == nil {
-		t.Error("Allow before any attempt")
+		t.Error("Allow succeeded before any attempt")
 	}
 
 	s.must(s.Attempt(minutes(10)))
@@ -120,7 +120,7 @@ func TestCatalina(t *testing.T) {
 	s.expect("allowed", policy, policyRows(1)...)
 	s.expectLoaded("")
 	if err := s.Allow(minutes(22)); err == nil {
-		t.Error("Allow a second time")
+		t.Error("Allow succeeded a second time")
 	}
 	s.must(s.Load(minutes(23)))
 	s.expect("loaded", history, historyRows("05:10:00", "05:23:00")...)

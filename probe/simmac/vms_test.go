@@ -96,7 +96,7 @@ func TestStartVM(t *testing.T) {
 	s.must(s.StartVM("Linux", minutes(1)))
 	s.expect("Apple's hypervisor", blocked, "0")
 	if state("Linux") != "running" {
-		t.Error("Linux does not run")
+		t.Error("the virtual machine “Linux” does not run")
 	}
 	s.must(s.StartVM("Windows", minutes(2)))
 	s.expect("Parallels' hypervisor", blocked, "4")

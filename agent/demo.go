@@ -34,7 +34,7 @@ against it, and plays a story. If there is a desktop, the icon and the
 notifications are real. demo neither reads nor changes your own Mac.
 
 Every story begins with the installation as a LaunchAgent. If there is an icon, you
-can click it when the story does.
+can click it when the demo asks you to.
 
 Stories:
 ` + demoStories(),
@@ -45,7 +45,7 @@ Stories:
 		Args: noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Speed < 1 || o.Speed > 240 {
-				return cli.Usage("use for example 60, which plays a minute in a second", "--speed %g is not between 1 and 240", o.Speed)
+				return cli.Usage("use a value such as 60, which plays a minute in a second", "--speed %g is not between 1 and 240", o.Speed)
 			}
 			var ok bool
 			if o.Story, ok = demo.Find(name); !ok {
@@ -104,7 +104,7 @@ func demoNext(program, story, keep string) view.Lines {
 func playDemo(ctx context.Context, o demo.Options, newTray func() (notify.Tray, error), keep string) error {
 	dir, clean, err := demoDir(keep)
 	if err != nil {
-		return cli.Unavailable(err, "--keep names a new directory")
+		return cli.Unavailable(err, "use --keep with the name of a new directory")
 	}
 	o.Root = filepath.Join(dir, "mac")
 	tray, err := newTray()

@@ -46,14 +46,14 @@ func (a *fleetAnswer) munki() error {
 	case err != nil:
 		return cli.Unavailable(err, "correct this; Munki's other conditions are in the same file")
 	case len(old) > munkiLimit:
-		return cli.Unavailable(fmt.Errorf("%s is larger than %d bytes", file, munkiLimit), "look which condition script writes so much; the file was not changed")
+		return cli.Unavailable(fmt.Errorf("%s is larger than %d bytes", file, munkiLimit), "find the condition script that writes so much; the file was not changed")
 	}
 	if info != nil {
 		perm = info.Mode().Perm() // other scripts may keep their keys private
 	}
 	data, err := withMunkiKeys(old, keys)
 	if err != nil {
-		return cli.Unavailable(fmt.Errorf("%s %w", file, err), "look which condition script writes it; the file was not changed")
+		return cli.Unavailable(fmt.Errorf("%s %w", file, err), "find the condition script that writes it; the file was not changed")
 	}
 	root.SweepTemporary(file, time.Minute)
 	if err := root.WriteFile(file, data, perm); err != nil {

@@ -28,8 +28,8 @@ func profileCommand(out *cli.Output) *cobra.Command {
 changes nothing on this Mac. What an administrator has to know about the profile
 is on standard error.
 
-The same command makes the same file. Another content has another PayloadUUID and the
-same PayloadIdentifier, so that a new version of a profile replaces the old one.`,
+The same command makes the same file. If the content changes, the PayloadUUID changes
+and the PayloadIdentifier stays, so that the new version replaces the old one.`,
 		Example: `  kextwatch profile kext-approval -o kexts.mobileconfig
   kextwatch profile settings --set WatchVendors=all
   kextwatch profile settings --help`,

@@ -109,7 +109,7 @@ const (
 	namedHint = "copy the program to a folder that belongs to root and that only root can write to, and name the copy itself"
 )
 
-// readerProgram returns the program that is to run as root: the named one, or the
+// readerProgram returns the program that will run as root: the named one, or the
 // one that was built with this program. Only root and the owner of this program,
 // which already runs as root, may have written it.
 func readerProgram(m root.FS, named string) (launchd.Program, error) {

@@ -112,7 +112,7 @@ func (s *Setup) UninstallShared(ctx context.Context, parts SharedParts) (exit in
 func (s *Setup) nameUsersFiles() {
 	const home = "~"
 	p := store.PlacesIn(home)
-	s.Out.Say("What users have of their own stays: %s.", strings.Join([]string{launchd.AgentPlist(home), p.State, p.Log, settings.UserSettings(home)}, ", "))
+	s.Out.Say("The files of each user stay: %s.", strings.Join([]string{launchd.AgentPlist(home), p.State, p.Log, settings.UserSettings(home)}, ", "))
 	s.Out.Say("Each user can delete them, or run this without sudo while kextwatch is there: kextwatch uninstall --settings")
 }
 

@@ -77,7 +77,7 @@ func munkiFolder(m root.FS) (string, error) {
 	case err != nil:
 		return "", cli.Unavailable(err, "")
 	case m.UID != owner:
-		return "", cli.Unavailable(fmt.Errorf("only uid %d, as which Munki runs, writes its conditions", owner), "run it with sudo")
+		return "", cli.Unavailable(fmt.Errorf("only uid %d, the user that Munki runs as, can write its conditions", owner), "run it with sudo")
 	}
 	folder, err := munkiSetting(m)
 	if err != nil {

@@ -102,8 +102,8 @@ func (t *target) events(since time.Time) ([]store.Event, error) {
 	return store.PlacesIn(t.mac.Home).Journal().Read(since)
 }
 
-// examineWith is examine. After a second it shows on a terminal that tools have not
-// answered yet.
+// examineWith is examine. After a second without an answer of the tools, it shows a
+// progress bar.
 func (t *target) examineWith(ctx context.Context, limit time.Duration, progress io.Writer) (approval.Status, error) {
 	bar := terminal.NewProgress(progress, "Waiting for tools of macOS", limit)
 	defer bar.Close()

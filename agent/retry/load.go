@@ -40,7 +40,7 @@ func (o Options) blockedKexts(p approval.Product) ([]approval.Kext, error) {
 		if probe.IsTeamID(p.TeamID) {
 			with = "run kextwatch retry --product " + p.TeamID
 		}
-		return nil, cli.Usage(fmt.Sprintf("if you know it, name it: %s; if you do not, leave it", name), "kextwatch does not know %s", view.Clean(p.Name))
+		return nil, cli.Usage("if you know it, "+with, "kextwatch does not know %s", view.Clean(p.Name))
 	}
 	if o.Mac.UID != 0 {
 		byRoot := slices.ContainsFunc(kexts, func(k approval.Kext) bool { return mac.Loadable(o.Mac, k.Path) == nil })

@@ -243,7 +243,7 @@ func TestRetryOfAnUnknownDeveloper(t *testing.T) {
 	}
 	o.Status.Products = slices.DeleteFunc(o.Status.Products, func(p approval.Product) bool { return p.Name == "macFUSE" })
 	_, err := Run(t.Context(), o)
-	if e := (*cli.Failure)(nil); !errors.As(err, &e) || e.Exit != cli.ExitUsage || !strings.Contains(e.Hint(), "retry --product AAAAAAAAAA; if you do not, leave it") {
+	if e := (*cli.Failure)(nil); !errors.As(err, &e) || e.Exit != cli.ExitUsage || !strings.Contains(e.Hint(), "if you know it, run kextwatch retry --product AAAAAAAAAA") {
 		t.Errorf("not named: error %v", err)
 	}
 	p := o.Target()

@@ -75,7 +75,7 @@ func (s *Setup) carryOut(ctx context.Context, plan launchd.Plan) (exit int, err 
 func (s *Setup) launchHint(err error) string {
 	switch {
 	case errors.Is(err, launchd.ErrDisabled):
-		return view.OnScreen(mac.ReadScreen(s.Mac), "switch it on in {System Settings} > {General} > {Login Items & Extensions} (up to macOS 12: launchctl enable)")
+		return view.OnScreen(mac.ReadScreen(s.Mac), "turn it on in {System Settings} > {General} > {Login Items & Extensions} (macOS 13 and 14: Login Items; up to macOS 12: launchctl enable)")
 	case errors.Is(err, launchd.ErrNoSession) && s.Env("SSH_CONNECTION") != "":
 		return "an ssh session has no screen for the icon: the agent starts when this user next logs in at the Mac itself"
 	case errors.Is(err, launchd.ErrNoSession):

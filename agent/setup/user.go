@@ -61,7 +61,7 @@ func programOrSelf(named string) (string, error) {
 }
 
 // linkCommand returns the command that makes kextwatch available on the PATH. It is
-// empty if there is a kextwatch.
+// empty if the PATH already has a kextwatch.
 func linkCommand(program, path string) string {
 	folder, name := filepath.Split(probe.ProgramLink)
 	folder = filepath.Clean(folder)
@@ -91,7 +91,7 @@ func (s *Setup) installedForAll(home string) (done bool, err error) {
 		s.Out.Document(map[string]any{"schema": 1, "dry_run": s.DryRun, "steps": []any{}, "for_all": probe.JobOfAll})
 		return true, nil
 	}
-	s.Out.Say("An administrator installed kextwatch for every user, so nothing is to be done: %s", probe.JobOfAll)
+	s.Out.Say("An administrator installed kextwatch for every user, so there is nothing to do: %s", probe.JobOfAll)
 	if _, err := os.Lstat(launchd.AgentPlist(home)); err == nil {
 		s.Out.Say("Your own LaunchAgent is not needed: kextwatch uninstall removes it.")
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"strings"
@@ -124,12 +123,16 @@ func (v simVerb) takes(values []string) bool {
 }
 
 func simHelp() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "  %-44s %s\n", "new", "make a simulated Mac; DIR must be empty or missing")
-	for _, v := range simVerbs {
-		fmt.Fprintf(&b, "  %-44s %s\n", strings.TrimSpace(v.name+" "+v.value), v.help)
-	}
-	return b.String()
+	return definitions(func(yield func(name, meaning string) bool) {
+		if !yield("new", "make a simulated Mac; DIR must be empty or missing") {
+			return
+		}
+		for _, v := range simVerbs {
+			if !yield(strings.TrimSpace(v.name+" "+v.value), v.help) {
+				return
+			}
+		}
+	})
 }
 
 // simCommand makes or changes a simulated Mac at the time of its options.

@@ -14,13 +14,17 @@ func TestBrokenLines(t *testing.T) {
 		columns    int
 		text, want string
 	}{
-		"short":               {40, "macFUSE: approved", "macFUSE: approved\n"},
-		"aligned below label": {40, "  Next    Open System Settings and click Allow, then restart.", "  Next    Open System Settings and click\n          Allow, then restart.\n"},
-		"without a label":     {40, "macFUSE: blocked until you change the startup security", "macFUSE: blocked until you change the\nstartup security\n"},
-		"a path stays whole":  {40, "  kext    /Library/Filesystems/macfuse.fs/Contents/Extensions/26/macfuse.kext is there", "  kext    /Library/Filesystems/macfuse.fs/Contents/Extensions/26/macfuse.kext\n          is there\n"},
-		"no room for a label": {40, strings.Repeat("x", 38) + "  the rest of the line is long, too", strings.Repeat("x", 38) + "\nthe rest of the line is long, too\n"},
-		"letters, not bytes":  {10, "ÄÖÜ ÄÖÜ ÄÖÜ", "ÄÖÜ ÄÖÜ\nÄÖÜ\n"},
-		"an empty line":       {10, "", "\n"},
+		"short":                      {40, "macFUSE: approved", "macFUSE: approved\n"},
+		"aligned below label":        {40, "  Next    Open System Settings and click Allow, then restart.", "  Next    Open System Settings and click\n          Allow, then restart.\n"},
+		"without a label":            {40, "macFUSE: blocked until you change the startup security", "macFUSE: blocked until you change the\nstartup security\n"},
+		"a path stays whole":         {40, "  kext    /Library/Filesystems/macfuse.fs/Contents/Extensions/26/macfuse.kext is there", "  kext    /Library/Filesystems/macfuse.fs/Contents/Extensions/26/macfuse.kext\n          is there\n"},
+		"no room for a label":        {40, strings.Repeat("x", 38) + "  the rest of the line is long, too", strings.Repeat("x", 38) + "\n    the rest of the line is long, too\n"},
+		"a column in the right half": {40, "  sip enabled|disabled|custom  System Integrity Protection is changed", "  sip enabled|disabled|custom\n      System Integrity Protection is\n      changed\n"},
+		"below its label":            {40, "  Window  ██████████████  10:02 – 10:32 (from the log)", "  Window  ██████████████\n          10:02 – 10:32 (from the log)\n"},
+		"in the middle of a gap":     {40, "  new" + strings.Repeat(" ", 42) + "make a simulated Mac", "  new\n      make a simulated Mac\n"},
+		"indented too far":           {40, strings.Repeat(" ", 30) + "Minutes left at which you are reminded.", "    Minutes left at which you are\n    reminded.\n"},
+		"letters, not bytes":         {10, "ÄÖÜ ÄÖÜ ÄÖÜ", "ÄÖÜ ÄÖÜ\nÄÖÜ\n"},
+		"an empty line":              {10, "", "\n"},
 	} {
 		if got := (Lines{{Text: c.text}}).Broken(c.columns).String(); got != c.want {
 			t.Errorf("%s:\n%s\nwant\n%s", name, got, c.want)

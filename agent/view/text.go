@@ -46,15 +46,50 @@ func Text(st approval.Status) Lines {
 			continue
 		}
 		l.add(NoTone, "Policy from the %s: %s: %s", s.Name, s.State, Clean(s.Reason))
-		if st.Source == "" {
-			l.labelled("Next", Clean(s.Next))
+		if st.Source == "" && !unknownSaid(st) {
+			l.labelled("Next", sentence(sourceNext(s, st)))
 		}
 	}
-	for _, g := range shownFacts(missingFacts(st), st) {
-		l.add(NoTone, "Not known: %s: %s", factName(g.Source), Clean(g.Err))
-		l.labelled("Next", Clean(g.Next))
-	}
+	l.missing(shownFacts(missingFacts(st), st))
 	return l
+}
+
+// unknownSaid reports whether the next step of a product has the ways to an answer.
+func unknownSaid(st approval.Status) bool {
+	return slices.ContainsFunc(st.Products, func(p approval.Product) bool {
+		return !p.Listed && strings.Contains(Next(p, st), unknownNext(st))
+	})
+}
+
+// missing lists facts. Those with one cause and one next step share a line.
+func (l *Lines) missing(gaps []probe.Gap) {
+	for len(gaps) > 0 {
+		first := gaps[0]
+		var names []string
+		var others []probe.Gap
+		for _, g := range gaps {
+			if cause(g) == cause(first) && g.Next == first.Next {
+				names = append(names, factName(g.Source))
+			} else {
+				others = append(others, g)
+			}
+		}
+		why := first.Err
+		if len(names) > 1 {
+			why = cause(first)
+		}
+		l.add(NoTone, "Not known: %s: %s", strings.Join(names, ", "), Clean(why))
+		l.next(Clean(first.Next))
+		gaps = others
+	}
+}
+
+// cause is why a fact is missing, without the tool that was to tell it.
+func cause(g probe.Gap) string {
+	if tool, why, found := strings.Cut(g.Err, ": "); found && strings.HasPrefix(tool, "/") {
+		return why
+	}
+	return g.Err
 }
 
 // shownTone is the tone of a product's headline. One that is only listed needs nothing now.

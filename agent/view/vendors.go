@@ -104,7 +104,15 @@ func stranger(p approval.Product) string {
 	if at := one.Path; at != "" {
 		what += " in " + Clean(at)
 	}
-	return fmt.Sprintf("kextwatch does not know it (%s). If you do not know it either, leave it", what)
+	return fmt.Sprintf("kextwatch does not know this developer (%s). If you do not know it either, do not allow it", what)
+}
+
+// unlessStrange returns steps that allow an extension, after what stranger says.
+func unlessStrange(p approval.Product, steps string) string {
+	if s := stranger(p); s != "" {
+		return sentences(s, "otherwise: "+steps)
+	}
+	return sentence(steps)
 }
 
 // strangerInShort is the advice of stranger for an alert, whose title has the name.

@@ -56,7 +56,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			return sentences(refused(p), "the startup security of this Mac does not let users approve kernel extensions", OnScreen(st.Mac, "the pane shows “{Enable system extensions…}” instead of {Allow}"))
 		},
 		next: func(p approval.Product, st approval.Status) string {
-			steps := sentences(stranger(p), recoverySteps(st), "back in macOS, "+TryAgain(p, st.Mac.OS),
+			steps := sentences(unlessStrange(p, recoverySteps(st)), "back in macOS, "+TryAgain(p, st.Mac.OS),
 				OnScreen(st.Mac, "then open %s, click {Allow} and restart the Mac", PaneFor(st.Mac).Path))
 			return beside(steps, p, st.Mac)
 		},
@@ -81,7 +81,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			return OnScreen(st.Mac, "the {Allow} button is there until %s", closing(p, st, at))
 		},
 		next: func(p approval.Product, st approval.Status) string {
-			return sentences(stranger(p), clickThere(p, st), pressTab, noButtonYet(p, st), withoutKexts(p, st.Mac))
+			return sentences(unlessStrange(p, clickThere(p, st)), pressTab, noButtonYet(p, st), withoutKexts(p, st.Mac))
 		},
 		short: clickThere,
 		pane:  anyway,
@@ -101,7 +101,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			if hasKext(p, isLost) {
 				return tryThenAllow(p, st)
 			}
-			return sentences(stranger(p), clickThere(p, st), pressTab, noButtonYet(p, st),
+			return sentences(unlessStrange(p, clickThere(p, st)), pressTab, noButtonYet(p, st),
 				fmt.Sprintf("if there is no button, %s, then check again", bringBack(p, st)), withoutKexts(p, st.Mac))
 		},
 		short: func(p approval.Product, st approval.Status) string {
@@ -122,7 +122,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 			return OnScreen(st.Mac, "the {Allow} button was there until %s", closing(p, st, at))
 		},
 		next: func(p approval.Product, st approval.Status) string {
-			return sentences(stranger(p), bringBack(p, st), "then "+clickThere(p, st), withoutKexts(p, st.Mac))
+			return sentences(unlessStrange(p, bringBack(p, st)), "then "+clickThere(p, st), withoutKexts(p, st.Mac))
 		},
 		short: tryThenAllow,
 		at:    trying,
@@ -192,13 +192,10 @@ var verdictWords = map[approval.Verdict]verdictText{
 		},
 		window: lastWindow,
 		next: func(p approval.Product, st approval.Status) string {
-			if st.Source != "" && hasKext(p, func(k approval.Kext) bool { return k.Lost || k.Recorded }) {
-				return sentences(firstTry(p, st.Mac.OS))
-			}
-			if p.Window.Open() {
-				return sentences(clickThere(p, st), pressTab, unknownNext(st))
-			}
-			return unknownNext(st)
+			return unknownStep(p, st, unknownNext(st))
+		},
+		short: func(p approval.Product, st approval.Status) string {
+			return unknownStep(p, st, sentence(unknownWays(st)[0]))
 		},
 		pane: anyway,
 		steps: func(p approval.Product, st approval.Status) []GuideStep {
@@ -468,23 +465,56 @@ func clickOnce(p approval.Product, st approval.Status) string {
 	return click
 }
 
+// unknownStep is the next step if kextwatch cannot tell. ways lead to an answer.
+func unknownStep(p approval.Product, st approval.Status, ways string) string {
+	switch {
+	case st.Source != "" && hasKext(p, func(k approval.Kext) bool { return k.Lost || k.Recorded }):
+		return sentences(firstTry(p, st.Mac.OS))
+	case p.Window.Open():
+		return sentences(clickThere(p, st), pressTab, ways)
+	}
+	return ways
+}
+
+// unknownNext returns the ways to an answer if no source has one. Each way but the first
+// begins with "Or".
 func unknownNext(st approval.Status) string {
+	return sentence(strings.Join(unknownWays(st), ". Or "))
+}
+
+// unknownWays returns the ways, without the end of a sentence.
+func unknownWays(st approval.Status) []string {
 	var ways []string
 	for _, s := range st.Sources {
-		if s.State != probe.OK && s.Next != "" {
-			ways = append(ways, sentence(Clean(s.Next)))
+		if next := sourceNext(s, st); s.State != probe.OK && next != "" {
+			ways = append(ways, next)
 		}
 	}
 	if st.Source != "" && approval.AppUnknown(st.Facts) {
 		ways = nil
 		for _, g := range st.Facts.Gaps {
 			if g.Source == probe.FactParallels {
-				ways = append(ways, sentence(Clean(g.Next)))
+				ways = append(ways, strings.TrimSuffix(Clean(g.Next), "."))
 			}
 		}
 	}
 	if len(ways) == 0 {
-		return "Check again in a moment."
+		return []string{"check again in a moment"}
 	}
-	return strings.Join(ways, " ")
+	return ways
+}
+
+// sourceNext returns what a person can do about a source that did not answer.
+func sourceNext(s probe.Source, st approval.Status) string {
+	database := slices.IndexFunc(st.Sources, func(s probe.Source) bool { return s.Name == probe.Database })
+	denied := database < 0 || st.Sources[database].State == probe.Denied
+	switch {
+	case st.Mac.Offline && s.Name != probe.Database: // nothing on this Mac helps
+		return ""
+	case st.Mac.Offline && s.State == probe.Denied:
+		return "run the same command with sudo"
+	case s.Name == probe.Reader && s.State == probe.Absent && !denied: // it would fail, too
+		return ""
+	}
+	return Clean(s.Next)
 }

@@ -10,9 +10,19 @@ import (
 var ownChecks = []check{
 	{id: "settings.valid", unknown: "kextwatch cannot tell whether the settings are valid", facts: []probe.Fact{factSettings}, judge: settingsValid},
 	{id: "agent.installed", judge: agentInstalled},
-	{id: "agent.running", judge: agentRunning},
-	{id: "notifications", judge: notifications},
-	{id: "tray", judge: tray},
+	{id: "agent.running", judge: onRunningMac("kextwatch cannot tell whether it runs in the background", agentRunning)},
+	{id: "notifications", judge: onRunningMac("kextwatch cannot tell whether notifications are delivered", notifications)},
+	{id: "tray", judge: onRunningMac("kextwatch cannot tell whether there can be an icon in the menu bar", tray)},
+}
+
+// onRunningMac makes a check unknown for the disk of another Mac: it is about what runs.
+func onRunningMac(unknown string, judge func(c checking) Check) func(c checking) Check {
+	return func(c checking) Check {
+		if c.st.Mac.Offline {
+			return unsure(unknown, onlyTheDisk, onThatMac)
+		}
+		return judge(c)
+	}
 }
 
 func settingsValid(c checking) Check {
@@ -77,6 +87,8 @@ func agentInstalled(c checking) Check {
 	}
 	next := "Run kextwatch install."
 	switch {
+	case c.st.Mac.Offline:
+		next = "On that Mac, run kextwatch install."
 	case job.OfAll:
 		next = "Ask an administrator to install kextwatch for every user again."
 	case c.own.Running == probe.Yes:

@@ -84,7 +84,55 @@ func TestOrderOfChecks(t *testing.T) {
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
+	// advice that is a part of other advice is the same
+	parts := CheckText([]Check{{"a", Fail, "blocked", "", "Try again. Then click Allow."}, {"b", Fail, "over", "", "Try again."}}, true).String()
+	if !strings.Contains(parts, "b: over\n           Next: as for a\n") {
+		t.Errorf("the part of an advice is repeated:\n%s", parts)
+	}
 	if got := CheckText([]Check{{"a", Ok, "fine", "", ""}}, true).String(); got != "ok         a: fine\n\n1 check passed\n" {
 		t.Errorf("all is well: %q", got)
+	}
+}
+
+// Where nothing on this Mac needs a kernel extension, most checks were not made. That is one
+// entry, without a next step that changes nothing.
+func TestChecksThatNothingNeeds(t *testing.T) {
+	st, own := silicon()
+	st.Verdict, st.Products[0].Verdict, st.Products[0].Loaded = approval.NotNeeded, approval.NotNeeded, false
+	st.Facts = probe.Snapshot{Updates: st.Facts.Updates}
+	checks := Checks(st, own)
+	text := CheckText(checks, false).String()
+	for _, want := range []string{
+		"? unknown  parallels.service, ", "session.locked", notNeeded, "Next: " + noAction,
+	} {
+		if strings.Count(text, want) != 1 {
+			t.Errorf("%d times %q, want once, in\n%s", strings.Count(text, want), want, text)
+		}
+	}
+	if strings.Contains(text, "Check again in a moment.") {
+		t.Errorf("checking again changes nothing, but is advised:\n%s", text)
+	}
+	if all := CheckText(checks, true).String(); !strings.Contains(all, "? unknown  session.locked: ") {
+		t.Errorf("--all does not show each check:\n%s", all)
+	}
+}
+
+// What runs on another Mac is not known from its disk, and what is installed here does not
+// help there.
+func TestChecksOfAnotherMacsDisk(t *testing.T) {
+	st, own := allWell()
+	st.Mac.Offline = true
+	own.AtLogin.State, own.Running, own.Tray = probe.LoginAbsent, probe.No, "no display"
+	for _, c := range Checks(st, own) {
+		switch c.ID {
+		case "agent.running", "tray", "notifications":
+			if c.Level != Unsure || c.Next != onThatMac {
+				t.Errorf("%s is %s, with the next step %q", c.ID, c.Level, c.Next)
+			}
+		case "agent.installed":
+			if c.Next != "On that Mac, run kextwatch install." {
+				t.Errorf("the next step of %s is %q", c.ID, c.Next)
+			}
+		}
 	}
 }

@@ -113,7 +113,7 @@ func agentRunning(c checking) Check {
 
 func notifications(c checking) Check {
 	if c.own.Notifications != "" {
-		return warn("The last notification could not be shown", Clean(c.own.Notifications), "Run kextwatch notify-test.")
+		return warn("The last notification could not be shown", sentence(Clean(c.own.Notifications)), "Run kextwatch notify-test.")
 	}
 	if c.own.NotifyKnown {
 		return ok("Notifications are delivered. The system does not report whether anyone saw them.")
@@ -123,7 +123,7 @@ func notifications(c checking) Check {
 
 func tray(c checking) Check {
 	if c.own.Tray != "" {
-		return warn("There is no icon in the menu bar", Clean(c.own.Tray), "Use the kextwatch app to get the icon. Notifications work without it.")
+		return warn("There is no icon in the menu bar", sentence(Clean(c.own.Tray)), "Use the kextwatch app to get the icon. Notifications work without it.")
 	}
 	if IconMayBeHidden(c.st.Mac.OS) {
 		return unsure("kextwatch cannot tell whether macOS shows its icon", "From macOS 26, macOS can hide the icon of a program, and does not tell the program.", iconMissing(c.st.Mac))

@@ -83,6 +83,7 @@ func (in *invocation) addHelp(root *cobra.Command) {
 	for _, g := range groups {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 	}
+	root.SetFlagErrorFunc(mistypedFlag)
 	root.SetHelpCommand(in.helpCommand())
 	root.SetHelpCommandGroupID(groupOf("help"))
 	for _, cmd := range root.Commands() {

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // A new command must have a group, or be known as internal.
@@ -59,4 +60,22 @@ func TestJoinedParagraphs(t *testing.T) {
 	if got := joined(text); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
+}
+
+// Every type of flag has words for its values, so that no error quotes a parser of Go.
+func TestWantedValues(t *testing.T) {
+	anything := []string{"string", "stringArray"}
+	var visit func(cmd *cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			kind := f.Value.Type()
+			if !slices.Contains(anything, kind) && wantedValues[kind] == "" {
+				t.Errorf("%s: --%s has the type %s, which has no words", cmd.CommandPath(), f.Name, kind)
+			}
+		})
+		for _, sub := range cmd.Commands() {
+			visit(sub)
+		}
+	}
+	visit((&invocation{}).commands())
 }

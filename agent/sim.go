@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kextwatch/agent/settings"
 	"kextwatch/probe"
 	"kextwatch/probe/simmac"
 )
@@ -56,7 +58,7 @@ var simVerbs = []simVerb{
 	{"lock-policy", "", "nobody can read the policy database, like an ordinary user on a real Mac", func(m *simmac.Mac, _ string, _ time.Time) error { return m.LockPolicy() }},
 	{"unlock-policy", "", "the policy database can be read again", func(m *simmac.Mac, _ string, _ time.Time) error { return m.UnlockPolicy() }},
 	{"remove-framework", "", "macOS no longer has SPKernelExtensionPolicy", func(m *simmac.Mac, _ string, _ time.Time) error { return m.RemoveFramework() }},
-	{"tool-fails", "TOOL HOW", "HOW: hang, flood, half, crash, rubbish, none, heal", func(m *simmac.Mac, value string, _ time.Time) error {
+	{"tool-fails", "TOOL HOW", "a tool of macOS fails; TOOL: its file name, such as osascript; HOW: hang, flood, half, crash, rubbish, none, heal", func(m *simmac.Mac, value string, _ time.Time) error {
 		tool, how, _ := strings.Cut(value, " ")
 		return m.BreakTool(tool, how)
 	}},
@@ -80,6 +82,9 @@ func (in *invocation) simCommand() *cobra.Command {
 		Short: "Make or change a simulated Mac in a directory",
 		Long: `sim makes a directory with the files and tools of a Mac, and changes it as a real
 Mac would change. --now sets the time of the change.
+
+The tools of a simulated Mac change nothing in the policy: after kextwatch retry, play
+what it led to with attempt or start-vm.
 
 Verbs:
 ` + simHelp(),
@@ -177,7 +182,18 @@ func (s simCommand) run(dir, name string, values []string) error {
 		}
 		return s.done(dir, name, value)
 	}
-	return usage("kextwatch sim --help lists the verbs", "unknown verb %q", name)
+	hint := "kextwatch sim --help lists the verbs"
+	near := settings.Nearest(name, func(yield func(string) bool) {
+		for _, verb := range simVerbs {
+			if !yield(verb.name) {
+				return
+			}
+		}
+	})
+	if near != "" {
+		hint = fmt.Sprintf("did you mean kextwatch sim DIR %s?", near)
+	}
+	return usage(hint, "unknown verb %q", name)
 }
 
 // simVM splits a value into a name and an optional hypervisor.

@@ -136,3 +136,20 @@ func TestChecksOfAnotherMacsDisk(t *testing.T) {
 		}
 	}
 }
+
+// What is cut ends after a word, and not after the first words of a sentence.
+func TestCutAfterWord(t *testing.T) {
+	for text, want := range map[string]string{
+		"then restart the Mac. If nothing waits":       "then restart the Mac. …",
+		"restart. If nothing waits there, start again": "restart. If nothing waits…",
+		"a text without a sentence that ends here":     "a text without a sentence…",
+		"it fits": "it fits",
+	} {
+		if got := cutAfterWord(text, 28); got != want {
+			t.Errorf("%q is cut to %q, want %q", text, got, want)
+		}
+	}
+	if got := Clean(strings.Repeat("word ", 60)); !strings.HasSuffix(got, " word…") {
+		t.Errorf("a long text is cut to %q", got)
+	}
+}

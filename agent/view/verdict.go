@@ -106,9 +106,9 @@ var verdictWords = map[approval.Verdict]verdictText{
 		},
 		short: func(p approval.Product, st approval.Status) string {
 			if hasKext(p, isLost) {
-				return tryThenAllow(p, st)
+				return tryThenAllowInShort(p, st)
 			}
-			return sentences(clickThere(p, st), fmt.Sprintf("if there is no button, %s, then check again", TryAgain(p, st.Mac.OS)))
+			return sentences(fmt.Sprintf("open %s and %s", PaneFor(st.Mac).short, clickOnce(p, st)), fmt.Sprintf("if it is missing, %s", TryAgain(p, st.Mac.OS)))
 		},
 		pane: func(p approval.Product) bool { return !hasKext(p, isLost) },
 		at:   trying,
@@ -124,7 +124,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 		next: func(p approval.Product, st approval.Status) string {
 			return sentences(unlessStrange(p, bringBack(p, st)), "then "+clickThere(p, st), withoutKexts(p, st.Mac))
 		},
-		short: tryThenAllow,
+		short: tryThenAllowInShort,
 		at:    trying,
 	},
 	approval.UpgradePending: {
@@ -133,6 +133,10 @@ var verdictWords = map[approval.Verdict]verdictText{
 		why:   because("The kernel extensions on disk differ from those last loaded. macOS needs a new approval for them."),
 		next: func(p approval.Product, st approval.Status) string {
 			return sentences(fmt.Sprintf("open %s, approve the update and restart the Mac", PaneFor(st.Mac).Path),
+				fmt.Sprintf("if nothing waits there, %s first", TryAgain(p, st.Mac.OS)))
+		},
+		short: func(p approval.Product, st approval.Status) string {
+			return sentences(fmt.Sprintf("approve the update in %s, then restart the Mac", PaneFor(st.Mac).short),
 				fmt.Sprintf("if nothing waits there, %s first", TryAgain(p, st.Mac.OS)))
 		},
 		headline: func(p approval.Product) string { return fmt.Sprintf("%s: the update needs your approval", p.Name) },

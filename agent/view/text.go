@@ -61,8 +61,21 @@ func unknownSaid(st approval.Status) bool {
 	})
 }
 
-// missing lists facts. Those with one cause and one next step share a line.
+// missing lists facts.
 func (l *Lines) missing(gaps []probe.Gap) {
+	for _, m := range missingLines(gaps) {
+		l.add(NoTone, "%s", m.text)
+		l.next(m.next)
+	}
+}
+
+// missingLine says which facts are missing, and why, and what a person can do.
+type missingLine struct{ text, next string }
+
+// missingLines returns a line for each cause: facts with one cause and one next step share
+// it.
+func missingLines(gaps []probe.Gap) []missingLine {
+	var lines []missingLine
 	for len(gaps) > 0 {
 		first := gaps[0]
 		var names []string
@@ -78,10 +91,10 @@ func (l *Lines) missing(gaps []probe.Gap) {
 		if len(names) > 1 {
 			why = cause(first)
 		}
-		l.add(NoTone, "Not known: %s: %s", strings.Join(names, ", "), Clean(why))
-		l.next(Clean(first.Next))
+		lines = append(lines, missingLine{fmt.Sprintf("Not known: %s: %s", strings.Join(names, ", "), Clean(why)), Clean(first.Next)})
 		gaps = others
 	}
+	return lines
 }
 
 // cause is why a fact is missing, without the tool that was to tell it.

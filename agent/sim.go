@@ -104,6 +104,7 @@ Verbs:
 			return simCommand{in.speaker, o}.run(args[0], args[1], args[2:])
 		},
 	}
+	cmd.ValidArgsFunction = completeVerb
 	flags := cmd.Flags()
 	flags.StringVar(&o.MacOS, "macos", "10.15.7", "new: `VERSION` of macOS")
 	flags.StringVar(&o.Build, "build", "", "new: `BUILD` of macOS (default: that of the version)")
@@ -113,6 +114,18 @@ Verbs:
 	flags.StringVar(&o.User, "user", "me", "new: `NAME` of the user's home folder")
 	flags.StringVar(&o.Language, "language", "", "new: `TAG` of the user's language, such as de-AT (default: none is set)")
 	return cmd
+}
+
+// completeVerb completes the verb after the directory.
+func completeVerb(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) != 1 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	verbs := []cobra.Completion{cobra.CompletionWithDesc("new", "make a simulated Mac")}
+	for _, v := range simVerbs {
+		verbs = append(verbs, cobra.CompletionWithDesc(v.name, v.help))
+	}
+	return verbs, cobra.ShellCompDirectiveNoFileComp
 }
 
 // takes reports whether the values fit the verb. Values in brackets may be missing.

@@ -59,7 +59,20 @@ func (in *invocation) uninstall(ctx context.Context, what remains, dryRun bool) 
 	err = in.carryOut(ctx, plan, dryRun)
 	in.nameJobOfAll()
 	in.nameRootsPart()
+	if err == nil && !dryRun && !in.speaker.json {
+		in.nameOwnFiles(home)
+	}
 	return err
+}
+
+// nameOwnFiles names what stays of this user.
+func (in *invocation) nameOwnFiles(home string) {
+	if _, err := os.Lstat(settings.UserSettings(home)); err == nil {
+		in.say("Your settings stay. To remove them, too, run: kextwatch uninstall --settings")
+	}
+	if program, err := executable(); err == nil {
+		in.say("The program itself stays: %s", program)
+	}
 }
 
 // fleetState returns the path of this user's state for fleet tools, or "" if it does

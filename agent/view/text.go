@@ -20,7 +20,7 @@ func Text(st approval.Status) Lines {
 			l.labelled("Guide", whichStep(p, st))
 			continue
 		}
-		l.labelled("Why", Why(p, st))
+		l.labelled("Why", whyBeside(p, st))
 		l.next(Next(p, st))
 		l.labelled("Contact", contactAbout(p, st))
 		l.labelled("Guide", whichStep(p, st))
@@ -52,6 +52,12 @@ func Text(st approval.Status) Lines {
 	}
 	l.missing(shownFacts(missingFacts(st), st))
 	return l
+}
+
+// whyBeside is Why below a headline with the state. It is empty if it says the same.
+func whyBeside(p approval.Product, st approval.Status) string {
+	why := Why(p, st)
+	return when(why != sentence(fmt.Sprintf("%s is %s", p.Name, State(p))), why)
 }
 
 // unknownSaid reports whether the next step of a product has the ways to an answer.

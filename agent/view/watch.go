@@ -49,7 +49,7 @@ func (v Live) Screen(columns, rows int) []Line {
 		}
 		s.next(Next(p, st))
 		s.labelled("", sentence(named("Contact %s", contactAbout(p, st))))
-		s.labelled("Why", Why(p, st))
+		s.labelled("Why", whyBeside(p, st))
 	}
 	for i, m := range missingLines(shownFacts(st.Gaps, st)) {
 		if i == 0 {

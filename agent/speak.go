@@ -12,6 +12,8 @@ import (
 	"io/fs"
 	"strings"
 
+	"kextwatch/agent/terminal"
+	"kextwatch/agent/view"
 	"kextwatch/probe"
 )
 
@@ -103,7 +105,11 @@ func (s speaker) progress(format string, args ...any) {
 }
 
 func (s speaker) hint(hint string) {
-	if hint != "" {
+	switch {
+	case hint == "":
+	case strings.Contains(hint, "sudo "): // a person may copy the command: it stays one line
+		fmt.Fprintf(s.err, "kextwatch: hint: %s\n", printableLine(hint))
+	default:
 		s.tell("hint: %s", hint)
 	}
 }
@@ -115,12 +121,18 @@ func (s speaker) tell(format string, args ...any) {
 	for i, line := range lines {
 		lines[i] = printableLine(line)
 	}
-	fmt.Fprintf(s.err, "kextwatch: %s\n", strings.Join(lines, "\n"))
+	_ = terminal.Write(s.err, view.Untoned("kextwatch: "+strings.Join(lines, "\n")))
 }
 
-// say writes a line of the answer; document writes a whole answer as JSON.
+// say writes a line of the answer; document writes a whole answer as JSON. A line that is
+// indented by four spaces is a command that a person may copy: it is not broken.
 func (s speaker) say(format string, args ...any) {
-	fmt.Fprintf(s.out, format+"\n", args...)
+	text := fmt.Sprintf(format, args...)
+	if strings.HasPrefix(text, "    ") {
+		fmt.Fprintln(s.out, text)
+		return
+	}
+	_ = terminal.Write(s.out, view.Untoned(text))
 }
 
 func (s speaker) document(doc any) {

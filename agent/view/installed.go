@@ -1,8 +1,6 @@
 package view
 
 import (
-	"fmt"
-
 	"kextwatch/probe"
 )
 
@@ -21,7 +19,7 @@ func Installed(mac probe.Mac, icon bool, link string) []string {
 	}
 	lines = append(lines, OnScreen(mac, "Allow its notifications: open %s > {Notifications} and choose Script Editor, which posts them.", settingsApp(mac)))
 	if link != "" {
-		lines = append(lines, fmt.Sprintf("To use the command kextwatch in Terminal, run: %s", link))
+		lines = append(lines, "To use the command kextwatch in Terminal, run:", "    "+link)
 	}
 	return lines
 }

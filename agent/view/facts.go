@@ -184,7 +184,8 @@ func (c checking) missing(summary string, facts []probe.Fact) (check Check, miss
 func (c checking) verdictFacts(p approval.Product) []probe.Fact {
 	switch {
 	case p.Verdict == approval.NotInstalled && p.TeamID == probe.ParallelsTeamID:
-		return []probe.Fact{probe.FactParallels}
+		// Where not even the version of macOS can be read, there may be no Mac.
+		return []probe.Fact{probe.FactParallels, probe.FactMacOSVersion}
 	case p.Verdict == approval.NotAsked:
 		return []probe.Fact{factPolicy, probe.FactLoadHistory}
 	case p.Verdict != approval.Approved:

@@ -50,6 +50,8 @@ var arrows = []struct{ importer, imported, because string }{
 	{"agent/reader", "probe/root", "names the Mac"},
 
 	{"agent/cli", "probe", "escapes what could control a terminal in a document"},
+	{"agent/cli", "agent/terminal", "breaks lines between words"},
+	{"agent/cli", "agent/view", "lines without a color"},
 	{"agent/demo", "agent/approval", "names the events that a story expects"},
 	{"agent/demo", "agent/loop", "runs the agent, and replaces its poster and menu"},
 	{"agent/demo", "agent/store", "reads the events of the agent"},

@@ -45,9 +45,11 @@ var sizes = []struct {
 	// fleets: five kinds of configuration profiles with their checks, whose home root reads,
 	// the state for fleet tools, what Jamf, Munki, osquery and Fleet take, the agent of every
 	// user, and the name of an organization with the way to reach it. The same three have
-	// 250 KB less since debug/buildinfo, with the formats of all systems, is not in them.
+	// 250 KB less since debug/buildinfo, with the formats of all systems, is not in them. And
+	// the second row has 50 KB for what a newcomer reads: columns in a narrow terminal, each
+	// advice once, and an error for each mistyped flag and value.
 	{"with the tray", "agent", "tray", []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=1"}, 13_750_000},
-	{"without the tray", "agent", "", []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0"}, 13_600_000},
+	{"without the tray", "agent", "", []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0"}, 13_650_000},
 	{"for a Mac", "agent", "", []string{"GOOS=darwin", "GOARCH=arm64", "CGO_ENABLED=0"}, 12_300_000},
 	{"the reader", "agent/reader", "", []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0"}, 7_550_000},
 	{"the reader for a Mac", "agent/reader", "", []string{"GOOS=darwin", "GOARCH=arm64", "CGO_ENABLED=0"}, 7_250_000},

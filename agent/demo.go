@@ -37,7 +37,7 @@ Every story begins with the installation as a LaunchAgent. If there is an icon, 
 can click it when the demo asks you to.
 
 Stories:
-` + demoStories(),
+` + definitions(demo.Each()),
 		Example: `  kextwatch demo
   kextwatch demo --story macfuse
   kextwatch demo --story restart --speed 120
@@ -68,15 +68,6 @@ Stories:
 	// The flag exists and has no other completion, so this cannot fail.
 	_ = cmd.RegisterFlagCompletionFunc("story", cobra.FixedCompletions(stories, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
-}
-
-// demoStories returns a line for each story.
-func demoStories() string {
-	var b strings.Builder
-	for name, title := range demo.Each() {
-		fmt.Fprintf(&b, "  %-10s %s\n", name, title)
-	}
-	return b.String()
 }
 
 // demoNext returns commands to try after the demo. program is the program as the user

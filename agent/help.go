@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -83,6 +84,7 @@ func addHelp(root *cobra.Command) {
 	for _, g := range groups {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 	}
+	root.SetFlagErrorFunc(mistypedFlag)
 	root.SetHelpCommand(helpCommand())
 	root.SetHelpCommandGroupID(groupOf("help"))
 	for _, cmd := range root.Commands() {
@@ -104,8 +106,53 @@ func addHelp(root *cobra.Command) {
 		cmd.SetOut(&text)
 		help(cmd, args)
 		cmd.SetOut(out)
-		terminal.Write(out, view.Untoned(text.String()))
+		page := view.Untoned(joined(apart(cmd, text.String())))
+		if !terminal.Is(out) { // it may be shown by a pager
+			page = page.Broken(helpWidth)
+		}
+		terminal.Write(out, page)
 	})
+}
+
+// helpWidth is the width of a help text that is not written to a terminal.
+const helpWidth = 80
+
+// apart puts two spaces between the columns of cobra's list of commands, so that a narrow
+// terminal can align them. cobra's own way, a template, would make the program 14 % larger.
+func apart(cmd *cobra.Command, help string) string {
+	for _, sub := range cmd.Commands() {
+		name := fmt.Sprintf("\n  %-*s ", sub.NamePadding(), sub.Name())
+		help = strings.ReplaceAll(help, name+sub.Short, name+" "+sub.Short)
+	}
+	return help
+}
+
+// joined joins the lines of each paragraph, so that they can be broken at any width.
+// Indented lines, such as those of a table, stay as they are.
+func joined(text string) string {
+	lines := strings.Split(text, "\n")
+	prose := func(i int) bool { return i < len(lines) && lines[i] != "" && !strings.HasPrefix(lines[i], " ") }
+	var b strings.Builder
+	for i, line := range lines {
+		b.WriteString(line)
+		switch {
+		case prose(i) && prose(i+1):
+			b.WriteByte(' ')
+		case i < len(lines)-1:
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
+}
+
+// definitions returns a table for a help text. What a name means stands below it, so that
+// long names leave room for it.
+func definitions(rows iter.Seq2[string, string]) string {
+	var b strings.Builder
+	for name, meaning := range rows {
+		fmt.Fprintf(&b, "  %s\n      %s\n", name, meaning)
+	}
+	return b.String()
 }
 
 // helpCommand replaces cobra's own command, which exits with 0 for an unknown command.

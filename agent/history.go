@@ -81,8 +81,9 @@ func historyText(events []store.Event) view.Lines {
 			continue
 		}
 		text := view.Clean(e.Text)
-		if e.Error != "" {
-			text = strings.TrimSuffix(text, ".") + ": " + view.Clean(e.Error)
+		if e.Error != "" { // what helps is in doctor, and the rest in the log
+			why, _, _ := strings.Cut(strings.TrimPrefix(view.Clean(e.Error), "posting a notification: "), "; ")
+			text = strings.TrimSuffix(text, ".") + ": " + why
 		}
 		fmt.Fprintf(&b, "%s  %s\n", e.At.Local().Format("2006-01-02 15:04:05"), text)
 	}

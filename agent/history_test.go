@@ -21,7 +21,7 @@ func TestHistoryText(t *testing.T) {
 		event(time.Minute, approval.VerdictChanged, "macFUSE", "macFUSE: waiting for your approval.", ""),
 		event(time.Minute, approval.WindowOpened, "macFUSE", "macOS blocked macFUSE.", ""),
 		event(time.Minute, approval.VerdictChanged, "OpenZFS", "OpenZFS: not asked for approval yet.", ""),
-		event(time.Minute+time.Millisecond, approval.NotificationFailed, "", "A notification could not be shown.", "the server \x1b[31mdid not answer"),
+		event(time.Minute+time.Millisecond, approval.NotificationFailed, "", "A notification could not be shown.", "posting a notification: the server \x1b[31mdid not answer; start a notification daemon (beeep: dbus)"),
 		event(2*time.Minute, approval.VerdictChanged, "macFUSE", "macFUSE: approved.", ""),
 	}
 	const want = `2026-05-06 05:45:00  kextwatch started.

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/store"
+	"kextwatch/agent/view"
 	"kextwatch/probe"
 )
 
@@ -92,7 +93,7 @@ func (m *page) line(format string, args ...any) { fmt.Fprintf(m, format+"\n", ar
 
 func (m *page) command(cmd *cobra.Command) {
 	m.line(".SS %s", roff(strings.TrimSuffix(strings.TrimPrefix(cmd.UseLine(), "kextwatch "), " [flags]")))
-	m.text(cmp.Or(cmd.Long, cmd.Short+"."))
+	m.text(view.Untoned(cmp.Or(cmd.Long, cmd.Short+".")).Broken(width).String())
 	m.text(cmd.LocalNonPersistentFlags().FlagUsagesWrapped(width))
 	m.text(cmd.Example)
 	for _, sub := range cmd.Commands() {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -135,7 +134,7 @@ func writeProfile(out cli.Output, p fleet.Profile, file string) error {
 			return cli.Usage("use -o with the name of a file", "%s exists and is not a file", path)
 		}
 		if err := root.WriteFile(path, p.Data, 0o644); err != nil {
-			return cli.Unavailable(fmt.Errorf("writing the profile: %w", err), "use -o with a file you can write to")
+			return notWritten("profile", path, err)
 		}
 		doc.File = path
 	}

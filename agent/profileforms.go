@@ -36,7 +36,7 @@ Users can still approve other kernel extensions, because the profile says so
 (AllowNonAdminUserApprovals).`,
 		`  kextwatch profile kext-approval -o kexts.mobileconfig
   kextwatch profile kext-approval --vendor 'Parallels Desktop' --vendor macFUSE
-  kextwatch profile kext-approval --vendor 4C6364ACXT --per-bundle --no-user-overrides`,
+  kextwatch profile kext-approval --vendor macFUSE --per-bundle`,
 		kextApprovalFlags},
 	{"settings", `The profile sets only the keys that you name. kextwatch checks each value, as the
 agent does. The settings of this Mac are not used: to copy them, export them and
@@ -44,7 +44,7 @@ use --from. kextwatch settings lists all keys.`,
 		`  kextwatch profile settings --set WatchVendors=all --set Reminders=20,10,2
   defaults export io.kextwatch.agent mine.plist
   kextwatch profile settings --from mine.plist --organization 'University IT'
-  kextwatch profile settings --all --set SnoozeMinutes=5 -o settings.mobileconfig`,
+  kextwatch profile settings --all --set SnoozeMinutes=5 -o all.mobileconfig`,
 		settingsFlags},
 	{"notifications", `The profile is for Script Editor, which macOS shows as the sender of kextwatch's
 notifications, and for the app of kextwatch.`,
@@ -66,7 +66,9 @@ Mac that has the reader:
 Give the whole line of codesign, or what follows "designated =>". A reader that is
 not signed with a certificate has a requirement with "cdhash", which only that one
 build meets. kextwatch refuses it, unless --allow-cdhash is given.`,
-		`  kextwatch profile full-disk-access --code-requirement "$(codesign -d -r - ` + probe.ReaderProgram + ` 2>/dev/null)"`,
+		`  kextwatch profile full-disk-access --code-requirement \
+    "$(codesign -d -r - \
+       ` + probe.ReaderProgram + ` 2>/dev/null)"`,
 		func(cmd *cobra.Command, o *profileOptions) {
 			cmd.Flags().StringVar(&o.CodeRequirement, "code-requirement", "", "the `TEXT` that codesign prints for the installed reader")
 			cmd.Flags().BoolVar(&o.AllowCDHash, "allow-cdhash", false, "accept a requirement that only one build of the reader meets")

@@ -68,7 +68,7 @@ func writePage(out cli.Output, what, file string, page []byte, document map[stri
 		return err
 	}
 	if err := renameio.WriteFile(path, page, 0o600); err != nil {
-		return cli.Unavailable(fmt.Errorf("writing the %s: %w", what, err), "use -o with a file you can write to")
+		return notWritten(what, path, err)
 	}
 	if out.JSON {
 		document["file"] = path
@@ -77,6 +77,15 @@ func writePage(out cli.Output, what, file string, page []byte, document map[stri
 	}
 	out.Say("The %s is in %s", what, path)
 	return nil
+}
+
+// notWritten is the error for a file that was named with -o. It names that file, and not the
+// temporary one beside it.
+func notWritten(what, path string, err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err
+	}
+	return cli.Unavailable(fmt.Errorf("writing the %s to %s: %w", what, path, err), "use -o with a file you can write to")
 }
 
 // reporter makes reports about one Mac.

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/cli"
+	"kextwatch/agent/settings"
 	"kextwatch/probe"
 	"kextwatch/probe/simmac"
 )
@@ -58,7 +59,7 @@ var simVerbs = []simVerb{
 	{"lock-policy", "", "nobody can read the policy database, like an ordinary user on a real Mac", func(m *simmac.Mac, _ string, _ time.Time) error { return m.LockPolicy() }},
 	{"unlock-policy", "", "the policy database can be read again", func(m *simmac.Mac, _ string, _ time.Time) error { return m.UnlockPolicy() }},
 	{"remove-framework", "", "macOS no longer has SPKernelExtensionPolicy", func(m *simmac.Mac, _ string, _ time.Time) error { return m.RemoveFramework() }},
-	{"tool-fails", "TOOL HOW", "HOW: hang, flood, half, crash, rubbish, none, heal", func(m *simmac.Mac, value string, _ time.Time) error {
+	{"tool-fails", "TOOL HOW", "a tool of macOS fails; TOOL: its file name, such as osascript; HOW: hang, flood, half, crash, rubbish, none, heal", func(m *simmac.Mac, value string, _ time.Time) error {
 		tool, how, _ := strings.Cut(value, " ")
 		return m.BreakTool(tool, how)
 	}},
@@ -83,6 +84,9 @@ func (in *invocation) simCommand() *cobra.Command {
 		Long: `sim makes a directory with the files and tools of a Mac, and changes it as a real
 Mac would change. --now sets the time of the change.
 
+The tools of a simulated Mac change nothing in the policy: after kextwatch retry, play
+what it led to with attempt or start-vm.
+
 Verbs:
 ` + simHelp(),
 		Example: `  kextwatch sim /tmp/mac new --macos 10.15.7 --parallels 16.5.1
@@ -101,6 +105,7 @@ Verbs:
 			return simCommand{in.out, o}.run(args[0], args[1], args[2:])
 		},
 	}
+	cmd.ValidArgsFunction = completeVerb
 	flags := cmd.Flags()
 	flags.StringVar(&o.MacOS, "macos", "10.15.7", "new: `VERSION` of macOS")
 	flags.StringVar(&o.Build, "build", "", "new: `BUILD` of macOS (default: that of the version)")
@@ -110,6 +115,18 @@ Verbs:
 	flags.StringVar(&o.User, "user", "me", "new: `NAME` of the user's home folder")
 	flags.StringVar(&o.Language, "language", "", "new: `TAG` of the user's language, such as de-AT (default: none is set)")
 	return cmd
+}
+
+// completeVerb completes the verb after the directory.
+func completeVerb(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) != 1 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	verbs := []cobra.Completion{cobra.CompletionWithDesc("new", "make a simulated Mac")}
+	for _, v := range simVerbs {
+		verbs = append(verbs, cobra.CompletionWithDesc(v.name, v.help))
+	}
+	return verbs, cobra.ShellCompDirectiveNoFileComp
 }
 
 // takes reports whether the values fit the verb. Values in brackets may be missing.
@@ -125,12 +142,16 @@ func (v simVerb) takes(values []string) bool {
 }
 
 func simHelp() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "  %-44s %s\n", "new", "make a simulated Mac; DIR must be empty or missing")
-	for _, v := range simVerbs {
-		fmt.Fprintf(&b, "  %-44s %s\n", strings.TrimSpace(v.name+" "+v.value), v.help)
-	}
-	return b.String()
+	return definitions(func(yield func(name, meaning string) bool) {
+		if !yield("new", "make a simulated Mac; DIR must be empty or missing") {
+			return
+		}
+		for _, v := range simVerbs {
+			if !yield(strings.TrimSpace(v.name+" "+v.value), v.help) {
+				return
+			}
+		}
+	})
 }
 
 // simCommand makes or changes a simulated Mac at the time of its options.
@@ -175,7 +196,18 @@ func (s simCommand) run(dir, name string, values []string) error {
 		}
 		return s.done(dir, name, value)
 	}
-	return cli.Usage("kextwatch sim --help lists the verbs", "unknown verb %q", name)
+	hint := "kextwatch sim --help lists the verbs"
+	near := settings.Nearest(name, func(yield func(string) bool) {
+		for _, verb := range simVerbs {
+			if !yield(verb.name) {
+				return
+			}
+		}
+	})
+	if near != "" {
+		hint = fmt.Sprintf("did you mean kextwatch sim DIR %s?", near)
+	}
+	return cli.Usage(hint, "unknown verb %q", name)
 }
 
 // simVM splits a value into a name and an optional hypervisor.

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"unicode"
 
+	"kextwatch/agent/terminal"
+	"kextwatch/agent/view"
 	"kextwatch/probe"
 )
 
@@ -59,7 +61,11 @@ func (o Output) Progress(format string, args ...any) {
 
 // Hint writes a hint, unless it is empty.
 func (o Output) Hint(hint string) {
-	if hint != "" {
+	switch {
+	case hint == "":
+	case strings.Contains(hint, "sudo "): // a person may copy the command: it stays one line
+		fmt.Fprintf(o.Stderr, "kextwatch: hint: %s\n", PrintableLine(hint))
+	default:
 		o.tell("hint: %s", hint)
 	}
 }
@@ -71,12 +77,18 @@ func (o Output) tell(format string, args ...any) {
 	for i, line := range lines {
 		lines[i] = PrintableLine(line)
 	}
-	fmt.Fprintf(o.Stderr, "kextwatch: %s\n", strings.Join(lines, "\n"))
+	_ = terminal.Write(o.Stderr, view.Untoned("kextwatch: "+strings.Join(lines, "\n")))
 }
 
-// Say writes a line of the answer.
+// Say writes a line of the answer. A line that is indented by four spaces is a command that
+// a person may copy: it is not broken.
 func (o Output) Say(format string, args ...any) {
-	fmt.Fprintf(o.Stdout, format+"\n", args...)
+	text := fmt.Sprintf(format, args...)
+	if strings.HasPrefix(text, "    ") {
+		fmt.Fprintln(o.Stdout, text)
+		return
+	}
+	_ = terminal.Write(o.Stdout, view.Untoned(text))
 }
 
 // Document writes a whole answer as JSON.

@@ -198,7 +198,7 @@ var onCatalina = []stage{
 	{minute: 0, what: "nothing has happened", state: "not asked for approval yet"},
 	{minute: 10, what: "macOS is updated", restarts: true, do: func(d *bubble) { d.boots("10.15.7", "BOOT-2") },
 		events: []string{"macos-updated"},
-		alerts: []string{"macOS was updated from 10.14.6 to 10.15.7 | macOS will block its kernel extensions when you open Parallels Desktop. You then have 30 minutes to allow them."},
+		alerts: []string{"macOS was updated from 10.14.6 to 10.15.7 | macOS will block the kernel extensions when you open Parallels Desktop. You then have 30 minutes to allow them."},
 		state:  "not asked for approval yet"},
 	{minute: 15, what: "macOS blocks it", do: (*bubble).attempt,
 		events: []string{"window-opened"},

@@ -103,7 +103,7 @@ func TestRetryOfAKextThatEndsOtherwise(t *testing.T) {
 			fuse := *other(o.Status)
 			fuse.Verdict = approval.Unknown
 			o.Product = &fuse
-		}, Nothing, "cannot tell whether macFUSE is blocked", "Run `sudo kextwatch install --reader`."},
+		}, Nothing, "cannot tell whether macFUSE is blocked", "Check again in a moment."},
 		"root would not load it": {func(s story) error { return os.Chmod(s.mac.Root+simmac.MacFUSE().Path, 0o777) }, func(o *Options) { o.Mac.UID = 501 }, Nothing, "cannot make macFUSE try again as an ordinary user", "mount the volume again"},
 		"Full Security has no button": {nil, func(o *Options) {
 			fuse := *other(o.Status)

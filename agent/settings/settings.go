@@ -4,6 +4,7 @@ package settings
 import (
 	"errors"
 	"io/fs"
+	"iter"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -237,22 +238,34 @@ func unknownKeys(values map[string]any) []string {
 // nearestKey returns the key that a mistyped name probably means. It returns "" if no
 // key is close.
 func nearestKey(name string) string {
-	const (
-		fewest  = 4 // letters of a shortened key
-		longest = 40
-	)
-	if len(name) < fewest || len(name) > longest {
+	if len(name) < 4 { // it may be anything
 		return ""
 	}
-	name = strings.ToLower(name)
-	nearest, least := "", min(3, len(name)/3)+1
-	for _, key := range Keys {
-		lower := strings.ToLower(key.Name)
-		if strings.HasPrefix(lower, name) {
-			return key.Name
+	return Nearest(name, func(yield func(string) bool) {
+		for _, key := range Keys {
+			if !yield(key.Name) {
+				return
+			}
 		}
-		if n := edits(name, lower); n < least {
-			nearest, least = key.Name, n
+	})
+}
+
+// Nearest returns the name that a mistyped name probably means. It returns "" if none is
+// close.
+func Nearest(mistyped string, names iter.Seq[string]) string {
+	const fewest, longest = 3, 40
+	if len(mistyped) < fewest || len(mistyped) > longest {
+		return ""
+	}
+	mistyped = strings.ToLower(mistyped)
+	nearest, least := "", min(3, len(mistyped)/3)+1
+	for name := range names {
+		lower := strings.ToLower(name)
+		if strings.HasPrefix(lower, mistyped) {
+			return name
+		}
+		if n := edits(mistyped, lower); n < least {
+			nearest, least = name, n
 		}
 	}
 	return nearest

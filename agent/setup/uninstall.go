@@ -60,7 +60,20 @@ func (s *Setup) Uninstall(ctx context.Context, what Remains) (exit int, err erro
 	exit, err = s.carryOut(ctx, plan)
 	s.nameJobOfAll()
 	s.nameRootsPart()
+	if err == nil && !s.DryRun && !s.Out.JSON {
+		s.nameOwnFiles(home)
+	}
 	return exit, err
+}
+
+// nameOwnFiles names what stays of this user.
+func (s *Setup) nameOwnFiles(home string) {
+	if _, err := os.Lstat(settings.UserSettings(home)); err == nil {
+		s.Out.Say("Your settings stay. To remove them, too, run: kextwatch uninstall --settings")
+	}
+	if program, err := ThisProgram(); err == nil {
+		s.Out.Say("The program itself stays: %s", program)
+	}
 }
 
 // fleetState returns the path of this user's state for fleet tools, or "" if it does

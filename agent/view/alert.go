@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"unicode"
@@ -76,17 +77,28 @@ func fitted(text string) string {
 	if fits(text) {
 		return text
 	}
-	end := 0
-	for i := range text {
-		sentence, spaced := strings.CutSuffix(text[:i], " ")
-		if spaced && endsSentence(sentence) && beginsSentence(text[i:]) && fits(sentence) {
-			end = i - 1
+	last := 0
+	for end := range sentenceEnds(text) {
+		if fits(text[:end]) {
+			last = end
 		}
 	}
-	if end > 0 {
-		return text[:end]
+	if last > 0 {
+		return text[:last]
 	}
 	return cutAfterWord(text, alertLength)
+}
+
+// sentenceEnds yields where each sentence ends after which another one begins.
+func sentenceEnds(text string) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := range text {
+			sentence, spaced := strings.CutSuffix(text[:i], " ")
+			if spaced && endsSentence(sentence) && beginsSentence(text[i:]) && !yield(len(sentence)) {
+				return
+			}
+		}
+	}
 }
 
 func endsSentence(text string) bool {

@@ -47,8 +47,8 @@ func TestMissingFactNeverLooksWell(t *testing.T) {
 		{"approved and loaded", approval.Approved, func(st *approval.Status) { st.Products[0].Loaded = true }, nil},
 		{"not asked", approval.NotAsked, func(*approval.Status) {}, []probe.Fact{factPolicy, probe.FactLoadHistory}},
 		{"not needed", approval.NotNeeded, func(*approval.Status) {}, nil},
-		{"not installed", approval.NotInstalled, func(*approval.Status) {}, []probe.Fact{probe.FactParallels}},
-		{"not installed, and others count", approval.NotInstalled, func(st *approval.Status) { st.OthersInFull = true }, []probe.Fact{factPolicy, probe.FactParallels}},
+		{"not installed", approval.NotInstalled, func(*approval.Status) {}, []probe.Fact{probe.FactParallels, probe.FactMacOSVersion}},
+		{"not installed, and others count", approval.NotInstalled, func(st *approval.Status) { st.OthersInFull = true }, []probe.Fact{factPolicy, probe.FactParallels, probe.FactMacOSVersion}},
 		{"not needed, and others count", approval.NotNeeded, func(st *approval.Status) { st.OthersInFull = true }, []probe.Fact{factPolicy}},
 		{"no product", approval.NotInstalled, func(st *approval.Status) { st.Products = nil }, []probe.Fact{factPolicy}},
 	} {

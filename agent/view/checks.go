@@ -3,6 +3,7 @@ package view
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"kextwatch/agent/approval"
 	"kextwatch/probe"
@@ -187,11 +188,16 @@ func unsure(summary, detail, next string) Check { return Check{"", Unsure, summa
 // before the others. Without all, the checks that are ok are only counted.
 func CheckText(checks []Check, all bool) Lines {
 	var l Lines
-	advised := map[string]string{} // the check that has a next step
+	var advised []Check // those whose next step is shown
 	shown := worstFirst(checks)
+	if !all {
+		shown = folded(shown)
+	}
 	counts := map[Level]int{}
-	for _, c := range shown {
+	for _, c := range checks {
 		counts[c.Level]++
+	}
+	for _, c := range shown {
 		if c.Level == Ok && !all {
 			continue
 		}
@@ -199,13 +205,14 @@ func CheckText(checks []Check, all bool) Lines {
 		if c.Detail != "" {
 			l.add(NoTone, "%-9s  %s", "", c.Detail)
 		}
-		switch same := advised[c.Next]; {
+		same := slices.IndexFunc(advised, func(other Check) bool { return strings.Contains(other.Next, c.Next) })
+		switch {
 		case c.Next == "":
-		case same != "":
-			l.add(NoTone, "%-9s  Next: as for %s", "", same)
+		case same >= 0:
+			l.add(NoTone, "%-9s  Next: as for %s", "", advised[same].ID)
 		default:
 			l.add(NoTone, "%-9s  Next: %s", "", c.Next)
-			advised[c.Next] = c.ID
+			advised = append(advised, c)
 		}
 	}
 	if len(l) > 0 {
@@ -220,6 +227,29 @@ func CheckText(checks []Check, all bool) Lines {
 	}
 	l.add(NoTone, "%s", summary)
 	return l
+}
+
+// folded returns checks with one for all that are unknown for the same reason, if there is
+// nothing to do about them on this Mac.
+func folded(checks []Check) []Check {
+	var rest []Check
+	same := map[string][]string{} // the IDs of the checks with this next step
+	for _, c := range checks {
+		if c.Level == Unsure && (c.Next == noAction && c.Detail == notNeeded || c.Next == onThatMac) {
+			same[c.Next] = append(same[c.Next], c.ID)
+		} else {
+			rest = append(rest, c)
+		}
+	}
+	for _, fold := range []struct{ why, next string }{{notNeeded, noAction}, {onlyTheDisk, onThatMac}} {
+		if ids := same[fold.next]; len(ids) > 0 {
+			rest = append(rest, Check{
+				ID: strings.Join(ids, ", "), Level: Unsure,
+				Summary: "not checked", Detail: fold.why, Next: fold.next,
+			})
+		}
+	}
+	return worstFirst(rest)
 }
 
 // worstFirst sorts checks: what is not ok comes first.

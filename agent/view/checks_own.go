@@ -10,9 +10,19 @@ import (
 var ownChecks = []check{
 	{id: "settings.valid", unknown: "kextwatch cannot tell whether the settings are valid", facts: []probe.Fact{factSettings}, judge: settingsValid},
 	{id: "agent.installed", judge: agentInstalled},
-	{id: "agent.running", judge: agentRunning},
-	{id: "notifications", judge: notifications},
-	{id: "tray", judge: tray},
+	{id: "agent.running", judge: onRunningMac("kextwatch cannot tell whether it runs in the background", agentRunning)},
+	{id: "notifications", judge: onRunningMac("kextwatch cannot tell whether notifications are delivered", notifications)},
+	{id: "tray", judge: onRunningMac("kextwatch cannot tell whether there can be an icon in the menu bar", tray)},
+}
+
+// onRunningMac makes a check unknown for the disk of another Mac: it is about what runs.
+func onRunningMac(unknown string, judge func(c checking) Check) func(c checking) Check {
+	return func(c checking) Check {
+		if c.st.Mac.Offline {
+			return unsure(unknown, onlyTheDisk, onThatMac)
+		}
+		return judge(c)
+	}
 }
 
 func settingsValid(c checking) Check {
@@ -77,6 +87,8 @@ func agentInstalled(c checking) Check {
 	}
 	next := "Run kextwatch install."
 	switch {
+	case c.st.Mac.Offline:
+		next = "On that Mac, run kextwatch install."
 	case job.OfAll:
 		next = "Ask an administrator to install kextwatch for every user again."
 	case c.own.Running == probe.Yes:
@@ -101,7 +113,7 @@ func agentRunning(c checking) Check {
 
 func notifications(c checking) Check {
 	if c.own.Notifications != "" {
-		return warn("The last notification could not be shown", Clean(c.own.Notifications), "Run kextwatch notify-test.")
+		return warn("The last notification could not be shown", sentence(Clean(c.own.Notifications)), "Run kextwatch notify-test.")
 	}
 	if c.own.NotifyKnown {
 		return ok("Notifications are delivered. The system does not report whether anyone saw them.")
@@ -111,7 +123,7 @@ func notifications(c checking) Check {
 
 func tray(c checking) Check {
 	if c.own.Tray != "" {
-		return warn("There is no icon in the menu bar", Clean(c.own.Tray), "Use the kextwatch app to get the icon. Notifications work without it.")
+		return warn("There is no icon in the menu bar", sentence(Clean(c.own.Tray)), "Use the kextwatch app to get the icon. Notifications work without it.")
 	}
 	if IconMayBeHidden(c.st.Mac.OS) {
 		return unsure("kextwatch cannot tell whether macOS shows its icon", "From macOS 26, macOS can hide the icon of a program, and does not tell the program.", iconMissing(c.st.Mac))

@@ -191,13 +191,15 @@ func loaded(c checking) Check {
 		return ok(fmt.Sprintf("Not loaded now. macOS loads them when %s needs them.", p.Name))
 	case p.Verdict == approval.NotAsked:
 		return ok("Not loaded, because nothing has tried to load them")
-	case p.Verdict == approval.Incompatible:
-		return warn("Not loaded", "", "Fix \"parallels.version\" first.")
 	}
-	if p.Verdict == approval.RestartPending {
-		return warn("Not loaded", "", "Restart the Mac.")
+	next := "Fix \"parallels.asked\" first."
+	switch p.Verdict {
+	case approval.Incompatible:
+		next = "Fix \"parallels.version\" first."
+	case approval.RestartPending:
+		next = "Restart the Mac."
 	}
-	return warn("Not loaded", "", "Fix \"parallels.asked\" first.")
+	return warn(fmt.Sprintf("The kernel extensions of %s are not loaded", p.Name), "", next)
 }
 
 func serviceRuns(c checking) Check {
@@ -219,7 +221,7 @@ func buttonThere(c checking) (Check, bool) {
 		if !c.page {
 			until += fmt.Sprintf(" (%s left)", minutes(p.Window.MinutesLeft()))
 		}
-		return fail(until, besideButton(*p, c.st), sentences(clickThere(*p, c.st), pressTab)), true
+		return fail(until, besideButton(*p, c.st), orElse(Next(*p, c.st), sentences(clickThere(*p, c.st), pressTab))), true
 	}
 	var unknown *approval.Product
 	for i, p := range c.st.Products {
@@ -227,7 +229,7 @@ func buttonThere(c checking) (Check, bool) {
 		case p.Listed:
 		case p.Verdict == approval.BlockedClosed:
 			r := withWords(approval.Reason{Code: approval.ReasonWindowOver}, p, c.st)
-			return fail(r.Title, r.Text, r.Next), true
+			return fail(r.Title, r.Text, Next(p, c.st)), true
 		case p.Verdict == approval.BlockedUnknown:
 			unknown = &c.st.Products[i]
 		}

@@ -38,7 +38,7 @@ func noPolicy(c checking) (Check, bool) {
 	case c.st.Source != "":
 		return Check{}, false
 	case c.nothingToLoad() && !c.st.OthersInFull:
-		return unsure("kextwatch cannot read the kernel extension policy, and does not need it here", "", "No action is needed."), true
+		return unsure("kextwatch cannot read the kernel extension policy, and does not need it here", "", noAction), true
 	}
 	var why []string
 	for _, s := range c.st.Sources {
@@ -52,6 +52,14 @@ func noPolicy(c checking) (Check, bool) {
 // policyReader is ok only where the reader publishes now and launchd can start
 // it again.
 func policyReader(c checking) Check {
+	check := readerCheck(c)
+	if check.Next == letInstall && c.st.Facts.Situation.Admin == probe.Yes {
+		check.Next = "Run sudo kextwatch install --reader."
+	}
+	return check
+}
+
+func readerCheck(c checking) Check {
 	i := slices.IndexFunc(c.st.Sources, func(s probe.Source) bool { return s.Name == probe.Reader })
 	if i < 0 || c.st.Sources[i].State == probe.Absent {
 		return silentReader(c)

@@ -129,7 +129,7 @@ var eventWords = map[approval.EventName]struct {
 	approval.VerdictChanged: {
 		alert: func(n approval.Notice, st approval.Status, _ bool) (title, body string) {
 			if n.Product.Verdict == approval.Unknown && st.Source == "" {
-				return "kextwatch cannot see what macOS blocks", sentences(Next(n.Product, st))
+				return "kextwatch cannot see what macOS blocks", nextInShort(n.Product, st)
 			}
 			return newState(n, st)
 		},

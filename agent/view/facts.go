@@ -28,6 +28,15 @@ type factText struct {
 
 const notQueried = "kextwatch did not check this on this Mac."
 
+// Why several checks are unknown, and their next step, if no other try on this Mac can
+// change that.
+const (
+	onlyTheDisk = "kextwatch reads only the disk of that Mac."
+	onThatMac   = "Run kextwatch on that Mac itself."
+	notNeeded   = "kextwatch did not check this: no kernel extension on this Mac needs it."
+	noAction    = "No action is needed."
+)
+
 // factWords has one row for each of probe.Facts, and for the facts above.
 var factWords = map[probe.Fact]factText{
 	probe.FactMacOSVersion: {name: "macOS version", known: func(c checking) bool { return c.st.Mac.OS.Known() }},
@@ -62,7 +71,7 @@ var factWords = map[probe.Fact]factText{
 	probe.FactConsent:       {name: "consent to kernel extensions", why: notQueried, known: func(c checking) bool { return c.st.Facts.Enforcement.Consent.Enabled != "" }},
 	probe.FactRecoveryTeams: {name: "teams allowed from Recovery"},
 	probe.FactKextProfile:   {name: "configuration profile"},
-	probe.FactProfiles: {name: "configuration profiles", next: "Ask whoever manages this Mac which kernel extensions its profiles allow.", why: "macOS shows the profiles of the whole Mac to root only.",
+	probe.FactProfiles: {name: "configuration profiles", next: "Run sudo kextwatch doctor, or ask whoever manages this Mac which kernel extensions its profiles allow.", why: "macOS shows the profiles of the whole Mac to root only.",
 		known: func(c checking) bool { return c.st.Facts.Enforcement.Profile.Present != "" }},
 
 	probe.FactPrograms: {name: "running programs", why: notQueried, known: func(c checking) bool {
@@ -153,8 +162,12 @@ func (c checking) missing(summary string, facts []probe.Fact) (check Check, miss
 			continue
 		}
 		check = unsure(summary, OnScreen(c.st.Mac, factWords[fact].why), OnScreen(c.st.Mac, factWords[fact].next))
-		if c.st.Mac.Offline && check.Detail == notQueried {
-			check.Detail, check.Next = "kextwatch reads only the disk of that Mac.", "Run kextwatch on that Mac itself."
+		switch queried := check.Detail != notQueried && (fact != probe.FactScreenLock || c.st.Facts.Situation.Asked); {
+		case queried:
+		case c.st.Mac.Offline:
+			check.Detail, check.Next = onlyTheDisk, onThatMac
+		case c.st.Verdict != "" && c.nothingToLoad():
+			check.Detail, check.Next = notNeeded, noAction
 		}
 		for _, g := range c.st.Gaps {
 			if g.Source == fact {
@@ -171,7 +184,8 @@ func (c checking) missing(summary string, facts []probe.Fact) (check Check, miss
 func (c checking) verdictFacts(p approval.Product) []probe.Fact {
 	switch {
 	case p.Verdict == approval.NotInstalled && p.TeamID == probe.ParallelsTeamID:
-		return []probe.Fact{probe.FactParallels}
+		// Where not even the version of macOS can be read, there may be no Mac.
+		return []probe.Fact{probe.FactParallels, probe.FactMacOSVersion}
 	case p.Verdict == approval.NotAsked:
 		return []probe.Fact{factPolicy, probe.FactLoadHistory}
 	case p.Verdict != approval.Approved:

@@ -153,6 +153,11 @@ func tryThenAllow(p approval.Product, st approval.Status) string {
 	return sentences(TryAgain(p, st.Mac.OS), "then "+clickThere(p, st))
 }
 
+// tryThenAllowInShort is tryThenAllow for an alert and two lines of the menu.
+func tryThenAllowInShort(p approval.Product, st approval.Status) string {
+	return sentences(TryAgain(p, st.Mac.OS), fmt.Sprintf("then open %s and %s", PaneFor(st.Mac).Name, clickAllow(p, st)))
+}
+
 // hasKext reports whether an extension of the product that is not left over is so.
 func hasKext(p approval.Product, is func(approval.Kext) bool) bool {
 	return slices.ContainsFunc(p.Kexts(), is)

@@ -15,10 +15,10 @@ func TestInstalled(t *testing.T) {
 		want        []string
 		lines       int
 	}{
-		{"13.7.2", "sudo ln -s a b", true, []string{"menu bar", "System Settings > Notifications", "Script Editor", "run: sudo ln -s a b"}, 3},
+		{"13.7.2", "sudo ln -s a b", true, []string{"menu bar", "System Settings > Notifications", "Script Editor", "run:\n    sudo ln -s a b"}, 4},
 		{"26.2", "", true, []string{"menu bar", "If you do not see it, allow kextwatch in System Settings > Menu Bar."}, 3},
 		{"12.7.6", "", true, []string{"System Preferences > Notifications"}, 2},
-		{"", "", false, []string{"has no icon", "System Settings > Notifications"}, 2},
+		{"", "", false, []string{"cannot show its icon", "System Settings > Notifications"}, 2},
 	} {
 		lines := Installed(probe.Mac{OS: probe.OSVersion{Version: tt.macOS}}, tt.icon, tt.link)
 		said := strings.Join(lines, "\n")

@@ -100,8 +100,9 @@ func alternatives(step string) []string {
 }
 
 // Broken breaks the lines at spaces, so that none has more than columns characters. What
-// follows the columns of a line, such as its label, is aligned. A longer word, such as a
-// path, stays whole, so that a person can copy it.
+// follows the columns of a line, such as its label, is aligned. A column that begins in the
+// right half begins a line of its own. A longer word, such as a path, stays whole, so that
+// a person can copy it.
 func (l Lines) Broken(columns int) Lines {
 	var broken Lines
 	for _, line := range l {
@@ -109,32 +110,67 @@ func (l Lines) Broken(columns int) Lines {
 			broken = append(broken, line)
 			continue
 		}
-		hang := aligned(line.Text, columns/2)
-		at, indent := line.Text[:hang], strings.Repeat(" ", utf8.RuneCountInString(line.Text[:hang]))
-		fresh := true
-		for word := range strings.FieldsSeq(line.Text[hang:]) {
-			switch {
-			case fresh:
-				at += word
-			case utf8.RuneCountInString(at+" "+word) <= columns:
-				at += " " + word
-			default:
-				broken = append(broken, Line{at, line.Tone})
-				at = indent + word
-			}
-			fresh = false
+		for _, text := range brokenLine([]rune(line.Text), columns) {
+			broken = append(broken, Line{text, line.Tone})
 		}
-		broken = append(broken, Line{at, line.Tone})
 	}
 	return broken
 }
 
-// aligned returns where the last column of a line begins: after the last two spaces within
-// its first most bytes.
-func aligned(text string, most int) int {
-	last := strings.LastIndex(text[:min(most, len(text))], "  ")
-	if last < 0 {
-		return 0
+// below is how far a column of its own is indented below a line without a label.
+const below = 4
+
+func brokenLine(text []rune, columns int) []string {
+	starts := columnStarts(text)
+	hang, rest := 0, len(text)
+	for _, start := range starts {
+		if start > columns/2 {
+			rest = start
+			break
+		}
+		hang = start
 	}
-	return last + len(text[last:]) - len(strings.TrimLeft(text[last:], " "))
+	var lines []string
+	if strings.TrimSpace(string(text[:rest])) != "" {
+		lines = filled(string(text[:hang]), string(text[hang:rest]), columns)
+	}
+	if rest < len(text) {
+		indent := hang
+		if strings.TrimSpace(string(text[:hang])) == "" {
+			indent += below
+		}
+		lines = append(lines, filled(strings.Repeat(" ", indent), string(text[rest:]), columns)...)
+	}
+	return lines
+}
+
+// columnStarts returns where the columns of a line begin: after two or more spaces.
+func columnStarts(text []rune) []int {
+	var starts []int
+	for i := 2; i < len(text); i++ {
+		if text[i] != ' ' && text[i-1] == ' ' && text[i-2] == ' ' {
+			starts = append(starts, i)
+		}
+	}
+	return starts
+}
+
+// filled puts as many words into each line as fit. The first line begins with head, the
+// others are indented by its width.
+func filled(head, text string, columns int) []string {
+	indent := strings.Repeat(" ", utf8.RuneCountInString(head))
+	var lines []string
+	at, fresh := head, true
+	for word := range strings.FieldsSeq(text) {
+		switch {
+		case fresh:
+			at += word
+		case utf8.RuneCountInString(at+" "+word) <= columns:
+			at += " " + word
+		default:
+			lines, at = append(lines, at), indent+word
+		}
+		fresh = false
+	}
+	return append(lines, at)
 }

@@ -210,7 +210,20 @@ func cutAfterWord(text string, most int) string {
 	if space := strings.LastIndexByte(cut, ' '); space > 0 {
 		cut = cut[:space]
 	}
+	// The first word or two of a sentence say nothing.
+	if end := sentenceEnd(cut); end > 0 && len(strings.Fields(cut[end:])) < 3 {
+		return cut[:end] + " …"
+	}
 	return strings.TrimRight(cut, " ,;:") + "…"
+}
+
+// sentenceEnd returns where the last sentence ends that is not cut; 0: there is none.
+func sentenceEnd(text string) int {
+	last := 0
+	for end := range sentenceEnds(text) {
+		last = end
+	}
+	return last
 }
 
 // wrapped breaks a text into lines. Each sentence begins a line.

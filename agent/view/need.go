@@ -171,7 +171,7 @@ func firstTry(p approval.Product, os probe.OSVersion) string {
 		return fmt.Sprintf("When something needs the kernel extension of %s, macOS will block it, and kextwatch will say what to do", p.Name)
 	}
 	if !os.AtLeast(11, 0) || p.App == nil {
-		return sentences(fmt.Sprintf("macOS will block its kernel extensions when you open %s", p.Name), "you then have 30 minutes to allow them")
+		return sentences(fmt.Sprintf("macOS will block the kernel extensions when you open %s", p.Name), "you then have 30 minutes to allow them")
 	}
 	var attempts []string
 	if n.ByOpening() {

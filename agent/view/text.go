@@ -20,7 +20,7 @@ func Text(st approval.Status) Lines {
 			l.labeled("Guide", whichStep(p, st))
 			continue
 		}
-		l.labeled("Why", Why(p, st))
+		l.labeled("Why", whyBeside(p, st))
 		l.next(Next(p, st))
 		l.labeled("Contact", contactAbout(p, st))
 		l.labeled("Guide", whichStep(p, st))
@@ -46,15 +46,69 @@ func Text(st approval.Status) Lines {
 			continue
 		}
 		l.add(NoTone, "Policy from the %s: %s: %s", s.Name, s.State, Clean(s.Reason))
-		if st.Source == "" {
-			l.labeled("Next", Clean(s.Next))
+		if st.Source == "" && !unknownSaid(st) {
+			l.labeled("Next", sentence(sourceNext(s, st)))
 		}
 	}
-	for _, g := range shownFacts(missingFacts(st), st) {
-		l.add(NoTone, "Not known: %s: %s", factName(g.Source), Clean(g.Err))
-		l.labeled("Next", Clean(g.Next))
-	}
+	l.missing(shownFacts(missingFacts(st), st))
 	return l
+}
+
+// whyBeside is Why below a headline with the state. It is empty if it says the same.
+func whyBeside(p approval.Product, st approval.Status) string {
+	why := Why(p, st)
+	return when(why != sentence(fmt.Sprintf("%s is %s", p.Name, State(p))), why)
+}
+
+// unknownSaid reports whether the next step of a product has the ways to an answer.
+func unknownSaid(st approval.Status) bool {
+	return slices.ContainsFunc(st.Products, func(p approval.Product) bool {
+		return !p.Listed && strings.Contains(Next(p, st), unknownNext(st))
+	})
+}
+
+// missing lists facts.
+func (l *Lines) missing(gaps []probe.Gap) {
+	for _, m := range missingLines(gaps) {
+		l.add(NoTone, "%s", m.text)
+		l.next(m.next)
+	}
+}
+
+// missingLine says which facts are missing, and why, and what a person can do.
+type missingLine struct{ text, next string }
+
+// missingLines returns a line for each cause: facts with one cause and one next step share
+// it.
+func missingLines(gaps []probe.Gap) []missingLine {
+	var lines []missingLine
+	for len(gaps) > 0 {
+		first := gaps[0]
+		var names []string
+		var others []probe.Gap
+		for _, g := range gaps {
+			if cause(g) == cause(first) && g.Next == first.Next {
+				names = append(names, factName(g.Source))
+			} else {
+				others = append(others, g)
+			}
+		}
+		why := first.Err
+		if len(names) > 1 {
+			why = cause(first)
+		}
+		lines = append(lines, missingLine{fmt.Sprintf("Not known: %s: %s", strings.Join(names, ", "), Clean(why)), Clean(first.Next)})
+		gaps = others
+	}
+	return lines
+}
+
+// cause is why a fact is missing, without the tool that was to tell it.
+func cause(g probe.Gap) string {
+	if tool, why, found := strings.Cut(g.Err, ": "); found && strings.HasPrefix(tool, "/") {
+		return why
+	}
+	return g.Err
 }
 
 // shownTone is the tone of a product's headline. One that is only listed needs nothing now.

@@ -109,7 +109,11 @@ func askDeveloper(f approval.Finding, st approval.Status) string {
 	if !otherVendor(f.Product) {
 		return fmt.Sprintf("Parallels lists what each version needs (%s)", requirements)
 	}
-	return sentences(stranger(f.Product), fmt.Sprintf("ask the developer of %s whether it works on macOS %s%s", f.Product.Name, f.To, seePage(f)), instead(f.Product, onNewer(st, f)))
+	ask := fmt.Sprintf("ask the developer of %s whether it works on macOS %s%s", f.Product.Name, f.To, seePage(f))
+	if stranger(f.Product) != "" { // its name is that of the developer
+		ask = fmt.Sprintf("ask %s whether it works on macOS %s", f.Product.Name, f.To)
+	}
+	return sentences(stranger(f.Product), ask, instead(f.Product, onNewer(st, f)))
 }
 
 // onNewer returns this Mac with the newer macOS of a finding.
@@ -197,7 +201,7 @@ func cannotRun(u approval.Upgrade) string {
 }
 
 func cannotRunNext(u approval.Upgrade) string {
-	return sentences("macOS 26 is the newest macOS for this Mac", when(len(u.Findings) > 0, "what follows holds for a Mac with Apple silicon"))
+	return sentences("macOS 26 is the newest macOS for Macs with an Intel processor", when(len(u.Findings) > 0, "what follows holds for a Mac with Apple silicon"))
 }
 
 // UpgradeText returns the output of `kextwatch upgrade-check`.
@@ -211,7 +215,7 @@ func UpgradeText(st approval.Status, u approval.Upgrade) Lines {
 	}
 	for _, f := range u.Findings {
 		l.add(findingTone(f), "%s: %s. %s", title(f.Product), findingState(f), findingWhy(f))
-		l.labeled("Next", withContact(findingNext(f, st), st))
+		l.next(withContact(findingNext(f, st), st))
 		l.labeled("Source", findingSource(f))
 	}
 	gaps := UpgradeGaps(st)
@@ -221,10 +225,7 @@ func UpgradeText(st approval.Status, u approval.Upgrade) Lines {
 	case len(u.Findings) == 0:
 		l.add(NoTone, "kextwatch found no kernel extension of another developer on this Mac.")
 	}
-	for _, g := range gaps {
-		l.add(NoTone, "Not known: %s: %s", factName(g.Source), Clean(g.Err))
-		l.labeled("Next", Clean(g.Next))
-	}
+	l.missing(gaps)
 	l.blank()
 	l.add(NoTone, "%s", upgradeCounts(u))
 	return l

@@ -104,7 +104,7 @@ func stranger(p approval.Product) string {
 	if at := one.Path; at != "" {
 		what += " in " + Clean(at)
 	}
-	return fmt.Sprintf("kextwatch does not know it (%s)", what)
+	return fmt.Sprintf("kextwatch does not know this developer (%s)", what)
 }
 
 // strangerWarning is stranger with advice, for an extension that waits for approval.

@@ -106,9 +106,9 @@ var verdictWords = map[approval.Verdict]verdictText{
 		},
 		short: func(p approval.Product, st approval.Status) string {
 			if hasKext(p, isLost) {
-				return tryThenAllow(p, st)
+				return tryThenAllowInShort(p, st)
 			}
-			return sentences(clickThere(p, st), fmt.Sprintf("if there is no button, %s, then check again", TryAgain(p, st.Mac.OS)))
+			return sentences(fmt.Sprintf("open %s and %s", PaneFor(st.Mac).short, clickOnce(p, st)), fmt.Sprintf("if it is missing, %s", TryAgain(p, st.Mac.OS)))
 		},
 		pane: func(p approval.Product) bool { return !hasKext(p, isLost) },
 		at:   trying,
@@ -124,7 +124,7 @@ var verdictWords = map[approval.Verdict]verdictText{
 		next: func(p approval.Product, st approval.Status) string {
 			return sentences(strangerWarning(p), bringBack(p, st), "then "+clickThere(p, st), withoutKexts(p, st.Mac))
 		},
-		short: tryThenAllow,
+		short: tryThenAllowInShort,
 		at:    trying,
 	},
 	approval.UpgradePending: {
@@ -133,6 +133,10 @@ var verdictWords = map[approval.Verdict]verdictText{
 		why:   because("The kernel extensions on disk differ from those last loaded. macOS needs a new approval for them."),
 		next: func(p approval.Product, st approval.Status) string {
 			return sentences(fmt.Sprintf("open %s, approve the update and restart the Mac", PaneFor(st.Mac).Path),
+				fmt.Sprintf("if nothing waits there, %s first", TryAgain(p, st.Mac.OS)))
+		},
+		short: func(p approval.Product, st approval.Status) string {
+			return sentences(fmt.Sprintf("approve the update in %s, then restart the Mac", PaneFor(st.Mac).short),
 				fmt.Sprintf("if nothing waits there, %s first", TryAgain(p, st.Mac.OS)))
 		},
 		headline: func(p approval.Product) string { return fmt.Sprintf("%s: the update needs your approval", p.Name) },
@@ -192,13 +196,10 @@ var verdictWords = map[approval.Verdict]verdictText{
 		},
 		window: lastWindow,
 		next: func(p approval.Product, st approval.Status) string {
-			if st.Source != "" && hasKext(p, func(k approval.Kext) bool { return k.Lost || k.Recorded }) {
-				return sentences(firstTry(p, st.Mac.OS))
-			}
-			if p.Window.Open() {
-				return sentences(clickThere(p, st), pressTab, unknownNext(st))
-			}
-			return unknownNext(st)
+			return unknownStep(p, st, unknownNext(st))
+		},
+		short: func(p approval.Product, st approval.Status) string {
+			return unknownStep(p, st, sentence(unknownWays(st)[0]))
 		},
 		pane: anyway,
 		steps: func(p approval.Product, st approval.Status) []GuideStep {
@@ -468,23 +469,56 @@ func clickOnce(p approval.Product, st approval.Status) string {
 	return click
 }
 
+// unknownStep is the next step if kextwatch cannot tell. ways lead to an answer.
+func unknownStep(p approval.Product, st approval.Status, ways string) string {
+	switch {
+	case st.Source != "" && hasKext(p, func(k approval.Kext) bool { return k.Lost || k.Recorded }):
+		return sentences(firstTry(p, st.Mac.OS))
+	case p.Window.Open():
+		return sentences(clickThere(p, st), pressTab, ways)
+	}
+	return ways
+}
+
+// unknownNext returns the ways to an answer if no source has one. Each way but the first
+// begins with "Or".
 func unknownNext(st approval.Status) string {
+	return sentence(strings.Join(unknownWays(st), ". Or "))
+}
+
+// unknownWays returns the ways, without the end of a sentence.
+func unknownWays(st approval.Status) []string {
 	var ways []string
 	for _, s := range st.Sources {
-		if s.State != probe.OK && s.Next != "" {
-			ways = append(ways, sentence(Clean(s.Next)))
+		if next := sourceNext(s, st); s.State != probe.OK && next != "" {
+			ways = append(ways, next)
 		}
 	}
 	if st.Source != "" && approval.AppUnknown(st.Facts) {
 		ways = nil
 		for _, g := range st.Facts.Gaps {
 			if g.Source == probe.FactParallels {
-				ways = append(ways, sentence(Clean(g.Next)))
+				ways = append(ways, strings.TrimSuffix(Clean(g.Next), "."))
 			}
 		}
 	}
 	if len(ways) == 0 {
-		return "Check again in a moment."
+		return []string{"check again in a moment"}
 	}
-	return strings.Join(ways, " ")
+	return ways
+}
+
+// sourceNext returns what a person can do about a source that did not answer.
+func sourceNext(s probe.Source, st approval.Status) string {
+	database := slices.IndexFunc(st.Sources, func(s probe.Source) bool { return s.Name == probe.Database })
+	denied := database < 0 || st.Sources[database].State == probe.Denied
+	switch {
+	case st.Mac.Offline && s.Name != probe.Database: // nothing on this Mac helps
+		return ""
+	case st.Mac.Offline && s.State == probe.Denied:
+		return "run the same command with sudo"
+	case s.Name == probe.Reader && s.State == probe.Absent && !denied: // it would fail, too
+		return ""
+	}
+	return Clean(s.Next)
 }

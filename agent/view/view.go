@@ -22,14 +22,19 @@ import (
 	"kextwatch/probe"
 )
 
-// Clean turns foreign text into one printable line of at most about 200 bytes.
+// Clean turns foreign text into one printable line of at most about 200 bytes, cut after a
+// word.
 func Clean(s string) string {
 	const longest = 200
 	s = strings.Join(strings.Fields(probe.OneLine(probe.Head(s))), " ")
 	for at := range s {
-		if at >= longest {
-			return strings.TrimSpace(s[:at]) + "…"
+		if at < longest {
+			continue
 		}
+		if space := strings.LastIndexByte(s[:at], ' '); space > longest/2 {
+			at = space
+		}
+		return strings.TrimRight(s[:at], " ,;:") + "…"
 	}
 	return s
 }

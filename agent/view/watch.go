@@ -47,16 +47,16 @@ func (v Live) Screen(columns, rows int) []Line {
 		if p.Window.Open() {
 			s.bar(*p.Window)
 		}
-		s.labeled("Next", Next(p, st))
+		s.next(Next(p, st))
 		s.labeled("", sentence(named("Contact %s", contactAbout(p, st))))
-		s.labeled("Why", Why(p, st))
+		s.labeled("Why", whyBeside(p, st))
 	}
-	for i, g := range shownFacts(st.Gaps, st) {
+	for i, m := range missingLines(shownFacts(st.Gaps, st)) {
 		if i == 0 {
 			s.apart()
 		}
-		s.text(NoTone, fmt.Sprintf("Not known: %s: %s", factName(g.Source), Clean(g.Err)))
-		s.labeled("Next", Clean(g.Next))
+		s.text(NoTone, m.text)
+		s.next(m.next)
 	}
 	s.apart()
 	s.text(NoTone, fmt.Sprintf("kextwatch, %s", macLine(st.Mac, minute)))
@@ -174,16 +174,36 @@ func (s *screen) text(tone Tone, text string) {
 }
 
 func (s *screen) labeled(label, text string) {
-	const indent = 6
-	if text == "" {
+	if text != "" {
+		s.add(hanging(fmt.Sprintf("%-6s", label), text, s.columns)...)
+	}
+}
+
+// next adds the next step. If there are several ways, each has a number.
+func (s *screen) next(step string) {
+	ways := alternatives(step)
+	if len(ways) < 2 {
+		s.labeled("Next", step)
 		return
 	}
 	var lines []Line
-	for _, l := range wrap(text, s.columns-indent) {
-		lines = append(lines, Line{Text: fmt.Sprintf("%-*s%s", indent, label, l)})
+	label := "Next"
+	for i, way := range ways {
+		lines = append(lines, hanging(fmt.Sprintf("%-6s%d  ", label, i+1), way, s.columns)...)
 		label = ""
 	}
 	s.add(lines...)
+}
+
+// hanging returns the lines of a text. Its head is on the first one, and the others are
+// indented by the width of the head.
+func hanging(head, text string, columns int) []Line {
+	var lines []Line
+	for _, l := range wrap(text, columns-len(head)) {
+		lines = append(lines, Line{Text: head + l})
+		head = strings.Repeat(" ", len(head))
+	}
+	return lines
 }
 
 // bar adds the bar of the time left, and when the window closes.
@@ -232,15 +252,11 @@ func (s *screen) unfinished(lines []Line, p paragraph, room int) []Line {
 func (s *screen) past(past []Past, room int) []Line {
 	var lines []Line
 	for i := len(past) - 1; i >= 0; i-- {
-		entry := wrap(past[i].At.Local().Format("15:04:05")+"  "+Clean(past[i].Text), s.columns)
+		entry := hanging(past[i].At.Local().Format("15:04:05 "), Clean(past[i].Text), s.columns)
 		if len(lines)+len(entry)+1 > room {
 			break
 		}
-		var shown []Line
-		for _, l := range entry {
-			shown = append(shown, Line{Text: l})
-		}
-		lines = append(shown, lines...)
+		lines = append(entry, lines...)
 	}
 	if len(lines) == 0 {
 		return nil

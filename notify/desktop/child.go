@@ -64,5 +64,5 @@ func withMessage(err error) error {
 	if len(messages) == 0 {
 		return err
 	}
-	return fmt.Errorf("%s (%s)", strings.Join(messages, "; "), exit.State)
+	return errors.New(strings.Join(messages, "; "))
 }

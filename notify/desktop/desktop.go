@@ -55,7 +55,7 @@ func Send(alert notify.Alert) error {
 	select {
 	case err := <-done:
 		if err != nil {
-			return fmt.Errorf("showing a notification: %w; %s", err, nextStep(runtime.GOOS))
+			return notAccepted(err, runtime.GOOS)
 		}
 		return nil
 	case <-time.After(sendLimit):
@@ -82,6 +82,12 @@ func busAddress(getenv func(string) string) string {
 // within limit.
 func timeoutError(limit time.Duration) error {
 	return fmt.Errorf("no answer within %v: %w; %s", limit, os.ErrDeadlineExceeded, nextStep(runtime.GOOS))
+}
+
+// notAccepted returns the error for an alert that was not shown. What the user can do comes
+// before the words of the libraries, so that it stays if the text is cut.
+func notAccepted(err error, goos string) error {
+	return fmt.Errorf("no notification service accepted it; %s (%w)", nextStep(goos), err)
 }
 
 // nextStep returns what the user can do if notifications fail.

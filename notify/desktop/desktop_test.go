@@ -1,6 +1,7 @@
 package desktop
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -43,5 +44,14 @@ func TestBusAddress(t *testing.T) {
 		if got := busAddress(func(name string) string { return test.env[name] }); got != test.want {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
+	}
+}
+
+// What helps comes before what the libraries say, which is long and may be cut.
+func TestErrorSaysFirstWhatHelps(t *testing.T) {
+	err := notAccepted(errors.New("beeep: dbus: dbus: invalid bus address"), "linux")
+	const want = "no notification service accepted it; start a notification daemon in this desktop session, for example dunst (beeep: dbus: dbus: invalid bus address)"
+	if err.Error() != want {
+		t.Errorf("got %q, want %q", err, want)
 	}
 }

@@ -95,6 +95,9 @@ exit 69
 	if err == nil || !strings.HasPrefix(err.Error(), "posting a notification: no bus; start one; and so on") {
 		t.Fatalf("%.200v", err)
 	}
+	if strings.Contains(err.Error(), "exit status") {
+		t.Errorf("the message has the exit status, which says nothing more: %.200v", err)
+	}
 	if len(err.Error()) > 5000 {
 		t.Errorf("the error has %d bytes", len(err.Error()))
 	}

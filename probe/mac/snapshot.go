@@ -160,7 +160,11 @@ func (p *Prober) readMac(s *shot) {
 		os, err := ReadOS(p.mac)
 		var gaps []probe.Gap
 		if err != nil {
-			gaps = append(gaps, probe.NewGap(probe.FactMacOSVersion, err, "Run `sw_vers` in Terminal and see what it says."))
+			next := "Run `sw_vers` in Terminal and see what it says."
+			if root.NotExist(err) {
+				next = "Run kextwatch on a Mac, or name a simulated one with --root."
+			}
+			gaps = append(gaps, probe.NewGap(probe.FactMacOSVersion, err, next))
 		}
 		p.os.set(struct{}{}, os, gaps)
 	}

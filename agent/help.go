@@ -68,7 +68,7 @@ func textOnly(command string) bool {
 	return false
 }
 
-const exitOthers = "64 wrong usage, 69 something is missing, such as a tool or a permission, 70 a defect,\n130 interrupted"
+const exitOthers = "64 wrong usage, 69 a tool or a permission is missing, 70 a defect,\n130 interrupted"
 
 // exitText returns the exit statuses of a command for its help.
 func exitText(command string) string {

@@ -52,3 +52,38 @@ func TestAttemptsOfManyExtensionsOpenNoSecondWindow(t *testing.T) {
 		t.Errorf("said %v: a scan became an attempt", events)
 	}
 }
+
+// An attempt is answered by a load, or by a blocked row. Where macOS may load no extension
+// at all, only the log tells that it refused: the agent follows the log for half an hour.
+func TestWhatAnswersAnAttempt(t *testing.T) {
+	allowed := func(s *macStory) { s.fuseRow(true, at(40)) }
+	external := func(s *macStory) { s.snap.Boot.External = probe.Yes }
+	virtual := func(s *macStory) { s.snap.Boot.Virtual = probe.Yes }
+	for _, tt := range []struct {
+		name string
+		mac  []func(s *macStory)
+		want bool
+	}{
+		{"a blocked row", nil, false},
+		{"an allowed row, and no load", []func(s *macStory){allowed}, true},
+		{"a load", []func(s *macStory){allowed, func(s *macStory) {
+			s.snap.Loaded.Kexts = []probe.LoadedKext{{BundleID: fuse25, Version: "5.1.3"}}
+		}}, false},
+		{"no attempt within half an hour", []func(s *macStory){func(s *macStory) { s.fuseRow(true, at(14)) }}, false},
+		{"a blocked row on an external disk", []func(s *macStory){external}, true},
+		{"a blocked row in a virtual machine", []func(s *macStory){virtual}, true},
+		{"a blocked row on an external disk of an Intel Mac", []func(s *macStory){external, func(s *macStory) { s.snap.Mac.Arch = probe.Intel }}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newStory(t, "26.2")
+			s.fuse()
+			s.fuseRow(false, at(40))
+			for _, change := range tt.mac {
+				change(s)
+			}
+			if status, _ := s.settings.Assess(Memory{}, s.snap, at(45)); status.Asking != tt.want {
+				t.Errorf("asking %v, want %v", status.Asking, tt.want)
+			}
+		})
+	}
+}

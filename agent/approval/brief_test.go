@@ -111,6 +111,28 @@ func TestOthersAreFollowedAfterAnApproval(t *testing.T) {
 	s.look(at(200), NotInstalled)
 }
 
+// Nobody clicked Allow while the button was there. If somebody does later, the product is
+// followed, too.
+func TestOthersAreFollowedAfterALateApproval(t *testing.T) {
+	s := boxStory(t, "12.7.6")
+	s.box(false, at(10))
+	s.look(at(10), BlockedOpen, "window-opened!")
+	s.look(at(41), NotInstalled, "window-closed")
+	s.box(true, at(10))
+	s.look(at(60), RestartPending, "approved", "restart-needed!")
+	s.listed(false)
+}
+
+// What was announced at the start of the Mac stays in the icon while there is a button.
+func TestAnAnnouncementAtTheStartStays(t *testing.T) {
+	s := boxStory(t, "10.15.7")
+	s.box(false, at(2))
+	s.look(at(2), BlockedOpen, "window-opened!")
+	s.look(at(3), BlockedOpen)
+	s.look(at(31), BlockedOpen)
+	s.look(at(32), NotInstalled, "window-closed")
+}
+
 // After a change in macOS Recovery the agent says what is left to do. An attempt right
 // after the start is news, too: now there is a button. It did not come back, because there
 // was none before.
@@ -132,6 +154,24 @@ func TestAButtonAfterAChangeInRecovery(t *testing.T) {
 		s.look(at(61), tt.blocked, "blocked!")
 		s.fuseRow(false, at(63))
 		s.look(at(63), BlockedOpen, "window-opened!")
+	}
+}
+
+// The agent starts late after the change, and the button has gone again.
+func TestAButtonThatWentAfterAChangeInRecovery(t *testing.T) {
+	s := newStory(t, "26.2")
+	s.fuse()
+	s.settings.Vendors = standard.Vendors
+	s.snap.Boot.Security = probe.FullSecurity
+	s.look(at(5), NotInstalled)
+	s.fuseRow(false, at(10))
+	s.look(at(10), NeedsRecovery, "needs-recovery!")
+	s.restart(at(60), "SESSION-2")
+	s.snap.Boot.Security = probe.ReducedSecurity
+	s.fuseRow(false, at(63))
+	s.look(at(100), NotInstalled, "blocked!")
+	if v := s.last.product(fuseTeam).Verdict; v != BlockedClosed {
+		t.Errorf("verdict %s, want %s", v, BlockedClosed)
 	}
 }
 
@@ -359,6 +399,24 @@ func TestOthersWithoutAButtonAreAnnounced(t *testing.T) {
 			s.look(at(60), tt.want, tt.event)
 		})
 	}
+}
+
+// An attempt is announced once at first sight, too, and also if it was made while no policy
+// source answered.
+func TestOthersWithoutAButtonAndWithoutASource(t *testing.T) {
+	s := newStory(t, "26.2")
+	s.fuse()
+	s.settings.Vendors = standard.Vendors
+	s.snap.Boot.Security = probe.FullSecurity
+	s.fuseRow(false, at(10))
+	s.look(at(10), NeedsRecovery, "needs-recovery!")
+	s.look(at(41), NotInstalled)
+	policy := s.snap.Policy
+	s.snap.Policy = nil
+	s.look(at(50), Unknown, "source-lost")
+	s.snap.Policy = policy
+	s.fuseRow(false, at(60))
+	s.look(at(60), NeedsRecovery, "source-changed", "needs-recovery!")
 }
 
 // A developer that the user ignores is recorded and listed, and never announced.

@@ -125,6 +125,19 @@ func TestParseTableIsStrict(t *testing.T) {
 	}
 }
 
+// An administrator who wrote the table finds the row that an error names.
+func TestErrorsNameTheRow(t *testing.T) {
+	const first = `{"schema": 1, "rows": [{"major": 17, "max_macos": "12", "confidence": "sure"}, {"major": `
+	for _, second := range []string{
+		`18, "max_macos": "Ventura", "confidence": "sure"}]}`,
+		`17, "max_macos": "13", "confidence": "sure"}]}`,
+	} {
+		if _, err := ParseTable([]byte(first + second)); err == nil || !strings.Contains(err.Error(), "row 2:") {
+			t.Errorf("%s: %v, want an error about row 2", second, err)
+		}
+	}
+}
+
 func FuzzParseTable(f *testing.F) {
 	f.Add([]byte(oneRow))
 	f.Add(compat)

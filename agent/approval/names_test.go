@@ -52,3 +52,14 @@ func TestASecondTeamOfTheSameName(t *testing.T) {
 		}
 	}
 }
+
+// The pane shows the name of the developer, and the table has the product.
+func TestAProductNamesItsDeveloper(t *testing.T) {
+	s := boxStory(t, "10.15.7")
+	s.box(false, at(10))
+	s.look(at(10), BlockedOpen, "window-opened!")
+	p := s.last.product(boxTeam)
+	if p.Name != "VirtualBox" || p.Developer != "Oracle America, Inc." || p.Known == nil || p.Known.Product != "VirtualBox" {
+		t.Errorf("%q of %q, row %+v, want VirtualBox of Oracle America, Inc.", p.Name, p.Developer, p.Known)
+	}
+}

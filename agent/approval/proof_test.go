@@ -376,6 +376,45 @@ func TestProofsOfAnEarlierMemory(t *testing.T) {
 	s.look(at(5), Unknown)
 }
 
+// What the earlier memory knows of loads and failures in this boot still counts, unless the
+// extension was seen loaded since.
+func TestLoadsOfAnEarlierMemory(t *testing.T) {
+	loaded := func(s *macStory) {
+		s.load("17.1.7 51588")
+		s.said(at(2))
+		s.snap.Loaded.Kexts = nil
+	}
+	for _, tt := range []struct {
+		name    string
+		macOS   string
+		earlier func(s *macStory)
+		later   func(s *macStory)
+		want    Verdict
+	}{
+		{"updated since it was loaded", "12.7.6", func(s *macStory) { loaded(s); s.install("17.1.8", "51600") }, nil, UpgradePending},
+		{"a bad signature", "10.15.7", func(s *macStory) { s.report(probe.FromLog, probe.BadSignature, at(2), hypervisor) }, nil, LoadFailing},
+		{"a bad signature, and loaded since", "10.15.7", func(s *macStory) { s.report(probe.FromLog, probe.BadSignature, at(2), hypervisor) }, loaded, Approved},
+		{"an attempt that failed", "12.7.6", func(s *macStory) { s.attempt(at(1.5), allKexts...); s.allow(); s.said(at(1.6)) }, nil, LoadFailing},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := usedStory(t, tt.macOS)
+			s.said(at(1))
+			tt.earlier(s)
+			s.said(at(3))
+			earlier := s.mem
+			s.mem, s.snap.Attempts = Memory{}, nil
+			s.said(at(4)) // at first sight, without the memory
+			if tt.later != nil {
+				tt.later(s)
+			}
+			s.mem = s.mem.After(earlier)
+			if s.said(at(5)); s.last.Verdict != tt.want {
+				t.Errorf("verdict %s, want %s; rules %v", s.last.Verdict, tt.want, s.last.Fired)
+			}
+		})
+	}
+}
+
 // A failure belongs to the version that failed: an update, as advised, has not failed yet.
 func TestAnUpdateAfterAFailure(t *testing.T) {
 	s := usedStory(t, "10.15.7")

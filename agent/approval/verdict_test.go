@@ -166,6 +166,41 @@ func TestOtherDevelopersWaitInTheSamePane(t *testing.T) {
 	}
 }
 
+// The icon and the title are about the product that leads. A product that is only listed
+// never does.
+func TestWhichProductLeads(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		full string // the team that is watched in full
+		mac  func(s *macStory)
+		want string
+	}{
+		{"an open window before one that is only listed", "", func(s *macStory) {
+			s.place("TEAMONE", 1, at(-60*24*400))
+			s.place("TEAMTWO", 1, at(30))
+		}, "TEAMTWO"},
+		{"the window that closes first", "TEAMTWO", func(s *macStory) {
+			s.place("TEAMONE", 1, at(30))
+			s.place("TEAMTWO", 1, at(31))
+		}, "TEAMONE"},
+		{"within a minute the one that is watched in full", "TEAMTWO", func(s *macStory) {
+			s.place("TEAMONE", 1, at(30))
+			s.place("TEAMTWO", 1, at(30.5))
+		}, "TEAMTWO"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newStory(t, "10.15.7")
+			s.uninstall()
+			s.settings.Vendors = Vendors{Auto: true, Teams: []string{probe.ParallelsTeamID, tt.full}}
+			tt.mac(s)
+			status, _ := s.settings.Assess(Memory{}, s.snap, at(40))
+			if lead, _ := status.Leading(); lead.TeamID != tt.want {
+				t.Errorf("%s of %q leads, want %q", lead.Verdict, lead.TeamID, tt.want)
+			}
+		})
+	}
+}
+
 func TestAssessDoesNotChangeItsArguments(t *testing.T) {
 	s := newStory(t, "12.7.6")
 	s.attempt(at(2), allKexts...)

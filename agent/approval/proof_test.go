@@ -394,7 +394,7 @@ func TestLoadsOfAnEarlierMemory(t *testing.T) {
 		{"updated since it was loaded", "12.7.6", func(s *macStory) { loaded(s); s.install("17.1.8", "51600") }, nil, UpgradePending},
 		{"a bad signature", "10.15.7", func(s *macStory) { s.report(probe.FromLog, probe.BadSignature, at(2), hypervisor) }, nil, LoadFailing},
 		{"a bad signature, and loaded since", "10.15.7", func(s *macStory) { s.report(probe.FromLog, probe.BadSignature, at(2), hypervisor) }, loaded, Approved},
-		{"an attempt that failed", "12.7.6", func(s *macStory) { s.attempt(at(1.5), allKexts...); s.allow(); s.said(at(1.6)) }, nil, LoadFailing},
+		{"a virtual machine ran without them", "12.7.6", func(s *macStory) { s.snap.Machines.List[0].State = probe.VMRunning; s.said(at(1.5)) }, nil, LoadFailing},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := usedStory(t, tt.macOS)
@@ -402,7 +402,7 @@ func TestLoadsOfAnEarlierMemory(t *testing.T) {
 			tt.earlier(s)
 			s.said(at(3))
 			earlier := s.mem
-			s.mem, s.snap.Attempts = Memory{}, nil
+			s.mem, s.snap.Attempts, s.snap.Machines.List[0].State = Memory{}, nil, probe.VMStopped
 			s.said(at(4)) // at first sight, without the memory
 			if tt.later != nil {
 				tt.later(s)

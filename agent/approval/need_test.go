@@ -173,6 +173,12 @@ func TestEnforcement(t *testing.T) {
 		{"a profile allows one of four", func(e *probe.Enforcement) {
 			e.Profile = probe.KextProfile{Present: probe.Yes, UserOverrides: probe.Yes, Kexts: []probe.TeamKexts{{TeamID: probe.ParallelsTeamID, BundleIDs: []string{vnic}}}}
 		}, BlockedOpen, "", ""},
+		{"a profile allows all four", func(e *probe.Enforcement) {
+			e.Profile = probe.KextProfile{Present: probe.Yes, UserOverrides: probe.Yes, Kexts: []probe.TeamKexts{{TeamID: probe.ParallelsTeamID, BundleIDs: allKexts}}}
+		}, Approved, ByMDM, ""},
+		{"a profile allows the same names of another team", func(e *probe.Enforcement) {
+			e.Profile = probe.KextProfile{Present: probe.Yes, UserOverrides: probe.Yes, Kexts: []probe.TeamKexts{{TeamID: "EG7KH642X6", BundleIDs: allKexts}}}
+		}, BlockedOpen, "", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

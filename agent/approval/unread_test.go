@@ -37,3 +37,22 @@ func TestUnreadExtensionCountsAsThere(t *testing.T) {
 	s.snap.Loaded.Kexts = nil // Parallels unloads them
 	s.look(at(3), Approved)
 }
+
+// The signature of an extension on the disk could not be read. Its row says whose it is, or
+// that it is unsigned.
+func TestTheTeamOfAnExtensionThatWasNotRead(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		team string // in the row
+		want Verdict
+	}{{"its row has the team", probe.ParallelsTeamID, BlockedUnknown}, {"macOS found it unsigned", "", CannotLoad}} {
+		s := newStory(t, "10.15.7")
+		s.snap.Kexts = s.snap.Kexts[:1]
+		s.snap.Kexts[0].TeamID = ""
+		s.policy().Rows = []probe.PolicyRow{{TeamID: tt.team, BundleID: hypervisor}}
+		status, _ := s.settings.Assess(Memory{}, s.snap, at(60))
+		if p := status.product(tt.team); p.Verdict != tt.want || p.Items[0].Kexts[0].Path == "" {
+			t.Errorf("%s: verdict %q with %+v, want %s for the one on the disk", tt.name, p.Verdict, p.Items, tt.want)
+		}
+	}
+}

@@ -44,6 +44,10 @@ func TestVerdicts(t *testing.T) {
 			s.attempt(at(40), hypervisor)
 			s.policy().MDM = []probe.MDMRow{{TeamID: probe.ParallelsTeamID, Allowed: true}, {TeamID: probe.ParallelsTeamID, BundleID: hypervisor}}
 		}, BlockedOpen},
+		{"two rows for the team, and one allows it", "10.15.7", func(s *macStory) {
+			s.attempt(at(40), hypervisor)
+			s.policy().MDM = []probe.MDMRow{{TeamID: probe.ParallelsTeamID}, {TeamID: probe.ParallelsTeamID, Allowed: true}}
+		}, Approved},
 		{"a profile for another team", "10.15.7", func(s *macStory) {
 			s.attempt(at(40), hypervisor)
 			s.policy().MDM = []probe.MDMRow{{TeamID: "EG7KH642X6", Allowed: true}}

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -20,5 +21,28 @@ func TestPrintable(t *testing.T) {
 		if got := Printable(in); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
+	}
+}
+
+// A text in JSON cannot control a terminal or turn the direction of text, and has the same
+// value.
+func TestEscapeJSON(t *testing.T) {
+	for in, want := range map[string]string{
+		"{\n\"Größe 分 🙂\"}":      "{\n\"Größe 分 🙂\"}",
+		"\"abc\u202edef\u200b\"": `"abc\u202edef\u200b"`,
+		"\"a\u009b31m\x7f\"":     `"a\u009b31m\u007f"`,
+		"\"tag \U000e0001\"":     `"tag \udb40\udc01"`,
+	} {
+		got := EscapeJSON(in)
+		if got != want {
+			t.Errorf("%q: got %s, want %s", in, got, want)
+		}
+		var before, after any
+		if err := json.Unmarshal([]byte(in), &before); err == nil && (json.Unmarshal([]byte(got), &after) != nil || after != before) {
+			t.Errorf("%q: the value is now %q", in, after)
+		}
+	}
+	if got := EscapeJSON("\"bad \xff\""); got != "\"bad \uFFFD\"" {
+		t.Errorf("invalid UTF-8: %q", got)
 	}
 }

@@ -322,16 +322,39 @@ func TestStoryTheClockIsSetForward(t *testing.T) {
 	s.look(at(5), BlockedOpen, "window-reopened!")
 }
 
+// The wall clock is set back by twenty minutes, and ten minutes pass. The monotonic clock
+// tells how much of the window is left.
 func TestStoryTheMonotonicClockBoundsTheWindow(t *testing.T) {
+	start := time.Now()
+	ahead := start.Add(20 * time.Minute) // the wall clock at first
+	s := newStory(t, "10.15.7")
+	s.snap.Mac.BootedAt = start.Add(-time.Hour)
+	s.attempt(ahead.Round(0).UTC().Truncate(time.Second), hypervisor)
+	s.look(ahead, BlockedOpen, "window-opened!")
+	id := key(probe.ParallelsTeamID, app)
+	item := s.mem.Items[id]
+	item.Window.LeftAt = start // setting the wall clock does not change the monotonic clock
+	s.mem.Items[id] = item
+	s.look(start.Add(10*time.Minute), BlockedOpen)
+	s.minutesLeft(20)
+}
+
+// The two clocks differ by a second, as they do after a small correction. The end that was
+// announced stays.
+func TestStoryTheClocksDifferByASecond(t *testing.T) {
 	start := time.Now()
 	s := newStory(t, "10.15.7")
 	s.snap.Mac.BootedAt = start.Add(-time.Hour)
 	s.attempt(start.Round(0).UTC().Truncate(time.Second), hypervisor)
 	s.look(start, BlockedOpen, "window-opened!")
-	later := start.Add(20 * time.Minute) // both clocks
-	s.look(later, BlockedOpen, "window-reminder 10!")
-	if left := s.last.Products[0].Window.Left; left > 10*time.Minute {
-		t.Errorf("%v left, want at most 10 minutes", left)
+	closes := s.last.Products[0].Window.ClosesAt
+	id := key(probe.ParallelsTeamID, app)
+	item := s.mem.Items[id]
+	item.Window.LeftAt = start.Add(-time.Second)
+	s.mem.Items[id] = item
+	s.look(start.Add(10*time.Minute), BlockedOpen)
+	if w := s.last.Products[0].Window; !w.ClosesAt.Equal(closes) {
+		t.Errorf("closes at %v, want %v", w.ClosesAt, closes)
 	}
 }
 

@@ -87,3 +87,21 @@ func TestWhatAnswersAnAttempt(t *testing.T) {
 		})
 	}
 }
+
+// A program tries many times in a row, and only the newest attempts are remembered. After
+// the approval is withdrawn, the older ones, which the log still has, open no window.
+func TestAttemptsThatAreNotRememberedOpenNoWindow(t *testing.T) {
+	s := newStory(t, "10.15.7")
+	s.refuse(hypervisor)
+	for n := range keptAttempts + 8 {
+		s.report(probe.FromLog, probe.Refused, at(10).Add(time.Duration(n)*time.Second), hypervisor)
+	}
+	s.look(at(11), BlockedOpen, "window-opened!")
+	s.look(at(11.5), BlockedOpen)
+	s.allow()
+	s.look(at(12), Approved, "approved!")
+	s.policy().Rows[0].Allowed = false
+	s.look(at(14), Approved)
+	s.look(at(15), BlockedUnknown, "blocked", "approval-lost!")
+	s.minutesLeft(-1)
+}

@@ -129,23 +129,31 @@ func TestARefusalInTheLogIsNoLoss(t *testing.T) {
 }
 
 // macOS does not list the approval any more while the extension is still loaded. That it
-// is loaded is not good news then, however often it is read.
+// is loaded is not good news then, however often it is read, and wherever the extension is.
 func TestALostApprovalIsNotReady(t *testing.T) {
-	s := newStory(t, "12.7.6")
-	s.attempt(at(5), allKexts...)
-	s.allow()
-	s.load("16.5.1 49187")
-	s.look(at(20), Approved)
-	p := s.policy()
-	for i := range p.Rows {
-		p.Rows[i].Allowed = false
+	for name, place := range map[string]func(s *macStory){
+		"on the disk":           func(*macStory) {},
+		"not found on the disk": func(s *macStory) { s.snap.Kexts = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStory(t, "12.7.6")
+			place(s)
+			s.attempt(at(5), allKexts...)
+			s.allow()
+			s.load("16.5.1 49187")
+			s.look(at(20), Approved)
+			p := s.policy()
+			for i := range p.Rows {
+				p.Rows[i].Allowed = false
+			}
+			s.look(at(30), Approved)
+			s.look(at(31), BlockedUnknown, "blocked", "approval-lost!")
+			s.look(at(32), BlockedUnknown)
+			s.snap.Loaded.Kexts = nil
+			s.attempt(at(33), allKexts...)
+			s.look(at(33), BlockedOpen, "window-opened!")
+		})
 	}
-	s.look(at(30), Approved)
-	s.look(at(31), BlockedUnknown, "blocked", "approval-lost!")
-	s.look(at(32), BlockedUnknown)
-	s.snap.Loaded.Kexts = nil
-	s.attempt(at(33), allKexts...)
-	s.look(at(33), BlockedOpen, "window-opened!")
 }
 
 // An approval is withdrawn while the extension is loaded, which is unloaded later. Its last

@@ -159,12 +159,18 @@ func TestOtherDevelopersWaitInTheSamePane(t *testing.T) {
 		probe.PolicyRow{TeamID: "EG7KH642X6", BundleID: "com.vmware.kext.vmnet", Developer: "VMware, Inc."},
 		probe.PolicyRow{TeamID: "Z2SG5H3HC8", BundleID: "net.tunnelblick.tap", Developer: "Jonathan Bullard"},
 		probe.PolicyRow{BundleID: "com.apple.nke.rvi"},
+		probe.PolicyRow{TeamID: boxTeam, BundleID: boxID, Developer: "Oracle America, Inc."}, // on the disk, without a time
+		probe.PolicyRow{TeamID: fuseTeam, BundleID: fuse25, Developer: "Benjamin Fleischer", Pending: probe.No},
+	)
+	s.snap.Kexts = append(s.snap.Kexts,
+		probe.Kext{BundleID: boxID, TeamID: boxTeam, Path: boxPath, Version: "6.1.50"},
+		probe.Kext{BundleID: fuse25, TeamID: fuseTeam, Path: fusePath, Version: "5.1.3"},
 	)
 	p.History = append(p.History, probe.LoadRecord{TeamID: "EG7KH642X6", BundleID: "com.vmware.kext.vmnet", LastSeen: at(41)})
 	for _, vendors := range []Vendors{standard.Vendors, {All: true}, {Teams: []string{probe.ParallelsTeamID}}} {
 		s.settings.Vendors = vendors
 		status, _ := s.settings.Assess(Memory{}, s.snap, at(42))
-		if want := []Developer{{"EG7KH642X6", "VMware, Inc."}}; !slices.Equal(status.OthersThan(status.Products[0]), want) {
+		if want := []Developer{{boxTeam, "Oracle America, Inc."}, {"EG7KH642X6", "VMware, Inc."}}; !slices.Equal(status.OthersThan(status.Products[0]), want) {
 			t.Errorf("%+v: %q also wait, want %q", vendors, status.OthersThan(status.Products[0]), want)
 		}
 	}

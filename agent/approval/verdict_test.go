@@ -239,4 +239,12 @@ func TestNextSnapshot(t *testing.T) {
 			t.Errorf("%v: next snapshot in %v (%v), want %v", tt.now, d, runs, tt.want)
 		}
 	}
+	// Something else is due, too: the minutes that are shown do not wait for it.
+	status, _ = standard.Assess(Memory{}, s.snap, at(2))
+	for due, want := range map[time.Duration]time.Duration{5 * time.Second: 5 * time.Second, time.Minute: tick} {
+		status.DueAt = at(2).Add(due)
+		if d, runs := status.Next(); !runs || d != want {
+			t.Errorf("due in %v: next snapshot in %v (%v), want %v", due, d, runs, want)
+		}
+	}
 }

@@ -433,6 +433,42 @@ func TestIgnoredVendors(t *testing.T) {
 	}
 }
 
+// The menu offers to ignore the developer that the icon is about, and to stop ignoring one
+// that is ignored.
+func TestToIgnore(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		mac     func(s *macStory)
+		ignored []string
+		want    string // the team; "-": none
+		stop    bool
+	}{
+		{"VirtualBox waits", func(*macStory) {}, nil, boxTeam, false},
+		{"VirtualBox was allowed and is loaded", func(s *macStory) {
+			s.settings.Vendors.All = true
+			s.box(true, at(10))
+			s.snap.Loaded.Kexts = []probe.LoadedKext{{BundleID: boxID, Version: "6.1.50"}}
+		}, nil, "-", false},
+		{"Parallels waits, too, and closes first", func(s *macStory) {
+			s.install("16.5.1", "49187")
+			s.attempt(at(5), hypervisor)
+		}, nil, "-", false},
+		{"an unsigned one leads", func(s *macStory) { s.settings.Vendors.All = true; s.unsign() }, nil, "-", false},
+		{"VirtualBox is ignored", func(s *macStory) { s.mem = s.mem.Ignore(boxTeam) }, []string{boxTeam}, boxTeam, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := boxStory(t, "10.15.7")
+			s.box(false, at(10))
+			tt.mac(s)
+			status, _ := s.settings.Assess(s.mem, s.snap, at(11))
+			p, stop, found := status.ToIgnore(tt.ignored)
+			if found != (tt.want != "-") || found && (p.TeamID != tt.want || stop != tt.stop) {
+				t.Errorf("%q, stop %v, found %v, want %s, stop %v", p.TeamID, stop, found, tt.want, tt.stop)
+			}
+		})
+	}
+}
+
 // An unsigned extension is listed, and nobody is promised a button for it.
 func TestUnsignedIsNeverAnnounced(t *testing.T) {
 	for _, tt := range []struct {

@@ -1,6 +1,7 @@
 package approval
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -122,6 +123,22 @@ func TestParseTableIsStrict(t *testing.T) {
 		if _, err := ParseTable([]byte(changed)); err == nil {
 			t.Errorf("ParseTable accepts %q in place of %q", change[1][:min(60, len(change[1]))], change[0])
 		}
+	}
+}
+
+// A table at the limits that the errors name is accepted.
+func TestParseTableAtItsLimits(t *testing.T) {
+	var rows []string
+	for major := 1; major < 200; major++ {
+		rows = append(rows, fmt.Sprintf(`{"major": %d, "max_macos": "13", "confidence": "sure"}`, major))
+	}
+	const notes = "https://kb.parallels.com/"
+	rows = append(rows, fmt.Sprintf(`{"major": 999, "max_macos": "13", "confidence": "sure", "release_notes": %q, "source": %q}`,
+		notes+strings.Repeat("1", 400-len(notes)), strings.Repeat("x", 300)))
+	table := `{"schema": 1, "rows": [` + strings.Join(rows, ", ") + `]}`
+	table += strings.Repeat(" ", 256<<10-len(table))
+	if parsed, err := ParseTable([]byte(table)); err != nil || len(parsed.Rows) != 200 {
+		t.Errorf("%d rows, %v", len(parsed.Rows), err)
 	}
 }
 

@@ -18,6 +18,12 @@ func TestAnExtensionInAPlaceThatIsNotKnown(t *testing.T) {
 		apps(s)
 		s.snap.Gaps = []probe.Gap{{Source: probe.FactKextsOnDisk, Err: "denied", Next: "read it"}}
 	}
+	staged := func(s *macStory) { // the copy that macOS keeps
+		s.install("16.5.1", "49187")
+		for i := range s.snap.Kexts {
+			s.snap.Kexts[i].Staged = true
+		}
+	}
 	for name, c := range map[string]struct {
 		set  func(s *macStory)
 		want Verdict
@@ -39,6 +45,13 @@ func TestAnExtensionInAPlaceThatIsNotKnown(t *testing.T) {
 			unlisted(s)
 			s.snap.Machines = probe.Machines{Known: true, Kextless: probe.Yes, List: []probe.VM{{Hypervisor: probe.AppleHypervisor}}}
 		}, NotNeeded},
+		"with the application, only staged": {staged, NotAsked},
+		"with the application, only staged, loaded earlier": {func(s *macStory) {
+			staged(s)
+			s.load("16.5.1 49187")
+			_, s.mem = s.settings.Assess(s.mem, s.snap, at(1))
+			s.snap.Loaded.Kexts = nil
+		}, Unknown},
 		"with the application, no policy":                   {func(s *macStory) { apps(s); s.snap.Policy = nil }, Unknown},
 		"with the application, our own attempt was refused": {func(s *macStory) { apps(s); s.report(probe.FromRetry, probe.Refused, at(19), "") }, Unknown},
 		"none needed, and refused": {func(s *macStory) {

@@ -267,8 +267,12 @@ func TestStoryASecondWindowWhileAsleep(t *testing.T) {
 	s := newStory(t, "10.15.7")
 	s.attempt(at(2), hypervisor)
 	s.look(at(3), BlockedOpen, "window-opened!")
+	first := s.fired(RuleReopened, "Parallels Desktop")
 	s.attempt(at(100), hypervisor)
 	s.look(at(101), BlockedOpen, "window-reopened!")
+	if second := s.fired(RuleReopened, "Parallels Desktop"); first || !second {
+		t.Errorf("explained as reopened: first %v, second %v", first, second)
+	}
 	s.minutesLeft(29)
 }
 

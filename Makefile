@@ -119,8 +119,9 @@ build: ## bin/kextwatch, with the tray if its library is installed, and bin/kext
 	CGO_ENABLED=0 $(BUILD) -o bin/kextwatch-reader ./agent/reader
 	@echo "bin/kextwatch is built $(if $(TRAY),with the tray,without the tray; make deps installs what the tray needs)"
 
-# RACED=1: the tests have run with the race detector already.
-check: lint $(if $(RACED),,race) faults pictures browser darwin machorun reproducible ## all checks of CI; race includes every test of make test
+# RACED=1: the tests have run with the race detector already. machorun comes first: it takes
+# longest and mostly waits.
+check: machorun lint $(if $(RACED),,race) faults pictures browser darwin reproducible ## all checks of CI; race includes every test of make test
 
 # staticcheck runs for one processor: no file depends on it, and on a new machine
 # staticcheck spends a minute on the libraries for each platform.
@@ -212,9 +213,10 @@ machorun: ## run the macOS program and its tests on Linux with machorun
 	fi
 
 # An ordinary user runs everything from its own folder, because root ignores
-# permissions. The tests of agent take as long as all others, and both mostly wait, so
-# they run side by side.
+# permissions. The tests mostly wait, so those of agent, of probe and the others run side
+# by side.
 under-machorun:
+	@mkdir -p build
 	$(MAKE) -C '$(MACHORUN_SRC)' OUT='$(CURDIR)/build/machorun'
 	@set -e; \
 	stage=$$(mktemp -d); trap 'rm -rf "$$stage"' EXIT; \
@@ -246,9 +248,10 @@ under-machorun:
 	}; \
 	: >"$$stage/failed"; \
 	tests '$(CURDIR)/agent' >"$$stage/agent.log" 2>&1 & agent=$$!; \
-	tests $$(printf '%s\n' $$dirs | grep -vx '$(CURDIR)/agent'); \
-	wait $$agent; \
-	cat "$$stage/agent.log"; \
+	tests $$(printf '%s\n' $$dirs | grep '^$(CURDIR)/probe') >"$$stage/probe.log" 2>&1 & probe=$$!; \
+	tests $$(printf '%s\n' $$dirs | grep -vx -e '$(CURDIR)/agent' -e '$(CURDIR)/probe.*'); \
+	wait $$agent $$probe; \
+	cat "$$stage/agent.log" "$$stage/probe.log"; \
 	[ ! -s "$$stage/failed" ] || { echo "failed under machorun: $$(tr '\n' ' ' <"$$stage/failed")"; exit 1; }; \
 	echo 'under machorun: the program, from end to end'; \
 	cd agent; \

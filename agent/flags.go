@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"kextwatch/agent/cli"
-	"kextwatch/agent/settings"
+	"kextwatch/probe"
 )
 
 // mistypedFlag returns the error for what pflag refused, in our words.
@@ -20,7 +20,7 @@ func mistypedFlag(cmd *cobra.Command, err error) error {
 		if e.GetSpecifiedShortnames() == "" {
 			flag = "-" + flag
 		}
-		if near := settings.Nearest(e.GetSpecifiedName(), flagNames(cmd)); near != "" {
+		if near := probe.Nearest(e.GetSpecifiedName(), flagNames(cmd)); near != "" {
 			hint = fmt.Sprintf("did you mean --%s?", near)
 		}
 		return cli.Usage(hint, "%s has no flag %s", cmd.CommandPath(), flag)
@@ -43,9 +43,7 @@ var wantedValues = map[string]string{
 }
 
 // flagNames are the names of a command's flags.
-func flagNames(cmd *cobra.Command) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		more := true
-		cmd.Flags().VisitAll(func(f *pflag.Flag) { more = more && yield(f.Name) })
-	}
+func flagNames(cmd *cobra.Command) (names []string) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	return names
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/cli"
-	"kextwatch/agent/settings"
 	"kextwatch/probe"
 	"kextwatch/probe/simmac"
 )
@@ -197,14 +196,11 @@ func (s simCommand) run(dir, name string, values []string) error {
 		return s.done(dir, name, value)
 	}
 	hint := "kextwatch sim --help lists the verbs"
-	near := settings.Nearest(name, func(yield func(string) bool) {
-		for _, verb := range simVerbs {
-			if !yield(verb.name) {
-				return
-			}
-		}
-	})
-	if near != "" {
+	var names []string
+	for _, verb := range simVerbs {
+		names = append(names, verb.name)
+	}
+	if near := probe.Nearest(name, names); near != "" {
 		hint = fmt.Sprintf("did you mean kextwatch sim DIR %s?", near)
 	}
 	return cli.Usage(hint, "unknown verb %q", name)

@@ -189,15 +189,15 @@ func unsure(summary, detail, next string) Check { return Check{"", Unsure, summa
 func CheckText(checks []Check, all bool) Lines {
 	var l Lines
 	var advised []Check // those whose next step is shown
-	shown := worstFirst(checks)
+	shown := checks
 	if !all {
-		shown = folded(shown)
+		shown = folded(checks)
 	}
 	counts := map[Level]int{}
 	for _, c := range checks {
 		counts[c.Level]++
 	}
-	for _, c := range shown {
+	for _, c := range worstFirst(shown) {
 		if c.Level == Ok && !all {
 			continue
 		}
@@ -249,7 +249,7 @@ func folded(checks []Check) []Check {
 			})
 		}
 	}
-	return worstFirst(rest)
+	return rest
 }
 
 // worstFirst sorts checks: what is not ok comes first.

@@ -52,19 +52,11 @@ func noPolicy(c checking) (Check, bool) {
 // policyReader is ok only where the reader publishes now and launchd can start
 // it again.
 func policyReader(c checking) Check {
-	check := readerCheck(c)
-	if check.Next == letInstall && c.st.Facts.Situation.Admin == probe.Yes {
-		check.Next = "Run sudo kextwatch install --reader."
-	}
-	return check
-}
-
-func readerCheck(c checking) Check {
 	i := slices.IndexFunc(c.st.Sources, func(s probe.Source) bool { return s.Name == probe.Reader })
 	if i < 0 || c.st.Sources[i].State == probe.Absent {
 		return silentReader(c)
 	}
-	check := installedReader(c.own.Reader)
+	check := installedReader(c)
 	if s := c.st.Sources[i]; s.State != probe.OK {
 		if check.Level != Fail {
 			check = fail("The root reader does not work", "", sentence(orElse(Clean(s.Next), "install it again with sudo kextwatch install --reader")))
@@ -74,30 +66,36 @@ func readerCheck(c checking) Check {
 	return check
 }
 
-const letInstall = "Ask an administrator to run sudo kextwatch install --reader."
+// installReader is the next step for a reader that is missing or older.
+func (c checking) installReader() string {
+	if c.st.Facts.Situation.Admin == probe.Yes {
+		return "Run sudo kextwatch install --reader."
+	}
+	return "Ask an administrator to run sudo kextwatch install --reader."
+}
 
 // installedReader is the check of a reader that published something.
-func installedReader(r probe.ReaderInstallation) Check {
-	switch r.State {
+func installedReader(c checking) Check {
+	switch r := c.own.Reader; r.State {
 	case probe.ReaderSound:
 		return ok("The root reader publishes the policy")
 	case probe.ReaderOlder:
-		return warn("The root reader is older than kextwatch", "It does not record its runs, so kextwatch notices late when it stops.", letInstall)
+		return warn("The root reader is older than kextwatch", "It does not record its runs, so kextwatch notices late when it stops.", c.installReader())
 	case probe.ReaderAbsent:
-		return fail("The root reader is no longer installed", "What it published is no longer updated.", letInstall)
+		return fail("The root reader is no longer installed", "What it published is no longer updated.", c.installReader())
 	case probe.ReaderNoProgram:
-		return fail("The program of the root reader is missing", Clean(r.Path), letInstall)
+		return fail("The program of the root reader is missing", Clean(r.Path), c.installReader())
 	case probe.ReaderNoPlist:
-		return fail("The property list of the root reader is missing", Clean(r.Path), letInstall)
+		return fail("The property list of the root reader is missing", Clean(r.Path), c.installReader())
 	case probe.ReaderUnguarded:
 		return fail("Users other than root can change the root reader", Clean(r.Reason), sentence(Clean(r.Next)))
 	}
-	return unsure("kextwatch cannot tell whether the root reader is installed", Clean(r.Reason), sentence(Clean(r.Next)))
+	return unsure("kextwatch cannot tell whether the root reader is installed", Clean(c.own.Reader.Reason), sentence(Clean(c.own.Reader.Next)))
 }
 
 // silentReader is the check of a reader that published nothing.
 func silentReader(c checking) Check {
-	switch check := installedReader(c.own.Reader); {
+	switch check := installedReader(c); {
 	case c.own.Reader.State == probe.ReaderSound:
 		return fail("The root reader has published nothing", "", "Ask an administrator to run sudo kextwatch read-policy. It says why.")
 	case c.own.Reader.State != probe.ReaderAbsent:
@@ -105,9 +103,9 @@ func silentReader(c checking) Check {
 	case c.st.Source == probe.Database:
 		return ok("The root reader is not installed and not needed here")
 	case c.st.Source == probe.Framework:
-		return warn("The root reader is not installed", OnScreen(c.st.Mac, "Without it, kextwatch does not always know when the {Allow} button appeared."), letInstall)
+		return warn("The root reader is not installed", OnScreen(c.st.Mac, "Without it, kextwatch does not always know when the {Allow} button appeared."), c.installReader())
 	case c.nothingToLoad():
 		return ok("The root reader is not installed and not needed")
 	}
-	return warn("The root reader is not installed", "", letInstall)
+	return warn("The root reader is not installed", "", c.installReader())
 }

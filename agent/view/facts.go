@@ -155,6 +155,14 @@ func (c checking) known(fact probe.Fact) bool {
 	return !c.hasGap(fact)
 }
 
+// queried reports whether kextwatch tried to read a fact.
+func (c checking) queried(fact probe.Fact) bool {
+	if fact == probe.FactScreenLock { // its reason is also that of a user without a session
+		return c.st.Facts.Situation.Asked
+	}
+	return factWords[fact].why != notQueried
+}
+
 // missing returns the check for the first fact that is not known.
 func (c checking) missing(summary string, facts []probe.Fact) (check Check, missing bool) {
 	for _, fact := range facts {
@@ -162,8 +170,8 @@ func (c checking) missing(summary string, facts []probe.Fact) (check Check, miss
 			continue
 		}
 		check = unsure(summary, OnScreen(c.st.Mac, factWords[fact].why), OnScreen(c.st.Mac, factWords[fact].next))
-		switch queried := check.Detail != notQueried && (fact != probe.FactScreenLock || c.st.Facts.Situation.Asked); {
-		case queried:
+		switch {
+		case c.queried(fact):
 		case c.st.Mac.Offline:
 			check.Detail, check.Next = onlyTheDisk, onThatMac
 		case c.st.Verdict != "" && c.nothingToLoad():

@@ -166,7 +166,7 @@ func guideSteps(p approval.Product, st approval.Status) []GuideStep {
 
 // guideNotes returns what the user must read before the first step.
 func guideNotes(p approval.Product, st approval.Status, steps []GuideStep) []string {
-	notes := []string{sentence(strangerWarning(p))}
+	notes := []string{strangerWarning(p)}
 	if away := awayFromMac(steps); away != "" {
 		notes = append(notes, fmt.Sprintf("Print these steps or photograph them with a phone: kextwatch cannot show them during steps %s.", away))
 	}

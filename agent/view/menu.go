@@ -217,7 +217,7 @@ func cutAfterWord(text string, most int) string {
 	return strings.TrimRight(cut, " ,;:") + "…"
 }
 
-// sentenceEnd returns where the last sentence ends that is not cut; 0: there is none.
+// sentenceEnd returns where the last whole sentence ends. It is 0 if no sentence is whole.
 func sentenceEnd(text string) int {
 	last := 0
 	for end := range sentenceEnds(text) {

@@ -109,10 +109,7 @@ func stranger(p approval.Product) string {
 
 // strangerWarning is stranger with advice, for an extension that waits for approval.
 func strangerWarning(p approval.Product) string {
-	if what := stranger(p); what != "" {
-		return what + ". Allow it only if you know it"
-	}
-	return ""
+	return sentences(stranger(p), strangerInShort(p))
 }
 
 // strangerInShort is the advice of strangerWarning, for an alert whose title has the name.

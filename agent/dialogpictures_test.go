@@ -106,14 +106,16 @@ func (st stage) dialog(t *testing.T, sim *simmac.Mac, root string) notify.Dialog
 		`<plist version="1.0"><dict><key>AlertStyle</key><string>dialog</string></dict></plist>`)
 	_, end := st.login(t, root)
 	defer end()
-	var err error
 	for deadline := time.Now().Add(desk.Patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		var shown [][]string
-		if shown, err = sim.Dialogs(); err == nil && len(shown) > 0 { // an error while osascript writes its record
+		shown, err := sim.Dialogs()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(shown) > 0 {
 			return dialogOf(t, shown[0])
 		}
 	}
-	t.Fatalf("the agent showed no dialog; %v", err)
+	t.Fatal("the agent showed no dialog")
 	return notify.Dialog{}
 }
 

@@ -5,13 +5,12 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 )
 
 // Permissions do not apply to root, so these tests run as an ordinary user.
@@ -86,37 +85,10 @@ func chmod(t *testing.T, path string, mode fs.FileMode) {
 	t.Cleanup(func() { os.Chmod(path, info.Mode()) })
 }
 
-// asOrdinaryUser runs the test as an ordinary user. If this process is root's,
-// it runs the test in a copy of the process as nobody.
+// asOrdinaryUser runs the test as an ordinary user.
 func asOrdinaryUser(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
-	if os.Geteuid() != 0 {
+	if mactest.AsOrdinaryUser(t, "testdata") {
 		test(t)
-		return
-	}
-	dir, err := os.MkdirTemp("/tmp", "nobody")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	program, err := os.ReadFile(self)
-	if err != nil {
-		t.Fatal(err)
-	}
-	copied := filepath.Join(dir, "launchd.test")
-	if err := errors.Join(os.WriteFile(copied, program, 0o755), os.Chmod(dir, 0o777)); err != nil {
-		t.Fatal(err)
-	}
-	const nobody = 65534
-	cmd := exec.Command(copied, "-test.v", "-test.run=^"+t.Name()+"$")
-	cmd.Env = append(os.Environ(), "TMPDIR="+dir, "HOME="+dir)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
-		t.Errorf("as an ordinary user: %v\n%s", err, out)
 	}
 }

@@ -12,11 +12,11 @@ import (
 // this Mac, oldest first.
 func (m *Mac) Dialogs() ([][]string, error) {
 	data, err := m.readFile(simDir + "/dialogs")
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
+	}
+	if len(data) == 0 { // missing, or the shell has just created it for the first dialog
+		return nil, nil
 	}
 	var dialogs [][]string
 	for fields := strings.Split(strings.TrimSuffix(string(data), "\x00"), "\x00"); len(fields) > 0; {

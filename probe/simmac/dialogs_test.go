@@ -37,6 +37,10 @@ func TestDialogs(t *testing.T) {
 	if err != nil || !slices.EqualFunc(shown, want, slices.Equal) {
 		t.Errorf("shown %q, %v; want %q", shown, err, want)
 	}
+	s.must(os.WriteFile(s.dir+"/private/var/db/kextwatch-sim/dialogs", nil, 0o644))
+	if shown, err := s.Dialogs(); err != nil || len(shown) != 0 {
+		t.Errorf("while the shell creates the record: %q, %v", shown, err)
+	}
 	s.must(os.WriteFile(s.dir+"/private/var/db/kextwatch-sim/dialogs", []byte("3\x00a\x00"), 0o644))
 	if shown, err := s.Dialogs(); err == nil {
 		t.Errorf("a damaged note: %q, want an error", shown)

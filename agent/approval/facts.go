@@ -94,7 +94,8 @@ func gather(snap probe.Snapshot) []*kextFacts {
 }
 
 // outdated reports whether macOS refused the extension after the policy was read, which is
-// being read again. Whatever allowed it then does not allow it now.
+// being read again. Whatever allowed it then does not allow it now. The times are compared
+// exactly: a refusal before the read, in the same second, may have been answered.
 func (f *kextFacts) outdated(policy *probe.Policy) bool {
 	return policy != nil && policy.Stale && slices.ContainsFunc(f.reported, func(t probe.Attempt) bool {
 		return t.Outcome == probe.Refused && t.At.After(policy.ReadAt)

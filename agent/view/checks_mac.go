@@ -171,7 +171,7 @@ func (c checking) warnedOffer() (probe.Offer, []approval.Finding) {
 func installsOffer(c checking) (Check, bool) {
 	if c.st.Facts.Updates.Install != probe.No {
 		if _, findings := c.warnedOffer(); len(findings) > 0 {
-			return warn("macOS installs updates automatically, but something must be done before the one on offer", "",
+			return warn("macOS installs updates automatically, and offers one after which you have something to do", "",
 				"Turn automatic macOS updates off until you have done what \"macos.update-offered\" says."), true
 		}
 	}

@@ -18,7 +18,7 @@ const (
 	lateNext    = "No action is needed: kextwatch tries again. If the problem remains, check the disk or the share."
 	deniedNext  = "No action is needed. Only an administrator can read it."
 	brokenNext  = "Install the program that contains it again."
-	folderNext  = "Open the folder in Finder and remove what does not belong there."
+	folderNext  = "Open the folder in Finder and check what does not belong there."
 	tooManyNext = "Remove the programs whose kernel extensions you do not need."
 )
 

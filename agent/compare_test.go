@@ -143,8 +143,13 @@ func newLane(t *testing.T, c contestant, w writer) *lane {
 	bus := desk.StartBus(t)
 	notifications := desk.StartNotifications(t, bus, false)
 	go func() {
-		for range notifications.Posted() {
-			l.note(&l.posted)
+		for {
+			select {
+			case <-notifications.Posted():
+				l.note(&l.posted)
+			case <-t.Context().Done():
+				return
+			}
 		}
 	}()
 	args := c.args(t, root, policyFile(root))

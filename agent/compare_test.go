@@ -106,7 +106,8 @@ func TestCompare(t *testing.T) {
 	all.Wait()
 	time.Sleep(settling) // the last change has started processes that end soon
 	for _, l := range lanes {
-		l.cost.memory = costOf(l.session).memory
+		now := costOf(l.session)
+		l.cost.memory, l.cost.own = now.memory, now.own
 	}
 	synced := timeToSync(t)
 	printComparison(lanes)
@@ -273,13 +274,13 @@ func printComparison(lanes []*lane) {
 	for group := range slices.Chunk(lanes, len(contestants)) {
 		fmt.Printf("\n%s\n", group[0].writer)
 		table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-		fmt.Fprintln(table, "\tnotification p50\tp90\tp99\tworst\tmissed\tevent p50\tidle CPU\twake-ups\tprocesses\tmemory\t")
+		fmt.Fprintln(table, "\tnotification p50\tp90\tp99\tworst\tmissed\tevent p50\tidle CPU\twake-ups\tprocesses\tmemory\tof its own\t")
 		for _, l := range group {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%.1f s/h\t%.1f/s\t%d\t%.1f MB\t\n", l.contestant,
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%.1f s/h\t%.1f/s\t%d\t%.1f MB\t%.1f MB\t\n", l.contestant,
 				milliseconds(quantile(l.alerts, 0.5)), milliseconds(quantile(l.alerts, 0.9)),
 				milliseconds(quantile(l.alerts, 0.99)), milliseconds(quantile(l.alerts, 1)), l.missed, milliseconds(quantile(l.events, 0.5)),
 				l.cost.cpu.Seconds()*float64(time.Hour/idleFor), float64(l.cost.wakeups)/idleFor.Seconds(),
-				l.cost.processes, float64(l.cost.memory)/1e6)
+				l.cost.processes, float64(l.cost.memory)/1e6, float64(l.cost.own)/1e6)
 		}
 		table.Flush()
 	}
@@ -309,6 +310,7 @@ type cost struct {
 	wakeups   int           // of the processes that still run
 	processes int
 	memory    int // resident, in bytes; pages that processes share count for each
+	own       int // the part of it that is not pages of files, such as those of the program
 }
 
 func (c cost) since(before cost) cost {
@@ -321,7 +323,9 @@ func costOf(session int) cost {
 	var c cost
 	for _, p := range processesOf(session) {
 		c.processes++
-		c.memory += atoi(fieldsOf(p.dir + "/statm")[1]) * os.Getpagesize()
+		pages := fieldsOf(p.dir + "/statm")
+		c.memory += atoi(pages[1]) * os.Getpagesize()
+		c.own += (atoi(pages[1]) - atoi(pages[2])) * os.Getpagesize()
 		c.cpu += time.Duration(atoi(p.stat[12])+atoi(p.stat[13])) * tick // of children that have ended
 		tasks, _ := filepath.Glob(p.dir + "/task/*")
 		for _, task := range tasks {
@@ -358,7 +362,7 @@ func processesOf(session int) []process {
 
 // fieldsOf returns the fields of a file in /proc; empty ones if its process has ended.
 func fieldsOf(file string) []string {
-	return append(strings.Fields(mactest.Content(file)), "", "")
+	return append(strings.Fields(mactest.Content(file)), "", "", "")
 }
 
 func atoi(s string) int {

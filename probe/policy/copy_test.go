@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -169,6 +170,53 @@ func TestBusyDatabase(t *testing.T) {
 	wantConsistent(t, policy, source)
 	wantNoCopy(t)
 	wantBundles(t, m)
+}
+
+// A change during the first try is not the end: the copy is read as soon as the file rests.
+func TestReadsOnceTheDatabaseRests(t *testing.T) {
+	m, file := newPolicy(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
+	rest := mactest.NeverRests(t, file)
+	var resting sync.WaitGroup
+	defer resting.Wait()
+	resting.Go(func() {
+		time.Sleep(100 * time.Millisecond)
+		rest()
+	})
+	// While the file changes, a copy succeeds only by chance: the writer had to wait.
+	for start := time.Now(); time.Since(start) < 50*time.Millisecond; {
+		if policy, source := ReadDatabase(t.Context(), m, time.Now()); source.State != probe.OK || len(policy.Rows) != 1 {
+			t.Fatalf("got %+v with %+v", policy, source)
+		}
+	}
+}
+
+// The largest file that is read, and one byte more.
+func TestLargestFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "KextPolicy")
+	mactest.NoError(t, os.WriteFile(path, nil, 0o600))
+	for _, tc := range []struct {
+		size int64
+		want error
+	}{{copyLimit, nil}, {copyLimit + 1, errTooLarge}} {
+		mactest.NoError(t, os.Truncate(path, tc.size))
+		o, err := openOriginal(path)
+		o.close()
+		if !errors.Is(err, tc.want) {
+			t.Errorf("%d bytes: %v, want %v", tc.size, err, tc.want)
+		}
+	}
+}
+
+// A closed file cannot be read any more: the agent reads the database for months.
+func TestOriginalIsClosed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "KextPolicy")
+	mactest.NoError(t, os.WriteFile(path, []byte("x"), 0o600))
+	o, err := openOriginal(path)
+	mactest.NoError(t, err)
+	o.close()
+	if _, err := o.read(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("the file is still open: %v", err)
+	}
 }
 
 // Each committed state of this database has the sum 0. A copy that mixes two

@@ -395,3 +395,33 @@ func overwrite(t *testing.T, path, data string) {
 		t.Fatal(err)
 	}
 }
+
+// SQLite says "interrupted" when the time is over. The reason is then the end of the time.
+// Rows that came in the last moment count, and another error stays what it is.
+func TestTheReasonOfAnInterruptedRead(t *testing.T) {
+	m, _ := newPolicy(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
+	damaged := errors.New("damaged")
+	for _, tc := range []struct {
+		name  string
+		ended bool
+		err   error
+		want  error
+	}{
+		{"interrupted", true, errors.New("interrupted"), context.Canceled},
+		{"rows in the last moment", true, nil, nil},
+		{"another error", false, damaged, damaged},
+		{"rows", false, nil, nil},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		err := withCopy(ctx, m, func(context.Context, databaseCopy) error {
+			if tc.ended {
+				cancel()
+			}
+			return tc.err
+		})
+		if err != tc.want {
+			t.Errorf("%s: %v, want %v", tc.name, err, tc.want)
+		}
+	}
+}

@@ -80,9 +80,28 @@ func TestLastRunIsNoSecondName(t *testing.T) {
 		if got := mactest.Content(victim); got != "root ALL = (ALL) ALL\n" || info.Mode().Perm() != 0o440 {
 			t.Fatalf("root changed the other file: %q, %v", got, info.Mode())
 		}
+		if _, err := ReadLastRun(m); err != nil {
+			t.Errorf("the run was not recorded: %v", err)
+		}
 	}
-	if _, err := ReadLastRun(m); err != nil {
-		t.Errorf("the run was not recorded: %v", err)
+}
+
+// Each record has the same size, so that overwriting it needs no new block of the disk, and
+// every user can read it, whatever the umask of an earlier run was.
+func TestTheRecordKeepsItsSizeAndMode(t *testing.T) {
+	m, _ := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
+	publish(t, m)
+	record := filepath.Join(m.Root, probe.ReaderLastRun)
+	for _, outcome := range []runOutcome{runPublished, runDiskFull, runFailed} {
+		for _, mode := range []os.FileMode{0o600, publishedPerm, 0o444} {
+			mactest.NoError(t, os.Chmod(record, mode))
+			runReader(t, m, publishedAt, outcome)
+			info, err := os.Stat(record)
+			mactest.NoError(t, err)
+			if info.Size() != lastRunSize || info.Mode() != publishedPerm {
+				t.Errorf("%s, mode was %v: %d bytes, mode %v", outcome, mode, info.Size(), info.Mode())
+			}
+		}
 	}
 }
 

@@ -123,18 +123,24 @@ build: ## bin/kextwatch, with the tray if its library is installed, and bin/kext
 # longest and mostly waits.
 check: machorun lint $(if $(RACED),,race) faults pictures browser darwin reproducible ## all checks of CI; race includes every test of make test
 
-# staticcheck runs for one processor: no file depends on it, and on a new machine
-# staticcheck spends a minute on the libraries for each platform.
+# On a new machine, staticcheck spends a minute on the libraries for each platform. So it
+# checks everything once, and for the other platforms only the packages with files that
+# the first run did not see.
+FILES = $(GO) list -f '{{$$dir := .Dir}}{{range .GoFiles}}{{$$dir}}/{{.}}{{"\n"}}{{end}}{{range .TestGoFiles}}{{$$dir}}/{{.}}{{"\n"}}{{end}}{{range .XTestGoFiles}}{{$$dir}}/{{.}}{{"\n"}}{{end}}'
+
 lint: build/staticcheck-$(STATICCHECK) ## gofmt, go mod tidy, vet for every platform, staticcheck for Linux and macOS
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) mod tidy -diff
 	$(AS_BUILT) $(GO) vet -tags '$(DESKTOP_TAGS) $(OTHER_TAGS)' $(PACKAGES)
 	$(AS_BUILT) $< -tags '$(DESKTOP_TAGS) $(OTHER_TAGS)' $(PACKAGES)
-	@set -e; for platform in $(PLATFORMS); do \
+	@set -e; seen=$$(mktemp); trap 'rm -f "$$seen"' EXIT; \
+	$(FILES) -tags '$(DESKTOP_TAGS) $(OTHER_TAGS)' $(PACKAGES) >"$$seen"; \
+	for platform in $(PLATFORMS); do \
 		echo "vet for $$platform"; \
 		export GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0 $(AS_BUILT); \
 		$(GO) vet $(PACKAGES); \
-		if [ $$GOARCH = amd64 ]; then echo "staticcheck for $$GOOS"; $< $(PACKAGES); fi; \
+		new=$$($(FILES) $(PACKAGES) | grep -vxFf "$$seen" | sed 's|/[^/]*$$||' | sort -u); \
+		[ -z "$$new" ] || { echo "staticcheck for $$platform:" $$new; $< $$new; }; \
 	done
 
 build/staticcheck-$(STATICCHECK):

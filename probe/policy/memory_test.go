@@ -9,8 +9,8 @@ import (
 )
 
 // A file grows when SQLite writes beyond its end. What lies between is zeros, as in a file
-// on a disk, and no file grows past the limit.
-func TestAFileInMemoryGrows(t *testing.T) {
+// on a disk, and no file grows past the limit. Truncating only makes it shorter.
+func TestTheSizeOfAFileInMemory(t *testing.T) {
 	if _, err := memoryVFS(); err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,15 @@ func TestAFileInMemoryGrows(t *testing.T) {
 			t.Fatalf("%d bytes at %d: code %d, %q; want %q", step.n, step.offset, code, file.data, step.want)
 		}
 	}
-	if code := write(1, int64(memoryLimit)); code != sqlite3.SQLITE_CORRUPT || len(file.data) != 12 {
+	for _, step := range []struct {
+		size int64
+		want string
+	}{{12, "0aabcdabc\x00\x00a"}, {20, "0aabcdabc\x00\x00a"}, {11, "0aabcdabc\x00\x00"}, {3, "0aa"}} {
+		if memoryTruncate(nil, handle, step.size); string(file.data) != step.want {
+			t.Errorf("truncated to %d: %q, want %q", step.size, file.data, step.want)
+		}
+	}
+	if code := write(1, int64(memoryLimit)); code != sqlite3.SQLITE_CORRUPT || len(file.data) != 3 {
 		t.Errorf("beyond the limit: code %d, %d bytes", code, len(file.data))
 	}
 }

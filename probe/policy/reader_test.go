@@ -392,6 +392,23 @@ func TestTimeOf(t *testing.T) {
 			t.Errorf("%v became %v", at, got)
 		}
 	}
+	for _, at := range []time.Time{time.Unix(0, 0), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)} {
+		if got := timeOf(&at); !got.Equal(at) {
+			t.Errorf("%v became %v", at, got)
+		}
+	}
+}
+
+func TestRecent(t *testing.T) {
+	now := publishedAt
+	for _, tc := range []struct {
+		ago  time.Duration
+		want bool
+	}{{-probe.ClockJump - 1, false}, {-probe.ClockJump, true}, {0, true}, {readerOverdue, true}, {readerOverdue + 1, false}} {
+		if got := Recent(now.Add(-tc.ago), now); got != tc.want {
+			t.Errorf("%v ago: %v", tc.ago, got)
+		}
+	}
 }
 
 func FuzzDecodePublication(f *testing.F) {

@@ -1,13 +1,20 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"errors"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"kextwatch/agent/cli"
+	"kextwatch/agent/demo"
 	"kextwatch/notify"
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 )
 
@@ -24,6 +31,37 @@ func TestDemoPostsOnThisDesktop(t *testing.T) {
 	agent.edges(t.Context(), root.FS{Root: t.TempDir(), Home: t.TempDir()}, probe.Clock{Now: h.clock.Now, After: h.clock.After})
 	if !slices.Equal(roots, []string{"/"}) {
 		t.Errorf("posters below %q, want the tools of this machine", roots)
+	}
+}
+
+// slowPoster needs longer for an alert than the story until the next one.
+type slowPoster struct{}
+
+func (slowPoster) Prepare(context.Context) {}
+
+func (slowPoster) Post(context.Context, notify.Alert) error {
+	time.Sleep(1500 * time.Millisecond)
+	return nil
+}
+
+// On a slow machine the alerts are later than the story, which restarts the Mac. Each one is
+// shown nevertheless.
+func TestDemoOnASlowMachine(t *testing.T) {
+	t.Parallel()
+	h := newHost()
+	h.newPoster = func(string) (notify.Poster, error) { return slowPoster{}, nil }
+	h.newTray = func() (notify.Tray, error) { return nil, errors.New("no icon in this test") }
+	var out bytes.Buffer
+	story, _ := demo.Find("restart")
+	agent := &demoAgent{cli.Output{Stderr: t.Output()}, h.env, h.uid, h.newTray, h.newPoster, h.watch}
+	mactest.NoError(t, demo.Play(t.Context(), demo.Options{
+		Story: story, Speed: 240, Start: time.Now(), Root: filepath.Join(t.TempDir(), "mac"), Out: &out,
+		Edges: agent.edges, Install: agent.install, NoTray: errors.New("no icon"),
+	}))
+	for _, alert := range []string{"macOS was updated from 12.7.6", "Parallels Desktop needs your approval", "Parallels Desktop: restart your Mac"} {
+		if n := strings.Count(out.String(), "alert      "+alert); n != 1 {
+			t.Errorf("%q was shown %d times:\n%s", alert, n, &out)
+		}
 	}
 }
 

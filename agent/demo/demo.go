@@ -56,7 +56,8 @@ type demo struct {
 	stop   context.CancelFunc
 	sim    *simmac.Mac
 	screen *screen
-	happen chan store.Event
+	happen chan approval.EventName // what the agent has noticed
+	unseen unseen
 	icon   *icon
 	opened chan notify.Action // clicks after which the Mac opened something
 
@@ -71,7 +72,7 @@ const slow = 10 * time.Second
 
 // Play plays the story to its end, or until ctx ends or the user quits.
 func Play(ctx context.Context, o Options) error {
-	d := demo{Options: o, clock: FastClock(o.Start, o.Speed), happen: make(chan store.Event, 64), opened: make(chan notify.Action, 8)}
+	d := demo{Options: o, clock: FastClock(o.Start, o.Speed), happen: make(chan approval.EventName, 64), opened: make(chan notify.Action, 8)}
 	d.screen = newScreen(o.Out, d.clock, o.Start)
 	defer d.screen.close()
 	ctx, d.stop = context.WithCancel(ctx)
@@ -133,6 +134,9 @@ func (d *demo) play(ctx context.Context) error {
 			d.screen.say("story", s.says)
 		}
 		if s.restarts {
+			if err := d.seeAlerts(ctx); err != nil {
+				return err
+			}
 			end()
 		}
 		if s.do != nil {
@@ -153,6 +157,9 @@ func (d *demo) play(ctx context.Context) error {
 				return fmt.Errorf("the demo failed: %w", err)
 			}
 		}
+	}
+	if err := d.seeAlerts(ctx); err != nil {
+		return err
 	}
 	end()
 	d.screen.say("demo", "The end.")
@@ -191,13 +198,13 @@ func (d *demo) newlyOpened() []string {
 func (d *demo) login(ctx context.Context) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	edges, st := d.Edges(ctx, d.mac(), d.clock)
-	edges.Events = eventLines{d}
-	edges.Poster = &poster{d.screen, edges.Poster, &d.alone}
-	edges.Asker = asker{d.screen, edges.Asker, d.Asker, &d.noDialogs}
+	edges.Events = eventLines{d.screen}
+	edges.Poster = &poster{d.screen, &d.unseen, edges.Poster, &d.alone}
+	edges.Asker = asker{d.screen, &d.unseen, edges.Asker, d.Asker, &d.noDialogs}
 	edges.Actions = actions{edges.Actions, d}
 	edges.Tray = d.icon
 	polled := make(chan struct{})
-	edges.View = firstView{d.screen, sync.OnceFunc(func() { close(polled) })}
+	edges.View = agentView{d, sync.OnceFunc(func() { close(polled) })}
 	l := loop.New(edges, st, nil)
 	over := make(chan struct{})
 	go func() {
@@ -239,8 +246,8 @@ func (d *demo) expect(ctx context.Context, want approval.EventName) error {
 	late := time.After(slow + time.Duration(float64(approval.WindowLength)/d.Speed))
 	for {
 		select {
-		case e := <-d.happen:
-			if e.Event == want {
+		case event := <-d.happen:
+			if event == want {
 				return nil
 			}
 		case <-late:
@@ -249,4 +256,20 @@ func (d *demo) expect(ctx context.Context, want approval.EventName) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// seeAlerts waits until the alerts that the agent has announced are shown, but not longer
+// than this machine may take: on a slow machine the story is faster than they are.
+func (d *demo) seeAlerts(ctx context.Context) error {
+	late := time.After(slow)
+	for !d.unseen.none() {
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-late:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }

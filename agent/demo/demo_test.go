@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
-	"kextwatch/agent/store"
 	"kextwatch/notify"
 	"kextwatch/probe"
 )
@@ -20,9 +19,9 @@ import (
 // The demo fails if the agent does not report an event of the story.
 func TestMissedEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := demo{Options: Options{Speed: 60}, happen: make(chan store.Event, 2)}
-		d.happen <- store.Event{Event: approval.WindowReminder}
-		d.happen <- store.Event{Event: approval.WindowOpened}
+		d := demo{Options: Options{Speed: 60}, happen: make(chan approval.EventName, 2)}
+		d.happen <- approval.WindowReminder
+		d.happen <- approval.WindowOpened
 		if err := d.expect(t.Context(), approval.WindowOpened); err != nil {
 			t.Errorf("after the event: %v", err)
 		}
@@ -58,7 +57,7 @@ func TestAlertsWithoutADesktop(t *testing.T) {
 	var out bytes.Buffer
 	now := time.Now()
 	s := newScreen(&out, probe.Clock{Now: func() time.Time { return now.Add(3 * time.Minute) }}, now)
-	p := poster{s, noDesktop{}, new(sync.Once)}
+	p := poster{s, new(unseen), noDesktop{}, new(sync.Once)}
 	for range 2 {
 		if err := p.Post(t.Context(), notify.Alert{Title: "Title", Body: "one\ntwo"}); err != nil {
 			t.Error(err)
@@ -83,7 +82,7 @@ func TestAlertBeforeARestart(t *testing.T) {
 	var out bytes.Buffer
 	now := time.Now()
 	s := newScreen(&out, probe.Clock{Now: func() time.Time { return now }}, now)
-	p := poster{s, slowDesktop{}, new(sync.Once)}
+	p := poster{s, new(unseen), slowDesktop{}, new(sync.Once)}
 	if err := p.Post(ctx, notify.Alert{Title: "Title"}); err != nil || strings.Contains(out.String(), "no notification service") {
 		t.Errorf("%v, wrote\n%s", err, &out)
 	}
@@ -191,7 +190,7 @@ func TestDialogsOfADemo(t *testing.T) {
 			var out bytes.Buffer
 			now := time.Now()
 			s := newScreen(&out, probe.Clock{Now: func() time.Time { return now }}, now)
-			a := asker{s, asks{}, tc.desktop, new(sync.Once)}
+			a := asker{s, new(unseen), asks{}, tc.desktop, new(sync.Once)}
 			for range 2 {
 				if answer, err := a.Ask(t.Context(), dialog); err != nil || answer != tc.want {
 					t.Errorf("answer %q, %v; want %q", answer, err, tc.want)

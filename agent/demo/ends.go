@@ -12,33 +12,54 @@ import (
 	"kextwatch/notify"
 )
 
-// eventLines receives the events of the agent, one JSON line for each.
-type eventLines struct{ d *demo }
+// eventLines shows the events of the agent, one JSON line for each.
+type eventLines struct{ screen *screen }
 
 func (l eventLines) Write(line []byte) (int, error) {
-	if e, ok := store.ParseEvent(string(line)); ok {
-		if e.Event != approval.VerdictChanged {
-			l.d.screen.say("kextwatch", e.Text)
-		}
-		select {
-		case l.d.happen <- e:
-		default:
-		}
+	if e, ok := store.ParseEvent(string(line)); ok && e.Event != approval.VerdictChanged {
+		l.screen.say("kextwatch", e.Text)
 	}
 	return len(line), nil
+}
+
+// unseen counts the alerts that the agent has announced and not shown yet, by their titles.
+type unseen struct {
+	mu     sync.Mutex
+	alerts map[string]int // below zero: shown before it was announced
+}
+
+func (u *unseen) add(title string, n int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.alerts == nil {
+		u.alerts = map[string]int{}
+	}
+	u.alerts[title] += n
+}
+
+func (u *unseen) none() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, n := range u.alerts {
+		if n > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // poster shows an alert in the terminal, and on the desktop if there is one.
 type poster struct {
 	screen  *screen
+	unseen  *unseen
 	desktop notify.Poster
 	alone   *sync.Once
 }
 
-// Post posts the alert even if the Mac restarts meanwhile: on a slow machine the story is
-// faster than the notification.
+// Post posts the alert even if the Mac restarts meanwhile.
 func (p *poster) Post(ctx context.Context, alert notify.Alert) error {
 	ctx = context.WithoutCancel(ctx)
+	defer p.unseen.add(alert.Title, -1)
 	p.screen.say("alert", alert.Title+" — "+strings.ReplaceAll(alert.Body, "\n", " "))
 	if err := p.desktop.Post(ctx, alert); err != nil {
 		p.alone.Do(func() {
@@ -54,12 +75,15 @@ func (p *poster) Prepare(ctx context.Context) { p.desktop.Prepare(ctx) }
 // Otherwise the simulated Mac shows it, and nobody answers.
 type asker struct {
 	screen    *screen
+	unseen    *unseen
 	simulated notify.Asker
 	desktop   notify.Asker // nil: there is no desktop
 	alone     *sync.Once
 }
 
 func (a asker) Ask(ctx context.Context, dialog notify.Dialog) (notify.Answer, error) {
+	title, _, _ := strings.Cut(dialog.Text, "\n")
+	a.unseen.add(title, -1)
 	a.screen.say("dialog", strings.ReplaceAll(dialog.Text, "\n\n", " — ")+" ["+strings.Join(dialog.Buttons, "] [")+"]")
 	if a.desktop != nil {
 		answer, err := a.desktop.Ask(ctx, dialog)
@@ -105,13 +129,22 @@ func (l installLines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// firstView shows the bar, and reports the first status.
-type firstView struct {
-	*screen
+// agentView shows the bar, and reports each status and what is new in it.
+type agentView struct {
+	d      *demo
 	polled func()
 }
 
-func (v firstView) Show(st approval.Status, notices []approval.Notice) {
-	v.screen.Show(st, notices)
+func (v agentView) Show(st approval.Status, notices []approval.Notice) {
+	v.d.screen.Show(st)
+	for _, n := range notices {
+		if n.Urgency != approval.Silent {
+			v.d.unseen.add(view.Alert(n, st, true).Title, 1)
+		}
+		select {
+		case v.d.happen <- n.Event:
+		default:
+		}
+	}
 	v.polled()
 }

@@ -44,7 +44,7 @@ func (s *screen) write(text view.Lines) {
 }
 
 // Show draws the bar of an open window. It removes the bar when no window is open.
-func (s *screen) Show(st approval.Status, _ []approval.Notice) {
+func (s *screen) Show(st approval.Status) {
 	text := ""
 	for _, p := range st.Products {
 		if w := p.Window; w.Open() {

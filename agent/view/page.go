@@ -106,9 +106,9 @@ func (p ReportProduct) html() markup {
 	}
 	return fill(`<section>
 <h2>%v: %v</h2>
-%v%v
+%v%v%v
 </section>
-`, p.Title, p.State, each(p.Reasons, Reason.html), kexts)
+`, p.Title, p.State, maybe(`<p>%v</p>`, p.Caution), each(p.Reasons, Reason.html), kexts)
 }
 
 func (r Reason) html() markup {

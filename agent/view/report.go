@@ -26,6 +26,7 @@ type Report struct {
 type ReportProduct struct {
 	Title   string
 	State   string
+	Caution string // before a user allows it; empty: none is needed
 	Reasons []Reason
 	Kexts   []Fact
 }
@@ -101,6 +102,9 @@ func findings(checks []Check) func(string) string {
 
 func reportProduct(p approval.Product, st approval.Status, redact func(string) string) ReportProduct {
 	out := ReportProduct{Title: redact(title(p)), State: redact(stateOnPage(p, st))}
+	if p.Verdict.Blocked() {
+		out.Caution = redact(strangerWarning(p))
+	}
 	for _, reason := range Reasons(p, st) {
 		reason.Text, reason.Next = redact(reason.Text), redact(reason.Next)
 		out.Reasons = append(out.Reasons, reason)

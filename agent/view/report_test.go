@@ -48,6 +48,26 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// The page says of each blocked product whose developer nobody knows what its next step
+// says of the first one: allow it only if you know it.
+func TestReportWarnsOfStrangers(t *testing.T) {
+	for _, v := range []approval.Verdict{approval.BlockedOpen, approval.BlockedClosed, approval.BlockedUnknown, approval.Approved} {
+		st := otherStatus("Somebody", v, "13.7.2", probe.Intel)
+		if r := NewReport(st, nil, nil, "1.0", plain); r.Products[0].Caution != "" {
+			t.Errorf("%s, a known product: %q", v, r.Products[0].Caution)
+		}
+		st.Products[0].Known = nil
+		r := NewReport(st, nil, nil, "1.0", plain)
+		want := ""
+		if v.Blocked() {
+			want = "kextwatch does not know this developer (com.example.kext in /Library/Extensions/example.kext). Allow it only if you know it."
+		}
+		if got := r.Products[0].Caution; got != want || !strings.Contains(string(r.HTML()), "<p>"+got+"</p>") && got != "" {
+			t.Errorf("%s: %q, want %q", v, got, want)
+		}
+	}
+}
+
 // A product that was made for an older macOS and works has something to do, as doctor
 // says.
 func TestReportHeadSaysMadeForOlder(t *testing.T) {

@@ -162,3 +162,32 @@ func TestPlaces(t *testing.T) {
 		}
 	}
 }
+
+// An extension with an unknown bundle ID is of the team's product, if the table has only one
+// of that team.
+func TestTheOnlyProductOfATeam(t *testing.T) {
+	products := map[string][]string{}
+	for _, k := range knownKexts {
+		if k.TeamID != "" && !slices.Contains(products[k.TeamID], k.Product) {
+			products[k.TeamID] = append(products[k.TeamID], k.Product)
+		}
+	}
+	one, several := 0, 0
+	for team, names := range products {
+		switch got := knownKext(team, "zz.never.heard.of"); {
+		case len(names) > 1:
+			several++
+			if got != nil {
+				t.Errorf("%s has %q, and one was chosen: %s", team, names, got.Product)
+			}
+		default:
+			one++
+			if got == nil || got.Product != names[0] {
+				t.Errorf("%s has only %s, got %+v", team, names[0], got)
+			}
+		}
+	}
+	if one == 0 || several == 0 {
+		t.Errorf("the table has %d teams with one product and %d with several, want both", one, several)
+	}
+}

@@ -34,9 +34,11 @@ func TestProductsOfTheFacts(t *testing.T) {
 	of := func(team, id, path string) *kextFacts {
 		return &kextFacts{teamID: team, bundleID: id, known: knownKext(team, id), disk: []probe.Kext{{Path: path}}}
 	}
+	vnic := of(probe.ParallelsTeamID, "com.parallels.kext.vnic", "/Applications/Parallels Desktop.app/prl_vnic.kext")
+	vnic.row = &probe.PolicyRow{Developer: "Parallels International GmbH"}
 	got := Vendors{All: true}.products([]*kextFacts{
 		of("EG7KH642X6", "com.example.first", "/Library/Extensions/first.kext"),
-		of(probe.ParallelsTeamID, "com.parallels.kext.vnic", "/Applications/Parallels Desktop.app/prl_vnic.kext"),
+		vnic,
 		of("EG7KH642X6", "com.example.second", "/Library/Extensions/second.kext"),
 		of("", "com.example.unsigned", "/Library/Extensions/Unsigned.kext"),
 	})

@@ -107,3 +107,29 @@ func TestStoryWhatTheUpgradeChanged(t *testing.T) {
 		})
 	}
 }
+
+// The list of the offered versions that were announced does not grow without end. It loses the
+// oldest first, and none that is still offered: there would be a second warning.
+func TestOfferedVersionsAreForgotten(t *testing.T) {
+	const kept = 32
+	for _, n := range []int{kept - 1, kept, kept + 1, kept + 3} {
+		var mem Memory
+		for i := range n {
+			mem.Offered = append(mem.Offered, fmt.Sprintf("12.%d", i))
+		}
+		var status Status
+		status.Facts.Updates.Offered = []probe.Offer{{Version: "12.1"}} // the second oldest
+		if notices := standard.offers(&mem, status); len(notices) > 0 {
+			t.Fatalf("%d versions: announced again: %+v", n, notices)
+		}
+		var want []string
+		for i := range n {
+			if i == 1 || i >= n-kept {
+				want = append(want, fmt.Sprintf("12.%d", i))
+			}
+		}
+		if !slices.Equal(mem.Offered, want) {
+			t.Errorf("of %d versions %q are left, want %q", n, mem.Offered, want)
+		}
+	}
+}

@@ -295,3 +295,21 @@ func TestVendors(t *testing.T) {
 		})
 	}
 }
+
+// An external disk or a virtual machine is a reason on Apple silicon only, and where an
+// extension waits, is managed, or is not loaded.
+func TestWhereTheStartDiskIsAReason(t *testing.T) {
+	may := map[Verdict]bool{
+		BlockedOpen: true, BlockedClosed: true, BlockedUnknown: true, NotAsked: false, Managed: true, UpgradePending: true,
+		LoadFailing: true, CannotLoad: true, NeedsRecovery: false, Approved: false, RestartPending: false, NotInstalled: false, Unknown: false,
+	}
+	for v, want := range may {
+		c := reasonCase{Product{Verdict: v}, probe.Snapshot{Mac: probe.Mac{Arch: probe.AppleSilicon}}}
+		if got := c.unsupported(); got != want {
+			t.Errorf("%s: %v", v, got)
+		}
+		if c.Mac.Arch = probe.Intel; c.unsupported() {
+			t.Errorf("%s: a reason on an Intel processor", v)
+		}
+	}
+}

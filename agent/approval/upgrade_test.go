@@ -416,3 +416,24 @@ func FuzzParseMacOS(f *testing.F) {
 		}
 	})
 }
+
+// A check of an update is complete only if each result is known.
+func TestUpgradeKnown(t *testing.T) {
+	for _, tc := range []struct {
+		results []UpgradeResult
+		want    bool
+	}{
+		{nil, true},
+		{[]UpgradeResult{Works, NeedsNewer}, true},
+		{[]UpgradeResult{Works, NotKnown}, false},
+		{[]UpgradeResult{NotKnown}, false},
+	} {
+		var u Upgrade
+		for _, r := range tc.results {
+			u.Findings = append(u.Findings, Finding{Result: r})
+		}
+		if got := u.Known(); got != tc.want {
+			t.Errorf("%v: known is %v", tc.results, got)
+		}
+	}
+}

@@ -62,7 +62,7 @@ var parallelsChecks = []check{
 		id: "window", unknown: noButtonKnown,
 		early: buttonThere,
 		facts: []probe.Fact{factPolicy, probe.FactParallels},
-		judge: func(checking) Check { return ok("No approval window is open") },
+		judge: noWindow,
 	},
 }
 
@@ -95,9 +95,13 @@ func (c checking) needsNothing(p approval.Product) bool {
 }
 
 func restartMayHelp(c checking) Check {
-	switch p := c.worst; {
-	case p.Verdict == approval.LoadFailing, p.Verdict == approval.CannotLoad, p.Verdict == approval.UpgradePending:
-		return warn("A restart alone may not be enough", sentence(c.stateOf(p)), Next(p, c.st))
+	for _, p := range c.st.Products { // another product may lead, because of its open window
+		switch p.Verdict {
+		case approval.LoadFailing, approval.CannotLoad, approval.UpgradePending:
+			if !p.Listed {
+				return warn("A restart alone may not be enough", sentence(c.stateOf(p)), Next(p, c.st))
+			}
+		}
 	}
 	i := slices.IndexFunc(c.st.Products, mayNeedRestart)
 	if i < 0 {
@@ -145,7 +149,18 @@ func waitsForNothing(c checking) Check {
 	return ok(sentence(c.stateOf(c.parallels)))
 }
 
+// ignored reports that something waits for a user who ignores it. The exit status of
+// status does not count it either.
+func ignored(c checking) (Check, bool) {
+	check := waitsForNothing(c)
+	check.Detail = developerIgnored
+	return check, c.parallels.Ignored && c.parallels.Verdict.NeedsAction()
+}
+
 func blockedOrUpdated(c checking) (Check, bool) {
+	if check, is := ignored(c); is {
+		return check, true
+	}
 	p := c.parallels
 	if p.Verdict == "" && c.st.Verdict != "" || c.needsNothing(p) {
 		return waitsForNothing(c), true
@@ -160,6 +175,9 @@ func blockedOrUpdated(c checking) (Check, bool) {
 }
 
 func loadFailing(c checking) (Check, bool) {
+	if check, is := ignored(c); is {
+		return check, true
+	}
 	summary := "macOS refuses to load an approved kernel extension"
 	switch p := c.parallels; p.Verdict {
 	case "":
@@ -238,6 +256,16 @@ func buttonThere(c checking) (Check, bool) {
 		return Check{}, false
 	}
 	return unsure(OnScreen(c.st.Mac, noButtonKnown), besideButton(*unknown, c.st), Next(*unknown, c.st)), true
+}
+
+// noWindow does not deny the window of a product that is only listed.
+func noWindow(c checking) Check {
+	if slices.ContainsFunc(c.st.Products, func(p approval.Product) bool {
+		return p.Listed && (p.Window.Open() || p.Verdict == approval.BlockedUnknown)
+	}) {
+		return ok("No approval window is open for a watched kernel extension")
+	}
+	return ok("No approval window is open")
 }
 
 // firstClosing returns the product with the open window that closes first; nil: none is

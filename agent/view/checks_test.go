@@ -147,6 +147,27 @@ func TestChecks(t *testing.T) {
 				Window: &approval.Window{OpenedAt: st.At.Add(-time.Hour), ClosesAt: st.At.Add(-30 * time.Minute)}}
 			st.Products = append([]approval.Product{other}, st.Products...)
 		}, map[string]Level{"window": Fail, "kexts.others": Fail}},
+		{"macOS does not load Parallels, and another product waits", func(st *approval.Status, own *Own) {
+			st.Verdict = approval.BlockedOpen
+			failing := statusWith(approval.LoadFailing, "12.7.6").Products[0]
+			failing.Made = st.Products[0].Made
+			failing.Need = st.Products[0].Need
+			other := approval.Product{ID: "VB5E2TV963", Name: "VirtualBox", TeamID: "VB5E2TV963", Verdict: approval.BlockedOpen, Known: &approval.KnownKexts{Product: "VirtualBox"},
+				Window: &approval.Window{OpenedAt: st.At, ClosesAt: st.At.Add(30 * time.Minute), Left: 30 * time.Minute}}
+			st.Products = []approval.Product{other, failing}
+		}, map[string]Level{"parallels.loaded": Fail, "restart": Warn, "window": Fail, "kexts.others": Fail}},
+		{"Parallels is ignored, and blocked", func(st *approval.Status, own *Own) {
+			blocked := statusWith(approval.BlockedOpen, "12.7.6").Products[0]
+			blocked.Made, blocked.Need = st.Products[0].Made, st.Products[0].Need
+			blocked.Listed, blocked.Ignored = true, true
+			st.Verdict, st.Products[0] = approval.NotInstalled, blocked
+		}, nil},
+		{"Parallels is ignored, and macOS does not load it", func(st *approval.Status, own *Own) {
+			failing := statusWith(approval.LoadFailing, "12.7.6").Products[0]
+			failing.Made, failing.Need = st.Products[0].Made, st.Products[0].Need
+			failing.Listed, failing.Ignored = true, true
+			st.Verdict, st.Products[0] = approval.NotInstalled, failing
+		}, nil},
 		{"another product is only listed", func(st *approval.Status, own *Own) {
 			st.Products = append(st.Products, approval.Product{ID: "VB5E2TV963", Name: "VirtualBox", TeamID: "VB5E2TV963", Verdict: approval.BlockedUnknown, Listed: true})
 		}, nil},

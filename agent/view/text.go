@@ -128,6 +128,8 @@ func whichStep(p approval.Product, st approval.Status) string {
 	return sentences(named("%s. kextwatch guide shows all of them", Progress(p, st)))
 }
 
+const developerIgnored = "This developer is ignored."
+
 // listedBecause says why a product changes neither the icon nor the exit status. It is
 // empty if there is nothing to do about it.
 func listedBecause(p approval.Product, st approval.Status) string {
@@ -139,7 +141,7 @@ func listedBecause(p approval.Product, st approval.Status) string {
 	case !p.Verdict.NeedsAction() && p.Verdict != approval.Unknown:
 		return ""
 	case p.Ignored:
-		return "This developer is ignored."
+		return developerIgnored
 	}
 	return named("if you need it: %s", Next(p, st))
 }

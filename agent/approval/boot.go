@@ -11,6 +11,10 @@ import (
 // later do not have (captures of macOS 26.6).
 const fireWire = "com.apple.iokit.IOFireWire"
 
+// hiddenFireWire is an extension that needs FireWire. Only root can read its folder, which
+// would show that (a capture of macOS 26.6).
+const hiddenFireWire = "com.motu.driver.FireWireAudio"
+
 // bars has a row for each fact because of which a click on Allow does not help. The
 // first row that holds decides. Apple Platform Security describes the boot policy of
 // Apple silicon. That macOS on an external disk, or in a virtual machine, loads no
@@ -26,7 +30,7 @@ var bars = []struct {
 		return a.tried(f) && f.hasNoCode(a.snap.Mac.Arch)
 	}},
 	{RuleNoFireWire, CannotLoad, probe.MissingDependency, func(a *assessment, f *kextFacts) bool {
-		return a.tried(f) && a.snap.Mac.OS.AtLeast(26, 0) && f.needs(fireWire)
+		return a.tried(f) && a.snap.Mac.OS.AtLeast(26, 0) && (f.needs(fireWire) || f.unread() && f.bundleID == hiddenFireWire)
 	}},
 	{RuleExternalDisk, CannotLoad, "", func(a *assessment, f *kextFacts) bool {
 		return a.silicon() && a.snap.Boot.External == probe.Yes && a.refusedNow(f)

@@ -173,3 +173,25 @@ func TestTheBootPolicyIsKnownLater(t *testing.T) {
 	s.look(at(40.1), NeedsRecovery, "window-closed", "needs-recovery!")
 	s.look(at(41), NeedsRecovery)
 }
+
+// Only root can read the folder of MOTU's driver. upgrade-check says that it cannot be
+// loaded on macOS 26, and after the upgrade status says so, too.
+func TestFireWireInAFolderThatOnlyRootCanRead(t *testing.T) {
+	for macOS, want := range map[string]Verdict{"15.7.2": BlockedOpen, "26.2": CannotLoad} {
+		for _, unread := range []bool{true, false} {
+			s := newStory(t, macOS)
+			s.uninstall()
+			s.settings.Vendors = Vendors{All: true}
+			s.kext(motuTeam, motuID, "/Library/Extensions/MOTUFireWireAudio.kext").Unread = unread
+			s.policy().Rows = []probe.PolicyRow{{TeamID: motuTeam, BundleID: motuID, Developer: "MOTU, Inc."}}
+			s.policy().History = []probe.LoadRecord{{TeamID: motuTeam, BundleID: motuID, Path: "/Library/Extensions/MOTUFireWireAudio.kext", LastSeen: at(40)}}
+			if !unread { // another driver may have taken its bundle ID
+				want = BlockedOpen
+			}
+			status, _ := s.settings.Assess(s.mem, s.snap, at(45))
+			if p := status.product(motuTeam); p.Verdict != want {
+				t.Errorf("macOS %s, unread %v: %s, want %s; rules %v", macOS, unread, p.Verdict, want, status.Fired)
+			}
+		}
+	}
+}

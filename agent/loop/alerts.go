@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"kextwatch/agent/approval"
 	"kextwatch/agent/settings"
@@ -63,17 +64,23 @@ func (l *Loop) announce(ctx context.Context, notices []approval.Notice) {
 type publication struct {
 	done    bool
 	pending bool // tools had not answered yet
+	last    view.Document
 }
 
 // publish reports whether to write a status: if there is news, if none was written
-// yet, and when the tools have answered that the last one did not wait for.
+// yet, and when the tools have answered and the last one did not wait for them or says
+// something else. The memory does not have all that a status says, such as an obstacle or
+// who else waits.
 func (p *publication) publish(news bool, st approval.Status) bool {
-	due := news || !p.done || p.pending && !st.Facts.Pending
-	if !due || len(st.Products) == 0 {
+	if len(st.Products) == 0 {
 		return false
 	}
-	*p = publication{done: true, pending: st.Facts.Pending}
-	return true
+	now := view.NewDocument(st).WithoutNow()
+	due := news || !p.done || !st.Facts.Pending && (p.pending || !reflect.DeepEqual(now, p.last))
+	if due {
+		*p = publication{done: true, pending: st.Facts.Pending, last: now}
+	}
+	return due
 }
 
 // lateReminder is the reminder, in minutes left, that is a dialog by default.

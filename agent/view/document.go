@@ -1,6 +1,7 @@
 package view
 
 import (
+	"slices"
 	"time"
 
 	"kextwatch/agent/approval"
@@ -135,6 +136,31 @@ func NewDocument(st approval.Status) Document {
 		doc.Gaps = append(doc.Gaps, g)
 	}
 	return doc
+}
+
+// WithoutNow returns the document without what changes although nothing happens: the time
+// of the snapshot, and the minutes left.
+func (d Document) WithoutNow() Document {
+	d.CheckedAt, d.Policy.ReadAt = time.Time{}, nil
+	d.Products = slices.Clone(d.Products)
+	for i := range d.Products {
+		p := &d.Products[i]
+		p.Window = p.Window.withoutNow()
+		p.Items = slices.Clone(p.Items)
+		for j := range p.Items {
+			p.Items[j].Window = p.Items[j].Window.withoutNow()
+		}
+	}
+	return d
+}
+
+func (w *WindowDoc) withoutNow() *WindowDoc {
+	if w == nil {
+		return nil
+	}
+	is := *w
+	is.MinutesLeft = 0
+	return &is
 }
 
 func newProductDoc(p approval.Product, st approval.Status) productDoc {

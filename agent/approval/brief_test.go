@@ -489,6 +489,33 @@ func TestUnsignedIsNeverAnnounced(t *testing.T) {
 	}
 }
 
+// Only the log says that macOS refused an extension without a team. Its code was read, so
+// it is probably unsigned: no window is recorded, and nothing says until when a button is
+// there. If its folder could not be read, its team is only not known.
+func TestNoTeamInTheLogIsPromisedNoButton(t *testing.T) {
+	for _, late := range []*probe.Policy{nil, {Source: probe.Framework}} { // no policy, or one that lists it late
+		for _, unread := range []bool{false, true} {
+			s := newStory(t, "12.7.6")
+			s.uninstall()
+			s.settings.Vendors = Vendors{All: true}
+			s.snap.Policy = late
+			k := s.kext("", "com.example.unsigned", "/Library/Extensions/Unsigned.kext")
+			if k.Unread = unread; !unread {
+				k.Code = []probe.Arch{probe.Intel}
+			}
+			s.snap.Attempts = []probe.Attempt{{At: at(10), BundleID: "com.example.unsigned", From: probe.FromLog, Outcome: probe.Refused}}
+			events, alerts := s.said(at(10.1))
+			opened := events[WindowOpened] > 0
+			if w := s.last.product("").Window; s.last.product("").Verdict != Unknown || opened != unread || w.Open() != unread || alerts != 0 {
+				t.Errorf("unread %v: %s, window %v, events %v, %d alerts", unread, s.last.product("").Verdict, w, events, alerts)
+			}
+			if events, _ = s.said(at(41)); events[WindowClosed] > 0 != unread {
+				t.Errorf("unread %v: later %v", unread, events)
+			}
+		}
+	}
+}
+
 // unsign takes the team from the only extension.
 func (s *macStory) unsign() {
 	p := s.policy()

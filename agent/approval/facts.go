@@ -300,6 +300,12 @@ func (f *kextFacts) unread() bool {
 	return slices.ContainsFunc(f.disk, func(k probe.Kext) bool { return k.Unread })
 }
 
+// claimsNoTeam reports whether no team is known of the extension, although its code on the
+// disk was read: it is probably unsigned.
+func (f *kextFacts) claimsNoTeam() bool {
+	return f.teamID == "" && slices.ContainsFunc(f.disk, func(k probe.Kext) bool { return len(k.Code) > 0 })
+}
+
 // anyLoaded reports whether one of some extensions is loaded, in any version.
 func anyLoaded(facts []*kextFacts) bool {
 	return slices.ContainsFunc(facts, func(f *kextFacts) bool { return f.loaded != "" })

@@ -60,6 +60,10 @@ func (a *assessment) item(w watched, at string, facts []*kextFacts) Item {
 	switch item.Verdict {
 	case NeedsRecovery, CannotLoad, LoadFailing:
 		item.Window = nil // there is no Allow button
+	case Unknown:
+		if unanswered && !slices.ContainsFunc(facts, func(f *kextFacts) bool { return !f.claimsNoTeam() }) {
+			item.Window = nil // the policy may say that they are unsigned
+		}
 	}
 	if memory.Windows > 0 || len(memory.Dismissed) > 0 {
 		a.mem.Items[id] = memory

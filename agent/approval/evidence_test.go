@@ -44,6 +44,21 @@ func TestStoryFrameworkAndLog(t *testing.T) {
 	s.minutesLeft(30)
 }
 
+// The user clicks Allow in the second in which macOS refused the last attempt: that was
+// before the click. A later refusal shows that the extension does not load.
+func TestRefusedInTheSecondOfTheApproval(t *testing.T) {
+	s := newStory(t, "10.13.6")
+	s.snap.Policy.Source = probe.Framework
+	s.look(at(10), NotAsked)
+	s.refuse(allKexts...)
+	s.report(probe.FromLog, probe.Refused, at(20).Add(200*time.Millisecond), hypervisor)
+	s.look(at(20).Add(300*time.Millisecond), BlockedOpen, "window-opened!")
+	s.allow()
+	s.look(at(20).Add(800*time.Millisecond), Approved, "approved!")
+	s.report(probe.FromLog, probe.Refused, at(20).Add(1500*time.Millisecond), hypervisor)
+	s.look(at(20).Add(1600*time.Millisecond), LoadFailing, "load-failing!")
+}
+
 // Without the log, a reopened window is not noticed: the row does not change.
 func TestStoryFrameworkAlone(t *testing.T) {
 	s := newerStory(t)

@@ -90,8 +90,10 @@ func (a *assessment) rememberApproval(f *kextFacts, is KextMemory) KextMemory {
 func (a *assessment) rememberOutcomes(f *kextFacts, is KextMemory) KextMemory {
 	booted, session := a.snap.Mac.BootedAt, a.session()
 	since := booted
-	if is.AllowedAt.After(since) {
-		since = is.AllowedAt
+	// AllowedAt has no fractions of a second: what macOS refused in that second came before
+	// the click, or may have.
+	if after := is.AllowedAt.Add(time.Second); after.After(since) {
+		since = after
 	}
 	if f.reportedSince(since, probe.Refused) {
 		is.RefusedIn = session

@@ -187,7 +187,7 @@ func (t Announced) tellBriefly(p Product, pending bool, snooze snoozeState) (Ann
 	case announced:
 		t.Release, t.Unapproved = p.release, false
 		t.BootPolicy = cmp.Or(p.policy, t.BootPolicy)
-	case waits && (p.Listed && before.Awaiting || p.Repeated):
+	case p.Repeated, waits && p.Listed && before.Awaiting:
 		t.Unapproved = true
 	case !waits && p.Verdict != Unknown:
 		t.Unapproved = false

@@ -95,6 +95,25 @@ func TestOthersAreAnnouncedOncePerAttempt(t *testing.T) {
 	s.look(at(91), NotInstalled, "window-closed")
 }
 
+// A launch daemon tries again after the start of the Mac, and macOS refuses it for another
+// reason than a missing approval. It stays listed, as what nobody allowed before does: the
+// icon does not change without an alert.
+func TestAnAttemptAtTheStartThatFailsStaysListed(t *testing.T) {
+	s := boxStory(t, "10.15.7")
+	s.box(false, at(10))
+	s.look(at(10), BlockedOpen, "window-opened!")
+	s.look(at(40), NotInstalled, "window-closed")
+	s.restart(at(100), "SESSION-2")
+	s.look(at(100.5), NotInstalled)
+	s.box(false, at(101))
+	s.look(at(101), NotInstalled)
+	s.snap.Attempts = []probe.Attempt{{At: at(101), TeamID: boxTeam, BundleID: boxID, From: probe.FromLog, Outcome: probe.BadOwnership}}
+	for _, minutes := range []float64{101.1, 101.2, 110} {
+		s.look(at(minutes), NotInstalled)
+		s.listed(true)
+	}
+}
+
 // After the user clicks Allow, it is followed until it is loaded.
 func TestOthersAreFollowedAfterAnApproval(t *testing.T) {
 	s := boxStory(t, "12.7.6")

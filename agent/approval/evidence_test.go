@@ -59,6 +59,21 @@ func TestRefusedInTheSecondOfTheApproval(t *testing.T) {
 	s.look(at(20).Add(1600*time.Millisecond), LoadFailing, "load-failing!")
 }
 
+// The clock was an hour ahead when macOS refused the last attempt, and was set back before
+// the user clicked Allow.
+func TestRefusedBeforeTheClockWasSetBack(t *testing.T) {
+	s := newStory(t, "10.15.7")
+	s.look(at(10), NotAsked)
+	s.attempt(at(20), allKexts...)
+	s.report(probe.FromLog, probe.Refused, at(80), hypervisor)
+	s.look(at(20), BlockedOpen, "window-opened!")
+	s.allow()
+	s.look(at(22), Approved, "approved!")
+	s.look(at(24), Approved)
+	s.report(probe.FromLog, probe.Refused, at(30), hypervisor)
+	s.look(at(30), LoadFailing, "load-failing!")
+}
+
 // Without the log, a reopened window is not noticed: the row does not change.
 func TestStoryFrameworkAlone(t *testing.T) {
 	s := newerStory(t)

@@ -2,6 +2,7 @@ package approval
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"kextwatch/probe"
@@ -95,16 +96,25 @@ func (a *assessment) rememberOutcomes(f *kextFacts, is KextMemory) KextMemory {
 	if after := is.AllowedAt.Add(time.Second); after.After(since) {
 		since = after
 	}
-	if f.reportedSince(since, probe.Refused) {
+	// After the clock was set back, an attempt may lie in the future. Nobody knows whether
+	// it was before an approval.
+	ahead := func(t probe.Attempt) bool { return t.At.Sub(a.now) > futureTolerance }
+	past := f
+	if slices.ContainsFunc(f.reported, ahead) {
+		others := *f
+		others.reported = slices.DeleteFunc(slices.Clone(f.reported), ahead)
+		past = &others
+	}
+	if past.reportedSince(since, probe.Refused) {
 		is.RefusedIn = session
 	}
-	if f.reportedSince(booted, probe.NeedsRestart) { // macOS reports this only for an allowed one
+	if past.reportedSince(booted, probe.NeedsRestart) { // macOS reports this only for an allowed one
 		is.RestartIn = session
 	}
-	if f.reportedSince(booted, probe.Upgrade) {
+	if past.reportedSince(booted, probe.Upgrade) {
 		is.UpgradeIn = session
 	}
-	if last, ok := f.lastOutcome(booted); ok && last.At.After(is.LoadedAt) {
+	if last, ok := past.lastOutcome(booted); ok && last.At.After(is.LoadedAt) {
 		is.Failure, is.FailureIn = "", "" // what came before is over
 		if last.Outcome.Failure() {
 			is.Failure, is.FailureIn = last.Outcome, session

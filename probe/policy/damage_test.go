@@ -304,3 +304,21 @@ func TestTheCheckEndsInTime(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A small file can make SQLite compute values of hundreds of megabytes. Whoever makes a
+// disk decides what is in its database.
+func TestAValueLargerThanTheFile(t *testing.T) {
+	const value = `(hex(zeroblob(200000000)))`
+	for name, statements := range map[string][]string{
+		"a generated column": append([]string{strings.Replace(mactest.AppleSchema[1], "developer_name TEXT", "developer_name TEXT AS "+value, 1)}, mactest.AppleSchema[2:]...),
+		"another table":      append(slices.Clone(mactest.AppleSchema), `CREATE TABLE o (a, b TEXT NOT NULL AS `+value+`)`, `INSERT INTO o VALUES (1)`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, file := newPolicy(t, statements...)
+			mactest.FillDatabase(t, file, `INSERT INTO kext_policy (team_id, bundle_id) VALUES ('TEAM', 'com.example')`)
+			if policy, source := ReadDatabase(t.Context(), m, publishedAt); source.State != probe.Failed || !strings.Contains(source.Reason, "too big") {
+				t.Errorf("%+v %+v", source, policy)
+			}
+		})
+	}
+}

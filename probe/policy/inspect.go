@@ -31,7 +31,7 @@ func Inspect(ctx context.Context, m root.FS, queries []string) (Inspection, prob
 	err := withCopy(ctx, m, func(ctx context.Context, c databaseCopy) error {
 		copied = true
 		in.Header = c[0][:min(headerSize, len(c[0]))]
-		in.Err = inCopy(c, func(c *connection) error {
+		in.Err = inCopy(ctx, c, func(c *connection) error {
 			for _, query := range queries {
 				rows, err := selectAll(ctx, c, query, values.first)
 				in.Results = append(in.Results, Result{rows, err})

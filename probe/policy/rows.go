@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -33,7 +34,7 @@ var (
 
 // readRows reads the copy of a policy database.
 func readRows(ctx context.Context, c databaseCopy) (policy *probe.Policy, err error) {
-	err = inCopy(c, func(c *connection) error {
+	err = inCopy(ctx, c, func(c *connection) error {
 		policy, err = readPolicy(ctx, c)
 		return err
 	})
@@ -41,7 +42,7 @@ func readRows(ctx context.Context, c databaseCopy) (policy *probe.Policy, err er
 }
 
 // connection is an open copy of a policy database. It calls the driver directly:
-// database/sql adds goroutines, locks and reflection that one reader does not need.
+// the queries of database/sql add goroutines, locks and reflection that one reader does not need.
 type connection struct {
 	conn  driver.QueryerContext
 	whole bool // all tables and indexes were checked, and are sound
@@ -57,7 +58,7 @@ const settings = "_pragma=trusted_schema(OFF)&_pragma=ignore_check_constraints(O
 
 // inCopy opens the copy of a policy database for writing: only then does SQLite apply
 // a -wal and roll back a -journal.
-func inCopy(copied databaseCopy, read func(c *connection) error) error {
+func inCopy(ctx context.Context, copied databaseCopy, read func(c *connection) error) error {
 	if len(copied[0]) == 0 {
 		return errEmptyFile
 	}
@@ -68,12 +69,21 @@ func inCopy(copied databaseCopy, read func(c *connection) error) error {
 	path, remove := copied.place()
 	defer remove()
 	uri := url.URL{Scheme: "file", Path: path, RawQuery: "vfs=" + vfs + "&" + settings}
-	conn, err := new(sqlite.Driver).Open(uri.String())
+	db, err := sql.Open("sqlite", uri.String())
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	conn, err := db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	return read(&connection{conn: conn.(driver.QueryerContext)})
+	// A generated column or an index can compute a value that is larger than the file.
+	if _, err := sqlite.Limit(conn, sqlite3.SQLITE_LIMIT_LENGTH, copyLimit); err != nil {
+		return err
+	}
+	return conn.Raw(func(c any) error { return read(&connection{conn: c.(driver.QueryerContext)}) })
 }
 
 func readPolicy(ctx context.Context, c *connection) (*probe.Policy, error) {

@@ -197,17 +197,19 @@ func removeInstalled(path, label string) Step {
 }
 
 // removeFolder returns the step that removes a folder and everything in it. The
-// folder must be named after the label.
+// folder must be named after the label. A file in its place is not ours and stays.
 func removeFolder(path, label string) Step {
 	step := Step{Does: "remove the folder " + path, do: func(context.Context) (string, error) {
 		return "", os.RemoveAll(path)
 	}}
-	_, err := os.Lstat(path)
+	info, err := os.Lstat(path)
 	switch {
 	case filepath.Base(path) != label || !filepath.IsAbs(path):
 		step.Err = fmt.Errorf("it is not a folder of kextwatch: its name is not %s", label)
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR): // RemoveAll waits for a pipe in place of the folder above
 		step.Already = true
+	case err == nil && !info.IsDir() && info.Mode().Type() != fs.ModeSymlink:
+		step.Err = errors.New("it is not a folder, so it stays: look into it, and remove it yourself")
 	}
 	return step
 }

@@ -117,6 +117,9 @@ func frameworkRows(items []frameworkItem) ([]probe.PolicyRow, error) {
 		if item.Allowed == nil {
 			return nil, errors.New(`its answer has an item without "allowed"`)
 		}
+		if len(item.Bundles) == 0 { // nobody knows which extensions wait, or are allowed
+			return nil, errors.New("its answer has an item without bundle IDs")
+		}
 		for _, bundle := range item.Bundles {
 			if len(rows) == probe.MaxRows {
 				return nil, probe.ErrTooManyRows

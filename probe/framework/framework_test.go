@@ -107,6 +107,8 @@ func TestReadFrameworkFails(t *testing.T) {
 		"unknown state":    {print(`{"protocol":1,"state":"fine"}`), probe.Failed, `the state "fine" and no policy`},
 		"no policy":        {print(`{"protocol":1,"state":"ok","pending":[]}`), probe.Failed, "no policy"},
 		"neither":          {print(item(`"allowed":false`, `"allowed":null`)), probe.Failed, `an item without "allowed"`},
+		"no extensions":    {print(`{"protocol":1,"state":"ok","current":[{"developer":"x","team":"4C6364ACXT","allowed":true}],"pending":[]}`), probe.Failed, "an item without bundle IDs"},
+		"nobody waits":     {print(`{"protocol":1,"state":"ok","current":[],"pending":[{"team":"4C6364ACXT","bundles":[],"allowed":false}]}`), probe.Failed, "an item without bundle IDs"},
 		"not a yes":        {print(item(`"allowed":false`, `"allowed":"no"`)), probe.Failed, "cannot be read"},
 		"too many rows":    {print(item(`"com.parallels.kext.vnic"`, many)), probe.Failed, "more than 10000 rows"},
 		"too many waiting": {print(mactest.FrameworkAnswer("[]", "["+strings.Replace(fmt.Sprintf(mactest.ParallelsItem, false), `"com.parallels.kext.vnic"`, many, 1)+"]")), probe.Failed, "more than 10000 rows"},

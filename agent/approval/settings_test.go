@@ -1,6 +1,7 @@
 package approval
 
 import (
+	"slices"
 	"testing"
 
 	"kextwatch/probe"
@@ -20,6 +21,20 @@ func TestOthersInFull(t *testing.T) {
 	} {
 		if got := tc.vendors.othersInFull(); got != tc.want {
 			t.Errorf("%+v: %v", tc.vendors, got)
+		}
+	}
+}
+
+// Ignore switches: the first developer of the list, too, can be announced again.
+func TestIgnoreIsASwitch(t *testing.T) {
+	const a, b = probe.ParallelsTeamID, otherTeam
+	var m Memory
+	for _, tc := range []struct {
+		team string
+		want []string
+	}{{a, []string{a}}, {b, []string{a, b}}, {a, []string{b}}, {b, nil}} {
+		if m = m.Ignore(tc.team); !slices.Equal(m.Ignored, tc.want) {
+			t.Fatalf("after %s: %q, want %q", tc.team, m.Ignored, tc.want)
 		}
 	}
 }

@@ -30,7 +30,7 @@ type invocation struct {
 
 // run is the whole program. main only chooses the streams and passes the exit code on.
 func run(ctx context.Context, args []string, h host) int {
-	in := &invocation{host: h, out: cli.Output{Stdout: h.stdout, Stderr: h.stderr}}
+	in := &invocation{host: h, out: cli.Output{Stdout: h.stdout, Stderr: h.stderr, Lost: new(error)}}
 	root := in.commands()
 	root.SetArgs(args)
 	in.out.JSON = slices.Contains(args, "--json") // applies to errors in earlier arguments as well
@@ -46,6 +46,10 @@ func run(ctx context.Context, args []string, h host) int {
 			err = cli.Interrupted()
 		}
 		return in.out.Fail(err)
+	}
+	if lost := *in.out.Lost; lost != nil && ctx.Err() == nil {
+		in.out.JSON = false // standard output takes no document
+		return in.out.Fail(lost)
 	}
 	return in.exit
 }

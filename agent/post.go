@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kextwatch/agent/cli"
+	"kextwatch/notify"
 	"kextwatch/notify/desktop"
 )
 
@@ -19,9 +20,21 @@ the title, the rest is the text. The agent starts post for each alert, so that a
 notification service that never answers cannot block the agent.`,
 		Example: `  printf 'Title\nText\n' | kextwatch post`,
 		Args:    noArgs(""),
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			desktop.Connect()
-			alert, err := desktop.ReadAlert(in, urgent)
+			var alert notify.Alert
+			read := make(chan error, 1)
+			go func() {
+				var err error
+				alert, err = desktop.ReadAlert(in, urgent)
+				read <- err
+			}()
+			var err error
+			select {
+			case err = <-read:
+			case <-cmd.Context().Done(): // standard input may never end
+				return cli.Interrupted()
+			}
 			if err != nil {
 				return cli.Usage("write a title, a line break and the text to standard input", "%w", err)
 			}

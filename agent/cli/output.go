@@ -25,6 +25,14 @@ type Output struct {
 	Stdout, Stderr io.Writer
 	JSON           bool
 	Note           func(warning string) // called for each warning; may be nil
+	Lost           *error               // gets the first error of a write to standard output; may be nil
+}
+
+// wrote keeps the first error of a write to standard output.
+func (o Output) wrote(err error) {
+	if o.Lost != nil && *o.Lost == nil {
+		*o.Lost = err
+	}
 }
 
 // Fail reports an error and returns the exit code.
@@ -85,10 +93,11 @@ func (o Output) tell(format string, args ...any) {
 func (o Output) Say(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if strings.HasPrefix(text, "    ") {
-		fmt.Fprintln(o.Stdout, text)
+		_, err := fmt.Fprintln(o.Stdout, text)
+		o.wrote(err)
 		return
 	}
-	_ = terminal.Write(o.Stdout, view.Untoned(text))
+	o.wrote(terminal.Write(o.Stdout, view.Untoned(text)))
 }
 
 // Document writes a whole answer as JSON.
@@ -99,7 +108,8 @@ func (o Output) Document(doc any) {
 	enc.SetEscapeHTML(false)
 	// Our own documents are plain data. Encoding them cannot fail.
 	_ = enc.Encode(doc)
-	_, _ = io.WriteString(o.Stdout, probe.EscapeJSON(text.String()))
+	_, err := io.WriteString(o.Stdout, probe.EscapeJSON(text.String()))
+	o.wrote(err)
 }
 
 // PrintableLine removes what could control a terminal.

@@ -83,10 +83,13 @@ func recordRun(m root.FS, now time.Time, outcome runOutcome) error {
 	return failed
 }
 
+// names returns the number of names that a file has.
+func names(info os.FileInfo) uint64 { return uint64(info.Sys().(*syscall.Stat_t).Nlink) }
+
 // writeRun overwrites the file at p, or creates it.
 func writeRun(p string, now time.Time, outcome runOutcome) error {
 	// A user to whom the folder once belonged may have given another file this name, too.
-	if info, err := os.Lstat(p); err == nil && info.Mode().IsRegular() && info.Sys().(*syscall.Stat_t).Nlink > 1 {
+	if info, err := os.Lstat(p); err == nil && info.Mode().IsRegular() && names(info) > 1 {
 		if err := os.Remove(p); err != nil {
 			return err
 		}
@@ -99,6 +102,9 @@ func writeRun(p string, now time.Time, outcome runOutcome) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
+	}
+	if now, err := os.Lstat(p); err != nil || !os.SameFile(info, now) || names(info) > 1 {
+		return fmt.Errorf("%s was replaced while it was opened", p) // the next run tries again
 	}
 	if !info.Mode().IsRegular() {
 		return &root.Untrusted{What: p + " is not a file", Next: "move it away"}

@@ -182,8 +182,11 @@ func teamOf(bundleID string) string {
 // of the extensions is known.
 func (w watched) parallels() bool { return w.teamID == probe.ParallelsTeamID }
 
-// wellFormed reports whether an ID can be that of an extension.
-func wellFormed(bundleID string) bool { return probe.IsKextID(bundleID) }
+// wellFormed reports whether an ID can be that of an extension. One that was too long to be
+// read is an extension, too: it may wait for approval.
+func wellFormed(bundleID string) bool {
+	return probe.IsKextID(bundleID) || bundleID == probe.TooLong
+}
 
 // place returns the folder that the extensions of one row of the pane share, besides
 // their team: the application or file system bundle, the folder in Application Support,

@@ -38,10 +38,10 @@ not change it.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if facts {
 				sheet, err := factCommand{&in.target, in.out}.sheet(cmd.Context())
-				if err == nil {
-					writeFacts(in.out, sheet)
+				if err != nil {
+					return err
 				}
-				return err
+				return writeFacts(in.out, sheet)
 			}
 			st, err := in.target.examineWith(cmd.Context(), doctorLimit, in.out.Stderr)
 			if err != nil {
@@ -58,12 +58,13 @@ not change it.`,
 }
 
 // writeFacts writes the answers to the open questions.
-func writeFacts(out cli.Output, sheet string) {
+func writeFacts(out cli.Output, sheet string) error {
 	if out.JSON {
 		out.Document(map[string]any{"schema": 1, "facts": sheet})
-		return
+		return nil
 	}
-	fmt.Fprint(out.Stdout, sheet)
+	_, err := fmt.Fprint(out.Stdout, sheet)
+	return err
 }
 
 func writeChecks(out cli.Output, checks []view.Check, all bool) error {

@@ -49,10 +49,18 @@ func createFolder(path string, perm fs.FileMode) (Step, error) {
 		return Step{}, fmt.Errorf("users other than its owner can write to %s: run chmod go-w on it and try again", path)
 	}
 	if err := syscall.Access(path, accessWrite); err != nil {
-		return Step{}, fmt.Errorf("%s cannot be written to: %w: make it your own with sudo chown and try again", path, err)
+		return Step{}, notWritable(path, err)
 	}
 	step.Already = true
 	return step, nil
+}
+
+// notWritable returns the error for a folder that cannot be written to, with what helps.
+func notWritable(path string, err error) error {
+	if errors.Is(err, syscall.EROFS) {
+		return fmt.Errorf("%s is on a read-only disk: make the disk writable and try again", path)
+	}
+	return fmt.Errorf("%s cannot be written to: %w: make it your own with sudo chown and try again", path, err)
 }
 
 // trusted reports whether a file belongs to the user or to root. launchd requires

@@ -57,9 +57,9 @@ func TestFrameworkScript(t *testing.T) {
 		"nothing waits":                   {`mac.policy.pendingApprovals = array()`, both(pending(probe.No))},
 		"no rows":                         {`mac.policy = {currentPolicy: array(), pendingApprovals: array()}`, nil},
 		"an item without names": {
-			`mac.policy.currentPolicy = array(object(item({developerName: nil, applicationName: null, applicationPath: undefined, teamID: nil, bundleIDs: nil})), object(item({bundleIDs: array(box("a\u0000\u2028\"b"))})))
+			`mac.policy.currentPolicy = array(object(item({developerName: nil, applicationName: null, applicationPath: undefined, teamID: nil, bundleIDs: array(box("a"))})), object(item({bundleIDs: array(box("a\u0000\u2028\"b"))})))
 			mac.policy.pendingApprovals = array()`,
-			[]probe.PolicyRow{row("a\u0000\u2028\"b", pending(probe.No))},
+			[]probe.PolicyRow{{BundleID: "a", Pending: probe.No}, row("a\u0000\u2028\"b", pending(probe.No))},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -81,6 +81,7 @@ func TestFrameworkScriptFails(t *testing.T) {
 		"no currentPolicy":      {`delete mac.policy.currentPolicy`, "! SPKernelExtensionPolicy has no currentPolicy"},
 		"no teamID":             {`mac.policy.currentPolicy = array(object(without(item(), "teamID")))`, "! SPKernelExtensionPolicyItem has no teamID"},
 		"no bundleIDs":          {`mac.policy.pendingApprovals = array(object(without(item(), "bundleIDs")))`, "! SPKernelExtensionPolicyItem has no bundleIDs"},
+		"bundleIDs: nil":        {`mac.policy.pendingApprovals = array(object(item({bundleIDs: nil})))`, "an item without bundle IDs"},
 		"no allowed":            {`mac.policy.currentPolicy = array(object(without(item(), "isAllowed")))`, "! SPKernelExtensionPolicyItem has no isAllowed"},
 		"no object":             {`mac.policy = nil`, "SPKernelExtensionPolicy could not be made"},
 		"no answer":             {`mac.policy.currentPolicy = nil`, "macOS did not say which kernel extensions are allowed"},

@@ -15,8 +15,9 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// Ctrl-C ends a command that waits for a tool with the shell's exit status for it, and
-// not with that of a missing tool. watch and run end in this way normally.
+// Ctrl-C ends a command that waits for a tool, or for its standard input, with the shell's
+// exit status for it, and not with that of a missing tool. watch and run end in this way
+// normally.
 func TestInterruptedCommands(t *testing.T) {
 	root, sim := simulated(t, "10.15.7")
 	mactest.NoError(t, sim.BreakTool("sysctl", "hang"))
@@ -25,12 +26,15 @@ func TestInterruptedCommands(t *testing.T) {
 		exit int
 	}{
 		{"status", cli.ExitInterrupted}, {"status --json", cli.ExitInterrupted}, {"doctor", cli.ExitInterrupted}, {"doctor --facts", cli.ExitInterrupted},
-		{"report", cli.ExitInterrupted}, {"guide", cli.ExitInterrupted}, {"upgrade-check", cli.ExitInterrupted}, {"watch", 0}, {"run --headless", 0},
+		{"report", cli.ExitInterrupted}, {"guide", cli.ExitInterrupted}, {"upgrade-check", cli.ExitInterrupted}, {"post", cli.ExitInterrupted}, {"watch", 0}, {"run --headless", 0},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			cmd := thisProgram(t).command(t, append(strings.Fields(c.args), "--root", root)...)
 			var out, stderr bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &out, &stderr
+			input, err := cmd.StdinPipe() // post waits for its end
+			mactest.NoError(t, err)
+			defer input.Close()
 			mactest.NoError(t, cmd.Start())
 			defer cmd.Process.Kill()
 			time.Sleep(700 * time.Millisecond) // it waits for sysctl, for five seconds or longer

@@ -93,7 +93,7 @@ func TestTheRecordKeepsItsSizeAndMode(t *testing.T) {
 	publish(t, m)
 	record := filepath.Join(m.Root, probe.ReaderLastRun)
 	for _, outcome := range []runOutcome{runPublished, runDiskFull, runFailed} {
-		for _, mode := range []os.FileMode{0o600, publishedPerm, 0o444} {
+		for _, mode := range []os.FileMode{0o600, publishedPerm, 0o640} {
 			mactest.NoError(t, os.Chmod(record, mode))
 			runReader(t, m, publishedAt, outcome)
 			info, err := os.Stat(record)

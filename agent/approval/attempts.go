@@ -32,7 +32,7 @@ func (a *assessment) lastAttempt(f *kextFacts) time.Time {
 	}
 	for _, at := range times {
 		at = second(at)
-		if at.After(last) && at.Sub(a.now) <= futureTolerance && a.inThisBoot(at) {
+		if at.After(last) && !ahead(at, a.now) && a.inThisBoot(at) {
 			last = at
 		}
 	}

@@ -31,7 +31,7 @@ func (a *assessment) evidence(f *kextFacts) (proved, dismissed []Attempt) {
 	}
 	attempt := Attempt{BundleID: f.bundleID}
 	lastSeen := f.record().LastSeen
-	if lastSeen.Sub(a.now) > futureTolerance {
+	if ahead(lastSeen, a.now) {
 		a.fire(RuleFuture, f.bundleID)
 		lastSeen = time.Time{}
 	}
@@ -72,7 +72,7 @@ func (a *assessment) reported(f *kextFacts) []Attempt {
 		if a.unanswered(f) && t.Outcome != probe.Refused {
 			continue
 		}
-		if t.At.Sub(a.now) > futureTolerance {
+		if ahead(t.At, a.now) {
 			a.fire(RuleFuture, f.bundleID)
 			continue
 		}

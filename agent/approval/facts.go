@@ -311,10 +311,22 @@ func anyLoaded(facts []*kextFacts) bool {
 	return slices.ContainsFunc(facts, func(f *kextFacts) bool { return f.loaded != "" })
 }
 
-// lately reports whether a time is within the length of a window before now. A time
-// later than futureTolerance after now is not evidence.
-func lately(at, now time.Time) bool {
-	return now.Sub(at) <= WindowLength && at.Sub(now) <= futureTolerance
+// ahead reports whether a time is later than now by more than futureTolerance: the clock was
+// set back, and the time is not evidence.
+func ahead(at, now time.Time) bool { return at.Sub(now) > futureTolerance }
+
+// lately reports whether a time is within the length of a window before now, and not ahead.
+func lately(at, now time.Time) bool { return now.Sub(at) <= WindowLength && !ahead(at, now) }
+
+// withoutAhead returns the facts without the reported attempts that are ahead of now.
+func (f *kextFacts) withoutAhead(now time.Time) *kextFacts {
+	isAhead := func(t probe.Attempt) bool { return ahead(t.At, now) }
+	if !slices.ContainsFunc(f.reported, isAhead) {
+		return f
+	}
+	others := *f
+	others.reported = slices.DeleteFunc(slices.Clone(f.reported), isAhead)
+	return &others
 }
 
 // reportedLately reports whether the log or our own retry reported an attempt within the

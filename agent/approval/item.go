@@ -144,7 +144,7 @@ func (a *assessment) addAttempts(memory ItemMemory, over bool, facts []*kextFact
 	switch {
 	// The fresh attempts are older than the known ones. Known ones that lie ahead of the
 	// clock, which was set back, do not count.
-	case slices.ContainsFunc(memory.Attempts, func(t Attempt) bool { return t.At.After(last.At) && t.At.Sub(a.now) <= futureTolerance }):
+	case slices.ContainsFunc(memory.Attempts, func(t Attempt) bool { return t.At.After(last.At) && !ahead(t.At, a.now) }):
 	case last.At.Before(a.snap.Mac.BootedAt):
 		memory.Session = earlierSession
 	default:

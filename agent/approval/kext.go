@@ -2,7 +2,6 @@ package approval
 
 import (
 	"cmp"
-	"slices"
 	"time"
 
 	"kextwatch/probe"
@@ -96,15 +95,7 @@ func (a *assessment) rememberOutcomes(f *kextFacts, is KextMemory) KextMemory {
 	if after := is.AllowedAt.Add(time.Second); after.After(since) {
 		since = after
 	}
-	// After the clock was set back, an attempt may lie in the future. Nobody knows whether
-	// it was before an approval.
-	ahead := func(t probe.Attempt) bool { return t.At.Sub(a.now) > futureTolerance }
-	past := f
-	if slices.ContainsFunc(f.reported, ahead) {
-		others := *f
-		others.reported = slices.DeleteFunc(slices.Clone(f.reported), ahead)
-		past = &others
-	}
+	past := f.withoutAhead(a.now) // nobody knows whether the others were before an approval
 	if past.reportedSince(since, probe.Refused) {
 		is.RefusedIn = session
 	}
@@ -174,7 +165,7 @@ func (a *assessment) rememberLoad(f *kextFacts, is KextMemory) KextMemory {
 // notAfter forgets times that are later than now: the clock was set back.
 func (m KextMemory) notAfter(now time.Time) KextMemory {
 	for _, at := range []*time.Time{&m.AllowedAt, &m.LoadedAt, &m.Watched, &m.LastSeen, &m.BlockedAt, &m.WithoutSince} {
-		if at.Sub(now) > futureTolerance {
+		if ahead(*at, now) {
 			*at = time.Time{}
 		}
 	}

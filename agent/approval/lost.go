@@ -67,7 +67,7 @@ func (a *assessment) blockedSinceLastRead(f *kextFacts) bool {
 		return true
 	}
 	seen := f.record().LastSeen
-	return f.row != nil && !a.sawBefore(f, seen) && seen.Sub(a.now) <= futureTolerance && a.scan(f, seen) == ""
+	return f.row != nil && !a.sawBefore(f, seen) && !ahead(seen, a.now) && a.scan(f, seen) == ""
 }
 
 // restarted reports whether the Mac was restarted since the last snapshot.

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"reflect"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -249,7 +248,6 @@ func keysOf(v reflect.Value) map[string]bool {
 
 // Whatever happens, in whatever order, the invariants hold.
 func TestEverySequence(t *testing.T) {
-	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	for _, mac := range sequenceMacs {
 		found := everySequence(mac, *depth)
 		t.Logf("macOS %s, source %s: %d sequences of up to %d events, %d states, %d events played", mac.macOS, mac.source, found.count(*depth), *depth, len(found.next), found.played)

@@ -54,8 +54,8 @@ func (l *Loop) announce(ctx context.Context, notices []approval.Notice) {
 		}
 	}
 	l.post(ctx)
-	if l.published.publish(news, l.status) {
-		l.logStoreError(l.store.Publish(l.status))
+	if doc, due := l.published.publish(news, l.status); due {
+		l.logStoreError(l.store.Publish(doc))
 	}
 	l.logStoreError(l.store.PublishForFleets(l.status, now))
 }
@@ -67,20 +67,22 @@ type publication struct {
 	last    view.Document
 }
 
-// publish reports whether to write a status: if there is news, if none was written
-// yet, and when the tools have answered and the last one did not wait for them or says
-// something else. The memory does not have all that a status says, such as an obstacle or
-// who else waits.
-func (p *publication) publish(news bool, st approval.Status) bool {
-	if len(st.Products) == 0 {
-		return false
+// publish returns the status to write, and whether it is due: if there is news, if none was
+// written yet, and when the tools have answered and the last one did not wait for them or
+// says something else. The memory does not have all that a status says, such as an obstacle
+// or who else waits.
+func (p *publication) publish(news bool, st approval.Status) (doc view.Document, due bool) {
+	due = news || !p.done || p.pending && !st.Facts.Pending
+	if len(st.Products) == 0 || !due && st.Facts.Pending {
+		return view.Document{}, false
 	}
-	now := view.NewDocument(st).WithoutNow()
-	due := news || !p.done || !st.Facts.Pending && (p.pending || !reflect.DeepEqual(now, p.last))
-	if due {
-		*p = publication{done: true, pending: st.Facts.Pending, last: now}
+	doc = view.NewDocument(st)
+	now := doc.WithoutNow()
+	if !due && reflect.DeepEqual(now, p.last) {
+		return view.Document{}, false
 	}
-	return due
+	*p = publication{done: true, pending: st.Facts.Pending, last: now}
+	return doc, true
 }
 
 // lateReminder is the reminder, in minutes left, that is a dialog by default.

@@ -149,8 +149,8 @@ func (s *Store) Record() ([]string, error) {
 }
 
 // Publish writes the status for other programs to read.
-func (s *Store) Publish(st approval.Status) error {
-	return s.trouble(s.Places.Status, savePlist(s.Places.Status, view.NewDocument(st)))
+func (s *Store) Publish(doc view.Document) error {
+	return s.trouble(s.Places.Status, savePlist(s.Places.Status, doc))
 }
 
 // trouble notes the outcome of writing a file. It returns ErrReported for the error of

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"kextwatch/agent/approval"
+	"kextwatch/agent/view"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 )
@@ -97,7 +98,7 @@ func TestFullDiskIsReportedOnce(t *testing.T) {
 		st.Pending = append(st.Pending, Event{Schema: 1, Seq: mem.Seq, Event: approval.WindowOpened})
 		_, saved := st.Save(mem)
 		_, recorded := st.Record()
-		for _, err := range []error{saved, recorded, st.Publish(approval.Status{})} {
+		for _, err := range []error{saved, recorded, st.Publish(view.NewDocument(approval.Status{}))} {
 			if err != nil && !errors.Is(err, ErrReported) {
 				fresh = append(fresh, err)
 			}

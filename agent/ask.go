@@ -30,23 +30,36 @@ func (k keyboard) ask(ctx context.Context, question string) (string, error) {
 		return "", nobody
 	}
 	fmt.Fprint(k.out, question)
-	type line struct {
-		text string
-		err  error
+	text, err := untilDone(ctx, func() (string, error) { return bufio.NewReader(oneByte{k.in}).ReadString('\n') })
+	switch {
+	case errors.Is(err, errDone):
+		return "", cli.Unavailable(ctx.Err(), "")
+	case errors.Is(err, io.EOF) && text == "":
+		return "", nobody
 	}
-	read := make(chan line, 1)
+	return strings.TrimSpace(text), nil
+}
+
+// errDone is returned by untilDone if the context ended first.
+var errDone = errors.New("the context ended")
+
+// untilDone reads from a stream that may never end. When ctx ends, it returns errDone and
+// drops what is read later.
+func untilDone[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	answers := make(chan answer, 1)
 	go func() {
-		text, err := bufio.NewReader(oneByte{k.in}).ReadString('\n')
-		read <- line{text, err}
+		value, err := read()
+		answers <- answer{value, err}
 	}()
 	select {
 	case <-ctx.Done():
-		return "", cli.Unavailable(ctx.Err(), "")
-	case l := <-read:
-		if errors.Is(l.err, io.EOF) && l.text == "" {
-			return "", nobody
-		}
-		return strings.TrimSpace(l.text), nil
+		return *new(T), errDone
+	case a := <-answers:
+		return a.value, a.err
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -22,17 +23,8 @@ notification service that never answers cannot block the agent.`,
 		Args:    noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			desktop.Connect()
-			var alert notify.Alert
-			read := make(chan error, 1)
-			go func() {
-				var err error
-				alert, err = desktop.ReadAlert(in, urgent)
-				read <- err
-			}()
-			var err error
-			select {
-			case err = <-read:
-			case <-cmd.Context().Done(): // standard input may never end
+			alert, err := untilDone(cmd.Context(), func() (notify.Alert, error) { return desktop.ReadAlert(in, urgent) })
+			if errors.Is(err, errDone) {
 				return cli.Interrupted()
 			}
 			if err != nil {

@@ -95,13 +95,10 @@ func (c checking) needsNothing(p approval.Product) bool {
 }
 
 func restartMayHelp(c checking) Check {
-	for _, p := range c.st.Products { // another product may lead, because of its open window
-		switch p.Verdict {
-		case approval.LoadFailing, approval.CannotLoad, approval.UpgradePending:
-			if !p.Listed {
-				return warn("A restart alone may not be enough", sentence(c.stateOf(p)), Next(p, c.st))
-			}
-		}
+	// Another product may lead, because of its open window.
+	if i := slices.IndexFunc(c.st.Products, needsMoreThanRestart); i >= 0 {
+		p := c.st.Products[i]
+		return warn("A restart alone may not be enough", sentence(c.stateOf(p)), Next(p, c.st))
 	}
 	i := slices.IndexFunc(c.st.Products, mayNeedRestart)
 	if i < 0 {
@@ -110,6 +107,10 @@ func restartMayHelp(c checking) Check {
 	check := ok("kextwatch knows of no reason for a restart")
 	check.Next = Next(c.st.Products[i], c.st)
 	return check
+}
+
+func needsMoreThanRestart(p approval.Product) bool {
+	return !p.Listed && (p.Verdict == approval.LoadFailing || p.Verdict == approval.CannotLoad || p.Verdict == approval.UpgradePending)
 }
 
 func madeForThisMacOS(c checking) Check {

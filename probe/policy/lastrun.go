@@ -103,7 +103,7 @@ func writeRun(p string, now time.Time, outcome runOutcome) error {
 	if err != nil {
 		return err
 	}
-	if now, err := os.Lstat(p); err != nil || !os.SameFile(info, now) || names(info) > 1 {
+	if there, err := os.Lstat(p); err != nil || !os.SameFile(info, there) || names(info) > 1 {
 		return fmt.Errorf("%s was replaced while it was opened", p) // the next run tries again
 	}
 	if !info.Mode().IsRegular() {

@@ -73,10 +73,11 @@ func (s *Reader) read(stamps []root.Stamp) bool {
 }
 
 func (s *Reader) stampNow() []root.Stamp {
-	var stamps []root.Stamp
+	var paths []string
 	for _, file := range Files(s.mac, s.home) {
-		stamps = append(stamps, root.LocalStamp(file.Path))
+		paths = append(paths, file.Path)
 	}
+	stamps := root.LocalStamps(paths...)
 	if table := s.settings.CompatibilityFile; table != "" {
 		var stamp root.Stamp
 		if info, err := s.mac.StatChosen(table); err == nil {

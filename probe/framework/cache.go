@@ -279,13 +279,10 @@ type policyStamp struct {
 
 func stampPolicy(m root.FS, app string) policyStamp {
 	var s policyStamp
-	for i, name := range append(probe.KextPolicyFiles[:], app+"/Contents/Info.plist") {
-		var err error
-		s.files[i], err = m.Stamp(name)
-		if i == 0 {
-			s.known = err == nil
-		}
-	}
+	stamps, err := m.Stamps(probe.KextPolicyFiles[:]...)
+	s.known = err == nil
+	copy(s.files[:], stamps)
+	s.files[len(stamps)], _ = m.Stamp(app + "/Contents/Info.plist")
 	return s
 }
 

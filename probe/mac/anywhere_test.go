@@ -146,7 +146,7 @@ func TestParallelsAnywhere(t *testing.T) {
 			if c.running != "" {
 				p.situation.programs.value.list = []process{{path: c.running}}
 			}
-			s := newShot(t.Context(), time.Now(), Options{}, &p.queries)
+			s := newShot(t.Context(), p.mac, time.Now(), Options{}, &p.queries)
 			s.snap.Policy = c.policy
 			p.readApps(s)
 			got := ""
@@ -182,7 +182,7 @@ func TestParallelsStaysKnown(t *testing.T) {
 		addParallels(t, m, place, "17")
 		p := NewProber(m)
 		find := func() string {
-			s := newShot(t.Context(), time.Now(), Options{}, &p.queries)
+			s := newShot(t.Context(), p.mac, time.Now(), Options{}, &p.queries)
 			p.readApps(s)
 			if len(s.snap.Apps) == 0 {
 				return ""

@@ -13,6 +13,7 @@ import (
 // the same. Reading and parsing the lists took a fifth of the time to a new window.
 type bundleInfos struct {
 	last, now map[string]bundleInfo
+	stamps    map[string]root.Stamp // by file, as far as stampLast took them
 }
 
 type bundleInfo struct {
@@ -38,7 +39,7 @@ func (b *bundleInfos) read(m root.FS, bundle string) (root.BundleInfo, error) {
 	if b == nil {
 		return readInfo(m, bundle)
 	}
-	stamp, err := m.Stamp(bundle + infoFile)
+	stamp, err := b.stamp(m, bundle+infoFile)
 	if err != nil || stamp == (root.Stamp{}) {
 		return readInfo(m, bundle)
 	}
@@ -74,7 +75,7 @@ func (b *bundleInfos) readKext(m root.FS, bundle string) (root.BundleInfo, code,
 		c, _, _ := readCode(m, name)
 		return info, c, nil
 	}
-	stamp, err := m.Stamp(name)
+	stamp, err := b.stamp(m, name)
 	if err != nil || stamp == (root.Stamp{}) {
 		return info, code{}, nil
 	}
@@ -91,4 +92,29 @@ func (b *bundleInfos) readKext(m root.FS, bundle string) (root.BundleInfo, code,
 }
 
 // next begins the next snapshot. What the last one did not read is forgotten.
-func (b *bundleInfos) next() { b.last, b.now = b.now, map[string]bundleInfo{} }
+func (b *bundleInfos) next() { b.last, b.now, b.stamps = b.now, map[string]bundleInfo{}, nil }
+
+// stampLast takes the stamps of all files of the last snapshot with one call: this one
+// will most likely read the same.
+func (b *bundleInfos) stampLast(m root.FS) {
+	var files []string
+	for bundle, known := range b.last {
+		files = append(files, bundle+infoFile)
+		if known.codeStamp != (root.Stamp{}) {
+			files = append(files, bundle+codeFolder+known.info.Executable)
+		}
+	}
+	stamps, _ := m.Stamps(files...)
+	b.stamps = map[string]root.Stamp{}
+	for i, file := range files {
+		b.stamps[file] = stamps[i]
+	}
+}
+
+// stamp is root.FS.Stamp.
+func (b *bundleInfos) stamp(m root.FS, file string) (root.Stamp, error) {
+	if stamp := b.stamps[file]; stamp != (root.Stamp{}) {
+		return stamp, nil
+	}
+	return m.Stamp(file)
+}

@@ -17,6 +17,7 @@ func TestBundleInfos(t *testing.T) {
 	want := func(after, version string) {
 		t.Helper()
 		infos.next()
+		infos.stampLast(m)
 		info, err := infos.read(m, kext)
 		if version == "" {
 			if !root.NotExist(err) {

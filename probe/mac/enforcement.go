@@ -41,7 +41,7 @@ func (p *Prober) readEnforcement(s *shot) {
 }
 
 func (p *Prober) readProfile(s *shot, session string, os probe.OSVersion) {
-	if profile, gaps, found := readManagedFile(p.mac, os); found {
+	if profile, gaps, found := readManagedFile(s.mac, os); found {
 		p.profile.clear() // an earlier answer may be wrong when the file is gone
 		s.snap.Enforcement.Profile = profile
 		s.missing(gaps...)

@@ -14,7 +14,7 @@ import (
 func (p *Prober) whole(ctx context.Context, now time.Time, how Options, snap probe.Snapshot, read func(*shot)) probe.Snapshot {
 	for {
 		p.queries.collect()
-		s := newShot(ctx, now, how, &p.queries)
+		s := newShot(ctx, p.mac, now, how, &p.queries)
 		s.snap = snap
 		p.freshWanted = p.freshWanted || how.Fresh
 		read(s)

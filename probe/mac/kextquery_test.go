@@ -38,7 +38,7 @@ func newSearchStory(t *testing.T, dir string) *searchStory {
 // take takes a snapshot, and returns the IDs of its kexts and how long it took.
 func (s *searchStory) take(ctx context.Context, how Options) (snap probe.Snapshot, ids string, took time.Duration) {
 	start := time.Now()
-	shot := newShot(ctx, start, how, &s.prober.queries)
+	shot := newShot(ctx, s.prober.mac, start, how, &s.prober.queries)
 	s.prober.queries.collect()
 	s.prober.readApps(shot)
 	var all []string

@@ -59,7 +59,7 @@ func TestEveryReadHasTimeLimit(t *testing.T) {
 		"readConfig":   func(m root.FS) { readConfig(m, m.Home+"/Parallels/a.pvm/config.pvs") },
 		"machineFiles": func(m root.FS) { machineFiles(m, *testApp) },
 		"policyStamp":  func(m root.FS) { new(framework.Cache).Stat(m, probe.ParallelsApp) },
-		"stamps":       func(m root.FS) { m.Stamps(updateFiles[:]) },
+		"stamps":       func(m root.FS) { m.Stamps(updateFiles[:]...) },
 	}
 	for name, read := range readers {
 		synctest.Test(t, func(t *testing.T) {

@@ -30,7 +30,7 @@ func (p *Prober) readMachines(s *shot) {
 	}
 	now := s.now
 	p.machines.stale = p.machines.stale || p.runsWithout() && p.loaded.value.ReadAt.Sub(p.machines.value.ReadAt) > sameMoment
-	key := machinesKey{files: machineFiles(p.mac, *app), attempts: parallelsAttempts(s.snap)}
+	key := machinesKey{files: machineFiles(s.mac, *app), attempts: parallelsAttempts(s.snap)}
 	machines, gaps := answer(s, &p.machines, key, []probe.Fact{probe.FactVMs}, func(ctx context.Context) (probe.Machines, []probe.Gap) {
 		machines, gaps := queryMachines(ctx, p.mac)
 		machines.ReadAt = now
@@ -39,7 +39,7 @@ func (p *Prober) readMachines(s *shot) {
 	if !p.machines.has(key) && p.machines.pause(s.now) > 0 {
 		// prlctl hangs and is not queried now. The configurations are files.
 		if !p.configs.has(key.files) {
-			found, missing := readConfigured(s.ctx, p.mac)
+			found, missing := readConfigured(s.ctx, s.mac)
 			p.configs.set(key.files, found, missing)
 		}
 		machines, gaps = p.configs.value, append(gaps, p.configs.gaps...)

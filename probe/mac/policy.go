@@ -30,8 +30,8 @@ import (
 // cannot be compared with this one.
 func (p *Prober) readPolicy(ctx context.Context, s *shot) {
 	f := &p.framework
-	f.Stat(p.mac, cmp.Or(p.app, probe.ParallelsApp))
-	best, database := policy.ReadDatabase(ctx, p.mac, s.now)
+	f.Stat(s.mac, cmp.Or(p.app, probe.ParallelsApp))
+	best, database := policy.ReadDatabase(ctx, s.mac, s.now)
 	published, reader := p.readPublished(s)
 	best, published = withKextIDs(best), withKextIDs(published)
 	sources := []probe.Source{database, reader}
@@ -72,7 +72,7 @@ func (p *Prober) readPolicy(ctx context.Context, s *shot) {
 		if source.Name != "" {
 			sources = append(sources, source)
 		}
-		s.snap.Disagree = disagree(best, withKextIDs(f.Comparable(p.mac, best)))
+		s.snap.Disagree = disagree(best, withKextIDs(f.Comparable(s.mac, best)))
 	}
 	if best != nil {
 		// macOS runs nothing from a Trash or a backup: such a time is no load attempt.
@@ -171,7 +171,7 @@ func disagree(one, other *probe.Policy) string {
 
 // readPublished reads the policy that the root reader published.
 func (p *Prober) readPublished(s *shot) (*probe.Policy, probe.Source) {
-	published, r := policy.SnapshotReader(p.mac), &p.reader
+	published, r := policy.SnapshotReader(s.mac), &p.reader
 	r.Booted = s.snap.Mac.BootedAt
 	pending := s.held
 	if published.NeedsWakeTime(s.now) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/root"
 	"kextwatch/probe/tool"
 )
 
@@ -81,6 +82,7 @@ func (q *queries) collect() {
 
 // shot is a snapshot that is being taken.
 type shot struct {
+	mac     root.FS         // reads the files; queries, which take longer, have the Prober's
 	ctx     context.Context // of the queries
 	now     time.Time
 	how     Options
@@ -90,8 +92,8 @@ type shot struct {
 	held    bool          // start no queries: which ones are needed is not known yet
 }
 
-func newShot(ctx context.Context, now time.Time, how Options, q *queries) *shot {
-	return &shot{ctx: ctx, now: now, how: how, queries: q, snap: probe.Snapshot{Attempts: how.Attempts}}
+func newShot(ctx context.Context, m root.FS, now time.Time, how Options, q *queries) *shot {
+	return &shot{mac: m.Remembering(), ctx: ctx, now: now, how: how, queries: q, snap: probe.Snapshot{Attempts: how.Attempts}}
 }
 
 // answer returns the last answer of a query, and starts the query if that answer

@@ -11,6 +11,7 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/root"
 	"kextwatch/probe/tool"
 	"kextwatch/probe/tool/tooltest"
 )
@@ -33,7 +34,7 @@ func newSlowTool(t *testing.T) *slowTool {
 // read is a snapshot now. Each query answers with its number.
 func (s *slowTool) read(key string, fresh bool) (value int, shot *shot) {
 	s.queries.collect()
-	shot = newShot(s.ctx, time.Now(), Options{Fresh: fresh, Changed: s.changed}, &s.queries)
+	shot = newShot(s.ctx, root.FS{}, time.Now(), Options{Fresh: fresh, Changed: s.changed}, &s.queries)
 	value, gaps := answer(shot, &s.query, key, []probe.Fact{probe.FactAdmin}, func(ctx context.Context) (int, []probe.Gap) {
 		n := int(s.started.Add(1))
 		select {

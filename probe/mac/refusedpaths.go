@@ -91,9 +91,9 @@ func (f *pathSearch) kext(a probe.Attempt) kextName {
 // bundle reads the bundle ID of the kext at the path of an attempt, or of its staged
 // copy; empty if no kext is there. If it cannot be read, it adds a gap.
 func (f *pathSearch) bundle(a probe.Attempt) string {
-	info, err := f.p.infos.read(f.p.mac, a.Path)
+	info, err := f.p.infos.read(f.s.mac, a.Path)
 	if root.NotExist(err) {
-		info, err = f.p.infos.read(f.p.mac, probe.StagedExtensions+a.Path)
+		info, err = f.p.infos.read(f.s.mac, probe.StagedExtensions+a.Path)
 	}
 	switch {
 	case root.NotExist(err):

@@ -92,7 +92,7 @@ func (p *Prober) SnapshotNow(ctx context.Context, now time.Time, how Options) pr
 // take is SnapshotNow with a context of its own for tools.
 func (p *Prober) take(ctx, tools context.Context, now time.Time, how Options) probe.Snapshot {
 	p.queries.collect()
-	s := newShot(tools, now, how, &p.queries)
+	s := newShot(tools, p.mac, now, how, &p.queries)
 	p.freshWanted = p.freshWanted || how.Fresh
 	p.readMac(s)
 	p.readBoot(s)
@@ -157,7 +157,7 @@ func (p *Prober) Wait() { p.queries.running.Wait() }
 // readMac reads the facts about the Mac itself once.
 func (p *Prober) readMac(s *shot) {
 	if !p.os.valid || s.how.Fresh {
-		os, err := ReadOS(p.mac)
+		os, err := ReadOS(s.mac)
 		var gaps []probe.Gap
 		if err != nil {
 			next := "Run `sw_vers` in Terminal and see what it says."
@@ -207,12 +207,13 @@ func (p *Prober) readMac(s *shot) {
 
 // readApps reads the installed Parallels Desktop and the kexts on the disk.
 func (p *Prober) readApps(s *shot) {
-	p.startSearch(s, kextApps(s.snap.Policy, p.app, p.mac.Reads))
+	p.startSearch(s, kextApps(s.snap.Policy, p.app, s.mac.Reads))
 	p.infos.next()
-	app, err := findParallels(p.mac, &p.infos, attemptedApps(s.snap.Policy), p.namedApps(s.snap.Policy))
+	p.infos.stampLast(s.mac)
+	app, err := findParallels(s.mac, &p.infos, attemptedApps(s.snap.Policy), p.namedApps(s.snap.Policy))
 	found, gaps := p.searched(s)
 	var missing []probe.Gap
-	s.snap.Kexts, missing = gatherKexts(p.mac, &p.infos, app, s.snap.Policy, found)
+	s.snap.Kexts, missing = gatherKexts(s.mac, &p.infos, app, s.snap.Policy, found)
 	gaps = append(gaps, missing...)
 	if app == nil {
 		if app = appOfKexts(s.snap.Kexts); app != nil {

@@ -39,9 +39,10 @@ type updateStamps [len(updateFiles)]root.Stamp
 
 // readUpdates reads the files again only when one of them has changed.
 func (p *Prober) readUpdates(s *shot) {
-	stamps := updateStamps(p.mac.Stamps(updateFiles[:]))
+	all, _ := s.mac.Stamps(updateFiles[:]...)
+	stamps := updateStamps(all)
 	if !p.updates.has(stamps) || s.how.Fresh {
-		u, gaps := updatesIn(p.mac, s.now)
+		u, gaps := updatesIn(s.mac, s.now)
 		p.updates.set(stamps, u, gaps)
 	}
 	s.snap.Updates = p.updates.value

@@ -29,13 +29,13 @@ type fileIdentity struct {
 // identifyDatabase returns the identity of the database now; zero if there is no
 // database. It returns an error if stat is refused.
 func identifyDatabase(m root.FS) (databaseIdentity, error) {
+	stamps, err := m.Stamps(probe.KextPolicyFiles[:]...)
+	if err != nil {
+		return databaseIdentity{}, err
+	}
 	var id databaseIdentity
 	for i, file := range []*fileIdentity{&id.Database, &id.WAL, &id.Journal} {
-		stamp, err := m.Stamp(probe.KextPolicyFiles[i])
-		if err != nil {
-			return databaseIdentity{}, err
-		}
-		if stamp != (root.Stamp{}) {
+		if stamp := stamps[i]; stamp != (root.Stamp{}) {
 			*file = fileIdentity{stamp.Inode(), stamp.Size(), stamp.Modified().UnixNano()}
 		}
 	}

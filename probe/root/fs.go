@@ -32,6 +32,8 @@ type FS struct {
 	Home    string // the user's home, a path of this machine; empty: read no user's files
 	UID     int    // the user
 	Files   *Files // makes the calls about files; nil: the Files of this process
+
+	ways *ways // remembered folders and links; see Remembering
 }
 
 // Resolve converts a path of the Mac into a path of this machine. It resolves
@@ -41,7 +43,7 @@ func (m FS) Resolve(name string) (string, error) {
 	if m.Root == "/" {
 		return filepath.Clean(name), nil
 	}
-	p, err := securejoin.SecureJoin(m.Root, name)
+	p, err := securejoin.SecureJoinVFS(m.Root, name, m.ways)
 	if err != nil {
 		return "", fmt.Errorf("resolving %s beneath %s: %w", name, m.Root, err)
 	}

@@ -1,10 +1,13 @@
 package root
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"kextwatch/probe/mactest"
 )
@@ -40,6 +43,58 @@ func TestStampsIn(t *testing.T) {
 	if _, err := m.StampsIn("/Users/me/Desktop", names); err == nil {
 		t.Error("a folder outside of the ones that are read: no error")
 	}
+}
+
+// Stamps returns what Stamp returns for each path. A path that may not be read hides no
+// other.
+func TestStamps(t *testing.T) {
+	m := FS{Root: mactest.Root(t)}
+	mactest.AddFile(t, m.Root, "/Library/Extensions/a", "a")
+	mactest.AddFile(t, m.Root, "/Users/me/Desktop/b", "b")
+	mactest.AddLink(t, m.Root, "/Library/Extensions/link", "a")
+	names := []string{"/Library/Extensions/a", "/Library/Extensions/missing", "/Library/Extensions/link", "/Library/Extensions/a/x", "/Library/Extensions"}
+	var each []Stamp
+	for _, name := range names {
+		stamp, err := m.Stamp(name)
+		mactest.NoError(t, err)
+		each = append(each, stamp)
+	}
+	got, err := m.Stamps(names...)
+	if err != nil || !slices.Equal(got, each) || each[0] != each[2] || each[1] != (Stamp{}) {
+		t.Errorf("got  %+v, %v\nwant %+v", got, err, each)
+	}
+	got, err = m.Stamps("/Users/me/Desktop/b", "/Library/Extensions/a")
+	if !errors.Is(err, ErrOutside) || len(got) != 2 || got[0] != (Stamp{}) || got[1] != each[0] {
+		t.Errorf("with a path outside: %+v, %v", got, err)
+	}
+	if got, err = m.Stamps(); len(got) != 0 || err != nil {
+		t.Errorf("of nothing: %+v, %v", got, err)
+	}
+}
+
+// A file that does not answer costs the others time once, and hides none of them.
+func TestStampsBesideAFileThatDoesNotAnswer(t *testing.T) {
+	dir := mactest.Root(t)
+	mactest.AddFile(t, dir, "/Library/first", "1")
+	mactest.AddFile(t, dir, "/Library/last", "2")
+	synctest.Test(t, func(t *testing.T) {
+		before, calls, answer := mactest.DeadShare("dead")
+		m := FS{Root: dir, Files: &Files{Before: before}}
+		for _, longest := range []time.Duration{FileLimit + FileHurry, 0} {
+			start := time.Now()
+			got, err := m.Stamps("/Library/first", "/Library/dead", "/Library/last")
+			if took := time.Since(start); took != longest {
+				t.Errorf("took %v, want %v", took, longest)
+			}
+			if !errors.Is(err, ErrLate) || got[0] == (Stamp{}) || got[1] != (Stamp{}) || got[2] == (Stamp{}) {
+				t.Errorf("%+v, %v; want all but the second", got, err)
+			}
+		}
+		if calls.Load() != 2 {
+			t.Errorf("%d calls wait, want 2", calls.Load())
+		}
+		answer()
+	})
 }
 
 func TestListUpTo(t *testing.T) {

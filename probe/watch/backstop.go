@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"slices"
 	"time"
 
 	"kextwatch/probe"
@@ -31,14 +32,12 @@ var stamped = append(probe.KextPolicyFiles[:],
 // stampAll returns the stamps of stamped, then those of the app and of also, which are
 // paths of this machine. It needs no right to read the files.
 func (w *Watcher) stampAll() []root.Stamp {
-	all := w.mac.Stamps(stamped)
+	names := stamped
 	if w.app != "" {
-		all = append(all, w.mac.Stamps([]string{w.app + "/Contents/Info.plist"})...)
+		names = append(slices.Clip(names), w.app+"/Contents/Info.plist")
 	}
-	for _, p := range w.also {
-		all = append(all, root.LocalStamp(p))
-	}
-	return all
+	stamps, _ := w.mac.Stamps(names...)
+	return append(stamps, root.LocalStamps(w.also...)...)
 }
 
 // clocks is one reading of the wall clock and the monotonic clock. The latter

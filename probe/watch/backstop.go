@@ -29,15 +29,27 @@ var stamped = append(probe.KextPolicyFiles[:],
 	probe.ManagedSoftwareUpdateSettings,
 )
 
-// stampAll returns the stamps of stamped, then those of the app and of also, which are
-// paths of this machine. It needs no right to read the files.
-func (w *Watcher) stampAll() []root.Stamp {
+// stampMac returns the stamps of stamped, then that of the app. It needs no right to
+// read the files.
+func (w *Watcher) stampMac() []root.Stamp {
 	names := stamped
 	if w.app != "" {
 		names = append(slices.Clip(names), w.app+"/Contents/Info.plist")
 	}
 	stamps, _ := w.mac.Stamps(names...)
-	return append(stamps, root.LocalStamps(w.also...)...)
+	return stamps
+}
+
+// unchanged reports whether the stamps are those of the last hint. The backstop (retry)
+// compares those of also, too, with those of the last backstop.
+func (w *Watcher) unchanged(retry bool) bool {
+	same := slices.Equal(w.stamps, w.stampMac())
+	if retry {
+		also := root.LocalStamps(w.also...)
+		same = slices.Equal(w.alsoStamps, also) && same
+		w.alsoStamps = also
+	}
+	return same
 }
 
 // clocks is one reading of the wall clock and the monotonic clock. The latter

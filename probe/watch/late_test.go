@@ -17,7 +17,7 @@ func TestFilesThatDoNotAnswer(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	mactest.NoError(t, os.MkdirAll(m.Root+"/Applications", 0o755))
 	for name, read := range map[string]func(m root.FS){
-		"stamps": func(m root.FS) { newWatcher(m).stampAll() },
+		"stamps": func(m root.FS) { newWatcher(m).stampMac() },
 		"spots":  func(m root.FS) { newWatcher(m).spots() },
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -39,9 +39,9 @@ func TestFilesThatDoNotAnswer(t *testing.T) {
 func TestBackstopNoticesAnOfferedUpdate(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	w := newWatcher(m)
-	before := w.stampAll()
+	before := w.stampMac()
 	mactest.AddFile(t, m.Root, probe.SoftwareUpdateSettings, "changed")
-	if slices.Equal(before, w.stampAll()) {
+	if slices.Equal(before, w.stampMac()) {
 		t.Error("a new offer does not change the stamps")
 	}
 }

@@ -53,13 +53,15 @@ type Watcher struct {
 	paths    *probe.Debounce // fires when the spots may have changed
 	facts    *probe.Debounce // fires when a hint is due
 	backstop *time.Timer
-	stamps   []root.Stamp // at the last hint
+	stamps   []root.Stamp // of the Mac, at the last hint
 	clock    clocks       // at the last hint or backstop
 	woke     bool
 	retries  int       // failed retries in a row of a folder that vanished
 	quiet    time.Time // the last backstop that found the stamps of the last hint
 	jumped   time.Time // the last time at which the clocks had jumped
 	overdue  bool      // at the last backstop, the root reader was overdue
+
+	alsoStamps []root.Stamp // of also, at the last backstop
 
 	mu     sync.Mutex
 	gaps   []probe.Gap
@@ -142,7 +144,7 @@ func (w *Watcher) spots() []spot { return findSpots(w.mac, targetsWith(w.app), w
 func (w *Watcher) start(ctx context.Context) {
 	w.paths, w.facts = probe.NewDebounce(), probe.NewDebounce()
 	w.backstop = time.NewTimer(w.liveEvery)
-	w.stamps, w.clock = w.stampAll(), w.clocks()
+	w.stamps, w.alsoStamps, w.clock = w.stampMac(), root.LocalStamps(w.also...), w.clocks()
 	w.arm(w.spots())
 	w.noteGaps()
 	go w.run(ctx)
@@ -197,7 +199,7 @@ func (w *Watcher) inTransaction() bool {
 
 func (w *Watcher) hint(settled bool, visible time.Time) {
 	w.noteSleep()
-	w.stamps = w.stampAll()
+	w.stamps = w.stampMac()
 	probe.OfferHint(w.hints, probe.Hint{Settled: settled, Woke: w.woke, QuietUntil: w.quiet, VisibleAt: visible})
 	w.woke, w.quiet = false, time.Time{}
 	if settled && slices.ContainsFunc(w.events.spots, func(s spot) bool { return s.full && !s.found }) {
@@ -228,10 +230,13 @@ const (
 
 // follow requests a hint if something changed, even without an event.
 func (w *Watcher) follow(e effort) {
+	if e == compare && !w.facts.Idle() {
+		return // a hint is due anyway
+	}
 	moved := e >= update && w.rewatch(e == retry)
 	gapsChanged := w.noteGaps()
 	before := time.Now()
-	unchanged := slices.Equal(w.stamps, w.stampAll())
+	unchanged := w.unchanged(e == retry)
 	if e == retry && unchanged && w.facts.Idle() && w.stamps[0] != (root.Stamp{}) { // zero: stat is refused
 		w.quiet = before
 	}

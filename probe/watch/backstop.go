@@ -40,16 +40,27 @@ func (w *Watcher) stampMac() []root.Stamp {
 	return stamps
 }
 
-// unchanged reports whether the stamps are those of the last hint. The backstop (retry)
-// compares those of also, too, with those of the last backstop.
-func (w *Watcher) unchanged(retry bool) bool {
-	same := slices.Equal(w.stamps, w.stampMac())
-	if retry {
+// changed reports whether the Mac changed since the last burst of hints. While a hint is
+// due, it compares nothing: that hint leads to reading everything again. The backstop also
+// compares the files of also, with what they were at the last backstop.
+func (w *Watcher) changed(backstop bool) bool {
+	var changed bool
+	if backstop {
 		also := root.LocalStamps(w.also...)
-		same = slices.Equal(w.alsoStamps, also) && same
+		changed = !slices.Equal(w.alsoStamps, also)
 		w.alsoStamps = also
 	}
-	return same
+	if !w.facts.Idle() {
+		return changed
+	}
+	before := time.Now()
+	switch same := slices.Equal(w.stamps, w.stampMac()); {
+	case !same:
+		return true
+	case backstop && w.stamps[0] != (root.Stamp{}): // zero: stat is refused
+		w.quiet = before
+	}
+	return changed
 }
 
 // clocks is one reading of the wall clock and the monotonic clock. The latter

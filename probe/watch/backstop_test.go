@@ -103,11 +103,7 @@ func TestBackstopFindsChangesWithoutEvents(t *testing.T) {
 			inBubble(t, func() *Watcher { return blindWatcher(dir) }, func(t *testing.T, w *Watcher) {
 				none(t, w, time.Hour+blindEvery/2) // between two backstops
 				put(t, dir+path, "made")
-				hints := []bool{false, false, false, true} // whether each is settled
-				if path == probe.KextPolicyJournal {
-					hints = hints[1:] // none at once during a transaction
-				}
-				for i, settled := range hints {
+				for i, settled := range []bool{false, false, false, true} {
 					h, after := within(t, w, time.Hour)
 					if h.Settled != settled || h.Woke {
 						t.Errorf("hint %d: %+v", i, h)
@@ -183,7 +179,7 @@ func TestGapWhenNothingIsLive(t *testing.T) {
 }
 
 // The watches stay as they are until a burst of events has ended, but its changes are
-// reported at once.
+// reported in a moment.
 func TestWatchesChangeAfterABurst(t *testing.T) {
 	dir := t.TempDir()
 	var opened []time.Time
@@ -198,8 +194,8 @@ func TestWatchesChangeAfterABurst(t *testing.T) {
 		}
 		return w
 	}, func(t *testing.T, w *Watcher) {
-		if _, after := within(t, w, blindEvery); after > 0 {
-			t.Errorf("hint after %v, want it at once", after)
+		if _, after := within(t, w, blindEvery); after > 2*time.Millisecond {
+			t.Errorf("hint after %v, want it within 2ms", after)
 		}
 		time.Sleep(blindEvery / 2) // less than until the next try
 		synctest.Wait()

@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/fsnotify/fsnotify"
@@ -29,6 +30,10 @@ type fileEvents struct {
 	committed chan struct{} // SQLite removed the journal of the policy database: its transaction is visible
 	errs      chan error
 	ended     chan struct{}
+
+	// SQLite is writing a transaction of the policy database with a rollback journal, as
+	// far as events tell. If some are lost, a hint comes at most a moment too early or late.
+	transaction atomic.Bool
 
 	// Owned by the goroutine that opened it.
 	broken      error            // some or all events are missing
@@ -151,11 +156,16 @@ func (e *fileEvents) read() {
 			if ev.Has(fsnotify.Create | fsnotify.Remove | fsnotify.Rename) {
 				probe.Signal(e.moved)
 			}
+			journal := filepath.Base(ev.Name) == path.Base(probe.KextPolicyJournal)
 			switch {
 			case !e.counts(ev):
-			case ev.Has(fsnotify.Remove) && filepath.Base(ev.Name) == path.Base(probe.KextPolicyJournal):
+			case journal && ev.Has(fsnotify.Remove):
+				e.transaction.Store(false)
 				probe.Signal(e.committed)
 			default:
+				if journal && ev.Has(fsnotify.Create) {
+					e.transaction.Store(true)
+				}
 				probe.Signal(e.counted)
 			}
 		case err, ok := <-errs:

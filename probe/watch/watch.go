@@ -53,7 +53,7 @@ type Watcher struct {
 	paths    *probe.Debounce // fires when the spots may have changed
 	facts    *probe.Debounce // fires when a hint is due
 	backstop *time.Timer
-	stamps   []root.Stamp // of the Mac, at the last hint
+	stamps   []root.Stamp // of the Mac, at the last hint of the last burst
 	clock    clocks       // at the last hint or backstop
 	woke     bool
 	retries  int       // failed retries in a row of a folder that vanished
@@ -168,13 +168,17 @@ func (w *Watcher) run(ctx context.Context) {
 		case w.events.broken = <-w.events.errs:
 			w.paths.Touch()
 		case <-w.paths.Timer.C:
-			if w.paths.Fired() {
+			switch {
+			case w.paths.Postpone(): // the hint comes first, if the same event causes one
+			case w.paths.Fired():
 				w.follow(update)
-			} else {
+			default:
 				w.follow(compare)
 			}
 		case <-w.facts.Timer.C:
-			if w.inTransaction() && w.facts.Postpone() {
+			// In a transaction, a snapshot would still show the old rows, and delay the one
+			// that shows the new ones.
+			if w.events.transaction.Load() && w.facts.Postpone() {
 				break
 			}
 			visible := w.facts.VisibleAt()
@@ -190,16 +194,13 @@ func (w *Watcher) run(ctx context.Context) {
 	}
 }
 
-// inTransaction reports whether SQLite is writing a transaction with a rollback journal.
-// A snapshot would still show the old rows, and delay the one that shows the new ones.
-func (w *Watcher) inTransaction() bool {
-	stamp, err := w.mac.Stamp(probe.KextPolicyJournal)
-	return err == nil && stamp != (root.Stamp{})
-}
-
+// hint offers a hint. Only the last one of a burst takes the stamps: the earlier ones are
+// urgent, and nothing is compared until the last one.
 func (w *Watcher) hint(settled bool, visible time.Time) {
 	w.noteSleep()
-	w.stamps = w.stampMac()
+	if settled {
+		w.stamps = w.stampMac()
+	}
 	probe.OfferHint(w.hints, probe.Hint{Settled: settled, Woke: w.woke, QuietUntil: w.quiet, VisibleAt: visible})
 	w.woke, w.quiet = false, time.Time{}
 	if settled && slices.ContainsFunc(w.events.spots, func(s spot) bool { return s.full && !s.found }) {
@@ -230,18 +231,11 @@ const (
 
 // follow requests a hint if something changed, even without an event.
 func (w *Watcher) follow(e effort) {
-	if e == compare && !w.facts.Idle() {
-		return // a hint is due anyway
-	}
 	moved := e >= update && w.rewatch(e == retry)
 	gapsChanged := w.noteGaps()
-	before := time.Now()
-	unchanged := w.unchanged(e == retry)
-	if e == retry && unchanged && w.facts.Idle() && w.stamps[0] != (root.Stamp{}) { // zero: stat is refused
-		w.quiet = before
-	}
+	changed := w.changed(e == retry)
 	overdueChanged := e == retry && w.noteReader()
-	if moved || gapsChanged || !unchanged || overdueChanged {
+	if moved || gapsChanged || changed || overdueChanged {
 		w.facts.Touch()
 	}
 }

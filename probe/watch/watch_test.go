@@ -325,7 +325,8 @@ func TestCounts(t *testing.T) {
 	}
 }
 
-// The end of a transaction is recognized, because its rows are visible then.
+// A transaction with a rollback journal is recognized, and its end, because its rows are
+// visible then.
 func TestCommitted(t *testing.T) {
 	watcher := &fsnotify.Watcher{Events: make(chan fsnotify.Event), Errors: make(chan error)}
 	e := &fileEvents{
@@ -336,15 +337,21 @@ func TestCommitted(t *testing.T) {
 	go e.read()
 	watcher.Events <- fsnotify.Event{Name: db + "-journal", Op: fsnotify.Create}
 	<-e.counted
+	if !e.transaction.Load() {
+		t.Error("the begin of a transaction is not recognized")
+	}
 	for _, other := range []string{wal, probe.PolicyFolder + "/ExecPolicy-journal", "/elsewhere/KextPolicy-journal"} {
 		watcher.Events <- fsnotify.Event{Name: other, Op: fsnotify.Remove}
 	}
 	<-e.counted // of the -wal
-	if len(e.committed) > 0 {
+	if len(e.committed) > 0 || !e.transaction.Load() {
 		t.Error("another event is taken for the end of a transaction")
 	}
 	watcher.Events <- fsnotify.Event{Name: db + "-journal", Op: fsnotify.Remove}
 	<-e.committed
+	if e.transaction.Load() {
+		t.Error("the end of a transaction is not recognized")
+	}
 	close(watcher.Events)
 	<-e.ended
 	if len(e.counted) > 0 {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,7 +29,8 @@ func (in *invocation) doctorCommand() *cobra.Command {
 the user session, kextwatch itself. What is not ok comes first, with the next
 step.
 
-The exit status is that of kextwatch status, or 1 if a check failed. A warning does
+The exit status is 1 if a check failed, and otherwise that of kextwatch status. If
+only the checks of the policy failed and nothing is known, it is 2. A warning does
 not change it.`,
 		Example: `  kextwatch doctor
   kextwatch doctor --all       also the checks that passed
@@ -80,10 +82,10 @@ func doctorDocument(checks []view.Check) any {
 }
 
 // doctorCode returns the exit status. A failed check is something to do, like some
-// verdicts.
+// verdicts. That the policy cannot be read is why nothing is known.
 func doctorCode(st approval.Status, checks []view.Check) int {
 	for _, c := range checks {
-		if c.Level == view.Fail && st.Verdict != approval.Unknown {
+		if c.Level == view.Fail && (st.Verdict != approval.Unknown || !strings.HasPrefix(c.ID, "policy.")) {
 			return 1
 		}
 	}

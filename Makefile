@@ -92,8 +92,11 @@ MINUTES      ?= 60
 
 # The tests that cannot run under machorun. They run go list or go build, which
 # have no module cache as an ordinary user. The scripts of the package, of Jamf and of
-# Munki are run by the shell of Linux, which cannot start a program for macOS.
-NOT_UNDER_MACHORUN = TestArrows$$ TestGo TestPackage$$ TestScript$$/^fleet_engines$$
+# Munki are run by the shell of Linux, which cannot start a program for macOS. The long
+# tests of the rules (agent/approval) compute without a file or a tool, and on Linux the
+# same processor does so.
+NOT_UNDER_MACHORUN = TestArrows$$ TestGo TestPackage$$ TestScript$$/^fleet_engines$$ \
+	TestWalks$$ TestEveryCombination$$ TestManyExtensionsTakeLinearTime$$ TestEveryWindowEndsOnce$$
 
 empty =
 space = $(empty) $(empty)

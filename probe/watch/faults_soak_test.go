@@ -133,14 +133,22 @@ func (f *faulty) open() (*fsnotify.Watcher, error) {
 	go func() {
 		defer close(passed)
 		for {
+			var err error
+			more := true
 			select {
-			case err, ok := <-errs:
-				if !ok {
-					return
-				}
-				passed <- err
+			case err, more = <-errs:
 			case <-f.overflow:
-				passed <- fsnotify.ErrEventOverflow
+				err = fsnotify.ErrEventOverflow
+			}
+			for sent := false; more && !sent; { // nobody receives once the watcher is closed
+				select {
+				case passed <- err:
+					sent = true
+				case err, more = <-errs:
+				}
+			}
+			if !more {
+				return
 			}
 		}
 	}()

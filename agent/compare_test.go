@@ -38,11 +38,29 @@ const (
 	// longer than a second, because macOS notes attempts by the second. It ends when no
 	// other contestant is busy with its commit.
 	blockedFor = 7 * slot / 2
-	clearFor   = 5 * slot / 2
+	clearFor   = 7 * slot / 2
 )
 
-// contestants are kextwatch and what a person could use instead.
-var contestants = []contestant{
+// turn returns the slot of a lane in a round. Whose turn comes when the processor has just
+// worked for another contestant is faster than the first one after a rest, so the two
+// contestants change places: in every second round with one journal, and in two of four
+// with the other.
+func (g group) turn(lane, round int) int {
+	n := len(g.contestants)
+	contestant, journal := lane%n, lane/n
+	return journal*n + (contestant+round>>journal)%n
+}
+
+// group is contestants that run at the same time.
+type group struct {
+	contestants []contestant
+	rounds      int
+}
+
+// kextwatchAndPipe and sleeping are kextwatch and what a person could use instead. The
+// script that sleeps runs alone: it starts sqlite3 each second, which would keep that
+// program in the caches of the processor for the pipe.
+var kextwatchAndPipe = []contestant{
 	{"kextwatch run --headless", func(t *testing.T, root, _ string) []string {
 		return append(finishedProgram(t), "run", "--headless", "--events", "-", "--root", root)
 	}},
@@ -50,6 +68,9 @@ var contestants = []contestant{
 		return []string{"sh", "-c", fmt.Sprintf(`b=0; inotifywait -q -m -e modify,create,delete "%s" | while read -r _; do n=$(sqlite3 "%s" "%s"); [ "$n" -gt "$b" ] && notify-send "Parallels needs your approval"; b=$n; done`,
 			filepath.Dir(file), file, blockedQuery)}
 	}},
+}
+
+var sleeping = []contestant{
 	{"sqlite3, notify-send, sleep 1", func(_ *testing.T, _, file string) []string {
 		return []string{"sh", "-c", fmt.Sprintf(`b=0; while :; do n=$(sqlite3 "%s" "%s"); [ "$n" -gt "$b" ] && notify-send "Parallels needs your approval"; b=$n; sleep 1; done`,
 			file, blockedQuery)}
@@ -76,12 +97,45 @@ func finishedProgram(t *testing.T) program {
 
 // How kextwatch compares with two scripts: the time from a commit to the notification,
 // and what it costs while nothing happens. Each contestant has a Mac, a session bus and
-// a notification service of its own. All run at the same time and get their commits in
-// turn, so that other load on this machine hits all of them.
+// a notification service of its own. Those of a group get their commits in turn, so that
+// other load on this machine hits all of them.
 func TestCompare(t *testing.T) {
-	var lanes []*lane
+	var rows [][]*lane // by writer
+	for range writers {
+		rows = append(rows, nil)
+	}
+	for _, g := range []group{{kextwatchAndPipe, *rounds}, {sleeping, max(1, *rounds/3)}} {
+		for i, l := range g.run(t) {
+			writer := i / len(g.contestants)
+			rows[writer] = append(rows[writer], l)
+		}
+	}
+	synced := timeToSync(t)
+	printComparison(rows)
+	fmt.Printf("\nkextwatch saves its memory before it posts; to save a file of this size takes %s on this disk\n", milliseconds(synced))
+	for _, lanes := range rows {
+		ours, pipe := lanes[0], lanes[1]
+		if ours.missed() > 0 {
+			t.Errorf("kextwatch missed %d of %d windows, %s", ours.missed(), len(ours.alerts), ours.writer)
+		}
+		later := 0
+		for round, alert := range ours.alerts {
+			if alert-synced > pipe.alerts[round] {
+				later++
+			}
+		}
+		all := len(ours.alerts)
+		fmt.Printf("%s: without saving, kextwatch is faster than the pipe in %d of %d rounds\n", ours.writer, all-later, all)
+		if float64(later) > float64(all)/2+math.Sqrt(float64(all)) { // by chance in one of 40 runs
+			t.Errorf("the pipe is faster in %d of %d rounds, %s", later, all, ours.writer)
+		}
+	}
+}
+
+// run runs the contestants of a group with each writer, and ends them.
+func (g group) run(t *testing.T) (lanes []*lane) {
 	for _, w := range writers {
-		for _, c := range contestants {
+		for _, c := range g.contestants {
 			lanes = append(lanes, newLane(t, c, w))
 		}
 	}
@@ -97,8 +151,8 @@ func TestCompare(t *testing.T) {
 	start := time.Now()
 	for i, l := range lanes {
 		all.Go(func() {
-			for round := range *rounds {
-				time.Sleep(time.Until(start.Add(time.Duration(i)*slot + time.Duration(round)*(blockedFor+clearFor))))
+			for round := range g.rounds {
+				time.Sleep(time.Until(start.Add(time.Duration(g.turn(i, round))*slot + time.Duration(round)*(blockedFor+clearFor))))
 				l.round()
 			}
 		})
@@ -108,19 +162,9 @@ func TestCompare(t *testing.T) {
 	for _, l := range lanes {
 		now := costOf(l.session)
 		l.cost.memory, l.cost.own = now.memory, now.own
+		endSession(l.session)
 	}
-	synced := timeToSync(t)
-	printComparison(lanes)
-	fmt.Printf("\nkextwatch saves its memory before it posts; to save a file of this size takes %s on this disk\n", milliseconds(synced))
-	for i := 0; i < len(lanes); i += len(contestants) {
-		ours, pipe := lanes[i], lanes[i+1]
-		if ours.missed > 0 {
-			t.Errorf("kextwatch missed %d of %d windows, %s", ours.missed, *rounds, ours.writer)
-		}
-		if ours, pipe := quantile(ours.alerts, 0.5)-synced, quantile(pipe.alerts, 0.5); ours > pipe {
-			t.Errorf("half of the notifications of kextwatch come within %v, without saving, and those of the pipe within %v, %s", ours, pipe, lanes[i].writer)
-		}
-	}
+	return lanes
 }
 
 // timeToSync returns the median of the time that the disk of the contestants needs to save a
@@ -148,8 +192,19 @@ type lane struct {
 	waiting        bool      // for the first notification and the first event since a commit
 	posted, opened time.Time // when they came; zero if they did not yet
 
-	alerts, events []time.Duration // from the commits to the notifications and to the lines of the events
-	missed         int
+	alerts []time.Duration // from each commit to its notification; never: missed
+	events []time.Duration // from the commits to the lines of the events
+}
+
+const never = time.Duration(math.MaxInt64)
+
+func (l *lane) missed() (n int) {
+	for _, alert := range l.alerts {
+		if alert == never {
+			n++
+		}
+	}
+	return n
 }
 
 // newLane starts a contestant on a Mac whose policy database has this writer.
@@ -235,11 +290,11 @@ func (l *lane) round() {
 	time.Sleep(time.Until(committed.Add(blockedFor)))
 	l.mu.Lock()
 	l.waiting = false
-	if l.posted.IsZero() {
-		l.missed++
-	} else {
-		l.alerts = append(l.alerts, l.posted.Sub(committed))
+	alert := never
+	if !l.posted.IsZero() {
+		alert = l.posted.Sub(committed)
 	}
+	l.alerts = append(l.alerts, alert)
 	if !l.opened.IsZero() {
 		l.events = append(l.events, l.opened.Sub(committed))
 	}
@@ -269,16 +324,16 @@ type writer struct {
 	start       func(t *testing.T, root string) (write func(do func(daemon)))
 }
 
-func printComparison(lanes []*lane) {
-	fmt.Printf("%d windows for each; nothing happened for %v before the first one\n", *rounds, idleFor)
-	for group := range slices.Chunk(lanes, len(contestants)) {
-		fmt.Printf("\n%s\n", group[0].writer)
+func printComparison(rows [][]*lane) {
+	fmt.Printf("nothing happened for %v before the first window\n", idleFor)
+	for _, lanes := range rows {
+		fmt.Printf("\n%s\n", lanes[0].writer)
 		table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 		fmt.Fprintln(table, "\tnotification p50\tp90\tp99\tworst\tmissed\tevent p50\tidle CPU\twake-ups\tprocesses\tmemory\tof its own\t")
-		for _, l := range group {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%.1f s/h\t%.1f/s\t%d\t%.1f MB\t%.1f MB\t\n", l.contestant,
+		for _, l := range lanes {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d of %d\t%s\t%.1f s/h\t%.1f/s\t%d\t%.1f MB\t%.1f MB\t\n", l.contestant,
 				milliseconds(quantile(l.alerts, 0.5)), milliseconds(quantile(l.alerts, 0.9)),
-				milliseconds(quantile(l.alerts, 0.99)), milliseconds(quantile(l.alerts, 1)), l.missed, milliseconds(quantile(l.events, 0.5)),
+				milliseconds(quantile(l.alerts, 0.99)), milliseconds(quantile(l.alerts, 1)), l.missed(), len(l.alerts), milliseconds(quantile(l.events, 0.5)),
 				l.cost.cpu.Seconds()*float64(time.Hour/idleFor), float64(l.cost.wakeups)/idleFor.Seconds(),
 				l.cost.processes, float64(l.cost.memory)/1e6, float64(l.cost.own)/1e6)
 		}
@@ -288,7 +343,7 @@ func printComparison(lanes []*lane) {
 
 // milliseconds returns a dash for the time of something that never came.
 func milliseconds(d time.Duration) string {
-	if d == math.MaxInt64 {
+	if d == never {
 		return "–"
 	}
 	return fmt.Sprintf("%.1f ms", d.Seconds()*1000)
@@ -298,7 +353,7 @@ func milliseconds(d time.Duration) string {
 // possible time without values.
 func quantile(values []time.Duration, part float64) time.Duration {
 	if len(values) == 0 {
-		return math.MaxInt64
+		return never
 	}
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[int(math.Ceil(part*float64(len(sorted))))-1]

@@ -9,6 +9,7 @@ type Situation struct {
 	Asked      bool // it was read; false: no field but ParallelsSince and Extensions is known
 	UID        int  // the user of this agent
 	ConsoleUID int  // the user of screen and keyboard: 0 is the login window, -1 not known
+	NobodyHere bool // only the login window is at the screen
 	Locked     Answer
 	Admin      Answer    // the user is an administrator
 	LoginAt    time.Time // start of the user's login session; zero: not known

@@ -49,6 +49,8 @@ func TestReasons(t *testing.T) {
 		}},
 		{ReasonOtherUser, "12.7.6", func(s *macStory) { blocked(s); s.snap.Situation.ConsoleUID = 502 }, nil, func(s *macStory) { blocked(s); s.snap.Situation.ConsoleUID = -1 }},
 		{ReasonOtherUser, "12.7.6", func(s *macStory) { blocked(s); s.snap.Situation.ConsoleUID = 0 }, nil, func(s *macStory) { blocked(s); s.snap.Situation.UID = 0 }},
+		{ReasonOtherUser, "12.7.6", func(s *macStory) { blocked(s); s.snap.Situation.UID, s.snap.Situation.NobodyHere = 0, true }, nil,
+			func(s *macStory) { s.snap.Situation.UID, s.snap.Situation.NobodyHere = 0, true }},
 		{ReasonLocked, "12.7.6", func(s *macStory) { blocked(s); s.snap.Situation.Locked = probe.Yes }, nil, blocked},
 		{ReasonRemote, "10.15.7", func(s *macStory) { blocked(s); s.snap.Situation.Remote = []string{"TeamViewer"} }, []string{"TeamViewer"}, func(s *macStory) { s.snap.Situation.Remote = []string{"TeamViewer"} }},
 		{ReasonInputTool, "10.15.7", func(s *macStory) { blocked(s); s.snap.Situation.InputTools = []string{"SteerMouse"} }, []string{"SteerMouse"}, blocked},

@@ -17,7 +17,7 @@ var sessionChecks = []check{
 		needs: []probe.Fact{probe.FactConsoleUser},
 		early: func(c checking) (Check, bool) {
 			s := c.st.Facts.Situation
-			return ok("You are at the screen, or nothing waits for a click"), s.ConsoleUID == s.UID
+			return ok("You are at the screen, or nothing waits for a click"), s.ConsoleUID == s.UID && !s.NobodyHere
 		},
 		facts: onlyPolicy,
 		judge: func(checking) Check { return ok("You are at the screen, or nothing waits for a click") },

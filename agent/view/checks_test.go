@@ -41,6 +41,23 @@ func TestReasonWords(t *testing.T) {
 	golden(t, "testdata/reasons.txt", out.String())
 }
 
+// At the login window nobody can click. Root, who may ask from afar, is told so, too.
+func TestNobodyAtTheScreen(t *testing.T) {
+	st := statusWith(approval.BlockedOpen, "12.7.6")
+	st.Facts.Situation = probe.Situation{Asked: true, NobodyHere: true}
+	st.Products[0].Reasons = []approval.Reason{{Code: approval.ReasonOtherUser, Severity: approval.Obstacle, Check: "session.console"}}
+	for _, c := range Checks(st, Own{}) {
+		if c.ID != "session.console" {
+			continue
+		}
+		if c.Level != Warn || c.Summary != "Nobody is at the screen" || !strings.Contains(c.Next, "Log in at the screen") {
+			t.Errorf("%+v", c)
+		}
+		return
+	}
+	t.Error("no check of the screen")
+}
+
 // Scripts rely on these IDs and their order.
 var checkIDs = strings.Fields(`policy.source policy.reader parallels.installed parallels.version parallels.needed parallels.asked
 	parallels.loaded parallels.service restart window kexts.others macos.version macos.update-offered macos.auto-update backup.recent sip kext-consent

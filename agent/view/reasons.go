@@ -141,8 +141,13 @@ var reasonWords = map[approval.ReasonCode]func(c reasonCase) reasonText{
 			c.text("When you click {Allow}, let an administrator enter a name and password.")}
 	},
 	approval.ReasonOtherUser: func(c reasonCase) reasonText {
+		if c.st.Facts.Situation.NobodyHere {
+			return reasonText{"Nobody is at the screen",
+				"macOS shows the button to the user at the screen. There is only the login window.",
+				fmt.Sprintf("Log in at the screen, then open %s.", c.pane.Name)}
+		}
 		return reasonText{"Another user is at the screen",
-			"macOS shows the button to the user at the screen. That is another user, or the login window.",
+			"macOS shows the button to the user at the screen. That is another user.",
 			fmt.Sprintf("Switch to your own session, then open %s.", c.pane.Name)}
 	},
 	approval.ReasonLocked: func(c reasonCase) reasonText {

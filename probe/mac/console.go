@@ -28,6 +28,13 @@ func readConsoleUID(m root.FS) (int, error) {
 	return int(info.Sys().(*syscall.Stat_t).Uid), nil
 }
 
+// madeByRoot reports whether this is a simulated Mac that root made: there, root is the
+// user, and uid 0 at the screen is not the login window.
+func madeByRoot(m root.FS) bool {
+	owner, err := m.Owner()
+	return m.Root != "/" && err == nil && owner == 0
+}
+
 // ioregRoot is the part of the root of the I/O registry that describes the
 // graphical login sessions. CGSSessionScreenIsLocked is missing while the session is
 // not locked, and on some Macs always: then only IOConsoleLocked tells.

@@ -89,6 +89,7 @@ func (p *Prober) readSituation(s *shot) {
 	now.Asked, now.UID = true, m.UID
 	var noConsole error
 	now.ConsoleUID, noConsole = readConsoleUID(m)
+	now.NobodyHere = now.ConsoleUID == 0 && !madeByRoot(m)
 	if noConsole != nil {
 		s.missing(tool.Gap(probe.FactConsoleUser, noConsole, "ls -l "+probe.ConsoleDevice))
 	}

@@ -412,3 +412,21 @@ func BenchmarkSituation(b *testing.B) {
 		}
 	}
 }
+
+// The login window belongs to root, and so does the screen of a simulated Mac that root
+// made.
+func TestMadeByRoot(t *testing.T) {
+	dir := mactest.Root(t)
+	if got, want := madeByRoot(root.FS{Root: dir}), os.Getuid() == 0; got != want {
+		t.Errorf("a simulated Mac: %v, want %v", got, want)
+	}
+	if madeByRoot(root.FS{Root: "/"}) {
+		t.Error("a real Mac counts as simulated")
+	}
+	if os.Getuid() == 0 {
+		mactest.NoError(t, os.Chown(dir, 501, -1))
+		if madeByRoot(root.FS{Root: dir}) {
+			t.Error("a Mac that a user made counts as made by root")
+		}
+	}
+}

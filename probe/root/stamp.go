@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -66,13 +67,26 @@ func (m FS) Stamps(names ...string) ([]Stamp, error) {
 	})
 }
 
-// stampEach makes one call about all paths, because most of the time of a call is spent
-// on its goroutine. If that call is late, it makes one for each path, so that a file that
-// does not answer hides no other.
-func stampEach(f *Files, paths []string, stat func(path string) (fs.FileInfo, error)) ([]Stamp, error) {
-	if len(paths) == 0 {
-		return nil, nil
+// stampsTogether is the number of paths that are stamped with one call. A slow disk that
+// is busy takes a hundredth of a second for each, and a call has FileLimit.
+const stampsTogether = 64
+
+// stampEach returns the stamps of paths, in their order, and the first error.
+func stampEach(f *Files, paths []string, stat func(path string) (fs.FileInfo, error)) (stamps []Stamp, first error) {
+	for some := range slices.Chunk(paths, stampsTogether) {
+		more, err := stampTogether(f, some, stat)
+		if first == nil {
+			first = err
+		}
+		stamps = append(stamps, more...)
 	}
+	return stamps, first
+}
+
+// stampTogether is stampEach with one call about all paths: most of the time of a call is
+// spent on its goroutine. If that call is late, it makes one for each path, so that a file
+// that does not answer hides no other.
+func stampTogether(f *Files, paths []string, stat func(path string) (fs.FileInfo, error)) ([]Stamp, error) {
 	each := func(stat func(path string) (fs.FileInfo, error)) (stamps []Stamp, first error) {
 		for _, path := range paths {
 			stamp, err := stampFrom(stat(path))

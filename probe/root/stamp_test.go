@@ -67,6 +67,10 @@ func TestStamps(t *testing.T) {
 	if !errors.Is(err, ErrOutside) || len(got) != 2 || got[0] != (Stamp{}) || got[1] != each[0] {
 		t.Errorf("with a path outside: %+v, %v", got, err)
 	}
+	many := slices.Repeat(names, stampsTogether)
+	if got, err = m.Stamps(many...); err != nil || !slices.Equal(got, slices.Repeat(each, stampsTogether)) {
+		t.Errorf("of %d paths: %d stamps, %v", len(many), len(got), err)
+	}
 	if got, err = m.Stamps(); len(got) != 0 || err != nil {
 		t.Errorf("of nothing: %+v, %v", got, err)
 	}

@@ -31,7 +31,7 @@ var ErrLate = errors.New("did not answer in time")
 // to use. It is safe for concurrent use.
 type Files struct {
 	// Before runs before each call, in its goroutine, with the path of the
-	// call. Tests block in it. It may be nil.
+	// call, or its paths, each on a line. Tests block in it. It may be nil.
 	Before func(path string)
 
 	mu      sync.Mutex
@@ -69,20 +69,6 @@ func (m FS) FileCalls() *Files {
 // of the call, or ErrLate if the deadline passed, if the path was late a short
 // while ago, or if too many other calls are late.
 func CallInTime[T any](f *Files, path string, call func() (T, error)) (T, error) {
-	return limited(f, path, func() (T, error) {
-		f.before(path)
-		return call()
-	})
-}
-
-func (f *Files) before(path string) {
-	if f.Before != nil {
-		f.Before(path)
-	}
-}
-
-// limited is CallInTime for a call that may be about several paths.
-func limited[T any](f *Files, path string, call func() (T, error)) (T, error) {
 	type answer struct {
 		value T
 		err   error
@@ -94,6 +80,9 @@ func limited[T any](f *Files, path string, call func() (T, error)) (T, error) {
 	answers := make(chan answer, 1)
 	c := &fileCall{path: path}
 	go func() {
+		if f.Before != nil {
+			f.Before(path)
+		}
 		value, err := call()
 		answers <- answer{value, err}
 		f.returned(c)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -55,16 +54,21 @@ func stampFrom(info fs.FileInfo, err error) (Stamp, error) {
 // first error. A path of which stat is refused has the zero Stamp. It is much faster
 // than a Stamp for each path.
 func (m FS) Stamps(names ...string) ([]Stamp, error) {
+	return stampEach(m.FileCalls(), names, m.stater())
+}
+
+// stater returns a function that is Stat without a deadline, for paths of one moment.
+func (m FS) stater() func(name string) (fs.FileInfo, error) {
 	if m.ways == nil {
 		m = m.Remembering()
 	}
-	return stampEach(m.FileCalls(), names, func(name string) (fs.FileInfo, error) {
+	return func(name string) (fs.FileInfo, error) {
 		p, err := m.locate(name, m.Reads)
 		if err != nil {
 			return nil, err
 		}
 		return os.Stat(p)
-	})
+	}
 }
 
 // stampsTogether is the number of paths that are stamped with one call. A slow disk that
@@ -73,12 +77,13 @@ const stampsTogether = 64
 
 // stampEach returns the stamps of paths, in their order, and the first error.
 func stampEach(f *Files, paths []string, stat func(path string) (fs.FileInfo, error)) (stamps []Stamp, first error) {
-	for some := range slices.Chunk(paths, stampsTogether) {
-		more, err := stampTogether(f, some, stat)
+	for len(paths) > 0 {
+		n := min(len(paths), stampsTogether)
+		more, err := stampTogether(f, paths[:n], stat)
 		if first == nil {
 			first = err
 		}
-		stamps = append(stamps, more...)
+		stamps, paths = append(stamps, more...), paths[n:]
 	}
 	return stamps, first
 }
@@ -97,41 +102,27 @@ func stampTogether(f *Files, paths []string, stat func(path string) (fs.FileInfo
 		}
 		return stamps, first
 	}
-	type answer struct {
-		stamps []Stamp
-		first  error
-	}
-	all, err := limited(f, strings.Join(paths, "\n"), func() (all answer, _ error) {
-		all.stamps, all.first = each(func(path string) (fs.FileInfo, error) {
-			f.before(path)
-			return stat(path)
-		})
-		return all, nil
-	})
-	if err == nil {
-		return all.stamps, all.first
+	all, err := CallInTime(f, strings.Join(paths, "\n"), func() ([]Stamp, error) { return each(stat) })
+	if !errors.Is(err, ErrLate) {
+		return all, err
 	}
 	return each(func(path string) (fs.FileInfo, error) {
 		return CallInTime(f, path, func() (fs.FileInfo, error) { return stat(path) })
 	})
 }
 
-// StampsIn returns the stamps of files below a folder of the Mac, in their order: for
-// many files it is faster than Stamps. A file of which stat is refused has the zero
-// Stamp, and so has one to which a link leads out of the folder. The errors are those
-// of Stat for the folder.
+// StampsIn returns the stamps of files below a folder of the Mac, in their order, with one
+// call, although they may be many. A file of which stat is refused has the zero Stamp. The
+// errors are those of Stat for the folder.
 func (m FS) StampsIn(folder string, names []string) ([]Stamp, error) {
-	return At(m, folder, m.Reads, func(p string) ([]Stamp, error) {
-		dir, err := os.OpenRoot(p)
-		if err != nil {
+	stat := m.stater()
+	return CallInTime(m.FileCalls(), folder, func() ([]Stamp, error) {
+		if _, err := stat(folder); err != nil {
 			return nil, err
 		}
-		defer dir.Close()
 		all := make([]Stamp, len(names))
 		for i, name := range names {
-			if info, err := dir.Stat(name); err == nil {
-				all[i] = StampOf(info)
-			}
+			all[i], _ = stampFrom(stat(folder + "/" + name))
 		}
 		return all, nil
 	})

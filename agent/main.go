@@ -49,9 +49,8 @@ func main() { os.Exit(start(newHost())) }
 
 // start runs the program on a host and returns its exit status. An interrupt ends it.
 func start(h host) int {
-	// Nothing stops it: the process ends next, and a quarter of the thread switches of
-	// "kextwatch version" were for that.
-	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	program, _ := setup.ThisProgram() // an unknown path counts as outside an app
 	return run(ctx, arguments(os.Args[1:], program, h.stdin), h)
 }

@@ -44,7 +44,7 @@ data type String and the input type Script. For each inventory it reports one li
 "ok: approved", "blocked-open: Parallels Desktop" or "unknown: policy".
 
 It works with and without a running agent. It takes at most five seconds, and its exit
-status is always 0: a state that is not known is a result, too.`,
+status is 0 for every state: one that is not known is a result, too.`,
 			example: `  kextwatch fleet jamf-ea
   sudo kextwatch fleet jamf-ea --run     the result for this Mac`,
 			script: fleet.JamfScript, run: (*fleetAnswer).jamf,

@@ -29,6 +29,9 @@ var stamped = append(probe.KextPolicyFiles[:],
 	probe.ManagedSoftwareUpdateSettings,
 )
 
+// journalStamp is the place of the journal in stamped.
+var journalStamp = slices.Index(stamped, probe.KextPolicyJournal)
+
 // stampMac returns the stamps of stamped, then that of the app. It needs no right to
 // read the files.
 func (w *Watcher) stampMac() []root.Stamp {
@@ -41,8 +44,8 @@ func (w *Watcher) stampMac() []root.Stamp {
 }
 
 // changed reports whether the Mac changed since the last burst of hints. While a hint is
-// due, it compares nothing: that hint leads to reading everything again. The backstop also
-// compares the files of also, with what they were at the last backstop.
+// due, the Mac is not compared: that hint leads to reading everything again. The backstop
+// also compares the files of also, with what they were at the last backstop.
 func (w *Watcher) changed(backstop bool) bool {
 	var changed bool
 	if backstop {

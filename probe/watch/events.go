@@ -32,7 +32,8 @@ type fileEvents struct {
 	ended     chan struct{}
 
 	// SQLite is writing a transaction of the policy database with a rollback journal, as
-	// far as events tell. If some are lost, a hint comes at most a moment too early or late.
+	// far as events tell. If one is lost, or SQLite keeps its journal, the first hint of a
+	// burst comes too early, or up to StormInterval late.
 	transaction atomic.Bool
 
 	// Owned by the goroutine that opened it.

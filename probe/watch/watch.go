@@ -32,7 +32,7 @@ import (
 // On macOS, a folder with more than 64 entries is not watched, only the files
 // that matter in it. If it is one of these paths, events are missing, and Gaps
 // says so. If it is only above a missing path, no event is missing: the backstop,
-// and each hint, look for the path. So with 300 apps, Parallels Desktop is noticed
+// and the last hint of a burst, look for the path. So with 300 apps, Parallels Desktop is noticed
 // up to 10 minutes after its installation, but at once when it first loads its
 // extensions, because that changes the policy database.
 type Watcher struct {
@@ -200,6 +200,9 @@ func (w *Watcher) hint(settled bool, visible time.Time) {
 	w.noteSleep()
 	if settled {
 		w.stamps = w.stampMac()
+		if w.stamps[journalStamp] == (root.Stamp{}) {
+			w.events.transaction.Store(false) // the event that tells its end was lost
+		}
 	}
 	probe.OfferHint(w.hints, probe.Hint{Settled: settled, Woke: w.woke, QuietUntil: w.quiet, VisibleAt: visible})
 	w.woke, w.quiet = false, time.Time{}

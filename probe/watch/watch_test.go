@@ -338,7 +338,7 @@ func TestCommitted(t *testing.T) {
 	watcher.Events <- fsnotify.Event{Name: db + "-journal", Op: fsnotify.Create}
 	<-e.counted
 	if !e.transaction.Load() {
-		t.Error("the begin of a transaction is not recognized")
+		t.Error("the start of a transaction is not recognized")
 	}
 	for _, other := range []string{wal, probe.PolicyFolder + "/ExecPolicy-journal", "/elsewhere/KextPolicy-journal"} {
 		watcher.Events <- fsnotify.Event{Name: other, Op: fsnotify.Remove}
@@ -356,6 +356,23 @@ func TestCommitted(t *testing.T) {
 	<-e.ended
 	if len(e.counted) > 0 {
 		t.Error("the end of a transaction counts twice")
+	}
+}
+
+// A journal that goes away without an event that tells so is noticed at the end of the
+// burst. Otherwise each later burst would have its first hint late.
+func TestTransactionWhoseEndWasLost(t *testing.T) {
+	root := t.TempDir()
+	put(t, root+db, "x")
+	s := watch(t, root, nil)
+	s.put(db + "-journal")
+	for !s.w.events.transaction.Load() {
+		time.Sleep(time.Millisecond)
+	}
+	s.move(db+"-journal", probe.PolicyFolder+"/other")
+	s.settled()
+	if s.w.events.transaction.Load() {
+		t.Error("a transaction without a journal")
 	}
 }
 

@@ -82,7 +82,7 @@ func doctorDocument(checks []view.Check) any {
 }
 
 // doctorCode returns the exit status. A failed check is something to do, like some
-// verdicts. That the policy cannot be read is why nothing is known.
+// verdicts. If the policy cannot be read, nothing is known, and the status is 2.
 func doctorCode(st approval.Status, checks []view.Check) int {
 	for _, c := range checks {
 		if c.Level == view.Fail && (st.Verdict != approval.Unknown || !strings.HasPrefix(c.ID, "policy.")) {

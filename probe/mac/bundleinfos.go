@@ -94,8 +94,14 @@ func (b *bundleInfos) readKext(m root.FS, bundle string) (root.BundleInfo, code,
 // next begins the next snapshot. What the last one did not read is forgotten.
 func (b *bundleInfos) next() { b.last, b.now, b.stamps = b.now, map[string]bundleInfo{}, nil }
 
-// stampLast takes the stamps of all files of the last snapshot with one call: this one
-// will most likely read the same.
+const (
+	lastFiles     = 64 // files of the last snapshot that are stamped with one call
+	lastFilesName = "files of the last snapshot"
+)
+
+// stampLast takes the stamps of files of the last snapshot with one call: this one will
+// most likely read the same. If that call is late, they are stamped one by one, up to the
+// first one that does not answer.
 func (b *bundleInfos) stampLast(m root.FS) {
 	var files []string
 	for bundle, known := range b.last {
@@ -104,7 +110,11 @@ func (b *bundleInfos) stampLast(m root.FS) {
 			files = append(files, bundle+codeFolder+known.info.Executable)
 		}
 	}
-	stamps, _ := m.Stamps(files...)
+	files = files[:min(len(files), lastFiles)]
+	stamps, err := m.StampsNow(lastFilesName, files)
+	if err != nil {
+		return
+	}
 	b.stamps = map[string]root.Stamp{}
 	for i, file := range files {
 		b.stamps[file] = stamps[i]

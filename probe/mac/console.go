@@ -29,7 +29,7 @@ func readConsoleUID(m root.FS) (int, error) {
 }
 
 // madeByRoot reports whether this is a simulated Mac that root made: there, root is the
-// user, and uid 0 at the screen is not the login window.
+// user, and nothing tells the login window from that user.
 func madeByRoot(m root.FS) bool {
 	owner, err := m.Owner()
 	return m.Root != "/" && err == nil && owner == 0

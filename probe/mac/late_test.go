@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,4 +78,44 @@ func TestEveryReadHasTimeLimit(t *testing.T) {
 			answer()
 		})
 	}
+}
+
+// Parallels Desktop stops answering after it was read. That uses up few of the calls that
+// may be late at the same time, so other files are still read.
+func TestAppThatStopsAnswering(t *testing.T) {
+	m := root.FS{Root: mactest.Root(t)}
+	addPlist(t, m, probe.ParallelsApp+"/Contents/Info.plist", root.BundleInfo{ID: parallelsID, ShortVersion: "17", Version: "1"})
+	for _, name := range []string{"hypervisor", "netbridge", "vnic", "usb_connect"} {
+		addCode(t, m, probe.ParallelsApp+"/Contents/Library/Extensions/10.9/prl_"+name+".kext", "com.parallels.kext."+name, "17", probe.ParallelsTeamID, probe.Intel)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		var dead atomic.Bool
+		before, calls, answer := mactest.DeadShare("")
+		m.Files = &root.Files{Before: func(path string) {
+			if dead.Load() && (strings.Contains(path, probe.ParallelsApp) || path == lastFilesName) {
+				before(path)
+			}
+		}}
+		p := NewProber(m)
+		read := func() probe.Snapshot {
+			s := newShot(t.Context(), p.mac, time.Now(), Options{}, &p.queries)
+			p.readApps(s)
+			time.Sleep(time.Second)
+			return s.snap
+		}
+		if snap := read(); len(snap.Apps) != 1 || len(snap.Kexts) != 4 {
+			t.Fatalf("%+v", snap)
+		}
+		dead.Store(true)
+		for range 3 {
+			read()
+		}
+		if n := calls.Load(); n > root.LateMost/2 {
+			t.Errorf("%d calls wait", n)
+		}
+		if _, err := m.Stat("/Applications"); err != nil {
+			t.Errorf("another folder: %v", err)
+		}
+		answer()
+	})
 }

@@ -93,7 +93,7 @@ type shot struct {
 }
 
 func newShot(ctx context.Context, m root.FS, now time.Time, how Options, q *queries) *shot {
-	return &shot{mac: m.Remembering(), ctx: ctx, now: now, how: how, queries: q, snap: probe.Snapshot{Attempts: how.Attempts}}
+	return &shot{mac: m.WithPathCache(), ctx: ctx, now: now, how: how, queries: q, snap: probe.Snapshot{Attempts: how.Attempts}}
 }
 
 // answer returns the last answer of a query, and starts the query if that answer

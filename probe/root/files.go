@@ -127,6 +127,13 @@ func (f *Files) admit(path string) (time.Duration, error) {
 	return FileLimit, nil
 }
 
+// anyLate reports whether a call is late and has not returned.
+func (f *Files) anyLate() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.waiting > 0
+}
+
 // giveUp abandons a call. It returns false if the call has just returned.
 func (f *Files) giveUp(c *fileCall) bool {
 	f.mu.Lock()

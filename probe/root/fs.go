@@ -33,7 +33,7 @@ type FS struct {
 	UID     int    // the user
 	Files   *Files // makes the calls about files; nil: the Files of this process
 
-	ways *ways // remembered folders and links; see Remembering
+	paths *pathCache // of the folders and links; see WithPathCache
 }
 
 // Resolve converts a path of the Mac into a path of this machine. It resolves
@@ -43,7 +43,7 @@ func (m FS) Resolve(name string) (string, error) {
 	if m.Root == "/" {
 		return filepath.Clean(name), nil
 	}
-	p, err := securejoin.SecureJoinVFS(m.Root, name, m.ways)
+	p, err := securejoin.SecureJoinVFS(m.Root, name, m.paths)
 	if err != nil {
 		return "", fmt.Errorf("resolving %s beneath %s: %w", name, m.Root, err)
 	}

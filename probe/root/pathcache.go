@@ -7,71 +7,71 @@ import (
 	"time"
 )
 
-// waysTime is how long ways are remembered. The files of a snapshot are read within a
+// pathCacheTime is how long a path is cached. The files of a snapshot are read within a
 // few milliseconds. A folder that is swapped for a link later must be noticed.
-const waysTime = 100 * time.Millisecond
+const pathCacheTime = 100 * time.Millisecond
 
-// Remembering returns m with a memory of the folders and links on the way to its
+// WithPathCache returns m with a cache of the folders and links on the paths to its
 // files. It is for calls that belong to one moment, such as those of one snapshot:
-// they lead through the same few folders. The memory is used for 100 milliseconds. It
+// they lead through the same few folders. The cache is used for 100 milliseconds. It
 // holds no files, and nothing that is missing.
-func (m FS) Remembering() FS {
-	m.ways = &ways{until: time.Now().Add(waysTime), known: map[string]way{}}
+func (m FS) WithPathCache() FS {
+	m.paths = &pathCache{until: time.Now().Add(pathCacheTime), known: map[string]pathEntry{}}
 	return m
 }
 
-// ways are the folders and links that are remembered, by their paths on this machine.
-// A nil *ways remembers nothing. It is safe for concurrent use.
-type ways struct {
+// pathCache holds folders and links, by their paths on this machine. A nil *pathCache
+// holds nothing. It is safe for concurrent use.
+type pathCache struct {
 	until time.Time
 
 	mu    sync.Mutex
-	known map[string]way
+	known map[string]pathEntry
 }
 
-// way is a folder or a link.
-type way struct {
+// pathEntry is a folder or a link.
+type pathEntry struct {
 	info   fs.FileInfo
 	target string // of a link
 }
 
 // Lstat is os.Lstat.
-func (w *ways) Lstat(path string) (fs.FileInfo, error) {
-	if found, ok := w.find(path); ok {
+func (c *pathCache) Lstat(path string) (fs.FileInfo, error) {
+	if found, ok := c.find(path); ok {
 		return found.info, nil
 	}
 	info, err := os.Lstat(path)
 	if err == nil {
-		w.remember(path, info)
+		c.add(path, info)
 	}
 	return info, err
 }
 
 // Readlink is os.Readlink.
-func (w *ways) Readlink(path string) (string, error) {
-	if found, ok := w.find(path); ok {
+func (c *pathCache) Readlink(path string) (string, error) {
+	if found, ok := c.find(path); ok && found.target != "" {
 		return found.target, nil
 	}
 	return os.Readlink(path)
 }
 
-func (w *ways) counts() bool { return w != nil && time.Now().Before(w.until) }
+func (c *pathCache) counts() bool { return c != nil && time.Now().Before(c.until) }
 
-func (w *ways) find(path string) (found way, ok bool) {
-	if !w.counts() {
-		return way{}, false
+func (c *pathCache) find(path string) (found pathEntry, ok bool) {
+	if !c.counts() {
+		return pathEntry{}, false
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	found, ok = w.known[path]
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found, ok = c.known[path]
 	return found, ok
 }
 
-func (w *ways) remember(path string, info fs.FileInfo) {
-	if !w.counts() {
+func (c *pathCache) add(path string, info fs.FileInfo) {
+	if !c.counts() {
 		return
 	}
-	found := way{info: info}
+	found := pathEntry{info: info}
 	switch info.Mode().Type() {
 	case fs.ModeDir:
 	case fs.ModeSymlink:
@@ -83,7 +83,7 @@ func (w *ways) remember(path string, info fs.FileInfo) {
 	default:
 		return
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.known[path] = found
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known[path] = found
 }

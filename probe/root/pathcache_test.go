@@ -10,9 +10,9 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// Calls that belong to one moment find the same folders. Files are never remembered, and
-// after a short time nothing is.
-func TestRemembering(t *testing.T) {
+// Calls that belong to one moment find the same folders. Files are never cached, and after
+// a short time nothing is.
+func TestPathCache(t *testing.T) {
 	dir := mactest.Root(t)
 	synctest.Test(t, func(t *testing.T) {
 		m := FS{Root: dir}
@@ -32,7 +32,7 @@ func TestRemembering(t *testing.T) {
 		mactest.AddFile(t, m.Root, "/usr/second/a", "second")
 		mactest.AddFile(t, m.Root, "/usr/second/b", "b")
 		relink("/opt/first")
-		moment := m.Remembering()
+		moment := m.WithPathCache()
 		want(moment, "at first", "first")
 
 		mactest.AddFile(t, m.Root, "/opt/first/a", "written")
@@ -45,14 +45,14 @@ func TestRemembering(t *testing.T) {
 		relink("/usr/second")
 		want(moment, "after the folder moved, in the same moment", "b")
 		want(m, "after the folder moved", "second")
-		time.Sleep(waysTime)
+		time.Sleep(pathCacheTime)
 		want(moment, "later", "second")
 	})
 }
 
-// A link out of the folders that kextwatch reads is refused, remembered or not.
-func TestRememberedLinkOutside(t *testing.T) {
-	m := FS{Root: mactest.Root(t)}.Remembering()
+// A link out of the folders that kextwatch reads is refused, cached or not.
+func TestCachedLinkOutside(t *testing.T) {
+	m := FS{Root: mactest.Root(t)}.WithPathCache()
 	mactest.AddFile(t, m.Root, "/Users/me/Desktop/a", "private")
 	mactest.AddLink(t, m.Root, "/Library/Extensions", "/Users/me/Desktop")
 	for range 2 {
@@ -66,5 +66,20 @@ func TestRememberedLinkOutside(t *testing.T) {
 	mactest.NoError(t, os.MkdirAll(m.Root+"/Library/Other", 0o755))
 	if _, err := m.Stat("/Library/Other"); err != nil {
 		t.Error(err)
+	}
+}
+
+// A folder that becomes a link between two calls is read as the link that it is.
+func TestCachedFolderBecomesALink(t *testing.T) {
+	m := FS{Root: mactest.Root(t)}.WithPathCache()
+	folder := filepath.Join(m.Root, "Library/Extensions")
+	mactest.NoError(t, os.MkdirAll(folder, 0o755))
+	if _, err := m.paths.Lstat(folder); err != nil {
+		t.Fatal(err)
+	}
+	mactest.Remove(t, m.Root, "/Library/Extensions")
+	mactest.AddLink(t, m.Root, "/Library/Extensions", "/Library/Other")
+	if target, err := m.paths.Readlink(folder); target == "" {
+		t.Errorf("the link leads to %q, %v", target, err)
 	}
 }

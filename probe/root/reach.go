@@ -183,14 +183,14 @@ func (m FS) HomeOnMac() string {
 // locate is Resolve for a path that will be accessed. Every step of the path,
 // and of the links in it, must be allowed by within. The result has no links.
 func (m FS) locate(name string, within func(name string) bool) (string, error) {
-	return securejoin.SecureJoinVFS(m.Root, name, reachable{m.Root, within, m.ways})
+	return securejoin.SecureJoinVFS(m.Root, name, reachable{m.Root, within, m.paths})
 }
 
 // reachable is a file system that refuses the paths that within does not allow.
 type reachable struct {
 	root   string
 	within func(name string) bool
-	ways   *ways
+	paths  *pathCache
 }
 
 func (r reachable) check(full string) error {
@@ -205,10 +205,10 @@ func (r reachable) Lstat(full string) (fs.FileInfo, error) {
 	if err := r.check(full); err != nil {
 		return nil, err
 	}
-	return r.ways.Lstat(full)
+	return r.paths.Lstat(full)
 }
 
-func (r reachable) Readlink(full string) (string, error) { return r.ways.Readlink(full) }
+func (r reachable) Readlink(full string) (string, error) { return r.paths.Readlink(full) }
 
 // At makes a call about a path of the Mac with a deadline. The call receives the
 // path of this machine. At returns ErrOutside for a path that within does not

@@ -59,8 +59,8 @@ func (m FS) Stamps(names ...string) ([]Stamp, error) {
 
 // stater returns a function that is Stat without a deadline, for paths of one moment.
 func (m FS) stater() func(name string) (fs.FileInfo, error) {
-	if m.ways == nil {
-		m = m.Remembering()
+	if m.paths == nil {
+		m = m.WithPathCache()
 	}
 	return func(name string) (fs.FileInfo, error) {
 		p, err := m.locate(name, m.Reads)
@@ -89,8 +89,8 @@ func stampEach(f *Files, paths []string, stat func(path string) (fs.FileInfo, er
 }
 
 // stampTogether is stampEach with one call about all paths: most of the time of a call is
-// spent on its goroutine. If that call is late, it makes one for each path, so that a file
-// that does not answer hides no other.
+// spent on its goroutine. If that call is late, or any other is, it makes one for each path:
+// then a file that does not answer hides no other, unless there are LateMost of them.
 func stampTogether(f *Files, paths []string, stat func(path string) (fs.FileInfo, error)) ([]Stamp, error) {
 	each := func(stat func(path string) (fs.FileInfo, error)) (stamps []Stamp, first error) {
 		for _, path := range paths {
@@ -102,12 +102,30 @@ func stampTogether(f *Files, paths []string, stat func(path string) (fs.FileInfo
 		}
 		return stamps, first
 	}
-	all, err := CallInTime(f, strings.Join(paths, "\n"), func() ([]Stamp, error) { return each(stat) })
-	if !errors.Is(err, ErrLate) {
-		return all, err
+	if !f.anyLate() {
+		all, err := CallInTime(f, strings.Join(paths, "\n"), func() ([]Stamp, error) { return each(stat) })
+		if !errors.Is(err, ErrLate) {
+			return all, err
+		}
 	}
 	return each(func(path string) (fs.FileInfo, error) {
 		return CallInTime(f, path, func() (fs.FileInfo, error) { return stat(path) })
+	})
+}
+
+// StampsNow is Stamps with one call, which is known by its name: if it is late, the error is
+// ErrLate, and there are no stamps. No call is made while any other is late.
+func (m FS) StampsNow(name string, files []string) ([]Stamp, error) {
+	if m.FileCalls().anyLate() {
+		return nil, lateError(name)
+	}
+	stat := m.stater()
+	return CallInTime(m.FileCalls(), name, func() ([]Stamp, error) {
+		all := make([]Stamp, len(files))
+		for i, file := range files {
+			all[i], _ = stampFrom(stat(file))
+		}
+		return all, nil
 	})
 }
 

@@ -115,10 +115,10 @@ func TestWatchInATerminal(t *testing.T) {
 	if err := pty.Setsize(term.keys, &pty.Winsize{Rows: 12, Cols: 40}); err != nil {
 		t.Fatal(err)
 	}
-	small := term.wait("q  quit")
-	lines := strings.Split(sequence.ReplaceAllString(small, ""), "\r\n")
-	if len(lines) > 12 {
-		t.Errorf("%d lines in a terminal of 12", len(lines))
+	small, lines := "", make([]string, 13)
+	for len(lines) > 12 { // the old size may have been drawn once more; wait fails if no small one follows
+		small = term.wait("q  quit")
+		lines = strings.Split(sequence.ReplaceAllString(small, ""), "\r\n")
 	}
 	for _, line := range lines {
 		if n := len([]rune(line)); n > 40 {

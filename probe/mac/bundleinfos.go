@@ -94,10 +94,8 @@ func (b *bundleInfos) readKext(m root.FS, bundle string) (root.BundleInfo, code,
 // next begins the next snapshot. What the last one did not read is forgotten.
 func (b *bundleInfos) next() { b.last, b.now, b.stamps = b.now, map[string]bundleInfo{}, nil }
 
-const (
-	lastFiles     = 64 // files of the last snapshot that are stamped with one call
-	lastFilesName = "files of the last snapshot"
-)
+// lastFilesName is the name of the call that stampLast makes.
+const lastFilesName = "files of the last snapshot"
 
 // stampLast takes the stamps of files of the last snapshot with one call: this one will
 // most likely read the same. If that call is late, they are stamped one by one, up to the
@@ -110,7 +108,7 @@ func (b *bundleInfos) stampLast(m root.FS) {
 			files = append(files, bundle+codeFolder+known.info.Executable)
 		}
 	}
-	files = files[:min(len(files), lastFiles)]
+	files = files[:min(len(files), root.StampsTogether)]
 	stamps, err := m.StampsNow(lastFilesName, files)
 	if err != nil {
 		return

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -71,14 +72,14 @@ func (m FS) stater() func(name string) (fs.FileInfo, error) {
 	}
 }
 
-// stampsTogether is the number of paths that are stamped with one call. A slow disk that
+// StampsTogether is the number of paths that are stamped with one call. A slow disk that
 // is busy takes a hundredth of a second for each, and a call has FileLimit.
-const stampsTogether = 64
+const StampsTogether = 64
 
 // stampEach returns the stamps of paths, in their order, and the first error.
 func stampEach(f *Files, paths []string, stat func(path string) (fs.FileInfo, error)) (stamps []Stamp, first error) {
 	for len(paths) > 0 {
-		n := min(len(paths), stampsTogether)
+		n := min(len(paths), StampsTogether)
 		more, err := stampTogether(f, paths[:n], stat)
 		if first == nil {
 			first = err
@@ -92,25 +93,27 @@ func stampEach(f *Files, paths []string, stat func(path string) (fs.FileInfo, er
 // spent on its goroutine. If that call is late, or any other is, it makes one for each path:
 // then a file that does not answer hides no other, unless there are LateMost of them.
 func stampTogether(f *Files, paths []string, stat func(path string) (fs.FileInfo, error)) ([]Stamp, error) {
-	each := func(stat func(path string) (fs.FileInfo, error)) (stamps []Stamp, first error) {
-		for _, path := range paths {
-			stamp, err := stampFrom(stat(path))
-			if first == nil {
-				first = err
-			}
-			stamps = append(stamps, stamp)
-		}
-		return stamps, first
-	}
 	if !f.anyLate() {
-		all, err := CallInTime(f, strings.Join(paths, "\n"), func() ([]Stamp, error) { return each(stat) })
+		stamps, err := CallInTime(f, strings.Join(paths, "\n"), func() ([]Stamp, error) { return stampAll(paths, stat) })
 		if !errors.Is(err, ErrLate) {
-			return all, err
+			return stamps, err
 		}
 	}
-	return each(func(path string) (fs.FileInfo, error) {
+	return stampAll(paths, func(path string) (fs.FileInfo, error) {
 		return CallInTime(f, path, func() (fs.FileInfo, error) { return stat(path) })
 	})
+}
+
+// stampAll is stampEach without a deadline.
+func stampAll(paths []string, stat func(path string) (fs.FileInfo, error)) (stamps []Stamp, first error) {
+	for _, path := range paths {
+		stamp, err := stampFrom(stat(path))
+		if first == nil {
+			first = err
+		}
+		stamps = append(stamps, stamp)
+	}
+	return stamps, first
 }
 
 // StampsNow is Stamps with one call, which is known by its name: if it is late, the error is
@@ -121,28 +124,27 @@ func (m FS) StampsNow(name string, files []string) ([]Stamp, error) {
 	}
 	stat := m.stater()
 	return CallInTime(m.FileCalls(), name, func() ([]Stamp, error) {
-		all := make([]Stamp, len(files))
-		for i, file := range files {
-			all[i], _ = stampFrom(stat(file))
-		}
-		return all, nil
+		stamps, _ := stampAll(files, stat)
+		return stamps, nil
 	})
 }
 
 // StampsIn returns the stamps of files below a folder of the Mac, in their order, with one
-// call, although they may be many. A file of which stat is refused has the zero Stamp. The
-// errors are those of Stat for the folder.
+// call, although they may be many. A name that leads out of the folder has the zero Stamp,
+// and so has a file of which stat is refused. The errors are those of Stat for the folder.
 func (m FS) StampsIn(folder string, names []string) ([]Stamp, error) {
 	stat := m.stater()
 	return CallInTime(m.FileCalls(), folder, func() ([]Stamp, error) {
 		if _, err := stat(folder); err != nil {
 			return nil, err
 		}
-		all := make([]Stamp, len(names))
-		for i, name := range names {
-			all[i], _ = stampFrom(stat(folder + "/" + name))
-		}
-		return all, nil
+		stamps, _ := stampAll(names, func(name string) (fs.FileInfo, error) {
+			if !filepath.IsLocal(name) {
+				return nil, fs.ErrNotExist
+			}
+			return stat(folder + "/" + name)
+		})
+		return stamps, nil
 	})
 }
 

@@ -12,8 +12,8 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// StampsIn returns what Stamp returns for each file, and nothing for one outside of the
-// folders that are read.
+// StampsIn returns what Stamp returns for each file, and nothing for a name that leads out
+// of the folder, or for a file outside of the folders that are read.
 func TestStampsIn(t *testing.T) {
 	m := FS{Root: mactest.Root(t)}
 	const folder = "/Library/Extensions"
@@ -25,7 +25,7 @@ func TestStampsIn(t *testing.T) {
 	mactest.AddLink(t, m.Root, folder+"/loop.kext", "loop.kext")
 	names := []string{
 		"b.kext/Contents/Info.plist", "a.kext/Contents/Info.plist", "inside.kext/Contents/Info.plist",
-		"missing.kext/Contents/Info.plist", "outside.kext/secret", "loop.kext/x", "../../Users/me/Desktop/secret", "/Users/me", "a\x00b",
+		"missing.kext/Contents/Info.plist", "outside.kext/secret", "loop.kext/x", "../../Users/me/Desktop/secret", "/Users/me", "a\x00b", "",
 	}
 	got, err := m.StampsIn(folder, names)
 	mactest.NoError(t, err)
@@ -68,8 +68,8 @@ func TestStamps(t *testing.T) {
 	if !errors.Is(err, ErrOutside) || len(got) != 2 || got[0] != (Stamp{}) || got[1] != each[0] {
 		t.Errorf("with a path outside: %+v, %v", got, err)
 	}
-	many := slices.Repeat(names, stampsTogether)
-	if got, err = m.Stamps(many...); err != nil || !slices.Equal(got, slices.Repeat(each, stampsTogether)) {
+	many := slices.Repeat(names, StampsTogether)
+	if got, err = m.Stamps(many...); err != nil || !slices.Equal(got, slices.Repeat(each, StampsTogether)) {
 		t.Errorf("of %d paths: %d stamps, %v", len(many), len(got), err)
 	}
 	if got, err = m.Stamps(); len(got) != 0 || err != nil {

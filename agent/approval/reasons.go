@@ -102,12 +102,9 @@ var Catalog = []struct {
 			c.Enforcement.Profile.NonAdminsAllow != probe.Yes
 	}},
 	{ReasonOtherUser, Obstacle, "session.console", func(c *reasonCase) ([]string, bool) {
-		s := c.Situation
-		other := s.ConsoleUID >= 0 && s.ConsoleUID != s.UID
-		if s.UID == 0 { // sudo has no session: the user at the screen clicks
-			other = s.NobodyHere
-		}
-		return nil, c.waits() && s.Asked && other
+		s := c.Situation // root (sudo) has no session: the user at the screen clicks
+		other := s.UID != 0 && s.ConsoleUID >= 0 && s.ConsoleUID != s.UID
+		return nil, c.waits() && s.Asked && (other || s.NobodyHere)
 	}},
 	{ReasonLocked, Obstacle, "session.locked", func(c *reasonCase) ([]string, bool) {
 		return nil, c.waits() && c.Situation.Locked == probe.Yes

@@ -31,8 +31,8 @@ func readConsoleUID(m root.FS) (int, error) {
 // madeByRoot reports whether this is a simulated Mac that root made: there, root is the
 // user, and nothing tells the login window from that user.
 func madeByRoot(m root.FS) bool {
-	owner, err := m.Owner()
-	return m.Root != "/" && err == nil && owner == 0
+	maker, simulated := makerOf(m)
+	return simulated && maker == 0
 }
 
 // ioregRoot is the part of the root of the I/O registry that describes the

@@ -54,7 +54,7 @@ func readHomes(m root.FS) ([]probe.Home, error) {
 	if root.NotExist(err) {
 		return nil, nil
 	}
-	owner, noOwner := m.Owner()
+	maker, simulated := makerOf(m)
 	var homes []probe.Home
 	for _, name := range names {
 		if name == "Shared" || strings.HasPrefix(name, ".") {
@@ -73,10 +73,15 @@ func readHomes(m root.FS) ([]probe.Home, error) {
 		}
 		if info.IsDir() {
 			uid := int(info.Sys().(*syscall.Stat_t).Uid)
-			// The files of a simulated Mac belong to whoever made it.
-			simulated := m.Root != "/" && noOwner == nil && uid == owner
-			homes = append(homes, probe.Home{Name: name, UID: uid, Ordinary: uid >= firstPerson || simulated})
+			homes = append(homes, probe.Home{Name: name, UID: uid, Ordinary: uid >= firstPerson || simulated && uid == maker})
 		}
 	}
 	return homes, err
+}
+
+// makerOf returns who made a simulated Mac: all of its files belong to that user. It
+// returns false for a real Mac, and if the owner cannot be read.
+func makerOf(m root.FS) (uid int, simulated bool) {
+	uid, err := m.Owner()
+	return uid, m.Root != "/" && err == nil
 }

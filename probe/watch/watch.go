@@ -32,9 +32,9 @@ import (
 // On macOS, a folder with more than 64 entries is not watched, only the files
 // that matter in it. If it is one of these paths, events are missing, and Gaps
 // says so. If it is only above a missing path, no event is missing: the backstop,
-// and the last hint of a burst, look for the path. So with 300 apps, Parallels Desktop is noticed
-// up to 10 minutes after its installation, but at once when it first loads its
-// extensions, because that changes the policy database.
+// and the last hint of a burst, look for the path. So with 300 apps, Parallels Desktop
+// is noticed up to 10 minutes after its installation, but at once when it first loads
+// its extensions, because that changes the policy database.
 type Watcher struct {
 	mac   root.FS
 	also  []string

@@ -100,10 +100,7 @@ func finishedProgram(t *testing.T) program {
 // a notification service of its own. Those of a group get their commits in turn, so that
 // other load on this machine hits all of them.
 func TestCompare(t *testing.T) {
-	var rows [][]*lane // by writer
-	for range writers {
-		rows = append(rows, nil)
-	}
+	rows := make([][]*lane, len(writers))
 	for _, g := range []group{{kextwatchAndPipe, *rounds}, {sleeping, max(1, *rounds/3)}} {
 		for i, l := range g.run(t) {
 			writer := i / len(g.contestants)

@@ -7,8 +7,8 @@ import (
 	"kextwatch/agent/view"
 )
 
-// An open window is something to do, also where only the log knows of it and the policy
-// cannot be read.
+// An open window is something to do, even if only the log shows it and the policy cannot
+// be read.
 func TestDoctorCode(t *testing.T) {
 	for name, tt := range map[string]struct {
 		verdict approval.Verdict

@@ -78,6 +78,9 @@ func TestManyExtensionsTakeLinearTime(t *testing.T) {
 				start = time.Now()
 				large()
 				all = min(all, time.Since(start))
+				if all <= 3*few {
+					break
+				}
 			}
 			t.Logf("ten times 1,000: %v, 10,000: %v", few, all)
 			if all > 3*few {

@@ -46,15 +46,15 @@ func (p *Prober) readBoot(s *shot) {
 	if s.snap.Mac.Arch != probe.AppleSilicon {
 		return
 	}
-	session := s.snap.Mac.BootSession
-	policy, gaps := answer(s, &p.bootPolicy, session, []probe.Fact{probe.FactBootPolicy}, func(ctx context.Context) (bootPolicy, []probe.Gap) {
+	boot := p.boots.of(s.snap.Mac.BootSession)
+	policy, gaps := answer(s, &p.bootPolicy, boot, []probe.Fact{probe.FactBootPolicy}, func(ctx context.Context) (bootPolicy, []probe.Gap) {
 		return readBootPolicy(ctx, p.mac)
 	})
 	s.missing(gaps...)
 	if policy.words != nil {
 		s.missing(probe.NewGap(probe.FactBootPolicy, policy.words, "Open System Information and choose Controller: it shows the boot policy of this Mac."))
 	}
-	external, gaps := answer(s, &p.bootDisk, session, []probe.Fact{probe.FactBootVolume}, func(ctx context.Context) (probe.Answer, []probe.Gap) {
+	external, gaps := answer(s, &p.bootDisk, boot, []probe.Fact{probe.FactBootVolume}, func(ctx context.Context) (probe.Answer, []probe.Gap) {
 		return readBootDisk(ctx, p.mac)
 	})
 	s.missing(gaps...)

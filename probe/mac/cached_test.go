@@ -30,3 +30,17 @@ func TestCached(t *testing.T) {
 		t.Errorf("after clear: %+v, want no answer", c)
 	}
 }
+
+// A session that is not known yet is that of the same boot. Only another session is
+// another boot.
+func TestBoots(t *testing.T) {
+	var b boots
+	for i, step := range []struct {
+		session string
+		want    boot
+	}{{"", 0}, {"A", 0}, {"", 0}, {"A", 0}, {"B", 1}, {"", 1}, {"B", 1}, {"A", 2}} {
+		if got := b.of(step.session); got != step.want {
+			t.Errorf("step %d, session %q: boot %d, want %d", i, step.session, got, step.want)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"kextwatch/probe"
 	"kextwatch/probe/root"
@@ -22,32 +23,45 @@ var consentForm = probe.Form{Expr: `(?m)^Kernel Extension User Consent: (ENABLED
 
 // readConsent queries the settings that are made in Recovery: whether kexts need
 // the consent of a user, and if teams is set, which teams are allowed without it. It does
-// not query again whether consent is needed if enabled has the answer of this boot.
+// not query again whether consent is needed if enabled has the answer of this boot. The
+// teams mean nothing without that answer.
 func readConsent(ctx context.Context, m root.FS, enabled probe.Answer, teams bool) (probe.Consent, []probe.Gap) {
 	consent := probe.Consent{Enabled: enabled}
+	var noConsent, noTeams error
+	var both sync.WaitGroup
 	if enabled == "" {
-		out, err := tool.Query(ctx, m, probe.SpctlTool, "kext-consent", "status")
-		if err == nil {
-			consent.Enabled, err = parseConsent(out)
-		}
-		if err != nil {
-			return probe.Consent{}, []probe.Gap{tool.Gap(probe.FactConsent, err, "spctl kext-consent status")}
-		}
+		both.Go(func() { consent.Enabled, noConsent = queryConsent(ctx, m) })
 	}
-	if !teams {
-		return consent, nil
+	if teams {
+		both.Go(func() { consent.Teams, noTeams = queryConsentTeams(ctx, m) })
 	}
-	out, err := tool.Query(ctx, m, probe.SpctlTool, "kext-consent", "list")
-	if exit, ok := errors.AsType[*tool.ExitError](err); ok && bytes.Contains(exit.Stderr, []byte(noConsentList)) {
-		return consent, nil
-	}
-	if err == nil {
-		consent.Teams, err = parseConsentTeams(out)
-	}
-	if err != nil {
-		return consent, []probe.Gap{tool.Gap(probe.FactRecoveryTeams, err, "spctl kext-consent list")}
+	both.Wait()
+	switch {
+	case noConsent != nil:
+		return probe.Consent{}, []probe.Gap{tool.Gap(probe.FactConsent, noConsent, "spctl kext-consent status")}
+	case noTeams != nil:
+		return consent, []probe.Gap{tool.Gap(probe.FactRecoveryTeams, noTeams, "spctl kext-consent list")}
 	}
 	return consent, nil
+}
+
+func queryConsent(ctx context.Context, m root.FS) (probe.Answer, error) {
+	out, err := tool.Query(ctx, m, probe.SpctlTool, "kext-consent", "status")
+	if err != nil {
+		return "", err
+	}
+	return parseConsent(out)
+}
+
+func queryConsentTeams(ctx context.Context, m root.FS) ([]string, error) {
+	out, err := tool.Query(ctx, m, probe.SpctlTool, "kext-consent", "list")
+	if exit, ok := errors.AsType[*tool.ExitError](err); ok && bytes.Contains(exit.Stderr, []byte(noConsentList)) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parseConsentTeams(out)
 }
 
 func parseConsent(out []byte) (probe.Answer, error) {

@@ -115,6 +115,20 @@ func TestConsent(t *testing.T) {
 	}
 }
 
+// The two questions do not wait for each other: each answers only when both were asked.
+func TestConsentAsksBothAtOnce(t *testing.T) {
+	m := root.FS{Root: mactest.Root(t)}
+	waits := func(mine, other string) string {
+		return ": >'" + m.Root + "/" + mine + "'; tries=0; until [ -e '" + m.Root + "/" + other + "' ]; do tries=$((tries + 1)); [ $tries -lt 60 ] || exit 1; sleep 0.1; done\n"
+	}
+	mactest.AddTool(t, m.Root, probe.SpctlTool, spctl(
+		waits("status", "list")+prints(consentHead+"ENABLED"), waits("list", "status")+prints(teamsHead+"4C6364ACXT")))
+	got, gaps := readConsent(t.Context(), m, "", true)
+	if got.Enabled != probe.Yes || !slices.Equal(got.Teams, []string{"4C6364ACXT"}) || len(gaps) > 0 {
+		t.Errorf("%+v, %+v", got, gaps)
+	}
+}
+
 func FuzzParseConsent(f *testing.F) {
 	f.Add([]byte(consentHead + "ENABLED\n"))
 	f.Add([]byte(teamsHead + "4C6364ACXT\n"))

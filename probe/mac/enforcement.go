@@ -9,8 +9,8 @@ import (
 
 // consentKey is what a query for the consent depends on.
 type consentKey struct {
-	session string
-	teams   bool // query the teams that are allowed in Recovery, too
+	boot
+	teams bool // query the teams that are allowed in Recovery, too
 }
 
 // readEnforcement reads the settings besides the policy that decide whether a
@@ -22,32 +22,32 @@ func (p *Prober) readEnforcement(s *shot) {
 		p.profile.clear()
 		return
 	}
-	e, session, os := &s.snap.Enforcement, s.snap.Mac.BootSession, s.snap.Mac.OS
+	e, boot, os := &s.snap.Enforcement, p.boots.of(s.snap.Mac.BootSession), s.snap.Mac.OS
 	var gaps []probe.Gap
-	e.SIP, gaps = answer(s, &p.sip, session, []probe.Fact{probe.FactSIP}, func(ctx context.Context) (probe.SIP, []probe.Gap) {
+	e.SIP, gaps = answer(s, &p.sip, boot, []probe.Fact{probe.FactSIP}, func(ctx context.Context) (probe.SIP, []probe.Gap) {
 		return readSIP(ctx, p.mac)
 	})
 	s.missing(gaps...)
-	key := consentKey{session: session, teams: needsTeams(s.snap)}
+	key := consentKey{boot, needsTeams(s.snap)}
 	var enabled probe.Answer // in this boot, as far as it was queried
-	if p.consent.key.session == session {
+	if p.consent.key.boot == boot {
 		enabled = p.consent.value.Enabled
 	}
 	e.Consent, gaps = answer(s, &p.consent, key, []probe.Fact{probe.FactConsent}, func(ctx context.Context) (probe.Consent, []probe.Gap) {
 		return readConsent(ctx, p.mac, enabled, key.teams)
 	})
 	s.missing(gaps...)
-	p.readProfile(s, session, os)
+	p.readProfile(s, boot, os)
 }
 
-func (p *Prober) readProfile(s *shot, session string, os probe.OSVersion) {
+func (p *Prober) readProfile(s *shot, boot boot, os probe.OSVersion) {
 	if profile, gaps, found := readManagedFile(s.mac, os); found {
 		p.profile.clear() // an earlier answer may be wrong when the file is gone
 		s.snap.Enforcement.Profile = profile
 		s.missing(gaps...)
 		return
 	}
-	profile, gaps := answer(s, &p.profile, session, []probe.Fact{probe.FactProfiles}, func(ctx context.Context) (probe.KextProfile, []probe.Gap) {
+	profile, gaps := answer(s, &p.profile, boot, []probe.Fact{probe.FactProfiles}, func(ctx context.Context) (probe.KextProfile, []probe.Gap) {
 		return queryProfile(ctx, p.mac, os)
 	})
 	s.snap.Enforcement.Profile = profile

@@ -60,7 +60,7 @@ func readSituation(t testing.TB, m root.FS, os probe.OSVersion) (probe.Situation
 // readProfile reads the profile of a Mac: from the file, or from the tool.
 func readProfile(ctx context.Context, m root.FS, os probe.OSVersion) (probe.KextProfile, []probe.Gap) {
 	p := NewProber(m)
-	snap := p.whole(ctx, time.Now(), Options{}, probe.Snapshot{}, func(s *shot) { p.readProfile(s, "", os) })
+	snap := p.whole(ctx, time.Now(), Options{}, probe.Snapshot{}, func(s *shot) { p.readProfile(s, 0, os) })
 	return snap.Enforcement.Profile, snap.Gaps
 }
 

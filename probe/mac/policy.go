@@ -173,7 +173,7 @@ func disagree(one, other *probe.Policy) string {
 func (p *Prober) readPublished(s *shot) (*probe.Policy, probe.Source) {
 	published, r := policy.SnapshotReader(s.mac), &p.reader
 	r.Booted = s.snap.Mac.BootedAt
-	pending := s.held
+	pending := s.starting
 	if published.NeedsWakeTime(s.now) {
 		// The wake time only matters after a long time without a run.
 		p.wake.stale = p.wake.stale || p.wake.valid && !p.wake.running && !policy.Recent(p.wake.began, s.now)

@@ -89,7 +89,9 @@ type shot struct {
 	queries *queries
 	snap    probe.Snapshot
 	again   time.Duration // until a tool that hung may be queried again; 0: none has to be
-	held    bool          // start no queries: which ones are needed is not known yet
+
+	starting bool // the facts about the Mac and its boot are not known yet, but soon
+	held     bool // start no queries: which ones are needed is not known yet
 }
 
 func newShot(ctx context.Context, m root.FS, now time.Time, how Options, q *queries) *shot {

@@ -3,6 +3,8 @@ package mac
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -278,7 +280,26 @@ func TestBootIsKeptIfSysctlHangsLater(t *testing.T) {
 	}
 }
 
-// At the first snapshot the other tools wait for the boot time, but not for a sysctl
+// Up to macOS 10.15 a Mac has an Intel processor, so no tool waits for sysctl: here
+// sysctl answers only after csrutil was run. What was queried before the boot session
+// was known is not queried again.
+func TestIntelMacQueriesAllToolsAtOnce(t *testing.T) {
+	s := newSnapshotStory(t, "10.15.7", "")
+	ran := filepath.Join(s.m.Root, "csrutil")
+	mactest.AddTool(t, s.m.Root, probe.CsrutilTool, "echo csrutil >>'"+ran+"'\n"+prints(sipHead+"enabled."))
+	mactest.AddTool(t, s.m.Root, probe.SysctlTool, "tries=0; until [ -e '"+ran+"' ]; do tries=$((tries + 1)); [ $tries -lt 60 ] || exit 1; sleep 0.1; done\n"+sysctlScript(""))
+	s.prober.SnapshotNow(t.Context(), snapshotAt, Options{Fresh: true})
+	s.prober.Wait()
+	snap := s.prober.Snapshot(t.Context(), snapshotAt, Options{})
+	if snap.Mac.BootSession != testSession || snap.Enforcement.SIP.State != probe.SIPEnabled {
+		t.Errorf("%+v, %+v, %+v", snap.Mac, snap.Enforcement, snap.Gaps)
+	}
+	if calls, err := os.ReadFile(ran); err != nil || string(calls) != "csrutil\n" {
+		t.Errorf("csrutil ran %q, %v; want once", calls, err)
+	}
+}
+
+// At the first snapshot the other tools wait for the processor, but not for a sysctl
 // that hangs.
 func TestOtherToolsDoNotWaitForSysctl(t *testing.T) {
 	s := newSnapshotStory(t, "14.0", "")

@@ -30,7 +30,8 @@ type Prober struct {
 	again   time.Time // when to query a tool that hung once more; zero: no tool has to be
 
 	os        cached[struct{}, probe.OSVersion]
-	boot      machine // the last good answer of machine
+	good      machine // the last complete answer of machine
+	boots     boots
 	framework framework.Cache
 	reader    policy.ReaderMemory
 	language  cached[root.Stamp, string]
@@ -44,14 +45,14 @@ type Prober struct {
 
 	// By the tools that answer, so that one that hangs holds up no other.
 	machine    query[struct{}, machine]
-	bootPolicy query[string, bootPolicy]
-	bootDisk   query[string, probe.Answer]
+	bootPolicy query[boot, bootPolicy]
+	bootDisk   query[boot, probe.Answer]
 	wake       query[struct{}, time.Time]
 	loaded     query[string, probe.Loaded]
-	collection query[string, probe.Collection]
-	sip        query[string, probe.SIP]
+	collection query[boot, probe.Collection]
+	sip        query[boot, probe.SIP]
 	consent    query[consentKey, probe.Consent]
-	profile    query[string, probe.KextProfile]
+	profile    query[boot, probe.KextProfile]
 	machines   query[machinesKey, probe.Machines]
 	situation  situationQueries
 
@@ -176,13 +177,13 @@ func (p *Prober) readMac(s *shot) {
 	})
 	switch {
 	case len(gaps) == 0:
-		p.boot = mac
-	case p.boot.BootSession != "":
-		mac, gaps = p.boot, nil // they cannot change while this process runs
+		p.good = mac
+	case p.good.BootSession != "":
+		mac, gaps = p.good, nil // they cannot change while this process runs
 	}
-	// Which tools to query depends on the processor and the boot time. They wait for
-	// these facts, but not long.
-	s.held = !p.machine.valid && p.machine.age(s.now) < holdTime
+	// Which tools to query depends on the processor. They wait for it, but not long.
+	s.starting = !p.machine.valid && p.machine.age(s.now) < holdTime
+	s.held = s.starting && !beforeSilicon(os)
 	if beforeSilicon(os) {
 		mac.Arch = probe.Intel
 	}

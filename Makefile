@@ -155,7 +155,7 @@ race: ## all tests with the race detector, a real tray, and other programs' read
 	@[ -z '$(MISSING)' ] || { \
 		echo 'skipped: the tests of the real tray, notifications, the framework script and formats. Missing: $(MISSING). On Debian, make deps installs them.'; \
 		[ '$(CI)' != true ]; }
-	GORACE='$(RACE_OPTIONS)' $(GO) test -count 1 -timeout 20m -race $(NOT_RACED:%=-gcflags='%=-race=false') -parallel $(AT_ONCE) -tags '$(DESKTOP_TAGS)' $(PACKAGES)
+	$(AS_BUILT) GORACE='$(RACE_OPTIONS)' $(GO) test -count 1 -timeout 20m -race $(NOT_RACED:%=-gcflags='%=-race=false') -parallel $(AT_ONCE) -tags '$(DESKTOP_TAGS)' $(PACKAGES)
 
 # A page with all pictures that were drawn.
 INDEX = @cd build/pictures 2>/dev/null && { \
@@ -233,10 +233,10 @@ under-machorun:
 	mkdir "$$stage/tests" "$$stage/home" "$$stage/tmp"; \
 	cp build/machorun "$$stage"; \
 	export $(AS_BUILT); \
-	$(GO) test -c -tags machorun -o "$$stage/end-to-end" ./agent; \
+	$(GO) test -c -ldflags '-s -w' -tags machorun -o "$$stage/end-to-end" ./agent; \
 	export GOOS=darwin GOARCH=amd64 CGO_ENABLED=0; \
 	$(BUILD) -o "$$stage/kextwatch-darwin-amd64" ./agent; \
-	$(GO) test -c -o "$$stage/tests/" ./...; \
+	$(GO) test -c -ldflags '-s -w' -o "$$stage/tests/" ./...; \
 	dirs=$$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.Dir}}{{end}}' ./...); \
 	nobody=; \
 	if [ "$$(id -u)" = 0 ]; then \

@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,10 +61,11 @@ func chromium(t *testing.T, page string, flags ...string) (out []byte, console [
 //go:embed testdata/browser/examine.js
 var examine string
 
-// examination is the result of the script in the page.
+// examination is the result of the script in a page.
 type examination struct {
+	Name       string
 	Dark       bool
-	Wider      bool     // than the window
+	Wider      bool     // than its frame
 	Fetched    []string // addresses that the page asked for
 	Passes     int
 	Violations []struct {
@@ -73,64 +75,99 @@ type examination struct {
 	Undecided []string // what a person would have to look at
 }
 
-// framed writes a page that shows another one at this width. Chromium has no window
-// that is narrower than 500 pixels.
-func framed(t *testing.T, page string, width int) (file, windowSize string) {
+// frame is a page that is shown at this width.
+type frame struct {
+	name  string
+	page  string
+	width int
+}
+
+// framesOf are the frames of one page.
+func framesOf(t *testing.T, name, file string, widths ...int) []frame {
 	t.Helper()
-	file = filepath.Join(t.TempDir(), "framed.html")
-	const frame = `<!DOCTYPE html><meta charset="utf-8"><meta name="color-scheme" content="light dark"><body style="margin: 0">` +
-		`<iframe style="display: block; border: 0; width: %dpx; height: %dpx" srcdoc="%s"></iframe>`
-	if err := os.WriteFile(file, fmt.Appendf(nil, frame, width, pictureHeight, html.EscapeString(page)), 0o600); err != nil {
+	page, err := os.ReadFile(file)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return file, fmt.Sprintf("--window-size=%d,%d", max(width, 500), pictureHeight)
+	var frames []frame
+	for _, width := range widths {
+		frames = append(frames, frame{fmt.Sprintf("%s-%d", name, width), string(page), width})
+	}
+	return frames
 }
 
 const pictureHeight = 1500
 
-// examined opens a copy of the page with axe-core and a script. The policy of the
-// original page would block both.
-func examined(t *testing.T, page []byte, width int, flags ...string) examination {
+// framed writes a page that shows others side by side. Chromium needs a second to start,
+// and has no window that is narrower than 500 pixels.
+func framed(t *testing.T, frames []frame, page func(frame) string) (file, windowSize string) {
+	t.Helper()
+	shown := []byte(`<!DOCTYPE html><meta charset="utf-8"><meta name="color-scheme" content="light dark"><body style="margin: 0; display: flex">`)
+	width := 0
+	for _, f := range frames {
+		const form = `<iframe name="%s" style="flex: none; border: 0; width: %dpx; height: %dpx" srcdoc="%s"></iframe>`
+		shown = fmt.Appendf(shown, form, f.name, f.width, pictureHeight, html.EscapeString(page(f)))
+		width += f.width
+	}
+	file = filepath.Join(t.TempDir(), "framed.html")
+	if err := os.WriteFile(file, shown, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file, fmt.Sprintf("--window-size=%d,%d", width, pictureHeight)
+}
+
+var examinedForm = regexp.MustCompile(`<pre class="examined">([^<]*)</pre>`)
+
+// examined opens copies of pages with axe-core and a script. The policy of the original
+// pages would block both. It returns what the script found, by the name of the frame.
+func examined(t *testing.T, frames []frame, flags ...string) map[string]examination {
 	t.Helper()
 	axe, err := os.ReadFile(os.Getenv("KEXTWATCH_AXE"))
 	if err != nil {
 		t.Fatalf("make browser runs this test, with axe-core: %v", err)
 	}
-	copied, size := framed(t, withoutPolicy(t, page)+"<script>"+string(axe)+"</script><script>"+examine+"</script>", width)
-	dom, _ := chromium(t, copied, append(flags, size, "--dump-dom", "--virtual-time-budget=30000")...)
-	_, found, _ := strings.Cut(string(dom), `<pre id="examined">`)
-	found, _, whole := strings.Cut(found, "</pre>")
-	var e examination
-	if err := json.Unmarshal([]byte(html.UnescapeString(found)), &e); err != nil || !whole {
-		t.Fatalf("the script in the page did not end: %v in %.200q", err, found)
+	copies, size := framed(t, frames, func(f frame) string {
+		return withoutPolicy(t, f.page) + "<script>" + string(axe) + "</script><script>" + examine + "</script>"
+	})
+	dom, _ := chromium(t, copies, append(flags, size, "--dump-dom", "--virtual-time-budget=30000")...)
+	all := map[string]examination{}
+	for _, found := range examinedForm.FindAllSubmatch(dom, -1) {
+		var e examination
+		if err := json.Unmarshal([]byte(html.UnescapeString(string(found[1]))), &e); err != nil {
+			t.Fatalf("the script in a page wrote %.200q: %v", found[1], err)
+		}
+		all[e.Name] = e
 	}
-	return e
+	return all
 }
 
 var contentPolicy = regexp.MustCompile(`<meta http-equiv="Content-Security-Policy"[^>]*>`)
 
-func withoutPolicy(t *testing.T, page []byte) string {
+func withoutPolicy(t *testing.T, page string) string {
 	t.Helper()
-	if !contentPolicy.Match(page) {
+	if !contentPolicy.MatchString(page) {
 		t.Fatal("the page has no Content-Security-Policy")
 	}
-	return contentPolicy.ReplaceAllString(string(page), "")
+	return contentPolicy.ReplaceAllString(page, "")
 }
 
 // The report is accessible in light and dark, on a phone and on paper, and it requests
 // nothing over the network.
 func TestReportInABrowser(t *testing.T) {
 	pages := reports(t)
-	inABrowser(t, "report", pages["report"], 360, 500, 860)
-	inABrowser(t, "report-well", pages["report-well"], 500)
-	inABrowser(t, "report-unknown", pages["report-unknown"], 500)
+	inABrowser(t, slices.Concat(
+		framesOf(t, "report", pages["report"], 360, 500, 860),
+		framesOf(t, "report-well", pages["report-well"], 500),
+		framesOf(t, "report-unknown", pages["report-unknown"], 500),
+	))
 }
 
 // The same holds for the guide, which fits on one page of paper.
 func TestGuideInABrowser(t *testing.T) {
 	dir := pictures(t)
+	var frames []frame
 	for name, file := range guides(t) {
-		inABrowser(t, name, file, 360, 860)
+		frames = append(frames, framesOf(t, name, file, 360, 860)...)
 		page, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -147,6 +184,7 @@ func TestGuideInABrowser(t *testing.T) {
 			}
 		}
 	}
+	inABrowser(t, frames)
 }
 
 var pdfPage = regexp.MustCompile(`/Type\s*/Page\b[^s]`)
@@ -194,53 +232,54 @@ func pictures(t *testing.T) string {
 	return dir
 }
 
-// inABrowser examines a page at these widths. It keeps the pictures in the folder that
+// inABrowser examines pages in light and dark. It keeps their pictures in the folder that
 // pictures returns.
-func inABrowser(t *testing.T, kind, file string, widths ...int) {
+func inABrowser(t *testing.T, frames []frame) {
 	t.Helper()
 	dir := pictures(t)
-	page, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, flag := range looks {
-		for _, width := range widths {
-			look := fmt.Sprintf("%s-%d-%s", kind, width, name)
-			shot := filepath.Join(dir, look+".png")
-			shown, size := framed(t, string(page), width)
-			_, console := chromium(t, shown, flag, size, "--screenshot="+shot)
-			if len(console) > 0 {
-				t.Errorf("%s: the page wrote to the console: %q", look, console)
+	for look, flag := range looks {
+		shown, size := framed(t, frames, func(f frame) string { return f.page })
+		together := filepath.Join(t.TempDir(), "together.png")
+		if _, console := chromium(t, shown, flag, size, "--screenshot="+together); len(console) > 0 {
+			t.Errorf("%s: a page wrote to the console: %q", look, console)
+		}
+		cut(t, together, frames, func(f frame) string { return filepath.Join(dir, f.name+"-"+look+".png") })
+		found := examined(t, frames, flag)
+		for _, f := range frames {
+			name := f.name + "-" + look
+			e, ended := found[f.name]
+			if !ended {
+				t.Errorf("%s: the script in the page did not end", name)
+				continue
 			}
-			smaller(t, shot, width)
-			e := examined(t, page, width, flag)
-			if e.Dark != (name == "dark") {
-				t.Errorf("%s: dark is %t", look, e.Dark)
+			if e.Dark != (look == "dark") {
+				t.Errorf("%s: dark is %t", name, e.Dark)
 			}
 			if e.Wider {
-				t.Errorf("%s: the page is wider than its window", look)
+				t.Errorf("%s: the page is wider than its frame", name)
 			}
 			if len(e.Fetched) > 0 {
-				t.Errorf("%s: the page requested %q", look, e.Fetched)
+				t.Errorf("%s: the page requested %q", name, e.Fetched)
 			}
 			if e.Passes == 0 {
-				t.Errorf("%s: axe-core checked nothing", look)
+				t.Errorf("%s: axe-core checked nothing", name)
 			}
 			for _, v := range e.Violations {
-				t.Errorf("%s: %s: %s: %+v", look, v.ID, v.Help, v.Nodes)
+				t.Errorf("%s: %s: %s: %+v", name, v.ID, v.Help, v.Nodes)
 			}
 			for _, what := range e.Undecided {
-				t.Errorf("%s: axe-core cannot decide: %s", look, what)
+				t.Errorf("%s: axe-core cannot decide: %s", name, what)
 			}
-			t.Logf("%s: axe-core: %d rules passed, %d violated, %d not decided", look, e.Passes, len(e.Violations), len(e.Undecided))
+			t.Logf("%s: axe-core: %d rules passed, %d violated, %d not decided", name, e.Passes, len(e.Violations), len(e.Undecided))
 		}
 	}
 }
 
-// smaller cuts a picture to the width of the page. The documents show the top of a report.
-func smaller(t *testing.T, shot string, width int) {
+// cut cuts the picture of pages side by side into one for each. The documents show the
+// top of a report.
+func cut(t *testing.T, together string, frames []frame, path func(frame) string) {
 	t.Helper()
-	data, err := os.ReadFile(shot)
+	data, err := os.ReadFile(together)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,11 +287,18 @@ func smaller(t *testing.T, shot string, width int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	flat := image.NewRGBA(image.Rect(0, 0, width, img.Bounds().Dy()))
-	draw.Draw(flat, flat.Rect, img, img.Bounds().Min, draw.Src)
-	savePicture(t, shot, flat)
-	if strings.HasSuffix(shot, "report-860-light.png") {
-		savePicture(t, filepath.Join(filepath.Dir(shot), "report.png"), flat.SubImage(image.Rect(0, 0, flat.Rect.Max.X, 640)).(*image.RGBA))
+	left := img.Bounds().Min
+	for _, f := range frames {
+		flat := image.NewRGBA(image.Rect(0, 0, f.width, pictureHeight))
+		draw.Draw(flat, flat.Rect, img, left, draw.Src)
+		left.X += f.width
+		savePicture(t, path(f), flat)
+		if strings.HasSuffix(path(f), "report-860-light.png") {
+			savePicture(t, filepath.Join(filepath.Dir(path(f)), "report.png"), flat.SubImage(image.Rect(0, 0, flat.Rect.Max.X, 640)).(*image.RGBA))
+		}
+	}
+	if left.X != img.Bounds().Max.X || img.Bounds().Dy() != pictureHeight {
+		t.Errorf("a picture of %v, want one of %d x %d", img.Bounds(), left.X, pictureHeight)
 	}
 }
 
@@ -390,14 +436,14 @@ func TestHostileReportRunsNothing(t *testing.T) {
 		if ran(string(page)) {
 			t.Errorf("a script ran in the %s", name)
 		}
-		if ran(withoutPolicy(t, page)) {
+		if ran(withoutPolicy(t, string(page))) {
 			t.Errorf("a script ran in the %s without its policy: something is not escaped", name)
 		}
 	}
 	if open := string(page) + bad; ran(open) {
 		t.Error("the policy of the page lets a script run")
 	}
-	if !ran(withoutPolicy(t, page) + bad) {
+	if !ran(withoutPolicy(t, string(page)) + bad) {
 		t.Error("this test cannot see a script run")
 	}
 }

@@ -80,7 +80,7 @@ func TestReportOnPaperInABrowser(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		marked := withoutPolicy(t, page) + "<script>" + markBlocks + "</script>"
+		marked := withoutPolicy(t, string(page)) + "<script>" + markBlocks + "</script>"
 		for _, size := range []string{"Letter", "A4"} {
 			printOn(t, string(page), size, filepath.Join(dir, name+"-"+size+".pdf"))
 			paper := filepath.Join(t.TempDir(), "marked.pdf")

@@ -1,7 +1,8 @@
-// Runs in a copy of the report, after axe-core, and leaves what it found where
-// a test can read it: in the page that frames the copy.
+// Runs in a copy of a page, after axe-core, and leaves what it found where a test can
+// read it: in the page that frames the copy.
 axe.run(document, {resultTypes: ["violations", "incomplete"]}).then((result) => {
   const found = {
+    Name: window.name,
     Dark: matchMedia("(prefers-color-scheme: dark)").matches,
     Wider: document.documentElement.scrollWidth > innerWidth,
     Fetched: performance.getEntriesByType("resource").map((entry) => entry.name).filter((name) => !name.startsWith("data:")),
@@ -12,7 +13,7 @@ axe.run(document, {resultTypes: ["violations", "incomplete"]}).then((result) => 
     Undecided: result.incomplete.flatMap((i) => i.nodes.map((n) => `${i.id}: ${n.html}: ${n.any.map((a) => a.message)}`)),
   };
   const place = document.createElement("pre");
-  place.id = "examined";
+  place.className = "examined";
   place.textContent = JSON.stringify(found);
   top.document.body.append(place);
 });

@@ -14,8 +14,9 @@ NOT_RACED = modernc.org/sqlite/lib
 # a program a thousand times.
 RACE_OPTIONS = atexit_sleep_ms=20
 
-# The module that replaces systray's logger.
-PACKAGES  = ./... github.com/getlantern/golog
+# The packages whose tests take longest come first, and the module that replaces systray's
+# logger last.
+PACKAGES  = ./agent ./probe/mac ./... github.com/getlantern/golog
 # The tests mostly wait, so more of them run at once than there are processors:
 # so many of a package, and in make test so many packages. With the race detector they also
 # compute, so there it is one package for each processor.

@@ -97,13 +97,14 @@ func TestThreatModelIsTrue(t *testing.T) {
 			t.Errorf("%s, which checks texts, is not a test", test)
 		}
 	}
-	for _, name := range append(readers(t), targets...) {
+	readers := readers(t)
+	for _, name := range slices.Concat(readers, targets) {
 		if !strings.Contains(document, "`"+name+"`") && !slices.Contains(notReaders, name) {
 			t.Errorf("docs/threat-model.md does not name %s", name)
 		}
 	}
 	for _, name := range namedReaderForm.FindAllStringSubmatch(document, -1) {
-		if !slices.Contains(readers(t), name[1]) {
+		if !slices.Contains(readers, name[1]) {
 			t.Errorf("docs/threat-model.md names %s, which is not a reader", name[1])
 		}
 	}

@@ -224,8 +224,7 @@ machorun: ## run the macOS program and its tests on Linux with machorun
 	fi
 
 # An ordinary user runs everything from its own folder, because root ignores
-# permissions. The tests mostly wait, so those of agent, of probe and the others run side
-# by side.
+# permissions. The tests mostly wait, so those of agent and the others run side by side.
 under-machorun:
 	@mkdir -p build
 	$(MAKE) -C '$(MACHORUN_SRC)' OUT='$(CURDIR)/build/machorun'
@@ -259,10 +258,9 @@ under-machorun:
 	}; \
 	: >"$$stage/failed"; \
 	tests '$(CURDIR)/agent' >"$$stage/agent.log" 2>&1 & agent=$$!; \
-	tests $$(printf '%s\n' $$dirs | grep '^$(CURDIR)/probe') >"$$stage/probe.log" 2>&1 & probe=$$!; \
-	tests $$(printf '%s\n' $$dirs | grep -vx -e '$(CURDIR)/agent' -e '$(CURDIR)/probe.*'); \
-	wait $$agent $$probe; \
-	cat "$$stage/agent.log" "$$stage/probe.log"; \
+	tests $$(printf '%s\n' $$dirs | grep -vx '$(CURDIR)/agent'); \
+	wait $$agent; \
+	cat "$$stage/agent.log"; \
 	[ ! -s "$$stage/failed" ] || { echo "failed under machorun: $$(tr '\n' ' ' <"$$stage/failed")"; exit 1; }; \
 	echo 'under machorun: the program, from end to end'; \
 	cd agent; \

@@ -68,7 +68,7 @@ type demo struct {
 }
 
 // slow is how long this machine may take for anything.
-const slow = 10 * time.Second
+const slow = 20 * time.Second
 
 // Play plays the story to its end, or until ctx ends or the user quits.
 func Play(ctx context.Context, o Options) error {

@@ -75,23 +75,23 @@ type examination struct {
 	Undecided []string // what a person would have to look at
 }
 
-// frame is a page that is shown at this width.
-type frame struct {
+// framedPage is a page that is shown at this width.
+type framedPage struct {
 	name  string
 	page  string
 	width int
 }
 
-// framesOf are the frames of one page.
-func framesOf(t *testing.T, name, file string, widths ...int) []frame {
+// framedAt returns a page at these widths.
+func framedAt(t *testing.T, name, file string, widths ...int) []framedPage {
 	t.Helper()
 	page, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var frames []frame
+	var frames []framedPage
 	for _, width := range widths {
-		frames = append(frames, frame{fmt.Sprintf("%s-%d", name, width), string(page), width})
+		frames = append(frames, framedPage{fmt.Sprintf("%s-%d", name, width), string(page), width})
 	}
 	return frames
 }
@@ -100,7 +100,7 @@ const pictureHeight = 1500
 
 // framed writes a page that shows others side by side. Chromium needs a second to start,
 // and has no window that is narrower than 500 pixels.
-func framed(t *testing.T, frames []frame, page func(frame) string) (file, windowSize string) {
+func framed(t *testing.T, frames []framedPage, page func(framedPage) string) (file, windowSize string) {
 	t.Helper()
 	shown := []byte(`<!DOCTYPE html><meta charset="utf-8"><meta name="color-scheme" content="light dark"><body style="margin: 0; display: flex">`)
 	width := 0
@@ -120,13 +120,13 @@ var examinedForm = regexp.MustCompile(`<pre class="examined">([^<]*)</pre>`)
 
 // examined opens copies of pages with axe-core and a script. The policy of the original
 // pages would block both. It returns what the script found, by the name of the frame.
-func examined(t *testing.T, frames []frame, flags ...string) map[string]examination {
+func examined(t *testing.T, frames []framedPage, flags ...string) map[string]examination {
 	t.Helper()
 	axe, err := os.ReadFile(os.Getenv("KEXTWATCH_AXE"))
 	if err != nil {
 		t.Fatalf("make browser runs this test, with axe-core: %v", err)
 	}
-	copies, size := framed(t, frames, func(f frame) string {
+	copies, size := framed(t, frames, func(f framedPage) string {
 		return withoutPolicy(t, f.page) + "<script>" + string(axe) + "</script><script>" + examine + "</script>"
 	})
 	dom, _ := chromium(t, copies, append(flags, size, "--dump-dom", "--virtual-time-budget=30000")...)
@@ -156,18 +156,18 @@ func withoutPolicy(t *testing.T, page string) string {
 func TestReportInABrowser(t *testing.T) {
 	pages := reports(t)
 	inABrowser(t, slices.Concat(
-		framesOf(t, "report", pages["report"], 360, 500, 860),
-		framesOf(t, "report-well", pages["report-well"], 500),
-		framesOf(t, "report-unknown", pages["report-unknown"], 500),
+		framedAt(t, "report", pages["report"], 360, 500, 860),
+		framedAt(t, "report-well", pages["report-well"], 500),
+		framedAt(t, "report-unknown", pages["report-unknown"], 500),
 	))
 }
 
 // The same holds for the guide, which fits on one page of paper.
 func TestGuideInABrowser(t *testing.T) {
 	dir := pictures(t)
-	var frames []frame
+	var frames []framedPage
 	for name, file := range guides(t) {
-		frames = append(frames, framesOf(t, name, file, 360, 860)...)
+		frames = append(frames, framedAt(t, name, file, 360, 860)...)
 		page, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -234,16 +234,16 @@ func pictures(t *testing.T) string {
 
 // inABrowser examines pages in light and dark. It keeps their pictures in the folder that
 // pictures returns.
-func inABrowser(t *testing.T, frames []frame) {
+func inABrowser(t *testing.T, frames []framedPage) {
 	t.Helper()
 	dir := pictures(t)
 	for look, flag := range looks {
-		shown, size := framed(t, frames, func(f frame) string { return f.page })
+		shown, size := framed(t, frames, func(f framedPage) string { return f.page })
 		together := filepath.Join(t.TempDir(), "together.png")
 		if _, console := chromium(t, shown, flag, size, "--screenshot="+together); len(console) > 0 {
 			t.Errorf("%s: a page wrote to the console: %q", look, console)
 		}
-		cut(t, together, frames, func(f frame) string { return filepath.Join(dir, f.name+"-"+look+".png") })
+		cut(t, together, frames, func(f framedPage) string { return filepath.Join(dir, f.name+"-"+look+".png") })
 		found := examined(t, frames, flag)
 		for _, f := range frames {
 			name := f.name + "-" + look
@@ -277,7 +277,7 @@ func inABrowser(t *testing.T, frames []frame) {
 
 // cut cuts the picture of pages side by side into one for each. The documents show the
 // top of a report.
-func cut(t *testing.T, together string, frames []frame, path func(frame) string) {
+func cut(t *testing.T, together string, frames []framedPage, path func(framedPage) string) {
 	t.Helper()
 	data, err := os.ReadFile(together)
 	if err != nil {

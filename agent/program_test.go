@@ -272,7 +272,10 @@ func journey(t *testing.T, p program) {
 	}
 }
 
-func TestProgramJourney(t *testing.T) { journey(t, thisProgram(t)) }
+func TestProgramJourney(t *testing.T) {
+	t.Parallel()
+	journey(t, thisProgram(t))
+}
 
 // A closed window and a later attempt, in WAL mode.
 func TestProgramReopenedWindow(t *testing.T) {

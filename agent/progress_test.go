@@ -98,6 +98,7 @@ func TestRetryInADumbTerminal(t *testing.T) {
 }
 
 func TestDemoInADumbTerminal(t *testing.T) {
+	t.Parallel()
 	term := inTerminal(t, []string{"TERM=dumb"}, "demo", "--speed", "240", "--story", "restart")
 	if all := term.wait("The end."); sequence.MatchString(all) || strings.Contains(all, "Allow button █") {
 		t.Errorf("wrote %q, want plain lines", all)

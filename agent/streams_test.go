@@ -98,6 +98,7 @@ func (a onStreams) wantEnd() {
 // A reader of the events or the log that stops reading must neither block the agent
 // nor prevent its end.
 func TestRunWithAStoppedReader(t *testing.T) {
+	t.Parallel()
 	for _, stream := range []string{"standard output", "standard error"} {
 		t.Run(stream, func(t *testing.T) {
 			_, w, _ := fullPipe(t)

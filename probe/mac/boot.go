@@ -46,7 +46,7 @@ func (p *Prober) readBoot(s *shot) {
 	if s.snap.Mac.Arch != probe.AppleSilicon {
 		return
 	}
-	boot := p.boots.of(s.snap.Mac.BootSession)
+	boot := p.boots.number(s.snap.Mac.BootSession)
 	policy, gaps := answer(s, &p.bootPolicy, boot, []probe.Fact{probe.FactBootPolicy}, func(ctx context.Context) (bootPolicy, []probe.Gap) {
 		return readBootPolicy(ctx, p.mac)
 	})

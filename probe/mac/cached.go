@@ -23,24 +23,25 @@ func (c *cached[K, T]) set(key K, value T, gaps []probe.Gap) {
 // clear drops the answer.
 func (c *cached[K, T]) clear() { *c = cached[K, T]{} }
 
-// boot is the key of what cannot change within a boot. The first one is zero.
-type boot int
+// bootNumber is the key of what cannot change within a boot. The first one is zero.
+type bootNumber int
 
 // boots counts the boots that were seen. A Prober ends with the boot that it was made
 // in, but a simulated Mac restarts while its Prober runs.
 type boots struct {
 	session string // the last one that was known
-	seen    boot
+	seen    bootNumber
 }
 
-// of returns the boot with this session. While the session is not known yet, that is
-// the last one, so that queries need not wait for it.
-func (b *boots) of(session string) boot {
-	if session != "" && b.session != "" && session != b.session {
+// number returns the number of the boot with this session. While the session is not known
+// yet, that is the last one, so that queries need not wait for it.
+func (b *boots) number(session string) bootNumber {
+	if session == "" || session == b.session {
+		return b.seen
+	}
+	if b.session != "" {
 		b.seen++
 	}
-	if session != "" {
-		b.session = session
-	}
+	b.session = session
 	return b.seen
 }

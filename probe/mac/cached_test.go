@@ -37,9 +37,9 @@ func TestBoots(t *testing.T) {
 	var b boots
 	for i, step := range []struct {
 		session string
-		want    boot
+		want    bootNumber
 	}{{"", 0}, {"A", 0}, {"", 0}, {"A", 0}, {"B", 1}, {"", 1}, {"B", 1}, {"A", 2}} {
-		if got := b.of(step.session); got != step.want {
+		if got := b.number(step.session); got != step.want {
 			t.Errorf("step %d, session %q: boot %d, want %d", i, step.session, got, step.want)
 		}
 	}

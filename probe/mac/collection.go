@@ -71,7 +71,7 @@ func (p *Prober) readCollection(s *shot) {
 	}) {
 		return
 	}
-	collection, gaps := answer(s, &p.collection, p.boots.of(s.snap.Mac.BootSession), []probe.Fact{probe.FactCollection}, func(ctx context.Context) (probe.Collection, []probe.Gap) {
+	collection, gaps := answer(s, &p.collection, p.boots.number(s.snap.Mac.BootSession), []probe.Fact{probe.FactCollection}, func(ctx context.Context) (probe.Collection, []probe.Gap) {
 		collection, err := readCollection(ctx, p.mac)
 		if err != nil {
 			return collection, []probe.Gap{tool.Gap(probe.FactCollection, err, "kmutil showloaded --show all --collection aux")}

@@ -9,7 +9,7 @@ import (
 
 // consentKey is what a query for the consent depends on.
 type consentKey struct {
-	boot
+	boot  bootNumber
 	teams bool // query the teams that are allowed in Recovery, too
 }
 
@@ -22,13 +22,13 @@ func (p *Prober) readEnforcement(s *shot) {
 		p.profile.clear()
 		return
 	}
-	e, boot, os := &s.snap.Enforcement, p.boots.of(s.snap.Mac.BootSession), s.snap.Mac.OS
+	e, boot, os := &s.snap.Enforcement, p.boots.number(s.snap.Mac.BootSession), s.snap.Mac.OS
 	var gaps []probe.Gap
 	e.SIP, gaps = answer(s, &p.sip, boot, []probe.Fact{probe.FactSIP}, func(ctx context.Context) (probe.SIP, []probe.Gap) {
 		return readSIP(ctx, p.mac)
 	})
 	s.missing(gaps...)
-	key := consentKey{boot, needsTeams(s.snap)}
+	key := consentKey{boot: boot, teams: needsTeams(s.snap)}
 	var enabled probe.Answer // in this boot, as far as it was queried
 	if p.consent.key.boot == boot {
 		enabled = p.consent.value.Enabled
@@ -40,7 +40,7 @@ func (p *Prober) readEnforcement(s *shot) {
 	p.readProfile(s, boot, os)
 }
 
-func (p *Prober) readProfile(s *shot, boot boot, os probe.OSVersion) {
+func (p *Prober) readProfile(s *shot, boot bootNumber, os probe.OSVersion) {
 	if profile, gaps, found := readManagedFile(s.mac, os); found {
 		p.profile.clear() // an earlier answer may be wrong when the file is gone
 		s.snap.Enforcement.Profile = profile

@@ -45,14 +45,14 @@ type Prober struct {
 
 	// By the tools that answer, so that one that hangs holds up no other.
 	machine    query[struct{}, machine]
-	bootPolicy query[boot, bootPolicy]
-	bootDisk   query[boot, probe.Answer]
+	bootPolicy query[bootNumber, bootPolicy]
+	bootDisk   query[bootNumber, probe.Answer]
 	wake       query[struct{}, time.Time]
 	loaded     query[string, probe.Loaded]
-	collection query[boot, probe.Collection]
-	sip        query[boot, probe.SIP]
+	collection query[bootNumber, probe.Collection]
+	sip        query[bootNumber, probe.SIP]
 	consent    query[consentKey, probe.Consent]
-	profile    query[boot, probe.KextProfile]
+	profile    query[bootNumber, probe.KextProfile]
 	machines   query[machinesKey, probe.Machines]
 	situation  situationQueries
 

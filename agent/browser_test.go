@@ -100,13 +100,13 @@ const pictureHeight = 1500
 
 // framed writes a page that shows others side by side. Chromium needs a second to start,
 // and has no window that is narrower than 500 pixels.
-func framed(t *testing.T, frames []framedPage, page func(framedPage) string) (file, windowSize string) {
+func framed(t *testing.T, frames []framedPage) (file, windowSize string) {
 	t.Helper()
 	shown := []byte(`<!DOCTYPE html><meta charset="utf-8"><meta name="color-scheme" content="light dark"><body style="margin: 0; display: flex">`)
 	width := 0
 	for _, f := range frames {
 		const form = `<iframe name="%s" style="flex: none; border: 0; width: %dpx; height: %dpx" srcdoc="%s"></iframe>`
-		shown = fmt.Appendf(shown, form, f.name, f.width, pictureHeight, html.EscapeString(page(f)))
+		shown = fmt.Appendf(shown, form, f.name, f.width, pictureHeight, html.EscapeString(f.page))
 		width += f.width
 	}
 	file = filepath.Join(t.TempDir(), "framed.html")
@@ -126,10 +126,12 @@ func examined(t *testing.T, frames []framedPage, flags ...string) map[string]exa
 	if err != nil {
 		t.Fatalf("make browser runs this test, with axe-core: %v", err)
 	}
-	copies, size := framed(t, frames, func(f framedPage) string {
-		return withoutPolicy(t, f.page) + "<script>" + string(axe) + "</script><script>" + examine + "</script>"
-	})
-	dom, _ := chromium(t, copies, append(flags, size, "--dump-dom", "--virtual-time-budget=30000")...)
+	copies := slices.Clone(frames)
+	for i := range copies {
+		copies[i].page = withoutPolicy(t, copies[i].page) + "<script>" + string(axe) + "</script><script>" + examine + "</script>"
+	}
+	shown, size := framed(t, copies)
+	dom, _ := chromium(t, shown, append(flags, size, "--dump-dom", "--virtual-time-budget=30000")...)
 	all := map[string]examination{}
 	for _, found := range examinedForm.FindAllSubmatch(dom, -1) {
 		var e examination
@@ -238,12 +240,12 @@ func inABrowser(t *testing.T, frames []framedPage) {
 	t.Helper()
 	dir := pictures(t)
 	for look, flag := range looks {
-		shown, size := framed(t, frames, func(f framedPage) string { return f.page })
+		shown, size := framed(t, frames)
 		together := filepath.Join(t.TempDir(), "together.png")
 		if _, console := chromium(t, shown, flag, size, "--screenshot="+together); len(console) > 0 {
 			t.Errorf("%s: a page wrote to the console: %q", look, console)
 		}
-		cut(t, together, frames, func(f framedPage) string { return filepath.Join(dir, f.name+"-"+look+".png") })
+		cut(t, together, frames, dir, look)
 		found := examined(t, frames, flag)
 		for _, f := range frames {
 			name := f.name + "-" + look
@@ -277,7 +279,7 @@ func inABrowser(t *testing.T, frames []framedPage) {
 
 // cut cuts the picture of pages side by side into one for each. The documents show the
 // top of a report.
-func cut(t *testing.T, together string, frames []framedPage, path func(framedPage) string) {
+func cut(t *testing.T, together string, frames []framedPage, dir, look string) {
 	t.Helper()
 	data, err := os.ReadFile(together)
 	if err != nil {
@@ -292,9 +294,10 @@ func cut(t *testing.T, together string, frames []framedPage, path func(framedPag
 		flat := image.NewRGBA(image.Rect(0, 0, f.width, pictureHeight))
 		draw.Draw(flat, flat.Rect, img, left, draw.Src)
 		left.X += f.width
-		savePicture(t, path(f), flat)
-		if strings.HasSuffix(path(f), "report-860-light.png") {
-			savePicture(t, filepath.Join(filepath.Dir(path(f)), "report.png"), flat.SubImage(image.Rect(0, 0, flat.Rect.Max.X, 640)).(*image.RGBA))
+		name := f.name + "-" + look + ".png"
+		savePicture(t, filepath.Join(dir, name), flat)
+		if name == "report-860-light.png" {
+			savePicture(t, filepath.Join(dir, "report.png"), flat.SubImage(image.Rect(0, 0, flat.Rect.Max.X, 640)).(*image.RGBA))
 		}
 	}
 	if left.X != img.Bounds().Max.X || img.Bounds().Dy() != pictureHeight {

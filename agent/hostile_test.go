@@ -60,7 +60,7 @@ func TestHostileTextsInEverySink(t *testing.T) {
 	const every = 6 // of the verdicts, others for each text
 	for i, name := range slices.Sorted(maps.Keys(hostile.Texts())) {
 		text := hostile.Texts()[name]
-		text = text[:min(len(text), tooLong)] // it comes to hundreds of places
+		text = text[:min(len(text), tooLong)] // it is put into hundreds of places
 		for j, verdict := range approval.Verdicts {
 			if (i+j)%every != 0 {
 				continue

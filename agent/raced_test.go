@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"os/exec"
 	"regexp"
 	"runtime/debug"
@@ -15,25 +14,23 @@ import (
 // watched, the race detector does not see the locks in it and reports races that are
 // none. So these packages must hold no code of others.
 func TestGoPackagesThatAreNotRaced(t *testing.T) {
-	makefile, err := os.ReadFile("../Makefile")
-	if err != nil {
-		t.Fatal(err)
-	}
-	line := regexp.MustCompile(`(?m)^NOT_RACED = (.+)$`).FindSubmatch(makefile)
+	line := regexp.MustCompile(`(?m)^NOT_RACED = (.+)$`).FindStringSubmatch(fileText(t, "../Makefile"))
 	if line == nil {
 		t.Fatal("the Makefile has no line NOT_RACED")
 	}
-	patterns := strings.Fields(string(line[1]))
+	packages := strings.Fields(line[1])
 	args := []string{"list", "-export", "-f", "{{.ImportPath}} {{.Export}}"}
 	if raced() {
 		args = append(args, "-race")
-		for _, pattern := range patterns {
-			args = append(args, "-gcflags="+pattern+"=-race=false")
+		for _, name := range packages {
+			args = append(args, "-gcflags="+name+"=-race=false")
 		}
 	}
-	list, err := exec.Command("go", append(args, patterns...)...).Output()
+	cmd := exec.Command("go", append(args, packages...)...)
+	cmd.Stderr = t.Output()
+	list, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("go list: %v", err)
+		t.Fatalf("%v: %v", cmd, err)
 	}
 	for line := range strings.Lines(string(list)) {
 		name, archive, _ := strings.Cut(strings.TrimSpace(line), " ")

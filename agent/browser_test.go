@@ -161,6 +161,7 @@ func TestReportInABrowser(t *testing.T) {
 		framedAt(t, "report", pages["report"], 360, 500, 860),
 		framedAt(t, "report-well", pages["report-well"], 500),
 		framedAt(t, "report-unknown", pages["report-unknown"], 500),
+		[]framedPage{{"report-midnight-360", afterMidnight(), 360}},
 	))
 }
 
@@ -329,6 +330,18 @@ func reports(t *testing.T) map[string]string {
 		"report-unknown": reportOf(t, unread, nil),
 		"report-long":    reportOf(t, blocked, long),
 	}
+}
+
+// afterMidnight is a report a minute after midnight. It begins and ends with a midnight.
+func afterMidnight() string {
+	y, m, d := time.Now().Date()
+	moment := time.Date(y, m, d, 0, 1, 0, 0, time.Local)
+	return string(view.Report{
+		Head:     view.Head{Made: moment, Version: "dev", Title: "kextwatch cannot tell", Why: "It is a minute after midnight.", About: "Names are left out."},
+		Checks:   []view.Check{{Level: view.Ok, Summary: "The clock runs"}},
+		Facts:    []view.Fact{{Name: "Time", Value: "00:01"}},
+		Timeline: view.NewTimeline([]view.Happening{view.MacStarted(moment.Add(-40 * time.Minute))}, moment),
+	}.HTML())
 }
 
 func reportOf(t *testing.T, happens func(root string, sim *simmac.Mac) error, history []view.Happening) (file string) {

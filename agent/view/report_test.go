@@ -177,6 +177,30 @@ func TestTimeline(t *testing.T) {
 	}
 }
 
+// Every midnight of a short timeline has its line and its name, unless these would be
+// under the line of now.
+func TestTimelineNamesDaysBesideNow(t *testing.T) {
+	midnight := time.Date(2026, time.December, 1, 0, 0, 0, 0, time.Local)
+	for _, tt := range []struct {
+		after time.Duration
+		want  string
+	}{
+		{0, "30 Nov"},
+		{4 * time.Minute, "30 Nov"},
+		{20 * time.Minute, "30 Nov"},
+		{time.Hour, "1 Dec"},
+		{23 * time.Hour, "1 Dec"},
+	} {
+		var names []string
+		for _, day := range NewTimeline(nil, midnight.Add(tt.after)).Days {
+			names = append(names, day.Name)
+		}
+		if got := strings.Join(names, ", "); got != tt.want {
+			t.Errorf("%s after midnight: the days %s, want %s", tt.after, got, tt.want)
+		}
+	}
+}
+
 // Marks that overlap are counted in one mark.
 func TestTimelineCountsWhatOverlaps(t *testing.T) {
 	now := opened

@@ -99,7 +99,7 @@ var lanes = [...]struct {
 
 const (
 	timelineWidth = 1000 // thousandths
-	markWidth     = 28   // thousandths: marks that are closer become one with a number
+	markWidth     = 28   // thousandths: what is closer would overlap
 	mostDays      = 5    // with a name: more would overlap on a telephone
 	longest       = 14 * 24 * time.Hour
 	shortest      = 24 * time.Hour
@@ -159,16 +159,18 @@ func at(moment, from, to time.Time) int {
 	return int(min(max(part, 0), 1) * timelineWidth)
 }
 
-// days returns the midnights, or only some of them if there are many.
+// days returns the midnights, or only some of them if there are many. One that would
+// overlap the line of now is left out.
 func days(from, to time.Time) []Day {
 	y, m, d := from.Local().Date()
 	every := 1 + int(to.Sub(from)/(24*time.Hour))/mostDays
 	var all []Day
 	for i := 1; ; i += every {
 		midnight := time.Date(y, m, d+i, 0, 0, 0, 0, time.Local)
-		if midnight.After(to) {
+		x := at(midnight, from, to)
+		if x > timelineWidth-markWidth {
 			return all
 		}
-		all = append(all, Day{at(midnight, from, to), midnight.Format("2 Jan")})
+		all = append(all, Day{x, midnight.Format("2 Jan")})
 	}
 }

@@ -134,10 +134,14 @@ func dateOf(t time.Time) *time.Time {
 // timeOf returns the zero time for a missing date and for one that macOS cannot
 // have written.
 func timeOf(date *time.Time) time.Time {
-	if date == nil || date.Year() < 1970 || date.Year() > 9999 {
+	if date == nil {
 		return time.Time{}
 	}
-	return date.UTC().Round(time.Millisecond) // a property list stores a floating-point number of seconds
+	utc := date.UTC()
+	if utc.Year() < 1970 || utc.Year() > 9999 {
+		return time.Time{}
+	}
+	return utc.Round(time.Millisecond) // a property list stores a floating-point number of seconds
 }
 
 // good reports whether there are rows, of any age.

@@ -125,9 +125,9 @@ func (d *demo) play(ctx context.Context) error {
 	}
 	end := d.login(ctx)
 	defer func() { end() }()
+	last, done := 0.0, d.clock.Now()
 	for _, s := range d.Story.steps {
-		at := d.Start.Add(time.Duration(s.minute * float64(time.Minute)))
-		if err := d.waitUntil(ctx, at); err != nil {
+		if err := d.waitUntil(ctx, s.begins(d.Start, last, done)); err != nil {
 			return err
 		}
 		if s.says != "" {
@@ -147,6 +147,7 @@ func (d *demo) play(ctx context.Context) error {
 		if s.restarts {
 			end = d.login(ctx)
 		}
+		last, done = s.minute, d.clock.Now()
 		for _, want := range s.expect {
 			if err := d.expect(ctx, want); err != nil {
 				return err

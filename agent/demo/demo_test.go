@@ -36,6 +36,25 @@ func TestMissedEvent(t *testing.T) {
 	})
 }
 
+// On a slow machine, the story is late, but its steps do not come all at once: an attempt
+// right after a restart of the Mac would say nothing about the Allow button.
+func TestStepsKeepTheirDistance(t *testing.T) {
+	start := time.Date(2026, 5, 6, 7, 0, 0, 0, time.UTC)
+	minutes := func(m float64) time.Time { return start.Add(time.Duration(m * float64(time.Minute))) }
+	for _, tt := range []struct{ minute, last, done, want float64 }{
+		{9, 4, 4.25, 9},
+		{13, 9, 9.5, 13},
+		{13, 9, 10, 13},
+		{13, 9, 12, 15},
+		{13, 9, 56, 59},
+	} {
+		got := step{minute: tt.minute}.begins(start, tt.last, minutes(tt.done))
+		if want := minutes(tt.want); !got.Equal(want) {
+			t.Errorf("minute %g, after minute %g was done at %g: begins at %v, want %v", tt.minute, tt.last, tt.done, got, want)
+		}
+	}
+}
+
 func TestFastClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Date(2026, 5, 6, 7, 0, 0, 0, time.UTC)

@@ -33,6 +33,19 @@ type step struct {
 	click    notify.Action // then: the first entry of the menu; empty: nothing
 }
 
+// begins returns when the step begins: in its minute. On a slow machine the story is late;
+// then most of the time since the step before stays, from when that step was done. An
+// attempt soon after the Mac has started, for example, does not tell whether the Allow
+// button is there.
+func (s step) begins(start time.Time, minuteBefore float64, done time.Time) time.Time {
+	minutes := func(m float64) time.Duration { return time.Duration(m * float64(time.Minute)) }
+	planned, soonest := start.Add(minutes(s.minute)), done.Add(minutes((s.minute-minuteBefore)*3/4))
+	if soonest.After(planned) {
+		return soonest
+	}
+	return planned
+}
+
 // stories are made when they are first used, and not before main.
 var stories = sync.OnceValue(func() map[string]Story {
 	return map[string]Story{

@@ -5,22 +5,36 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
-	"time"
 
 	"kextwatch/agent/cli"
 	"kextwatch/probe/mactest"
 )
 
+// readsInput reports whether a thread of the process is in the system call read(0, …).
+func readsInput(pid int) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
+	return slices.ContainsFunc(threads, func(file string) bool {
+		return strings.HasPrefix(mactest.Content(file), fmt.Sprintf("%d 0x0 ", syscall.SYS_READ))
+	})
+}
+
 // Ctrl-C ends a command that waits for a tool, or for its standard input, with the shell's
 // exit status for it, and not with that of a missing tool. watch and run end in this way
 // normally.
 func TestInterruptedCommands(t *testing.T) {
-	root, sim := simulated(t, "10.15.7")
-	mactest.NoError(t, sim.BreakTool("sysctl", "hang"))
+	t.Parallel()
+	root, _ := simulated(t, "10.15.7")
+	asked := filepath.Join(t.TempDir(), "asked by ")
+	replaceTools(t, root, "touch '"+asked+"'$PPID\nexec sleep 60\n", "usr/sbin/sysctl")
 	for _, c := range []struct {
 		args string
 		exit int
@@ -29,6 +43,7 @@ func TestInterruptedCommands(t *testing.T) {
 		{"report", cli.ExitInterrupted}, {"guide", cli.ExitInterrupted}, {"upgrade-check", cli.ExitInterrupted}, {"post", cli.ExitInterrupted}, {"watch", 0}, {"run --headless", 0},
 	} {
 		t.Run(c.args, func(t *testing.T) {
+			t.Parallel()
 			cmd := thisProgram(t).command(t, append(strings.Fields(c.args), "--root", root)...)
 			var out, stderr bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &out, &stderr
@@ -37,7 +52,10 @@ func TestInterruptedCommands(t *testing.T) {
 			defer input.Close()
 			mactest.NoError(t, cmd.Start())
 			defer cmd.Process.Kill()
-			time.Sleep(700 * time.Millisecond) // it waits for sysctl, for five seconds or longer
+			mactest.Eventually(t, "it waits", func() bool {
+				_, err := os.Stat(asked + strconv.Itoa(cmd.Process.Pid))
+				return err == nil || readsInput(cmd.Process.Pid)
+			})
 			mactest.NoError(t, cmd.Process.Signal(os.Interrupt))
 			cmd.Wait()
 			if code := cmd.ProcessState.ExitCode(); code != c.exit {

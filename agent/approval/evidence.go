@@ -121,12 +121,16 @@ func (a *assessment) readAt() time.Time {
 
 // scan returns the rule by which a last_seen more likely comes from a scan by macOS
 // than from a load attempt, or "". A row that was not there before the restart comes
-// from an attempt.
+// from an attempt. So does one that a snapshot after the start did not have: a scan
+// would have moved its time alone.
 func (a *assessment) scan(f *kextFacts, lastSeen time.Time) Rule {
-	if !a.snap.Mac.OS.AtLeast(11, 0) || a.newRow(f) {
+	isNew := a.newRow(f)
+	if !a.snap.Mac.OS.AtLeast(11, 0) || isNew && a.restarted() {
 		return ""
 	}
-	if booted := a.snap.Mac.BootedAt; !booted.IsZero() && !lastSeen.Before(booted) && lastSeen.Sub(booted) <= bootScanFor {
+	booted := a.snap.Mac.BootedAt
+	atBoot := !booted.IsZero() && !lastSeen.Before(booted) && lastSeen.Sub(booted) <= bootScanFor
+	if atBoot && !(isNew && !a.before.LastRead.At.Before(booted)) {
 		return RuleAtBoot
 	}
 	if a.index.loads.otherTeam(f.teamID, lastSeen.Add(-scanWithin), lastSeen.Add(scanWithin)) {
@@ -145,9 +149,8 @@ func (a *assessment) sawBefore(f *kextFacts, lastSeen time.Time) bool {
 	return lastSeen.Before(a.before.LastRead.At.Truncate(time.Second))
 }
 
-// newRow reports whether the refused row of an extension is new since the last snapshot,
-// and the Mac was restarted between the two.
+// newRow reports whether the refused row of an extension is new since the last snapshot.
 func (a *assessment) newRow(f *kextFacts) bool {
 	last := a.before.LastRead
-	return f.refused() && a.restarted() && last.Source.SameRows(a.snap.Policy.Source) && !a.index.blocked[f.id] && !a.before.Kexts[f.id].Allowed
+	return f.refused() && !last.At.IsZero() && last.Source.SameRows(a.snap.Policy.Source) && !a.index.blocked[f.id] && !a.before.Kexts[f.id].Allowed
 }

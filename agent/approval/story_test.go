@@ -514,6 +514,37 @@ func TestStoryAScanIsNotForgotten(t *testing.T) {
 	s.look(at(65), BlockedClosed)
 }
 
+// A program that starts at login is refused for the first time, within two minutes of the
+// start. A scan moves that time, too, but it adds no row.
+func TestStoryTheFirstAttemptSoonAfterTheStart(t *testing.T) {
+	for name, tt := range map[string]struct {
+		before         float64 // the last snapshot, in minutes after the start; it did not have the row
+		session, later string
+		want           Verdict
+		notice         string
+	}{
+		"after a snapshot of this boot":           {0.1, "SESSION-2", "SESSION-2", BlockedOpen, "window-opened!"},
+		"after one of the boot before":            {-60, "SESSION-1", "SESSION-2", BlockedOpen, "window-opened!"},
+		"or before the restart, in no known boot": {-60, "SESSION-1", "", BlockedUnknown, "blocked!"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStory(t, "12.7.6")
+			s.restart(at(-300), tt.session)
+			s.look(at(tt.before), NotAsked)
+			s.restart(at(0), tt.later)
+			s.attempt(at(1.8), hypervisor)
+			s.look(at(1.8), tt.want, tt.notice)
+		})
+	}
+	t.Run("the row was there", func(t *testing.T) {
+		s := newStory(t, "12.7.6")
+		s.refuse(hypervisor)
+		s.look(at(0.1), BlockedUnknown, "blocked!")
+		s.attempt(at(1.8), hypervisor)
+		s.look(at(1.8), BlockedUnknown)
+	})
+}
+
 // A removed profile uncovers an old refusal. That is not an attempt. A profile that is
 // replaced is away for a moment only, so the loss is announced later.
 func TestStoryAProfileIsRemoved(t *testing.T) {

@@ -224,9 +224,9 @@ const liveHeap = 1
 // The idle agent collects its garbage after each burst of changes. What is left must
 // not grow with the number of changes.
 func TestGoBudgetOfMemory(t *testing.T) {
+	t.Parallel()
 	root, _ := simulated(t, "10.15.7")
 	daemon := policyDaemon(t, root)
-	t.Setenv("GODEBUG", "gctrace=1")
 	trace := filepath.Join(t.TempDir(), "trace")
 	stderr, err := os.Create(trace)
 	if err != nil {
@@ -234,7 +234,7 @@ func TestGoBudgetOfMemory(t *testing.T) {
 	}
 	defer stderr.Close()
 	cmd := program{build(t, "agent", "", "CGO_ENABLED=0")}.command(t, "run", "--root", root, "--headless")
-	cmd.Stderr = stderr
+	cmd.Env, cmd.Stderr = append(cmd.Env, "GODEBUG=gctrace=1"), stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 // A replaced program with an icon also exits with 75. On macOS the icon would end the
 // process with 0, and launchd would not start it again.
 func TestDesktopReplaced(t *testing.T) {
+	t.Parallel()
 	root, sim := simulated(t, "13.7.2")
 	program := thisProgram(t)
 	agent, panel, notifications := startOnDesktop(t, program, root)

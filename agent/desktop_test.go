@@ -21,6 +21,7 @@ import (
 // The whole program on a desktop: the panel shows the icon, the notification service
 // shows the alert, and a click on the menu opens the pane of that macOS.
 func TestDesktop(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ macOS, primary, url string }{
 		{"12.7.6", "Open Security & Privacy… (30 min left)", "x-apple.systempreferences:com.apple.preference.security?General"},
 		{"13.7.2", "Open Privacy & Security… (30 min left)", "x-apple.systempreferences:com.apple.settings.PrivacySecurity.extension"},

@@ -17,6 +17,7 @@ import (
 // A program that is replaced, by rename or by another copy at its path, exits with 75
 // at the next snapshot, and the new one continues. A removed program keeps running.
 func TestProgramReplaced(t *testing.T) {
+	t.Parallel()
 	for name, replace := range map[string]func(program string, data []byte) error{
 		"by rename": func(program string, data []byte) error {
 			return errors.Join(os.WriteFile(program+".new", data, 0o755), os.Rename(program+".new", program))

@@ -37,6 +37,7 @@ var boldAlert = regexp.MustCompile(regexp.QuoteMeta(terminal.Bold) + ` +\d+ min 
 // words before them. What the user of the Mac sees is emphasized without a color, unless the
 // user of the terminal does not want it.
 func TestDemoInATerminal(t *testing.T) {
+	t.Parallel()
 	const next = "Try next"
 	for name, c := range map[string]struct {
 		env  []string
@@ -76,6 +77,7 @@ func TestDemoInATerminal(t *testing.T) {
 
 // retry shows how long it has waited and removes the bar before its answer.
 func TestRetryInATerminal(t *testing.T) {
+	t.Parallel()
 	root, _ := simulated(t, "10.15.7")
 	term := programNamed(t, "kextwatch-as-user").inTerminal(t, nil, "retry", "--root", root, "--timeout", "3s")
 	term.wait("Parallels Desktop")
@@ -88,6 +90,7 @@ func TestRetryInATerminal(t *testing.T) {
 
 // A dumb terminal cannot erase a line. The user can still answer.
 func TestRetryInADumbTerminal(t *testing.T) {
+	t.Parallel()
 	root, _ := simulated(t, "10.15.7")
 	term := programNamed(t, "kextwatch-as-user").inTerminal(t, []string{"TERM=dumb"}, "retry", "--root", root, "--timeout", "1s")
 	term.wait("Parallels Desktop")

@@ -89,6 +89,7 @@ func (d onDesk) goroutines(t *testing.T) string {
 // write waits for the main thread. So the agent writes
 // nothing while nothing changes, and a click leaves no goroutine behind.
 func TestQuietWhileNothingChanges(t *testing.T) {
+	t.Parallel()
 	root, sim := simulated(t, "10.15.7")
 	d := startHurried(t, root)
 	d.icon.WaitMenu(t, shows("Parallels Desktop: not asked for approval yet"))
@@ -122,6 +123,7 @@ func TestQuietWhileNothingChanges(t *testing.T) {
 // While a window is open, only the minutes left change. A panel shows a new title only
 // after a signal.
 func TestOneWriteAMinuteWhileAWindowIsOpen(t *testing.T) {
+	t.Parallel()
 	root, sim := simulated(t, "10.15.7")
 	d := startHurried(t, root)
 	d.icon.WaitMenu(t, shows("Parallels Desktop: not asked for approval yet"))

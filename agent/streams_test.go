@@ -213,6 +213,7 @@ func TestRunWithANamedPipe(t *testing.T) {
 }
 
 func TestRunWithANamedPipeThatNobodyReads(t *testing.T) {
+	t.Parallel()
 	pipe := filepath.Join(t.TempDir(), "events")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)

@@ -35,6 +35,7 @@ func following(t *testing.T, root string, more ...string) (cmd *exec.Cmd, out io
 // With a pipe or a log as output, watch writes one line for each change, with the
 // time, and changes no file of the agent.
 func TestWatchInAPipe(t *testing.T) {
+	t.Parallel()
 	root, sim := simulated(t, "10.15.7")
 	cmd, out := following(t, root)
 	lines := bufio.NewScanner(out)
@@ -72,6 +73,7 @@ func TestWatchInAPipe(t *testing.T) {
 
 // With --json, watch writes the status at the start and after each change.
 func TestWatchAsJSON(t *testing.T) {
+	t.Parallel()
 	root, sim := simulated(t, "10.15.7")
 	_, out := following(t, root, "--json")
 	documents := json.NewDecoder(out)

@@ -146,6 +146,7 @@ func TestWatchInATerminal(t *testing.T) {
 // Keys open the pane, try again and end the program. What retry writes stands on the
 // terminal as it was before.
 func TestKeysOfWatch(t *testing.T) {
+	t.Parallel()
 	if !mactest.AsOrdinaryUser(t, "testdata", "../docs") { // retry does not run Parallels Desktop as root
 		return
 	}

@@ -418,12 +418,13 @@ func TestSearchRemembers(t *testing.T) {
 func TestSearchListsAgain(t *testing.T) {
 	m := root.FS{Root: mactest.Root(t)}
 	addKext(t, m, "/Library/Extensions/a.kext", "com.example.a", "1")
+	addKext(t, m, "/Library/Extensions/b", "com.example.b", "1")
 	folder := m.Root + probe.Extensions
 	old := time.Now().Add(-time.Hour).Truncate(time.Second)
 	mactest.NoError(t, os.Chtimes(folder, old, old))
 	s := &kextSearcher{mac: m}
 	s.search(t.Context(), nil)
-	addKext(t, m, "/Library/Extensions/b.kext", "com.example.b", "1")
+	mactest.NoError(t, os.Rename(folder+"/b", folder+"/b.kext")) // the size of the folder stays, on every file system
 	mactest.NoError(t, os.Chtimes(folder, old, old))
 	if found := s.search(t.Context(), nil); len(found.kexts) != 1 {
 		t.Errorf("%+v; the stamp did not change, so the folder was not to be listed again", found.kexts)

@@ -58,6 +58,7 @@ var sizes = []struct {
 }
 
 func TestGoBudgetOfSize(t *testing.T) {
+	t.Parallel()
 	for _, s := range sizes {
 		t.Run(s.name, func(t *testing.T) {
 			if s.tags == "tray" && !canLinkTray() {
@@ -124,6 +125,7 @@ var modules = []struct{ path, because string }{
 }
 
 func TestGoBudgetOfModules(t *testing.T) {
+	t.Parallel()
 	found := map[string]bool{}
 	for _, build := range builds {
 		packages := list(t, build.env, build.tags)
@@ -151,6 +153,7 @@ func TestGoBudgetOfModules(t *testing.T) {
 // of our packages and of all packages. Ten allocations are for the dialogs of the demo and
 // the errors of what is interrupted.
 func TestGoBudgetOfStart(t *testing.T) {
+	t.Parallel()
 	cmd := exec.Command(build(t, "agent", "", "CGO_ENABLED=0"), "version")
 	cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1")
 	var trace bytes.Buffer
@@ -224,7 +227,6 @@ const liveHeap = 1
 // The idle agent collects its garbage after each burst of changes. What is left must
 // not grow with the number of changes.
 func TestGoBudgetOfMemory(t *testing.T) {
-	t.Parallel()
 	root, _ := simulated(t, "10.15.7")
 	daemon := policyDaemon(t, root)
 	trace := filepath.Join(t.TempDir(), "trace")

@@ -19,6 +19,7 @@ const macFUSEItem = `{"developer":"Benjamin Fleischer","application":"macfuse","
 // only after a change. Where no file shows a change, or the framework fails, it is polled
 // only as long as a kext is known that macOS may load or refuse.
 func TestFrameworkUse(t *testing.T) {
+	t.Parallel()
 	const parallels, nothing, other = "Parallels", "no kexts", "a pending kext of another vendor"
 	for _, c := range []struct {
 		source       string

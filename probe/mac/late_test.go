@@ -18,6 +18,7 @@ import (
 // A path of the load history that does not answer counts as existing, and the
 // other paths are read.
 func TestSnapshotWithPathThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
 	before, _, answer := mactest.DeadShare("dead")
 	f := &root.Files{Before: before}
 	defer answer()

@@ -36,6 +36,7 @@ func TestReadPeople(t *testing.T) {
 
 // A Mac that does not tell is not one without users.
 func TestReadPeopleFails(t *testing.T) {
+	t.Parallel()
 	m := root.FS{Root: mactest.Root(t)}
 	if p := ReadPeople(m); p.ConsoleErr == nil || p.ConsoleUID != -1 || p.LastName != "" || p.LastErr != nil || p.Homes != nil || p.HomesErr != nil {
 		t.Errorf("an empty Mac: %+v", p)

@@ -101,6 +101,7 @@ func TestDisagree(t *testing.T) {
 }
 
 func TestFrameworkNotQueriedForBusyDatabase(t *testing.T) {
+	t.Parallel()
 	s := newSnapshotStory(t, "10.15.7", "")
 	a := &queryStory{snapshotStory: s, now: snapshotAt}
 	a.answers(mactest.FrameworkAnswer("[]", "[]"))

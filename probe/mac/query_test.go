@@ -302,6 +302,7 @@ func TestIntelMacQueriesAllToolsAtOnce(t *testing.T) {
 // At the first snapshot the other tools wait for the processor, but not for a sysctl
 // that hangs.
 func TestOtherToolsDoNotWaitForSysctl(t *testing.T) {
+	t.Parallel()
 	s := newSnapshotStory(t, "14.0", "")
 	mactest.AddTool(t, s.m.Root, probe.SysctlTool, "sleep 600 & wait")
 	snap := s.prober.Snapshot(t.Context(), snapshotAt, Options{Fresh: true, Limit: 2 * holdTime})

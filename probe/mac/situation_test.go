@@ -14,7 +14,7 @@ import (
 	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
-	"kextwatch/probe/tool"
+	"kextwatch/probe/tool/tooltest"
 )
 
 const (
@@ -211,7 +211,7 @@ func TestSituationWithOneFailingTool(t *testing.T) {
 	macOS := probe.OSVersion{Version: "26.2"}
 	whole := busyMac(t)
 	all, _ := readSituation(t, whole, macOS)
-	for name, c := range map[string]struct {
+	tools := map[string]struct {
 		source string
 		loses  func(*probe.Situation)
 	}{
@@ -222,12 +222,25 @@ func TestSituationWithOneFailingTool(t *testing.T) {
 		probe.IDTool:               {"administrator", func(s *probe.Situation) { s.Admin = "" }},
 		probe.IoregTool:            {"screen lock", func(s *probe.Situation) { s.Locked = "" }},
 		probe.SystemExtensionsTool: {"system extensions", func(s *probe.Situation) { s.Extensions = nil }},
-	} {
+	}
+	check := func(t *testing.T, name, script string) {
+		m := busyMac(t)
+		if script == "" {
+			mactest.Remove(t, m.Root, name)
+		} else {
+			mactest.AddTool(t, m.Root, name, script)
+		}
 		want := ofNow(all)
-		c.loses(&want)
+		tools[name].loses(&want)
+		got, gaps := readSituation(t, m, macOS)
+		wantGaps(t, gaps, tools[name].source)
+		if !reflect.DeepEqual(ofNow(got), want) {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+	}
+	for name := range tools {
 		for ailment, script := range map[string]string{
 			"is missing":              "",
-			"hangs":                   "sleep 60 & wait",
 			"prints rubbish":          `printf '\000\377<plist>\n[x]\t\t\t\t\t[x'`,
 			"prints nothing":          "true",
 			"speaks another language": "echo 'Zugriff verweigert'",
@@ -235,25 +248,20 @@ func TestSituationWithOneFailingTool(t *testing.T) {
 			"prints without end":      "yes /usr/libexec/UserEventAgent",
 		} {
 			t.Run(filepath.Base(name)+" "+ailment, func(t *testing.T) {
-				if ailment == "hangs" {
-					limit := tool.Limit
-					tool.Limit = 2 * time.Second
-					defer func() { tool.Limit = limit }()
-				}
-				m := busyMac(t)
-				if script == "" {
-					mactest.Remove(t, m.Root, name)
-				} else {
-					mactest.AddTool(t, m.Root, name, script)
-				}
-				got, gaps := readSituation(t, m, macOS)
-				wantGaps(t, gaps, c.source)
-				if !reflect.DeepEqual(ofNow(got), want) {
-					t.Errorf("got  %+v\nwant %+v", got, want)
-				}
+				t.Parallel()
+				check(t, name, script)
 			})
 		}
 	}
+	t.Run("hangs", func(t *testing.T) {
+		tooltest.ShortLimit(t, 2*time.Second)
+		for name := range tools {
+			t.Run(filepath.Base(name), func(t *testing.T) {
+				t.Parallel()
+				check(t, name, "sleep 60 & wait")
+			})
+		}
+	})
 	t.Run("no console", func(t *testing.T) {
 		m := busyMac(t)
 		mactest.Remove(t, m.Root, probe.ConsoleDevice)

@@ -140,6 +140,7 @@ func parallelsRows(allowed bool) (rows []probe.PolicyRow) {
 }
 
 func TestSourcesReportTheSame(t *testing.T) {
+	t.Parallel()
 	at := simulatedAt
 	macs := map[string]struct {
 		macOS, parallels string

@@ -17,11 +17,11 @@ RACE_OPTIONS = atexit_sleep_ms=20
 # The packages whose tests take longest come first, and the module that replaces systray's
 # logger last.
 PACKAGES  = ./agent ./probe/mac ./agent/approval ./probe/watch ./agent/retry ./probe/policy ./probe/simmac ./... github.com/getlantern/golog
-# The tests mostly wait, so more of them run at once than there are processors: so many
-# packages, and so many tests of each. With the race detector they also compute.
-PACKAGES_AT_ONCE = 3
-AT_ONCE          = 8
-RACED_AT_ONCE    = 6
+# The tests mostly wait, so more of them run at once than there are processors: so many of
+# a package, and so many packages. With the race detector they also compute.
+AT_ONCE          = 6
+PACKAGES_AT_ONCE = 4
+RACED_AT_ONCE    = 3
 
 PLATFORMS = linux/amd64 darwin/amd64 darwin/arm64
 
@@ -165,7 +165,7 @@ race: ## all tests with the race detector, a real tray, and other programs' read
 	@[ -z '$(MISSING)' ] || { \
 		echo 'skipped: the tests of the real tray, notifications, the framework script and formats. Missing: $(MISSING). On Debian, make deps installs them.'; \
 		[ '$(CI)' != true ]; }
-	$(IN_MEMORY) $(AS_BUILT) GORACE='$(RACE_OPTIONS)' $(GO) test -count 1 -timeout 20m -p $(PACKAGES_AT_ONCE) -race $(NOT_RACED:%=-gcflags='%=-race=false') -parallel $(RACED_AT_ONCE) -tags '$(DESKTOP_TAGS)' $(PACKAGES)
+	$(IN_MEMORY) $(AS_BUILT) GORACE='$(RACE_OPTIONS)' $(GO) test -count 1 -timeout 20m -p $(RACED_AT_ONCE) -race $(NOT_RACED:%=-gcflags='%=-race=false') -parallel $(AT_ONCE) -tags '$(DESKTOP_TAGS)' $(PACKAGES)
 
 # A page with all pictures that were drawn.
 INDEX = @cd build/pictures 2>/dev/null && { \

@@ -67,9 +67,13 @@ func TestAbsoluteLinksStayInside(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(folder[1:], "/", " "), func(t *testing.T) {
 			s := newSim(t, simmac.Options{MacOS: "13.7.2", Parallels: "18.1.1"})
-			outside, err := os.MkdirTemp("/tmp", "outside") // what an absolute link names on this machine; never in /dev
-			s.must(err)
-			defer os.RemoveAll(outside)
+			outside := t.TempDir()                      // what an absolute link names on this machine
+			if strings.HasPrefix(outside, folder+"/") { // as /dev/shm is: a folder cannot be moved into itself
+				var err error
+				outside, err = os.MkdirTemp("/tmp", "outside")
+				s.must(err)
+				defer os.RemoveAll(outside)
+			}
 			inside := filepath.Join(s.dir, outside)
 			s.must(os.MkdirAll(filepath.Dir(inside), 0o755))
 			s.must(os.MkdirAll(s.dir+folder, 0o755))

@@ -424,6 +424,44 @@ func TestLoopActsOnTheEndOfABurst(t *testing.T) {
 	})
 }
 
+// An installer moves the old application away and then the new one into its place. A
+// snapshot in between, for another reason, shows none.
+func TestLoopInTheMiddleOfAnUpdate(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		gone    time.Duration
+		version string // afterwards; empty: it stays away
+		want    []string
+	}{
+		{"updated", 300 * time.Millisecond, "16.5.2", []string{"parallels-updated"}},
+		{"as before", time.Second, "16.5.1", nil},
+		{"removed", burstTime, "", []string{"parallels-removed"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				d := newBubble()
+				d.change(func(s *probe.Snapshot) { s.Apps[0].Version, s.Apps[0].Build = "16.5.1", "1" })
+				defer d.start(t, dir)()
+				d.take()
+				apps, kexts := d.snap.Apps, d.snap.Kexts
+				d.change(func(s *probe.Snapshot) { s.Apps, s.Kexts = nil, nil })
+				d.hint(settled)
+				time.Sleep(tt.gone)
+				if tt.version != "" {
+					d.change(func(s *probe.Snapshot) {
+						s.Apps, s.Kexts = slices.Clone(apps), kexts
+						s.Apps[0].Version = tt.version
+					})
+					d.hint(settled)
+				}
+				time.Sleep(burstTime)
+				d.want(t, tt.want...)
+			})
+		})
+	}
+}
+
 func TestLoopAnnouncesDuringAnEndlessBurst(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"slices"
 	"time"
 
 	"kextwatch/agent/approval"
@@ -8,7 +9,8 @@ import (
 )
 
 const (
-	// A burst of file events without an end holds back notices for this long.
+	// A burst of file events without an end holds back notices for this long. So does an
+	// application that is gone: an update moves it away before the new one comes.
 	burstTime = 2 * time.Second
 
 	// Tools that do not answer hold back notices for this long, and the first
@@ -96,8 +98,9 @@ func (p *policyState) starting(snap probe.Snapshot, now time.Time) time.Duration
 // file may be half written: then only an open window is announced at once. While
 // tools still answer, an approval is announced, too: the policy is enough for both.
 func (p *policyState) holdBack(snap probe.Snapshot, notices []approval.Notice, now time.Time) time.Duration {
+	removed := func(n approval.Notice) bool { return n.Event == approval.ParallelsRemoved }
 	longest := time.Duration(0)
-	if p.burst {
+	if p.burst || slices.ContainsFunc(notices, removed) {
 		longest = burstTime
 	}
 	if snap.Pending {

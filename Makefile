@@ -28,9 +28,9 @@ PLATFORMS = linux/amd64 darwin/amd64 darwin/arm64
 # The tests make hundreds of simulated Macs, with more than 100,000 files. ext4 takes long
 # for that: before it makes a file, it looks at those that were deleted in the last minutes.
 # So the files are in memory where Linux has a place for them, with room, and programs may
-# run there.
-IN_MEMORY = dir=$$(mktemp -d /dev/shm/kextwatch-tests.XXXXXX 2>/dev/null) && trap 'rm -rf "$$dir"' EXIT && trap 'exit 130' HUP INT TERM && \
-	chmod 755 "$$dir" && [ "$$(df -Pk "$$dir" | awk 'END { print $$4 }')" -gt 2000000 ] && printf '\#!/bin/sh\n' >"$$dir/run" && chmod +x "$$dir/run" && "$$dir/run" && \
+# run there; not if TMPDIR names another place.
+IN_MEMORY = [ -z "$$TMPDIR" ] && dir=$$(mktemp -d /dev/shm/kextwatch-tests.XXXXXX 2>/dev/null) && trap 'rm -rf "$$dir"' EXIT && trap 'exit 130' HUP INT TERM && \
+	chmod 755 "$$dir" && [ "$$(df -Pk "$$dir" | awk 'END { print $$4 }')" -gt 2000000 ] 2>/dev/null && printf '\#!/bin/sh\n' >"$$dir/run" && chmod +x "$$dir/run" && "$$dir/run" 2>/dev/null && \
 	export TMPDIR="$$dir";
 
 # make check compiles with the flag of the finished programs, so that Go's cache

@@ -153,7 +153,6 @@ func TestGoBudgetOfModules(t *testing.T) {
 // of our packages and of all packages. Ten allocations are for the dialogs of the demo and
 // the errors of what is interrupted.
 func TestGoBudgetOfStart(t *testing.T) {
-	t.Parallel()
 	cmd := exec.Command(build(t, "agent", "", "CGO_ENABLED=0"), "version")
 	cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1")
 	var trace bytes.Buffer

@@ -121,8 +121,8 @@ func (a *assessment) readAt() time.Time {
 
 // scan returns the rule by which a last_seen more likely comes from a scan by macOS
 // than from a load attempt, or "". A row that was not there before the restart comes
-// from an attempt. So does one that a snapshot after the start did not have: a scan
-// would have moved its time alone.
+// from an attempt. So does one that a snapshot between the start and the last_seen did
+// not have: a scan would have moved its time alone.
 func (a *assessment) scan(f *kextFacts, lastSeen time.Time) Rule {
 	isNew := a.newRow(f)
 	if !a.snap.Mac.OS.AtLeast(11, 0) || isNew && a.restarted() {
@@ -130,7 +130,8 @@ func (a *assessment) scan(f *kextFacts, lastSeen time.Time) Rule {
 	}
 	booted := a.snap.Mac.BootedAt
 	atBoot := !booted.IsZero() && !lastSeen.Before(booted) && lastSeen.Sub(booted) <= bootScanFor
-	if atBoot && !(isNew && !a.before.LastRead.At.Before(booted)) {
+	last := a.before.LastRead.At
+	if atBoot && !(isNew && !last.Before(booted) && !lastSeen.Before(second(last))) {
 		return RuleAtBoot
 	}
 	if a.index.loads.otherTeam(f.teamID, lastSeen.Add(-scanWithin), lastSeen.Add(scanWithin)) {

@@ -536,6 +536,16 @@ func TestStoryTheFirstAttemptSoonAfterTheStart(t *testing.T) {
 			s.look(at(1.8), tt.want, tt.notice)
 		})
 	}
+	t.Run("the time is older than that snapshot", func(t *testing.T) {
+		s := newStory(t, "12.7.6")
+		p := s.policy()
+		p.History = append(p.History, probe.LoadRecord{TeamID: probe.ParallelsTeamID, BundleID: hypervisor, LastSeen: at(0.05)})
+		s.look(at(0.5), Unknown, "verdict-changed!")
+		s.refuse(hypervisor) // macOS writes the time of this attempt a moment later
+		s.look(at(27.5), BlockedUnknown, "blocked!")
+		s.attempt(at(27.5), hypervisor)
+		s.look(at(27.6), BlockedOpen, "window-opened!")
+	})
 	t.Run("the row was there", func(t *testing.T) {
 		s := newStory(t, "12.7.6")
 		s.refuse(hypervisor)

@@ -188,6 +188,8 @@ func TestTimelineNamesDaysBesideNow(t *testing.T) {
 		{0, "30 Nov"},
 		{4 * time.Minute, "30 Nov"},
 		{20 * time.Minute, "30 Nov"},
+		{35 * time.Minute, "30 Nov"},
+		{39 * time.Minute, "30 Nov"},
 		{time.Hour, "1 Dec"},
 		{23 * time.Hour, "1 Dec"},
 	} {

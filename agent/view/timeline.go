@@ -114,7 +114,7 @@ func NewTimeline(events []Happening, now time.Time) Timeline {
 			length = ago
 		}
 	}
-	from := now.Add(-length - length/50)
+	from := now.Add(-length - length/30) // a little more than markWidth: one midnight has a name at any time
 	t, shown := Timeline{}, 0
 	for _, lane := range lanes {
 		l := Lane{Name: lane.name}

@@ -153,16 +153,37 @@ func TestGoBudgetOfModules(t *testing.T) {
 // of our packages and of all packages. Ten allocations are for the dialogs of the demo and
 // the errors of what is interrupted.
 func TestGoBudgetOfStart(t *testing.T) {
-	cmd := exec.Command(build(t, "agent", "", "CGO_ENABLED=0"), "version")
+	program := build(t, "agent", "", "CGO_ENABLED=0")
+	ours, all, trace := startAllocations(t, program)
+	for range 4 { // on a busy machine, the system adds some objects
+		if again, allAgain, lines := startAllocations(t, program); again.bytes < ours.bytes {
+			ours, all, trace = again, allAgain, lines
+		}
+	}
+	t.Logf("%s\nours %+v, all %+v", strings.Join(trace, "\n"), ours, all)
+	if ours.bytes == 0 || ours.bytes > 32_000 || ours.allocs > 190 {
+		t.Errorf("our packages allocate %d bytes in %d objects, at most 32000 in 190: make it when it is first used (probe.Form, sync.OnceValue)", ours.bytes, ours.allocs)
+	}
+	if all.bytes > 150_000 || all.allocs > 800 {
+		t.Errorf("all packages allocate %d bytes in %d objects, at most 150000 in 800", all.bytes, all.allocs)
+	}
+}
+
+type allocations struct{ bytes, allocs int }
+
+// startAllocations starts a program once. It returns what the initialization of our
+// packages and of all packages allocates, and the lines about ours.
+func startAllocations(t *testing.T, program string) (ours, all allocations, trace []string) {
+	t.Helper()
+	cmd := exec.Command(program, "version")
 	cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1")
-	var trace bytes.Buffer
-	cmd.Stderr = &trace
+	var out bytes.Buffer
+	cmd.Stderr = &out
 	if err := cmd.Run(); err != nil {
-		t.Fatalf("%v: %s", err, &trace)
+		t.Fatalf("%v: %s", err, &out)
 	}
 	line := regexp.MustCompile(`(?m)^init (\S+) .* (\d+) bytes, (\d+) allocs$`)
-	var ours, all struct{ bytes, allocs int }
-	for _, m := range line.FindAllStringSubmatch(trace.String(), -1) {
+	for _, m := range line.FindAllStringSubmatch(out.String(), -1) {
 		size, _ := strconv.Atoi(m[2])
 		allocs, _ := strconv.Atoi(m[3])
 		all.bytes += size
@@ -170,16 +191,10 @@ func TestGoBudgetOfStart(t *testing.T) {
 		if strings.HasPrefix(m[1], module) || m[1] == "main" {
 			ours.bytes += size
 			ours.allocs += allocs
-			t.Log(m[0])
+			trace = append(trace, m[0])
 		}
 	}
-	t.Logf("ours %+v, all %+v", ours, all)
-	if ours.bytes == 0 || ours.bytes > 32_000 || ours.allocs > 190 {
-		t.Errorf("our packages allocate %d bytes in %d objects, at most 32000 in 190: make it when it is first used (probe.Form, sync.OnceValue)", ours.bytes, ours.allocs)
-	}
-	if all.bytes > 150_000 || all.allocs > 800 {
-		t.Errorf("all packages allocate %d bytes in %d objects, at most 150000 in 800", all.bytes, all.allocs)
-	}
+	return ours, all, trace
 }
 
 // openFiles are the files that the idle agent holds, beside its streams: its lock, the

@@ -11,8 +11,8 @@ import (
 )
 
 // searchWait is how long the first snapshot, and a fresh one, wait for the search for
-// kexts. Most searches take less.
-const searchWait = 20 * time.Millisecond
+// kexts. Most searches take less. Only tests change it.
+var searchWait = 20 * time.Millisecond
 
 // searchPause is how long after the begin of a search no other one follows if nothing says
 // that a file has changed. The answers of tools lead to several snapshots in a row. It is

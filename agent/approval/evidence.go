@@ -131,7 +131,8 @@ func (a *assessment) scan(f *kextFacts, lastSeen time.Time) Rule {
 	booted := a.snap.Mac.BootedAt
 	atBoot := !booted.IsZero() && !lastSeen.Before(booted) && lastSeen.Sub(booted) <= bootScanFor
 	last := a.before.LastRead.At
-	if atBoot && !(isNew && !last.Before(booted) && !lastSeen.Before(second(last))) {
+	isNewSince := isNew && !last.Before(booted) && !lastSeen.Before(second(last))
+	if atBoot && !isNewSince {
 		return RuleAtBoot
 	}
 	if a.index.loads.otherTeam(f.teamID, lastSeen.Add(-scanWithin), lastSeen.Add(scanWithin)) {

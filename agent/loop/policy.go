@@ -95,8 +95,9 @@ func (p *policyState) starting(snap probe.Snapshot, now time.Time) time.Duration
 }
 
 // holdBack returns for how long notices wait. In the middle of a burst of events a
-// file may be half written: then only an open window is announced at once. While
-// tools still answer, an approval is announced, too: the policy is enough for both.
+// file may be half written, and an application that is gone may be half of an update:
+// then only an open window is announced at once. While tools still answer, an approval
+// is announced, too: the policy is enough for both.
 func (p *policyState) holdBack(snap probe.Snapshot, notices []approval.Notice, now time.Time) time.Duration {
 	removed := func(n approval.Notice) bool { return n.Event == approval.ParallelsRemoved }
 	longest := time.Duration(0)

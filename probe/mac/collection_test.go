@@ -11,7 +11,7 @@ import (
 	"kextwatch/probe"
 	"kextwatch/probe/hostile"
 	"kextwatch/probe/mactest"
-	"kextwatch/probe/tool"
+	"kextwatch/probe/tool/tooltest"
 )
 
 // No output of kmutil with kexts that are in the auxiliary collection and not loaded
@@ -201,9 +201,7 @@ func TestCollectionThatIsNotKnown(t *testing.T) {
 
 // A collection query that hangs holds up no other answer, and no snapshot.
 func TestHangingCollectionDelaysNothing(t *testing.T) {
-	limit := tool.Limit
-	tool.Limit = 2 * time.Second
-	defer func() { tool.Limit = limit }()
+	tooltest.ShortLimit(t, 2*time.Second)
 	s := collectionStory(t, "sleep 60 & wait")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer s.prober.Wait()

@@ -11,8 +11,8 @@ import (
 )
 
 // searchWait is how long the first snapshot, and a fresh one, wait for the search for
-// kexts. Most searches take less. Only tests change it.
-var searchWait = 20 * time.Millisecond
+// kexts. Most searches take less.
+const searchWait = 20 * time.Millisecond
 
 // searchPause is how long after the begin of a search no other one follows if nothing says
 // that a file has changed. The answers of tools lead to several snapshots in a row. It is
@@ -23,6 +23,7 @@ const searchPause = 50 * time.Millisecond
 // a window. A snapshot has what the last search found, and starts the next one. If that
 // finds something else, another snapshot follows.
 type kextQuery struct {
+	wait     time.Duration // searchWait; longer in tests
 	searcher *kextSearcher // nil while it searches
 	found    *foundKexts   // of the last search; nil: none has ended
 	began    time.Time     // the last search, in the clock of this machine
@@ -115,7 +116,7 @@ func (p *Prober) searched(s *shot) (foundKexts, []probe.Gap) {
 		case a := <-q.answers:
 			q.store(a)
 		case <-q.ctx.Done():
-		case <-time.After(searchWait):
+		case <-time.After(q.wait):
 			q.signal.Store(true)
 			q.collect() // it may have ended just now
 		}

@@ -63,6 +63,7 @@ type Prober struct {
 // NewProber returns a Prober for m.
 func NewProber(m root.FS) *Prober {
 	p := &Prober{mac: m, queries: queries{answers: make(chan struct{}, 1)}}
+	p.kexts.wait = searchWait
 	p.bootPolicy.inBoot, p.bootDisk.inBoot = true, true
 	p.sip.inBoot, p.consent.inBoot, p.collection.inBoot = true, true, true
 	return p

@@ -240,9 +240,8 @@ func TestSystemExtensionsOnAppleSilicon(t *testing.T) {
 }
 
 func TestSnapshotWithoutParallelsQueriesNoKexts(t *testing.T) {
-	defer func(was time.Duration) { searchWait = was }(searchWait)
-	searchWait = mactest.Patience // until the search has ended, an extension may be there
 	s := newSnapshotStory(t, "10.15.7", "")
+	s.prober.kexts.wait = mactest.Patience // until the search has ended, an extension may be there
 	mactest.Remove(t, s.m.Root, probe.ParallelsApp)
 	s.wantQueried("first snapshot", false, "sysctl")
 	s.sql(mactest.BlockedRow)

@@ -1,14 +1,16 @@
 package tool
 
-import "bytes"
+import (
+	"bytes"
+	"io"
+)
 
 const (
 	lineLimit   = 256 << 10 // bytes; a line of the log has about 1 KB
 	streamError = 4 << 10   // bytes of stderr that Stream keeps
 )
 
-// capped keeps up to most bytes, and calls overflow if more are written. The
-// buffer is not embedded, because its ReadFrom would bypass the limit.
+// capped keeps up to most bytes, and calls overflow if there are more.
 type capped struct {
 	most     int
 	kept     bytes.Buffer
@@ -21,6 +23,17 @@ func (c *capped) Write(p []byte) (int, error) {
 		return 0, ErrTooMuch
 	}
 	return c.kept.Write(p)
+}
+
+// ReadFrom is what os/exec calls, not Write. Without it, io.Copy allocates 32 KB for each
+// stream of each tool, and most tools print less than one.
+func (c *capped) ReadFrom(r io.Reader) (int64, error) {
+	n, err := c.kept.ReadFrom(io.LimitReader(r, int64(c.most-c.kept.Len())+1))
+	if c.kept.Len() > c.most {
+		c.overflow()
+		return n, ErrTooMuch
+	}
+	return n, err
 }
 
 // first keeps the first streamError bytes that are written to it.

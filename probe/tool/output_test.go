@@ -1,9 +1,12 @@
 package tool
 
 import (
+	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"kextwatch/probe/hostile"
 )
@@ -40,6 +43,47 @@ func TestLines(t *testing.T) {
 				t.Errorf("%d lines: %.40q", len(got), got)
 			}
 		})
+	}
+}
+
+// What a tool prints is kept up to the limit. What is above it stops the tool.
+func TestCapped(t *testing.T) {
+	for name, c := range map[string]struct {
+		printed  string
+		overflow bool
+	}{
+		"nothing":    {"", false},
+		"less":       {"1234567", false},
+		"all of it":  {"12345678", false},
+		"one more":   {"123456789", true},
+		"far beyond": {strings.Repeat("1", 1<<20), true},
+	} {
+		for how, fill := range map[string]func(*capped) error{
+			"read": func(c8 *capped) error {
+				_, err := c8.ReadFrom(iotest.HalfReader(strings.NewReader(c.printed)))
+				return err
+			},
+			"read in bytes": func(c8 *capped) error {
+				_, err := c8.ReadFrom(iotest.OneByteReader(strings.NewReader(c.printed)))
+				return err
+			},
+			"written": func(c8 *capped) error { _, err := c8.Write([]byte(c.printed)); return err },
+		} {
+			overflows := 0
+			w := &capped{most: 8, overflow: func() { overflows++ }}
+			err := fill(w)
+			if errors.Is(err, ErrTooMuch) != c.overflow || !c.overflow && err != nil || overflows > 0 != c.overflow || w.kept.Len() > 9 {
+				t.Errorf("%s, %s: %v, %d overflows, %d bytes kept", name, how, err, overflows, w.kept.Len())
+			}
+			if !c.overflow && w.kept.String() != c.printed {
+				t.Errorf("%s, %s: kept %q", name, how, w.kept.String())
+			}
+		}
+	}
+	broken := errors.New("broken")
+	w := &capped{most: 8, overflow: func() { t.Error("overflow") }}
+	if n, err := w.ReadFrom(io.MultiReader(strings.NewReader("12"), iotest.ErrReader(broken))); n != 2 || err != broken {
+		t.Errorf("a broken pipe: %d, %v", n, err)
 	}
 }
 

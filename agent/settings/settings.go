@@ -127,7 +127,6 @@ func Files(m root.FS, home string) []File {
 	if home != "" {
 		names = []string{filepath.Base(home) + "/" + probe.AgentLabel, probe.AgentLabel}
 	}
-	m = m.WithPathCache()
 	files := []File{}
 	for _, name := range names {
 		if path, err := m.Resolve(probe.ManagedSettings + "/" + name + ".plist"); err == nil {

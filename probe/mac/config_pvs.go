@@ -26,7 +26,7 @@ var (
 // the App Store edition. kextwatch never reads these folders, because macOS would
 // ask the user for permission.
 func machineFolders(m root.FS) ([]string, error) {
-	shared, err := root.At(m, "/Users/Shared", m.Reads, func(p string) (string, error) { return p, nil })
+	shared, err := root.At(m, "/Users/Shared", func(p string) (string, error) { return p, nil })
 	if err != nil {
 		return nil, err
 	}

@@ -298,8 +298,8 @@ func TestHostilePlaces(t *testing.T) {
 			t.Errorf("no gap with %q in\n%s", part, all)
 		}
 	}
-	if len(gaps) != 7 {
-		t.Errorf("%d gaps, want 7:\n%s", len(gaps), all)
+	if len(gaps) != 6 {
+		t.Errorf("%d gaps, want 6:\n%s", len(gaps), all)
 	}
 }
 

@@ -36,7 +36,7 @@ func readCode(m root.FS, name string) (c code, stamp root.Stamp, err error) {
 		code
 		root.Stamp
 	}
-	a, err := root.At(m, name, m.Reads, func(p string) (answer, error) {
+	a, err := root.At(m, name, func(p string) (answer, error) {
 		f, err := root.OpenRegular(p)
 		if err != nil {
 			return answer{}, err

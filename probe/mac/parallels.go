@@ -123,7 +123,7 @@ func readApp(m root.FS, infos *bundleInfos, place string) (*probe.App, error) {
 // link, and the uninstaller may leave it.
 func (s *appSearch) linked() []string {
 	folder := path.Dir(probe.PrlctlTool)
-	target, err := root.At(s.mac, folder, s.mac.Reads, func(p string) (string, error) {
+	target, err := root.At(s.mac, folder, func(p string) (string, error) {
 		return os.Readlink(filepath.Join(p, path.Base(probe.PrlctlTool)))
 	})
 	if err != nil {

@@ -27,13 +27,13 @@ import (
 
 // FS is the file system of one Mac, below the directory that is its "/".
 type FS struct {
-	Root    string // absolute path; "/" is the Mac on which this program runs
+	Root    string // absolute, clean path; "/" is the Mac on which this program runs
 	NoTools bool   // Root is the disk of another Mac: run no tools, only read files
 	Home    string // the user's home, a path of this machine; empty: read no user's files
 	UID     int    // the user
 	Files   *Files // makes the calls about files; nil: the Files of this process
 
-	paths *pathCache // of the folders and links; see WithPathCache
+	paths *pathCache // of the folders; see WithPathCache
 }
 
 // Resolve converts a path of the Mac into a path of this machine. It resolves
@@ -43,7 +43,7 @@ func (m FS) Resolve(name string) (string, error) {
 	if m.Root == "/" {
 		return filepath.Clean(name), nil
 	}
-	p, err := securejoin.SecureJoinVFS(m.Root, name, m.paths)
+	p, err := securejoin.SecureJoin(m.Root, name)
 	if err != nil {
 		return "", fmt.Errorf("resolving %s beneath %s: %w", name, m.Root, err)
 	}
@@ -55,7 +55,7 @@ func (m FS) Resolve(name string) (string, error) {
 // not answer in time, and ErrTooLarge. It refuses a pipe, a device or a
 // directory without waiting.
 func (m FS) ReadFile(name string, limit int64) ([]byte, error) {
-	return At(m, name, m.Reads, func(p string) ([]byte, error) { return ReadRegular(p, limit) })
+	return At(m, name, func(p string) ([]byte, error) { return ReadRegular(p, limit) })
 }
 
 // ErrTooLarge is returned for a file above the limit.
@@ -150,7 +150,7 @@ func (m FS) List(name string) ([]string, error) { return m.ListUpTo(name, listLi
 
 // ListUpTo is List with another limit.
 func (m FS) ListUpTo(name string, limit int) ([]string, error) {
-	return At(m, name, m.Reads, func(p string) ([]string, error) { return listDir(p, limit) })
+	return At(m, name, func(p string) ([]string, error) { return listDir(p, limit) })
 }
 
 // ListDir is List for a path of this machine, without a deadline.

@@ -1,89 +1,43 @@
 package root
 
 import (
-	"io/fs"
-	"os"
 	"sync"
 	"time"
 )
 
-// pathCacheTime is how long a path is cached. The files of a snapshot are read within a
+// pathCacheTime is how long a folder is cached. The files of a snapshot are read within a
 // few milliseconds. A folder that is swapped for a link later must be noticed.
 const pathCacheTime = 100 * time.Millisecond
 
-// WithPathCache returns m with a cache of the folders and links on the paths to its
-// files. It is for calls that belong to one moment, such as those of one snapshot:
-// they lead through the same few folders. The cache is used for 100 milliseconds. It
-// holds no files, and nothing that is missing.
+// WithPathCache returns m with a cache of the folders on the paths to its files. It is for
+// calls that belong to one moment, such as those of one snapshot: they lead through the
+// same few folders. The cache is used for 100 milliseconds. It holds the folders to which
+// paths lead, also through a link; no files, and nothing that is missing.
 func (m FS) WithPathCache() FS {
-	m.paths = &pathCache{until: time.Now().Add(pathCacheTime), known: map[string]pathEntry{}}
+	m.paths = &pathCache{until: time.Now().Add(pathCacheTime), folders: map[string]string{}}
 	return m
 }
 
-// pathCache holds folders and links, by their paths on this machine. A nil *pathCache
-// holds nothing. It is safe for concurrent use.
+// pathCache holds folders that were located. It is safe for concurrent use.
 type pathCache struct {
 	until time.Time
 
-	mu    sync.Mutex
-	known map[string]pathEntry
+	mu      sync.Mutex
+	folders map[string]string // their paths of this machine, by those of the Mac
 }
 
-// pathEntry is a folder or a link.
-type pathEntry struct {
-	info   fs.FileInfo
-	target string // of a link
-}
-
-// Lstat is os.Lstat.
-func (c *pathCache) Lstat(path string) (fs.FileInfo, error) {
-	if found, ok := c.find(path); ok {
-		return found.info, nil
-	}
-	info, err := os.Lstat(path)
-	if err == nil {
-		c.add(path, info)
-	}
-	return info, err
-}
-
-// Readlink is os.Readlink.
-func (c *pathCache) Readlink(path string) (string, error) {
-	if found, ok := c.find(path); ok && found.target != "" {
-		return found.target, nil
-	}
-	return os.Readlink(path)
-}
-
+// counts reports whether there is a cache, and it may be used.
 func (c *pathCache) counts() bool { return c != nil && time.Now().Before(c.until) }
 
-func (c *pathCache) find(path string) (found pathEntry, ok bool) {
-	if !c.counts() {
-		return pathEntry{}, false
-	}
+func (c *pathCache) folder(name string) (full string, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	found, ok = c.known[path]
-	return found, ok
+	full, ok = c.folders[name]
+	return full, ok
 }
 
-func (c *pathCache) add(path string, info fs.FileInfo) {
-	if !c.counts() {
-		return
-	}
-	found := pathEntry{info: info}
-	switch info.Mode().Type() {
-	case fs.ModeDir:
-	case fs.ModeSymlink:
-		target, err := os.Readlink(path)
-		if err != nil {
-			return
-		}
-		found.target = target
-	default:
-		return
-	}
+func (c *pathCache) add(name, full string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.known[path] = found
+	c.folders[name] = full
 }

@@ -3,14 +3,10 @@ package root
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	securejoin "github.com/cyphar/filepath-securejoin"
 
 	"kextwatch/probe"
 )
@@ -88,7 +84,10 @@ func (m FS) choosable(name string) bool {
 
 // OnBootVolume returns a clean path without the prefix of the data volume.
 func OnBootVolume(name string) string {
-	name = path.Clean("/" + name)
+	if !path.IsAbs(name) {
+		name = "/" + name // Clean copies nothing if a path is clean already
+	}
+	name = path.Clean(name)
 	for {
 		rest, ok := restIn(name, dataVolume)
 		if !ok {
@@ -178,69 +177,4 @@ func (m FS) HomeOnMac() string {
 		return ""
 	}
 	return "/" + inside
-}
-
-// locate is Resolve for a path that will be accessed. Every step of the path,
-// and of the links in it, must be allowed by within. The result has no links.
-func (m FS) locate(name string, within func(name string) bool) (string, error) {
-	return securejoin.SecureJoinVFS(m.Root, name, reachable{m.Root, within, m.paths})
-}
-
-// reachable is a file system that refuses the paths that within does not allow.
-type reachable struct {
-	root   string
-	within func(name string) bool
-	paths  *pathCache
-}
-
-func (r reachable) check(full string) error {
-	name := path.Clean("/" + strings.TrimPrefix(full, r.root))
-	if !r.within(name) {
-		return fmt.Errorf("%s %w", name, ErrOutside)
-	}
-	return nil
-}
-
-func (r reachable) Lstat(full string) (fs.FileInfo, error) {
-	if err := r.check(full); err != nil {
-		return nil, err
-	}
-	return r.paths.Lstat(full)
-}
-
-func (r reachable) Readlink(full string) (string, error) { return r.paths.Readlink(full) }
-
-// At makes a call about a path of the Mac with a deadline. The call receives the
-// path of this machine. At returns ErrOutside for a path that within does not
-// allow, and ErrLate after the deadline.
-func At[T any](m FS, name string, within func(string) bool, call func(p string) (T, error)) (T, error) {
-	return CallInTime(m.FileCalls(), name, func() (T, error) {
-		p, err := m.locate(name, within)
-		if err != nil {
-			return *new(T), err
-		}
-		return call(p)
-	})
-}
-
-// Stat returns the file info of a path of the Mac, and follows links. It returns
-// ErrOutside for a path that Reads does not allow, and ErrLate.
-func (m FS) Stat(name string) (fs.FileInfo, error) { return At(m, name, m.Reads, os.Stat) }
-
-// ReadChosen reads a file of at most limit bytes that the user or an
-// administrator chose. It returns ErrOutside (see Chosen), ErrLate and
-// ErrTooLarge.
-func (m FS) ReadChosen(name string, limit int64) ([]byte, error) {
-	if err := m.Chosen(name); err != nil {
-		return nil, err
-	}
-	return At(m, name, m.choosable, func(p string) ([]byte, error) { return ReadRegular(p, limit) })
-}
-
-// StatChosen is Stat for a file that the user or an administrator chose.
-func (m FS) StatChosen(name string) (fs.FileInfo, error) {
-	if err := m.Chosen(name); err != nil {
-		return nil, err
-	}
-	return At(m, name, m.choosable, os.Stat)
 }

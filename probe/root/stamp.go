@@ -60,11 +60,11 @@ func (m FS) Stamps(names ...string) ([]Stamp, error) {
 
 // stater returns a function that is Stat without a deadline, for paths of one moment.
 func (m FS) stater() func(name string) (fs.FileInfo, error) {
-	if m.paths == nil {
+	if !m.paths.counts() {
 		m = m.WithPathCache()
 	}
 	return func(name string) (fs.FileInfo, error) {
-		p, err := m.locate(name, m.Reads)
+		p, err := m.locate(name)
 		if err != nil {
 			return nil, err
 		}

@@ -92,7 +92,7 @@ func findSpots(m root.FS, targets []target, limit int) []spot {
 }
 
 func findSpot(m root.FS, name string, limit int) spot {
-	found, err := root.At(m, name, m.Reads, func(target string) (spot, error) { return nearest(m, target, limit), nil })
+	found, err := root.At(m, name, func(target string) (spot, error) { return nearest(m, target, limit), nil })
 	if err != nil {
 		if name == "/" {
 			return spot{}

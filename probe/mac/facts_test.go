@@ -274,6 +274,8 @@ func TestParallels(t *testing.T) {
 		"no version":       {root.BundleInfo{ID: standard, ShortVersion: "", Version: "53328"}, unversioned, "invalid version"},
 		"no build":         {root.BundleInfo{ID: standard, ShortVersion: "18.1.1", Version: ""}, unversioned, "invalid version"},
 		"hostile version":  {root.BundleInfo{ID: standard, ShortVersion: "18.1.1\x1b]0;x\a", Version: "53328"}, unversioned, "invalid version"},
+		"longest version":  {root.BundleInfo{ID: standard, ShortVersion: strings.Repeat("1", 64), Version: "53328"}, app(probe.Standard, standard, strings.Repeat("1", 64), "53328"), ""},
+		"too long version": {root.BundleInfo{ID: standard, ShortVersion: strings.Repeat("1", 65), Version: "53328"}, unversioned, "invalid version"},
 		"endless version":  {root.BundleInfo{ID: standard, ShortVersion: strings.Repeat("1", 1000), Version: "53328"}, unversioned, "invalid version"},
 		"version a number": {map[string]any{"CFBundleIdentifier": standard, "CFBundleShortVersionString": "18.1.1", "CFBundleVersion": 53328}, app(probe.Standard, standard, "18.1.1", "53328"), ""},
 		"version a list":   {map[string]any{"CFBundleIdentifier": standard, "CFBundleShortVersionString": "18.1.1", "CFBundleVersion": []string{"53328"}}, unversioned, "invalid version"},

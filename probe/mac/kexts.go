@@ -226,7 +226,7 @@ func (s *KextSearch) add(place, team, expected string, own func(id string) bool)
 }
 
 func validKext(info root.BundleInfo) bool {
-	return probe.IsKextID(info.ID) && bundleVersionForm.MatchString(info.Version)
+	return probe.IsKextID(info.ID) && isBundleVersion(info.Version)
 }
 
 func errInvalidKext(place string) error {

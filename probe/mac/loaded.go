@@ -18,8 +18,9 @@ const loadedLimit = 4096 // kexts; a Mac has a few hundred
 //
 //	26    1 0xffffff7f84210000 0x27000    0x27000    com.example.x (1.0) UUID <5 4 3 1>
 //
-// Addresses are 0 unless root asks. Versions may have spaces.
-var loadedForm = probe.Form{Expr: `^\s*[0-9]+\s+[0-9]+\s+(?:0x)?[0-9a-fA-F]+\s+(?:0x)?[0-9a-fA-F]+\s+(?:0x)?[0-9a-fA-F]+\s+([0-9A-Za-z._+-]{1,255}) \(([0-9A-Za-z ._+-]{1,64})\)`}
+// Addresses are 0 unless root asks. Versions may have spaces. The expression does not
+// limit the lengths; see probe.IsBundleID.
+var loadedForm = probe.Form{Expr: `^\s*[0-9]+\s+[0-9]+\s+(?:0x)?[0-9a-fA-F]+\s+(?:0x)?[0-9a-fA-F]+\s+(?:0x)?[0-9a-fA-F]+\s+([0-9A-Za-z._+-]+) \(([0-9A-Za-z ._+-]+)\)`}
 
 // ReadLoaded queries which kexts the kernel has loaded. macOS 11 introduced
 // kmutil; kextstat calls it since then. If one tool is missing, the other one is
@@ -47,7 +48,7 @@ func parseLoaded(out []byte) (probe.Loaded, error) {
 	var kexts []probe.LoadedKext
 	for line := range bytes.Lines(out) {
 		row := loadedForm.FindSubmatch(line)
-		if row == nil {
+		if row == nil || !probe.IsBundleID(string(row[1])) || len(row[2]) > versionLimit {
 			continue
 		}
 		if len(kexts) == loadedLimit {

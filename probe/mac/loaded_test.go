@@ -87,6 +87,27 @@ func TestParseLoadedRow(t *testing.T) {
 	}
 }
 
+func TestLongestLoadedRow(t *testing.T) {
+	longID, longVersion := strings.Repeat("i", 255), strings.Repeat("1", 64)
+	for name, row := range map[string]struct {
+		id, version string
+		valid       bool
+	}{
+		"longest":          {longID, longVersion, true},
+		"too long ID":      {longID + "i", longVersion, false},
+		"too long version": {longID, longVersion + "1", false},
+	} {
+		got, err := parseLoaded([]byte(tableRows + "1 2 3 4 5 " + row.id + " (" + row.version + ")\n"))
+		want := slices.Clone(tableKexts)
+		if row.valid {
+			want = append(want, probe.LoadedKext{BundleID: row.id, Version: row.version})
+		}
+		if err != nil || !slices.Equal(got.Kexts, want) {
+			t.Errorf("%s: %+v, %v", name, got.Kexts, err)
+		}
+	}
+}
+
 func TestInvalidListIsNotEmptyList(t *testing.T) {
 	for name, out := range map[string]string{
 		"nothing":  "",

@@ -17,7 +17,13 @@ import (
 
 // bundleVersionForm matches versions of bundles. Parallels' kexts have versions with
 // a space: "14.0.1 45154".
-var bundleVersionForm = probe.Form{Expr: `^[0-9A-Za-z][0-9A-Za-z ._+-]{0,63}$`}
+var bundleVersionForm = probe.Form{Expr: `^[0-9A-Za-z][0-9A-Za-z ._+-]*$`}
+
+const versionLimit = 64 // bytes of a version of a bundle
+
+func isBundleVersion(version string) bool {
+	return len(version) <= versionLimit && bundleVersionForm.MatchString(version)
+}
 
 var errNotParallels = errors.New("is not Parallels Desktop")
 
@@ -112,7 +118,7 @@ func readApp(m root.FS, infos *bundleInfos, place string) (*probe.App, error) {
 		return nil, fmt.Errorf("%s %w but %q", place, errNotParallels, probe.Printable(info.ID))
 	}
 	app.BundleID = info.ID
-	if !bundleVersionForm.MatchString(info.ShortVersion) || !bundleVersionForm.MatchString(info.Version) {
+	if !isBundleVersion(info.ShortVersion) || !isBundleVersion(info.Version) {
 		return app, fmt.Errorf("%s has the invalid version %q (%q)", place, probe.Printable(info.ShortVersion), probe.Printable(info.Version))
 	}
 	app.Version, app.Build = info.ShortVersion, info.Version

@@ -47,11 +47,11 @@ func (v OSVersion) Major() int { return v.number(0) }
 func (v OSVersion) Minor() int { return v.number(1) }
 
 func (v OSVersion) number(i int) int {
-	parts := strings.Split(v.Version, ".")
-	if i >= len(parts) {
-		return 0
+	part, rest, _ := strings.Cut(v.Version, ".")
+	for ; i > 0; i-- {
+		part, rest, _ = strings.Cut(rest, ".")
 	}
-	n, err := strconv.Atoi(parts[i])
+	n, err := strconv.Atoi(part)
 	if err != nil || n < 0 {
 		return 0
 	}

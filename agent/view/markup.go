@@ -2,8 +2,8 @@ package view
 
 import (
 	"fmt"
-	"html"
 	"strings"
+	"text/template"
 )
 
 // markup is HTML. It is made of constants of this package and of escaped texts, so a
@@ -27,7 +27,7 @@ func fill(pattern markup, values ...any) markup {
 	return markup(fmt.Sprintf(string(pattern), values...))
 }
 
-func escaped(text string) markup { return markup(html.EscapeString(text)) }
+func escaped(text string) markup { return markup(template.HTMLEscapeString(text)) }
 
 // maybe fills in the text, or returns nothing if there is no text.
 func maybe(pattern markup, text string) markup {

@@ -166,12 +166,13 @@ func (o original) readHeader() ([]byte, error) {
 }
 
 // read returns as many bytes as the file had when it was opened, so a file that
-// keeps growing does no harm. It returns nil if there is no file.
+// keeps growing does no harm. Of a -wal it leaves out what SQLite never reads. It
+// returns nil if there is no file.
 func (o original) read() ([]byte, error) {
 	if o.file == nil {
 		return nil, nil
 	}
-	data := make([]byte, o.info.Size())
+	data := make([]byte, walEnd(o.file, o.header, o.info.Size()))
 	if _, err := o.file.ReadAt(data, 0); err == io.EOF {
 		return nil, errChanged
 	} else if err != nil {

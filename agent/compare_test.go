@@ -301,10 +301,18 @@ func (l *lane) round() {
 	})
 }
 
+// longLog is how many commits the writer with a write-ahead log made before the first window:
+// SQLite has begun the log again after 1,000 pages, and half of the file is old. A log that
+// has just begun would be the best case.
+const longLog = 1_500
+
 // writers are the two ways in which macOS writes the policy database.
 var writers = []writer{
 	{"write-ahead log, connection kept", "12.7.6", func(t *testing.T, root string) func(func(daemon)) {
 		d := policyDaemon(t, root)
+		for i := range longLog {
+			d.commit(fmt.Sprintf(`PRAGMA user_version = %d`, i))
+		}
 		return func(do func(daemon)) { do(d) }
 	}},
 	{"rollback journal, opened each time", "10.15.7", func(t *testing.T, root string) func(func(daemon)) {

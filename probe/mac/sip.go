@@ -26,7 +26,7 @@ const (
 // "enabled (Custom Configuration)". A Mac with the flag for Apple's own staff prints
 // "disabled (Apple Internal)".
 var (
-	sipForm     = probe.Form{Expr: `(?m)^System Integrity Protection status: (enabled|disabled|unknown)(?: \(([A-Za-z ]+)\))?\.\s*$`}
+	sipForm     = probe.Form{Expr: `(?m)^System Integrity Protection status: (enabled|disabled|unknown)(?: \(([A-Za-z ]{1,64})\))?\.\s*$`}
 	signingForm = probe.Form{Expr: `(?m)^\s*Kext Signing: (enabled|disabled)\s*$`}
 )
 

@@ -62,21 +62,19 @@ func (m FS) locate(name string) (string, error) {
 	if !path.IsAbs(name) || path.Clean(name) != name || name == "/" {
 		return m.walk(name, m.Reads)
 	}
-	cached, full := m.paths.counts(), strings.TrimSuffix(m.Root, "/")
-	for start, end := 1, 0; start < len(name); start = end + 1 {
-		end = len(name)
-		if length := strings.IndexByte(name[start:], '/'); length >= 0 {
-			end = start + length
-		}
-		step := name[:end]
+	cached, full, files := m.paths.counts(), strings.TrimSuffix(m.Root, "/"), reachable{m.Root, m.Reads}
+	for rest, more := name[1:], true; more; {
+		var part string
+		part, rest, more = strings.Cut(rest, "/")
+		step := strings.TrimSuffix(name[:len(name)-len(rest)], "/")
 		if cached {
 			if folder, ok := m.paths.folder(step); ok {
 				full = folder
 				continue
 			}
 		}
-		full += "/" + name[start:end]
-		info, err := reachable{m.Root, m.Reads}.Lstat(full)
+		full += "/" + part
+		info, err := files.Lstat(full)
 		switch {
 		case err != nil && !securejoin.IsNotExist(err):
 			return "", err

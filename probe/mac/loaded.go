@@ -48,13 +48,17 @@ func parseLoaded(out []byte) (probe.Loaded, error) {
 	var kexts []probe.LoadedKext
 	for line := range bytes.Lines(out) {
 		row := loadedForm.FindSubmatch(line)
-		if row == nil || !probe.IsBundleID(string(row[1])) || len(row[2]) > versionLimit {
+		if row == nil {
+			continue
+		}
+		kext := probe.LoadedKext{BundleID: string(row[1]), Version: string(row[2])}
+		if !probe.IsBundleID(kext.BundleID) || len(kext.Version) > versionLimit {
 			continue
 		}
 		if len(kexts) == loadedLimit {
 			return probe.Loaded{}, fmt.Errorf("the list of loaded kernel extensions has more than %d rows", loadedLimit)
 		}
-		kexts = append(kexts, probe.LoadedKext{BundleID: string(row[1]), Version: string(row[2])})
+		kexts = append(kexts, kext)
 	}
 	if len(kexts) == 0 {
 		return probe.Loaded{}, errors.New("the list of loaded kernel extensions has no valid row")

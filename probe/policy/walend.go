@@ -32,9 +32,9 @@ func walEnd(file io.ReaderAt, header []byte, size int64) int64 {
 		return size
 	}
 	frame := frameHeaderSize + page
+	salt := make([]byte, saltSize)
 	// What cannot be read counts as used. Then reading the file tells why.
 	old := func(i int) bool {
-		salt := make([]byte, saltSize)
 		_, err := file.ReadAt(salt, walHeaderSize+int64(i)*frame+frameSalt)
 		return err == nil && !bytes.Equal(salt, header[walSalt:walSalt+saltSize])
 	}

@@ -91,7 +91,7 @@ func frameworkUser(t *testing.T, arch probe.Arch, source string, kexts, pending 
 		mactest.Remove(t, s.m.Root, probe.KextPolicy)
 	case "framework, stat refused":
 		mactest.Remove(t, s.m.Root, probe.PolicyFolder)
-		mactest.AddLink(t, s.m.Root, probe.PolicyFolder, probe.PolicyFolder)
+		mactest.AddUnreadable(t, s.m.Root, probe.PolicyFolder)
 	case "framework fails":
 		s.does("exit 1")
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -56,6 +57,13 @@ func AddLink(t testing.TB, root, name, to string) {
 	path := filepath.Join(root, name)
 	NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 	NoError(t, os.Symlink(to, path))
+}
+
+// AddUnreadable creates something that nobody can stat, not even root: a link to a name
+// that is too long for any disk. A link to itself would be followed 255 times.
+func AddUnreadable(t testing.TB, root, name string) {
+	t.Helper()
+	AddLink(t, root, name, strings.Repeat("x", 256))
 }
 
 // Remove removes the file or folder at a path of the Mac.

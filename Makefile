@@ -103,11 +103,8 @@ MINUTES      ?= 60
 
 # The tests that cannot run under machorun. They run go list or go build, which
 # have no module cache as an ordinary user. The scripts of the package, of Jamf and of
-# Munki are run by the shell of Linux, which cannot start a program for macOS. The long
-# tests of the rules (agent/approval) compute without a file or a tool, and on Linux the
-# same processor does so.
-NOT_UNDER_MACHORUN = TestArrows$$ TestGo TestPackage$$ TestScript$$/^fleet_engines$$ \
-	TestWalks$$ TestEveryCombination$$ TestManyExtensionsTakeLinearTime$$ TestEveryWindowEndsOnce$$
+# Munki are run by the shell of Linux, which cannot start a program for macOS.
+NOT_UNDER_MACHORUN = TestArrows$$ TestGo TestPackage$$ TestScript$$/^fleet_engines$$
 
 empty =
 space = $(empty) $(empty)
@@ -233,7 +230,8 @@ machorun: ## run the macOS program and its tests on Linux with machorun
 	fi
 
 # An ordinary user runs everything from its own folder, because root ignores
-# permissions. The tests mostly wait, so those of agent and the others run side by side.
+# permissions. The tests mostly wait, so those of agent, of probe and of the others run
+# side by side.
 under-machorun:
 	@mkdir -p build
 	$(MAKE) -C '$(MACHORUN_SRC)' OUT='$(CURDIR)/build/machorun'
@@ -267,9 +265,10 @@ under-machorun:
 	}; \
 	: >"$$stage/failed"; \
 	tests '$(CURDIR)/agent' >"$$stage/agent.log" 2>&1 & agent=$$!; \
-	tests $$(printf '%s\n' $$dirs | grep -vx '$(CURDIR)/agent'); \
-	wait $$agent; \
-	cat "$$stage/agent.log"; \
+	tests $$(printf '%s\n' $$dirs | grep '^$(CURDIR)/probe') >"$$stage/probe.log" 2>&1 & probe=$$!; \
+	tests $$(printf '%s\n' $$dirs | grep -v '^$(CURDIR)/\(agent$$\|probe\)'); \
+	wait $$agent; wait $$probe; \
+	cat "$$stage/agent.log" "$$stage/probe.log"; \
 	[ ! -s "$$stage/failed" ] || { echo "failed under machorun: $$(tr '\n' ' ' <"$$stage/failed")"; exit 1; }; \
 	echo 'under machorun: the program, from end to end'; \
 	cd agent; \

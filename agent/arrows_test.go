@@ -150,6 +150,7 @@ var arrows = []struct{ importer, imported, because string }{
 	{"probe/simmac", "probe/root", "resolves links beneath the Mac's root"},
 	{"probe/simmac", "howett.net/plist", "writes property lists in the real format"},
 	{"probe/simmac", "modernc.org/sqlite", "writes the policy database in the real format"},
+	{"probe/hostile", "probe/mactest/size", "tries less with the race detector"},
 	{"probe/mactest", "probe", "names the paths"},
 	{"probe/mactest", "howett.net/plist", "writes what the root reader publishes"},
 	{"probe/mactest", "modernc.org/sqlite", "writes the policy databases of tests"},

@@ -3,9 +3,10 @@ package main
 import (
 	"os/exec"
 	"regexp"
-	"runtime/debug"
 	"strings"
 	"testing"
+
+	"kextwatch/probe/mactest/size"
 )
 
 // The race detector does not watch the packages of NOT_RACED in the Makefile. A package
@@ -20,7 +21,7 @@ func TestGoPackagesThatAreNotRaced(t *testing.T) {
 	}
 	packages := strings.Fields(line[1])
 	args := []string{"list", "-export", "-f", "{{.ImportPath}} {{.Export}}"}
-	if raced() {
+	if size.Raced {
 		args = append(args, "-race")
 		for _, name := range packages {
 			args = append(args, "-gcflags="+name+"=-race=false")
@@ -53,15 +54,4 @@ func TestGoPackagesThatAreNotRaced(t *testing.T) {
 			t.Errorf("%s has no code: its symbols were not read", name)
 		}
 	}
-}
-
-// raced reports whether the race detector watches this program.
-func raced() bool {
-	info, _ := debug.ReadBuildInfo()
-	for _, setting := range info.Settings {
-		if setting.Key == "-race" {
-			return setting.Value == "true"
-		}
-	}
-	return false
 }

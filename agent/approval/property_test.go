@@ -8,7 +8,11 @@ import (
 	"testing"
 
 	"kextwatch/agent/approval"
+	"kextwatch/probe/mactest/size"
 )
+
+// ordinaryEvery is what TestEveryCombination tries without the flag: one of so many combinations.
+var ordinaryEvery = size.Of(1, 11)
 
 var every = flag.Int("every", ordinaryEvery, "TestEveryCombination tries one of so many combinations")
 

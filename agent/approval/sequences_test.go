@@ -16,9 +16,10 @@ import (
 
 	"kextwatch/agent/approval"
 	"kextwatch/probe"
+	"kextwatch/probe/mactest/size"
 )
 
-var depth = flag.Int("depth", 3, "TestEverySequence plays every sequence of up to so many events")
+var depth = flag.Int("depth", size.Of(3, 2), "TestEverySequence plays every sequence of up to so many events")
 
 // The Macs on which every sequence is played.
 var sequenceMacs = []walk{

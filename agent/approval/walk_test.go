@@ -10,9 +10,10 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest/size"
 )
 
-var walks = flag.Uint64("walks", ordinaryWalks, "how many random sequences TestWalks plays")
+var walks = flag.Uint64("walks", size.Of[uint64](2000, 200), "how many random sequences TestWalks plays")
 
 // A walk is a Mac and what happens on it, one step after the other.
 type walk struct {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest/size"
 )
 
 // logged is a refusal that only the log tells of.
@@ -220,7 +221,7 @@ func TestEveryWindowEndsOnce(t *testing.T) {
 			now += 11
 		}
 	}
-	const depth = 5
+	depth := size.Of(5, 4)
 	var all func(steps []int)
 	all = func(steps []int) {
 		if len(steps) == depth {

@@ -11,6 +11,7 @@ import (
 
 	"kextwatch/agent/approval"
 	"kextwatch/probe"
+	"kextwatch/probe/mactest/size"
 )
 
 // An earlier version wrote testdata/memory.plist. It kept the last eight
@@ -55,7 +56,7 @@ func TestMemoryOfManyExtensions(t *testing.T) {
 		Items: map[string]approval.ItemMemory{}, Kexts: map[string]approval.KextMemory{}, Announced: map[string]approval.Announced{},
 	}}
 	var windows []string
-	for i := range 10_000 { // the limit of policy rows
+	for i := range size.Of(10_000, 1_000) { // the limit of policy rows
 		id := fmt.Sprintf("TEAM%06d/org.example.an.extension.with.a.name.of.some.length.%06d", i, i)
 		attempt := approval.Attempt{At: time.Unix(0, 0).UTC(), Evidence: approval.Log, BundleID: id}
 		m.Memory.Items[id] = approval.ItemMemory{Windows: 1, Attempts: []approval.Attempt{attempt}}

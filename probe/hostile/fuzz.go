@@ -8,21 +8,27 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"kextwatch/probe/mactest/size"
 )
 
 // The most that a reader may cost for one input. A reader that needs more is a way to
 // make the agent slow or to fill the memory of the Mac.
-const (
-	mostTime  = 100 * time.Millisecond * slowdown // of a processor
-	mostBytes = 32 << 20 * slowdown               // allocated, including what the collector frees again
+var (
+	mostTime  = 100 * time.Millisecond * time.Duration(slowdown) // of a processor
+	mostBytes = 32 << 20 * slowdown                              // allocated, including what the collector frees again
 )
+
+// slowdown is what the race detector costs, in time and, because it makes more copies, in
+// memory.
+var slowdown = size.Of[uint64](1, 20)
 
 // attempts is how often an input is tried before its cost is an error. Another process,
 // or another test, can make one of them expensive.
 const attempts = 5
 
-// largeSeed is the size in bytes from which a seed is only run as a test. The fuzzer would
-// spend its time on copying it.
+// largeSeed is the size in bytes from which a seed is only run as a test without the race
+// detector. The fuzzer would spend its time on copying it.
 const largeSeed = 4 << 10
 
 // Fuzz is f.Fuzz for a reader of foreign data. It adds all hostile inputs of this package
@@ -40,7 +46,7 @@ func FuzzReaders(f *testing.F, readers int, target any) {
 	most := cost{time.Duration(readers) * mostTime, uint64(readers) * mostBytes}
 	run := reflect.ValueOf(target)
 	for _, input := range Inputs() {
-		if fuzzing() && len(input) > largeSeed {
+		if (fuzzing() || size.Raced) && len(input) > largeSeed {
 			continue
 		}
 		f.Add(seed(run.Type(), input)...)

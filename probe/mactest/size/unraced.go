@@ -1,0 +1,6 @@
+//go:build !race
+
+package size
+
+// Raced is true if the race detector watches this program.
+const Raced = false

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kextwatch/probe"
+	"kextwatch/probe/mactest"
 	"kextwatch/probe/root"
 )
 
@@ -30,6 +31,14 @@ func (p *Prober) whole(ctx context.Context, now time.Time, how Options, snap pro
 
 // For tests in package mac_test, which use a simulated Mac.
 var ReadMachines = readMachines
+
+// NewPatientProber returns a Prober that waits for the search for kexts as long as a busy
+// machine needs. Until it has ended, an extension may be there, and more tools start.
+func NewPatientProber(m root.FS) *Prober {
+	p := NewProber(m)
+	p.kexts.wait = mactest.Patience
+	return p
+}
 
 // readMachines reads the virtual machines of a Mac.
 func readMachines(ctx context.Context, m root.FS, app *probe.App, os probe.OSVersion) (probe.Machines, []probe.Gap) {

@@ -75,7 +75,7 @@ func TestToolsThatStart(t *testing.T) {
 			mactest.NoError(t, sim.Attempt(simStart.Add(time.Hour)))
 			mactest.NoError(t, sim.Allow(simStart.Add(time.Hour)))
 			database := filepath.Join(m.Root, probe.KextPolicy)
-			started, p, now := noteStarts(t, m), mac.NewProber(m), simStart.Add(2*time.Hour)
+			started, p, now := noteStarts(t, m), mac.NewPatientProber(m), simStart.Add(2*time.Hour)
 			want := func(when, tools string, fresh bool) {
 				t.Helper()
 				now = now.Add(time.Second)
@@ -109,7 +109,7 @@ func TestToolsThatStart(t *testing.T) {
 // in German, too.
 func TestToolsThatStartOnAppleSilicon(t *testing.T) {
 	sim, m := makeMac(t, simmac.Options{MacOS: "26.2", Parallels: "26.4.1", Arch: probe.AppleSilicon})
-	started, p, now := noteStarts(t, m), mac.NewProber(m), simStart.Add(2*time.Hour)
+	started, p, now := noteStarts(t, m), mac.NewPatientProber(m), simStart.Add(2*time.Hour)
 	want := func(when, tools string, fresh bool) probe.Snapshot {
 		t.Helper()
 		now = now.Add(2 * time.Minute)
@@ -177,7 +177,7 @@ func TestToolsThatStartOnIdleMacs(t *testing.T) {
 					}
 				}
 			}
-			started, p, now := noteStarts(t, m), mac.NewProber(m), simStart.Add(2*time.Hour)
+			started, p, now := noteStarts(t, m), mac.NewPatientProber(m), simStart.Add(2*time.Hour)
 			want := func(when, tools string, fresh bool) {
 				t.Helper()
 				now = now.Add(2 * time.Minute)

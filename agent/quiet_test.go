@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -74,7 +75,7 @@ func startHurried(t *testing.T, root string) onDesk {
 	return d
 }
 
-func (d onDesk) goroutines(t *testing.T) string {
+func (d onDesk) goroutines(t *testing.T) int {
 	t.Helper()
 	if err := d.agent.Process.Signal(syscall.SIGUSR1); err != nil {
 		t.Fatal(err)
@@ -82,7 +83,11 @@ func (d onDesk) goroutines(t *testing.T) string {
 	if !d.lines.Scan() {
 		t.Fatalf("the agent writes nothing: %v", d.lines.Err())
 	}
-	return d.lines.Text()
+	n, err := strconv.Atoi(d.lines.Text())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // A panel that redraws what has not changed costs energy, and on macOS each
@@ -117,7 +122,9 @@ func TestQuietWhileNothingChanges(t *testing.T) {
 	if after := d.panel.SignalsByName(); fmt.Sprint(after) != fmt.Sprint(before) {
 		t.Errorf("signals %v, were %v", after, before)
 	}
-	mactest.Eventually(t, "the goroutines of the clicks have ended", func() bool { return d.goroutines(t) == goroutines })
+	// More may have run at that moment: on a busy machine 14, in one of six runs. 40 clicks
+	// that leave one behind are still noticed.
+	mactest.Eventually(t, "the goroutines of the clicks have ended", func() bool { return d.goroutines(t) <= goroutines })
 }
 
 // While a window is open, only the minutes left change. A panel shows a new title only

@@ -220,11 +220,14 @@ build/kextwatch-here: FORCE
 
 FORCE:
 
+# Elsewhere the tests run as they are, because with the race detector some try less.
 machorun: ## run the macOS program and its tests on Linux with machorun
 	@if [ ! -d '$(MACHORUN_SRC)' ]; then \
 		echo 'skipped: running the macOS program here. $(MACHORUN_SRC) does not exist.'; \
+		$(MAKE) --no-print-directory test RACE=; \
 	elif [ "$$(uname -sm)" != 'Linux x86_64' ]; then \
 		echo 'skipped: running the macOS program here. machorun needs Linux on x86_64.'; \
+		$(MAKE) --no-print-directory test RACE=; \
 	else \
 		$(MAKE) --no-print-directory under-machorun; \
 	fi

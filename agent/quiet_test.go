@@ -122,8 +122,8 @@ func TestQuietWhileNothingChanges(t *testing.T) {
 	if after := d.panel.SignalsByName(); fmt.Sprint(after) != fmt.Sprint(before) {
 		t.Errorf("signals %v, were %v", after, before)
 	}
-	// More may have run at that moment: on a busy machine 14, in one of six runs. 40 clicks
-	// that leave one behind are still noticed.
+	// Before the clicks, some that end soon may have run, too: 14 on a busy machine, in one
+	// of six runs. 40 clicks that leave one behind are still noticed.
 	mactest.Eventually(t, "the goroutines of the clicks have ended", func() bool { return d.goroutines(t) <= goroutines })
 }
 

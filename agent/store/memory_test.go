@@ -68,8 +68,8 @@ func TestMemoryOfManyExtensions(t *testing.T) {
 	if err := SaveMemory(path, m); err != nil {
 		t.Fatal(err)
 	}
-	// ReadMemory waits two seconds for a file. With the race detector, a busy computer can
-	// need longer for one of this size.
+	// ReadMemory waits two seconds for a file. A busy computer can need longer for one of
+	// this size.
 	data, err := os.ReadFile(path)
 	if err != nil || len(data) > largestPlist {
 		t.Fatalf("%d bytes, at most %d; %v", len(data), largestPlist, err)

@@ -222,11 +222,11 @@ FORCE:
 
 # Elsewhere the tests run as they are, because with the race detector some try less.
 machorun: ## run the macOS program and its tests on Linux with machorun
-	@if [ ! -d '$(MACHORUN_SRC)' ]; then \
-		echo 'skipped: running the macOS program here. $(MACHORUN_SRC) does not exist.'; \
-		$(MAKE) --no-print-directory test RACE=; \
-	elif [ "$$(uname -sm)" != 'Linux x86_64' ]; then \
-		echo 'skipped: running the macOS program here. machorun needs Linux on x86_64.'; \
+	@why=; \
+	[ "$$(uname -sm)" = 'Linux x86_64' ] || why='machorun needs Linux on x86_64.'; \
+	[ -d '$(MACHORUN_SRC)' ] || why='$(MACHORUN_SRC) does not exist.'; \
+	if [ -n "$$why" ]; then \
+		echo "skipped: running the macOS program here. $$why"; \
 		$(MAKE) --no-print-directory test RACE=; \
 	else \
 		$(MAKE) --no-print-directory under-machorun; \

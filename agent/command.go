@@ -28,20 +28,31 @@ type invocation struct {
 	exit    int
 }
 
-// run is the whole program. main only chooses the streams and passes the exit code on.
+func newInvocation(h host) *invocation {
+	return &invocation{host: h, out: cli.Output{Stdout: h.stdout, Stderr: h.stderr, Lost: new(error)}}
+}
+
+// run runs the command that the arguments name, and returns its exit status.
 func run(ctx context.Context, args []string, h host) int {
-	in := &invocation{host: h, out: cli.Output{Stdout: h.stdout, Stderr: h.stderr, Lost: new(error)}}
+	in := newInvocation(h)
 	root := in.commands()
 	root.SetArgs(args)
 	in.out.JSON = slices.Contains(args, "--json") // applies to errors in earlier arguments as well
 	root.SetIn(h.stdin)
 	root.SetOut(h.stdout)
 	root.SetErr(h.stderr)
-	if err := root.ExecuteContext(ctx); err != nil {
-		if f := (*cli.Failure)(nil); !errors.As(err, &f) && in.target.mac.Root == "" {
-			// an error of cobra, before any command ran
-			err = cli.Usage("kextwatch --help lists the commands and flags", "%w", err)
-		}
+	err := root.ExecuteContext(ctx)
+	if f := (*cli.Failure)(nil); err != nil && !errors.As(err, &f) && in.target.mac.Root == "" {
+		// an error of cobra, before any command ran
+		err = cli.Usage("kextwatch --help lists the commands and flags", "%w", err)
+	}
+	return in.finish(ctx, err)
+}
+
+// finish reports the error of a command, or that its answer was not written, and returns the
+// exit status.
+func (in *invocation) finish(ctx context.Context, err error) int {
+	if err != nil {
 		if ctx.Err() != nil {
 			err = cli.Interrupted()
 		}

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"kextwatch/agent/cli"
+	"kextwatch/notify/desktop"
 	"kextwatch/probe/mactest"
 )
 
@@ -76,7 +77,25 @@ func TestInterruptedCommands(t *testing.T) {
 	}
 }
 
-// The same at the question of retry, and while it waits for the button.
+// The child that the agent starts for an alert handles no signal: Ctrl-C ends it as it ends
+// any program.
+func TestInterruptedAlert(t *testing.T) {
+	t.Parallel()
+	cmd := thisProgram(t).command(t, desktop.PostArguments(true)...)
+	input, err := cmd.StdinPipe()
+	mactest.NoError(t, err)
+	defer input.Close()
+	mactest.NoError(t, cmd.Start())
+	defer cmd.Process.Kill()
+	mactest.Eventually(t, "it waits", func() bool { return readsInput(cmd.Process.Pid) })
+	mactest.NoError(t, cmd.Process.Signal(os.Interrupt))
+	cmd.Wait()
+	if status := cmd.ProcessState.Sys().(syscall.WaitStatus); status.Signal() != os.Interrupt {
+		t.Errorf("%v, want that the signal ended it", cmd.ProcessState)
+	}
+}
+
+// Ctrl-C at the question of retry, and while it waits for the button.
 func TestInterruptedRetry(t *testing.T) {
 	for name, answer := range map[string]string{"at the question": "", "while it waits": "y\n"} {
 		t.Run(name, func(t *testing.T) {

@@ -49,6 +49,9 @@ func main() { os.Exit(start(newHost())) }
 
 // start runs the program on a host and returns its exit status. An interrupt ends it.
 func start(h host) int {
+	if exit, done := quick(os.Args[1:], h); done {
+		return exit
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	program, _ := setup.ThisProgram() // an unknown path counts as outside an app

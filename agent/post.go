@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 
@@ -22,20 +23,25 @@ notification service that never answers cannot block the agent.`,
 		Example: `  printf 'Title\nText\n' | kextwatch post`,
 		Args:    noArgs(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			desktop.Connect()
-			alert, err := untilDone(cmd.Context(), func() (notify.Alert, error) { return desktop.ReadAlert(in, urgent) })
-			if errors.Is(err, errDone) {
-				return cli.Interrupted()
-			}
-			if err != nil {
-				return cli.Usage("write a title, a line break and the text to standard input", "%w", err)
-			}
-			if err := desktop.Send(alert); err != nil {
-				return cli.Unavailable(err, "check that notifications are allowed and not silenced")
-			}
-			return nil
+			return post(cmd.Context(), in, urgent)
 		},
 	}
 	cmd.Flags().BoolVar(&urgent, "urgent", false, "with a sound")
 	return cmd
+}
+
+// post posts the alert that in holds.
+func post(ctx context.Context, in io.Reader, urgent bool) error {
+	desktop.Connect()
+	alert, err := untilDone(ctx, func() (notify.Alert, error) { return desktop.ReadAlert(in, urgent) })
+	if errors.Is(err, errDone) {
+		return cli.Interrupted()
+	}
+	if err != nil {
+		return cli.Usage("write a title, a line break and the text to standard input", "%w", err)
+	}
+	if err := desktop.Send(alert); err != nil {
+		return cli.Unavailable(err, "check that notifications are allowed and not silenced")
+	}
+	return nil
 }

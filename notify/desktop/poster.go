@@ -108,15 +108,19 @@ func (p *Poster) post(ctx context.Context, alert notify.Alert) error {
 	return err
 }
 
+// PostArguments returns the arguments with which a Poster starts its program.
+func PostArguments(urgent bool) []string {
+	if urgent {
+		return []string{"post", "--urgent"}
+	}
+	return []string{"post"}
+}
+
 // start starts a child that waits for its alert.
 func (p *Poster) start(ctx context.Context, urgent bool) (*child, error) {
 	path, err := searchPath(root.FS{Root: p.root})
 	if err != nil {
 		return nil, err
-	}
-	args := []string{"post"}
-	if urgent {
-		args = append(args, "--urgent")
 	}
 	text, input, err := os.Pipe()
 	if err != nil {
@@ -128,7 +132,7 @@ func (p *Poster) start(ctx context.Context, urgent bool) (*child, error) {
 		defer close(c.ended)
 		defer text.Close()
 		_, c.err = tool.Runner{Root: p.root}.Run(ctx, tool.Spec{
-			Path: p.program, Own: true, Args: args, Env: environment(path, os.LookupEnv), Limit: readyLimit + 2*postLimit,
+			Path: p.program, Own: true, Args: PostArguments(urgent), Env: environment(path, os.LookupEnv), Limit: readyLimit + 2*postLimit,
 			Stdin:    text,
 			NoStdout: true, // beeep may ring its bell there
 		})

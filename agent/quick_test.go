@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"kextwatch/agent/cli"
+	"kextwatch/notify/desktop"
+	"kextwatch/probe/mactest"
+)
+
+// What takes half the time gives the same answer, also if it fails.
+func TestQuickCallsAnswerAsCommandsDo(t *testing.T) {
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "disabled:")
+	t.Setenv("XDG_RUNTIME_DIR", "")
+	t.Setenv("PATH", t.TempDir())
+	closed, err := os.CreateTemp(t.TempDir(), "")
+	mactest.NoError(t, err)
+	mactest.NoError(t, closed.Close())
+	version := []string{"version"}
+	for _, c := range []struct {
+		name   string
+		args   []string
+		input  string
+		stdout io.Writer // nil: one that can be read
+		exit   int
+	}{
+		{"the version", version, "", nil, 0},
+		{"the version, written nowhere", version, "", closed, cli.ExitDefect},
+		{"an alert without a title", desktop.PostArguments(false), "\nText", nil, cli.ExitUsage},
+		{"an alert that no service accepts", desktop.PostArguments(false), "Title\nText", nil, cli.ExitUnavailable},
+		{"an urgent one", desktop.PostArguments(true), "Title\nText", nil, cli.ExitUnavailable},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var out, stderr [2]bytes.Buffer
+			var exit [2]int
+			for i := range exit {
+				h := newHost()
+				h.stdin, h.stdout, h.stderr = strings.NewReader(c.input), &out[i], &stderr[i]
+				if c.stdout != nil {
+					h.stdout = c.stdout
+				}
+				if i == 0 {
+					exit[i] = run(t.Context(), c.args, h)
+				} else {
+					var done bool
+					if exit[i], done = quick(c.args, h); !done {
+						t.Fatal("quick does not know the call")
+					}
+				}
+			}
+			if exit[0] != c.exit || exit[1] != c.exit {
+				t.Errorf("exit %d, quick %d, want %d", exit[0], exit[1], c.exit)
+			}
+			if out[0].String() != out[1].String() || stderr[0].String() != stderr[1].String() {
+				t.Errorf("answers\n%s%s, quick\n%s%s", &out[0], &stderr[0], &out[1], &stderr[1])
+			}
+			if text := out[1].String() + stderr[1].String(); text == "" {
+				t.Error("no answer")
+			}
+		})
+	}
+}
+
+// Every other call has flags or arguments that only its command knows.
+func TestOtherCallsAreNotQuick(t *testing.T) {
+	for _, line := range []string{"", "status", "version --json", "version extra", "--version", "post --root /", "post extra", "--urgent post", "post --urgent --urgent"} {
+		if _, done := quick(strings.Fields(line), newHost()); done {
+			t.Errorf("%q was quick", line)
+		}
+	}
+	if _, done := quick([]string{strings.Join(desktop.PostArguments(true), " ")}, newHost()); done {
+		t.Error("one argument of two words was quick")
+	}
+}

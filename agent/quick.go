@@ -7,10 +7,10 @@ import (
 	"kextwatch/notify/desktop"
 )
 
-// quick runs the two calls that other programs repeat and wait for: scripts ask for the
-// version, and the agent posts an alert. They need no Mac, no user and no other
-// command, so they build none of it, and a signal ends them as it ends any program. run does
-// the same in twice the time. done is false for every other call.
+// quick runs the calls that other programs repeat and wait for: scripts ask for the
+// version, and the agent posts alerts. They need no Mac, no user and no other command, so
+// nothing of that is read or built, and a signal ends them as it ends any program. run
+// answers the same, later. done is false for every other call.
 func quick(args []string, h host) (exit int, done bool) {
 	in, ctx := newInvocation(h), context.Background()
 	switch {

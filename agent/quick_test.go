@@ -65,6 +65,15 @@ func TestQuickCallsAnswerAsCommandsDo(t *testing.T) {
 	}
 }
 
+// With all commands it takes about 900 allocations, without them about 10.
+func TestTheVersionBuildsNoCommands(t *testing.T) {
+	h := newHost()
+	h.stdout = io.Discard
+	if n := testing.AllocsPerRun(100, func() { quick([]string{"version"}, h) }); n > 20 {
+		t.Errorf("the version takes %.0f allocations", n)
+	}
+}
+
 // Every other call has flags or arguments that only its command knows.
 func TestOtherCallsAreNotQuick(t *testing.T) {
 	for _, line := range []string{"", "status", "version --json", "version extra", "--version", "post --root /", "post extra", "--urgent post", "post --urgent --urgent"} {

@@ -18,6 +18,7 @@ import (
 
 	"kextwatch/probe"
 	"kextwatch/probe/mactest"
+	"kextwatch/probe/mactest/size"
 	"kextwatch/probe/root"
 )
 
@@ -330,7 +331,8 @@ func TestFullTablesArePublished(t *testing.T) {
 	usual := databaseLimit
 	databaseLimit = time.Minute
 	t.Cleanup(func() { databaseLimit = usual })
-	fill := fmt.Sprintf(`WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < %d) INSERT INTO `, probe.MaxRows)
+	rows := size.Of(probe.MaxRows, 1000)
+	fill := fmt.Sprintf(`WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < %d) INSERT INTO `, rows)
 	m, _ := newPublishing(t, append(mactest.AppleSchema,
 		fill+`kext_policy SELECT 'TEAM' || n, 'com.example.kext' || n, 1, 'Example ' || n || ' Incorporated', n FROM i`,
 		fill+`kext_policy_mdm SELECT 'TEAM' || n, 'com.example.kext' || n, 1, 'F5E8FB21-EE9B-47F0-9C9C-FD6C4E41AC' || n FROM i`,
@@ -338,8 +340,8 @@ func TestFullTablesArePublished(t *testing.T) {
 			'TEAM' || n, 'com.example.kext' || n, 'F5E8FB21-EE9B-47F0-9C9C-FD6C4E41AC99', '2026-05-06 05:45:00', '2026-05-06 05:45:03', n FROM i`)...)
 	publish(t, m)
 	policy, source := readPublished(m, publishedAt)
-	if policy == nil || len(policy.Rows) != probe.MaxRows || len(policy.MDM) != probe.MaxRows || len(policy.History) != probe.MaxRows {
-		t.Errorf("source %+v, want one with %d rows in each table", source, probe.MaxRows)
+	if policy == nil || len(policy.Rows) != rows || len(policy.MDM) != rows || len(policy.History) != rows {
+		t.Errorf("source %+v, want one with %d rows in each table", source, rows)
 	}
 }
 
@@ -347,8 +349,8 @@ func TestFullTablesArePublished(t *testing.T) {
 func TestMoreThanCanBePublished(t *testing.T) {
 	m, file := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 	publish(t, m)
-	mactest.FillDatabase(t, file, `WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 9000)
-		INSERT INTO kext_policy SELECT 'TEAM', 'com.example.kext' || n, 1, hex(randomblob(2000)), 0 FROM i`)
+	mactest.FillDatabase(t, file, fmt.Sprintf(`WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < %d)
+		INSERT INTO kext_policy SELECT 'TEAM', 'com.example.kext' || n, 1, hex(randomblob(2000)), 0 FROM i`, publishedLimit/4000+1))
 	if got := publish(t, m); !got.Written || got.Source.State != probe.Failed || !strings.Contains(got.Source.Reason, "more than can be published") {
 		t.Errorf("got %+v, want a written report that the policy is too large", got)
 	}

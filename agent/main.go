@@ -47,13 +47,18 @@ var version = "dev"
 
 func main() { os.Exit(start(newHost())) }
 
-// start runs the program on a host and returns its exit status. An interrupt ends it.
+// start runs the program on a host and returns its exit status.
 func start(h host) int {
 	if exit, done := quick(os.Args[1:], h); done {
 		return exit
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	program, _ := setup.ThisProgram() // an unknown path counts as outside an app
 	return run(ctx, arguments(os.Args[1:], program, h.stdin), h)
+}
+
+// interruptible returns a context that ends if the program is interrupted.
+func interruptible() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 }

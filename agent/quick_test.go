@@ -12,7 +12,7 @@ import (
 	"kextwatch/probe/mactest"
 )
 
-// What takes half the time gives the same answer, also if it fails.
+// The quick way gives the same answer, also if it fails.
 func TestQuickCallsAnswerAsCommandsDo(t *testing.T) {
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "disabled:")
 	t.Setenv("XDG_RUNTIME_DIR", "")

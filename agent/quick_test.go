@@ -35,30 +35,32 @@ func TestQuickCallsAnswerAsCommandsDo(t *testing.T) {
 		{"an urgent one", desktop.PostArguments(true), "Title\nText", nil, cli.ExitUnavailable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var out, stderr [2]bytes.Buffer
-			var exit [2]int
-			for i := range exit {
+			type answer struct {
+				exit        int
+				out, stderr string
+			}
+			ask := func(call func(h host) int) answer {
+				var out, stderr bytes.Buffer
 				h := newHost()
-				h.stdin, h.stdout, h.stderr = strings.NewReader(c.input), &out[i], &stderr[i]
+				h.stdin, h.stdout, h.stderr = strings.NewReader(c.input), &out, &stderr
 				if c.stdout != nil {
 					h.stdout = c.stdout
 				}
-				if i == 0 {
-					exit[i] = run(t.Context(), c.args, h)
-				} else {
-					var done bool
-					if exit[i], done = quick(c.args, h); !done {
-						t.Fatal("quick does not know the call")
-					}
+				exit := call(h)
+				return answer{exit, out.String(), stderr.String()}
+			}
+			usual := ask(func(h host) int { return run(t.Context(), c.args, h) })
+			got := ask(func(h host) int {
+				exit, done := quick(c.args, h)
+				if !done {
+					t.Error("quick does not know the call")
 				}
+				return exit
+			})
+			if got != usual || got.exit != c.exit {
+				t.Errorf("%+v, want %+v with exit %d", got, usual, c.exit)
 			}
-			if exit[0] != c.exit || exit[1] != c.exit {
-				t.Errorf("exit %d, quick %d, want %d", exit[0], exit[1], c.exit)
-			}
-			if out[0].String() != out[1].String() || stderr[0].String() != stderr[1].String() {
-				t.Errorf("answers\n%s%s, quick\n%s%s", &out[0], &stderr[0], &out[1], &stderr[1])
-			}
-			if text := out[1].String() + stderr[1].String(); text == "" {
+			if got.out+got.stderr == "" {
 				t.Error("no answer")
 			}
 		})

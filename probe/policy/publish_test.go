@@ -349,8 +349,9 @@ func TestFullTablesArePublished(t *testing.T) {
 func TestMoreThanCanBePublished(t *testing.T) {
 	m, file := newPublishing(t, mactest.ApplePolicy("DELETE", mactest.BlockedRow)...)
 	publish(t, m)
+	const each = 4000 // characters in a row
 	mactest.FillDatabase(t, file, fmt.Sprintf(`WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < %d)
-		INSERT INTO kext_policy SELECT 'TEAM', 'com.example.kext' || n, 1, hex(randomblob(2000)), 0 FROM i`, publishedLimit/4000+1))
+		INSERT INTO kext_policy SELECT 'TEAM', 'com.example.kext' || n, 1, hex(randomblob(%d)), 0 FROM i`, publishedLimit/each+1, each/2))
 	if got := publish(t, m); !got.Written || got.Source.State != probe.Failed || !strings.Contains(got.Source.Reason, "more than can be published") {
 		t.Errorf("got %+v, want a written report that the policy is too large", got)
 	}

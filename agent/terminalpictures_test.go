@@ -45,7 +45,9 @@ func TestPicturesOfTheTerminal(t *testing.T) {
 			for _, command := range []string{"status", "explain", "doctor", "history", "settings", "upgrade-check 26.2", "watch", "--help"} {
 				t.Run(command, func(t *testing.T) {
 					done := filepath.Join(t.TempDir(), "done")
-					line := fmt.Sprintf("printf '$ kextwatch %[1]s\\n'; kextwatch --root %[2]s %[1]s; touch %[3]s; sleep 60", command, root, done)
+					// xterm answers this question when it has read all that was written before.
+					shown := `stty raw -echo; printf '\033[5n'; dd bs=1 count=4 >/dev/null 2>&1`
+					line := fmt.Sprintf("printf '$ kextwatch %[1]s\\n'; kextwatch --root %[2]s %[1]s; %[4]s; touch %[3]s; sleep 60", command, root, done, shown)
 					if command == "watch" { // it does not end
 						line = fmt.Sprintf("(sleep 2; touch %[3]s) & kextwatch --root %[2]s %[1]s", command, root, done)
 					}
